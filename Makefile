@@ -1,0 +1,24 @@
+# Newleaf. One fragment per room; `make help` lists what a developer does often.
+.DEFAULT_GOAL := all
+MAKEFLAGS += -rR
+B ?= build
+CC = gcc
+CFLAGS_WARN = -Wall -Wextra -Wmissing-prototypes -Wshadow -Wundef -Werror
+CFLAGS_COMMON = -std=gnu11 -O2 -g $(CFLAGS_WARN) -Iinclude -MMD -MP
+ALL :=
+CHECKS :=
+
+-include */rules.mk arch/x86_64/rules.mk tools/*/rules.mk tests/*/rules.mk
+
+.PHONY: all help clean check tcb format tidy
+all: $(ALL) ## everything: build/newleaf.efi, build/newleaf, build/newleaf-author
+
+check: $(CHECKS) ## host unit tests under ASan and UBSan
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile */rules.mk arch/*/rules.mk tools/*/rules.mk tests/*/rules.mk 2>/dev/null | sed 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
+
+clean: ## remove build/
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,123 @@
+/*
+ * Instructions and registers of x86-64 that both vendors and common code need. One inline function per instruction; names are the manuals'.
+ */
+#ifndef ARCH_X86_H
+#define ARCH_X86_H
+
+#include <newleaf/types.h>
+
+static inline void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	__asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
+}
+
+static inline uint64_t x86_rdmsr(uint32_t i)
+{
+	uint32_t lo, hi;
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(i));
+	return (uint64_t)hi << 32 | lo;
+}
+
+static inline void x86_wrmsr(uint32_t i, uint64_t v)
+{
+	__asm__ volatile("wrmsr" ::"c"(i), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+}
+
+/* #GP-safe forms (entry.S, exception table of two entries): false when the CPU raised #GP. */
+bool x86_rdmsr_safe(uint32_t index, uint64_t *value);
+bool x86_wrmsr_safe(uint32_t index, uint64_t value);
+bool x86_xsetbv_safe(uint32_t index, uint64_t value);
+
+static inline uint64_t x86_rdtsc(void)
+{
+	uint32_t lo, hi;
+	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
+	return (uint64_t)hi << 32 | lo;
+}
+
+static inline void x86_pause(void) { __asm__ volatile("pause" ::: "memory"); }
+static inline void x86_wbinvd(void) { __asm__ volatile("wbinvd" ::: "memory"); }
+static inline void x86_outb(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(p)); }
+static inline void x86_outw(uint16_t p, uint16_t v) { __asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(p)); }
+static inline void x86_outl(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(p)); }
+static inline uint8_t x86_inb(uint16_t p)
+{
+	uint8_t v;
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p));
+	return v;
+}
+
+#define X86_RW_REG(name) \
+	static inline uint64_t x86_read_##name(void) \
+	{ \
+		uint64_t v; \
+		__asm__ volatile("mov %%" #name ", %0" : "=r"(v)::"memory"); \
+		return v; \
+	} \
+	static inline void x86_write_##name(uint64_t v) { __asm__ volatile("mov %0, %%" #name ::"r"(v) : "memory"); }
+X86_RW_REG(cr0)
+X86_RW_REG(cr2)
+X86_RW_REG(cr3)
+X86_RW_REG(cr4)
+X86_RW_REG(dr6)
+X86_RW_REG(dr7)
+#undef X86_RW_REG
+
+/* Any physical address, through the host's direct map. */
+static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff800000000000ULL); }
+
+#define CR0_PE (1ULL << 0)
+#define CR0_NE (1ULL << 5)
+#define CR0_WP (1ULL << 16)
+#define CR0_NW (1ULL << 29)
+#define CR0_CD (1ULL << 30)
+#define CR0_PG (1ULL << 31)
+#define CR4_PAE (1ULL << 5)
+#define CR4_MCE (1ULL << 6)
+#define CR4_PGE (1ULL << 7)
+#define CR4_OSFXSR (1ULL << 9)
+#define CR4_LA57 (1ULL << 12)
+#define CR4_VMXE (1ULL << 13)
+#define CR4_OSXSAVE (1ULL << 18)
+#define EFER_SCE (1ULL << 0)
+#define EFER_LME (1ULL << 8)
+#define EFER_LMA (1ULL << 10)
+#define EFER_NXE (1ULL << 11)
+#define EFER_SVME (1ULL << 12)
+#define RFLAGS_TF (1ULL << 8)
+#define RFLAGS_IF (1ULL << 9)
+
+#define MSR_TSC 0x10
+#define MSR_APIC_BASE 0x1b
+#define MSR_FEATURE_CONTROL 0x3a
+#define MSR_BIOS_UPDT_TRIG 0x79
+#define MSR_MTRRCAP 0xfe
+#define MSR_SYSENTER_CS 0x174
+#define MSR_SYSENTER_ESP 0x175
+#define MSR_SYSENTER_EIP 0x176
+#define MSR_DEBUGCTL 0x1d9
+#define MSR_MTRR_PHYSBASE0 0x200
+#define MSR_MTRR_FIX64K 0x250
+#define MSR_MTRR_FIX16K_80000 0x258
+#define MSR_MTRR_FIX16K_A0000 0x259
+#define MSR_MTRR_FIX4K_C0000 0x268
+#define MSR_PAT 0x277
+#define MSR_MTRR_DEF_TYPE 0x2ff
+#define MSR_PERF_GLOBAL_CTRL 0x38f
+#define MSR_VMX_BASIC 0x480
+#define MSR_X2APIC_BASE 0x800
+#define MSR_X2APIC_ICR 0x830
+#define MSR_XSS 0xda0
+#define MSR_EFER 0xc0000080
+#define MSR_STAR 0xc0000081
+#define MSR_LSTAR 0xc0000082
+#define MSR_CSTAR 0xc0000083
+#define MSR_FMASK 0xc0000084
+#define MSR_FS_BASE 0xc0000100
+#define MSR_GS_BASE 0xc0000101
+#define MSR_KERNEL_GS_BASE 0xc0000102
+#define MSR_AMD_PATCH_LOADER 0xc0010020
+#define MSR_VM_CR 0xc0010114
+#define MSR_VM_HSAVE_PA 0xc0010117
+
+#endif
