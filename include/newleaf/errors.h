@@ -59,7 +59,12 @@ enum nl_exit_code {
 	X(NL_ESTATE, 33, NL_EXIT_CONFLICT, "a step was asked for before the one it needs", "the agent orders the steps; report it if you see this") \
 	X(NL_EPREEMPTED, 34, NL_EXIT_DEADLINE, "a task stands inside bytes that would be written", "retry; the message names the task") \
 	X(NL_EVERSION, 35, NL_EXIT_CONFLICT, "a newer version of this leaf has been applied since boot", "versions never go down: use the newer leaf") \
-	X(NL_EUNSUPPORTED, 36, NL_EXIT_CONFLICT, "the leaf needs something this guest or this Newleaf cannot honour", "the message names it")
+	X(NL_EUNSUPPORTED, 36, NL_EXIT_CONFLICT, "the leaf needs something this guest or this Newleaf cannot honour", "the message names it") \
+	X(NL_ERECIPE, 37, NL_EXIT_USAGE, "the recipe of the leaf is not understood", "see docs/reference/recipe.md; the message names the line") \
+	X(NL_ETARGET, 38, NL_EXIT_TARGET, "the recipe names what this kernel has not, or has in another form", "check the name against this kernel; the message says what was found") \
+	X(NL_ECOMPILE, 39, NL_EXIT_LEAF, "the body does not compile against this kernel's headers", "the compiler's messages stand above") \
+	X(NL_ESITE, 40, NL_EXIT_LEAF, "this place of the kernel cannot be patched", "patch a caller or a callee of it instead; the message says what is in the way") \
+	X(NL_EBODY, 41, NL_EXIT_LEAF, "the body uses what the guest cannot be told about", "write the body without it; the message names it")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),
