@@ -1,0 +1,32 @@
+/*
+ * Parse a leaf file (include/newleaf/leaf.h). Pure functions on a buffer, no trust: after NL_OK every offset, count, length and address that
+ * the rest of the core uses lies inside its part, and no two sites overlap.
+ */
+#ifndef HV_LEAF_H
+#define HV_LEAF_H
+
+#include <newleaf/errors.h>
+#include <newleaf/leaf.h>
+
+/* Pointers into the file, which must stay. The file is at least 8-byte aligned. */
+struct nl_leaf {
+	const struct nl_leaf_header *header;
+	const struct nl_leaf_site *sites;
+	const struct nl_leaf_reloc *relocs;
+	const uint8_t *bytes, *text, *data;
+	const char *strings;
+};
+
+/*
+ * Find the signature, believing nothing but lengths: NL_ELEAF, NL_EUNSIGNED, or NL_OK with the signature copied out and the length of what it
+ * signs. `file` need not be aligned.
+ */
+enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size, struct nl_leaf_signature *signature);
+
+/* The whole content, after the signature was found good. NL_ELEAF, NL_EOVERLAP, NL_ERANGE, NL_ERELOC, NL_EUNSUPPORTED. */
+enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *out);
+
+/* Bytes that a relocation writes; 0 = unknown type. */
+unsigned nl_reloc_size(uint16_t type);
+
+#endif
