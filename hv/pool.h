@@ -6,6 +6,7 @@
 #define HV_POOL_H
 
 #include <newleaf/types.h>
+#include "npt.h"
 
 void nl_pool_init(void *base, hpa_t base_hpa, size_t pages); /* bookkeeping is taken from the pages themselves */
 void *nl_pool_page(void);                      /* NULL: used up */
@@ -15,5 +16,7 @@ size_t nl_pool_free_pages(void);
 size_t nl_pool_total_pages(void);
 hpa_t nl_pool_hpa(const void *va);  /* of any address inside the region */
 void *nl_pool_va(hpa_t pa);         /* the other way */
+
+extern const struct nl_table_ops nl_pool_tables; /* nested page tables made of these pages */
 
 #endif

@@ -1,0 +1,28 @@
+# Host unit tests: every tests/unit/test_X.c becomes build/tests/test_X. Lines at the top of the file name what it is linked with:
+#     // sources: hv/view.c hv/npt.c      the core files under test (never hv/string.c: the host has its own memcpy)
+#     // libs: -lcrypto                   host libraries
+#     // cflags: -DFOO                    whatever else the test itself needs
+# host.c stands in for console and panic. `make check` runs all of them, `make check-X` one.
+UNIT_TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+UNIT_CFLAGS := -std=gnu11 -O1 -g $(CFLAGS_WARN) $(UNIT_SANITIZE) -Iinclude -Ihv -Iarch/x86_64/include -Itests/unit -MMD -MP
+unit_says = $(shell sed -n '1,20s,^// $(2): *,,p' tests/unit/test_$(1).c)
+unit_object = $(B)/unit/$(1:.c=.o)
+
+$(B)/unit/%.o: %.c tests/unit/rules.mk
+	@mkdir -p $(@D)
+	gcc $(UNIT_CFLAGS) $(UNIT_EXTRA) -c -o $@ $<
+
+define unit_test
+$(B)/unit/tests/unit/test_$(1).o: UNIT_EXTRA := $(call unit_says,$(1),cflags)
+$(B)/tests/test_$(1): $(foreach f,tests/unit/test_$(1).c tests/unit/host.c $(call unit_says,$(1),sources),$(call unit_object,$(f)))
+	@mkdir -p $$(@D)
+	gcc $$(UNIT_SANITIZE) -o $$@ $$^ -lcmocka $(call unit_says,$(1),libs)
+.PHONY: check-$(1)
+check-$(1): $(B)/tests/test_$(1)
+	$$<
+endef
+$(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t))))
+
+.SECONDARY:
+CHECKS += $(addprefix check-,$(UNIT_TESTS))
