@@ -64,7 +64,8 @@ enum nl_exit_code {
 	X(NL_ETARGET, 38, NL_EXIT_TARGET, "the recipe names what this kernel has not, or has in another form", "check the name against this kernel; the message says what was found") \
 	X(NL_ECOMPILE, 39, NL_EXIT_LEAF, "the body does not compile against this kernel's headers", "the compiler's messages stand above") \
 	X(NL_ESITE, 40, NL_EXIT_LEAF, "this place of the kernel cannot be patched", "patch a caller or a callee of it instead; the message says what is in the way") \
-	X(NL_EBODY, 41, NL_EXIT_LEAF, "the body uses what the guest cannot be told about", "write the body without it; the message names it")
+	X(NL_EBODY, 41, NL_EXIT_LEAF, "the body uses what the guest cannot be told about", "write the body without it; the message names it") \
+	X(NL_EINTERRUPTED, 42, NL_EXIT_DEADLINE, "the command was interrupted before the commit", "run it again")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),
