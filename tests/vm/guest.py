@@ -1,0 +1,319 @@
+"""One emulated machine with the test guest in it: start, run scripts as root over the second serial port, wait for what the console
+says, stop. Waits are for events, each with a time limit; when the emulator dies or the time is over, the exception carries the last
+console lines. Not here: which tests there are (test_*.py), how an emulator is called (scripts/run-qemu, scripts/run-bochs)."""
+
+import base64
+import dataclasses
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.environ.get("B") or os.path.join(TOP, "build")
+LOGS = os.path.join(BUILD, "logs")
+
+# What must not be in the log of a healthy guest.
+BAD_DMESG = re.compile(
+    r"\bWARNING:|\bBUG:|\bOops\b|Kernel panic|[Uu]nknown NMI|NMI received for unknown reason|Uhhuh|soft lockup|hard LOCKUP|"
+    r"rcu.*(stall|detected)|blocked for more than|general protection|unchecked MSR|Bad page|double fault|Call Trace|"
+    r"corruption|Tainted|clocksource.*unstable|spurious APIC"
+)
+
+
+class Failure(Exception):
+    """The guest or the emulator did not do what was expected."""
+
+
+class Skip(Exception):
+    """The test cannot run here; the text says why."""
+
+
+@dataclasses.dataclass
+class Result:
+    code: int
+    out: str
+
+
+@dataclasses.dataclass
+class Machine:
+    """What to boot. The default is what the demo boots."""
+
+    emulator: str = "qemu"  # or "bochs"
+    kernel: str = "linux-image-6.1.0-50-cloud-amd64"  # package name
+    cpus: int = 2
+    model: str = ""  # CPU model; empty = the runner's default
+    memory: int = 1024
+    cmdline: str = ""  # added to the base line
+    newleaf: bool = True
+    settings: tuple = ()  # lines added to newleaf.conf
+    initrd: str = os.path.join(BUILD, "initrd.img")
+    loader: str = os.path.join(BUILD, "newleaf.efi")
+    variables: str = ""  # file with EFI variables that outlives the machine
+    no_reboot: bool = False
+
+
+def kernel_file(package):
+    """Path of the kernel image of a package; fetched when it is not in the cache. Skip when it cannot be had."""
+    done = subprocess.run(
+        [os.path.join(TOP, "scripts", "get-kernel"), "--vmlinuz", package], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode == 11:
+        raise Skip(done.stderr.strip().splitlines()[-1] if done.stderr else f"{package} cannot be had")
+    if done.returncode != 0:
+        raise Failure(f"get-kernel {package}: {done.stderr}")
+    return done.stdout.strip()
+
+
+def bochs_binary():
+    return os.environ.get("BOCHS") or shutil.which("bochs")
+
+
+class Guest:
+    """with Guest(name, Machine(...)) as g: g.wait_ready(); g.run("uname -r")"""
+
+    def __init__(self, name, machine, verbose=False):
+        self.name, self.machine, self.verbose = name, machine, verbose
+        self.slow = 8 if machine.emulator == "bochs" else 1  # factor on every time limit
+        self.log_dir = os.path.join(LOGS, name)
+        self.process = None
+        self.channel = None
+        self.listener = None
+        self.buffer = b""
+        self.request = 0
+        self.boot_id = ""
+        self.console_at = 0
+
+    # -- life ---------------------------------------------------------------------------------------------------------------------
+
+    def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _esp(self):
+        m = self.machine
+        line = "console=ttyS0,115200 " + m.cmdline
+        esp = os.path.join(self.scratch, "esp.img" if m.emulator == "bochs" else "esp")
+        args = [os.path.join(TOP, "scripts", "mkesp"), "--image" if m.emulator == "bochs" else "--dir"]
+        args += ["--loader", m.loader] if m.newleaf else ["--no-loader"]
+        args += ["--kernel", kernel_file(m.kernel), "--initrd", m.initrd, "--cmdline", line.strip()]
+        for setting in m.settings if m.newleaf else ():
+            args += ["--set", setting]
+        done = subprocess.run(args + [esp], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode == 77:
+            raise Skip(done.stderr.strip())
+        if done.returncode != 0:
+            raise Failure(f"mkesp: {done.stderr.strip()}")
+        return esp
+
+    def _start(self):
+        m = self.machine
+        shutil.rmtree(self.log_dir, ignore_errors=True)
+        os.makedirs(self.log_dir)
+        self.scratch = tempfile.mkdtemp(prefix="newleaf-vm-")
+        self.console_path = os.path.join(self.log_dir, "console.log")
+        self.emulator_log = os.path.join(self.log_dir, "emulator.log")
+        open(self.console_path, "wb").close()
+        esp = self._esp()
+        env = dict(os.environ, SERIAL=self.console_path, MEM=str(m.memory), SMP=str(m.cpus))
+        if m.model:
+            env["CPU"] = m.model
+        if m.no_reboot:
+            env["NO_REBOOT"] = "1"
+        if m.emulator == "qemu":
+            env["SERIAL2"] = "unix:" + os.path.join(self.scratch, "s2")
+            if m.variables:
+                env["VARS"] = m.variables
+            command = [os.path.join(TOP, "scripts", "run-qemu"), esp]
+        else:
+            # Bochs comes to us: a listening socket that exists before it starts.
+            self.listener = socket.create_server(("127.0.0.1", 0))
+            env["SERIAL2"] = f"tcp:127.0.0.1:{self.listener.getsockname()[1]}"
+            command = [os.path.join(TOP, "scripts", "run-bochs"), esp]
+        self.started = time.monotonic()
+        with open(self.emulator_log, "wb") as log:
+            self.process = subprocess.Popen(
+                command, env=env, cwd=self.log_dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self._connect()
+
+    def _connect(self):
+        deadline = time.monotonic() + 20 * self.slow
+        if self.listener:
+            while not select.select([self.listener], [], [], 0.2)[0]:
+                self._alive("before it opened the second serial port", deadline)
+            self.channel, _ = self.listener.accept()
+            return
+        path = os.path.join(self.scratch, "s2")
+        while True:
+            self.channel = socket.socket(socket.AF_UNIX)
+            try:
+                self.channel.connect(path)
+                return
+            except OSError:
+                self.channel.close()
+                self.channel = None
+            self._alive("before it opened the second serial port", deadline)
+            time.sleep(0.02)  # there is no event for "QEMU made its socket"
+
+    def close(self):
+        if self.channel:
+            self.channel.close()
+        if self.listener:
+            self.listener.close()
+        if self.process and self.process.poll() is None:
+            for sig in (signal.SIGTERM, signal.SIGKILL):
+                try:
+                    os.killpg(self.process.pid, sig)
+                    self.process.wait(5)
+                except ProcessLookupError:
+                    pass
+                except subprocess.TimeoutExpired:
+                    continue
+                break
+        if getattr(self, "scratch", None):
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    # -- waiting ------------------------------------------------------------------------------------------------------------------
+
+    def console(self):
+        with open(self.console_path, "rb") as f:
+            return f.read().decode("utf-8", "replace").replace("\r", "")
+
+    def tail(self, lines=25):
+        text = re.sub(r"\x1b\[[0-9;?=]*[A-Za-z]", "", self.console())
+        last = "\n".join("    | " + line for line in text.splitlines()[-lines:])
+        with open(self.emulator_log, "rb") as f:
+            said = f.read().decode("utf-8", "replace").strip().splitlines()[-5:]
+        said = "".join(f"\n    emulator: {line}" for line in said)
+        return f"last console lines ({os.path.relpath(self.console_path)}):\n{last}{said}"
+
+    def _alive(self, when, deadline):
+        if self.process.poll() is not None:
+            if self.process.returncode == 77:
+                with open(self.emulator_log, encoding="utf-8", errors="replace") as f:
+                    raise Skip(f.read().strip())
+            raise Failure(f"the emulator ended with code {self.process.returncode} {when}\n{self.tail()}")
+        if time.monotonic() > deadline:
+            raise Failure(f"time is over {when}\n{self.tail()}")
+
+    def wait_console(self, pattern, timeout=30):
+        """Until a new console line matches; returns the match. Each call goes on behind the match before."""
+        deadline = time.monotonic() + timeout * self.slow
+        expression = re.compile(pattern)
+        while True:
+            text = self.console()
+            found = expression.search(text, self.console_at)
+            if found:
+                self.console_at = found.end()
+                return found
+            self._alive(f"waiting for {pattern!r} on the console", deadline)
+            time.sleep(0.05)  # the console is a file: no event to wait for
+
+    def wait_exit(self, timeout=30):
+        """Until the emulator ends by itself (poweroff, reset with NO_REBOOT)."""
+        try:
+            return self.process.wait(timeout * self.slow)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"the emulator did not end within {timeout * self.slow} s\n{self.tail()}") from None
+
+    def _read_more(self, when, deadline):
+        if select.select([self.channel], [], [], 0.2)[0]:
+            data = self.channel.recv(65536)
+            if not data:
+                self.process.wait(10)
+                self._alive(when, deadline)
+            self.buffer += data
+        elif time.monotonic() > deadline or self.process.poll() is not None:
+            self._alive(when, deadline)
+
+    def _line(self, when, deadline):
+        while b"\n" not in self.buffer:
+            self._read_more(when, deadline)
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        return line.decode("utf-8", "replace").strip("\r\0")
+
+    def wait_ready(self, timeout=90):
+        """Until the guest's user space is up; returns the seconds since the emulator started."""
+        deadline = time.monotonic() + timeout * self.slow
+        while True:
+            line = self._line("waiting for the guest to come up", deadline)
+            if "NLREADY " in line:
+                self.boot_id = line.split("NLREADY ")[1]
+                return time.monotonic() - self.started
+
+    # -- doing --------------------------------------------------------------------------------------------------------------------
+
+    def send(self, script):
+        """Start a script and do not wait for its end (poweroff)."""
+        self.request += 1
+        body = base64.b64encode(script.encode())
+        self.channel.sendall(b"NLQ %d %d %s\n" % (self.request, len(body), body))
+
+    def call(self, script, timeout=30):
+        """Run a shell script as root; its exit code and output."""
+        deadline = time.monotonic() + timeout * self.slow
+        when = f"running: {script.strip().splitlines()[0][:100]}"
+        self.send(script)
+        while True:
+            words = self._line(when, deadline).split()
+            if words[:1] == ["NLREADY"]:
+                raise Failure(f"the guest restarted {when}\n{self.tail()}")
+            if words == ["NLR", str(self.request)]:
+                self.send(script)
+            if words[:1] != ["NLA"]:
+                continue
+            size = int(words[3])
+            while len(self.buffer) < size:
+                self._read_more(when, deadline)
+            out, self.buffer = self.buffer[:size], self.buffer[size:]
+            if words[1] == str(self.request):
+                result = Result(int(words[2]), out.decode("utf-8", "replace"))
+                with open(os.path.join(self.log_dir, "session.log"), "a", encoding="utf-8") as log:
+                    log.write(f"# {script}\n{result.out}[{result.code}]\n")
+                return result
+
+    def run(self, script, timeout=30, code=0):
+        """As call, but the exit code must be this one (or one of these); returns the output."""
+        result = self.call(script, timeout)
+        codes = (code,) if isinstance(code, int) else code
+        if result.code not in codes:
+            raise Failure(f"`{script.strip()}` ended with {result.code}, expected {code}:\n{result.out.rstrip()}")
+        return result.out
+
+    def put(self, data, path, mode="644"):
+        """A file into the guest."""
+        self.run(f": >{path}")
+        for at in range(0, len(data), 12000):
+            piece = base64.b64encode(data[at : at + 12000]).decode()
+            self.run(f"echo {piece} | base64 -d >>{path}", timeout=60)
+        self.run(f"chmod {mode} {path}")
+
+    def uptime(self):
+        return float(self.run("cat /proc/uptime").split()[0])
+
+    def check_dmesg(self, allow=None):
+        """Nothing bad in the guest's kernel log (lines that match `allow` are known)."""
+        bad = [
+            line
+            for line in self.run("dmesg").splitlines()
+            if BAD_DMESG.search(line) and not (allow and re.search(allow, line)) and "Command line:" not in line
+        ]
+        if bad:
+            raise Failure("the guest's kernel complains:\n" + "\n".join("    | " + line for line in bad[:20]))
+
+    def poweroff(self, timeout=30):
+        self.send("poweroff -f")
+        return self.wait_exit(timeout)

@@ -1,0 +1,132 @@
+"""Registry and runner of the real-guest tests. A test is a function `def NAME(t)` with @test; t.boot(...) gives a guest that is stopped
+when the test ends. Started by scripts/test; `vmtest.py --list`, `vmtest.py [--full] [--jobs N] [NAME...]`."""
+
+import argparse
+import concurrent.futures
+import fnmatch
+import importlib
+import os
+import shutil
+import sys
+import threading
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(__file__))
+sys.modules.setdefault("vmtest", sys.modules[__name__])
+
+from guest import BUILD, Failure, Guest, Machine, Skip, bochs_binary  # noqa: E402
+
+TESTS = {}
+
+
+class Test:
+    def __init__(self, function, full, emulator):
+        self.name = function.__name__.replace("_", "-")
+        self.function, self.full, self.emulator = function, full, emulator
+        self.about = (function.__doc__ or "").strip().splitlines()[0]
+
+
+def test(full=False, emulator="qemu", name=None):
+    """Register a test. full: only with --full or by name. emulator: what it needs, for the order in which tests run."""
+
+    def register(function):
+        if name:
+            function.__name__ = name
+        entry = Test(function, full, emulator)
+        TESTS[entry.name] = entry
+        return function
+
+    return register
+
+
+class Context:
+    """What a test function gets."""
+
+    def __init__(self, name):
+        self.name, self.guests, self.notes = name, [], []
+
+    def boot(self, ready=True, **machine):
+        """Start a machine and wait until its user space is up."""
+        m = Machine(**machine)
+        if m.emulator == "bochs" and not bochs_binary():
+            raise Skip("Bochs is not installed (scripts/setup emulate)")
+        guest = Guest(self.name + (f".{len(self.guests)}" if self.guests else ""), m)
+        self.guests.append(guest)
+        guest.__enter__()
+        if ready:
+            guest.boot_seconds = guest.wait_ready()
+        return guest
+
+    def note(self, text):
+        """A figure worth printing beside the result."""
+        self.notes.append(str(text))
+
+    def expect(self, condition, text):
+        if not condition:
+            raise Failure(text)
+
+    def close(self):
+        for guest in self.guests:
+            guest.close()
+
+
+PRINT = threading.Lock()
+
+
+def run_one(entry):
+    context = Context(entry.name)
+    started = time.monotonic()
+    try:
+        entry.function(context)
+        outcome, detail = "PASS", ""
+    except Skip as reason:
+        outcome, detail = "SKIP", str(reason)
+    except Failure as failure:
+        outcome, detail = "FAIL", str(failure)
+    except Exception:  # a defect of the test itself is a failure, too
+        outcome, detail = "FAIL", traceback.format_exc()
+    finally:
+        context.close()
+    with PRINT:
+        print(f"{outcome} {entry.name} ({time.monotonic() - started:.1f} s){': ' + detail if outcome == 'SKIP' else ''}")
+        for note in context.notes:
+            print("     " + note.replace("\n", "\n     "))
+        if outcome == "FAIL":
+            print("     " + detail.replace("\n", "\n     "))
+        sys.stdout.flush()
+    return outcome
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="vmtest.py")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--full", action="store_true", help="the whole matrix of CPUs, models and kernels")
+    parser.add_argument("--jobs", type=int, default=int(os.environ.get("JOBS") or 2))
+    parser.add_argument("names", nargs="*", help="names or patterns like 'qemu-*'")
+    options = parser.parse_args()
+    for file in sorted(os.listdir(os.path.dirname(__file__))):
+        if file.startswith("test_") and file.endswith(".py"):
+            importlib.import_module(file[:-3])
+    if options.list:
+        for entry in TESTS.values():
+            print(f"{entry.name:34} {'(--full) ' if entry.full else ''}{entry.about}")
+        return 0
+    chosen = [e for e in TESTS.values() if options.full or not e.full]
+    if options.names:
+        chosen = [e for e in TESTS.values() if any(fnmatch.fnmatch(e.name, n) for n in options.names)]
+        missing = [n for n in options.names if not fnmatch.filter(TESTS, n)]
+        if missing:
+            print(f"no such test: {' '.join(missing)}", file=sys.stderr)
+            return 2
+    chosen.sort(key=lambda e: e.emulator)  # the slow emulator first: it shares the time with all others
+    os.makedirs(BUILD, exist_ok=True)
+    with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
+        outcomes = list(pool.map(run_one, chosen))
+    passed, failed, skipped = (outcomes.count(o) for o in ("PASS", "FAIL", "SKIP"))
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
