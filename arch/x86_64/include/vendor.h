@@ -116,6 +116,7 @@ struct nl_vendor {
 	/* From another CPU: make it leave the guest soon and pass hv_before_entry. */
 	void (*kick)(struct nl_cpu *cpu);
 	/* How application processors come under the hypervisor (arch/x86_64/apic.c). */
+	void (*dump)(struct nl_cpu *cpu); /* VMCS/VMCB of this CPU, for a panic; no locks */
 	bool keep_icr_trap; /* SVM: INIT/SIPI must be caught at the ICR for ever. VMX: until every CPU is under the hypervisor */
 };
 

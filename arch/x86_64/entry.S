@@ -1,0 +1,211 @@
+/*
+ * The core's entry from the loader, exception stubs, and the accesses that may fault.
+ */
+	.section .header, "a"
+	.globl nl_core_header
+nl_core_header:
+	.quad 0x45524f434c4e /* NL_CORE_MAGIC */
+	.long 1		     /* NL_BOOT_VERSION */
+	.long core_image_size
+	.quad core_memory_size
+	.quad nl_entry
+
+	.text
+/* uint64_t nl_entry(struct nl_boot_block *): returns only when nothing was changed; on success the loader goes on as our guest. */
+	.globl nl_entry
+nl_entry:
+	lea nl_launch_frame(%rip), %rdx
+	mov %rbx, 0(%rdx)
+	mov %rbp, 8(%rdx)
+	mov %r12, 16(%rdx)
+	mov %r13, 24(%rdx)
+	mov %r14, 32(%rdx)
+	mov %r15, 40(%rdx)
+	mov %rsp, 48(%rdx)
+	mov (%rsp), %rax
+	mov %rax, 56(%rdx)
+	pushfq
+	pop %rax
+	mov %rax, 64(%rdx)
+	mov %cr0, %rax
+	mov %rax, 72(%rdx)
+	mov %cr4, %rax
+	mov %rax, 80(%rdx)
+	sgdt 88(%rdx)
+	sidt 98(%rdx)
+	mov %cs, 108(%rdx)
+	mov %ds, 110(%rdx)
+	mov %es, 112(%rdx)
+	mov %fs, 114(%rdx)
+	mov %gs, 116(%rdx)
+	mov %ss, 118(%rdx)
+	str 120(%rdx)
+	sldt 122(%rdx)
+	lea nl_boot_stack_top(%rip), %rsp
+	xor %ebp, %ebp
+	call nl_main
+	lea nl_launch_frame(%rip), %rdx
+	mov 0(%rdx), %rbx
+	mov 8(%rdx), %rbp
+	mov 16(%rdx), %r12
+	mov 24(%rdx), %r13
+	mov 32(%rdx), %r14
+	mov 40(%rdx), %r15
+	mov 48(%rdx), %rsp
+	ret
+
+/* An application processor in long mode with its own stack: rdi = struct nl_cpu * */
+	.globl nl_ap_entry
+nl_ap_entry:
+	xor %ebp, %ebp
+	call nl_ap_main
+	ud2
+
+/* void host_reload_segments(void) */
+	.globl host_reload_segments
+host_reload_segments:
+	pop %rax
+	pushq $0x08
+	push %rax
+	mov $0x10, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	mov %eax, %ss
+	lretq
+
+/* bool x86_rdmsr_safe(uint32_t index, uint64_t *value) */
+	.globl x86_rdmsr_safe, x86_rdmsr_fault
+x86_rdmsr_safe:
+	mov %edi, %ecx
+x86_rdmsr_fault:
+	rdmsr
+	shl $32, %rdx
+	or %rdx, %rax
+	mov %rax, (%rsi)
+	mov $1, %eax
+	ret
+
+/* bool x86_wrmsr_safe(uint32_t index, uint64_t value) */
+	.globl x86_wrmsr_safe, x86_wrmsr_fault
+x86_wrmsr_safe:
+	mov %edi, %ecx
+	mov %esi, %eax
+	mov %rsi, %rdx
+	shr $32, %rdx
+x86_wrmsr_fault:
+	wrmsr
+	mov $1, %eax
+	ret
+
+/* bool x86_xsetbv_safe(uint32_t index, uint64_t value) */
+	.globl x86_xsetbv_safe, x86_xsetbv_fault
+x86_xsetbv_safe:
+	mov %edi, %ecx
+	mov %esi, %eax
+	mov %rsi, %rdx
+	shr $32, %rdx
+x86_xsetbv_fault:
+	xsetbv
+	mov $1, %eax
+	ret
+
+/* where the exception handler sends a faulting access */
+	.globl x86_access_failed
+x86_access_failed:
+	xor %eax, %eax
+	ret
+
+/* The SVM core takes an NMI only in a STGI window, and only to get rid of it. */
+	.globl host_nmi_ignore
+host_nmi_ignore:
+	iretq
+
+.macro stub vector, has_error
+host_stub_\vector:
+	.if !\has_error
+	pushq $0
+	.endif
+	pushq $\vector
+	jmp host_common
+	.balign 16
+.endm
+	.balign 16
+	.globl host_stubs
+host_stubs:
+	stub 0 0
+	stub 1 0
+	stub 2 0
+	stub 3 0
+	stub 4 0
+	stub 5 0
+	stub 6 0
+	stub 7 0
+	stub 8 1
+	stub 9 0
+	stub 10 1
+	stub 11 1
+	stub 12 1
+	stub 13 1
+	stub 14 1
+	stub 15 0
+	stub 16 0
+	stub 17 1
+	stub 18 0
+	stub 19 0
+	stub 20 0
+	stub 21 1
+	stub 22 0
+	stub 23 0
+	stub 24 0
+	stub 25 0
+	stub 26 0
+	stub 27 0
+	stub 28 0
+	stub 29 1
+	stub 30 1
+	stub 31 0
+
+host_common:
+	push %rax
+	push %rcx
+	push %rdx
+	push %rbx
+	push %rbp
+	push %rsi
+	push %rdi
+	push %r8
+	push %r9
+	push %r10
+	push %r11
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	mov %rsp, %rdi
+	cld
+	call host_exception
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rdi
+	pop %rsi
+	pop %rbp
+	pop %rbx
+	pop %rdx
+	pop %rcx
+	pop %rax
+	add $16, %rsp
+	iretq
+
+	.bss
+	.balign 16384
+	.globl nl_boot_stack, nl_boot_stack_top
+nl_boot_stack:
+	.skip 16384
+nl_boot_stack_top:
+	.section .note.GNU-stack, "", @progbits

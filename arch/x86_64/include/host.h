@@ -1,0 +1,63 @@
+/*
+ * The core's own machine state: GDT, IDT, TSS, exception handling, host page table, CPU table. One set per CPU where the hardware wants it.
+ */
+#ifndef ARCH_HOST_H
+#define ARCH_HOST_H
+
+#include "vendor.h"
+
+#define HOST_CS 0x08
+#define HOST_DS 0x10
+#define HOST_TSS 0x18
+#define HOST_STACK_SIZE 16384ULL /* aligned to its size; its lowest word points to the CPU */
+
+struct host_tss {
+	uint32_t reserved0;
+	uint64_t rsp[3];
+	uint64_t reserved1;
+	uint64_t ist[7];
+	uint64_t reserved2;
+	uint16_t reserved3, iomap_base;
+} __attribute__((packed));
+_Static_assert(sizeof(struct host_tss) == 104, "TSS, SDM vol. 3, 8.7");
+
+struct host_tables { /* per CPU */
+	uint64_t gdt[5];
+	struct host_tss tss;
+	bool mc_pending; /* a machine check came while the core ran: injected at the next entry */
+};
+
+struct descriptor_pointer {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
+/* What an exception stub leaves on the stack. */
+struct host_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+	uint64_t vector, error, rip, cs, rflags, rsp, ss;
+};
+
+void host_init_idt(void);                     /* once, on the boot CPU */
+void host_set_gate(unsigned vector, void (*handler)(void)); /* VMX takes vector 2 */
+void host_load(struct nl_cpu *cpu);           /* GDT, IDT, TSS, control registers of the core, on the CPU itself */
+struct host_tables *host_tables(struct nl_cpu *cpu);
+uint64_t host_idt_base(void);
+uint64_t host_cr3(void);
+bool host_drop_identity(void);                /* after launch only the AP trampoline stays mapped one to one */
+
+/* entry.S: where the loader stood when it called us */
+struct launch_frame {
+	uint64_t rbx, rbp, r12, r13, r14, r15, rsp, rip, rflags;
+	uint64_t cr0, cr4;
+	struct descriptor_pointer gdtr, idtr;
+	uint16_t cs, ds, es, fs, gs, ss, tr, ldtr;
+};
+extern struct launch_frame nl_launch_frame;
+void host_capture(struct nl_launch_state *out); /* from nl_launch_frame and the firmware's descriptor tables */
+void host_undo_load(void);                      /* the firmware's GDT and IDT again, for a launch that failed */
+
+void *nl_cpu_stack_of(struct nl_cpu *cpu);
+bool nl_cpus_init(void); /* CPU table from the boot block; false: out of memory */
+
+#endif

@@ -1,0 +1,25 @@
+# The core: build/core.bin, a flat binary that the loader carries. Everything in hv/ and arch/ is compiled with CORE_CFLAGS.
+-include hv/heart.mk arch/x86_64/vmx/vmx.mk
+
+CORE_CFLAGS = $(CFLAGS_COMMON) -Ihv -Iarch/x86_64/include -Iarch/x86_64/svm -Iarch/x86_64/vmx -ffreestanding -fno-stack-protector -mgeneral-regs-only -mno-red-zone \
+	-fno-pic -mcmodel=kernel -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none $(HEART_CFLAGS)
+SVM_SRCS := arch/x86_64/svm/svm.c arch/x86_64/svm/exit.c arch/x86_64/svm/entry.S
+CORE_SRCS := $(wildcard arch/x86_64/*.c arch/x86_64/*.S) $(SVM_SRCS) $(VMX_SRCS) $(HV_HEART_SRCS) \
+	hv/base.c hv/console.c hv/cpuid.c hv/exit.c hv/main.c hv/msr.c hv/mtrr.c hv/npt.c hv/pool.c hv/string.c hv/view.c
+CORE_OBJS := $(patsubst %,$(B)/core/%.o,$(CORE_SRCS))
+
+$(B)/core/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CORE_CFLAGS) -c -o $@ $<
+
+$(B)/core/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(CC) -g -MMD -MP -Iarch/x86_64/include -c -o $@ $<
+
+$(B)/core.elf: arch/x86_64/core.lds $(CORE_OBJS) $(HEART_LIBS)
+	ld -nostdlib -static --no-warn-rwx-segments -z max-page-size=4096 -T arch/x86_64/core.lds -o $@ $(CORE_OBJS) $(HEART_LIBS)
+
+# The promise behind the guest's untouched FPU state and red zone: no SIMD or x87 register, no %fs access anywhere in the core.
+$(B)/core.bin: $(B)/core.elf
+	@if objdump -d --no-show-raw-insn $< | grep -E '%(xmm|ymm|zmm|mm[0-7]|st\(|fs:)'; then echo 'core uses FPU, SIMD or %fs: see above' >&2; exit 1; fi
+	objcopy -O binary $< $@

@@ -1,0 +1,82 @@
+/*
+ * Decoding SVM's exits (APM vol. 2, appendix C) into struct nl_exit, and the NMI exit, which is SVM's own business.
+ */
+#include "svm_exit.h"
+#include "apic.h"
+#include "core.h"
+#include "x86.h"
+
+/* Could an NMI of the hardware's own have merged with our kick? Then pass one on: a lost one kills the watchdog (SDM vol. 3, 11.5.1). */
+static bool hardware_nmi_waits(void)
+{
+	uint32_t lvt = apic_read(APIC_LVTPC);
+
+	if ((lvt & 0x700) == 0x400 && (lvt & 1u << 16))
+		return true; /* the overflow interrupt masked itself: it was delivered */
+	return (x86_inb(0x61) & 0xc0) != 0; /* SERR or IOCHK */
+}
+
+static void nmi(struct nl_cpu *cpu)
+{
+	/* Open GIF for one instruction: host IF is 0, so exactly the pending NMI comes, and its handler is one IRET. */
+	__asm__ volatile("stgi; nop; clgi" ::: "memory");
+	bool kicked = __atomic_exchange_n(&cpu->nmi_kick, 0, __ATOMIC_SEQ_CST);
+	bool guest = __atomic_exchange_n(&cpu->nmi_guest, 0, __ATOMIC_SEQ_CST);
+
+	if (!kicked || hardware_nmi_waits())
+		guest = true;
+	if (kicked)
+		cpu->exits[NL_CAUSE_KICK]++;
+	if (guest)
+		svm_open_nmi(cpu);
+}
+
+static bool no_inject_npf(struct vmcb *v) { return v->exit_info1 >> 33 & 1; } /* fault of a guest page table access */
+
+void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
+{
+	struct nl_exit e = { .cause = NL_CAUSE_OTHER, .raw = { v->exit_code, v->exit_info1, v->exit_info2 } };
+
+	switch ((uint32_t)v->exit_code) {
+	case EXIT_CPUID:
+		e = (struct nl_exit){ .cause = NL_CAUSE_CPUID, .length = 2 };
+		break;
+	case EXIT_MSR:
+		e = (struct nl_exit){ .cause = v->exit_info1 & 1 ? NL_CAUSE_WRMSR : NL_CAUSE_RDMSR,
+			              .length = 2,
+			              .msr = { (uint32_t)cpu->gprs.rcx, v->exit_info1 & 1 } };
+		break;
+	case EXIT_IO:
+		e = (struct nl_exit){ .cause = NL_CAUSE_IO,
+			              .length = (unsigned)(v->exit_info2 - v->rip),
+			              .io = { (uint16_t)(v->exit_info1 >> 16), v->exit_info1 >> 4 & 7, v->exit_info1 & 1, v->exit_info1 >> 2 & 1 } };
+		break;
+	case EXIT_NMI:
+		e = (struct nl_exit){ .cause = NL_CAUSE_NMI };
+		nmi(cpu);
+		break;
+	case EXIT_IRET: /* not executed yet: NMIs are blocked until it is */
+		e = (struct nl_exit){ .cause = NL_CAUSE_IRET };
+		svm_close_nmi(cpu);
+		break;
+	case EXIT_NPF:
+		e = (struct nl_exit){ .cause = NL_CAUSE_NPF,
+			              .npf = { GPA(v->exit_info2), !(v->exit_info1 & 0x12), v->exit_info1 & 2 && !no_inject_npf(v),
+			                       v->exit_info1 >> 4 & 1 } };
+		break;
+	case EXIT_INVD:
+		e = (struct nl_exit){ .cause = NL_CAUSE_INVD, .length = 2 };
+		break;
+	case EXIT_INVLPGA:
+	case EXIT_VMRUN ... EXIT_SKINIT:
+		e = (struct nl_exit){ .cause = NL_CAUSE_VIRT };
+		break;
+	case EXIT_SHUTDOWN: /* the VMCB's state is undefined from here on */
+		e = (struct nl_exit){ .cause = NL_CAUSE_TRIPLE };
+		break;
+	case EXIT_INIT: /* no way for the guest to send one past the ICR trap: the platform resets */
+		e = (struct nl_exit){ .cause = NL_CAUSE_TRIPLE };
+		break;
+	}
+	hv_exit(cpu, &e);
+}

@@ -1,0 +1,350 @@
+/*
+ * SVM: switching it on, the VMCB, roots and flushes, the NMI that kicks, and the loop. Decoding of exits is svm/exit.c.
+ *
+ * NMIs (APM vol. 2, 15.13, 15.20): they are intercepted, and after the exit stay pending until GIF opens. Ours are told from the guest's by count: every
+ * NMI that the guest sends passes the ICR trap, which sets nmi_guest, and every kick sets nmi_kick. A guest NMI is never injected: the core takes the
+ * pending one in a STGI window, sends itself another and enters with the intercept dropped and IRET intercepted, so that the
+ * hardware's own blocking rules apply. At the guest's IRET the intercept is back.
+ */
+#include "svm.h"
+#include "apic.h"
+#include "core.h"
+#include "host.h"
+#include "pool.h"
+#include "svm_exit.h"
+#include "x86.h"
+
+#define ASID_GUEST 1u /* one for all generations: a flip flushes it, and guest INVLPG reaches all that it must (APM 15.16) */
+
+static uint8_t *msrpm, *iopm;
+static bool has_flush_by_asid, has_next_rip;
+
+static struct svm_cpu *svm(struct nl_cpu *cpu) { return cpu->vendor; }
+
+static enum nl_err probe(void)
+{
+	uint32_t r[4];
+
+	x86_cpuid(0x80000000, 0, r);
+	if (r[0] < 0x8000000a)
+		return NL_ENOVIRT;
+	x86_cpuid(0x80000001, 0, r);
+	if (!(r[2] & 1u << 2))
+		return NL_ENOVIRT;
+	if (x86_rdmsr(MSR_VM_CR) & 1u << 4)
+		return NL_ELOCKED;
+	x86_cpuid(0x8000000a, 0, r);
+	if (!(r[3] & 1) || r[1] < 2) /* nested paging; an ASID besides the host's */
+		return NL_ENOVIRT;
+	return x86_rdmsr(MSR_EFER) & EFER_SVME ? NL_EVIRTUALISED : NL_OK;
+}
+
+static const struct nl_npt_format *format(void)
+{
+	static struct nl_npt_format f;
+	uint32_t r[4];
+
+	x86_cpuid(0x80000001, 0, r);
+	bool has_1g = r[3] >> 26 & 1;
+	x86_cpuid(0x80000008, 0, r);
+	f = nl_npt_format_npt(has_1g, r[0] & 0xff);
+	return &f;
+}
+
+static enum nl_err machine_init(void)
+{
+	uint32_t r[4];
+
+	x86_cpuid(0x8000000a, 0, r);
+	has_next_rip = r[3] >> 3 & 1;
+	has_flush_by_asid = r[3] >> 6 & 1;
+	msrpm = nl_pool_run(2);
+	iopm = nl_pool_run(3);
+	if (!msrpm || !iopm)
+		return NL_ENOMEM;
+	for (unsigned i = 0; i < nl_n_cpus; i++) {
+		static struct svm_cpu cpus[NL_MAX_CPUS];
+
+		cpus[i].vmcb = nl_pool_page();
+		cpus[i].host_save = nl_pool_page();
+		if (!cpus[i].vmcb || !cpus[i].host_save)
+			return NL_ENOMEM;
+		nl_cpus[i]->vendor = &cpus[i];
+	}
+	return NL_OK;
+}
+
+static void intercept_msr(uint32_t index, bool read, bool write)
+{
+	uint32_t bank = index >> 13, bit = (index & 0x1fff) * 2; /* APM vol. 2, 15.11 */
+	uint8_t *map = bank == 0 ? msrpm : bank == 0xc0000000u >> 13 ? msrpm + 0x800 : bank == 0xc0010000u >> 13 ? msrpm + 0x1000 : NULL;
+
+	if (!map)
+		return; /* outside the maps every access exits */
+	uint8_t mask = (uint8_t)(3u << bit % 8), set = (uint8_t)((read | write << 1) << bit % 8);
+	map[bit / 8] = (uint8_t)((map[bit / 8] & ~mask) | set);
+}
+
+static void intercept_port(uint16_t port) { iopm[port / 8] |= (uint8_t)(1u << port % 8); }
+
+static void want_flush(struct nl_cpu *cpu) { svm(cpu)->vmcb->tlb_control = has_flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL; }
+
+static void set_root(struct nl_cpu *cpu, hpa_t root)
+{
+	struct vmcb *v = svm(cpu)->vmcb;
+
+	v->nested_cr3 = root.v;
+	v->clean &= ~CLEAN_NP;
+	want_flush(cpu);
+}
+
+static enum nl_err cpu_init(struct nl_cpu *cpu, hpa_t root)
+{
+	struct svm_cpu *s = svm(cpu);
+	struct vmcb *v = s->vmcb;
+
+	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME);
+	__asm__ volatile("clgi" ::: "memory");
+	x86_wrmsr(MSR_VM_HSAVE_PA, nl_pool_hpa(s->host_save).v);
+	memset(v, 0, sizeof(*v));
+	v->intercept1 = I1_NMI | I1_INIT | I1_CPUID | I1_INVD | I1_INVLPGA | I1_IO | I1_MSR | I1_SHUTDOWN;
+	v->intercept2 = I2_VMRUN | I2_VMMCALL | I2_VMLOAD | I2_VMSAVE | I2_STGI | I2_CLGI | I2_SKINIT;
+	v->iopm = nl_pool_hpa(iopm).v;
+	v->msrpm = nl_pool_hpa(msrpm).v;
+	v->asid = ASID_GUEST;
+	v->nested_control = 1;
+	set_root(cpu, root);
+	return NL_OK;
+}
+
+static void cpu_exit(struct nl_cpu *cpu)
+{
+	(void)cpu;
+	x86_wrmsr(MSR_VM_HSAVE_PA, 0);
+	__asm__ volatile("stgi" ::: "memory");
+	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) & ~EFER_SVME);
+}
+
+static struct vmcb_segment seg(struct nl_segment s) { return (struct vmcb_segment){ s.selector, s.attributes, s.limit, s.base }; }
+
+/* FS, GS, TR, LDTR and the system-call MSRs are loaded once: the core uses none of them, so they stay the guest's (APM vol. 2, 15.5.2). */
+static void vmload(struct svm_cpu *s) { __asm__ volatile("vmload %0" ::"a"(nl_pool_hpa(s->vmcb).v) : "memory"); }
+
+static void launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
+{
+	struct vmcb *v = svm(cpu)->vmcb;
+
+	cpu->gprs = s->gprs;
+	v->es = seg(s->es);
+	v->cs = seg(s->cs);
+	v->ss = seg(s->ss);
+	v->ds = seg(s->ds);
+	v->fs = seg(s->fs);
+	v->gs = seg(s->gs);
+	v->tr = seg(s->tr);
+	v->ldtr = seg(s->ldtr);
+	v->gdtr = seg(s->gdtr);
+	v->idtr = seg(s->idtr);
+	v->cpl = 0;
+	v->efer = s->efer | EFER_SVME;
+	v->cr0 = s->cr0;
+	v->cr3 = s->cr3;
+	v->cr4 = s->cr4;
+	v->dr7 = s->dr7;
+	v->dr6 = 0xffff0ff0;
+	v->rflags = s->rflags;
+	v->rip = s->rip;
+	v->rsp = s->gprs.rsp;
+	v->rax = s->gprs.rax;
+	v->star = s->star;
+	v->lstar = s->lstar;
+	v->cstar = s->cstar;
+	v->sfmask = s->fmask;
+	v->kernel_gs = s->kernel_gs;
+	v->sysenter_cs = s->sysenter_cs;
+	v->sysenter_esp = s->sysenter_esp;
+	v->sysenter_eip = s->sysenter_eip;
+	v->g_pat = s->pat;
+	v->debugctl = s->debugctl;
+	vmload(svm(cpu));
+}
+
+/* State after INIT, APM vol. 2, table 14-1; CS from the SIPI vector. XCR0 and PAT survive INIT. */
+static void reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
+{
+	struct svm_cpu *s = svm(cpu);
+	struct vmcb *v = s->vmcb;
+	struct vmcb_segment data = { 0, 0x93, 0xffff, 0 };
+	uint32_t r[4];
+	uint64_t pat = v->g_pat ? v->g_pat : x86_rdmsr(MSR_PAT);
+
+	x86_cpuid(1, 0, r);
+	cpu->gprs = (struct nl_gprs){ .rdx = r[0] };
+	v->cs = (struct vmcb_segment){ (uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12 };
+	v->ds = v->es = v->ss = v->fs = v->gs = data;
+	v->gdtr = v->idtr = (struct vmcb_segment){ 0, 0, 0xffff, 0 };
+	v->ldtr = (struct vmcb_segment){ 0, 0x82, 0xffff, 0 };
+	v->tr = (struct vmcb_segment){ 0, 0x8b, 0xffff, 0 };
+	v->cpl = 0;
+	v->efer = EFER_SVME;
+	v->cr0 = 0x60000010; /* CD, NW, ET */
+	v->cr2 = v->cr3 = v->cr4 = 0;
+	v->dr6 = 0xffff0ff0;
+	v->dr7 = 0x400;
+	v->rflags = 2;
+	v->rip = v->rsp = v->rax = 0;
+	v->star = v->lstar = v->cstar = v->sfmask = v->kernel_gs = 0;
+	v->sysenter_cs = v->sysenter_esp = v->sysenter_eip = 0;
+	v->g_pat = pat;
+	v->debugctl = 0;
+	v->interrupt_shadow = 0;
+	v->event_injection = 0;
+	v->intercept1 = (v->intercept1 | I1_NMI) & ~I1_IRET; /* INIT ends NMI blocking */
+	s->nmi_open = false;
+	v->clean = 0;
+	want_flush(cpu);
+	vmload(s);
+}
+
+static void context(struct nl_cpu *cpu, struct nl_context *out)
+{
+	const struct vmcb *v = svm(cpu)->vmcb;
+	uint8_t b[3];
+
+	*out = (struct nl_context){ .rip = v->rip, .rflags = v->rflags, .cr0 = v->cr0, .cr3 = v->cr3, .cr4 = v->cr4, .efer = v->efer & ~EFER_SVME,
+		                    .lstar = x86_rdmsr(MSR_LSTAR), .cs_base = v->cs.base, .cpl = v->cpl,
+		                    .long_mode = (v->efer & EFER_LMA) && (v->cs.attributes & 0x200) };
+	/* No activity state on SVM: an NMI that ends HLT or MWAIT leaves RIP behind the instruction. */
+	if (out->cpl == 0 && out->long_mode && nl_fetch(out, v->rip - 3, b, 3))
+		out->halted = b[2] == 0xf4 || (b[0] == 0x0f && b[1] == 0x01 && b[2] == 0xc9);
+}
+
+static void skip(struct nl_cpu *cpu, unsigned length)
+{
+	struct vmcb *v = svm(cpu)->vmcb;
+
+	v->rip = has_next_rip && v->next_rip ? v->next_rip : v->rip + length;
+	v->interrupt_shadow &= ~1ULL;
+	if (v->rflags & RFLAGS_TF) { /* the trap that the instruction would have caused */
+		v->dr6 |= 1u << 14;
+		nl_vendor->inject(cpu, 1, false, 0);
+	}
+}
+
+static void inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t error)
+{
+	struct vmcb *v = svm(cpu)->vmcb;
+
+	/* An event whose delivery this exit cut short comes first; the fault happens again by itself. */
+	if (v->event_injection & EVENT_VALID)
+		return;
+	v->event_injection = vector | EVENT_EXCEPTION | EVENT_VALID | (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
+}
+
+static void flush_all(struct nl_cpu *cpu) { want_flush(cpu); }
+
+static bool get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value)
+{
+	if (index != MSR_EFER)
+		return false;
+	*value = svm(cpu)->vmcb->efer & ~EFER_SVME;
+	return true;
+}
+
+static bool set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value)
+{
+	struct vmcb *v = svm(cpu)->vmcb;
+
+	if (index != MSR_EFER)
+		return false;
+	v->efer = value | EFER_SVME;
+	v->clean = 0;
+	return true;
+}
+
+static void kick(struct nl_cpu *cpu)
+{
+	if (!__atomic_exchange_n(&cpu->nmi_kick, 1, __ATOMIC_SEQ_CST))
+		apic_send_nmi(cpu->apic_id);
+}
+
+void svm_open_nmi(struct nl_cpu *cpu)
+{
+	struct vmcb *v = svm(cpu)->vmcb;
+
+	apic_send_nmi(cpu->apic_id);
+	v->intercept1 = (v->intercept1 & ~I1_NMI) | I1_IRET;
+	v->clean &= ~CLEAN_INTERCEPTS;
+	svm(cpu)->nmi_open = true;
+}
+
+void svm_close_nmi(struct nl_cpu *cpu)
+{
+	struct vmcb *v = svm(cpu)->vmcb;
+
+	v->intercept1 = (v->intercept1 & ~I1_IRET) | I1_NMI;
+	v->clean &= ~CLEAN_INTERCEPTS;
+	svm(cpu)->nmi_open = false;
+}
+
+_Noreturn static void run(struct nl_cpu *cpu)
+{
+	struct svm_cpu *s = svm(cpu);
+	struct vmcb *v = s->vmcb;
+	hpa_t pa = nl_pool_hpa(v);
+
+	for (;;) {
+		hv_before_entry(cpu);
+		struct host_tables *t = host_tables(cpu);
+		if (t->mc_pending && !(v->event_injection & EVENT_VALID)) {
+			t->mc_pending = false;
+			inject(cpu, 18, false, 0);
+		}
+		v->efer |= EFER_SVME; /* SMM code entered in the guest may have cleared it */
+		v->rax = cpu->gprs.rax;
+		v->rsp = cpu->gprs.rsp;
+		svm_enter(&cpu->gprs, pa.v);
+		cpu->gprs.rax = v->rax;
+		cpu->gprs.rsp = v->rsp;
+		v->tlb_control = TLB_NOTHING;
+		v->clean = 0; /* every bit says "unchanged": nothing is claimed until it is worth measuring */
+		v->event_injection = v->exit_int_info & EVENT_VALID ? v->exit_int_info : 0;
+		svm_exit(cpu, v);
+	}
+}
+
+static void dump(struct nl_cpu *cpu)
+{
+	const struct vmcb *v = svm(cpu)->vmcb;
+
+	nl_log_unlocked("VMCB exit %lx info %lx %lx int %lx rip %lx rflags %lx cpl %u\n", v->exit_code, v->exit_info1, v->exit_info2, v->exit_int_info, v->rip,
+	                v->rflags, v->cpl);
+	nl_log_unlocked("cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx cs %x base %lx attr %x ncr3 %lx asid %u inj %lx\n", v->cr0, v->cr2, v->cr3, v->cr4, v->efer,
+	                v->cs.selector, v->cs.base, v->cs.attributes, v->nested_cr3, v->asid, v->event_injection);
+}
+
+const struct nl_vendor nl_svm = {
+	.name = "SVM",
+	.paging = "NPT",
+	.probe = probe,
+	.format = format,
+	.machine_init = machine_init,
+	.cpu_init = cpu_init,
+	.cpu_exit = cpu_exit,
+	.launch_state = launch_state,
+	.reset_to_sipi = reset_to_sipi,
+	.wait_for_sipi = hv_wait_sipi,
+	.run = run,
+	.context = context,
+	.skip = skip,
+	.inject = inject,
+	.set_root = set_root,
+	.flush_all = flush_all,
+	.get_msr = get_msr,
+	.set_msr = set_msr,
+	.intercept_msr = intercept_msr,
+	.intercept_port = intercept_port,
+	.kick = kick,
+	.dump = dump,
+	.keep_icr_trap = true,
+};

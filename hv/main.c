@@ -1,0 +1,82 @@
+/*
+ * Launch: from the loader's call to the loader's next instruction as a guest. A failure undoes what was done and returns its name.
+ */
+#include "ap.h"
+#include "base.h"
+#include "commit.h"
+#include "core.h"
+#include "cpuid.h"
+#include "host.h"
+#include "journal.h"
+#include "msr.h"
+#include "pool.h"
+#include "x86.h"
+
+struct nl_boot_block nl_boot;
+uint64_t nl_main(const struct nl_boot_block *b);
+
+static bool boot_block_ok(const struct nl_boot_block *b)
+{
+	return b->magic == NL_BOOT_MAGIC && b->version == NL_BOOT_VERSION && b->size == sizeof(*b) && b->n_cpus >= 1 && b->n_cpus <= NL_MAX_CPUS &&
+	       b->n_ranges >= 1 && b->n_ranges <= NL_MAX_RANGES && b->n_keys <= NL_MAX_KEYS && !(b->region & (NL_2M - 1)) &&
+	       b->region + NL_REGION_SIZE <= 1ULL << 32 && b->free_start < NL_REGION_ARENA_TEXT && !(b->free_start & NL_PAGE_MASK) &&
+	       b->trampoline < 0x100000 && !(b->trampoline & NL_PAGE_MASK);
+}
+
+static enum nl_err choose_vendor(void)
+{
+	enum nl_err vmx = nl_vmx.probe(), svm;
+
+	if (!vmx) {
+		nl_vendor = &nl_vmx;
+		return NL_OK;
+	}
+	svm = nl_svm.probe();
+	if (!svm)
+		nl_vendor = &nl_svm;
+	return svm && vmx != NL_ENOVIRT ? vmx : svm; /* "locked" of either says more than "absent" of the other */
+}
+
+uint64_t nl_main(const struct nl_boot_block *b)
+{
+	static struct nl_launch_state start;
+	enum nl_err err;
+
+	if (!boot_block_ok(b))
+		return NL_EBOOTBLOCK;
+	nl_boot = *b;
+	err = choose_vendor();
+	if (err)
+		return err;
+	err = nl_base_init();
+	if (err)
+		return err;
+	if (!nl_cpus_init())
+		return NL_ENOMEM;
+	nl_cpuid_init();
+	host_capture(&start);
+	err = nl_vendor->machine_init();
+	if (!err)
+		err = nl_commit_init(nl_base_views(), nl_base_view());
+	if (err)
+		return err;
+	nl_msr_init();
+	nl_vendor->intercept_port(NL_CALL_PORT);
+
+	struct nl_cpu *cpu = nl_cpus[0];
+	host_init_idt();
+	host_load(cpu);
+	err = nl_base_cpu_start(cpu);
+	if (err || !host_drop_identity()) {
+		if (!err)
+			nl_vendor->cpu_exit(cpu);
+		host_undo_load();
+		return err ? err : NL_ENOMEM;
+	}
+	cpu->state = NL_CPU_RUNNING;
+	nl_journal(NL_EV_BOOT, NL_OK, NULL, NULL, nl_n_cpus, 0);
+	nl_log("newleaf: %s on %s/%s, %u CPUs, %lu KiB of %lu KiB free%s\n", NL_VERSION, nl_vendor->name, nl_vendor->paging, nl_n_cpus,
+	       (uint64_t)nl_pool_free_pages() * 4, (uint64_t)NL_REGION_SIZE >> 10, nl_emulated ? ", emulated" : "");
+	nl_vendor->launch_state(cpu, &start);
+	nl_vendor->run(cpu);
+}

@@ -1,0 +1,150 @@
+/*
+ * MSR policy as a table of ranges that can be read aloud. What is not in it never exits, or (outside the ranges of the hardware's bitmaps) is
+ * the hardware's own answer through a #GP-safe access.
+ */
+#include "msr.h"
+#include "apic.h"
+#include "commit.h"
+#include "core.h"
+#include "x86.h"
+
+enum policy {
+	PASS = 0, /* no exit */
+	NATIVE,   /* exits (the vendor needs it), then the hardware's answer */
+	FAULT,    /* #GP, as where the MSR does not exist */
+	DROP,     /* a write is swallowed and logged once */
+	VENDOR,   /* the vendor keeps the guest's value */
+	FEATURES, /* IA32_FEATURE_CONTROL: locked, without VMX and SMX */
+	SVM_OFF,  /* VM_CR: SVM disabled and locked */
+	APIC,     /* APIC_BASE: may not move */
+	ICR,      /* x2APIC ICR */
+	KERNEL,   /* LSTAR: a kernel begins */
+	EFER,
+};
+
+static const struct range {
+	uint32_t first, last;
+	uint8_t read, write; /* enum policy */
+	const char *vendor;  /* NULL: both */
+	const char *name;
+} ranges[] = {
+	{ MSR_APIC_BASE, MSR_APIC_BASE, PASS, APIC, NULL, "APIC_BASE" },
+	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, FEATURES, FAULT, "VMX", "FEATURE_CONTROL" },
+	{ MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, PASS, DROP, "VMX", "microcode update" },
+	{ 0x480, 0x493, FAULT, FAULT, "VMX", "VMX capabilities" },
+	{ 0x560, 0x561, FAULT, FAULT, "VMX", "Intel PT output" }, /* would write to physical memory past the EPT */
+	{ 0x570, 0x572, FAULT, FAULT, "VMX", "Intel PT" },
+	{ 0x580, 0x587, FAULT, FAULT, "VMX", "Intel PT ranges" },
+	{ MSR_X2APIC_ICR, MSR_X2APIC_ICR, PASS, ICR, NULL, "x2APIC ICR" },
+	{ MSR_EFER, MSR_EFER, EFER, EFER, "SVM", "EFER" },
+	{ MSR_LSTAR, MSR_LSTAR, PASS, KERNEL, NULL, "LSTAR" },
+	{ 0xc0010010, 0xc0010010, PASS, DROP, "SVM", "SYSCFG" },         /* could put memory encryption or DRAM routing under us */
+	{ 0xc0010016, 0xc001001d, PASS, DROP, "SVM", "IORR, TOM" },
+	{ MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, PASS, DROP, "SVM", "microcode update" },
+	{ 0xc0010111, 0xc0010113, PASS, DROP, "SVM", "SMM_BASE, TSEG" },
+	{ MSR_VM_CR, MSR_VM_CR, SVM_OFF, DROP, "SVM", "VM_CR" },
+	{ 0xc0010115, 0xc0010115, FAULT, FAULT, "SVM", "IGNNE" },
+	{ 0xc0010116, 0xc0010116, FAULT, FAULT, "SVM", "SMM_CTL" },
+	{ MSR_VM_HSAVE_PA, MSR_VM_HSAVE_PA, FAULT, FAULT, "SVM", "VM_HSAVE_PA" },
+	{ 0xc0010118, 0xc0010119, FAULT, FAULT, "SVM", "SVM_KEY, SMM_KEY" },
+};
+
+static bool mine(const struct range *r) { return !r->vendor || r->vendor[0] + r->vendor[1] == nl_vendor->name[0] + nl_vendor->name[1]; }
+
+void nl_msr_init(void)
+{
+	for (const struct range *r = ranges; r < ranges + NL_ARRAY_SIZE(ranges); r++)
+		for (uint32_t i = r->first; mine(r) && i <= r->last; i++)
+			nl_vendor->intercept_msr(i, r->read != PASS, r->write != PASS);
+}
+
+static const struct range *find(uint32_t index)
+{
+	for (const struct range *r = ranges; r < ranges + NL_ARRAY_SIZE(ranges); r++)
+		if (index >= r->first && index <= r->last && mine(r))
+			return r;
+	return NULL;
+}
+
+static bool read_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *v)
+{
+	const struct range *r = find(index);
+
+	switch (r ? r->read : NATIVE) {
+	case FAULT:
+		return false;
+	case FEATURES:
+		if (!x86_rdmsr_safe(index, v))
+			return false;
+		*v = (*v & ~6ULL) | 1;
+		return true;
+	case SVM_OFF:
+		*v = 0x18; /* LOCK, SVMDIS (APM vol. 2, 15.30.1) */
+		return true;
+	default:
+		return nl_vendor->get_msr(cpu, index, v) || x86_rdmsr_safe(index, v);
+	}
+}
+
+#define EFER_KNOWN (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | 1ULL << 14 | 1ULL << 15 | 1ULL << 17 | 1ULL << 18 | 1ULL << 20 | 1ULL << 21)
+
+/* Legal values only: the vendor ORs in what the hardware needs of ours (SVME). APM vol. 2, 3.1.7. */
+static bool write_efer(struct nl_cpu *cpu, uint64_t v)
+{
+	struct nl_context c;
+
+	nl_vendor->context(cpu, &c);
+	if (v & ~EFER_KNOWN) /* SVME included: SVM is locked off in the guest's VM_CR */
+		return false;
+	if ((c.cr0 & CR0_PG) && ((v ^ c.efer) & EFER_LME))
+		return false;
+	v = (v & ~EFER_LMA) | (c.efer & EFER_LMA);
+	return nl_vendor->set_msr(cpu, MSR_EFER, v);
+}
+
+static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
+{
+	static uint32_t logged;
+	const struct range *r = find(index);
+
+	switch (r ? r->write : NATIVE) {
+	case FAULT:
+		return false;
+	case DROP:
+		if (!(__atomic_fetch_or(&logged, 1u << (r - ranges), __ATOMIC_RELAXED) & 1u << (r - ranges)))
+			nl_log("newleaf: CPU %u: write of %s (MSR %x) dropped\n", cpu->index, r->name, index);
+		return true;
+	case APIC: /* the page that is watched, and any page of ours, must stay where they are */
+		if ((v ^ APIC_DEFAULT_BASE) & ~0xfffULL)
+			return false;
+		return x86_wrmsr_safe(index, v);
+	case ICR:
+		apic_guest_icr(cpu, v, true);
+		return true;
+	case EFER:
+		return write_efer(cpu, v);
+	case KERNEL:
+		if (cpu->index == 0) /* the boot CPU writes it once in the life of a kernel: any other time a new kernel begins */
+			nl_commit_kernel_gone();
+		return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);
+	default:
+		return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);
+	}
+}
+
+void nl_msr_exit(struct nl_cpu *cpu, const struct nl_exit *exit)
+{
+	uint32_t index = exit->msr.index;
+	uint64_t v = (uint64_t)(uint32_t)cpu->gprs.rdx << 32 | (uint32_t)cpu->gprs.rax;
+	bool ok = exit->msr.write ? write_msr(cpu, index, v) : read_msr(cpu, index, &v);
+
+	if (!ok) {
+		nl_vendor->inject(cpu, 13, true, 0);
+		return;
+	}
+	if (!exit->msr.write) {
+		cpu->gprs.rax = (uint32_t)v;
+		cpu->gprs.rdx = v >> 32;
+	}
+	nl_vendor->skip(cpu, exit->length);
+}

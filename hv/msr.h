@@ -1,0 +1,12 @@
+/*
+ * MSR policy: which accesses exit, and what the guest gets.
+ */
+#ifndef HV_MSR_H
+#define HV_MSR_H
+
+#include "vendor.h"
+
+void nl_msr_init(void); /* tells the vendor what to intercept */
+void nl_msr_exit(struct nl_cpu *cpu, const struct nl_exit *exit);
+
+#endif
