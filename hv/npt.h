@@ -26,6 +26,10 @@ struct nl_npt_format {
 	unsigned address_bits;  /* guest-physical, at most 48 */
 };
 
+/* The formats there are (hv/npt.c); address_bits over 48 is cut to what four levels reach. */
+struct nl_npt_format nl_npt_format_ept(bool has_1g, unsigned address_bits);
+struct nl_npt_format nl_npt_format_npt(bool has_1g, unsigned address_bits);
+
 /* Where tables live: hv/pool.c in the core, an instrumented fake on the host. Pages come zeroed. */
 struct nl_table_ops {
 	uint64_t *(*map)(void *ctx, hpa_t table);   /* never fails for a page that alloc gave */

@@ -9,12 +9,12 @@ static struct {
 	nl_lock_t lock;
 	uint8_t *base;
 	hpa_t base_hpa;
-	uint64_t *used;  /* bit i = page i is in use */
-	size_t first;    /* pages [first, limit) are handed out singly: below lies the bitmap, */
-	size_t limit;    /* above lie the runs */
+	uint64_t *used; /* bit i = page i is in use */
+	size_t first;   /* pages [first, limit) are handed out singly: below lies the bitmap, */
+	size_t limit;   /* above lie the runs */
 	size_t pages;
 	size_t free;
-	size_t hint;     /* no page in [first, hint) is free */
+	size_t hint; /* no page in [first, hint) is free */
 } pool;
 
 static bool is_used(size_t page) { return pool.used[page / 64] >> page % 64 & 1; }

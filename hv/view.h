@@ -11,7 +11,8 @@
 
 struct nl_view {
 	hpa_t root;
-	uint64_t generation;
+	uint64_t generation; /* 1 = base; a fork counts on */
+	hpa_t hidden;        /* the one table behind every hidden range, 0 = none; shared by all forks, the last view's release frees it */
 };
 
 struct nl_views { /* what all views of one machine have in common */
@@ -31,7 +32,10 @@ struct nl_type_run {
  */
 enum nl_err nl_view_base(const struct nl_views *v, const struct nl_type_run *runs, size_t n_runs, struct nl_view *out);
 
-/* Hide [base, base+size), 2 MiB aligned: every page of it shows `sink`. Base view only, before it is first used. */
+/*
+ * Hide [base, base+size), 2 MiB aligned: every page of it shows `sink`. Base view only, before it is first used; may be repeated with the same
+ * sink. On NL_ENOMEM nothing is hidden that was not.
+ */
 enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t base, uint64_t size, hpa_t sink);
 
 /* A new view equal to `from`: costs one root page. */
@@ -40,19 +44,25 @@ enum nl_err nl_view_fork(const struct nl_views *v, const struct nl_view *from, s
 /*
  * In a forked view that is not yet current: let the 4 KiB page at `gpa` show `frame` with `rights`. Copies the path to it (at most three
  * tables), splits large pages, keeps the memory type of the page. `parent` is the view it was forked from: tables that are not shared
- * with the parent are private and edited in place. On NL_ENOMEM the view is still equal to what it was for every gpa.
+ * with the parent are private and edited in place; NULL for the base view itself before it is first used (all is private). On NL_ENOMEM the view is still equal to what it was for every gpa. NL_EINTERNAL: gpa is beyond the map.
  */
 enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, const struct nl_view *parent, gpa_t gpa, hpa_t frame,
                              enum nl_rights rights);
 
-/* Base edit: change rights of one page (the APIC page) in a base view, also under use. Callers flush all roots on all CPUs. */
+/*
+ * Base edit: change rights of one page (the APIC page) in place, in tables that other views may share, also under use. A large page is split
+ * in the view given; so callers do this to every view alive (doing it twice is harmless), then flush all roots on all CPUs.
+ */
 enum nl_err nl_view_base_edit_rights(const struct nl_views *v, struct nl_view *view, gpa_t gpa, enum nl_rights rights);
 
 /* Translate. false: not mapped. Any pointer may be NULL; *page_size is 4K, 2M or 1G. */
 bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gpa, hpa_t *out, enum nl_rights *rights,
                   enum nl_memtype *type, uint64_t *page_size);
 
-/* Release every table of `view` that `keep` does not share. `keep` is the view forked from it, or the one it was forked from. */
+/*
+ * Release every table of `view` that `keep` does not share. `keep` is the view forked from it, or the one it was forked from; NULL when no other
+ * view is left.
+ */
 void nl_view_release(const struct nl_views *v, struct nl_view *view, const struct nl_view *keep);
 
 #endif
