@@ -87,25 +87,39 @@ bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gp
 
 /* --- Releasing --- */
 
-/* `kept`: the table at the same place in the view that stays, NULL if it has none there. Views of a chain share by place, so equal = shared. */
-static void release_table(const struct nl_views *v, const struct nl_view *view, hpa_t table, unsigned level, const uint64_t *kept)
+/* The tables at the same place in the views that stay; NULL where one has none there. */
+struct kept {
+	const uint64_t *older, *newer;
+};
+
+static const uint64_t *kept_below(const struct nl_views *v, unsigned level, const uint64_t *table, unsigned i)
+{
+	return table && is_table(v->format, level, table[i]) ? map(v, target(table[i])) : NULL;
+}
+
+/* Views of a chain share tables place by place, so an entry that equals the neighbour's in the same place is shared, and no other is. */
+static void release_table(const struct nl_views *v, const struct nl_view *view, hpa_t table, unsigned level, struct kept kept)
 {
 	const uint64_t *entries = map(v, table);
 
 	for (unsigned i = 0; level > LEVEL_4K && i < ENTRIES; i++) {
-		const uint64_t theirs = kept ? kept[i] : 0;
-		if (!is_table(v->format, level, entries[i]) || entries[i] == theirs || target(entries[i]).v == view->hidden.v)
+		if (!is_table(v->format, level, entries[i]) || target(entries[i]).v == view->hidden.v)
 			continue;
-		release_table(v, view, target(entries[i]), level - 1, is_table(v->format, level, theirs) ? map(v, target(theirs)) : NULL);
+		if ((kept.older && kept.older[i] == entries[i]) || (kept.newer && kept.newer[i] == entries[i]))
+			continue;
+		const struct kept below = {kept_below(v, level, kept.older, i), kept_below(v, level, kept.newer, i)};
+		release_table(v, view, target(entries[i]), level - 1, below);
 	}
 	v->ops.release(v->ops.ctx, table);
 }
 
-void nl_view_release(const struct nl_views *v, struct nl_view *view, const struct nl_view *keep)
+void nl_view_release_between(const struct nl_views *v, struct nl_view *view, const struct nl_view *older, const struct nl_view *newer)
 {
-	NL_ASSERT(!keep || keep->root.v != view->root.v);
-	release_table(v, view, view->root, ROOT_LEVEL, keep ? map(v, keep->root) : NULL);
-	if (!keep && view->hidden.v)
+	const struct kept kept = {older ? map(v, older->root) : NULL, newer ? map(v, newer->root) : NULL};
+
+	NL_ASSERT((!older || older->root.v != view->root.v) && (!newer || newer->root.v != view->root.v));
+	release_table(v, view, view->root, ROOT_LEVEL, kept);
+	if (!older && !newer && view->hidden.v)
 		v->ops.release(v->ops.ctx, view->hidden);
 	*view = (struct nl_view){.root = HPA(0)};
 }
@@ -135,7 +149,7 @@ static bool build_table(struct builder *b, unsigned level, uint64_t gpa, hpa_t *
 		}
 		hpa_t lower;
 		if (!build_table(b, level - 1, gpa, &lower)) {
-			release_table(b->v, &(struct nl_view){.root = HPA(0)}, *out, level, NULL);
+			release_table(b->v, &(struct nl_view){.root = HPA(0)}, *out, level, (struct kept){NULL, NULL});
 			return false;
 		}
 		store(&entries[i], to_table(f, lower));
@@ -268,7 +282,7 @@ enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t b
 		const uint64_t before = *entry;
 		store(entry, to_table(f, hidden));
 		if (is_table(f, LEVEL_2M, before) && target(before).v != hidden.v)
-			release_table(v, view, target(before), LEVEL_4K, NULL);
+			release_table(v, view, target(before), LEVEL_4K, (struct kept){NULL, NULL});
 	}
 	return NL_OK;
 }

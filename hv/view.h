@@ -60,9 +60,15 @@ bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gp
                   enum nl_memtype *type, uint64_t *page_size);
 
 /*
- * Release every table of `view` that `keep` does not share. `keep` is the view forked from it, or the one it was forked from; NULL when no other
- * view is left.
+ * Release every table of `view` that its living neighbours do not share: `older` is the nearest view alive that it descends from, `newer` the
+ * nearest that descends from it; either may be NULL. Tables are shared along a chain of forks only, so neighbours are enough.
  */
-void nl_view_release(const struct nl_views *v, struct nl_view *view, const struct nl_view *keep);
+void nl_view_release_between(const struct nl_views *v, struct nl_view *view, const struct nl_view *older, const struct nl_view *newer);
+
+/* The same at an end of the chain: at most one neighbour is alive. */
+static inline void nl_view_release(const struct nl_views *v, struct nl_view *view, const struct nl_view *keep)
+{
+	nl_view_release_between(v, view, keep, NULL);
+}
 
 #endif
