@@ -1,0 +1,41 @@
+"""The host checks of the Makefile as tests: each cmocka program counts with the number of its cases, any other target as one."""
+
+import os
+import re
+import subprocess
+
+from guest import LOGS, TOP, Failure
+from vmtest import Test, TESTS
+
+
+def run_check(target):
+    def check(t):
+        path = os.path.join(LOGS, target + ".log")
+        os.makedirs(LOGS, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as log:
+            code = subprocess.run(
+                ["make", "-s", "--no-print-directory", target], cwd=TOP, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=900
+            ).returncode
+        with open(path, encoding="utf-8", errors="replace") as log:
+            said = log.read()
+        passed = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", said))
+        failed = sum(int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test", said))
+        if code != 0 or failed:
+            t.counts = (passed, max(failed, 1))
+            raise Failure(f"make {target} ended with {code}\n" + "\n".join("    | " + x for x in said.splitlines()[-25:]))
+        t.counts = (max(passed, 1), 0)
+        t.note(f"{t.counts[0]} cases" if passed else said.strip().splitlines()[-1] if said.strip() else "ok")
+
+    return check
+
+
+def register():
+    """Ask the Makefile which checks there are. An old make or a broken fragment shows up as a failure, not as an empty list."""
+    done = subprocess.run(["make", "-s", "--no-print-directory", "list-checks"], cwd=TOP, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"make list-checks: {done.stderr}")
+    for target in done.stdout.split():
+        function = run_check(target)
+        function.__name__ = target
+        function.__doc__ = "host check: make " + target
+        TESTS[target] = Test(function, False, "")
