@@ -1,0 +1,59 @@
+/*
+ * EPT's entry format and the invalidation of what the CPU remembers of it (SDM vol. 3, 29.4.3).
+ *
+ * Cached translations carry VPID, PCID and the root. A root that was never loaded needs no INVEPT, but root pages are reused, so the one that is being
+ * loaded is always invalidated; VPID is one for all views, so that the guest's own invalidations reach what they must.
+ */
+#include "core.h"
+#include "vmx.h"
+#include "x86.h"
+
+struct invalidation { /* the 128-bit descriptor of both instructions */
+	uint64_t first, second;
+};
+
+static void invept(uint64_t type, uint64_t eptp)
+{
+	struct invalidation d = { eptp, 0 };
+	bool failed;
+
+	__asm__ volatile("invept %1, %2" : "=@ccbe"(failed) : "m"(d), "r"(type) : "memory");
+	if (failed)
+		nl_panic("INVEPT %lu of %lx failed", type, eptp);
+}
+
+void vmx_flush_linear(void)
+{
+	struct invalidation d = { 0, 0 };
+	bool failed;
+
+	if (!vmx.controls.vpid)
+		return; /* every entry and exit flushes */
+	__asm__ volatile("invvpid %1, %2" : "=@ccbe"(failed) : "m"(d), "r"(2UL) : "memory");
+	if (failed)
+		nl_panic("INVVPID failed");
+}
+
+const struct nl_npt_format *vmx_format(void)
+{
+	static struct nl_npt_format f;
+	uint32_t r[4];
+
+	x86_cpuid(0x80000008, 0, r);
+	f = nl_npt_format_ept(x86_rdmsr(MSR_VMX_BASIC + 12) & EPT_CAP_1G, r[0] & 0xff);
+	return &f;
+}
+
+void vmx_set_root(struct nl_cpu *cpu, hpa_t root)
+{
+	(void)cpu;
+	vmx_write(EPTP, vmx_eptp(root));
+	invept(1, vmx_eptp(root));
+}
+
+void vmx_flush_all(struct nl_cpu *cpu)
+{
+	(void)cpu;
+	invept(2, 0);
+	vmx_flush_linear();
+}

@@ -1,0 +1,205 @@
+/*
+ * Decoding VMX's exits (SDM vol. 3, chapter 28 and appendix C) into struct nl_exit, events on entry, and the loop. What INIT exits mean: kick.c.
+ */
+#include "apic.h"
+#include "core.h"
+#include "host.h"
+#include "vmx.h"
+#include "x86.h"
+
+enum { UD = 6, GP = 13, MC = 18 };
+
+void vmx_skip(struct nl_cpu *cpu, unsigned length)
+{
+	uint64_t rip = vmx_read(GUEST_RIP) + (length ? length : vmx_read(EXIT_INSTRUCTION_LENGTH));
+	uint64_t blocking = vmx_read(GUEST_INTERRUPTIBILITY);
+	bool code64 = vmx_read(GUEST_CS_RIGHTS) >> 13 & 1;
+
+	(void)cpu;
+	vmx_write(GUEST_RIP, code64 ? rip : (uint32_t)rip);
+	if (blocking & (BLOCKING_STI | BLOCKING_MOV_SS))
+		vmx_write(GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_STI | BLOCKING_MOV_SS));
+	/* The single-step trap that the instruction would have caused (27.3.1.5); with DEBUGCTL.BTF only branches trap. */
+	if ((vmx_read(GUEST_RFLAGS) & RFLAGS_TF) && !(vmx_read(GUEST_DEBUGCTL) & 2))
+		vmx_write(GUEST_PENDING_DEBUG, vmx_read(GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+}
+
+void vmx_inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t error)
+{
+	(void)cpu;
+	/* An event whose delivery this exit cut short comes first; the fault happens again by itself. */
+	if (vmx_read(ENTRY_EVENT) & EVENT_VALID)
+		return;
+	has_error = has_error && (vmx_read(GUEST_CR0) & CR0_PE); /* real mode has no error codes (27.2.1.3) */
+	vmx_write(ENTRY_EVENT_ERROR, error);
+	vmx_write(ENTRY_EVENT, vector | EVENT_EXCEPTION << 8 | (has_error ? EVENT_HAS_ERROR : 0) | EVENT_VALID);
+}
+
+/* An exit in the middle of delivering an event (EPT violation on the stack, INIT): it is delivered by the next entry (28.2.4). */
+static void deliver_again(void)
+{
+	uint32_t event = (uint32_t)vmx_read(VECTORING_EVENT);
+
+	if (!(event & EVENT_VALID))
+		return;
+	event &= EVENT_VALID | 0xfff;
+	vmx_write(ENTRY_EVENT, event);
+	if (event & EVENT_HAS_ERROR)
+		vmx_write(ENTRY_EVENT_ERROR, vmx_read(VECTORING_EVENT_ERROR));
+	if (EVENT_TYPE(event) >= EVENT_SOFT_INTERRUPT)
+		vmx_write(ENTRY_INSTRUCTION_LENGTH, vmx_read(EXIT_INSTRUCTION_LENGTH));
+	if (EVENT_TYPE(event) == EVENT_NMI) /* its delivery sets blocking again */
+		vmx_write(GUEST_INTERRUPTIBILITY, vmx_read(GUEST_INTERRUPTIBILITY) & ~BLOCKING_NMI);
+}
+
+/* IRET unblocked NMIs and then faulted on its stack: it will be executed again, under blocking (28.2.3). */
+static void iret_again(uint64_t qualification)
+{
+	if ((qualification & 1u << 12) && !(vmx_read(VECTORING_EVENT) & EVENT_VALID))
+		vmx_write(GUEST_INTERRUPTIBILITY, vmx_read(GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+}
+
+/*
+ * A MOV to CR0 or CR4 that changes a bit of ours. CR0: only the shadow is changed, and the instruction is executed again: now our bits agree with
+ * the shadow, it does not exit, and the hardware does all that a change of PG, LMA or PAE paging means. CR4: bits of features that are not there.
+ */
+static void control_register(struct nl_cpu *cpu, uint64_t qualification)
+{
+	const uint64_t *registers = &cpu->gprs.rax;
+
+	if ((qualification & 0x3f) == 0)
+		vmx_write(CR0_SHADOW, registers[qualification >> 8 & 15]);
+	else
+		vmx_inject(cpu, GP, true, 0);
+}
+
+/* true: nothing more to do but enter, quickly: a SIPI that comes in root operation is lost. The reset state is made when it comes. */
+static bool init_exit(struct nl_cpu *cpu)
+{
+	if (vmx_take_kick(cpu))
+		return false;
+	if (cpu->index == 0) { /* a reset of the platform: hv_before_entry */
+		__atomic_store_n(&cpu->init_pending, 1, __ATOMIC_SEQ_CST);
+		return false;
+	}
+	vmx_wait_for_sipi(cpu);
+	__atomic_store_n(&cpu->state, NL_CPU_WAIT_SIPI, __ATOMIC_SEQ_CST);
+	cpu->exits[NL_CAUSE_INIT]++;
+	return true;
+}
+
+static struct nl_exit io_exit(uint64_t q)
+{
+	return (struct nl_exit){ .cause = NL_CAUSE_IO, .io = { (uint16_t)(q >> 16), (uint8_t)((q & 7) + 1), q >> 3 & 1, q >> 4 & 1 } };
+}
+
+static void task_switch(struct nl_cpu *cpu)
+{
+	static uint32_t logged;
+
+	if (!logged++)
+		nl_log("newleaf: a hardware task switch of the guest is refused with #GP: not emulated\n");
+	vmx_write(ENTRY_EVENT, 0); /* also when it comes from a task gate */
+	vmx_inject(cpu, GP, true, 0);
+}
+
+void vmx_after_exit(struct vmx_cpu *v)
+{
+	struct nl_cpu *cpu = v->cpu;
+	uint32_t reason = (uint32_t)vmx_read(EXIT_REASON);
+	uint64_t q = vmx_read(EXIT_QUALIFICATION);
+	struct nl_exit e = { .cause = NL_CAUSE_OTHER, .raw = { reason, q, vmx_read(GUEST_RIP) } };
+
+	if (reason & REASON_ENTRY_FAILED)
+		nl_panic("VM entry failed: reason %x qualification %lx", reason & 0xffff, q);
+	if (reason == REASON_INIT && init_exit(cpu))
+		return;
+	cpu->gprs.rsp = vmx_read(GUEST_RSP);
+	deliver_again();
+	switch (reason) {
+	case REASON_TRIPLE:
+		e = (struct nl_exit){ .cause = NL_CAUSE_TRIPLE };
+		break;
+	case REASON_INIT:
+		e = (struct nl_exit){ .cause = NL_CAUSE_KICK };
+		/* STI's shadow covered the HLT and has ended with it, but not every emulator says so; entry wants no shadow in HLT (27.3.1.5). */
+		if (vmx_read(GUEST_ACTIVITY) != ACTIVITY_ACTIVE)
+			vmx_write(GUEST_INTERRUPTIBILITY, vmx_read(GUEST_INTERRUPTIBILITY) & ~(BLOCKING_STI | BLOCKING_MOV_SS));
+		break;
+	case REASON_SIPI:
+		e = (struct nl_exit){ .cause = NL_CAUSE_SIPI, .sipi = { (uint8_t)q } };
+		vmx_reset_to_sipi(cpu, (uint8_t)q);
+		__atomic_store_n(&cpu->state, NL_CPU_RUNNING, __ATOMIC_SEQ_CST);
+		break;
+	case REASON_TASK_SWITCH:
+		e = (struct nl_exit){ .cause = NL_CAUSE_EXCEPTION };
+		task_switch(cpu);
+		break;
+	case REASON_CPUID:
+		e = (struct nl_exit){ .cause = NL_CAUSE_CPUID };
+		break;
+	case REASON_INVD:
+		e = (struct nl_exit){ .cause = NL_CAUSE_INVD };
+		break;
+	case REASON_GETSEC:
+	case REASON_VMCALL ... REASON_VMXON:
+	case REASON_INVEPT:
+	case REASON_INVVPID:
+	case REASON_VMFUNC:
+		e = (struct nl_exit){ .cause = NL_CAUSE_VIRT };
+		break;
+	case REASON_CR:
+		e = (struct nl_exit){ .cause = NL_CAUSE_CR };
+		control_register(cpu, q);
+		break;
+	case REASON_IO:
+		e = io_exit(q);
+		break;
+	case REASON_RDMSR:
+	case REASON_WRMSR:
+		e = (struct nl_exit){ .cause = reason == REASON_RDMSR ? NL_CAUSE_RDMSR : NL_CAUSE_WRMSR,
+				      .msr = { (uint32_t)cpu->gprs.rcx, reason == REASON_WRMSR } };
+		break;
+	case REASON_EPT_VIOLATION:
+		iret_again(q);
+		e = (struct nl_exit){ .cause = NL_CAUSE_NPF, .npf = { GPA(vmx_read(GUEST_PHYSICAL_ADDRESS)), q & 1, q >> 1 & 1, q >> 2 & 1 } };
+		break;
+	case REASON_XSETBV:
+		e = (struct nl_exit){ .cause = NL_CAUSE_XSETBV };
+		break;
+	}
+	if (e.cause != NL_CAUSE_OTHER && e.cause != NL_CAUSE_NPF && e.cause < NL_CAUSE_NMI)
+		e.length = (unsigned)vmx_read(EXIT_INSTRUCTION_LENGTH);
+	hv_exit(cpu, &e);
+}
+
+void vmx_before_entry(struct vmx_cpu *v)
+{
+	struct nl_cpu *cpu = v->cpu;
+	struct host_tables *t = host_tables(cpu);
+
+	if (__atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_WAIT_SIPI)
+		return; /* executes nothing; root and requests are looked at when it leaves this state */
+	hv_before_entry(cpu);
+	if (t->mc_pending && !(vmx_read(ENTRY_EVENT) & EVENT_VALID)) {
+		t->mc_pending = false;
+		vmx_inject(cpu, MC, false, 0);
+	}
+	vmx_write(GUEST_RSP, cpu->gprs.rsp);
+}
+
+/* Why VMLAUNCH or VMRESUME refused, SDM vol. 3, 31.4. */
+void vmx_entry_failed(struct vmx_cpu *v, uint64_t rflags)
+{
+	uint64_t error = rflags & 1 ? 0 : vmx_read(INSTRUCTION_ERROR);
+	const char *name = error == 0	? "no current VMCS"
+			   : error == 4 ? "VMLAUNCH with a VMCS that is not clear"
+			   : error == 5 ? "VMRESUME with a VMCS that was not launched"
+			   : error == 7 ? "invalid control field"
+			   : error == 8 ? "invalid host-state field"
+					: "see the manual";
+
+	nl_panic("CPU %u: VM entry refused, error %lu: %s", v->cpu->index, error, name);
+}
+
+void vmx_run(struct nl_cpu *cpu) { vmx_loop(vmx_cpu(cpu), cpu->stack_top); }

@@ -1,0 +1,200 @@
+/*
+ * The guest's registers in the VMCS: how a CPU starts, what INIT and SIPI make of it, and what common code may read or set.
+ */
+#include "core.h"
+#include "vmx.h"
+#include "x86.h"
+
+enum { ES, CS, SS, DS, FS, GS, LDTR, TR }; /* their fields follow each other in this order, two apart */
+
+static void segment(unsigned n, struct nl_segment s)
+{
+	vmx_write(GUEST_ES_SELECTOR + 2 * n, s.selector);
+	vmx_write(GUEST_ES_BASE + 2 * n, s.base);
+	vmx_write(GUEST_ES_LIMIT + 2 * n, s.limit);
+	vmx_write(GUEST_ES_RIGHTS + 2 * n, vmx_rights(s.attributes));
+}
+
+/* A loaded code or data segment has the accessed bit, whatever stands in the descriptor table (SDM vol. 3, 27.3.1.2). */
+static void code_or_data(unsigned n, struct nl_segment s)
+{
+	if (s.attributes & 0x80)
+		s.attributes |= 1;
+	segment(n, s);
+}
+
+static void control_registers(uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t efer)
+{
+	const struct vmx_msrs *m = &vmx.msrs;
+
+	vmx_write(GUEST_CR0, vmx_fix(cr0, m->cr0_fixed0 & ~(CR0_PE | CR0_PG), m->cr0_fixed1));
+	vmx_write(CR0_SHADOW, cr0);
+	vmx_write(GUEST_CR3, cr3);
+	vmx_write(GUEST_CR4, vmx_fix(cr4, m->cr4_fixed0, m->cr4_fixed1));
+	vmx_write(CR4_SHADOW, cr4 & ~CR4_HIDDEN);
+	vmx_write(GUEST_EFER, efer);
+	/* From here on the CPU keeps this control in step with EFER.LMA itself (A.6: bit 5, with unrestricted guest). */
+	vmx_write(ENTRY_CONTROLS, vmx.controls.entry | (efer & EFER_LMA ? ENTRY_IA32E : 0));
+}
+
+static void no_event(void)
+{
+	vmx_write(GUEST_INTERRUPTIBILITY, 0);
+	vmx_write(GUEST_PENDING_DEBUG, 0);
+	vmx_write(ENTRY_EVENT, 0);
+}
+
+void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
+{
+	static const struct nl_segment no_task = { 0, 0x8b, 0x67, 0 }; /* entry wants a busy TSS; the firmware need not have one */
+
+	cpu->gprs = s->gprs;
+	code_or_data(ES, s->es);
+	code_or_data(CS, s->cs);
+	code_or_data(SS, s->ss);
+	code_or_data(DS, s->ds);
+	code_or_data(FS, s->fs);
+	code_or_data(GS, s->gs);
+	segment(LDTR, s->ldtr);
+	segment(TR, (s->tr.attributes & 0x8f) == 0x8b ? s->tr : no_task);
+	vmx_write(GUEST_GDTR_BASE, s->gdtr.base);
+	vmx_write(GUEST_GDTR_LIMIT, s->gdtr.limit);
+	vmx_write(GUEST_IDTR_BASE, s->idtr.base);
+	vmx_write(GUEST_IDTR_LIMIT, s->idtr.limit);
+	control_registers(s->cr0, s->cr3, s->cr4, s->efer);
+	vmx_write(GUEST_DR7, s->dr7);
+	vmx_write(GUEST_DEBUGCTL, s->debugctl);
+	vmx_write(GUEST_PAT, s->pat);
+	vmx_write(GUEST_SYSENTER_CS, s->sysenter_cs);
+	vmx_write(GUEST_SYSENTER_ESP, s->sysenter_esp);
+	vmx_write(GUEST_SYSENTER_EIP, s->sysenter_eip);
+	vmx_write(GUEST_RFLAGS, s->rflags);
+	vmx_write(GUEST_RIP, s->rip);
+	vmx_write(GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+	no_event();
+	/* Not in the VMCS and not used by the core: the hardware registers are the guest's. */
+	x86_wrmsr(MSR_STAR, s->star);
+	x86_wrmsr(MSR_LSTAR, s->lstar);
+	x86_wrmsr(MSR_CSTAR, s->cstar);
+	x86_wrmsr(MSR_FMASK, s->fmask);
+	x86_wrmsr(MSR_KERNEL_GS_BASE, s->kernel_gs);
+}
+
+/* SDM vol. 3, table 10-1, column INIT: PAT, XCR0, the system-call MSRs and CR0.CD/NW (which entries do not load) stay. */
+void vmx_reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
+{
+	static const struct nl_segment data = { 0, 0x93, 0xffff, 0 };
+	uint32_t r[4];
+
+	x86_cpuid(1, 0, r);
+	cpu->gprs = (struct nl_gprs){ .rdx = r[0] };
+	segment(ES, data);
+	segment(CS, (struct nl_segment){ (uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12 });
+	segment(SS, data);
+	segment(DS, data);
+	segment(FS, data);
+	segment(GS, data);
+	segment(LDTR, (struct nl_segment){ 0, 0x82, 0xffff, 0 });
+	segment(TR, (struct nl_segment){ 0, 0x8b, 0xffff, 0 });
+	vmx_write(GUEST_GDTR_BASE, 0);
+	vmx_write(GUEST_GDTR_LIMIT, 0xffff);
+	vmx_write(GUEST_IDTR_BASE, 0);
+	vmx_write(GUEST_IDTR_LIMIT, 0xffff);
+	control_registers(CR0_CD | CR0_NW | 1u << 4 /* ET */, 0, 0, 0);
+	x86_write_cr2(0);
+	x86_write_dr6(0xffff0ff0);
+	vmx_write(GUEST_DR7, 0x400);
+	vmx_write(GUEST_DEBUGCTL, 0);
+	if (!vmx_cpu(cpu)->launched) { /* a CPU that comes to us in this state: what the firmware left in hardware is the guest's */
+		vmx_write(GUEST_PAT, x86_rdmsr(MSR_PAT));
+		vmx_write(GUEST_SYSENTER_CS, x86_rdmsr(MSR_SYSENTER_CS));
+		vmx_write(GUEST_SYSENTER_ESP, x86_rdmsr(MSR_SYSENTER_ESP));
+		vmx_write(GUEST_SYSENTER_EIP, x86_rdmsr(MSR_SYSENTER_EIP));
+	}
+	vmx_write(GUEST_RFLAGS, 2);
+	vmx_write(GUEST_RIP, 0);
+	vmx_write(GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+	no_event();
+	vmx_flush_linear();
+}
+
+void vmx_wait_for_sipi(struct nl_cpu *cpu)
+{
+	(void)cpu;
+	vmx_write(GUEST_ACTIVITY, ACTIVITY_WAIT_SIPI);
+	no_event();
+}
+
+/* A bit that is ours shows the guest's value. */
+static uint64_t seen(enum vmx_field real, enum vmx_field mask, enum vmx_field shadow)
+{
+	uint64_t ours = vmx_read(mask);
+
+	return (vmx_read(real) & ~ours) | (vmx_read(shadow) & ours);
+}
+
+void vmx_context(struct nl_cpu *cpu, struct nl_context *out)
+{
+	(void)cpu;
+	*out = (struct nl_context){
+		.rip = vmx_read(GUEST_RIP),
+		.rflags = vmx_read(GUEST_RFLAGS),
+		.cr0 = seen(GUEST_CR0, CR0_MASK, CR0_SHADOW),
+		.cr3 = vmx_read(GUEST_CR3),
+		.cr4 = seen(GUEST_CR4, CR4_MASK, CR4_SHADOW),
+		.efer = vmx_read(GUEST_EFER),
+		.lstar = x86_rdmsr(MSR_LSTAR),
+		.cs_base = vmx_read(GUEST_CS_BASE),
+		.cpl = vmx_read(GUEST_SS_RIGHTS) >> 5 & 3,
+		.halted = vmx_read(GUEST_ACTIVITY) != ACTIVITY_ACTIVE, /* MWAIT is no activity state: RIP is behind it, quiesce.c looks */
+	};
+	out->long_mode = (out->efer & EFER_LMA) && (vmx_read(GUEST_CS_RIGHTS) >> 13 & 1);
+}
+
+static bool field_of(uint32_t index, enum vmx_field *field)
+{
+	static const struct {
+		uint32_t index;
+		enum vmx_field field;
+	} table[] = {
+		{ MSR_EFER, GUEST_EFER },		  { MSR_PAT, GUEST_PAT },
+		{ MSR_FS_BASE, GUEST_FS_BASE },		  { MSR_GS_BASE, GUEST_GS_BASE },
+		{ MSR_SYSENTER_CS, GUEST_SYSENTER_CS },	  { MSR_SYSENTER_ESP, GUEST_SYSENTER_ESP },
+		{ MSR_SYSENTER_EIP, GUEST_SYSENTER_EIP }, { MSR_DEBUGCTL, GUEST_DEBUGCTL },
+	};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(table); i++)
+		if (table[i].index == index) {
+			*field = table[i].field;
+			return true;
+		}
+	return false;
+}
+
+bool vmx_get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value)
+{
+	enum vmx_field field;
+
+	if (field_of(index, &field))
+		*value = vmx_read(field);
+	else if (index == MSR_PERF_GLOBAL_CTRL && vmx.switch_perf)
+		*value = vmx_cpu(cpu)->guest_msrs->value;
+	else
+		return false;
+	return true;
+}
+
+bool vmx_set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value)
+{
+	enum vmx_field field;
+
+	if (field_of(index, &field))
+		vmx_write(field, value);
+	else if (index == MSR_PERF_GLOBAL_CTRL && vmx.switch_perf)
+		vmx_cpu(cpu)->guest_msrs->value = value;
+	else
+		return false;
+	if (index == MSR_EFER)
+		vmx_write(ENTRY_CONTROLS, vmx.controls.entry | (value & EFER_LMA ? ENTRY_IA32E : 0));
+	return true;
+}

@@ -1,0 +1,309 @@
+/*
+ * Switching VMX on and off, and the parts of a VMCS that never change after: controls, host state, bitmaps. Guest state is state.c.
+ */
+#include "core.h"
+#include "host.h"
+#include "pool.h"
+#include "vmx.h"
+#include "x86.h"
+
+struct vmx_machine vmx;
+
+_Static_assert(offsetof(struct vmx_cpu, cpu) == VMX_CPU_CPU && offsetof(struct vmx_cpu, launched) == VMX_CPU_LAUNCHED &&
+		       offsetof(struct vmx_cpu, nmi_seen) == VMX_CPU_NMI_SEEN,
+	       "entry.S reads by these offsets");
+_Static_assert(offsetof(struct nl_cpu, gprs) == VMX_GPRS && offsetof(struct nl_cpu, vendor) == VMX_NL_CPU_VENDOR, "entry.S reads by these offsets");
+_Static_assert(offsetof(struct nl_gprs, r15) == 120 && offsetof(struct nl_gprs, rdi) == 56, "entry.S saves in this order");
+_Static_assert(HOST_STACK_SIZE == 16384, "entry.S finds the CPU through its stack");
+
+static bool read_field(uint64_t field, uint64_t *value)
+{
+	bool failed;
+
+	__asm__ volatile("vmread %2, %1" : "=@ccbe"(failed), "=r"(*value) : "r"(field));
+	return !failed;
+}
+
+uint64_t vmx_read(enum vmx_field field)
+{
+	uint64_t value;
+
+	if (!read_field(field, &value))
+		nl_panic("VMREAD of field %x failed", (unsigned)field);
+	return value;
+}
+
+void vmx_write(enum vmx_field field, uint64_t value)
+{
+	bool failed;
+
+	__asm__ volatile("vmwrite %1, %2" : "=@ccbe"(failed) : "r"(value), "r"((uint64_t)field) : "memory");
+	if (failed)
+		nl_panic("VMWRITE of %lx to field %x failed", value, (unsigned)field);
+}
+
+void vmx_dump(struct nl_cpu *cpu)
+{
+	static const struct {
+		const char *name;
+		uint16_t field;
+	} table[] = {
+#define VMX_FIELD_ROW(name, encoding) { #name, encoding },
+		VMX_FIELDS(VMX_FIELD_ROW)
+#undef VMX_FIELD_ROW
+	};
+	uint64_t value;
+
+	if (!vmx_cpu(cpu))
+		return;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(table); i++)
+		if (read_field(table[i].field, &value))
+			nl_log_unlocked("%s %lx%s", table[i].name, value, i % 6 == 5 ? "\n" : "  ");
+	nl_log_unlocked("\n");
+}
+
+/* Instructions that wrap VMX's own; true: CF or ZF (SDM vol. 3, 31.2). */
+static bool vmxon(uint64_t pa)
+{
+	bool failed;
+
+	__asm__ volatile("vmxon %1" : "=@ccbe"(failed) : "m"(pa) : "memory");
+	return failed;
+}
+
+static bool vmclear(uint64_t pa)
+{
+	bool failed;
+
+	__asm__ volatile("vmclear %1" : "=@ccbe"(failed) : "m"(pa) : "memory");
+	return failed;
+}
+
+static bool vmptrld(uint64_t pa)
+{
+	bool failed;
+
+	__asm__ volatile("vmptrld %1" : "=@ccbe"(failed) : "m"(pa) : "memory");
+	return failed;
+}
+
+static void read_msrs(struct vmx_msrs *m)
+{
+	m->basic = x86_rdmsr(MSR_VMX_BASIC);
+	m->cr0_fixed0 = x86_rdmsr(MSR_VMX_BASIC + 6);
+	m->cr0_fixed1 = x86_rdmsr(MSR_VMX_BASIC + 7);
+	m->cr4_fixed0 = x86_rdmsr(MSR_VMX_BASIC + 8);
+	m->cr4_fixed1 = x86_rdmsr(MSR_VMX_BASIC + 9);
+	if (!(m->basic & VMX_BASIC_TRUE_CONTROLS))
+		return; /* before any CPU with unrestricted guest */
+	m->pin = x86_rdmsr(MSR_VMX_BASIC + 13);
+	m->proc = x86_rdmsr(MSR_VMX_BASIC + 14);
+	m->exit = x86_rdmsr(MSR_VMX_BASIC + 15);
+	m->entry = x86_rdmsr(MSR_VMX_BASIC + 16);
+	if (!(m->proc >> 32 & PROC_SECONDARY))
+		return;
+	m->secondary = x86_rdmsr(MSR_VMX_BASIC + 11);
+	if (m->secondary >> 32 & SECONDARY_EPT)
+		m->ept_vpid = x86_rdmsr(MSR_VMX_BASIC + 12);
+}
+
+static void read_features(struct vmx_guest_features *f)
+{
+	uint32_t r[4], max;
+
+	x86_cpuid(0, 0, r);
+	max = r[0];
+	if (max >= 7) {
+		x86_cpuid(7, 0, r);
+		f->invpcid = r[1] >> 10 & 1;
+		f->user_wait = r[2] >> 5 & 1;
+	}
+	if (max >= 13) {
+		x86_cpuid(13, 1, r);
+		f->xsaves = r[0] >> 3 & 1;
+	}
+	x86_cpuid(0x80000001, 0, r);
+	f->rdtscp = r[3] >> 27 & 1;
+}
+
+enum nl_err vmx_probe(void)
+{
+	struct vmx_msrs m = { 0 };
+	struct vmx_guest_features f = { 0 };
+	struct vmx_controls c;
+	uint64_t feature;
+	uint32_t r[4];
+
+	x86_cpuid(1, 0, r);
+	if (!(r[2] >> 5 & 1))
+		return NL_ENOVIRT;
+	feature = x86_rdmsr(MSR_FEATURE_CONTROL);
+	if ((feature & FEATURE_CONTROL_LOCK) && !(feature & FEATURE_CONTROL_VMX))
+		return NL_ELOCKED;
+	read_msrs(&m);
+	read_features(&f);
+	if (vmx_controls(&m, &f, &c))
+		return NL_ENOVIRT;
+	return x86_read_cr4() & CR4_VMXE ? NL_EVIRTUALISED : NL_OK;
+}
+
+/* Architectural performance monitoring from version 2 on has the global control (SDM vol. 3, 20.2.2). */
+static bool has_perf_global(void)
+{
+	uint32_t r[4];
+
+	x86_cpuid(0, 0, r);
+	if (r[0] < 10)
+		return false;
+	x86_cpuid(10, 0, r);
+	return (r[0] & 0xff) >= 2;
+}
+
+enum nl_err vmx_machine_init(void)
+{
+	static struct vmx_cpu cpus[NL_MAX_CPUS];
+	struct vmx_guest_features f = { 0 };
+
+	read_msrs(&vmx.msrs);
+	read_features(&f);
+	if (vmx_controls(&vmx.msrs, &f, &vmx.controls))
+		return NL_ENOVIRT;
+	vmx.switch_perf = has_perf_global();
+	vmx.msr_bitmap = nl_pool_page();
+	vmx.io_bitmap = nl_pool_run(2);
+	if (!vmx.msr_bitmap || !vmx.io_bitmap)
+		return NL_ENOMEM;
+	for (unsigned i = 0; i < nl_n_cpus; i++) {
+		struct vmx_cpu *v = &cpus[i];
+
+		v->cpu = nl_cpus[i];
+		v->vmxon = nl_pool_page();
+		v->vmcs = nl_pool_page();
+		v->guest_msrs = nl_pool_page();
+		if (!v->vmxon || !v->vmcs || !v->guest_msrs)
+			return NL_ENOMEM;
+		v->host_msrs = v->guest_msrs + 1;
+		v->guest_msrs->index = v->host_msrs->index = MSR_PERF_GLOBAL_CTRL;
+		*(uint32_t *)v->vmxon = *(uint32_t *)v->vmcs = (uint32_t)(vmx.msrs.basic & VMX_BASIC_REVISION);
+		nl_cpus[i]->vendor = v;
+	}
+	return NL_OK;
+}
+
+static void write_controls(struct vmx_cpu *v)
+{
+	const struct vmx_controls *c = &vmx.controls;
+
+	vmx_write(PIN_CONTROLS, c->pin);
+	vmx_write(PROC_CONTROLS, c->proc);
+	vmx_write(SECONDARY_CONTROLS, c->secondary);
+	vmx_write(EXIT_CONTROLS, c->exit);
+	vmx_write(ENTRY_CONTROLS, c->entry);
+	vmx_write(EXCEPTION_BITMAP, 0);
+	vmx_write(PF_ERROR_MASK, 0);
+	vmx_write(PF_ERROR_MATCH, 0);
+	vmx_write(CR3_TARGET_COUNT, 0);
+	vmx_write(IO_BITMAP_A, nl_pool_hpa(vmx.io_bitmap).v);
+	vmx_write(IO_BITMAP_B, nl_pool_hpa(vmx.io_bitmap + NL_PAGE_SIZE).v);
+	vmx_write(MSR_BITMAP, nl_pool_hpa(vmx.msr_bitmap).v);
+	vmx_write(EXIT_MSR_STORE, nl_pool_hpa(v->guest_msrs).v);
+	vmx_write(ENTRY_MSR_LOAD, nl_pool_hpa(v->guest_msrs).v);
+	vmx_write(EXIT_MSR_LOAD, nl_pool_hpa(v->host_msrs).v);
+	vmx_write(EXIT_MSR_STORE_COUNT, vmx.switch_perf);
+	vmx_write(ENTRY_MSR_LOAD_COUNT, vmx.switch_perf);
+	vmx_write(EXIT_MSR_LOAD_COUNT, vmx.switch_perf);
+	if (vmx.switch_perf)
+		v->guest_msrs->value = x86_rdmsr(MSR_PERF_GLOBAL_CTRL);
+	vmx_write(ENTRY_EVENT, 0);
+	vmx_write(VMCS_LINK, UINT64_MAX);
+	if (c->vpid)
+		vmx_write(VPID, 1);
+	if (c->secondary & SECONDARY_XSAVES)
+		vmx_write(XSS_EXIT_BITMAP, 0);
+	/* Ours: what VMX operation forces; the guest sees its own value in the shadow (exit.c, control_register). */
+	vmx_write(CR0_MASK, vmx.msrs.cr0_fixed0 & ~(CR0_PE | CR0_PG));
+	vmx_write(CR4_MASK, vmx.msrs.cr4_fixed0 | CR4_HIDDEN);
+}
+
+static void write_host_state(struct nl_cpu *cpu)
+{
+	struct host_tables *t = host_tables(cpu);
+
+	vmx_write(HOST_CR0, x86_read_cr0());
+	vmx_write(HOST_CR3, host_cr3());
+	vmx_write(HOST_CR4, x86_read_cr4());
+	vmx_write(HOST_CS_SELECTOR, HOST_CS);
+	vmx_write(HOST_SS_SELECTOR, HOST_DS);
+	vmx_write(HOST_DS_SELECTOR, HOST_DS);
+	vmx_write(HOST_ES_SELECTOR, HOST_DS);
+	vmx_write(HOST_FS_SELECTOR, 0);
+	vmx_write(HOST_GS_SELECTOR, 0);
+	vmx_write(HOST_TR_SELECTOR, HOST_TSS);
+	vmx_write(HOST_FS_BASE, 0);
+	vmx_write(HOST_GS_BASE, 0);
+	vmx_write(HOST_TR_BASE, (uint64_t)&t->tss);
+	vmx_write(HOST_GDTR_BASE, (uint64_t)t->gdt);
+	vmx_write(HOST_IDTR_BASE, host_idt_base());
+	vmx_write(HOST_SYSENTER_CS, 0);
+	vmx_write(HOST_SYSENTER_ESP, 0);
+	vmx_write(HOST_SYSENTER_EIP, 0);
+	vmx_write(HOST_PAT, x86_rdmsr(MSR_PAT));
+	vmx_write(HOST_EFER, x86_rdmsr(MSR_EFER));
+	vmx_write(HOST_RIP, (uint64_t)vmx_exit_entry);
+	vmx_write(HOST_RSP, (uint64_t)cpu->stack_top - 16);
+}
+
+static enum nl_err unlock(void)
+{
+	uint64_t feature = x86_rdmsr(MSR_FEATURE_CONTROL);
+
+	if (!(feature & FEATURE_CONTROL_LOCK)) /* the firmware left it to us; some leave it so on every CPU but the first */
+		x86_wrmsr(MSR_FEATURE_CONTROL, feature | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
+	else if (!(feature & FEATURE_CONTROL_VMX))
+		return NL_ELOCKED;
+	return NL_OK;
+}
+
+enum nl_err vmx_cpu_init(struct nl_cpu *cpu, hpa_t root)
+{
+	struct vmx_cpu *v = vmx_cpu(cpu);
+	const struct vmx_msrs *m = &vmx.msrs;
+	uint64_t xsave;
+	uint32_t r[4];
+	enum nl_err err = unlock();
+
+	if (err)
+		return err;
+	x86_cpuid(1, 0, r);
+	xsave = r[2] >> 26 & 1 ? CR4_OSXSAVE : 0; /* for XSETBV on the guest's behalf */
+	v->saved_cr0 = x86_read_cr0();
+	v->saved_cr4 = x86_read_cr4();
+	x86_write_cr0(vmx_fix(v->saved_cr0, m->cr0_fixed0, m->cr0_fixed1));
+	x86_write_cr4(vmx_fix((v->saved_cr4 & ~(CR4_HIDDEN | CR4_CET | CR4_LASS)) | CR4_VMXE | xsave, m->cr4_fixed0, m->cr4_fixed1));
+	if (vmxon(nl_pool_hpa(v->vmxon).v)) {
+		x86_write_cr4(v->saved_cr4);
+		x86_write_cr0(v->saved_cr0);
+		return NL_EVIRTUALISED;
+	}
+	v->launched = 0;
+	if (vmclear(nl_pool_hpa(v->vmcs).v) || vmptrld(nl_pool_hpa(v->vmcs).v)) {
+		vmx_cpu_exit(cpu);
+		return NL_EINTERNAL;
+	}
+	vmx_flush_all(cpu);
+	write_controls(v);
+	write_host_state(cpu);
+	vmx_set_root(cpu, root);
+	host_set_gate(2, vmx_nmi);
+	return NL_OK;
+}
+
+void vmx_cpu_exit(struct nl_cpu *cpu)
+{
+	struct vmx_cpu *v = vmx_cpu(cpu);
+
+	vmclear(nl_pool_hpa(v->vmcs).v);
+	__asm__ volatile("vmxoff" ::: "cc", "memory");
+	x86_write_cr4(v->saved_cr4);
+	x86_write_cr0(v->saved_cr0);
+}

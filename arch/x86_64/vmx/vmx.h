@@ -1,0 +1,114 @@
+/*
+ * What the files of this room share: the per-CPU structure, VMREAD/VMWRITE, and who offers what. vendor.h is the room's door; nothing outside
+ * includes this.
+ */
+#ifndef VMX_VMX_H
+#define VMX_VMX_H
+
+/* Offsets for entry.S, checked in vmcs.c */
+#define VMX_CPU_CPU 0
+#define VMX_CPU_LAUNCHED 8
+#define VMX_CPU_NMI_SEEN 12
+#define VMX_GPRS 8 /* of struct nl_cpu */
+#define VMX_NL_CPU_VENDOR 360
+
+#ifndef __ASSEMBLER__
+
+#include "caps.h"
+#include "fields.h"
+
+/* Bits of CR4 that the guest is not shown in CPUID, so that setting one is #GP as on a CPU without: VMXE, SMXE, PKS, UINTR, FRED. */
+#define CR4_HIDDEN (1ULL << 13 | 1ULL << 14 | 1ULL << 24 | 1ULL << 25 | 1ULL << 32)
+#define CR4_CET (1ULL << 23)
+#define CR4_LASS (1ULL << 27)
+
+enum vmx_activity { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_SHUTDOWN = 2, ACTIVITY_WAIT_SIPI = 3 }; /* SDM vol. 3, 25.4.2 */
+#define BLOCKING_STI 1u
+#define BLOCKING_MOV_SS 2u
+#define BLOCKING_NMI 8u
+#define PENDING_DEBUG_BS (1u << 14)
+/* Interruption information, 25.8.3 and 25.9.3 */
+#define EVENT_VALID (1u << 31)
+#define EVENT_HAS_ERROR (1u << 11)
+#define EVENT_TYPE(x) ((x) >> 8 & 7)
+enum vmx_event_type { EVENT_NMI = 2, EVENT_EXCEPTION = 3, EVENT_SOFT_INTERRUPT = 4 }; /* 4 to 6 come from instructions and have a length */
+
+/* SDM vol. 3, appendix C */
+enum vmx_reason {
+	REASON_TRIPLE = 2, REASON_INIT = 3, REASON_SIPI = 4, REASON_TASK_SWITCH = 9, REASON_CPUID = 10, REASON_GETSEC = 11, REASON_INVD = 13,
+	REASON_VMCALL = 18, REASON_VMXON = 27, REASON_CR = 28, REASON_IO = 30, REASON_RDMSR = 31, REASON_WRMSR = 32, REASON_EPT_VIOLATION = 48,
+	REASON_INVEPT = 50, REASON_INVVPID = 53, REASON_XSETBV = 55, REASON_VMFUNC = 59,
+	REASON_ENTRY_FAILED = 1u << 31
+};
+
+struct vmx_cpu {
+	struct nl_cpu *cpu;  /* 0 */
+	uint32_t launched;   /* 8: VMRESUME from now on */
+	uint32_t nmi_seen;   /* 12: an NMI came while this CPU was in root operation; written by the handler */
+	uint8_t *vmxon, *vmcs;
+	struct vmx_msr_entry *guest_msrs, *host_msrs; /* switched by entry and exit themselves */
+	uint64_t saved_cr0, saved_cr4;		      /* before cpu_init, for cpu_exit */
+	uint64_t kick_sent_tsc;			      /* of the kick in flight; written by kickers only */
+	uint32_t kick_spare;			      /* a kick was repeated: one more INIT may come that is not the guest's */
+};
+
+struct vmx_msr_entry { /* SDM vol. 3, table 25-15 */
+	uint32_t index, reserved;
+	uint64_t value;
+};
+_Static_assert(sizeof(struct vmx_msr_entry) == 16, "MSR entry layout");
+
+/* The same on all CPUs; made by machine_init. */
+struct vmx_machine {
+	struct vmx_msrs msrs;
+	struct vmx_controls controls;
+	uint8_t *msr_bitmap, *io_bitmap; /* one page; two pages */
+	bool switch_perf;		 /* IA32_PERF_GLOBAL_CTRL exists: zero in root, or PEBS would write through the core's page table */
+};
+extern struct vmx_machine vmx;
+
+static inline struct vmx_cpu *vmx_cpu(struct nl_cpu *cpu) { return cpu->vendor; }
+
+/* vmcs.c */
+uint64_t vmx_read(enum vmx_field field);
+void vmx_write(enum vmx_field field, uint64_t value); /* a failure is a defect of ours: panics */
+void vmx_dump(struct nl_cpu *cpu);
+enum nl_err vmx_probe(void);
+enum nl_err vmx_machine_init(void);
+enum nl_err vmx_cpu_init(struct nl_cpu *cpu, hpa_t root);
+void vmx_cpu_exit(struct nl_cpu *cpu);
+
+/* state.c */
+void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s);
+void vmx_reset_to_sipi(struct nl_cpu *cpu, uint8_t vector);
+void vmx_wait_for_sipi(struct nl_cpu *cpu);
+void vmx_context(struct nl_cpu *cpu, struct nl_context *out);
+bool vmx_get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value);
+bool vmx_set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value);
+
+/* ept.c */
+const struct nl_npt_format *vmx_format(void);
+void vmx_set_root(struct nl_cpu *cpu, hpa_t root);
+void vmx_flush_all(struct nl_cpu *cpu);
+void vmx_flush_linear(void); /* what INIT and a reset do to the TLB */
+
+/* exit.c */
+void vmx_skip(struct nl_cpu *cpu, unsigned length);
+void vmx_inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t error);
+void vmx_run(struct nl_cpu *cpu) __attribute__((noreturn));
+void vmx_before_entry(struct vmx_cpu *v); /* these three are called by entry.S */
+void vmx_after_exit(struct vmx_cpu *v);
+_Noreturn void vmx_entry_failed(struct vmx_cpu *v, uint64_t rflags);
+
+/* kick.c */
+void vmx_kick(struct nl_cpu *cpu);
+bool vmx_take_kick(struct nl_cpu *cpu); /* at an INIT exit: was it ours? */
+void vmx_resend_nmi(struct vmx_cpu *v); /* called by entry.S */
+
+/* entry.S */
+_Noreturn void vmx_loop(struct vmx_cpu *v, void *stack_top);
+void vmx_exit_entry(void);
+void vmx_nmi(void);
+
+#endif
+#endif
