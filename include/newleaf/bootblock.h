@@ -50,7 +50,7 @@ struct nl_key {
 };
 _Static_assert(sizeof(struct nl_key) == 96, "key layout");
 
-/* The section `.nlpolicy`: what the conf file may only restrict. */
+/* The section `.nlpol`: what the conf file may only restrict. (PE section names have eight characters.) */
 enum nl_guest_may { NL_GUEST_MAY_NONE = 0, NL_GUEST_MAY_APPLY = 1, NL_GUEST_MAY_REVERT = 2 };
 struct nl_policy {
 	uint32_t guest_may;   /* bits of enum nl_guest_may */

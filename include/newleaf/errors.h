@@ -65,7 +65,10 @@ enum nl_exit_code {
 	X(NL_ECOMPILE, 39, NL_EXIT_LEAF, "the body does not compile against this kernel's headers", "the compiler's messages stand above") \
 	X(NL_ESITE, 40, NL_EXIT_LEAF, "this place of the kernel cannot be patched", "patch a caller or a callee of it instead; the message says what is in the way") \
 	X(NL_EBODY, 41, NL_EXIT_LEAF, "the body uses what the guest cannot be told about", "write the body without it; the message names it") \
-	X(NL_EINTERRUPTED, 42, NL_EXIT_DEADLINE, "the command was interrupted before the commit", "run it again")
+	X(NL_EINTERRUPTED, 42, NL_EXIT_DEADLINE, "the command was interrupted before the commit", "run it again") \
+	X(NL_EBOOTS, 43, NL_EXIT_ABSENT, "the last boots on Newleaf did not finish, so it steps aside", "find out why, then clear the boot counter (docs/how-to/real-machine.md)") \
+	X(NL_ECONF, 44, NL_EXIT_ABSENT, "newleaf.conf is malformed", "mend the line that the message names (docs/reference/conf.md)") \
+	X(NL_EFIRMWARE, 45, NL_EXIT_ABSENT, "the firmware refused what Newleaf needs", "the message names it; look for a firmware update")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

@@ -1,0 +1,147 @@
+/*
+ * Reads RSDP, XSDT or RSDT, MADT and FADT (ACPI 6.5, 5.2.5 to 5.2.12).
+ */
+#include "acpi.h"
+
+#define HEADER_SIZE 36u        /* of every table but the RSDP */
+#define HEADER_LENGTH 4u       /* offset */
+#define TABLE_MAX (1u << 20)   /* longer than any real table: damaged */
+#define RSDP_V1_SIZE 20u
+#define RSDP_V2_SIZE 36u
+#define RSDP_REVISION 15u
+#define RSDP_RSDT 16u
+#define RSDP_XSDT 24u
+#define MADT_ENTRIES 44u
+#define MADT_LOCAL_APIC 0u
+#define MADT_LOCAL_X2APIC 9u
+#define MADT_ENABLED 1u
+#define FADT_FLAGS 112u
+#define FADT_RESET_REG 116u    /* generic address structure, 5.2.3.2: space, width, offset, access, address */
+#define FADT_RESET_VALUE 128u
+#define FADT_RESET_SUPPORTED (1u << 10)
+#define GAS_IO 1u
+
+struct reader {
+	nl_acpi_map *map;
+	void *ctx;
+	struct nl_acpi *out;
+};
+
+static uint64_t get(const uint8_t *p, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	while (bytes--)
+		v = v << 8 | p[bytes];
+	return v;
+}
+
+static bool sums_up(const uint8_t *p, size_t n)
+{
+	uint8_t sum = 0;
+
+	while (n--)
+		sum = (uint8_t)(sum + *p++);
+	return sum == 0;
+}
+
+static bool is(const uint8_t *p, const char *signature)
+{
+	for (; *signature; signature++)
+		if (*p++ != (uint8_t)*signature)
+			return false;
+	return true;
+}
+
+static void add_cpu(struct nl_acpi *out, uint32_t id)
+{
+	for (uint32_t i = 0; i < out->n_cpus; i++)
+		if (out->apic_ids[i] == id) /* the boot CPU, or listed as local APIC and as x2APIC */
+			return;
+	if (out->n_cpus == NL_MAX_CPUS)
+		out->too_many = true;
+	else
+		out->apic_ids[out->n_cpus++] = id;
+}
+
+static void read_madt(struct nl_acpi *out, const uint8_t *t, size_t length)
+{
+	size_t at, size;
+
+	for (at = MADT_ENTRIES; at + 2 <= length; at += size) {
+		const uint8_t *e = t + at;
+
+		size = e[1];
+		if (size < 2 || size > length - at)
+			return;
+		if (e[0] == MADT_LOCAL_APIC && size >= 8 && (get(e + 4, 4) & MADT_ENABLED))
+			add_cpu(out, e[3]);
+		else if (e[0] == MADT_LOCAL_X2APIC && size >= 16 && (get(e + 8, 4) & MADT_ENABLED))
+			add_cpu(out, (uint32_t)get(e + 4, 4));
+	}
+}
+
+static void read_fadt(struct nl_acpi *out, const uint8_t *t, size_t length)
+{
+	uint64_t port;
+
+	if (length <= FADT_RESET_VALUE || !(get(t + FADT_FLAGS, 4) & FADT_RESET_SUPPORTED) || t[FADT_RESET_REG] != GAS_IO)
+		return;
+	port = get(t + FADT_RESET_REG + 4, 8);
+	if (port == 0 || port > 0xffff)
+		return;
+	out->reset_port = port;
+	out->reset_value = t[FADT_RESET_VALUE];
+}
+
+/* A whole table with a good checksum, or NULL. */
+static const uint8_t *table(const struct reader *r, uint64_t pa, size_t *length)
+{
+	const uint8_t *t = pa ? r->map(r->ctx, pa, HEADER_SIZE) : NULL;
+
+	if (!t)
+		return NULL;
+	*length = (size_t)get(t + HEADER_LENGTH, 4);
+	if (*length < HEADER_SIZE || *length > TABLE_MAX)
+		return NULL;
+	t = r->map(r->ctx, pa, *length);
+	return t && sums_up(t, *length) ? t : NULL;
+}
+
+static void read_root(const struct reader *r, uint64_t pa, const char *signature, unsigned width)
+{
+	size_t length, n;
+	const uint8_t *root = table(r, pa, &length);
+
+	if (!root || !is(root, signature))
+		return;
+	for (size_t at = HEADER_SIZE; at + width <= length; at += width) {
+		const uint8_t *t = table(r, get(root + at, width), &n);
+
+		if (t && is(t, "APIC"))
+			read_madt(r->out, t, n);
+		else if (t && is(t, "FACP"))
+			read_fadt(r->out, t, n);
+	}
+}
+
+void nl_acpi_read(nl_acpi_map *map, void *ctx, uint64_t rsdp, uint32_t boot_apic_id, struct nl_acpi *out)
+{
+	struct reader r = { map, ctx, out };
+	const uint8_t *p = rsdp ? map(ctx, rsdp, RSDP_V1_SIZE) : NULL;
+	uint64_t xsdt = 0, rsdt;
+
+	*out = (struct nl_acpi){ .n_cpus = 1, .apic_ids = { boot_apic_id } };
+	if (!p || !is(p, "RSD PTR ") || !sums_up(p, RSDP_V1_SIZE))
+		return;
+	rsdt = get(p + RSDP_RSDT, 4);
+	if (p[RSDP_REVISION] >= 2) {
+		p = map(ctx, rsdp, RSDP_V2_SIZE);
+		if (p && sums_up(p, RSDP_V2_SIZE))
+			xsdt = get(p + RSDP_XSDT, 8);
+	}
+	if (xsdt)
+		read_root(&r, xsdt, "XSDT", 8);
+	else
+		read_root(&r, rsdt, "RSDT", 4);
+}

@@ -1,0 +1,253 @@
+/*
+ * Parser of newleaf.conf: lines of `key value`, `#` starts a comment line, CRLF or LF. docs/reference/conf.md is its manual.
+ */
+#include <newleaf/bootblock.h>
+
+#include "conf.h"
+
+struct line {
+	const char *key, *value;
+	size_t key_len, value_len;
+};
+
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+static bool equals(const char *s, size_t len, const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (s[i] != word[i] || word[i] == '\0')
+			return false;
+	return word[len] == '\0';
+}
+
+/* The file is text for people: anything but printable ASCII in a value is a mistake that we would rather name than pass on. */
+static bool printable(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (s[i] < 0x20 || s[i] > 0x7e)
+			return s[i] == '\t';
+	return true;
+}
+
+static bool copy(char *to, size_t size, const struct line *l)
+{
+	if (l->value_len == 0 || l->value_len >= size || !printable(l->value, l->value_len))
+		return false;
+	for (size_t i = 0; i < l->value_len; i++)
+		to[i] = l->value[i];
+	to[l->value_len] = '\0';
+	return true;
+}
+
+static bool number(const char *s, size_t len, unsigned base, uint32_t max, uint32_t *out)
+{
+	uint32_t v = 0;
+
+	if (len == 0)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		uint32_t d;
+
+		if (s[i] >= '0' && s[i] <= '9')
+			d = (uint32_t)(s[i] - '0');
+		else if (base == 16 && (s[i] | 0x20) >= 'a' && (s[i] | 0x20) <= 'f')
+			d = (uint32_t)((s[i] | 0x20) - 'a' + 10);
+		else
+			return false;
+		if (v > (max - d) / base)
+			return false;
+		v = v * base + d;
+	}
+	*out = v;
+	return true;
+}
+
+static const char *set_next(struct nl_conf *conf, const struct line *l)
+{
+	char path[sizeof(conf->next)];
+	size_t n;
+
+	if (!copy(path, sizeof(path), l))
+		return "not a path of at most 255 printable characters";
+	for (n = 0; path[n]; n++)
+		if (path[n] == '/')
+			path[n] = '\\';
+	if (path[0] != '\\' || n < 2)
+		return "not a path from the root of the partition, like \\EFI\\debian\\grubx64.efi";
+	for (size_t i = 0; i <= n; i++)
+		conf->next[i] = path[i];
+	return NULL;
+}
+
+static const char *set_options(struct nl_conf *conf, const struct line *l)
+{
+	return copy(conf->options, sizeof(conf->options), l) ? NULL : "not a text of at most 2047 printable characters";
+}
+
+static const char *set_on_error(struct nl_conf *conf, const struct line *l)
+{
+	if (equals(l->value, l->value_len, "halt"))
+		conf->halt_on_error = true;
+	else if (equals(l->value, l->value_len, "boot"))
+		conf->halt_on_error = false;
+	else
+		return "neither boot nor halt";
+	return NULL;
+}
+
+static const char *set_launch(struct nl_conf *conf, const struct line *l)
+{
+	if (equals(l->value, l->value_len, "no"))
+		conf->no_launch = true;
+	else if (equals(l->value, l->value_len, "yes"))
+		conf->no_launch = false;
+	else
+		return "neither yes nor no";
+	return NULL;
+}
+
+static const char *set_guest_may(struct nl_conf *conf, const struct line *l)
+{
+	uint32_t may = NL_GUEST_MAY_NONE;
+
+	if (equals(l->value, l->value_len, "apply,revert") || equals(l->value, l->value_len, "revert,apply"))
+		may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT;
+	else if (equals(l->value, l->value_len, "apply"))
+		may = NL_GUEST_MAY_APPLY;
+	else if (equals(l->value, l->value_len, "revert"))
+		may = NL_GUEST_MAY_REVERT;
+	else if (!equals(l->value, l->value_len, "none"))
+		return "not one of apply,revert  apply  revert  none";
+	conf->guest_may = may;
+	conf->has_guest_may = true;
+	return NULL;
+}
+
+static const char *set_console(struct nl_conf *conf, const struct line *l)
+{
+	uint32_t port = 0;
+
+	if (equals(l->value, l->value_len, "com1"))
+		port = 0x3f8;
+	else if (equals(l->value, l->value_len, "com2"))
+		port = 0x2f8;
+	else if (!equals(l->value, l->value_len, "none")) {
+		if (l->value_len < 3 || l->value[0] != '0' || (l->value[1] | 0x20) != 'x')
+			return "not one of none  com1  com2  0xPORT";
+		if (!number(l->value + 2, l->value_len - 2, 16, 0xfff8, &port) || port == 0)
+			return "not a port from 0x1 to 0xfff8";
+	}
+	conf->console_port = (uint16_t)port;
+	conf->has_console = true;
+	return NULL;
+}
+
+static const char *set_deadline(struct nl_conf *conf, const struct line *l)
+{
+	uint32_t ms;
+
+	if (!number(l->value, l->value_len, 10, 10000, &ms) || ms == 0)
+		return "not a number of milliseconds from 1 to 10000";
+	conf->deadline_ms = ms;
+	conf->has_deadline = true;
+	return NULL;
+}
+
+static const char *set_boot_tries(struct nl_conf *conf, const struct line *l)
+{
+	uint32_t tries;
+
+	if (!number(l->value, l->value_len, 10, 100, &tries))
+		return "not a number from 0 to 100";
+	conf->boot_tries = (uint8_t)tries;
+	return NULL;
+}
+
+static const struct {
+	const char *key;
+	const char *(*set)(struct nl_conf *, const struct line *); /* returns what is wrong, or NULL */
+} keys[] = {
+	{ "next", set_next },         { "options", set_options },         { "on-error", set_on_error },
+	{ "guest-may", set_guest_may }, { "console", set_console },       { "deadline-ms", set_deadline },
+	{ "launch", set_launch },     { "boot-tries", set_boot_tries },
+};
+
+static const char *const later[] = { "mgmt-nic", "mgmt-ip" };
+
+static void tell(nl_conf_report *report, void *ctx, bool error, unsigned number_of_line, const struct line *l, const char *what)
+{
+	char name[32];
+	size_t n = l->key_len < sizeof(name) - 1 ? l->key_len : sizeof(name) - 1;
+
+	for (size_t i = 0; i < n; i++)
+		name[i] = printable(&l->key[i], 1) ? l->key[i] : '?';
+	name[n] = '\0';
+	report(ctx, error, number_of_line, name, what);
+}
+
+/* One line without its newline. Returns true when it was an error. */
+static bool one(struct nl_conf *conf, const struct line *l, unsigned n, uint32_t *seen, nl_conf_report *report, void *ctx)
+{
+	for (size_t i = 0; i < NL_ARRAY_SIZE(later); i++)
+		if (equals(l->key, l->key_len, later[i])) {
+			tell(report, ctx, false, n, l, "known, but not in this version: ignored");
+			return false;
+		}
+	for (size_t i = 0; i < NL_ARRAY_SIZE(keys); i++) {
+		const char *wrong;
+
+		if (!equals(l->key, l->key_len, keys[i].key))
+			continue;
+		if (*seen & 1u << i)
+			tell(report, ctx, false, n, l, "given twice: the last one counts");
+		*seen |= 1u << i;
+		wrong = keys[i].set(conf, l);
+		if (wrong)
+			tell(report, ctx, true, n, l, wrong);
+		return wrong != NULL;
+	}
+	tell(report, ctx, false, n, l, "unknown key: ignored");
+	return false;
+}
+
+void nl_conf_defaults(struct nl_conf *conf)
+{
+	*conf = (struct nl_conf){ .boot_tries = 2 };
+}
+
+unsigned nl_conf_parse(struct nl_conf *conf, const char *text, size_t len, nl_conf_report *report, void *ctx)
+{
+	unsigned errors = 0;
+	uint32_t seen = 0;
+	size_t at = 0;
+
+	/* Editors on other systems put a byte order mark in front. */
+	if (len >= 3 && text[0] == '\xef' && text[1] == '\xbb' && text[2] == '\xbf')
+		at = 3;
+	for (unsigned n = 1; at < len; n++) {
+		struct line l;
+		size_t end = at, p = at;
+
+		while (end < len && text[end] != '\n')
+			end++;
+		at = end + 1;
+		while (end > p && is_space(text[end - 1]))
+			end--;
+		while (p < end && is_space(text[p]))
+			p++;
+		if (p == end || text[p] == '#')
+			continue;
+		l.key = text + p;
+		while (p < end && !is_space(text[p]))
+			p++;
+		l.key_len = (size_t)(text + p - l.key);
+		while (p < end && is_space(text[p]))
+			p++;
+		l.value = text + p;
+		l.value_len = end - p;
+		errors += one(conf, &l, n, &seen, report, ctx);
+	}
+	return errors;
+}

@@ -1,0 +1,117 @@
+/*
+ * What the core wants to know of the machine: CPUs, reset register, clocks, a random name for this boot.
+ */
+#include <cpuid.h>
+
+#include "acpi.h"
+#include "loader.h"
+
+#define STALL_US 20000
+#define MAPPED_TOP (512 * NL_1G) /* the firmware maps all its tables one to one; beyond this we do not look */
+
+static uint64_t tsc(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
+	return (uint64_t)hi << 32 | lo;
+}
+
+static const void *map_physical(void *ctx, uint64_t pa, size_t length)
+{
+	(void)ctx;
+	return pa < MAPPED_TOP && length <= MAPPED_TOP - pa ? (const void *)pa : NULL;
+}
+
+static uint32_t own_apic_id(void)
+{
+	unsigned a, b, c, d;
+
+	if (__get_cpuid_count(0xb, 0, &a, &b, &c, &d) && b != 0) /* SDM vol. 2, CPUID leaf 0BH: the x2APIC ID */
+		return d;
+	__get_cpuid(1, &a, &b, &c, &d);
+	return b >> 24;
+}
+
+static void describe_acpi(struct nl_boot_block *b)
+{
+	static EFI_GUID guids[] = { ACPI_20_TABLE_GUID, ACPI_TABLE_GUID };
+	struct nl_acpi acpi;
+	void *rsdp = NULL;
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(guids) && !rsdp; i++)
+		if (EFI_ERROR(LibGetSystemConfigurationTable(&guids[i], &rsdp)))
+			rsdp = NULL;
+	b->rsdp = (uint64_t)rsdp;
+	nl_acpi_read(map_physical, NULL, b->rsdp, own_apic_id(), &acpi);
+	b->n_cpus = acpi.n_cpus;
+	for (uint32_t i = 0; i < acpi.n_cpus; i++)
+		b->apic_ids[i] = acpi.apic_ids[i];
+	b->reset_port = acpi.reset_port;
+	b->reset_value = acpi.reset_value;
+	if (acpi.too_many)
+		say_warning(L"more than %d CPUs: the others are not known to the core", NL_MAX_CPUS);
+}
+
+/* Days since 1970-01-01 of a date of the Gregorian calendar; the year begins in March, so that the leap day is its last. */
+static int64_t days(int64_t y, unsigned month, unsigned day)
+{
+	unsigned m = month > 2 ? month - 3 : month + 9;
+
+	if (month <= 2)
+		y--;
+	return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+}
+
+static void describe_clocks(struct nl_boot_block *b)
+{
+	uint64_t start = tsc();
+	EFI_TIME t;
+
+	BS->Stall(STALL_US);
+	b->tsc_hz = (tsc() - start) * (1000000 / STALL_US);
+	if (!EFI_ERROR(RT->GetTime(&t, NULL)) && t.Year >= 1970) {
+		int64_t s = days(t.Year, t.Month, t.Day) * 86400 + t.Hour * 3600 + t.Minute * 60 + t.Second;
+
+		if (t.TimeZone != EFI_UNSPECIFIED_TIMEZONE)
+			s += t.TimeZone * 60; /* UEFI 2.10, 8.3: localtime = UTC - TimeZone */
+		b->wall_unix_ns = (uint64_t)s * 1000000000 + t.Nanosecond;
+	}
+	b->tsc_at_wall = tsc();
+}
+
+static bool rdrand(uint64_t *v)
+{
+	unsigned a, b, c, d;
+	uint8_t ok = 0;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 30 & 1))
+		return false;
+	for (int i = 0; i < 10 && !ok; i++) /* SDM vol. 1, 7.3.17.1: ten tries */
+		__asm__ volatile("rdrand %0; setc %1" : "=r"(*v), "=qm"(ok)::"cc");
+	return ok;
+}
+
+/* A name, not a secret: two boots must differ, nothing more. */
+static void describe_boot_id(struct nl_boot_block *b)
+{
+	static EFI_GUID guid = EFI_RNG_PROTOCOL_GUID;
+	EFI_RNG_PROTOCOL *rng;
+	uint64_t v[2] = { 0, 0 };
+
+	if (!EFI_ERROR(LibLocateProtocol(&guid, (void **)&rng)) &&
+	    !EFI_ERROR(rng->GetRNG(rng, NULL, sizeof(b->boot_id), b->boot_id)))
+		return;
+	if (!rdrand(&v[0]) || !rdrand(&v[1])) {
+		v[0] = tsc() * 0x9e3779b97f4a7c15ULL ^ b->wall_unix_ns; /* 2^64 / golden ratio: spreads the low bits */
+		v[1] = (tsc() ^ v[0] >> 29) * 0x9e3779b97f4a7c15ULL;
+	}
+	CopyMem(b->boot_id, v, sizeof(b->boot_id));
+}
+
+void machine_describe(struct nl_boot_block *b)
+{
+	describe_acpi(b);
+	describe_clocks(b);
+	describe_boot_id(b);
+}

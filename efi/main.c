@@ -1,0 +1,139 @@
+/*
+ * newleaf.efi: reserves memory, starts the core below the running firmware, and goes on to the operating system. Whatever goes wrong
+ * before the launch is undone and said; then the operating system boots without Newleaf, or the machine halts if newleaf.conf says so.
+ */
+#include <cpuid.h>
+
+#include "loader.h"
+
+#define CR4_LA57 (1ULL << 12)
+#define MAPPED_TOP (512 * NL_1G)
+
+/* Installed on our handle while we run: a loader that finds it was started by the loader, that is, `next` names Newleaf itself. */
+static EFI_GUID running_guid = { 0x5f0b4c1e, 0x6e65, 0x776c, { 0x65, 0x61, 0x66, 0x6c, 0x6f, 0x61, 0x64, 0x31 } };
+
+static uint64_t tsc(void) { return __builtin_ia32_rdtsc(); }
+
+static uint64_t read_cr3(void)
+{
+	uint64_t v;
+
+	__asm__ volatile("mov %%cr3, %0" : "=r"(v));
+	return v;
+}
+
+static enum nl_err check_platform(void)
+{
+	uint64_t cr4;
+
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	if (cr4 & CR4_LA57) { /* SDM vol. 3, 4.1.1: LA57 cannot change while paging is on, and our tables have four levels */
+		say_why(L"the firmware runs with 5-level paging, which this version cannot take over");
+		return NL_EFIRMWARE;
+	}
+	if ((uint64_t)&cr4 >= MAPPED_TOP || (uint64_t)check_platform >= MAPPED_TOP) {
+		say_why(L"the firmware put this program above 512 GiB");
+		return NL_EFIRMWARE;
+	}
+	return NL_OK;
+}
+
+static bool has_nx(void)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (d >> 20 & 1);
+}
+
+static enum nl_err enter_core(struct loader *l)
+{
+	struct nl_boot_block *b = l->boot;
+	EFI_TPL tpl;
+	uint64_t answer;
+
+	l->tsc_hz = b->tsc_hz;
+	l->n_cpus = b->n_cpus;
+	l->n_keys = b->n_keys;
+	b->console_port = l->conf.console_port;
+	b->firmware_cr3 = read_cr3();
+	tpl = BS->RaiseTPL(TPL_HIGH_LEVEL);
+	answer = launch(b->host_cr3, l->core->entry_va, NL_CORE_VA + ((uint64_t)b - l->region), has_nx());
+	BS->RestoreTPL(tpl);
+	return (enum nl_err)answer;
+}
+
+/* Everything up to the launch. The first failure ends it. */
+static enum nl_err bring_up(struct loader *l)
+{
+	enum nl_err e;
+
+	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_find_core(l)) || (e = memory_reserve(l)) || (e = memory_fill(l)))
+		return e;
+	machine_describe(l->boot);
+	image_policy(l, l->boot);
+	if ((e = image_keys(l, l->boot)) || (e = counter_start(l)))
+		return e;
+	return enter_core(l);
+}
+
+static _Noreturn void halt(void)
+{
+	say_why(L"halted, as newleaf.conf says (on-error halt). The operating system was not started.");
+	BS->SetWatchdogTimer(0, 0, 0, NULL); /* else the firmware resets the machine after five minutes */
+	for (;;)
+		BS->Stall(1000000);
+}
+
+static void without(struct loader *l, enum nl_err e)
+{
+	say_error(e);
+	counter_failed(l, e);
+	memory_release(l);
+	if (l->conf.halt_on_error)
+		halt();
+	Print(L"  The operating system is booted without Newleaf.\n");
+}
+
+static void run(struct loader *l, uint64_t start)
+{
+	enum nl_err e = conf_load(l);
+
+	counter_read(l);
+	if (!e && l->conf.no_launch) {
+		say_why(L"not launched, as newleaf.conf says (launch no)");
+		return;
+	}
+	if (!e)
+		e = bring_up(l);
+	if (e) {
+		without(l, e);
+		return;
+	}
+	/* From here on we are the guest, and the region is not ours to look at: only values kept outside it. */
+	Print(L"newleaf: launched: %d CPUs, region %lx, %d keys, %ld ms in the loader\n", l->n_cpus, l->region, l->n_keys,
+	      (tsc() - start) / (l->tsc_hz / 1000 + 1));
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
+{
+	static struct loader l;
+	uint64_t start = tsc();
+	EFI_STATUS s;
+	void *other;
+
+	InitializeLib(image, table);
+	l.image = image;
+	s = BS->HandleProtocol(image, &LoadedImageProtocol, (void **)&l.loaded);
+	if (EFI_ERROR(s))
+		return s;
+	if (!EFI_ERROR(BS->LocateProtocol(&running_guid, NULL, &other))) {
+		say_why(L"started by itself: next in newleaf.conf must name the boot loader of the operating system");
+		return EFI_ABORTED;
+	}
+	BS->InstallProtocolInterface(&image, &running_guid, EFI_NATIVE_INTERFACE, NULL);
+	run(&l, start);
+	s = chain(&l);
+	BS->UninstallProtocolInterface(image, &running_guid, NULL);
+	return s;
+}

@@ -1,0 +1,27 @@
+/*
+ * What the loader carries for others: the core, the trusted keys, the policy. Each is a section of the image, so that the image's
+ * signature covers it; keys and policy have fixed room and can be replaced in a built image with objcopy --update-section.
+ */
+	.section .core, "a"
+	.balign 4096
+	.incbin NL_CORE_FILE
+	.balign 16
+
+	.section .nlkeys, "a"
+	.balign 4096
+nlkeys_start:
+#ifdef NL_KEYS_FILE
+	.incbin NL_KEYS_FILE
+#endif
+	.if . - nlkeys_start > 16 * 96
+	.error "more keys than NL_MAX_KEYS"
+	.endif
+	.org nlkeys_start + 16 * 96, 0
+
+	.section .nlpol, "a"
+	.balign 4096
+	.long 3 /* guest_may: apply and revert */
+	.long 10000 /* deadline_ms */
+	.long 0, 0
+
+	.section .note.GNU-stack, "", @progbits
