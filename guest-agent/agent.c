@@ -1,0 +1,365 @@
+/*
+ * The agent's logic: discovery, calls with every answer checked, and the loop of a commit. No system call is made here; see agent.h.
+ */
+#include "agent.h"
+
+#include <newleaf/bootblock.h>
+
+#include <string.h>
+
+#define MS 1000000ULL
+#define US 1000ULL
+#define VERIFY_LIMIT_NS (120000 * MS) /* a signature check in slices, also on a slow emulator */
+#define FAULT_RETRIES 8               /* the kernel may be migrating a locked page: NL_EFAULT then lasts microseconds */
+#define BACKOFF_MIN_NS (200 * US)
+#define BACKOFF_MAX_NS (5 * MS)
+#define NO_CPU UINT32_MAX
+
+#define NL_ERR_LAST(name, code, exit, what, next) +1
+enum { ERRORS_KNOWN = 0 NL_ERRORS(NL_ERR_LAST) }; /* codes are dense from 0: errors.h says append only */
+
+static enum nl_err fail(struct nl_agent *a, enum nl_err e, enum nl_reason why)
+{
+	a->details.error = e;
+	a->details.reason = why;
+	return e;
+}
+
+static void start(struct nl_agent *a, enum nl_call call)
+{
+	memset(&a->details, 0, sizeof(a->details));
+	a->details.call = call;
+	a->details.blocker.cpu = NO_CPU;
+	a->details.missing.cpu = NO_CPU;
+}
+
+static bool cancelled(const struct nl_agent *a) { return a->cancel && *a->cancel; }
+
+/* One hypercall through the resident buffer: `in` is copied there before, `out` from there after (also on failure: reports). */
+static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, size_t in_len, void *out, size_t out_len, uint64_t *rcx,
+                        uint64_t *r8)
+{
+	struct nl_registers r;
+	size_t len = in ? in_len : out_len;
+
+	for (unsigned attempt = 0;; attempt++) {
+		if (in)
+			memcpy(a->buffer, in, in_len);
+		else
+			memset(a->buffer, 0, out_len); /* also touches the pages: they are present when the hypervisor looks */
+		r = (struct nl_registers){ .rax = NL_CALL_MAGIC, .rbx = which, .rcx = rcx ? *rcx : 0, .rsi = (uintptr_t)a->buffer,
+		                           .rdi = len, .r8 = r8 ? *r8 : 0 };
+		if (!a->t->call(a->t->ctx, &r))
+			return fail(a, NL_EROOT, NL_WHY_FAULT);
+		if (r.rax != NL_EFAULT || attempt >= FAULT_RETRIES)
+			break;
+		a->t->pause_ns(a->t->ctx, BACKOFF_MIN_NS);
+	}
+	if (r.rax == NL_CALL_MAGIC) /* an unused port leaves EAX alone */
+		return fail(a, NL_EABSENT, NL_WHY_SILENT);
+	if (r.rax >= ERRORS_KNOWN)
+		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+	if (out)
+		memcpy(out, a->buffer, out_len);
+	if (rcx)
+		*rcx = r.rcx;
+	if (r8)
+		*r8 = r.r8;
+	return fail(a, (enum nl_err)r.rax, NL_WHY_NONE);
+}
+
+static void terminate(char *s, size_t size)
+{
+	s[size - 1] = 0;
+	for (; *s; s++)
+		if (*s < 0x20 || *s > 0x7e)
+			*s = '?'; /* a name goes to a terminal later */
+}
+
+static enum nl_err find(struct nl_agent *a)
+{
+	uint32_t r[4];
+
+	for (uint32_t base = 0x40000000; base <= 0x4000ff00; base += 0x100) {
+		a->t->cpuid(a->t->ctx, base, r);
+		if (r[1] == NL_CPUID_EBX && r[2] == NL_CPUID_ECX && r[3] == NL_CPUID_EDX && r[0] > base && r[0] < base + 0x100) {
+			a->t->cpuid(a->t->ctx, base + 1, r);
+			a->details.found_abi = r[0];
+			return r[0] == NL_ABI_VERSION ? NL_OK : fail(a, NL_EABI, NL_WHY_NONE);
+		}
+		if (base == 0x40000000 && r[0] >= base && r[0] < base + 0x10000) {
+			memcpy(a->details.seen_signature, &r[1], 12);
+			terminate(a->details.seen_signature, sizeof(a->details.seen_signature));
+		}
+	}
+	return fail(a, NL_EABSENT, NL_WHY_NONE);
+}
+
+enum nl_err nl_agent_open(struct nl_agent *a, const struct nl_transport *t, const volatile sig_atomic_t *cancel)
+{
+	enum nl_err e;
+
+	memset(a, 0, sizeof(*a));
+	a->t = t;
+	a->cancel = cancel;
+	start(a, 0);
+	e = find(a);
+	if (e != NL_OK)
+		return e;
+	e = t->open(t->ctx, &a->details, &a->buffer);
+	a->details.error = e;
+	return e;
+}
+
+void nl_agent_close(struct nl_agent *a)
+{
+	if (a->buffer)
+		a->t->close(a->t->ctx);
+	a->buffer = NULL;
+}
+
+enum nl_err nl_agent_status(struct nl_agent *a, struct nl_status *out)
+{
+	uint64_t written = 0;
+	enum nl_err e;
+
+	start(a, NL_CALL_STATUS);
+	e = call(a, NL_CALL_STATUS, NULL, 0, out, sizeof(*out), &written, NULL);
+	if (e != NL_OK)
+		return e;
+	if (out->abi != NL_ABI_VERSION) {
+		a->details.found_abi = out->abi;
+		return fail(a, NL_EABI, NL_WHY_NONE);
+	}
+	if (written != sizeof(*out) || out->size != sizeof(*out) || out->kernel_build_id_len > NL_BUILD_ID_MAX || out->cpus_known > NL_MAX_CPUS)
+		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+	terminate(out->version, sizeof(out->version));
+	terminate(out->vendor, sizeof(out->vendor));
+	terminate(out->paging, sizeof(out->paging));
+	return NL_OK;
+}
+
+enum nl_err nl_agent_leaves(struct nl_agent *a, struct nl_leaf_state *out, size_t max, size_t *n)
+{
+	uint64_t there = 0;
+	enum nl_err e;
+
+	*n = 0;
+	start(a, NL_CALL_LEAVES);
+	e = call(a, NL_CALL_LEAVES, NULL, 0, out, max * sizeof(*out), &there, NULL);
+	if (e != NL_OK)
+		return e;
+	if (there > max)
+		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+	for (size_t i = 0; i < there; i++) {
+		if (!out[i].id[0] || out[i].condition < NL_LEAF_VERIFIED || out[i].condition > NL_LEAF_REVERTED)
+			return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+		terminate(out[i].id, sizeof(out[i].id));
+		terminate(out[i].key_name, sizeof(out[i].key_name));
+	}
+	*n = there;
+	return NL_OK;
+}
+
+static void clean_blocker(struct nl_blocker *b)
+{
+	terminate(b->comm, sizeof(b->comm));
+	if (b->bytes_len > sizeof(b->expected))
+		b->bytes_len = sizeof(b->expected);
+}
+
+static enum nl_err stage(struct nl_agent *a, const uint8_t *file, size_t size)
+{
+	for (size_t at = 0; at < size;) {
+		size_t chunk = size - at < NL_CALL_MAX_BUFFER ? size - at : NL_CALL_MAX_BUFFER;
+		uint64_t rcx = at, r8 = size;
+		enum nl_err e = call(a, NL_CALL_STAGE, file + at, chunk, NULL, 0, &rcx, &r8);
+
+		if (e != NL_OK)
+			return e;
+		at += chunk;
+	}
+	return NL_OK;
+}
+
+enum nl_err nl_agent_verify(struct nl_agent *a, const void *file, size_t size, struct nl_verify_report *report)
+{
+	uint64_t until = a->t->now_ns(a->t->ctx) + VERIFY_LIMIT_NS;
+	enum nl_err e;
+
+	memset(report, 0, sizeof(*report));
+	report->blocker.cpu = NO_CPU;
+	start(a, NL_CALL_STAGE);
+	if (!size || size > NL_LEAF_MAX_SIZE)
+		return fail(a, NL_ELEAF, NL_WHY_NONE);
+	e = stage(a, file, size);
+	if (e != NL_OK)
+		return e;
+	a->details.call = NL_CALL_VERIFY;
+	do {
+		if (cancelled(a))
+			return fail(a, NL_EINTERRUPTED, NL_WHY_CANCELLED);
+		if (a->t->now_ns(a->t->ctx) > until)
+			return fail(a, NL_EDEADLINE, NL_WHY_NONE);
+		e = call(a, NL_CALL_VERIFY, NULL, 0, report, sizeof(*report), NULL, NULL);
+	} while (e == NL_AGAIN);
+	terminate(report->id, sizeof(report->id));
+	terminate(report->key_name, sizeof(report->key_name));
+	clean_blocker(&report->blocker);
+	if (report->found_build_id_len > NL_BUILD_ID_MAX)
+		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+	a->details.blocker = report->blocker;
+	return e;
+}
+
+struct try {
+	struct nl_agent *agent;
+	struct nl_commit_report *report;
+	enum nl_err result;
+};
+
+/* Runs on the CPU that arrived last, while all others spin in user mode. */
+static void last_arrived(void *arg)
+{
+	struct try *t = arg;
+
+	t->result = call(t->agent, NL_CALL_TRY, NULL, 0, t->report, sizeof(*t->report), NULL, NULL);
+}
+
+/* Growing with jitter: two CPUs that got into each other's way shall not meet again in the same step. */
+static uint64_t backoff(uint64_t *random, unsigned tries)
+{
+	uint64_t limit = BACKOFF_MIN_NS << (tries < 8 ? tries : 8);
+
+	if (limit > BACKOFF_MAX_NS)
+		limit = BACKOFF_MAX_NS;
+	*random = *random * 6364136223846793005ULL + 1442695040888963407ULL;
+	return BACKOFF_MIN_NS + (*random >> 33) % limit;
+}
+
+static enum nl_err prepare(struct nl_agent *a, const struct nl_commit_request *request, uint64_t until)
+{
+	enum nl_err e;
+	bool abandoned = false;
+
+	for (;;) {
+		e = call(a, NL_CALL_PREPARE, request, sizeof(*request), NULL, 0, NULL, NULL);
+		if (e == NL_EBUSY && !abandoned) {
+			/* Callers serialise commits among themselves (the command has a lock), so this one's owner is dead. */
+			abandoned = true;
+			(void)call(a, NL_CALL_ABANDON, NULL, 0, NULL, 0, NULL, NULL);
+			continue;
+		}
+		if (e != NL_AGAIN)
+			return e;
+		if (cancelled(a))
+			return fail(a, NL_EINTERRUPTED, NL_WHY_CANCELLED);
+		if (a->t->now_ns(a->t->ctx) > until)
+			return fail(a, NL_EDEADLINE, NL_WHY_NONE);
+	}
+}
+
+static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *report, uint64_t until)
+{
+	uint64_t now = a->t->now_ns(a->t->ctx), random = now;
+	enum nl_reason why = NL_WHY_NONE;
+
+	for (unsigned n = 0;; n++) {
+		struct try t = { a, report, NL_AGAIN };
+
+		if (cancelled(a))
+			return fail(a, NL_EINTERRUPTED, NL_WHY_CANCELLED);
+		if (now >= until)
+			return fail(a, NL_EDEADLINE, why);
+		a->details.gathers++;
+		if (!a->t->gather(a->t->ctx, until, last_arrived, &t, &a->details.missing)) {
+			why = NL_WHY_NOT_GATHERED;
+		} else {
+			a->details.tries++;
+			clean_blocker(&report->blocker);
+			a->details.blocker = report->blocker;
+			if (t.result != NL_AGAIN)
+				return t.result;
+			why = NL_WHY_HELD_OFF;
+		}
+		now = a->t->now_ns(a->t->ctx);
+		if (now < until) {
+			a->t->pause_ns(a->t->ctx, backoff(&random, n));
+			now = a->t->now_ns(a->t->ctx);
+		}
+	}
+}
+
+enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *request, struct nl_commit_report *report)
+{
+	uint64_t until = a->t->now_ns(a->t->ctx) + request->deadline_ms * MS;
+	enum nl_err e;
+
+	memset(report, 0, sizeof(*report));
+	report->blocker.cpu = NO_CPU;
+	start(a, NL_CALL_PREPARE);
+	a->details.deadline_ms = request->deadline_ms;
+	e = prepare(a, request, until);
+	if (e == NL_OK) {
+		a->details.call = NL_CALL_TRY;
+		e = gather_and_try(a, report, until);
+		a->t->disperse(a->t->ctx);
+	}
+	if (e != NL_OK && e != NL_NOTHING) {
+		struct nl_details kept = a->details;
+
+		(void)call(a, NL_CALL_ABANDON, NULL, 0, NULL, 0, NULL, NULL);
+		a->details = kept;
+	}
+	return e;
+}
+
+enum nl_err nl_agent_journal(struct nl_agent *a, uint64_t from_seq, struct nl_journal_entry *out, size_t max, size_t *n, uint64_t *newest)
+{
+	uint64_t count = from_seq;
+	enum nl_err e;
+
+	*n = 0;
+	*newest = 0;
+	start(a, NL_CALL_JOURNAL);
+	if (max > NL_CALL_MAX_BUFFER / sizeof(*out))
+		max = NL_CALL_MAX_BUFFER / sizeof(*out);
+	e = call(a, NL_CALL_JOURNAL, NULL, 0, out, max * sizeof(*out), &count, newest);
+	if (e != NL_OK)
+		return e;
+	if (count > max)
+		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+	*n = count; /* bytes stay as they came: the caller checks the hash chain over them */
+	return NL_OK;
+}
+
+enum nl_err nl_agent_exits(struct nl_agent *a, uint32_t cpu, struct nl_exit_counts *out)
+{
+	uint64_t rcx = cpu;
+
+	start(a, NL_CALL_EXITS);
+	return call(a, NL_CALL_EXITS, NULL, 0, out, sizeof(*out), &rcx, NULL);
+}
+
+enum nl_err nl_agent_console(struct nl_agent *a, uint64_t from, char *out, size_t max, size_t *n, uint64_t *next)
+{
+	uint64_t bytes = from;
+	enum nl_err e;
+
+	*n = 0;
+	*next = 0;
+	start(a, NL_CALL_CONSOLE);
+	e = call(a, NL_CALL_CONSOLE, NULL, 0, out, max, &bytes, next);
+	if (e != NL_OK)
+		return e;
+	if (bytes > max)
+		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+	*n = bytes;
+	return NL_OK;
+}
+
+enum nl_err nl_agent_alive(struct nl_agent *a)
+{
+	start(a, NL_CALL_ALIVE);
+	return call(a, NL_CALL_ALIVE, NULL, 0, NULL, 0, NULL, NULL);
+}

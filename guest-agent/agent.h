@@ -1,0 +1,96 @@
+/*
+ * The agent: what guest user space needs to talk to Newleaf. A silent library: nothing is printed, every answer is an enum nl_err and
+ * the particulars are in nl_agent.details. It knows no operating system: that is behind struct nl_transport (linux.c, or a test's fake).
+ */
+#ifndef NEWLEAF_AGENT_H
+#define NEWLEAF_AGENT_H
+
+#include <signal.h>
+
+#include <newleaf/hypercall.h>
+
+/* Why a call could not be made at all; the error code alone does not tell what to do about it. */
+enum nl_reason {
+	NL_WHY_NONE,
+	NL_WHY_NOT_ROOT,    /* ioperm refused: not uid 0 */
+	NL_WHY_LOCKDOWN,    /* ioperm refused: kernel lockdown */
+	NL_WHY_NO_RAWIO,    /* ioperm refused: root without CAP_SYS_RAWIO, a container */
+	NL_WHY_FAULT,       /* the OUT itself faulted */
+	NL_WHY_SILENT,      /* CPUID shows Newleaf but the call was not answered */
+	NL_WHY_GARBAGE,     /* the answer makes no sense */
+	NL_WHY_NOT_GATHERED, /* a CPU did not arrive in user mode in time: details.missing */
+	NL_WHY_HELD_OFF,    /* the hypervisor released everybody at each try: details.blocker */
+	NL_WHY_CANCELLED,   /* the caller asked to stop */
+};
+
+struct nl_missing { /* the first CPU on which the agent's thread did not get to run, and who runs there */
+	uint32_t cpu;   /* UINT32_MAX = none */
+	uint32_t count; /* how many were missing */
+	uint32_t pid;
+	char comm[16];
+};
+
+struct nl_details {
+	enum nl_err error;
+	enum nl_reason reason;
+	enum nl_call call; /* the hypercall concerned, 0 = none */
+	int sys_errno;
+	uint32_t found_abi;      /* with NL_EABI */
+	char seen_signature[13]; /* with NL_EABSENT: what CPUID 0x4000_0000 shows, if anything */
+	uint32_t deadline_ms;
+	uint32_t gathers, tries; /* by this agent, in the last commit */
+	struct nl_blocker blocker;
+	struct nl_missing missing;
+};
+
+struct nl_registers {
+	uint64_t rax, rbx, rcx, rsi, rdi, r8;
+};
+
+/*
+ * What differs between guests. `call` makes one hypercall on the CPU it is called on; false: the instruction faulted. `gather` brings
+ * every online CPU into user mode and lets the last one to arrive run `last` there; false: somebody was missing when `until_ns` or the inner
+ * limit came, everybody is released, `last` was not run. It may be called again and again; `disperse` ends it and gives back
+ * scheduling class and affinity. The buffer is resident, page aligned and NL_CALL_MAX_BUFFER long.
+ */
+struct nl_transport {
+	void *ctx;
+	void (*cpuid)(void *ctx, uint32_t leaf, uint32_t out[4]); /* eax ebx ecx edx */
+	enum nl_err (*open)(void *ctx, struct nl_details *details, uint8_t **buffer);
+	void (*close)(void *ctx);
+	bool (*call)(void *ctx, struct nl_registers *r);
+	bool (*gather)(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing);
+	void (*disperse)(void *ctx);
+	uint64_t (*now_ns)(void *ctx); /* monotonic */
+	void (*pause_ns)(void *ctx, uint64_t ns);
+};
+
+const struct nl_transport *nl_linux_transport(void); /* one per process */
+
+struct nl_agent {
+	const struct nl_transport *t;
+	uint8_t *buffer;
+	const volatile sig_atomic_t *cancel; /* set by the caller, may be NULL: non-zero ends loops, the commit is abandoned */
+	struct nl_details details;           /* of the last call */
+};
+
+/* Find Newleaf, check its ABI, prove root. NL_EABSENT, NL_EABI, NL_EROOT. After NL_OK close it. */
+enum nl_err nl_agent_open(struct nl_agent *a, const struct nl_transport *t, const volatile sig_atomic_t *cancel);
+void nl_agent_close(struct nl_agent *a);
+
+enum nl_err nl_agent_status(struct nl_agent *a, struct nl_status *out);
+enum nl_err nl_agent_leaves(struct nl_agent *a, struct nl_leaf_state *out, size_t max, size_t *n);
+
+/* Hand over a leaf file and have it verified. Nothing is applied by this. `report` is filled as far as known, also on failure. */
+enum nl_err nl_agent_verify(struct nl_agent *a, const void *file, size_t size, struct nl_verify_report *report);
+
+/* Make exactly this set applied. On any error nothing has changed. `report` is filled as far as known, also on failure. */
+enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *request, struct nl_commit_report *report);
+
+/* `newest` 0: the journal is empty. */
+enum nl_err nl_agent_journal(struct nl_agent *a, uint64_t from_seq, struct nl_journal_entry *out, size_t max, size_t *n, uint64_t *newest);
+enum nl_err nl_agent_exits(struct nl_agent *a, uint32_t cpu, struct nl_exit_counts *out);
+enum nl_err nl_agent_console(struct nl_agent *a, uint64_t from, char *out, size_t max, size_t *n, uint64_t *next);
+enum nl_err nl_agent_alive(struct nl_agent *a);
+
+#endif

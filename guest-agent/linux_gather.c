@@ -1,0 +1,369 @@
+/*
+ * Bring every online CPU into user mode at the same time: one SCHED_FIFO 99 thread pinned to each, spinning with interrupts on, and the last
+ * one to arrive acts for all. There is no coordinator beside them, because a FIFO 98 coordinator starves beside FIFO 99 spinners: the
+ * caller's own thread is one of the threads. Nobody is held by the kernel or by the hypervisor here, so a SIGKILL at any time leaves nothing behind.
+ */
+#define _GNU_SOURCE
+#include "linux.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_CPUS 1024
+#define PRIORITY 99
+/* RT throttling stops FIFO threads after 0.95 s of a second, and says so in the kernel log: spin for at most this long, then rest. */
+#define SPIN_LIMIT_NS 400000000ULL
+#define REST_DIVISOR 8         /* rest at least an eighth of the time spun */
+#define SPINS_PER_CLOCK 16384u /* reading the clock may be a system call (no vDSO clock on an emulated HPET): do it rarely */
+#define STACK_SIZE 65536
+#define START_LIMIT_NS 200000000L
+#define FUTEX_WAIT_PRIVATE 128 /* <linux/futex.h> is not there for every libc */
+#define FUTEX_WAKE_PRIVATE 129
+
+/*
+ * A round in one word, so that a thread that comes late can never count in the wrong round:
+ * bits 63:32 round number (futex), 31:24 phase, 23:0 how many have arrived.
+ */
+enum phase { GATHERING = 0, ACTING = 1, OVER = 2 };
+#define WORD(round, phase, arrived) ((uint64_t)(round) << 32 | (uint64_t)(phase) << 24 | (arrived))
+#define ROUND(word) ((uint32_t)((word) >> 32))
+#define PHASE(word) ((enum phase)((word) >> 24 & 0xff))
+#define ARRIVED(word) ((uint32_t)((word) & 0xffffff))
+
+struct member {
+	pthread_t thread;
+	uint32_t cpu;
+	uint32_t seen; /* last round in which it arrived */
+};
+
+static struct {
+	_Alignas(64) uint64_t word;
+	_Alignas(64) uint64_t until_ns;
+	void (*last)(void *arg);
+	void *arg;
+	uint32_t n; /* members, [0] is the caller's thread */
+	uint32_t started; /* threads created, without the caller's */
+	uint32_t ready;   /* of these, pinned and in their scheduling class */
+	bool stop;
+	bool gathered; /* this process has members and a changed scheduling class */
+	cpu_set_t cpus, old_cpus;
+	int old_policy;
+	struct sched_param old_param;
+	struct member member[MAX_CPUS];
+} g;
+
+uint64_t nl_linux_now_ns(void *ctx)
+{
+	struct timespec t;
+
+	(void)ctx;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+void nl_linux_pause_ns(void *ctx, uint64_t ns)
+{
+	struct timespec t = { (time_t)(ns / 1000000000ULL), (long)(ns % 1000000000ULL) };
+
+	(void)ctx;
+	nanosleep(&t, NULL);
+}
+
+static uint32_t *round_futex(void) { return (uint32_t *)&g.word + 1; }
+
+static uint64_t load(void) { return __atomic_load_n(&g.word, __ATOMIC_ACQUIRE); }
+
+static bool swap(uint64_t *from, uint64_t to)
+{
+	return __atomic_compare_exchange_n(&g.word, from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* Arrive in this round and stay in user mode until it is over. The last to arrive acts. */
+static void take_part(struct member *m, uint32_t round)
+{
+	uint64_t w = load();
+
+	do {
+		if (PHASE(w) != GATHERING || ROUND(w) != round)
+			return;
+	} while (!swap(&w, WORD(round, ARRIVED(w) + 1 == g.n ? ACTING : GATHERING, ARRIVED(w) + 1)));
+	__atomic_store_n(&m->seen, round, __ATOMIC_RELEASE);
+	if (ARRIVED(w) + 1 == g.n) {
+		g.last(g.arg);
+		__atomic_store_n(&g.word, WORD(round, OVER, g.n), __ATOMIC_RELEASE);
+		return;
+	}
+	for (uint32_t spins = 1;; spins++) {
+		w = load();
+		if (ROUND(w) != round || PHASE(w) == OVER)
+			return;
+		if (spins % SPINS_PER_CLOCK == 0 && PHASE(w) == GATHERING && nl_linux_now_ns(NULL) >= g.until_ns)
+			(void)swap(&w, WORD(round, OVER, ARRIVED(w))); /* lost: somebody else arrived or ended it; look again */
+		__builtin_ia32_pause();
+	}
+}
+
+static bool pin(uint32_t cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	return sched_setaffinity(0, sizeof(one), &one) == 0;
+}
+
+/* By system call: musl's wrappers refuse, because POSIX means the process where Linux means the thread. */
+static bool set_scheduler(int policy, const struct sched_param *param) { return syscall(SYS_sched_setscheduler, 0, policy, param) == 0; }
+
+static void *member_main(void *arg)
+{
+	struct member *m = arg;
+	const struct sched_param top = { .sched_priority = PRIORITY };
+	uint32_t done = 0;
+
+	pin(m->cpu); /* if the CPU has gone meanwhile the round fails, and the next one counts the CPUs again */
+	set_scheduler(SCHED_FIFO, &top);
+	__atomic_add_fetch(&g.ready, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &g.ready, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	while (!__atomic_load_n(&g.stop, __ATOMIC_ACQUIRE)) {
+		uint32_t round = ROUND(load());
+
+		if (round == done) {
+			syscall(SYS_futex, round_futex(), FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
+			continue;
+		}
+		take_part(m, round);
+		done = round;
+	}
+	return NULL;
+}
+
+static void next_round(enum phase phase)
+{
+	__atomic_store_n(&g.word, WORD(ROUND(load()) + 1, phase, 0), __ATOMIC_RELEASE);
+	syscall(SYS_futex, round_futex(), FUTEX_WAKE_PRIVATE, MAX_CPUS, NULL, NULL, 0);
+}
+
+static void dismiss(void)
+{
+	__atomic_store_n(&g.stop, true, __ATOMIC_RELEASE);
+	next_round(OVER);
+	for (uint32_t i = 1; i <= g.started; i++)
+		pthread_join(g.member[i].thread, NULL);
+	g.started = 0;
+	g.n = 0;
+	g.stop = false;
+}
+
+static void move_to_root_cpuset(void)
+{
+	static const char *const files[] = { "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/cpuset/cgroup.procs" };
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(files); i++) {
+		int fd = open(files[i], O_WRONLY | O_CLOEXEC);
+
+		if (fd >= 0) {
+			(void)!write(fd, "0", 1); /* refused or absent: the machine has no cpuset, or the gather will name the CPU */
+			close(fd);
+		}
+	}
+}
+
+/* "0-3,5" of /sys/devices/system/cpu/online. false: no sysfs here. */
+static bool online_by_sysfs(cpu_set_t *out)
+{
+	FILE *f = fopen("/sys/devices/system/cpu/online", "re");
+	unsigned first, last;
+	int c = ',';
+
+	if (!f)
+		return false;
+	CPU_ZERO(out);
+	while (c == ',' && fscanf(f, "%u", &first) == 1) {
+		last = first;
+		c = fgetc(f);
+		if (c == '-') {
+			if (fscanf(f, "%u", &last) != 1)
+				break;
+			c = fgetc(f);
+		}
+		for (unsigned i = first; i <= last && i < CPU_SETSIZE; i++)
+			CPU_SET(i, out);
+	}
+	fclose(f);
+	return CPU_COUNT(out) > 0;
+}
+
+/* The kernel cuts an affinity to what is online and in the cpuset: ask for everything and read back. */
+static void online_cpus(cpu_set_t *out)
+{
+	cpu_set_t all, sysfs;
+
+	memset(&all, 0xff, sizeof(all));
+	for (int attempt = 0;; attempt++) {
+		(void)sched_setaffinity(0, sizeof(all), &all);
+		if (sched_getaffinity(0, sizeof(*out), out) != 0)
+			CPU_ZERO(out);
+		if (attempt || !online_by_sysfs(&sysfs) || CPU_EQUAL(&sysfs, out))
+			return;
+		move_to_root_cpuset();
+	}
+}
+
+/* A new thread may still stand in the run queue of the CPU on which the caller is about to spin, and would never get there. */
+static void await_ready(void)
+{
+	const struct timespec limit = { 0, START_LIMIT_NS };
+	uint64_t until = nl_linux_now_ns(NULL) + START_LIMIT_NS;
+	uint32_t now;
+
+	while ((now = __atomic_load_n(&g.ready, __ATOMIC_ACQUIRE)) < g.started && nl_linux_now_ns(NULL) < until)
+		syscall(SYS_futex, &g.ready, FUTEX_WAIT_PRIVATE, now, &limit, NULL, 0);
+}
+
+static void enlist(const cpu_set_t *cpus)
+{
+	sigset_t all, old;
+	pthread_attr_t attr;
+	uint32_t n = 0;
+
+	g.cpus = *cpus;
+	for (uint32_t cpu = 0; cpu < CPU_SETSIZE && n < MAX_CPUS; cpu++)
+		if (CPU_ISSET(cpu, cpus))
+			g.member[n++].cpu = cpu;
+	g.n = n;
+	g.ready = 0;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	sigfillset(&all);
+	sigdelset(&all, SIGSEGV);
+	pthread_sigmask(SIG_SETMASK, &all, &old); /* Ctrl-C goes to the caller's thread */
+	for (uint32_t i = 1; i < n; i++) {
+		g.member[i].seen = 0;
+		if (pthread_create(&g.member[i].thread, &attr, member_main, &g.member[i]) != 0)
+			break; /* it will be missed in the round, and named */
+		g.started = i;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	await_ready();
+}
+
+/* Who is running on `cpu`? Best effort, after the fact: /proc/PID/stat, fields 1, 2, 3, 39 and the priority, proc(5). */
+static void name_occupant(struct nl_missing *m)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	long best = 1000;
+
+	if (!d)
+		return;
+	while ((e = readdir(d))) {
+		char path[64], text[512], *comm, *rest, *field;
+		long priority = 0, cpu = -1;
+		int fd;
+		ssize_t n;
+
+		if (!isdigit((unsigned char)e->d_name[0]) || atoi(e->d_name) == getpid())
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.16s/stat", e->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+		if (fd >= 0)
+			close(fd);
+		if (n <= 0)
+			continue;
+		text[n] = 0;
+		comm = strchr(text, '(');
+		rest = strrchr(text, ')');
+		if (!comm || !rest || rest[1] != ' ' || rest[2] != 'R')
+			continue;
+		*rest = 0;
+		field = rest + 2;
+		for (int i = 3; i < 39 && field; i++) { /* field 3 is the state */
+			field = strchr(field, ' ');
+			if (!field)
+				break;
+			field++;
+			if (i + 1 == 18)
+				priority = atol(field);
+			if (i + 1 == 39)
+				cpu = atol(field);
+		}
+		if (cpu == (long)m->cpu && priority < best) {
+			best = priority;
+			m->pid = (uint32_t)atoi(e->d_name);
+			snprintf(m->comm, sizeof(m->comm), "%.15s", comm + 1);
+		}
+	}
+	closedir(d);
+}
+
+bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing)
+{
+	const struct sched_param top = { .sched_priority = PRIORITY };
+	uint64_t begin, spun;
+	cpu_set_t cpus;
+	uint32_t round;
+	bool acted;
+
+	if (!g.gathered) {
+		g.old_policy = sched_getscheduler(0);
+		if (g.old_policy < 0 || syscall(SYS_sched_getparam, 0, &g.old_param) != 0)
+			g.old_policy = SCHED_OTHER;
+		sched_getaffinity(0, sizeof(g.old_cpus), &g.old_cpus);
+		g.gathered = true;
+	}
+	online_cpus(&cpus);
+	if (!g.n || !CPU_EQUAL(&cpus, &g.cpus)) {
+		dismiss();
+		enlist(&cpus);
+	}
+	pin(g.member[0].cpu);
+	set_scheduler(SCHED_FIFO, &top);
+	begin = nl_linux_now_ns(ctx);
+	g.last = last;
+	g.arg = arg;
+	g.until_ns = until_ns < begin + SPIN_LIMIT_NS ? until_ns : begin + SPIN_LIMIT_NS;
+	next_round(GATHERING);
+	round = ROUND(load());
+	take_part(&g.member[0], round);
+	acted = ARRIVED(load()) == g.n;
+	set_scheduler(g.old_policy, &g.old_param);
+	if (acted)
+		return true;
+	memset(missing, 0, sizeof(*missing));
+	missing->cpu = UINT32_MAX;
+	for (uint32_t i = 1; i < g.n; i++) {
+		if (__atomic_load_n(&g.member[i].seen, __ATOMIC_ACQUIRE) == round)
+			continue;
+		if (!missing->count++)
+			missing->cpu = g.member[i].cpu;
+	}
+	if (missing->count)
+		name_occupant(missing);
+	spun = nl_linux_now_ns(ctx) - begin;
+	nl_linux_pause_ns(ctx, spun / REST_DIVISOR);
+	return false;
+}
+
+void nl_linux_disperse(void *ctx)
+{
+	(void)ctx;
+	if (!g.gathered)
+		return;
+	dismiss();
+	set_scheduler(g.old_policy, &g.old_param);
+	sched_setaffinity(0, sizeof(g.old_cpus), &g.old_cpus);
+	g.gathered = false;
+}

@@ -1,0 +1,103 @@
+/*
+ * newleaf alive: the system is up. Clears the boot counter that the loader keeps in an EFI variable, and tells the hypervisor.
+ */
+#define _GNU_SOURCE
+#include "cli.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <newleaf/bootcounter.h>
+
+#define DIR_EFIVARS "/sys/firmware/efi/efivars"
+#define VARIABLE DIR_EFIVARS "/" NL_BOOT_COUNTER_NAME "-" NL_BOOT_COUNTER_GUID
+/* <linux/fs.h> is not there for every libc. */
+#define GET_FLAGS _IOR('f', 1, long)
+#define SET_FLAGS _IOW('f', 2, long)
+#define IMMUTABLE 0x10
+
+struct variable {
+	uint32_t attributes;
+	struct nl_boot_counter counter;
+};
+_Static_assert(sizeof(struct variable) == 8, "efivarfs hands over attributes and content in one piece");
+
+/* Linux makes variables it does not know immutable. */
+static void allow_writing(void)
+{
+	int flags, fd = open(VARIABLE, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (ioctl(fd, GET_FLAGS, &flags) == 0 && (flags & IMMUTABLE)) {
+		flags &= ~IMMUTABLE;
+		(void)ioctl(fd, SET_FLAGS, &flags); /* if it fails the write fails, and that is reported */
+	}
+	close(fd);
+}
+
+static int clear(struct cli *c, struct nl_boot_counter *before)
+{
+	const char *what = "boot counter not cleared";
+	struct variable v;
+	ssize_t n;
+	int fd = open(VARIABLE, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && mount("efivarfs", DIR_EFIVARS, "efivarfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
+		fd = open(VARIABLE, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return cli_fail(c, what, NL_EENVIRONMENT, "cannot open %s: %s (is efivarfs there? modprobe efivarfs)", VARIABLE, strerror(errno));
+	n = read(fd, &v, sizeof(v));
+	close(fd);
+	if (n != sizeof(v) || v.counter.version != NL_BOOT_COUNTER_VERSION)
+		return cli_fail(c, what, NL_EABI, "the EFI variable %s is of another version", NL_BOOT_COUNTER_NAME);
+	*before = v.counter;
+	if (!v.counter.unfinished)
+		return NL_EXIT_NOTHING;
+	v.counter.unfinished = 0;
+	allow_writing();
+	fd = open(VARIABLE, O_WRONLY | O_CLOEXEC);
+	n = fd >= 0 ? write(fd, &v, sizeof(v)) : -1;
+	if (n != sizeof(v)) {
+		int kept = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return cli_fail(c, what, NL_EENVIRONMENT, "cannot write %s: %s", VARIABLE, strerror(kept));
+	}
+	close(fd);
+	return NL_EXIT_OK;
+}
+
+int verb_alive(struct cli *c)
+{
+	struct nl_boot_counter before = { 0 };
+	int result = cli_open_locked(c, "boot counter not cleared");
+	enum nl_err e;
+
+	if (result != NL_EXIT_OK)
+		return result;
+	e = nl_agent_alive(&c->agent);
+	if (e != NL_OK && e != NL_NOTHING)
+		return cli_fail_agent(c, "not reported as up", e, NULL);
+	result = clear(c, &before);
+	if (result == NL_EXIT_NOTHING)
+		return cli_nothing(c, "alive", "the boot counter is clear");
+	if (result != NL_EXIT_OK)
+		return result;
+	if (c->json) {
+		struct json j = { .f = stdout };
+
+		json_document(&j, "alive", "ok");
+		json_uint(&j, "unfinished_before", before.unfinished);
+		json_end(&j);
+	} else if (!c->quiet) {
+		printf("this boot is finished: boot counter %u -> 0\n", before.unfinished);
+	}
+	return NL_EXIT_OK;
+}

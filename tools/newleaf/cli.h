@@ -1,0 +1,115 @@
+/*
+ * What the files of the `newleaf` command share: options, the verb table, answers. Verbs are functions of one struct cli and return the exit code.
+ */
+#ifndef NEWLEAF_CLI_H
+#define NEWLEAF_CLI_H
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "agent.h"
+
+#define CLI_VERSION "0.1.0"
+
+enum option { /* bits: which options a verb takes, besides --json -q --help */
+	OPT_DEADLINE = 1 << 0,
+	OPT_DRY_RUN = 1 << 1,
+	OPT_ALL = 1 << 2,
+	OPT_CHECK = 1 << 3,
+	OPT_FOLLOW = 1 << 4,
+	OPT_SINCE = 1 << 5,
+	OPT_INTERVAL = 1 << 6,
+};
+
+struct cli {
+	const struct verb *verb;
+	const struct nl_transport *transport;
+	char **args; /* what is left behind the verb and its options */
+	int n_args;
+	bool json, quiet, help;
+	uint32_t given; /* bits of enum option that stood on the command line */
+	uint64_t deadline_ns, interval_ns, since;
+
+	struct nl_agent agent;
+	bool open;
+	struct nl_status status; /* valid after cli_open */
+	int lock; /* file descriptor, -1 = not held */
+};
+
+enum verb_group { GROUP_LOOK, GROUP_CHANGE, GROUP_MACHINE, GROUP_MAKE, GROUP_LATER };
+
+struct verb {
+	const char *name, *synonym; /* synonym: kpatch's word, or NULL */
+	const char *args;           /* as in the usage line */
+	int min_args, max_args;     /* max -1: any number */
+	uint32_t options;           /* bits of enum option */
+	enum verb_group group;
+	const char *summary; /* one line */
+	const char *more;    /* paragraphs for --help and the man page */
+	int (*run)(struct cli *c);
+};
+extern const struct verb cli_verbs[];
+extern const size_t cli_n_verbs;
+
+struct cli_option {
+	enum option bit;
+	const char *brief, *name, *value, *what; /* brief and value may be NULL */
+};
+extern const struct cli_option cli_options[];
+extern const size_t cli_n_options;
+
+struct cli_error {
+	const char *name;
+	enum nl_err code;
+	enum nl_exit_code exit;
+	const char *what, *next;
+};
+extern const struct cli_error cli_errors[];
+extern const size_t cli_n_errors;
+const struct cli_error *cli_error(enum nl_err e); /* never NULL: unknown codes are NL_EINTERNAL */
+
+int cli_main(int argc, char **argv, const struct nl_transport *transport);
+void cli_usage(FILE *f, const struct verb *v);
+
+/* Open the agent and read status. On failure the answer is printed and the exit code returned; NL_EXIT_OK otherwise. */
+int cli_open(struct cli *c, const char *what);
+/* The same under the lock that serialises commands that change something. */
+int cli_open_locked(struct cli *c, const char *what);
+int cli_lock(struct cli *c, const char *what);
+
+/*
+ * A failure, in the one form that all have: not done, whether anything changed, code; why; next. `what` reads "x not applied".
+ * cli_fail says why itself; cli_fail_agent takes it from the last call of the agent and, when there is one, the leaf file and what VERIFY found.
+ */
+int cli_fail(struct cli *c, const char *what, enum nl_err e, const char *why, ...) __attribute__((format(printf, 4, 5)));
+struct cli_leaf_file;
+int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct cli_leaf_file *leaf);
+int cli_nothing(struct cli *c, const char *schema, const char *what, ...) __attribute__((format(printf, 3, 4)));
+
+/* "verify   ok   ..." on stderr, only on a terminal. */
+void cli_progress(const struct cli *c, const char *step, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+struct cli_leaf_file {
+	const char *path;
+	uint8_t *bytes;
+	size_t size;
+	struct nl_verify_report report;
+};
+enum nl_err cli_read_file(const char *path, size_t max, uint8_t **bytes, size_t *size); /* errno is kept */
+
+extern volatile sig_atomic_t cli_cancel; /* Ctrl-C */
+
+int verb_status(struct cli *c);
+int verb_apply(struct cli *c);
+int verb_revert(struct cli *c);
+int verb_sync(struct cli *c);
+int verb_log(struct cli *c);
+int verb_explain(struct cli *c);
+int verb_exits(struct cli *c);
+int verb_console(struct cli *c);
+int verb_blockers(struct cli *c);
+int verb_alive(struct cli *c);
+int verb_author(struct cli *c);
+int verb_later(struct cli *c);
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * newleaf log and newleaf blockers: the journal, as the hypervisor keeps it.
+ */
+#include "cli.h"
+#include "sha256.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH (NL_CALL_MAX_BUFFER / sizeof(struct nl_journal_entry))
+#define FOLLOW_NS 500000000ULL /* the hypervisor has no way to wake a reader */
+
+static const char *const events[] = {
+	[NL_EV_BOOT] = "boot",           [NL_EV_ALIVE] = "alive",     [NL_EV_VERIFIED] = "verified", [NL_EV_REFUSED] = "refused",
+	[NL_EV_APPLIED] = "applied",     [NL_EV_REVERTED] = "reverted", [NL_EV_COMMIT] = "commit",   [NL_EV_ABANDONED] = "abandoned",
+	[NL_EV_KERNEL] = "kernel",       [NL_EV_CPU] = "cpu",         [NL_EV_POLICY] = "policy",
+};
+
+static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && events[e] ? events[e] : "unknown"; }
+
+/* The chain from one entry to the next. The first one that is there has nothing to be checked against, unless it is number one. */
+struct chain {
+	struct nl_journal_entry last;
+	bool begun;
+};
+
+static bool chain_holds(struct chain *c, const struct nl_journal_entry *e)
+{
+	uint8_t want[32] = { 0 };
+	bool ok = true;
+
+	if (c->begun)
+		cli_sha256(&c->last, sizeof(c->last), want);
+	if (c->begun || e->seq == 1)
+		ok = !memcmp(want, e->hash, sizeof(want));
+	if (c->begun && e->seq != c->last.seq + 1)
+		ok = false;
+	c->last = *e;
+	c->begun = true;
+	return ok;
+}
+
+static void print_entry(const struct cli *c, const struct nl_journal_entry *e)
+{
+	struct text t, s;
+	char id[NL_LEAF_ID_LEN + 1] = "";
+
+	for (size_t i = 0; i < NL_LEAF_ID_LEN && e->id[i]; i++)
+		id[i] = e->id[i] < 0x20 || e->id[i] > 0x7e ? '?' : e->id[i];
+	if (c->json) {
+		struct json j = { .f = stdout };
+
+		json_document(&j, "log", NULL);
+		json_uint(&j, "seq", e->seq);
+		json_time(&j, "time", e->wall_unix_ns);
+		json_uint(&j, "tsc", e->tsc);
+		json_bytes(&j, "boot_id", e->boot_id, sizeof(e->boot_id));
+		json_string(&j, "event", event_name(e->event));
+		json_string(&j, "code", cli_error((enum nl_err)e->error)->name);
+		json_uint(&j, "generation", e->generation);
+		json_string(&j, "id", id[0] ? id : NULL);
+		json_bytes(&j, "sha256", e->leaf_sha256, id[0] ? 32 : 0);
+		json_address(&j, "a", e->a);
+		json_address(&j, "b", e->b);
+		json_bytes(&j, "hash", e->hash, sizeof(e->hash));
+		json_end(&j);
+		return;
+	}
+	if (c->quiet)
+		return;
+	printf("%5llu  %-24s  %-9s  generation %llu", (unsigned long long)e->seq, e->wall_unix_ns ? text_time(&t, e->wall_unix_ns) : "-",
+	       event_name(e->event), (unsigned long long)e->generation);
+	if (id[0])
+		printf("  %s", id);
+	if (e->error)
+		printf("  %s", cli_error((enum nl_err)e->error)->name);
+	if (e->event == NL_EV_COMMIT && !e->error)
+		printf("  stop window %s, %llu old tasks", text_ns(&s, e->a), (unsigned long long)e->b);
+	else if (e->event == NL_EV_CPU)
+		printf("  CPU %llu", (unsigned long long)e->a);
+	else if (e->a || e->b)
+		printf("  %llx %llx", (unsigned long long)e->a, (unsigned long long)e->b);
+	putchar('\n');
+}
+
+int verb_log(struct cli *c)
+{
+	struct nl_journal_entry *batch = calloc(BATCH, sizeof(*batch));
+	uint64_t since = c->since ? c->since : 1, from = since > 1 ? since - 1 : 1, newest, broken = 0;
+	struct chain chain = { .begun = false };
+	int result = batch ? cli_open(c, "no log") : NL_EXIT_ENVIRONMENT;
+	size_t n = 0;
+
+	while (result == NL_EXIT_OK && !cli_cancel) {
+		enum nl_err e = nl_agent_journal(&c->agent, from, batch, BATCH, &n, &newest);
+
+		if (e != NL_OK) {
+			result = cli_fail_agent(c, "no log", e, NULL);
+			break;
+		}
+		for (size_t i = 0; i < n; i++) {
+			if (!chain_holds(&chain, &batch[i]) && !broken)
+				broken = batch[i].seq ? batch[i].seq : 1;
+			if (batch[i].seq >= since)
+				print_entry(c, &batch[i]);
+		}
+		if (n)
+			from = batch[n - 1].seq + 1;
+		if (n && from <= newest)
+			continue;
+		if (!(c->given & OPT_FOLLOW))
+			break;
+		fflush(stdout);
+		c->transport->pause_ns(c->transport->ctx, FOLLOW_NS);
+	}
+	free(batch);
+	if (result == NL_EXIT_OK && broken)
+		return cli_fail(c, "log printed, not proven", NL_EINTERNAL, "the hash chain breaks at entry %llu", (unsigned long long)broken);
+	return result;
+}
+
+int verb_blockers(struct cli *c)
+{
+	struct nl_journal_entry *batch = calloc(BATCH, sizeof(*batch)), found = { .seq = 0 };
+	uint64_t from = 1, newest = 0;
+	int result = batch ? cli_open(c, "no blockers") : NL_EXIT_ENVIRONMENT;
+	enum nl_err e = NL_OK;
+	struct text t, s;
+	size_t n = 1;
+
+	while (result == NL_EXIT_OK && n && from <= c->status.journal_newest) {
+		e = nl_agent_journal(&c->agent, from, batch, BATCH, &n, &newest);
+		if (e != NL_OK) {
+			result = cli_fail_agent(c, "no blockers", e, NULL);
+			break;
+		}
+		for (size_t i = 0; i < n; i++)
+			if (batch[i].event == NL_EV_ABANDONED || batch[i].event == NL_EV_REFUSED)
+				found = batch[i];
+		if (n)
+			from = batch[n - 1].seq + 1;
+	}
+	free(batch);
+	if (result != NL_EXIT_OK)
+		return result;
+	if (!found.seq)
+		return cli_nothing(c, "blockers", "no commit was refused or abandoned since boot");
+	found.id[sizeof(found.id) - 1] = 0;
+	if (c->json) {
+		struct json j = { .f = stdout };
+
+		json_document(&j, "blockers", "ok");
+		json_uint(&j, "seq", found.seq);
+		json_time(&j, "time", found.wall_unix_ns);
+		json_string(&j, "event", event_name(found.event));
+		json_string(&j, "code", cli_error((enum nl_err)found.error)->name);
+		json_string(&j, "id", found.id[0] ? found.id : NULL);
+		json_uint(&j, "generation", found.generation);
+		json_open(&j, "blockers", '[');
+		if (found.b) {
+			json_open(&j, NULL, '{');
+			json_uint(&j, "cpu", found.a);
+			json_address(&j, "rip", found.b);
+			json_string(&j, "func", found.b >> 63 ? text_symbol(&t, found.b) : NULL);
+			json_close(&j, '}');
+		}
+		json_close(&j, ']');
+		json_end(&j);
+	} else if (!c->quiet) {
+		printf("%s %s (entry %llu%s%s): %s, %s\n", found.id[0] ? found.id : "a commit", event_name(found.event), (unsigned long long)found.seq,
+		       found.wall_unix_ns ? ", " : "", found.wall_unix_ns ? text_time(&t, found.wall_unix_ns) : "",
+		       cli_error((enum nl_err)found.error)->name, cli_error((enum nl_err)found.error)->what);
+		if (found.b)
+			printf("  CPU %llu stood at %s\n", (unsigned long long)found.a, text_symbol(&s, found.b));
+	}
+	return NL_EXIT_OK;
+}

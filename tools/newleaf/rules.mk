@@ -1,0 +1,29 @@
+# The `newleaf` command: one static binary for the guest and the admin.
+ALL += $(B)/newleaf $(B)/newleaf.1
+NEWLEAF_OBJECTS := $(patsubst %.c,$(B)/%.o,$(filter-out tools/newleaf/main.c tools/newleaf/manual.c,$(wildcard tools/newleaf/*.c)))
+
+$(B)/tools/newleaf/%.o: tools/newleaf/%.c tools/newleaf/rules.mk guest-agent/rules.mk
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_CFLAGS) -c -o $@ $<
+
+$(B)/newleaf: $(B)/tools/newleaf/main.o $(NEWLEAF_OBJECTS) $(B)/libnewleaf-agent.a
+	$(GUEST_CC) $(GUEST_LDFLAGS) -o $@ $^
+
+# The man page and the reference pages come from the same tables as the command's answers.
+$(B)/newleaf-manual: $(B)/tools/newleaf/manual.o $(NEWLEAF_OBJECTS) $(B)/libnewleaf-agent.a
+	$(GUEST_CC) $(GUEST_LDFLAGS) -o $@ $^
+
+$(B)/newleaf.1: $(B)/newleaf-manual
+	$< man > $@
+
+.PHONY: man docs check-docs
+man: $(B)/newleaf.1 ## build/newleaf.1 from the command's own tables
+
+docs: $(B)/newleaf-manual ## write docs/reference/cli.md and errors.md from the command's own tables
+	$< cli > docs/reference/cli.md
+	$< errors > docs/reference/errors.md
+
+CHECKS += check-docs
+check-docs: $(B)/newleaf-manual
+	@$< cli | cmp - docs/reference/cli.md || { echo "docs/reference/cli.md is stale: make docs"; exit 1; }
+	@$< errors | cmp - docs/reference/errors.md || { echo "docs/reference/errors.md is stale: make docs"; exit 1; }

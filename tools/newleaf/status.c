@@ -1,0 +1,166 @@
+/*
+ * newleaf status.
+ */
+#include "cli.h"
+#include "text.h"
+
+#include <string.h>
+#include <sys/utsname.h>
+
+#include <newleaf/bootblock.h>
+
+static const char *const conditions[] = { [NL_LEAF_VERIFIED] = "verified", [NL_LEAF_APPLIED] = "applied", [NL_LEAF_REVERTED] = "reverted" };
+
+static const char *may(const struct nl_status *s)
+{
+	switch (s->guest_may & (NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT)) {
+	case NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT:
+		return "apply,revert";
+	case NL_GUEST_MAY_APPLY:
+		return "apply";
+	case NL_GUEST_MAY_REVERT:
+		return "revert";
+	default:
+		return "none";
+	}
+}
+
+/* The kernel's own name: for the reader only, nothing is decided by it. */
+static const char *release(struct utsname *u)
+{
+	if (uname(u) != 0)
+		strcpy(u->release, "?");
+	return u->release;
+}
+
+static void leaf_json(struct json *j, const struct nl_status *s, const struct nl_leaf_state *l)
+{
+	uint64_t at = text_tsc_ns(l->since_tsc - s->tsc_launch, s->tsc_hz);
+
+	json_open(j, NULL, '{');
+	json_string(j, "id", l->id);
+	json_string(j, "state", conditions[l->condition]);
+	json_uint(j, "version", l->version);
+	json_bytes(j, "sha256", l->sha256, 32);
+	json_open(j, "key", '{');
+	json_bytes(j, "id", l->key_id, 32);
+	json_string(j, "name", l->key_name);
+	json_close(j, '}');
+	json_uint(j, "pages", l->pages);
+	json_uint(j, "sites", l->sites);
+	json_uint(j, "body_bytes", l->body_bytes);
+	json_uint(j, "old_tasks", l->old_tasks);
+	json_uint(j, "generation", l->generation);
+	json_time(j, "since", s->wall_unix_ns_launch ? s->wall_unix_ns_launch + at : 0);
+	json_uint(j, "age_ns", text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz));
+	json_bool(j, "strict", l->flags & NL_LEAF_STRICT);
+	json_string(j, "note", l->note == NL_OK ? NULL : cli_error((enum nl_err)l->note)->name);
+	json_close(j, '}');
+}
+
+static void print_json(const struct nl_status *s, const struct nl_leaf_state *leaves, size_t n, bool degraded)
+{
+	struct json j = { .f = stdout };
+	struct utsname u;
+
+	json_document(&j, "status", degraded ? "degraded" : "ok");
+	json_string(&j, "version", s->version);
+	json_uint(&j, "abi", s->abi);
+	json_string(&j, "vendor", s->vendor);
+	json_string(&j, "paging", s->paging);
+	json_open(&j, "cpus", '{');
+	json_uint(&j, "known", s->cpus_known);
+	json_uint(&j, "running", s->cpus_running);
+	json_close(&j, '}');
+	json_uint(&j, "uptime_ns", text_tsc_ns(s->tsc_now - s->tsc_launch, s->tsc_hz));
+	json_time(&j, "launched", s->wall_unix_ns_launch);
+	json_bytes(&j, "boot_id", s->boot_id, sizeof(s->boot_id));
+	json_open(&j, "keys", '{');
+	json_uint(&j, "count", s->keys);
+	json_string(&j, "from", s->keys_from_file ? "file" : "image");
+	json_close(&j, '}');
+	json_bool(&j, "secure_boot", s->secure_boot);
+	json_open(&j, "guest_may", '[');
+	if (s->guest_may & NL_GUEST_MAY_APPLY)
+		json_string(&j, NULL, "apply");
+	if (s->guest_may & NL_GUEST_MAY_REVERT)
+		json_string(&j, NULL, "revert");
+	json_close(&j, ']');
+	json_uint(&j, "deadline_max_ns", s->deadline_max_ms * 1000000ULL);
+	json_open(&j, "kernel", '{');
+	json_string(&j, "release", release(&u));
+	json_bool(&j, "matched", s->kernel_build_id_len);
+	json_bytes(&j, "build_id", s->kernel_build_id, s->kernel_build_id_len);
+	json_address(&j, "slide", s->kernel_slide);
+	json_close(&j, '}');
+	json_uint(&j, "generation", s->generation);
+	json_uint(&j, "journal", s->journal_newest);
+	json_open(&j, "memory", '{');
+	json_uint(&j, "total_bytes", s->memory_total);
+	json_uint(&j, "free_bytes", s->memory_free);
+	json_uint(&j, "arena_text_free_bytes", s->arena_text_free);
+	json_uint(&j, "arena_data_free_bytes", s->arena_data_free);
+	json_close(&j, '}');
+	json_bool(&j, "emulated", s->emulated);
+	json_open(&j, "leaves", '[');
+	for (size_t i = 0; i < n; i++)
+		leaf_json(&j, s, &leaves[i]);
+	json_close(&j, ']');
+	json_end(&j);
+}
+
+static void print_text(const struct nl_status *s, const struct nl_leaf_state *leaves, size_t n)
+{
+	struct utsname u;
+	struct text t;
+
+	printf("Newleaf %s  %s/%s  %u/%u CPUs", s->version, s->vendor, s->paging, s->cpus_running, s->cpus_known);
+	if (s->tsc_hz)
+		printf("  up %s", text_uptime(&t, text_tsc_ns(s->tsc_now - s->tsc_launch, s->tsc_hz)));
+	printf("   keys %u (%s)   guest-may %s%s\n", s->keys, s->keys_from_file ? "from a file: anybody who can write the ESP can change them" : "image",
+	       may(s), s->emulated ? "   emulated" : "");
+	printf("Kernel  %s  ", release(&u));
+	if (s->kernel_build_id_len)
+		printf("build-id %s matched", text_hex_brief(&t, s->kernel_build_id, s->kernel_build_id_len));
+	else
+		printf("not matched by a leaf yet");
+	printf("     generation %llu   journal %llu\n", (unsigned long long)s->generation, (unsigned long long)s->journal_newest);
+	if (!n) {
+		printf("no leaf is known\n");
+		return;
+	}
+	printf("%-15s %-8s %-6s %-6s %-10s NOTE\n", "LEAF", "STATE", "SINCE", "PAGES", "OLD-TASKS");
+	for (size_t i = 0; i < n; i++) {
+		const struct nl_leaf_state *l = &leaves[i];
+
+		printf("%-15s %-8s %-6s %-6u %-10u %s\n", l->id, conditions[l->condition],
+		       s->tsc_hz ? text_age(&t, text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz)) : "-", l->pages, l->old_tasks,
+		       l->note == NL_OK ? "" : cli_error((enum nl_err)l->note)->name);
+	}
+}
+
+int verb_status(struct cli *c)
+{
+	struct nl_leaf_state leaves[NL_MAX_LEAVES];
+	bool degraded = false;
+	enum nl_err e;
+	size_t n;
+	int result = cli_open(c, "no status");
+
+	if (result != NL_EXIT_OK)
+		return result;
+	e = nl_agent_leaves(&c->agent, leaves, NL_MAX_LEAVES, &n);
+	if (e != NL_OK)
+		return cli_fail_agent(c, "no status", e, NULL);
+	for (size_t i = 0; i < n; i++)
+		if (leaves[i].condition == NL_LEAF_APPLIED && leaves[i].note != NL_OK) {
+			degraded = true;
+			if ((c->given & OPT_CHECK) && !c->json && !c->quiet)
+				printf("%s: %s\n", leaves[i].id, cli_error((enum nl_err)leaves[i].note)->what);
+		}
+	if (c->json)
+		print_json(&c->status, leaves, n, degraded);
+	else if (!c->quiet && !(c->given & OPT_CHECK))
+		print_text(&c->status, leaves, n);
+	return degraded && (c->given & OPT_CHECK) ? NL_EXIT_DEGRADED : NL_EXIT_OK;
+}
