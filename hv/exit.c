@@ -122,7 +122,7 @@ void hv_before_entry(struct nl_cpu *cpu)
 	const struct nl_view *v;
 
 	apic_deliver_init(cpu);
-	while (nl_quiesce_pending() && __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_RUNNING && __atomic_load_n(&cpu->request, __ATOMIC_SEQ_CST))
+	if (nl_quiesce_pending() && __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_RUNNING)
 		nl_quiesce_answer(cpu);
 	v = nl_current_view();
 	if (cpu->root_generation != v->generation) {

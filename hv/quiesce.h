@@ -6,20 +6,19 @@
 #ifndef HV_QUIESCE_H
 #define HV_QUIESCE_H
 
+#include "base.h"
 #include "vendor.h"
 
 /* How long the first CPU may be held while the last is awaited. Emulators schedule their CPUs in slices of milliseconds. */
 #define NL_FREEZE_LIMIT_US 1000u
 #define NL_FREEZE_LIMIT_EMULATED_US 50000u
 
-extern bool nl_emulated; /* an emulator was recognised (hv/cpuid.c) */
-
 /*
  * For hv_before_entry, in this order: nl_quiesce_pending, nl_quiesce_answer, compare cpu->root_generation with nl_current_view(), enter.
  * A CPU that becomes NL_CPU_RUNNING stores its state (seq_cst) before it comes here.
  */
 bool nl_quiesce_pending(void);
-void nl_quiesce_answer(struct nl_cpu *cpu); /* reports where this CPU stands; if that is good, waits until released */
+void nl_quiesce_answer(struct nl_cpu *cpu); /* reports where this CPU stands, if asked; returns at once if that is not good, else when released */
 
 /* Where each held CPU stands, valid between nl_freeze = NL_OK and nl_thaw. */
 struct nl_held {
@@ -38,7 +37,7 @@ struct nl_freeze_result {
 
 /* NL_OK: every running CPU is held. NL_AGAIN: nobody is. `self` is at CPL 3: it made the hypercall. One initiator at a time. */
 enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, struct nl_freeze_result *result);
-void nl_thaw(struct nl_freeze_result *result);
+void nl_thaw(struct nl_cpu *self, struct nl_freeze_result *result);
 
 /* nl_boot.tsc_hz, or a guess where it is unknown. */
 uint64_t nl_tsc_hz(void);
