@@ -1,4 +1,4 @@
-# The heart of the core: leaves, guest memory, commits. hv/rules.mk includes this and links $(BEARSSL_CORE) behind its objects.
+# The heart of the core: leaves, guest memory, commits. arch/x86_64/rules.mk includes this.
 HV_HEART_SRCS := hv/leaf.c hv/signature.c hv/phys.c hv/guestmem.c hv/kernel.c hv/reloc.c hv/registry.c hv/commit.c hv/window.c hv/quiesce.c hv/tasks.c \
 	hv/journal.c hv/hypercall.c
 
@@ -7,7 +7,8 @@ HV_HEART_SRCS := hv/leaf.c hv/signature.c hv/phys.c hv/guestmem.c hv/kernel.c hv
 BEARSSL_SRC := $(B)/bearssl-src
 BEARSSL_CORE := $(B)/libbearssl-core.a
 BEARSSL_HOST := $(B)/libbearssl-host.a
-BEARSSL_INC := -isystem $(BEARSSL_SRC)/inc
+HEART_CFLAGS := -isystem $(BEARSSL_SRC)/inc
+HEART_LIBS := $(BEARSSL_CORE)
 BEARSSL_FILES := codec/ccopy codec/dec32be codec/enc32be ec/ec_p256_m31 ec/ec_secp256r1 ec/ec_secp384r1 ec/ec_secp521r1 ec/ecdsa_i31_bits \
 	ec/ecdsa_i31_vrfy_raw hash/sha2small int/i31_add int/i31_bitlen int/i31_decmod int/i31_decode int/i31_encode int/i31_fmont int/i31_iszero \
 	int/i31_modpow int/i31_montmul int/i31_muladd int/i31_ninv31 int/i31_rshift int/i31_sub int/i31_tmont int/i32_div32
@@ -34,4 +35,4 @@ $(BEARSSL_HOST): $(BEARSSL_FILES:%=$(B)/bearssl-host/%.o)
 	rm -f $@ && ar rcs $@ $^
 
 # signature.c includes bearssl.h
-$(B)/hv/signature.o: $(BEARSSL_SRC)/.stamp
+$(B)/core/hv/signature.c.o $(B)/unit/hv/signature.o: $(BEARSSL_SRC)/.stamp
