@@ -106,6 +106,7 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 {
 	static uint32_t logged;
 	const struct range *r = find(index);
+	struct nl_context c;
 
 	switch (r ? r->write : NATIVE) {
 	case FAULT:
@@ -124,8 +125,10 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 	case EFER:
 		return write_efer(cpu, v);
 	case KERNEL:
-		if (cpu->index == 0) /* the boot CPU writes it once in the life of a kernel: any other time a new kernel begins */
-			nl_commit_kernel_gone();
+		if (cpu->index == 0) { /* the boot CPU writes it once in the life of a kernel: any other time a new kernel begins */
+			nl_vendor->context(cpu, &c);
+			nl_commit_kernel_gone(cpu, &c);
+		}
 		return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);
 	default:
 		return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);

@@ -73,6 +73,7 @@ static void guest_init(struct nl_cpu *self, struct nl_cpu *c)
 		store(&c->init_pending, 1);
 		break;
 	case NL_CPU_RUNNING:
+		store(&c->sipi_vector, 0); /* a SIPI may follow before the target has seen the INIT */
 		store(&c->init_pending, 1);
 		if (c != self)
 			nl_vendor->kick(c);
@@ -145,10 +146,29 @@ void apic_deliver_init(struct nl_cpu *cpu)
 	while (load(&cpu->init_pending)) {
 		if (cpu->index == 0)
 			nl_platform_reset("INIT for the boot CPU");
-		store(&cpu->sipi_vector, 0);
 		store(&cpu->state, NL_CPU_WAIT_SIPI);
 		store(&cpu->init_pending, 0);
 		nl_vendor->wait_for_sipi(cpu);
+	}
+}
+
+/* What INIT does to the local APIC (SDM vol. 3, 11.4.7.3), as far as software can: clearing SVR's enable bit masks the LVTs. */
+static void reset_local(void)
+{
+	static const struct { uint16_t offset; uint32_t value; bool x2; } reset[] = {
+		{ 0x380, 0, true }, /* initial count */
+		{ 0x0f0, 0xff, true }, /* SVR: disabled */
+		{ 0x080, 0, true }, /* TPR */
+		{ APIC_DFR, UINT32_MAX, false },
+		{ APIC_LDR, 0, false },
+	};
+	bool x2 = apic_is_x2();
+
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(reset); i++) {
+		if (x2 && reset[i].x2)
+			x86_wrmsr_safe(MSR_X2APIC_BASE + reset[i].offset / 16, reset[i].value);
+		else if (!x2)
+			*page(reset[i].offset) = reset[i].value;
 	}
 }
 
@@ -156,11 +176,11 @@ void hv_wait_sipi(struct nl_cpu *cpu)
 {
 	uint32_t vector;
 
-	while (!(vector = load(&cpu->sipi_vector)) || load(&cpu->init_pending)) {
-		store(&cpu->init_pending, 0); /* INIT while waiting changes nothing */
+	while (!(vector = load(&cpu->sipi_vector)))
 		x86_pause();
-	}
 	store(&cpu->sipi_vector, 0);
+	store(&cpu->nmi_guest, 0);
+	reset_local();
 	nl_vendor->reset_to_sipi(cpu, (uint8_t)vector);
 	store(&cpu->state, NL_CPU_RUNNING);
 }

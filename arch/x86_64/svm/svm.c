@@ -215,7 +215,7 @@ static void context(struct nl_cpu *cpu, struct nl_context *out)
 		                    .lstar = x86_rdmsr(MSR_LSTAR), .cs_base = v->cs.base, .cpl = v->cpl,
 		                    .long_mode = (v->efer & EFER_LMA) && (v->cs.attributes & 0x200) };
 	/* No activity state on SVM: an NMI that ends HLT or MWAIT leaves RIP behind the instruction. */
-	if (out->cpl == 0 && out->long_mode && nl_fetch(out, v->rip - 3, b, 3))
+	if (v->exit_code == EXIT_NMI && out->cpl == 0 && v->rip >= 3 && nl_fetch(out, v->rip - 3, b, 3))
 		out->halted = b[2] == 0xf4 || (b[0] == 0x0f && b[1] == 0x01 && b[2] == 0xc9);
 }
 
@@ -223,7 +223,8 @@ static void skip(struct nl_cpu *cpu, unsigned length)
 {
 	struct vmcb *v = svm(cpu)->vmcb;
 
-	v->rip = has_next_rip && v->next_rip ? v->next_rip : v->rip + length;
+	/* nRIP knows about redundant prefixes, but is saved for instruction intercepts only (APM vol. 2, 15.7.1). */
+	v->rip = has_next_rip && v->exit_code != EXIT_NPF && v->next_rip ? v->next_rip : v->rip + length;
 	v->interrupt_shadow &= ~1ULL;
 	if (v->rflags & RFLAGS_TF) { /* the trap that the instruction would have caused */
 		v->dr6 |= 1u << 14;
