@@ -1,0 +1,556 @@
+// sources: hv/view.c hv/npt.c tests/unit/history.c tests/unit/shape.c
+/*
+ * Views, for both formats with and without 1 GiB pages: what they show, what they cost, what they release; what hardware would see after every
+ * single write; and that a failed allocation at any point changes nothing. The oracle edits shapes (shape.h), never tables.
+ */
+#include "host.h"
+#include "history.h"
+#include "shape.h"
+#include "view.h"
+
+enum { ADDRESS_BITS = 33 };
+#define END (1ULL << ADDRESS_BITS)
+#define SINK 0x7700000000ULL
+#define HIDDEN 0x13fc00000ULL /* across the boundary of two 1 GiB pages */
+#define HIDDEN_SIZE 0x800000ULL
+#define APIC 0xfee00000ULL
+#define FRAME 0x5500000000ULL
+
+/* A PC with its legacy hole, memory that ends at no 2 MiB boundary, and memory above 4 GiB. */
+static const struct nl_type_run pc[] = {
+        {0, 0xa0000, NL_MT_WB},
+        {0xa0000, 0x20000, NL_MT_UC},
+        {0xc0000, 0x40000, NL_MT_WP},
+        {0x100000, 0x7fe03000 - 0x100000, NL_MT_WB},
+        {0x7fe03000, 0x100000000 - 0x7fe03000, NL_MT_UC},
+        {0x100000000, 0xc0000000, NL_MT_WB},
+        {0x1c0000000, 0x40000000, NL_MT_UC},
+};
+
+struct machine {
+	enum shape_format shape;
+	bool has_1g;
+};
+
+static struct nl_npt_format format;
+static struct nl_views views;
+static enum shape_format shape_format;
+
+static int start(void **state)
+{
+	const struct machine *m = *state;
+	history_reset();
+	host_seed(1);
+	shape_format = m->shape;
+	format = (m->shape == SHAPE_EPT ? nl_npt_format_ept : nl_npt_format_npt)(m->has_1g, ADDRESS_BITS);
+	views = (struct nl_views){.format = &format, .ops = history_ops()};
+	return 0;
+}
+
+static void read_view(struct shape *s, const struct nl_view *view) { shape_read(s, shape_format, view->root, ADDRESS_BITS); }
+
+static void assert_shows(const struct nl_view *view, const struct shape *expected)
+{
+	static struct shape now;
+	read_view(&now, view);
+	if (shape_equal(&now, expected))
+		return;
+	shape_print("expected", expected);
+	shape_print("shown", &now);
+	fail();
+}
+
+static void make_base(struct nl_view *base, struct shape *shape)
+{
+	assert_int_equal(nl_view_base(&views, pc, NL_ARRAY_SIZE(pc), base), NL_OK);
+	read_view(shape, base);
+	assert_null(shape->wrong);
+}
+
+static void make_hidden_base(struct nl_view *base, struct shape *shape)
+{
+	make_base(base, shape);
+	assert_int_equal(nl_view_hide(&views, base, GPA(HIDDEN), HIDDEN_SIZE, HPA(SINK)), NL_OK);
+	shape_hide(shape, HIDDEN, HIDDEN_SIZE, SINK);
+}
+
+static void release_last(struct nl_view *view)
+{
+	nl_view_release(&views, view, NULL);
+	assert_int_equal(history_used(), 0);
+}
+
+/* --- The base view --- */
+
+static size_t fewest_leaves(void)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(pc); i++) {
+		const uint64_t end = pc[i].base + pc[i].size;
+		for (uint64_t at = pc[i].base, size; at < end; at += size, n++) {
+			size = format.has_1g ? NL_1G : NL_2M;
+			while (at & (size - 1) || at + size > end)
+				size >>= 9;
+		}
+	}
+	return n;
+}
+
+static void base_is_identity_from_the_largest_pages(void **state)
+{
+	(void)state;
+	struct nl_view base;
+	static struct shape shape;
+	make_base(&base, &shape);
+
+	assert_int_equal(shape.leaves, fewest_leaves());
+	for (size_t i = 0; i < NL_ARRAY_SIZE(pc); i++) {
+		const struct piece *p = shape_at(&shape, pc[i].base);
+		assert_int_equal(p->hpa, p->gpa);
+		assert_int_equal(p->rights, NL_RWX);
+		assert_int_equal(p->type, format.has_type ? pc[i].type : NL_MT_WB);
+	}
+	for (size_t i = 0; i < NL_ARRAY_SIZE(pc); i++) { /* no leaf crosses a change of type, in either format */
+		uint64_t size;
+		assert_true(nl_view_walk(&views, &base, GPA(pc[i].base), NULL, NULL, NULL, &size));
+		assert_int_equal(pc[i].base & (size - 1), 0);
+	}
+	release_last(&base);
+}
+
+static void walk_agrees_with_hardware(void **state)
+{
+	(void)state;
+	struct nl_view base;
+	static struct shape shape;
+	make_hidden_base(&base, &shape);
+
+	for (unsigned i = 0; i < 20000; i++) {
+		const gpa_t gpa = GPA(host_below(i % 2 ? END : 0x400000) + (i % 4 == 2 ? HIDDEN - 0x100000 : 0));
+		const struct piece *p = shape_at(&shape, gpa.v);
+		hpa_t out;
+		enum nl_rights rights;
+		enum nl_memtype type;
+		assert_true(nl_view_walk(&views, &base, gpa, &out, &rights, &type, NULL));
+		assert_int_equal(out.v, p->one_frame ? p->hpa + (gpa.v & NL_PAGE_MASK) : p->hpa + gpa.v - p->gpa);
+		assert_int_equal(rights, p->rights);
+		assert_int_equal(type, p->type);
+	}
+	assert_false(nl_view_walk(&views, &base, GPA(END), NULL, NULL, NULL, NULL));
+	assert_false(nl_view_walk(&views, &base, GPA(UINT64_MAX), NULL, NULL, NULL, NULL));
+	release_last(&base);
+}
+
+static void base_without_memory_leaves_nothing(void **state)
+{
+	(void)state;
+	struct nl_view base;
+	int n = 0;
+	enum nl_err err;
+
+	do {
+		history_fail_after(n++);
+		err = nl_view_base(&views, pc, NL_ARRAY_SIZE(pc), &base);
+		assert_true(err == NL_OK || (err == NL_ENOMEM && !history_used()));
+	} while (err);
+	assert_int_equal(history_used(), n - 1);
+	release_last(&base);
+}
+
+/* --- Hiding --- */
+
+static void hidden_range_shows_the_sink(void **state)
+{
+	(void)state;
+	struct nl_view base;
+	static struct shape shape;
+	make_hidden_base(&base, &shape);
+	assert_shows(&base, &shape);
+
+	/* The same once more, and a part of it: nothing happens. */
+	const size_t hidden_used = history_used();
+	assert_int_equal(nl_view_hide(&views, &base, GPA(HIDDEN), HIDDEN_SIZE, HPA(SINK)), NL_OK);
+	assert_int_equal(nl_view_hide(&views, &base, GPA(HIDDEN + NL_2M), NL_2M, HPA(SINK)), NL_OK);
+	assert_shows(&base, &shape);
+	assert_int_equal(history_used(), hidden_used);
+
+	/* A second range, where page tables were: they are given back, and the sink's table serves again. */
+	const size_t used = history_used();
+	assert_int_equal(nl_view_hide(&views, &base, GPA(0), NL_2M, HPA(SINK)), NL_OK);
+	shape_hide(&shape, 0, NL_2M, SINK);
+	assert_shows(&base, &shape);
+	assert_int_equal(history_used(), used - 1);
+	expect_panic(nl_view_hide(&views, &base, GPA(0x1000), NL_2M, HPA(SINK)));
+	expect_panic(nl_view_hide(&views, &base, GPA(END), NL_2M, HPA(SINK)));
+	expect_panic(nl_view_hide(&views, &base, GPA(NL_2M), NL_2M, HPA(SINK + NL_PAGE_SIZE)));
+	release_last(&base);
+}
+
+static void hiding_without_memory_hides_nothing(void **state)
+{
+	(void)state;
+	struct nl_view base;
+	static struct shape shape;
+	enum nl_err err;
+	int n = 0;
+
+	make_base(&base, &shape);
+	const size_t used = history_used();
+	do {
+		assert_shows(&base, &shape);
+		assert_in_range(history_used(), used, used + 1); /* a large page that was split stays split */
+		history_fail_after(n++);
+		err = nl_view_hide(&views, &base, GPA(HIDDEN), HIDDEN_SIZE, HPA(SINK));
+		assert_true(err == NL_OK || err == NL_ENOMEM);
+	} while (err);
+	assert_int_equal(n - 1, format.has_1g ? 3 : 1); /* the sink's table, and one for each 1 GiB page */
+	shape_hide(&shape, HIDDEN, HIDDEN_SIZE, SINK);
+	assert_shows(&base, &shape);
+	release_last(&base);
+}
+
+static void one_page_of_a_hidden_range_shows_itself(void **state)
+{
+	(void)state;
+	struct nl_view base;
+	static struct shape shape;
+	make_hidden_base(&base, &shape);
+
+	assert_int_equal(nl_view_set_page(&views, &base, NULL, GPA(HIDDEN + NL_2M), HPA(HIDDEN + NL_2M), NL_RX), NL_OK);
+	shape_show(&shape, HIDDEN + NL_2M, NL_PAGE_SIZE, HIDDEN + NL_2M, NL_RX);
+	assert_shows(&base, &shape);
+	release_last(&base);
+}
+
+/* --- After every single write --- */
+
+enum { LIVE_MAX = 2 };
+static struct {
+	hpa_t root;
+	struct shape before, after, now;
+} live[LIVE_MAX]; /* views that a CPU might be walking */
+static unsigned n_live;
+static const char *complaint;
+
+static void after_a_write(hpa_t table, unsigned entry)
+{
+	(void)entry;
+	for (unsigned i = 0; i < n_live; i++) {
+		if (!shape_reaches(&live[i].now, table))
+			continue;
+		if (history_tore())
+			complaint = "one instruction wrote more than one entry of a table in use";
+		shape_read(&live[i].now, shape_format, live[i].root, ADDRESS_BITS);
+		if (live[i].now.wrong)
+			complaint = live[i].now.wrong;
+		else if (!shape_between(&live[i].before, &live[i].now, &live[i].after))
+			complaint = "a translation that is neither the old nor the new one";
+	}
+}
+
+static void watch_view(const struct nl_view *view, const struct shape *before, const struct shape *after)
+{
+	live[n_live].root = view->root;
+	live[n_live].before = *before;
+	live[n_live].after = *after;
+	read_view(&live[n_live].now, view);
+	n_live++;
+}
+
+static void watched_set_page(struct nl_view *view, const struct nl_view *parent, struct shape *shape, const struct shape *parent_shape,
+                             uint64_t gpa, enum nl_rights rights)
+{
+	static struct shape before;
+	before = *shape;
+	shape_show(shape, gpa, NL_PAGE_SIZE, FRAME + gpa, rights);
+
+	n_live = 0;
+	complaint = NULL;
+	watch_view(view, &before, shape);
+	if (parent)
+		watch_view(parent, parent_shape, parent_shape);
+	history_watch(after_a_write);
+	const enum nl_err err = nl_view_set_page(&views, view, parent, GPA(gpa), HPA(FRAME + gpa), rights);
+	history_unwatch();
+	if (complaint)
+		fail_msg("page %lx: %s", gpa, complaint);
+	assert_int_equal(err, NL_OK);
+	assert_true(history_writes() > 0);
+	assert_shows(view, shape);
+	if (parent)
+		assert_shows(parent, parent_shape);
+}
+
+static void every_write_of_an_edit_leaves_valid_tables(void **state)
+{
+	(void)state;
+	struct nl_view base, next;
+	static struct shape shape, next_shape;
+	make_hidden_base(&base, &shape);
+	assert_int_equal(nl_view_fork(&views, &base, &next), NL_OK);
+	next_shape = shape;
+
+	const uint64_t pages[] = {
+	        0x140c00000,       /* in a 2 MiB page, in a table that was split off a 1 GiB page */
+	        0x180000000,       /* first of a 1 GiB page, where there are such */
+	        0x1bffff000,       /* its last */
+	        0x180001000,       /* in the table just made */
+	        0x1000,            /* in a page table of the base */
+	        0x140c01000,       /* the second page of a table */
+	        HIDDEN + 0x1000,   /* in the hidden range, whose table shows up four times */
+	        HIDDEN + 0x601000, /* at its other end */
+	        APIC,
+	};
+	for (size_t i = 0; i < NL_ARRAY_SIZE(pages); i++)
+		watched_set_page(&next, &base, &next_shape, &shape, pages[i], i % 2 ? NL_RX : NL_RW);
+	nl_view_release(&views, &next, &base);
+	assert_shows(&base, &shape);
+	release_last(&base);
+}
+
+/* A base edit works on tables in use: here they are in use by a fork as well, which must see the same change. */
+static void every_write_of_a_base_edit_leaves_valid_tables(void **state)
+{
+	(void)state;
+	struct nl_view base, next;
+	static struct shape shape, before;
+	make_hidden_base(&base, &shape);
+	watched_set_page(&base, NULL, &shape, NULL, 0x1000, NL_RW); /* the base alone: in place */
+
+	for (unsigned i = 0; i < 4; i++) {
+		if (i == 1)
+			assert_int_equal(nl_view_fork(&views, &base, &next), NL_OK);
+		before = shape;
+		shape_show(&shape, APIC, NL_PAGE_SIZE, APIC, i % 2 ? NL_RW : NL_R);
+		n_live = 0;
+		complaint = NULL;
+		watch_view(&base, &before, &shape);
+		if (i)
+			watch_view(&next, &before, &shape);
+		history_watch(after_a_write);
+		const enum nl_err err = nl_view_base_edit_rights(&views, &base, GPA(APIC + 0x300), i % 2 ? NL_RW : NL_R);
+		history_unwatch();
+		assert_int_equal(err, NL_OK);
+		if (complaint)
+			fail_msg("%s", complaint);
+		if (i)
+			assert_int_equal(history_writes(), 1);
+		assert_shows(&base, &shape);
+		if (i)
+			assert_shows(&next, &shape);
+	}
+	nl_view_release(&views, &next, &base);
+	release_last(&base);
+}
+
+/* The watch itself must see what it is there for: the same edit, made in the wrong order by hand. */
+static void the_watch_sees_a_table_linked_too_early(void **state)
+{
+	(void)state;
+	struct nl_view base;
+	static struct shape shape;
+	make_hidden_base(&base, &shape);
+	const hpa_t directory = HPA(history_map(HPA(history_map(base.root)[0] & ~0xfffULL))[0] & ~0xfffULL); /* of the first GiB */
+	uint64_t *entry = &history_map(directory)[5];
+	hpa_t fresh;
+
+	n_live = 0;
+	complaint = NULL;
+	watch_view(&base, &shape, &shape);
+	history_watch(after_a_write);
+	assert_true(views.ops.alloc(views.ops.ctx, &fresh));
+	const uint64_t old = *entry;
+	*(volatile uint64_t *)entry = format.table | fresh.v;
+	history_unwatch();
+	assert_string_equal(complaint, "a hole in the map");
+	*entry = old;
+	views.ops.release(views.ops.ctx, fresh);
+	release_last(&base);
+}
+
+/* --- No memory --- */
+
+static void an_edit_without_memory_changes_nothing(void **state)
+{
+	(void)state;
+	struct nl_view base, next;
+	static struct shape shape, next_shape;
+	make_hidden_base(&base, &shape);
+	history_fail_after(0);
+	assert_int_equal(nl_view_fork(&views, &base, &next), NL_ENOMEM);
+	history_fail_after(1);
+	assert_int_equal(nl_view_fork(&views, &base, &next), NL_OK);
+	next_shape = shape;
+
+	const uint64_t pages[] = {0x180000000, 0x180001000, 0x1000, HIDDEN, 0x1c0000000};
+	const int costs[] = {3, 0, 3, 2, 3}; /* tables, at most; fewer where one is private already */
+	for (size_t i = 0; i < NL_ARRAY_SIZE(pages); i++) {
+		const size_t used = history_used();
+		enum nl_err err;
+		int n = 0;
+		do {
+			assert_shows(&next, &next_shape);
+			assert_int_equal(history_used(), used);
+			history_fail_after(n++);
+			err = nl_view_set_page(&views, &next, &base, GPA(pages[i]), HPA(FRAME), NL_RX);
+			assert_true(err == NL_OK || err == NL_ENOMEM);
+		} while (err);
+		assert_in_range(n - 1, 0, costs[i]);
+		assert_int_equal(history_used(), used + n - 1);
+		shape_show(&next_shape, pages[i], NL_PAGE_SIZE, FRAME, NL_RX);
+	}
+	history_fail_after(-1);
+	assert_int_equal(nl_view_set_page(&views, &next, &base, GPA(END), HPA(FRAME), NL_RX), NL_EINTERNAL);
+	expect_panic(nl_view_set_page(&views, &next, &base, GPA(0), HPA(FRAME), NL_W)); /* EPT would be misconfigured */
+	assert_shows(&next, &next_shape);
+	assert_shows(&base, &shape);
+	nl_view_release(&views, &next, &base);
+	release_last(&base);
+}
+
+/* --- Any sequence --- */
+
+enum { CHAIN = 5, STEPS = 1500 };
+static struct {
+	struct nl_view view;
+	struct shape shape;
+} chain[CHAIN];
+static unsigned n_chain;
+
+/* Exactly the tables that some living view reaches are allocated. */
+static void assert_nothing_leaks(void)
+{
+	static struct shape now;
+	static bool met[HISTORY_PAGES];
+	size_t n = 0;
+
+	memset(met, 0, sizeof(met));
+	for (unsigned i = 0; i < n_chain; i++) {
+		read_view(&now, &chain[i].view);
+		assert_true(shape_equal(&now, &chain[i].shape));
+		for (size_t t = 0; t < HISTORY_PAGES; t++)
+			met[t] |= now.met[t];
+	}
+	for (size_t t = 0; t < HISTORY_PAGES; t++)
+		n += met[t];
+	assert_int_equal(history_used(), n);
+}
+
+static uint64_t some_page(void)
+{
+	static const uint64_t near[] = {0, 0x7fe00000, HIDDEN, HIDDEN + NL_2M, 0x12345000, 0x12400000, 0x180000000, 0x1c0000000};
+	return near[host_below(NL_ARRAY_SIZE(near))] + host_below(24) * NL_PAGE_SIZE;
+}
+
+static void edit_newest(unsigned pages)
+{
+	static const enum nl_rights rights[] = {NL_R, NL_RX, NL_RW, NL_RWX};
+	const struct nl_view *parent = n_chain > 1 ? &chain[n_chain - 2].view : NULL;
+
+	while (pages--) {
+		const uint64_t gpa = some_page(), frame = host_below(3) ? FRAME + host_below(1 << 20) * NL_PAGE_SIZE : gpa;
+		const enum nl_rights r = rights[host_below(4)];
+		history_fail_after(host_below(4) ? -1 : (int)host_below(3));
+		const enum nl_err err = nl_view_set_page(&views, &chain[n_chain - 1].view, parent, GPA(gpa), HPA(frame), r);
+		history_fail_after(-1);
+		if (err == NL_OK)
+			shape_show(&chain[n_chain - 1].shape, gpa, NL_PAGE_SIZE, frame, r);
+		else
+			assert_int_equal(err, NL_ENOMEM);
+	}
+}
+
+static void fork_newest(void)
+{
+	assert_int_equal(nl_view_fork(&views, &chain[n_chain - 1].view, &chain[n_chain].view), NL_OK);
+	assert_int_equal(chain[n_chain].view.generation, chain[n_chain - 1].view.generation + 1);
+	chain[n_chain].shape = chain[n_chain - 1].shape;
+	n_chain++;
+	edit_newest(1 + host_below(4));
+}
+
+static void drop(unsigned i)
+{
+	nl_view_release_between(&views, &chain[i].view, i ? &chain[i - 1].view : NULL, i + 1 < n_chain ? &chain[i + 1].view : NULL);
+	memmove(&chain[i], &chain[i + 1], (n_chain - i - 1) * sizeof(chain[0]));
+	n_chain--;
+}
+
+static void base_edit(void)
+{
+	const enum nl_rights rights = host_below(2) ? NL_R : NL_RW;
+	for (unsigned i = 0; i < n_chain; i++) {
+		const uint64_t frame = shape_at(&chain[i].shape, APIC)->hpa + APIC - shape_at(&chain[i].shape, APIC)->gpa;
+		assert_int_equal(nl_view_base_edit_rights(&views, &chain[i].view, GPA(APIC), rights), NL_OK);
+		shape_show(&chain[i].shape, APIC, NL_PAGE_SIZE, frame, rights);
+	}
+}
+
+static void any_sequence_of_commits_keeps_every_view_and_leaks_nothing(void **state)
+{
+	(void)state;
+	make_hidden_base(&chain[0].view, &chain[0].shape);
+	n_chain = 1;
+	edit_newest(8); /* the base before it is first used */
+	assert_nothing_leaks();
+	for (unsigned step = 0; step < STEPS; step++) {
+		switch (host_below(8)) {
+		case 0:
+			base_edit();
+			break;
+		case 1:
+		case 2: /* prepared, then abandoned */
+			if (n_chain < CHAIN) {
+				fork_newest();
+				drop(n_chain - 1);
+			}
+			break;
+		case 3: /* a generation that no CPU uses any more: any but the current one, the oldest most often */
+			if (n_chain > 1)
+				drop(host_below(2) ? 0 : host_below(n_chain - 1));
+			break;
+		default:
+			if (n_chain == CHAIN)
+				drop(host_below(2) ? 0 : host_below(n_chain - 1));
+			fork_newest();
+		}
+		assert_nothing_leaks();
+	}
+	while (n_chain > 1)
+		drop(host_below(n_chain));
+	release_last(&chain[0].view);
+}
+
+int main(void)
+{
+	static const struct {
+		const char *name;
+		CMUnitTestFunction function;
+	} tests[] = {
+#define TEST(f) {#f, f}
+	        TEST(base_is_identity_from_the_largest_pages),
+	        TEST(walk_agrees_with_hardware),
+	        TEST(base_without_memory_leaves_nothing),
+	        TEST(hidden_range_shows_the_sink),
+	        TEST(hiding_without_memory_hides_nothing),
+	        TEST(one_page_of_a_hidden_range_shows_itself),
+	        TEST(every_write_of_an_edit_leaves_valid_tables),
+	        TEST(every_write_of_a_base_edit_leaves_valid_tables),
+	        TEST(the_watch_sees_a_table_linked_too_early),
+	        TEST(an_edit_without_memory_changes_nothing),
+	        TEST(any_sequence_of_commits_keeps_every_view_and_leaks_nothing),
+	};
+	static struct machine machines[] = {{SHAPE_EPT, true}, {SHAPE_EPT, false}, {SHAPE_NPT, true}, {SHAPE_NPT, false}};
+	int failed = 0;
+
+	for (size_t m = 0; m < NL_ARRAY_SIZE(machines); m++) {
+		struct CMUnitTest group[NL_ARRAY_SIZE(tests)];
+		char name[32];
+		snprintf(name, sizeof(name), "view: %s, %s", machines[m].shape == SHAPE_EPT ? "EPT" : "NPT",
+		         machines[m].has_1g ? "1G pages" : "2M pages");
+		for (size_t t = 0; t < NL_ARRAY_SIZE(tests); t++)
+			group[t] = (struct CMUnitTest){tests[t].name, tests[t].function, start, NULL, &machines[m]};
+		failed += _cmocka_run_group_tests(name, group, NL_ARRAY_SIZE(tests), NULL, NULL);
+	}
+	return failed;
+}
