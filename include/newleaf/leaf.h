@@ -33,6 +33,7 @@
 #define NL_SITE_MAX_LEN 64u      /* bytes of one site; a site never crosses a page */
 #define NL_LEAF_ID_LEN 48        /* incl. NUL; [a-z0-9][a-z0-9._-]* */
 #define NL_BUILD_ID_MAX 32
+#define NL_PART_ALIGN 64u /* the hypervisor places text[] and data[] at multiples of this; no section of a body asks for more */
 
 struct nl_leaf_part { /* a run of bytes in the file */
 	uint32_t offset; /* from the start of the file */
