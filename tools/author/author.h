@@ -1,0 +1,41 @@
+/*
+ * What every file of the authoring companion shares: buffers, files, and the one way to say no.
+ * The companion lives for one command, so memory belongs to the process and is not given back piece by piece.
+ */
+#ifndef NEWLEAF_AUTHOR_H
+#define NEWLEAF_AUTHOR_H
+
+#include <newleaf/errors.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct buf { /* grows; p is NULL while n is 0 */
+	uint8_t *p;
+	size_t n, room;
+};
+
+/* What the user asked for, for the first line of a failure: "prctl-auxv not built". */
+void refuse_context(const char *subject, const char *what, bool json);
+
+/* Ends the command: not done, why, that nothing changed, what next, the code. Unit tests link their own. */
+_Noreturn void refuse(enum nl_err err, const char *why, ...) __attribute__((format(printf, 2, 3)));
+
+const char *err_name(enum nl_err err);
+int err_exit(enum nl_err err);
+
+void *xalloc(size_t n); /* zeroed, never NULL */
+char *xformat(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+size_t buf_add(struct buf *b, const void *bytes, size_t n); /* returns the offset; bytes NULL = zeroes */
+size_t buf_align(struct buf *b, size_t align, uint8_t fill);
+
+struct buf file_read(const char *path, size_t max); /* refuses NL_EENVIRONMENT */
+bool file_exists(const char *path);
+void file_write(const char *path, const void *p, size_t n, unsigned mode); /* whole or not at all */
+
+void json_string(FILE *f, const char *s);
+void hex_print(FILE *f, const uint8_t *p, size_t n);
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * Reads compiled objects (ELF64 relocatable, RELA) and lays them out: code into text[], everything else that is kept in memory into
+ * data[] and .bss. What a section means to the kernel decides: placed, without meaning here, or refused because the guest would
+ * have to be told about it.
+ */
+#include "body.h"
+
+#include <gelf.h>
+#include <newleaf/types.h>
+#include <string.h>
+
+#define INT3 0xcc
+#define X86_64_PC32_LIMIT 0x7fffffffLL
+
+struct object {
+	const char *path;
+	Elf *elf;
+	size_t n_sections, section_names, symbol_names, symbol_count;
+	Elf_Data *symbols;
+	struct place *at; /* per section; symbol 0 = not placed */
+};
+
+struct loading {
+	struct draft *d;
+	const struct kernel *k;
+	const struct recipe *r;
+	struct body *body;
+	uint64_t bss;
+};
+
+/* Sections that would need the kernel's own tables: name, and what in the source makes them. */
+static const struct {
+	const char *name, *cause;
+} refused[] = {
+	{ "__ex_table", "an inline user access or a fault handler (use copy_from_user, copy_to_user, get_user, put_user)" },
+	{ "__bug_table", "BUG or WARN" },
+	{ ".altinstructions", "an instruction that boot adapts to the CPU" },
+	{ ".altinstr_replacement", "an instruction that boot adapts to the CPU" },
+	{ ".parainstructions", "a paravirtualised instruction" },
+	{ "__jump_table", "a static branch in assembler" },
+	{ ".static_call_sites", "an inline static call" },
+	{ "__mcount_loc", "a traced function" },
+	{ "__tracepoints", "a tracepoint of its own" },
+	{ "__dyndbg", "pr_debug" },
+	{ ".data..percpu", "a per-CPU variable of its own" },
+	{ ".init", "__init or __initdata" },
+	{ ".exit", "__exit" },
+	{ "__ksymtab", "EXPORT_SYMBOL" },
+	{ "__param", "a module parameter" },
+	{ ".modinfo", "MODULE_ macros" },
+	{ "___srcu_struct_ptrs", "a static SRCU domain" },
+	{ "_error_injection_whitelist", "ALLOW_ERROR_INJECTION" },
+	{ "_kprobe_blacklist", "NOKPROBE_SYMBOL" },
+	{ ".entry.text", "entry code" },
+	{ ".noinstr.text", "noinstr" },
+};
+
+/* Kept in memory by the linker, without meaning for a body: hints for tools, and lists of places that we adapt by ourselves. */
+static const char *const ignored[] = {
+	".comment", ".note", ".debug", ".orc_", ".discard", ".return_sites", ".retpoline_sites", ".ibt_endbr_seal", ".smp_locks", ".printk_index",
+	".eh_frame", ".llvm", ".gnu",
+};
+
+/* What may be placed: everything else is refused, because nobody has thought about it. */
+static const char *const placed[] = { ".text", ".rodata", ".data", ".bss" };
+
+static bool starts(const char *s, const char *prefix)
+{
+	return !strncmp(s, prefix, strlen(prefix));
+}
+
+static bool wanted(const char *name, const GElf_Shdr *sh, const char *path)
+{
+	if (!(sh->sh_flags & SHF_ALLOC))
+		return false;
+	if (!sh->sh_size)
+		return false;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(refused); i++)
+		if (starts(name, refused[i].name))
+			refuse(NL_EBODY, "%s: section %s, made by %s", path, name, refused[i].cause);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(ignored); i++)
+		if (starts(name, ignored[i]))
+			return false;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(placed); i++)
+		if (starts(name, placed[i]))
+			return true;
+	refuse(NL_EBODY, "%s: section %s, which this version does not know", path, name);
+}
+
+static void object_open(struct object *o, const char *path, struct buf *file)
+{
+	*file = file_read(path, 64u << 20);
+	o->path = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	elf_version(EV_CURRENT);
+	o->elf = elf_memory((char *)file->p, file->n);
+	if (!o->elf || elf_getshdrnum(o->elf, &o->n_sections) || elf_getshdrstrndx(o->elf, &o->section_names))
+		refuse(NL_EBODY, "%s is no object file", path);
+	o->at = xalloc(o->n_sections * sizeof(*o->at));
+	for (size_t i = 0; i < o->n_sections; i++) {
+		Elf_Scn *scn = elf_getscn(o->elf, i);
+		GElf_Shdr sh;
+
+		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_SYMTAB)
+			continue;
+		o->symbols = elf_getdata(scn, NULL);
+		o->symbol_names = sh.sh_link;
+		o->symbol_count = sh.sh_entsize ? sh.sh_size / sh.sh_entsize : 0;
+	}
+	if (!o->symbols)
+		refuse(NL_EBODY, "%s has no symbols", path);
+}
+
+/* First everything with bytes, then .bss behind it: data[] has no holes and the zeroes are not in the file. */
+static void place_sections(struct loading *l, struct object *o, bool bss)
+{
+	for (size_t i = 1; i < o->n_sections; i++) {
+		Elf_Scn *scn = elf_getscn(o->elf, i);
+		Elf_Data *data;
+		GElf_Shdr sh;
+		const char *name;
+		struct buf *part;
+		bool code;
+
+		if (!gelf_getshdr(scn, &sh) || (sh.sh_type == SHT_NOBITS) != bss)
+			continue;
+		name = elf_strptr(o->elf, o->section_names, sh.sh_name);
+		if (!wanted(name, &sh, o->path))
+			continue;
+		if (sh.sh_addralign > NL_PART_ALIGN)
+			refuse(NL_EBODY, "%s: section %s wants to be aligned to %llu bytes, more than %u", o->path, name,
+				(unsigned long long)sh.sh_addralign, NL_PART_ALIGN);
+		code = sh.sh_flags & SHF_EXECINSTR;
+		o->at[i].symbol = code ? NL_SYM_TEXT : NL_SYM_DATA;
+		if (bss) {
+			l->bss = (l->bss + sh.sh_addralign - 1) / (sh.sh_addralign ? sh.sh_addralign : 1) * (sh.sh_addralign ? sh.sh_addralign : 1);
+			o->at[i].value = l->bss;
+			l->bss += sh.sh_size;
+			continue;
+		}
+		part = code ? &l->d->text : &l->d->data;
+		o->at[i].value = buf_align(part, sh.sh_addralign > 16 || !code ? (sh.sh_addralign ? sh.sh_addralign : 1) : 16, code ? INT3 : 0);
+		data = elf_getdata(scn, NULL);
+		if (!data || data->d_size != sh.sh_size)
+			refuse(NL_EBODY, "%s: section %s is cut short", o->path, name);
+		buf_add(part, data->d_buf, data->d_size);
+	}
+}
+
+static void collect_symbols(struct loading *l, struct object *o)
+{
+	struct body *b = l->body;
+
+	for (size_t i = 1; i < o->symbol_count; i++) {
+		struct body_symbol *s;
+		const char *name;
+		GElf_Sym sym;
+
+		if (!gelf_getsym(o->symbols, (int)i, &sym) || sym.st_shndx == SHN_UNDEF || sym.st_shndx >= SHN_LORESERVE)
+			continue;
+		if (!o->at[sym.st_shndx].symbol || GELF_ST_TYPE(sym.st_info) == STT_SECTION)
+			continue;
+		name = elf_strptr(o->elf, o->symbol_names, sym.st_name);
+		s = &b->symbols[b->n_symbols];
+		s->global = GELF_ST_BIND(sym.st_info) != STB_LOCAL;
+		for (size_t j = 0; s->global && j < b->n_symbols; j++)
+			if (b->symbols[j].global && !strcmp(b->symbols[j].name, name))
+				refuse(NL_EBODY, "%s is defined twice", name);
+		s->name = xformat("%s", name);
+		s->place = o->at[sym.st_shndx];
+		s->place.value += sym.st_value;
+		s->size = sym.st_size;
+		s->function = GELF_ST_TYPE(sym.st_info) == STT_FUNC;
+		b->n_symbols++;
+	}
+}
+
+const struct body_symbol *body_find(const struct body *b, const char *name)
+{
+	const struct body_symbol *found = NULL;
+
+	for (size_t i = 0; i < b->n_symbols; i++) {
+		if (strcmp(b->symbols[i].name, name))
+			continue;
+		if (b->symbols[i].global)
+			return &b->symbols[i];
+		found = found ? found : &b->symbols[i]; /* static functions and data can be named by the recipe, too */
+	}
+	return found;
+}
+
+static struct place resolve_undefined(const struct loading *l, const struct object *o, const char *name)
+{
+	struct recipe_symbol wanted_symbol = { .name = (char *)(uintptr_t)name };
+	const struct body_symbol *own = body_find(l->body, name);
+
+	if (own && own->global)
+		return own->place;
+	if (!strcmp(name, "__x86_return_thunk") && l->d->h.target.return_thunk)
+		return (struct place){ NL_SYM_RETURN_THUNK, 0 };
+	if (!strcmp(name, "__fentry__") || !strcmp(name, "__this_module"))
+		refuse(NL_EBODY, "%s: refers to %s, which is not for a body", o->path, name);
+	for (size_t i = 0; i < l->r->n_alias; i++)
+		if (!strcmp(l->r->alias[i].name, name))
+			wanted_symbol = l->r->alias[i].symbol;
+	return place_in_kernel(l->k, &wanted_symbol, xformat("%s refers to %s", o->path, name));
+}
+
+static struct place resolve(const struct loading *l, const struct object *o, size_t index)
+{
+	struct place p;
+	GElf_Sym sym;
+
+	if (!gelf_getsym(o->symbols, (int)index, &sym))
+		refuse(NL_EBODY, "%s: a relocation names no symbol", o->path);
+	if (sym.st_shndx == SHN_UNDEF)
+		return resolve_undefined(l, o, elf_strptr(o->elf, o->symbol_names, sym.st_name));
+	if (sym.st_shndx == SHN_ABS)
+		return (struct place){ NL_SYM_ABSOLUTE, sym.st_value };
+	if (sym.st_shndx >= o->n_sections || !o->at[sym.st_shndx].symbol)
+		refuse(NL_EBODY, "%s: refers to a section that is not placed (%s)", o->path, elf_strptr(o->elf, o->symbol_names, sym.st_name));
+	p = o->at[sym.st_shndx];
+	p.value += sym.st_value;
+	return p;
+}
+
+static uint16_t reloc_type(const struct object *o, uint32_t elf_type)
+{
+	switch (elf_type) {
+	case R_X86_64_64: return NL_REL_ABS64;
+	case R_X86_64_32S: return NL_REL_ABS32S;
+	case R_X86_64_32: return NL_REL_ABS32;
+	case R_X86_64_PC32:
+	case R_X86_64_PLT32: return NL_REL_PC32;
+	}
+	refuse(NL_EBODY, "%s: relocation type %u", o->path, elf_type);
+}
+
+static void add_reloc(struct loading *l, const struct object *o, const struct place *part, const GElf_Rela *rela)
+{
+	struct place s = resolve(l, o, GELF_R_SYM(rela->r_info));
+	struct nl_leaf_reloc r = {
+		.where = part->symbol == NL_SYM_TEXT ? NL_AT_TEXT : NL_AT_DATA,
+		.offset = (uint32_t)(part->value + rela->r_offset),
+		.type = reloc_type(o, (uint32_t)GELF_R_TYPE(rela->r_info)),
+		.symbol = (uint16_t)s.symbol,
+		.value = s.value,
+		.addend = rela->r_addend,
+	};
+	struct buf *bytes = r.where == NL_AT_TEXT ? &l->d->text : &l->d->data;
+	size_t size = r.type == NL_REL_ABS64 ? 8 : 4;
+
+	if (rela->r_offset > bytes->n || r.offset + size > bytes->n)
+		refuse(NL_EBODY, "%s: a relocation lies outside its section", o->path);
+	if (s.symbol == NL_SYM_DATA && r.value > l->d->data.n + l->bss)
+		refuse(NL_EBODY, "%s: an address beyond the end of the data", o->path);
+	memset(bytes->p + r.offset, 0, size);
+	if (r.type == NL_REL_PC32 && s.symbol == part->symbol) { /* within one part: the distance is known now */
+		int64_t v = (int64_t)r.value + r.addend - r.offset;
+		int32_t v32 = (int32_t)v;
+
+		memcpy(bytes->p + r.offset, &v32, 4);
+		return;
+	}
+	/* The image and the arena lie in the upper 2 GiB (leaf.h), so an unsigned 32-bit field can only hold what does not move. */
+	if (r.type == NL_REL_ABS32 && s.symbol != NL_SYM_ABSOLUTE)
+		refuse(NL_EBODY, "%s: a zero-extended 32-bit address of something in the upper half", o->path);
+	if (s.symbol == NL_SYM_ABSOLUTE && r.type == NL_REL_ABS32S && (int64_t)s.value + r.addend > X86_64_PC32_LIMIT)
+		refuse(NL_EBODY, "%s: an absolute value does not fit 32 bits", o->path);
+	buf_add(&l->d->relocs, &r, sizeof(r));
+}
+
+static void add_relocs(struct loading *l, const struct object *o)
+{
+	for (size_t i = 1; i < o->n_sections; i++) {
+		Elf_Scn *scn = elf_getscn(o->elf, i);
+		Elf_Data *data;
+		GElf_Shdr sh;
+		GElf_Rela rela;
+
+		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_RELA || sh.sh_info >= o->n_sections || !o->at[sh.sh_info].symbol)
+			continue;
+		data = elf_getdata(scn, NULL);
+		for (size_t j = 0; data && j < sh.sh_size / sh.sh_entsize; j++)
+			if (gelf_getrela(data, (int)j, &rela) && GELF_R_TYPE(rela.r_info) != R_X86_64_NONE)
+				add_reloc(l, o, &o->at[sh.sh_info], &rela);
+	}
+}
+
+struct body *body_load(struct draft *d, const struct kernel *k, const struct recipe *r, char *const objects[], size_t n)
+{
+	struct loading l = { .d = d, .k = k, .r = r, .body = xalloc(sizeof(struct body)) };
+	struct object *o = xalloc(n * sizeof(*o));
+	struct buf *files = xalloc(n * sizeof(*files));
+	size_t symbols = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		object_open(&o[i], objects[i], &files[i]);
+		place_sections(&l, &o[i], false);
+		symbols += o[i].symbol_count;
+	}
+	buf_align(&d->text, 16, INT3);
+	l.bss = d->data.n;
+	for (size_t i = 0; i < n; i++)
+		place_sections(&l, &o[i], true);
+	if (l.bss > UINT32_MAX)
+		refuse(NL_EARENA, "the body's data is larger than 4 GiB");
+	d->h.bss_size = (uint32_t)(l.bss - d->data.n);
+	l.bss = d->h.bss_size;
+	l.body->symbols = xalloc((symbols + 1) * sizeof(*l.body->symbols));
+	for (size_t i = 0; i < n; i++)
+		collect_symbols(&l, &o[i]);
+	for (size_t i = 0; i < n; i++)
+		add_relocs(&l, &o[i]);
+	return l.body;
+}

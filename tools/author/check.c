@@ -1,0 +1,105 @@
+/* `check`: would this leaf match this kernel image? Everything that the hypervisor compares at run time, compared before. */
+#include "commands.h"
+#include "leaffile.h"
+#include "place.h"
+#include "target.h"
+
+#include <getopt.h>
+#include <string.h>
+
+static void check_identity(const struct leaffile *l, const struct kernel *k)
+{
+	const struct nl_leaf_target *t = &l->leaf.header->target;
+	struct nl_leaf_target own = { 0 };
+
+	if (t->build_id_len != k->build_id_len || memcmp(t->build_id, k->build_id, k->build_id_len))
+		refuse(NL_EBUILDID, "the leaf wants build-id %02x%02x%02x%02x.., %s has %02x%02x%02x%02x..", t->build_id[0], t->build_id[1],
+			t->build_id[2], t->build_id[3], k->release, k->build_id[0], k->build_id[1], k->build_id[2], k->build_id[3]);
+	target_fill(&own, k);
+	if (memcmp(&own, t, sizeof(own)))
+		refuse(NL_ELEAF, "the leaf describes this kernel otherwise than the kernel itself does");
+}
+
+/* Relocations of the leaf that lie in the expected bytes of one site, as (type, offset in the site, what they resolve to). */
+static const struct nl_leaf_reloc *expected_reloc(const struct leaffile *l, uint32_t site, uint32_t offset)
+{
+	const struct nl_leaf_site *s = &l->leaf.sites[site];
+
+	for (uint32_t i = 0; i < l->leaf.header->relocs.count; i++) {
+		const struct nl_leaf_reloc *r = &l->leaf.relocs[i];
+
+		if (r->where == NL_AT_BYTES && r->site == site && r->offset == s->expected + offset)
+			return r;
+	}
+	return NULL;
+}
+
+static uint32_t count_expected(const struct leaffile *l, uint32_t site)
+{
+	const struct nl_leaf_site *s = &l->leaf.sites[site];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < l->leaf.header->relocs.count; i++) {
+		const struct nl_leaf_reloc *r = &l->leaf.relocs[i];
+
+		n += r->where == NL_AT_BYTES && r->site == site && r->offset >= s->expected && r->offset < s->expected + s->len;
+	}
+	return n;
+}
+
+static void check_site(const struct leaffile *l, const struct kernel *k, uint32_t index)
+{
+	const struct nl_leaf_site *s = &l->leaf.sites[index];
+	const char *place = leaffile_site_place(l, s);
+	struct nl_leaf_reloc own[NL_SITE_MAX_LEN / 4];
+	uint8_t bytes[NL_SITE_MAX_LEN];
+	size_t n = runtime_bytes(k, s->va, s->len, bytes, own, NL_ARRAY_SIZE(own), place);
+	bool same = !memcmp(bytes, l->leaf.bytes + s->expected, s->len) && n == count_expected(l, index);
+
+	for (size_t i = 0; same && i < n; i++) {
+		const struct nl_leaf_reloc *r = expected_reloc(l, index, own[i].offset);
+
+		same = r && r->type == own[i].type && r->symbol == own[i].symbol &&
+		       r->value + (uint64_t)r->addend == own[i].value + (uint64_t)own[i].addend;
+	}
+	if (!same)
+		refuse(NL_EBYTES, "%s of %s does not hold the bytes that the leaf expects", place, k->release);
+}
+
+int command_check(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "kernel", required_argument, NULL, 'k' }, { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 },
+	};
+	const char *kernel = NULL;
+	uint32_t bytes = 0;
+	struct leaffile l;
+	struct kernel *k;
+	bool json = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "k:", options, NULL)) != -1) {
+		switch (c) {
+		case 'k': kernel = optarg; break;
+		case 'j': json = true; break;
+		default: usage_error("check", "an option is not understood");
+		}
+	}
+	if (argc - optind != 1 || !kernel)
+		usage_error("check", "one leaf, and the kernel by -k");
+	refuse_context(argv[optind], "matched", json);
+	l = leaffile_read(argv[optind]);
+	k = kernel_open(kernel);
+	check_identity(&l, k);
+	for (uint32_t i = 0; i < l.leaf.header->sites.count; i++) {
+		check_site(&l, k, i);
+		bytes += l.leaf.sites[i].len;
+	}
+	if (json)
+		printf("{\"schema\":\"newleaf.check/1\",\"result\":\"ok\",\"id\":\"%s\",\"kernel\":\"%s\",\"sites\":%u,\"expected_bytes\":%u}\n",
+			l.leaf.header->id, k->release, l.leaf.header->sites.count, bytes);
+	else
+		printf("match ok: %s fits %s, build-id, %u site%s, %u expected bytes\n", l.leaf.header->id, k->release,
+			l.leaf.header->sites.count, l.leaf.header->sites.count == 1 ? "" : "s", bytes);
+	return NL_EXIT_OK;
+}

@@ -1,0 +1,21 @@
+/* Questions about machine code, answered by Zydis. */
+#ifndef NEWLEAF_AUTHOR_CODE_H
+#define NEWLEAF_AUTHOR_CODE_H
+
+#include "author.h"
+
+struct code_step { /* one instruction */
+	uint32_t len; /* 0 = not an instruction */
+	bool is_call;
+	bool ends;    /* control does not continue behind it: ret, jmp, ud2, int3, hlt */
+	bool jumps;   /* a relative branch or call; `target` is where to */
+	uint64_t target;
+	uint32_t writes; /* general registers written, bit n = register number n; CALLER_SAVED by a call */
+};
+
+#define CODE_CALLER_SAVED 0x0fc7u /* rax rcx rdx rsi rdi r8-r11 */
+
+struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va);
+const char *code_registers(uint32_t mask); /* "rax rcx" */
+
+#endif

@@ -1,0 +1,15 @@
+/* The commands of newleaf-author. argv[0] is the command's own name; each returns an exit code or refuses. */
+#ifndef NEWLEAF_AUTHOR_COMMANDS_H
+#define NEWLEAF_AUTHOR_COMMANDS_H
+
+int command_build(int argc, char **argv);
+int command_sign(int argc, char **argv);
+int command_verify(int argc, char **argv);
+int command_inspect(int argc, char **argv);
+int command_check(int argc, char **argv);
+int command_key(int argc, char **argv);
+
+_Noreturn void usage_error(const char *command, const char *why);
+void print_help(const char *command);
+
+#endif

@@ -1,0 +1,197 @@
+/*
+ * Runs the kernel's own build system for single objects in a temporary directory, as part of the image (obj-y: no module glue).
+ * Debian's headers come in two directories, of which one names the other by an absolute path; an unpacked copy is found beside it.
+ */
+#define _GNU_SOURCE
+#include "compile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The prelude travels inside the program. */
+__asm__(".section .rodata\n"
+	"prelude_start: .incbin \"tools/author/prelude.h\"\n"
+	"prelude_end: .previous\n");
+extern const char prelude_start[], prelude_end[];
+
+static char *cleanup_directory;
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+	(void)st, (void)kind, (void)where;
+	return remove(path);
+}
+
+static void cleanup(void)
+{
+	if (cleanup_directory)
+		nftw(cleanup_directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	cleanup_directory = NULL;
+}
+
+void compile_clean(struct compiled *c)
+{
+	(void)c;
+	cleanup();
+}
+
+static char *temporary_directory(void)
+{
+	const char *base = getenv("TMPDIR");
+	char *directory = xformat("%s/newleaf-body.XXXXXX", base && *base == '/' ? base : "/tmp");
+
+	if (!mkdtemp(directory))
+		refuse(NL_EENVIRONMENT, "cannot make a directory like %s: %s", directory, strerror(errno));
+	cleanup_directory = directory;
+	atexit(cleanup);
+	return directory;
+}
+
+static bool is_headers(const char *directory)
+{
+	return file_exists(xformat("%s/include/generated/utsrelease.h", directory));
+}
+
+static char *find_headers(const struct kernel *k, const char *given)
+{
+	char *candidates[] = {
+		given ? xformat("%s", given) : xformat("/usr/src/linux-headers-%s", k->release),
+		given ? xformat("%s/usr/src/linux-headers-%s", given, k->release) : xformat("/lib/modules/%s/build", k->release),
+		given ? xformat("%s/linux-headers-%s", given, k->release) : NULL,
+	};
+	char *resolved;
+
+	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++)
+		if (candidates[i] && is_headers(candidates[i]) && (resolved = realpath(candidates[i], NULL)))
+			return resolved;
+	refuse(NL_EENVIRONMENT, "no headers of %s in %s; install linux-headers-%s, or unpack it with its -common and linux-kbuild packages and give -H",
+		k->release, candidates[0], k->release);
+}
+
+static void check_release(const struct kernel *k, const char *headers)
+{
+	struct buf b = file_read(xformat("%s/include/generated/utsrelease.h", headers), 4096);
+	char *text = xformat("%.*s", (int)b.n, (char *)b.p);
+
+	if (!strstr(text, xformat("\"%s\"", k->release)))
+		refuse(NL_ETARGET, "%s holds the headers of another kernel than %s", headers, k->release);
+}
+
+/* The makefile to run: the one that Debian's stub includes, or the directory's own. */
+static char *find_makefile(const char *headers)
+{
+	char *stub = xformat("%s/Makefile", headers);
+	struct buf b = file_read(stub, 1u << 20);
+	char *text = xformat("%.*s", (int)b.n, (char *)b.p), *included, *slash;
+
+	if (strncmp(text, "include /", 9))
+		return stub;
+	included = xformat("%.*s", (int)strcspn(text + 8, "\n"), text + 8);
+	if (file_exists(included))
+		return included;
+	slash = strrchr(included, '/'); /* .../linux-headers-X-common/Makefile */
+	*slash = 0;
+	included = xformat("%s/../%s/Makefile", headers, strrchr(included, '/') + 1);
+	slash = realpath(included, NULL);
+	if (!slash)
+		refuse(NL_EENVIRONMENT, "%s is missing; unpack the -common headers package beside the other", included);
+	return slash;
+}
+
+static int run(char *const argv[])
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		refuse(NL_EENVIRONMENT, "cannot start %s: %s", argv[0], strerror(errno));
+	if (!pid) {
+		unsetenv("MAKEFLAGS");
+		unsetenv("MFLAGS");
+		unsetenv("MAKELEVEL");
+		setenv("LC_ALL", "C", 1);
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void copy_sources(const struct recipe *r, struct compiled *c)
+{
+	for (size_t i = 0; i < r->n_source; i++) {
+		const char *name = base_name(r->source[i]);
+		char *from = *r->source[i] == '/' ? r->source[i] : xformat("%s/%s", r->directory, r->source[i]);
+		struct buf b = file_read(from, 1u << 20);
+
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(base_name(r->source[j]), name))
+				refuse(NL_ERECIPE, "%s: two sources are called %s", r->path, name);
+		file_write(xformat("%s/%s", c->directory, name), b.p, b.n, 0644);
+		c->path[i] = xformat("%s/%.*s.o", c->directory, (int)strlen(name) - 2, name);
+	}
+}
+
+static void write_kbuild(const struct recipe *r, const struct compiled *c)
+{
+	char *include = realpath(r->directory, NULL);
+	struct buf b = { 0 };
+	char *s;
+
+	for (size_t i = 0; i < r->n_source; i++) {
+		s = xformat("obj-y += %s\n", base_name(c->path[i]));
+		buf_add(&b, s, strlen(s));
+	}
+	/* No ftrace call in a body (nobody lists it), no objtool: its tables would tell of a place that the kernel does not know. */
+	s = xformat("ccflags-y := -include %s/newleaf-prelude.h -I%s -g0 -fmacro-prefix-map=%s/= -fmacro-prefix-map=%s/=\n"
+		    "ccflags-remove-y := $(CC_FLAGS_FTRACE)\nOBJECT_FILES_NON_STANDARD := y\n", c->directory, include ? include : c->directory,
+		    c->directory, include ? include : c->directory);
+	buf_add(&b, s, strlen(s));
+	file_write(xformat("%s/Kbuild", c->directory), b.p, b.n, 0644);
+	file_write(xformat("%s/newleaf-prelude.h", c->directory), prelude_start, (size_t)(prelude_end - prelude_start), 0644);
+}
+
+struct compiled compile(const struct kernel *k, const struct recipe *r, const char *given)
+{
+	struct compiled c = { .directory = NULL };
+	char *argv[RECIPE_MAX + 8], *headers = find_headers(k, given), *makefile;
+	size_t n = 0;
+	int status;
+
+	check_release(k, headers);
+	makefile = find_makefile(headers);
+	c.directory = temporary_directory();
+	copy_sources(r, &c);
+	write_kbuild(r, &c);
+	argv[n++] = xformat("make");
+	argv[n++] = xformat("-s");
+	argv[n++] = xformat("-C%s", headers);
+	argv[n++] = xformat("-f%s", makefile);
+	argv[n++] = xformat("M=%s", c.directory);
+	for (size_t i = 0; i < r->n_source; i++)
+		argv[n++] = xformat("%s", base_name(c.path[i]));
+	argv[n] = NULL;
+	status = run(argv);
+	if (status == 127)
+		refuse(NL_EENVIRONMENT, "make is not installed");
+	for (size_t i = 0; i < r->n_source; i++)
+		if (status || !file_exists(c.path[i]))
+			refuse(NL_ECOMPILE, "%s: %s does not compile for %s (make ended with %d); is the compiler that the headers want installed?",
+				r->path, r->source[i], k->release, status);
+	return c;
+}

@@ -1,0 +1,16 @@
+/* Compiles bodies with the kernel's own flags against its headers package (Kbuild). */
+#ifndef NEWLEAF_AUTHOR_COMPILE_H
+#define NEWLEAF_AUTHOR_COMPILE_H
+
+#include "kernel.h"
+#include "recipe.h"
+
+struct compiled {
+	char *directory; /* temporary; also removed when the command ends early */
+	char *path[RECIPE_MAX]; /* one object per source of the recipe */
+};
+
+struct compiled compile(const struct kernel *k, const struct recipe *r, const char *headers); /* refuses NL_ECOMPILE, NL_EENVIRONMENT */
+void compile_clean(struct compiled *c);
+
+#endif

@@ -1,0 +1,31 @@
+/* A leaf in the making: parts that grow, then one file. The format is include/newleaf/leaf.h. */
+#ifndef NEWLEAF_AUTHOR_DRAFT_H
+#define NEWLEAF_AUTHOR_DRAFT_H
+
+#include "author.h"
+
+#include <newleaf/leaf.h>
+
+struct draft {
+	struct nl_leaf_header h;
+	struct buf sites, relocs, bytes, text, data, strings;
+};
+
+struct draft_site { /* what draft_add_site takes; relocs are in terms of offsets from va */
+	uint64_t va;
+	uint32_t len, kind;
+	const uint8_t *expected, *fresh;
+	const struct nl_leaf_reloc *expected_relocs, *fresh_relocs; /* .offset counts from va; .where and .site are filled in */
+	size_t n_expected_relocs, n_fresh_relocs;
+	uint64_t func_va;
+	uint32_t func_size;
+	const char *name;
+};
+
+void draft_start(struct draft *d);
+uint32_t draft_string(struct draft *d, const char *s);
+/* Refuses overlaps and a relocation that crosses a page; splits a site at a page's end. */
+void draft_add_site(struct draft *d, const struct draft_site *s);
+struct buf draft_finish(struct draft *d); /* the unsigned file; refuses what exceeds a limit of the format */
+
+#endif

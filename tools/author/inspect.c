@@ -1,0 +1,129 @@
+/* `inspect`: what a leaf does, where, by whom, what it needs and what it risks. Reads the leaf alone, no kernel. */
+#include "commands.h"
+#include "leaffile.h"
+
+#include <getopt.h>
+#include <string.h>
+
+struct counts {
+	uint32_t functions, data, pages, body_bytes;
+};
+
+static struct counts count(const struct leaffile *l)
+{
+	const struct nl_leaf_header *h = l->leaf.header;
+	struct counts c = { .body_bytes = h->text.count + h->data.count + h->bss_size };
+
+	for (uint32_t i = 0; i < h->sites.count; i++) {
+		const struct nl_leaf_site *s = &l->leaf.sites[i];
+		bool new_page = true, new_function = s->kind == NL_SITE_TEXT;
+
+		for (uint32_t j = 0; j < i; j++) {
+			new_page &= l->leaf.sites[j].va >> NL_PAGE_SHIFT != s->va >> NL_PAGE_SHIFT;
+			new_function &= l->leaf.sites[j].func_va != s->func_va;
+		}
+		c.pages += new_page;
+		c.functions += new_function;
+		c.data += s->kind == NL_SITE_RODATA;
+	}
+	return c;
+}
+
+static const char *flag_names(uint32_t flags)
+{
+	return xformat("%s%s%s", flags & NL_LEAF_STRICT ? "strict" : "", flags & NL_LEAF_STRICT && flags & NL_LEAF_MIXABLE ? " " : "",
+		flags & NL_LEAF_MIXABLE ? "mixable" : "");
+}
+
+static const char *needs(const struct leaffile *l)
+{
+	const struct nl_leaf_target *t = &l->leaf.header->target;
+
+	for (uint32_t i = 0; i < l->leaf.header->relocs.count; i++)
+		if (l->leaf.relocs[i].symbol == NL_SYM_RETURN_THUNK)
+			return xformat("build-id %02x%02x%02x%02x.., the return thunk of the running CPU", t->build_id[0], t->build_id[1],
+				t->build_id[2], t->build_id[3]);
+	return xformat("build-id %02x%02x%02x%02x..", t->build_id[0], t->build_id[1], t->build_id[2], t->build_id[3]);
+}
+
+static void print_text(const struct leaffile *l)
+{
+	const struct nl_leaf_header *h = l->leaf.header;
+	struct counts c = count(l);
+
+	printf("%s version %u  sha256 ", h->id, h->version);
+	hex_print(stdout, l->digest, sizeof(l->digest));
+	printf("\n%s%s", l->leaf.strings + h->description, l->leaf.strings[h->description] ? "\n" : "");
+	printf("WHAT  %u function%s, %u data, %u page%s, body %u bytes\n", c.functions, c.functions == 1 ? "" : "s", c.data, c.pages,
+		c.pages == 1 ? "" : "s", c.body_bytes);
+	for (uint32_t i = 0; i < h->sites.count; i++)
+		printf("WHERE %s, %u bytes at %#llx\n", leaffile_site_place(l, &l->leaf.sites[i]), l->leaf.sites[i].len,
+			(unsigned long long)l->leaf.sites[i].va);
+	if (l->is_signed)
+		printf("WHO   signed by key %02x%02x%02x%02x (newleaf verify says whether to believe it)\n", l->signature.key_id[0],
+			l->signature.key_id[1], l->signature.key_id[2], l->signature.key_id[3]);
+	else
+		printf("WHO   unsigned\n");
+	printf("NEEDS %s\n", needs(l));
+	printf("RISK  %s · reversible: yes · side tables: none%s%s\n",
+		!c.functions ? "old values may have been read before"
+		: h->flags & NL_LEAF_STRICT ? "strict: waits until no task is inside the old code"
+		: "old callers may finish in old code", h->flags ? " · author says: " : "", flag_names(h->flags));
+}
+
+static void print_json(const struct leaffile *l)
+{
+	const struct nl_leaf_header *h = l->leaf.header;
+	struct counts c = count(l);
+
+	printf("{\"schema\":\"newleaf.inspect/1\",\"id\":\"%s\",\"version\":%u,\"sha256\":\"", h->id, h->version);
+	hex_print(stdout, l->digest, sizeof(l->digest));
+	printf("\",\"description\":");
+	json_string(stdout, l->leaf.strings + h->description);
+	printf(",\"flags\":\"%s\",\"target\":{\"build_id\":\"", flag_names(h->flags));
+	hex_print(stdout, h->target.build_id, h->target.build_id_len);
+	printf("\"},\"signed\":%s,\"key_id\":", l->is_signed ? "true" : "false");
+	if (l->is_signed) {
+		putchar('"');
+		hex_print(stdout, l->signature.key_id, sizeof(l->signature.key_id));
+		putchar('"');
+	} else {
+		printf("null");
+	}
+	printf(",\"functions\":%u,\"data\":%u,\"pages\":%u,\"body_bytes\":%u,\"relocations\":%u,\"sites\":[", c.functions, c.data, c.pages,
+		c.body_bytes, h->relocs.count);
+	for (uint32_t i = 0; i < h->sites.count; i++) {
+		const struct nl_leaf_site *s = &l->leaf.sites[i];
+
+		printf("%s{\"place\":", i ? "," : "");
+		json_string(stdout, leaffile_site_place(l, s));
+		printf(",\"kind\":\"%s\",\"va\":\"%#llx\",\"length_bytes\":%u,\"expected\":\"", s->kind == NL_SITE_TEXT ? "text" : "rodata",
+			(unsigned long long)s->va, s->len);
+		hex_print(stdout, l->leaf.bytes + s->expected, s->len);
+		printf("\"}");
+	}
+	printf("]}\n");
+}
+
+int command_inspect(int argc, char **argv)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	struct leaffile l;
+	bool json = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'j')
+			usage_error("inspect", "an option is not understood");
+		json = true;
+	}
+	if (argc - optind != 1)
+		usage_error("inspect", "one leaf");
+	refuse_context(argv[optind], "inspected", json);
+	l = leaffile_read(argv[optind]);
+	if (json)
+		print_json(&l);
+	else
+		print_text(&l);
+	return NL_EXIT_OK;
+}

@@ -1,0 +1,103 @@
+/* `key new|list|image`: the keys that sign leaves, and the records by which an EFI image trusts them. */
+#include "commands.h"
+#include "keys.h"
+
+#include <getopt.h>
+#include <string.h>
+
+static uint32_t parse_roles(const char *s)
+{
+	static const struct {
+		const char *name;
+		uint32_t bit;
+	} roles[] = { { "author", NL_ROLE_AUTHOR }, { "operator", NL_ROLE_OPERATOR }, { "revoke", NL_ROLE_REVOKE } };
+	uint32_t all = 0;
+
+	while (*s) {
+		size_t n = strcspn(s, ","), i = 0;
+
+		while (i < NL_ARRAY_SIZE(roles) && (strlen(roles[i].name) != n || strncmp(s, roles[i].name, n)))
+			i++;
+		if (i == NL_ARRAY_SIZE(roles))
+			usage_error("key", "roles are author, operator, revoke");
+		all |= roles[i].bit;
+		s += n + (s[n] == ',');
+	}
+	return all;
+}
+
+static int key_new(const char *name, const char *roles, const char *directory)
+{
+	struct nl_key record = { .role = parse_roles(roles) };
+	char *secret = xformat("%s/%s.pem", directory, name), *public = xformat("%s/%s.pub", directory, name);
+	EVP_PKEY *key;
+	uint8_t id[32];
+
+	if (!*name || strlen(name) >= sizeof(record.name) || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(name))
+		usage_error("key", "a name has at most 26 letters, digits, '.', '_', '-'");
+	if (!record.role)
+		usage_error("key", "a key needs a role");
+	if (file_exists(secret) || file_exists(public))
+		refuse(NL_EENVIRONMENT, "%s or %s exists already; a key is never overwritten", secret, public);
+	key = key_generate();
+	key_point(key, record.point);
+	memcpy(record.name, name, strlen(name));
+	key_id(record.point, id);
+	key_write_private(secret, key);
+	file_write(public, &record, sizeof(record), 0644);
+	printf("%02x%02x%02x%02x  %s  %s  %s\n", id[0], id[1], id[2], id[3], name, secret, public);
+	return NL_EXIT_OK;
+}
+
+static int key_list(const char *path)
+{
+	struct nl_key keys[NL_MAX_KEYS];
+	size_t n = key_read_records(path, keys, NL_MAX_KEYS);
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t id[32];
+
+		key_id(keys[i].point, id);
+		hex_print(stdout, id, sizeof(id));
+		printf("  %-26s  %s\n", keys[i].name, key_role_name(keys[i].role));
+	}
+	return NL_EXIT_OK;
+}
+
+static int key_image(char *const files[], int n, const char *output)
+{
+	struct nl_key all[NL_MAX_KEYS + 1] = { 0 }; /* the zero record ends the list */
+	size_t have = 0;
+
+	for (int i = 0; i < n; i++)
+		have += key_read_records(files[i], all + have, NL_MAX_KEYS - have);
+	if (!have)
+		usage_error("key", "no key given");
+	file_write(output, all, (have + 1) * sizeof(all[0]), 0644);
+	return NL_EXIT_OK;
+}
+
+int command_key(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "role", required_argument, NULL, 'r' }, { "output", required_argument, NULL, 'o' }, { NULL, 0, NULL, 0 },
+	};
+	const char *roles = "author", *output = NULL, *verb;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+		switch (c) {
+		case 'r': roles = optarg; break;
+		case 'o': output = optarg; break;
+		default: usage_error("key", "an option is not understood");
+		}
+	}
+	verb = optind < argc ? argv[optind++] : "";
+	if (!strcmp(verb, "new") && argc - optind == 1)
+		return key_new(argv[optind], roles, output ? output : ".");
+	if (!strcmp(verb, "list") && argc - optind == 1)
+		return key_list(argv[optind]);
+	if (!strcmp(verb, "image") && argc > optind && output)
+		return key_image(argv + optind, argc - optind, output);
+	usage_error("key", "new NAME, list FILE or image KEY.pub... -o FILE");
+}

@@ -1,0 +1,29 @@
+/* The relocations by which KASLR moves a kernel: the list that stands behind the ELF in the unpacked bzImage. */
+#ifndef NEWLEAF_AUTHOR_KRELOCS_H
+#define NEWLEAF_AUTHOR_KRELOCS_H
+
+#include "author.h"
+
+enum krel_kind {
+	KREL_64,     /* *(u64 *)va += slide */
+	KREL_INV_32, /* *(s32 *)va -= slide: a PC-relative field that refers to something that does not move (per-CPU) */
+	KREL_32,     /* *(s32 *)va += slide */
+};
+
+struct krel {
+	uint64_t va;
+	enum krel_kind kind;
+};
+
+struct krelocs { /* ascending by va */
+	struct krel *rel;
+	size_t n;
+};
+
+/* `list` = everything behind the ELF. False: not a list. */
+bool krelocs_decode(struct krelocs *out, const uint8_t *list, size_t n);
+/* First relocation whose field ends above va, or the end; walk on while rel->va < end of the range. */
+size_t krelocs_from(const struct krelocs *r, uint64_t va);
+static inline size_t krel_size(const struct krel *r) { return r->kind == KREL_64 ? 8 : 4; }
+
+#endif

@@ -1,0 +1,32 @@
+/* Reads a leaf through the hypervisor's parser. */
+#include "leaffile.h"
+#include "keys.h"
+
+struct leaffile leaffile_parse(struct buf file, const char *path)
+{
+	struct leaffile l = { .file = file };
+	enum nl_err err = nl_leaf_split(file.p, file.n, &l.signed_size, &l.signature);
+
+	l.is_signed = err == NL_OK;
+	if (err == NL_EUNSIGNED)
+		l.signed_size = file.n;
+	else if (err)
+		refuse(err, "%s: no leaf of format %u, or cut short", path, NL_LEAF_FORMAT);
+	err = nl_leaf_parse(file.p, l.signed_size, &l.leaf);
+	if (err)
+		refuse(err, "%s: the parser of the hypervisor refuses it", path);
+	digest_of(file.p, l.signed_size, l.digest);
+	return l;
+}
+
+struct leaffile leaffile_read(const char *path)
+{
+	return leaffile_parse(file_read(path, NL_LEAF_MAX_SIZE), path);
+}
+
+const char *leaffile_site_place(const struct leaffile *l, const struct nl_leaf_site *s)
+{
+	const char *name = l->leaf.strings + s->name;
+
+	return s->func_va ? xformat("%s+%#llx", name, (unsigned long long)(s->va - s->func_va)) : xformat("%s", name);
+}

@@ -1,0 +1,22 @@
+/* A leaf file read back: parsed by the hypervisor's own parser (hv/leaf.c), so that both sides agree on what is well-formed. */
+#ifndef NEWLEAF_AUTHOR_LEAFFILE_H
+#define NEWLEAF_AUTHOR_LEAFFILE_H
+
+#include "author.h"
+
+#include "leaf.h"
+
+struct leaffile {
+	struct buf file;
+	size_t signed_size;
+	bool is_signed;
+	struct nl_leaf_signature signature;
+	struct nl_leaf leaf;
+	uint8_t digest[32]; /* SHA-256 of the signed part: the leaf's name everywhere */
+};
+
+struct leaffile leaffile_read(const char *path); /* refuses NL_ELEAF and what the parser says */
+struct leaffile leaffile_parse(struct buf file, const char *path);
+const char *leaffile_site_place(const struct leaffile *l, const struct nl_leaf_site *s); /* "prctl_set_auxv+0x5" */
+
+#endif

@@ -1,0 +1,12 @@
+/* The places in the kernel's text that the kernel itself patches or looks up by address, at boot or at any time. */
+#ifndef NEWLEAF_AUTHOR_LIVESITES_H
+#define NEWLEAF_AUTHOR_LIVESITES_H
+
+#include "kernel.h"
+
+/* What of the kernel's own overlaps [va, va+len), or holds an address strictly inside it; NULL = nothing. */
+const char *livesites_conflict(const struct kernel *k, uint64_t va, uint32_t len);
+/* Is there a call to __fentry__ (a nop at run time, until a tracer wants it) at va? */
+bool livesites_ftrace(const struct kernel *k, uint64_t va);
+
+#endif

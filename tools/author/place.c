@@ -1,0 +1,74 @@
+/* Names to places, and image bytes to run-time bytes: the two translations that every site and every relocation needs. */
+#include "place.h"
+
+#include <string.h>
+
+struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol *s, const char *where)
+{
+	const struct ksym *found = NULL;
+	size_t n = kallsyms_find(&k->syms, s->name, s->position ? s->position : 1, &found);
+	uint64_t init_start = kernel_symbol_or_0(k, "__init_begin"), init_end = kernel_symbol_or_0(k, "__init_end");
+
+	if (!n)
+		refuse(NL_ETARGET, "%s: %s has no symbol %s", where, k->release, s->name);
+	if (!s->position && n > 1)
+		refuse(NL_ETARGET, "%s: %s names %zu places in %s; say which with %s,1 to %s,%zu (in order of address)", where, s->name, n,
+			k->release, s->name, s->name, n);
+	if (!found)
+		refuse(NL_ETARGET, "%s: %s has only %zu places named %s", where, k->release, n, s->name);
+	if (found->va < kernel_symbol(k, "_text")) /* per-CPU offsets and constants: KALLSYMS_ABSOLUTE_PERCPU */
+		return (struct place){ NL_SYM_ABSOLUTE, found->va };
+	if (init_start && found->va >= init_start && found->va < init_end)
+		refuse(NL_ESITE, "%s: %s lies in an init section, which the kernel frees after boot", where, s->name);
+	return (struct place){ NL_SYM_KERNEL, found->va };
+}
+
+static struct nl_leaf_reloc describe(const struct kernel *k, const struct krel *r, const uint8_t *field)
+{
+	uint64_t start = kernel_symbol(k, "_text"), end = kernel_symbol(k, "_end");
+	struct nl_leaf_reloc out = { .symbol = NL_SYM_KERNEL };
+	int32_t v32;
+	uint64_t v;
+
+	if (r->kind == KREL_64) {
+		out.type = NL_REL_ABS64;
+		memcpy(&v, field, 8);
+	} else {
+		memcpy(&v32, field, 4);
+		v = (uint64_t)(int64_t)v32;
+		out.type = r->kind == KREL_32 ? NL_REL_ABS32S : NL_REL_PC32;
+	}
+	if (r->kind == KREL_INV_32) { /* field = S + A - P with an S that stays: the field shrinks as P moves up */
+		out.symbol = NL_SYM_ABSOLUTE;
+		out.value = r->va + v;
+	} else if (v >= start && v < end) {
+		out.value = v;
+	} else { /* an address formed relative to the image, such as table - 8 */
+		out.value = start;
+		out.addend = (int64_t)(v - start);
+	}
+	return out;
+}
+
+size_t runtime_bytes(const struct kernel *k, uint64_t va, uint32_t len, uint8_t *out, struct nl_leaf_reloc *relocs, size_t max, const char *where)
+{
+	const uint8_t *bytes = kernel_bytes(k, va, len);
+	size_t n = 0;
+
+	if (!bytes)
+		refuse(NL_ESITE, "%s: the kernel image holds no bytes at %#llx", where, (unsigned long long)va);
+	memcpy(out, bytes, len);
+	for (size_t i = krelocs_from(&k->relocs, va); i < k->relocs.n && k->relocs.rel[i].va < va + len; i++) {
+		const struct krel *r = &k->relocs.rel[i];
+		size_t size = krel_size(r);
+
+		if (r->va < va || r->va + size > va + len)
+			refuse(NL_ESITE, "%s: an address field crosses an end of the site at %#llx", where, (unsigned long long)va);
+		if (n == max)
+			refuse(NL_ESITE, "%s: too many address fields in one site", where);
+		relocs[n] = describe(k, r, bytes + (r->va - va));
+		relocs[n++].offset = (uint32_t)(r->va - va);
+		memset(out + (r->va - va), 0, size);
+	}
+	return n;
+}

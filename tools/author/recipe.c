@@ -1,0 +1,317 @@
+/* Reads a recipe: one statement per line, `#` starts a comment. A scanner over one line; no state between lines. */
+#include "recipe.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct scan {
+	struct recipe *r;
+	const char *p; /* what is left of the line */
+	uint32_t line;
+};
+
+#define BAD(s, ...) refuse(NL_ERECIPE, "%s:%u: %s", (s)->r->path, (s)->line, xformat(__VA_ARGS__))
+
+static void blank(struct scan *s)
+{
+	while (*s->p == ' ' || *s->p == '\t' || *s->p == '\r')
+		s->p++;
+}
+
+static bool at_end(struct scan *s)
+{
+	blank(s);
+	return !*s->p || *s->p == '#';
+}
+
+static bool accept(struct scan *s, const char *mark)
+{
+	blank(s);
+	if (strncmp(s->p, mark, strlen(mark)))
+		return false;
+	s->p += strlen(mark);
+	return true;
+}
+
+static void expect(struct scan *s, const char *mark)
+{
+	if (!accept(s, mark))
+		BAD(s, "'%s' expected before '%s'", mark, s->p);
+}
+
+static char *run(struct scan *s, bool (*member)(int c), const char *what)
+{
+	const char *start;
+	char *word;
+
+	blank(s);
+	start = s->p;
+	while (*s->p && member((unsigned char)*s->p))
+		s->p++;
+	if (s->p == start)
+		BAD(s, "%s expected before '%s'", what, start);
+	word = xformat("%.*s", (int)(s->p - start), start);
+	return word;
+}
+
+static bool in_name(int c) { return isalnum(c) || c == '_'; }
+static bool in_function(int c) { return isalnum(c) || c == '_' || c == '.'; } /* clones are refused later, by name */
+static bool in_path(int c) { return isalnum(c) || c == '_' || c == '.' || c == '[' || c == ']'; }
+static bool in_id(int c) { return islower(c) || isdigit(c) || c == '.' || c == '_' || c == '-'; }
+static bool in_word(int c) { return isalnum(c) || c == '-' || c == '_'; }
+static bool in_file(int c) { return !isspace(c) && c != ':' && c != '"'; }
+
+static uint64_t number(struct scan *s)
+{
+	char *end;
+	uint64_t v;
+
+	blank(s);
+	errno = 0;
+	v = *s->p == '-' ? (uint64_t)strtoll(s->p, &end, 0) : strtoull(s->p, &end, 0);
+	if (end == s->p || errno || in_name((unsigned char)*end))
+		BAD(s, "a number expected before '%s'", s->p);
+	s->p = end;
+	return v;
+}
+
+static struct recipe_symbol symbol(struct scan *s, bool (*member)(int c))
+{
+	struct recipe_symbol sym = { .name = run(s, member, "a name of the kernel") };
+
+	if (*s->p == ',') {
+		s->p++;
+		sym.position = (uint32_t)number(s);
+		if (!sym.position)
+			BAD(s, "places of a name count from 1");
+	}
+	return sym;
+}
+
+static int64_t addend(struct scan *s)
+{
+	if (*s->p == '+') {
+		s->p++;
+		return (int64_t)number(s);
+	}
+	return *s->p == '-' ? (int64_t)number(s) : 0;
+}
+
+static struct recipe_value value(struct scan *s)
+{
+	struct recipe_value v = { 0 };
+
+	if (accept(s, "NULL"))
+		return v;
+	v.address = accept(s, "&");
+	if (v.address) {
+		v.symbol = symbol(s, in_function);
+		v.symbol.addend = addend(s);
+	} else {
+		v.number = number(s);
+	}
+	return v;
+}
+
+static char *file_name(struct scan *s)
+{
+	char *name;
+
+	if (!accept(s, "\""))
+		return run(s, in_file, "a file name");
+	name = xformat("%.*s", (int)strcspn(s->p, "\""), s->p);
+	s->p += strlen(name);
+	expect(s, "\"");
+	return name;
+}
+
+static void add_source(struct scan *s, const char *name)
+{
+	struct recipe *r = s->r;
+	size_t n = strlen(name);
+
+	if (n < 3 || strcmp(name + n - 2, ".c"))
+		BAD(s, "'%s' is no C source", name);
+	for (size_t i = 0; i < r->n_source; i++)
+		if (!strcmp(r->source[i], name))
+			return;
+	if (r->n_source == RECIPE_MAX)
+		BAD(s, "too many sources");
+	r->source[r->n_source++] = xformat("%s", name);
+}
+
+static void statement_data(struct scan *s)
+{
+	static const char *const plain[] = { "u8", "u16", "u32", "u64" };
+	struct recipe_data *d = &s->r->data[s->r->n_data];
+	bool is_plain = false;
+	char *word;
+
+	if (s->r->n_data++ == RECIPE_MAX)
+		BAD(s, "too many data statements");
+	d->line = s->line;
+	expect(s, "(");
+	word = run(s, in_name, "a type");
+	for (size_t i = 0; i < 4; i++)
+		is_plain |= !strcmp(word, plain[i]);
+	if (!is_plain && strcmp(word, "struct") && strcmp(word, "union"))
+		BAD(s, "'%s' is no type here: struct NAME, union NAME, u8, u16, u32 or u64", word);
+	d->type = is_plain ? word : xformat("%s %s", word, run(s, in_name, "the name of a type"));
+	expect(s, ")");
+	d->symbol = symbol(s, in_name);
+	d->symbol.addend = addend(s);
+	d->path = !is_plain && accept(s, ".") ? run(s, in_path, "a member") : xformat("%s", "");
+	if (!is_plain && !*d->path)
+		BAD(s, "which member of %s? write %s.MEMBER", d->type, d->symbol.name);
+	expect(s, "=");
+	d->value = value(s);
+	d->has_expect = accept(s, "expect");
+	if (d->has_expect)
+		d->expect = value(s);
+}
+
+static void statement_replace(struct scan *s)
+{
+	struct recipe_replace *p = &s->r->replace[s->r->n_replace];
+
+	if (s->r->n_replace++ == RECIPE_MAX)
+		BAD(s, "too many replace statements");
+	p->line = s->line;
+	p->function = symbol(s, in_function);
+	expect(s, "with");
+	p->source = file_name(s);
+	p->body = accept(s, ":") ? run(s, in_name, "the name of a function") : xformat("%s", p->function.name);
+	add_source(s, p->source);
+	while (accept(s, "allow")) {
+		char *word = run(s, in_word, "a permission");
+
+		if (!strcmp(word, "ipa-ra"))
+			p->allow_ipa_ra = true;
+		else if (!strcmp(word, "clones"))
+			p->allow_clones = true;
+		else
+			BAD(s, "unknown permission '%s': ipa-ra or clones", word);
+	}
+}
+
+static void statement_symbol(struct scan *s)
+{
+	struct recipe_alias *a = &s->r->alias[s->r->n_alias];
+
+	if (s->r->n_alias++ == RECIPE_MAX)
+		BAD(s, "too many symbol statements");
+	a->name = run(s, in_name, "a name used by the body");
+	expect(s, "=");
+	a->symbol = symbol(s, in_function);
+}
+
+static void statement_flags(struct scan *s)
+{
+	while (!at_end(s)) {
+		char *word = run(s, in_word, "a flag");
+
+		if (!strcmp(word, "strict"))
+			s->r->flags |= NL_LEAF_STRICT;
+		else if (!strcmp(word, "mixable"))
+			s->r->flags |= NL_LEAF_MIXABLE;
+		else
+			BAD(s, "unknown flag '%s': strict or mixable", word);
+	}
+}
+
+static void statement_id(struct scan *s)
+{
+	if (s->r->id)
+		BAD(s, "a second id");
+	s->r->id = run(s, in_id, "an id of a-z, 0-9, '.', '_', '-'");
+	if (strlen(s->r->id) >= NL_LEAF_ID_LEN || !isalnum((unsigned char)s->r->id[0]))
+		BAD(s, "an id starts with a letter or digit and has at most %d characters", NL_LEAF_ID_LEN - 1);
+}
+
+static void statement_version(struct scan *s)
+{
+	uint64_t v = number(s);
+
+	if (!v || v > UINT32_MAX)
+		BAD(s, "versions are numbers from 1");
+	s->r->version = (uint32_t)v;
+}
+
+static void statement_description(struct scan *s)
+{
+	expect(s, "\"");
+	s->r->description = xformat("%.*s", (int)strcspn(s->p, "\""), s->p);
+	s->p += strlen(s->r->description);
+	expect(s, "\"");
+}
+
+static void statement_body(struct scan *s)
+{
+	add_source(s, file_name(s));
+}
+
+static void one_line(struct scan *s)
+{
+	static const struct {
+		const char *word;
+		void (*parse)(struct scan *s);
+	} statements[] = {
+		{ "id", statement_id }, { "version", statement_version }, { "description", statement_description },
+		{ "flags", statement_flags }, { "data", statement_data }, { "replace", statement_replace },
+		{ "symbol", statement_symbol }, { "body", statement_body },
+	};
+	char *word;
+
+	if (at_end(s))
+		return;
+	word = run(s, in_word, "a statement");
+	for (size_t i = 0; i < NL_ARRAY_SIZE(statements); i++) {
+		if (strcmp(word, statements[i].word))
+			continue;
+		statements[i].parse(s);
+		if (!at_end(s))
+			BAD(s, "not understood from '%s' on", s->p);
+		return;
+	}
+	BAD(s, "unknown statement '%s'", word);
+}
+
+struct recipe *recipe_parse(const char *path, const char *text)
+{
+	struct recipe *r = xalloc(sizeof(*r));
+	const char *slash = strrchr(path, '/');
+	struct scan s = { .r = r };
+
+	r->path = xformat("%s", path);
+	r->directory = slash ? xformat("%.*s", (int)(slash - path), path) : xformat(".");
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		char *line = xformat("%.*s", (int)n, text);
+
+		s.line++;
+		s.p = line;
+		one_line(&s);
+		text += n + (text[n] == '\n');
+	}
+	if (!r->id)
+		refuse(NL_ERECIPE, "%s: no 'id' statement", path);
+	if (!r->version)
+		refuse(NL_ERECIPE, "%s: no 'version' statement", path);
+	if (!r->n_data && !r->n_replace)
+		refuse(NL_ERECIPE, "%s: neither 'data' nor 'replace': the leaf would do nothing", path);
+	if (!r->description)
+		r->description = xformat("%s", "");
+	return r;
+}
+
+struct recipe *recipe_read(const char *path)
+{
+	struct buf b = file_read(path, 1u << 20);
+
+	if (memchr(b.p, 0, b.n))
+		refuse(NL_ERECIPE, "%s: not a text file", path);
+	buf_add(&b, "", 1);
+	return recipe_parse(path, (const char *)b.p);
+}

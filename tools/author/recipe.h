@@ -1,0 +1,58 @@
+/* The recipe: what a leaf shall do, as its author writes it. docs/reference/recipe.md is its manual. */
+#ifndef NEWLEAF_AUTHOR_RECIPE_H
+#define NEWLEAF_AUTHOR_RECIPE_H
+
+#include "author.h"
+
+#include <newleaf/leaf.h>
+
+struct recipe_symbol { /* NAME, NAME,2 (the second place of that name), NAME+0x10 */
+	char *name;
+	uint32_t position; /* 0 = must be the only one */
+	int64_t addend;
+};
+
+struct recipe_value {
+	bool address; /* &symbol, else a number */
+	struct recipe_symbol symbol;
+	uint64_t number;
+};
+
+struct recipe_data { /* data (TYPE) SYMBOL.PATH = VALUE [expect VALUE] */
+	uint32_t line;
+	char *type; /* "struct x", "union x", "u8" ... "u64" */
+	struct recipe_symbol symbol;
+	char *path; /* "" for the plain types */
+	struct recipe_value value, expect;
+	bool has_expect;
+};
+
+struct recipe_replace { /* replace FUNCTION with SOURCE[:BODY] [allow ipa-ra] [allow clones] */
+	uint32_t line;
+	struct recipe_symbol function;
+	char *source, *body;
+	bool allow_ipa_ra, allow_clones;
+};
+
+struct recipe_alias { /* symbol NAME = KERNEL-SYMBOL */
+	char *name;
+	struct recipe_symbol symbol;
+};
+
+#define RECIPE_MAX NL_LEAF_MAX_SITES
+
+struct recipe {
+	char *path, *directory;
+	char *id, *description;
+	uint32_t version, flags;
+	struct recipe_data data[RECIPE_MAX];
+	struct recipe_replace replace[RECIPE_MAX];
+	struct recipe_alias alias[RECIPE_MAX];
+	char *source[RECIPE_MAX]; /* each once, relative to directory */
+	size_t n_data, n_replace, n_alias, n_source;
+};
+
+struct recipe *recipe_parse(const char *path, const char *text); /* refuses NL_ERECIPE with path:line */
+struct recipe *recipe_read(const char *path);
+
+#endif

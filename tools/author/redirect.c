@@ -1,0 +1,223 @@
+/*
+ * A redirect is `jmp rel32` behind the entry's ENDBR and ftrace nop, so that tracers keep working; the rest of the instructions that it
+ * breaks becomes int3. It is refused wherever somebody could still arrive in, return to, or patch the bytes that it takes.
+ */
+#include "redirect.h"
+#include "code.h"
+#include "livesites.h"
+
+#include <newleaf/types.h>
+#include <string.h>
+
+#define JMP_LENGTH 5
+#define NOP_LENGTH 5
+#define ENDBR_LENGTH 4
+#define INT3 0xcc
+static const uint8_t endbr64[ENDBR_LENGTH] = { 0xf3, 0x0f, 0x1e, 0xfa };
+
+struct entry { /* one function of the kernel and the site in it */
+	const char *name;
+	const char *where; /* recipe:line */
+	uint64_t va;
+	uint32_t size; /* to the next symbol */
+	const uint8_t *bytes;
+	bool traced;
+	uint32_t site, site_len; /* offset from va */
+};
+
+static void check_name(const struct kernel *k, const struct recipe_replace *s, const char *where)
+{
+	static const char *const clones[] = { ".isra.", ".constprop.", ".part.", ".cold" };
+	const char *name = s->function.name, *found = NULL;
+	size_t n = strlen(name);
+	const struct ksym *sym;
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(clones); i++)
+		if (strstr(name, clones[i]))
+			refuse(NL_ESITE, "%s: %s is a clone made by the compiler (%s), which may take its arguments in a private way", where, name,
+				clones[i]);
+	for (size_t i = 0; i < k->syms.n && !found; i++)
+		for (size_t j = 0; j < 3; j++)
+			if (!strncmp(k->syms.sym[i].name, name, n) && !strncmp(k->syms.sym[i].name + n, clones[j], strlen(clones[j])))
+				found = k->syms.sym[i].name;
+	if (!found || s->allow_clones)
+		return;
+	if (!kallsyms_find(&k->syms, name, 1, &sym))
+		refuse(NL_ETARGET, "%s: %s has no %s, only the clone %s, which may take its arguments in a private way", where, k->release, name, found);
+	refuse(NL_ESITE, "%s: the compiler also made %s, whose callers would stay with the old code; if that is right, say: allow clones", where, found);
+}
+
+static void check_section(const struct kernel *k, const struct entry *e)
+{
+	static const struct {
+		const char *start, *stop, *why;
+	} closed[] = {
+		{ "__entry_text_start", "__entry_text_end", "entry code: it runs on the user's page table, where the body is not mapped" },
+		{ "__noinstr_text_start", "__noinstr_text_end", "noinstr code: it runs where nothing may be called that can trap" },
+		{ "__static_call_text_start", "__static_call_text_end", "a static call's trampoline: the kernel writes it itself" },
+		{ "__indirect_thunk_start", "__indirect_thunk_end", "a thunk: the kernel writes it itself" },
+	};
+
+	if (e->va < kernel_symbol(k, "_stext") || e->va >= kernel_symbol(k, "_etext"))
+		refuse(NL_ESITE, "%s: %s lies outside the kernel's text", e->where, e->name);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(closed); i++) {
+		uint64_t start = kernel_symbol_or_0(k, closed[i].start), stop = kernel_symbol_or_0(k, closed[i].stop);
+
+		if (start && e->va >= start && e->va < stop)
+			refuse(NL_ESITE, "%s: %s is %s", e->where, e->name, closed[i].why);
+	}
+}
+
+static void find_site(const struct kernel *k, struct entry *e)
+{
+	bool ended = false;
+
+	if (e->size >= ENDBR_LENGTH && !memcmp(e->bytes, endbr64, ENDBR_LENGTH))
+		e->site = ENDBR_LENGTH;
+	e->traced = livesites_ftrace(k, e->va + e->site);
+	if (e->traced)
+		e->site += NOP_LENGTH;
+	while (e->site_len < JMP_LENGTH) {
+		uint32_t at = e->site + e->site_len;
+		struct code_step s = at < e->size ? code_decode(e->bytes + at, e->size - at, e->va + at) : (struct code_step){ 0 };
+
+		if (ended || at >= e->size)
+			refuse(NL_ESITE, "%s: %s is too short for a jump of %d bytes", e->where, e->name, JMP_LENGTH);
+		if (!s.len)
+			refuse(NL_ESITE, "%s: %s+%#x holds no instruction", e->where, e->name, at);
+		ended = s.ends;
+		e->site_len += s.len;
+		if (s.is_call && e->site_len < JMP_LENGTH)
+			refuse(NL_ESITE, "%s: the call at %s+%#x would return into the jump", e->where, e->name, at);
+	}
+	if (e->site_len > NL_SITE_MAX_LEN)
+		refuse(NL_EINTERNAL, "a site of %u bytes", e->site_len);
+	if (((e->va + e->site) & NL_PAGE_MASK) + JMP_LENGTH > NL_PAGE_SIZE)
+		refuse(NL_ESITE, "%s: the jump at %s+%#x would cross a page", e->where, e->name, e->site);
+}
+
+static void check_branches(const struct kernel *k, const struct entry *e)
+{
+	uint64_t inside = e->va + e->site + 1, end = e->va + e->site + e->site_len;
+	const struct ksection *text = kernel_section(k, ".text");
+
+	for (uint32_t at = 0; at < e->size;) {
+		struct code_step s = code_decode(e->bytes + at, e->size - at, e->va + at);
+
+		if (s.jumps && s.target >= inside - 1 && s.target < end && s.target != e->va)
+			refuse(NL_ESITE, "%s: the branch at %s+%#x leads to +%#llx, into the bytes that the jump takes", e->where, e->name, at,
+				(unsigned long long)(s.target - e->va));
+		at += s.len ? s.len : 1; /* padding may hold anything */
+	}
+	/* From elsewhere (the .cold part, assembler) only 32-bit distances reach: call, jmp, jcc. */
+	for (uint64_t at = 2; text && at + 4 <= text->size; at++) {
+		const uint8_t *p = text->bytes + at;
+		uint64_t target;
+		int32_t distance;
+
+		memcpy(&distance, p, 4);
+		target = text->va + at + 4 + (uint64_t)(int64_t)distance;
+		if (target < inside || target >= end)
+			continue;
+		if (p[-1] == 0xe8 || p[-1] == 0xe9 || (p[-2] == 0x0f && (p[-1] & 0xf0) == 0x80)) {
+			const struct ksym *from = kallsyms_at(&k->syms, text->va + at);
+
+			refuse(NL_ESITE, "%s: a branch of %s leads to %s+%#llx, into the bytes that the jump takes", e->where,
+				from ? from->name : "?", e->name, (unsigned long long)(target - e->va));
+		}
+	}
+}
+
+static struct entry find_entry(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s)
+{
+	struct entry e = { .name = s->function.name, .where = xformat("%s:%u", r->path, s->line) };
+	const struct ksym *next;
+	const char *conflict;
+	struct place p;
+
+	check_name(k, s, e.where);
+	p = place_in_kernel(k, &s->function, e.where);
+	if (p.symbol != NL_SYM_KERNEL)
+		refuse(NL_ESITE, "%s: %s is no function", e.where, e.name);
+	e.va = p.value;
+	check_section(k, &e);
+	next = kallsyms_next(&k->syms, e.va);
+	e.size = next ? (uint32_t)(next->va - e.va) : 0;
+	e.bytes = kernel_bytes(k, e.va, e.size);
+	if (!e.size || !e.bytes)
+		refuse(NL_ESITE, "%s: where %s ends is not known", e.where, e.name);
+	find_site(k, &e);
+	conflict = livesites_conflict(k, e.va + e.site, e.site_len);
+	if (conflict)
+		refuse(NL_ESITE, "%s: %s+%#x, %u bytes, holds %s", e.where, e.name, e.site, e.site_len, conflict);
+	check_branches(k, &e);
+	return e;
+}
+
+void redirect_check(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s)
+{
+	find_entry(k, r, s);
+}
+
+/* Registers that code may leave changed. `relocs` = the body's; NULL for the kernel's own code, whose branches are all resolved. */
+static uint32_t clobbers(const uint8_t *p, uint32_t size, uint64_t va, uint64_t return_thunk, const struct buf *relocs)
+{
+	uint32_t all = 0;
+
+	for (uint32_t at = 0; at < size;) {
+		struct code_step s = code_decode(p + at, size - at, va + at);
+
+		all |= s.writes;
+		if (s.ends && s.jumps && (s.target < va || s.target >= va + size) && s.target != return_thunk)
+			all |= CODE_CALLER_SAVED; /* a tail call */
+		at += s.len ? s.len : 1;
+	}
+	for (size_t i = 0; relocs && i < relocs->n / sizeof(struct nl_leaf_reloc); i++) {
+		const struct nl_leaf_reloc *r = (const struct nl_leaf_reloc *)relocs->p + i;
+
+		if (r->where == NL_AT_TEXT && r->offset >= va && r->offset < va + size && r->offset &&
+		    r->symbol == NL_SYM_KERNEL && r->type == NL_REL_PC32 && (p[r->offset - va - 1] & 0xfe) == 0xe8)
+			all |= CODE_CALLER_SAVED; /* call or jmp to the kernel */
+	}
+	return all & CODE_CALLER_SAVED;
+}
+
+/*
+ * A file built without -pg is compiled with -fipa-ra: callers in it may know which registers the callee leaves alone and keep values there.
+ * Without a nop we cannot tell the file, so the body must leave alone what the old code left alone.
+ */
+static void check_ipa_ra(const struct kernel *k, const struct entry *e, const struct recipe_replace *s, const struct draft *d,
+			 const struct body_symbol *body)
+{
+	uint32_t extra;
+
+	if (e->traced || s->allow_ipa_ra)
+		return;
+	extra = clobbers(d->text.p + body->place.value, (uint32_t)body->size, body->place.value, 0, &d->relocs) &
+		~clobbers(e->bytes, e->size, e->va, kernel_symbol_or_0(k, "__x86_return_thunk"), NULL);
+	if (extra)
+		refuse(NL_ESITE, "%s: %s has no ftrace nop, so its callers may rely on the registers that it leaves alone (-fipa-ra), and the body "
+			"changes %s; if no caller does, say: allow ipa-ra", e->where, e->name, code_registers(extra));
+}
+
+void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_replace *s, const struct body *b)
+{
+	struct entry e = find_entry(k, r, s);
+	const struct body_symbol *body = body_find(b, s->body);
+	uint8_t expected[NL_SITE_MAX_LEN], fresh[NL_SITE_MAX_LEN];
+	struct nl_leaf_reloc expected_relocs[NL_SITE_MAX_LEN / 4];
+	struct nl_leaf_reloc jump = { .offset = 1, .type = NL_REL_PC32, .symbol = NL_SYM_TEXT, .addend = -4 };
+	struct draft_site site = { .va = e.va + e.site, .len = e.site_len, .kind = NL_SITE_TEXT, .expected = expected, .fresh = fresh,
+		.expected_relocs = expected_relocs, .fresh_relocs = &jump, .n_fresh_relocs = 1, .func_va = e.va, .func_size = e.size,
+		.name = e.name };
+
+	if (!body || !body->function || body->place.symbol != NL_SYM_TEXT)
+		refuse(NL_ERECIPE, "%s: %s defines no function %s", e.where, s->source, s->body);
+	check_ipa_ra(k, &e, s, d, body);
+	site.n_expected_relocs = runtime_bytes(k, site.va, site.len, expected, expected_relocs, NL_ARRAY_SIZE(expected_relocs), e.where);
+	memset(fresh, INT3, sizeof(fresh));
+	fresh[0] = 0xe9;
+	memset(fresh + 1, 0, 4);
+	jump.value = body->place.value;
+	draft_add_site(d, &site);
+}

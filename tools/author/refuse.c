@@ -1,0 +1,58 @@
+/* The one way a command of the companion fails: the form of docs/reference, the exit codes of include/newleaf/errors.h. */
+#include "author.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+static const char *context_subject, *context_what = "done";
+static bool context_json;
+
+struct err_row {
+	const char *name;
+	int exit;
+	const char *what, *next;
+};
+
+static const struct err_row rows[] = {
+#define ROW(name, code, exit, what, next) [code] = { #name, exit, what, next },
+	NL_ERRORS(ROW)
+#undef ROW
+};
+
+const char *err_name(enum nl_err err)
+{
+	return rows[err].name;
+}
+
+int err_exit(enum nl_err err)
+{
+	return rows[err].exit;
+}
+
+void refuse_context(const char *subject, const char *what, bool json)
+{
+	context_subject = subject;
+	context_what = what;
+	context_json = json;
+}
+
+void refuse(enum nl_err err, const char *why, ...)
+{
+	const struct err_row *row = &rows[err];
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, why);
+	vsnprintf(text, sizeof(text), why, ap);
+	va_end(ap);
+	fflush(stdout);
+	if (context_json) {
+		printf("{\"schema\":\"newleaf.error/1\",\"code\":\"%s\",\"exit\":%d,\"changed\":false,\"detail\":", row->name, row->exit);
+		json_string(stdout, text);
+		printf("}\n");
+	}
+	fprintf(stderr, "newleaf: %s%snot %s; nothing changed [%s, exit %d]\n  why   %s\n  next  %s;  newleaf explain %s\n",
+		context_subject ? context_subject : "", context_subject ? " " : "", context_what, row->name, row->exit,
+		text, row->next, row->name);
+	exit(row->exit);
+}

@@ -1,0 +1,18 @@
+# newleaf-author: the authoring companion, for the author's machine; shared libraries are fine there.
+AUTHOR_SRC := $(wildcard tools/author/*.c) hv/leaf.c
+AUTHOR_OBJ := $(AUTHOR_SRC:%.c=$(B)/author/%.o)
+AUTHOR_LIBS := -lelf -lbpf -llz4 -llzma -lz -lZydis -lcrypto
+
+$(B)/author/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_COMMON) -Ihv -Itools/author -c -o $@ $<
+
+$(B)/author/tools/author/compile.o: tools/author/prelude.h
+
+.PHONY: author
+author: $(B)/newleaf-author ## build/newleaf-author: makes, signs and examines leaves
+
+$(B)/newleaf-author: $(AUTHOR_OBJ)
+	$(CC) -o $@ $^ $(AUTHOR_LIBS)
+
+ALL += $(B)/newleaf-author

@@ -1,0 +1,75 @@
+/* Fills struct nl_leaf_target: addresses from kallsyms, offsets from BTF, table sizes from the distance to the next symbol. */
+#include "target.h"
+#include "types.h"
+
+#include <string.h>
+
+static uint32_t offset_of(const struct kernel *k, const char *type, const char *path)
+{
+	return member_find(k, type, path, "the hypervisor needs an offset").offset;
+}
+
+static uint64_t distance_to_next(const struct kernel *k, uint64_t va)
+{
+	const struct ksym *next = kallsyms_next(&k->syms, va);
+
+	return next ? next->va - va : 0;
+}
+
+static void fill_addresses(struct nl_leaf_target *t, const struct kernel *k)
+{
+	t->image_start = kernel_symbol(k, "_text");
+	t->image_end = kernel_symbol(k, "_end");
+	t->text_start = kernel_symbol(k, "_stext");
+	t->text_end = kernel_symbol(k, "_etext");
+	t->rodata_start = kernel_symbol(k, "__start_rodata");
+	t->rodata_end = kernel_symbol(k, "__end_rodata");
+	t->syscall_entry = kernel_symbol(k, "entry_SYSCALL_64");
+	t->page_table = kernel_symbol(k, "init_top_pgt");
+	t->arena_pmd = kernel_symbol(k, "level2_fixmap_pgt");
+	t->return_thunk = kernel_symbol_or_0(k, "x86_return_thunk");
+	t->init_task = kernel_symbol(k, "init_task");
+	t->per_cpu_offset = kernel_symbol(k, "__per_cpu_offset");
+	t->idle_threads = kernel_symbol_or_0(k, "idle_threads");
+	t->nr_cpu_ids_max = (uint32_t)(distance_to_next(k, t->per_cpu_offset) / 8);
+	if (!t->nr_cpu_ids_max)
+		refuse(NL_EKERNEL, "%s: __per_cpu_offset has no size", k->path);
+}
+
+static void fill_kprobes(struct nl_leaf_target *t, const struct kernel *k)
+{
+	uint64_t heads;
+
+	t->kprobe_table = kernel_symbol_or_0(k, "kprobe_table");
+	if (!t->kprobe_table)
+		return;
+	/* struct hlist_head kprobe_table[1 << KPROBE_HASH_BITS], 8 bytes each; padding behind it is smaller than the table */
+	for (heads = distance_to_next(k, t->kprobe_table) / 8; heads > 1; heads /= 2)
+		t->kprobe_hash_bits++;
+	t->kprobe_hlist = offset_of(k, "struct kprobe", "hlist");
+	t->kprobe_addr = offset_of(k, "struct kprobe", "addr");
+}
+
+void target_fill(struct nl_leaf_target *t, const struct kernel *k)
+{
+	memcpy(t->build_id, k->build_id, k->build_id_len);
+	t->build_id_len = k->build_id_len;
+	t->build_id_va = k->build_id_va;
+	t->guest_os = NL_GUEST_LINUX;
+	fill_addresses(t, k);
+	fill_kprobes(t, k);
+	t->task_tasks = offset_of(k, "struct task_struct", "tasks");
+	t->task_thread_node = offset_of(k, "struct task_struct", "thread_node");
+	t->task_signal = offset_of(k, "struct task_struct", "signal");
+	t->signal_thread_head = offset_of(k, "struct signal_struct", "thread_head");
+	t->task_stack = offset_of(k, "struct task_struct", "stack");
+	t->task_thread_sp = offset_of(k, "struct task_struct", "thread.sp");
+	t->task_pid = offset_of(k, "struct task_struct", "pid");
+	t->task_comm = offset_of(k, "struct task_struct", "comm");
+	t->task_on_cpu = offset_of(k, "struct task_struct", "on_cpu");
+	t->task_state = offset_of(k, "struct task_struct", "__state");
+	/* INIT_TASK_DATA of vmlinux.lds.h: the first stack is THREAD_SIZE bytes, with or without KASAN */
+	t->thread_size = (uint32_t)(kernel_symbol(k, "__end_init_task") - kernel_symbol(k, "__start_init_task"));
+	if (t->thread_size < 8192 || t->thread_size & (t->thread_size - 1))
+		refuse(NL_EKERNEL, "%s: a kernel stack of %u bytes is not plausible", k->path, t->thread_size);
+}

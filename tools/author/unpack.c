@@ -1,0 +1,136 @@
+/*
+ * Unpacks a bzImage: setup header (Linux Documentation/x86/boot.rst: payload_offset, payload_length), then the compressed
+ * payload, whose last four bytes are the unpacked size. Debian packs with LZ4 (6.1) or zstd; gzip and xz are old and easy.
+ */
+#include "unpack.h"
+
+#include <lz4.h>
+#include <lzma.h>
+#include <string.h>
+#include <zlib.h>
+
+#define SETUP_SECTS 0x1f1
+#define SETUP_MAGIC 0x202
+#define SETUP_KERNEL_VERSION 0x20e
+#define SETUP_PAYLOAD_OFFSET 0x248
+#define SETUP_PAYLOAD_LENGTH 0x24c
+#define KERNEL_MAX (512u << 20)
+#define LZ4_LEGACY_MAGIC 0x184c2102u
+#define LZ4_LEGACY_BLOCK (8u << 20)
+
+static uint32_t get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, 4);
+	return v;
+}
+
+struct buf unpack_lz4_legacy(const uint8_t *p, size_t n, size_t size, const char *path)
+{
+	struct buf out = { 0 };
+	size_t at = 4, done = 0;
+
+	if (n < 4 || get32(p) != LZ4_LEGACY_MAGIC)
+		refuse(NL_EKERNEL, "%s: no LZ4 legacy frame", path);
+	buf_add(&out, NULL, size);
+	while (done < size) {
+		uint32_t packed = at + 4 <= n ? get32(p + at) : 0;
+		size_t room = size - done < LZ4_LEGACY_BLOCK ? size - done : LZ4_LEGACY_BLOCK;
+		int got;
+
+		if (!packed || packed > n - at - 4)
+			refuse(NL_EKERNEL, "%s: the LZ4 payload ends early", path);
+		got = LZ4_decompress_safe((const char *)p + at + 4, (char *)out.p + done, (int)packed, (int)room);
+		if (got <= 0)
+			refuse(NL_EKERNEL, "%s: the LZ4 payload is damaged", path);
+		done += (size_t)got;
+		at += 4 + packed;
+	}
+	return out;
+}
+
+static struct buf unpack_gzip(const uint8_t *p, size_t n, size_t size, const char *path)
+{
+	struct buf out = { 0 };
+	z_stream z = { .next_in = (uint8_t *)(uintptr_t)p, .avail_in = (unsigned)n };
+	int end;
+
+	buf_add(&out, NULL, size);
+	z.next_out = out.p;
+	z.avail_out = (unsigned)size;
+	if (inflateInit2(&z, 15 + 16) != Z_OK)
+		refuse(NL_EINTERNAL, "zlib does not start");
+	end = inflate(&z, Z_FINISH);
+	inflateEnd(&z);
+	if (end != Z_STREAM_END || z.avail_out)
+		refuse(NL_EKERNEL, "%s: the gzip payload is damaged", path);
+	return out;
+}
+
+static struct buf unpack_xz(const uint8_t *p, size_t n, size_t size, const char *path)
+{
+	struct buf out = { 0 };
+	uint64_t limit = UINT64_MAX;
+	size_t in = 0, done = 0;
+
+	buf_add(&out, NULL, size);
+	if (lzma_stream_buffer_decode(&limit, 0, NULL, p, &in, n, out.p, &done, size) != LZMA_OK || done != size)
+		refuse(NL_EKERNEL, "%s: the xz payload is damaged", path);
+	return out;
+}
+
+static struct buf unpack_payload(const uint8_t *p, size_t n, size_t size, const char *path)
+{
+	static const struct {
+		const char *magic;
+		size_t n;
+		const char *name;
+		struct buf (*unpack)(const uint8_t *p, size_t n, size_t size, const char *path);
+	} kinds[] = {
+		{ "\x02\x21\x4c\x18", 4, "LZ4", unpack_lz4_legacy },
+		{ "\x1f\x8b", 2, "gzip", unpack_gzip },
+		{ "\xfd" "7zXZ", 5, "xz", unpack_xz },
+		{ "\x28\xb5\x2f\xfd", 4, "zstd", NULL },
+		{ "BZh", 3, "bzip2", NULL },
+		{ "\x5d\x00\x00", 3, "lzma", NULL },
+		{ "\x89LZO", 4, "LZO", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (n < kinds[i].n || memcmp(p, kinds[i].magic, kinds[i].n))
+			continue;
+		if (!kinds[i].unpack)
+			refuse(NL_EKERNEL, "%s: the kernel is packed with %s, which this version does not unpack", path, kinds[i].name);
+		return kinds[i].unpack(p, n, size, path);
+	}
+	refuse(NL_EKERNEL, "%s: the kernel is packed in an unknown way", path);
+}
+
+struct unpacked unpack_kernel(const char *path)
+{
+	struct unpacked u = { .release = xformat("%s", "") };
+	struct buf file = file_read(path, KERNEL_MAX);
+	uint64_t start, offset, length, version;
+	uint32_t size;
+
+	if (file.n > 4 && !memcmp(file.p, "\x7f" "ELF", 4))
+		refuse(NL_EKERNEL, "%s is a bare ELF; give the /boot/vmlinuz that the machine boots: only it holds the relocation list", path);
+	if (file.n < 0x300 || memcmp(file.p + SETUP_MAGIC, "HdrS", 4))
+		refuse(NL_EKERNEL, "%s is no x86 bzImage", path);
+	start = (file.p[SETUP_SECTS] ? file.p[SETUP_SECTS] + 1u : 5u) * 512u;
+	offset = get32(file.p + SETUP_PAYLOAD_OFFSET);
+	length = get32(file.p + SETUP_PAYLOAD_LENGTH);
+	if (length < 16 || start + offset + length > file.n)
+		refuse(NL_EKERNEL, "%s is truncated", path);
+	version = 0x200u + file.p[SETUP_KERNEL_VERSION] + 256u * file.p[SETUP_KERNEL_VERSION + 1];
+	if (version < start && memchr(file.p + version, 0, start - version)) {
+		u.release = xformat("%s", (char *)file.p + version);
+		u.release[strcspn(u.release, " ")] = 0;
+	}
+	size = get32(file.p + start + offset + length - 4);
+	if (size < 4096 || size > KERNEL_MAX)
+		refuse(NL_EKERNEL, "%s: unpacked size %u is not plausible", path, size);
+	u.payload = unpack_payload(file.p + start + offset, length - 4, size, path);
+	return u;
+}
