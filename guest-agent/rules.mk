@@ -12,3 +12,6 @@ $(B)/guest-agent/%.o: guest-agent/%.c guest-agent/rules.mk
 $(B)/libnewleaf-agent.a: $(AGENT_OBJECTS)
 	rm -f $@
 	ar rcs $@ $^
+
+# The unit tests compile these too, each with the headers it lives among.
+$(B)/unit/guest-agent/%.o $(B)/unit/tools/newleaf/%.o $(B)/unit/tests/unit/fake_newleaf.o: UNIT_EXTRA := -Iguest-agent -Itools/newleaf

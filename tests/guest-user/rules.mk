@@ -1,0 +1,6 @@
+# Programs that run inside a guest on Newleaf, as root, started by the runs on the emulators: static, so that a busybox initramfs holds them.
+ALL += $(B)/guest/regs $(B)/guest/garbage
+
+$(B)/guest/%: tests/guest-user/%.c $(B)/libnewleaf-agent.a tests/guest-user/rules.mk guest-agent/rules.mk
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ $< $(B)/libnewleaf-agent.a

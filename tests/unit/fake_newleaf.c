@@ -1,0 +1,346 @@
+/*
+ * See fake_newleaf.h.
+ */
+#include "fake_newleaf.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include <newleaf/bootblock.h>
+
+#include "sha256.h"
+
+static struct fake the_fake;
+
+static void fake_cpuid(void *ctx, uint32_t leaf, uint32_t out[4])
+{
+	struct fake *f = ctx;
+	uint32_t base = f->cpuid_base ? f->cpuid_base : 0x40000000;
+
+	memset(out, 0, 16);
+	if (!f->absent && leaf == base) {
+		out[0] = base + 1;
+		out[1] = NL_CPUID_EBX;
+		out[2] = NL_CPUID_ECX;
+		out[3] = NL_CPUID_EDX;
+	} else if (!f->absent && leaf == base + 1) {
+		out[0] = f->abi ? f->abi : NL_ABI_VERSION;
+	} else if (leaf == 0x40000000) {
+		out[0] = 0x40000001;
+		memcpy(&out[1], "OuterOuter\n\033", 12);
+	}
+}
+
+static enum nl_err fake_open(void *ctx, struct nl_details *d, uint8_t **buffer)
+{
+	struct fake *f = ctx;
+
+	if (f->ordinary_user) {
+		d->reason = f->refusal;
+		return NL_EROOT;
+	}
+	*buffer = f->buffer;
+	return NL_OK;
+}
+
+static void fake_close(void *ctx) { ((struct fake *)ctx)->closes++; }
+
+void fake_journal(struct fake *f, enum nl_event event, enum nl_err error, const char *id, uint64_t a, uint64_t b)
+{
+	struct nl_journal_entry *e = &f->journal[f->n_journal];
+
+	memset(e, 0, sizeof(*e));
+	e->seq = ++f->n_journal;
+	e->wall_unix_ns = 1700000000000000000ULL + e->seq * 1000000000ULL;
+	e->event = event;
+	e->error = error;
+	e->generation = f->status.generation;
+	e->a = a;
+	e->b = b;
+	if (id)
+		strncpy(e->id, id, sizeof(e->id) - 1);
+	if (e->seq > 1)
+		cli_sha256(e - 1, sizeof(*e), e->hash);
+	if (f->broken_chain && e->seq == 2)
+		e->hash[7] ^= 1;
+	f->status.journal_newest = e->seq;
+}
+
+static enum nl_err do_stage(struct fake *f, const struct nl_registers *r)
+{
+	if (r->r8 > sizeof(f->staged) || r->rcx + r->rdi > r->r8 || (r->rcx && r->rcx != f->staged_have))
+		return NL_EUSAGE;
+	memcpy(f->staged + r->rcx, f->buffer, r->rdi);
+	f->staged_size = r->r8;
+	f->staged_have = r->rcx + r->rdi;
+	return NL_OK;
+}
+
+static enum nl_err do_verify(struct fake *f)
+{
+	struct nl_verify_report report = { .sites = 1, .pages = 1, .expected_bytes = 7, .body_bytes = 412, .blocker = f->blocker };
+	struct nl_leaf_header h;
+	struct nl_leaf_state *l = NULL;
+
+	if (!f->staged_size || f->staged_have != f->staged_size)
+		return NL_ESTATE;
+	if (f->verify_again) {
+		f->now_ns += 1000000;
+		f->verify_again--;
+		return NL_AGAIN;
+	}
+	memset(report.key_id, 0x7c, sizeof(report.key_id));
+	strcpy(report.key_name, "demo");
+	memset(report.found_build_id, 0x3f, 20);
+	report.found_build_id_len = 20;
+	cli_sha256(f->staged, f->staged_size, report.sha256);
+	if (f->staged_size < sizeof(h) || (memcpy(&h, f->staged, sizeof(h)), h.magic != NL_LEAF_MAGIC)) {
+		memset(&report, 0, sizeof(report));
+		memcpy(f->buffer, &report, sizeof(report));
+		return NL_ELEAF;
+	}
+	memcpy(report.id, h.id, sizeof(report.id));
+	memcpy(f->buffer, &report, sizeof(report));
+	if (f->verify_error)
+		return f->verify_error;
+	for (unsigned i = 0; i < f->n_leaves; i++)
+		if (!memcmp(f->leaves[i].sha256, report.sha256, 32))
+			l = &f->leaves[i];
+	if (!l) {
+		l = &f->leaves[f->n_leaves++];
+		memset(l, 0, sizeof(*l));
+		memcpy(l->id, report.id, sizeof(l->id));
+		memcpy(l->sha256, report.sha256, 32);
+		memcpy(l->key_id, report.key_id, 32);
+		strcpy(l->key_name, "demo");
+		l->condition = NL_LEAF_VERIFIED;
+		l->pages = 1;
+		l->sites = 1;
+		l->version = h.version;
+	}
+	return NL_OK;
+}
+
+static bool in_prepared(const struct fake *f, const uint8_t *sha256)
+{
+	for (uint32_t i = 0; i < f->prepared.count; i++)
+		if (!memcmp(f->prepared.set[i], sha256, 32))
+			return true;
+	return false;
+}
+
+static enum nl_err do_prepare(struct fake *f)
+{
+	bool differs = false;
+
+	if (f->prepare_busy)
+		return NL_EBUSY;
+	if (f->prepare_error)
+		return f->prepare_error;
+	memcpy(&f->prepared, f->buffer, sizeof(f->prepared));
+	if (f->prepared.expected_generation != UINT64_MAX && f->prepared.expected_generation != f->status.generation)
+		return NL_EGENERATION;
+	for (unsigned i = 0; i < f->n_leaves; i++)
+		differs |= (f->leaves[i].condition == NL_LEAF_APPLIED) != in_prepared(f, f->leaves[i].sha256);
+	if (!differs)
+		return NL_NOTHING;
+	f->is_prepared = true;
+	return NL_OK;
+}
+
+static enum nl_err do_try(struct fake *f)
+{
+	struct nl_commit_report report = { .generation_from = f->status.generation, .generation_to = f->status.generation, .blocker = f->blocker };
+	enum nl_err e = NL_OK;
+
+	if (!f->is_prepared)
+		return NL_ESTATE;
+	f->tries++;
+	f->now_ns += 100000;
+	report.tries = f->tries;
+	if (f->try_again) {
+		f->try_again -= f->try_again != UINT_MAX;
+		e = NL_AGAIN;
+	} else if (f->try_error) {
+		e = f->try_error;
+	} else {
+		report.generation_to = ++f->status.generation;
+		report.prepare_ns = 400000;
+		report.window_ns = 214000;
+		report.longest_hold_ns = 219000;
+		report.cpus_held = report.cpus_total = 2;
+		report.pages = 1;
+		report.level = NL_LEVEL_CPU;
+		for (unsigned i = 0; i < f->n_leaves; i++) {
+			struct nl_leaf_state *l = &f->leaves[i];
+			uint8_t now = in_prepared(f, l->sha256) ? NL_LEAF_APPLIED : l->condition == NL_LEAF_APPLIED ? NL_LEAF_REVERTED : l->condition;
+
+			if (now != l->condition)
+				l->generation = f->status.generation;
+			l->condition = now;
+			l->note = now == NL_LEAF_APPLIED ? f->leaf_note : 0;
+		}
+		f->is_prepared = false;
+	}
+	memcpy(f->buffer, &report, sizeof(report));
+	return e;
+}
+
+static enum nl_err do_status(struct fake *f, struct nl_registers *r)
+{
+	struct nl_status s = f->status;
+
+	s.tsc_now += 180ULL * 1000000000;
+	s.leaves = f->n_leaves;
+	if (f->torn_status)
+		s.size = 8;
+	if (r->rdi < sizeof(s))
+		return NL_EUSAGE;
+	memcpy(f->buffer, &s, sizeof(s));
+	r->rcx = sizeof(s);
+	return NL_OK;
+}
+
+static enum nl_err do_journal(struct fake *f, struct nl_registers *r)
+{
+	uint64_t from = r->rcx ? r->rcx : 1;
+	unsigned n = 0;
+
+	for (; from <= f->n_journal && (n + 1) * sizeof(*f->journal) <= r->rdi; from++)
+		memcpy(f->buffer + n++ * sizeof(*f->journal), &f->journal[from - 1], sizeof(*f->journal));
+	r->rcx = n;
+	r->r8 = f->n_journal;
+	return NL_OK;
+}
+
+static enum nl_err do_console(struct fake *f, struct nl_registers *r)
+{
+	static const char text[] = "newleaf: two CPUs\n\033[31mred";
+	uint64_t from = r->rcx < sizeof(text) - 1 ? r->rcx : sizeof(text) - 1;
+	size_t n = sizeof(text) - 1 - from < 10 ? sizeof(text) - 1 - from : 10;
+
+	memcpy(f->buffer, text + from, n);
+	r->rcx = n;
+	r->r8 = from + n;
+	return NL_OK;
+}
+
+static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
+{
+	switch ((enum nl_call)r->rbx) {
+	case NL_CALL_STATUS:
+		return do_status(f, r);
+	case NL_CALL_LEAVES:
+		memcpy(f->buffer, f->leaves, f->n_leaves * sizeof(*f->leaves));
+		r->rcx = f->too_many ? 100000 : f->n_leaves;
+		return NL_OK;
+	case NL_CALL_STAGE:
+		return do_stage(f, r);
+	case NL_CALL_VERIFY:
+		return do_verify(f);
+	case NL_CALL_PREPARE:
+		return do_prepare(f);
+	case NL_CALL_TRY:
+		return do_try(f);
+	case NL_CALL_ABANDON:
+		f->abandons++;
+		f->prepare_busy = 0;
+		f->is_prepared = false;
+		return NL_OK;
+	case NL_CALL_JOURNAL:
+		return do_journal(f, r);
+	case NL_CALL_EXITS:
+		((struct nl_exit_counts *)f->buffer)->count[NL_CAUSE_CPUID] = 40 + r->rcx + f->now_ns / 1000000000;
+		return NL_OK;
+	case NL_CALL_CONSOLE:
+		return do_console(f, r);
+	case NL_CALL_ALIVE:
+		f->alive++;
+		return NL_OK;
+	}
+	return NL_EUSAGE;
+}
+
+static bool fake_call(void *ctx, struct nl_registers *r)
+{
+	struct fake *f = ctx;
+
+	f->calls++;
+	f->now_ns += 1000;
+	if (f->faulting)
+		return false;
+	if (f->silent)
+		return true;
+	if (f->efault) {
+		f->efault--;
+		r->rax = NL_EFAULT;
+		return true;
+	}
+	if (r->rdi > NL_CALL_MAX_BUFFER || r->rsi != (uintptr_t)f->buffer || r->rax != NL_CALL_MAGIC)
+		r->rax = NL_EUSAGE;
+	else
+		r->rax = f->garbage_rax ? f->garbage_rax : (uint64_t)dispatch(f, r);
+	return true;
+}
+
+static bool fake_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing)
+{
+	struct fake *f = ctx;
+
+	f->gathers++;
+	f->now_ns += 100000;
+	if (f->cancel_at_gather == f->gathers)
+		*f->cancel = 1;
+	if (f->gather_missing) {
+		f->gather_missing -= f->gather_missing != UINT_MAX;
+		f->now_ns = f->now_ns + 400000000 < until_ns ? f->now_ns + 400000000 : until_ns;
+		*missing = (struct nl_missing){ .cpu = 1, .count = 1, .pid = 812, .comm = "kworker/1:2" };
+		return false;
+	}
+	last(arg);
+	return true;
+}
+
+static void fake_disperse(void *ctx) { ((struct fake *)ctx)->disperses++; }
+
+static uint64_t fake_now(void *ctx) { return ((struct fake *)ctx)->now_ns += 10; }
+
+static void fake_pause(void *ctx, uint64_t ns)
+{
+	struct fake *f = ctx;
+
+	f->now_ns += ns;
+	f->paused_ns += ns;
+	if (!f->shortest_pause_ns || ns < f->shortest_pause_ns)
+		f->shortest_pause_ns = ns;
+	if (ns > f->longest_pause_ns)
+		f->longest_pause_ns = ns;
+}
+
+struct fake *fake_new(void)
+{
+	struct fake *f = &the_fake;
+
+	memset(f, 0, sizeof(*f));
+	f->now_ns = 5000000000ULL;
+	f->blocker.cpu = UINT32_MAX;
+	f->status = (struct nl_status){
+		.abi = NL_ABI_VERSION, .size = sizeof(f->status), .version = "0.1.0", .vendor = "SVM", .paging = "NPT", .cpus_known = 2,
+		.cpus_running = 2, .generation = 1, .tsc_hz = 1000000000, .tsc_launch = 1000, .tsc_now = 1000, .wall_unix_ns_launch = 1700000000000000000ULL,
+		.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT, .deadline_max_ms = 10000, .keys = 1, .memory_total = 8 << 20, .memory_free = 7 << 20,
+		.arena_text_free = 1 << 20, .arena_data_free = 1 << 20,
+	};
+	f->transport = (struct nl_transport){ f, fake_cpuid, fake_open, fake_close, fake_call, fake_gather, fake_disperse, fake_now, fake_pause };
+	return f;
+}
+
+size_t fake_leaf(uint8_t *out, const char *id, uint32_t salt)
+{
+	struct nl_leaf_header h = { .magic = NL_LEAF_MAGIC, .format = NL_LEAF_FORMAT, .version = salt };
+
+	strncpy(h.id, id, sizeof(h.id) - 1);
+	h.target.build_id_len = 20;
+	memset(h.target.build_id, 0xa1, 20);
+	memcpy(out, &h, sizeof(h));
+	return sizeof(h);
+}

@@ -1,0 +1,55 @@
+/*
+ * A hypervisor that is not there: the hypercalls as a fake transport of the agent, with every fault a test wants. Time is the fake's own.
+ */
+#ifndef TESTS_UNIT_FAKE_NEWLEAF_H
+#define TESTS_UNIT_FAKE_NEWLEAF_H
+
+#include "agent.h"
+
+#define FAKE_JOURNAL 8
+
+struct fake {
+	/* faults and answers, set by the test; zero is healthy */
+	bool absent, ordinary_user, silent, faulting;
+	enum nl_reason refusal;     /* with ordinary_user */
+	uint32_t cpuid_base;        /* 0 = 0x40000000 */
+	uint32_t abi;               /* 0 = NL_ABI_VERSION */
+	unsigned verify_again;      /* NL_AGAIN so many times */
+	unsigned prepare_busy;      /* NL_EBUSY until abandoned */
+	unsigned try_again;         /* NL_AGAIN so many times; UINT_MAX = for ever */
+	unsigned gather_missing;    /* so many gathers fail; UINT_MAX = all */
+	unsigned efault;            /* NL_EFAULT so many times, any call */
+	unsigned cancel_at_gather;  /* Ctrl-C in this gather, from 1 */
+	enum nl_err verify_error, prepare_error, try_error;
+	uint64_t garbage_rax;       /* answer of every call after open, 0 = none */
+	bool torn_status, too_many, broken_chain;
+	uint32_t leaf_note;         /* note of every applied leaf */
+	struct nl_blocker blocker;  /* of VERIFY and TRY when they fail */
+	volatile sig_atomic_t *cancel;
+
+	/* the machine */
+	struct nl_status status;
+	struct nl_leaf_state leaves[NL_MAX_LEAVES];
+	unsigned n_leaves;
+	struct nl_journal_entry journal[FAKE_JOURNAL];
+	unsigned n_journal;
+	uint8_t staged[NL_LEAF_MAX_SIZE];
+	uint64_t staged_size, staged_have;
+	struct nl_commit_request prepared;
+	bool is_prepared;
+
+	/* what happened, for the test to look at */
+	unsigned calls, gathers, disperses, abandons, tries, closes, alive;
+	uint64_t now_ns, paused_ns, shortest_pause_ns, longest_pause_ns;
+	uint8_t buffer[NL_CALL_MAX_BUFFER];
+	struct nl_transport transport;
+};
+
+/* A healthy machine with nothing applied. The fake lives until the next call. */
+struct fake *fake_new(void);
+void fake_journal(struct fake *f, enum nl_event event, enum nl_err error, const char *id, uint64_t a, uint64_t b);
+
+/* The least file that the fake takes for a leaf: a header with this id; `salt` makes versions differ. Returns its size. */
+size_t fake_leaf(uint8_t *out, const char *id, uint32_t salt);
+
+#endif

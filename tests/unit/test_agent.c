@@ -1,0 +1,362 @@
+// sources: guest-agent/agent.c tests/unit/fake_newleaf.c tools/newleaf/sha256.c
+// cflags: -Iguest-agent -Itools/newleaf
+// libs: -lcrypto
+/*
+ * The agent's logic against a fake hypervisor: discovery, the order of calls, retries and their limits, and answers that make no sense.
+ */
+#include "host.h"
+
+#include <limits.h>
+
+#include <openssl/sha.h>
+
+#include "fake_newleaf.h"
+#include "sha256.h"
+
+static volatile sig_atomic_t cancel;
+static struct nl_agent agent;
+static struct nl_verify_report verified;
+static struct nl_commit_report committed;
+
+static struct fake *opened(void)
+{
+	struct fake *f = fake_new();
+
+	cancel = 0;
+	f->cancel = &cancel;
+	assert_int_equal(nl_agent_open(&agent, &f->transport, &cancel), NL_OK);
+	return f;
+}
+
+static struct nl_commit_request request_of(const uint8_t *sha256, uint32_t deadline_ms)
+{
+	struct nl_commit_request r = { .expected_generation = UINT64_MAX, .deadline_ms = deadline_ms, .count = sha256 ? 1 : 0 };
+
+	if (sha256)
+		memcpy(r.set[0], sha256, 32);
+	return r;
+}
+
+static void staged(const char *id)
+{
+	uint8_t file[4096];
+	size_t n = fake_leaf(file, id, 1);
+
+	assert_int_equal(nl_agent_verify(&agent, file, n, &verified), NL_OK);
+	assert_string_equal(verified.id, id);
+}
+
+static enum nl_err commit(uint32_t deadline_ms)
+{
+	struct nl_commit_request r = request_of(verified.sha256, deadline_ms);
+
+	return nl_agent_commit(&agent, &r, &committed);
+}
+
+static void finds_it_at_any_block(void **state)
+{
+	(void)state;
+	for (uint32_t base = 0x40000000; base <= 0x4000ff00; base += 0x100) {
+		struct fake *f = fake_new();
+
+		f->cpuid_base = base;
+		assert_int_equal(nl_agent_open(&agent, &f->transport, NULL), NL_OK);
+		nl_agent_close(&agent);
+		assert_int_equal(f->closes, 1);
+	}
+}
+
+static void says_who_else_is_there(void **state)
+{
+	struct fake *f = fake_new();
+
+	(void)state;
+	f->absent = true;
+	assert_int_equal(nl_agent_open(&agent, &f->transport, NULL), NL_EABSENT);
+	assert_string_equal(agent.details.seen_signature, "OuterOuter??"); /* and nothing that a terminal would obey */
+	assert_int_equal(f->calls, 0);
+}
+
+static void refuses_another_abi(void **state)
+{
+	struct fake *f = fake_new();
+
+	(void)state;
+	f->abi = NL_ABI_VERSION + 1;
+	assert_int_equal(nl_agent_open(&agent, &f->transport, NULL), NL_EABI);
+	assert_int_equal(agent.details.found_abi, NL_ABI_VERSION + 1);
+	assert_int_equal(f->calls, 0);
+}
+
+static void root_is_proven_before_any_call(void **state)
+{
+	struct fake *f = fake_new();
+
+	(void)state;
+	f->ordinary_user = true;
+	f->refusal = NL_WHY_LOCKDOWN;
+	assert_int_equal(nl_agent_open(&agent, &f->transport, NULL), NL_EROOT);
+	assert_int_equal(agent.details.reason, NL_WHY_LOCKDOWN);
+	assert_int_equal(f->calls, 0);
+}
+
+static void a_faulting_call_is_a_refusal(void **state)
+{
+	struct nl_status s;
+
+	(void)state;
+	opened()->faulting = true;
+	assert_int_equal(nl_agent_status(&agent, &s), NL_EROOT);
+	assert_int_equal(agent.details.reason, NL_WHY_FAULT);
+}
+
+static void silence_is_absence(void **state)
+{
+	struct nl_status s;
+
+	(void)state;
+	opened()->silent = true;
+	assert_int_equal(nl_agent_status(&agent, &s), NL_EABSENT);
+	assert_int_equal(agent.details.reason, NL_WHY_SILENT);
+}
+
+static void garbage_answers_are_named(void **state)
+{
+	const uint64_t answers[] = { 1000, UINT64_MAX, 1ULL << 32 };
+	struct nl_status s;
+	struct nl_leaf_state leaves[NL_MAX_LEAVES];
+	size_t n;
+	struct fake *f = opened();
+
+	(void)state;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(answers); i++) {
+		f->garbage_rax = answers[i];
+		assert_int_equal(nl_agent_status(&agent, &s), NL_EINTERNAL);
+		assert_int_equal(agent.details.reason, NL_WHY_GARBAGE);
+	}
+	f->garbage_rax = 0;
+	f->torn_status = true;
+	assert_int_equal(nl_agent_status(&agent, &s), NL_EINTERNAL);
+	f->torn_status = false;
+	assert_int_equal(nl_agent_status(&agent, &s), NL_OK);
+	f->too_many = true;
+	assert_int_equal(nl_agent_leaves(&agent, leaves, NL_MAX_LEAVES, &n), NL_EINTERNAL);
+	assert_int_equal(n, 0);
+	f->too_many = false;
+	staged("demo");
+	memset(f->leaves[0].id, 'x', sizeof(f->leaves[0].id)); /* no NUL */
+	assert_int_equal(nl_agent_leaves(&agent, leaves, NL_MAX_LEAVES, &n), NL_OK);
+	assert_int_equal(strlen(leaves[0].id), NL_LEAF_ID_LEN - 1);
+	f->leaves[0].condition = 77;
+	assert_int_equal(nl_agent_leaves(&agent, leaves, NL_MAX_LEAVES, &n), NL_EINTERNAL);
+}
+
+static void a_migrating_page_is_retried(void **state)
+{
+	struct nl_status s;
+	struct fake *f = opened();
+
+	(void)state;
+	f->efault = 5;
+	assert_int_equal(nl_agent_status(&agent, &s), NL_OK);
+	f->efault = 1000;
+	assert_int_equal(nl_agent_status(&agent, &s), NL_EFAULT);
+	assert_true(f->efault > 900); /* it gave up soon */
+}
+
+static void stages_in_chunks(void **state)
+{
+	static uint8_t file[NL_LEAF_MAX_SIZE];
+	struct fake *f = opened();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(file); i++)
+		file[i] = (uint8_t)(i * 7 + (i >> 12));
+	fake_leaf(file, "big", 1);
+	assert_int_equal(nl_agent_verify(&agent, file, sizeof(file), &verified), NL_OK);
+	assert_int_equal(f->staged_have, sizeof(file));
+	assert_memory_equal(f->staged, file, sizeof(file));
+	assert_int_equal(nl_agent_verify(&agent, file, sizeof(file) + 1, &verified), NL_ELEAF);
+	assert_int_equal(nl_agent_verify(&agent, file, 0, &verified), NL_ELEAF);
+}
+
+static void verifies_in_slices(void **state)
+{
+	struct fake *f = opened();
+	uint8_t file[4096];
+
+	(void)state;
+	f->verify_again = 1000;
+	staged("demo");
+	assert_int_equal(f->verify_again, 0);
+	f->verify_again = UINT_MAX; /* never: it ends all the same */
+	assert_int_equal(nl_agent_verify(&agent, file, fake_leaf(file, "demo", 2), &verified), NL_EDEADLINE);
+}
+
+static void a_refusal_brings_its_report(void **state)
+{
+	struct fake *f = opened();
+	uint8_t file[4096];
+
+	(void)state;
+	f->verify_error = NL_EBUILDID;
+	f->blocker.site_va = 0x1234;
+	f->blocker.bytes_len = 4000;
+	assert_int_equal(nl_agent_verify(&agent, file, fake_leaf(file, "demo", 1), &verified), NL_EBUILDID);
+	assert_int_equal(verified.found_build_id_len, 20);
+	assert_int_equal(verified.blocker.bytes_len, sizeof(verified.blocker.found));
+	assert_int_equal(agent.details.blocker.site_va, 0x1234);
+}
+
+static void commits(void **state)
+{
+	struct fake *f = opened();
+
+	(void)state;
+	staged("demo");
+	assert_int_equal(commit(1000), NL_OK);
+	assert_int_equal(committed.generation_to, 2);
+	assert_int_equal(f->disperses, 1);
+	assert_int_equal(f->abandons, 0);
+	assert_int_equal(commit(1000), NL_NOTHING);
+	assert_int_equal(f->tries, 1);
+}
+
+static void tries_until_it_holds(void **state)
+{
+	struct fake *f = opened();
+
+	(void)state;
+	staged("demo");
+	f->try_again = 30;
+	f->gather_missing = 1;
+	assert_int_equal(commit(2000), NL_OK);
+	assert_int_equal(f->tries, 31);
+	assert_int_equal(f->gathers, 32);
+	assert_int_equal(agent.details.tries, 31);
+	assert_true(f->shortest_pause_ns >= 200000);
+	assert_true(f->longest_pause_ns > 2000000); /* it grew */
+	assert_true(f->longest_pause_ns <= 5200000);
+}
+
+static void gives_up_at_the_deadline(void **state)
+{
+	struct fake *f = opened();
+	uint64_t begin;
+
+	(void)state;
+	staged("demo");
+	f->try_again = UINT_MAX;
+	f->blocker = (struct nl_blocker){ .cpu = 1, .rip = 0xffffffff81000000, .pid = 812, .comm = "kworker/1:2" };
+	begin = f->now_ns;
+	assert_int_equal(commit(250), NL_EDEADLINE);
+	assert_in_range(f->now_ns - begin, 250000000, 260000000);
+	assert_int_equal(agent.details.reason, NL_WHY_HELD_OFF);
+	assert_int_equal(agent.details.blocker.pid, 812);
+	assert_int_equal(f->abandons, 1);
+	assert_int_equal(f->disperses, 1);
+	assert_false(f->is_prepared);
+	assert_int_equal(f->status.generation, 1);
+}
+
+static void names_the_cpu_that_is_missing(void **state)
+{
+	struct fake *f = opened();
+
+	(void)state;
+	staged("demo");
+	f->gather_missing = UINT_MAX;
+	assert_int_equal(commit(1000), NL_EDEADLINE);
+	assert_int_equal(agent.details.reason, NL_WHY_NOT_GATHERED);
+	assert_int_equal(agent.details.missing.cpu, 1);
+	assert_int_equal(agent.details.missing.pid, 812);
+	assert_int_equal(f->tries, 0);
+	assert_int_equal(f->abandons, 1);
+}
+
+static void ctrl_c_abandons(void **state)
+{
+	struct fake *f = opened();
+
+	(void)state;
+	staged("demo");
+	f->try_again = UINT_MAX;
+	f->cancel_at_gather = 3;
+	assert_int_equal(commit(10000), NL_EINTERRUPTED);
+	assert_int_equal(f->gathers, 3);
+	assert_int_equal(f->abandons, 1);
+	assert_int_equal(f->status.generation, 1);
+}
+
+static void a_dead_agents_commit_is_abandoned(void **state)
+{
+	struct fake *f = opened();
+
+	(void)state;
+	staged("demo");
+	f->prepare_busy = 1;
+	assert_int_equal(commit(1000), NL_OK);
+	assert_int_equal(f->abandons, 1);
+}
+
+static void a_final_refusal_is_not_retried(void **state)
+{
+	const enum nl_err errors[] = { NL_EBYTES, NL_EPROBED, NL_EPOLICY, NL_EGENERATION, NL_ENOMEM, NL_EARENA };
+	struct fake *f = opened();
+
+	(void)state;
+	staged("demo");
+	for (size_t i = 0; i < NL_ARRAY_SIZE(errors); i++) {
+		unsigned tries = f->tries;
+
+		f->try_error = errors[i];
+		assert_int_equal(commit(1000), errors[i]);
+		assert_int_equal(f->tries, tries + 1);
+		f->prepare_error = errors[i];
+		assert_int_equal(commit(1000), errors[i]);
+		assert_int_equal(f->tries, tries + 1);
+		f->prepare_error = NL_OK;
+	}
+	assert_int_equal(f->status.generation, 1);
+}
+
+static void sha256_is_sha256(void **state)
+{
+	uint8_t data[300], ours[32], theirs[32];
+
+	(void)state;
+	for (size_t n = 0; n <= sizeof(data); n++) {
+		for (size_t i = 0; i < n; i++)
+			data[i] = (uint8_t)host_random();
+		cli_sha256(data, n, ours);
+		SHA256(data, n, theirs);
+		assert_memory_equal(ours, theirs, 32);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_it_at_any_block),
+		cmocka_unit_test(says_who_else_is_there),
+		cmocka_unit_test(refuses_another_abi),
+		cmocka_unit_test(root_is_proven_before_any_call),
+		cmocka_unit_test(a_faulting_call_is_a_refusal),
+		cmocka_unit_test(silence_is_absence),
+		cmocka_unit_test(garbage_answers_are_named),
+		cmocka_unit_test(a_migrating_page_is_retried),
+		cmocka_unit_test(stages_in_chunks),
+		cmocka_unit_test(verifies_in_slices),
+		cmocka_unit_test(a_refusal_brings_its_report),
+		cmocka_unit_test(commits),
+		cmocka_unit_test(tries_until_it_holds),
+		cmocka_unit_test(gives_up_at_the_deadline),
+		cmocka_unit_test(names_the_cpu_that_is_missing),
+		cmocka_unit_test(ctrl_c_abandons),
+		cmocka_unit_test(a_dead_agents_commit_is_abandoned),
+		cmocka_unit_test(a_final_refusal_is_not_retried),
+		cmocka_unit_test(sha256_is_sha256),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
