@@ -145,7 +145,7 @@ enum nl_err memory_fill(struct loader *l)
 	struct nl_hostmap m = { .region = region, .region_pa = l->region, .image_size = image };
 	enum nl_err e;
 
-	SetMem(region, NL_REGION_SIZE, 0);
+	BS->SetMem(region, NL_REGION_SIZE, 0); /* the firmware's: gnu-efi's goes byte by byte, which an emulator feels */
 	CopyMem(region, (void *)l->core, l->core->image_size);
 	l->boot = (struct nl_boot_block *)(region + image);
 	e = fill_ranges(l->boot);
