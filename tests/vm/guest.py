@@ -70,6 +70,11 @@ def kernel_file(package):
     return done.stdout.strip()
 
 
+def leaf_path(package, fix):
+    """Where the initramfs has the leaf of a fix for a kernel package."""
+    return f"/leaves/{package.removeprefix('linux-image-')}/{fix}.leaf"
+
+
 def bochs_binary():
     return os.environ.get("BOCHS") or shutil.which("bochs")
 
@@ -88,6 +93,7 @@ class Guest:
         self.request = 0
         self.boot_id = ""
         self.console_at = 0
+        self.on_wait = None  # called about five times a second while something is awaited
 
     # -- life ---------------------------------------------------------------------------------------------------------------------
 
@@ -230,6 +236,8 @@ class Guest:
             raise Failure(f"the emulator did not end within {timeout * self.slow} s\n{self.tail()}") from None
 
     def _read_more(self, when, deadline):
+        if self.on_wait:
+            self.on_wait(self)
         if select.select([self.channel], [], [], 0.2)[0]:
             data = self.channel.recv(65536)
             if not data:
@@ -316,4 +324,7 @@ class Guest:
 
     def poweroff(self, timeout=30):
         self.send("poweroff -f")
+        if self.machine.emulator == "bochs":  # without ACPI there is no power switch: the kernel halts
+            self.wait_console(r"reboot: (System halted|Power down)", timeout)
+            return 0
         return self.wait_exit(timeout)

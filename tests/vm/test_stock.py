@@ -24,3 +24,15 @@ def stock_new_kernel(t):
     g.run("repro --all", code=0)
     g.check_dmesg()
     g.poweroff()
+
+
+@test(full=True, emulator="bochs")
+def stock_bochs(t):
+    """without Newleaf the old kernel is VULNERABLE on Bochs, too"""
+    g = t.boot(newleaf=False, kernel=OLD, emulator="bochs", cpus=1, memory=512, cmdline="quiet")
+    t.note(f"boot to user space {g.boot_seconds:.1f} s")
+    g.run("repro --all", code=1)
+    g.put(bytes(range(256)) * 16, "/tmp/bytes")
+    t.expect("2bcd3c4de20c918e19fab5c36249c70d" in g.run("md5sum /tmp/bytes"), "a file did not arrive as it was sent")
+    g.check_dmesg()
+    g.poweroff()
