@@ -114,10 +114,14 @@ int cli_nothing(struct cli *c, const char *schema, const char *what, ...)
 
 		json_document(&j, schema, "nothing-to-do");
 		json_string(&j, "detail", text);
-		json_open(&j, "generation", '{');
-		json_uint(&j, "from", c->status.generation);
-		json_uint(&j, "to", c->status.generation);
-		json_close(&j, '}');
+		if (c->verb->group == GROUP_CHANGE) {
+			json_open(&j, "generation", '{');
+			json_uint(&j, "from", c->status.generation);
+			json_uint(&j, "to", c->status.generation);
+			json_close(&j, '}');
+		} else {
+			json_uint(&j, "generation", c->status.generation);
+		}
 		json_end(&j);
 	} else if (!c->quiet) {
 		printf("nothing to do: %s (generation %llu)\n", text, (unsigned long long)c->status.generation);

@@ -20,6 +20,7 @@
 #define LOCK_POLL_NS 10000000ULL
 
 volatile sig_atomic_t cli_cancel;
+const char *cli_run_dir = "/run/newleaf";
 
 static void on_interrupt(int signal)
 {
@@ -270,11 +271,12 @@ int cli_open(struct cli *c, const char *what)
 
 int cli_lock(struct cli *c, const char *what)
 {
-	const char *path = "/run/newleaf/lock";
+	char path[256];
 	const struct timespec poll = { 0, LOCK_POLL_NS };
 
-	if (mkdir("/run/newleaf", 0755) != 0 && errno != EEXIST)
-		path = "/tmp/newleaf.lock";
+	snprintf(path, sizeof(path), "%s/lock", cli_run_dir);
+	if (mkdir(cli_run_dir, 0755) != 0 && errno != EEXIST)
+		snprintf(path, sizeof(path), "/tmp/newleaf.lock");
 	c->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (c->lock < 0)
 		return cli_fail(c, what, NL_EENVIRONMENT, "cannot open %s: %s", path, strerror(errno));

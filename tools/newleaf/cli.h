@@ -98,6 +98,7 @@ struct cli_leaf_file {
 enum nl_err cli_read_file(const char *path, size_t max, uint8_t **bytes, size_t *size); /* errno is kept */
 
 extern volatile sig_atomic_t cli_cancel; /* Ctrl-C */
+extern const char *cli_run_dir;          /* /run/newleaf; tests have their own */
 
 int verb_status(struct cli *c);
 int verb_apply(struct cli *c);

@@ -1,0 +1,605 @@
+// sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c tools/newleaf/status.c tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c
+// cflags: -Iguest-agent -Itools/newleaf
+/*
+ * The command as its users see it: exit codes, what is said where, JSON against the published schemas, and that failures change nothing.
+ */
+#include "host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "fake_newleaf.h"
+
+static char dir[] = "/tmp/newleaf-test-XXXXXX";
+static char path_a[PATH_MAX], path_b[PATH_MAX], path_a2[PATH_MAX];
+static char out[1 << 16], err[1 << 16];
+static struct fake *f;
+
+static void slurp(const char *name, char *to, size_t size)
+{
+	char path[PATH_MAX];
+	size_t n;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "r");
+	n = fread(to, 1, size - 1, file);
+	to[n] = 0;
+	fclose(file);
+}
+
+static int redirect(int fd, const char *name)
+{
+	char path[PATH_MAX];
+	int saved = dup(fd), to;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	to = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	dup2(to, fd);
+	close(to);
+	return saved;
+}
+
+/* Runs `newleaf ARGS` in this process on the fake; out[] and err[] hold what it said. */
+#define newleaf(...) run((const char *[]){ "newleaf", __VA_ARGS__, NULL })
+static int run(const char **args)
+{
+	int argc = 0, code, saved_out, saved_err;
+
+	while (args[argc])
+		argc++;
+	fflush(stdout);
+	fflush(stderr);
+	saved_out = redirect(STDOUT_FILENO, "out");
+	saved_err = redirect(STDERR_FILENO, "err");
+	code = cli_main(argc, (char **)args, &f->transport);
+	fflush(stdout);
+	fflush(stderr);
+	dup2(saved_out, STDOUT_FILENO);
+	dup2(saved_err, STDERR_FILENO);
+	close(saved_out);
+	close(saved_err);
+	slurp("out", out, sizeof(out));
+	slurp("err", err, sizeof(err));
+	return code;
+}
+
+static bool have_jq(void) { return system("jq --version >/dev/null 2>&1") == 0; }
+
+/* out[] is one JSON document for each line; each holds the schema. */
+static void assert_schema(const char *name)
+{
+	char command[3 * PATH_MAX];
+	char problems[4096] = "";
+	FILE *p;
+
+	if (!have_jq()) {
+		print_message("skipped: %s is not validated, jq is not installed\n", name);
+		return;
+	}
+	snprintf(command, sizeof(command), "jq -r --slurpfile schema docs/reference/schemas/newleaf.%s-1.json -f tests/unit/schema.jq %s/out 2>&1", name, dir);
+	p = popen(command, "r");
+	problems[fread(problems, 1, sizeof(problems) - 1, p)] = 0;
+	assert_int_equal(pclose(p), 0);
+	assert_string_equal(problems, "");
+	assert_non_null(strstr(out, "\"schema\":\"newleaf."));
+}
+
+#define assert_says(where, text)                                                                        \
+	do {                                                                                            \
+		if (!strstr(where, text))                                                               \
+			fail_msg("\"%s\" is not in: %s", text, where);                                  \
+	} while (0)
+
+static void write_leaf(char *path, const char *file, const char *id, uint32_t salt)
+{
+	uint8_t bytes[4096];
+	size_t n = fake_leaf(bytes, id, salt);
+	FILE *file_out;
+
+	snprintf(path, PATH_MAX, "%s/%s", dir, file);
+	file_out = fopen(path, "w");
+	assert_int_equal(fwrite(bytes, 1, n, file_out), n);
+	fclose(file_out);
+}
+
+static int set_up_group(void **state)
+{
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	cli_run_dir = dir;
+	write_leaf(path_a, "a.leaf", "alpha", 1);
+	write_leaf(path_a2, "a2.file", "alpha", 2);
+	write_leaf(path_b, "b.leaf", "beta", 1);
+	return 0;
+}
+
+static int tear_down_group(void **state)
+{
+	char command[PATH_MAX + 16];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	f = fake_new();
+	f->cancel = &cli_cancel;
+	return 0;
+}
+
+static void usage_errors_exit_2(void **state)
+{
+	static const char *const bad[][4] = {
+		{ "frobnicate" }, { "apply" }, { "status", "extra" }, { "revert" }, { "revert", "--all", "x" }, { "apply", "--deadline", "5" },
+		{ "apply", "--deadline" }, { "apply", "--deadline=0s" }, { "status", "--all" }, { "status", "--json=1" }, { "status", "-x" },
+		{ "log", "--since", "-1" }, { "log", "--since", "x" }, { "explain", "NL_NOSUCH" }, { "exits", "--interval", "1 s" }, { "--frob" },
+		{ "sync" }, { "sync", "a", "b" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(bad); i++) {
+		const char *args[8] = { "newleaf" };
+
+		for (unsigned k = 0; k < 4 && bad[i][k]; k++)
+			args[k + 1] = bad[i][k];
+		assert_int_equal(run(args), NL_EXIT_USAGE);
+		assert_string_equal(out, "");
+		assert_says(err, "nothing changed");
+		assert_says(err, "[NL_EUSAGE, exit 2]");
+		for (unsigned k = 0; k < 5; k++)
+			if (!args[k]) {
+				args[k] = "--json";
+				break;
+			}
+		assert_int_equal(run(args), NL_EXIT_USAGE);
+		assert_string_equal(err, "");
+		assert_schema("error");
+	}
+	assert_int_equal(f->calls, 0);
+	assert_int_equal(run((const char *[]){ "newleaf", NULL }), NL_EXIT_USAGE);
+}
+
+static void help_needs_nothing(void **state)
+{
+	(void)state;
+	f->absent = true;
+	assert_int_equal(newleaf("--help"), 0);
+	assert_says(out, "revert");
+	assert_int_equal(newleaf("--version"), 0);
+	assert_says(out, "ABI 1");
+	for (size_t i = 0; i < cli_n_verbs; i++)
+		if (cli_verbs[i].group != GROUP_MAKE && cli_verbs[i].group != GROUP_LATER) {
+			assert_int_equal(newleaf(cli_verbs[i].name, "--help"), 0);
+			assert_says(out, cli_verbs[i].summary);
+		}
+}
+
+static void every_error_is_explained(void **state)
+{
+	(void)state;
+	f->absent = true;
+	for (size_t i = 0; i < cli_n_errors; i++) {
+		assert_int_equal(newleaf("explain", cli_errors[i].name), 0);
+		assert_says(out, cli_errors[i].what);
+		assert_in_range(cli_errors[i].exit, 0, 11);
+		assert_int_equal(cli_errors[i].code, i); /* append only, no holes: the agent counts on it */
+	}
+	assert_int_equal(newleaf("explain", "deadline"), 0);
+	assert_says(out, "NL_EDEADLINE");
+	assert_int_equal(newleaf("explain", "NL_DEADLINE"), 0);
+	assert_int_equal(newleaf("explain", "21"), 0);
+	assert_says(out, "NL_EDEADLINE");
+	assert_int_equal(newleaf("explain", "--json"), 0);
+	assert_schema("explain");
+}
+
+static void without_newleaf_exit_9(void **state)
+{
+	static const char *const verbs[] = { "status", "log", "exits", "console", "blockers", "alive" };
+
+	(void)state;
+	f->absent = true;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(verbs); i++) {
+		assert_int_equal(newleaf(verbs[i]), NL_EXIT_ABSENT);
+		assert_says(err, "[NL_EABSENT, exit 9]");
+		assert_string_equal(out, "");
+		assert_int_equal(newleaf("--json", verbs[i]), NL_EXIT_ABSENT);
+		assert_schema("error");
+	}
+	assert_int_equal(newleaf("apply", path_a), NL_EXIT_ABSENT);
+	assert_says(err, "a.leaf not applied; nothing changed");
+	f->absent = false;
+	f->abi = 7;
+	assert_int_equal(newleaf("status"), NL_EXIT_ABSENT);
+	assert_says(err, "speaks ABI 7");
+}
+
+static void not_root_exit_6(void **state)
+{
+	(void)state;
+	f->ordinary_user = true;
+	f->refusal = NL_WHY_NOT_ROOT;
+	assert_int_equal(newleaf("status"), NL_EXIT_PERMISSION);
+	assert_says(err, "not root");
+	f->refusal = NL_WHY_LOCKDOWN;
+	assert_int_equal(newleaf("apply", path_a), NL_EXIT_PERMISSION);
+	assert_says(err, "lockdown");
+	f->refusal = NL_WHY_NO_RAWIO;
+	assert_int_equal(newleaf("revert", "x", "--json"), NL_EXIT_PERMISSION);
+	assert_says(out, "CAP_SYS_RAWIO");
+	assert_schema("error");
+	assert_int_equal(f->calls, 0);
+}
+
+static void apply_revert_apply(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "Newleaf 0.1.0  SVM/NPT  2/2 CPUs");
+	assert_says(out, "no leaf is known");
+	assert_int_equal(newleaf("apply", path_a), 0);
+	assert_string_equal(err, ""); /* progress only on a terminal */
+	assert_says(out, "applied alpha: generation 1 -> 2 in ");
+	assert_says(out, "stop window 214 us, longest hold 219 us");
+	assert_int_equal(newleaf("apply", path_a), NL_EXIT_NOTHING);
+	assert_says(out, "nothing to do: alpha is applied already (generation 2)");
+	assert_int_equal(newleaf("list"), 0);
+	assert_says(out, "alpha           applied");
+	assert_int_equal(newleaf("revert", "alpha"), 0);
+	assert_says(out, "reverted alpha: generation 2 -> 3");
+	assert_int_equal(newleaf("revert", "alpha"), NL_EXIT_CONFLICT);
+	assert_says(err, "alpha is not applied");
+	assert_says(err, "NL_EUNKNOWN_LEAF");
+	assert_int_equal(newleaf("revert", "gamma"), NL_EXIT_CONFLICT);
+	assert_says(err, "no leaf \"gamma\" is known");
+	assert_int_equal(newleaf("load", path_a), 0);
+	assert_int_equal(newleaf("unload", "--all"), 0);
+	assert_int_equal(newleaf("revert", "--all"), NL_EXIT_NOTHING);
+	assert_int_equal(f->status.generation, 5);
+	assert_int_equal(f->abandons, 0);
+}
+
+static void several_leaves_are_one_commit(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("apply", path_a, path_b), 0);
+	assert_says(out, "applied alpha, beta: generation 1 -> 2");
+	assert_int_equal(f->status.generation, 2);
+	assert_int_equal(newleaf("revert", "alpha", "beta", "gamma"), NL_EXIT_CONFLICT); /* one unknown: none is reverted */
+	assert_int_equal(f->status.generation, 2);
+	assert_int_equal(newleaf("revert", "alpha"), 0);
+	assert_int_equal(f->leaves[1].condition, NL_LEAF_APPLIED); /* beta stays */
+	assert_int_equal(newleaf("apply", path_a, path_b), 0);
+	assert_int_equal(newleaf("revert", "--all"), 0);
+	assert_says(out, "reverted alpha, beta");
+	assert_int_equal(newleaf("apply", path_a, path_a2), NL_EXIT_USAGE);
+	assert_says(err, "two versions of alpha");
+}
+
+static void a_new_version_replaces_the_old(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("apply", path_a, path_b), 0);
+	assert_int_equal(newleaf("apply", path_a2, "--json"), 0);
+	assert_schema("apply");
+	assert_int_equal(f->prepared.count, 2); /* beta and the new alpha */
+	assert_int_equal(f->leaves[0].condition, NL_LEAF_REVERTED);
+	assert_int_equal(f->leaves[2].condition, NL_LEAF_APPLIED);
+	assert_int_equal(newleaf("revert", "alpha"), 0); /* the applied one of that id, not the old one */
+	assert_int_equal(f->leaves[2].condition, NL_LEAF_REVERTED);
+}
+
+static void sync_makes_exactly_this_set(void **state)
+{
+	char command[4 * PATH_MAX], set[PATH_MAX];
+
+	(void)state;
+	snprintf(set, sizeof(set), "%s/set", dir);
+	assert_int_equal(newleaf("sync", set), NL_EXIT_ENVIRONMENT);
+	snprintf(command, sizeof(command), "mkdir %s && cp %s %s", set, path_b, set);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(newleaf("apply", path_a), 0);
+	assert_int_equal(newleaf("sync", set, "--json"), 0);
+	assert_schema("sync");
+	assert_int_equal(f->leaves[0].condition, NL_LEAF_REVERTED);
+	assert_int_equal(f->leaves[1].condition, NL_LEAF_APPLIED);
+	assert_int_equal(newleaf("sync", set), NL_EXIT_NOTHING);
+	snprintf(command, sizeof(command), "rm %s/*.leaf", set);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(newleaf("sync", set), 0);
+	assert_int_equal(f->leaves[1].condition, NL_LEAF_REVERTED);
+	assert_int_equal(f->status.generation, 4);
+}
+
+static void dry_run_changes_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("apply", "-n", path_a), 0);
+	assert_says(out, "would be applied: alpha (generation 1 stays)");
+	assert_int_equal(newleaf("apply", "--dry-run", "--json", path_a), 0);
+	assert_schema("apply");
+	f->verify_error = NL_EKEY;
+	assert_int_equal(newleaf("apply", "-n", path_a), NL_EXIT_LEAF);
+	assert_int_equal(f->tries, 0);
+	assert_int_equal(f->status.generation, 1);
+}
+
+static void each_refusal_has_its_exit_code(void **state)
+{
+	(void)state;
+	for (size_t i = NL_EINTERNAL; i < cli_n_errors; i++) {
+		const struct cli_error *e = &cli_errors[i];
+		char code[64];
+
+		if (e->code == NL_EDEGRADED || e->code == NL_EFAULT)
+			continue; /* not refusals of VERIFY; the latter is retried */
+		f->verify_error = e->code;
+		snprintf(code, sizeof(code), "[%s, exit %d]", e->name, e->exit);
+		assert_int_equal(newleaf("apply", path_a), e->exit);
+		assert_says(err, code);
+		assert_says(err, "alpha not applied; nothing changed (generation 1)");
+		assert_says(err, "\n  why   ");
+		assert_says(err, "\n  next  ");
+		assert_string_equal(out, "");
+		assert_int_equal(newleaf("apply", path_a, "--json"), e->exit);
+		assert_schema("error");
+		f->verify_error = NL_OK;
+		f->try_error = e->code;
+		assert_int_equal(newleaf("apply", path_a), e->exit);
+		assert_says(err, code);
+		f->try_error = NL_OK;
+	}
+	assert_int_equal(f->status.generation, 1);
+}
+
+static void particulars_are_named(void **state)
+{
+	(void)state;
+	f->verify_error = NL_EBUILDID;
+	assert_int_equal(newleaf("apply", path_a), NL_EXIT_TARGET);
+	assert_says(err, "3f3f3f3f"); /* of the kernel */
+	assert_says(err, "a1a1a1a1"); /* of the leaf */
+	f->verify_error = NL_EKEY;
+	assert_int_equal(newleaf("apply", path_a), NL_EXIT_LEAF);
+	assert_says(err, "key 7c7c7c7c");
+	f->verify_error = NL_EBYTES;
+	f->blocker = (struct nl_blocker){ .cpu = UINT32_MAX, .site_va = 0x1234, .bytes_len = 2, .expected = { 0x0f, 0x1f }, .found = { 0xe9, 0 } };
+	assert_int_equal(newleaf("apply", path_a), NL_EXIT_TARGET);
+	assert_says(err, "expected 0f1f, found e900");
+	assert_int_equal(newleaf("apply", path_a, "--json"), NL_EXIT_TARGET);
+	assert_schema("error");
+	assert_says(out, "\"found\":\"e900\"");
+	assert_int_equal(newleaf("apply", "/nonexistent/x.leaf"), NL_EXIT_ENVIRONMENT);
+	assert_says(err, "cannot read /nonexistent/x.leaf: No such file");
+	assert_int_equal(newleaf("apply", dir), NL_EXIT_ENVIRONMENT);
+}
+
+static void files_that_are_no_leaves(void **state)
+{
+	char path[PATH_MAX];
+	uint8_t bytes[4096];
+	size_t n = fake_leaf(bytes, "alpha", 1);
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/cut", dir);
+	for (size_t len = 0; len < n; len += 13) {
+		FILE *file = fopen(path, "w");
+
+		fwrite(bytes, 1, len, file);
+		fclose(file);
+		assert_int_equal(newleaf("apply", path), NL_EXIT_LEAF);
+		assert_says(err, "cut not applied; nothing changed (generation 1)");
+	}
+	assert_int_equal(truncate(path, NL_LEAF_MAX_SIZE + 1), 0);
+	assert_int_equal(newleaf("apply", path), NL_EXIT_LEAF);
+	assert_says(err, "larger than a leaf may be");
+}
+
+static void deadline_names_the_blocker(void **state)
+{
+	(void)state;
+	f->gather_missing = UINT_MAX;
+	assert_int_equal(newleaf("apply", path_a, "--deadline", "100ms"), NL_EXIT_DEADLINE);
+	assert_says(err, "alpha not applied; nothing changed (generation 1) [NL_EDEADLINE, exit 8]");
+	assert_says(err, "CPU 1 did not arrive within 100.0 ms: pid 812 kworker/1:2");
+	assert_int_equal(newleaf("apply", path_a, "--json"), NL_EXIT_DEADLINE);
+	assert_schema("error");
+	assert_says(out, "\"blockers\":[{\"cpu\":1,\"pid\":812,\"comm\":\"kworker/1:2\"");
+	f->gather_missing = 0;
+	f->try_again = UINT_MAX;
+	f->blocker = (struct nl_blocker){ .cpu = 0, .rip = 0x1000, .cpl = 0 };
+	assert_int_equal(newleaf("apply", path_a), NL_EXIT_DEADLINE);
+	assert_says(err, "CPU 0 stood at 0x1000 (CPL 0) in the last of");
+	assert_int_equal(newleaf("apply", path_a, "--deadline=11s"), NL_EXIT_USAGE);
+	assert_says(err, "at most 10000 ms");
+	assert_int_equal(f->abandons, 3);
+}
+
+static void ctrl_c_leaves_it_unchanged(void **state)
+{
+	(void)state;
+	f->try_again = UINT_MAX;
+	f->cancel_at_gather = 2;
+	assert_int_equal(newleaf("apply", path_a), NL_EXIT_DEADLINE);
+	assert_says(err, "NL_EINTERRUPTED");
+	assert_int_equal(f->abandons, 1);
+	f->try_again = 0;
+	assert_int_equal(newleaf("apply", path_a), 0);
+}
+
+static void changes_are_serialised(void **state)
+{
+	char path[PATH_MAX];
+	int fd;
+	pid_t pid;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/lock", dir);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		close(fd);
+		alarm(30);
+		signal(SIGALRM, SIG_DFL);
+		if (fork() == 0) {
+			usleep(200000);
+			kill(getppid(), SIGINT);
+			_exit(0);
+		}
+		_exit(newleaf("apply", path_a));
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), NL_EXIT_DEADLINE);
+	slurp("err", err, sizeof(err));
+	assert_says(err, "another newleaf command");
+	assert_int_equal(newleaf("status"), 0); /* looking needs no lock */
+	close(fd);
+	assert_int_equal(newleaf("apply", path_a), 0);
+}
+
+static void status_tells_what_weakens(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("apply", path_a), 0);
+	assert_int_equal(newleaf("status", "--check"), 0);
+	assert_string_equal(out, "");
+	f->leaves[0].note = NL_EPROBED;
+	assert_int_equal(newleaf("status", "--check"), NL_EXIT_DEGRADED);
+	assert_says(out, "alpha: a probe");
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "NL_EPROBED");
+	f->status.kernel_build_id_len = 20;
+	f->status.keys_from_file = 1;
+	assert_int_equal(newleaf("status", "--json"), 0);
+	assert_schema("status");
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "from a file");
+	assert_int_equal(newleaf("-q", "status"), 0);
+	assert_string_equal(out, "");
+	f->torn_status = true;
+	assert_int_equal(newleaf("status"), NL_EXIT_INTERNAL);
+}
+
+static void log_checks_the_chain(void **state)
+{
+	(void)state;
+	for (unsigned broken = 0; broken < 2; broken++) {
+		int expected = broken ? NL_EXIT_INTERNAL : NL_EXIT_OK;
+
+		f = fake_new();
+		f->broken_chain = broken;
+		fake_journal(f, NL_EV_BOOT, NL_OK, NULL, 0, 0);
+		fake_journal(f, NL_EV_CPU, NL_OK, NULL, 1, 0);
+		fake_journal(f, NL_EV_COMMIT, NL_OK, NULL, 214000, 0);
+		fake_journal(f, NL_EV_REFUSED, NL_EBYTES, "alpha", 0, 0);
+		assert_int_equal(newleaf("log"), expected);
+		assert_says(out, "2023-11-14T22:13:21.000Z  boot");
+		assert_says(out, "stop window 214 us");
+		assert_says(out, "refused    generation 1  alpha  NL_EBYTES");
+		assert_int_equal(newleaf("log", "--since", "2"), expected); /* the link to the entry before counts */
+		assert_null(strstr(out, "boot"));
+		if (broken)
+			assert_says(err, "the hash chain breaks at entry 2");
+		assert_int_equal(newleaf("log", "--since", "3"), 0); /* what is not looked at cannot be broken */
+		if (!broken) {
+			assert_int_equal(newleaf("log", "--json"), 0);
+			assert_schema("log");
+		}
+	}
+}
+
+static void blockers_come_from_the_journal(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("blockers"), NL_EXIT_NOTHING);
+	assert_int_equal(newleaf("blockers", "--json"), NL_EXIT_NOTHING);
+	assert_schema("blockers");
+	fake_journal(f, NL_EV_ABANDONED, NL_EDEADLINE, NULL, 1, 0xffffffff81000000);
+	assert_int_equal(newleaf("blockers"), 0);
+	assert_says(out, "NL_EDEADLINE");
+	assert_says(out, "CPU 1 stood at ");
+	assert_int_equal(newleaf("blockers", "--json"), 0);
+	assert_schema("blockers");
+}
+
+static void counts_and_console(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("exits"), 0);
+	assert_says(out, "cpuid");
+	assert_null(strstr(out, "wrmsr")); /* what never happened is not listed */
+	assert_int_equal(newleaf("exits", "--json"), 0);
+	assert_schema("exits");
+	assert_int_equal(newleaf("exits", "--interval", "4s", "--json"), 0);
+	assert_schema("exits");
+	assert_says(out, "\"per_second\":{\"cpuid\":1.000");
+	assert_int_equal(newleaf("console"), 0);
+	assert_string_equal(out, "newleaf: two CPUs\n?[31mred"); /* nothing that a terminal would obey */
+	assert_int_equal(newleaf("console", "--json"), 0);
+	assert_schema("console");
+}
+
+static void what_is_not_there_says_so(void **state)
+{
+	pid_t pid;
+	int status;
+
+	(void)state;
+	assert_int_equal(newleaf("confirm", "x"), NL_EXIT_CONFLICT);
+	assert_says(err, "NL_EUNSUPPORTED");
+	assert_int_equal(newleaf("kill", "f", "--json"), NL_EXIT_CONFLICT);
+	fflush(stdout);
+	pid = fork(); /* if it were there it would take over this process */
+	if (pid == 0) {
+		setenv("PATH", "/nonexistent", 1);
+		_exit(newleaf("build", "--anything", "x"));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), NL_EXIT_ENVIRONMENT);
+	slurp("err", err, sizeof(err));
+	assert_says(err, "newleaf-author");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(usage_errors_exit_2, set_up),
+		cmocka_unit_test_setup(help_needs_nothing, set_up),
+		cmocka_unit_test_setup(every_error_is_explained, set_up),
+		cmocka_unit_test_setup(without_newleaf_exit_9, set_up),
+		cmocka_unit_test_setup(not_root_exit_6, set_up),
+		cmocka_unit_test_setup(apply_revert_apply, set_up),
+		cmocka_unit_test_setup(several_leaves_are_one_commit, set_up),
+		cmocka_unit_test_setup(a_new_version_replaces_the_old, set_up),
+		cmocka_unit_test_setup(sync_makes_exactly_this_set, set_up),
+		cmocka_unit_test_setup(dry_run_changes_nothing, set_up),
+		cmocka_unit_test_setup(each_refusal_has_its_exit_code, set_up),
+		cmocka_unit_test_setup(particulars_are_named, set_up),
+		cmocka_unit_test_setup(files_that_are_no_leaves, set_up),
+		cmocka_unit_test_setup(deadline_names_the_blocker, set_up),
+		cmocka_unit_test_setup(ctrl_c_leaves_it_unchanged, set_up),
+		cmocka_unit_test_setup(changes_are_serialised, set_up),
+		cmocka_unit_test_setup(status_tells_what_weakens, set_up),
+		cmocka_unit_test_setup(log_checks_the_chain, set_up),
+		cmocka_unit_test_setup(blockers_come_from_the_journal, set_up),
+		cmocka_unit_test_setup(counts_and_console, set_up),
+		cmocka_unit_test_setup(what_is_not_there_says_so, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+}
