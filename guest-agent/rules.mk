@@ -1,13 +1,13 @@
 # The guest agent library: built twice, by the guest's static compiler and (from source, by the unit tests) under the sanitizers.
 # musl makes the smaller binary; glibc's static archive does as well.
-GUEST_CC := $(or $(shell command -v musl-gcc),gcc)
-GUEST_CFLAGS := $(CFLAGS_COMMON) -Iguest-agent -ffunction-sections -fdata-sections -fno-pie
-GUEST_LDFLAGS := -static -no-pie -pthread -Wl,--gc-sections
+USER_CC := $(or $(shell command -v musl-gcc),gcc)
+USER_CFLAGS := $(CFLAGS_COMMON) -Iguest-agent -ffunction-sections -fdata-sections -fno-pie
+USER_LDFLAGS := -static -no-pie -pthread -Wl,--gc-sections
 AGENT_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard guest-agent/*.c))
 
 $(B)/guest-agent/%.o: guest-agent/%.c guest-agent/rules.mk
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_CFLAGS) -c -o $@ $<
+	$(USER_CC) $(USER_CFLAGS) -c -o $@ $<
 
 $(B)/libnewleaf-agent.a: $(AGENT_OBJECTS)
 	rm -f $@

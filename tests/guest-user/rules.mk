@@ -3,4 +3,4 @@ ALL += $(B)/guest/regs $(B)/guest/garbage
 
 $(B)/guest/%: tests/guest-user/%.c $(B)/libnewleaf-agent.a tests/guest-user/rules.mk guest-agent/rules.mk
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ $< $(B)/libnewleaf-agent.a
+	$(USER_CC) $(USER_CFLAGS) $(USER_LDFLAGS) -o $@ $< $(B)/libnewleaf-agent.a

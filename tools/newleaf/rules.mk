@@ -4,14 +4,14 @@ NEWLEAF_OBJECTS := $(patsubst %.c,$(B)/%.o,$(filter-out tools/newleaf/main.c too
 
 $(B)/tools/newleaf/%.o: tools/newleaf/%.c tools/newleaf/rules.mk guest-agent/rules.mk
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_CFLAGS) -c -o $@ $<
+	$(USER_CC) $(USER_CFLAGS) -c -o $@ $<
 
 $(B)/newleaf: $(B)/tools/newleaf/main.o $(NEWLEAF_OBJECTS) $(B)/libnewleaf-agent.a
-	$(GUEST_CC) $(GUEST_LDFLAGS) -o $@ $^
+	$(USER_CC) $(USER_LDFLAGS) -o $@ $^
 
 # The man page and the reference pages come from the same tables as the command's answers.
 $(B)/newleaf-manual: $(B)/tools/newleaf/manual.o $(NEWLEAF_OBJECTS) $(B)/libnewleaf-agent.a
-	$(GUEST_CC) $(GUEST_LDFLAGS) -o $@ $^
+	$(USER_CC) $(USER_LDFLAGS) -o $@ $^
 
 $(B)/newleaf.1: $(B)/newleaf-manual
 	$< man > $@
