@@ -77,6 +77,8 @@ uint64_t nl_main(const struct nl_boot_block *b)
 	nl_journal(NL_EV_BOOT, NL_OK, NULL, NULL, nl_n_cpus, 0);
 	nl_log("newleaf: %s on %s/%s, %u CPUs, %lu KiB of %lu KiB free%s\n", NL_VERSION, nl_vendor->name, nl_vendor->paging, nl_n_cpus,
 	       (uint64_t)nl_pool_free_pages() * 4, (uint64_t)NL_REGION_SIZE >> 10, nl_emulated ? ", emulated" : "");
+	if (nl_n_cpus == 1 && !nl_vendor->keep_icr_trap)
+		ap_start_all(cpu); /* nobody to wait for: no INIT of the guest would ever end the ICR trap */
 	nl_vendor->launch_state(cpu, &start);
 	nl_vendor->run(cpu);
 }
