@@ -36,3 +36,7 @@ $(BEARSSL_HOST): $(BEARSSL_FILES:%=$(B)/bearssl-host/%.o)
 
 # signature.c includes bearssl.h
 $(B)/core/hv/signature.c.o $(B)/unit/hv/signature.o: $(BEARSSL_SRC)/.stamp
+
+# Unit tests of what includes signature.c
+$(B)/unit/hv/signature.o: UNIT_EXTRA := $(HEART_CFLAGS)
+$(addprefix $(B)/tests/test_,leaf commit journal): $(BEARSSL_HOST)

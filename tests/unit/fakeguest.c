@@ -1,0 +1,277 @@
+/* The fake guest: see fakeguest.h. */
+#include "fakeguest.h"
+#include "host.h"
+#include "base.h"
+#include "commit.h"
+#include "guestmem.h"
+#include "pool.h"
+#include "x86.h"
+#include <sys/mman.h>
+
+#define POOL_OFFSET 0x100000ULL
+#define P 0x1ULL
+#define W 0x2ULL
+#define U 0x4ULL
+#define PS 0x80ULL
+
+/* Where things lie in RAM. */
+enum {
+	KERNEL_L3 = 0x100000, KERNEL_L2 = 0x101000, DIRECT_L3 = 0x102000, DIRECT_L2 = 0x103000, KERNEL_L4 = 0x104000,
+	USER_TOP = 0x106000, /* a pair of pages: kernel half, user half */
+	USER_L4 = 0x108000, USER_L3 = 0x109000, USER_L2 = 0x10a000, USER_L1 = 0x10b000, ENTRY_L3 = 0x10c000, ENTRY_L2 = 0x10d000, ENTRY_L1 = 0x10e000,
+	ENTRY_L4 = 0x10f000, USER_HALF_L4 = 0x110000,
+	USER_PAGES = 0x200000, PER_CPU_AREA = 0x300000, OBJECTS = 0x400000,
+};
+
+/* Offsets in the fake task_struct, signal_struct and kprobe: unlike any real ones. */
+enum { T_STACK = 0x18, T_STATE = 0x20, T_ON_CPU = 0x24, T_PID = 0x28, T_COMM = 0x30, T_TASKS = 0x48, T_SIGNAL = 0x60, T_NODE = 0x70, T_SP = 0x90, TASK = 0x200 };
+enum { S_HEAD = 0x20, SIGNAL = 0x100 };
+enum { KP_HLIST = 0x10, KP_ADDR = 0x28, KPROBE = 0x40 };
+#define IDLE_THREADS 0x40ULL
+
+struct fake_guest fg;
+bool nl_emulated;
+struct nl_cpu *nl_cpus[NL_MAX_CPUS];
+unsigned nl_n_cpus;
+const struct nl_vendor *nl_vendor;
+static struct nl_npt_format format;
+static struct nl_views views;
+
+const struct nl_views *fg_views(void) { return &views; }
+
+void *nl_phys(hpa_t pa)
+{
+	if (pa.v < FG_RAM)
+		return fg.ram + pa.v;
+	assert_in_range(pa.v, FG_REGION, FG_REGION + NL_REGION_SIZE - 1);
+	return fg.region + (pa.v - FG_REGION);
+}
+
+bool nl_is_guest_ram(gpa_t gpa) { return gpa.v < FG_RAM; }
+
+static uint64_t *at64(uint64_t gpa) { return (uint64_t *)(fg.ram + gpa); }
+static void put(uint64_t table, unsigned index, uint64_t entry) { at64(table)[index] = entry; }
+static unsigned index_at(uint64_t va, unsigned level) { return va >> (12 + 9 * (level - 1)) & 0x1ff; }
+static uint64_t direct(uint64_t gpa) { return FG_DIRECT + gpa; }
+
+uint8_t *fg_image(uint64_t offset) { return fg.ram + FG_KERNEL + offset; }
+
+uint8_t *fg_shown(uint64_t offset)
+{
+	uint8_t *at = nl_view_pointer(&views, nl_current_view(), GPA(FG_KERNEL + offset), NL_R);
+	assert_non_null(at);
+	return at;
+}
+
+uint8_t *fg_user(uint64_t va) { return fg.ram + USER_PAGES + (va - FG_USER); }
+
+/* The kernel's own table: image, direct map, and the directory of the last GiB. */
+static void build_kernel_tables(bool la57)
+{
+	uint64_t top = FG_KERNEL + FG_TOP, l4 = la57 ? KERNEL_L4 : top, va = FG_LINK + fg.slide, i;
+
+	if (la57)
+		put(top, 511, KERNEL_L4 | P | W);
+	put(l4, 511, KERNEL_L3 | P | W);
+	put(l4, index_at(FG_DIRECT, 4), DIRECT_L3 | P | W);
+	put(DIRECT_L3, 0, DIRECT_L2 | P | W);
+	for (i = 0; i < FG_RAM / NL_2M; i++)
+		put(DIRECT_L2, (unsigned)i, i * NL_2M | P | W | PS);
+	put(KERNEL_L3, index_at(va, 3), KERNEL_L2 | P | W);
+	for (i = 0; i < FG_IMAGE / NL_2M; i++)
+		put(KERNEL_L2, index_at(va, 2) + (unsigned)i, (FG_KERNEL + i * NL_2M) | P | W | PS);
+	put(KERNEL_L3, 511, (FG_KERNEL + FG_ARENA_PMD) | P | W);
+}
+
+/* A process: user pages, and the kernel either whole or, in the user half under page table isolation, its entry page alone. */
+static void build_process(bool la57, bool pti)
+{
+	uint64_t kernel_top = FG_KERNEL + FG_TOP, half = pti ? USER_TOP + 0x1000 : USER_TOP, entry = FG_LINK + fg.slide + FG_SYSCALL, l4, i;
+
+	memcpy(at64(USER_TOP), at64(kernel_top), NL_PAGE_SIZE);
+	if (la57)
+		put(USER_TOP, 0, USER_L4 | P | W | U);
+	put(la57 ? USER_L4 : USER_TOP, 0, USER_L3 | P | W | U);
+	put(USER_L3, 0, USER_L2 | P | W | U);
+	put(USER_L2, index_at(FG_USER, 2), USER_L1 | P | W | U);
+	for (i = 0; i < FG_USER_SIZE / NL_PAGE_SIZE; i++)
+		put(USER_L1, index_at(FG_USER, 1) + (unsigned)i, (USER_PAGES + i * NL_PAGE_SIZE) | P | W | U);
+	put(USER_L1, index_at(FG_USER, 1) + (unsigned)i, (USER_PAGES + i * NL_PAGE_SIZE) | P | U);
+	if (pti) {
+		put(half, 0, la57 ? USER_L4 | P | W | U : USER_L3 | P | W | U);
+		l4 = la57 ? ENTRY_L4 : half;
+		if (la57)
+			put(half, 511, ENTRY_L4 | P);
+		put(l4, 511, ENTRY_L3 | P);
+		put(ENTRY_L3, index_at(entry, 3), ENTRY_L2 | P);
+		put(ENTRY_L2, index_at(entry, 2), ENTRY_L1 | P);
+		put(ENTRY_L1, index_at(entry, 1), (FG_KERNEL + FG_SYSCALL) | P);
+	}
+	fg.user_cr3 = half | 0x5; /* with a PCID */
+}
+
+static void fill_target(void)
+{
+	struct nl_leaf_target *t = &fg.target;
+	unsigned i;
+
+	memset(t, 0, sizeof(*t));
+	t->build_id_len = 20;
+	for (i = 0; i < t->build_id_len; i++)
+		t->build_id[i] = (uint8_t)(0x30 + i);
+	t->guest_os = NL_GUEST_LINUX;
+	t->build_id_va = FG_LINK + FG_BUILD_ID;
+	t->image_start = FG_LINK;
+	t->image_end = FG_LINK + FG_IMAGE;
+	t->text_start = FG_LINK + FG_TEXT;
+	t->text_end = FG_LINK + FG_RODATA;
+	t->rodata_start = FG_LINK + FG_RODATA;
+	t->rodata_end = FG_LINK + FG_TOP;
+	t->syscall_entry = FG_LINK + FG_SYSCALL;
+	t->page_table = FG_LINK + FG_TOP;
+	t->arena_pmd = FG_LINK + FG_ARENA_PMD;
+	t->return_thunk = FG_LINK + FG_RETURN_THUNK;
+	t->kprobe_table = FG_LINK + FG_KPROBES;
+	t->init_task = FG_LINK + FG_INIT_TASK;
+	t->per_cpu_offset = FG_LINK + FG_PER_CPU;
+	t->idle_threads = IDLE_THREADS;
+	t->nr_cpu_ids_max = 64;
+	t->kprobe_hash_bits = 6;
+	t->kprobe_hlist = KP_HLIST;
+	t->kprobe_addr = KP_ADDR;
+	t->task_tasks = T_TASKS;
+	t->task_thread_node = T_NODE;
+	t->task_signal = T_SIGNAL;
+	t->signal_thread_head = S_HEAD;
+	t->task_stack = T_STACK;
+	t->task_thread_sp = T_SP;
+	t->task_pid = T_PID;
+	t->task_comm = T_COMM;
+	t->task_on_cpu = T_ON_CPU;
+	t->task_state = T_STATE;
+	t->thread_size = FG_THREAD_SIZE;
+}
+
+static uint8_t *object(uint64_t va) { return va >= FG_LINK ? fg_image(va - FG_LINK - fg.slide) : fg.ram + (va - FG_DIRECT); }
+static void set64(uint64_t va, uint64_t v) { memcpy(object(va), &v, 8); }
+static void set32(uint64_t va, uint32_t v) { memcpy(object(va), &v, 4); }
+
+static uint64_t get64(uint64_t va)
+{
+	uint64_t v;
+	memcpy(&v, object(va), 8);
+	return v;
+}
+
+static uint64_t allocate(uint64_t size, uint64_t align)
+{
+	fg.next_object = (fg.next_object + align - 1) & ~(align - 1);
+	fg.next_object += size;
+	assert_true(fg.next_object <= FG_KERNEL);
+	return direct(fg.next_object - size);
+}
+
+static void list_append(uint64_t head, uint64_t node)
+{
+	uint64_t last = head;
+	while (get64(last) != head)
+		last = get64(last);
+	set64(node, head);
+	set64(last, node);
+}
+
+uint64_t fg_task(const char *comm, uint64_t leader, unsigned words, uint64_t **stack)
+{
+	uint64_t task = allocate(TASK, 64), low = allocate(FG_THREAD_SIZE, FG_THREAD_SIZE), sp = low + FG_THREAD_SIZE - 8ULL * words;
+	uint64_t signal = leader ? get64(leader + T_SIGNAL) : allocate(SIGNAL, 64);
+
+	set64(task + T_STACK, low);
+	set64(task + T_SP, sp);
+	set32(task + T_PID, ++fg.next_pid);
+	memcpy(object(task + T_COMM), comm, strlen(comm) + 1);
+	set64(task + T_SIGNAL, signal);
+	if (!leader) {
+		set64(signal + S_HEAD, signal + S_HEAD);
+		list_append(fg.target.init_task + fg.slide + T_TASKS, task + T_TASKS);
+	}
+	list_append(signal + S_HEAD, task + T_NODE);
+	if (stack)
+		*stack = (uint64_t *)object(sp);
+	return task;
+}
+
+void fg_task_on_cpu(uint64_t task, bool on_cpu) { set32(task + T_ON_CPU, on_cpu); }
+
+uint64_t fg_kprobe(uint64_t addr)
+{
+	uint64_t kp = allocate(KPROBE, 64), head = fg.target.kprobe_table + fg.slide + 8 * (addr >> 3 & 63);
+
+	set64(kp + KP_ADDR, addr);
+	set64(kp + KP_HLIST, get64(head));
+	set64(head, kp + KP_HLIST);
+	return kp + KP_HLIST;
+}
+
+static void build_kernel_objects(unsigned cpus)
+{
+	uint64_t task = FG_LINK + fg.slide + FG_INIT_TASK, i;
+
+	memcpy(fg_image(FG_BUILD_ID), fg.target.build_id, fg.target.build_id_len);
+	set64(FG_LINK + fg.slide + FG_RETURN_THUNK, FG_LINK + fg.slide + FG_THUNK);
+	set64(task + T_STACK, FG_LINK + fg.slide + FG_INIT_STACK);
+	set64(task + T_SP, FG_LINK + fg.slide + FG_INIT_STACK + FG_THREAD_SIZE - 64);
+	set64(task + T_TASKS, task + T_TASKS);
+	memcpy(object(task + T_COMM), "swapper/0", 10);
+	/* CPUs that exist have an area; the others still hold the address of the initial one, inside the image. */
+	for (i = 0; i < 64; i++)
+		set64(FG_LINK + fg.slide + FG_PER_CPU + 8 * i, i < cpus ? direct(PER_CPU_AREA + 0x1000 * i) : FG_LINK + fg.slide + 0x3f0000);
+	for (i = 0; i < cpus; i++)
+		set64(direct(PER_CPU_AREA + 0x1000 * i + IDLE_THREADS), i ? 0 : task);
+}
+
+static void no_kick(struct nl_cpu *cpu) { (void)cpu; }
+static const struct nl_vendor lonely = {.name = "FAKE", .paging = "NPT", .kick = no_kick};
+
+void fg_start(uint64_t slide, bool la57, bool pti, unsigned cpus)
+{
+	static const struct nl_type_run all = {0, 1ULL << 33, NL_MT_WB};
+	unsigned i;
+
+	memset(&fg, 0, sizeof(fg));
+	fg.ram = mmap(NULL, FG_RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fg.region = mmap(NULL, NL_REGION_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(fg.ram != MAP_FAILED && fg.region != MAP_FAILED);
+	fg.slide = slide;
+	fg.next_object = OBJECTS;
+	fill_target();
+	for (i = 0; i < FG_TOP; i++) /* text and rodata that are nowhere the same */
+		fg_image(0)[i] = (uint8_t)(i * 7 + (i >> 8) * 13);
+	build_kernel_tables(la57);
+	build_process(la57, pti);
+	build_kernel_objects(cpus);
+	fg.ctx = (struct nl_context){
+	        .rip = FG_USER, .rflags = 0x3202, .cr0 = CR0_PE | CR0_PG, .cr3 = fg.user_cr3, .cr4 = CR4_PAE | (la57 ? CR4_LA57 : 0),
+	        .efer = EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE, .lstar = FG_LINK + slide + FG_SYSCALL, .cpl = 3, .long_mode = true,
+	};
+	memset(&nl_boot, 0, sizeof(nl_boot));
+	nl_boot.region = FG_REGION;
+	nl_boot.tsc_hz = 1000000000;
+	nl_boot.policy = (struct nl_policy){.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT, .deadline_ms = 10000};
+	nl_pool_init(fg.region + POOL_OFFSET, HPA(FG_REGION + POOL_OFFSET), 512);
+	format = nl_npt_format_npt(true, 33);
+	views = (struct nl_views){.format = &format, .ops = nl_pool_tables};
+	assert_int_equal(nl_view_base(&views, &all, 1, &fg.base), NL_OK);
+	fg.base.generation = 1;
+	nl_vendor = &lonely;
+	nl_n_cpus = cpus;
+	for (i = 0; i < cpus; i++) {
+		fg.cpus[i] = (struct nl_cpu){.index = i, .state = NL_CPU_RUNNING, .root_generation = 1};
+		nl_cpus[i] = &fg.cpus[i];
+	}
+}
+
+void fg_stop(void)
+{
+	munmap(fg.ram, FG_RAM);
+	munmap(fg.region, NL_REGION_SIZE);
+}

@@ -1,0 +1,28 @@
+/* Leaves for tests: put together part by part, then written out and signed with a key that OpenSSL makes. */
+#ifndef TESTS_UNIT_MAKELEAF_H
+#define TESTS_UNIT_MAKELEAF_H
+
+#include <newleaf/bootblock.h>
+#include <newleaf/leaf.h>
+
+struct make_leaf {
+	struct nl_leaf_header header; /* parts and sizes are filled when written */
+	struct nl_leaf_site sites[NL_LEAF_MAX_SITES + 1];
+	struct nl_leaf_reloc relocs[16];
+	unsigned n_sites, n_relocs;
+	uint8_t bytes[16384];
+	unsigned n_bytes;
+	uint8_t text[4096], data[4096];
+	unsigned n_text, n_data;
+};
+
+void make_start(struct make_leaf *m, const char *id, uint32_t version, const struct nl_leaf_target *target);
+/* A site with these bytes; returns its index. func_va 0: read-only data. */
+unsigned make_site(struct make_leaf *m, uint64_t va, const void *expected, const void *fresh, uint32_t len, uint64_t func_va, uint32_t func_size);
+void make_reloc(struct make_leaf *m, struct nl_leaf_reloc r);
+size_t make_write(const struct make_leaf *m, uint8_t *out); /* unsigned; out has NL_LEAF_MAX_SIZE bytes, 8-byte aligned */
+
+void make_key(struct nl_key *key, const char *name, uint32_t role); /* the pair stays inside; the last one made signs */
+size_t make_sign(uint8_t *file, size_t signed_size);                /* appends the signature; returns the size of the file */
+
+#endif

@@ -1,0 +1,266 @@
+// sources: hv/leaf.c hv/signature.c tests/unit/makeleaf.c
+// libs: -lcrypto
+/*
+ * The parser and the signature: a good leaf passes; cut at any length, with any bit flipped, or made by an author with bad intent or bad tools it is
+ * refused by the right name. Files lie in buffers of exactly their size, so that ASan sees a read too far.
+ */
+#include "host.h"
+#include "leaf.h"
+#include "makeleaf.h"
+#include "signature.h"
+
+#define LINK 0xffffffff81000000ULL
+
+static uint8_t file[NL_LEAF_MAX_SIZE + 256] __attribute__((aligned(64)));
+static struct nl_key key;
+static struct make_leaf m;
+
+static struct nl_leaf_target target(void)
+{
+	struct nl_leaf_target t = {
+	        .build_id_len = 20, .guest_os = NL_GUEST_LINUX, .build_id_va = LINK + 0x2f0000, .image_start = LINK, .image_end = LINK + 0x400000,
+	        .text_start = LINK, .text_end = LINK + 0x200000, .rodata_start = LINK + 0x200000, .rodata_end = LINK + 0x300000,
+	        .syscall_entry = LINK + 0x1000, .page_table = LINK + 0x300000, .arena_pmd = LINK + 0x301000, .return_thunk = LINK + 0x302000,
+	        .kprobe_table = LINK + 0x303000, .init_task = LINK + 0x304000, .per_cpu_offset = LINK + 0x305000, .nr_cpu_ids_max = 64,
+	        .kprobe_hash_bits = 6, .thread_size = 16384,
+	};
+	return t;
+}
+
+static void start_leaf(void)
+{
+	const struct nl_leaf_target t = target();
+
+	make_start(&m, "prctl-auxv", 1, &t);
+	make_site(&m, LINK + 0x5005, "\x0f\x1f\x44\x00\x00", "\xe9\x00\x00\x00\x00", 5, LINK + 0x5000, 0x80);
+	make_site(&m, LINK + 0x200100, "\0\0\0\0\0\0\0\0", "\1\1\1\1\1\1\1\1", 8, 0, 0);
+	memset(m.text, 0x90, m.n_text = 64);
+	memset(m.data, 0x11, m.n_data = 32);
+	m.header.bss_size = 64;
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, m.sites[0].fresh + 1, NL_REL_PC32, NL_SYM_TEXT, 0, 0, -4});
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, m.sites[1].fresh, NL_REL_ABS64, NL_SYM_KERNEL, 1, LINK + 0x6000, 0});
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_TEXT, 8, NL_REL_ABS32S, NL_SYM_DATA, 0, 96, 0});
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_DATA, 24, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, 0, 0});
+}
+
+/* Everything the core does with a file before it looks at the guest. */
+static enum nl_err check(const void *bytes, size_t size)
+{
+	struct nl_leaf_signature signature;
+	const struct nl_key *by;
+	struct nl_sha256 hash;
+	struct nl_leaf leaf;
+	size_t signed_size;
+	uint8_t digest[32];
+	enum nl_err err = nl_leaf_split(bytes, size, &signed_size, &signature);
+
+	if (err)
+		return err;
+	nl_sha256_init(&hash);
+	nl_sha256_update(&hash, bytes, signed_size);
+	nl_sha256_out(&hash, digest);
+	err = nl_signature_check(digest, &signature, &key, 1, &by);
+	return err ? err : nl_leaf_parse(bytes, signed_size, &leaf);
+}
+
+static enum nl_err check_exact(size_t size)
+{
+	uint8_t *copy = aligned_alloc(8, (size + 7) & ~(size_t)7 ? (size + 7) & ~(size_t)7 : 8);
+	enum nl_err err;
+
+	memcpy(copy, file, size);
+	err = check(copy, size);
+	free(copy);
+	return err;
+}
+
+/* Write, sign, check: an author's key does not make a bad leaf good. */
+static enum nl_err check_signed(void)
+{
+	return check_exact(make_sign(file, make_write(&m, file)));
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	host_seed(2);
+	make_key(&key, "demo", NL_ROLE_AUTHOR);
+	start_leaf();
+	return 0;
+}
+
+static void good(void **state)
+{
+	(void)state;
+	assert_int_equal(check_signed(), NL_OK);
+}
+
+static void truncated_everywhere(void **state)
+{
+	size_t size = make_sign(file, make_write(&m, file)), i;
+
+	(void)state;
+	for (i = 0; i < size; i++) {
+		enum nl_err err = check_exact(i);
+
+		assert_int_equal(err, i == size - sizeof(struct nl_leaf_signature) ? NL_EUNSIGNED : NL_ELEAF);
+	}
+	assert_int_equal(check_exact(size + 1), NL_ELEAF);
+}
+
+static void any_bit_flipped(void **state)
+{
+	size_t size = make_sign(file, make_write(&m, file)), i;
+
+	(void)state;
+	for (i = 0; i < size * 8; i++) {
+		enum nl_err err;
+
+		file[i / 8] ^= (uint8_t)(1u << i % 8);
+		err = check_exact(size);
+		file[i / 8] ^= (uint8_t)(1u << i % 8);
+		if (err != NL_ELEAF && err != NL_ESIGNATURE && err != NL_EKEY)
+			fail_msg("bit %zu: error %d", i, err);
+	}
+	assert_int_equal(check_exact(size), NL_OK);
+}
+
+static void keys(void **state)
+{
+	struct nl_key trusted = key, other;
+
+	(void)state;
+	make_key(&other, "stranger", NL_ROLE_AUTHOR);
+	assert_int_equal(check_signed(), NL_EKEY);
+	key = other;
+	assert_int_equal(check_signed(), NL_OK);
+	key.role = NL_ROLE_OPERATOR;
+	assert_int_equal(check_signed(), NL_EKEY);
+	key = trusted;
+}
+
+/* One wrong thing each; the name it must be refused by. */
+#define TARGET m.header.target
+#define BAD(name, error, change) \
+	static void bad_##name(void **state) \
+	{ \
+		(void)state; \
+		change; \
+		assert_int_equal(check_signed(), error); \
+	}
+#define BAD_LEAVES(X) \
+	X(id_upper, NL_ELEAF, m.header.id[0] = 'P') \
+	X(id_empty, NL_ELEAF, memset(m.header.id, 0, NL_LEAF_ID_LEN)) \
+	X(id_endless, NL_ELEAF, memset(m.header.id, 'a', NL_LEAF_ID_LEN)) \
+	X(id_tail, NL_ELEAF, m.header.id[40] = 'x') \
+	X(flags, NL_ELEAF, m.header.flags = 1u << 7) \
+	X(reserved, NL_ELEAF, TARGET.reserved[3] = 1) \
+	X(no_sites, NL_ELEAF, (m.n_sites = 0, m.n_relocs = 0)) \
+	X(description, NL_ELEAF, m.header.description = 5) \
+	X(guest, NL_EUNSUPPORTED, TARGET.guest_os = 2) \
+	X(build_id_short, NL_ELEAF, TARGET.build_id_len = 7) \
+	X(build_id_long, NL_ELEAF, TARGET.build_id_len = 33) \
+	X(build_id_out, NL_ERANGE, TARGET.build_id_va = LINK + 0x400000 - 19) \
+	X(image_low, NL_ERANGE, TARGET.image_start = 0x1000) \
+	X(image_wraps, NL_ERANGE, TARGET.image_end = ~0ULL) \
+	X(text_out, NL_ERANGE, TARGET.text_end = LINK + 0x400001) \
+	X(text_backwards, NL_ERANGE, TARGET.text_start = TARGET.text_end + 1) \
+	X(table_out, NL_ERANGE, TARGET.page_table = LINK + 0x3ff800) \
+	X(table_skewed, NL_ERANGE, TARGET.page_table = LINK + 0x300008) \
+	X(arena_out, NL_ERANGE, TARGET.arena_pmd = 0x1000) \
+	X(arena_none, NL_EUNSUPPORTED, TARGET.arena_pmd = 0) \
+	X(kprobes_out, NL_ERANGE, TARGET.kprobe_table = LINK + 0x3fff00) \
+	X(kprobes_bits, NL_ERANGE, TARGET.kprobe_hash_bits = 63) \
+	X(stack_odd, NL_ELEAF, TARGET.thread_size = 12288) \
+	X(stack_huge, NL_ELEAF, TARGET.thread_size = 1u << 31) \
+	X(offset_huge, NL_ELEAF, TARGET.task_stack = 0xfffffff0u) \
+	X(cpus_none, NL_ELEAF, TARGET.nr_cpu_ids_max = 0) \
+	X(site_empty, NL_ELEAF, m.sites[1].len = 0) \
+	X(site_long, NL_ELEAF, m.sites[0].len = NL_SITE_MAX_LEN + 1) \
+	X(site_kind, NL_ELEAF, m.sites[0].kind = 3) \
+	X(site_name, NL_ELEAF, m.sites[0].name = 5) \
+	X(site_before_image, NL_ERANGE, m.sites[1].va = LINK - 8) \
+	X(site_behind_image, NL_ERANGE, m.sites[1].va = LINK + 0x400000) \
+	X(site_wraps, NL_ERANGE, m.sites[1].va = ~0ULL - 3) \
+	X(site_user, NL_ERANGE, m.sites[1].va = 0x400000) \
+	X(rodata_in_text, NL_ERANGE, m.sites[1].va = LINK + 0x7000) \
+	X(text_in_rodata, NL_ERANGE, m.sites[0].va = LINK + 0x200000) \
+	X(site_crosses_page, NL_ERANGE, m.sites[1].va = LINK + 0x200ffc) \
+	X(site_outside_function, NL_ERANGE, m.sites[0].va = LINK + 0x507c) \
+	X(function_wraps, NL_ERANGE, (m.sites[0].func_va = ~0ULL - 7, m.sites[0].func_size = 0xffffffff)) \
+	X(sites_overlap, NL_EOVERLAP, (m.sites[1] = m.sites[0], m.sites[1].va++)) \
+	X(sites_same, NL_EOVERLAP, m.sites[1] = m.sites[0]) \
+	X(bytes_out, NL_ELEAF, m.sites[0].expected = m.n_bytes - 4) \
+	X(bytes_wrap, NL_ELEAF, m.sites[0].fresh = 0xfffffffeu) \
+	X(bytes_shared, NL_ELEAF, m.sites[0].fresh = m.sites[0].expected + 1) \
+	X(bytes_of_other_site, NL_ELEAF, m.sites[0].fresh = m.sites[1].fresh) \
+	X(reloc_type, NL_ERELOC, m.relocs[0].type = 9) \
+	X(reloc_symbol, NL_ERELOC, m.relocs[0].symbol = 9) \
+	X(reloc_where, NL_ERELOC, m.relocs[0].where = 9) \
+	X(reloc_site, NL_ERELOC, m.relocs[0].site = 2) \
+	X(reloc_other_site, NL_ERELOC, m.relocs[0].site = 1) \
+	X(reloc_past_site, NL_ERELOC, m.relocs[0].offset++) \
+	X(reloc_arena_in_expected, NL_ERELOC, m.relocs[0].offset = m.sites[0].expected) \
+	X(reloc_past_text, NL_ERELOC, m.relocs[2].offset = 61) \
+	X(reloc_past_data, NL_ERELOC, m.relocs[3].offset = 25) \
+	X(reloc_wraps, NL_ERELOC, m.relocs[2].offset = 0xfffffffeu) \
+	X(reloc_outside_kernel, NL_ERELOC, m.relocs[1].value = LINK + 0x400001) \
+	X(reloc_behind_data, NL_ERELOC, m.relocs[2].value = 97) \
+	X(reloc_behind_text, NL_ERELOC, m.relocs[0].value = 65) \
+	X(thunk_none, NL_ERELOC, TARGET.return_thunk = 0) \
+	X(many_sites, NL_ELEAF, (m.n_sites = NL_LEAF_MAX_SITES + 1))
+BAD_LEAVES(BAD)
+
+/* Mutations that no one thought of: the parser either refuses or everything it points at is inside the file. */
+static void mutated(void **state)
+{
+	size_t size = make_write(&m, file), i, k;
+	uint8_t *copy = aligned_alloc(8, (size + 7) & ~(size_t)7);
+	unsigned accepted = 0;
+
+	(void)state;
+	for (i = 0; i < 200000; i++) {
+		struct nl_leaf l;
+
+		memcpy(copy, file, size);
+		for (k = 1 + host_below(3); k; k--) {
+			size_t at = host_below(host_below(4) ? sizeof(struct nl_leaf_header) + 300 : size);
+
+			if (host_below(2))
+				copy[at] = (uint8_t)host_random();
+			else
+				copy[at & ~(size_t)3] = (uint8_t)(host_below(2) ? 0xff : 0);
+		}
+		if (nl_leaf_parse(copy, size, &l))
+			continue;
+		accepted++;
+		for (k = 0; k < l.header->sites.count; k++) {
+			const struct nl_leaf_site *s = &l.sites[k];
+
+			assert_true((uint64_t)l.header->bytes.offset + s->fresh + s->len <= size);
+			assert_true((uint64_t)l.header->bytes.offset + s->expected + s->len <= size);
+			assert_true((s->va & NL_PAGE_MASK) + s->len <= NL_PAGE_SIZE);
+			assert_true(s->va >= LINK && s->va + s->len <= LINK + 0x400000);
+		}
+		for (k = 0; k < l.header->relocs.count; k++) {
+			const struct nl_leaf_part *p = l.relocs[k].where == NL_AT_TEXT ? &l.header->text :
+			                               l.relocs[k].where == NL_AT_DATA ? &l.header->data : &l.header->bytes;
+
+			assert_true((uint64_t)l.relocs[k].offset + nl_reloc_size(l.relocs[k].type) <= p->count);
+			assert_true((uint64_t)p->offset + p->count <= size);
+		}
+	}
+	free(copy);
+	assert_true(accepted > 1000); /* the mutations reach behind the first check */
+}
+
+int main(void)
+{
+#define BAD_TEST(name, error, change) cmocka_unit_test_setup(bad_##name, setup),
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(good, setup), cmocka_unit_test_setup(truncated_everywhere, setup), cmocka_unit_test_setup(any_bit_flipped, setup),
+	        cmocka_unit_test_setup(keys, setup), cmocka_unit_test_setup(mutated, setup), BAD_LEAVES(BAD_TEST)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
