@@ -15,6 +15,8 @@ static uint8_t *memory;
 static bool used[HISTORY_PAGES];
 static size_t n_used;
 static int allocations_left;
+static bool reuse_at_once;
+static size_t next; /* where the search for a free page begins */
 
 static struct {
 	void (*wrote)(hpa_t, unsigned);
@@ -46,11 +48,12 @@ static uint64_t *op_map(void *ctx, hpa_t table)
 static bool op_alloc(void *ctx, hpa_t *out)
 {
 	(void)ctx;
-	static size_t next; /* goes round, so that a released page is not handed out again at once */
 	if (allocations_left == 0 || n_used == HISTORY_PAGES)
 		return false;
 	if (allocations_left > 0)
 		allocations_left--;
+	if (reuse_at_once)
+		next = 0;
 	while (used[next])
 		next = (next + 1) % HISTORY_PAGES;
 	used[next] = true;
@@ -75,6 +78,7 @@ static void op_release(void *ctx, hpa_t table)
 
 struct nl_table_ops history_ops(void) { return (struct nl_table_ops){.map = op_map, .alloc = op_alloc, .release = op_release}; }
 size_t history_used(void) { return n_used; }
+void history_reuse_at_once(bool at_once) { reuse_at_once = at_once; }
 void history_fail_after(int allocations) { allocations_left = allocations; }
 size_t history_writes(void) { return watch.writes; }
 bool history_tore(void) { return watch.tore; }
@@ -143,4 +147,5 @@ void history_reset(void)
 	memset(used, 0, sizeof(used));
 	n_used = 0;
 	allocations_left = -1;
+	reuse_at_once = false;
 }

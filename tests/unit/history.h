@@ -13,6 +13,7 @@
 void history_reset(void); /* all pages free, no watch, allocations succeed */
 struct nl_table_ops history_ops(void);
 size_t history_used(void);                /* pages allocated now */
+void history_reuse_at_once(bool at_once); /* hand out the lowest free page: one just released comes back soon; else go round */
 void history_fail_after(int allocations); /* so many more succeed; -1: all */
 bool history_is_table(hpa_t table);       /* one that is allocated */
 uint64_t *history_map(hpa_t table);
