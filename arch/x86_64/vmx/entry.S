@@ -2,7 +2,7 @@
  * Entering the guest and coming back, and the NMI handler of root operation, which belongs here because it must know where an entry stands.
  *
  * Between vmx_restart and vmx_restart_end the general registers may be the guest's already; all that the restart needs is the stack, whose top
- * word is the struct vmx_cpu. An NMI in this range, which has passed the check of nmi_seen and would be forgotten, sends it back to the check.
+ * word is the struct vmx_cpu. An NMI in this range, which has passed the check of nmis and would be forgotten, sends it back to the check.
  */
 #include "vmx.h"
 
@@ -17,10 +17,11 @@ loop:
 	call vmx_before_entry
 vmx_restart:
 	mov (%rsp), %rdi
-	cmpl $0, VMX_CPU_NMI_SEEN(%rdi)
+	mov VMX_CPU_CPU(%rdi), %rsi
+	cmpl $0, VMX_NMIS(%rsi)
 	jne vmx_restart_end
 	cmpl $0, VMX_CPU_LAUNCHED(%rdi)	/* the flags stay until the jump */
-	mov VMX_CPU_CPU(%rdi), %rdi
+	mov %rsi, %rdi
 	mov VMX_GPRS+0(%rdi), %rax
 	mov VMX_GPRS+8(%rdi), %rcx
 	mov VMX_GPRS+16(%rdi), %rdx
@@ -89,8 +90,7 @@ vmx_nmi:
 	mov %rsp, %rax
 	and $-16384, %rax		/* HOST_STACK_SIZE: the lowest word points to the CPU (host.h) */
 	mov (%rax), %rcx
-	mov VMX_NL_CPU_VENDOR(%rcx), %rcx
-	movl $1, VMX_CPU_NMI_SEEN(%rcx)
+	incl VMX_NMIS(%rcx)
 	mov 16(%rsp), %rax		/* RIP; above it CS, RFLAGS, RSP, SS */
 	cmp $vmx_restart, %rax
 	jb 1f

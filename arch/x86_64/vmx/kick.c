@@ -8,11 +8,11 @@
  *
  * NMI. "NMI exiting" and "virtual NMIs" are 0: an NMI in the guest goes through the guest's IDT, blocking is the hardware's own, and its
  * state travels in bit 3 of the interruptibility state: exits save it and leave it as it is, entries set or clear it (SDM vol. 3, 25.4.2, 27.7.1, 28.3.4).
- * An NMI that comes in root operation is taken by vmx_nmi (entry.S), which sets nmi_seen and returns without IRET: NMIs stay blocked. Before
+ * An NMI that comes in root operation is taken by vmx_nmi (entry.S), which counts it in cpu->nmis and returns without IRET: NMIs stay blocked. Before
  * the next entry the CPU sends itself an NMI: it is latched, the entry unblocks NMIs (or the guest's IRET does, if the guest was in its handler), and
  * the guest gets it through its own IDT with every rule of priority kept by the hardware. If something in root executed IRET meanwhile (a #GP in
  * x86_rdmsr_safe), the NMI that we send comes back to vmx_nmi once, is blocked from then on, and the second one is latched. An NMI after the last
- * look at nmi_seen sends the entry back to that look (the restart range of entry.S). An NMI is never lost and never made up; several merge into one,
+ * look at nmis sends the entry back to that look (the restart range of entry.S). An NMI is never lost and never made up; several merge into one,
  * as the hardware does. The handler uses neither VMREAD nor VMWRITE.
  */
 #include "apic.h"
@@ -47,6 +47,6 @@ bool vmx_take_kick(struct nl_cpu *cpu)
 
 void vmx_resend_nmi(struct vmx_cpu *v)
 {
-	__atomic_store_n(&v->nmi_seen, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->cpu->nmis, 0, __ATOMIC_SEQ_CST);
 	apic_send_nmi(v->cpu->apic_id);
 }

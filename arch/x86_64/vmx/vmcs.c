@@ -9,10 +9,8 @@
 
 struct vmx_machine vmx;
 
-_Static_assert(offsetof(struct vmx_cpu, cpu) == VMX_CPU_CPU && offsetof(struct vmx_cpu, launched) == VMX_CPU_LAUNCHED &&
-		       offsetof(struct vmx_cpu, nmi_seen) == VMX_CPU_NMI_SEEN,
-	       "entry.S reads by these offsets");
-_Static_assert(offsetof(struct nl_cpu, gprs) == VMX_GPRS && offsetof(struct nl_cpu, vendor) == VMX_NL_CPU_VENDOR, "entry.S reads by these offsets");
+_Static_assert(offsetof(struct vmx_cpu, cpu) == VMX_CPU_CPU && offsetof(struct vmx_cpu, launched) == VMX_CPU_LAUNCHED, "entry.S reads by these offsets");
+_Static_assert(offsetof(struct nl_cpu, gprs) == VMX_GPRS && offsetof(struct nl_cpu, nmis) == VMX_NMIS, "entry.S reads by these offsets");
 _Static_assert(offsetof(struct nl_gprs, r15) == 120 && offsetof(struct nl_gprs, rdi) == 56, "entry.S saves in this order");
 _Static_assert(HOST_STACK_SIZE == 16384, "entry.S finds the CPU through its stack");
 

@@ -8,9 +8,9 @@
 /* Offsets for entry.S, checked in vmcs.c */
 #define VMX_CPU_CPU 0
 #define VMX_CPU_LAUNCHED 8
-#define VMX_CPU_NMI_SEEN 12
-#define VMX_GPRS 8 /* of struct nl_cpu */
-#define VMX_NL_CPU_VENDOR 360
+/* of struct nl_cpu */
+#define VMX_GPRS 8
+#define VMX_NMIS 136
 
 #ifndef __ASSEMBLER__
 
@@ -44,12 +44,11 @@ enum vmx_reason {
 struct vmx_cpu {
 	struct nl_cpu *cpu;  /* 0 */
 	uint32_t launched;   /* 8: VMRESUME from now on */
-	uint32_t nmi_seen;   /* 12: an NMI came while this CPU was in root operation; written by the handler */
+	uint32_t kick_spare; /* a kick was repeated: one more INIT may come that is not the guest's */
 	uint8_t *vmxon, *vmcs;
 	struct vmx_msr_entry *guest_msrs, *host_msrs; /* switched by entry and exit themselves */
 	uint64_t saved_cr0, saved_cr4;		      /* before cpu_init, for cpu_exit */
 	uint64_t kick_sent_tsc;			      /* of the kick in flight; written by kickers only */
-	uint32_t kick_spare;			      /* a kick was repeated: one more INIT may come that is not the guest's */
 };
 
 struct vmx_msr_entry { /* SDM vol. 3, table 25-15 */
