@@ -120,8 +120,7 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 			return false;
 		return x86_wrmsr_safe(index, v);
 	case ICR:
-		apic_guest_icr(cpu, v, true);
-		return true;
+		return apic_guest_icr(cpu, v, true);
 	case EFER:
 		return write_efer(cpu, v);
 	case KERNEL:

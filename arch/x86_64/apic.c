@@ -108,22 +108,19 @@ static void guest_nmi(struct nl_cpu *c, uint64_t icr)
 	}
 }
 
-void apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
+bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
 {
 	unsigned mode = icr >> 8 & 7;
 	bool deassert = (icr & ICR_LEVEL) && !(icr & ICR_ASSERT);
 	bool ours = mode == MODE_SIPI || (mode == MODE_INIT && !deassert) || (mode == MODE_NMI && nl_vendor->keep_icr_trap);
 
 	if (mode == MODE_INIT && deassert)
-		return; /* ignored by every CPU since the Pentium 4 */
+		return true; /* ignored by every CPU since the Pentium 4 */
 	if (!ours) {
-		if (x2) {
-			if (!x86_wrmsr_safe(MSR_X2APIC_ICR, icr))
-				nl_vendor->inject(cpu, 13, true, 0);
-		} else {
-			*page(APIC_ICR_LOW) = (uint32_t)icr;
-		}
-		return;
+		if (x2)
+			return x86_wrmsr_safe(MSR_X2APIC_ICR, icr);
+		*page(APIC_ICR_LOW) = (uint32_t)icr;
+		return true;
 	}
 	if (!nl_vendor->keep_icr_trap && mode == MODE_INIT && apic_trap_armed())
 		ap_start_all(cpu); /* VMX: all come under the hypervisor now and wait for SIPI; the trap is no longer needed */
@@ -139,6 +136,7 @@ void apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
 		else
 			guest_nmi(c, icr);
 	}
+	return true;
 }
 
 void apic_deliver_init(struct nl_cpu *cpu)
@@ -152,35 +150,44 @@ void apic_deliver_init(struct nl_cpu *cpu)
 	}
 }
 
-/* What INIT does to the local APIC (SDM vol. 3, 11.4.7.3), as far as software can: clearing SVR's enable bit masks the LVTs. */
-static void reset_local(void)
-{
-	static const struct { uint16_t offset; uint32_t value; bool x2; } reset[] = {
-		{ 0x380, 0, true }, /* initial count */
-		{ 0x0f0, 0xff, true }, /* SVR: disabled */
-		{ 0x080, 0, true }, /* TPR */
-		{ APIC_DFR, UINT32_MAX, false },
-		{ APIC_LDR, 0, false },
-	};
-	bool x2 = apic_is_x2();
+/* Takes whatever is deliverable: the handler of vectors 32 and up (entry.S) is one EOI. */
+static void open_interrupts(void) { __asm__ volatile("sti; nop; nop; cli" ::: "memory"); }
 
-	for (unsigned i = 0; i < NL_ARRAY_SIZE(reset); i++) {
-		if (x2 && reset[i].x2)
-			x86_wrmsr_safe(MSR_X2APIC_BASE + reset[i].offset / 16, reset[i].value);
-		else if (!x2)
-			*page(reset[i].offset) = reset[i].value;
-	}
+static bool requests_wait(void)
+{
+	uint32_t any = 0;
+
+	for (uint32_t i = 0; i < 8; i++)
+		any |= apic_read(APIC_IRR + 16 * i) | apic_read(APIC_ISR + 16 * i);
+	return any != 0;
 }
 
-void hv_wait_sipi(struct nl_cpu *cpu)
+static void write_local(uint32_t offset, uint32_t value)
 {
-	uint32_t vector;
+	if (apic_is_x2())
+		x86_wrmsr_safe(MSR_X2APIC_BASE + offset / 16, value);
+	else
+		*page(offset) = value;
+}
 
-	while (!(vector = load(&cpu->sipi_vector)))
-		x86_pause();
-	store(&cpu->sipi_vector, 0);
-	store(&cpu->nmi_guest, 0);
-	reset_local();
-	nl_vendor->reset_to_sipi(cpu, (uint8_t)vector);
-	store(&cpu->state, NL_CPU_RUNNING);
+void host_interrupt(void) { write_local(APIC_EOI, 0); }
+
+/*
+ * What INIT does to the local APIC (SDM vol. 3, 11.4.7.3), as far as software can. Requests cannot be cleared, only taken: so they are, by a handler
+ * that forgets them. Clearing SVR's enable bit masks the LVTs. Interrupts must be able to reach the core here: on SVM the caller opens GIF.
+ */
+void apic_reset_local(void)
+{
+	write_local(APIC_INITIAL_COUNT, 0);
+	write_local(APIC_SVR, 0x1ff); /* a disabled APIC delivers nothing */
+	write_local(APIC_TPR, 0);
+	for (unsigned i = 0; i < 256 && requests_wait(); i++) {
+		write_local(APIC_EOI, 0); /* what the guest had in service */
+		open_interrupts();
+	}
+	write_local(APIC_SVR, 0xff);
+	if (!apic_is_x2()) {
+		write_local(APIC_DFR, UINT32_MAX);
+		write_local(APIC_LDR, 0);
+	}
 }

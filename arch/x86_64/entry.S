@@ -1,6 +1,7 @@
 /*
  * The core's entry from the loader, exception stubs, and the accesses that may fault.
  */
+#define NL_CPU_NMIS 136 /* offset of nmis in struct nl_cpu */
 	.section .header, "a"
 	.globl nl_core_header
 nl_core_header:
@@ -115,9 +116,40 @@ x86_access_failed:
 	xor %eax, %eax
 	ret
 
-/* The SVM core takes an NMI only in a STGI window, and only to get rid of it. */
+/* The SVM core takes an NMI only in a STGI window, and only to get rid of it; host_nmis tells that one came. */
 	.globl host_nmi_ignore
 host_nmi_ignore:
+	push %rax
+	mov %rsp, %rax
+	and $~16383, %rax
+	mov (%rax), %rax		/* struct nl_cpu *, see nl_this_cpu */
+	incl NL_CPU_NMIS(%rax)
+	pop %rax
+	iretq
+
+/* An interrupt in the window that apic_reset_local opens: acknowledged and forgotten. */
+	.globl host_interrupt_stub
+host_interrupt_stub:
+	push %rax
+	push %rcx
+	push %rdx
+	push %rsi
+	push %rdi
+	push %r8
+	push %r9
+	push %r10
+	push %r11
+	cld
+	call host_interrupt
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rdi
+	pop %rsi
+	pop %rdx
+	pop %rcx
+	pop %rax
 	iretq
 
 .macro stub vector, has_error

@@ -25,6 +25,7 @@ extern const uint8_t host_stubs[];
 extern const uint8_t x86_rdmsr_fault[], x86_wrmsr_fault[], x86_xsetbv_fault[], x86_access_failed[];
 void host_reload_segments(void);
 void host_nmi_ignore(void);
+void host_interrupt_stub(void);
 void host_exception(struct host_frame *f);
 
 void host_set_gate(unsigned vector, void (*handler)(void))
@@ -39,6 +40,8 @@ void host_init_idt(void)
 {
 	for (unsigned v = 0; v < 32; v++)
 		host_set_gate(v, (void (*)(void))(uintptr_t)(host_stubs + 16 * v));
+	for (unsigned v = 32; v < 256; v++)
+		host_set_gate(v, host_interrupt_stub);
 	host_set_gate(2, host_nmi_ignore);
 }
 

@@ -57,6 +57,7 @@ struct nl_cpu {
 	unsigned index;    /* 0 = the boot CPU */
 	uint32_t apic_id;
 	struct nl_gprs gprs;
+	uint32_t nmis; /* taken by the core itself (entry.S counts) */
 	uint64_t exits[NL_CAUSES];
 	uint64_t root_generation; /* of the root this CPU has loaded (hv/view.h) */
 	hpa_t root;               /* which that is */
@@ -71,6 +72,7 @@ struct nl_cpu {
 	void *vendor;             /* struct vmx_cpu or struct svm_cpu */
 	void *stack_top;
 };
+_Static_assert(offsetof(struct nl_cpu, nmis) == 136, "entry.S counts there");
 enum nl_cpu_state {
 	NL_CPU_ABSENT = 0,   /* not under the hypervisor (yet) */
 	NL_CPU_STARTING,
@@ -95,7 +97,7 @@ struct nl_vendor {
 	void (*launch_state)(struct nl_cpu *cpu, const struct nl_launch_state *s);
 	/* The architectural state after INIT (SDM vol. 3, table 10-1), then CS:IP from the SIPI vector; keeps XCR0 and PAT. */
 	void (*reset_to_sipi)(struct nl_cpu *cpu, uint8_t vector);
-	/* Enter wait-for-SIPI: VMX by activity state (returns; the next entry waits), SVM by a loop in the core (hv_wait_sipi). */
+	/* Enter wait-for-SIPI: VMX by activity state (returns; the next entry waits), SVM by a loop in the core. */
 	void (*wait_for_sipi)(struct nl_cpu *cpu);
 	/* The loop: enter the guest, decode, hv_exit(); before every entry hv_before_entry(). Never returns. */
 	void (*run)(struct nl_cpu *cpu) __attribute__((noreturn));

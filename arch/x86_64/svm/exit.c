@@ -16,18 +16,29 @@ static bool hardware_nmi_waits(void)
 	return (x86_inb(0x61) & 0xc0) != 0; /* SERR or IOCHK */
 }
 
+void svm_take_pending(struct nl_cpu *cpu, void (*with)(void), struct svm_nmi *out)
+{
+	uint32_t before = cpu->nmis;
+
+	__asm__ volatile("stgi; nop" ::: "memory"); /* host IF is 0: an NMI comes, interrupts only if `with` lets them */
+	if (with)
+		with();
+	__asm__ volatile("clgi" ::: "memory");
+	*out = (struct svm_nmi){ .taken = *(volatile uint32_t *)&cpu->nmis != before };
+	if (!out->taken)
+		return;
+	out->kick = __atomic_exchange_n(&cpu->nmi_kick, 0, __ATOMIC_SEQ_CST);
+	out->guest = __atomic_exchange_n(&cpu->nmi_guest, 0, __ATOMIC_SEQ_CST) || !out->kick || hardware_nmi_waits();
+}
+
 static void nmi(struct nl_cpu *cpu)
 {
-	/* Open GIF for one instruction: host IF is 0, so exactly the pending NMI comes, and its handler is one IRET. */
-	__asm__ volatile("stgi; nop; clgi" ::: "memory");
-	bool kicked = __atomic_exchange_n(&cpu->nmi_kick, 0, __ATOMIC_SEQ_CST);
-	bool guest = __atomic_exchange_n(&cpu->nmi_guest, 0, __ATOMIC_SEQ_CST);
+	struct svm_nmi n;
 
-	if (!kicked || hardware_nmi_waits())
-		guest = true;
-	if (kicked)
+	svm_take_pending(cpu, NULL, &n);
+	if (n.kick)
 		cpu->exits[NL_CAUSE_KICK]++;
-	if (guest)
+	if (n.guest)
 		svm_open_nmi(cpu);
 }
 

@@ -206,6 +206,20 @@ static void reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
 	vmload(s);
 }
 
+/* SIPI cannot be intercepted (APM vol. 2, 15.21.8): a CPU that waits for it waits here, with GIF closed, for what the ICR trap leaves. */
+static void wait_for_sipi(struct nl_cpu *cpu)
+{
+	struct svm_nmi lost;
+	uint32_t vector;
+
+	while (!(vector = __atomic_load_n(&cpu->sipi_vector, __ATOMIC_SEQ_CST)))
+		x86_pause();
+	__atomic_store_n(&cpu->sipi_vector, 0, __ATOMIC_SEQ_CST);
+	svm_take_pending(cpu, apic_reset_local, &lost); /* INIT forgets a pending NMI */
+	reset_to_sipi(cpu, (uint8_t)vector);
+	__atomic_store_n(&cpu->state, NL_CPU_RUNNING, __ATOMIC_SEQ_CST);
+}
+
 static void context(struct nl_cpu *cpu, struct nl_context *out)
 {
 	const struct vmcb *v = svm(cpu)->vmcb;
@@ -334,7 +348,7 @@ const struct nl_vendor nl_svm = {
 	.cpu_exit = cpu_exit,
 	.launch_state = launch_state,
 	.reset_to_sipi = reset_to_sipi,
-	.wait_for_sipi = hv_wait_sipi,
+	.wait_for_sipi = wait_for_sipi,
 	.run = run,
 	.context = context,
 	.skip = skip,
