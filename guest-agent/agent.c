@@ -11,6 +11,7 @@
 #define US 1000ULL
 #define VERIFY_LIMIT_NS (120000 * MS) /* a signature check in slices, also on a slow emulator */
 #define FAULT_RETRIES 8               /* the kernel may be migrating a locked page: NL_EFAULT then lasts microseconds */
+#define BUSY_LIMIT_NS (2000 * MS)     /* another caller is inside the hypervisor: at most for one try of its own */
 #define BACKOFF_MIN_NS (200 * US)
 #define BACKOFF_MAX_NS (5 * MS)
 #define NO_CPU UINT32_MAX
@@ -66,6 +67,25 @@ static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, 
 	if (r8)
 		*r8 = r.r8;
 	return fail(a, (enum nl_err)r.rax, NL_WHY_NONE);
+}
+
+/* The same when another caller may be inside: NL_EBUSY is waited out. Not for TRY, which is made while all other CPUs spin. */
+static enum nl_err patient_call(struct nl_agent *a, enum nl_call which, const void *in, size_t in_len, void *out, size_t out_len, uint64_t *rcx,
+                                uint64_t *r8)
+{
+	uint64_t until = a->t->now_ns(a->t->ctx) + BUSY_LIMIT_NS, c = rcx ? *rcx : 0, d = r8 ? *r8 : 0;
+
+	for (;;) {
+		enum nl_err e = call(a, which, in, in_len, out, out_len, rcx, r8);
+
+		if ((e != NL_EBUSY && (e != NL_AGAIN || which != NL_CALL_LEAVES)) || cancelled(a) || a->t->now_ns(a->t->ctx) > until)
+			return e;
+		if (rcx)
+			*rcx = c;
+		if (r8)
+			*r8 = d;
+		a->t->pause_ns(a->t->ctx, BACKOFF_MIN_NS);
+	}
 }
 
 static void terminate(char *s, size_t size)
@@ -146,7 +166,7 @@ enum nl_err nl_agent_leaves(struct nl_agent *a, struct nl_leaf_state *out, size_
 
 	*n = 0;
 	start(a, NL_CALL_LEAVES);
-	e = call(a, NL_CALL_LEAVES, NULL, 0, out, max * sizeof(*out), &there, NULL);
+	e = patient_call(a, NL_CALL_LEAVES, NULL, 0, out, max * sizeof(*out), &there, NULL);
 	if (e != NL_OK)
 		return e;
 	if (there > max)
@@ -173,7 +193,7 @@ static enum nl_err stage(struct nl_agent *a, const uint8_t *file, size_t size)
 	for (size_t at = 0; at < size;) {
 		size_t chunk = size - at < NL_CALL_MAX_BUFFER ? size - at : NL_CALL_MAX_BUFFER;
 		uint64_t rcx = at, r8 = size;
-		enum nl_err e = call(a, NL_CALL_STAGE, file + at, chunk, NULL, 0, &rcx, &r8);
+		enum nl_err e = patient_call(a, NL_CALL_STAGE, file + at, chunk, NULL, 0, &rcx, &r8);
 
 		if (e != NL_OK)
 			return e;
@@ -201,7 +221,7 @@ enum nl_err nl_agent_verify(struct nl_agent *a, const void *file, size_t size, s
 			return fail(a, NL_EINTERRUPTED, NL_WHY_CANCELLED);
 		if (a->t->now_ns(a->t->ctx) > until)
 			return fail(a, NL_EDEADLINE, NL_WHY_NONE);
-		e = call(a, NL_CALL_VERIFY, NULL, 0, report, sizeof(*report), NULL, NULL);
+		e = patient_call(a, NL_CALL_VERIFY, NULL, 0, report, sizeof(*report), NULL, NULL);
 	} while (e == NL_AGAIN);
 	terminate(report->id, sizeof(report->id));
 	terminate(report->key_name, sizeof(report->key_name));
@@ -237,25 +257,19 @@ static uint64_t backoff(uint64_t *random, unsigned tries)
 	return BACKOFF_MIN_NS + (*random >> 33) % limit;
 }
 
+/* NL_AGAIN: the generation before the last one is still in use on some CPU. */
 static enum nl_err prepare(struct nl_agent *a, const struct nl_commit_request *request, uint64_t until)
 {
-	enum nl_err e;
-	bool abandoned = false;
-
 	for (;;) {
-		e = call(a, NL_CALL_PREPARE, request, sizeof(*request), NULL, 0, NULL, NULL);
-		if (e == NL_EBUSY && !abandoned) {
-			/* Callers serialise commits among themselves (the command has a lock), so this one's owner is dead. */
-			abandoned = true;
-			(void)call(a, NL_CALL_ABANDON, NULL, 0, NULL, 0, NULL, NULL);
-			continue;
-		}
+		enum nl_err e = patient_call(a, NL_CALL_PREPARE, request, sizeof(*request), NULL, 0, NULL, NULL);
+
 		if (e != NL_AGAIN)
 			return e;
 		if (cancelled(a))
 			return fail(a, NL_EINTERRUPTED, NL_WHY_CANCELLED);
 		if (a->t->now_ns(a->t->ctx) > until)
 			return fail(a, NL_EDEADLINE, NL_WHY_NONE);
+		a->t->pause_ns(a->t->ctx, BACKOFF_MIN_NS);
 	}
 }
 
@@ -269,6 +283,11 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 
 		if (cancelled(a))
 			return fail(a, NL_EINTERRUPTED, NL_WHY_CANCELLED);
+		if (now >= until && why == NL_WHY_HELD_OFF) {
+			last_arrived(&t); /* past its deadline the hypervisor says what was in the way, and journals it */
+			if (t.result != NL_AGAIN && t.result != NL_EBUSY)
+				return t.result == NL_EDEADLINE ? fail(a, NL_EDEADLINE, why) : t.result;
+		}
 		if (now >= until)
 			return fail(a, NL_EDEADLINE, why);
 		a->details.gathers++;
@@ -277,8 +296,9 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 		} else {
 			a->details.tries++;
 			clean_blocker(&report->blocker);
-			a->details.blocker = report->blocker;
-			if (t.result != NL_AGAIN)
+			if (t.result != NL_EBUSY)
+				a->details.blocker = report->blocker;
+			if (t.result != NL_AGAIN && t.result != NL_EBUSY)
 				return t.result;
 			why = NL_WHY_HELD_OFF;
 		}
@@ -287,6 +307,20 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 			a->t->pause_ns(a->t->ctx, backoff(&random, n));
 			now = a->t->now_ns(a->t->ctx);
 		}
+	}
+}
+
+/* Forget what was prepared. PREPARE has no room for a report: what stood in its way is in the answer to this. */
+static void abandon(struct nl_agent *a, enum nl_err why)
+{
+	struct nl_details kept = a->details;
+	struct nl_commit_report report;
+	enum nl_err e = patient_call(a, NL_CALL_ABANDON, NULL, 0, &report, sizeof(report), NULL, NULL);
+
+	a->details = kept;
+	if (kept.call == NL_CALL_PREPARE && why != NL_EBUSY && (e == NL_OK || e == NL_NOTHING)) {
+		clean_blocker(&report.blocker);
+		a->details.blocker = report.blocker;
 	}
 }
 
@@ -305,12 +339,8 @@ enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *
 		e = gather_and_try(a, report, until);
 		a->t->disperse(a->t->ctx);
 	}
-	if (e != NL_OK && e != NL_NOTHING) {
-		struct nl_details kept = a->details;
-
-		(void)call(a, NL_CALL_ABANDON, NULL, 0, NULL, 0, NULL, NULL);
-		a->details = kept;
-	}
+	if (e != NL_OK && e != NL_NOTHING)
+		abandon(a, e);
 	return e;
 }
 

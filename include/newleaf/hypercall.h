@@ -40,7 +40,8 @@ enum nl_call {
 	NL_CALL_PREPARE = 5,  /* in buffer: struct nl_commit_request; makes the next generation beside the running one */
 	NL_CALL_TRY = 6,      /* one try to freeze and flip. out buffer: struct nl_commit_report, also on failure.
 	                         NL_AGAIN: released everybody, try again; the report names the blocker */
-	NL_CALL_ABANDON = 7,  /* forget the prepared commit; always possible; nothing changed */
+	NL_CALL_ABANDON = 7,  /* forget the prepared commit; always possible; nothing changed.
+	                         out buffer: struct nl_commit_report; its blocker also says what the last PREPARE met */
 	NL_CALL_JOURNAL = 8,  /* rcx = first seq wanted; out buffer: struct nl_journal_entry[]; rcx out: how many, r8 out: newest seq */
 	NL_CALL_EXITS = 9,    /* rcx = CPU index; out buffer: struct nl_exit_counts */
 	NL_CALL_CONSOLE = 10, /* rcx = offset in the hypervisor's console ring; out buffer: text; rcx out: bytes, r8 out: next offset */

@@ -133,8 +133,10 @@ static enum nl_err do_prepare(struct fake *f)
 {
 	bool differs = false;
 
-	if (f->prepare_busy)
+	if (f->prepare_busy) {
+		f->prepare_busy--;
 		return NL_EBUSY;
+	}
 	if (f->prepare_error)
 		return f->prepare_error;
 	memcpy(&f->prepared, f->buffer, sizeof(f->prepared));
@@ -186,6 +188,18 @@ static enum nl_err do_try(struct fake *f)
 	return e;
 }
 
+static enum nl_err do_abandon(struct fake *f, const struct nl_registers *r)
+{
+	struct nl_commit_report report = { .blocker = f->blocker };
+	bool was = f->is_prepared;
+
+	f->abandons++;
+	f->is_prepared = false;
+	if (r->rdi >= sizeof(report))
+		memcpy(f->buffer, &report, sizeof(report));
+	return was ? NL_OK : NL_NOTHING;
+}
+
 static enum nl_err do_status(struct fake *f, struct nl_registers *r)
 {
 	struct nl_status s = f->status;
@@ -231,6 +245,10 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 	case NL_CALL_STATUS:
 		return do_status(f, r);
 	case NL_CALL_LEAVES:
+		if (f->leaves_again) {
+			f->leaves_again--;
+			return NL_AGAIN;
+		}
 		memcpy(f->buffer, f->leaves, f->n_leaves * sizeof(*f->leaves));
 		r->rcx = f->too_many ? 100000 : f->n_leaves;
 		return NL_OK;
@@ -243,13 +261,12 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 	case NL_CALL_TRY:
 		return do_try(f);
 	case NL_CALL_ABANDON:
-		f->abandons++;
-		f->prepare_busy = 0;
-		f->is_prepared = false;
-		return NL_OK;
+		return do_abandon(f, r);
 	case NL_CALL_JOURNAL:
 		return do_journal(f, r);
 	case NL_CALL_EXITS:
+		if (r->rcx >= f->status.cpus_running)
+			return NL_EUSAGE;
 		((struct nl_exit_counts *)f->buffer)->count[NL_CAUSE_CPUID] = 40 + r->rcx + f->now_ns / 1000000000;
 		return NL_OK;
 	case NL_CALL_CONSOLE:

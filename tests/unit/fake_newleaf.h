@@ -15,7 +15,8 @@ struct fake {
 	uint32_t cpuid_base;        /* 0 = 0x40000000 */
 	uint32_t abi;               /* 0 = NL_ABI_VERSION */
 	unsigned verify_again;      /* NL_AGAIN so many times */
-	unsigned prepare_busy;      /* NL_EBUSY until abandoned */
+	unsigned prepare_busy;      /* NL_EBUSY so many times: another caller */
+	unsigned leaves_again;      /* NL_AGAIN so many times */
 	unsigned try_again;         /* NL_AGAIN so many times; UINT_MAX = for ever */
 	unsigned gather_missing;    /* so many gathers fail; UINT_MAX = all */
 	unsigned efault;            /* NL_EFAULT so many times, any call */

@@ -288,15 +288,35 @@ static void ctrl_c_abandons(void **state)
 	assert_int_equal(f->status.generation, 1);
 }
 
-static void a_dead_agents_commit_is_abandoned(void **state)
+static void another_caller_is_waited_out(void **state)
+{
+	struct fake *f = opened();
+	struct nl_leaf_state leaves[NL_MAX_LEAVES];
+	size_t n;
+
+	(void)state;
+	staged("demo");
+	f->prepare_busy = 20;
+	f->leaves_again = 20;
+	assert_int_equal(commit(1000), NL_OK);
+	assert_int_equal(nl_agent_leaves(&agent, leaves, NL_MAX_LEAVES, &n), NL_OK);
+	assert_int_equal(n, 1);
+	f->prepare_busy = UINT_MAX; /* but not for ever */
+	assert_int_equal(commit(1000), NL_EBUSY);
+	f->leaves_again = UINT_MAX;
+	assert_int_equal(nl_agent_leaves(&agent, leaves, NL_MAX_LEAVES, &n), NL_AGAIN);
+}
+
+static void a_refused_prepare_names_its_site(void **state)
 {
 	struct fake *f = opened();
 
 	(void)state;
 	staged("demo");
-	f->prepare_busy = 1;
-	assert_int_equal(commit(1000), NL_OK);
-	assert_int_equal(f->abandons, 1);
+	f->prepare_error = NL_EPROBED;
+	f->blocker.site_va = 0x1234;
+	assert_int_equal(commit(1000), NL_EPROBED);
+	assert_int_equal(agent.details.blocker.site_va, 0x1234);
 }
 
 static void a_final_refusal_is_not_retried(void **state)
@@ -353,7 +373,8 @@ int main(void)
 		cmocka_unit_test(gives_up_at_the_deadline),
 		cmocka_unit_test(names_the_cpu_that_is_missing),
 		cmocka_unit_test(ctrl_c_abandons),
-		cmocka_unit_test(a_dead_agents_commit_is_abandoned),
+		cmocka_unit_test(another_caller_is_waited_out),
+		cmocka_unit_test(a_refused_prepare_names_its_site),
 		cmocka_unit_test(a_final_refusal_is_not_retried),
 		cmocka_unit_test(sha256_is_sha256),
 	};

@@ -355,6 +355,8 @@ static void each_refusal_has_its_exit_code(void **state)
 		assert_int_equal(newleaf("apply", path_a, "--json"), e->exit);
 		assert_schema("error");
 		f->verify_error = NL_OK;
+		if (e->code == NL_EBUSY)
+			continue; /* of TRY: another try, until the deadline */
 		f->try_error = e->code;
 		assert_int_equal(newleaf("apply", path_a), e->exit);
 		assert_says(err, code);

@@ -41,9 +41,40 @@ static bool chain_holds(struct chain *c, const struct nl_journal_entry *e)
 	return ok;
 }
 
+/* What a and b hold, by event. */
+static void print_particulars(const struct nl_journal_entry *e)
+{
+	struct text t;
+
+	switch (e->event) {
+	case NL_EV_BOOT:
+		printf("  %llu CPUs", (unsigned long long)e->a);
+		break;
+	case NL_EV_CPU:
+		printf("  CPU %llu", (unsigned long long)e->a);
+		break;
+	case NL_EV_COMMIT:
+	case NL_EV_APPLIED:
+	case NL_EV_REVERTED:
+		printf("  stop window %s, %llu old tasks", text_ns(&t, e->a), (unsigned long long)e->b);
+		break;
+	case NL_EV_ABANDONED:
+		if (e->b)
+			printf("  CPU %d at 0x%llx", (int)e->a, (unsigned long long)e->b);
+		break;
+	case NL_EV_REFUSED:
+		if (e->a)
+			printf("  site 0x%llx", (unsigned long long)e->a);
+		break;
+	default:
+		if (e->a || e->b)
+			printf("  0x%llx 0x%llx", (unsigned long long)e->a, (unsigned long long)e->b);
+	}
+}
+
 static void print_entry(const struct cli *c, const struct nl_journal_entry *e)
 {
-	struct text t, s;
+	struct text t;
 	char id[NL_LEAF_ID_LEN + 1] = "";
 
 	for (size_t i = 0; i < NL_LEAF_ID_LEN && e->id[i]; i++)
@@ -75,12 +106,7 @@ static void print_entry(const struct cli *c, const struct nl_journal_entry *e)
 		printf("  %s", id);
 	if (e->error)
 		printf("  %s", cli_error((enum nl_err)e->error)->name);
-	if (e->event == NL_EV_COMMIT && !e->error)
-		printf("  stop window %s, %llu old tasks", text_ns(&s, e->a), (unsigned long long)e->b);
-	else if (e->event == NL_EV_CPU)
-		printf("  CPU %llu", (unsigned long long)e->a);
-	else if (e->a || e->b)
-		printf("  %llx %llx", (unsigned long long)e->a, (unsigned long long)e->b);
+	print_particulars(e);
 	putchar('\n');
 }
 
@@ -123,7 +149,8 @@ int verb_log(struct cli *c)
 int verb_blockers(struct cli *c)
 {
 	struct nl_journal_entry *batch = calloc(BATCH, sizeof(*batch)), found = { .seq = 0 };
-	uint64_t from = 1, newest = 0;
+	uint64_t from = 1, newest = 0, at;
+	uint32_t cpu;
 	int result = batch ? cli_open(c, "no blockers") : NL_EXIT_ENVIRONMENT;
 	enum nl_err e = NL_OK;
 	struct text t, s;
@@ -147,6 +174,8 @@ int verb_blockers(struct cli *c)
 	if (!found.seq)
 		return cli_nothing(c, "blockers", "no commit was refused or abandoned since boot");
 	found.id[sizeof(found.id) - 1] = 0;
+	at = found.event == NL_EV_REFUSED ? found.a : found.b;
+	cpu = found.event == NL_EV_REFUSED ? UINT32_MAX : (uint32_t)found.a;
 	if (c->json) {
 		struct json j = { .f = stdout };
 
@@ -158,11 +187,14 @@ int verb_blockers(struct cli *c)
 		json_string(&j, "id", found.id[0] ? found.id : NULL);
 		json_uint(&j, "generation", found.generation);
 		json_open(&j, "blockers", '[');
-		if (found.b) {
+		if (at) {
 			json_open(&j, NULL, '{');
-			json_uint(&j, "cpu", found.a);
-			json_address(&j, "rip", found.b);
-			json_string(&j, "func", found.b >> 63 ? text_symbol(&t, found.b) : NULL);
+			if (cpu == UINT32_MAX)
+				json_string(&j, "cpu", NULL);
+			else
+				json_uint(&j, "cpu", cpu);
+			json_address(&j, found.event == NL_EV_REFUSED ? "site_va" : "rip", at);
+			json_string(&j, "func", at >> 63 ? text_symbol(&t, at) : NULL);
 			json_close(&j, '}');
 		}
 		json_close(&j, ']');
@@ -171,8 +203,12 @@ int verb_blockers(struct cli *c)
 		printf("%s %s (entry %llu%s%s): %s, %s\n", found.id[0] ? found.id : "a commit", event_name(found.event), (unsigned long long)found.seq,
 		       found.wall_unix_ns ? ", " : "", found.wall_unix_ns ? text_time(&t, found.wall_unix_ns) : "",
 		       cli_error((enum nl_err)found.error)->name, cli_error((enum nl_err)found.error)->what);
-		if (found.b)
-			printf("  CPU %llu stood at %s\n", (unsigned long long)found.a, text_symbol(&s, found.b));
+		if (at && found.event == NL_EV_REFUSED)
+			printf("  at the site %s\n", text_symbol(&s, at));
+		else if (at && cpu == UINT32_MAX)
+			printf("  a task stood at %s\n", text_symbol(&s, at));
+		else if (at)
+			printf("  CPU %u stood at %s\n", cpu, text_symbol(&s, at));
 	}
 	return NL_EXIT_OK;
 }

@@ -77,7 +77,9 @@ static int read_exits(struct cli *c, struct nl_exit_counts *counts, uint32_t cpu
 	for (uint32_t i = 0; i < cpus; i++) {
 		enum nl_err e = nl_agent_exits(&c->agent, i, &counts[i]);
 
-		if (e != NL_OK)
+		if (e == NL_EUSAGE) /* known to the firmware, never started: it has left no guest */
+			memset(&counts[i], 0, sizeof(counts[i]));
+		else if (e != NL_OK)
 			return cli_fail_agent(c, "no exit counts", e, NULL);
 	}
 	return NL_EXIT_OK;
