@@ -7,6 +7,9 @@
 #include "pool.h"
 #include "x86.h"
 
+#define PTE_WRITE 2ULL
+#define PTE_NX (1ULL << 63)
+
 struct idt_gate {
 	uint16_t offset_low, selector;
 	uint8_t ist, type;
@@ -21,7 +24,7 @@ struct launch_frame nl_launch_frame;
 _Static_assert(offsetof(struct launch_frame, gdtr) == 88 && offsetof(struct launch_frame, idtr) == 98 && offsetof(struct launch_frame, cs) == 108,
                "entry.S stores by these offsets");
 
-extern const uint8_t host_stubs[];
+extern const uint8_t host_stubs[], core_start[], core_text_end[], core_rodata_end[], core_end[]; /* core.lds: page aligned */
 extern const uint8_t x86_rdmsr_fault[], x86_wrmsr_fault[], x86_xsetbv_fault[], x86_access_failed[];
 void host_reload_segments(void);
 void host_nmi_ignore(void);
@@ -153,6 +156,19 @@ void host_exception(struct host_frame *f)
 	         x86_read_cr2(), f->rax, f->rcx, f->rdx, f->rbx, f->rsi, f->rdi);
 }
 
+/* The loader maps the image in 4 KiB pages, all of them writable and executable: from here on none is both. */
+static void protect(const uint8_t *from, const uint8_t *to, uint64_t clear, uint64_t set)
+{
+	for (uint64_t va = (uint64_t)from; va < (uint64_t)to; va += NL_PAGE_SIZE) {
+		uint64_t table = nl_boot.host_cr3;
+
+		for (unsigned level = 3; level > 0; level--)
+			table = ((uint64_t *)x86_phys(HPA(table)))[va >> (12 + 9 * level) & 511] & 0x000ffffffffff000ULL;
+		uint64_t *e = &((uint64_t *)x86_phys(HPA(table)))[va >> 12 & 511];
+		*e = (*e & ~clear) | set;
+	}
+}
+
 bool host_drop_identity(void)
 {
 	uint64_t at = nl_boot.trampoline;
@@ -164,6 +180,9 @@ bool host_drop_identity(void)
 	pd[0] = nl_pool_hpa(pt).v | 3;
 	pdpt[0] = nl_pool_hpa(pd).v | 3;
 	*(uint64_t *)x86_phys(HPA(nl_boot.host_cr3)) = nl_pool_hpa(pdpt).v | 3;
+	protect(core_start, core_text_end, PTE_WRITE, 0);
+	protect(core_text_end, core_rodata_end, PTE_WRITE, PTE_NX);
+	protect(core_rodata_end, core_end, 0, PTE_NX);
 	x86_write_cr3(nl_boot.host_cr3);
 	return true;
 }
