@@ -1,0 +1,197 @@
+// sources: hv/pool.c
+// libs: -lpthread
+/*
+ * The page pool: zeroed pages, runs, what it refuses, and that nothing is handed out twice, also by several CPUs at once.
+ */
+#include "host.h"
+#include "pool.h"
+#include <pthread.h>
+
+enum { PAGES = 200 };
+static uint8_t region[PAGES * NL_PAGE_SIZE] __attribute__((aligned(NL_PAGE_SIZE)));
+static const hpa_t region_hpa = {0x7f000000};
+
+static int start(void **state)
+{
+	(void)state;
+	host_seed(1);
+	memset(region, 0xa5, sizeof(region)); /* what was there before must not shine through */
+	nl_pool_init(region, region_hpa, PAGES);
+	return 0;
+}
+
+static bool all_zero(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
+static void hands_out_every_page_once_and_zeroed(void **state)
+{
+	(void)state;
+	bool seen[PAGES] = {false};
+	size_t n = 0;
+
+	assert_int_equal(nl_pool_total_pages(), PAGES);
+	for (uint8_t *page; (page = nl_pool_page()); n++) {
+		const size_t i = (size_t)(page - region) / NL_PAGE_SIZE;
+		assert_true(page >= region && i < PAGES && page == region + i * NL_PAGE_SIZE);
+		assert_false(seen[i]);
+		assert_true(all_zero(page, NL_PAGE_SIZE));
+		seen[i] = true;
+		memset(page, 0xff, NL_PAGE_SIZE);
+	}
+	assert_int_equal(n, PAGES - 1); /* one holds the bitmap */
+	assert_int_equal(nl_pool_free_pages(), 0);
+	assert_null(nl_pool_page());
+}
+
+static void a_released_page_comes_back_zeroed(void **state)
+{
+	(void)state;
+	uint8_t *pages[PAGES];
+	size_t n = 0;
+
+	while ((pages[n] = nl_pool_page()))
+		n++;
+	for (unsigned round = 0; round < 500; round++) {
+		const size_t i = host_below(n);
+		memset(pages[i], 0xcc, NL_PAGE_SIZE);
+		nl_pool_release(pages[i]);
+		assert_int_equal(nl_pool_free_pages(), 1);
+		assert_ptr_equal(nl_pool_page(), pages[i]); /* the only one there is */
+		assert_true(all_zero(pages[i], NL_PAGE_SIZE));
+	}
+}
+
+static void a_run_is_contiguous_and_apart_from_pages(void **state)
+{
+	(void)state;
+	uint8_t *page = nl_pool_page(), *a = nl_pool_run(64), *b = nl_pool_run(100);
+
+	assert_non_null(a);
+	assert_non_null(b);
+	assert_true(all_zero(a, 64 * NL_PAGE_SIZE) && all_zero(b, 100 * NL_PAGE_SIZE));
+	assert_true(b + 100 * NL_PAGE_SIZE <= a);
+	assert_int_equal(nl_pool_free_pages(), PAGES - 1 - 1 - 164);
+	assert_null(nl_pool_run(40)); /* more than what is left */
+	assert_null(nl_pool_run(SIZE_MAX / NL_PAGE_SIZE));
+	memset(a, 1, 64 * NL_PAGE_SIZE);
+	memset(b, 2, 100 * NL_PAGE_SIZE);
+	for (uint8_t *p; (p = nl_pool_page());) {
+		assert_true(p != page && p + NL_PAGE_SIZE <= b);
+		memset(p, 3, NL_PAGE_SIZE);
+	}
+	assert_int_equal(a[0], 1);
+	assert_int_equal(b[0], 2);
+	assert_null(nl_pool_run(1));
+	nl_pool_release(page);
+	assert_null(nl_pool_run(1)); /* free, but not where runs are cut */
+}
+
+static void a_wrong_release_panics(void **state)
+{
+	(void)state;
+	uint8_t *page = nl_pool_page(), *run = nl_pool_run(2);
+
+	expect_panic(nl_pool_release(NULL));
+	expect_panic(nl_pool_release(page + 8));
+	expect_panic(nl_pool_release(page + NL_PAGE_SIZE)); /* free */
+	expect_panic(nl_pool_release(region));              /* the bitmap */
+	expect_panic(nl_pool_release(run));
+	expect_panic(nl_pool_release(region + sizeof(region)));
+	expect_panic(nl_pool_release(region - NL_PAGE_SIZE));
+	nl_pool_release(page);
+	expect_panic(nl_pool_release(page)); /* twice */
+	assert_int_equal(nl_pool_free_pages(), PAGES - 1 - 2);
+	expect_panic(nl_pool_init(region + 8, region_hpa, PAGES));
+	expect_panic(nl_pool_init(region, HPA(8), PAGES));
+	expect_panic(nl_pool_init(region, region_hpa, 1));
+}
+
+static void addresses_go_both_ways(void **state)
+{
+	(void)state;
+	assert_int_equal(nl_pool_hpa(region + 12345).v, region_hpa.v + 12345);
+	assert_ptr_equal(nl_pool_va(HPA(region_hpa.v + 12345)), region + 12345);
+	/* The pool lies in the region behind the core image, whose own addresses count as well. */
+	assert_int_equal(nl_pool_hpa((void *)((uintptr_t)region - 0x3000)).v, region_hpa.v - 0x3000);
+	assert_int_equal((uintptr_t)nl_pool_va(HPA(region_hpa.v - 0x3000)), (uintptr_t)region - 0x3000);
+	expect_panic(nl_pool_hpa((void *)((uintptr_t)region + NL_REGION_SIZE)));
+	expect_panic(nl_pool_hpa((void *)((uintptr_t)region - NL_REGION_SIZE)));
+	expect_panic(nl_pool_va(HPA(region_hpa.v + NL_REGION_SIZE)));
+	expect_panic(nl_pool_va(HPA(0)));
+}
+
+static void tables_are_pages(void **state)
+{
+	(void)state;
+	const struct nl_table_ops *ops = &nl_pool_tables;
+	const size_t before = nl_pool_free_pages();
+	hpa_t table = HPA(0);
+
+	assert_true(ops->alloc(ops->ctx, &table));
+	assert_ptr_equal(ops->map(ops->ctx, table), nl_pool_va(table));
+	ops->release(ops->ctx, table);
+	assert_int_equal(nl_pool_free_pages(), before);
+	while (nl_pool_page())
+		;
+	assert_false(ops->alloc(ops->ctx, &table));
+}
+
+/* Each thread writes its mark into the pages it holds: two holders of one page would find the other's. */
+static void *holder(void *mark)
+{
+	uint64_t *held[32] = {NULL};
+	uintptr_t clashes = 0;
+	uint64_t random = (uintptr_t)mark * 0x9e3779b97f4a7c15ULL;
+
+	for (unsigned round = 0; round < 20000; round++) {
+		random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+		uint64_t **slot = &held[random >> 59];
+		if (*slot) {
+			clashes += **slot != (uintptr_t)mark;
+			nl_pool_release(*slot);
+			*slot = NULL;
+		} else if ((*slot = nl_pool_page())) {
+			clashes += **slot != 0;
+			**slot = (uintptr_t)mark;
+		}
+	}
+	for (unsigned i = 0; i < 32; i++)
+		if (held[i])
+			nl_pool_release(held[i]);
+	return (void *)clashes;
+}
+
+static void several_cpus_never_hold_the_same_page(void **state)
+{
+	(void)state;
+	pthread_t threads[8];
+	const size_t before = nl_pool_free_pages();
+
+	for (uintptr_t i = 0; i < 8; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, holder, (void *)(i + 1)), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		void *clashes;
+		assert_int_equal(pthread_join(threads[i], &clashes), 0);
+		assert_null(clashes);
+	}
+	assert_int_equal(nl_pool_free_pages(), before);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(hands_out_every_page_once_and_zeroed, start),
+	        cmocka_unit_test_setup(a_released_page_comes_back_zeroed, start),
+	        cmocka_unit_test_setup(a_run_is_contiguous_and_apart_from_pages, start),
+	        cmocka_unit_test_setup(a_wrong_release_panics, start),
+	        cmocka_unit_test_setup(addresses_go_both_ways, start),
+	        cmocka_unit_test_setup(tables_are_pages, start),
+	        cmocka_unit_test_setup(several_cpus_never_hold_the_same_page, start),
+	};
+	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
+}
