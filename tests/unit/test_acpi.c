@@ -1,0 +1,309 @@
+/*
+ * ACPI tables as the loader reads them: good ones, damaged ones, and every single wrong byte.
+ */
+// sources: efi/acpi.c
+// cflags: -Iefi
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "acpi.h"
+
+#define BASE 0x7f77d000ULL
+#define RSDP 0x14u
+#define XSDT 0x100u
+#define RSDT 0x200u
+#define MADT 0x300u
+#define FADT 0xa00u
+#define SIZE 0x1000u
+
+static uint8_t memory[SIZE];
+static void *handed_out[64]; /* copies of exactly the length asked for: ASan sees what is read behind them */
+static unsigned n_handed_out;
+
+static const void *map(void *ctx, uint64_t pa, size_t length)
+{
+	void *copy;
+
+	(void)ctx;
+	if (pa < BASE || pa - BASE > SIZE || length > SIZE - (pa - BASE))
+		return NULL;
+	assert_true(n_handed_out < NL_ARRAY_SIZE(handed_out));
+	copy = malloc(length);
+	memcpy(copy, memory + (pa - BASE), length);
+	handed_out[n_handed_out++] = copy;
+	return copy;
+}
+
+static struct nl_acpi read_tables(uint64_t rsdp, uint32_t boot_id)
+{
+	struct nl_acpi out;
+
+	nl_acpi_read(map, NULL, rsdp, boot_id, &out);
+	while (n_handed_out)
+		free(handed_out[--n_handed_out]);
+	return out;
+}
+
+static void put(unsigned at, uint64_t v, unsigned bytes)
+{
+	for (; bytes--; v >>= 8)
+		memory[at++] = (uint8_t)v;
+}
+
+static void seal(unsigned at, unsigned length, unsigned checksum)
+{
+	uint8_t sum = 0;
+
+	memory[at + checksum] = 0;
+	for (unsigned i = 0; i < length; i++)
+		sum = (uint8_t)(sum + memory[at + i]);
+	memory[at + checksum] = (uint8_t)-sum;
+}
+
+static void table(unsigned at, const char *signature, unsigned length)
+{
+	memcpy(memory + at, signature, 4);
+	put(at + 4, length, 4);
+	seal(at, length, 9);
+}
+
+static void build_rsdp(unsigned revision)
+{
+	memcpy(memory + RSDP, "RSD PTR ", 8);
+	memory[RSDP + 15] = (uint8_t)revision;
+	put(RSDP + 16, BASE + RSDT, 4);
+	seal(RSDP, 20, 8);
+	put(RSDP + 20, 36, 4);
+	put(RSDP + 24, BASE + XSDT, 8);
+	seal(RSDP, 36, 32);
+}
+
+static unsigned local_apic(unsigned at, uint8_t id, uint32_t flags)
+{
+	put(at, 0, 1);
+	put(at + 1, 8, 1);
+	put(at + 2, id, 1);
+	put(at + 3, id, 1);
+	put(at + 4, flags, 4);
+	return at + 8;
+}
+
+static unsigned x2apic(unsigned at, uint32_t id, uint32_t flags)
+{
+	put(at, 9, 1);
+	put(at + 1, 16, 1);
+	put(at + 2, 0, 2);
+	put(at + 4, id, 4);
+	put(at + 8, flags, 4);
+	put(at + 12, id, 4);
+	return at + 16;
+}
+
+/* Four CPUs in the MADT: 0, 2 (boot CPU), 4 as local APIC and again as x2APIC, 0x1234; two that are not enabled; a reset register. */
+static void build(void)
+{
+	unsigned at = MADT + 44;
+
+	memset(memory, 0xee, sizeof(memory));
+	build_rsdp(2);
+	put(XSDT + 36, BASE + MADT, 8);
+	put(XSDT + 44, BASE + FADT, 8);
+	table(XSDT, "XSDT", 52);
+	put(RSDT + 36, BASE + MADT, 4);
+	put(RSDT + 40, BASE + FADT, 4);
+	table(RSDT, "RSDT", 44);
+	at = local_apic(at, 0, 1);
+	at = local_apic(at, 2, 1);
+	put(at, 0x010c01, 3); /* an I/O APIC: 12 bytes that are skipped */
+	at += 12;
+	at = local_apic(at, 4, 1);
+	at = local_apic(at, 6, 0);
+	at = local_apic(at, 7, 2); /* online capable, not enabled */
+	at = x2apic(at, 4, 1);
+	at = x2apic(at, 0x1234, 1);
+	at = x2apic(at, 0x1235, 0);
+	table(MADT, "APIC", at - MADT);
+	memset(memory + FADT, 0, 244);
+	put(FADT + 112, 1u << 10, 4);
+	put(FADT + 116, 0x01000801, 4); /* I/O space, 8 bits, offset 0, byte access */
+	put(FADT + 120, 0xcf9, 8);
+	put(FADT + 128, 0x0f, 1);
+	table(FADT, "FACP", 244);
+}
+
+static void check_good(const struct nl_acpi *a)
+{
+	static const uint32_t ids[] = { 2, 0, 4, 0x1234 };
+
+	assert_int_equal(a->n_cpus, 4);
+	assert_memory_equal(a->apic_ids, ids, sizeof(ids));
+	assert_false(a->too_many);
+	assert_int_equal(a->reset_port, 0xcf9);
+	assert_int_equal(a->reset_value, 0x0f);
+}
+
+static void test_good(void **state)
+{
+	struct nl_acpi a;
+
+	(void)state;
+	build();
+	a = read_tables(BASE + RSDP, 2);
+	check_good(&a);
+}
+
+/* ACPI 1.0: the RSDP is 20 bytes and the root table has 32-bit pointers. */
+static void test_revision_0(void **state)
+{
+	struct nl_acpi a;
+
+	(void)state;
+	build();
+	build_rsdp(0);
+	memset(memory + XSDT, 0, 52);
+	a = read_tables(BASE + RSDP, 2);
+	check_good(&a);
+}
+
+static void check_boot_cpu_only(const struct nl_acpi *a)
+{
+	assert_int_equal(a->n_cpus, 1);
+	assert_int_equal(a->apic_ids[0], 2);
+	assert_int_equal(a->reset_port, 0);
+}
+
+static void test_none(void **state)
+{
+	struct nl_acpi a;
+
+	(void)state;
+	build();
+	a = read_tables(0, 2);
+	check_boot_cpu_only(&a);
+	a = read_tables(BASE + 0x700000, 2);
+	check_boot_cpu_only(&a);
+	put(XSDT + 4, 0xffffffff, 4);
+	a = read_tables(BASE + RSDP, 2);
+	check_boot_cpu_only(&a);
+	put(XSDT + 4, 3, 4);
+	a = read_tables(BASE + RSDP, 2);
+	check_boot_cpu_only(&a);
+}
+
+static bool within(unsigned byte, unsigned at, unsigned length) { return byte >= at && byte < at + length; }
+
+/* One wrong bit is seen by a checksum: the tables it concerns are left out, the others count. */
+static void test_every_bit(void **state)
+{
+	(void)state;
+	for (unsigned byte = RSDP; byte < FADT + 244; byte++)
+		for (unsigned bit = 0; bit < 8; bit++) {
+			struct nl_acpi a;
+			unsigned madt;
+
+			build();
+			madt = memory[MADT + 4];
+			memory[byte] ^= (uint8_t)(1u << bit);
+			a = read_tables(BASE + RSDP, 2);
+			if (within(byte, RSDP, 20) || within(byte, XSDT, 52)) {
+				check_boot_cpu_only(&a);
+			} else if (within(byte, MADT, madt)) {
+				assert_int_equal(a.n_cpus, 1);
+				assert_int_equal(a.reset_port, 0xcf9);
+			} else if (within(byte, FADT, 244)) {
+				assert_int_equal(a.n_cpus, 4);
+				assert_int_equal(a.reset_port, 0);
+			} else { /* between the tables, in the RSDT that nobody asks, or in the second half of the RSDP: the RSDT is asked */
+				check_good(&a);
+			}
+		}
+}
+
+/* A writer of tables who gets the checksum right may still get everything else wrong. */
+static void test_sealed_nonsense(void **state)
+{
+	static const uint8_t values[] = { 0, 1, 2, 7, 9, 0x7f, 0x80, 0xff };
+
+	(void)state;
+	for (unsigned byte = MADT + 10; byte < FADT + 244; byte++)
+		for (size_t k = 0; k < NL_ARRAY_SIZE(values); k++) {
+			struct nl_acpi a;
+			unsigned length;
+
+			build();
+			length = memory[MADT + 4] | (unsigned)memory[MADT + 5] << 8;
+			memory[byte] = values[k];
+			seal(MADT, length, 9);
+			seal(FADT, 244, 9);
+			a = read_tables(BASE + RSDP, 2);
+			assert_true(a.n_cpus >= 1 && a.n_cpus <= NL_MAX_CPUS);
+			assert_true(a.reset_port <= 0xffff);
+		}
+	for (unsigned length = 0; length < 200; length++) { /* cut short, and longer than what is there */
+		build();
+		table(MADT, "APIC", length < 36 ? 36 : length);
+		put(MADT + 4, length, 4);
+		read_tables(BASE + RSDP, 2);
+	}
+}
+
+static void test_reset_register(void **state)
+{
+	struct nl_acpi a;
+
+	(void)state;
+	build();
+	put(FADT + 116, 0x00, 1); /* in memory: not ours */
+	seal(FADT, 244, 9);
+	a = read_tables(BASE + RSDP, 2);
+	assert_int_equal(a.reset_port, 0);
+	build();
+	put(FADT + 112, 0, 4); /* not supported */
+	seal(FADT, 244, 9);
+	a = read_tables(BASE + RSDP, 2);
+	assert_int_equal(a.reset_port, 0);
+	build();
+	put(FADT + 120, 0x10cf9, 8);
+	seal(FADT, 244, 9);
+	a = read_tables(BASE + RSDP, 2);
+	assert_int_equal(a.reset_port, 0);
+	build();
+	table(FADT, "FACP", 116); /* ACPI 1.0 */
+	a = read_tables(BASE + RSDP, 2);
+	assert_int_equal(a.reset_port, 0);
+	assert_int_equal(a.n_cpus, 4);
+}
+
+static void test_too_many(void **state)
+{
+	unsigned at = MADT + 44;
+	struct nl_acpi a;
+
+	(void)state;
+	build();
+	for (unsigned i = 0; i < NL_MAX_CPUS; i++)
+		at = local_apic(at, (uint8_t)i, 1);
+	table(MADT, "APIC", at - MADT);
+	a = read_tables(BASE + RSDP, 2);
+	assert_int_equal(a.n_cpus, NL_MAX_CPUS);
+	assert_false(a.too_many);
+	at = local_apic(at, 200, 1);
+	table(MADT, "APIC", at - MADT);
+	a = read_tables(BASE + RSDP, 2);
+	assert_int_equal(a.n_cpus, NL_MAX_CPUS);
+	assert_true(a.too_many);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good), cmocka_unit_test(test_revision_0), cmocka_unit_test(test_none), cmocka_unit_test(test_every_bit),
+		cmocka_unit_test(test_sealed_nonsense), cmocka_unit_test(test_reset_register), cmocka_unit_test(test_too_many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
