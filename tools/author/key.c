@@ -66,14 +66,14 @@ static int key_list(const char *path)
 
 static int key_image(char *const files[], int n, const char *output)
 {
-	struct nl_key all[NL_MAX_KEYS + 1] = { 0 }; /* the zero record ends the list */
+	struct nl_key all[NL_MAX_KEYS + 1] = { 0 };
 	size_t have = 0;
 
 	for (int i = 0; i < n; i++)
 		have += key_read_records(files[i], all + have, NL_MAX_KEYS - have);
 	if (!have)
 		usage_error("key", "no key given");
-	file_write(output, all, (have + 1) * sizeof(all[0]), 0644);
+	file_write(output, all, (have < NL_MAX_KEYS ? have + 1 : have) * sizeof(all[0]), 0644); /* a full list needs no end mark */
 	return NL_EXIT_OK;
 }
 

@@ -96,15 +96,24 @@ static void find_site(const struct kernel *k, struct entry *e)
 		refuse(NL_ESITE, "%s: the jump at %s+%#x would cross a page", e->where, e->name, e->site);
 }
 
+/* May control come from `from` to the first byte of the site? Only as a call of the function: by call, or by the tail call of another. */
+static bool enters_properly(const struct entry *e, uint64_t target, bool is_call, const char *from)
+{
+	size_t n = strlen(e->name);
+	bool own = !strncmp(from, e->name, n) && (!from[n] || !strcmp(from + n, ".cold"));
+
+	return target == e->va && (is_call || !own);
+}
+
 static void check_branches(const struct kernel *k, const struct entry *e)
 {
-	uint64_t inside = e->va + e->site + 1, end = e->va + e->site + e->site_len;
+	uint64_t start = e->va + e->site, end = start + e->site_len;
 	const struct ksection *text = kernel_section(k, ".text");
 
 	for (uint32_t at = 0; at < e->size;) {
 		struct code_step s = code_decode(e->bytes + at, e->size - at, e->va + at);
 
-		if (s.jumps && s.target >= inside - 1 && s.target < end && s.target != e->va)
+		if (s.jumps && s.target >= start && s.target < end && !enters_properly(e, s.target, s.is_call, e->name))
 			refuse(NL_ESITE, "%s: the branch at %s+%#x leads to +%#llx, into the bytes that the jump takes", e->where, e->name, at,
 				(unsigned long long)(s.target - e->va));
 		at += s.len ? s.len : 1; /* padding may hold anything */
@@ -112,19 +121,20 @@ static void check_branches(const struct kernel *k, const struct entry *e)
 	/* From elsewhere (the .cold part, assembler) only 32-bit distances reach: call, jmp, jcc. */
 	for (uint64_t at = 2; text && at + 4 <= text->size; at++) {
 		const uint8_t *p = text->bytes + at;
+		const struct ksym *from;
 		uint64_t target;
 		int32_t distance;
 
 		memcpy(&distance, p, 4);
 		target = text->va + at + 4 + (uint64_t)(int64_t)distance;
-		if (target < inside || target >= end)
+		if (target < start || target >= end)
 			continue;
-		if (p[-1] == 0xe8 || p[-1] == 0xe9 || (p[-2] == 0x0f && (p[-1] & 0xf0) == 0x80)) {
-			const struct ksym *from = kallsyms_at(&k->syms, text->va + at);
-
+		if (p[-1] != 0xe8 && p[-1] != 0xe9 && (p[-2] != 0x0f || (p[-1] & 0xf0) != 0x80))
+			continue;
+		from = kallsyms_at(&k->syms, text->va + at);
+		if (!enters_properly(e, target, p[-1] == 0xe8, from ? from->name : ""))
 			refuse(NL_ESITE, "%s: a branch of %s leads to %s+%#llx, into the bytes that the jump takes", e->where,
 				from ? from->name : "?", e->name, (unsigned long long)(target - e->va));
-		}
 	}
 }
 
