@@ -63,6 +63,7 @@ enum nl_err nl_commit_init(const struct nl_views *all, const struct nl_view *bas
 	views = all;
 	current = &generations[0];
 	current->view = *base;
+	current->applied = current->n_pages = 0;
 	retired = NULL;
 	tx.next = NULL;
 	__atomic_store_n(&published, &current->view, __ATOMIC_SEQ_CST);
