@@ -38,4 +38,4 @@ def register():
         function = run_check(target)
         function.__name__ = target
         function.__doc__ = "host check: make " + target
-        TESTS[target] = Test(function, False, "")
+        TESTS[target] = Test(function)

@@ -21,19 +21,20 @@ TESTS = {}
 
 
 class Test:
-    def __init__(self, function, full, emulator):
+    def __init__(self, function, full=False, emulator="", alone=False):
         self.name = function.__name__.replace("_", "-")
-        self.function, self.full, self.emulator = function, full, emulator
+        self.function, self.full, self.emulator, self.alone = function, full, emulator, alone
         self.about = (function.__doc__ or "").strip().splitlines()[0]
 
 
-def test(full=False, emulator="qemu", name=None):
-    """Register a test. full: only with --full or by name. emulator: what it needs, for the order in which tests run."""
+def test(full=False, emulator="qemu", name=None, alone=False):
+    """Register a test. full: only with --full or by name. emulator: what it needs, for the order in which tests run.
+    alone: it measures time, so nothing runs beside it."""
 
     def register(function):
         if name:
             function.__name__ = name
-        entry = Test(function, full, emulator)
+        entry = Test(function, full, emulator, alone)
         TESTS[entry.name] = entry
         return function
 
@@ -127,7 +128,8 @@ def main():
     chosen.sort(key=lambda e: e.emulator)  # host checks, then the slow emulator first: it shares the time with all others
     os.makedirs(BUILD, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
-        outcomes = list(pool.map(run_one, chosen))
+        outcomes = list(pool.map(run_one, [e for e in chosen if not e.alone]))
+    outcomes += [run_one(e) for e in chosen if e.alone]
     passed, failed, skipped = (sum(o[i] for o in outcomes) for i in range(3))
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed or not passed else 0

@@ -1,0 +1,108 @@
+"""Leaf files for the tests: where the shipped ones lie, and how to make broken ones. A leaf is taken apart, changed and put together again
+(include/newleaf/leaf.h), then signed by a test key, so that each refusal has exactly one reason."""
+
+import dataclasses
+import os
+import struct
+import subprocess
+
+from guest import BUILD, TOP, Failure
+
+AUTHOR = os.path.join(BUILD, "newleaf-author")
+DEMO_KEY = os.path.join(BUILD, "keys", "demo.pem")
+HEADER = struct.Struct("<QIIIIII48s12III")  # up to header.target
+SITE = struct.Struct("<QIIIIQII")
+SIGNATURE_SIZE = 112
+PARTS = ("sites", "relocs", "bytes", "text", "data", "strings")
+
+
+def release_of(package):
+    return package.removeprefix("linux-image-")
+
+
+def built(package, fix):
+    """The shipped leaf of a fix for a kernel, on this machine."""
+    return os.path.join(BUILD, "leaves", release_of(package), fix + ".leaf")
+
+
+def author(*args):
+    done = subprocess.run([AUTHOR, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"newleaf-author {' '.join(args)} ended with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def make(directory, package, recipe):
+    """Build and sign a leaf from a recipe (a path, or text) for a kernel; returns the path."""
+    if "\n" in recipe:
+        path = os.path.join(directory, recipe.split("id ", 1)[1].split()[0] + ".recipe")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(recipe)
+        recipe = path
+    get = os.path.join(TOP, "scripts", "get-kernel")
+    kernel = subprocess.run([get, "--vmlinuz", package], capture_output=True, text=True, check=True).stdout.strip()
+    headers = subprocess.run([get, "--headers", package], capture_output=True, text=True, check=True).stdout.strip()
+    out = os.path.join(directory, os.path.basename(recipe).removesuffix(".recipe") + ".leaf")
+    author("build", recipe, "-k", kernel, "-H", headers, "-o", out)
+    author("sign", out, "--key", DEMO_KEY)
+    return out
+
+
+@dataclasses.dataclass
+class Leaf:
+    """A leaf taken apart. Change fields, then file()."""
+
+    flags: int
+    version: int
+    id: str
+    description: int
+    bss_size: int
+    target: bytes
+    sites: list  # lists of the eight fields of struct nl_leaf_site
+    relocs: bytes
+    bytes: bytes
+    text: bytes
+    data: bytes
+    strings: bytes
+
+    @classmethod
+    def read(cls, raw):
+        _, _, header_size, _, flags, version, _, ident, *rest = HEADER.unpack_from(raw)
+        at = dict(zip(PARTS, zip(rest[0:12:2], rest[1:12:2])))
+        size = {"sites": SITE.size, "relocs": 32}
+        part = {p: raw[offset : offset + count * size.get(p, 1)] for p, (offset, count) in at.items()}
+        sites = [list(SITE.unpack_from(part["sites"], i * SITE.size)) for i in range(at["sites"][1])]
+        return cls(
+            flags, version, ident.rstrip(b"\0").decode(), rest[12], rest[13], raw[HEADER.size : header_size], sites,
+            part["relocs"], part["bytes"], part["text"], part["data"], part["strings"],
+        )  # fmt: skip
+
+    def file(self):
+        """The unsigned file."""
+        parts = dict(
+            sites=b"".join(SITE.pack(*s) for s in self.sites), relocs=self.relocs, bytes=self.bytes, text=self.text, data=self.data,
+            strings=self.strings,
+        )  # fmt: skip
+        count = {"sites": len(self.sites), "relocs": len(self.relocs) // 32}
+        header_size = HEADER.size + len(self.target)
+        at, body, table = header_size, b"", []
+        for name in PARTS:
+            pad = -at % (8 if name in ("sites", "relocs") else 1)
+            table += [at + pad, count.get(name, len(parts[name]))]
+            body += bytes(pad) + parts[name]
+            at += pad + len(parts[name])
+        head = HEADER.pack(
+            0x3146414C57454E, 1, header_size, at, self.flags, self.version, 0, self.id.encode().ljust(48, b"\0"), *table,
+            self.description, self.bss_size,
+        )  # fmt: skip
+        return head + self.target + body
+
+
+def signed(directory, data, key=DEMO_KEY):
+    """Sign the bytes of an unsigned leaf; returns the bytes of the signed file."""
+    path = os.path.join(directory, "to-sign.leaf")
+    with open(path, "wb") as f:
+        f.write(data)
+    author("sign", path, "--key", key)
+    with open(path, "rb") as f:
+        return f.read()

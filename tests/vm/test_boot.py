@@ -1,0 +1,134 @@
+"""Boot, apply, revert, power off and reboot: numbers of CPUs, CPU models, kernels, flavours, both emulators."""
+
+import itertools
+import os
+import re
+
+from command import FIXES, apply, cycle, newleaf, probe, refused
+from guest import Skip, kernel_file
+from leaves import built, make
+from test_stock import OLD
+from vmtest import test
+
+MODELS = {"max-la57": "max,+svm", "max": "max,+svm,-la57", "epyc": "EPYC,+svm"}
+SAMPLE = {(1, "max"), (2, "epyc"), (4, "max-la57"), (8, "max")}
+
+
+def boot_and_cycle(t, **machine):
+    g = t.boot(**machine)
+    t.note(f"boot to user space {g.boot_seconds:.1f} s")
+    cpus = int(g.run("nproc"))
+    t.expect(cpus == g.machine.cpus, f"the guest sees {cpus} CPUs, not {g.machine.cpus}")
+    status = newleaf(g, "status")
+    t.expect(str(cpus) in re.sub(r"\s", "", str(status)), f"status does not know {cpus} CPUs: {status}")
+    cycle(g)
+    newleaf(g, "alive")
+    g.check_dmesg()
+    return g
+
+
+def reboot(t, g):
+    """The same machine starts anew; nothing is applied then, and all works again."""
+    apply(g, FIXES[0])
+    before = g.boot_id
+    g.send("reboot -f")
+    g.wait_ready()
+    t.expect(g.boot_id != before, "the boot id is the same after a reboot")
+    probe(g, FIXES[0], "VULNERABLE")
+    cycle(g, FIXES[:1])
+
+
+def register_matrix():
+    for cpus, model in itertools.product((1, 2, 4, 8), MODELS):
+
+        def run(t, cpus=cpus, model=model):
+            g = boot_and_cycle(t, cpus=cpus, model=MODELS[model])
+            reboot(t, g)
+            g.poweroff()
+
+        run.__doc__ = f"QEMU {MODELS[model]}, {cpus} CPUs: boot, apply, revert, reboot, poweroff"
+        test(full=(cpus, model) not in SAMPLE, name=f"qemu-{cpus}-{model}")(run)
+
+
+register_matrix()
+
+
+@test(emulator="bochs")
+def bochs_1(t):
+    """Bochs, VMX with EPT, 1 CPU: boot, apply, revert, poweroff"""
+    g = boot_and_cycle(t, emulator="bochs", cpus=1, memory=512, cmdline="quiet")
+    g.poweroff()
+
+
+@test(full=True, emulator="bochs")
+def bochs_1_reboot(t):
+    """Bochs, 1 CPU: reboot inside the guest"""
+    g = t.boot(emulator="bochs", cpus=1, memory=512, cmdline="quiet")
+    reboot(t, g)
+    g.poweroff()
+
+
+@test(emulator="bochs")
+def bochs_2(t):
+    """a newer Bochs (BOCHS=/path), VMX with EPT, 2 CPUs: boot, apply, revert, poweroff"""
+    if not os.environ.get("BOCHS"):
+        raise Skip("BOCHS names no Bochs 3.1 or newer; Debian's shows Linux one CPU only")
+    g = boot_and_cycle(t, emulator="bochs", cpus=2, memory=512, cmdline="quiet")
+    g.poweroff()
+
+
+def register_kernels():
+    releases = [f"6.1.0-{n}-cloud-amd64" for n in range(47, 57)]
+    releases += [f"6.1.0-{n}-{flavour}" for n in (50, 56) for flavour in ("amd64", "rt-amd64")]
+    for release in releases:
+
+        def run(t, release=release):
+            package = "linux-image-" + release
+            kernel_file(package)  # skip here, with the reason, when the archive has dropped it
+            g = t.boot(kernel=package, memory=2048)
+            t.note(f"boot to user space {g.boot_seconds:.1f} s")
+            t.expect(g.run("uname -r").strip() == release, "another kernel runs")
+            if package != OLD:
+                g.put(open(built(OLD, FIXES[0]), "rb").read(), "/tmp/other.leaf")
+                refused(g, "apply /tmp/other.leaf", "NL_EBUILDID", 5)
+            fixable = [f for f in FIXES if g.call(f"repro {f}").code == 1]
+            for fix in fixable:
+                try:
+                    path = make(g.scratch, package, os.path.join(os.path.dirname(__file__), "..", "..", "leaves", fix, fix + ".recipe"))
+                except Exception as reason:  # no headers on offer for this kernel: that is all that may be wrong
+                    t.note(f"{fix}: no leaf for {release}: {str(reason).splitlines()[0]}")
+                    continue
+                g.put(open(path, "rb").read(), f"/tmp/{fix}.leaf")
+                apply(g, fix, path=f"/tmp/{fix}.leaf")
+                probe(g, fix, "FIXED")
+                newleaf(g, f"revert {fix}")
+                probe(g, fix, "VULNERABLE")
+                t.note(f"{fix}: applied and reverted")
+            g.check_dmesg()
+            g.poweroff()
+
+        run.__doc__ = f"Debian's {release} boots, refuses another kernel's leaf, and is patched if it lacks a fix"
+        test(full=release not in ("6.1.0-56-cloud-amd64", "6.1.0-50-rt-amd64"), name="kernel-" + release)(run)
+
+
+register_kernels()
+
+
+@test(alone=True)
+def boot_time(t):
+    """boot time with and without Newleaf, side by side"""
+    seconds = {}
+    for newleaf_on in (False, True):
+        g = t.boot(newleaf=newleaf_on, cmdline="quiet")
+        seconds[newleaf_on] = g.boot_seconds
+        g.poweroff()
+    t.note(f"to user space: without {seconds[False]:.1f} s, with {seconds[True]:.1f} s, ratio {seconds[True] / seconds[False]:.2f}")
+
+
+@test(alone=True)
+def idle_exits(t):
+    """exits of an idle guest for 10 s, by cause"""
+    g = t.boot()
+    g.run("newleaf exits --interval 1s >/dev/null")  # let the boot's last work settle
+    t.note(g.run("newleaf exits --interval 10s", timeout=60).rstrip())
+    g.poweroff()
