@@ -9,8 +9,8 @@ static struct {
 	nl_lock_t lock;
 	uint8_t *base;
 	hpa_t base_hpa;
-	uint64_t *used; /* bit i = page i is in use */
-	size_t first;   /* pages [first, limit) are handed out singly: below lies the bitmap, */
+	uint64_t *used; /* bit i = page i has been handed out singly */
+	size_t first;   /* pages [first, limit) serve as single pages: below lies the bitmap, */
 	size_t limit;   /* above lie the runs */
 	size_t pages;
 	size_t free;
@@ -86,7 +86,7 @@ void nl_pool_release(void *page)
 	const size_t index = offset / NL_PAGE_SIZE;
 
 	nl_lock(&pool.lock);
-	const bool ours = !(offset & NL_PAGE_MASK) && index >= pool.first && index < pool.limit && is_used(index);
+	const bool ours = !(offset & NL_PAGE_MASK) && index < pool.pages && is_used(index);
 	if (ours) {
 		mark_free(index);
 		pool.free++;

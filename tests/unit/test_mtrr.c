@@ -227,7 +227,7 @@ static void masks_with_holes_and_odd_widths(void **state)
 	m.phys_bits = 34;
 	m.variable[0].mask = ((1ULL << 33) - 1) & ~(G - 1);
 	m.variable[0].mask |= VALID | 1ULL << 60;
-	m.variable[0].base = G | NL_MT_WB;
+	m.variable[0].base = G | NL_MT_WB | 1ULL << 60;
 	make_runs(&m);
 	assert_runs({0, G, NL_MT_UC}, {G, G, NL_MT_WB}, {2 * G, 7 * G, NL_MT_UC}, {9 * G, G, NL_MT_WB}, {10 * G, 6 * G, NL_MT_UC});
 
