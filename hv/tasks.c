@@ -199,7 +199,7 @@ static enum nl_err scan_held(const struct walk *w)
 		const struct nl_held *h = &nl_held[i];
 		uint32_t old = 0;
 
-		if (!h->held || !h->halted)
+		if (!h->held || !h->halted || !(h->rip >> 63)) /* below: the firmware's wait loop, which a CPU leaves by INIT only */
 			continue;
 		if (word_blocks(w->scan, h->rip, &old))
 			err = NL_AGAIN;

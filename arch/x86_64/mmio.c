@@ -39,11 +39,14 @@ bool nl_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n)
 	size_t first = NL_PAGE_SIZE - (at & NL_PAGE_MASK);
 	struct nl_guest g;
 
-	if (!(c->cr0 & CR0_PG)) {
-		const uint8_t *p = nl_view_pointer(nl_base_views(), nl_current_view(), GPA(at), NL_R);
+	if (!(c->cr0 & CR0_PG)) { /* firmware, perhaps in memory that its map calls reserved: where code runs, bytes can be read */
+		enum nl_rights rights;
+		hpa_t pa;
 
-		memcpy(out, p ? p : out, p ? (first < n ? first : n) : 0);
-		return p != NULL;
+		if (!nl_view_walk(nl_base_views(), nl_current_view(), GPA(at), &pa, &rights, NULL, NULL) || !(rights & NL_X))
+			return false;
+		memcpy(out, x86_phys(pa), first < n ? first : n);
+		return true;
 	}
 	if (!(c->efer & EFER_LMA)) /* 32-bit paging: nothing that runs under us uses it any more */
 		return false;
@@ -62,9 +65,10 @@ static bool decode(struct nl_cpu *cpu, const uint8_t *p, bool long_mode, struct 
 {
 	const uint8_t *start = p;
 	uint8_t rex = 0;
+	bool short_address = !long_mode; /* 67 makes moffs 32 bits wide (APM vol. 3, 1.2.3) */
 
 	while (*p == 0x67 || *p == 0x2e || *p == 0x3e || *p == 0x26 || *p == 0x36 || *p == 0x64 || *p == 0x65 || *p == 0xf0)
-		p++;
+		short_address |= *p++ == 0x67;
 	if (long_mode && (*p & 0xf0) == 0x40)
 		rex = *p++;
 	if (rex & 8)
@@ -74,7 +78,7 @@ static bool decode(struct nl_cpu *cpu, const uint8_t *p, bool long_mode, struct 
 	s->exchange = -1;
 	if (op == 0xa3) { /* MOV moffs32, EAX */
 		s->value = (uint32_t)cpu->gprs.rax;
-		p += long_mode ? 8 : 4;
+		p += short_address ? 4 : 8;
 	} else {
 		unsigned n = modrm_length(p);
 		if (!n)
