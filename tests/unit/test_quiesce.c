@@ -1,0 +1,281 @@
+// sources: hv/quiesce.c hv/guestmem.c hv/view.c hv/npt.c hv/pool.c tests/unit/fakeguest.c
+// libs: -lpthread
+/*
+ * The freeze, with threads for CPUs: while it holds nobody executes, whoever is late or stands badly makes it fail by name, and in every case
+ * everybody runs on afterwards.
+ */
+#include "host.h"
+#include "commit.h"
+#include "fakeguest.h"
+#include "quiesce.h"
+#include "x86.h"
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+
+enum { CPUS = 4 };
+
+/* What the thread of a CPU does next. */
+static struct cpu_thread {
+	pthread_t thread;
+	bool kicked, deaf, stop;
+	uint64_t executed; /* counts while the CPU is in the guest */
+	struct nl_context ctx;
+} threads[CPUS];
+
+const struct nl_view *nl_current_view(void) { return &fg.base; }
+const struct nl_views *nl_commit_views(void) { return fg_views(); }
+
+static void kick(struct nl_cpu *cpu) { __atomic_store_n(&threads[cpu->index].kicked, true, __ATOMIC_SEQ_CST); }
+static void context(struct nl_cpu *cpu, struct nl_context *out) { *out = threads[cpu->index].ctx; }
+static const struct nl_vendor vendor = {.name = "FAKE", .kick = kick, .context = context};
+
+static bool flag(bool *f) { return __atomic_load_n(f, __ATOMIC_SEQ_CST); }
+static void set(bool *f, bool v) { __atomic_store_n(f, v, __ATOMIC_SEQ_CST); }
+static uint64_t executed(unsigned i) { return __atomic_load_n(&threads[i].executed, __ATOMIC_SEQ_CST); }
+
+/* The run loop of a vendor in small: guest, exit, hv_before_entry. */
+static void *run(void *arg)
+{
+	struct cpu_thread *t = arg;
+	struct nl_cpu *cpu = nl_cpus[t - threads];
+
+	while (!flag(&t->stop)) {
+		if (__atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_RUNNING && nl_quiesce_pending() && !flag(&t->deaf))
+			nl_quiesce_answer(cpu);
+		while (!flag(&t->stop) && (flag(&t->deaf) || !__atomic_exchange_n(&t->kicked, false, __ATOMIC_SEQ_CST))) {
+			if (__atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) != NL_CPU_RUNNING)
+				break;
+			__atomic_fetch_add(&t->executed, 1, __ATOMIC_SEQ_CST);
+			sched_yield();
+		}
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void begin(unsigned i)
+{
+	assert_int_equal(pthread_create(&threads[i].thread, NULL, run, &threads[i]), 0);
+}
+
+static int setup(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	fg_start(0, false, false, CPUS);
+	nl_vendor = &vendor;
+	nl_emulated = true; /* two host CPUs for four of ours: a time limit for real CPUs would say little */
+	memset(threads, 0, sizeof(threads));
+	for (i = 1; i < CPUS; i++) {
+		threads[i].ctx = fg.ctx;
+		begin(i);
+	}
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 1; i < CPUS; i++)
+		set(&threads[i].stop, true);
+	for (i = 1; i < CPUS; i++)
+		pthread_join(threads[i].thread, NULL);
+	fg_stop();
+	return 0;
+}
+
+/* Every running CPU executes on, within a time that no healthy run needs. */
+static void all_execute(void)
+{
+	time_t limit = time(NULL) + 20;
+	unsigned i;
+
+	for (i = 1; i < CPUS; i++) {
+		uint64_t was = executed(i);
+
+		if (nl_cpus[i]->state != NL_CPU_RUNNING)
+			continue;
+		while (executed(i) == was) {
+			assert_true(time(NULL) < limit);
+			sched_yield();
+		}
+	}
+}
+
+/* The host may be slow: a freeze that fails only because somebody was late is tried again, as the agent does. */
+static enum nl_err freeze(struct nl_freeze_result *r)
+{
+	enum nl_err err;
+	unsigned tries = 0;
+
+	while ((err = nl_freeze(nl_cpus[0], &fg.ctx, r)) && r->blocker.missing && ++tries < 50)
+		sched_yield();
+	return err;
+}
+
+static void holds_everybody(void **state)
+{
+	struct nl_freeze_result r;
+	uint64_t was[CPUS];
+	unsigned i, round, spin;
+
+	(void)state;
+	for (round = 0; round < 50; round++) {
+		assert_int_equal(freeze(&r), NL_OK);
+		assert_int_equal(r.held, CPUS);
+		assert_int_equal(r.total, CPUS);
+		for (i = 1; i < CPUS; i++) {
+			was[i] = executed(i);
+			assert_true(nl_held[i].held);
+			assert_int_equal(nl_held[i].rip, FG_USER);
+		}
+		for (spin = 0; spin < 20; spin++)
+			sched_yield();
+		for (i = 1; i < CPUS; i++)
+			assert_int_equal(executed(i), was[i]);
+		nl_thaw(nl_cpus[0], &r);
+		assert_true(r.longest_hold_tsc > 0);
+		all_execute();
+	}
+	for (i = 1; i < CPUS; i++)
+		assert_true(nl_cpus[i]->hold_longest_tsc > 0);
+}
+
+static void kernel_mode_is_refused(void **state)
+{
+	struct nl_freeze_result r;
+
+	(void)state;
+	threads[2].ctx.cpl = 0;
+	threads[2].ctx.rip = FG_LINK + 0x2345;
+	assert_int_equal(freeze(&r), NL_AGAIN);
+	assert_int_equal(r.blocker.cpu, 2);
+	assert_int_equal(r.blocker.cpl, 0);
+	assert_int_equal(r.blocker.rip, FG_LINK + 0x2345);
+	assert_false(nl_quiesce_pending());
+	all_execute();
+	threads[2].ctx = fg.ctx;
+	assert_int_equal(freeze(&r), NL_OK);
+	nl_thaw(nl_cpus[0], &r);
+	all_execute();
+}
+
+static void halted_is_good(void **state)
+{
+	struct nl_freeze_result r;
+
+	(void)state;
+	threads[1].ctx.cpl = threads[2].ctx.cpl = threads[3].ctx.cpl = 0;
+	threads[1].ctx.halted = true;
+	fg_image(0x2344)[0] = 0xf4; /* HLT; RIP is behind it */
+	threads[2].ctx.rip = FG_LINK + 0x2345;
+	threads[2].ctx.cr3 = FG_KERNEL + FG_TOP;
+	memcpy(fg_image(0x3342), "\x0f\x01\xc9", 3); /* MWAIT */
+	threads[3].ctx.rip = FG_LINK + 0x3345;
+	threads[3].ctx.cr3 = FG_KERNEL + FG_TOP;
+	nl_cpus[2]->gprs.rsp = 0x1234;
+	assert_int_equal(freeze(&r), NL_OK);
+	assert_true(nl_held[1].halted && nl_held[2].halted && nl_held[3].halted && !nl_held[0].halted);
+	assert_int_equal(nl_held[2].rsp, 0x1234);
+	nl_thaw(nl_cpus[0], &r);
+	all_execute();
+}
+
+static void a_cpu_that_never_answers(void **state)
+{
+	struct nl_freeze_result r;
+	uint64_t start;
+
+	(void)state;
+	set(&threads[3].deaf, true);
+	start = x86_rdtsc();
+	assert_int_equal(nl_freeze(nl_cpus[0], &fg.ctx, &r), NL_AGAIN);
+	assert_true(x86_rdtsc() - start >= nl_us_to_tsc(NL_FREEZE_LIMIT_EMULATED_US));
+	assert_true(r.blocker.missing >= 1);
+	assert_int_equal(r.total, CPUS);
+	assert_false(nl_quiesce_pending());
+	all_execute();
+	set(&threads[3].deaf, false); /* its answer comes late and belongs to no freeze */
+	all_execute();
+	assert_int_equal(freeze(&r), NL_OK);
+	assert_int_equal(r.held, CPUS);
+	nl_thaw(nl_cpus[0], &r);
+	all_execute();
+}
+
+static void parked_cpus_are_not_awaited(void **state)
+{
+	struct nl_freeze_result r;
+
+	(void)state;
+	__atomic_store_n(&nl_cpus[3]->state, NL_CPU_WAIT_SIPI, __ATOMIC_SEQ_CST);
+	assert_int_equal(freeze(&r), NL_OK);
+	assert_int_equal(r.total, CPUS - 1);
+	assert_false(nl_held[3].held);
+	nl_thaw(nl_cpus[0], &r);
+	all_execute();
+}
+
+/* A SIPI in the middle of a freeze: the CPU begins to run, and must not enter the guest before the freeze is over. */
+static void a_cpu_that_starts_meanwhile(void **state)
+{
+	struct nl_freeze_result r;
+	uint64_t was;
+	unsigned round, spin;
+
+	(void)state;
+	for (round = 0; round < 20; round++) {
+		__atomic_store_n(&nl_cpus[3]->state, NL_CPU_WAIT_SIPI, __ATOMIC_SEQ_CST);
+		for (was = ~0ULL; was != executed(3);) { /* it has left the guest */
+			was = executed(3);
+			for (spin = 0; spin < 10; spin++)
+				sched_yield();
+		}
+		assert_int_equal(freeze(&r), NL_OK);
+		__atomic_store_n(&nl_cpus[3]->state, NL_CPU_RUNNING, __ATOMIC_SEQ_CST);
+		for (spin = 0; spin < 20; spin++)
+			sched_yield();
+		/* The thread may have read its state just before: then it looks at the freeze before it executes a second time. */
+		assert_true(executed(3) - was <= 1);
+		was = executed(3);
+		for (spin = 0; spin < 20; spin++)
+			sched_yield();
+		assert_int_equal(executed(3), was);
+		nl_thaw(nl_cpus[0], &r);
+		all_execute();
+	}
+}
+
+/* Freezes in a row without a pause: answers to one never count for the next. */
+static void back_to_back(void **state)
+{
+	struct nl_freeze_result r;
+	unsigned i, ok = 0;
+
+	(void)state;
+	for (i = 0; i < 200; i++) {
+		if (nl_freeze(nl_cpus[0], &fg.ctx, &r) == NL_OK) {
+			ok++;
+			assert_int_equal(r.held, CPUS);
+			nl_thaw(nl_cpus[0], &r);
+		}
+		threads[1].ctx.cpl = i % 3 ? 3 : 0;
+	}
+	assert_true(ok > 10);
+	all_execute();
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	        T(holds_everybody), T(kernel_mode_is_refused), T(halted_is_good), T(a_cpu_that_never_answers), T(parked_cpus_are_not_awaited),
+	        T(a_cpu_that_starts_meanwhile), T(back_to_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
