@@ -1,0 +1,233 @@
+// sources: hv/guestmem.c hv/kernel.c hv/view.c hv/npt.c hv/pool.c tests/unit/fakeguest.c
+/*
+ * Walks of the guest's page tables, 4 and 5 levels, all page sizes, rights; and that nothing but RAM is ever touched, and that through the view.
+ */
+#include "host.h"
+#include "commit.h"
+#include "fakeguest.h"
+#include "guestmem.h"
+#include "kernel.h"
+#include "pool.h"
+#include "x86.h"
+
+static struct nl_guest g;
+static bool la57;
+
+const struct nl_view *nl_current_view(void) { return &fg.base; }
+
+static int setup(void **state)
+{
+	la57 = *state;
+	fg_start(0x4000000, la57, false, 1);
+	nl_guest_init(&g, fg_views(), &fg.base, fg.ctx.cr3, la57);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fg_stop();
+	return 0;
+}
+
+static void forget(void) { nl_guest_init(&g, fg_views(), &fg.base, fg.ctx.cr3, la57); }
+
+/* The entry that a walk of `va` meets at `level`, found here by hand. */
+static uint64_t *entry(uint64_t va, unsigned level)
+{
+	uint64_t table = fg.ctx.cr3 & 0xffffffffff000, *e = NULL;
+	unsigned l;
+
+	for (l = la57 ? 5 : 4; l >= level; l--) {
+		e = (uint64_t *)(fg.ram + table) + (va >> (12 + 9 * (l - 1)) & 511);
+		table = *e & 0xffffffffff000;
+	}
+	return e;
+}
+
+static uint64_t translated(uint64_t va)
+{
+	gpa_t out = GPA(~0ULL);
+
+	return nl_guest_translate(&g, GVA(va), NL_GUEST_READ, &out) ? ~0ULL : out.v;
+}
+
+static void page_sizes(void **state)
+{
+	(void)state;
+	assert_int_equal(translated(FG_LINK + fg.slide + 0x201234), FG_KERNEL + 0x201234); /* 2 MiB */
+	assert_int_equal(translated(FG_USER + 0x1234), fg_user(FG_USER + 0x1234) - fg.ram); /* 4 KiB */
+	*entry(FG_DIRECT, 3) = 0x0 | 0x83; /* 1 GiB */
+	assert_int_equal(translated(FG_DIRECT + 0x1abcdef), 0x1abcdef);
+	*entry(FG_DIRECT, 4) |= 0x80; /* PS is reserved above that */
+	assert_int_equal(translated(FG_DIRECT + 0x1abcdef), ~0ULL);
+	*entry(FG_DIRECT, 4) &= ~0x80ULL;
+	if (la57) {
+		*entry(FG_DIRECT, 5) |= 0x80;
+		assert_int_equal(translated(FG_DIRECT + 0x1abcdef), ~0ULL);
+	}
+}
+
+static void ignored_bits(void **state)
+{
+	(void)state;
+	*entry(FG_USER, 1) |= 1ULL << 63 | 1ULL << 59 | 0xe00; /* NX, protection key, software bits */
+	assert_int_equal(translated(FG_USER + 8), fg_user(FG_USER + 8) - fg.ram);
+	*entry(FG_LINK + fg.slide, 2) |= 1 << 12; /* PAT of a large page is no address bit */
+	assert_int_equal(translated(FG_LINK + fg.slide + 8), FG_KERNEL + 8);
+}
+
+static void canonical(void **state)
+{
+	(void)state;
+	assert_int_equal(translated(0x0000800000000000), ~0ULL);
+	assert_int_equal(translated(la57 ? 0x0100000000000000 : 0xffff7fffffffffff), ~0ULL);
+	assert_int_equal(translated(~0ULL), ~0ULL); /* canonical, not mapped */
+}
+
+static void rights(void **state)
+{
+	uint64_t va = FG_USER + FG_USER_SIZE, kernel = FG_LINK + fg.slide;
+	uint64_t v = 0;
+
+	(void)state;
+	assert_int_equal(nl_guest_read(&g, GVA(va), NL_GUEST_USER, &v, 8), NL_OK);
+	assert_int_equal(nl_guest_write(&g, GVA(va), NL_GUEST_USER, &v, 8), NL_EFAULT); /* also with the page in the cache */
+	assert_int_equal(nl_guest_read(&g, GVA(kernel), NL_GUEST_READ, &v, 8), NL_OK);
+	assert_int_equal(nl_guest_read(&g, GVA(kernel), NL_GUEST_USER, &v, 8), NL_EFAULT);
+	*entry(FG_USER, 3) &= ~4ULL; /* no user right at one level above */
+	forget();
+	assert_int_equal(nl_guest_read(&g, GVA(FG_USER), NL_GUEST_USER, &v, 8), NL_EFAULT);
+	*entry(FG_USER, 3) |= 4;
+	*entry(FG_USER, 2) &= ~2ULL;
+	forget();
+	assert_int_equal(nl_guest_write(&g, GVA(FG_USER), NL_GUEST_USER, &v, 8), NL_EFAULT);
+	assert_int_equal(nl_guest_probe(&g, GVA(FG_USER), NL_GUEST_USER, 16), NL_OK);
+	assert_int_equal(nl_guest_probe(&g, GVA(FG_USER), NL_GUEST_USER | NL_GUEST_WRITE, 16), NL_EFAULT);
+}
+
+static void absent_at_each_level(void **state)
+{
+	unsigned level;
+
+	(void)state;
+	for (level = 1; level <= (la57 ? 5u : 4u); level++) {
+		*entry(FG_USER, level) &= ~1ULL;
+		assert_int_equal(translated(FG_USER), ~0ULL);
+		*entry(FG_USER, level) |= 1;
+	}
+	assert_int_not_equal(translated(FG_USER), ~0ULL);
+}
+
+/* A page table that lies outside RAM, or a page that does, is a fault: never a touch of a device or of the hypervisor. */
+static void only_ram(void **state)
+{
+	static const uint64_t places[] = {FG_RAM, 0xfee00000, FG_REGION, FG_REGION + 0x5000, 0xfffffffffff000};
+	uint64_t v, was;
+	unsigned level, i;
+
+	(void)state;
+	for (i = 0; i < NL_ARRAY_SIZE(places); i++) {
+		for (level = 1; level <= (la57 ? 5u : 4u); level++) {
+			was = *entry(FG_USER, level);
+			*entry(FG_USER, level) = places[i] | 7;
+			forget();
+			assert_int_equal(nl_guest_read(&g, GVA(FG_USER), NL_GUEST_READ, &v, 8), NL_EFAULT);
+			*entry(FG_USER, level) = was;
+		}
+		nl_guest_init(&g, fg_views(), &fg.base, places[i], la57);
+		assert_int_equal(nl_guest_read(&g, GVA(FG_USER), NL_GUEST_READ, &v, 8), NL_EFAULT);
+	}
+}
+
+static void crossing_pages(void **state)
+{
+	uint8_t out[0x3000], in[0x3000];
+	uint64_t v;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(in); i++)
+		in[i] = (uint8_t)host_random();
+	/* neighbours in the address space that are none in memory */
+	v = *entry(FG_USER + 0x1000, 1);
+	*entry(FG_USER + 0x1000, 1) = *entry(FG_USER + 0x5000, 1);
+	*entry(FG_USER + 0x5000, 1) = v;
+	assert_int_equal(nl_guest_write(&g, GVA(FG_USER + 0x801), NL_GUEST_USER, in, sizeof(in)), NL_OK);
+	assert_int_equal(nl_guest_read(&g, GVA(FG_USER + 0x801), NL_GUEST_USER, out, sizeof(out)), NL_OK);
+	assert_memory_equal(in, out, sizeof(in));
+	assert_memory_equal(fg_user(FG_USER + 0x5000), in + 0x7ff, 0x1000);
+	assert_int_equal(nl_guest_read64(&g, GVA(FG_USER + 0xffd), &v), NL_OK); /* unaligned, across */
+	assert_memory_equal(&v, in + 0x7fc, 8);
+	*entry(FG_USER + 0x2000, 1) = 0;
+	forget();
+	assert_int_equal(nl_guest_read(&g, GVA(FG_USER + 0x801), NL_GUEST_USER, out, sizeof(out)), NL_EFAULT);
+	assert_int_equal(nl_guest_read(&g, GVA(FG_USER + 0x801), NL_GUEST_USER, out, 0x17ff), NL_OK);
+	assert_int_equal(nl_guest_read(&g, GVA(FG_USER + 0x801), NL_GUEST_USER, out, 0x1800), NL_EFAULT);
+}
+
+/* What the guest sees there is what is read and written, also for its page tables. */
+static void through_the_view(void **state)
+{
+	struct nl_view fork;
+	uint8_t *frame = nl_pool_page(), *tables = nl_pool_page();
+	uint64_t gpa = (uint64_t)(fg_user(FG_USER) - fg.ram), l1 = (uint64_t)((uint8_t *)entry(FG_USER, 1) - fg.ram) & ~0xfffULL, v;
+
+	(void)state;
+	memset(frame, 0x5a, 4096);
+	assert_int_equal(nl_view_fork(fg_views(), &fg.base, &fork), NL_OK);
+	assert_int_equal(nl_view_set_page(fg_views(), &fork, &fg.base, GPA(gpa), nl_pool_hpa(frame), NL_RX), NL_OK);
+	nl_guest_init(&g, fg_views(), &fork, fg.ctx.cr3, la57);
+	assert_int_equal(nl_guest_read64(&g, GVA(FG_USER), &v), NL_OK);
+	assert_int_equal(v, 0x5a5a5a5a5a5a5a5a);
+	assert_int_equal(nl_guest_write(&g, GVA(FG_USER), NL_GUEST_USER, &v, 8), NL_EFAULT); /* the view grants no writing */
+	memcpy(tables, fg.ram + l1, 4096);
+	((uint64_t *)tables)[FG_USER >> 12 & 511] = (gpa + 0x3000) | 7;
+	fg.ram[gpa + 0x3000] = 0x77;
+	assert_int_equal(nl_view_set_page(fg_views(), &fork, &fg.base, GPA(l1), nl_pool_hpa(tables), NL_RW), NL_OK);
+	nl_guest_init(&g, fg_views(), &fork, fg.ctx.cr3, la57);
+	assert_int_equal(nl_guest_read(&g, GVA(FG_USER), NL_GUEST_READ, &v, 1), NL_OK);
+	assert_int_equal(v & 0xff, 0x77);
+}
+
+static void many_pages_through_the_cache(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 4000; i++) {
+		uint64_t at = host_below(FG_USER_SIZE - 8), direct = host_below(FG_RAM - 8), v;
+
+		assert_int_equal(nl_guest_read64(&g, GVA(FG_USER + at), &v), NL_OK);
+		assert_memory_equal(&v, fg_user(FG_USER + at), 8);
+		assert_int_equal(nl_guest_read64(&g, GVA(FG_DIRECT + direct), &v), NL_OK);
+		assert_memory_equal(&v, fg.ram + direct, 8);
+	}
+}
+
+static void garbage_tables(void **state)
+{
+	unsigned i, k;
+	uint64_t v;
+
+	(void)state;
+	for (i = 0; i < 3000; i++) {
+		for (k = 0; k < 64; k++)
+			((uint64_t *)(fg.ram + 0x100000))[host_below(0x11 * 512)] = host_below(2) ? host_random() : host_below(FG_RAM) | 7 | (host_below(2) << 7);
+		forget();
+		nl_guest_read64(&g, GVA(host_below(2) ? FG_USER : FG_LINK + fg.slide + host_below(FG_IMAGE)), &v);
+		nl_guest_read64(&g, GVA(host_random()), &v);
+	}
+	/* what counts is that no fake was asked for memory beyond RAM: nl_phys fails the test then */
+}
+
+int main(void)
+{
+#define T(f) {#f " 4 levels", f, setup, teardown, NULL}, {#f " 5 levels", f, setup, teardown, &la57}
+	const struct CMUnitTest tests[] = {
+	        T(page_sizes), T(ignored_bits), T(canonical), T(rights), T(absent_at_each_level), T(only_ram), T(crossing_pages), T(through_the_view),
+	        T(many_pages_through_the_cache), T(garbage_tables),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

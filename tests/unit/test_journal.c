@@ -1,0 +1,96 @@
+// sources: hv/journal.c hv/signature.c
+// libs: -lcrypto -lpthread
+/* The journal: numbers without gaps, each entry holds the hash of the one before, old ones give way, writers on several CPUs do not mix. */
+#include "host.h"
+#include "commit.h"
+#include "journal.h"
+#include <openssl/sha.h>
+#include <pthread.h>
+
+static const struct nl_view view = {.generation = 5};
+const struct nl_view *nl_current_view(void) { return &view; }
+
+static uint64_t newest(void)
+{
+	struct nl_journal_entry e;
+	uint64_t n;
+
+	assert_int_equal(nl_journal_read(UINT64_MAX, &e, 1, &n), 0);
+	return n;
+}
+
+static void chain(void **state)
+{
+	struct nl_journal_entry e[4];
+	uint8_t hash[32];
+	uint64_t n, i;
+
+	(void)state;
+	nl_boot.tsc_hz = 1000000000;
+	nl_boot.wall_unix_ns = 1700000000000000000;
+	memset(nl_boot.boot_id, 7, 16);
+	assert_int_equal(newest(), 0);
+	nl_journal(NL_EV_BOOT, NL_OK, NULL, NULL, 2, 0);
+	nl_journal(NL_EV_VERIFIED, NL_OK, "prctl-auxv", (const uint8_t *)"0123456789abcdef0123456789abcdef", 0, 0);
+	nl_journal(NL_EV_REFUSED, NL_EBYTES, "an-id-that-is-as-long-as-no-leaf-may-have-because-it-would-not-end", NULL, 1, 2);
+	assert_int_equal(nl_journal_read(1, e, 4, &n), 3);
+	assert_int_equal(n, 3);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(e[i].seq, i + 1);
+		assert_int_equal(e[i].generation, 5);
+		assert_true(e[i].wall_unix_ns >= nl_boot.wall_unix_ns);
+		assert_int_equal(e[i].boot_id[15], 7);
+		if (i) {
+			SHA256((const uint8_t *)&e[i - 1], sizeof(e[0]), hash);
+			assert_memory_equal(e[i].hash, hash, 32);
+		}
+	}
+	assert_int_equal(e[0].hash[0] | e[0].hash[31], 0);
+	assert_string_equal(e[1].id, "prctl-auxv");
+	assert_int_equal(strlen(e[2].id), NL_LEAF_ID_LEN - 1);
+	assert_int_equal(e[2].error, NL_EBYTES);
+	assert_int_equal(nl_journal_read(3, e, 1, &n), 1);
+	assert_int_equal(nl_journal_read(4, e, 1, &n), 0);
+	assert_int_equal(nl_journal_read(2, e, 1, &n), 1);
+	assert_int_equal(e[0].seq, 2);
+}
+
+static void *writer(void *arg)
+{
+	unsigned i;
+
+	(void)arg;
+	for (i = 0; i < 300; i++)
+		nl_journal(NL_EV_CPU, NL_OK, NULL, NULL, i, 0);
+	return NULL;
+}
+
+static void overwritten_by_many(void **state)
+{
+	static struct nl_journal_entry e[2000];
+	pthread_t t[3];
+	uint8_t hash[32];
+	uint64_t n, got, i;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, writer, NULL), 0);
+	for (i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	got = nl_journal_read(1, e, 2000, &n);
+	assert_int_equal(n, 903);
+	assert_true(got > 100 && got < 903); /* a ring */
+	assert_int_equal(e[got - 1].seq, n);
+	for (i = 1; i < got; i++) {
+		assert_int_equal(e[i].seq, e[i - 1].seq + 1);
+		SHA256((const uint8_t *)&e[i - 1], sizeof(e[0]), hash);
+		assert_memory_equal(e[i].hash, hash, 32);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(chain), cmocka_unit_test(overwritten_by_many)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
