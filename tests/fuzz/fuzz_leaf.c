@@ -1,0 +1,131 @@
+/*
+ * libFuzzer: any bytes as a leaf file. What the parser accepts is relocated into buffers of exactly the sizes it promises, so that the sanitizers see a
+ * bound that does not hold. The mutator keeps the lengths in the header true most of the time, so that the checks behind them are reached.
+ */
+#include "leaf.h"
+#include "reloc.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define LINK 0xffffffff81000000ULL
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
+
+static void *copy_of(const void *from, size_t n)
+{
+	void *p = malloc(n ? n : 1);
+
+	return n ? memcpy(p, from, n) : p;
+}
+
+static void relocate(const struct nl_leaf *l)
+{
+	const struct nl_leaf_header *h = l->header;
+	const struct nl_placement at = {.slide = 0x1000000, .text = 0xffffffffff800000, .data = 0xffffffffffa00000, .return_thunk = LINK};
+	uint8_t *text = copy_of(l->text, h->text.count), *data = copy_of(l->data, h->data.count);
+	uint32_t i;
+
+	nl_reloc_body(l, &at, text, data);
+	for (i = 0; i < h->sites.count; i++) {
+		const struct nl_leaf_site *s = &l->sites[i];
+		uint8_t *expected = copy_of(l->bytes + s->expected, s->len), *fresh = copy_of(l->bytes + s->fresh, s->len);
+
+		nl_reloc_site(l, &at, i, expected, fresh);
+		if (s->va < h->target.image_start || s->va + s->len > h->target.image_end || (s->va & 0xfff) + s->len > 0x1000)
+			abort();
+		free(expected);
+		free(fresh);
+	}
+	free(text);
+	free(data);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	uint8_t *file = aligned_alloc(8, (size + 8) & ~(size_t)7);
+	struct nl_leaf_signature signature;
+	struct nl_leaf leaf;
+	size_t signed_size = size;
+
+	memcpy(file, bytes, size);
+	nl_leaf_split(file, size, &signed_size, &signature);
+	if (signed_size < size) { /* behind the signed part nothing may be read any more */
+		uint8_t *shorter = aligned_alloc(8, (signed_size + 8) & ~(size_t)7);
+
+		memcpy(shorter, file, signed_size);
+		free(file);
+		file = shorter;
+	}
+	if (nl_leaf_parse(file, signed_size, &leaf) == NL_OK)
+		relocate(&leaf);
+	free(file);
+	return 0;
+}
+
+/* A leaf that passes: one site in each kind, a body, one relocation in each place. */
+static size_t valid(uint8_t *out, size_t max)
+{
+	static const struct nl_leaf_site sites[2] = {
+		{LINK + 0x5005, 5, NL_SITE_TEXT, 0, 5, LINK + 0x5000, 0x80, 0},
+		{LINK + 0x200100, 8, NL_SITE_RODATA, 10, 18, 0, 0, 0},
+	};
+	static const struct nl_leaf_reloc relocs[4] = {
+		{NL_AT_BYTES, 6, NL_REL_PC32, NL_SYM_TEXT, 0, 0, -4},
+		{NL_AT_BYTES, 18, NL_REL_ABS64, NL_SYM_KERNEL, 1, LINK + 0x100, 0},
+		{NL_AT_TEXT, 8, NL_REL_ABS32S, NL_SYM_DATA, 0, 0, 0},
+		{NL_AT_DATA, 8, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, 0, 0},
+	};
+	struct nl_leaf_header h = {.magic = NL_LEAF_MAGIC, .format = NL_LEAF_FORMAT, .header_size = sizeof(h), .version = 1, .id = "leaf"};
+	struct nl_leaf_target *t = &h.target;
+	uint32_t at = sizeof(h);
+
+	*t = (struct nl_leaf_target){.build_id_len = 20, .guest_os = NL_GUEST_LINUX, .build_id_va = LINK + 0x2f0000, .image_start = LINK,
+	        .image_end = LINK + 0x400000, .text_start = LINK, .text_end = LINK + 0x200000, .rodata_start = LINK + 0x200000,
+	        .rodata_end = LINK + 0x300000, .syscall_entry = LINK + 0x1000, .page_table = LINK + 0x300000, .arena_pmd = LINK + 0x301000,
+	        .return_thunk = LINK + 0x302000, .kprobe_table = LINK + 0x303000, .init_task = LINK + 0x304000, .per_cpu_offset = LINK + 0x305000,
+	        .nr_cpu_ids_max = 64, .kprobe_hash_bits = 6, .thread_size = 16384};
+	h.sites = (struct nl_leaf_part){at, 2};
+	h.relocs = (struct nl_leaf_part){at += sizeof(sites), 4};
+	h.bytes = (struct nl_leaf_part){at += sizeof(relocs), 26};
+	h.text = (struct nl_leaf_part){at += 26, 32};
+	h.data = (struct nl_leaf_part){at += 32, 32};
+	h.strings = (struct nl_leaf_part){at += 32, 2};
+	h.signed_size = at + 2;
+	if (h.signed_size > max)
+		return 0;
+	memset(out, 0, h.signed_size);
+	memcpy(out + h.sites.offset, sites, sizeof(sites));
+	memcpy(out + h.relocs.offset, relocs, sizeof(relocs));
+	memcpy(out, &h, sizeof(h));
+	return h.signed_size;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	struct nl_leaf_header h;
+
+	if (size < sizeof(h) || seed % 64 == 0)
+		size = valid(data, max);
+	if (seed % 3) {
+		/* in place: fields change, lengths stay */
+		size_t from = (seed >> 8) % (size + 1), n = size - from < 64 ? size - from : 64;
+		uint8_t part[64];
+
+		memcpy(part, data + from, n);
+		n = LLVMFuzzerMutate(part, n, n);
+		memcpy(data + from, part, n);
+	} else {
+		size = LLVMFuzzerMutate(data, size, max);
+	}
+	if (size >= sizeof(h) && seed % 16) {
+		memcpy(&h, data, sizeof(h));
+		h.magic = NL_LEAF_MAGIC;
+		h.format = NL_LEAF_FORMAT;
+		h.header_size = sizeof(h);
+		h.signed_size = (uint32_t)size;
+		memcpy(data, &h, sizeof(h));
+	}
+	return size;
+}
