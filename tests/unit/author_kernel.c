@@ -1,0 +1,124 @@
+/* Makes struct kernel by hand, and stands in for tools/author/kernel.c. */
+#include "author_kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT 0xffffffff81000000ULL
+#define DATA 0xffffffff82000000ULL
+#define PAGE 4096
+
+static const struct ksym names[] = { /* ascending by address */
+	{ 0x10, "percpu", 'A' },
+	{ TEXT, "_text", 'T' },
+	{ TEXT, "_stext", 'T' },
+	{ TEXT + 0x100, "twice", 't' },
+	{ TEXT + 0x110, "twice", 't' },
+	{ TEXT + 0x120, "g.isra.0", 't' },
+	{ TEXT + 0x130, "__entry_text_start", 'T' },
+	{ TEXT + 0x138, "entry_f", 'T' },
+	{ TEXT + 0x140, "__entry_text_end", 'T' },
+	{ AUTHOR_F, "f", 't' },
+	{ 0, "behind_f", 't' }, /* where f ends */
+	{ TEXT + PAGE, "_etext", 'T' },
+	{ DATA, "__start_mcount_loc", 'D' },
+	{ DATA + 8, "__stop_mcount_loc", 'D' },
+	{ DATA + 0x100, "outside", 'D' },
+	{ DATA + PAGE, "_end", 'B' },
+};
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+static const struct ksym *sorting;
+
+static int by_name(const void *a, const void *b)
+{
+	const struct ksym *x = &sorting[*(const uint32_t *)a], *y = &sorting[*(const uint32_t *)b];
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : x->va < y->va ? -1 : x->va > y->va;
+}
+
+static uint8_t *section(struct kernel *k, const char *name, uint64_t va, size_t size)
+{
+	uint8_t *bytes = xalloc(size);
+
+	k->sections[k->n_sections++] = (struct ksection){ name, va, size, bytes };
+	return bytes;
+}
+
+struct kernel *author_kernel(const uint8_t *code, size_t n, uint32_t traced)
+{
+	struct kernel *k = xalloc(sizeof(*k));
+	uint64_t site = traced == AUTHOR_NOT_TRACED ? TEXT + 0x800 : AUTHOR_F + traced;
+	uint8_t *text;
+
+	k->path = "made-up";
+	k->release = xformat("0.0-test");
+	k->sections = xalloc(8 * sizeof(*k->sections));
+	text = section(k, ".text", TEXT, PAGE);
+	memset(text, 0xcc, PAGE);
+	memcpy(text + (AUTHOR_F - TEXT), code, n);
+	memcpy(section(k, ".data", DATA, PAGE), &site, 8);
+	k->syms.sym = xalloc(sizeof(names));
+	memcpy(k->syms.sym, names, sizeof(names));
+	k->syms.n = NAMES;
+	k->syms.by_name = xalloc(NAMES * sizeof(uint32_t));
+	for (uint32_t i = 0; i < NAMES; i++) {
+		k->syms.by_name[i] = i;
+		if (!k->syms.sym[i].va)
+			k->syms.sym[i].va = AUTHOR_F + n;
+	}
+	sorting = k->syms.sym;
+	qsort(k->syms.by_name, NAMES, sizeof(uint32_t), by_name);
+	k->relocs.rel = xalloc(8 * sizeof(struct krel));
+	return k;
+}
+
+void author_kernel_reloc(struct kernel *k, uint64_t va, enum krel_kind kind)
+{
+	k->relocs.rel[k->relocs.n++] = (struct krel){ va, kind };
+}
+
+void author_kernel_pointer(struct kernel *k, uint64_t value)
+{
+	memcpy((uint8_t *)(uintptr_t)kernel_bytes(k, DATA + 0x200, 8), &value, 8);
+	author_kernel_reloc(k, DATA + 0x200, KREL_64);
+}
+
+void author_kernel_table(struct kernel *k, const char *name, uint64_t va)
+{
+	int32_t distance = (int32_t)(va - (DATA + 2 * PAGE));
+
+	memcpy(section(k, name, DATA + 2 * PAGE, 4), &distance, 4);
+}
+
+const uint8_t *kernel_bytes(const struct kernel *k, uint64_t va, size_t n)
+{
+	for (size_t i = 0; i < k->n_sections; i++) {
+		const struct ksection *s = &k->sections[i];
+
+		if (va >= s->va && va - s->va < s->size && n <= s->size - (va - s->va))
+			return s->bytes + (va - s->va);
+	}
+	return NULL;
+}
+
+const struct ksection *kernel_section(const struct kernel *k, const char *name)
+{
+	for (size_t i = 0; i < k->n_sections; i++)
+		if (!strcmp(k->sections[i].name, name))
+			return &k->sections[i];
+	return NULL;
+}
+
+uint64_t kernel_symbol_or_0(const struct kernel *k, const char *name)
+{
+	const struct ksym *s = NULL;
+
+	return kallsyms_find(&k->syms, name, 1, &s) ? s->va : 0;
+}
+
+uint64_t kernel_symbol(const struct kernel *k, const char *name)
+{
+	return kernel_symbol_or_0(k, name);
+}

@@ -1,0 +1,137 @@
+// sources: tools/author/recipe.c tools/author/author.c tests/unit/author_refuse.c
+// cflags: -Itools/author
+/* The recipe language: what each statement means, and that every mistake is refused with its line. */
+#include "author_refuse.h"
+#include "recipe.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+
+#define HEAD "id x\nversion 1\n"
+#define DATA "data (u32) a = 1\n"
+
+static void test_all_statements(void **state)
+{
+	struct recipe *r = recipe_parse("some/dir/x.recipe",
+		"# comment\n"
+		"id fix-1.2_a\n"
+		"version 7 # trailing\n"
+		"description \"says # what\"\n"
+		"flags strict mixable\n"
+		"data (struct inode_operations) ops.setattr = &proc_setattr expect NULL\n"
+		"data (struct table) many,2+0x40.entry[3].max = -1 expect 0x10\n"
+		"data (u16) word+2 = 5\n"
+		"body helper.c\n"
+		"replace func with body.c\n"
+		"replace other,3 with body.c:new_other allow ipa-ra allow clones\n"
+		"symbol lock = mutex,2\n");
+
+	(void)state;
+	assert_string_equal(r->directory, "some/dir");
+	assert_string_equal(r->id, "fix-1.2_a");
+	assert_int_equal(r->version, 7);
+	assert_string_equal(r->description, "says # what");
+	assert_int_equal(r->flags, NL_LEAF_STRICT | NL_LEAF_MIXABLE);
+	assert_int_equal(r->n_data, 3);
+	assert_string_equal(r->data[0].type, "struct inode_operations");
+	assert_string_equal(r->data[0].symbol.name, "ops");
+	assert_int_equal(r->data[0].symbol.position, 0);
+	assert_string_equal(r->data[0].path, "setattr");
+	assert_true(r->data[0].value.address);
+	assert_string_equal(r->data[0].value.symbol.name, "proc_setattr");
+	assert_true(r->data[0].has_expect && !r->data[0].expect.address && !r->data[0].expect.number);
+	assert_int_equal(r->data[0].line, 6);
+	assert_int_equal(r->data[1].symbol.position, 2);
+	assert_int_equal(r->data[1].symbol.addend, 0x40);
+	assert_string_equal(r->data[1].path, "entry[3].max");
+	assert_true(r->data[1].value.number == UINT64_MAX);
+	assert_int_equal(r->data[1].expect.number, 0x10);
+	assert_string_equal(r->data[2].type, "u16");
+	assert_string_equal(r->data[2].path, "");
+	assert_int_equal(r->data[2].symbol.addend, 2);
+	assert_false(r->data[2].has_expect);
+	assert_int_equal(r->n_replace, 2);
+	assert_string_equal(r->replace[0].body, "func");
+	assert_false(r->replace[0].allow_ipa_ra || r->replace[0].allow_clones);
+	assert_int_equal(r->replace[1].function.position, 3);
+	assert_string_equal(r->replace[1].body, "new_other");
+	assert_true(r->replace[1].allow_ipa_ra && r->replace[1].allow_clones);
+	assert_int_equal(r->n_source, 2); /* each source once */
+	assert_string_equal(r->source[0], "helper.c");
+	assert_string_equal(r->source[1], "body.c");
+	assert_int_equal(r->n_alias, 1);
+	assert_string_equal(r->alias[0].symbol.name, "mutex");
+	assert_int_equal(r->alias[0].symbol.position, 2);
+}
+
+static bool refused(const char *text)
+{
+	author_why[0] = 0;
+	return AUTHOR_REFUSES(NL_ERECIPE, recipe_parse("r", text));
+}
+
+static void test_mistakes(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} bad[] = {
+		{ "version 1\n" DATA, "no 'id'" },
+		{ "id x\n" DATA, "no 'version'" },
+		{ HEAD, "do nothing" },
+		{ HEAD "id y\n" DATA, ":3: a second id" },
+		{ "id X\nversion 1\n" DATA, ":1: an id" },
+		{ "id -x\nversion 1\n" DATA, ":1: an id" },
+		{ "id aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nversion 1\n" DATA, ":1: an id" },
+		{ "id x\nversion 0\n" DATA, ":2: versions" },
+		{ "id x\nversion 4294967296\n" DATA, ":2: versions" },
+		{ "id x\nversion one\n" DATA, ":2: a number" },
+		{ HEAD "sing\n", ":3: unknown statement 'sing'" },
+		{ HEAD "flags loud\n" DATA, ":3: unknown flag 'loud'" },
+		{ HEAD "data (struct) a.b = 1\n", ":3: the name of a type" },
+		{ HEAD "data (long) a = 1\n", ":3: 'long' is no type" },
+		{ HEAD "data (struct s) a = 1\n", ":3: which member" },
+		{ HEAD "data (u32) a 1\n", ":3: '='" },
+		{ HEAD "data (u32) a = \n", ":3: a number" },
+		{ HEAD "data (u32) a = 1 2\n", ":3: not understood from '2'" },
+		{ HEAD "data (u32) a = 1 expect\n", ":3: a number" },
+		{ HEAD "data (u32) a,0 = 1\n", ":3: places" },
+		{ HEAD "data (u64) a = 18446744073709551616\n", ":3: a number" },
+		{ HEAD "data (u32) a = 1x\n", ":3: a number" },
+		{ HEAD "replace f body.c\n", ":3: 'with'" },
+		{ HEAD "replace f with body.o\n", ":3: 'body.o' is no C source" },
+		{ HEAD "replace f with body.c: \n", ":3: the name of a function" },
+		{ HEAD "replace f with body.c allow all\n", ":3: unknown permission 'all'" },
+		{ HEAD "description \"open\n" DATA, ":3: '\"'" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (!refused(bad[i].text) || !strstr(author_why, bad[i].says))
+			fail_msg("case %zu: wanted '%s', got '%s'", i, bad[i].says, author_why);
+	}
+}
+
+static void test_too_many(void **state)
+{
+	char *text = xformat(HEAD);
+
+	(void)state;
+	for (int i = 0; i <= (int)RECIPE_MAX; i++)
+		text = xformat("%s" DATA, text);
+	assert_true(refused(text));
+	assert_non_null(strstr(author_why, "too many data"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_statements),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_too_many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,212 @@
+// sources: tools/author/redirect.c tools/author/code.c tools/author/livesites.c tools/author/place.c tools/author/draft.c tools/author/author.c tests/unit/author_refuse.c tests/unit/author_kernel.c tools/author/kallsyms.c tools/author/krelocs.c
+// cflags: -Itools/author
+// libs: -lZydis
+/* Where a redirect goes, and every reason why it may not: small functions in a made-up kernel text, one page. */
+#include "author_kernel.h"
+#include "author_refuse.h"
+#include "redirect.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+
+#define NOP5 "\x0f\x1f\x44\x00\x00"
+#define ENDBR "\xf3\x0f\x1e\xfa"
+#define PAD "\xcc\xcc\xcc\xcc\xcc\xcc\xcc\xcc"
+
+/* body_find() of tools/author/body.c: one body, 16 bytes at offset 0x40 of text[]. */
+static struct body_symbol the_body = { .name = (char *)"f", .place = { NL_SYM_TEXT, 0x40 }, .size = 16, .function = true, .global = true };
+
+const struct body_symbol *body_find(const struct body *b, const char *name)
+{
+	(void)b;
+	return strcmp(name, "f") ? NULL : &the_body;
+}
+
+static struct recipe recipe = { .path = (char *)"r" };
+static struct recipe_replace replace_f = { .line = 9, .function = { .name = (char *)"f" }, .source = (char *)"f.c", .body = (char *)"f" };
+
+#define KERNEL_WITH(code, traced) author_kernel((const uint8_t *)(code PAD), sizeof(code PAD) - 1, traced)
+
+/* The one site that a good function gives. */
+static struct nl_leaf_site site_of(struct kernel *k, struct draft *d)
+{
+	struct nl_leaf_site s;
+
+	draft_start(d);
+	buf_add(&d->text, NULL, 0x50);
+	memcpy(d->text.p + 0x40, "\xc3", 1);
+	if (setjmp(author_refused))
+		fail_msg("refused: %s", author_why);
+	redirect_add(d, k, &recipe, &replace_f, NULL);
+	assert_int_equal(d->sites.n, sizeof(s));
+	memcpy(&s, d->sites.p, sizeof(s));
+	return s;
+}
+
+static bool refuses(struct kernel *k, enum nl_err code, const char *says)
+{
+	author_why[0] = 0;
+	if (!AUTHOR_REFUSES(code, (redirect_check(k, &recipe, &replace_f), 0))) {
+		print_message("code %d: %s\n", author_code, author_why);
+		return false;
+	}
+	if (!strstr(author_why, says))
+		print_message("said: %s\n", author_why);
+	return strstr(author_why, says) != NULL;
+}
+
+static void test_behind_the_nop(void **state)
+{
+	/* push r13; mov $0x30,%ecx; ret */
+	struct kernel *k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);
+	struct draft d;
+	struct nl_leaf_site s = site_of(k, &d);
+	struct nl_leaf_reloc r;
+
+	(void)state;
+	assert_true(s.va == AUTHOR_F + 5 && s.func_va == AUTHOR_F);
+	assert_int_equal(s.len, 7);
+	assert_int_equal(s.kind, NL_SITE_TEXT);
+	assert_memory_equal(d.bytes.p + s.expected, "\x41\x55\xb9\x30\x00\x00\x00", 7);
+	assert_memory_equal(d.bytes.p + s.fresh, "\xe9\x00\x00\x00\x00\xcc\xcc", 7);
+	assert_int_equal(d.relocs.n, sizeof(r));
+	memcpy(&r, d.relocs.p, sizeof(r));
+	assert_int_equal(r.where, NL_AT_BYTES);
+	assert_int_equal(r.offset, s.fresh + 1);
+	assert_int_equal(r.type, NL_REL_PC32);
+	assert_int_equal(r.symbol, NL_SYM_TEXT);
+	assert_true(r.value == 0x40 && r.addend == -4);
+}
+
+static void test_behind_endbr_and_nop(void **state)
+{
+	struct kernel *k = KERNEL_WITH(ENDBR NOP5 "\xb9\x30\x00\x00\x00\xc3", 4);
+	struct draft d;
+
+	(void)state;
+	assert_true(site_of(k, &d).va == AUTHOR_F + 9);
+}
+
+static void test_without_nop(void **state)
+{
+	struct kernel *k = KERNEL_WITH("\xb9\x30\x00\x00\x00\xc3", AUTHOR_NOT_TRACED);
+	struct draft d;
+
+	(void)state;
+	assert_true(site_of(k, &d).va == AUTHOR_F); /* the body, a lone ret, changes no register */
+}
+
+static void test_registers_of_a_nopless_function(void **state)
+{
+	struct kernel *k = KERNEL_WITH("\xb9\x30\x00\x00\x00\xc3", AUTHOR_NOT_TRACED); /* changes rcx alone */
+	struct draft d;
+
+	(void)state;
+	draft_start(&d);
+	buf_add(&d.text, NULL, 0x50);
+	memcpy(d.text.p + 0x40, "\xba\x01\x00\x00\x00\xc3", 6); /* mov $1,%edx */
+	assert_true(AUTHOR_REFUSES(NL_ESITE, (redirect_add(&d, k, &recipe, &replace_f, NULL), 0)));
+	assert_non_null(strstr(author_why, "changes rdx;"));
+	replace_f.allow_ipa_ra = true;
+	assert_false(AUTHOR_REFUSES(NL_ESITE, (redirect_add(&d, k, &recipe, &replace_f, NULL), 0)));
+	assert_int_equal(author_code, NL_OK);
+	replace_f.allow_ipa_ra = false;
+}
+
+static void test_address_in_the_site(void **state)
+{
+	struct kernel *k = KERNEL_WITH(NOP5 "\x48\xc7\xc7\x00\x01\x00\x81\xc3", 0); /* mov $0xffffffff81000100,%rdi */
+	struct nl_leaf_reloc r;
+	struct nl_leaf_site s;
+	struct draft d;
+
+	(void)state;
+	author_kernel_reloc(k, AUTHOR_F + 8, KREL_32);
+	s = site_of(k, &d);
+	assert_memory_equal(d.bytes.p + s.expected, "\x48\xc7\xc7\x00\x00\x00\x00", 7);
+	memcpy(&r, d.relocs.p, sizeof(r));
+	assert_int_equal(r.offset, s.expected + 3);
+	assert_int_equal(r.type, NL_REL_ABS32S);
+	assert_int_equal(r.symbol, NL_SYM_KERNEL);
+	assert_true(r.value == 0xffffffff81000100 && r.addend == 0);
+}
+
+static void test_percpu_in_the_site(void **state)
+{
+	struct kernel *k = KERNEL_WITH(NOP5 "\x65\x48\x8b\x05\x10\x00\x00\x00\xc3", 0); /* mov %gs:0x10(%rip),%rax */
+	struct nl_leaf_reloc r;
+	struct draft d;
+
+	(void)state;
+	author_kernel_reloc(k, AUTHOR_F + 9, KREL_INV_32);
+	site_of(k, &d);
+	memcpy(&r, d.relocs.p, sizeof(r));
+	assert_int_equal(r.type, NL_REL_PC32);
+	assert_int_equal(r.symbol, NL_SYM_ABSOLUTE);
+	assert_true(r.value == AUTHOR_F + 9 + 0x10); /* S + A - P is what the file has, wherever P moves */
+}
+
+static void test_refusals(void **state)
+{
+	struct kernel *k;
+
+	(void)state;
+	assert_true(refuses(KERNEL_WITH(NOP5 "\x31\xc0\xc3", 0), NL_ESITE, "too short"));
+	assert_true(refuses(KERNEL_WITH(NOP5 "\x90\x31\xc0\xeb\xfb", 0), NL_ESITE, "leads to +0x5"));
+	assert_true(refuses(KERNEL_WITH(NOP5 "\x90\x31\xc0\x31\xc9\x75\xfa\xc3", 0), NL_ESITE, "leads to +0x6"));
+	assert_true(refuses(KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3\x90\x90\x0f\x85\xf0\xff\xff\xff", 0), NL_ESITE, "leads to +0x5"));
+	assert_true(refuses(KERNEL_WITH("\xb9\x30\x00\x00\x00\x75\xf9\xc3", AUTHOR_NOT_TRACED), NL_ESITE, "leads to +0")); /* a loop, no call */
+	assert_true(refuses(KERNEL_WITH(NOP5 "\xff\xd0\x31\xc0\x31\xc9\xc3", 0), NL_ESITE, "would return into"));
+	assert_true(refuses(KERNEL_WITH(NOP5 "\x06\x06\x06\x06\x06\x06", 0), NL_ESITE, "no instruction"));
+	k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);
+	author_kernel_pointer(k, AUTHOR_F + 7);
+	assert_true(refuses(k, NL_ESITE, "an address that"));
+	k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);
+	author_kernel_table(k, ".return_sites", AUTHOR_F + 11);
+	assert_true(refuses(k, NL_ESITE, "a return, which boot patches"));
+	k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);
+	author_kernel_table(k, ".return_sites", AUTHOR_F + 12); /* right behind: no conflict */
+	assert_false(AUTHOR_REFUSES(NL_ESITE, (redirect_check(k, &recipe, &replace_f), 0)));
+	assert_int_equal(author_code, NL_OK);
+}
+
+static void test_names(void **state)
+{
+	struct kernel *k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);
+
+	(void)state;
+	replace_f.function.name = (char *)"missing";
+	assert_true(refuses(k, NL_ETARGET, "has no symbol missing"));
+	replace_f.function.name = (char *)"twice";
+	assert_true(refuses(k, NL_ETARGET, "names 2 places"));
+	replace_f.function.name = (char *)"g.isra.0";
+	assert_true(refuses(k, NL_ESITE, "is a clone"));
+	replace_f.function.name = (char *)"g";
+	assert_true(refuses(k, NL_ETARGET, "only the clone g.isra.0"));
+	replace_f.function.name = (char *)"entry_f";
+	assert_true(refuses(k, NL_ESITE, "entry code"));
+	replace_f.function.name = (char *)"outside";
+	assert_true(refuses(k, NL_ESITE, "outside the kernel's text"));
+	replace_f.function.name = (char *)"percpu";
+	assert_true(refuses(k, NL_ESITE, "is no function"));
+	replace_f.function.name = (char *)"f";
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_behind_the_nop),
+		cmocka_unit_test(test_behind_endbr_and_nop),
+		cmocka_unit_test(test_without_nop),
+		cmocka_unit_test(test_registers_of_a_nopless_function),
+		cmocka_unit_test(test_address_in_the_site),
+		cmocka_unit_test(test_percpu_in_the_site),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
