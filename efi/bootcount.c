@@ -36,12 +36,14 @@ enum nl_err counter_check(struct loader *l)
 /* Without a count there is no way out of a boot that hangs: no launch then, unless the conf file says not to count. */
 enum nl_err counter_start(struct loader *l)
 {
-	if (l->conf.boot_tries == 0 || l->counter.unfinished == UINT8_MAX)
+	bool count = l->conf.boot_tries != 0 && l->counter.unfinished < UINT8_MAX;
+
+	if (!count && l->counter.outcome == NL_OK)
 		return NL_OK;
-	l->counter.unfinished++;
+	l->counter.unfinished += count;
 	l->counter.outcome = NL_OK;
-	l->counted = true;
-	return EFI_ERROR(store(l)) ? NL_EFIRMWARE : NL_OK;
+	l->counted = count;
+	return EFI_ERROR(store(l)) && count ? NL_EFIRMWARE : NL_OK;
 }
 
 void counter_failed(struct loader *l, enum nl_err outcome)

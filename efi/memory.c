@@ -29,7 +29,7 @@ enum nl_err memory_reserve(struct loader *l)
 
 	if (!run) {
 		say_why(L"no %d MiB of free memory in one piece below 4 GiB", NL_REGION_SIZE >> 20);
-		return NL_EFIRMWARE;
+		return NL_EMEMORY;
 	}
 	l->region = (run + slack) & ~(NL_2M - 1);
 	release(run, l->region);
@@ -38,7 +38,7 @@ enum nl_err memory_reserve(struct loader *l)
 	l->trampoline = allocate(1, TRAMPOLINE_TOP);
 	if (!l->trampoline) { /* page 0 counts as none: it is nobody's idea of a place for code */
 		say_why(L"no free page below 1 MiB, which the other CPUs need to start");
-		return NL_EFIRMWARE;
+		return NL_EMEMORY;
 	}
 	return NL_OK;
 }
