@@ -148,9 +148,8 @@ const char *tlb_guest_runs(struct tlb_machine *m, struct tlb_cpu *cpu, uint64_t 
 				const struct tlb_entry e = cpu->entries[i];
 				if (!usable(cpu, &e))
 					continue;
-				if (e.kind == TLB_COMBINED && e.pcid == pcid && e.key == page)
-					judge(&o, e.value);
-				else if (e.kind == TLB_GUEST_PHYSICAL && e.key == gpa)
+				if ((e.kind == TLB_COMBINED && e.pcid == pcid && e.key == page) ||
+				    (e.kind == TLB_GUEST_PHYSICAL && e.key == gpa))
 					judge(&o, e.value);
 				else if (e.kind == TLB_TABLE && e.key == (gpa & ~(span(e.level + 1) - 1)))
 					walk_from(m, cpu, HPA(e.value), e.level, &o, linear);
