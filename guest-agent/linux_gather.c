@@ -24,7 +24,8 @@
 /* RT throttling stops FIFO threads after 0.95 s of a second, and says so in the kernel log: spin for at most this long, then rest. */
 #define SPIN_LIMIT_NS 400000000ULL
 #define REST_DIVISOR 8         /* rest at least an eighth of the time spun */
-#define SPINS_PER_CLOCK 16384u /* reading the clock may be a system call (no vDSO clock on an emulated HPET): do it rarely */
+#define SPINS_PER_CLOCK 64u
+#define CALIBRATION_NS 200000ULL
 #define STACK_SIZE 65536
 #define START_LIMIT_NS 200000000L
 #define FUTEX_WAIT_PRIVATE 128 /* <linux/futex.h> is not there for every libc */
@@ -48,7 +49,8 @@ struct member {
 
 static struct {
 	_Alignas(64) uint64_t word;
-	_Alignas(64) uint64_t until_ns;
+	_Alignas(64) uint64_t spin_ticks; /* how long one thread spins in a round at most */
+	uint64_t ticks_per_ms;
 	void (*last)(void *arg);
 	void *arg;
 	uint32_t n; /* members, [0] is the caller's thread */
@@ -91,7 +93,8 @@ static bool swap(uint64_t *from, uint64_t to)
 /* Arrive in this round and stay in user mode until it is over. The last to arrive acts. */
 static void take_part(struct member *m, uint32_t round)
 {
-	uint64_t w = load();
+	/* Not the kernel's clock: without a vDSO clock source it is a system call, and this CPU would not be found in user mode. */
+	uint64_t w = load(), begin = __builtin_ia32_rdtsc();
 
 	do {
 		if (PHASE(w) != GATHERING || ROUND(w) != round)
@@ -107,7 +110,7 @@ static void take_part(struct member *m, uint32_t round)
 		w = load();
 		if (ROUND(w) != round || PHASE(w) == OVER)
 			return;
-		if (spins % SPINS_PER_CLOCK == 0 && PHASE(w) == GATHERING && nl_linux_now_ns(NULL) >= g.until_ns)
+		if (spins % SPINS_PER_CLOCK == 0 && PHASE(w) == GATHERING && __builtin_ia32_rdtsc() - begin > g.spin_ticks)
 			(void)swap(&w, WORD(round, OVER, ARRIVED(w))); /* lost: somebody else arrived or ended it; look again */
 		__builtin_ia32_pause();
 	}
@@ -309,14 +312,27 @@ static void name_occupant(struct nl_missing *m)
 	closedir(d);
 }
 
+/* TSC ticks of a millisecond, once: the threads only compare readings of their own CPU with each other. */
+static void calibrate(void)
+{
+	uint64_t ns = nl_linux_now_ns(NULL), tsc = __builtin_ia32_rdtsc(), now;
+
+	do
+		now = nl_linux_now_ns(NULL);
+	while (now - ns < CALIBRATION_NS);
+	g.ticks_per_ms = (__builtin_ia32_rdtsc() - tsc) * 1000000 / (now - ns);
+}
+
 bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing)
 {
 	const struct sched_param top = { .sched_priority = PRIORITY };
-	uint64_t begin, spun;
+	uint64_t begin, limit, spun;
 	cpu_set_t cpus;
 	uint32_t round;
 	bool acted;
 
+	if (!g.ticks_per_ms)
+		calibrate();
 	if (!g.gathered) {
 		g.old_policy = sched_getscheduler(0);
 		if (g.old_policy < 0 || syscall(SYS_sched_getparam, 0, &g.old_param) != 0)
@@ -334,7 +350,8 @@ bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void
 	begin = nl_linux_now_ns(ctx);
 	g.last = last;
 	g.arg = arg;
-	g.until_ns = until_ns < begin + SPIN_LIMIT_NS ? until_ns : begin + SPIN_LIMIT_NS;
+	limit = until_ns < begin ? 0 : until_ns - begin;
+	g.spin_ticks = (limit < SPIN_LIMIT_NS ? limit : SPIN_LIMIT_NS) / 1000 * g.ticks_per_ms / 1000;
 	next_round(GATHERING);
 	round = ROUND(load());
 	take_part(&g.member[0], round);

@@ -200,9 +200,11 @@ int verb_blockers(struct cli *c)
 		json_close(&j, ']');
 		json_end(&j);
 	} else if (!c->quiet) {
+		const struct cli_error *err = cli_error((enum nl_err)found.error);
+
 		printf("%s %s (entry %llu%s%s): %s, %s\n", found.id[0] ? found.id : "a commit", event_name(found.event), (unsigned long long)found.seq,
-		       found.wall_unix_ns ? ", " : "", found.wall_unix_ns ? text_time(&t, found.wall_unix_ns) : "",
-		       cli_error((enum nl_err)found.error)->name, cli_error((enum nl_err)found.error)->what);
+		       found.wall_unix_ns ? ", " : "", found.wall_unix_ns ? text_time(&t, found.wall_unix_ns) : "", err->name,
+		       err->code == NL_OK ? "given up by its caller" : err->what);
 		if (at && found.event == NL_EV_REFUSED)
 			printf("  at the site %s\n", text_symbol(&s, at));
 		else if (at && cpu == UINT32_MAX)
