@@ -111,6 +111,7 @@ static enum nl_err call_leaves(struct call *c)
 
 	if (!nl_trylock(&nl_commit_lock))
 		return NL_AGAIN;
+	nl_registry_note(c->ctx);
 	c->rcx = nl_registry_count();
 	for (i = 0; i < NL_MAX_LEAVES && !err; i++)
 		if (nl_registry[i].used && c->length >= sizeof(struct nl_leaf_state))

@@ -150,6 +150,39 @@ static struct nl_entry *choose_entry(void)
 	return best;
 }
 
+/* Does a site of an applied leaf still hold what was written, with no probe inside? */
+static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ctx)
+{
+	uint8_t id[NL_BUILD_ID_MAX];
+	struct nl_kernel kernel;
+	struct nl_guest space;
+	struct nl_watch watch;
+	struct nl_scan scan;
+	uint32_t i, len;
+
+	if (nl_kernel_find(ctx, &e->target, nl_commit_views(), nl_current_view(), &kernel, &space, id, &len))
+		return NL_EKERNEL;
+	for (i = 0; i < e->n_sites; i++) {
+		const struct nl_site *s = &e->sites[i];
+		const uint8_t *at = nl_view_pointer(nl_commit_views(), nl_current_view(), GPA(s->gpa), NL_R);
+
+		watch = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
+		nl_scan_init(&scan, &watch, 1);
+		if (!at || memcmp(at, s->fresh, s->len) || nl_probes_check(&space, &e->target, kernel.slide, &scan) == NL_EPROBED)
+			return NL_EPROBED;
+	}
+	return NL_OK;
+}
+
+void nl_registry_note(const struct nl_context *ctx)
+{
+	unsigned i;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if (nl_registry[i].used)
+			nl_registry[i].state.note = nl_registry[i].state.condition == NL_LEAF_APPLIED ? note_of(&nl_registry[i], ctx) : NL_OK;
+}
+
 /* What the site would hold if no leaf were applied: a newer leaf may replace one that is on. */
 static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
 {

@@ -41,6 +41,9 @@ enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uin
 /* The staged file. NL_AGAIN: not finished, call again. A refused leaf leaves no trace but a line in the journal. */
 enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_report *report);
 
+/* What weakens each applied leaf now: state.note of all entries. */
+void nl_registry_note(const struct nl_context *ctx);
+
 /* Highest version of this id that was ever applied in this boot, 0 = none. */
 uint32_t nl_registry_version_floor(const char *id);
 

@@ -378,6 +378,30 @@ static void probed_by_table(void **state)
 	assert_int_equal(verify_leaf(sha[0]), NL_EPROBED);
 }
 
+/* A probe that comes while the leaf is on: status says so, also when no byte differs. */
+static void probed_is_noted(void **state)
+{
+	const struct nl_leaf_state *l = (struct nl_leaf_state *)fg_user(FG_USER);
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_text_and_data("body", 1);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	assert_int_equal(call(NL_CALL_LEAVES, FG_USER, 4096, 0, 0), NL_OK);
+	assert_int_equal(l->note, NL_OK);
+	fg_shown(DATA_SITE)[1] ^= 1;
+	assert_int_equal(call(NL_CALL_LEAVES, FG_USER, 4096, 0, 0), NL_OK);
+	assert_int_equal(l->note, NL_EPROBED);
+	fg_shown(DATA_SITE)[1] ^= 1;
+	assert_int_equal(call(NL_CALL_LEAVES, FG_USER, 4096, 0, 0), NL_OK);
+	assert_int_equal(l->note, NL_OK);
+	fg_kprobe(FG_LINK + SLIDE + TEXT_SITE);
+	assert_int_equal(call(NL_CALL_LEAVES, FG_USER, 4096, 0, 0), NL_OK);
+	assert_int_equal(l->note, NL_EPROBED);
+	assert_int_equal(commit(NULL, 0), NL_EPROBED);
+}
+
 static void bytes_differ(void **state)
 {
 	uint8_t sha[1][32];
@@ -876,7 +900,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(round_trip), T(round_trip_everywhere), T(arena_is_mapped_once), T(guest_writes_survive), T(probed_by_bytes), T(probed_by_table),
+	        T(round_trip), T(round_trip_everywhere), T(arena_is_mapped_once), T(guest_writes_survive), T(probed_by_bytes), T(probed_by_table), T(probed_is_noted),
 	        T(bytes_differ), T(somebody_in_the_way), T(strict_leaf), T(broken_lists), T(deadline), T(abandon_and_replace), T(generations_and_sets),
 	        T(versions_never_go_down), T(policy), T(out_of_memory_everywhere), T(no_leak_over_rounds), T(old_root_in_use), T(other_kernels),
 	        T(bodies_and_the_arena), T(registry_is_bounded), T(refused_leaves), T(long_leaf_in_slices), T(bad_buffers), T(answers), T(kernel_replaced),
