@@ -30,7 +30,8 @@ enum nl_err vmx_controls(const struct vmx_msrs *m, const struct vmx_guest_featur
 	ok = vmx_control(m->pin, 0, 0, &out->pin);
 	ok &= vmx_control(m->proc, PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_SECONDARY, 0, &out->proc);
 	ok &= vmx_control(m->secondary, need, like, &out->secondary);
-	ok &= vmx_control(m->exit, EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER, 0, &out->exit);
+	ok &= vmx_control(m->exit, EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER, 0,
+	                  &out->exit);
 	ok &= vmx_control(m->entry, ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER, 0, &out->entry);
 	out->vpid = out->secondary & SECONDARY_VPID;
 	return ok ? NL_OK : NL_ENOVIRT;

@@ -20,7 +20,7 @@
 #define EPT_CAP_2M (1ULL << 16)
 #define EPT_CAP_1G (1ULL << 17)
 #define EPT_CAP_INVEPT (1ULL << 20 | 1ULL << 25 | 1ULL << 26) /* the instruction, single-context, all-context */
-#define VPID_CAP_INVVPID (1ULL << 32 | 1ULL << 42)	      /* the instruction, all-context */
+#define VPID_CAP_INVVPID (1ULL << 32 | 1ULL << 42)            /* the instruction, all-context */
 
 /* Controls, SDM vol. 3, 25.6 to 25.8 */
 #define PROC_IO_BITMAPS (1u << 25)

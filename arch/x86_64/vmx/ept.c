@@ -14,7 +14,7 @@ struct invalidation { /* the 128-bit descriptor of both instructions */
 
 static void invept(uint64_t type, uint64_t eptp)
 {
-	struct invalidation d = { eptp, 0 };
+	struct invalidation d = {eptp, 0};
 	bool failed;
 
 	__asm__ volatile("invept %1, %2" : "=@ccbe"(failed) : "m"(d), "r"(type) : "memory");
@@ -24,7 +24,7 @@ static void invept(uint64_t type, uint64_t eptp)
 
 void vmx_flush_linear(void)
 {
-	struct invalidation d = { 0, 0 };
+	struct invalidation d = {0, 0};
 	bool failed;
 
 	if (!vmx.controls.vpid)

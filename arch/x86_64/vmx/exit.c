@@ -90,7 +90,7 @@ static bool init_exit(struct nl_cpu *cpu)
 
 static struct nl_exit io_exit(uint64_t q)
 {
-	return (struct nl_exit){ .cause = NL_CAUSE_IO, .io = { (uint16_t)(q >> 16), (uint8_t)((q & 7) + 1), q >> 3 & 1, q >> 4 & 1 } };
+	return (struct nl_exit){.cause = NL_CAUSE_IO, .io = {(uint16_t)(q >> 16), (uint8_t)((q & 7) + 1), q >> 3 & 1, q >> 4 & 1}};
 }
 
 static void task_switch(struct nl_cpu *cpu)
@@ -108,7 +108,7 @@ void vmx_after_exit(struct vmx_cpu *v)
 	struct nl_cpu *cpu = v->cpu;
 	uint32_t reason = (uint32_t)vmx_read(EXIT_REASON);
 	uint64_t q = vmx_read(EXIT_QUALIFICATION);
-	struct nl_exit e = { .cause = NL_CAUSE_OTHER, .raw = { reason, q, vmx_read(GUEST_RIP) } };
+	struct nl_exit e = {.cause = NL_CAUSE_OTHER, .raw = {reason, q, vmx_read(GUEST_RIP)}};
 
 	if (reason & REASON_ENTRY_FAILED)
 		nl_panic("VM entry failed: reason %x qualification %lx", reason & 0xffff, q);
@@ -118,38 +118,39 @@ void vmx_after_exit(struct vmx_cpu *v)
 	deliver_again();
 	switch (reason) {
 	case REASON_TRIPLE:
-		e = (struct nl_exit){ .cause = NL_CAUSE_TRIPLE };
+		e = (struct nl_exit){.cause = NL_CAUSE_TRIPLE};
 		break;
 	case REASON_INIT:
-		e = (struct nl_exit){ .cause = NL_CAUSE_KICK };
+		e = (struct nl_exit){.cause = NL_CAUSE_KICK};
 		/* STI's shadow covered the HLT and has ended with it, but not every emulator says so; entry wants no shadow in HLT (27.3.1.5). */
 		if (vmx_read(GUEST_ACTIVITY) != ACTIVITY_ACTIVE)
 			vmx_write(GUEST_INTERRUPTIBILITY, vmx_read(GUEST_INTERRUPTIBILITY) & ~(BLOCKING_STI | BLOCKING_MOV_SS));
 		break;
 	case REASON_SIPI:
-		e = (struct nl_exit){ .cause = NL_CAUSE_SIPI, .sipi = { (uint8_t)q } };
+		e = (struct nl_exit){.cause = NL_CAUSE_SIPI, .sipi = {(uint8_t)q}};
+		apic_reset_local(); /* an INIT that exits performs nothing of a reset (26.2) */
 		vmx_reset_to_sipi(cpu, (uint8_t)q);
 		__atomic_store_n(&cpu->state, NL_CPU_RUNNING, __ATOMIC_SEQ_CST);
 		break;
 	case REASON_TASK_SWITCH:
-		e = (struct nl_exit){ .cause = NL_CAUSE_EXCEPTION };
+		e = (struct nl_exit){.cause = NL_CAUSE_EXCEPTION};
 		task_switch(cpu);
 		break;
 	case REASON_CPUID:
-		e = (struct nl_exit){ .cause = NL_CAUSE_CPUID };
+		e = (struct nl_exit){.cause = NL_CAUSE_CPUID};
 		break;
 	case REASON_INVD:
-		e = (struct nl_exit){ .cause = NL_CAUSE_INVD };
+		e = (struct nl_exit){.cause = NL_CAUSE_INVD};
 		break;
 	case REASON_GETSEC:
 	case REASON_VMCALL ... REASON_VMXON:
 	case REASON_INVEPT:
 	case REASON_INVVPID:
 	case REASON_VMFUNC:
-		e = (struct nl_exit){ .cause = NL_CAUSE_VIRT };
+		e = (struct nl_exit){.cause = NL_CAUSE_VIRT};
 		break;
 	case REASON_CR:
-		e = (struct nl_exit){ .cause = NL_CAUSE_CR };
+		e = (struct nl_exit){.cause = NL_CAUSE_CR};
 		control_register(cpu, q);
 		break;
 	case REASON_IO:
@@ -157,15 +158,15 @@ void vmx_after_exit(struct vmx_cpu *v)
 		break;
 	case REASON_RDMSR:
 	case REASON_WRMSR:
-		e = (struct nl_exit){ .cause = reason == REASON_RDMSR ? NL_CAUSE_RDMSR : NL_CAUSE_WRMSR,
-				      .msr = { (uint32_t)cpu->gprs.rcx, reason == REASON_WRMSR } };
+		e = (struct nl_exit){.cause = reason == REASON_RDMSR ? NL_CAUSE_RDMSR : NL_CAUSE_WRMSR,
+		                     .msr = {(uint32_t)cpu->gprs.rcx, reason == REASON_WRMSR}};
 		break;
 	case REASON_EPT_VIOLATION:
 		iret_again(q);
-		e = (struct nl_exit){ .cause = NL_CAUSE_NPF, .npf = { GPA(vmx_read(GUEST_PHYSICAL_ADDRESS)), q & 1, q >> 1 & 1, q >> 2 & 1 } };
+		e = (struct nl_exit){.cause = NL_CAUSE_NPF, .npf = {GPA(vmx_read(GUEST_PHYSICAL_ADDRESS)), q & 1, q >> 1 & 1, q >> 2 & 1}};
 		break;
 	case REASON_XSETBV:
-		e = (struct nl_exit){ .cause = NL_CAUSE_XSETBV };
+		e = (struct nl_exit){.cause = NL_CAUSE_XSETBV};
 		break;
 	}
 	if (e.cause != NL_CAUSE_OTHER && e.cause != NL_CAUSE_NPF && e.cause < NL_CAUSE_NMI)
@@ -173,14 +174,17 @@ void vmx_after_exit(struct vmx_cpu *v)
 	hv_exit(cpu, &e);
 }
 
+static bool waits_for_sipi(struct nl_cpu *cpu) { return __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_WAIT_SIPI; }
+
 void vmx_before_entry(struct vmx_cpu *v)
 {
 	struct nl_cpu *cpu = v->cpu;
 	struct host_tables *t = host_tables(cpu);
 
-	if (__atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_WAIT_SIPI)
-		return; /* executes nothing; root and requests are looked at when it leaves this state */
-	hv_before_entry(cpu);
+	if (!waits_for_sipi(cpu))
+		hv_before_entry(cpu); /* may make it wait */
+	if (waits_for_sipi(cpu))
+		return; /* executes nothing and takes no event; root and requests are looked at when it leaves this state */
 	if (t->mc_pending && !(vmx_read(ENTRY_EVENT) & EVENT_VALID)) {
 		t->mc_pending = false;
 		vmx_inject(cpu, MC, false, 0);
@@ -192,12 +196,12 @@ void vmx_before_entry(struct vmx_cpu *v)
 void vmx_entry_failed(struct vmx_cpu *v, uint64_t rflags)
 {
 	uint64_t error = rflags & 1 ? 0 : vmx_read(INSTRUCTION_ERROR);
-	const char *name = error == 0	? "no current VMCS"
-			   : error == 4 ? "VMLAUNCH with a VMCS that is not clear"
-			   : error == 5 ? "VMRESUME with a VMCS that was not launched"
-			   : error == 7 ? "invalid control field"
-			   : error == 8 ? "invalid host-state field"
-					: "see the manual";
+	const char *name = error == 0   ? "no current VMCS"
+	                   : error == 4 ? "VMLAUNCH with a VMCS that is not clear"
+	                   : error == 5 ? "VMRESUME with a VMCS that was not launched"
+	                   : error == 7 ? "invalid control field"
+	                   : error == 8 ? "invalid host-state field"
+	                                : "see the manual";
 
 	nl_panic("CPU %u: VM entry refused, error %lu: %s", v->cpu->index, error, name);
 }

@@ -4,6 +4,7 @@
 #ifndef VMX_FIELDS_H
 #define VMX_FIELDS_H
 
+/* clang-format off */
 #define VMX_FIELDS(X) \
 	X(VPID, 0x0000) \
 	X(GUEST_ES_SELECTOR, 0x0800) X(GUEST_CS_SELECTOR, 0x0802) X(GUEST_SS_SELECTOR, 0x0804) X(GUEST_DS_SELECTOR, 0x0806) \
@@ -40,6 +41,7 @@
 	X(HOST_CR0, 0x6c00) X(HOST_CR3, 0x6c02) X(HOST_CR4, 0x6c04) X(HOST_FS_BASE, 0x6c06) X(HOST_GS_BASE, 0x6c08) \
 	X(HOST_TR_BASE, 0x6c0a) X(HOST_GDTR_BASE, 0x6c0c) X(HOST_IDTR_BASE, 0x6c0e) X(HOST_SYSENTER_ESP, 0x6c10) \
 	X(HOST_SYSENTER_EIP, 0x6c12) X(HOST_RSP, 0x6c14) X(HOST_RIP, 0x6c16)
+/* clang-format on */
 
 enum vmx_field {
 #define VMX_FIELD_ENUM(name, encoding) name = (encoding),

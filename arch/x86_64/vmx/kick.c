@@ -42,7 +42,8 @@ void vmx_kick(struct nl_cpu *cpu)
 
 bool vmx_take_kick(struct nl_cpu *cpu)
 {
-	return __atomic_exchange_n(&cpu->nmi_kick, 0, __ATOMIC_SEQ_CST) || __atomic_exchange_n(&vmx_cpu(cpu)->kick_spare, 0, __ATOMIC_SEQ_CST);
+	return __atomic_exchange_n(&cpu->nmi_kick, 0, __ATOMIC_SEQ_CST) ||
+	       __atomic_exchange_n(&vmx_cpu(cpu)->kick_spare, 0, __ATOMIC_SEQ_CST);
 }
 
 void vmx_resend_nmi(struct vmx_cpu *v)

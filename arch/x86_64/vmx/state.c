@@ -46,7 +46,7 @@ static void no_event(void)
 
 void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 {
-	static const struct nl_segment no_task = { 0, 0x8b, 0x67, 0 }; /* entry wants a busy TSS; the firmware need not have one */
+	static const struct nl_segment no_task = {0, 0x8b, 0x67, 0}; /* entry wants a busy TSS; the firmware need not have one */
 
 	cpu->gprs = s->gprs;
 	code_or_data(ES, s->es);
@@ -83,25 +83,26 @@ void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 /* SDM vol. 3, table 10-1, column INIT: PAT, XCR0, the system-call MSRs and CR0.CD/NW (which entries do not load) stay. */
 void vmx_reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
 {
-	static const struct nl_segment data = { 0, 0x93, 0xffff, 0 };
+	static const struct nl_segment data = {0, 0x93, 0xffff, 0};
 	uint32_t r[4];
 
 	x86_cpuid(1, 0, r);
-	cpu->gprs = (struct nl_gprs){ .rdx = r[0] };
+	cpu->gprs = (struct nl_gprs){.rdx = r[0]};
 	segment(ES, data);
-	segment(CS, (struct nl_segment){ (uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12 });
+	segment(CS, (struct nl_segment){(uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12});
 	segment(SS, data);
 	segment(DS, data);
 	segment(FS, data);
 	segment(GS, data);
-	segment(LDTR, (struct nl_segment){ 0, 0x82, 0xffff, 0 });
-	segment(TR, (struct nl_segment){ 0, 0x8b, 0xffff, 0 });
+	segment(LDTR, (struct nl_segment){0, 0x82, 0xffff, 0});
+	segment(TR, (struct nl_segment){0, 0x8b, 0xffff, 0});
 	vmx_write(GUEST_GDTR_BASE, 0);
 	vmx_write(GUEST_GDTR_LIMIT, 0xffff);
 	vmx_write(GUEST_IDTR_BASE, 0);
 	vmx_write(GUEST_IDTR_LIMIT, 0xffff);
 	control_registers(CR0_CD | CR0_NW | 1u << 4 /* ET */, 0, 0, 0);
 	x86_write_cr2(0);
+	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" ::"r"(0UL)); /* DR7 is 400h in root operation */
 	x86_write_dr6(0xffff0ff0);
 	vmx_write(GUEST_DR7, 0x400);
 	vmx_write(GUEST_DEBUGCTL, 0);
@@ -137,16 +138,16 @@ void vmx_context(struct nl_cpu *cpu, struct nl_context *out)
 {
 	(void)cpu;
 	*out = (struct nl_context){
-		.rip = vmx_read(GUEST_RIP),
-		.rflags = vmx_read(GUEST_RFLAGS),
-		.cr0 = seen(GUEST_CR0, CR0_MASK, CR0_SHADOW),
-		.cr3 = vmx_read(GUEST_CR3),
-		.cr4 = seen(GUEST_CR4, CR4_MASK, CR4_SHADOW),
-		.efer = vmx_read(GUEST_EFER),
-		.lstar = x86_rdmsr(MSR_LSTAR),
-		.cs_base = vmx_read(GUEST_CS_BASE),
-		.cpl = vmx_read(GUEST_SS_RIGHTS) >> 5 & 3,
-		.halted = vmx_read(GUEST_ACTIVITY) != ACTIVITY_ACTIVE, /* MWAIT is no activity state: RIP is behind it, quiesce.c looks */
+	        .rip = vmx_read(GUEST_RIP),
+	        .rflags = vmx_read(GUEST_RFLAGS),
+	        .cr0 = seen(GUEST_CR0, CR0_MASK, CR0_SHADOW),
+	        .cr3 = vmx_read(GUEST_CR3),
+	        .cr4 = seen(GUEST_CR4, CR4_MASK, CR4_SHADOW),
+	        .efer = vmx_read(GUEST_EFER),
+	        .lstar = x86_rdmsr(MSR_LSTAR),
+	        .cs_base = vmx_read(GUEST_CS_BASE),
+	        .cpl = vmx_read(GUEST_SS_RIGHTS) >> 5 & 3,
+	        .halted = vmx_read(GUEST_ACTIVITY) != ACTIVITY_ACTIVE, /* MWAIT is no activity state: RIP is behind it, quiesce.c looks */
 	};
 	out->long_mode = (out->efer & EFER_LMA) && (vmx_read(GUEST_CS_RIGHTS) >> 13 & 1);
 }
@@ -157,10 +158,14 @@ static bool field_of(uint32_t index, enum vmx_field *field)
 		uint32_t index;
 		enum vmx_field field;
 	} table[] = {
-		{ MSR_EFER, GUEST_EFER },		  { MSR_PAT, GUEST_PAT },
-		{ MSR_FS_BASE, GUEST_FS_BASE },		  { MSR_GS_BASE, GUEST_GS_BASE },
-		{ MSR_SYSENTER_CS, GUEST_SYSENTER_CS },	  { MSR_SYSENTER_ESP, GUEST_SYSENTER_ESP },
-		{ MSR_SYSENTER_EIP, GUEST_SYSENTER_EIP }, { MSR_DEBUGCTL, GUEST_DEBUGCTL },
+	        {MSR_EFER, GUEST_EFER},
+	        {MSR_PAT, GUEST_PAT},
+	        {MSR_FS_BASE, GUEST_FS_BASE},
+	        {MSR_GS_BASE, GUEST_GS_BASE},
+	        {MSR_SYSENTER_CS, GUEST_SYSENTER_CS},
+	        {MSR_SYSENTER_ESP, GUEST_SYSENTER_ESP},
+	        {MSR_SYSENTER_EIP, GUEST_SYSENTER_EIP},
+	        {MSR_DEBUGCTL, GUEST_DEBUGCTL},
 	};
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(table); i++)

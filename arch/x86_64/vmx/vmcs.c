@@ -9,7 +9,8 @@
 
 struct vmx_machine vmx;
 
-_Static_assert(offsetof(struct vmx_cpu, cpu) == VMX_CPU_CPU && offsetof(struct vmx_cpu, launched) == VMX_CPU_LAUNCHED, "entry.S reads by these offsets");
+_Static_assert(offsetof(struct vmx_cpu, cpu) == VMX_CPU_CPU && offsetof(struct vmx_cpu, launched) == VMX_CPU_LAUNCHED,
+               "entry.S reads by these offsets");
 _Static_assert(offsetof(struct nl_cpu, gprs) == VMX_GPRS && offsetof(struct nl_cpu, nmis) == VMX_NMIS, "entry.S reads by these offsets");
 _Static_assert(offsetof(struct nl_gprs, r15) == 120 && offsetof(struct nl_gprs, rdi) == 56, "entry.S saves in this order");
 _Static_assert(HOST_STACK_SIZE == 16384, "entry.S finds the CPU through its stack");
@@ -46,8 +47,8 @@ void vmx_dump(struct nl_cpu *cpu)
 		const char *name;
 		uint16_t field;
 	} table[] = {
-#define VMX_FIELD_ROW(name, encoding) { #name, encoding },
-		VMX_FIELDS(VMX_FIELD_ROW)
+#define VMX_FIELD_ROW(name, encoding) {#name, encoding},
+	        VMX_FIELDS(VMX_FIELD_ROW)
 #undef VMX_FIELD_ROW
 	};
 	uint64_t value;
@@ -126,8 +127,8 @@ static void read_features(struct vmx_guest_features *f)
 
 enum nl_err vmx_probe(void)
 {
-	struct vmx_msrs m = { 0 };
-	struct vmx_guest_features f = { 0 };
+	struct vmx_msrs m = {0};
+	struct vmx_guest_features f = {0};
 	struct vmx_controls c;
 	uint64_t feature;
 	uint32_t r[4];
@@ -160,7 +161,7 @@ static bool has_perf_global(void)
 enum nl_err vmx_machine_init(void)
 {
 	static struct vmx_cpu cpus[NL_MAX_CPUS];
-	struct vmx_guest_features f = { 0 };
+	struct vmx_guest_features f = {0};
 
 	read_msrs(&vmx.msrs);
 	read_features(&f);

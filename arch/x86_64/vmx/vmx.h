@@ -33,6 +33,7 @@ enum vmx_activity { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_SHUTDOWN = 2
 #define EVENT_TYPE(x) ((x) >> 8 & 7)
 enum vmx_event_type { EVENT_NMI = 2, EVENT_EXCEPTION = 3, EVENT_SOFT_INTERRUPT = 4 }; /* 4 to 6 come from instructions and have a length */
 
+/* clang-format off */
 /* SDM vol. 3, appendix C */
 enum vmx_reason {
 	REASON_TRIPLE = 2, REASON_INIT = 3, REASON_SIPI = 4, REASON_TASK_SWITCH = 9, REASON_CPUID = 10, REASON_GETSEC = 11, REASON_INVD = 13,
@@ -40,6 +41,7 @@ enum vmx_reason {
 	REASON_INVEPT = 50, REASON_INVVPID = 53, REASON_XSETBV = 55, REASON_VMFUNC = 59,
 	REASON_ENTRY_FAILED = 1u << 31
 };
+/* clang-format on */
 
 struct vmx_cpu {
 	struct nl_cpu *cpu;  /* 0 */
@@ -47,8 +49,8 @@ struct vmx_cpu {
 	uint32_t kick_spare; /* a kick was repeated: one more INIT may come that is not the guest's */
 	uint8_t *vmxon, *vmcs;
 	struct vmx_msr_entry *guest_msrs, *host_msrs; /* switched by entry and exit themselves */
-	uint64_t saved_cr0, saved_cr4;		      /* before cpu_init, for cpu_exit */
-	uint64_t kick_sent_tsc;			      /* of the kick in flight; written by kickers only */
+	uint64_t saved_cr0, saved_cr4;                /* before cpu_init, for cpu_exit */
+	uint64_t kick_sent_tsc;                       /* of the kick in flight; written by kickers only */
 };
 
 struct vmx_msr_entry { /* SDM vol. 3, table 25-15 */
@@ -62,7 +64,7 @@ struct vmx_machine {
 	struct vmx_msrs msrs;
 	struct vmx_controls controls;
 	uint8_t *msr_bitmap, *io_bitmap; /* one page; two pages */
-	bool switch_perf;		 /* IA32_PERF_GLOBAL_CTRL exists: zero in root, or PEBS would write through the core's page table */
+	bool switch_perf;                /* IA32_PERF_GLOBAL_CTRL exists: zero in root, or PEBS would write through the core's page table */
 };
 extern struct vmx_machine vmx;
 
