@@ -32,7 +32,7 @@ $(B)/efi/newleaf.so: $(EFI_OBJS)
 	@if nm -u $@ | grep .; then echo 'newleaf.efi: undefined symbols: see above' >&2; rm $@; exit 1; fi
 
 $(B)/newleaf.efi: $(B)/efi/newleaf.so
-	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j '.rela*' -j .reloc -j .core -j .nlkeys -j .nlpol \
+	objcopy -S -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j '.rela*' -j .reloc -j .core -j .nlkeys -j .nlpol \
 		--output-target pei-x86-64 --subsystem efi-app $< $@
 
 .PHONY: efi FORCE
