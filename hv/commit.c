@@ -485,6 +485,8 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 	r->cpus_total = freeze.total;
 	if (err) {
 		r->blocker = freeze.blocker;
+		if (!freeze.blocker.missing && freeze.blocker.cpu < nl_n_cpus)
+			nl_tasks_name(&space, tx.target, kernel.slide, nl_held[freeze.blocker.cpu].rsp, &r->blocker);
 		tx.late = NL_EDEADLINE;
 		return err;
 	}
@@ -588,4 +590,15 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 			nl_registry_forget();
 	}
 	nl_unlock(&nl_commit_lock);
+}
+
+enum nl_err nl_commit_edit_base(enum nl_err (*edit)(struct nl_view *view))
+{
+	enum nl_err err;
+
+	nl_lock(&nl_commit_lock); /* who holds it waits for this CPU no longer than one freeze */
+	drop();
+	err = edit(&current->view);
+	nl_unlock(&nl_commit_lock);
+	return err;
 }

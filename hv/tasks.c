@@ -5,6 +5,7 @@
 
 #define MAX_TASKS 65536u
 #define MAX_PROBES 65536u
+#define MAX_NAMED 4096u /* beyond that a blocker stays without a name: interrupts are off meanwhile */
 #define LIST_NEXT 0u /* struct list_head, struct hlist_node: next comes first */
 
 struct walk {
@@ -12,6 +13,8 @@ struct walk {
 	const struct nl_leaf_target *t;
 	uint64_t slide;
 	struct nl_scan *scan;
+	enum nl_err (*visit)(const struct walk *w, uint64_t task); /* of each task; anything but NL_OK ends the walk */
+	uint64_t sp; /* for owns_stack */
 };
 
 void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n)
@@ -124,7 +127,7 @@ static enum nl_err scan_task(const struct walk *w, uint64_t task)
 	return err;
 }
 
-static enum nl_err scan_threads(const struct walk *w, uint64_t leader)
+static enum nl_err visit_threads(const struct walk *w, uint64_t leader)
 {
 	uint64_t signal, head, node;
 	enum nl_err err;
@@ -132,12 +135,12 @@ static enum nl_err scan_threads(const struct walk *w, uint64_t leader)
 	if (nl_guest_read64(w->space, GVA(leader + w->t->task_signal), &signal))
 		return NL_EKERNEL;
 	if (!signal) /* on its way out of the lists */
-		return scan_task(w, leader);
+		return w->visit(w, leader);
 	head = signal + w->t->signal_thread_head;
 	if (nl_guest_read64(w->space, GVA(head + LIST_NEXT), &node))
 		return NL_EKERNEL;
 	while (node != head) {
-		if ((err = scan_task(w, node - w->t->task_thread_node)))
+		if ((err = w->visit(w, node - w->t->task_thread_node)))
 			return err;
 		if (nl_guest_read64(w->space, GVA(node + LIST_NEXT), &node))
 			return NL_EKERNEL;
@@ -145,7 +148,7 @@ static enum nl_err scan_threads(const struct walk *w, uint64_t leader)
 	return NL_OK;
 }
 
-static enum nl_err scan_processes(const struct walk *w)
+static enum nl_err visit_processes(const struct walk *w)
 {
 	uint64_t head = w->t->init_task + w->slide + w->t->task_tasks, node;
 	uint32_t count = 0;
@@ -157,7 +160,7 @@ static enum nl_err scan_processes(const struct walk *w)
 	while (node != head) {
 		if (++count > MAX_TASKS)
 			return NL_EKERNEL;
-		if ((err = scan_threads(w, node - w->t->task_tasks)))
+		if ((err = visit_threads(w, node - w->t->task_tasks)))
 			return err;
 		if (nl_guest_read64(w->space, GVA(node + LIST_NEXT), &node))
 			return NL_EKERNEL;
@@ -166,7 +169,7 @@ static enum nl_err scan_processes(const struct walk *w)
 }
 
 /* Idle tasks are on no list. They matter when another task has the CPU: a running one is on a CPU that is held. */
-static enum nl_err scan_idle_tasks(const struct walk *w)
+static enum nl_err visit_idle_tasks(const struct walk *w)
 {
 	const struct nl_leaf_target *t = w->t;
 	uint64_t low = t->image_start + w->slide, high = t->image_end + w->slide, area, task;
@@ -174,7 +177,7 @@ static enum nl_err scan_idle_tasks(const struct walk *w)
 	uint32_t i;
 
 	if (!t->idle_threads)
-		return scan_task(w, t->init_task + w->slide);
+		return w->visit(w, t->init_task + w->slide);
 	for (i = 0; i < t->nr_cpu_ids_max && i < nl_n_cpus; i++) {
 		if (nl_guest_read64(w->space, GVA(t->per_cpu_offset + w->slide + 8ULL * i), &area))
 			return NL_EKERNEL;
@@ -183,7 +186,7 @@ static enum nl_err scan_idle_tasks(const struct walk *w)
 			continue;
 		if (nl_guest_read64(w->space, GVA(area + t->idle_threads), &task))
 			return NL_EKERNEL;
-		if (task && (err = scan_task(w, task)))
+		if (task && (err = w->visit(w, task)))
 			return err;
 	}
 	return NL_OK;
@@ -214,12 +217,37 @@ static enum nl_err scan_held(const struct walk *w)
 
 enum nl_err nl_tasks_scan(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan)
 {
-	struct walk w = {space, t, slide, scan};
+	const struct walk w = {space, t, slide, scan, scan_task, 0};
 	enum nl_err err;
 
-	if ((err = scan_held(&w)) || (err = scan_idle_tasks(&w)))
+	if ((err = scan_held(&w)) || (err = visit_idle_tasks(&w)))
 		return err;
-	return scan_processes(&w);
+	return visit_processes(&w);
+}
+
+/* NL_AGAIN ends the walk: found and named. */
+static enum nl_err owns_stack(const struct walk *w, uint64_t task)
+{
+	uint64_t stack;
+
+	if (++w->scan->scanned > MAX_NAMED || nl_guest_read64(w->space, GVA(task + w->t->task_stack), &stack))
+		return NL_EKERNEL;
+	if (!stack || w->sp < stack || w->sp >= stack + w->t->thread_size)
+		return NL_OK;
+	name_task(w, task);
+	return NL_AGAIN;
+}
+
+void nl_tasks_name(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp, struct nl_blocker *blocker)
+{
+	static struct nl_scan scan;
+	const struct walk w = {space, t, slide, &scan, owns_stack, sp};
+
+	nl_scan_init(&scan, NULL, 0);
+	if (visit_idle_tasks(&w) == NL_OK)
+		visit_processes(&w);
+	blocker->pid = scan.blocker.pid;
+	memcpy(blocker->comm, scan.blocker.comm, sizeof(blocker->comm));
 }
 
 static bool in_site(struct nl_scan *scan, uint64_t va)

@@ -33,6 +33,12 @@ void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t
  */
 enum nl_err nl_tasks_scan(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan);
 
+/*
+ * Whose stack is it? Fills pid and comm, or leaves them zero. The guest runs meanwhile, so that the lists may change under the walk: good for a
+ * message and nothing else.
+ */
+void nl_tasks_name(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp, struct nl_blocker *blocker);
+
 /* NL_EPROBED: a kprobe, armed or not, is registered inside a watched site. */
 enum nl_err nl_probes_check(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan);
 

@@ -13,6 +13,7 @@
 #include "kernel.h"
 #include "pool.h"
 #include "registry.h"
+#include "tasks.h"
 #include "x86.h"
 
 #define TEXT_SITE 0x5005ULL
@@ -453,6 +454,27 @@ static void somebody_in_the_way(void **state)
 	assert_int_equal(commit_report()->old_tasks, 1);
 	assert_int_equal(commit_report()->level, NL_LEVEL_CPU);
 	assert_int_equal(nl_registry_find(sha[0])->state.old_tasks, 1);
+}
+
+/* A CPU in kernel mode: the commit waits for another try, and says whose stack the CPU is on. */
+static void blocker_is_named(void **state)
+{
+	struct nl_blocker blocker = {0};
+	struct nl_guest space;
+	uint64_t *stack;
+
+	(void)state;
+	fg_task("other", 0, 8, NULL);
+	fg_task("thread", fg_task("busy", 0, 8, NULL), 8, &stack);
+	nl_guest_init(&space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
+	nl_tasks_name(&space, &fg.target, SLIDE, FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram), &blocker);
+	assert_string_equal(blocker.comm, "thread");
+	assert_int_equal(blocker.pid, 3);
+	nl_tasks_name(&space, &fg.target, SLIDE, FG_LINK + SLIDE + FG_INIT_STACK + 8, &blocker);
+	assert_string_equal(blocker.comm, "swapper/0");
+	nl_tasks_name(&space, &fg.target, SLIDE, FG_DIRECT + 8, &blocker);
+	assert_int_equal(blocker.pid, 0);
+	assert_string_equal(blocker.comm, "");
 }
 
 static void strict_leaf(void **state)
@@ -901,7 +923,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	        T(round_trip), T(round_trip_everywhere), T(arena_is_mapped_once), T(guest_writes_survive), T(probed_by_bytes), T(probed_by_table), T(probed_is_noted),
-	        T(bytes_differ), T(somebody_in_the_way), T(strict_leaf), T(broken_lists), T(deadline), T(abandon_and_replace), T(generations_and_sets),
+	        T(bytes_differ), T(somebody_in_the_way), T(blocker_is_named), T(strict_leaf), T(broken_lists), T(deadline), T(abandon_and_replace), T(generations_and_sets),
 	        T(versions_never_go_down), T(policy), T(out_of_memory_everywhere), T(no_leak_over_rounds), T(old_root_in_use), T(other_kernels),
 	        T(bodies_and_the_arena), T(registry_is_bounded), T(refused_leaves), T(long_leaf_in_slices), T(bad_buffers), T(answers), T(kernel_replaced),
 	};
