@@ -1,7 +1,7 @@
-# Load generator for the guest: one static program.
-LOAD := $(B)/load
+# Programs that the real-guest tests run inside the guest: static, one file each.
+LOAD := $(B)/load $(B)/facts
 ALL += $(LOAD)
 
-$(LOAD): tests/load/load.c
+$(LOAD): $(B)/%: tests/load/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_COMMON) -D_GNU_SOURCE -MF $(B)/load.d -static -s -o $@ $< -lpthread
+	$(CC) $(CFLAGS_COMMON) -D_GNU_SOURCE -MF $@.d -static -s -o $@ $< -lpthread

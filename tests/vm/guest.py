@@ -4,6 +4,7 @@ console lines. Not here: which tests there are (test_*.py), how an emulator is c
 
 import base64
 import dataclasses
+import gzip
 import os
 import re
 import select
@@ -305,11 +306,12 @@ class Guest:
 
     def put(self, data, path, mode="644"):
         """A file into the guest."""
-        self.run(f": >{path}")
-        for at in range(0, len(data), 12000):
-            piece = base64.b64encode(data[at : at + 12000]).decode()
-            self.run(f"echo {piece} | base64 -d >>{path}", timeout=60)
-        self.run(f"chmod {mode} {path}")
+        packed = gzip.compress(data)
+        self.run(f": >{path}.gz")
+        for at in range(0, len(packed), 12000):
+            piece = base64.b64encode(packed[at : at + 12000]).decode()
+            self.run(f"echo {piece} | base64 -d >>{path}.gz", timeout=60)
+        self.run(f"gunzip -f {path}.gz && chmod {mode} {path}")
 
     def uptime(self):
         return float(self.run("cat /proc/uptime").split()[0])

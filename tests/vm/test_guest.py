@@ -1,0 +1,124 @@
+"""Does the guest notice? Registers, backtraces by NMI, kernel log, CPUID; and does it stay healthy when the agent is killed."""
+
+import os
+import re
+
+from command import FIXES, apply, cycle, generation, newleaf, probe, revert, rounds
+from guest import TOP, leaf_path
+from test_stock import OLD
+from vmtest import test
+
+CHMOD, AUXV = FIXES
+
+
+@test()
+def registers(t):
+    """x87, SSE, AVX, MXCSR, FS, GS and debug registers unchanged over 10^5 hypercalls while leaves are applied and reverted"""
+    g = t.boot()
+    g.run("taskset 2 regs 100000 >/tmp/regs.out 2>&1 & echo $! >/tmp/regs.pid")
+    for _ in range(3):
+        cycle(g, (AUXV,))
+    out = g.run("while [ -d /proc/$(cat /tmp/regs.pid) ]; do usleep 100000; done; cat /tmp/regs.out", timeout=240)
+    t.expect("regs: ok" in out, out)
+    t.note(out.strip())
+    g.check_dmesg()
+
+
+@test()
+def backtrace_all_cpus(t):
+    """SysRq-l during apply rounds: every CPU answers, and no NMI is unknown"""
+    g = t.boot()
+    g.run("dmesg -n 1")
+    g.run(f"(while :; do newleaf apply -q {leaf_path(OLD, AUXV)}; newleaf revert -q {AUXV}; done) >/dev/null 2>&1 & echo $! >/tmp/loop")
+    for _ in range(20):
+        g.run("dmesg -c >/dev/null; echo l >/proc/sysrq-trigger")
+        said = g.run(
+            "n=0; while [ $n -lt 50 ]; do dmesg >/tmp/d; [ $(grep -c 'NMI backtrace for cpu' /tmp/d) -ge 2 ] && break; n=$((n + 1)); usleep 100000; done; cat /tmp/d"
+        )
+        for cpu in (0, 1):
+            t.expect(f"NMI backtrace for cpu {cpu}" in said, f"CPU {cpu} gave no backtrace:\n{said[-3000:]}")
+        bad = re.search(r"(?i)unknown NMI|Uhhuh|NMI received for unknown|Oops|BUG:", said)
+        t.expect(not bad, f"the kernel complains:\n{said[-3000:]}")
+    g.run("kill $(cat /tmp/loop); while pgrep -x newleaf >/dev/null; do usleep 50000; done")
+    t.note("20 backtraces of 2 CPUs")
+    if newleaf(g, "status")["leaves"] and g.call(f"repro {AUXV}").code == 0:
+        revert(g, AUXV)
+    cycle(g)
+    g.check_dmesg(allow="Call Trace:")  # the backtraces that were asked for
+
+
+@test()
+def agent_killed(t):
+    """SIGKILL of the command in the middle of a loop of applies: applied or not, never in between"""
+    g = t.boot()
+    out = g.run(
+        r"""
+leaf=%s id=%s i=0 applied=0
+while [ $i -lt 60 ]; do
+	if repro $id >/dev/null; then verb="revert $id"; else verb="apply $leaf"; fi
+	newleaf $verb -q >/dev/null 2>&1 & pid=$!
+	usleep $(( (i * 7919) %% 150 * 1000 ))
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+	newleaf status --json >/tmp/status || { echo "round $i: status ended with $?"; exit 1; }
+	repro $id >/tmp/probe; state=$?
+	if grep -q '"id":"'$id'"[^}]*"state":"applied"' /tmp/status; then want=0 applied=$((applied + 1)); else want=1; fi
+	[ $state = $want ] || { echo "round $i: status and behaviour differ"; cat /tmp/status /tmp/probe; exit 1; }
+	i=$((i + 1))
+done
+echo "$i kills; applied after $applied of them"
+"""
+        % (leaf_path(OLD, AUXV), AUXV),
+        timeout=240,
+    )
+    t.note(out.strip())
+    if g.call(f"repro {AUXV}").code == 0:
+        revert(g, AUXV)
+    cycle(g)
+    g.check_dmesg()
+
+
+def allowed_differences():
+    """Patterns of docs/reference/differences.md: every line in a fenced block that starts with ```differences."""
+    with open(os.path.join(TOP, "docs", "reference", "differences.md"), encoding="utf-8") as f:
+        blocks = re.findall(r"```differences\n(.*?)```", f.read(), re.S)
+    return [re.compile(line) for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def normalised(text):
+    """Lines without what differs from boot to boot: times, addresses, counts."""
+    lines = set()
+    for line in text.splitlines():
+        line = re.sub(r"^\[ *\d+\.\d+\] ", "", line)
+        line = re.sub(r"0x[0-9a-f]+|\b[0-9a-f]{8,16}\b|\d+(\.\d+)?", "#", line)
+        lines.add(line.rstrip())
+    return lines
+
+
+@test()
+def differences(t):
+    """dmesg, /proc/cpuinfo, /proc/iomem, CPUID and readable MSRs with and without Newleaf differ only as documented"""
+    commands = {
+        "dmesg": "dmesg",
+        "cpuinfo": "cat /proc/cpuinfo",
+        "facts": "taskset 1 facts",
+        "mounts": "ls /dev /sys/firmware /sys/devices/system/cpu",
+    }
+    said = {}
+    for on in (False, True):
+        g = t.boot(newleaf=on, model="EPYC,+svm")
+        said[on] = {name: g.run(command) for name, command in commands.items()}
+        g.poweroff()
+    allowed = allowed_differences()
+    found = []
+    for name in commands:
+        if name == "facts":
+            without, with_it = (set(said[on][name].splitlines()) for on in (False, True))
+        else:
+            without, with_it = normalised(said[False][name]), normalised(said[True][name])
+        for mark, lines in (("-", without - with_it), ("+", with_it - without)):
+            for line in sorted(lines):
+                if not any(p.search(f"{name} {mark} {line}") for p in allowed):
+                    found.append(f"{name} {mark} {line}")
+    t.expect(not found, "not in docs/reference/differences.md:\n" + "\n".join("    | " + x for x in found[:80]))
+    t.note(f"{sum(len(x.splitlines()) for x in said[True].values())} lines compared")
