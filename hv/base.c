@@ -13,6 +13,9 @@
 #define MAX_RUNS 128
 
 static struct nl_views views;
+static struct nl_mtrrs mtrrs;
+static struct nl_type_run runs[MAX_RUNS];
+static size_t n_runs;
 static struct nl_view base;
 bool nl_emulated;
 
@@ -86,9 +89,6 @@ static enum nl_err page(gpa_t gpa, hpa_t frame, enum nl_rights rights) { return 
 
 enum nl_err nl_base_init(void)
 {
-	static struct nl_mtrrs mtrrs;
-	static struct nl_type_run runs[MAX_RUNS];
-	size_t n;
 	void *sink;
 	enum nl_err err;
 	uint64_t arena_text = nl_boot.region + NL_REGION_ARENA_TEXT, arena_data = nl_boot.region + NL_REGION_ARENA_DATA;
@@ -98,9 +98,9 @@ enum nl_err nl_base_init(void)
 	nl_emulated = recognise_emulator();
 	views = (struct nl_views){ .format = nl_vendor->format(), .ops = { pool_map, pool_alloc, pool_release, NULL } };
 	read_mtrrs(&mtrrs);
-	err = nl_mtrr_runs(&mtrrs, runs, MAX_RUNS, &n);
+	err = nl_mtrr_runs(&mtrrs, runs, MAX_RUNS, &n_runs);
 	if (!err)
-		err = nl_view_base(&views, runs, n, &base);
+		err = nl_view_base(&views, runs, n_runs, &base);
 	if (err)
 		return err;
 	sink = nl_pool_page();
@@ -124,6 +124,29 @@ void nl_base_arm_apic(bool armed)
 	enum nl_err err = nl_view_base_edit_rights(&views, nl_base_edit_view(), GPA(APIC_DEFAULT_BASE), armed ? NL_R : NL_RW);
 
 	NL_ASSERT(err == NL_OK);
+}
+
+static enum nl_err retype(struct nl_view *view)
+{
+	struct nl_mtrrs now = { 0 };
+	enum nl_err err;
+
+	read_mtrrs(&now);
+	if (!memcmp(&now, &mtrrs, sizeof(now)))
+		return NL_OK;
+	mtrrs = now;
+	err = nl_mtrr_runs(&mtrrs, runs, MAX_RUNS, &n_runs);
+	return err ? err : nl_view_retype(&views, view, runs, n_runs);
+}
+
+/* SDM vol. 3, 29.3.7: types come from the EPT entry, so they must follow. An OS writes the MTRRs of every CPU in turn, with all of them waiting. */
+void nl_base_mtrrs_changed(struct nl_cpu *cpu)
+{
+	enum nl_err err = nl_commit_edit_base(retype);
+
+	if (err)
+		nl_log("newleaf: CPU %u: memory types do not follow the MTRRs (error %u)\n", cpu->index, err);
+	nl_vendor->flush_all(cpu);
 }
 
 enum nl_err nl_base_cpu_start(struct nl_cpu *cpu)

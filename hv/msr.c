@@ -4,6 +4,7 @@
  */
 #include "msr.h"
 #include "apic.h"
+#include "base.h"
 #include "commit.h"
 #include "core.h"
 #include "x86.h"
@@ -20,6 +21,7 @@ enum policy {
 	ICR,      /* x2APIC ICR */
 	KERNEL,   /* LSTAR: a kernel begins */
 	EFER,
+	MTRR, /* memory types of the EPT follow */
 };
 
 static const struct range {
@@ -36,6 +38,11 @@ static const struct range {
 	{ 0x570, 0x572, FAULT, FAULT, "VMX", "Intel PT" },
 	{ 0x580, 0x587, FAULT, FAULT, "VMX", "Intel PT ranges" },
 	{ MSR_X2APIC_ICR, MSR_X2APIC_ICR, PASS, ICR, NULL, "x2APIC ICR" },
+	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 31, PASS, MTRR, "VMX", "MTRR" },
+	{ MSR_MTRR_FIX64K, MSR_MTRR_FIX64K, PASS, MTRR, "VMX", "MTRR" },
+	{ MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, PASS, MTRR, "VMX", "MTRR" },
+	{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_C0000 + 7, PASS, MTRR, "VMX", "MTRR" },
+	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, PASS, MTRR, "VMX", "MTRR" },
 	{ MSR_EFER, MSR_EFER, EFER, EFER, "SVM", "EFER" },
 	{ MSR_LSTAR, MSR_LSTAR, PASS, KERNEL, NULL, "LSTAR" },
 	{ 0xc0010010, 0xc0010010, PASS, DROP, "SVM", "SYSCFG" },         /* could put memory encryption or DRAM routing under us */
@@ -123,6 +130,12 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 		return apic_guest_icr(cpu, v, true);
 	case EFER:
 		return write_efer(cpu, v);
+	case MTRR: /* while they are being changed the MTRRs are off, or the caches are: types are looked at when all is on again */
+		if (!x86_wrmsr_safe(index, v))
+			return false;
+		if ((x86_rdmsr(MSR_MTRR_DEF_TYPE) & 1u << 11))
+			nl_base_mtrrs_changed(cpu);
+		return true;
 	case KERNEL:
 		if (cpu->index == 0) { /* the boot CPU writes it once in the life of a kernel: any other time a new kernel begins */
 			nl_vendor->context(cpu, &c);

@@ -286,3 +286,68 @@ enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t b
 	}
 	return NL_OK;
 }
+
+/* --- Types that follow the MTRRs --- */
+
+struct retyping {
+	const struct nl_views *v;
+	const struct nl_view *view;
+	const struct nl_type_run *runs;
+	size_t n_runs;
+};
+
+/* The run that holds gpa. Runs cover the space. */
+static const struct nl_type_run *run_at(const struct retyping *r, uint64_t gpa)
+{
+	size_t low = 0, high = r->n_runs - 1;
+
+	while (low < high) {
+		const size_t middle = (low + high + 1) / 2;
+		if (r->runs[middle].base <= gpa)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return &r->runs[low];
+}
+
+static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned level, uint64_t gpa)
+{
+	const struct nl_npt_format *f = r->v->format;
+	uint64_t *entries = map(r->v, table);
+
+	for (unsigned i = 0; i < ENTRIES; i++, gpa += span(level)) {
+		const uint64_t entry = entries[i];
+		enum nl_err err = NL_OK;
+
+		if (!(entry & f->present) || target(entry).v == r->view->hidden.v)
+			continue;
+		if (is_table(f, level, entry)) {
+			err = retype_table(r, target(entry), level - 1, gpa);
+		} else {
+			const struct nl_type_run *run = run_at(r, gpa);
+			const uint64_t left = run->base + run->size - gpa;
+
+			if (span(level) <= left) {
+				store(&entries[i], (entry & ~(7ULL << f->type_shift)) | (uint64_t)run->type << f->type_shift);
+				continue;
+			}
+			hpa_t fresh;
+			if (!r->v->ops.alloc(r->v->ops.ctx, &fresh))
+				return NL_ENOMEM;
+			expand(r->v, level - 1, entry, map(r->v, fresh));
+			err = retype_table(r, fresh, level - 1, gpa);
+			store(&entries[i], to_table(f, fresh)); /* complete, or at worst of the old types */
+		}
+		if (err)
+			return err;
+	}
+	return NL_OK;
+}
+
+enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs, size_t n_runs)
+{
+	const struct retyping r = {.v = v, .view = view, .runs = runs, .n_runs = n_runs};
+
+	return v->format->has_type ? retype_table(&r, view->root, ROOT_LEVEL, 0) : NL_OK;
+}

@@ -55,6 +55,12 @@ enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, con
  */
 enum nl_err nl_view_base_edit_rights(const struct nl_views *v, struct nl_view *view, gpa_t gpa, enum nl_rights rights);
 
+/*
+ * Base edit: let the types of all pages follow `runs` again (MTRRs have changed). Large pages that would cross a run are split. Tables shared with
+ * other views are edited for them, too. On NL_ENOMEM translations are as before and some types are still the old ones. Callers flush all roots on all CPUs.
+ */
+enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs, size_t n_runs);
+
 /* Translate. false: not mapped. Any pointer may be NULL; *page_size is 4K, 2M or 1G. */
 bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gpa, hpa_t *out, enum nl_rights *rights,
                   enum nl_memtype *type, uint64_t *page_size);
