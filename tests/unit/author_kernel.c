@@ -8,23 +8,24 @@
 #define DATA 0xffffffff82000000ULL
 #define PAGE 4096
 
-static const struct ksym names[] = { /* ascending by address */
-	{ 0x10, "percpu", 'A' },
-	{ TEXT, "_text", 'T' },
-	{ TEXT, "_stext", 'T' },
-	{ TEXT + 0x100, "twice", 't' },
-	{ TEXT + 0x110, "twice", 't' },
-	{ TEXT + 0x120, "g.isra.0", 't' },
-	{ TEXT + 0x130, "__entry_text_start", 'T' },
-	{ TEXT + 0x138, "entry_f", 'T' },
-	{ TEXT + 0x140, "__entry_text_end", 'T' },
-	{ AUTHOR_F, "f", 't' },
-	{ 0, "behind_f", 't' }, /* where f ends */
-	{ TEXT + PAGE, "_etext", 'T' },
-	{ DATA, "__start_mcount_loc", 'D' },
-	{ DATA + 8, "__stop_mcount_loc", 'D' },
-	{ DATA + 0x100, "outside", 'D' },
-	{ DATA + PAGE, "_end", 'B' },
+static const struct ksym names[] = {
+        /* ascending by address */
+        {0x10, "percpu", 'A'},
+        {TEXT, "_text", 'T'},
+        {TEXT, "_stext", 'T'},
+        {TEXT + 0x100, "twice", 't'},
+        {TEXT + 0x110, "twice", 't'},
+        {TEXT + 0x120, "g.isra.0", 't'},
+        {TEXT + 0x130, "__entry_text_start", 'T'},
+        {TEXT + 0x138, "entry_f", 'T'},
+        {TEXT + 0x140, "__entry_text_end", 'T'},
+        {AUTHOR_F, "f", 't'},
+        {0, "behind_f", 't'}, /* where f ends */
+        {TEXT + PAGE, "_etext", 'T'},
+        {DATA, "__start_mcount_loc", 'D'},
+        {DATA + 8, "__stop_mcount_loc", 'D'},
+        {DATA + 0x100, "outside", 'D'},
+        {DATA + PAGE, "_end", 'B'},
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -42,7 +43,7 @@ static uint8_t *section(struct kernel *k, const char *name, uint64_t va, size_t 
 {
 	uint8_t *bytes = xalloc(size);
 
-	k->sections[k->n_sections++] = (struct ksection){ name, va, size, bytes };
+	k->sections[k->n_sections++] = (struct ksection){name, va, size, bytes};
 	return bytes;
 }
 
@@ -74,10 +75,7 @@ struct kernel *author_kernel(const uint8_t *code, size_t n, uint32_t traced)
 	return k;
 }
 
-void author_kernel_reloc(struct kernel *k, uint64_t va, enum krel_kind kind)
-{
-	k->relocs.rel[k->relocs.n++] = (struct krel){ va, kind };
-}
+void author_kernel_reloc(struct kernel *k, uint64_t va, enum krel_kind kind) { k->relocs.rel[k->relocs.n++] = (struct krel){va, kind}; }
 
 void author_kernel_pointer(struct kernel *k, uint64_t value)
 {
@@ -118,7 +116,4 @@ uint64_t kernel_symbol_or_0(const struct kernel *k, const char *name)
 	return kallsyms_find(&k->syms, name, 1, &s) ? s->va : 0;
 }
 
-uint64_t kernel_symbol(const struct kernel *k, const char *name)
-{
-	return kernel_symbol_or_0(k, name);
-}
+uint64_t kernel_symbol(const struct kernel *k, const char *name) { return kernel_symbol_or_0(k, name); }

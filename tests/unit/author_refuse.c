@@ -8,10 +8,7 @@ enum nl_err author_code;
 char author_why[2048];
 
 const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-	return "detect_leaks=0"; /* memory belongs to the process: tools/author/author.h */
-}
+const char *__asan_default_options(void) { return "detect_leaks=0"; /* memory belongs to the process: tools/author/author.h */ }
 
 void refuse(enum nl_err err, const char *why, ...)
 {

@@ -24,34 +24,25 @@ struct image {
 };
 
 /* Token 0 is "sym_"; every other token is its own character, or nothing useful. */
-static char *token(unsigned i)
-{
-	return i == 0 ? xformat("sym_") : i >= 33 && i < 127 ? xformat("%c", (int)i) : xformat("{%u}", i);
-}
+static char *token(unsigned i) { return i == 0 ? xformat("sym_") : i >= 33 && i < 127 ? xformat("%c", (int)i) : xformat("{%u}", i); }
 
-static char *name_of(unsigned i)
-{
-	return i == 590 ? xformat("sym_%d", 10) : xformat("sym_%u", i); /* one name twice */
-}
+static char *name_of(unsigned i) { return i == 590 ? xformat("sym_%d", 10) : xformat("sym_%u", i); /* one name twice */ }
 
-static void add32(struct buf *b, uint32_t v)
-{
-	buf_add(b, &v, 4);
-}
+static void add32(struct buf *b, uint32_t v) { buf_add(b, &v, 4); }
 
 static void add_addresses(struct buf *b)
 {
 	for (unsigned i = 0; i < SYMBOLS; i++)
 		add32(b, i < PERCPU ? i * 8 : (uint32_t)(-1 - (int32_t)(i * 16)));
 	buf_align(b, 8, 0);
-	buf_add(b, &(uint64_t){ BASE }, 8);
+	buf_add(b, &(uint64_t){BASE}, 8);
 }
 
 static struct image make(bool addresses_last)
 {
-	struct image m = { 0 };
+	struct image m = {0};
 	uint32_t markers[(SYMBOLS + 255) / 256];
-	struct buf index = { 0 };
+	struct buf index = {0};
 	size_t names, table;
 
 	buf_add(&m.b, NULL, 64);
@@ -63,7 +54,7 @@ static struct image make(bool addresses_last)
 	names = buf_align(&m.b, 8, 0);
 	for (unsigned i = 0; i < SYMBOLS; i++) {
 		char *name = name_of(i) + 4;
-		uint8_t head[3] = { (uint8_t)(strlen(name) + 2), 'T', 0 };
+		uint8_t head[3] = {(uint8_t)(strlen(name) + 2), 'T', 0};
 
 		if (i % 256 == 0)
 			markers[i / 256] = (uint32_t)(m.b.n - names);
@@ -93,7 +84,7 @@ static struct image make(bool addresses_last)
 static void check(const struct image *m)
 {
 	const struct ksym *found = NULL;
-	struct kallsyms s = { 0 };
+	struct kallsyms s = {0};
 
 	assert_true(kallsyms_decode(&s, m->b.p, m->b.n));
 	assert_int_equal(s.n, SYMBOLS);
@@ -131,7 +122,7 @@ static void test_order_since_6_4(void **state)
 static void test_damage(void **state)
 {
 	struct image m = make(false);
-	struct kallsyms s = { 0 };
+	struct kallsyms s = {0};
 
 	(void)state;
 	m.b.p[m.markers + 4]++; /* a marker that disagrees with the names */
@@ -149,7 +140,7 @@ static void test_noise(void **state)
 	for (int round = 0; round < 300; round++) {
 		struct image m = make(round & 1);
 		uint8_t *exact = malloc(m.b.n);
-		struct kallsyms s = { 0 };
+		struct kallsyms s = {0};
 
 		memcpy(exact, m.b.p, m.b.n);
 		for (int i = 0; i < 4; i++)
@@ -162,10 +153,10 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order_of_6_1),
-		cmocka_unit_test(test_order_since_6_4),
-		cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_noise),
+	        cmocka_unit_test(test_order_of_6_1),
+	        cmocka_unit_test(test_order_since_6_4),
+	        cmocka_unit_test(test_damage),
+	        cmocka_unit_test(test_noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

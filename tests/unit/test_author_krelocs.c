@@ -11,7 +11,7 @@
 
 static void test_three_lists(void **state)
 {
-	static const uint32_t list[] = { 0, 0x82000010, 0x82000000, 0, 0x81000105, 0, 0x81000203, 0x81000100 };
+	static const uint32_t list[] = {0, 0x82000010, 0x82000000, 0, 0x81000105, 0, 0x81000203, 0x81000100};
 	struct krelocs r;
 
 	(void)state;
@@ -26,7 +26,7 @@ static void test_three_lists(void **state)
 
 static void test_search(void **state)
 {
-	static const uint32_t list[] = { 0, 0x82000000, 0, 0, 0x81000100 };
+	static const uint32_t list[] = {0, 0x82000000, 0, 0, 0x81000100};
 	struct krelocs r;
 
 	(void)state;
@@ -40,7 +40,7 @@ static void test_search(void **state)
 
 static void test_two_lists(void **state)
 {
-	static const uint32_t list[] = { 0, 0x82000000, 0, 0x81000100 };
+	static const uint32_t list[] = {0, 0x82000000, 0, 0x81000100};
 	struct krelocs r;
 
 	(void)state;
@@ -52,7 +52,7 @@ static void test_two_lists(void **state)
 
 static void test_no_list(void **state)
 {
-	static const uint32_t lower_half[] = { 0, 0x82000000, 0, 0, 0x01000100 }, one_zero[] = { 0, 0x82000000 };
+	static const uint32_t lower_half[] = {0, 0x82000000, 0, 0, 0x01000100}, one_zero[] = {0, 0x82000000};
 	struct krelocs r;
 
 	(void)state;
@@ -64,10 +64,10 @@ static void test_no_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_three_lists),
-		cmocka_unit_test(test_search),
-		cmocka_unit_test(test_two_lists),
-		cmocka_unit_test(test_no_list),
+	        cmocka_unit_test(test_three_lists),
+	        cmocka_unit_test(test_search),
+	        cmocka_unit_test(test_two_lists),
+	        cmocka_unit_test(test_no_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,19 +15,18 @@
 
 static void test_all_statements(void **state)
 {
-	struct recipe *r = recipe_parse("some/dir/x.recipe",
-		"# comment\n"
-		"id fix-1.2_a\n"
-		"version 7 # trailing\n"
-		"description \"says # what\"\n"
-		"flags strict mixable\n"
-		"data (struct inode_operations) ops.setattr = &proc_setattr expect NULL\n"
-		"data (struct table) many,2+0x40.entry[3].max = -1 expect 0x10\n"
-		"data (u16) word+2 = 5\n"
-		"body helper.c\n"
-		"replace func with body.c\n"
-		"replace other,3 with body.c:new_other allow ipa-ra allow clones\n"
-		"symbol lock = mutex,2\n");
+	struct recipe *r = recipe_parse("some/dir/x.recipe", "# comment\n"
+	                                                     "id fix-1.2_a\n"
+	                                                     "version 7 # trailing\n"
+	                                                     "description \"says # what\"\n"
+	                                                     "flags strict mixable\n"
+	                                                     "data (struct inode_operations) ops.setattr = &proc_setattr expect NULL\n"
+	                                                     "data (struct table) many,2+0x40.entry[3].max = -1 expect 0x10\n"
+	                                                     "data (u16) word+2 = 5\n"
+	                                                     "body helper.c\n"
+	                                                     "replace func with body.c\n"
+	                                                     "replace other,3 with body.c:new_other allow ipa-ra allow clones\n"
+	                                                     "symbol lock = mutex,2\n");
 
 	(void)state;
 	assert_string_equal(r->directory, "some/dir");
@@ -78,33 +77,33 @@ static void test_mistakes(void **state)
 	static const struct {
 		const char *text, *says;
 	} bad[] = {
-		{ "version 1\n" DATA, "no 'id'" },
-		{ "id x\n" DATA, "no 'version'" },
-		{ HEAD, "do nothing" },
-		{ HEAD "id y\n" DATA, ":3: a second id" },
-		{ "id X\nversion 1\n" DATA, ":1: an id" },
-		{ "id -x\nversion 1\n" DATA, ":1: an id" },
-		{ "id aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nversion 1\n" DATA, ":1: an id" },
-		{ "id x\nversion 0\n" DATA, ":2: versions" },
-		{ "id x\nversion 4294967296\n" DATA, ":2: versions" },
-		{ "id x\nversion one\n" DATA, ":2: a number" },
-		{ HEAD "sing\n", ":3: unknown statement 'sing'" },
-		{ HEAD "flags loud\n" DATA, ":3: unknown flag 'loud'" },
-		{ HEAD "data (struct) a.b = 1\n", ":3: the name of a type" },
-		{ HEAD "data (long) a = 1\n", ":3: 'long' is no type" },
-		{ HEAD "data (struct s) a = 1\n", ":3: which member" },
-		{ HEAD "data (u32) a 1\n", ":3: '='" },
-		{ HEAD "data (u32) a = \n", ":3: a number" },
-		{ HEAD "data (u32) a = 1 2\n", ":3: not understood from '2'" },
-		{ HEAD "data (u32) a = 1 expect\n", ":3: a number" },
-		{ HEAD "data (u32) a,0 = 1\n", ":3: places" },
-		{ HEAD "data (u64) a = 18446744073709551616\n", ":3: a number" },
-		{ HEAD "data (u32) a = 1x\n", ":3: a number" },
-		{ HEAD "replace f body.c\n", ":3: 'with'" },
-		{ HEAD "replace f with body.o\n", ":3: 'body.o' is no C source" },
-		{ HEAD "replace f with body.c: \n", ":3: the name of a function" },
-		{ HEAD "replace f with body.c allow all\n", ":3: unknown permission 'all'" },
-		{ HEAD "description \"open\n" DATA, ":3: '\"'" },
+	        {"version 1\n" DATA, "no 'id'"},
+	        {"id x\n" DATA, "no 'version'"},
+	        {HEAD, "do nothing"},
+	        {HEAD "id y\n" DATA, ":3: a second id"},
+	        {"id X\nversion 1\n" DATA, ":1: an id"},
+	        {"id -x\nversion 1\n" DATA, ":1: an id"},
+	        {"id aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nversion 1\n" DATA, ":1: an id"},
+	        {"id x\nversion 0\n" DATA, ":2: versions"},
+	        {"id x\nversion 4294967296\n" DATA, ":2: versions"},
+	        {"id x\nversion one\n" DATA, ":2: a number"},
+	        {HEAD "sing\n", ":3: unknown statement 'sing'"},
+	        {HEAD "flags loud\n" DATA, ":3: unknown flag 'loud'"},
+	        {HEAD "data (struct) a.b = 1\n", ":3: the name of a type"},
+	        {HEAD "data (long) a = 1\n", ":3: 'long' is no type"},
+	        {HEAD "data (struct s) a = 1\n", ":3: which member"},
+	        {HEAD "data (u32) a 1\n", ":3: '='"},
+	        {HEAD "data (u32) a = \n", ":3: a number"},
+	        {HEAD "data (u32) a = 1 2\n", ":3: not understood from '2'"},
+	        {HEAD "data (u32) a = 1 expect\n", ":3: a number"},
+	        {HEAD "data (u32) a,0 = 1\n", ":3: places"},
+	        {HEAD "data (u64) a = 18446744073709551616\n", ":3: a number"},
+	        {HEAD "data (u32) a = 1x\n", ":3: a number"},
+	        {HEAD "replace f body.c\n", ":3: 'with'"},
+	        {HEAD "replace f with body.o\n", ":3: 'body.o' is no C source"},
+	        {HEAD "replace f with body.c: \n", ":3: the name of a function"},
+	        {HEAD "replace f with body.c allow all\n", ":3: unknown permission 'all'"},
+	        {HEAD "description \"open\n" DATA, ":3: '\"'"},
 	};
 
 	(void)state;
@@ -128,9 +127,9 @@ static void test_too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_statements),
-		cmocka_unit_test(test_mistakes),
-		cmocka_unit_test(test_too_many),
+	        cmocka_unit_test(test_all_statements),
+	        cmocka_unit_test(test_mistakes),
+	        cmocka_unit_test(test_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,14 +62,11 @@ size_t buf_align(struct buf *b, size_t align, uint8_t fill)
 	return b->n;
 }
 
-bool file_exists(const char *path)
-{
-	return access(path, F_OK) == 0;
-}
+bool file_exists(const char *path) { return access(path, F_OK) == 0; }
 
 struct buf file_read(const char *path, size_t max)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 

@@ -32,42 +32,39 @@ struct loading {
 static const struct {
 	const char *name, *cause;
 } refused[] = {
-	{ "__ex_table", "an inline user access or a fault handler (use copy_from_user, copy_to_user, get_user, put_user)" },
-	{ "__bug_table", "BUG or WARN" },
-	{ ".altinstructions", "an instruction that boot adapts to the CPU" },
-	{ ".altinstr_replacement", "an instruction that boot adapts to the CPU" },
-	{ ".parainstructions", "a paravirtualised instruction" },
-	{ "__jump_table", "a static branch in assembler" },
-	{ ".static_call_sites", "an inline static call" },
-	{ "__mcount_loc", "a traced function" },
-	{ "__tracepoints", "a tracepoint of its own" },
-	{ "__dyndbg", "pr_debug" },
-	{ ".data..percpu", "a per-CPU variable of its own" },
-	{ ".init", "__init or __initdata" },
-	{ ".exit", "__exit" },
-	{ "__ksymtab", "EXPORT_SYMBOL" },
-	{ "__param", "a module parameter" },
-	{ ".modinfo", "MODULE_ macros" },
-	{ "___srcu_struct_ptrs", "a static SRCU domain" },
-	{ "_error_injection_whitelist", "ALLOW_ERROR_INJECTION" },
-	{ "_kprobe_blacklist", "NOKPROBE_SYMBOL" },
-	{ ".entry.text", "entry code" },
-	{ ".noinstr.text", "noinstr" },
+        {"__ex_table", "an inline user access or a fault handler (use copy_from_user, copy_to_user, get_user, put_user)"},
+        {"__bug_table", "BUG or WARN"},
+        {".altinstructions", "an instruction that boot adapts to the CPU"},
+        {".altinstr_replacement", "an instruction that boot adapts to the CPU"},
+        {".parainstructions", "a paravirtualised instruction"},
+        {"__jump_table", "a static branch in assembler"},
+        {".static_call_sites", "an inline static call"},
+        {"__mcount_loc", "a traced function"},
+        {"__tracepoints", "a tracepoint of its own"},
+        {"__dyndbg", "pr_debug"},
+        {".data..percpu", "a per-CPU variable of its own"},
+        {".init", "__init or __initdata"},
+        {".exit", "__exit"},
+        {"__ksymtab", "EXPORT_SYMBOL"},
+        {"__param", "a module parameter"},
+        {".modinfo", "MODULE_ macros"},
+        {"___srcu_struct_ptrs", "a static SRCU domain"},
+        {"_error_injection_whitelist", "ALLOW_ERROR_INJECTION"},
+        {"_kprobe_blacklist", "NOKPROBE_SYMBOL"},
+        {".entry.text", "entry code"},
+        {".noinstr.text", "noinstr"},
 };
 
 /* Kept in memory by the linker, without meaning for a body: hints for tools, and lists of places that we adapt by ourselves. */
 static const char *const ignored[] = {
-	".comment", ".note", ".debug", ".orc_", ".discard", ".return_sites", ".retpoline_sites", ".ibt_endbr_seal", ".smp_locks", ".printk_index",
-	".eh_frame", ".llvm", ".gnu",
+        ".comment",        ".note",      ".debug",        ".orc_",     ".discard", ".return_sites", ".retpoline_sites",
+        ".ibt_endbr_seal", ".smp_locks", ".printk_index", ".eh_frame", ".llvm",    ".gnu",
 };
 
 /* What may be placed: everything else is refused, because nobody has thought about it. */
-static const char *const placed[] = { ".text", ".rodata", ".data", ".bss" };
+static const char *const placed[] = {".text", ".rodata", ".data", ".bss"};
 
-static bool starts(const char *s, const char *prefix)
-{
-	return !strncmp(s, prefix, strlen(prefix));
-}
+static bool starts(const char *s, const char *prefix) { return !strncmp(s, prefix, strlen(prefix)); }
 
 static bool wanted(const char *name, const GElf_Shdr *sh, const char *path)
 {
@@ -128,17 +125,19 @@ static void place_sections(struct loading *l, struct object *o, bool bss)
 			continue;
 		if (sh.sh_addralign > NL_PART_ALIGN)
 			refuse(NL_EBODY, "%s: section %s wants to be aligned to %llu bytes, more than %u", o->path, name,
-				(unsigned long long)sh.sh_addralign, NL_PART_ALIGN);
+			       (unsigned long long)sh.sh_addralign, NL_PART_ALIGN);
 		code = sh.sh_flags & SHF_EXECINSTR;
 		o->at[i].symbol = code ? NL_SYM_TEXT : NL_SYM_DATA;
 		if (bss) {
-			l->bss = (l->bss + sh.sh_addralign - 1) / (sh.sh_addralign ? sh.sh_addralign : 1) * (sh.sh_addralign ? sh.sh_addralign : 1);
+			l->bss = (l->bss + sh.sh_addralign - 1) / (sh.sh_addralign ? sh.sh_addralign : 1) *
+			         (sh.sh_addralign ? sh.sh_addralign : 1);
 			o->at[i].value = l->bss;
 			l->bss += sh.sh_size;
 			continue;
 		}
 		part = code ? &l->d->text : &l->d->data;
-		o->at[i].value = buf_align(part, sh.sh_addralign > 16 || !code ? (sh.sh_addralign ? sh.sh_addralign : 1) : 16, code ? INT3 : 0);
+		o->at[i].value =
+		        buf_align(part, sh.sh_addralign > 16 || !code ? (sh.sh_addralign ? sh.sh_addralign : 1) : 16, code ? INT3 : 0);
 		data = elf_getdata(scn, NULL);
 		if (!data || data->d_size != sh.sh_size)
 			refuse(NL_EBODY, "%s: section %s is cut short", o->path, name);
@@ -190,13 +189,13 @@ const struct body_symbol *body_find(const struct body *b, const char *name)
 
 static struct place resolve_undefined(const struct loading *l, const struct object *o, const char *name)
 {
-	struct recipe_symbol wanted_symbol = { .name = (char *)(uintptr_t)name };
+	struct recipe_symbol wanted_symbol = {.name = (char *)(uintptr_t)name};
 	const struct body_symbol *own = body_find(l->body, name);
 
 	if (own && own->global)
 		return own->place;
 	if (!strcmp(name, "__x86_return_thunk") && l->d->h.target.return_thunk)
-		return (struct place){ NL_SYM_RETURN_THUNK, 0 };
+		return (struct place){NL_SYM_RETURN_THUNK, 0};
 	if (!strcmp(name, "__fentry__") || !strcmp(name, "__this_module"))
 		refuse(NL_EBODY, "%s: refers to %s, which is not for a body", o->path, name);
 	for (size_t i = 0; i < l->r->n_alias; i++)
@@ -215,9 +214,10 @@ static struct place resolve(const struct loading *l, const struct object *o, siz
 	if (sym.st_shndx == SHN_UNDEF)
 		return resolve_undefined(l, o, elf_strptr(o->elf, o->symbol_names, sym.st_name));
 	if (sym.st_shndx == SHN_ABS)
-		return (struct place){ NL_SYM_ABSOLUTE, sym.st_value };
+		return (struct place){NL_SYM_ABSOLUTE, sym.st_value};
 	if (sym.st_shndx >= o->n_sections || !o->at[sym.st_shndx].symbol)
-		refuse(NL_EBODY, "%s: refers to a section that is not placed (%s)", o->path, elf_strptr(o->elf, o->symbol_names, sym.st_name));
+		refuse(NL_EBODY, "%s: refers to a section that is not placed (%s)", o->path,
+		       elf_strptr(o->elf, o->symbol_names, sym.st_name));
 	p = o->at[sym.st_shndx];
 	p.value += sym.st_value;
 	return p;
@@ -226,11 +226,15 @@ static struct place resolve(const struct loading *l, const struct object *o, siz
 static uint16_t reloc_type(const struct object *o, uint32_t elf_type)
 {
 	switch (elf_type) {
-	case R_X86_64_64: return NL_REL_ABS64;
-	case R_X86_64_32S: return NL_REL_ABS32S;
-	case R_X86_64_32: return NL_REL_ABS32;
+	case R_X86_64_64:
+		return NL_REL_ABS64;
+	case R_X86_64_32S:
+		return NL_REL_ABS32S;
+	case R_X86_64_32:
+		return NL_REL_ABS32;
 	case R_X86_64_PC32:
-	case R_X86_64_PLT32: return NL_REL_PC32;
+	case R_X86_64_PLT32:
+		return NL_REL_PC32;
 	}
 	refuse(NL_EBODY, "%s: relocation type %u", o->path, elf_type);
 }
@@ -239,12 +243,12 @@ static void add_reloc(struct loading *l, const struct object *o, const struct pl
 {
 	struct place s = resolve(l, o, GELF_R_SYM(rela->r_info));
 	struct nl_leaf_reloc r = {
-		.where = part->symbol == NL_SYM_TEXT ? NL_AT_TEXT : NL_AT_DATA,
-		.offset = (uint32_t)(part->value + rela->r_offset),
-		.type = reloc_type(o, (uint32_t)GELF_R_TYPE(rela->r_info)),
-		.symbol = (uint16_t)s.symbol,
-		.value = s.value,
-		.addend = rela->r_addend,
+	        .where = part->symbol == NL_SYM_TEXT ? NL_AT_TEXT : NL_AT_DATA,
+	        .offset = (uint32_t)(part->value + rela->r_offset),
+	        .type = reloc_type(o, (uint32_t)GELF_R_TYPE(rela->r_info)),
+	        .symbol = (uint16_t)s.symbol,
+	        .value = s.value,
+	        .addend = rela->r_addend,
 	};
 	struct buf *bytes = r.where == NL_AT_TEXT ? &l->d->text : &l->d->data;
 	size_t size = r.type == NL_REL_ABS64 ? 8 : 4;
@@ -288,7 +292,7 @@ static void add_relocs(struct loading *l, const struct object *o)
 
 struct body *body_load(struct draft *d, const struct kernel *k, const struct recipe *r, char *const objects[], size_t n)
 {
-	struct loading l = { .d = d, .k = k, .r = r, .body = xalloc(sizeof(struct body)) };
+	struct loading l = {.d = d, .k = k, .r = r, .body = xalloc(sizeof(struct body))};
 	struct object *o = xalloc(n * sizeof(*o));
 	struct buf *files = xalloc(n * sizeof(*files));
 	size_t symbols = 0;

@@ -39,8 +39,10 @@ static struct buf build(const struct recipe *r, const struct kernel *k, const ch
 int command_build(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "kernel", required_argument, NULL, 'k' }, { "headers", required_argument, NULL, 'H' },
-		{ "output", required_argument, NULL, 'o' }, { NULL, 0, NULL, 0 },
+	        {"kernel", required_argument, NULL, 'k'},
+	        {"headers", required_argument, NULL, 'H'},
+	        {"output", required_argument, NULL, 'o'},
+	        {NULL, 0, NULL, 0},
 	};
 	const char *kernel = NULL, *headers = NULL, *output = NULL;
 	struct leaffile l;
@@ -50,10 +52,17 @@ int command_build(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "k:H:o:", options, NULL)) != -1) {
 		switch (c) {
-		case 'k': kernel = optarg; break;
-		case 'H': headers = optarg; break;
-		case 'o': output = optarg; break;
-		default: usage_error("build", "an option is not understood");
+		case 'k':
+			kernel = optarg;
+			break;
+		case 'H':
+			headers = optarg;
+			break;
+		case 'o':
+			output = optarg;
+			break;
+		default:
+			usage_error("build", "an option is not understood");
 		}
 	}
 	if (argc - optind != 1 || !kernel)
@@ -66,7 +75,7 @@ int command_build(int argc, char **argv)
 	output = output ? output : xformat("%s.leaf", r->id);
 	file_write(output, l.file.p, l.file.n, 0644);
 	fprintf(stderr, "built %s: %u site%s, body %u + %u bytes, %u relocations -> %s\n", r->id, l.leaf.header->sites.count,
-		l.leaf.header->sites.count == 1 ? "" : "s", l.leaf.header->text.count, l.leaf.header->data.count + l.leaf.header->bss_size,
-		l.leaf.header->relocs.count, output);
+	        l.leaf.header->sites.count == 1 ? "" : "s", l.leaf.header->text.count, l.leaf.header->data.count + l.leaf.header->bss_size,
+	        l.leaf.header->relocs.count, output);
 	return NL_EXIT_OK;
 }

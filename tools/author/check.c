@@ -10,11 +10,11 @@
 static void check_identity(const struct leaffile *l, const struct kernel *k)
 {
 	const struct nl_leaf_target *t = &l->leaf.header->target;
-	struct nl_leaf_target own = { 0 };
+	struct nl_leaf_target own = {0};
 
 	if (t->build_id_len != k->build_id_len || memcmp(t->build_id, k->build_id, k->build_id_len))
 		refuse(NL_EBUILDID, "the leaf wants build-id %02x%02x%02x%02x.., %s has %02x%02x%02x%02x..", t->build_id[0], t->build_id[1],
-			t->build_id[2], t->build_id[3], k->release, k->build_id[0], k->build_id[1], k->build_id[2], k->build_id[3]);
+		       t->build_id[2], t->build_id[3], k->release, k->build_id[0], k->build_id[1], k->build_id[2], k->build_id[3]);
 	target_fill(&own, k);
 	if (memcmp(&own, t, sizeof(own)))
 		refuse(NL_ELEAF, "the leaf describes this kernel otherwise than the kernel itself does");
@@ -69,7 +69,9 @@ static void check_site(const struct leaffile *l, const struct kernel *k, uint32_
 int command_check(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "kernel", required_argument, NULL, 'k' }, { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 },
+	        {"kernel", required_argument, NULL, 'k'},
+	        {"json", no_argument, NULL, 'j'},
+	        {NULL, 0, NULL, 0},
 	};
 	const char *kernel = NULL;
 	uint32_t bytes = 0;
@@ -80,9 +82,14 @@ int command_check(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "k:", options, NULL)) != -1) {
 		switch (c) {
-		case 'k': kernel = optarg; break;
-		case 'j': json = true; break;
-		default: usage_error("check", "an option is not understood");
+		case 'k':
+			kernel = optarg;
+			break;
+		case 'j':
+			json = true;
+			break;
+		default:
+			usage_error("check", "an option is not understood");
 		}
 	}
 	if (argc - optind != 1 || !kernel)
@@ -96,10 +103,11 @@ int command_check(int argc, char **argv)
 		bytes += l.leaf.sites[i].len;
 	}
 	if (json)
-		printf("{\"schema\":\"newleaf.check/1\",\"result\":\"ok\",\"id\":\"%s\",\"kernel\":\"%s\",\"sites\":%u,\"expected_bytes\":%u}\n",
-			l.leaf.header->id, k->release, l.leaf.header->sites.count, bytes);
+		printf("{\"schema\":\"newleaf.check/"
+		       "1\",\"result\":\"ok\",\"id\":\"%s\",\"kernel\":\"%s\",\"sites\":%u,\"expected_bytes\":%u}\n",
+		       l.leaf.header->id, k->release, l.leaf.header->sites.count, bytes);
 	else
 		printf("match ok: %s fits %s, build-id, %u site%s, %u expected bytes\n", l.leaf.header->id, k->release,
-			l.leaf.header->sites.count, l.leaf.header->sites.count == 1 ? "" : "s", bytes);
+		       l.leaf.header->sites.count, l.leaf.header->sites.count == 1 ? "" : "s", bytes);
 	return NL_EXIT_OK;
 }

@@ -17,7 +17,7 @@ struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va)
 {
 	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
 	ZydisDecodedInstruction i;
-	struct code_step s = { 0 };
+	struct code_step s = {0};
 	ZydisDecoder d;
 
 	ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
@@ -26,7 +26,7 @@ struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va)
 	s.len = i.length;
 	s.is_call = i.meta.category == ZYDIS_CATEGORY_CALL;
 	s.ends = i.meta.category == ZYDIS_CATEGORY_RET || i.meta.category == ZYDIS_CATEGORY_UNCOND_BR || i.mnemonic == ZYDIS_MNEMONIC_UD2 ||
-		 i.mnemonic == ZYDIS_MNEMONIC_INT3 || i.mnemonic == ZYDIS_MNEMONIC_HLT;
+	         i.mnemonic == ZYDIS_MNEMONIC_INT3 || i.mnemonic == ZYDIS_MNEMONIC_HLT;
 	for (unsigned o = 0; o < i.operand_count; o++) {
 		const ZydisDecodedOperand *op = &operands[o];
 
@@ -42,8 +42,8 @@ struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va)
 
 const char *code_registers(uint32_t mask)
 {
-	static const char *const names[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-		"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
+	static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+	                                    "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 	char *all = xformat("%s", "");
 
 	for (unsigned r = 0; r < 16; r++)

@@ -16,8 +16,8 @@
 
 /* The prelude travels inside the program. */
 __asm__(".section .rodata\n"
-	"prelude_start: .incbin \"tools/author/prelude.h\"\n"
-	"prelude_end: .previous\n");
+        "prelude_start: .incbin \"tools/author/prelude.h\"\n"
+        "prelude_end: .previous\n");
 extern const char prelude_start[], prelude_end[];
 
 static char *cleanup_directory;
@@ -53,25 +53,23 @@ static char *temporary_directory(void)
 	return directory;
 }
 
-static bool is_headers(const char *directory)
-{
-	return file_exists(xformat("%s/include/generated/utsrelease.h", directory));
-}
+static bool is_headers(const char *directory) { return file_exists(xformat("%s/include/generated/utsrelease.h", directory)); }
 
 static char *find_headers(const struct kernel *k, const char *given)
 {
 	char *candidates[] = {
-		given ? xformat("%s", given) : xformat("/usr/src/linux-headers-%s", k->release),
-		given ? xformat("%s/usr/src/linux-headers-%s", given, k->release) : xformat("/lib/modules/%s/build", k->release),
-		given ? xformat("%s/linux-headers-%s", given, k->release) : NULL,
+	        given ? xformat("%s", given) : xformat("/usr/src/linux-headers-%s", k->release),
+	        given ? xformat("%s/usr/src/linux-headers-%s", given, k->release) : xformat("/lib/modules/%s/build", k->release),
+	        given ? xformat("%s/linux-headers-%s", given, k->release) : NULL,
 	};
 	char *resolved;
 
 	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++)
 		if (candidates[i] && is_headers(candidates[i]) && (resolved = realpath(candidates[i], NULL)))
 			return resolved;
-	refuse(NL_EENVIRONMENT, "no headers of %s in %s; install linux-headers-%s, or unpack it with its -common and linux-kbuild packages and give -H",
-		k->release, candidates[0], k->release);
+	refuse(NL_EENVIRONMENT,
+	       "no headers of %s in %s; install linux-headers-%s, or unpack it with its -common and linux-kbuild packages and give -H",
+	       k->release, candidates[0], k->release);
 }
 
 static void check_release(const struct kernel *k, const char *headers)
@@ -150,7 +148,7 @@ static void copy_sources(const struct recipe *r, struct compiled *c)
 static void write_kbuild(const struct recipe *r, const struct compiled *c)
 {
 	char *include = realpath(r->directory, NULL);
-	struct buf b = { 0 };
+	struct buf b = {0};
 	char *s;
 
 	for (size_t i = 0; i < r->n_source; i++) {
@@ -159,8 +157,8 @@ static void write_kbuild(const struct recipe *r, const struct compiled *c)
 	}
 	/* No ftrace call in a body (nobody lists it), no objtool: its tables would tell of a place that the kernel does not know. */
 	s = xformat("ccflags-y := -include %s/newleaf-prelude.h -I%s -g0 -fmacro-prefix-map=%s/= -fmacro-prefix-map=%s/=\n"
-		    "ccflags-remove-y := $(CC_FLAGS_FTRACE)\nOBJECT_FILES_NON_STANDARD := y\n", c->directory, include ? include : c->directory,
-		    c->directory, include ? include : c->directory);
+	            "ccflags-remove-y := $(CC_FLAGS_FTRACE)\nOBJECT_FILES_NON_STANDARD := y\n",
+	            c->directory, include ? include : c->directory, c->directory, include ? include : c->directory);
 	buf_add(&b, s, strlen(s));
 	file_write(xformat("%s/Kbuild", c->directory), b.p, b.n, 0644);
 	file_write(xformat("%s/newleaf-prelude.h", c->directory), prelude_start, (size_t)(prelude_end - prelude_start), 0644);
@@ -168,7 +166,7 @@ static void write_kbuild(const struct recipe *r, const struct compiled *c)
 
 struct compiled compile(const struct kernel *k, const struct recipe *r, const char *given)
 {
-	struct compiled c = { .directory = NULL };
+	struct compiled c = {.directory = NULL};
 	char *argv[RECIPE_MAX + 8], *headers = find_headers(k, given), *makefile;
 	size_t n = 0;
 	int status;
@@ -191,7 +189,8 @@ struct compiled compile(const struct kernel *k, const struct recipe *r, const ch
 		refuse(NL_EENVIRONMENT, "make is not installed");
 	for (size_t i = 0; i < r->n_source; i++)
 		if (status || !file_exists(c.path[i]))
-			refuse(NL_ECOMPILE, "%s: %s does not compile for %s (make ended with %d); is the compiler that the headers want installed?",
-				r->path, r->source[i], k->release, status);
+			refuse(NL_ECOMPILE,
+			       "%s: %s does not compile for %s (make ended with %d); is the compiler that the headers want installed?",
+			       r->path, r->source[i], k->release, status);
 	return c;
 }

@@ -6,7 +6,7 @@
 #include "recipe.h"
 
 struct compiled {
-	char *directory; /* temporary; also removed when the command ends early */
+	char *directory;        /* temporary; also removed when the command ends early */
 	char *path[RECIPE_MAX]; /* one object per source of the recipe */
 };
 

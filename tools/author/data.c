@@ -7,7 +7,7 @@
 
 static struct member locate(const struct kernel *k, const struct recipe_data *s, const char *where)
 {
-	struct member m = { 0 };
+	struct member m = {0};
 
 	if (!*s->path)
 		m.size = (uint32_t)(strtoul(s->type + 1, NULL, 10) / 8);
@@ -21,14 +21,16 @@ static struct member locate(const struct kernel *k, const struct recipe_data *s,
 static void check_writable(const struct kernel *k, uint64_t va, uint32_t size, const char *name, const char *where)
 {
 	if (va < kernel_symbol(k, "__start_rodata") || va + size > kernel_symbol(k, "__end_rodata"))
-		refuse(NL_ESITE, "%s: %s is not in read-only data: the running kernel changes it, or has copies of it elsewhere", where, name);
+		refuse(NL_ESITE, "%s: %s is not in read-only data: the running kernel changes it, or has copies of it elsewhere", where,
+		       name);
 	if (va + size > kernel_symbol(k, "__start_ro_after_init") && va < kernel_symbol(k, "__end_ro_after_init"))
-		refuse(NL_ESITE, "%s: %s is written during boot (__ro_after_init), so what it holds cannot be known from the image", where, name);
+		refuse(NL_ESITE, "%s: %s is written during boot (__ro_after_init), so what it holds cannot be known from the image", where,
+		       name);
 }
 
 /* The bytes of a value, or the relocation that makes them. Returns how many relocations (0 or 1). */
 static size_t encode(const struct kernel *k, const struct recipe_value *v, const struct body *b, uint32_t size, uint8_t *out,
-		     struct nl_leaf_reloc *reloc, const char *where)
+                     struct nl_leaf_reloc *reloc, const char *where)
 {
 	const struct body_symbol *own = v->address && b ? body_find(b, v->symbol.name) : NULL;
 	struct place p;
@@ -51,12 +53,12 @@ static size_t encode(const struct kernel *k, const struct recipe_value *v, const
 		return 0;
 	}
 	memset(out, 0, 8);
-	*reloc = (struct nl_leaf_reloc){ .type = NL_REL_ABS64, .symbol = (uint16_t)p.symbol, .value = p.value, .addend = v->symbol.addend };
+	*reloc = (struct nl_leaf_reloc){.type = NL_REL_ABS64, .symbol = (uint16_t)p.symbol, .value = p.value, .addend = v->symbol.addend};
 	return 1;
 }
 
 static bool same(const uint8_t *a, const struct nl_leaf_reloc *ra, size_t na, const uint8_t *b, const struct nl_leaf_reloc *rb, size_t nb,
-		 uint32_t size)
+                 uint32_t size)
 {
 	if (na != nb || memcmp(a, b, size))
 		return false;
@@ -82,8 +84,13 @@ void data_add(struct draft *d, const struct kernel *k, const struct recipe *r, c
 	struct place p = place_in_kernel(k, &s->symbol, where);
 	uint8_t expected[8], fresh[8], wanted[8];
 	struct nl_leaf_reloc expected_reloc, fresh_reloc, wanted_reloc;
-	struct draft_site site = { .kind = NL_SITE_RODATA, .len = m.size, .name = name, .expected = expected, .fresh = fresh,
-		.expected_relocs = &expected_reloc, .fresh_relocs = &fresh_reloc };
+	struct draft_site site = {.kind = NL_SITE_RODATA,
+	                          .len = m.size,
+	                          .name = name,
+	                          .expected = expected,
+	                          .fresh = fresh,
+	                          .expected_relocs = &expected_reloc,
+	                          .fresh_relocs = &fresh_reloc};
 
 	if (p.symbol != NL_SYM_KERNEL)
 		refuse(NL_ESITE, "%s: %s is no data of the image", where, name);
@@ -96,10 +103,11 @@ void data_add(struct draft *d, const struct kernel *k, const struct recipe *r, c
 
 		if (!same(expected, &expected_reloc, site.n_expected_relocs, wanted, &wanted_reloc, n, m.size))
 			refuse(NL_ETARGET, "%s: %s of %s holds %s, not %s", where, name, k->release,
-				show(k, expected, &expected_reloc, site.n_expected_relocs, m.size), show(k, wanted, &wanted_reloc, n, m.size));
+			       show(k, expected, &expected_reloc, site.n_expected_relocs, m.size),
+			       show(k, wanted, &wanted_reloc, n, m.size));
 	}
 	if (same(expected, &expected_reloc, site.n_expected_relocs, fresh, &fresh_reloc, site.n_fresh_relocs, m.size))
 		refuse(NL_ETARGET, "%s: %s of %s already holds %s: nothing to patch", where, name, k->release,
-			show(k, fresh, &fresh_reloc, site.n_fresh_relocs, m.size));
+		       show(k, fresh, &fresh_reloc, site.n_fresh_relocs, m.size));
 	draft_add_site(d, &site);
 }

@@ -12,10 +12,7 @@ void draft_start(struct draft *d)
 	draft_string(d, ""); /* offset 0 = no name */
 }
 
-uint32_t draft_string(struct draft *d, const char *s)
-{
-	return (uint32_t)buf_add(&d->strings, s, strlen(s) + 1);
-}
+uint32_t draft_string(struct draft *d, const char *s) { return (uint32_t)buf_add(&d->strings, s, strlen(s) + 1); }
 
 static void add_relocs(struct draft *d, const struct nl_leaf_reloc *r, size_t n, uint32_t from, uint32_t len, uint32_t bytes, uint32_t site)
 {
@@ -36,7 +33,7 @@ static void add_relocs(struct draft *d, const struct nl_leaf_reloc *r, size_t n,
 
 static void add_piece(struct draft *d, const struct draft_site *s, uint32_t from, uint32_t len)
 {
-	struct nl_leaf_site site = { .va = s->va + from, .len = len, .kind = s->kind, .func_va = s->func_va, .func_size = s->func_size };
+	struct nl_leaf_site site = {.va = s->va + from, .len = len, .kind = s->kind, .func_va = s->func_va, .func_size = s->func_size};
 	const struct nl_leaf_site *all = (const struct nl_leaf_site *)d->sites.p;
 	uint32_t index = (uint32_t)(d->sites.n / sizeof(site));
 
@@ -64,7 +61,7 @@ void draft_add_site(struct draft *d, const struct draft_site *s)
 
 static struct nl_leaf_part place(struct buf *file, const struct buf *part, uint32_t element, uint32_t align)
 {
-	struct nl_leaf_part p = { .offset = (uint32_t)buf_align(file, align, 0), .count = (uint32_t)(part->n / element) };
+	struct nl_leaf_part p = {.offset = (uint32_t)buf_align(file, align, 0), .count = (uint32_t)(part->n / element)};
 
 	buf_add(file, part->p, part->n);
 	return p;
@@ -72,7 +69,7 @@ static struct nl_leaf_part place(struct buf *file, const struct buf *part, uint3
 
 struct buf draft_finish(struct draft *d)
 {
-	struct buf file = { 0 };
+	struct buf file = {0};
 	struct nl_leaf_header *h = &d->h;
 
 	buf_add(&file, NULL, sizeof(*h));

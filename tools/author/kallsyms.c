@@ -39,10 +39,7 @@ static uint32_t get32(const uint8_t *p)
 	return v;
 }
 
-static size_t up8(size_t v)
-{
-	return (v + 7) & ~(size_t)7;
-}
+static size_t up8(size_t v) { return (v + 7) & ~(size_t)7; }
 
 /* Is there a token index at `at`, and where does its table start? */
 static bool token_index_at(const uint8_t *b, size_t n, size_t at, size_t *table)
@@ -172,7 +169,8 @@ static void decode_names(const struct tables *t, struct ksym *sym)
 		char name[1024];
 
 		for (size_t j = 0; j < length; j++) {
-			const char *token = (const char *)t->bytes + t->token_table + get16(t->bytes + t->token_index + 2 * t->bytes[at + j]);
+			const char *token =
+			        (const char *)t->bytes + t->token_table + get16(t->bytes + t->token_index + 2 * t->bytes[at + j]);
 
 			for (; *token && used + 1 < sizeof(name); token++)
 				name[used++] = *token;
@@ -196,7 +194,7 @@ static int by_name(const void *a, const void *b)
 
 bool kallsyms_decode(struct kallsyms *out, const uint8_t *bytes, size_t n)
 {
-	struct tables t = { .bytes = bytes, .n = n };
+	struct tables t = {.bytes = bytes, .n = n};
 
 	for (size_t at = 0; at + TOKENS * 2 <= n; at += 8) {
 		if (!token_index_at(bytes, n, at, &t.token_table))

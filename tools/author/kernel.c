@@ -28,8 +28,8 @@ static void read_sections(struct kernel *k, struct buf *payload)
 		name = elf_strptr(elf, names, sh.sh_name);
 		if (sh.sh_type != SHT_NOBITS && (sh.sh_offset > payload->n || sh.sh_size > payload->n - sh.sh_offset))
 			refuse(NL_EKERNEL, "%s: section %s lies outside the file", k->path, name ? name : "?");
-		k->sections[k->n_sections++] = (struct ksection){ name ? name : "", sh.sh_addr, sh.sh_size,
-			sh.sh_type == SHT_NOBITS ? NULL : payload->p + sh.sh_offset };
+		k->sections[k->n_sections++] = (struct ksection){name ? name : "", sh.sh_addr, sh.sh_size,
+		                                                 sh.sh_type == SHT_NOBITS ? NULL : payload->p + sh.sh_offset};
 	}
 }
 

@@ -10,7 +10,7 @@ static uint32_t parse_roles(const char *s)
 	static const struct {
 		const char *name;
 		uint32_t bit;
-	} roles[] = { { "author", NL_ROLE_AUTHOR }, { "operator", NL_ROLE_OPERATOR }, { "revoke", NL_ROLE_REVOKE } };
+	} roles[] = {{"author", NL_ROLE_AUTHOR}, {"operator", NL_ROLE_OPERATOR}, {"revoke", NL_ROLE_REVOKE}};
 	uint32_t all = 0;
 
 	while (*s) {
@@ -28,12 +28,13 @@ static uint32_t parse_roles(const char *s)
 
 static int key_new(const char *name, const char *roles, const char *directory)
 {
-	struct nl_key record = { .role = parse_roles(roles) };
+	struct nl_key record = {.role = parse_roles(roles)};
 	char *secret = xformat("%s/%s.pem", directory, name), *public = xformat("%s/%s.pub", directory, name);
 	EVP_PKEY *key;
 	uint8_t id[32];
 
-	if (!*name || strlen(name) >= sizeof(record.name) || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(name))
+	if (!*name || strlen(name) >= sizeof(record.name) ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(name))
 		usage_error("key", "a name has at most 26 letters, digits, '.', '_', '-'");
 	if (!record.role)
 		usage_error("key", "a key needs a role");
@@ -66,7 +67,7 @@ static int key_list(const char *path)
 
 static int key_image(char *const files[], int n, const char *output)
 {
-	struct nl_key all[NL_MAX_KEYS + 1] = { 0 };
+	struct nl_key all[NL_MAX_KEYS + 1] = {0};
 	size_t have = 0;
 
 	for (int i = 0; i < n; i++)
@@ -80,16 +81,23 @@ static int key_image(char *const files[], int n, const char *output)
 int command_key(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "role", required_argument, NULL, 'r' }, { "output", required_argument, NULL, 'o' }, { NULL, 0, NULL, 0 },
+	        {"role", required_argument, NULL, 'r'},
+	        {"output", required_argument, NULL, 'o'},
+	        {NULL, 0, NULL, 0},
 	};
 	const char *roles = "author", *output = NULL, *verb;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
 		switch (c) {
-		case 'r': roles = optarg; break;
-		case 'o': output = optarg; break;
-		default: usage_error("key", "an option is not understood");
+		case 'r':
+			roles = optarg;
+			break;
+		case 'o':
+			output = optarg;
+			break;
+		default:
+			usage_error("key", "an option is not understood");
 		}
 	}
 	verb = optind < argc ? argv[optind++] : "";

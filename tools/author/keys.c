@@ -87,10 +87,7 @@ void key_read_point(const char *path, uint8_t point[65])
 	EVP_PKEY_free(key);
 }
 
-void key_id(const uint8_t point[65], uint8_t id[32])
-{
-	digest_of(point, 65, id);
-}
+void key_id(const uint8_t point[65], uint8_t id[32]) { digest_of(point, 65, id); }
 
 size_t key_read_records(const char *path, struct nl_key *out, size_t max)
 {
@@ -117,13 +114,10 @@ size_t key_read_records(const char *path, struct nl_key *out, size_t max)
 const char *key_role_name(uint32_t role)
 {
 	return xformat("%s%s%s", role & NL_ROLE_AUTHOR ? "author " : "", role & NL_ROLE_OPERATOR ? "operator " : "",
-		role & NL_ROLE_REVOKE ? "revoke " : "");
+	               role & NL_ROLE_REVOKE ? "revoke " : "");
 }
 
-void digest_of(const void *p, size_t n, uint8_t digest[32])
-{
-	SHA256(p, n, digest);
-}
+void digest_of(const void *p, size_t n, uint8_t digest[32]) { SHA256(p, n, digest); }
 
 static void der_to_raw(const uint8_t *der, size_t n, uint8_t rs[64], bool *good)
 {
@@ -131,7 +125,7 @@ static void der_to_raw(const uint8_t *der, size_t n, uint8_t rs[64], bool *good)
 	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &p, (long)n);
 
 	*good = sig && p == der + n && BN_bn2binpad(ECDSA_SIG_get0_r(sig), rs, 32) == 32 &&
-		BN_bn2binpad(ECDSA_SIG_get0_s(sig), rs + 32, 32) == 32;
+	        BN_bn2binpad(ECDSA_SIG_get0_s(sig), rs + 32, 32) == 32;
 	ECDSA_SIG_free(sig);
 }
 
@@ -153,9 +147,9 @@ static EVP_PKEY *key_from_point(const uint8_t point[65])
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)"P-256", 0),
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point, 65),
-		OSSL_PARAM_construct_end(),
+	        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t) "P-256", 0),
+	        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point, 65),
+	        OSSL_PARAM_construct_end(),
 	};
 	EVP_PKEY *key = NULL;
 

@@ -10,7 +10,7 @@
 #include <openssl/evp.h>
 
 EVP_PKEY *key_generate(void);
-EVP_PKEY *key_read_private(const char *path); /* PEM */
+EVP_PKEY *key_read_private(const char *path);            /* PEM */
 void key_write_private(const char *path, EVP_PKEY *key); /* PEM, mode 0600 */
 void key_point(EVP_PKEY *key, uint8_t point[65]);
 /* Public key from a PEM (public or private) or from a record file with one key. */

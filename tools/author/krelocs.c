@@ -16,7 +16,7 @@ static int by_va(const void *a, const void *b)
 
 bool krelocs_decode(struct krelocs *out, const uint8_t *list, size_t n)
 {
-	static const enum krel_kind three[] = { KREL_32, KREL_INV_32, KREL_64 }, two[] = { KREL_32, KREL_64 };
+	static const enum krel_kind three[] = {KREL_32, KREL_INV_32, KREL_64}, two[] = {KREL_32, KREL_64};
 	const enum krel_kind *kind;
 	size_t words = n / 4, zeroes = 0, seen = 0;
 
@@ -40,7 +40,7 @@ bool krelocs_decode(struct krelocs *out, const uint8_t *list, size_t n)
 		if (!v)
 			seen++;
 		else
-			out->rel[out->n++] = (struct krel){ (uint64_t)(int64_t)v, kind[seen] };
+			out->rel[out->n++] = (struct krel){(uint64_t)(int64_t)v, kind[seen]};
 	}
 	qsort(out->rel, out->n, sizeof(*out->rel), by_va);
 	return true;

@@ -4,7 +4,7 @@
 
 struct leaffile leaffile_parse(struct buf file, const char *path)
 {
-	struct leaffile l = { .file = file };
+	struct leaffile l = {.file = file};
 	enum nl_err err = nl_leaf_split(file.p, file.n, &l.signed_size, &l.signature);
 
 	l.is_signed = err == NL_OK;
@@ -19,10 +19,7 @@ struct leaffile leaffile_parse(struct buf file, const char *path)
 	return l;
 }
 
-struct leaffile leaffile_read(const char *path)
-{
-	return leaffile_parse(file_read(path, NL_LEAF_MAX_SIZE), path);
-}
+struct leaffile leaffile_read(const char *path) { return leaffile_parse(file_read(path, NL_LEAF_MAX_SIZE), path); }
 
 const char *leaffile_site_place(const struct leaffile *l, const struct nl_leaf_site *s)
 {

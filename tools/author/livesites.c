@@ -11,30 +11,31 @@
 enum form { RELATIVE, WHOLE };
 
 struct table {
-	const char *section;     /* or, when it has no section of its own, */
+	const char *section;      /* or, when it has no section of its own, */
 	const char *start, *stop; /* the symbols around it */
-	uint32_t entry;          /* bytes of an entry; 0 = struct alt_instr, whose size changed */
+	uint32_t entry;           /* bytes of an entry; 0 = struct alt_instr, whose size changed */
 	enum form form;
-	uint32_t length;         /* of the site; 0 = in the entry at length_at */
+	uint32_t length; /* of the site; 0 = in the entry at length_at */
 	uint32_t length_at;
-	uint32_t target_at;      /* a second relative field: where control may arrive; 0 = none */
+	uint32_t target_at; /* a second relative field: where control may arrive; 0 = none */
 	const char *what;
 };
 
 static const struct table tables[] = {
-	{ ".altinstructions", NULL, NULL, 0, RELATIVE, 0, 0, 0, "an alternative, which boot patches for the CPU" },
-	{ ".parainstructions", NULL, NULL, 16, WHOLE, 0, 9, 0, "a paravirt call, which boot patches" },
-	{ ".retpoline_sites", NULL, NULL, 4, RELATIVE, 5, 0, 0, "a retpoline, which boot patches" },
-	{ ".return_sites", NULL, NULL, 4, RELATIVE, 5, 0, 0, "a return, which boot patches" },
-	{ ".call_sites", NULL, NULL, 4, RELATIVE, 5, 0, 0, "a call, which boot patches for call depth tracking" },
-	{ ".cfi_sites", NULL, NULL, 4, RELATIVE, 4, 0, 0, "a control flow check, which boot patches" },
-	{ ".ibt_endbr_seal", NULL, NULL, 4, RELATIVE, 4, 0, 0, "an ENDBR, which boot may seal" },
-	{ ".smp_locks", NULL, NULL, 4, RELATIVE, 1, 0, 0, "a lock prefix, which is patched when the number of CPUs changes" },
-	{ "__ex_table", NULL, NULL, 12, RELATIVE, 1, 0, 4, "an instruction whose faults the kernel catches (__ex_table)" },
-	{ "__bug_table", NULL, NULL, 12, RELATIVE, 2, 0, 0, "a BUG or WARN" },
-	{ NULL, "__start___jump_table", "__stop___jump_table", 16, RELATIVE, 5, 0, 4, "a jump label, which is patched at any time" },
-	{ NULL, "__start_static_call_sites", "__stop_static_call_sites", 8, RELATIVE, 5, 0, 0, "a static call, which is patched at any time" },
-	{ NULL, "__start_mcount_loc", "__stop_mcount_loc", 8, WHOLE, 5, 0, 0, "the nop of ftrace" },
+        {".altinstructions", NULL, NULL, 0, RELATIVE, 0, 0, 0, "an alternative, which boot patches for the CPU"},
+        {".parainstructions", NULL, NULL, 16, WHOLE, 0, 9, 0, "a paravirt call, which boot patches"},
+        {".retpoline_sites", NULL, NULL, 4, RELATIVE, 5, 0, 0, "a retpoline, which boot patches"},
+        {".return_sites", NULL, NULL, 4, RELATIVE, 5, 0, 0, "a return, which boot patches"},
+        {".call_sites", NULL, NULL, 4, RELATIVE, 5, 0, 0, "a call, which boot patches for call depth tracking"},
+        {".cfi_sites", NULL, NULL, 4, RELATIVE, 4, 0, 0, "a control flow check, which boot patches"},
+        {".ibt_endbr_seal", NULL, NULL, 4, RELATIVE, 4, 0, 0, "an ENDBR, which boot may seal"},
+        {".smp_locks", NULL, NULL, 4, RELATIVE, 1, 0, 0, "a lock prefix, which is patched when the number of CPUs changes"},
+        {"__ex_table", NULL, NULL, 12, RELATIVE, 1, 0, 4, "an instruction whose faults the kernel catches (__ex_table)"},
+        {"__bug_table", NULL, NULL, 12, RELATIVE, 2, 0, 0, "a BUG or WARN"},
+        {NULL, "__start___jump_table", "__stop___jump_table", 16, RELATIVE, 5, 0, 4, "a jump label, which is patched at any time"},
+        {NULL, "__start_static_call_sites", "__stop_static_call_sites", 8, RELATIVE, 5, 0, 0,
+         "a static call, which is patched at any time"},
+        {NULL, "__start_mcount_loc", "__stop_mcount_loc", 8, WHOLE, 5, 0, 0, "the nop of ftrace"},
 };
 
 struct span {
@@ -48,12 +49,12 @@ static struct span table_span(const struct kernel *k, const struct table *t)
 	uint64_t start, stop;
 
 	if (t->section)
-		return s && s->bytes ? (struct span){ s->bytes, s->va, s->size } : (struct span){ 0 };
+		return s && s->bytes ? (struct span){s->bytes, s->va, s->size} : (struct span){0};
 	start = kernel_symbol_or_0(k, t->start);
 	stop = kernel_symbol_or_0(k, t->stop);
 	if (!start || stop <= start || !kernel_bytes(k, start, stop - start))
-		return (struct span){ 0 };
-	return (struct span){ kernel_bytes(k, start, stop - start), start, stop - start };
+		return (struct span){0};
+	return (struct span){kernel_bytes(k, start, stop - start), start, stop - start};
 }
 
 static uint64_t relative(const struct span *s, uint64_t at)

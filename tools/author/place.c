@@ -13,20 +13,20 @@ struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol 
 		refuse(NL_ETARGET, "%s: %s has no symbol %s", where, k->release, s->name);
 	if (!s->position && n > 1)
 		refuse(NL_ETARGET, "%s: %s names %zu places in %s; say which with %s,1 to %s,%zu (in order of address)", where, s->name, n,
-			k->release, s->name, s->name, n);
+		       k->release, s->name, s->name, n);
 	if (!found)
 		refuse(NL_ETARGET, "%s: %s has only %zu places named %s", where, k->release, n, s->name);
 	if (found->va < kernel_symbol(k, "_text")) /* per-CPU offsets and constants: KALLSYMS_ABSOLUTE_PERCPU */
-		return (struct place){ NL_SYM_ABSOLUTE, found->va };
+		return (struct place){NL_SYM_ABSOLUTE, found->va};
 	if (init_start && found->va >= init_start && found->va < init_end)
 		refuse(NL_ESITE, "%s: %s lies in an init section, which the kernel frees after boot", where, s->name);
-	return (struct place){ NL_SYM_KERNEL, found->va };
+	return (struct place){NL_SYM_KERNEL, found->va};
 }
 
 static struct nl_leaf_reloc describe(const struct kernel *k, const struct krel *r, const uint8_t *field)
 {
 	uint64_t start = kernel_symbol(k, "_text"), end = kernel_symbol(k, "_end");
-	struct nl_leaf_reloc out = { .symbol = NL_SYM_KERNEL };
+	struct nl_leaf_reloc out = {.symbol = NL_SYM_KERNEL};
 	int32_t v32;
 	uint64_t v;
 
@@ -50,7 +50,8 @@ static struct nl_leaf_reloc describe(const struct kernel *k, const struct krel *
 	return out;
 }
 
-size_t runtime_bytes(const struct kernel *k, uint64_t va, uint32_t len, uint8_t *out, struct nl_leaf_reloc *relocs, size_t max, const char *where)
+size_t runtime_bytes(const struct kernel *k, uint64_t va, uint32_t len, uint8_t *out, struct nl_leaf_reloc *relocs, size_t max,
+                     const char *where)
 {
 	const uint8_t *bytes = kernel_bytes(k, va, len);
 	size_t n = 0;

@@ -17,6 +17,7 @@ struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol 
  * The bytes that [va, va+len) holds at run time: as in the file, but fields that KASLR moves are zeroed in out[] and described
  * in relocs[], with offsets that count from va. Returns how many. Refuses NL_ESITE when a field crosses an end of the range.
  */
-size_t runtime_bytes(const struct kernel *k, uint64_t va, uint32_t len, uint8_t *out, struct nl_leaf_reloc *relocs, size_t max, const char *where);
+size_t runtime_bytes(const struct kernel *k, uint64_t va, uint32_t len, uint8_t *out, struct nl_leaf_reloc *relocs, size_t max,
+                     const char *where);
 
 #endif

@@ -79,7 +79,7 @@ static uint64_t number(struct scan *s)
 
 static struct recipe_symbol symbol(struct scan *s, bool (*member)(int c))
 {
-	struct recipe_symbol sym = { .name = run(s, member, "a name of the kernel") };
+	struct recipe_symbol sym = {.name = run(s, member, "a name of the kernel")};
 
 	if (*s->p == ',') {
 		s->p++;
@@ -101,7 +101,7 @@ static int64_t addend(struct scan *s)
 
 static struct recipe_value value(struct scan *s)
 {
-	struct recipe_value v = { 0 };
+	struct recipe_value v = {0};
 
 	if (accept(s, "NULL"))
 		return v;
@@ -144,7 +144,7 @@ static void add_source(struct scan *s, const char *name)
 
 static void statement_data(struct scan *s)
 {
-	static const char *const plain[] = { "u8", "u16", "u32", "u64" };
+	static const char *const plain[] = {"u8", "u16", "u32", "u64"};
 	struct recipe_data *d = &s->r->data[s->r->n_data];
 	bool is_plain = false;
 	char *word;
@@ -247,10 +247,7 @@ static void statement_description(struct scan *s)
 	expect(s, "\"");
 }
 
-static void statement_body(struct scan *s)
-{
-	add_source(s, file_name(s));
-}
+static void statement_body(struct scan *s) { add_source(s, file_name(s)); }
 
 static void one_line(struct scan *s)
 {
@@ -258,9 +255,9 @@ static void one_line(struct scan *s)
 		const char *word;
 		void (*parse)(struct scan *s);
 	} statements[] = {
-		{ "id", statement_id }, { "version", statement_version }, { "description", statement_description },
-		{ "flags", statement_flags }, { "data", statement_data }, { "replace", statement_replace },
-		{ "symbol", statement_symbol }, { "body", statement_body },
+	        {"id", statement_id},         {"version", statement_version}, {"description", statement_description},
+	        {"flags", statement_flags},   {"data", statement_data},       {"replace", statement_replace},
+	        {"symbol", statement_symbol}, {"body", statement_body},
 	};
 	char *word;
 
@@ -282,7 +279,7 @@ struct recipe *recipe_parse(const char *path, const char *text)
 {
 	struct recipe *r = xalloc(sizeof(*r));
 	const char *slash = strrchr(path, '/');
-	struct scan s = { .r = r };
+	struct scan s = {.r = r};
 
 	r->path = xformat("%s", path);
 	r->directory = slash ? xformat("%.*s", (int)(slash - path), path) : xformat(".");

@@ -13,7 +13,7 @@
 #define NOP_LENGTH 5
 #define ENDBR_LENGTH 4
 #define INT3 0xcc
-static const uint8_t endbr64[ENDBR_LENGTH] = { 0xf3, 0x0f, 0x1e, 0xfa };
+static const uint8_t endbr64[ENDBR_LENGTH] = {0xf3, 0x0f, 0x1e, 0xfa};
 
 struct entry { /* one function of the kernel and the site in it */
 	const char *name;
@@ -27,15 +27,15 @@ struct entry { /* one function of the kernel and the site in it */
 
 static void check_name(const struct kernel *k, const struct recipe_replace *s, const char *where)
 {
-	static const char *const clones[] = { ".isra.", ".constprop.", ".part.", ".cold" };
+	static const char *const clones[] = {".isra.", ".constprop.", ".part.", ".cold"};
 	const char *name = s->function.name, *found = NULL;
 	size_t n = strlen(name);
 	const struct ksym *sym;
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(clones); i++)
 		if (strstr(name, clones[i]))
-			refuse(NL_ESITE, "%s: %s is a clone made by the compiler (%s), which may take its arguments in a private way", where, name,
-				clones[i]);
+			refuse(NL_ESITE, "%s: %s is a clone made by the compiler (%s), which may take its arguments in a private way",
+			       where, name, clones[i]);
 	for (size_t i = 0; i < k->syms.n && !found; i++)
 		for (size_t j = 0; j < 3; j++)
 			if (!strncmp(k->syms.sym[i].name, name, n) && !strncmp(k->syms.sym[i].name + n, clones[j], strlen(clones[j])))
@@ -43,8 +43,10 @@ static void check_name(const struct kernel *k, const struct recipe_replace *s, c
 	if (!found || s->allow_clones)
 		return;
 	if (!kallsyms_find(&k->syms, name, 1, &sym))
-		refuse(NL_ETARGET, "%s: %s has no %s, only the clone %s, which may take its arguments in a private way", where, k->release, name, found);
-	refuse(NL_ESITE, "%s: the compiler also made %s, whose callers would stay with the old code; if that is right, say: allow clones", where, found);
+		refuse(NL_ETARGET, "%s: %s has no %s, only the clone %s, which may take its arguments in a private way", where, k->release,
+		       name, found);
+	refuse(NL_ESITE, "%s: the compiler also made %s, whose callers would stay with the old code; if that is right, say: allow clones",
+	       where, found);
 }
 
 static void check_section(const struct kernel *k, const struct entry *e)
@@ -52,10 +54,10 @@ static void check_section(const struct kernel *k, const struct entry *e)
 	static const struct {
 		const char *start, *stop, *why;
 	} closed[] = {
-		{ "__entry_text_start", "__entry_text_end", "entry code: it runs on the user's page table, where the body is not mapped" },
-		{ "__noinstr_text_start", "__noinstr_text_end", "noinstr code: it runs where nothing may be called that can trap" },
-		{ "__static_call_text_start", "__static_call_text_end", "a static call's trampoline: the kernel writes it itself" },
-		{ "__indirect_thunk_start", "__indirect_thunk_end", "a thunk: the kernel writes it itself" },
+	        {"__entry_text_start", "__entry_text_end", "entry code: it runs on the user's page table, where the body is not mapped"},
+	        {"__noinstr_text_start", "__noinstr_text_end", "noinstr code: it runs where nothing may be called that can trap"},
+	        {"__static_call_text_start", "__static_call_text_end", "a static call's trampoline: the kernel writes it itself"},
+	        {"__indirect_thunk_start", "__indirect_thunk_end", "a thunk: the kernel writes it itself"},
 	};
 
 	if (e->va < kernel_symbol(k, "_stext") || e->va >= kernel_symbol(k, "_etext"))
@@ -79,7 +81,7 @@ static void find_site(const struct kernel *k, struct entry *e)
 		e->site += NOP_LENGTH;
 	while (e->site_len < JMP_LENGTH) {
 		uint32_t at = e->site + e->site_len;
-		struct code_step s = at < e->size ? code_decode(e->bytes + at, e->size - at, e->va + at) : (struct code_step){ 0 };
+		struct code_step s = at < e->size ? code_decode(e->bytes + at, e->size - at, e->va + at) : (struct code_step){0};
 
 		if (ended || at >= e->size)
 			refuse(NL_ESITE, "%s: %s is too short for a jump of %d bytes", e->where, e->name, JMP_LENGTH);
@@ -114,8 +116,8 @@ static void check_branches(const struct kernel *k, const struct entry *e)
 		struct code_step s = code_decode(e->bytes + at, e->size - at, e->va + at);
 
 		if (s.jumps && s.target >= start && s.target < end && !enters_properly(e, s.target, s.is_call, e->name))
-			refuse(NL_ESITE, "%s: the branch at %s+%#x leads to +%#llx, into the bytes that the jump takes", e->where, e->name, at,
-				(unsigned long long)(s.target - e->va));
+			refuse(NL_ESITE, "%s: the branch at %s+%#x leads to +%#llx, into the bytes that the jump takes", e->where, e->name,
+			       at, (unsigned long long)(s.target - e->va));
 		at += s.len ? s.len : 1; /* padding may hold anything */
 	}
 	/* From elsewhere (the .cold part, assembler) only 32-bit distances reach: call, jmp, jcc. */
@@ -134,13 +136,13 @@ static void check_branches(const struct kernel *k, const struct entry *e)
 		from = kallsyms_at(&k->syms, text->va + at);
 		if (!enters_properly(e, target, p[-1] == 0xe8, from ? from->name : ""))
 			refuse(NL_ESITE, "%s: a branch of %s leads to %s+%#llx, into the bytes that the jump takes", e->where,
-				from ? from->name : "?", e->name, (unsigned long long)(target - e->va));
+			       from ? from->name : "?", e->name, (unsigned long long)(target - e->va));
 	}
 }
 
 static struct entry find_entry(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s)
 {
-	struct entry e = { .name = s->function.name, .where = xformat("%s:%u", r->path, s->line) };
+	struct entry e = {.name = s->function.name, .where = xformat("%s:%u", r->path, s->line)};
 	const struct ksym *next;
 	const char *conflict;
 	struct place p;
@@ -164,10 +166,7 @@ static struct entry find_entry(const struct kernel *k, const struct recipe *r, c
 	return e;
 }
 
-void redirect_check(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s)
-{
-	find_entry(k, r, s);
-}
+void redirect_check(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s) { find_entry(k, r, s); }
 
 /* Registers that code may leave changed. `relocs` = the body's; NULL for the kernel's own code, whose branches are all resolved. */
 static uint32_t clobbers(const uint8_t *p, uint32_t size, uint64_t va, uint64_t return_thunk, const struct buf *relocs)
@@ -185,8 +184,8 @@ static uint32_t clobbers(const uint8_t *p, uint32_t size, uint64_t va, uint64_t 
 	for (size_t i = 0; relocs && i < relocs->n / sizeof(struct nl_leaf_reloc); i++) {
 		const struct nl_leaf_reloc *r = (const struct nl_leaf_reloc *)relocs->p + i;
 
-		if (r->where == NL_AT_TEXT && r->offset >= va && r->offset < va + size && r->offset &&
-		    r->symbol == NL_SYM_KERNEL && r->type == NL_REL_PC32 && (p[r->offset - va - 1] & 0xfe) == 0xe8)
+		if (r->where == NL_AT_TEXT && r->offset >= va && r->offset < va + size && r->offset && r->symbol == NL_SYM_KERNEL &&
+		    r->type == NL_REL_PC32 && (p[r->offset - va - 1] & 0xfe) == 0xe8)
 			all |= CODE_CALLER_SAVED; /* call or jmp to the kernel */
 	}
 	return all & CODE_CALLER_SAVED;
@@ -197,17 +196,19 @@ static uint32_t clobbers(const uint8_t *p, uint32_t size, uint64_t va, uint64_t 
  * Without a nop we cannot tell the file, so the body must leave alone what the old code left alone.
  */
 static void check_ipa_ra(const struct kernel *k, const struct entry *e, const struct recipe_replace *s, const struct draft *d,
-			 const struct body_symbol *body)
+                         const struct body_symbol *body)
 {
 	uint32_t extra;
 
 	if (e->traced || s->allow_ipa_ra)
 		return;
 	extra = clobbers(d->text.p + body->place.value, (uint32_t)body->size, body->place.value, 0, &d->relocs) &
-		~clobbers(e->bytes, e->size, e->va, kernel_symbol_or_0(k, "__x86_return_thunk"), NULL);
+	        ~clobbers(e->bytes, e->size, e->va, kernel_symbol_or_0(k, "__x86_return_thunk"), NULL);
 	if (extra)
-		refuse(NL_ESITE, "%s: %s has no ftrace nop, so its callers may rely on the registers that it leaves alone (-fipa-ra), and the body "
-			"changes %s; if no caller does, say: allow ipa-ra", e->where, e->name, code_registers(extra));
+		refuse(NL_ESITE,
+		       "%s: %s has no ftrace nop, so its callers may rely on the registers that it leaves alone (-fipa-ra), and the body "
+		       "changes %s; if no caller does, say: allow ipa-ra",
+		       e->where, e->name, code_registers(extra));
 }
 
 void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_replace *s, const struct body *b)
@@ -216,10 +217,18 @@ void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *
 	const struct body_symbol *body = body_find(b, s->body);
 	uint8_t expected[NL_SITE_MAX_LEN], fresh[NL_SITE_MAX_LEN];
 	struct nl_leaf_reloc expected_relocs[NL_SITE_MAX_LEN / 4];
-	struct nl_leaf_reloc jump = { .offset = 1, .type = NL_REL_PC32, .symbol = NL_SYM_TEXT, .addend = -4 };
-	struct draft_site site = { .va = e.va + e.site, .len = e.site_len, .kind = NL_SITE_TEXT, .expected = expected, .fresh = fresh,
-		.expected_relocs = expected_relocs, .fresh_relocs = &jump, .n_fresh_relocs = 1, .func_va = e.va, .func_size = e.size,
-		.name = e.name };
+	struct nl_leaf_reloc jump = {.offset = 1, .type = NL_REL_PC32, .symbol = NL_SYM_TEXT, .addend = -4};
+	struct draft_site site = {.va = e.va + e.site,
+	                          .len = e.site_len,
+	                          .kind = NL_SITE_TEXT,
+	                          .expected = expected,
+	                          .fresh = fresh,
+	                          .expected_relocs = expected_relocs,
+	                          .fresh_relocs = &jump,
+	                          .n_fresh_relocs = 1,
+	                          .func_va = e.va,
+	                          .func_size = e.size,
+	                          .name = e.name};
 
 	if (!body || !body->function || body->place.symbol != NL_SYM_TEXT)
 		refuse(NL_ERECIPE, "%s: %s defines no function %s", e.where, s->source, s->body);

@@ -14,20 +14,14 @@ struct err_row {
 };
 
 static const struct err_row rows[] = {
-#define ROW(name, code, exit, what, next) [code] = { #name, exit, what, next },
-	NL_ERRORS(ROW)
+#define ROW(name, code, exit, what, next) [code] = {#name, exit, what, next},
+        NL_ERRORS(ROW)
 #undef ROW
 };
 
-const char *err_name(enum nl_err err)
-{
-	return rows[err].name;
-}
+const char *err_name(enum nl_err err) { return rows[err].name; }
 
-int err_exit(enum nl_err err)
-{
-	return rows[err].exit;
-}
+int err_exit(enum nl_err err) { return rows[err].exit; }
 
 void refuse_context(const char *subject, const char *what, bool json)
 {
@@ -52,7 +46,7 @@ void refuse(enum nl_err err, const char *why, ...)
 		printf("}\n");
 	}
 	fprintf(stderr, "newleaf: %s%snot %s; nothing changed [%s, exit %d]\n  why   %s\n  next  %s;  newleaf explain %s\n",
-		context_subject ? context_subject : "", context_subject ? " " : "", context_what, row->name, row->exit,
-		text, row->next, row->name);
+	        context_subject ? context_subject : "", context_subject ? " " : "", context_what, row->name, row->exit, text, row->next,
+	        row->name);
 	exit(row->exit);
 }

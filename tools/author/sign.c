@@ -8,8 +8,8 @@
 
 static void attach(struct leaffile *l, const uint8_t point[65], const uint8_t rs[64], const char *output)
 {
-	struct nl_leaf_signature s = { .magic = NL_SIG_MAGIC, .algorithm = NL_SIG_P256_SHA256, .size = sizeof(s) };
-	struct buf out = { 0 };
+	struct nl_leaf_signature s = {.magic = NL_SIG_MAGIC, .algorithm = NL_SIG_P256_SHA256, .size = sizeof(s)};
+	struct buf out = {0};
 
 	if (!verify_digest(point, l->digest, rs))
 		refuse(NL_ESIGNATURE, "the signature that was made does not verify with its own key");
@@ -19,14 +19,15 @@ static void attach(struct leaffile *l, const uint8_t point[65], const uint8_t rs
 	buf_add(&out, &s, sizeof(s));
 	file_write(output, out.p, out.n, 0644);
 	fprintf(stderr, "signed %s by key %02x%02x%02x%02x -> %s\n", l->leaf.header->id, s.key_id[0], s.key_id[1], s.key_id[2], s.key_id[3],
-		output);
+	        output);
 }
 
 int command_sign(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "key", required_argument, NULL, 'K' }, { "output", required_argument, NULL, 'o' }, { "digest-out", required_argument, NULL, 'd' },
-		{ "attach", required_argument, NULL, 'a' }, { "pub", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
+	        {"key", required_argument, NULL, 'K'},        {"output", required_argument, NULL, 'o'},
+	        {"digest-out", required_argument, NULL, 'd'}, {"attach", required_argument, NULL, 'a'},
+	        {"pub", required_argument, NULL, 'p'},        {NULL, 0, NULL, 0},
 	};
 	const char *key = NULL, *output = NULL, *digest = NULL, *attached = NULL, *pub = NULL;
 	uint8_t point[65], rs[64];
@@ -35,12 +36,23 @@ int command_sign(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
 		switch (c) {
-		case 'K': key = optarg; break;
-		case 'o': output = optarg; break;
-		case 'd': digest = optarg; break;
-		case 'a': attached = optarg; break;
-		case 'p': pub = optarg; break;
-		default: usage_error("sign", "an option is not understood");
+		case 'K':
+			key = optarg;
+			break;
+		case 'o':
+			output = optarg;
+			break;
+		case 'd':
+			digest = optarg;
+			break;
+		case 'a':
+			attached = optarg;
+			break;
+		case 'p':
+			pub = optarg;
+			break;
+		default:
+			usage_error("sign", "an option is not understood");
 		}
 	}
 	if (argc - optind != 1 || !!key + !!digest + !!attached != 1 || !!attached != !!pub)
@@ -71,9 +83,11 @@ int command_sign(int argc, char **argv)
 int command_verify(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "keys", required_argument, NULL, 'K' }, { "pub", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
+	        {"keys", required_argument, NULL, 'K'},
+	        {"pub", required_argument, NULL, 'p'},
+	        {NULL, 0, NULL, 0},
 	};
-	struct nl_key keys[NL_MAX_KEYS] = { 0 };
+	struct nl_key keys[NL_MAX_KEYS] = {0};
 	const char *file = NULL, *pub = NULL;
 	struct leaffile l;
 	size_t n = 0;
@@ -81,9 +95,14 @@ int command_verify(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'K': file = optarg; break;
-		case 'p': pub = optarg; break;
-		default: usage_error("verify", "an option is not understood");
+		case 'K':
+			file = optarg;
+			break;
+		case 'p':
+			pub = optarg;
+			break;
+		default:
+			usage_error("verify", "an option is not understood");
 		}
 	}
 	if (argc - optind != 1 || !!file + !!pub != 1)
@@ -108,9 +127,9 @@ int command_verify(int argc, char **argv)
 		if (!verify_digest(keys[i].point, l.digest, l.signature.rs))
 			refuse(NL_ESIGNATURE, "%s was changed after it was signed", argv[optind]);
 		printf("%s: good signature by key %02x%02x%02x%02x%s%s%s\n", l.leaf.header->id, id[0], id[1], id[2], id[3],
-			*keys[i].name ? " \"" : "", keys[i].name, *keys[i].name ? "\"" : "");
+		       *keys[i].name ? " \"" : "", keys[i].name, *keys[i].name ? "\"" : "");
 		return NL_EXIT_OK;
 	}
 	refuse(NL_EKEY, "signed by key %02x%02x%02x%02x, which is not among the %zu given", l.signature.key_id[0], l.signature.key_id[1],
-		l.signature.key_id[2], l.signature.key_id[3], n);
+	       l.signature.key_id[2], l.signature.key_id[3], n);
 }

@@ -59,7 +59,7 @@ struct member member_find(const struct kernel *k, const char *type, const char *
 {
 	uint32_t id = (uint32_t)find_type(k, type, where), bits = 0;
 	const struct btf_type *t = plain(k, id);
-	struct member found = { 0 };
+	struct member found = {0};
 
 	while (*path) {
 		size_t n = strcspn(path, ".[");

@@ -28,7 +28,7 @@ static uint32_t get32(const uint8_t *p)
 
 struct buf unpack_lz4_legacy(const uint8_t *p, size_t n, size_t size, const char *path)
 {
-	struct buf out = { 0 };
+	struct buf out = {0};
 	size_t at = 4, done = 0;
 
 	if (n < 4 || get32(p) != LZ4_LEGACY_MAGIC)
@@ -52,8 +52,8 @@ struct buf unpack_lz4_legacy(const uint8_t *p, size_t n, size_t size, const char
 
 static struct buf unpack_gzip(const uint8_t *p, size_t n, size_t size, const char *path)
 {
-	struct buf out = { 0 };
-	z_stream z = { .next_in = (uint8_t *)(uintptr_t)p, .avail_in = (unsigned)n };
+	struct buf out = {0};
+	z_stream z = {.next_in = (uint8_t *)(uintptr_t)p, .avail_in = (unsigned)n};
 	int end;
 
 	buf_add(&out, NULL, size);
@@ -70,7 +70,7 @@ static struct buf unpack_gzip(const uint8_t *p, size_t n, size_t size, const cha
 
 static struct buf unpack_xz(const uint8_t *p, size_t n, size_t size, const char *path)
 {
-	struct buf out = { 0 };
+	struct buf out = {0};
 	uint64_t limit = UINT64_MAX;
 	size_t in = 0, done = 0;
 
@@ -88,13 +88,15 @@ static struct buf unpack_payload(const uint8_t *p, size_t n, size_t size, const 
 		const char *name;
 		struct buf (*unpack)(const uint8_t *p, size_t n, size_t size, const char *path);
 	} kinds[] = {
-		{ "\x02\x21\x4c\x18", 4, "LZ4", unpack_lz4_legacy },
-		{ "\x1f\x8b", 2, "gzip", unpack_gzip },
-		{ "\xfd" "7zXZ", 5, "xz", unpack_xz },
-		{ "\x28\xb5\x2f\xfd", 4, "zstd", NULL },
-		{ "BZh", 3, "bzip2", NULL },
-		{ "\x5d\x00\x00", 3, "lzma", NULL },
-		{ "\x89LZO", 4, "LZO", NULL },
+	        {"\x02\x21\x4c\x18", 4, "LZ4", unpack_lz4_legacy},
+	        {"\x1f\x8b", 2, "gzip", unpack_gzip},
+	        {"\xfd"
+	         "7zXZ",
+	         5, "xz", unpack_xz},
+	        {"\x28\xb5\x2f\xfd", 4, "zstd", NULL},
+	        {"BZh", 3, "bzip2", NULL},
+	        {"\x5d\x00\x00", 3, "lzma", NULL},
+	        {"\x89LZO", 4, "LZO", NULL},
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -109,13 +111,17 @@ static struct buf unpack_payload(const uint8_t *p, size_t n, size_t size, const 
 
 struct unpacked unpack_kernel(const char *path)
 {
-	struct unpacked u = { .release = xformat("%s", "") };
+	struct unpacked u = {.release = xformat("%s", "")};
 	struct buf file = file_read(path, KERNEL_MAX);
 	uint64_t start, offset, length, version;
 	uint32_t size;
 
-	if (file.n > 4 && !memcmp(file.p, "\x7f" "ELF", 4))
-		refuse(NL_EKERNEL, "%s is a bare ELF; give the /boot/vmlinuz that the machine boots: only it holds the relocation list", path);
+	if (file.n > 4 && !memcmp(file.p,
+	                          "\x7f"
+	                          "ELF",
+	                          4))
+		refuse(NL_EKERNEL, "%s is a bare ELF; give the /boot/vmlinuz that the machine boots: only it holds the relocation list",
+		       path);
 	if (file.n < 0x300 || memcmp(file.p + SETUP_MAGIC, "HdrS", 4))
 		refuse(NL_EKERNEL, "%s is no x86 bzImage", path);
 	start = (file.p[SETUP_SECTS] ? file.p[SETUP_SECTS] + 1u : 5u) * 512u;

@@ -1,0 +1,181 @@
+#!/bin/bash
+# The authoring companion against a stock Debian kernel: both demo leaves built twice, signed, verified and checked; a flipped bit,
+# a strange key, another kernel; and every refusal of `build` by its name. Needs the kernel and its headers (scripts/get-kernel).
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+author=$PWD/${B:-build}/newleaf-author
+kernel=$(scripts/get-kernel --vmlinuz linux-image-6.1.0-50-cloud-amd64) || exit 1
+headers=$(scripts/get-kernel --headers linux-image-6.1.0-50-cloud-amd64) || exit 1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+passed=0 failed=0
+
+# expect NAME CODE TEXT COMMAND...: the command ends with CODE and says TEXT
+expect() {
+	local name=$1 code=$2 text=$3 got=0 said
+	shift 3
+	said=$("$@" 2>&1) || got=$?
+	if [ "$got" = "$code" ] && grep -qF -- "$text" <<<"$said"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'FAILED %s: exit %s, wanted %s and "%s"; it said:\n%s\n' "$name" "$got" "$code" "$text" "$said"
+	fi
+}
+
+build() { "$author" build "$@" -k "$kernel" -H "$headers"; }
+
+# recipe STATEMENTS: writes $dir/r.recipe
+recipe() { printf 'id r\nversion 1\n%s\n' "$1" >"$dir/r.recipe"; }
+# body TEXT: writes $dir/b.c
+body() { printf '#include <linux/kernel.h>\n#include <linux/sched.h>\n#include <linux/uaccess.h>\n%s\n' "$1" >"$dir/b.c"; }
+
+refused() { # NAME CODE TEXT STATEMENTS [BODY]
+	recipe "$4"
+	[ $# -lt 5 ] || body "$5"
+	rm -f "$dir/r.leaf"
+	expect "$1" "$2" "$3" build "$dir/r.recipe" -o "$dir/r.leaf"
+	[ ! -e "$dir/r.leaf" ] || { failed=$((failed + 1)); echo "FAILED $1: a leaf was written"; }
+}
+
+# Keys
+expect "key new" 0 "$dir/one.pem" "$author" key new one -o "$dir"
+expect "key new again" 11 "NL_EENVIRONMENT" "$author" key new one -o "$dir"
+expect "second key" 0 "two" "$author" key new two --role author,revoke -o "$dir"
+expect "key mode" 0 600 stat -c %a "$dir/one.pem"
+expect "key image" 0 "" "$author" key image "$dir/one.pub" "$dir/two.pub" -o "$dir/keys.bin"
+expect "key list" 0 "author revoke" "$author" key list "$dir/keys.bin"
+expect "key list, malformed" 11 "is no key file" "$author" key list "$dir/one.pem"
+"$author" key image "$dir/two.pub" -o "$dir/two.bin"
+
+# The two demo leaves
+for id in proc-net-chmod prctl-auxv; do
+	leaf=$dir/$id.leaf
+	expect "$id: build" 0 "built $id" build "leaves/$id/$id.recipe" -o "$leaf"
+	expect "$id: build again" 0 "built $id" build "leaves/$id/$id.recipe" -o "$leaf.2"
+	expect "$id: reproducible" 0 "" cmp "$leaf" "$leaf.2"
+	cp -r "leaves/$id" "$dir/elsewhere-$id"
+	expect "$id: build elsewhere" 0 "built $id" env TMPDIR="$dir" \
+		"$author" build "$dir/elsewhere-$id/$id.recipe" -k "$kernel" -H "$headers" -o "$leaf.2"
+	expect "$id: reproducible elsewhere" 0 "" cmp "$leaf" "$leaf.2"
+	expect "$id: unsigned" 4 "NL_EUNSIGNED" "$author" verify "$leaf" --keys "$dir/keys.bin"
+	expect "$id: inspect unsigned" 0 "unsigned" "$author" inspect "$leaf"
+	expect "$id: sign" 0 "signed $id" "$author" sign "$leaf" --key "$dir/one.pem"
+	expect "$id: verify" 0 'good signature' "$author" verify "$leaf" --keys "$dir/keys.bin"
+	expect "$id: verify by PEM" 0 'good signature' "$author" verify "$leaf" --pub "$dir/one.pem"
+	expect "$id: other key" 4 "NL_EKEY" "$author" verify "$leaf" --keys "$dir/two.bin"
+	expect "$id: check" 0 "match ok" "$author" check "$leaf" -k "$kernel"
+	expect "$id: inspect" 0 '"schema":"newleaf.inspect/1"' "$author" inspect --json "$leaf"
+	size=$(stat -c %s "$leaf")
+	for at in 9 100 $((size - 150)) $((size - 5)); do
+		cp "$leaf" "$leaf.bad"
+		printf '\xa5' | dd of="$leaf.bad" bs=1 seek="$at" conv=notrunc status=none
+		expect "$id: byte $at changed" 4 "not verified" "$author" verify "$leaf.bad" --keys "$dir/keys.bin"
+	done
+	head -c $((size - 1)) "$leaf" >"$leaf.bad"
+	expect "$id: truncated" 4 "NL_ELEAF" "$author" inspect "$leaf.bad"
+done
+expect "inspect says where" 0 "prctl_set_auxv+0x5, 7 bytes" "$author" inspect "$dir/prctl-auxv.leaf"
+expect "inspect says what" 0 "0 functions, 1 data" "$author" inspect "$dir/proc-net-chmod.leaf"
+
+# Hardware token: digest out, signature of OpenSSL's own command (DER) back in
+expect "digest out" 0 "" "$author" sign "$dir/prctl-auxv.leaf" --digest-out "$dir/digest"
+openssl pkeyutl -sign -inkey "$dir/two.pem" -in "$dir/digest" -out "$dir/sig"
+expect "attach" 0 "signed" "$author" sign "$dir/prctl-auxv.leaf" --attach "$dir/sig" --pub "$dir/two.pub" -o "$dir/token.leaf"
+expect "attached verifies" 0 'good signature' "$author" verify "$dir/token.leaf" --keys "$dir/two.bin"
+expect "attach for the wrong key" 4 "NL_ESIGNATURE" \
+	"$author" sign "$dir/prctl-auxv.leaf" --attach "$dir/sig" --pub "$dir/one.pub" -o "$dir/x.leaf"
+
+# Another kernel, damaged kernels
+if other=$(scripts/get-kernel --vmlinuz linux-image-6.1.0-56-cloud-amd64 2>/dev/null); then
+	expect "check other kernel" 5 "NL_EBUILDID" "$author" check "$dir/prctl-auxv.leaf" -k "$other"
+	expect "headers of another kernel" 11 "no headers of" \
+		"$author" build leaves/prctl-auxv/prctl-auxv.recipe -k "$other" -H "$headers" -o "$dir/x.leaf"
+	expect "already fixed" 5 "NL_ETARGET" "$author" build leaves/proc-net-chmod/proc-net-chmod.recipe -k "$other" -o "$dir/x.leaf"
+fi
+head -c 1000000 "$kernel" >"$dir/vmlinuz"
+expect "truncated kernel" 5 "is truncated" "$author" check "$dir/prctl-auxv.leaf" -k "$dir/vmlinuz"
+cp "$kernel" "$dir/vmlinuz"
+printf 'damage damage damage damage' | dd of="$dir/vmlinuz" bs=1 seek=4000000 conv=notrunc status=none
+expect "damaged kernel" 5 "NL_E" "$author" check "$dir/prctl-auxv.leaf" -k "$dir/vmlinuz"
+expect "no kernel" 5 "is no x86 bzImage" "$author" check "$dir/prctl-auxv.leaf" -k "$dir/prctl-auxv.leaf"
+
+# Refusals of names and places
+refused "unknown function" 5 "has no symbol no_such_function" 'replace no_such_function with b.c' \
+	'int no_such_function(void); int no_such_function(void) { return 0; }'
+refused "ambiguous function" 5 "say which with add_grec,1" 'replace add_grec with b.c'
+refused "clone" 4 "is a clone" 'replace syscall_trace_enter.constprop.0 with b.c'
+refused "only a clone" 5 "only the clone syscall_trace_enter.constprop.0" 'replace syscall_trace_enter with b.c'
+refused "entry code" 4 "entry code" 'replace entry_SYSCALL_64 with b.c'
+refused "noinstr" 4 "noinstr code" 'replace do_syscall_64 with b.c'
+refused "init text" 4 "an init section" 'replace start_kernel with b.c'
+refused "no function" 4 "outside the kernel's text" 'replace init_task with b.c'
+refused "per-CPU" 4 "is no function" 'replace current_task with b.c'
+refused "static call in the site" 4 "a static call" 'replace mmput with b.c'
+refused "branch into the site" 4 "into the bytes that the jump takes" 'replace hrtimer_active with b.c'
+refused "too short" 4 "NL_ESITE" 'replace abort with b.c'
+refused "writable data" 4 "is not in read-only data" 'data (struct ctl_table) ipv4_net_table.maxlen = 8'
+refused "ro_after_init" 4 "__ro_after_init" 'data (u64) x86_return_thunk = 0'
+refused "unknown member" 5 "has no member 'setatr'" 'data (struct inode_operations) proc_net_inode_operations.setatr = 0'
+refused "unknown type" 5 "has no type 'struct nothing'" 'data (struct nothing) proc_net_inode_operations.a = 0'
+refused "other value" 5 "holds 0, not 0x7" 'data (struct inode_operations) proc_net_inode_operations.setattr = &proc_setattr expect 7'
+refused "same value" 5 "nothing to patch" 'data (struct inode_operations) proc_net_inode_operations.setattr = NULL'
+refused "value too large" 2 "does not fit" 'data (u8) linux_banner = 256'
+refused "overlap" 7 "NL_EOVERLAP" $'data (u16) linux_banner = 1\ndata (u8) linux_banner+1 = 2'
+refused "recipe" 2 "r.recipe:3: unknown statement" 'sing'
+
+# Refusals of bodies
+target='replace ioprio_check_cap with b.c'
+of() { printf 'int ioprio_check_cap(int p); %s int ioprio_check_cap(int p) { %s return 0; }' "${2:-}" "$1"; }
+refused "does not compile" 4 "NL_ECOMPILE" "$target" "$(of 'syntax error;')"
+refused "defines another function" 2 "defines no function" "$target" 'int other(void); int other(void) { return 1; }'
+refused "WARN" 4 "__bug_table" "$target" "$(of 'WARN_ON(p == 77);')"
+refused "inline user access" 4 "made by" "$target" "$(of 'if (user_access_begin((void __user *)8UL, 8)) user_access_end();')"
+refused "alternative" 4 ".altinstructions" "$target" "$(of 'alternative("nop", "mfence", X86_FEATURE_XMM2);')"
+refused "per-CPU variable" 4 ".data..percpu" "$target" "$(of 'this_cpu_inc(mine);' 'static DEFINE_PER_CPU(int, mine);')"
+refused "export" 4 "__ksymtab" "$target" "$(of '' 'EXPORT_SYMBOL_GPL(ioprio_check_cap);')"
+refused "init" 4 ".init" "$target" "$(of 'f();' 'static noinline void __init f(void) { jiffies++; }')"
+refused "unknown symbol" 5 "no_such_symbol" "$target" "$(of 'return no_such_symbol;' 'extern int no_such_symbol;')"
+refused "ambiguous symbol" 5 "say which with jhash,1" "$target" "$(of 'return jhash();' 'extern int jhash(void);')"
+refused "page-aligned data" 4 "to be aligned" "$target" "$(of 'return page[p];' 'static char page[4096] __aligned(4096) = { 1 };')"
+
+# What a body may use
+good() { # NAME STATEMENTS BODY
+	recipe "$2"
+	body "$3"
+	expect "$1" 0 "built r" build "$dir/r.recipe" -o "$dir/r.leaf"
+	expect "$1: check" 0 "match ok" "$author" check "$dir/r.leaf" -k "$kernel"
+}
+b='static int count = 3, zero[64]; static const char *const names[] = { "a", "b" };'
+f='count++; pr_info("%s %d\n", names[p & 1], count); if (put_user(count, (int __user *)(long)p)) return -EFAULT;'
+good "statics, strings, per-CPU, printk, user access" "$target" "$(of "$f return zero[p & 63] + current->pid + smp_processor_id();" "$b")"
+
+b='extern struct static_key_false sched_numa_balancing;'
+f='if (static_branch_unlikely(&sched_numa_balancing) || static_cpu_has(X86_FEATURE_PCID)) pr_warn_once("once\n");'
+good "static key, CPU feature, access_ok, once" "$target" "$(of "$f return access_ok((void __user *)(long)p, 8);" "$b")"
+
+b='data (struct inode_operations) proc_fdinfo_inode_operations.permission = &allow expect NULL
+data (struct inode_operations) proc_net_inode_operations.setattr = &proc_setattr
+body b.c'
+f='int allow(struct user_namespace *ns, struct inode *i, int mask)'
+good "data and code together" "$b" "#include <linux/fs.h>
+$f; $f { return generic_permission(ns, i, mask); }"
+
+f='long keyctl_describe_key(int id, char __user *b, size_t n)'
+good "several functions" "$target"$'\nreplace keyctl_describe_key with b.c' "$(of '') $f; $f { return ioprio_check_cap(id); }"
+good "the second place of a name" 'replace add_grec,2 with b.c' 'int add_grec(void); int add_grec(void) { return 0; }'
+refused "no third place of a name" 5 "only 2 places named add_grec" 'replace add_grec,3 with b.c'
+
+# The command line
+expect "no command" 2 "newleaf build" "$author"
+expect "help" 0 "-k, --kernel" "$author" build --help
+expect "unknown command" 2 "NL_EUSAGE" "$author" bild
+expect "missing kernel" 2 "NL_EUSAGE" "$author" build leaves/prctl-auxv/prctl-auxv.recipe
+expect "missing recipe" 11 "NL_EENVIRONMENT" build "$dir/none.recipe"
+expect "json error" 4 '"code":"NL_ELEAF"' "$author" inspect --json "$dir/keys.bin"
+expect "no temporary files left" 2 "No such file" ls -d "$dir"/newleaf-body.*
+
+printf '[  PASSED  ] %d test(s).\n' "$passed"
+[ "$failed" = 0 ] || printf '[  FAILED  ] %d test(s)\n' "$failed"
+[ "$failed" = 0 ]
