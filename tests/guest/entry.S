@@ -1,0 +1,261 @@
+/*
+ * The test kernel's assembly: exception stubs, the way to CPL 3 and back, the trampoline of application processors, and the probe that
+ * shows every general register around one instruction.
+ */
+	.text
+
+/* 256 stubs of 16 bytes. Vectors with an error code of the CPU's own: SDM vol. 3, table 6-1. */
+	.balign 16
+	.globl stubs
+stubs:
+	.set vector, 0
+	.rept 256
+	.balign 16
+	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
+	push $0
+	.endif
+	push $vector
+	jmp common
+	.set vector, vector + 1
+	.endr
+
+common:
+	push %rax
+	push %rcx
+	push %rdx
+	push %rbx
+	push %rbp
+	push %rsi
+	push %rdi
+	push %r8
+	push %r9
+	push %r10
+	push %r11
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	mov %rsp, %rdi
+	cld
+	call trap_handler
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rdi
+	pop %rsi
+	pop %rbp
+	pop %rbx
+	pop %rdx
+	pop %rcx
+	pop %rax
+	add $16, %rsp
+	iretq
+
+/* void enter_user(const struct user_regs *r, uint64_t rip, uint64_t rsp): returns by leave_user, called by the handler at CPL 0 */
+	.globl enter_user, leave_user
+enter_user:
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	mov %rsp, %gs:48
+	pushq $0x23
+	push %rdx
+	pushq 56(%rdi)
+	pushq $0x2b
+	push %rsi
+	mov 0(%rdi), %rax
+	mov 8(%rdi), %rbx
+	mov 16(%rdi), %rcx
+	mov 24(%rdi), %rdx
+	mov 32(%rdi), %rsi
+	mov 48(%rdi), %r8
+	mov 40(%rdi), %rdi
+	iretq
+leave_user:
+	mov %gs:48, %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+
+/* void reload_segments(void): CS 8, data 0x10 */
+	.globl reload_segments
+reload_segments:
+	pop %rax
+	pushq $8
+	push %rax
+	mov $0x10, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	mov %eax, %ss
+	lretq
+
+/*
+ * void probe(uint64_t r[17], void (*code)(void)): loads rax rcx rdx rbx rbp rsi rdi r8..r15 and RFLAGS from r, calls code (an instruction and RET), stores them
+ * back. r15 holds the address of the code and is not probed.
+ */
+	.globl probe
+probe:
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	push %rdi
+	mov %rsi, %r15
+	mov 8(%rdi), %rcx
+	mov 16(%rdi), %rdx
+	mov 24(%rdi), %rbx
+	mov 32(%rdi), %rbp
+	mov 40(%rdi), %rsi
+	mov 56(%rdi), %r8
+	mov 64(%rdi), %r9
+	mov 72(%rdi), %r10
+	mov 80(%rdi), %r11
+	mov 88(%rdi), %r12
+	mov 96(%rdi), %r13
+	mov 104(%rdi), %r14
+	mov 0(%rdi), %rax
+	pushq 120(%rdi)
+	mov 48(%rdi), %rdi
+	popfq
+	call *%r15
+	pushfq
+	xchg %rdi, 8(%rsp)	/* the guest's rdi against the array */
+	mov %rax, 0(%rdi)
+	mov %rcx, 8(%rdi)
+	mov %rdx, 16(%rdi)
+	mov %rbx, 24(%rdi)
+	mov %rbp, 32(%rdi)
+	mov %rsi, 40(%rdi)
+	mov %r8, 56(%rdi)
+	mov %r9, 64(%rdi)
+	mov %r10, 72(%rdi)
+	mov %r11, 80(%rdi)
+	mov %r12, 88(%rdi)
+	mov %r13, 96(%rdi)
+	mov %r14, 104(%rdi)
+	pop %rax
+	mov %rax, 120(%rdi)
+	pop %rax
+	mov %rax, 48(%rdi)
+	cld
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+
+/*
+ * The trampoline, copied to a page below 1 MiB. Registers as SIPI left them are stored at 0x800 (struct first_state), parameters stand at 0xc00 (smp.c).
+ * AX and FS are used up before they can be stored: there is no other way to reach the page.
+ */
+	.globl trampoline, trampoline_end, trampoline_32, trampoline_64
+	.balign 16
+	.code16
+trampoline:
+	mov %cs, %ax
+	mov %ax, %fs
+	mov %eax, %fs:0x800
+	mov %ecx, %fs:0x804
+	mov %edx, %fs:0x808
+	mov %ebx, %fs:0x80c
+	mov %esp, %fs:0x810
+	mov %ebp, %fs:0x814
+	mov %esi, %fs:0x818
+	mov %edi, %fs:0x81c
+	mov %cs, %fs:0x844
+	mov %ds, %fs:0x846
+	mov %es, %fs:0x848
+	mov %ss, %fs:0x84a
+	mov %gs, %fs:0x84c
+	mov %ax, %ds
+	mov %ax, %ss
+	mov $0x1000, %sp
+	pushfl
+	pop %eax
+	mov %eax, 0x820
+	cli
+	cld
+	mov %cr0, %eax
+	mov %eax, 0x824
+	mov %cr2, %eax
+	mov %eax, 0x828
+	mov %cr3, %eax
+	mov %eax, 0x82c
+	mov %cr4, %eax
+	mov %eax, 0x830
+	mov %dr6, %eax
+	mov %eax, 0x834
+	mov %dr7, %eax
+	mov %eax, 0x838
+	mov $0xc0000080, %ecx
+	rdmsr
+	mov %eax, 0x83c
+	mov %edx, 0x840
+	sgdtl 0xb80
+	sidtl 0xb88
+	mov 0xb80, %ax
+	mov %ax, 0x84e
+	mov 0xb88, %ax
+	mov %ax, 0x850
+	mov 0xb82, %eax
+	mov %eax, 0x854
+	mov 0xb8a, %eax
+	mov %eax, 0x858
+	xor %ebx, %ebx
+	mov %cs, %bx
+	shl $4, %ebx			/* the page's address, from here on */
+	lgdtl 0xc00
+	mov %cr0, %eax
+	and $~0x60000000, %eax
+	or $1, %eax
+	mov %eax, %cr0
+	ljmpl *0xc08
+	.code32
+trampoline_32:
+	mov $0x10, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	mov %eax, %ss
+	mov 0xc1c(%ebx), %eax
+	mov %eax, %cr4
+	mov 0xc18(%ebx), %eax
+	mov %eax, %cr3
+	mov $0xc0000080, %ecx
+	mov $0x900, %eax		/* LME, NXE */
+	xor %edx, %edx
+	wrmsr
+	mov $0x80010033, %eax		/* PG, WP, NE, ET, MP, PE */
+	mov %eax, %cr0
+	ljmpl *0xc10(%ebx)
+	.code64
+trampoline_64:
+	mov %ebx, %ebx
+	mov %rbx, %rsi			/* second argument: which page */
+	mov 0xc20(%rbx), %r8		/* struct cpu *by_apic_id[256] */
+	mov 0xc28(%rbx), %r9		/* ap_main */
+	mov $1, %eax
+	cpuid
+	shr $24, %ebx
+	mov (%r8,%rbx,8), %rdi
+	mov 40(%rdi), %rsp
+	xor %ebp, %ebp
+	call *%r9
+	ud2
+trampoline_end:
+	.section .note.GNU-stack, "", @progbits

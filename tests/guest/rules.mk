@@ -1,0 +1,26 @@
+# The test kernel: build/guest/testkernel.efi, every .c and .S of this folder. `make testkernel` builds it, tests/guest/run boots it.
+GUEST_CFLAGS = $(CFLAGS_COMMON) -Itests/guest -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -ffreestanding \
+	-fpic -fshort-wchar -fno-stack-protector -fno-strict-aliasing -fcf-protection=none -mgeneral-regs-only -mno-red-zone -maccumulate-outgoing-args \
+	-fno-asynchronous-unwind-tables -fno-builtin
+GUEST_OBJS := $(patsubst tests/guest/%,$(B)/guest/%.o,$(wildcard tests/guest/*.c tests/guest/*.S))
+GUEST_EFI_LIB := /usr/lib
+
+$(B)/guest/%.c.o: tests/guest/%.c
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -c -o $@ $<
+
+$(B)/guest/%.S.o: tests/guest/%.S
+	@mkdir -p $(@D)
+	$(CC) -g -MMD -MP -c -o $@ $<
+
+$(B)/guest/testkernel.so: $(GUEST_OBJS)
+	ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined -T $(GUEST_EFI_LIB)/elf_x86_64_efi.lds -o $@ \
+		$(GUEST_EFI_LIB)/crt0-efi-x86_64.o $(GUEST_OBJS) -L$(GUEST_EFI_LIB) -lgnuefi
+
+$(B)/guest/testkernel.efi: $(B)/guest/testkernel.so
+	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' -j .reloc \
+		--target efi-app-x86_64 --subsystem=10 $< $@
+
+.PHONY: testkernel
+testkernel: $(B)/guest/testkernel.efi ## the test kernel, build/guest/testkernel.efi
+ALL += $(B)/guest/testkernel.efi

@@ -1,0 +1,185 @@
+/*
+ * The hypervisor's memory from the guest's kernel mode: reading shows the sink, writing reaches nothing but the sink, the arena keeps its rights.
+ */
+#include "kernel.h"
+#include "region.h"
+
+static volatile uint64_t *word(uint64_t pa) { return (volatile uint64_t *)pa; }
+
+/* Do two pages show the same memory? Leaves both as they were. */
+static bool same_page(uint64_t a, uint64_t b)
+{
+	uint64_t before_a = *word(a), before_b = *word(b);
+	bool same;
+
+	*word(a) = 0x6e65776c65616621;
+	same = *word(b) == 0x6e65776c65616621;
+	*word(a) = 0x1234567890abcdef;
+	same = same && *word(b) == 0x1234567890abcdef;
+	*word(b) = before_b;
+	*word(a) = before_a;
+	return same;
+}
+
+uint64_t region_base(void)
+{
+	static uint64_t found;
+
+	for (unsigned i = 0; i < machine.n_reserved && !found; i++) {
+		uint64_t end = machine.reserved[i].base + machine.reserved[i].size, at = (machine.reserved[i].base + NL_2M - 1) & ~(NL_2M - 1);
+
+		for (; at + NL_REGION_SIZE <= end && !found; at += NL_2M)
+			if (same_page(at, at + NL_PAGE_SIZE) && same_page(at, at + NL_REGION_ARENA_TEXT - NL_PAGE_SIZE))
+				found = at;
+	}
+	return found;
+}
+
+uint64_t region_trampoline(void)
+{
+	for (unsigned i = 0; i < machine.n_reserved; i++)
+		for (uint64_t at = machine.reserved[i].base; at < machine.reserved[i].base + machine.reserved[i].size && at < 0x100000; at += NL_PAGE_SIZE)
+			if (same_page(region_base(), at))
+				return at;
+	return 0;
+}
+
+/* Every word of every hidden page equals the word of the first page. Nothing else may be seen, so nothing of the core can be. */
+static void compare_all(void)
+{
+	uint64_t base = region_base();
+
+	for (uint64_t at = NL_PAGE_SIZE; at < NL_REGION_ARENA_TEXT; at += 8)
+		if (*word(base + at) != *word(base + (at & NL_PAGE_MASK))) {
+			fail("offset %lx shows %lx", at, *word(base + at));
+			return;
+		}
+}
+
+static void hidden_read(void)
+{
+	uint64_t base = region_base();
+
+	REQUIRE(base, "no region found in %u reserved ranges", machine.n_reserved);
+	for (uint64_t at = 0; at < NL_PAGE_SIZE; at += 8)
+		EXPECT(*word(base + at) == 0, "offset %lx of the sink shows %lx before anything was written", at, *word(base + at));
+	compare_all();
+	note("region at %lx, trampoline at %lx", base, region_trampoline());
+}
+
+static void hypervisor_alive(void)
+{
+	uint32_t r[4];
+
+	for (unsigned i = 0; i < 100; i++) {
+		cpuid(1, 0, r);
+		EXPECT(r[0] && !(r[2] & 1u << 5), "CPUID answers %x %x", r[0], r[2]);
+		msr(EFER);
+	}
+}
+
+static void hidden_write(void)
+{
+	uint64_t base = region_base();
+
+	REQUIRE(base, "no region found");
+	for (uint64_t at = 0; at < NL_REGION_ARENA_TEXT; at += 8) /* every word of it */
+		*word(base + at) = 0xcccccccccccccccc ^ at;
+	hypervisor_alive();
+	compare_all();
+	EXPECT(*word(base) == (0xcccccccccccccccc ^ (NL_REGION_ARENA_TEXT - NL_PAGE_SIZE)), "the sink shows %lx", *word(base));
+	for (unsigned i = 0; i < 512; i++) /* with locked and with string instructions */
+		__asm__ volatile("lock incq %0" : "+m"(*word(base + i * 0x6000 % NL_REGION_ARENA_TEXT)));
+	memset((void *)(base + 0x3000), 0, 0x10000);
+	compare_all();
+	hypervisor_alive();
+}
+
+/* After this, the tests that start CPUs show that the hypervisor's own copy was not reached. */
+static void trampoline(void)
+{
+	uint64_t at = region_trampoline();
+
+	REQUIRE(at, "no reserved page below 1 MiB shows the sink");
+	memset((void *)at, 0xf4, NL_PAGE_SIZE);
+	EXPECT(*word(region_base()) == 0xf4f4f4f4f4f4f4f4, "the region shows %lx, not what was written to the trampoline page", *word(region_base()));
+	memset((void *)at, 0, NL_PAGE_SIZE);
+}
+
+static void arena_text(void)
+{
+	uint64_t base = region_base() + NL_REGION_ARENA_TEXT;
+
+	REQUIRE(region_base(), "no region found");
+	for (uint64_t at = 0; at < NL_2M; at += 0x1ff000 / 3 & ~7ULL) {
+		uint64_t before = *word(base + at);
+
+		EXPECT_VECTOR(TRY("movq $-1, %0", ARGS("=m"(*word(base + at))), ARGS()), GP, "write to arena text");
+		EXPECT_VECTOR(TRY("lock incq %0", ARGS("+m"(*word(base + at))), ARGS()), GP, "locked write to arena text");
+		EXPECT(*word(base + at) == before, "arena text was %lx and is %lx", before, *word(base + at));
+	}
+}
+
+static void arena_data(void)
+{
+	uint64_t base = region_base() + NL_REGION_ARENA_DATA;
+
+	REQUIRE(region_base(), "no region found");
+	for (uint64_t at = 0; at < NL_2M; at += NL_PAGE_SIZE)
+		*word(base + at) = at ^ 0xdada;
+	for (uint64_t at = 0; at < NL_2M; at += NL_PAGE_SIZE)
+		EXPECT(*word(base + at) == (at ^ 0xdada), "arena data at %lx shows %lx", at, *word(base + at));
+	*word(base) = 0x90e3ff41; /* jmp *%r11: back behind the TRY if it could be executed */
+	EXPECT_VECTOR(TRY("jmp *%0", ARGS(), ARGS("r"(base))), GP, "execute in arena data");
+	for (uint64_t at = 0; at < NL_2M; at += NL_PAGE_SIZE)
+		*word(base + at) = 0;
+}
+
+/* A guest page table that lies in read-only memory: the walk is refused, or finds nothing, and the guest goes on. */
+static void table_in_arena(void)
+{
+	uint64_t *pd = (uint64_t *)(*(uint64_t *)((*(uint64_t *)((read_cr4() & CR4_LA57 ? *(uint64_t *)kernel_cr3() & ~0xfffULL : kernel_cr3()) + 8) & ~0xfffULL)) &
+	                            ~0xfffULL);
+	int vector;
+
+	REQUIRE(region_base(), "no region found");
+	for (unsigned i = 0; i < 2; i++) { /* in arena text, in the hidden part */
+		pd[5] = (region_base() + (i ? 0x4000 : NL_REGION_ARENA_TEXT)) | PTE_W | PTE_P;
+		write_cr3(kernel_cr3());
+		vector = TRY("movb (%0), %%al", ARGS(), ARGS("r"(WINDOW + 5 * NL_2M)), "rax");
+		EXPECT(vector == PF || vector == GP, "vector %d", vector);
+		pd[5] = 0;
+		write_cr3(kernel_cr3());
+	}
+	hypervisor_alive();
+}
+
+/* INVD would drop every dirty line, ours and the guest's. */
+static void invd(void)
+{
+	uint64_t *p = page_alloc(16);
+
+	if (machine.bare) {
+		skip("INVD on bare hardware may lose the test kernel itself");
+		return;
+	}
+	for (unsigned round = 0; round < 4; round++) {
+		for (unsigned i = 0; i < 16 * 512; i++)
+			p[i] = (uint64_t)i * 0x9e3779b97f4a7c15 + round;
+		EXPECT_VECTOR(TRY("invd", ARGS(), ARGS()), NONE, "INVD");
+		for (unsigned i = 0; i < 16 * 512; i++)
+			EXPECT(p[i] == (uint64_t)i * 0x9e3779b97f4a7c15 + round, "word %u is lost", i);
+	}
+	hypervisor_alive();
+}
+
+const struct test memory_tests[] = {
+	{ "memory-hidden-read", hidden_read, NEWLEAF_ONLY },
+	{ "memory-hidden-write", hidden_write, NEWLEAF_ONLY },
+	{ "memory-trampoline", trampoline, NEWLEAF_ONLY },
+	{ "memory-arena-text", arena_text, NEWLEAF_ONLY },
+	{ "memory-arena-data", arena_data, NEWLEAF_ONLY },
+	{ "memory-page-table-in-region", table_in_arena, NEWLEAF_ONLY },
+	{ "memory-invd", invd, 0 },
+	{ NULL, NULL, 0 },
+};
