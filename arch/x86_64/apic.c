@@ -144,6 +144,8 @@ void apic_deliver_init(struct nl_cpu *cpu)
 	while (load(&cpu->init_pending)) {
 		if (cpu->index == 0)
 			nl_platform_reset("INIT for the boot CPU");
+		ap_note_apic_write(cpu, APIC_LDR, 0); /* INIT clears it: no logical destination names this CPU until it is written again */
+		ap_note_apic_write(cpu, APIC_DFR, UINT32_MAX);
 		store(&cpu->state, NL_CPU_WAIT_SIPI);
 		store(&cpu->init_pending, 0);
 		nl_vendor->wait_for_sipi(cpu);
