@@ -6,7 +6,7 @@
  *   VMX    VPID, PCID and EPT root           INVEPT single-context           INVEPT all-context and INVVPID all-context
  *   SVM    ASID alone                        as NL_FLUSH_GUEST               TLB_CONTROL = 3, or 1 without FlushByAsid
  *
- * (SDM vol. 3, 29.4; APM vol. 2, 15.16.) There is one VPID or ASID for all generations, because the guest's own INVLPG reaches only the current one.
+ * (SDM vol. 3, 29.4; APM vol. 2, 15.16.) One VPID or ASID serves all generations: the guest's own INVLPG reaches only the current one.
  */
 #ifndef HV_TLB_H
 #define HV_TLB_H
@@ -26,7 +26,7 @@ static inline enum nl_flush_scope nl_flush_for(enum nl_flush_reason why)
 {
 	switch (why) {
 	case NL_ROOT_LOADED:
-		/* Also for a new view: its root lies in a page that may have been the root of a released one, and the pool does not tell. */
+		/* Also for a new view: its root's page may have been the root of a released one, and the pool does not tell. */
 		return NL_FLUSH_ROOT;
 	case NL_BASE_EDITED:
 	case NL_CPU_STARTED:

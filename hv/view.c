@@ -190,9 +190,9 @@ static void expand(const struct nl_views *v, unsigned level, uint64_t entry, uin
 }
 
 /*
- * Let the entry of `lowest` level for gpa be `value`. Down to where the view shares a table with `parent`, or with itself (the hidden range), or has
- * a large page, tables are private and used as they are. From there on down fresh ones are made: all of them are allocated before anything is
- * written, all are complete before the one store that links the first of them.
+ * Let the entry of `lowest` level for gpa be `value`. Down to where the view shares a table with `parent`, or with itself (the hidden range),
+ * or has a large page, tables are private and used as they are. From there on down fresh ones are made: all of them are allocated before
+ * anything is written, all are complete before the one store that links the first of them.
  */
 static enum nl_err put(const struct nl_views *v, const struct nl_view *view, const struct nl_view *parent, uint64_t gpa, unsigned lowest,
                        uint64_t value)
@@ -318,18 +318,20 @@ static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned 
 
 	for (unsigned i = 0; i < ENTRIES; i++, gpa += span(level)) {
 		const uint64_t entry = entries[i];
-		enum nl_err err = NL_OK;
+		const bool table_below = is_table(f, level, entry);
+		enum nl_err err;
 
-		if (!(entry & f->present) || target(entry).v == r->view->hidden.v)
+		if (!(entry & f->present) || (table_below && target(entry).v == r->view->hidden.v))
 			continue;
-		if (is_table(f, level, entry)) {
+		if (table_below) {
 			err = retype_table(r, target(entry), level - 1, gpa);
 		} else {
 			const struct nl_type_run *run = run_at(r, gpa);
-			const uint64_t left = run->base + run->size - gpa;
+			const uint64_t typed = (entry & ~(7ULL << f->type_shift)) | (uint64_t)run->type << f->type_shift;
 
-			if (span(level) <= left) {
-				store(&entries[i], (entry & ~(7ULL << f->type_shift)) | (uint64_t)run->type << f->type_shift);
+			if (gpa + span(level) <= run->base + run->size) {
+				if (typed != entry)
+					store(&entries[i], typed);
 				continue;
 			}
 			hpa_t fresh;
@@ -337,7 +339,7 @@ static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned 
 				return NL_ENOMEM;
 			expand(r->v, level - 1, entry, map(r->v, fresh));
 			err = retype_table(r, fresh, level - 1, gpa);
-			store(&entries[i], to_table(f, fresh)); /* complete, or at worst of the old types */
+			store(&entries[i], to_table(f, fresh)); /* complete, at worst with some of the old types */
 		}
 		if (err)
 			return err;

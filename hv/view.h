@@ -33,8 +33,8 @@ struct nl_type_run {
 enum nl_err nl_view_base(const struct nl_views *v, const struct nl_type_run *runs, size_t n_runs, struct nl_view *out);
 
 /*
- * Hide [base, base+size), 2 MiB aligned: every page of it shows `sink`. Base view only, before it is first used; may be repeated with the same
- * sink. On NL_ENOMEM nothing is hidden that was not.
+ * Hide [base, base+size), 2 MiB aligned: every page of it shows `sink`. Base view only, before it is first used; may be repeated with the
+ * same sink. On NL_ENOMEM nothing is hidden that was not.
  */
 enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t base, uint64_t size, hpa_t sink);
 
@@ -44,20 +44,21 @@ enum nl_err nl_view_fork(const struct nl_views *v, const struct nl_view *from, s
 /*
  * In a forked view that is not yet current: let the 4 KiB page at `gpa` show `frame` with `rights`. Copies the path to it (at most three
  * tables), splits large pages, keeps the memory type of the page. `parent` is the view it was forked from: tables that are not shared
- * with the parent are private and edited in place; NULL for the base view itself before it is first used (all is private). On NL_ENOMEM the view is still equal to what it was for every gpa. NL_EINTERNAL: gpa is beyond the map.
+ * with the parent are private and edited in place; NULL for the base view itself before it is first used (all is private). On NL_ENOMEM
+ * the view is still equal to what it was for every gpa. NL_EINTERNAL: gpa is beyond the map.
  */
 enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, const struct nl_view *parent, gpa_t gpa, hpa_t frame,
                              enum nl_rights rights);
 
 /*
- * Base edit: change rights of one page (the APIC page) in place, in tables that other views may share, also under use. A large page is split
- * in the view given; so callers do this to every view alive (doing it twice is harmless), then flush all roots on all CPUs.
+ * Base edit: change rights of one page (the APIC page) in place, in tables that other views may share, also under use. A large page is
+ * split in the view given; so callers do this to every view alive (twice is harmless), then flush all roots on all CPUs.
  */
 enum nl_err nl_view_base_edit_rights(const struct nl_views *v, struct nl_view *view, gpa_t gpa, enum nl_rights rights);
 
 /*
- * Base edit: let the types of all pages follow `runs` again (MTRRs have changed). Large pages that would cross a run are split. Tables shared with
- * other views are edited for them, too. On NL_ENOMEM translations are as before and some types are still the old ones. Callers flush all roots on all CPUs.
+ * Base edit: let the types of all pages follow `runs` (the MTRRs have changed). Large pages that would cross a run are split. Else as
+ * above. On NL_ENOMEM translations are as before and some types are still the old ones.
  */
 enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs, size_t n_runs);
 

@@ -1,6 +1,6 @@
 /*
- * See history.h. A write to a protected page raises SIGSEGV: the handler opens the page and sets the trap flag; after the one instruction SIGTRAP
- * comes: the handler protects the page again and calls the hook. Repeated string instructions trap after each repetition.
+ * See history.h. A write to a protected page raises SIGSEGV: the handler opens the page and sets the trap flag. After that one instruction
+ * SIGTRAP comes: the handler protects the page again and calls the hook. Repeated string instructions trap after each repetition.
  */
 #define _GNU_SOURCE
 #include "host.h"

@@ -135,7 +135,9 @@ static struct piece part(struct piece p, uint64_t gpa, uint64_t end)
 	return p;
 }
 
-static void replace(struct shape *s, struct piece with, bool keep_type)
+enum what { SHOW, TYPE, HIDE };
+
+static void replace(struct shape *s, struct piece with, enum what what)
 {
 	static struct shape old;
 	const uint64_t end = with.gpa + with.size;
@@ -148,8 +150,8 @@ static void replace(struct shape *s, struct piece with, bool keep_type)
 		if (p.gpa < with.gpa)
 			add(s, part(p, p.gpa, with.gpa));
 		if (p_end > with.gpa && p.gpa < end) {
-			struct piece covered = part(with, p.gpa, p_end);
-			covered.type = keep_type ? p.type : with.type;
+			struct piece covered = what == TYPE ? part(p, with.gpa, end) : part(with, p.gpa, p_end);
+			covered.type = what == SHOW ? p.type : with.type;
 			add(s, covered);
 		}
 		if (p_end > end)
@@ -159,12 +161,17 @@ static void replace(struct shape *s, struct piece with, bool keep_type)
 
 void shape_show(struct shape *s, uint64_t gpa, uint64_t size, uint64_t hpa, enum nl_rights rights)
 {
-	replace(s, (struct piece){.gpa = gpa, .size = size, .hpa = hpa, .rights = rights}, true);
+	replace(s, (struct piece){.gpa = gpa, .size = size, .hpa = hpa, .rights = rights}, SHOW);
+}
+
+void shape_type(struct shape *s, uint64_t gpa, uint64_t size, enum nl_memtype type)
+{
+	replace(s, (struct piece){.gpa = gpa, .size = size, .type = type}, TYPE);
 }
 
 void shape_hide(struct shape *s, uint64_t gpa, uint64_t size, uint64_t sink)
 {
-	replace(s, (struct piece){.gpa = gpa, .size = size, .hpa = sink, .one_frame = true, .rights = NL_RWX, .type = NL_MT_WB}, false);
+	replace(s, (struct piece){.gpa = gpa, .size = size, .hpa = sink, .one_frame = true, .rights = NL_RWX, .type = NL_MT_WB}, HIDE);
 }
 
 static bool same(struct piece a, struct piece b)

@@ -30,6 +30,7 @@ bool shape_reaches(const struct shape *s, hpa_t table); /* did the walk come thr
 
 /* An oracle edits shapes directly: let [gpa, gpa+size) show frame (or all of it one frame). Keeps each piece's type unless hidden. */
 void shape_show(struct shape *s, uint64_t gpa, uint64_t size, uint64_t hpa, enum nl_rights rights);
+void shape_type(struct shape *s, uint64_t gpa, uint64_t size, enum nl_memtype type);
 void shape_hide(struct shape *s, uint64_t gpa, uint64_t size, uint64_t sink);
 
 bool shape_equal(const struct shape *a, const struct shape *b);

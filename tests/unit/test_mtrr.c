@@ -62,7 +62,7 @@ static void set(struct nl_mtrrs *m, uint64_t base, uint64_t size, enum nl_memtyp
 	m->variable[i].mask = (((1ULL << m->phys_bits) - 1) & ~(size - 1)) | VALID;
 }
 
-/* SDM vol. 3, example 12-2: 96 MiB of memory around a 4 MiB card at 64 MiB, a hole at 15 MiB, a frame buffer. The register values are the manual's. */
+/* SDM vol. 3, example 12-2, with its register values: 96 MiB of memory around a 4 MiB card at 64 MiB, a hole at 15 MiB, a frame buffer. */
 static void the_example_of_the_manual(void **state)
 {
 	(void)state;

@@ -1,7 +1,7 @@
 // sources: hv/view.c hv/npt.c tests/unit/history.c tests/unit/tlb_model.c
 /*
- * Flips, base edits and the guest's own invalidations on CPUs that keep every translation they ever made (tlb_model.h). What is flushed is decided by
- * hv/tlb.h, as in the vendors; the views are the real ones. No CPU may ever translate otherwise than the current view shows. Then the mutants: each
+ * Flips, base edits and the guest's own invalidations on CPUs that keep every translation they ever made (tlb_model.h). What is flushed is
+ * decided by hv/tlb.h; the views are the real ones. No CPU may ever translate otherwise than the current view shows. Then the mutants: each
  * leaves out one flush, or trusts one tag too much, and the model must catch it.
  */
 #include "host.h"
@@ -158,7 +158,7 @@ static void enter_all(void)
 		enter(i, t.cpu[i].flips != t.flips);
 }
 
-/* As hv/commit.c: the superseded view goes when every CPU has loaded a newer root. Here the base stays alive, so that a way back to it exists. */
+/* As hv/commit.c: the superseded view goes when every CPU has loaded a newer root. Here the base stays alive, for a way back to it. */
 static void reclaim(void)
 {
 	if (!t.retired.root.v)
@@ -334,7 +334,7 @@ static void every_mutant_is_caught(void **state)
 		}
 }
 
-/* What the CPU level of atomicity says: once all CPUs have entered after a commit, no cache of any of them can bring back the old generation. */
+/* The CPU level of atomicity: once all CPUs have entered after a commit, no cache of any of them can bring back the old generation. */
 static void after_a_commit_all_cpus_show_the_new_view_alone(void **state)
 {
 	(void)state;
@@ -352,7 +352,7 @@ static void after_a_commit_all_cpus_show_the_new_view_alone(void **state)
 	}
 }
 
-/* Caches full of another life, of the same tags by bad luck: the loader's VPID and ASID are 1 as well, and its root lay where ours lies now. */
+/* Caches full of another life, by bad luck with the same tags: VPID or ASID was 1 as well, and a root lay where ours lies now. */
 static void a_started_cpu_keeps_nothing_of_its_former_life(void **state)
 {
 	(void)state;

@@ -106,7 +106,7 @@ static void judge(struct outcome *o, uint64_t value)
 		o->wrong = "a stale translation";
 }
 
-/* From a table on, by memory; every table and the page met on the way is kept. `linear`: the entry that goes on to keep the combined result. */
+/* From a table on, by memory; every table and the page met on the way are kept, and the combined result as `linear`. */
 static void walk_from(struct tlb_machine *m, struct tlb_cpu *cpu, hpa_t table, unsigned level, struct outcome *o, struct tlb_entry linear)
 {
 	const struct nl_npt_format *f = m->format;
