@@ -79,6 +79,16 @@ done
 expect "inspect says where" 0 "prctl_set_auxv+0x5, 7 bytes" "$author" inspect "$dir/prctl-auxv.leaf"
 expect "inspect says what" 0 "0 functions, 1 data" "$author" inspect "$dir/proc-net-chmod.leaf"
 
+# Answers for programs hold their published schemas
+for what in "inspect $dir/prctl-auxv.leaf" "check $dir/proc-net-chmod.leaf -k $kernel" "inspect $dir/keys.bin"; do
+	read -r verb rest <<<"$what"
+	# shellcheck disable=SC2086
+	"$author" "$verb" --json $rest >"$dir/out.json" 2>/dev/null
+	schema=$(jq -r .schema "$dir/out.json")
+	jq -r --slurpfile schema "docs/reference/schemas/${schema/\//-}.json" -f tests/unit/schema.jq "$dir/out.json" >"$dir/problems" 2>&1
+	expect "schema of $verb: $schema" 0 "" test -n "$schema" -a ! -s "$dir/problems"
+done
+
 # Hardware token: digest out, signature of OpenSSL's own command (DER) back in
 expect "digest out" 0 "" "$author" sign "$dir/prctl-auxv.leaf" --digest-out "$dir/digest"
 openssl pkeyutl -sign -inkey "$dir/two.pem" -in "$dir/digest" -out "$dir/sig"

@@ -77,7 +77,7 @@ static void print_json(const struct leaffile *l)
 	const struct nl_leaf_header *h = l->leaf.header;
 	struct counts c = count(l);
 
-	printf("{\"schema\":\"newleaf.inspect/1\",\"id\":\"%s\",\"version\":%u,\"sha256\":\"", h->id, h->version);
+	printf("{\"schema\":\"newleaf.inspect/1\",\"result\":\"ok\",\"id\":\"%s\",\"version\":%u,\"sha256\":\"", h->id, h->version);
 	hex_print(stdout, l->digest, sizeof(l->digest));
 	printf("\",\"description\":");
 	json_string(stdout, l->leaf.strings + h->description);

@@ -41,9 +41,12 @@ void refuse(enum nl_err err, const char *why, ...)
 	va_end(ap);
 	fflush(stdout);
 	if (context_json) {
-		printf("{\"schema\":\"newleaf.error/1\",\"code\":\"%s\",\"exit\":%d,\"changed\":false,\"detail\":", row->name, row->exit);
+		printf("{\"schema\":\"newleaf.error/1\",\"result\":\"failed\",\"code\":\"%s\",\"exit\":%d,\"changed\":false,\"detail\":",
+		       row->name, row->exit);
 		json_string(stdout, text);
-		printf("}\n");
+		printf(",\"next\":");
+		json_string(stdout, row->next);
+		printf(",\"blockers\":[]}\n");
 	}
 	fprintf(stderr, "newleaf: %s%snot %s; nothing changed [%s, exit %d]\n  why   %s\n  next  %s;  newleaf explain %s\n",
 	        context_subject ? context_subject : "", context_subject ? " " : "", context_what, row->name, row->exit, text, row->next,
