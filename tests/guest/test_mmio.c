@@ -181,7 +181,8 @@ static void compatibility_mode(void)
 
 	this_cpu()->gdt[3] = 0x00cf9b000000ffffULL;
 	apic_write(APIC_INITIAL, 0);
-	__asm__ volatile("lcall *%0" ::"m"(far), "a"(VALUE), "D"(TARGET) : "memory");
+	/* DS and SS count outside 64-bit mode, and a stay at CPL 3 has left both null. */
+	__asm__ volatile("mov %3, %%ss; mov %3, %%ds; lcall *%0" ::"m"(far), "a"(VALUE), "D"(TARGET), "r"(0x10) : "memory");
 	EXPECT(apic_read(APIC_INITIAL) == VALUE, "the register holds %x", apic_read(APIC_INITIAL));
 	apic_write(APIC_INITIAL, 0);
 	this_cpu()->gdt[3] = 0;
