@@ -14,7 +14,9 @@ struct walk {
 	uint64_t slide;
 	struct nl_scan *scan;
 	enum nl_err (*visit)(const struct walk *w, uint64_t task); /* of each task; anything but NL_OK ends the walk */
-	uint64_t sp; /* for owns_stack */
+	bool running; /* also scan tasks that say they have a CPU */
+	uint64_t sp;  /* for owns_stack: an address in the stack that is sought, */
+	uint64_t *owner; /* and whose it is */
 };
 
 void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n)
@@ -114,9 +116,11 @@ static enum nl_err scan_task(const struct walk *w, uint64_t task)
 		name_task(w, task);
 		return NL_EKERNEL;
 	}
-	if (on_cpu || !stack) /* runs on a CPU that is held, or is dead and has given its stack back */
+	if ((on_cpu && !w->running) || !stack) /* runs on a CPU that is held, or is dead and has given its stack back */
 		return NL_OK;
 	if (sp < stack || sp > stack + w->t->thread_size) {
+		if (on_cpu)
+			return NL_OK;
 		name_task(w, task);
 		return NL_EKERNEL;
 	}
@@ -192,40 +196,7 @@ static enum nl_err visit_idle_tasks(const struct walk *w)
 	return NL_OK;
 }
 
-/* CPUs that are held at CPL 0 halt in the idle loop or offline; Linux aligns every kernel stack to its size. */
-static enum nl_err scan_held(const struct walk *w)
-{
-	enum nl_err err = NL_OK;
-	unsigned i;
-
-	for (i = 0; i < nl_n_cpus && !err; i++) {
-		const struct nl_held *h = &nl_held[i];
-		uint32_t old = 0;
-
-		if (!h->held || !h->halted || !(h->rip >> 63)) /* below: the firmware's wait loop, which a CPU leaves by INIT only */
-			continue;
-		if (word_blocks(w->scan, h->rip, &old))
-			err = NL_AGAIN;
-		else
-			err = scan_stack(w, h->rsp, (h->rsp | (w->t->thread_size - 1)) + 1, &old);
-		count_old(w->scan, old);
-		if (err)
-			w->scan->blocker.cpu = i;
-	}
-	return err;
-}
-
-enum nl_err nl_tasks_scan(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan)
-{
-	const struct walk w = {space, t, slide, scan, scan_task, 0};
-	enum nl_err err;
-
-	if ((err = scan_held(&w)) || (err = visit_idle_tasks(&w)))
-		return err;
-	return visit_processes(&w);
-}
-
-/* NL_AGAIN ends the walk: found and named. */
+/* NL_AGAIN ends the walk: found. */
 static enum nl_err owns_stack(const struct walk *w, uint64_t task)
 {
 	uint64_t stack;
@@ -234,18 +205,65 @@ static enum nl_err owns_stack(const struct walk *w, uint64_t task)
 		return NL_EKERNEL;
 	if (!stack || w->sp < stack || w->sp >= stack + w->t->thread_size)
 		return NL_OK;
-	name_task(w, task);
+	*w->owner = task;
 	return NL_AGAIN;
+}
+
+/*
+ * CPUs that are held at CPL 0: they halt in the idle loop or offline. That is believed only of a CPU on an idle task's own stack, which is then all
+ * the stack it has: behind an interrupt's or an exception's there would be another. Linux aligns every kernel stack to its size.
+ */
+static enum nl_err scan_held(struct walk *w)
+{
+	unsigned i;
+
+	for (i = 0; i < nl_n_cpus; i++) {
+		const struct nl_held *h = &nl_held[i];
+		struct nl_scan unused;
+		uint64_t task;
+		const struct walk find = {w->space, w->t, w->slide, &unused, owns_stack, false, h->rsp, &task};
+		uint32_t old = 0;
+		enum nl_err err;
+
+		if (!h->held || !h->halted || !(h->rip >> 63)) /* below: the firmware's wait loop, which a CPU leaves by INIT only */
+			continue;
+		/* The halt was told from the bytes before RIP: should it be in the middle of a switch, the task that says it runs does not yet. */
+		w->running = true;
+		w->scan->blocker.cpu = i;
+		w->scan->blocker.rip = h->rip;
+		unused.scanned = 0;
+		if (visit_idle_tasks(&find) != NL_AGAIN || word_blocks(w->scan, h->rip, &old))
+			return NL_AGAIN;
+		err = scan_stack(w, h->rsp, (h->rsp | (w->t->thread_size - 1)) + 1, &old);
+		count_old(w->scan, old);
+		if (err)
+			return err;
+	}
+	w->scan->blocker.cpu = UINT32_MAX;
+	return NL_OK;
+}
+
+enum nl_err nl_tasks_scan(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan)
+{
+	struct walk w = {.space = space, .t = t, .slide = slide, .scan = scan, .visit = scan_task};
+	enum nl_err err;
+
+	if ((err = scan_held(&w)) || (err = visit_idle_tasks(&w)))
+		return err;
+	return visit_processes(&w);
 }
 
 void nl_tasks_name(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp, struct nl_blocker *blocker)
 {
-	static struct nl_scan scan;
-	const struct walk w = {space, t, slide, &scan, owns_stack, sp};
+	struct nl_scan scan = {0};
+	uint64_t task;
+	const struct walk w = {space, t, slide, &scan, owns_stack, false, sp, &task};
+	enum nl_err err = visit_idle_tasks(&w);
 
-	nl_scan_init(&scan, NULL, 0);
-	if (visit_idle_tasks(&w) == NL_OK)
-		visit_processes(&w);
+	if (!err)
+		err = visit_processes(&w);
+	if (err == NL_AGAIN)
+		name_task(&w, task);
 	blocker->pid = scan.blocker.pid;
 	memcpy(blocker->comm, scan.blocker.comm, sizeof(blocker->comm));
 }

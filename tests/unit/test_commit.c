@@ -12,6 +12,7 @@
 #include "makeleaf.h"
 #include "kernel.h"
 #include "pool.h"
+#include "quiesce.h"
 #include "registry.h"
 #include "tasks.h"
 #include "x86.h"
@@ -477,6 +478,38 @@ static void blocker_is_named(void **state)
 	assert_string_equal(blocker.comm, "");
 }
 
+/* A CPU that halts: only on an idle task's stack, and then no task is taken at its word that it runs. */
+static void halted_cpus(void **state)
+{
+	const uint64_t site = FG_LINK + SLIDE + TEXT_SITE, idle = FG_LINK + SLIDE + FG_INIT_STACK + FG_THREAD_SIZE - 32;
+	const struct nl_watch watch = {site, site + 5, 0, true, false};
+	uint64_t *idle_stack = (uint64_t *)fg_image(FG_INIT_STACK + FG_THREAD_SIZE - 32), *stack, task = fg_task("task", 0, 8, &stack);
+	struct nl_guest space;
+	struct nl_scan scan;
+
+	(void)state;
+	nl_guest_init(&space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
+	nl_scan_init(&scan, &watch, 1);
+	nl_held[0] = (struct nl_held){.held = true, .halted = true, .rip = FG_LINK + SLIDE + 0x100, .rsp = idle};
+	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_OK);
+	idle_stack[2] = site + 1;
+	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	assert_int_equal(scan.blocker.cpu, 0);
+	idle_stack[2] = 0;
+	nl_held[0].rip = site + 1;
+	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	nl_held[0].rip = FG_LINK + SLIDE + 0x100;
+	nl_held[0].rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram); /* some task's stack: no idle loop */
+	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	nl_held[0].rsp = idle;
+	fg_task_on_cpu(task, true); /* about to be switched to */
+	stack[3] = site + 1;
+	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	nl_held[0].halted = false; /* with every CPU in user mode it does run */
+	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_OK);
+	nl_held[0].held = false;
+}
+
 static void strict_leaf(void **state)
 {
 	uint64_t *stack;
@@ -923,7 +956,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	        T(round_trip), T(round_trip_everywhere), T(arena_is_mapped_once), T(guest_writes_survive), T(probed_by_bytes), T(probed_by_table), T(probed_is_noted),
-	        T(bytes_differ), T(somebody_in_the_way), T(blocker_is_named), T(strict_leaf), T(broken_lists), T(deadline), T(abandon_and_replace), T(generations_and_sets),
+	        T(bytes_differ), T(somebody_in_the_way), T(blocker_is_named), T(halted_cpus), T(strict_leaf), T(broken_lists), T(deadline), T(abandon_and_replace), T(generations_and_sets),
 	        T(versions_never_go_down), T(policy), T(out_of_memory_everywhere), T(no_leak_over_rounds), T(old_root_in_use), T(other_kernels),
 	        T(bodies_and_the_arena), T(registry_is_bounded), T(refused_leaves), T(long_leaf_in_slices), T(bad_buffers), T(answers), T(kernel_replaced),
 	};
