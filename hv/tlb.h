@@ -22,17 +22,7 @@ enum nl_flush_reason {
 	NL_CPU_STARTED, /* the CPU has come under the hypervisor, or out of INIT: what it holds is from another life */
 };
 
-static inline enum nl_flush_scope nl_flush_for(enum nl_flush_reason why)
-{
-	switch (why) {
-	case NL_ROOT_LOADED:
-		/* Also for a new view: its root's page may have been the root of a released one, and the pool does not tell. */
-		return NL_FLUSH_ROOT;
-	case NL_BASE_EDITED:
-	case NL_CPU_STARTED:
-		break;
-	}
-	return NL_FLUSH_GUEST;
-}
+/* A loaded root is flushed even when its view is new: its page may have been a released view's root, and the pool does not tell. */
+static inline enum nl_flush_scope nl_flush_for(enum nl_flush_reason why) { return why == NL_ROOT_LOADED ? NL_FLUSH_ROOT : NL_FLUSH_GUEST; }
 
 #endif

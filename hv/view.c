@@ -190,9 +190,9 @@ static void expand(const struct nl_views *v, unsigned level, uint64_t entry, uin
 }
 
 /*
- * Let the entry of `lowest` level for gpa be `value`. Down to where the view shares a table with `parent`, or with itself (the hidden range),
- * or has a large page, tables are private and used as they are. From there on down fresh ones are made: all of them are allocated before
- * anything is written, all are complete before the one store that links the first of them.
+ * Let the entry of `lowest` level for gpa be `value`. Down to where the view shares a table with `parent`, or with itself (the hidden
+ * range), or has a large page, tables are private and used as they are. From there on down fresh ones are made: all of them are allocated
+ * before anything is written, all are complete before the one store that links the first of them.
  */
 static enum nl_err put(const struct nl_views *v, const struct nl_view *view, const struct nl_view *parent, uint64_t gpa, unsigned lowest,
                        uint64_t value)

@@ -67,8 +67,8 @@ bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gp
                   enum nl_memtype *type, uint64_t *page_size);
 
 /*
- * Release every table of `view` that its living neighbours do not share: `older` is the nearest view alive that it descends from, `newer` the
- * nearest that descends from it; either may be NULL. Tables are shared along a chain of forks only, so neighbours are enough.
+ * Release every table of `view` that its living neighbours do not share: `older` is the nearest view alive that it descends from, `newer`
+ * the nearest that descends from it; either may be NULL. Tables are shared along a chain of forks only, so neighbours are enough.
  */
 void nl_view_release_between(const struct nl_views *v, struct nl_view *view, const struct nl_view *older, const struct nl_view *newer);
 
