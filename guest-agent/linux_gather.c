@@ -23,7 +23,7 @@
 #define PRIORITY 99
 /* RT throttling stops FIFO threads after 0.95 s of a second, and says so in the kernel log: spin for at most this long, then rest. */
 #define SPIN_LIMIT_NS 400000000ULL
-#define REST_DIVISOR 8         /* rest at least an eighth of the time spun */
+#define REST_DIVISOR 2 /* of the time spun: on an emulator the time that its host took away counts as spun for the throttling */
 #define SPINS_PER_CLOCK 64u
 #define CALIBRATION_NS 200000ULL
 #define STACK_SIZE 65536
@@ -51,6 +51,7 @@ static struct {
 	_Alignas(64) uint64_t word;
 	_Alignas(64) uint64_t spin_ticks; /* how long one thread spins in a round at most */
 	uint64_t ticks_per_ms;
+	uint64_t rest_until_ns;
 	void (*last)(void *arg);
 	void *arg;
 	uint32_t n; /* members, [0] is the caller's thread */
@@ -326,7 +327,7 @@ static void calibrate(void)
 bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing)
 {
 	const struct sched_param top = { .sched_priority = PRIORITY };
-	uint64_t begin, limit, spun;
+	uint64_t begin, limit;
 	cpu_set_t cpus;
 	uint32_t round;
 	bool acted;
@@ -340,6 +341,9 @@ bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void
 		sched_getaffinity(0, sizeof(g.old_cpus), &g.old_cpus);
 		g.gathered = true;
 	}
+	begin = nl_linux_now_ns(ctx);
+	if (begin < g.rest_until_ns)
+		nl_linux_pause_ns(ctx, g.rest_until_ns - begin);
 	online_cpus(&cpus);
 	if (!g.n || !CPU_EQUAL(&cpus, &g.cpus)) {
 		dismiss();
@@ -357,6 +361,8 @@ bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void
 	take_part(&g.member[0], round);
 	acted = ARRIVED(load()) == g.n;
 	set_scheduler(g.old_policy, &g.old_param);
+	g.rest_until_ns = nl_linux_now_ns(ctx);
+	g.rest_until_ns += (g.rest_until_ns - begin) / REST_DIVISOR;
 	if (acted)
 		return true;
 	memset(missing, 0, sizeof(*missing));
@@ -369,8 +375,6 @@ bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void
 	}
 	if (missing->count)
 		name_occupant(missing);
-	spun = nl_linux_now_ns(ctx) - begin;
-	nl_linux_pause_ns(ctx, spun / REST_DIVISOR);
 	return false;
 }
 
