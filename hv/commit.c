@@ -6,6 +6,7 @@
 #include "journal.h"
 #include "pool.h"
 #include "quiesce.h"
+#include "request.h"
 #include "tasks.h"
 #include "window.h"
 #include "x86.h"
@@ -125,79 +126,6 @@ static void drop(void)
 		release_generation(tx.next);
 	tx.next = NULL;
 	unpin();
-}
-
-/* The leaf that takes this one's place: the same id, newer. */
-static bool superseded(const struct nl_entry *e, uint32_t set)
-{
-	unsigned i;
-
-	for (i = 0; i < NL_MAX_LEAVES; i++) {
-		const struct nl_entry *o = &nl_registry[i];
-
-		if (set >> i & 1 && !memcmp(o->state.id, e->state.id, NL_LEAF_ID_LEN) && o->state.version > e->state.version)
-			return true;
-	}
-	return false;
-}
-
-static enum nl_err read_set(const struct nl_commit_request *request, uint32_t *set)
-{
-	uint32_t i;
-
-	*set = 0;
-	for (i = 0; i < request->count; i++) {
-		const struct nl_entry *e = nl_registry_find(request->set[i]);
-
-		if (!e)
-			return NL_EUNKNOWN_LEAF;
-		*set |= 1u << (e - nl_registry);
-	}
-	return NL_OK;
-}
-
-static enum nl_err check_policy(uint32_t set)
-{
-	unsigned i;
-
-	for (i = 0; i < NL_MAX_LEAVES; i++) {
-		const struct nl_entry *e = &nl_registry[i];
-		bool is = current->applied >> i & 1, shall = set >> i & 1;
-
-		if (shall && !is) {
-			if (!(nl_boot.policy.guest_may & NL_GUEST_MAY_APPLY))
-				return NL_EPOLICY;
-			if (e->state.version < nl_registry_version_floor(e->state.id))
-				return NL_EVERSION;
-		}
-		if (is && !shall && !(nl_boot.policy.guest_may & NL_GUEST_MAY_REVERT) && !superseded(e, set))
-			return NL_EPOLICY;
-	}
-	return NL_OK;
-}
-
-static bool overlap(const struct nl_entry *a, const struct nl_entry *b, uint64_t *va)
-{
-	uint32_t i, j;
-
-	for (i = 0; i < a->n_sites; i++)
-		for (j = 0; j < b->n_sites; j++)
-			if (a->sites[i].gpa < b->sites[j].gpa + b->sites[j].len && b->sites[j].gpa < a->sites[i].gpa + a->sites[i].len) {
-				*va = a->sites[i].va;
-				return true;
-			}
-	return false;
-}
-
-static enum nl_err check_overlaps(uint32_t set)
-{
-	unsigned i, j;
-
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		for (j = 0; j < i; j++)
-			if (set >> i & 1 && set >> j & 1 && overlap(&nl_registry[i], &nl_registry[j], &tx.report.blocker.site_va))
-				return NL_EOVERLAP;
-	return NL_OK;
 }
 
 static void watch_leaf(uint32_t leaf, bool remove)
@@ -355,15 +283,13 @@ static enum nl_err prepare(const struct nl_context *ctx, const struct nl_commit_
 	enum nl_err err;
 	uint32_t set;
 
-	if (request->count > NL_MAX_LEAVES || request->deadline_ms == 0 || request->deadline_ms > nl_boot.policy.deadline_ms)
-		return NL_EUSAGE;
 	if (request->expected_generation != UINT64_MAX && request->expected_generation != current->view.generation)
 		return NL_EGENERATION;
-	if ((err = read_set(request, &set)))
+	if ((err = nl_request_set(request, &set)))
 		return err;
 	if (set == current->applied)
 		return NL_NOTHING;
-	if ((err = check_policy(set)) || (err = check_overlaps(set)))
+	if ((err = nl_request_check(current->applied, set, &tx.report.blocker)))
 		return err;
 	if (!reclaim())
 		return NL_AGAIN;

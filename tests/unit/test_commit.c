@@ -1,4 +1,4 @@
-// sources: hv/commit.c hv/registry.c hv/window.c hv/tasks.c hv/kernel.c hv/guestmem.c hv/quiesce.c hv/journal.c hv/hypercall.c hv/leaf.c
+// sources: hv/commit.c hv/request.c hv/registry.c hv/window.c hv/tasks.c hv/kernel.c hv/guestmem.c hv/quiesce.c hv/journal.c hv/hypercall.c hv/leaf.c
 // sources: hv/reloc.c hv/signature.c hv/view.c hv/npt.c hv/pool.c tests/unit/fakeguest.c tests/unit/makeleaf.c
 // libs: -lcrypto
 /*
