@@ -2,6 +2,7 @@
  * Launch: from the loader's call to the loader's next instruction as a guest. A failure undoes what was done and returns its name.
  */
 #include "ap.h"
+#include "apic.h"
 #include "base.h"
 #include "commit.h"
 #include "core.h"
@@ -48,6 +49,8 @@ uint64_t nl_main(const struct nl_boot_block *b)
 	err = choose_vendor();
 	if (err)
 		return err;
+	if ((x86_rdmsr(MSR_APIC_BASE) & ~0xfffULL) != APIC_DEFAULT_BASE) /* the page that is watched (apic.c) */
+		return NL_EUNSUPPORTED;
 	err = nl_base_init();
 	if (err)
 		return err;

@@ -96,11 +96,17 @@ void ap_start(struct nl_cpu *cpu, uint8_t vector)
 
 void ap_start_all(struct nl_cpu *self)
 {
-	for (unsigned i = 0; i < nl_n_cpus; i++)
+	bool all = true;
+
+	for (unsigned i = 0; i < nl_n_cpus; i++) {
 		if (nl_cpus[i] != self && state(nl_cpus[i]) == NL_CPU_ABSENT) {
 			nl_cpus[i]->sipi_vector = 0;
 			bring_up(nl_cpus[i]);
 		}
+		all &= state(nl_cpus[i]) != NL_CPU_STARTING;
+	}
+	if (!all) /* a CPU that is not ours must not be started by the guest: it would run beside the hypervisor */
+		return;
 	/* All others wait for SIPI and load a root with a full flush before they enter; only this CPU may hold stale translations. */
 	trap_armed = false;
 	nl_base_arm_apic(false);
