@@ -48,8 +48,12 @@ static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, 
 			memcpy(a->buffer, in, in_len);
 		else
 			memset(a->buffer, 0, out_len); /* also touches the pages: they are present when the hypervisor looks */
-		r = (struct nl_registers){ .rax = NL_CALL_MAGIC, .rbx = which, .rcx = rcx ? *rcx : 0, .rsi = (uintptr_t)a->buffer,
-		                           .rdi = len, .r8 = r8 ? *r8 : 0 };
+		r = (struct nl_registers){.rax = NL_CALL_MAGIC,
+		                          .rbx = which,
+		                          .rcx = rcx ? *rcx : 0,
+		                          .rsi = (uintptr_t)a->buffer,
+		                          .rdi = len,
+		                          .r8 = r8 ? *r8 : 0};
 		if (!a->t->call(a->t->ctx, &r))
 			return fail(a, NL_EROOT, NL_WHY_FAULT);
 		if (r.rax != NL_EFAULT || attempt >= FAULT_RETRIES)
@@ -70,8 +74,8 @@ static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, 
 }
 
 /* The same when another caller may be inside: NL_EBUSY is waited out. Not for TRY, which is made while all other CPUs spin. */
-static enum nl_err patient_call(struct nl_agent *a, enum nl_call which, const void *in, size_t in_len, void *out, size_t out_len, uint64_t *rcx,
-                                uint64_t *r8)
+static enum nl_err patient_call(struct nl_agent *a, enum nl_call which, const void *in, size_t in_len, void *out, size_t out_len,
+                                uint64_t *rcx, uint64_t *r8)
 {
 	uint64_t until = a->t->now_ns(a->t->ctx) + BUSY_LIMIT_NS, c = rcx ? *rcx : 0, d = r8 ? *r8 : 0;
 
@@ -151,7 +155,8 @@ enum nl_err nl_agent_status(struct nl_agent *a, struct nl_status *out)
 		a->details.found_abi = out->abi;
 		return fail(a, NL_EABI, NL_WHY_NONE);
 	}
-	if (written != sizeof(*out) || out->size != sizeof(*out) || out->kernel_build_id_len > NL_BUILD_ID_MAX || out->cpus_known > NL_MAX_CPUS)
+	if (written != sizeof(*out) || out->size != sizeof(*out) || out->kernel_build_id_len > NL_BUILD_ID_MAX ||
+	    out->cpus_known > NL_MAX_CPUS)
 		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
 	terminate(out->version, sizeof(out->version));
 	terminate(out->vendor, sizeof(out->vendor));
@@ -232,7 +237,7 @@ enum nl_err nl_agent_verify(struct nl_agent *a, const void *file, size_t size, s
 	return e;
 }
 
-struct try {
+struct attempt {
 	struct nl_agent *agent;
 	struct nl_commit_report *report;
 	enum nl_err result;
@@ -241,7 +246,7 @@ struct try {
 /* Runs on the CPU that arrived last, while all others spin in user mode. */
 static void last_arrived(void *arg)
 {
-	struct try *t = arg;
+	struct attempt *t = arg;
 
 	t->result = call(t->agent, NL_CALL_TRY, NULL, 0, t->report, sizeof(*t->report), NULL, NULL);
 }
@@ -279,7 +284,7 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 	enum nl_reason why = NL_WHY_NONE;
 
 	for (unsigned n = 0;; n++) {
-		struct try t = { a, report, NL_AGAIN };
+		struct attempt t = {a, report, NL_AGAIN};
 
 		if (cancelled(a))
 			return fail(a, NL_EINTERRUPTED, NL_WHY_CANCELLED);

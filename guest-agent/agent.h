@@ -1,6 +1,7 @@
 /*
  * The agent: what guest user space needs to talk to Newleaf. A silent library: nothing is printed, every answer is an enum nl_err and
- * the particulars are in nl_agent.details. It knows no operating system: that is behind struct nl_transport (linux.c, or a test's fake).
+ * the particulars are in nl_agent.details. It knows no operating system: that is behind struct nl_transport (linux.c, or a test's
+ * fake).
  */
 #ifndef NEWLEAF_AGENT_H
 #define NEWLEAF_AGENT_H
@@ -12,18 +13,18 @@
 /* Why a call could not be made at all; the error code alone does not tell what to do about it. */
 enum nl_reason {
 	NL_WHY_NONE,
-	NL_WHY_NOT_ROOT,    /* ioperm refused: not uid 0 */
-	NL_WHY_LOCKDOWN,    /* ioperm refused: kernel lockdown */
-	NL_WHY_NO_RAWIO,    /* ioperm refused: root without CAP_SYS_RAWIO, a container */
-	NL_WHY_FAULT,       /* the OUT itself faulted */
-	NL_WHY_SILENT,      /* CPUID shows Newleaf but the call was not answered */
-	NL_WHY_GARBAGE,     /* the answer makes no sense */
+	NL_WHY_NOT_ROOT,     /* ioperm refused: not uid 0 */
+	NL_WHY_LOCKDOWN,     /* ioperm refused: kernel lockdown */
+	NL_WHY_NO_RAWIO,     /* ioperm refused: root without CAP_SYS_RAWIO, a container */
+	NL_WHY_FAULT,        /* the OUT itself faulted */
+	NL_WHY_SILENT,       /* CPUID shows Newleaf but the call was not answered */
+	NL_WHY_GARBAGE,      /* the answer makes no sense */
 	NL_WHY_NOT_GATHERED, /* a CPU did not arrive in user mode in time: details.missing */
-	NL_WHY_HELD_OFF,    /* the hypervisor released everybody at each try: details.blocker */
-	NL_WHY_CANCELLED,   /* the caller asked to stop */
+	NL_WHY_HELD_OFF,     /* the hypervisor released everybody at each try: details.blocker */
+	NL_WHY_CANCELLED,    /* the caller asked to stop */
 };
 
-struct nl_missing { /* the first CPU on which the agent's thread did not get to run, and who runs there */
+struct nl_missing {     /* the first CPU on which the agent's thread did not get to run, and who runs there */
 	uint32_t cpu;   /* UINT32_MAX = none */
 	uint32_t count; /* how many were missing */
 	uint32_t pid;
@@ -49,8 +50,8 @@ struct nl_registers {
 
 /*
  * What differs between guests. `call` makes one hypercall on the CPU it is called on; false: the instruction faulted. `gather` brings
- * every online CPU into user mode and lets the last one to arrive run `last` there; false: somebody was missing when `until_ns` or the inner
- * limit came, everybody is released, `last` was not run. It may be called again and again; `disperse` ends it and gives back
+ * every online CPU into user mode and lets the last one to arrive run `last` there; false: somebody was missing when `until_ns` or the
+ * inner limit came, everybody is released, `last` was not run. It may be called again and again; `disperse` ends it and gives back
  * scheduling class and affinity. The buffer is resident, page aligned and NL_CALL_MAX_BUFFER long.
  */
 struct nl_transport {

@@ -26,8 +26,8 @@ static void linux_cpuid(void *ctx, uint32_t leaf, uint32_t out[4])
 extern const char nl_call_instruction[], nl_call_faulted[]; /* labels in do_call() */
 
 /*
- * false: the OUT faulted. Without the right to the port it is #GP, which Linux delivers as SIGSEGV (SDM vol. 3, 6.15, "Interrupt 13"); the
- * handler lets the thread go on at the second label. Everything but the named registers comes back unchanged.
+ * false: the OUT faulted. Without the right to the port it is #GP, which Linux delivers as SIGSEGV (SDM vol. 3, 6.15, "Interrupt 13");
+ * the handler lets the thread go on at the second label. Everything but the named registers comes back unchanged.
  */
 static __attribute__((noinline)) bool do_call(struct nl_registers *r)
 {
@@ -84,7 +84,7 @@ static enum nl_reason why_refused(void)
 
 static enum nl_err linux_open(void *ctx, struct nl_details *details, uint8_t **buffer)
 {
-	struct sigaction sa = { .sa_sigaction = on_segv, .sa_flags = SA_SIGINFO };
+	struct sigaction sa = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO};
 
 	(void)ctx;
 	if (ioperm(NL_CALL_PORT, 4, 1) != 0) {
@@ -115,14 +115,14 @@ static void linux_close(void *ctx)
 const struct nl_transport *nl_linux_transport(void)
 {
 	static const struct nl_transport t = {
-		.cpuid = linux_cpuid,
-		.open = linux_open,
-		.close = linux_close,
-		.call = linux_call,
-		.gather = nl_linux_gather,
-		.disperse = nl_linux_disperse,
-		.now_ns = nl_linux_now_ns,
-		.pause_ns = nl_linux_pause_ns,
+	        .cpuid = linux_cpuid,
+	        .open = linux_open,
+	        .close = linux_close,
+	        .call = linux_call,
+	        .gather = nl_linux_gather,
+	        .disperse = nl_linux_disperse,
+	        .now_ns = nl_linux_now_ns,
+	        .pause_ns = nl_linux_pause_ns,
 	};
 
 	return &t;

@@ -1,7 +1,8 @@
 /*
- * Bring every online CPU into user mode at the same time: one SCHED_FIFO 99 thread pinned to each, spinning with interrupts on, and the last
- * one to arrive acts for all. There is no coordinator beside them, because a FIFO 98 coordinator starves beside FIFO 99 spinners: the
- * caller's own thread is one of the threads. Nobody is held by the kernel or by the hypervisor here, so a SIGKILL at any time leaves nothing behind.
+ * Bring every online CPU into user mode at the same time: one SCHED_FIFO 99 thread pinned to each, spinning with interrupts on, and
+ * the last one to arrive acts for all. There is no coordinator beside them, because a FIFO 98 coordinator starves beside FIFO 99
+ * spinners: the caller's own thread is one of the threads. Nobody is held by the kernel or by the hypervisor here, so a SIGKILL at any
+ * time leaves nothing behind.
  */
 #define _GNU_SOURCE
 #include "linux.h"
@@ -39,7 +40,7 @@ enum phase { GATHERING = 0, ACTING = 1, OVER = 2 };
 #define WORD(round, phase, arrived) ((uint64_t)(round) << 32 | (uint64_t)(phase) << 24 | (arrived))
 #define ROUND(word) ((uint32_t)((word) >> 32))
 #define PHASE(word) ((enum phase)((word) >> 24 & 0xff))
-#define ARRIVED(word) ((uint32_t)((word) & 0xffffff))
+#define ARRIVED(word) ((uint32_t)((word)&0xffffff))
 
 struct member {
 	pthread_t thread;
@@ -54,7 +55,7 @@ static struct {
 	uint64_t rest_until_ns;
 	void (*last)(void *arg);
 	void *arg;
-	uint32_t n; /* members, [0] is the caller's thread */
+	uint32_t n;       /* members, [0] is the caller's thread */
 	uint32_t started; /* threads created, without the caller's */
 	uint32_t ready;   /* of these, pinned and in their scheduling class */
 	bool stop;
@@ -76,7 +77,7 @@ uint64_t nl_linux_now_ns(void *ctx)
 
 void nl_linux_pause_ns(void *ctx, uint64_t ns)
 {
-	struct timespec t = { (time_t)(ns / 1000000000ULL), (long)(ns % 1000000000ULL) };
+	struct timespec t = {(time_t)(ns / 1000000000ULL), (long)(ns % 1000000000ULL)};
 
 	(void)ctx;
 	nanosleep(&t, NULL);
@@ -132,7 +133,7 @@ static bool set_scheduler(int policy, const struct sched_param *param) { return 
 static void *member_main(void *arg)
 {
 	struct member *m = arg;
-	const struct sched_param top = { .sched_priority = PRIORITY };
+	const struct sched_param top = {.sched_priority = PRIORITY};
 	uint32_t done = 0;
 
 	pin(m->cpu); /* if the CPU has gone meanwhile the round fails, and the next one counts the CPUs again */
@@ -171,7 +172,7 @@ static void dismiss(void)
 
 static void move_to_root_cpuset(void)
 {
-	static const char *const files[] = { "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/cpuset/cgroup.procs" };
+	static const char *const files[] = {"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/cpuset/cgroup.procs"};
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(files); i++) {
 		int fd = open(files[i], O_WRONLY | O_CLOEXEC);
@@ -227,7 +228,7 @@ static void online_cpus(cpu_set_t *out)
 /* A new thread may still stand in the run queue of the CPU on which the caller is about to spin, and would never get there. */
 static void await_ready(void)
 {
-	const struct timespec limit = { 0, START_LIMIT_NS };
+	const struct timespec limit = {0, START_LIMIT_NS};
 	uint64_t until = nl_linux_now_ns(NULL) + START_LIMIT_NS;
 	uint32_t now;
 
@@ -326,7 +327,7 @@ static void calibrate(void)
 
 bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing)
 {
-	const struct sched_param top = { .sched_priority = PRIORITY };
+	const struct sched_param top = {.sched_priority = PRIORITY};
 	uint64_t begin, limit;
 	cpu_set_t cpus;
 	uint32_t round;

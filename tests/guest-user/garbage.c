@@ -1,8 +1,8 @@
 /*
- * Does garbage from user space do any harm? As an ordinary user: VMCALL, VMMCALL, the vendors' own instructions and the port must fault as on
- * bare hardware. As root: random hypercalls and arguments must be answered by a named error, must not touch memory that the caller could not
- * touch itself, and must leave the generation alone. Prints one line for each part and ends with 0 if all is well.
- * Usage: garbage [ROUNDS [SEED]]
+ * Does garbage from user space do any harm? As an ordinary user: VMCALL, VMMCALL, the vendors' own instructions and the port must
+ * fault as on bare hardware. As root: random hypercalls and arguments must be answered by a named error, must not touch memory that
+ * the caller could not touch itself, and must leave the generation alone. Prints one line for each part and ends with 0 if all is
+ * well. Usage: garbage [ROUNDS [SEED]]
  */
 #define _GNU_SOURCE
 #include "agent.h"
@@ -37,11 +37,11 @@ static void on_signal(int signal)
 }
 
 /* Each runs one instruction with the registers of `r` (rdx is the port where there is one). */
-#define TRIAL(name, text)                                                                                                          \
-	static void name(const uint64_t r[8])                                                                                      \
-	{                                                                                                                          \
-		uint64_t a = r[0], b = r[1], c = r[2], d = r[3], s = r[4], t = r[5];                                               \
-		__asm__ volatile(text : "+a"(a), "+b"(b), "+c"(c), "+d"(d), "+S"(s), "+D"(t) : : "memory", "cc", "r8", "r9");      \
+#define TRIAL(name, text) \
+	static void name(const uint64_t r[8]) \
+	{ \
+		uint64_t a = r[0], b = r[1], c = r[2], d = r[3], s = r[4], t = r[5]; \
+		__asm__ volatile(text : "+a"(a), "+b"(b), "+c"(c), "+d"(d), "+S"(s), "+D"(t) : : "memory", "cc", "r8", "r9"); \
 	}
 TRIAL(do_vmcall, ".byte 0x0f, 0x01, 0xc1")
 TRIAL(do_vmmcall, ".byte 0x0f, 0x01, 0xd9")
@@ -63,20 +63,20 @@ static const struct trial {
 	bool port;
 	int signal, or_signal;
 } trials[] = {
-	{ "vmcall", do_vmcall, false, SIGILL, SIGILL },
-	{ "vmmcall", do_vmmcall, false, SIGILL, SIGILL },
-	{ "out dword", do_outl, true, SIGSEGV, SIGSEGV },
-	{ "out word", do_outw, true, SIGSEGV, SIGSEGV },
-	{ "out byte", do_outb, true, SIGSEGV, SIGSEGV },
-	{ "in dword", do_inl, true, SIGSEGV, SIGSEGV },
-	/* EFER.SVME must be set for a guest to run at all, and then the CPL check comes before the intercept: #GP (APM vol. 2, 15.7). */
-	{ "vmrun", do_vmrun, false, SIGILL, SIGSEGV },
-	{ "vmload", do_vmload, false, SIGILL, SIGSEGV },
-	{ "vmsave", do_vmsave, false, SIGILL, SIGSEGV },
-	{ "stgi", do_stgi, false, SIGILL, SIGSEGV },
-	{ "clgi", do_clgi, false, SIGILL, SIGSEGV },
-	{ "vmlaunch", do_vmlaunch, false, SIGILL, SIGILL },
-	{ "vmxoff", do_vmxoff, false, SIGILL, SIGILL },
+        {"vmcall", do_vmcall, false, SIGILL, SIGILL},
+        {"vmmcall", do_vmmcall, false, SIGILL, SIGILL},
+        {"out dword", do_outl, true, SIGSEGV, SIGSEGV},
+        {"out word", do_outw, true, SIGSEGV, SIGSEGV},
+        {"out byte", do_outb, true, SIGSEGV, SIGSEGV},
+        {"in dword", do_inl, true, SIGSEGV, SIGSEGV},
+        /* EFER.SVME must be set for a guest to run at all, and then the CPL check comes before the intercept: #GP (APM vol. 2, 15.7). */
+        {"vmrun", do_vmrun, false, SIGILL, SIGSEGV},
+        {"vmload", do_vmload, false, SIGILL, SIGSEGV},
+        {"vmsave", do_vmsave, false, SIGILL, SIGSEGV},
+        {"stgi", do_stgi, false, SIGILL, SIGSEGV},
+        {"clgi", do_clgi, false, SIGILL, SIGSEGV},
+        {"vmlaunch", do_vmlaunch, false, SIGILL, SIGILL},
+        {"vmxoff", do_vmxoff, false, SIGILL, SIGILL},
 };
 
 static int one_trial(const struct trial *t)
@@ -102,7 +102,7 @@ static int one_trial(const struct trial *t)
 
 static int as_user(unsigned rounds)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction sa = {.sa_handler = on_signal};
 
 	if (setgid(NOBODY) || setuid(NOBODY)) {
 		printf("garbage: FAIL cannot become an ordinary user\n");
@@ -150,13 +150,21 @@ static int root_fail(const char *what, uint64_t call, uint64_t rsi, uint64_t ans
 /* Answers that write must not go where the caller cannot write: read-only memory, the kernel, nowhere. */
 static int forbidden_buffers(uint8_t *readonly, uint8_t *edge)
 {
-	const uint64_t targets[] = { (uintptr_t)readonly,   0,  0xffffffff81000000ULL, 0xffff888000000000ULL, 0x0000800000000000ULL, ~0ULL,
-		                     (uintptr_t)edge + PAGE, (uintptr_t)edge + PAGE - 8, ~0ULL - 64, 0xffffffffff600000ULL };
-	const enum nl_call writers[] = { NL_CALL_STATUS, NL_CALL_LEAVES, NL_CALL_JOURNAL, NL_CALL_EXITS, NL_CALL_CONSOLE };
+	const uint64_t targets[] = {(uintptr_t)readonly,
+	                            0,
+	                            0xffffffff81000000ULL,
+	                            0xffff888000000000ULL,
+	                            0x0000800000000000ULL,
+	                            ~0ULL,
+	                            (uintptr_t)edge + PAGE,
+	                            (uintptr_t)edge + PAGE - 8,
+	                            ~0ULL - 64,
+	                            0xffffffffff600000ULL};
+	const enum nl_call writers[] = {NL_CALL_STATUS, NL_CALL_LEAVES, NL_CALL_JOURNAL, NL_CALL_EXITS, NL_CALL_CONSOLE};
 
 	for (size_t w = 0; w < NL_ARRAY_SIZE(writers); w++)
 		for (size_t t = 0; t < NL_ARRAY_SIZE(targets); t++) {
-			struct nl_registers r = { .rax = NL_CALL_MAGIC, .rbx = writers[w], .rsi = targets[t], .rdi = 2048 };
+			struct nl_registers r = {.rax = NL_CALL_MAGIC, .rbx = writers[w], .rsi = targets[t], .rdi = 2048};
 
 			if (!agent.t->call(agent.t->ctx, &r))
 				return root_fail("the call faulted", r.rbx, targets[t], 0);
@@ -193,18 +201,27 @@ static int as_root(unsigned rounds)
 	if (forbidden_buffers(map, map + 2 * PAGE))
 		return 1;
 	for (unsigned i = 0; i < rounds; i++) {
-		const uint64_t buffers[] = { (uintptr_t)(map + PAGE), (uintptr_t)(map + PAGE + 1), (uintptr_t)(map + 3 * PAGE - 16), 0, rnd() | 1ULL << 63,
-			                     rnd() & 0xfff, ~0ULL, 0x0000800000000000ULL };
-		const uint64_t lengths[] = { 0, 1, rnd() % PAGE, 2 * PAGE, NL_CALL_MAX_BUFFER, NL_CALL_MAX_BUFFER + 1, rnd(), ~0ULL };
+		const uint64_t buffers[] = {(uintptr_t)(map + PAGE),
+		                            (uintptr_t)(map + PAGE + 1),
+		                            (uintptr_t)(map + 3 * PAGE - 16),
+		                            0,
+		                            rnd() | 1ULL << 63,
+		                            rnd() & 0xfff,
+		                            ~0ULL,
+		                            0x0000800000000000ULL};
+		const uint64_t lengths[] = {0, 1, rnd() % PAGE, 2 * PAGE, NL_CALL_MAX_BUFFER, NL_CALL_MAX_BUFFER + 1, rnd(), ~0ULL};
 
 		for (unsigned k = PAGE; k < 3 * PAGE; k += 8) {
 			uint64_t v = rnd();
 
 			memcpy(map + k, &v, 8);
 		}
-		r = (struct nl_registers){ .rax = NL_CALL_MAGIC, .rbx = rnd() % 4 ? rnd() % 13 : rnd(), .rcx = rnd() % 3 ? rnd() % 8 : rnd(),
-			                   .rsi = buffers[rnd() % NL_ARRAY_SIZE(buffers)], .rdi = lengths[rnd() % NL_ARRAY_SIZE(lengths)],
-			                   .r8 = rnd() % 3 ? rnd() % 70000 : rnd() };
+		r = (struct nl_registers){.rax = NL_CALL_MAGIC,
+		                          .rbx = rnd() % 4 ? rnd() % 13 : rnd(),
+		                          .rcx = rnd() % 3 ? rnd() % 8 : rnd(),
+		                          .rsi = buffers[rnd() % NL_ARRAY_SIZE(buffers)],
+		                          .rdi = lengths[rnd() % NL_ARRAY_SIZE(lengths)],
+		                          .r8 = rnd() % 3 ? rnd() % 70000 : rnd()};
 		struct nl_registers asked = r;
 
 		if (!agent.t->call(agent.t->ctx, &r))
@@ -219,13 +236,14 @@ static int as_root(unsigned rounds)
 			return root_fail("a register changed that carries no answer", asked.rbx, asked.rsi, r.rax);
 	}
 	/* Any other value on the port, or reading it: an unused port. */
-	r = (struct nl_registers){ .rax = 0x12345678, .rbx = NL_CALL_STATUS, .rsi = (uintptr_t)agent.buffer, .rdi = sizeof(before) };
+	r = (struct nl_registers){.rax = 0x12345678, .rbx = NL_CALL_STATUS, .rsi = (uintptr_t)agent.buffer, .rdi = sizeof(before)};
 	if (!agent.t->call(agent.t->ctx, &r) || r.rax != 0x12345678)
 		return root_fail("a call without the magic value was answered", r.rbx, r.rsi, r.rax);
 	if (nl_agent_status(&agent, &after) != NL_OK || after.generation != before.generation)
 		return root_fail("the generation changed", NL_CALL_STATUS, 0, after.generation);
 	nl_agent_close(&agent);
-	printf("garbage: ok root: %u random calls, all answers named, generation %llu unchanged\n", rounds, (unsigned long long)after.generation);
+	printf("garbage: ok root: %u random calls, all answers named, generation %llu unchanged\n", rounds,
+	       (unsigned long long)after.generation);
 	return 0;
 }
 

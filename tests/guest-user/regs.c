@@ -1,8 +1,8 @@
 /*
- * Does a hypercall, and whatever else happens meanwhile, leave the registers of user space alone? Fills general, flag, x87, SSE, AVX, AVX-512 and
- * GS base with patterns, makes N (default 100000) hypercalls and compares everything after each. The debug registers cannot be read
- * from here; a hardware breakpoint that has to fire exactly once after each of some calls stands for them.
- * Prints one line and ends with 0 if nothing differed. Usage: regs [N]
+ * Does a hypercall, and whatever else happens meanwhile, leave the registers of user space alone? Fills general, flag, x87, SSE, AVX,
+ * AVX-512 and GS base with patterns, makes N (default 100000) hypercalls and compares everything after each. The debug registers
+ * cannot be read from here; a hardware breakpoint that has to fire exactly once after each of some calls stands for them. Prints one
+ * line and ends with 0 if nothing differed. Usage: regs [N]
  */
 #define _GNU_SOURCE
 #include "agent.h"
@@ -22,8 +22,8 @@
 #define XSAVE_SIZE 8192
 
 enum { RAX, RBX, RCX, RDX, RSI, RDI, RBP, R8, R9, R10, R11, R12, R13, R14, R15, RSP, GPRS };
-static const char *const gpr_names[GPRS] = { "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8",
-	                                     "r9",  "r10", "r11", "r12", "r13", "r14", "r15", "rsp" };
+static const char *const gpr_names[GPRS] = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8",
+                                            "r9",  "r10", "r11", "r12", "r13", "r14", "r15", "rsp"};
 static const unsigned results = 1 << RAX | 1 << RCX | 1 << R8; /* hypercall.h: these carry the answer */
 
 /* Flags that user space owns: CF PF AF ZF SF DF OF ID. */
@@ -31,12 +31,12 @@ static const unsigned results = 1 << RAX | 1 << RCX | 1 << R8; /* hypercall.h: t
 
 /* Offsets are used by the assembly below. */
 struct frame {
-	uint64_t in[GPRS];  /* 0 */
-	uint64_t out[GPRS]; /* 128 */
+	uint64_t in[GPRS];            /* 0 */
+	uint64_t out[GPRS];           /* 128 */
 	uint64_t flags_in, flags_out; /* 256, 264 */
-	uint64_t mask;      /* 272 */
-	uint64_t xsave;     /* 280: 1 = XSAVE, 0 = FXSAVE */
-	uint8_t *area_in, *area_out; /* 288, 296 */
+	uint64_t mask;                /* 272 */
+	uint64_t xsave;               /* 280: 1 = XSAVE, 0 = FXSAVE */
+	uint8_t *area_in, *area_out;  /* 288, 296 */
 };
 _Static_assert(offsetof(struct frame, out) == 128 && offsetof(struct frame, flags_in) == 256, "assembly offsets");
 _Static_assert(offsetof(struct frame, mask) == 272 && offsetof(struct frame, area_in) == 288, "assembly offsets");
@@ -56,8 +56,10 @@ __asm__(".text\n"
         "mov frame+48, %rbp\n\tmov frame+56, %r8\n\tmov frame+64, %r9\n\tmov frame+72, %r10\n\tmov frame+80, %r11\n\tmov frame+88, %r12\n\t"
         "mov frame+96, %r13\n\tmov frame+104, %r14\n\tmov frame+112, %r15\n\t"
         "out %eax, %dx\n\t"
-        "mov %rax, frame+128\n\tmov %rbx, frame+136\n\tmov %rcx, frame+144\n\tmov %rdx, frame+152\n\tmov %rsi, frame+160\n\tmov %rdi, frame+168\n\t"
-        "mov %rbp, frame+176\n\tmov %r8, frame+184\n\tmov %r9, frame+192\n\tmov %r10, frame+200\n\tmov %r11, frame+208\n\tmov %r12, frame+216\n\t"
+        "mov %rax, frame+128\n\tmov %rbx, frame+136\n\tmov %rcx, frame+144\n\tmov %rdx, frame+152\n\tmov %rsi, frame+160\n\tmov %rdi, "
+        "frame+168\n\t"
+        "mov %rbp, frame+176\n\tmov %r8, frame+184\n\tmov %r9, frame+192\n\tmov %r10, frame+200\n\tmov %r11, frame+208\n\tmov %r12, "
+        "frame+216\n\t"
         "mov %r13, frame+224\n\tmov %r14, frame+232\n\tmov %r15, frame+240\n\tmov %rsp, frame+248\n\t"
         "pushfq\n\tpopq frame+264\n\tcld\n\t"
         "mov frame+272, %eax\n\txor %edx, %edx\n\tmov frame+296, %rsi\n\t"
@@ -97,7 +99,7 @@ static bool is_register(size_t at, size_t size)
 
 static void fill(size_t size, uint64_t i)
 {
-	static const uint16_t rounding[4] = { 0x037f, 0x077f, 0x0b7f, 0x0f7f };
+	static const uint16_t rounding[4] = {0x037f, 0x077f, 0x0b7f, 0x0f7f};
 	uint32_t mxcsr = 0x1f80 | (uint32_t)(i & 3) << 13 | (uint32_t)(i & 0x3f);
 
 	for (size_t at = 0; at < size; at += 8) {
@@ -116,7 +118,8 @@ static void fill(size_t size, uint64_t i)
 
 static int differs(uint64_t i, const char *what, uint64_t before, uint64_t after)
 {
-	printf("regs: FAIL call %llu: %s was %llx, is %llx\n", (unsigned long long)i, what, (unsigned long long)before, (unsigned long long)after);
+	printf("regs: FAIL call %llu: %s was %llx, is %llx\n", (unsigned long long)i, what, (unsigned long long)before,
+	       (unsigned long long)after);
 	return 1;
 }
 
@@ -129,17 +132,21 @@ static int compare(uint64_t i, size_t size)
 		return differs(i, "rflags", frame.flags_in, frame.flags_out);
 	for (size_t at = 0; at < size; at++)
 		if (is_register(at, size) && area_in[at] != area_out[at]) {
-			printf("regs: FAIL call %llu: byte %zu of the XSAVE area was %02x, is %02x\n", (unsigned long long)i, at, area_in[at], area_out[at]);
+			printf("regs: FAIL call %llu: byte %zu of the XSAVE area was %02x, is %02x\n", (unsigned long long)i, at,
+			       area_in[at], area_out[at]);
 			return 1;
 		}
 	return 0;
 }
 
-/* perf_event_open(2) by hand: a hardware write watchpoint on `watched`, counted by the kernel. The first 88 bytes of struct perf_event_attr. */
+/*
+ * perf_event_open(2) by hand: a hardware write watchpoint on `watched`, counted by the kernel. The first 88 bytes of struct
+ * perf_event_attr.
+ */
 static volatile uint64_t watched;
 static int watch(void)
 {
-	uint64_t attr[14] = { 0 };
+	uint64_t attr[14] = {0};
 
 	attr[0] = 5 | (uint64_t)sizeof(attr) << 32; /* type PERF_TYPE_BREAKPOINT, size */
 	attr[5] = 1 << 5 | 1 << 6;                  /* exclude_kernel, exclude_hv */

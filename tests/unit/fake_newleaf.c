@@ -78,7 +78,7 @@ static enum nl_err do_stage(struct fake *f, const struct nl_registers *r)
 
 static enum nl_err do_verify(struct fake *f)
 {
-	struct nl_verify_report report = { .sites = 1, .pages = 1, .expected_bytes = 7, .body_bytes = 412, .blocker = f->blocker };
+	struct nl_verify_report report = {.sites = 1, .pages = 1, .expected_bytes = 7, .body_bytes = 412, .blocker = f->blocker};
 	struct nl_leaf_header h;
 	struct nl_leaf_state *l = NULL;
 
@@ -152,7 +152,8 @@ static enum nl_err do_prepare(struct fake *f)
 
 static enum nl_err do_try(struct fake *f)
 {
-	struct nl_commit_report report = { .generation_from = f->status.generation, .generation_to = f->status.generation, .blocker = f->blocker };
+	struct nl_commit_report report = {
+	        .generation_from = f->status.generation, .generation_to = f->status.generation, .blocker = f->blocker};
 	enum nl_err e = NL_OK;
 
 	if (!f->is_prepared)
@@ -175,7 +176,9 @@ static enum nl_err do_try(struct fake *f)
 		report.level = NL_LEVEL_CPU;
 		for (unsigned i = 0; i < f->n_leaves; i++) {
 			struct nl_leaf_state *l = &f->leaves[i];
-			uint8_t now = in_prepared(f, l->sha256) ? NL_LEAF_APPLIED : l->condition == NL_LEAF_APPLIED ? NL_LEAF_REVERTED : l->condition;
+			uint8_t now = in_prepared(f, l->sha256)         ? NL_LEAF_APPLIED
+			              : l->condition == NL_LEAF_APPLIED ? NL_LEAF_REVERTED
+			                                                : l->condition;
 
 			if (now != l->condition)
 				l->generation = f->status.generation;
@@ -190,7 +193,7 @@ static enum nl_err do_try(struct fake *f)
 
 static enum nl_err do_abandon(struct fake *f, const struct nl_registers *r)
 {
-	struct nl_commit_report report = { .blocker = f->blocker };
+	struct nl_commit_report report = {.blocker = f->blocker};
 	bool was = f->is_prepared;
 
 	f->abandons++;
@@ -311,7 +314,7 @@ static bool fake_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), v
 	if (f->gather_missing) {
 		f->gather_missing -= f->gather_missing != UINT_MAX;
 		f->now_ns = f->now_ns + 400000000 < until_ns ? f->now_ns + 400000000 : until_ns;
-		*missing = (struct nl_missing){ .cpu = 1, .count = 1, .pid = 812, .comm = "kworker/1:2" };
+		*missing = (struct nl_missing){.cpu = 1, .count = 1, .pid = 812, .comm = "kworker/1:2"};
 		return false;
 	}
 	last(arg);
@@ -342,18 +345,34 @@ struct fake *fake_new(void)
 	f->now_ns = 5000000000ULL;
 	f->blocker.cpu = UINT32_MAX;
 	f->status = (struct nl_status){
-		.abi = NL_ABI_VERSION, .size = sizeof(f->status), .version = "0.1.0", .vendor = "SVM", .paging = "NPT", .cpus_known = 2,
-		.cpus_running = 2, .generation = 1, .tsc_hz = 1000000000, .tsc_launch = 1000, .tsc_now = 1000, .wall_unix_ns_launch = 1700000000000000000ULL,
-		.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT, .deadline_max_ms = 10000, .keys = 1, .memory_total = 8 << 20, .memory_free = 7 << 20,
-		.arena_text_free = 1 << 20, .arena_data_free = 1 << 20,
+	        .abi = NL_ABI_VERSION,
+	        .size = sizeof(f->status),
+	        .version = "0.1.0",
+	        .vendor = "SVM",
+	        .paging = "NPT",
+	        .cpus_known = 2,
+	        .cpus_running = 2,
+	        .generation = 1,
+	        .tsc_hz = 1000000000,
+	        .tsc_launch = 1000,
+	        .tsc_now = 1000,
+	        .wall_unix_ns_launch = 1700000000000000000ULL,
+	        .guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT,
+	        .deadline_max_ms = 10000,
+	        .keys = 1,
+	        .memory_total = 8 << 20,
+	        .memory_free = 7 << 20,
+	        .arena_text_free = 1 << 20,
+	        .arena_data_free = 1 << 20,
 	};
-	f->transport = (struct nl_transport){ f, fake_cpuid, fake_open, fake_close, fake_call, fake_gather, fake_disperse, fake_now, fake_pause };
+	f->transport =
+	        (struct nl_transport){f, fake_cpuid, fake_open, fake_close, fake_call, fake_gather, fake_disperse, fake_now, fake_pause};
 	return f;
 }
 
 size_t fake_leaf(uint8_t *out, const char *id, uint32_t salt)
 {
-	struct nl_leaf_header h = { .magic = NL_LEAF_MAGIC, .format = NL_LEAF_FORMAT, .version = salt };
+	struct nl_leaf_header h = {.magic = NL_LEAF_MAGIC, .format = NL_LEAF_FORMAT, .version = salt};
 
 	strncpy(h.id, id, sizeof(h.id) - 1);
 	h.target.build_id_len = 20;

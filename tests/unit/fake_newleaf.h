@@ -1,5 +1,6 @@
 /*
- * A hypervisor that is not there: the hypercalls as a fake transport of the agent, with every fault a test wants. Time is the fake's own.
+ * A hypervisor that is not there: the hypercalls as a fake transport of the agent, with every fault a test wants. Time is the fake's
+ * own.
  */
 #ifndef TESTS_UNIT_FAKE_NEWLEAF_H
 #define TESTS_UNIT_FAKE_NEWLEAF_H
@@ -11,21 +12,21 @@
 struct fake {
 	/* faults and answers, set by the test; zero is healthy */
 	bool absent, ordinary_user, silent, faulting;
-	enum nl_reason refusal;     /* with ordinary_user */
-	uint32_t cpuid_base;        /* 0 = 0x40000000 */
-	uint32_t abi;               /* 0 = NL_ABI_VERSION */
-	unsigned verify_again;      /* NL_AGAIN so many times */
-	unsigned prepare_busy;      /* NL_EBUSY so many times: another caller */
-	unsigned leaves_again;      /* NL_AGAIN so many times */
-	unsigned try_again;         /* NL_AGAIN so many times; UINT_MAX = for ever */
-	unsigned gather_missing;    /* so many gathers fail; UINT_MAX = all */
-	unsigned efault;            /* NL_EFAULT so many times, any call */
-	unsigned cancel_at_gather;  /* Ctrl-C in this gather, from 1 */
+	enum nl_reason refusal;    /* with ordinary_user */
+	uint32_t cpuid_base;       /* 0 = 0x40000000 */
+	uint32_t abi;              /* 0 = NL_ABI_VERSION */
+	unsigned verify_again;     /* NL_AGAIN so many times */
+	unsigned prepare_busy;     /* NL_EBUSY so many times: another caller */
+	unsigned leaves_again;     /* NL_AGAIN so many times */
+	unsigned try_again;        /* NL_AGAIN so many times; UINT_MAX = for ever */
+	unsigned gather_missing;   /* so many gathers fail; UINT_MAX = all */
+	unsigned efault;           /* NL_EFAULT so many times, any call */
+	unsigned cancel_at_gather; /* Ctrl-C in this gather, from 1 */
 	enum nl_err verify_error, prepare_error, try_error;
-	uint64_t garbage_rax;       /* answer of every call after open, 0 = none */
+	uint64_t garbage_rax; /* answer of every call after open, 0 = none */
 	bool torn_status, too_many, broken_chain;
-	uint32_t leaf_note;         /* note of every applied leaf */
-	struct nl_blocker blocker;  /* of VERIFY and TRY when they fail */
+	uint32_t leaf_note;        /* note of every applied leaf */
+	struct nl_blocker blocker; /* of VERIFY and TRY when they fail */
 	volatile sig_atomic_t *cancel;
 
 	/* the machine */

@@ -30,7 +30,7 @@ static struct fake *opened(void)
 
 static struct nl_commit_request request_of(const uint8_t *sha256, uint32_t deadline_ms)
 {
-	struct nl_commit_request r = { .expected_generation = UINT64_MAX, .deadline_ms = deadline_ms, .count = sha256 ? 1 : 0 };
+	struct nl_commit_request r = {.expected_generation = UINT64_MAX, .deadline_ms = deadline_ms, .count = sha256 ? 1 : 0};
 
 	if (sha256)
 		memcpy(r.set[0], sha256, 32);
@@ -122,7 +122,7 @@ static void silence_is_absence(void **state)
 
 static void garbage_answers_are_named(void **state)
 {
-	const uint64_t answers[] = { 1000, UINT64_MAX, 1ULL << 32 };
+	const uint64_t answers[] = {1000, UINT64_MAX, 1ULL << 32};
 	struct nl_status s;
 	struct nl_leaf_state leaves[NL_MAX_LEAVES];
 	size_t n;
@@ -247,7 +247,7 @@ static void gives_up_at_the_deadline(void **state)
 	(void)state;
 	staged("demo");
 	f->try_again = UINT_MAX;
-	f->blocker = (struct nl_blocker){ .cpu = 1, .rip = 0xffffffff81000000, .pid = 812, .comm = "kworker/1:2" };
+	f->blocker = (struct nl_blocker){.cpu = 1, .rip = 0xffffffff81000000, .pid = 812, .comm = "kworker/1:2"};
 	begin = f->now_ns;
 	assert_int_equal(commit(250), NL_EDEADLINE);
 	assert_in_range(f->now_ns - begin, 250000000, 260000000);
@@ -321,7 +321,7 @@ static void a_refused_prepare_names_its_site(void **state)
 
 static void a_final_refusal_is_not_retried(void **state)
 {
-	const enum nl_err errors[] = { NL_EBYTES, NL_EPROBED, NL_EPOLICY, NL_EGENERATION, NL_ENOMEM, NL_EARENA };
+	const enum nl_err errors[] = {NL_EBYTES, NL_EPROBED, NL_EPOLICY, NL_EGENERATION, NL_ENOMEM, NL_EARENA};
 	struct fake *f = opened();
 
 	(void)state;
@@ -357,26 +357,26 @@ static void sha256_is_sha256(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(finds_it_at_any_block),
-		cmocka_unit_test(says_who_else_is_there),
-		cmocka_unit_test(refuses_another_abi),
-		cmocka_unit_test(root_is_proven_before_any_call),
-		cmocka_unit_test(a_faulting_call_is_a_refusal),
-		cmocka_unit_test(silence_is_absence),
-		cmocka_unit_test(garbage_answers_are_named),
-		cmocka_unit_test(a_migrating_page_is_retried),
-		cmocka_unit_test(stages_in_chunks),
-		cmocka_unit_test(verifies_in_slices),
-		cmocka_unit_test(a_refusal_brings_its_report),
-		cmocka_unit_test(commits),
-		cmocka_unit_test(tries_until_it_holds),
-		cmocka_unit_test(gives_up_at_the_deadline),
-		cmocka_unit_test(names_the_cpu_that_is_missing),
-		cmocka_unit_test(ctrl_c_abandons),
-		cmocka_unit_test(another_caller_is_waited_out),
-		cmocka_unit_test(a_refused_prepare_names_its_site),
-		cmocka_unit_test(a_final_refusal_is_not_retried),
-		cmocka_unit_test(sha256_is_sha256),
+	        cmocka_unit_test(finds_it_at_any_block),
+	        cmocka_unit_test(says_who_else_is_there),
+	        cmocka_unit_test(refuses_another_abi),
+	        cmocka_unit_test(root_is_proven_before_any_call),
+	        cmocka_unit_test(a_faulting_call_is_a_refusal),
+	        cmocka_unit_test(silence_is_absence),
+	        cmocka_unit_test(garbage_answers_are_named),
+	        cmocka_unit_test(a_migrating_page_is_retried),
+	        cmocka_unit_test(stages_in_chunks),
+	        cmocka_unit_test(verifies_in_slices),
+	        cmocka_unit_test(a_refusal_brings_its_report),
+	        cmocka_unit_test(commits),
+	        cmocka_unit_test(tries_until_it_holds),
+	        cmocka_unit_test(gives_up_at_the_deadline),
+	        cmocka_unit_test(names_the_cpu_that_is_missing),
+	        cmocka_unit_test(ctrl_c_abandons),
+	        cmocka_unit_test(another_caller_is_waited_out),
+	        cmocka_unit_test(a_refused_prepare_names_its_site),
+	        cmocka_unit_test(a_final_refusal_is_not_retried),
+	        cmocka_unit_test(sha256_is_sha256),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,10 @@
-// sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c tools/newleaf/status.c tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c
+// sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c tools/newleaf/status.c
+// sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
+// sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c
 // cflags: -Iguest-agent -Itools/newleaf
 /*
- * The command as its users see it: exit codes, what is said where, JSON against the published schemas, and that failures change nothing.
+ * The command as its users see it: exit codes, what is said where, JSON against the published schemas, and that failures change
+ * nothing.
  */
 #include "host.h"
 
@@ -47,7 +50,7 @@ static int redirect(int fd, const char *name)
 }
 
 /* Runs `newleaf ARGS` in this process on the fake; out[] and err[] hold what it said. */
-#define newleaf(...) run((const char *[]){ "newleaf", __VA_ARGS__, NULL })
+#define newleaf(...) run((const char *[]){"newleaf", __VA_ARGS__, NULL})
 static int run(const char **args)
 {
 	int argc = 0, code, saved_out, saved_err;
@@ -83,7 +86,8 @@ static void assert_schema(const char *name)
 		print_message("skipped: %s is not validated, jq is not installed\n", name);
 		return;
 	}
-	snprintf(command, sizeof(command), "jq -r --slurpfile schema docs/reference/schemas/newleaf.%s-1.json -f tests/unit/schema.jq %s/out 2>&1", name, dir);
+	snprintf(command, sizeof(command),
+	         "jq -r --slurpfile schema docs/reference/schemas/newleaf.%s-1.json -f tests/unit/schema.jq %s/out 2>&1", name, dir);
 	p = popen(command, "r");
 	problems[fread(problems, 1, sizeof(problems) - 1, p)] = 0;
 	assert_int_equal(pclose(p), 0);
@@ -91,10 +95,10 @@ static void assert_schema(const char *name)
 	assert_non_null(strstr(out, "\"schema\":\"newleaf."));
 }
 
-#define assert_says(where, text)                                                                        \
-	do {                                                                                            \
-		if (!strstr(where, text))                                                               \
-			fail_msg("\"%s\" is not in: %s", text, where);                                  \
+#define assert_says(where, text) \
+	do { \
+		if (!strstr(where, text)) \
+			fail_msg("\"%s\" is not in: %s", text, where); \
 	} while (0)
 
 static void write_leaf(char *path, const char *file, const char *id, uint32_t salt)
@@ -141,15 +145,29 @@ static int set_up(void **state)
 static void usage_errors_exit_2(void **state)
 {
 	static const char *const bad[][4] = {
-		{ "frobnicate" }, { "apply" }, { "status", "extra" }, { "revert" }, { "revert", "--all", "x" }, { "apply", "--deadline", "5" },
-		{ "apply", "--deadline" }, { "apply", "--deadline=0s" }, { "status", "--all" }, { "status", "--json=1" }, { "status", "-x" },
-		{ "log", "--since", "-1" }, { "log", "--since", "x" }, { "explain", "NL_NOSUCH" }, { "exits", "--interval", "1 s" }, { "--frob" },
-		{ "sync" }, { "sync", "a", "b" },
+	        {"frobnicate"},
+	        {"apply"},
+	        {"status", "extra"},
+	        {"revert"},
+	        {"revert", "--all", "x"},
+	        {"apply", "--deadline", "5"},
+	        {"apply", "--deadline"},
+	        {"apply", "--deadline=0s"},
+	        {"status", "--all"},
+	        {"status", "--json=1"},
+	        {"status", "-x"},
+	        {"log", "--since", "-1"},
+	        {"log", "--since", "x"},
+	        {"explain", "NL_NOSUCH"},
+	        {"exits", "--interval", "1 s"},
+	        {"--frob"},
+	        {"sync"},
+	        {"sync", "a", "b"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < NL_ARRAY_SIZE(bad); i++) {
-		const char *args[8] = { "newleaf" };
+		const char *args[8] = {"newleaf"};
 
 		for (unsigned k = 0; k < 4 && bad[i][k]; k++)
 			args[k + 1] = bad[i][k];
@@ -167,7 +185,7 @@ static void usage_errors_exit_2(void **state)
 		assert_schema("error");
 	}
 	assert_int_equal(f->calls, 0);
-	assert_int_equal(run((const char *[]){ "newleaf", NULL }), NL_EXIT_USAGE);
+	assert_int_equal(run((const char *[]){"newleaf", NULL}), NL_EXIT_USAGE);
 }
 
 static void help_needs_nothing(void **state)
@@ -206,7 +224,7 @@ static void every_error_is_explained(void **state)
 
 static void without_newleaf_exit_9(void **state)
 {
-	static const char *const verbs[] = { "status", "log", "exits", "console", "blockers", "alive" };
+	static const char *const verbs[] = {"status", "log", "exits", "console", "blockers", "alive"};
 
 	(void)state;
 	f->absent = true;
@@ -376,7 +394,8 @@ static void particulars_are_named(void **state)
 	assert_int_equal(newleaf("apply", path_a), NL_EXIT_LEAF);
 	assert_says(err, "key 7c7c7c7c");
 	f->verify_error = NL_EBYTES;
-	f->blocker = (struct nl_blocker){ .cpu = UINT32_MAX, .site_va = 0x1234, .bytes_len = 2, .expected = { 0x0f, 0x1f }, .found = { 0xe9, 0 } };
+	f->blocker =
+	        (struct nl_blocker){.cpu = UINT32_MAX, .site_va = 0x1234, .bytes_len = 2, .expected = {0x0f, 0x1f}, .found = {0xe9, 0}};
 	assert_int_equal(newleaf("apply", path_a), NL_EXIT_TARGET);
 	assert_says(err, "expected 0f1f, found e900");
 	assert_int_equal(newleaf("apply", path_a, "--json"), NL_EXIT_TARGET);
@@ -420,7 +439,7 @@ static void deadline_names_the_blocker(void **state)
 	assert_says(out, "\"blockers\":[{\"cpu\":1,\"pid\":812,\"comm\":\"kworker/1:2\"");
 	f->gather_missing = 0;
 	f->try_again = UINT_MAX;
-	f->blocker = (struct nl_blocker){ .cpu = 0, .rip = 0x1000, .cpl = 0 };
+	f->blocker = (struct nl_blocker){.cpu = 0, .rip = 0x1000, .cpl = 0};
 	assert_int_equal(newleaf("apply", path_a), NL_EXIT_DEADLINE);
 	assert_says(err, "CPU 0 stood at 0x1000 (CPL 0) in the last of");
 	assert_int_equal(newleaf("apply", path_a, "--deadline=11s"), NL_EXIT_USAGE);
@@ -580,27 +599,27 @@ static void what_is_not_there_says_so(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(usage_errors_exit_2, set_up),
-		cmocka_unit_test_setup(help_needs_nothing, set_up),
-		cmocka_unit_test_setup(every_error_is_explained, set_up),
-		cmocka_unit_test_setup(without_newleaf_exit_9, set_up),
-		cmocka_unit_test_setup(not_root_exit_6, set_up),
-		cmocka_unit_test_setup(apply_revert_apply, set_up),
-		cmocka_unit_test_setup(several_leaves_are_one_commit, set_up),
-		cmocka_unit_test_setup(a_new_version_replaces_the_old, set_up),
-		cmocka_unit_test_setup(sync_makes_exactly_this_set, set_up),
-		cmocka_unit_test_setup(dry_run_changes_nothing, set_up),
-		cmocka_unit_test_setup(each_refusal_has_its_exit_code, set_up),
-		cmocka_unit_test_setup(particulars_are_named, set_up),
-		cmocka_unit_test_setup(files_that_are_no_leaves, set_up),
-		cmocka_unit_test_setup(deadline_names_the_blocker, set_up),
-		cmocka_unit_test_setup(ctrl_c_leaves_it_unchanged, set_up),
-		cmocka_unit_test_setup(changes_are_serialised, set_up),
-		cmocka_unit_test_setup(status_tells_what_weakens, set_up),
-		cmocka_unit_test_setup(log_checks_the_chain, set_up),
-		cmocka_unit_test_setup(blockers_come_from_the_journal, set_up),
-		cmocka_unit_test_setup(counts_and_console, set_up),
-		cmocka_unit_test_setup(what_is_not_there_says_so, set_up),
+	        cmocka_unit_test_setup(usage_errors_exit_2, set_up),
+	        cmocka_unit_test_setup(help_needs_nothing, set_up),
+	        cmocka_unit_test_setup(every_error_is_explained, set_up),
+	        cmocka_unit_test_setup(without_newleaf_exit_9, set_up),
+	        cmocka_unit_test_setup(not_root_exit_6, set_up),
+	        cmocka_unit_test_setup(apply_revert_apply, set_up),
+	        cmocka_unit_test_setup(several_leaves_are_one_commit, set_up),
+	        cmocka_unit_test_setup(a_new_version_replaces_the_old, set_up),
+	        cmocka_unit_test_setup(sync_makes_exactly_this_set, set_up),
+	        cmocka_unit_test_setup(dry_run_changes_nothing, set_up),
+	        cmocka_unit_test_setup(each_refusal_has_its_exit_code, set_up),
+	        cmocka_unit_test_setup(particulars_are_named, set_up),
+	        cmocka_unit_test_setup(files_that_are_no_leaves, set_up),
+	        cmocka_unit_test_setup(deadline_names_the_blocker, set_up),
+	        cmocka_unit_test_setup(ctrl_c_leaves_it_unchanged, set_up),
+	        cmocka_unit_test_setup(changes_are_serialised, set_up),
+	        cmocka_unit_test_setup(status_tells_what_weakens, set_up),
+	        cmocka_unit_test_setup(log_checks_the_chain, set_up),
+	        cmocka_unit_test_setup(blockers_come_from_the_journal, set_up),
+	        cmocka_unit_test_setup(counts_and_console, set_up),
+	        cmocka_unit_test_setup(what_is_not_there_says_so, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);

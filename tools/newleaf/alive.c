@@ -51,7 +51,8 @@ static int clear(struct cli *c, struct nl_boot_counter *before)
 	if (fd < 0 && mount("efivarfs", DIR_EFIVARS, "efivarfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
 		fd = open(VARIABLE, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return cli_fail(c, what, NL_EENVIRONMENT, "cannot open %s: %s (is efivarfs there? modprobe efivarfs)", VARIABLE, strerror(errno));
+		return cli_fail(c, what, NL_EENVIRONMENT, "cannot open %s: %s (is efivarfs there? modprobe efivarfs)", VARIABLE,
+		                strerror(errno));
 	n = read(fd, &v, sizeof(v));
 	close(fd);
 	if (n != sizeof(v) || v.counter.version != NL_BOOT_COUNTER_VERSION)
@@ -76,7 +77,7 @@ static int clear(struct cli *c, struct nl_boot_counter *before)
 
 int verb_alive(struct cli *c)
 {
-	struct nl_boot_counter before = { 0 };
+	struct nl_boot_counter before = {0};
 	int result = cli_open_locked(c, "boot counter not cleared");
 	enum nl_err e;
 
@@ -91,7 +92,7 @@ int verb_alive(struct cli *c)
 	if (result != NL_EXIT_OK)
 		return result;
 	if (c->json) {
-		struct json j = { .f = stdout };
+		struct json j = {.f = stdout};
 
 		json_document(&j, "alive", "ok");
 		json_uint(&j, "unfinished_before", before.unfinished);

@@ -66,8 +66,8 @@ static int answer(struct cli *c, const char *what, enum nl_err e, const char *wh
 	bool moved = generation_moved(c, &generation);
 
 	if (c->json) {
-		struct json j = { .f = stdout };
-		struct nl_details none = { .blocker.cpu = UINT32_MAX };
+		struct json j = {.f = stdout};
+		struct nl_details none = {.blocker.cpu = UINT32_MAX};
 
 		json_document(&j, "error", "failed");
 		json_string(&j, "code", err->name);
@@ -110,7 +110,7 @@ int cli_nothing(struct cli *c, const char *schema, const char *what, ...)
 	vsnprintf(text, sizeof(text), what, ap);
 	va_end(ap);
 	if (c->json) {
-		struct json j = { .f = stdout };
+		struct json j = {.f = stdout};
 
 		json_document(&j, schema, "nothing-to-do");
 		json_string(&j, "detail", text);
@@ -156,13 +156,14 @@ static void why_deadline(char *why, size_t size, const struct nl_details *d)
 	else if (d->reason == NL_WHY_NOT_GATHERED && d->missing.count)
 		snprintf(why, size, "CPU %u did not arrive within %s", d->missing.cpu, limit);
 	else if (b->pid)
-		snprintf(why, size, "pid %u %s stood at %s in each of %u tries within %s", b->pid, b->comm, text_symbol(&s, b->rip), d->tries, limit);
-	else if (b->cpu != UINT32_MAX && b->rip)
-		snprintf(why, size, "CPU %u stood at %s (CPL %u) in the last of %u tries within %s", b->cpu, text_symbol(&s, b->rip), b->cpl, d->tries,
-		         limit);
-	else if (b->missing)
-		snprintf(why, size, "%u CPU%s did not answer the hypervisor in the last of %u tries within %s", b->missing, b->missing > 1 ? "s" : "",
+		snprintf(why, size, "pid %u %s stood at %s in each of %u tries within %s", b->pid, b->comm, text_symbol(&s, b->rip),
 		         d->tries, limit);
+	else if (b->cpu != UINT32_MAX && b->rip)
+		snprintf(why, size, "CPU %u stood at %s (CPL %u) in the last of %u tries within %s", b->cpu, text_symbol(&s, b->rip),
+		         b->cpl, d->tries, limit);
+	else if (b->missing)
+		snprintf(why, size, "%u CPU%s did not answer the hypervisor in the last of %u tries within %s", b->missing,
+		         b->missing > 1 ? "s" : "", d->tries, limit);
 	else
 		snprintf(why, size, "not done within %s: %u gathers, %u tries", limit, d->gathers, d->tries);
 }
@@ -210,7 +211,8 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 		snprintf(why, sizeof(why), "CPUID shows Newleaf, but call %d was not answered", d->call);
 		break;
 	case NL_EINTERNAL:
-		snprintf(why, sizeof(why), d->reason == NL_WHY_GARBAGE ? "the answer to call %d makes no sense" : "call %d failed in the hypervisor",
+		snprintf(why, sizeof(why),
+		         d->reason == NL_WHY_GARBAGE ? "the answer to call %d makes no sense" : "call %d failed in the hypervisor",
 		         d->call);
 		break;
 	case NL_EDEADLINE:
@@ -230,19 +232,21 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 		break;
 	case NL_EKEY:
 		if (r && memcmp(r->key_id, no_key, sizeof(no_key)))
-			snprintf(why, sizeof(why), "%s: key %s; %u keys are trusted", cli_error(e)->what, text_hex(&a, r->key_id, 8), c->status.keys);
+			snprintf(why, sizeof(why), "%s: key %s; %u keys are trusted", cli_error(e)->what, text_hex(&a, r->key_id, 8),
+			         c->status.keys);
 		break;
 	case NL_EBUILDID:
 		if (r && r->found_build_id_len && peek_header(leaf, &h))
 			snprintf(why, sizeof(why), "the running kernel has build-id %s, the leaf was built for %s",
-			         text_hex(&a, r->found_build_id, r->found_build_id_len), text_hex(&b, h.target.build_id, h.target.build_id_len));
+			         text_hex(&a, r->found_build_id, r->found_build_id_len),
+			         text_hex(&b, h.target.build_id, h.target.build_id_len));
 		else if (peek_header(leaf, &h))
 			snprintf(why, sizeof(why), "%s: it was built for build-id %s", cli_error(e)->what,
 			         text_hex(&b, h.target.build_id, h.target.build_id_len));
 		break;
 	case NL_EARENA:
-		snprintf(why, sizeof(why), "%s: %s free for code, %s for data", cli_error(e)->what, text_bytes(&a, c->status.arena_text_free),
-		         text_bytes(&b, c->status.arena_data_free));
+		snprintf(why, sizeof(why), "%s: %s free for code, %s for data", cli_error(e)->what,
+		         text_bytes(&a, c->status.arena_text_free), text_bytes(&b, c->status.arena_data_free));
 		break;
 	case NL_ENOMEM:
 		snprintf(why, sizeof(why), "%s: %s of %s free", cli_error(e)->what, text_bytes(&a, c->status.memory_free),

@@ -15,9 +15,9 @@
 
 struct change {
 	struct cli *c;
-	const char *schema;  /* "apply" */
-	const char *done;    /* "applied" */
-	const char *subject; /* for failures that concern all: "demo, other" */
+	const char *schema;                      /* "apply" */
+	const char *done;                        /* "applied" */
+	const char *subject;                     /* for failures that concern all: "demo, other" */
 	struct nl_leaf_state now[NL_MAX_LEAVES]; /* before the commit, then after it */
 	size_t n_now;
 	struct cli_leaf_file files[NL_MAX_LEAVES];
@@ -80,7 +80,8 @@ static int begin(struct change *x, struct cli *c, const char *schema, const char
 		if (limit && c->deadline_ns > limit)
 			c->deadline_ns = limit;
 	} else if (limit && c->deadline_ns > limit) {
-		return cli_fail(c, not_done(x, subject), NL_EUSAGE, "this machine's policy allows a --deadline of at most %u ms", c->status.deadline_max_ms);
+		return cli_fail(c, not_done(x, subject), NL_EUSAGE, "this machine's policy allows a --deadline of at most %u ms",
+		                c->status.deadline_max_ms);
 	}
 	x->request.expected_generation = c->status.generation;
 	x->request.deadline_ms = (uint32_t)((c->deadline_ns + 999999) / 1000000);
@@ -103,7 +104,8 @@ static int take_file(struct change *x, const char *path)
 	if (e == NL_EENVIRONMENT)
 		return cli_fail(x->c, not_done(x, base_name(path)), e, "cannot read %s: %s", path, strerror(errno));
 	if (e == NL_ELEAF)
-		return cli_fail(x->c, not_done(x, base_name(path)), e, "%s is larger than a leaf may be (%u bytes)", path, NL_LEAF_MAX_SIZE);
+		return cli_fail(x->c, not_done(x, base_name(path)), e, "%s is larger than a leaf may be (%u bytes)", path,
+		                NL_LEAF_MAX_SIZE);
 	if (!f->size)
 		return cli_fail(x->c, not_done(x, base_name(path)), NL_ELEAF, "%s is empty", path);
 	e = nl_agent_verify(&x->c->agent, f->bytes, f->size, &f->report);
@@ -169,7 +171,7 @@ static void leaf_json(struct json *j, const char *key, const char *id, const uin
 
 static void print_json(const struct change *x, const char *result, const struct nl_commit_report *r, uint64_t took_ns, enum nl_err note)
 {
-	struct json j = { .f = stdout };
+	struct json j = {.f = stdout};
 
 	json_document(&j, x->schema, result);
 	json_bool(&j, "dry_run", x->c->given & OPT_DRY_RUN);
@@ -190,7 +192,7 @@ static void print_json(const struct change *x, const char *result, const struct 
 	json_uint(&j, "to", r ? r->generation_to : x->c->status.generation);
 	json_close(&j, '}');
 	if (r) {
-		static const char *const levels[] = { NULL, "fetch", "cpu", "task" };
+		static const char *const levels[] = {NULL, "fetch", "cpu", "task"};
 
 		json_string(&j, "quiesce", "agent");
 		json_string(&j, "level", r->level < NL_ARRAY_SIZE(levels) ? levels[r->level] : NULL);
@@ -263,16 +265,17 @@ static int finish(struct change *x)
 		print_json(x, note == NL_OK ? "ok" : "degraded", &r, took, note);
 	else if (!c->quiet)
 		printf("%s %s: generation %llu -> %llu in %s; stop window %s, longest hold %s%s\n", x->done, names,
-		       (unsigned long long)r.generation_from, (unsigned long long)r.generation_to, text_ns(&t[0], took), text_ns(&t[1], r.window_ns),
-		       text_ns(&t[2], r.longest_hold_ns), c->status.emulated ? " (emulated: compare ratios, not microseconds)" : "");
+		       (unsigned long long)r.generation_from, (unsigned long long)r.generation_to, text_ns(&t[0], took),
+		       text_ns(&t[1], r.window_ns), text_ns(&t[2], r.longest_hold_ns),
+		       c->status.emulated ? " (emulated: compare ratios, not microseconds)" : "");
 	if (c->json || c->quiet || nl_agent_leaves(&c->agent, after, NL_MAX_LEAVES, &n) != NL_OK)
 		return note == NL_OK ? NL_EXIT_OK : NL_EXIT_DEGRADED;
 	for (size_t i = 0; i < n; i++) {
 		if (after[i].generation != r.generation_to)
 			continue;
 		if (after[i].old_tasks)
-			printf("note: %u task%s stood in the old code of %s and finish%s in it\n", after[i].old_tasks, after[i].old_tasks == 1 ? "" : "s",
-			       after[i].id, after[i].old_tasks == 1 ? "es" : "");
+			printf("note: %u task%s stood in the old code of %s and finish%s in it\n", after[i].old_tasks,
+			       after[i].old_tasks == 1 ? "" : "s", after[i].id, after[i].old_tasks == 1 ? "es" : "");
 	}
 	return note == NL_OK ? NL_EXIT_OK : NL_EXIT_DEGRADED;
 }
@@ -307,7 +310,8 @@ static int apply(struct change *x, struct cli *c)
 		result = take_file(x, c->args[i]);
 	for (size_t i = 0; i < x->n_files && result == NL_EXIT_OK; i++) /* two files of one id: the last one would silently win */
 		for (size_t k = 0; k < i && result == NL_EXIT_OK; k++)
-			if (!strcmp(x->files[i].report.id, x->files[k].report.id) && memcmp(x->files[i].report.sha256, x->files[k].report.sha256, 32))
+			if (!strcmp(x->files[i].report.id, x->files[k].report.id) &&
+			    memcmp(x->files[i].report.sha256, x->files[k].report.sha256, 32))
 				result = cli_fail(c, not_done(x, subject), NL_EUSAGE, "%s and %s are two versions of %s", x->files[k].path,
 				                  x->files[i].path, x->files[i].report.id);
 	for (size_t i = 0; i < x->n_now && result == NL_EXIT_OK; i++)

@@ -29,7 +29,10 @@ static void on_interrupt(int signal)
 }
 
 static const char *const group_titles[] = {
-	[GROUP_LOOK] = "look", [GROUP_CHANGE] = "change", [GROUP_MACHINE] = "machine", [GROUP_MAKE] = "make leaves (newleaf-author)",
+        [GROUP_LOOK] = "look",
+        [GROUP_CHANGE] = "change",
+        [GROUP_MACHINE] = "machine",
+        [GROUP_MAKE] = "make leaves (newleaf-author)",
 };
 
 void cli_usage(FILE *f, const struct verb *v)
@@ -41,7 +44,9 @@ void cli_usage(FILE *f, const struct verb *v)
 		if (v->synonym)
 			fprintf(f, "\nSynonym: %s\n", v->synonym);
 	} else {
-		fputs("usage: newleaf VERB [OPTION...] [ARGUMENT...]\nLive patches for the kernel of this machine, from below. `newleaf VERB --help` says more.\n", f);
+		fputs("usage: newleaf VERB [OPTION...] [ARGUMENT...]\nLive patches for the kernel of this machine, from below. `newleaf "
+		      "VERB --help` says more.\n",
+		      f);
 		for (enum verb_group g = GROUP_LOOK; g <= GROUP_MAKE; g++) {
 			fprintf(f, "\n%s\n", group_titles[g]);
 			for (size_t i = 0; i < cli_n_verbs; i++)
@@ -63,8 +68,10 @@ void cli_usage(FILE *f, const struct verb *v)
 		fprintf(f, "  %-18s %s\n", text, o->what);
 	}
 	if (!v)
-		fputs("\nExit codes: 0 as asked, 1 internal, 2 usage, 3 nothing to do, 4 leaf bad or untrusted, 5 target does not match, 6 not permitted,\n"
-		      "7 conflict, 8 deadline (unchanged, a retry may help), 9 no Newleaf, 10 applied but degraded, 11 tool or file missing\n",
+		fputs("\nExit codes: 0 as asked, 1 internal, 2 usage, 3 nothing to do, 4 leaf bad or untrusted, 5 target does not match, 6 "
+		      "not permitted,\n"
+		      "7 conflict, 8 deadline (unchanged, a retry may help), 9 no Newleaf, 10 applied but degraded, 11 tool or file "
+		      "missing\n",
 		      f);
 }
 
@@ -108,7 +115,8 @@ static int take_option(struct cli *c, const struct cli_option *o, const char *va
 		if (errno || *end || end == value || *value == '-')
 			return cli_fail(c, "nothing done", NL_EUSAGE, "--since wants a sequence number, not \"%s\"", value);
 	}
-	if ((o->bit == OPT_DEADLINE && !parse_time(value, &c->deadline_ns)) || (o->bit == OPT_INTERVAL && !parse_time(value, &c->interval_ns)))
+	if ((o->bit == OPT_DEADLINE && !parse_time(value, &c->deadline_ns)) ||
+	    (o->bit == OPT_INTERVAL && !parse_time(value, &c->interval_ns)))
 		return cli_fail(c, "nothing done", NL_EUSAGE, "--%s wants a time such as 500ms or 2s, not \"%s\"", o->name, value);
 	return NL_EXIT_OK;
 }
@@ -153,7 +161,7 @@ static int parse_dashed(struct cli *c, char **argv, int *i)
 
 static int parse(struct cli *c, int argc, char **argv)
 {
-	static const struct verb none = { .name = "newleaf", .args = "" };
+	static const struct verb none = {.name = "newleaf", .args = ""};
 	bool only_args = false;
 	int result;
 
@@ -188,15 +196,16 @@ static int parse(struct cli *c, int argc, char **argv)
 	if (c->help || c->verb == &none)
 		return NL_EXIT_OK;
 	if (c->n_args < c->verb->min_args || (c->verb->max_args >= 0 && c->n_args > c->verb->max_args))
-		return cli_fail(c, "nothing done", NL_EUSAGE, "usage: newleaf %s%s%s", c->verb->name, *c->verb->args ? " " : "", c->verb->args);
+		return cli_fail(c, "nothing done", NL_EUSAGE, "usage: newleaf %s%s%s", c->verb->name, *c->verb->args ? " " : "",
+		                c->verb->args);
 	return NL_EXIT_OK;
 }
 
 int cli_main(int argc, char **argv, const struct nl_transport *transport)
 {
 	char **args = calloc((size_t)argc + 1, sizeof(*args));
-	struct cli c = { .transport = transport, .args = args, .lock = -1 };
-	struct sigaction sa = { .sa_handler = on_interrupt };
+	struct cli c = {.transport = transport, .args = args, .lock = -1};
+	struct sigaction sa = {.sa_handler = on_interrupt};
 	int result;
 
 	if (!args)
@@ -272,7 +281,7 @@ int cli_open(struct cli *c, const char *what)
 int cli_lock(struct cli *c, const char *what)
 {
 	char path[256];
-	const struct timespec poll = { 0, LOCK_POLL_NS };
+	const struct timespec poll = {0, LOCK_POLL_NS};
 
 	snprintf(path, sizeof(path), "%s/lock", cli_run_dir);
 	if (mkdir(cli_run_dir, 0755) != 0 && errno != EEXIST)

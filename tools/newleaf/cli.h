@@ -1,5 +1,6 @@
 /*
- * What the files of the `newleaf` command share: options, the verb table, answers. Verbs are functions of one struct cli and return the exit code.
+ * What the files of the `newleaf` command share: options, the verb table, answers. Verbs are functions of one struct cli and return
+ * the exit code.
  */
 #ifndef NEWLEAF_CLI_H
 #define NEWLEAF_CLI_H
@@ -12,13 +13,13 @@
 #define CLI_VERSION "0.1.0"
 
 enum option { /* bits: which options a verb takes, besides --json -q --help */
-	OPT_DEADLINE = 1 << 0,
-	OPT_DRY_RUN = 1 << 1,
-	OPT_ALL = 1 << 2,
-	OPT_CHECK = 1 << 3,
-	OPT_FOLLOW = 1 << 4,
-	OPT_SINCE = 1 << 5,
-	OPT_INTERVAL = 1 << 6,
+	      OPT_DEADLINE = 1 << 0,
+	      OPT_DRY_RUN = 1 << 1,
+	      OPT_ALL = 1 << 2,
+	      OPT_CHECK = 1 << 3,
+	      OPT_FOLLOW = 1 << 4,
+	      OPT_SINCE = 1 << 5,
+	      OPT_INTERVAL = 1 << 6,
 };
 
 struct cli {
@@ -33,7 +34,7 @@ struct cli {
 	struct nl_agent agent;
 	bool open;
 	struct nl_status status; /* valid after cli_open */
-	int lock; /* file descriptor, -1 = not held */
+	int lock;                /* file descriptor, -1 = not held */
 };
 
 enum verb_group { GROUP_LOOK, GROUP_CHANGE, GROUP_MACHINE, GROUP_MAKE, GROUP_LATER };
@@ -79,7 +80,8 @@ int cli_lock(struct cli *c, const char *what);
 
 /*
  * A failure, in the one form that all have: not done, whether anything changed, code; why; next. `what` reads "x not applied".
- * cli_fail says why itself; cli_fail_agent takes it from the last call of the agent and, when there is one, the leaf file and what VERIFY found.
+ * cli_fail says why itself; cli_fail_agent takes it from the last call of the agent and, when there is one, the leaf file and what
+ * VERIFY found.
  */
 int cli_fail(struct cli *c, const char *what, enum nl_err e, const char *why, ...) __attribute__((format(printf, 4, 5)));
 struct cli_leaf_file;

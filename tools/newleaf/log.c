@@ -12,9 +12,9 @@
 #define FOLLOW_NS 500000000ULL /* the hypervisor has no way to wake a reader */
 
 static const char *const events[] = {
-	[NL_EV_BOOT] = "boot",           [NL_EV_ALIVE] = "alive",     [NL_EV_VERIFIED] = "verified", [NL_EV_REFUSED] = "refused",
-	[NL_EV_APPLIED] = "applied",     [NL_EV_REVERTED] = "reverted", [NL_EV_COMMIT] = "commit",   [NL_EV_ABANDONED] = "abandoned",
-	[NL_EV_KERNEL] = "kernel",       [NL_EV_CPU] = "cpu",         [NL_EV_POLICY] = "policy",
+        [NL_EV_BOOT] = "boot",       [NL_EV_ALIVE] = "alive",       [NL_EV_VERIFIED] = "verified", [NL_EV_REFUSED] = "refused",
+        [NL_EV_APPLIED] = "applied", [NL_EV_REVERTED] = "reverted", [NL_EV_COMMIT] = "commit",     [NL_EV_ABANDONED] = "abandoned",
+        [NL_EV_KERNEL] = "kernel",   [NL_EV_CPU] = "cpu",           [NL_EV_POLICY] = "policy",
 };
 
 static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && events[e] ? events[e] : "unknown"; }
@@ -27,7 +27,7 @@ struct chain {
 
 static bool chain_holds(struct chain *c, const struct nl_journal_entry *e)
 {
-	uint8_t want[32] = { 0 };
+	uint8_t want[32] = {0};
 	bool ok = true;
 
 	if (c->begun)
@@ -80,7 +80,7 @@ static void print_entry(const struct cli *c, const struct nl_journal_entry *e)
 	for (size_t i = 0; i < NL_LEAF_ID_LEN && e->id[i]; i++)
 		id[i] = e->id[i] < 0x20 || e->id[i] > 0x7e ? '?' : e->id[i];
 	if (c->json) {
-		struct json j = { .f = stdout };
+		struct json j = {.f = stdout};
 
 		json_document(&j, "log", NULL);
 		json_uint(&j, "seq", e->seq);
@@ -114,7 +114,7 @@ int verb_log(struct cli *c)
 {
 	struct nl_journal_entry *batch = calloc(BATCH, sizeof(*batch));
 	uint64_t since = c->since ? c->since : 1, from = since > 1 ? since - 1 : 1, newest, broken = 0;
-	struct chain chain = { .begun = false };
+	struct chain chain = {.begun = false};
 	int result = batch ? cli_open(c, "no log") : NL_EXIT_ENVIRONMENT;
 	size_t n = 0;
 
@@ -142,13 +142,14 @@ int verb_log(struct cli *c)
 	}
 	free(batch);
 	if (result == NL_EXIT_OK && broken)
-		return cli_fail(c, "log printed, not proven", NL_EINTERNAL, "the hash chain breaks at entry %llu", (unsigned long long)broken);
+		return cli_fail(c, "log printed, not proven", NL_EINTERNAL, "the hash chain breaks at entry %llu",
+		                (unsigned long long)broken);
 	return result;
 }
 
 int verb_blockers(struct cli *c)
 {
-	struct nl_journal_entry *batch = calloc(BATCH, sizeof(*batch)), found = { .seq = 0 };
+	struct nl_journal_entry *batch = calloc(BATCH, sizeof(*batch)), found = {.seq = 0};
 	uint64_t from = 1, newest = 0, at;
 	uint32_t cpu;
 	int result = batch ? cli_open(c, "no blockers") : NL_EXIT_ENVIRONMENT;
@@ -177,7 +178,7 @@ int verb_blockers(struct cli *c)
 	at = found.event == NL_EV_REFUSED ? found.a : found.b;
 	cpu = found.event == NL_EV_REFUSED ? UINT32_MAX : (uint32_t)found.a;
 	if (c->json) {
-		struct json j = { .f = stdout };
+		struct json j = {.f = stdout};
 
 		json_document(&j, "blockers", "ok");
 		json_uint(&j, "seq", found.seq);
@@ -202,8 +203,9 @@ int verb_blockers(struct cli *c)
 	} else if (!c->quiet) {
 		const struct cli_error *err = cli_error((enum nl_err)found.error);
 
-		printf("%s %s (entry %llu%s%s): %s, %s\n", found.id[0] ? found.id : "a commit", event_name(found.event), (unsigned long long)found.seq,
-		       found.wall_unix_ns ? ", " : "", found.wall_unix_ns ? text_time(&t, found.wall_unix_ns) : "", err->name,
+		printf("%s %s (entry %llu%s%s): %s, %s\n", found.id[0] ? found.id : "a commit", event_name(found.event),
+		       (unsigned long long)found.seq, found.wall_unix_ns ? ", " : "",
+		       found.wall_unix_ns ? text_time(&t, found.wall_unix_ns) : "", err->name,
 		       err->code == NL_OK ? "given up by its caller" : err->what);
 		if (at && found.event == NL_EV_REFUSED)
 			printf("  at the site %s\n", text_symbol(&s, at));

@@ -13,7 +13,7 @@
 
 static const char *const cause_labels[NL_CAUSES] = {
 #define CAUSE_LABEL(name, label) [NL_CAUSE_##name] = label,
-	NL_EXIT_CAUSES(CAUSE_LABEL)
+        NL_EXIT_CAUSES(CAUSE_LABEL)
 #undef CAUSE_LABEL
 };
 
@@ -38,7 +38,7 @@ static const struct cli_error *error_by_name(const char *s)
 int verb_explain(struct cli *c)
 {
 	const struct cli_error *one = c->n_args ? error_by_name(c->args[0]) : NULL;
-	struct json j = { .f = stdout };
+	struct json j = {.f = stdout};
 
 	if (c->n_args && !one)
 		return cli_fail(c, "nothing explained", NL_EUSAGE, "there is no error %s; newleaf explain lists them", c->args[0]);
@@ -87,7 +87,7 @@ static int read_exits(struct cli *c, struct nl_exit_counts *counts, uint32_t cpu
 
 static void exits_json(const struct cli *c, const struct nl_exit_counts *counts, const double *seconds, uint32_t cpus)
 {
-	struct json j = { .f = stdout };
+	struct json j = {.f = stdout};
 
 	json_document(&j, "exits", "ok");
 	json_uint(&j, "interval_ns", c->interval_ns);
@@ -138,7 +138,7 @@ static void exits_text(const struct nl_exit_counts *counts, const double *second
 int verb_exits(struct cli *c)
 {
 	static struct nl_exit_counts first[NL_MAX_CPUS], counts[NL_MAX_CPUS];
-	double seconds[NL_MAX_CPUS] = { 0 };
+	double seconds[NL_MAX_CPUS] = {0};
 	int result = cli_open(c, "no exit counts");
 	uint32_t cpus = c->status.cpus_known;
 
@@ -173,7 +173,7 @@ int verb_console(struct cli *c)
 	char text[4096];
 	uint64_t from = 0, next;
 	size_t n = 1;
-	struct json j = { .f = stdout };
+	struct json j = {.f = stdout};
 	int result = cli_open(c, "no console");
 
 	if (result != NL_EXIT_OK)
@@ -208,5 +208,6 @@ int verb_console(struct cli *c)
 
 int verb_later(struct cli *c)
 {
-	return cli_fail(c, "nothing done", NL_EUNSUPPORTED, "newleaf %s (%s) is not in version %s", c->verb->name, c->verb->summary, CLI_VERSION);
+	return cli_fail(c, "nothing done", NL_EUNSUPPORTED, "newleaf %s (%s) is not in version %s", c->verb->name, c->verb->summary,
+	                CLI_VERSION);
 }

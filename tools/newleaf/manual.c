@@ -1,5 +1,6 @@
 /*
- * Prints the man page and the reference pages from the tables in verbs.c: `newleaf-manual man|cli|errors`. Runs when the project is built.
+ * Prints the man page and the reference pages from the tables in verbs.c: `newleaf-manual man|cli|errors`. Runs when the project is
+ * built.
  */
 #include "cli.h"
 
@@ -10,29 +11,35 @@ static const struct {
 	enum nl_exit_code code;
 	const char *what;
 } exit_codes[] = {
-	{ NL_EXIT_OK, "state as asked" },
-	{ NL_EXIT_INTERNAL, "a defect of Newleaf itself" },
-	{ NL_EXIT_USAGE, "the command line is wrong" },
-	{ NL_EXIT_NOTHING, "nothing to do: the state is already as asked" },
-	{ NL_EXIT_LEAF, "the leaf is bad or not trusted" },
-	{ NL_EXIT_TARGET, "the target does not match: other kernel, other bytes" },
-	{ NL_EXIT_PERMISSION, "not permitted" },
-	{ NL_EXIT_CONFLICT, "a conflict or a missing requirement" },
-	{ NL_EXIT_DEADLINE, "deadline or interruption; unchanged, a retry may help" },
-	{ NL_EXIT_ABSENT, "no Newleaf below, or one of another version" },
-	{ NL_EXIT_DEGRADED, "applied, but a promise is weakened" },
-	{ NL_EXIT_ENVIRONMENT, "a tool or file is missing" },
+        {NL_EXIT_OK, "state as asked"},
+        {NL_EXIT_INTERNAL, "a defect of Newleaf itself"},
+        {NL_EXIT_USAGE, "the command line is wrong"},
+        {NL_EXIT_NOTHING, "nothing to do: the state is already as asked"},
+        {NL_EXIT_LEAF, "the leaf is bad or not trusted"},
+        {NL_EXIT_TARGET, "the target does not match: other kernel, other bytes"},
+        {NL_EXIT_PERMISSION, "not permitted"},
+        {NL_EXIT_CONFLICT, "a conflict or a missing requirement"},
+        {NL_EXIT_DEADLINE, "deadline or interruption; unchanged, a retry may help"},
+        {NL_EXIT_ABSENT, "no Newleaf below, or one of another version"},
+        {NL_EXIT_DEGRADED, "applied, but a promise is weakened"},
+        {NL_EXIT_ENVIRONMENT, "a tool or file is missing"},
 };
 
-static const char about[] = "Newleaf is a thin hypervisor below this system that patches its kernel by changing what a few pages show. This command asks it: "
-			    "what runs, which leaves (signed patches) are applied, apply these, revert those. It is one static binary and needs nothing else.";
-static const char answers[] = "Data goes to stdout, progress to stderr and only if that is a terminal; NO_COLOR is honoured. A failure always says what was not done, "
-			      "whether anything changed, why, and what to do next, with the name of the error and the exit code. With --json every answer is one JSON "
-			      "document with a \"schema\" of the form newleaf.VERB/1, failures newleaf.error/1; fields are only ever added within /1.";
-static const char places[] = "The commands that change something are serialised by /run/newleaf/lock (/tmp/newleaf.lock where there is no /run). An interrupted or killed command "
-			     "changes nothing: it is applied on all CPUs or on none.";
-static const char root_words[] = "Only root may ask: the call to the hypervisor is an I/O port access that needs CAP_SYS_RAWIO. explain, --help and --version need neither "
-				 "root nor Newleaf.";
+static const char about[] =
+        "Newleaf is a thin hypervisor below this system that patches its kernel by changing what a few pages show. This command asks it: "
+        "what runs, which leaves (signed patches) are applied, apply these, revert those. It is one static binary and needs nothing else.";
+static const char answers[] =
+        "Data goes to stdout, progress to stderr and only if that is a terminal; NO_COLOR is honoured. A failure always says what was not "
+        "done, "
+        "whether anything changed, why, and what to do next, with the name of the error and the exit code. With --json every answer is one "
+        "JSON "
+        "document with a \"schema\" of the form newleaf.VERB/1, failures newleaf.error/1; fields are only ever added within /1.";
+static const char places[] = "The commands that change something are serialised by /run/newleaf/lock (/tmp/newleaf.lock where there is no "
+                             "/run). An interrupted or killed command "
+                             "changes nothing: it is applied on all CPUs or on none.";
+static const char root_words[] = "Only root may ask: the call to the hypervisor is an I/O port access that needs CAP_SYS_RAWIO. explain, "
+                                 "--help and --version need neither "
+                                 "root nor Newleaf.";
 
 /* roff: a leading dot or quote is a request, a hyphen is a minus only when escaped. */
 static void roff(const char *s)
@@ -62,8 +69,10 @@ static void man_option(const struct cli_option *o)
 
 static int man(void)
 {
-	printf(".\\\" Made by newleaf-manual from the tables of the command.\n.TH NEWLEAF 1 \"\" \"newleaf %s\" \"Newleaf\"\n", CLI_VERSION);
-	printf(".SH NAME\nnewleaf \\- live patches for the running kernel, from below\n.SH SYNOPSIS\n.B newleaf\n\\fIVERB\\fR [\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]\n");
+	printf(".\\\" Made by newleaf-manual from the tables of the command.\n.TH NEWLEAF 1 \"\" \"newleaf %s\" \"Newleaf\"\n",
+	       CLI_VERSION);
+	printf(".SH NAME\nnewleaf \\- live patches for the running kernel, from below\n.SH SYNOPSIS\n.B newleaf\n\\fIVERB\\fR "
+	       "[\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]\n");
 	printf(".SH DESCRIPTION\n");
 	roff(about);
 	printf(".PP\n");
@@ -123,8 +132,9 @@ static int cli_page(void)
 		putchar('\n');
 		for (size_t k = 0; k < cli_n_options; k++)
 			if (cli_options[k].bit & v->options)
-				printf("- `%s%s%s--%s%s%s`: %s\n", cli_options[k].brief ? "-" : "", cli_options[k].brief ? cli_options[k].brief : "",
-				       cli_options[k].brief ? ", " : "", cli_options[k].name, cli_options[k].value ? " " : "",
+				printf("- `%s%s%s--%s%s%s`: %s\n", cli_options[k].brief ? "-" : "",
+				       cli_options[k].brief ? cli_options[k].brief : "", cli_options[k].brief ? ", " : "",
+				       cli_options[k].name, cli_options[k].value ? " " : "",
 				       cli_options[k].value ? cli_options[k].value : "", cli_options[k].what);
 	}
 	printf("\n## Options of every verb\n\n");
@@ -146,7 +156,8 @@ static int cli_page(void)
 static int errors_page(void)
 {
 	printf("# Errors\n\n<!-- Made from include/newleaf/errors.h: edit that, then `make docs`. -->\n\n"
-	       "Names and codes are stable: they travel in hypercall answers, in the journal and in JSON. `newleaf explain NL_X` says the same offline.\n\n"
+	       "Names and codes are stable: they travel in hypercall answers, in the journal and in JSON. `newleaf explain NL_X` says the "
+	       "same offline.\n\n"
 	       "| error | code | exit | meaning | what to do |\n|---|---|---|---|---|\n");
 	for (size_t i = 0; i < cli_n_errors; i++)
 		printf("| %s | %d | %d | %s | %s |\n", cli_errors[i].name, cli_errors[i].code, cli_errors[i].exit, cli_errors[i].what,

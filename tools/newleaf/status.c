@@ -9,7 +9,7 @@
 
 #include <newleaf/bootblock.h>
 
-static const char *const conditions[] = { [NL_LEAF_VERIFIED] = "verified", [NL_LEAF_APPLIED] = "applied", [NL_LEAF_REVERTED] = "reverted" };
+static const char *const conditions[] = {[NL_LEAF_VERIFIED] = "verified", [NL_LEAF_APPLIED] = "applied", [NL_LEAF_REVERTED] = "reverted"};
 
 static const char *may(const struct nl_status *s)
 {
@@ -60,7 +60,7 @@ static void leaf_json(struct json *j, const struct nl_status *s, const struct nl
 
 static void print_json(const struct nl_status *s, const struct nl_leaf_state *leaves, size_t n, bool degraded)
 {
-	struct json j = { .f = stdout };
+	struct json j = {.f = stdout};
 	struct utsname u;
 
 	json_document(&j, "status", degraded ? "degraded" : "ok");
@@ -117,8 +117,9 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 	printf("Newleaf %s  %s/%s  %u/%u CPUs", s->version, s->vendor, s->paging, s->cpus_running, s->cpus_known);
 	if (s->tsc_hz)
 		printf("  up %s", text_uptime(&t, text_tsc_ns(s->tsc_now - s->tsc_launch, s->tsc_hz)));
-	printf("   keys %u (%s)   guest-may %s%s\n", s->keys, s->keys_from_file ? "from a file: anybody who can write the ESP can change them" : "image",
-	       may(s), s->emulated ? "   emulated" : "");
+	printf("   keys %u (%s)   guest-may %s%s\n", s->keys,
+	       s->keys_from_file ? "from a file: anybody who can write the ESP can change them" : "image", may(s),
+	       s->emulated ? "   emulated" : "");
 	printf("Kernel  %s  ", release(&u));
 	if (s->kernel_build_id_len)
 		printf("build-id %s matched", text_hex_brief(&t, s->kernel_build_id, s->kernel_build_id_len));

@@ -38,14 +38,14 @@ static const char *count_of(struct text *t, uint64_t s, const char *const unit[4
 
 const char *text_age(struct text *t, uint64_t ns)
 {
-	static const char *const unit[4] = { "s", "m", "h", "d" };
+	static const char *const unit[4] = {"s", "m", "h", "d"};
 
 	return count_of(t, ns / NS_PER_S, unit);
 }
 
 const char *text_uptime(struct text *t, uint64_t ns)
 {
-	static const char *const unit[4] = { " s", " min", " h", " days" };
+	static const char *const unit[4] = {" s", " min", " h", " days"};
 
 	return count_of(t, ns / NS_PER_S, unit);
 }
@@ -93,10 +93,7 @@ const char *text_time(struct text *t, uint64_t unix_ns)
 	return t->s;
 }
 
-uint64_t text_tsc_ns(uint64_t ticks, uint64_t hz)
-{
-	return hz ? (uint64_t)((unsigned __int128)ticks * NS_PER_S / hz) : 0;
-}
+uint64_t text_tsc_ns(uint64_t ticks, uint64_t hz) { return hz ? (uint64_t)((unsigned __int128)ticks * NS_PER_S / hz) : 0; }
 
 const char *text_symbol(struct text *t, uint64_t address)
 {
@@ -107,7 +104,8 @@ const char *text_symbol(struct text *t, uint64_t address)
 	while (f && fgets(line, sizeof(line), f)) {
 		char type;
 
-		if (sscanf(line, "%" SCNx64 " %c %127s", &at, &type, name) == 3 && strchr("tTwW", type) && at && at <= address && at >= best_at) {
+		if (sscanf(line, "%" SCNx64 " %c %127s", &at, &type, name) == 3 && strchr("tTwW", type) && at && at <= address &&
+		    at >= best_at) {
 			best_at = at;
 			memcpy(best, name, sizeof(best));
 		}
