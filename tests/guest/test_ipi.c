@@ -39,7 +39,7 @@ static void close_all(void)
 
 static void answer(struct cpu *cpu) /* each interrupt is answered by one */
 {
-	uint64_t seen = cpu->irqs[VECTOR];
+	uint64_t seen = cpu->base;
 
 	sti();
 	for (uint64_t i = 0; i < cpu->arg; i++) {
@@ -57,6 +57,7 @@ static void ping_pong(void)
 	uint64_t n = rounds(300), before = me->irqs[VECTOR], start = tsc();
 
 	cpus[1].arg = n;
+	cpus[1].base = cpus[1].irqs[VECTOR];
 	smp_give(&cpus[1], answer);
 	sti();
 	for (uint64_t i = 0; i < n && !failed(); i++) {
@@ -72,7 +73,7 @@ static void ping_pong(void)
 
 static void halting_answer(struct cpu *cpu)
 {
-	uint64_t seen = cpu->irqs[VECTOR];
+	uint64_t seen = cpu->base;
 
 	for (uint64_t i = 0; i < cpu->arg; i++) {
 		while (cpu->irqs[VECTOR] <= seen + i)
@@ -86,6 +87,7 @@ static void wakes_halt(void)
 	uint64_t n = rounds(200);
 
 	cpus[1].arg = n;
+	cpus[1].base = cpus[1].irqs[VECTOR];
 	cpus[1].result = 0;
 	smp_give(&cpus[1], halting_answer);
 	for (uint64_t i = 0; i < n && !failed(); i++) {
