@@ -3,7 +3,7 @@
  */
 #include "loader.h"
 
-static const CHAR16 *const usual[] = { /* shim comes last: with Secure Boot off it only adds a step, with it on GRUB alone is refused */
+static const CHAR16 *const usual[] = { /* shim second: with Secure Boot off it only adds a step; with it on, GRUB alone is refused */
 	L"\\EFI\\debian\\grubx64.efi",
 	L"\\EFI\\debian\\shimx64.efi",
 	L"\\EFI\\BOOT\\grubx64.efi",
@@ -21,7 +21,7 @@ static EFI_STATUS start(struct loader *l, const CHAR16 *path)
 	static CHAR16 options[sizeof(l->conf.options)];
 	EFI_DEVICE_PATH *dp = FileDevicePath(l->loaded->DeviceHandle, (CHAR16 *)path);
 	EFI_LOADED_IMAGE *next;
-	EFI_HANDLE image;
+	EFI_HANDLE image = NULL;
 	CHAR16 *exit_data = NULL;
 	UINTN exit_size;
 	EFI_STATUS s;
@@ -32,7 +32,7 @@ static EFI_STATUS start(struct loader *l, const CHAR16 *path)
 	FreePool(dp);
 	if (EFI_ERROR(s)) {
 		say_why(L"cannot load %s: %r", path, s);
-		if (s == EFI_SECURITY_VIOLATION || s == EFI_ACCESS_DENIED)
+		if (image) /* UEFI 2.10, 7.4: loaded, but may not be started (EFI_SECURITY_VIOLATION) */
 			BS->UnloadImage(image);
 		return s;
 	}

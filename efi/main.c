@@ -110,7 +110,7 @@ static void run(struct loader *l, uint64_t start)
 		return;
 	}
 	/* From here on we are the guest, and the region is not ours to look at: only values kept outside it. */
-	Print(L"newleaf: launched: %d CPUs, region %lx, %d keys, %ld ms in the loader\n", l->n_cpus, l->region, l->n_keys,
+	Print(L"newleaf: launched: CPUs %d, keys %d, region %lx, %ld ms in the loader\n", l->n_cpus, l->n_keys, l->region,
 	      (tsc() - start) / (l->tsc_hz / 1000 + 1));
 }
 
