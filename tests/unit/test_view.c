@@ -345,14 +345,17 @@ static void every_write_of_a_base_edit_leaves_valid_tables(void **state)
 
 /* As pc[], after an OS has given the frame buffer below 4 GiB and some pages elsewhere another type. */
 static const struct nl_type_run pc_later[] = {
-        {0, 0xa0000, NL_MT_WB},
+        {0, 0x1000, NL_MT_UC},
+        {0x1000, 0x9f000, NL_MT_WB},
         {0xa0000, 0x20000, NL_MT_UC},
         {0xc0000, 0x40000, NL_MT_WP},
         {0x100000, 0x7fe03000 - 0x100000, NL_MT_WB},
         {0x7fe03000, 0x40001000, NL_MT_UC},
         {0xbfe04000, 0x10000000, NL_MT_WC},
         {0xcfe04000, 0x100000000 - 0xcfe04000, NL_MT_UC},
-        {0x100000000, 0x80005000, NL_MT_WB},
+        {0x100000000, 0x3fe00000, NL_MT_WB},
+        {0x13fe00000, 0x200000, NL_MT_UC},
+        {0x140000000, 0x40005000, NL_MT_WB},
         {0x180005000, 0x1000, NL_MT_WT},
         {0x180006000, 0x80000000 - 0x6000, NL_MT_UC},
 };
@@ -361,7 +364,6 @@ static void retype_shape(struct shape *shape)
 {
 	for (size_t i = 0; format.has_type && i < NL_ARRAY_SIZE(pc_later); i++)
 		shape_type(shape, pc_later[i].base, pc_later[i].size, pc_later[i].type);
-	shape_type(shape, HIDDEN, HIDDEN_SIZE, NL_MT_WB); /* the sink is ours */
 }
 
 /* The fork shares most tables with the base, and has split large pages of its own: each view is edited, both must follow. */
@@ -379,6 +381,8 @@ static void every_write_of_a_retyping_leaves_valid_tables(void **state)
 	next_later = next_shape;
 	retype_shape(&later);
 	retype_shape(&next_later);
+	shape_type(&later, HIDDEN, HIDDEN_SIZE, NL_MT_WB); /* the sink is ours */
+	shape_type(&next_later, HIDDEN, HIDDEN_SIZE, NL_MT_WB);
 
 	n_live = 0;
 	complaint = NULL;
@@ -413,7 +417,7 @@ static void a_retyping_without_memory_keeps_translations(void **state)
 	enum nl_err err;
 	int n = 0;
 
-	make_hidden_base(&base, &shape);
+	make_base(&base, &shape);
 	later = shape;
 	retype_shape(&later);
 	do {
