@@ -1,0 +1,119 @@
+"""The loader when it cannot launch Newleaf: it says why, and the stock system boots all the same, or the machine halts if it was told to."""
+
+import os
+import subprocess
+import tempfile
+
+from command import newleaf
+from guest import BUILD
+from vmtest import test
+
+NO_SVM = "max,-svm,-la57"
+COUNTER = "/sys/firmware/efi/efivars/NewleafBoots-5f0b4c1e-6e65-776c-6561-66626f6f7431"
+
+
+def without(t, g, error):
+    """The system is up, healthy and on its own; the loader said why."""
+    g.wait_console(rf"newleaf: not launched: .*\[{error}\]")
+    g.wait_console(r"  next  \S")
+    g.wait_console(r"The operating system is booted without Newleaf")
+    newleaf(g, "status", code=9)
+    g.check_dmesg()
+
+
+@test()
+def loader_no_virtualisation(t):
+    """a CPU without VMX and SVM: the loader says so and boots the stock system"""
+    g = t.boot(model=NO_SVM)
+    without(t, g, "NL_ENOVIRT")
+    g.poweroff()
+
+
+@test()
+def loader_halt(t):
+    """on-error halt: the same machine stops, and nothing is booted"""
+    g = t.boot(ready=False, model=NO_SVM, settings=("on-error halt",))
+    g.wait_console(r"newleaf: not launched: .*\[NL_ENOVIRT\]", 60)
+    g.wait_console(r"newleaf: halted, as newleaf.conf says")
+    t.expect("newleaf: starting" not in g.console(), "something was started")
+
+
+@test()
+def loader_conf(t):
+    """newleaf.conf with a malformed value: line and key are named, the stock system boots"""
+    g = t.boot(settings=("mgmt-ip 10.0.0.2", "colour green", "console com7"))
+    g.wait_console(r"warning: \S*newleaf.conf line \d+: mgmt-ip: known, but not in this version")
+    g.wait_console(r"warning: \S*newleaf.conf line \d+: colour: unknown key")
+    g.wait_console(r"newleaf.conf line \d+: console: not one of")
+    without(t, g, "NL_ECONF")
+    g.poweroff()
+
+
+@test()
+def loader_core_damaged(t):
+    """an image whose core is damaged boots the stock system"""
+    with tempfile.TemporaryDirectory() as folder:
+        image, core = os.path.join(folder, "newleaf.efi"), os.path.join(folder, "core")
+        with open(os.path.join(BUILD, "core.bin"), "rb") as f:
+            bits = bytearray(f.read())
+        bits[0] ^= 1
+        with open(core, "wb") as f:
+            f.write(bits)
+        subprocess.run(["objcopy", "--update-section", f".core={core}", os.path.join(BUILD, "newleaf.efi"), image], check=True)
+        g = t.boot(loader=image)
+        without(t, g, "NL_EBOOTBLOCK")
+        g.poweroff()
+
+
+@test()
+def loader_memory(t):
+    """too little memory for the region: the loader says so and goes on"""
+    g = t.boot(ready=False, memory=64)
+    g.wait_console(r"newleaf: no 16 MiB of free memory", 60)
+    g.wait_console(r"newleaf: not launched: .*\[NL_EMEMORY\]")
+    g.wait_console(r"The operating system is booted without Newleaf")
+
+
+@test()
+def loader_next_missing(t):
+    """`next` names no file, or Newleaf itself: said, and back to the firmware"""
+    g = t.boot(ready=False, settings=(r"next \nowhere.efi",))
+    g.wait_console(r"\\nowhere.efi .* does not exist: trying the usual places", 60)
+    g.wait_console(r"newleaf: nothing to boot")
+    g.close()
+    g = t.boot(ready=False, settings=(r"next \EFI\newleaf\newleafx64.efi",))
+    g.wait_console(r"newleaf: started by itself", 60)
+    g.wait_console(r"came back: Aborted")
+
+
+def again(g):
+    g.send("reboot -f")
+    g.wait_ready()
+
+
+@test()
+def loader_boot_counter(t):
+    """two boots that nobody reports as finished: the third is without Newleaf; `newleaf alive` clears the count"""
+    with tempfile.TemporaryDirectory() as folder:
+        variables = os.path.join(folder, "vars")
+        g = t.boot(variables=variables)
+        newleaf(g, "status")
+        again(g)
+        newleaf(g, "status")
+        again(g)
+        g.wait_console(r"newleaf: 2 boots on Newleaf were not reported as finished")
+        without(t, g, "NL_EBOOTS")
+        g.run(f"grep -q efivarfs /proc/mounts || mount -t efivarfs efivarfs {os.path.dirname(COUNTER)}")
+        content = g.run(f"tail -c 4 {COUNTER} | od -An -tu1").split()
+        t.expect(content == ["2", "1", "43", "0"], f"count, version and reason in the variable are {content}")
+        g.poweroff()
+
+        g = t.boot(variables=variables, settings=("boot-tries 0",))  # the way back
+        newleaf(g, "alive")
+        g.poweroff()
+
+        g = t.boot(variables=variables, settings=("boot-tries 1",))
+        newleaf(g, "alive")
+        again(g)  # steps aside if the count was not cleared
+        newleaf(g, "status")
+        g.poweroff()
