@@ -140,7 +140,7 @@ target='replace ioprio_check_cap with b.c'
 of() { printf 'int ioprio_check_cap(int p); %s int ioprio_check_cap(int p) { %s return 0; }' "${2:-}" "$1"; }
 refused "does not compile" 4 "NL_ECOMPILE" "$target" "$(of 'syntax error;')"
 refused "defines another function" 2 "defines no function" "$target" 'int other(void); int other(void) { return 1; }'
-refused "WARN" 4 "__bug_table" "$target" "$(of 'WARN_ON(p == 77);')"
+refused "BUG in assembler" 4 "__bug_table" "$target" "$(of 'asm(".pushsection __bug_table,\"aw\"; .long 0; .popsection");')"
 refused "inline user access" 4 "made by" "$target" "$(of 'if (user_access_begin((void __user *)8UL, 8)) user_access_end();')"
 refused "alternative" 4 ".altinstructions" "$target" "$(of 'alternative("nop", "mfence", X86_FEATURE_XMM2);')"
 refused "per-CPU variable" 4 ".data..percpu" "$target" "$(of 'this_cpu_inc(mine);' 'static DEFINE_PER_CPU(int, mine);')"
@@ -164,6 +164,9 @@ good "statics, strings, per-CPU, printk, user access" "$target" "$(of "$f return
 b='extern struct static_key_false sched_numa_balancing;'
 f='if (static_branch_unlikely(&sched_numa_balancing) || static_cpu_has(X86_FEATURE_PCID)) pr_warn_once("once\n");'
 good "static key, CPU feature, access_ok, once" "$target" "$(of "$f return access_ok((void __user *)(long)p, 8);" "$b")"
+
+f='unsigned long f; local_irq_save(f); p += irqs_disabled(); local_irq_restore(f); preempt_disable(); preempt_enable();'
+good "WARN, BUG, interrupt flags" "$target" "$(of "$f WARN_ON(p == 77); WARN_ONCE(p, \"%d\", p); BUG_ON(p == 78);")"
 
 b='data (struct inode_operations) proc_fdinfo_inode_operations.permission = &allow expect NULL
 data (struct inode_operations) proc_net_inode_operations.setattr = &proc_setattr
