@@ -61,10 +61,12 @@ static bool came_up(struct nl_cpu *cpu, uint64_t us)
 /* sipi_vector says what the CPU shall do once it is ours: run the guest there, or wait for SIPI (0). */
 static void bring_up(struct nl_cpu *cpu)
 {
+	static nl_lock_t lock; /* one trampoline page; the guest may start two CPUs from two others at once */
 	uint8_t *at = x86_phys(HPA(nl_boot.trampoline));
 	struct trampoline_params *p = (struct trampoline_params *)(at + 0xf00);
 	uint32_t base = (uint32_t)nl_boot.trampoline;
 
+	nl_lock(&lock);
 	memcpy(at, ap_trampoline, (size_t)(ap_trampoline_end - ap_trampoline));
 	*p = (struct trampoline_params){
 		.gdt_limit = sizeof(p->gdt) - 1,
@@ -86,6 +88,7 @@ static void bring_up(struct nl_cpu *cpu)
 	}
 	if (state(cpu) == NL_CPU_STARTING)
 		nl_log("newleaf: CPU %u (APIC %u) did not start\n", cpu->index, cpu->apic_id);
+	nl_unlock(&lock);
 }
 
 void ap_start(struct nl_cpu *cpu, uint8_t vector)
