@@ -15,7 +15,7 @@ struct machine {
 	bool bare;          /* Newleaf is not expected below */
 	bool intel;         /* vendor string: VMX, else SVM */
 	unsigned scale;     /* percent of the usual number of rounds */
-	char only[64];      /* one test by name; empty = all */
+	char only[256];     /* names of tests, with commas; empty = all */
 	char mode[16];      /* what to do instead of tests: "triple" ... */
 	uint64_t tsc_hz;
 	unsigned n_cpus;

@@ -188,17 +188,24 @@ static void compatibility_mode(void)
 	this_cpu()->gdt[3] = 0;
 }
 
-/* Forms that no kernel uses for the APIC: Newleaf answers #GP (documented), and the register keeps its value. */
+/*
+ * Forms that no kernel uses for the APIC. While Newleaf watches its page it answers #GP (documented) and the register keeps its value; on VMX it
+ * watches only until all CPUs are its own.
+ */
 static void other_forms(void)
 {
 	uint64_t rdi = TARGET;
-	int want = machine.bare ? NONE : GP;
+	int or, stos;
 
 	apic_write(APIC_INITIAL, 0x100);
-	EXPECT_VECTOR(TRY("orl $1, (%0)", ARGS(), ARGS("r"(TARGET))), want, "or to the APIC");
-	EXPECT_VECTOR(TRY("cld; stosl", ARGS("+D"(rdi)), ARGS("a"(0x101))), want, "stos to the APIC");
-	EXPECT(apic_read(APIC_INITIAL) == (machine.bare ? 0x101 : 0x100), "the register holds %x", apic_read(APIC_INITIAL));
+	or = TRY("orl $1, (%0)", ARGS(), ARGS("r"(TARGET)));
+	EXPECT(or == NONE || (or == GP && !machine.bare), "or to the APIC: vector %d", or);
+	EXPECT(apic_read(APIC_INITIAL) == (or == NONE ? 0x101 : 0x100), "the register holds %x", apic_read(APIC_INITIAL));
+	stos = TRY("cld; stosl", ARGS("+D"(rdi)), ARGS("a"(0x202)));
+	EXPECT(stos == or, "stos to the APIC: vector %d", stos);
+	EXPECT(apic_read(APIC_INITIAL) == (or == NONE ? 0x202 : 0x100), "the register holds %x", apic_read(APIC_INITIAL));
 	apic_write(APIC_INITIAL, 0);
+	note(or == NONE ? "written" : "#GP");
 }
 
 const struct test mmio_tests[] = {
