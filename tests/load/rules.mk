@@ -1,5 +1,5 @@
 # Programs that the real-guest tests run inside the guest: static, one file each.
-LOAD := $(B)/load $(B)/facts
+LOAD := $(B)/load $(B)/facts $(B)/jumplabels
 ALL += $(LOAD)
 
 $(LOAD): $(B)/%: tests/load/%.c

@@ -1,8 +1,11 @@
 """The guest's own patching of its text beside ours: ftrace, kprobes at +0 and +5, static keys on a patched page; before, during and after an
 apply. Either both work, or the answer is a named refusal; never a crash, never a lost patch."""
 
-from command import FIXES, apply, probe, refused, revert
+import os
+
+from command import FIXES, apply, newleaf, probe, refused, revert
 from guest import leaf_path
+from leaves import make
 from vmtest import test
 
 CHMOD, AUXV = FIXES
@@ -174,3 +177,73 @@ def text_writes_on_page(t):
     revert(g, AUXV)
     probe(g, AUXV, "VULNERABLE")
     g.check_dmesg()  # ftrace compares what it finds with what it wrote: a lost byte is a WARNING
+
+
+# Replaces umask(2) by one that answers 0123: its page also holds prctl(2) with static branches of the mmap_lock tracepoints.
+UMASK_RECIPE = """id test-umask
+version 1
+description "a test of writes to a patched page: umask always says 0123"
+flags mixable
+replace __x64_sys_umask with test-umask.c
+"""
+UMASK_BODY = """// SPDX-License-Identifier: GPL-2.0-only
+/* A body for a test: answers a constant, touches nothing. */
+struct pt_regs;
+long __x64_sys_umask(const struct pt_regs *regs);
+long __x64_sys_umask(const struct pt_regs *regs)
+{
+	(void)regs;
+	return 0123;
+}
+"""
+
+
+@test()
+def static_keys(t):
+    """static keys whose branches lie on the patched page are flipped before, during and after: no flip is lost, the leaf holds"""
+    g = t.boot()
+    with open(os.path.join(g.scratch, "test-umask.c"), "w", encoding="utf-8") as f:
+        f.write(UMASK_BODY)
+    with open(make(g.scratch, g.machine.kernel, UMASK_RECIPE), "rb") as f:
+        g.put(f.read(), "/tmp/test-umask.leaf")
+    wanted = "__(start|stop)___jump_table|__x64_sys_umask|__tracepoint_mmap_lock_[a-z_]*"
+    lines = g.run(f"grep -E ' ({wanted})$' /proc/kallsyms | cut -d' ' -f1,3").splitlines()
+    symbols = dict(reversed(line.split()) for line in lines)
+    # struct tracepoint begins with its name; the static key is its second field.
+    keys = "|".join(f"{int(address, 16) + 8:016x}" for name, address in symbols.items() if name.startswith("__tracepoint_"))
+    table = f"jumplabels {symbols['__start___jump_table']} {symbols['__stop___jump_table']}"
+    page = symbols["__x64_sys_umask"][:13]
+
+    def flip(on):
+        g.run(f"echo {int(on)} >{TRACING}/events/mmap_lock/enable", timeout=60)
+        branches = g.run(f"{table} | grep '^{page}' | grep -E '{keys}'", timeout=60).splitlines()
+        t.expect(len(branches) > 0, "no static branch on the page: this kernel wants another function for this test")
+        wrong = [b for b in branches if not b.endswith(f" {int(on)}")]
+        t.expect(not wrong, f"flipped to {int(on)}, but: {wrong}")
+        return len(branches)
+
+    def says(mask):
+        found = g.run("umask").strip()
+        t.expect(found == mask, f"umask says {found}, not {mask}")
+
+    normal = g.run("umask").strip()
+    t.note(f"{flip(True)} static branches on the page of __x64_sys_umask")
+    newleaf(g, "apply /tmp/test-umask.leaf")
+    says("0123")
+    flip(True)
+    flip(False)
+    says("0123")
+    flip(True)
+    newleaf(g, "revert test-umask")
+    says(normal)
+    flip(True)  # what was flipped while the leaf was applied is still flipped
+    flip(False)
+    newleaf(g, "apply /tmp/test-umask.leaf")
+    says("0123")
+    flip(False)
+    flip(True)
+    flip(False)
+    newleaf(g, "revert test-umask")
+    says(normal)
+    flip(False)
+    g.check_dmesg()
