@@ -3,9 +3,9 @@
  */
 #include "acpi.h"
 
-#define HEADER_SIZE 36u        /* of every table but the RSDP */
-#define HEADER_LENGTH 4u       /* offset */
-#define TABLE_MAX (1u << 20)   /* longer than any real table: damaged */
+#define HEADER_SIZE 36u      /* of every table but the RSDP */
+#define HEADER_LENGTH 4u     /* offset */
+#define TABLE_MAX (1u << 20) /* longer than any real table: damaged */
 #define RSDP_V1_SIZE 20u
 #define RSDP_V2_SIZE 36u
 #define RSDP_REVISION 15u
@@ -16,7 +16,7 @@
 #define MADT_LOCAL_X2APIC 9u
 #define MADT_ENABLED 1u
 #define FADT_FLAGS 112u
-#define FADT_RESET_REG 116u    /* generic address structure, 5.2.3.2: space, width, offset, access, address */
+#define FADT_RESET_REG 116u /* generic address structure, 5.2.3.2: space, width, offset, access, address */
 #define FADT_RESET_VALUE 128u
 #define FADT_RESET_SUPPORTED (1u << 10)
 #define GAS_IO 1u
@@ -127,11 +127,11 @@ static void read_root(const struct reader *r, uint64_t pa, const char *signature
 
 void nl_acpi_read(nl_acpi_map *map, void *ctx, uint64_t rsdp, uint32_t boot_apic_id, struct nl_acpi *out)
 {
-	struct reader r = { map, ctx, out };
+	struct reader r = {map, ctx, out};
 	const uint8_t *p = rsdp ? map(ctx, rsdp, RSDP_V1_SIZE) : NULL;
 	uint64_t xsdt = 0, rsdt;
 
-	*out = (struct nl_acpi){ .n_cpus = 1, .apic_ids = { boot_apic_id } };
+	*out = (struct nl_acpi){.n_cpus = 1, .apic_ids = {boot_apic_id}};
 	if (!p || !is(p, "RSD PTR ") || !sums_up(p, RSDP_V1_SIZE))
 		return;
 	rsdt = get(p + RSDP_RSDT, 4);

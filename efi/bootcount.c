@@ -3,7 +3,7 @@
  */
 #include "loader.h"
 
-static EFI_GUID guid = { 0x5f0b4c1e, 0x6e65, 0x776c, { 0x65, 0x61, 0x66, 0x62, 0x6f, 0x6f, 0x74, 0x31 } };
+static EFI_GUID guid = {0x5f0b4c1e, 0x6e65, 0x776c, {0x65, 0x61, 0x66, 0x62, 0x6f, 0x6f, 0x74, 0x31}};
 
 static EFI_STATUS store(struct loader *l)
 {
@@ -20,7 +20,7 @@ void counter_read(struct loader *l)
 	EFI_STATUS s = RT->GetVariable(L"" NL_BOOT_COUNTER_NAME, &guid, NULL, &size, &l->counter);
 
 	if (EFI_ERROR(s) || size != sizeof(l->counter) || l->counter.version != NL_BOOT_COUNTER_VERSION)
-		l->counter = (struct nl_boot_counter){ .version = NL_BOOT_COUNTER_VERSION };
+		l->counter = (struct nl_boot_counter){.version = NL_BOOT_COUNTER_VERSION};
 }
 
 enum nl_err counter_check(struct loader *l)

@@ -3,10 +3,11 @@
  */
 #include "loader.h"
 
-static const CHAR16 *const usual[] = { /* shim second: with Secure Boot off it only adds a step; with it on, GRUB alone is refused */
-	L"\\EFI\\debian\\grubx64.efi",
-	L"\\EFI\\debian\\shimx64.efi",
-	L"\\EFI\\BOOT\\grubx64.efi",
+static const CHAR16 *const usual[] = {
+        /* shim second: with Secure Boot off it only adds a step; with it on, GRUB alone is refused */
+        L"\\EFI\\debian\\grubx64.efi",
+        L"\\EFI\\debian\\shimx64.efi",
+        L"\\EFI\\BOOT\\grubx64.efi",
 };
 
 static void widen(CHAR16 *to, const char *from)

@@ -169,12 +169,11 @@ static const struct {
 	const char *key;
 	const char *(*set)(struct nl_conf *, const struct line *); /* returns what is wrong, or NULL */
 } keys[] = {
-	{ "next", set_next },         { "options", set_options },         { "on-error", set_on_error },
-	{ "guest-may", set_guest_may }, { "console", set_console },       { "deadline-ms", set_deadline },
-	{ "launch", set_launch },     { "boot-tries", set_boot_tries },
+        {"next", set_next},       {"options", set_options},      {"on-error", set_on_error}, {"guest-may", set_guest_may},
+        {"console", set_console}, {"deadline-ms", set_deadline}, {"launch", set_launch},     {"boot-tries", set_boot_tries},
 };
 
-static const char *const later[] = { "mgmt-nic", "mgmt-ip" };
+static const char *const later[] = {"mgmt-nic", "mgmt-ip"};
 
 static void tell(nl_conf_report *report, void *ctx, bool error, unsigned number_of_line, const struct line *l, const char *what)
 {
@@ -212,10 +211,7 @@ static bool one(struct nl_conf *conf, const struct line *l, unsigned n, uint32_t
 	return false;
 }
 
-void nl_conf_defaults(struct nl_conf *conf)
-{
-	*conf = (struct nl_conf){ .boot_tries = 2 };
-}
+void nl_conf_defaults(struct nl_conf *conf) { *conf = (struct nl_conf){.boot_tries = 2}; }
 
 unsigned nl_conf_parse(struct nl_conf *conf, const char *text, size_t len, nl_conf_report *report, void *ctx)
 {

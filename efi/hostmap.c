@@ -20,10 +20,7 @@
 
 #define INDEX(va, level) ((unsigned)((va) >> (12 + 9 * (level))) & 511) /* level 0 = page table, 3 = PML4 */
 
-static uint64_t *table(const struct nl_hostmap *m, uint64_t entry)
-{
-	return (uint64_t *)(m->region + ((entry & ADDRESS) - m->region_pa));
-}
+static uint64_t *table(const struct nl_hostmap *m, uint64_t entry) { return (uint64_t *)(m->region + ((entry & ADDRESS) - m->region_pa)); }
 
 /* A zeroed page of the region; 0 when there is none left (no table ever lies at physical 0). */
 static uint64_t new_table(struct nl_hostmap *m)

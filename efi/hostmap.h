@@ -9,13 +9,13 @@
 #include <newleaf/types.h>
 
 struct nl_hostmap {
-	uint8_t *region;      /* where the region can be written now */
-	uint64_t region_pa;   /* 2 MiB aligned, below 4 GiB */
-	uint64_t image_size;  /* the core with .bss: executable; everything behind it is not */
-	uint64_t next;        /* offset of the next free page in the region; grows */
-	uint64_t limit;       /* offset behind the last page that may be used */
-	uint64_t ram_top;     /* first physical address behind all RAM */
-	unsigned phys_bits;   /* MAXPHYADDR */
+	uint8_t *region;     /* where the region can be written now */
+	uint64_t region_pa;  /* 2 MiB aligned, below 4 GiB */
+	uint64_t image_size; /* the core with .bss: executable; everything behind it is not */
+	uint64_t next;       /* offset of the next free page in the region; grows */
+	uint64_t limit;      /* offset behind the last page that may be used */
+	uint64_t ram_top;    /* first physical address behind all RAM */
+	unsigned phys_bits;  /* MAXPHYADDR */
 	bool has_1g, has_nx;
 };
 

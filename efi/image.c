@@ -2,10 +2,10 @@
  * What the image carries: core, keys, policy. Keys may also come from a file, but only while Secure Boot is off, and never quietly.
  */
 #include "loader.h"
+#include "keys.h"
 #include "pe.h"
 
 #define KEYS_FILE L"\\EFI\\newleaf\\keys.bin"
-#define POINT_UNCOMPRESSED 4 /* SEC 1, 2.3.3 */
 
 enum nl_err image_find_core(struct loader *l)
 {
@@ -20,8 +20,8 @@ enum nl_err image_find_core(struct loader *l)
 		say_why(L"the core wants boot block version %d, this loader makes version %d", h->version, NL_BOOT_VERSION);
 		return NL_EBOOTBLOCK;
 	}
-	if (h->image_size < sizeof(*h) || h->image_size > size || h->memory_size < h->image_size ||
-	    h->memory_size > NL_REGION_ARENA_TEXT || h->entry_va < NL_CORE_VA || h->entry_va - NL_CORE_VA >= h->image_size) {
+	if (h->image_size < sizeof(*h) || h->image_size > size || h->memory_size < h->image_size || h->memory_size > NL_REGION_ARENA_TEXT ||
+	    h->entry_va < NL_CORE_VA || h->entry_va - NL_CORE_VA >= h->image_size) {
 		say_why(L"the core's header is damaged");
 		return NL_EBOOTBLOCK;
 	}
@@ -35,7 +35,7 @@ void image_policy(struct loader *l, struct nl_boot_block *b)
 	const struct nl_policy *p = nl_pe_section(l->loaded->ImageBase, l->loaded->ImageSize, ".nlpol", &size);
 
 	/* No policy in the image means that nobody has allowed anything. */
-	b->policy = (struct nl_policy){ .guest_may = NL_GUEST_MAY_NONE, .deadline_ms = 1000 };
+	b->policy = (struct nl_policy){.guest_may = NL_GUEST_MAY_NONE, .deadline_ms = 1000};
 	if (p && size >= sizeof(*p) && p->deadline_ms >= 1 && p->deadline_ms <= 10000) {
 		b->policy.guest_may = p->guest_may & (NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT);
 		b->policy.deadline_ms = p->deadline_ms;
@@ -69,30 +69,6 @@ static bool secure_boot(void)
 	return on == 1 && setup != 1;
 }
 
-static bool key_valid(const struct nl_key *k)
-{
-	const uint32_t roles = NL_ROLE_AUTHOR | NL_ROLE_OPERATOR | NL_ROLE_REVOKE;
-	size_t n;
-
-	if ((k->role & ~roles) || k->point[0] != POINT_UNCOMPRESSED)
-		return false;
-	for (n = 0; n < sizeof(k->name) && k->name[n]; n++)
-		if (k->name[n] < 0x20 || k->name[n] > 0x7e)
-			return false;
-	return n < sizeof(k->name);
-}
-
-/* Adds the keys of one list. A damaged key is an error: a list that is only half understood is no list of whom to trust. */
-static bool add_keys(struct nl_boot_block *b, const struct nl_key *k, size_t size)
-{
-	for (; size >= sizeof(*k) && k->role != 0; k++, size -= sizeof(*k)) {
-		if (b->n_keys == NL_MAX_KEYS || !key_valid(k))
-			return false;
-		b->keys[b->n_keys++] = *k;
-	}
-	return size == 0 || (size >= sizeof(*k) && k->role == 0);
-}
-
 enum nl_err image_keys(struct loader *l, struct nl_boot_block *b)
 {
 	size_t size = 0;
@@ -102,7 +78,7 @@ enum nl_err image_keys(struct loader *l, struct nl_boot_block *b)
 	bool good;
 
 	b->secure_boot = secure_boot();
-	if (k && !add_keys(b, k, size)) {
+	if (k && !nl_keys_add(b, k, size)) {
 		say_why(L"a key in this image is damaged");
 		return NL_EKEY;
 	}
@@ -112,7 +88,7 @@ enum nl_err image_keys(struct loader *l, struct nl_boot_block *b)
 	} else {
 		s = file_read(l, KEYS_FILE, sizeof(b->keys), &file, &size);
 		if (!EFI_ERROR(s)) {
-			good = add_keys(b, file, size);
+			good = nl_keys_add(b, file, size);
 			FreePool(file);
 			if (!good) {
 				say_why(L"%s is damaged, or there are more than %d keys", KEYS_FILE, NL_MAX_KEYS);

@@ -19,10 +19,10 @@ struct loader {
 	EFI_LOADED_IMAGE *loaded;
 	struct nl_conf conf;
 	struct nl_boot_counter counter;
-	bool counted; /* this boot is in the counter */
+	bool counted;                /* this boot is in the counter */
 	uint64_t trampoline, region; /* 0 = not allocated */
 	const struct nl_core_header *core;
-	struct nl_boot_block *boot;  /* in the region: out of reach once launched */
+	struct nl_boot_block *boot; /* in the region: out of reach once launched */
 	uint64_t tsc_hz;
 	uint32_t n_cpus, n_keys;
 };

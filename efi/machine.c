@@ -35,7 +35,7 @@ static uint32_t own_apic_id(void)
 
 static void describe_acpi(struct nl_boot_block *b)
 {
-	static EFI_GUID guids[] = { ACPI_20_TABLE_GUID, ACPI_TABLE_GUID };
+	static EFI_GUID guids[] = {ACPI_20_TABLE_GUID, ACPI_TABLE_GUID};
 	struct nl_acpi acpi;
 	void *rsdp = NULL;
 
@@ -97,10 +97,9 @@ static void describe_boot_id(struct nl_boot_block *b)
 {
 	static EFI_GUID guid = EFI_RNG_PROTOCOL_GUID;
 	EFI_RNG_PROTOCOL *rng;
-	uint64_t v[2] = { 0, 0 };
+	uint64_t v[2] = {0, 0};
 
-	if (!EFI_ERROR(LibLocateProtocol(&guid, (void **)&rng)) &&
-	    !EFI_ERROR(rng->GetRNG(rng, NULL, sizeof(b->boot_id), b->boot_id)))
+	if (!EFI_ERROR(LibLocateProtocol(&guid, (void **)&rng)) && !EFI_ERROR(rng->GetRNG(rng, NULL, sizeof(b->boot_id), b->boot_id)))
 		return;
 	if (!rdrand(&v[0]) || !rdrand(&v[1])) {
 		v[0] = tsc() * 0x9e3779b97f4a7c15ULL ^ b->wall_unix_ns; /* 2^64 / golden ratio: spreads the low bits */

@@ -10,7 +10,7 @@
 #define MAPPED_TOP (512 * NL_1G)
 
 /* Installed on our handle while we run: a loader that finds it was started by the loader, that is, `next` names Newleaf itself. */
-static EFI_GUID running_guid = { 0x5f0b4c1e, 0x6e65, 0x776c, { 0x65, 0x61, 0x66, 0x6c, 0x6f, 0x61, 0x64, 0x31 } };
+static EFI_GUID running_guid = {0x5f0b4c1e, 0x6e65, 0x776c, {0x65, 0x61, 0x66, 0x6c, 0x6f, 0x61, 0x64, 0x31}};
 
 static uint64_t tsc(void) { return __builtin_ia32_rdtsc(); }
 

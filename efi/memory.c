@@ -6,6 +6,7 @@
 
 #include "hostmap.h"
 #include "loader.h"
+#include "ranges.h"
 
 #define TRAMPOLINE_TOP 0x9efff /* below the extended BIOS data area, and with room for a SIPI vector */
 
@@ -70,36 +71,6 @@ static bool is_ram(UINT32 type)
 	}
 }
 
-/* Adds one range to the ascending list, joined with its neighbours. False: the list is full. */
-static bool add_range(struct nl_boot_block *b, uint64_t base, uint64_t size)
-{
-	struct nl_boot_range *r = b->ranges;
-	uint32_t at = 0;
-
-	while (at < b->n_ranges && r[at].base < base)
-		at++;
-	if (at > 0 && r[at - 1].base + r[at - 1].size == base) {
-		r[at - 1].size += size;
-		if (at < b->n_ranges && base + size == r[at].base) {
-			r[at - 1].size += r[at].size;
-			for (b->n_ranges--; at < b->n_ranges; at++)
-				r[at] = r[at + 1];
-		}
-		return true;
-	}
-	if (at < b->n_ranges && base + size == r[at].base) {
-		r[at].base = base;
-		r[at].size += size;
-		return true;
-	}
-	if (b->n_ranges == NL_MAX_RANGES)
-		return false;
-	for (uint32_t i = b->n_ranges++; i > at; i--)
-		r[i] = r[i - 1];
-	r[at] = (struct nl_boot_range){ base, size };
-	return true;
-}
-
 static enum nl_err fill_ranges(struct nl_boot_block *b)
 {
 	UINTN n, key, size;
@@ -113,7 +84,7 @@ static enum nl_err fill_ranges(struct nl_boot_block *b)
 	for (UINTN i = 0; i < n; i++) {
 		EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)((uint8_t *)map + i * size);
 
-		if (is_ram(d->Type) && !add_range(b, d->PhysicalStart, d->NumberOfPages * NL_PAGE_SIZE)) {
+		if (is_ram(d->Type) && !nl_ranges_add(b, d->PhysicalStart, d->NumberOfPages * NL_PAGE_SIZE)) {
 			FreePool(map);
 			say_why(L"memory is in more than %d pieces", NL_MAX_RANGES);
 			return NL_EFIRMWARE;
@@ -142,7 +113,7 @@ enum nl_err memory_fill(struct loader *l)
 {
 	uint8_t *region = (uint8_t *)l->region;
 	uint64_t image = (l->core->memory_size + NL_PAGE_MASK) & ~NL_PAGE_MASK;
-	struct nl_hostmap m = { .region = region, .region_pa = l->region, .image_size = image };
+	struct nl_hostmap m = {.region = region, .region_pa = l->region, .image_size = image};
 	enum nl_err e;
 
 	BS->SetMem(region, NL_REGION_SIZE, 0); /* the firmware's: gnu-efi's goes byte by byte, which an emulator feels */

@@ -6,9 +6,9 @@
 #define DOS_MAGIC 0x5a4du
 #define DOS_LFANEW 0x3cu
 #define PE_MAGIC 0x4550u
-#define COFF_SECTIONS 6u       /* from the PE signature */
+#define COFF_SECTIONS 6u /* from the PE signature */
 #define COFF_OPTIONAL_SIZE 20u
-#define COFF_SIZE 24u          /* signature and COFF header */
+#define COFF_SIZE 24u /* signature and COFF header */
 #define SECTION_SIZE 40u
 #define SECTION_VIRTUAL_SIZE 8u
 #define SECTION_VIRTUAL_ADDRESS 12u

@@ -7,8 +7,8 @@ static const struct {
 	enum nl_err code;
 	const char *name, *what, *next;
 } errors[] = {
-#define ROW(name, code, exit, what, next) { name, #name, what, next },
-	NL_ERRORS(ROW)
+#define ROW(name, code, exit, what, next) {name, #name, what, next},
+        NL_ERRORS(ROW)
 #undef ROW
 };
 

@@ -137,7 +137,7 @@ static void build(void)
 
 static void check_good(const struct nl_acpi *a)
 {
-	static const uint32_t ids[] = { 2, 0, 4, 0x1234 };
+	static const uint32_t ids[] = {2, 0, 4, 0x1234};
 
 	assert_int_equal(a->n_cpus, 4);
 	assert_memory_equal(a->apic_ids, ids, sizeof(ids));
@@ -226,7 +226,7 @@ static void test_every_bit(void **state)
 /* A writer of tables who gets the checksum right may still get everything else wrong. */
 static void test_sealed_nonsense(void **state)
 {
-	static const uint8_t values[] = { 0, 1, 2, 7, 9, 0x7f, 0x80, 0xff };
+	static const uint8_t values[] = {0, 1, 2, 7, 9, 0x7f, 0x80, 0xff};
 
 	(void)state;
 	for (unsigned byte = MADT + 10; byte < FADT + 244; byte++)
@@ -301,8 +301,9 @@ static void test_too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good), cmocka_unit_test(test_revision_0), cmocka_unit_test(test_none), cmocka_unit_test(test_every_bit),
-		cmocka_unit_test(test_sealed_nonsense), cmocka_unit_test(test_reset_register), cmocka_unit_test(test_too_many),
+	        cmocka_unit_test(test_good),      cmocka_unit_test(test_revision_0),      cmocka_unit_test(test_none),
+	        cmocka_unit_test(test_every_bit), cmocka_unit_test(test_sealed_nonsense), cmocka_unit_test(test_reset_register),
+	        cmocka_unit_test(test_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,16 +66,16 @@ static void test_every_key(void **state)
 {
 	struct said s;
 	struct nl_conf c = parse("\xef\xbb\xbf# comment with umlaut \xc3\xa4\r\n"
-				 "next\t/EFI/debian/grubx64.efi\r\n"
-				 "  options   initrd=\\initrd.img console=ttyS0  quiet \t\r\n"
-				 "\r\n"
-				 "on-error halt\n"
-				 "guest-may apply\n"
-				 "console 0x2e8\n"
-				 "deadline-ms 250\n"
-				 "boot-tries 0\n"
-				 "launch no",
-				 &s);
+	                         "next\t/EFI/debian/grubx64.efi\r\n"
+	                         "  options   initrd=\\initrd.img console=ttyS0  quiet \t\r\n"
+	                         "\r\n"
+	                         "on-error halt\n"
+	                         "guest-may apply\n"
+	                         "console 0x2e8\n"
+	                         "deadline-ms 250\n"
+	                         "boot-tries 0\n"
+	                         "launch no",
+	                         &s);
 
 	(void)state;
 	assert_string_equal(c.next, "\\EFI\\debian\\grubx64.efi");
@@ -94,15 +94,21 @@ static void test_every_key(void **state)
 
 static void test_values(void **state)
 {
-	static const struct { const char *text; uint32_t may; } may[] = {
-		{ "guest-may none", 0 },
-		{ "guest-may apply", NL_GUEST_MAY_APPLY },
-		{ "guest-may revert", NL_GUEST_MAY_REVERT },
-		{ "guest-may apply,revert", NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT },
-		{ "guest-may revert,apply", NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT },
+	static const struct {
+		const char *text;
+		uint32_t may;
+	} may[] = {
+	        {"guest-may none", 0},
+	        {"guest-may apply", NL_GUEST_MAY_APPLY},
+	        {"guest-may revert", NL_GUEST_MAY_REVERT},
+	        {"guest-may apply,revert", NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT},
+	        {"guest-may revert,apply", NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT},
 	};
-	static const struct { const char *text; unsigned port; } console[] = {
-		{ "console none", 0 }, { "console com1", 0x3f8 }, { "console com2", 0x2f8 }, { "console 0XFFF8", 0xfff8 }, { "console 0x1", 1 },
+	static const struct {
+		const char *text;
+		unsigned port;
+	} console[] = {
+	        {"console none", 0}, {"console com1", 0x3f8}, {"console com2", 0x2f8}, {"console 0XFFF8", 0xfff8}, {"console 0x1", 1},
 	};
 	struct said s;
 
@@ -120,38 +126,38 @@ static void test_values(void **state)
 static void test_malformed(void **state)
 {
 	static const char *const texts[] = {
-		"next",
-		"next EFI\\debian\\grubx64.efi",
-		"next \\",
-		"next \\EFI\\gr\xc3\xbc.efi",
-		"options",
-		"on-error",
-		"on-error Halt",
-		"on-error halted",
-		"on-error hal",
-		"guest-may",
-		"guest-may all",
-		"guest-may apply,",
-		"guest-may apply, revert",
-		"console",
-		"console com",
-		"console com3",
-		"console 0x",
-		"console 0x0",
-		"console 0xfff9",
-		"console 0x100000000",
-		"console 1016",
-		"console 0x3g8",
-		"deadline-ms 0",
-		"deadline-ms 10001",
-		"deadline-ms -1",
-		"deadline-ms 1s",
-		"deadline-ms 4294967297",
-		"deadline-ms 18446744073709551617",
-		"deadline-ms",
-		"boot-tries 101",
-		"boot-tries two",
-		"launch maybe",
+	        "next",
+	        "next EFI\\debian\\grubx64.efi",
+	        "next \\",
+	        "next \\EFI\\gr\xc3\xbc.efi",
+	        "options",
+	        "on-error",
+	        "on-error Halt",
+	        "on-error halted",
+	        "on-error hal",
+	        "guest-may",
+	        "guest-may all",
+	        "guest-may apply,",
+	        "guest-may apply, revert",
+	        "console",
+	        "console com",
+	        "console com3",
+	        "console 0x",
+	        "console 0x0",
+	        "console 0xfff9",
+	        "console 0x100000000",
+	        "console 1016",
+	        "console 0x3g8",
+	        "deadline-ms 0",
+	        "deadline-ms 10001",
+	        "deadline-ms -1",
+	        "deadline-ms 1s",
+	        "deadline-ms 4294967297",
+	        "deadline-ms 18446744073709551617",
+	        "deadline-ms",
+	        "boot-tries 101",
+	        "boot-tries two",
+	        "launch maybe",
 	};
 	struct nl_conf defaults;
 
@@ -221,7 +227,7 @@ static void test_limits(void **state)
 static void test_any_text(void **state)
 {
 	static const char good[] = "next \\EFI\\x.efi\r\noptions a b\non-error halt\nguest-may apply\nconsole 0x3f8\ndeadline-ms 9\n# x\n";
-	static const char nasty[] = { 0, '\n', '\r', ' ', '#', '\\', 0x7f, (char)0x80, (char)0xff, '9' };
+	static const char nasty[] = {0, '\n', '\r', ' ', '#', '\\', 0x7f, (char)0x80, (char)0xff, '9'};
 	char text[sizeof(good)];
 	struct said s;
 
@@ -244,9 +250,13 @@ static void test_any_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty_means_defaults), cmocka_unit_test(test_every_key), cmocka_unit_test(test_values),
-		cmocka_unit_test(test_malformed), cmocka_unit_test(test_warnings), cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_any_text),
+	        cmocka_unit_test(test_empty_means_defaults),
+	        cmocka_unit_test(test_every_key),
+	        cmocka_unit_test(test_values),
+	        cmocka_unit_test(test_malformed),
+	        cmocka_unit_test(test_warnings),
+	        cmocka_unit_test(test_limits),
+	        cmocka_unit_test(test_any_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

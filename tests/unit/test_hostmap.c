@@ -74,8 +74,15 @@ static bool walk(uint64_t root, uint64_t end, uint64_t va, struct translation *t
 static struct nl_hostmap machine(bool has_1g, bool has_nx, unsigned bits, uint64_t ram_top)
 {
 	memset(region, 0xa5, NL_REGION_SIZE); /* tables must not depend on what was there */
-	return (struct nl_hostmap){ .region = region, .region_pa = REGION_PA, .image_size = 0x45000, .next = FIRST,
-		.limit = NL_REGION_ARENA_TEXT, .ram_top = ram_top, .phys_bits = bits, .has_1g = has_1g, .has_nx = has_nx };
+	return (struct nl_hostmap){.region = region,
+	                           .region_pa = REGION_PA,
+	                           .image_size = 0x45000,
+	                           .next = FIRST,
+	                           .limit = NL_REGION_ARENA_TEXT,
+	                           .ram_top = ram_top,
+	                           .phys_bits = bits,
+	                           .has_1g = has_1g,
+	                           .has_nx = has_nx};
 }
 
 static void check(struct nl_hostmap m, uint64_t mapped)
@@ -152,7 +159,9 @@ static void test_every_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_large_pages), cmocka_unit_test(test_without_1g), cmocka_unit_test(test_every_limit),
+	        cmocka_unit_test(test_large_pages),
+	        cmocka_unit_test(test_without_1g),
+	        cmocka_unit_test(test_every_limit),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

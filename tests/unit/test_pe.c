@@ -124,7 +124,9 @@ static void test_every_length(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_found), cmocka_unit_test(test_does_not_fit), cmocka_unit_test(test_every_length),
+	        cmocka_unit_test(test_found),
+	        cmocka_unit_test(test_does_not_fit),
+	        cmocka_unit_test(test_every_length),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,175 @@
+/*
+ * Two lists of the boot block that the loader fills from what strangers give it: RAM ranges and trusted keys.
+ */
+// sources: efi/ranges.c efi/keys.c
+// cflags: -Iefi
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "keys.h"
+#include "ranges.h"
+
+static struct nl_boot_block block;
+
+static int clear(void **state)
+{
+	(void)state;
+	memset(&block, 0, sizeof(block));
+	return 0;
+}
+
+static void test_ranges_join(void **state)
+{
+	(void)state;
+	assert_true(nl_ranges_add(&block, 0x100000, 0x1000)); /* alone */
+	assert_true(nl_ranges_add(&block, 0x103000, 0x1000)); /* behind, apart */
+	assert_true(nl_ranges_add(&block, 0, 0x9f000));       /* in front */
+	assert_int_equal(block.n_ranges, 3);
+	assert_true(nl_ranges_add(&block, 0x101000, 0x1000)); /* joins below */
+	assert_int_equal(block.n_ranges, 3);
+	assert_true(nl_ranges_add(&block, 0x102000, 0x1000)); /* closes the gap */
+	assert_int_equal(block.n_ranges, 2);
+	assert_true(nl_ranges_add(&block, 0xff000, 0x1000)); /* joins above */
+	assert_int_equal(block.n_ranges, 2);
+	assert_int_equal(block.ranges[0].base, 0);
+	assert_int_equal(block.ranges[0].size, 0x9f000);
+	assert_int_equal(block.ranges[1].base, 0xff000);
+	assert_int_equal(block.ranges[1].size, 0x5000);
+}
+
+/* Random pages in random order: the list is always the same as a bitmap says. */
+static void test_ranges_any_order(void **state)
+{
+	enum { PAGES = 100 };
+	bool there[PAGES + 1];
+
+	srand(1);
+	for (unsigned round = 0; round < 500; round++) {
+		uint32_t n = 0;
+
+		memset(there, 0, sizeof(there));
+		clear(state);
+		for (unsigned i = 0; i < 150; i++) {
+			unsigned page = (unsigned)rand() % PAGES;
+
+			if (there[page])
+				continue;
+			there[page] = true;
+			assert_true(nl_ranges_add(&block, page * NL_PAGE_SIZE, NL_PAGE_SIZE));
+		}
+		for (unsigned page = 0; page < PAGES; page++) {
+			unsigned end = page;
+
+			if (!there[page])
+				continue;
+			while (there[end])
+				end++;
+			assert_true(n < block.n_ranges);
+			assert_int_equal(block.ranges[n].base, page * NL_PAGE_SIZE);
+			assert_int_equal(block.ranges[n].size, (end - page) * NL_PAGE_SIZE);
+			n++;
+			page = end;
+		}
+		assert_int_equal(n, block.n_ranges);
+	}
+}
+
+static void test_ranges_full(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < NL_MAX_RANGES; i++)
+		assert_true(nl_ranges_add(&block, i * 0x2000, 0x1000));
+	assert_false(nl_ranges_add(&block, NL_MAX_RANGES * 0x2000, 0x1000));
+	assert_int_equal(block.n_ranges, NL_MAX_RANGES);
+	assert_true(nl_ranges_add(&block, 0x1000, 0x1000)); /* joining needs no room */
+	assert_int_equal(block.n_ranges, NL_MAX_RANGES - 1);
+}
+
+static struct nl_key key(uint32_t role, const char *name)
+{
+	struct nl_key k = {.role = role, .point = {4}};
+
+	strncpy(k.name, name, sizeof(k.name));
+	return k;
+}
+
+/* The list lies in memory of exactly its size. */
+static bool add(const struct nl_key *keys, size_t size)
+{
+	void *exact = malloc(size ? size : 1);
+	bool good;
+
+	memcpy(exact, keys, size);
+	good = nl_keys_add(&block, exact, size);
+	free(exact);
+	return good;
+}
+
+static void test_keys(void **state)
+{
+	struct nl_key k[3] = {key(NL_ROLE_AUTHOR, "one"), key(NL_ROLE_OPERATOR | NL_ROLE_REVOKE, "twenty-six characters long")};
+
+	(void)state;
+	assert_true(add(k, sizeof(k))); /* ended by role 0 */
+	assert_int_equal(block.n_keys, 2);
+	assert_memory_equal(block.keys, k, 2 * sizeof(k[0]));
+	assert_true(add(k, 2 * sizeof(k[0]))); /* ended by the end: a second list is added */
+	assert_int_equal(block.n_keys, 4);
+	assert_true(add(k, 0));
+	assert_int_equal(block.n_keys, 4);
+	memset(&k[2], 0xff, sizeof(k[2]));
+	k[1].role = 0; /* what stands behind the end does not count */
+	assert_true(add(k, sizeof(k)));
+	assert_int_equal(block.n_keys, 5);
+}
+
+static void test_keys_damaged(void **state)
+{
+	struct nl_key good = key(NL_ROLE_AUTHOR, "name"), bad;
+
+	(void)state;
+	for (size_t cut = 1; cut < sizeof(good); cut++)
+		assert_false(add(&good, cut));
+	bad = good;
+	bad.role = 8;
+	assert_false(add(&bad, sizeof(bad)));
+	bad = good;
+	bad.point[0] = 2; /* compressed */
+	assert_false(add(&bad, sizeof(bad)));
+	bad = good;
+	memset(bad.name, 'x', sizeof(bad.name)); /* without an end */
+	assert_false(add(&bad, sizeof(bad)));
+	bad = good;
+	bad.name[0] = '\x1b';
+	assert_false(add(&bad, sizeof(bad)));
+	assert_int_equal(block.n_keys, 0);
+}
+
+static void test_keys_full(void **state)
+{
+	struct nl_key k[NL_MAX_KEYS + 1];
+
+	(void)state;
+	for (unsigned i = 0; i <= NL_MAX_KEYS; i++)
+		k[i] = key(NL_ROLE_AUTHOR, "name");
+	assert_false(add(k, sizeof(k)));
+	clear(NULL);
+	assert_true(add(k, NL_MAX_KEYS * sizeof(k[0])));
+	assert_int_equal(block.n_keys, NL_MAX_KEYS);
+	assert_false(add(k, sizeof(k[0])));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(test_ranges_join, clear),  cmocka_unit_test(test_ranges_any_order),
+	        cmocka_unit_test_setup(test_ranges_full, clear),  cmocka_unit_test_setup(test_keys, clear),
+	        cmocka_unit_test_setup(test_keys_damaged, clear), cmocka_unit_test_setup(test_keys_full, clear),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
