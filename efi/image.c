@@ -80,7 +80,7 @@ enum nl_err image_keys(struct loader *l, struct nl_boot_block *b)
 	b->secure_boot = secure_boot();
 	if (k && !nl_keys_add(b, k, size)) {
 		say_why(L"a key in this image is damaged");
-		return NL_EKEY;
+		return NL_EKEYLIST;
 	}
 	if (b->secure_boot) {
 		if (file_exists(l, KEYS_FILE))
@@ -92,13 +92,13 @@ enum nl_err image_keys(struct loader *l, struct nl_boot_block *b)
 			FreePool(file);
 			if (!good) {
 				say_why(L"%s is damaged, or there are more than %d keys", KEYS_FILE, NL_MAX_KEYS);
-				return NL_EKEY;
+				return NL_EKEYLIST;
 			}
 			b->keys_from_file = 1;
 			say_warning(L"trusted keys come from %s: whoever can write this partition decides what is trusted", KEYS_FILE);
 		} else if (s != EFI_NOT_FOUND) {
 			say_why(L"cannot read %s: %r", KEYS_FILE, s);
-			return NL_EKEY;
+			return NL_EKEYLIST;
 		}
 	}
 	if (b->n_keys == 0)
