@@ -22,27 +22,6 @@ bool nl_emulated;
 const struct nl_views *nl_base_views(void) { return &views; }
 const struct nl_view *nl_base_view(void) { return &base; }
 
-static uint64_t *pool_map(void *ctx, hpa_t table)
-{
-	(void)ctx;
-	return nl_pool_va(table);
-}
-
-static bool pool_alloc(void *ctx, hpa_t *out)
-{
-	(void)ctx;
-	void *page = nl_pool_page();
-	if (page)
-		*out = nl_pool_hpa(page);
-	return page != NULL;
-}
-
-static void pool_release(void *ctx, hpa_t table)
-{
-	(void)ctx;
-	nl_pool_release(nl_pool_va(table));
-}
-
 static void read_mtrrs(struct nl_mtrrs *m)
 {
 	uint32_t r[4];
@@ -96,7 +75,7 @@ enum nl_err nl_base_init(void)
 	nl_pool_init((void *)(NL_CORE_VA + nl_boot.free_start), HPA(nl_boot.region + nl_boot.free_start),
 	             (NL_REGION_ARENA_TEXT - nl_boot.free_start) / NL_PAGE_SIZE);
 	nl_emulated = recognise_emulator();
-	views = (struct nl_views){ .format = nl_vendor->format(), .ops = { pool_map, pool_alloc, pool_release, NULL } };
+	views = (struct nl_views){ .format = nl_vendor->format(), .ops = nl_pool_tables };
 	read_mtrrs(&mtrrs);
 	err = nl_mtrr_runs(&mtrrs, runs, MAX_RUNS, &n_runs);
 	if (!err)
@@ -134,9 +113,12 @@ static enum nl_err retype(struct nl_view *view)
 	read_mtrrs(&now);
 	if (!memcmp(&now, &mtrrs, sizeof(now)))
 		return NL_OK;
-	mtrrs = now;
-	err = nl_mtrr_runs(&mtrrs, runs, MAX_RUNS, &n_runs);
-	return err ? err : nl_view_retype(&views, view, runs, n_runs);
+	err = nl_mtrr_runs(&now, runs, MAX_RUNS, &n_runs);
+	if (!err)
+		err = nl_view_retype(&views, view, runs, n_runs);
+	if (!err)
+		mtrrs = now; /* else the next CPU that comes here tries again */
+	return err;
 }
 
 /* SDM vol. 3, 29.3.7: types come from the EPT entry, so they must follow. An OS writes the MTRRs of every CPU in turn, with all of them waiting. */

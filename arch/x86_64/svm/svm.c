@@ -87,6 +87,7 @@ static void intercept_msr(uint32_t index, bool read, bool write)
 
 static void intercept_port(uint16_t port) { iopm[port / 8] |= (uint8_t)(1u << port % 8); }
 
+/* Both scopes of tlb.h are one on SVM: the root is no tag, so everything of the ASID goes. */
 static void want_flush(struct nl_cpu *cpu) { svm(cpu)->vmcb->tlb_control = has_flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL; }
 
 static void set_root(struct nl_cpu *cpu, hpa_t root)

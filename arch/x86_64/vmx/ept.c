@@ -5,6 +5,7 @@
  * loaded is always invalidated; VPID is one for all views, so that the guest's own invalidations reach what they must.
  */
 #include "core.h"
+#include "tlb.h"
 #include "vmx.h"
 #include "x86.h"
 
@@ -44,16 +45,25 @@ const struct nl_npt_format *vmx_format(void)
 	return &f;
 }
 
+static void forget(enum nl_flush_reason why, uint64_t eptp)
+{
+	if (nl_flush_for(why) == NL_FLUSH_ROOT) {
+		invept(1, eptp);
+		return;
+	}
+	invept(2, 0);
+	vmx_flush_linear();
+}
+
 void vmx_set_root(struct nl_cpu *cpu, hpa_t root)
 {
 	(void)cpu;
 	vmx_write(EPTP, vmx_eptp(root));
-	invept(1, vmx_eptp(root));
+	forget(NL_ROOT_LOADED, vmx_eptp(root));
 }
 
 void vmx_flush_all(struct nl_cpu *cpu)
 {
 	(void)cpu;
-	invept(2, 0);
-	vmx_flush_linear();
+	forget(NL_BASE_EDITED, 0);
 }
