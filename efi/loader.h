@@ -49,7 +49,7 @@ enum nl_err memory_fill(struct loader *l); /* core image, boot block's place, ho
 void memory_release(struct loader *l);
 
 /* machine.c: what the core wants to know of the machine. */
-void machine_describe(struct nl_boot_block *b);
+enum nl_err machine_describe(struct nl_boot_block *b);
 
 /* bootcount.c */
 void counter_read(struct loader *l);

@@ -33,7 +33,7 @@ static uint32_t own_apic_id(void)
 	return b >> 24;
 }
 
-static void describe_acpi(struct nl_boot_block *b)
+static enum nl_err describe_acpi(struct nl_boot_block *b)
 {
 	static EFI_GUID guids[] = {ACPI_20_TABLE_GUID, ACPI_TABLE_GUID};
 	struct nl_acpi acpi;
@@ -49,8 +49,11 @@ static void describe_acpi(struct nl_boot_block *b)
 		b->apic_ids[i] = acpi.apic_ids[i];
 	b->reset_port = acpi.reset_port;
 	b->reset_value = acpi.reset_value;
-	if (acpi.too_many)
-		say_warning(L"more than %d CPUs: the others are not known to the core", NL_MAX_CPUS);
+	if (acpi.too_many) { /* one CPU beside the hypervisor would undo all it promises */
+		say_why(L"more than %d CPUs", NL_MAX_CPUS);
+		return NL_EMACHINE;
+	}
+	return NL_OK;
 }
 
 /* Days since 1970-01-01 of a date of the Gregorian calendar; the year begins in March, so that the leap day is its last. */
@@ -108,9 +111,9 @@ static void describe_boot_id(struct nl_boot_block *b)
 	CopyMem(b->boot_id, v, sizeof(b->boot_id));
 }
 
-void machine_describe(struct nl_boot_block *b)
+enum nl_err machine_describe(struct nl_boot_block *b)
 {
-	describe_acpi(b);
 	describe_clocks(b);
 	describe_boot_id(b);
+	return describe_acpi(b);
 }

@@ -29,11 +29,11 @@ static enum nl_err check_platform(void)
 	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
 	if (cr4 & CR4_LA57) { /* SDM vol. 3, 4.1.1: LA57 cannot change while paging is on, and our tables have four levels */
 		say_why(L"the firmware runs with 5-level paging, which this version cannot take over");
-		return NL_EFIRMWARE;
+		return NL_EMACHINE;
 	}
 	if ((uint64_t)&cr4 >= MAPPED_TOP || (uint64_t)check_platform >= MAPPED_TOP) {
 		say_why(L"the firmware put this program above 512 GiB");
-		return NL_EFIRMWARE;
+		return NL_EMACHINE;
 	}
 	return NL_OK;
 }
@@ -69,9 +69,8 @@ static enum nl_err bring_up(struct loader *l)
 
 	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_find_core(l)) || (e = memory_reserve(l)) || (e = memory_fill(l)))
 		return e;
-	machine_describe(l->boot);
 	image_policy(l, l->boot);
-	if ((e = image_keys(l, l->boot)) || (e = counter_start(l)))
+	if ((e = machine_describe(l->boot)) || (e = image_keys(l, l->boot)) || (e = counter_start(l)))
 		return e;
 	return enter_core(l);
 }

@@ -87,7 +87,7 @@ static enum nl_err fill_ranges(struct nl_boot_block *b)
 		if (is_ram(d->Type) && !nl_ranges_add(b, d->PhysicalStart, d->NumberOfPages * NL_PAGE_SIZE)) {
 			FreePool(map);
 			say_why(L"memory is in more than %d pieces", NL_MAX_RANGES);
-			return NL_EFIRMWARE;
+			return NL_EMACHINE;
 		}
 	}
 	FreePool(map);
@@ -129,7 +129,7 @@ enum nl_err memory_fill(struct loader *l)
 	ask_paging(&m);
 	if (nl_hostmap_build(&m, &l->boot->host_cr3)) {
 		say_why(L"the host page table does not fit into the region");
-		return NL_EFIRMWARE;
+		return NL_EMACHINE;
 	}
 	l->boot->magic = NL_BOOT_MAGIC;
 	l->boot->version = NL_BOOT_VERSION;

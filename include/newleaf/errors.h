@@ -70,7 +70,8 @@ enum nl_exit_code {
 	X(NL_ECONF, 44, NL_EXIT_ABSENT, "newleaf.conf is malformed", "mend the line that the message names (docs/reference/conf.md)") \
 	X(NL_EFIRMWARE, 45, NL_EXIT_ABSENT, "the firmware refused what Newleaf needs", "the message names it; look for a firmware update") \
 	X(NL_EMEMORY, 46, NL_EXIT_ABSENT, "the machine has too little memory for Newleaf", "16 MiB in one piece below 4 GiB and a page below 1 MiB are needed") \
-	X(NL_EKEYLIST, 47, NL_EXIT_ABSENT, "a list of trusted keys is damaged", "make it again with newleaf-author key image")
+	X(NL_EKEYLIST, 47, NL_EXIT_ABSENT, "a list of trusted keys is damaged", "make it again with newleaf-author key image") \
+	X(NL_EMACHINE, 48, NL_EXIT_ABSENT, "the machine is beyond what this Newleaf supports", "the message names it; see docs/explanation/limits.md")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),
