@@ -44,20 +44,11 @@ static struct {
 	struct nl_watch watches[2 * NL_MAX_PAGES];
 } tx;
 
-const struct nl_view *nl_current_view(void)
-{
-	return __atomic_load_n(&published, __ATOMIC_SEQ_CST);
-}
+const struct nl_view *nl_current_view(void) { return __atomic_load_n(&published, __ATOMIC_SEQ_CST); }
 
-struct nl_view *nl_base_edit_view(void)
-{
-	return __atomic_load_n(&published, __ATOMIC_SEQ_CST);
-}
+struct nl_view *nl_base_edit_view(void) { return __atomic_load_n(&published, __ATOMIC_SEQ_CST); }
 
-const struct nl_views *nl_commit_views(void)
-{
-	return views;
-}
+const struct nl_views *nl_commit_views(void) { return views; }
 
 enum nl_err nl_commit_init(const struct nl_views *all, const struct nl_view *base)
 {

@@ -24,7 +24,8 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx);
 extern nl_lock_t nl_commit_lock;
 enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_commit_request *request);
 enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, struct nl_commit_report *report);
-enum nl_err nl_commit_abandon(struct nl_commit_report *report); /* NL_NOTHING: nothing was prepared; the report is of a PREPARE that failed */
+enum nl_err
+nl_commit_abandon(struct nl_commit_report *report); /* NL_NOTHING: nothing was prepared; the report is of a PREPARE that failed */
 
 /* A base edit of the running view, between commits: what was prepared from the view as it was is dropped. Flushing is the caller's. */
 enum nl_err nl_commit_edit_base(enum nl_err (*edit)(struct nl_view *view));

@@ -21,7 +21,11 @@ struct nl_guest {
 	const struct nl_view *view;
 	uint64_t root; /* guest-physical, of the top table */
 	bool la57;
-	struct { uint64_t page; uint8_t *at; unsigned access; } cache[NL_GUEST_CACHE];
+	struct {
+		uint64_t page;
+		uint8_t *at;
+		unsigned access;
+	} cache[NL_GUEST_CACHE];
 };
 
 void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3, bool la57);

@@ -240,15 +240,16 @@ static enum nl_err call_alive(struct call *c)
 }
 
 static enum nl_err (*const calls[])(struct call *) = {
-	[NL_CALL_STATUS] = call_status,   [NL_CALL_LEAVES] = call_leaves,   [NL_CALL_STAGE] = call_stage,
-	[NL_CALL_VERIFY] = call_verify,   [NL_CALL_PREPARE] = call_prepare, [NL_CALL_TRY] = call_try,
-	[NL_CALL_ABANDON] = call_abandon, [NL_CALL_JOURNAL] = call_journal, [NL_CALL_EXITS] = call_exits,
-	[NL_CALL_CONSOLE] = call_console, [NL_CALL_ALIVE] = call_alive,
+        [NL_CALL_STATUS] = call_status,   [NL_CALL_LEAVES] = call_leaves,   [NL_CALL_STAGE] = call_stage,
+        [NL_CALL_VERIFY] = call_verify,   [NL_CALL_PREPARE] = call_prepare, [NL_CALL_TRY] = call_try,
+        [NL_CALL_ABANDON] = call_abandon, [NL_CALL_JOURNAL] = call_journal, [NL_CALL_EXITS] = call_exits,
+        [NL_CALL_CONSOLE] = call_console, [NL_CALL_ALIVE] = call_alive,
 };
 
 void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx)
 {
-	struct call c = {.cpu = cpu, .ctx = ctx, .buffer = GVA(cpu->gprs.rsi), .length = cpu->gprs.rdi, .rcx = cpu->gprs.rcx, .r8 = cpu->gprs.r8};
+	struct call c = {
+	        .cpu = cpu, .ctx = ctx, .buffer = GVA(cpu->gprs.rsi), .length = cpu->gprs.rdi, .rcx = cpu->gprs.rcx, .r8 = cpu->gprs.r8};
 	uint64_t number = cpu->gprs.rbx;
 	enum nl_err err = NL_EUSAGE;
 

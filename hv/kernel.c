@@ -15,8 +15,8 @@
 #define PDE_STATE 0x60ULL              /* A and D may be set by the CPU */
 
 /* Is `cr3` a table from which the kernel's own one can be found, and do both agree? */
-static bool find_root(struct nl_guest *space, uint64_t cr3, bool la57, const struct nl_views *views, const struct nl_view *view, uint64_t lstar,
-                      uint64_t page_table)
+static bool find_root(struct nl_guest *space, uint64_t cr3, bool la57, const struct nl_views *views, const struct nl_view *view,
+                      uint64_t lstar, uint64_t page_table)
 {
 	gpa_t root, same, here, there;
 
@@ -29,8 +29,8 @@ static bool find_root(struct nl_guest *space, uint64_t cr3, bool la57, const str
 	       !nl_guest_translate(space, GVA(lstar), NL_GUEST_READ, &there) && there.v == here.v;
 }
 
-enum nl_err nl_kernel_find(const struct nl_context *ctx, const struct nl_leaf_target *t, const struct nl_views *views, const struct nl_view *view,
-                           struct nl_kernel *out, struct nl_guest *space, uint8_t *found, uint32_t *found_len)
+enum nl_err nl_kernel_find(const struct nl_context *ctx, const struct nl_leaf_target *t, const struct nl_views *views,
+                           const struct nl_view *view, struct nl_kernel *out, struct nl_guest *space, uint8_t *found, uint32_t *found_len)
 {
 	uint64_t slide = ctx->lstar - t->syscall_entry, cr3 = ctx->cr3 & CR3_ADDRESS;
 	bool la57 = ctx->cr4 & CR4_LA57;
@@ -87,8 +87,9 @@ enum nl_err nl_kernel_map_arena(struct nl_guest *space, const struct nl_leaf_tar
 
 	if (!table)
 		return NL_EARENA;
-	if (map_one(table, NL_ARENA_TEXT_ENTRY, text | PDE_TEXT, &text_new) && map_one(table, NL_ARENA_DATA_ENTRY, data | PDE_DATA, &data_new) &&
-	    leads_to(space, NL_ARENA_TEXT_VA, text) && leads_to(space, NL_ARENA_DATA_VA, data))
+	if (map_one(table, NL_ARENA_TEXT_ENTRY, text | PDE_TEXT, &text_new) &&
+	    map_one(table, NL_ARENA_DATA_ENTRY, data | PDE_DATA, &data_new) && leads_to(space, NL_ARENA_TEXT_VA, text) &&
+	    leads_to(space, NL_ARENA_DATA_VA, data))
 		return NL_OK;
 	if (text_new)
 		__atomic_store_n((uint64_t *)table + NL_ARENA_TEXT_ENTRY, 0, __ATOMIC_SEQ_CST);

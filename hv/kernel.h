@@ -25,8 +25,8 @@ struct nl_kernel {
  * NL_EKERNEL: no kernel where one must be. NL_EBUILDID: another kernel. `found` (NL_BUILD_ID_MAX bytes) and *found_len are filled as far as
  * they could be read. On NL_OK `space` is the kernel's address space in `view`.
  */
-enum nl_err nl_kernel_find(const struct nl_context *ctx, const struct nl_leaf_target *t, const struct nl_views *views, const struct nl_view *view,
-                           struct nl_kernel *out, struct nl_guest *space, uint8_t *found, uint32_t *found_len);
+enum nl_err nl_kernel_find(const struct nl_context *ctx, const struct nl_leaf_target *t, const struct nl_views *views,
+                           const struct nl_view *view, struct nl_kernel *out, struct nl_guest *space, uint8_t *found, uint32_t *found_len);
 
 /* The pointer that returns go through on this CPU, 0 when the target has none or it points outside the kernel. */
 uint64_t nl_kernel_return_thunk(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide);

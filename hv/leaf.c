@@ -62,10 +62,7 @@ static bool id_ok(const char *id)
 	return true;
 }
 
-static bool string_ok(const struct nl_leaf_header *h, uint32_t offset)
-{
-	return offset < h->strings.count;
-}
+static bool string_ok(const struct nl_leaf_header *h, uint32_t offset) { return offset < h->strings.count; }
 
 /* [va, va+len) inside [start, end), all of them link addresses; empty ranges hold nothing. */
 static bool inside(uint64_t va, uint64_t len, uint64_t start, uint64_t end)
@@ -73,10 +70,7 @@ static bool inside(uint64_t va, uint64_t len, uint64_t start, uint64_t end)
 	return start <= end && va >= start && va <= end && len <= end - va;
 }
 
-static bool in_image(const struct nl_leaf_target *t, uint64_t va, uint64_t len)
-{
-	return inside(va, len, t->image_start, t->image_end);
-}
+static bool in_image(const struct nl_leaf_target *t, uint64_t va, uint64_t len) { return inside(va, len, t->image_start, t->image_end); }
 
 static enum nl_err check_target(const struct nl_leaf_target *t)
 {
@@ -98,8 +92,9 @@ static enum nl_err check_target(const struct nl_leaf_target *t)
 	if (!in_image(t, t->text_start, t->text_end - t->text_start) || t->text_end < t->text_start ||
 	    !in_image(t, t->rodata_start, t->rodata_end - t->rodata_start) || t->rodata_end < t->rodata_start)
 		return NL_ERANGE;
-	if (!in_image(t, t->build_id_va, t->build_id_len) || !in_image(t, t->syscall_entry, 1) || !in_image(t, t->page_table, NL_PAGE_SIZE) ||
-	    t->page_table & NL_PAGE_MASK || !in_image(t, t->init_task, 8) || !in_image(t, t->per_cpu_offset, 8))
+	if (!in_image(t, t->build_id_va, t->build_id_len) || !in_image(t, t->syscall_entry, 1) ||
+	    !in_image(t, t->page_table, NL_PAGE_SIZE) || t->page_table & NL_PAGE_MASK || !in_image(t, t->init_task, 8) ||
+	    !in_image(t, t->per_cpu_offset, 8))
 		return NL_ERANGE;
 	if (t->arena_pmd && (!in_image(t, t->arena_pmd, NL_PAGE_SIZE) || t->arena_pmd & NL_PAGE_MASK))
 		return NL_ERANGE;
@@ -113,9 +108,9 @@ static enum nl_err check_target(const struct nl_leaf_target *t)
 	if (t->thread_size < 8192 || t->thread_size > 65536 || t->thread_size & (t->thread_size - 1))
 		return NL_ELEAF;
 	{
-		const uint32_t offsets[] = {t->kprobe_hlist, t->kprobe_addr, t->task_tasks, t->task_thread_node, t->task_signal,
-					    t->signal_thread_head, t->task_stack, t->task_thread_sp, t->task_pid, t->task_comm,
-					    t->task_on_cpu, t->task_state};
+		const uint32_t offsets[] = {t->kprobe_hlist, t->kprobe_addr,        t->task_tasks,  t->task_thread_node,
+		                            t->task_signal,  t->signal_thread_head, t->task_stack,  t->task_thread_sp,
+		                            t->task_pid,     t->task_comm,          t->task_on_cpu, t->task_state};
 
 		for (i = 0; i < NL_ARRAY_SIZE(offsets); i++)
 			if (offsets[i] >= 1u << 16)
@@ -157,10 +152,7 @@ static enum nl_err check_site(const struct nl_leaf *l, const struct nl_leaf_site
 	return NL_OK;
 }
 
-static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
-{
-	return a < b + b_len && b < a + a_len;
-}
+static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len) { return a < b + b_len && b < a + a_len; }
 
 static enum nl_err check_sites(const struct nl_leaf *l)
 {

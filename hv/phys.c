@@ -2,7 +2,4 @@
 #include "guestmem.h"
 #include "x86.h"
 
-void *nl_phys(hpa_t pa)
-{
-	return x86_phys(pa);
-}
+void *nl_phys(hpa_t pa) { return x86_phys(pa); }

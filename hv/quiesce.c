@@ -16,10 +16,7 @@ static uint32_t armed;  /* ticket of the freeze under way, 0 = none */
 static uint32_t ticket; /* last one given out; the commit lock protects it */
 static struct nl_blocker refusal[NL_MAX_CPUS];
 
-uint64_t nl_tsc_hz(void)
-{
-	return nl_boot.tsc_hz ? nl_boot.tsc_hz : 1000000000;
-}
+uint64_t nl_tsc_hz(void) { return nl_boot.tsc_hz ? nl_boot.tsc_hz : 1000000000; }
 
 uint64_t nl_tsc_to_ns(uint64_t ticks)
 {
@@ -28,15 +25,9 @@ uint64_t nl_tsc_to_ns(uint64_t ticks)
 	return ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz;
 }
 
-uint64_t nl_us_to_tsc(uint64_t us)
-{
-	return nl_tsc_hz() / 1000 * us / 1000;
-}
+uint64_t nl_us_to_tsc(uint64_t us) { return nl_tsc_hz() / 1000 * us / 1000; }
 
-bool nl_quiesce_pending(void)
-{
-	return __atomic_load_n(&armed, __ATOMIC_SEQ_CST) != 0;
-}
+bool nl_quiesce_pending(void) { return __atomic_load_n(&armed, __ATOMIC_SEQ_CST) != 0; }
 
 /*
  * Does the CPU stand in or just behind an instruction that waits? Linux's idle loop and offline CPUs do; the vendor knows of HLT where the hardware

@@ -18,19 +18,20 @@
  * A CPU that becomes NL_CPU_RUNNING stores its state (seq_cst) before it comes here.
  */
 bool nl_quiesce_pending(void);
-void nl_quiesce_answer(struct nl_cpu *cpu); /* reports where this CPU stands, if asked; returns at once if that is not good, else when released */
+void nl_quiesce_answer(
+        struct nl_cpu *cpu); /* reports where this CPU stands, if asked; returns at once if that is not good, else when released */
 
 /* Where each held CPU stands, valid between nl_freeze = NL_OK and nl_thaw. */
 struct nl_held {
-	bool held;
-	bool halted; /* at CPL 0, in or just behind HLT or MWAIT: its stack must be scanned */
 	uint64_t rip, rsp, cr3;
 	unsigned cpl;
+	bool held;
+	bool halted; /* at CPL 0, in or just behind HLT or MWAIT: its stack must be scanned */
 };
 extern struct nl_held nl_held[NL_MAX_CPUS];
 
 struct nl_freeze_result {
-	uint32_t held, total;     /* CPUs with the initiator, CPUs that run */
+	uint32_t held, total;      /* CPUs with the initiator, CPUs that run */
 	uint64_t longest_hold_tsc; /* filled by nl_thaw */
 	struct nl_blocker blocker; /* NL_AGAIN: who was not good, or how many did not answer */
 };

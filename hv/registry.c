@@ -25,7 +25,11 @@ static struct {
 	uint8_t file[NL_LEAF_MAX_SIZE] __attribute__((aligned(64)));
 } staging;
 
-static struct { uint8_t id[NL_BUILD_ID_MAX]; uint32_t len; uint64_t slide; } matched;
+static struct {
+	uint8_t id[NL_BUILD_ID_MAX];
+	uint32_t len;
+	uint64_t slide;
+} matched;
 static struct nl_entry fresh; /* under construction; copied when nothing can fail any more */
 
 struct nl_entry *nl_registry_find(const uint8_t sha256[32])
@@ -180,7 +184,8 @@ void nl_registry_note(const struct nl_context *ctx)
 
 	for (i = 0; i < NL_MAX_LEAVES; i++)
 		if (nl_registry[i].used)
-			nl_registry[i].state.note = nl_registry[i].state.condition == NL_LEAF_APPLIED ? note_of(&nl_registry[i], ctx) : NL_OK;
+			nl_registry[i].state.note =
+			        nl_registry[i].state.condition == NL_LEAF_APPLIED ? note_of(&nl_registry[i], ctx) : NL_OK;
 }
 
 /* What the site would hold if no leaf were applied: a newer leaf may replace one that is on. */
@@ -267,10 +272,7 @@ static enum nl_err place_sites(const struct nl_leaf *leaf, const struct nl_place
 	return NL_OK;
 }
 
-static void *arena(uint64_t half, const struct nl_run *run)
-{
-	return nl_phys(HPA(nl_boot.region + half + run->offset));
-}
+static void *arena(uint64_t half, const struct nl_run *run) { return nl_phys(HPA(nl_boot.region + half + run->offset)); }
 
 static enum nl_err place_body(const struct nl_leaf *leaf, const struct nl_placement *at, const struct nl_entry *e)
 {

@@ -21,12 +21,12 @@ struct nl_run { /* in one half of the arena */
 };
 
 struct nl_entry {
-	bool used;
-	bool ever_applied; /* its body may be in use until reboot: the entry stays */
-	bool pinned;       /* part of the prepared commit */
 	struct nl_leaf_state state;
 	struct nl_leaf_target target;
 	struct nl_run text, data;
+	bool used;
+	bool ever_applied; /* its body may be in use until reboot: the entry stays */
+	bool pinned;       /* part of the prepared commit */
 	uint32_t n_sites;
 	struct nl_site sites[NL_LEAF_MAX_SITES];
 };
@@ -50,6 +50,6 @@ uint32_t nl_registry_version_floor(const char *id);
 uint32_t nl_registry_count(void);
 void nl_registry_arena_free(uint64_t *text, uint64_t *data);
 const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide); /* of the kernel that a leaf matched */
-void nl_registry_forget(void); /* the kernel is gone */
+void nl_registry_forget(void);                                       /* the kernel is gone */
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "leaf.h"
 
-struct nl_placement { /* where things are at run time */
+struct nl_placement {          /* where things are at run time */
 	uint64_t slide;        /* KASLR */
 	uint64_t text, data;   /* guest-virtual, of the body's parts in the arena */
 	uint64_t return_thunk; /* what the target's pointer holds; 0 = unknown */

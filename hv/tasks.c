@@ -6,7 +6,7 @@
 #define MAX_TASKS 65536u
 #define MAX_PROBES 65536u
 #define MAX_NAMED 4096u /* beyond that a blocker stays without a name: interrupts are off meanwhile */
-#define LIST_NEXT 0u /* struct list_head, struct hlist_node: next comes first */
+#define LIST_NEXT 0u    /* struct list_head, struct hlist_node: next comes first */
 
 struct walk {
 	struct nl_guest *space;
@@ -14,9 +14,9 @@ struct walk {
 	uint64_t slide;
 	struct nl_scan *scan;
 	enum nl_err (*visit)(const struct walk *w, uint64_t task); /* of each task; anything but NL_OK ends the walk */
-	bool running; /* also scan tasks that say they have a CPU */
-	uint64_t sp;  /* for owns_stack: an address in the stack that is sought, */
-	uint64_t *owner; /* and whose it is */
+	bool running;                                              /* also scan tasks that say they have a CPU */
+	uint64_t sp;                                               /* for owns_stack: an address in the stack that is sought, */
+	uint64_t *owner;                                           /* and whose it is */
 };
 
 void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n)

@@ -68,24 +68,38 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 static size_t valid(uint8_t *out, size_t max)
 {
 	static const struct nl_leaf_site sites[2] = {
-		{LINK + 0x5005, 5, NL_SITE_TEXT, 0, 5, LINK + 0x5000, 0x80, 0},
-		{LINK + 0x200100, 8, NL_SITE_RODATA, 10, 18, 0, 0, 0},
+	        {LINK + 0x5005, 5, NL_SITE_TEXT, 0, 5, LINK + 0x5000, 0x80, 0},
+	        {LINK + 0x200100, 8, NL_SITE_RODATA, 10, 18, 0, 0, 0},
 	};
 	static const struct nl_leaf_reloc relocs[4] = {
-		{NL_AT_BYTES, 6, NL_REL_PC32, NL_SYM_TEXT, 0, 0, -4},
-		{NL_AT_BYTES, 18, NL_REL_ABS64, NL_SYM_KERNEL, 1, LINK + 0x100, 0},
-		{NL_AT_TEXT, 8, NL_REL_ABS32S, NL_SYM_DATA, 0, 0, 0},
-		{NL_AT_DATA, 8, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, 0, 0},
+	        {NL_AT_BYTES, 6, NL_REL_PC32, NL_SYM_TEXT, 0, 0, -4},
+	        {NL_AT_BYTES, 18, NL_REL_ABS64, NL_SYM_KERNEL, 1, LINK + 0x100, 0},
+	        {NL_AT_TEXT, 8, NL_REL_ABS32S, NL_SYM_DATA, 0, 0, 0},
+	        {NL_AT_DATA, 8, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, 0, 0},
 	};
 	struct nl_leaf_header h = {.magic = NL_LEAF_MAGIC, .format = NL_LEAF_FORMAT, .header_size = sizeof(h), .version = 1, .id = "leaf"};
 	struct nl_leaf_target *t = &h.target;
 	uint32_t at = sizeof(h);
 
-	*t = (struct nl_leaf_target){.build_id_len = 20, .guest_os = NL_GUEST_LINUX, .build_id_va = LINK + 0x2f0000, .image_start = LINK,
-	        .image_end = LINK + 0x400000, .text_start = LINK, .text_end = LINK + 0x200000, .rodata_start = LINK + 0x200000,
-	        .rodata_end = LINK + 0x300000, .syscall_entry = LINK + 0x1000, .page_table = LINK + 0x300000, .arena_pmd = LINK + 0x301000,
-	        .return_thunk = LINK + 0x302000, .kprobe_table = LINK + 0x303000, .init_task = LINK + 0x304000, .per_cpu_offset = LINK + 0x305000,
-	        .nr_cpu_ids_max = 64, .kprobe_hash_bits = 6, .thread_size = 16384};
+	*t = (struct nl_leaf_target){.build_id_len = 20,
+	                             .guest_os = NL_GUEST_LINUX,
+	                             .build_id_va = LINK + 0x2f0000,
+	                             .image_start = LINK,
+	                             .image_end = LINK + 0x400000,
+	                             .text_start = LINK,
+	                             .text_end = LINK + 0x200000,
+	                             .rodata_start = LINK + 0x200000,
+	                             .rodata_end = LINK + 0x300000,
+	                             .syscall_entry = LINK + 0x1000,
+	                             .page_table = LINK + 0x300000,
+	                             .arena_pmd = LINK + 0x301000,
+	                             .return_thunk = LINK + 0x302000,
+	                             .kprobe_table = LINK + 0x303000,
+	                             .init_task = LINK + 0x304000,
+	                             .per_cpu_offset = LINK + 0x305000,
+	                             .nr_cpu_ids_max = 64,
+	                             .kprobe_hash_bits = 6,
+	                             .thread_size = 16384};
 	h.sites = (struct nl_leaf_part){at, 2};
 	h.relocs = (struct nl_leaf_part){at += sizeof(sites), 4};
 	h.bytes = (struct nl_leaf_part){at += sizeof(relocs), 26};

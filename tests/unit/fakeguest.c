@@ -16,15 +16,39 @@
 
 /* Where things lie in RAM. */
 enum {
-	KERNEL_L3 = 0x100000, KERNEL_L2 = 0x101000, DIRECT_L3 = 0x102000, DIRECT_L2 = 0x103000, KERNEL_L4 = 0x104000,
+	KERNEL_L3 = 0x100000,
+	KERNEL_L2 = 0x101000,
+	DIRECT_L3 = 0x102000,
+	DIRECT_L2 = 0x103000,
+	KERNEL_L4 = 0x104000,
 	USER_TOP = 0x106000, /* a pair of pages: kernel half, user half */
-	USER_L4 = 0x108000, USER_L3 = 0x109000, USER_L2 = 0x10a000, USER_L1 = 0x10b000, ENTRY_L3 = 0x10c000, ENTRY_L2 = 0x10d000, ENTRY_L1 = 0x10e000,
-	ENTRY_L4 = 0x10f000, USER_HALF_L4 = 0x110000,
-	USER_PAGES = 0x200000, PER_CPU_AREA = 0x300000, OBJECTS = 0x400000,
+	USER_L4 = 0x108000,
+	USER_L3 = 0x109000,
+	USER_L2 = 0x10a000,
+	USER_L1 = 0x10b000,
+	ENTRY_L3 = 0x10c000,
+	ENTRY_L2 = 0x10d000,
+	ENTRY_L1 = 0x10e000,
+	ENTRY_L4 = 0x10f000,
+	USER_HALF_L4 = 0x110000,
+	USER_PAGES = 0x200000,
+	PER_CPU_AREA = 0x300000,
+	OBJECTS = 0x400000,
 };
 
 /* Offsets in the fake task_struct, signal_struct and kprobe: unlike any real ones. */
-enum { T_STACK = 0x18, T_STATE = 0x20, T_ON_CPU = 0x24, T_PID = 0x28, T_COMM = 0x30, T_TASKS = 0x48, T_SIGNAL = 0x60, T_NODE = 0x70, T_SP = 0x90, TASK = 0x200 };
+enum {
+	T_STACK = 0x18,
+	T_STATE = 0x20,
+	T_ON_CPU = 0x24,
+	T_PID = 0x28,
+	T_COMM = 0x30,
+	T_TASKS = 0x48,
+	T_SIGNAL = 0x60,
+	T_NODE = 0x70,
+	T_SP = 0x90,
+	TASK = 0x200
+};
 enum { S_HEAD = 0x20, SIGNAL = 0x100 };
 enum { KP_HLIST = 0x10, KP_ADDR = 0x28, KPROBE = 0x40 };
 #define IDLE_THREADS 0x40ULL
@@ -224,7 +248,8 @@ static void build_kernel_objects(unsigned cpus)
 	memcpy(object(task + T_COMM), "swapper/0", 10);
 	/* CPUs that exist have an area; the others still hold the address of the initial one, inside the image. */
 	for (i = 0; i < 64; i++)
-		set64(FG_LINK + fg.slide + FG_PER_CPU + 8 * i, i < cpus ? direct(PER_CPU_AREA + 0x1000 * i) : FG_LINK + fg.slide + 0x3f0000);
+		set64(FG_LINK + fg.slide + FG_PER_CPU + 8 * i,
+		      i < cpus ? direct(PER_CPU_AREA + 0x1000 * i) : FG_LINK + fg.slide + 0x3f0000);
 	for (i = 0; i < cpus; i++)
 		set64(direct(PER_CPU_AREA + 0x1000 * i + IDLE_THREADS), i ? 0 : task);
 }
@@ -250,8 +275,15 @@ void fg_start(uint64_t slide, bool la57, bool pti, unsigned cpus)
 	build_process(la57, pti);
 	build_kernel_objects(cpus);
 	fg.ctx = (struct nl_context){
-	        .rip = FG_USER, .rflags = 0x3202, .cr0 = CR0_PE | CR0_PG, .cr3 = fg.user_cr3, .cr4 = CR4_PAE | (la57 ? CR4_LA57 : 0),
-	        .efer = EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE, .lstar = FG_LINK + slide + FG_SYSCALL, .cpl = 3, .long_mode = true,
+	        .rip = FG_USER,
+	        .rflags = 0x3202,
+	        .cr0 = CR0_PE | CR0_PG,
+	        .cr3 = fg.user_cr3,
+	        .cr4 = CR4_PAE | (la57 ? CR4_LA57 : 0),
+	        .efer = EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE,
+	        .lstar = FG_LINK + slide + FG_SYSCALL,
+	        .cpl = 3,
+	        .long_mode = true,
 	};
 	memset(&nl_boot, 0, sizeof(nl_boot));
 	nl_boot.region = FG_REGION;

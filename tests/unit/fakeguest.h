@@ -9,13 +9,13 @@
 #include "vendor.h"
 #include "view.h"
 
-#define FG_RAM 0x2000000ULL      /* 32 MiB from 0 */
-#define FG_REGION 0x40000000ULL  /* reserved region: beyond RAM, as the firmware's map says */
+#define FG_RAM 0x2000000ULL     /* 32 MiB from 0 */
+#define FG_REGION 0x40000000ULL /* reserved region: beyond RAM, as the firmware's map says */
 #define FG_LINK 0xffffffff81000000ULL
-#define FG_IMAGE 0x400000ULL     /* bytes of the kernel image, at physical FG_KERNEL */
+#define FG_IMAGE 0x400000ULL /* bytes of the kernel image, at physical FG_KERNEL */
 #define FG_KERNEL 0x1000000ULL
 #define FG_DIRECT 0xffff888000000000ULL
-#define FG_USER 0x400000ULL      /* guest-virtual, 64 KiB writable, and one read-only page behind */
+#define FG_USER 0x400000ULL /* guest-virtual, 64 KiB writable, and one read-only page behind */
 #define FG_USER_SIZE 0x10000ULL
 #define FG_THREAD_SIZE 16384u
 
@@ -36,7 +36,7 @@
 struct fake_guest {
 	uint8_t *ram, *region;
 	uint64_t slide;
-	uint64_t user_cr3;    /* with page table isolation: the user half, bit 12 set */
+	uint64_t user_cr3;     /* with page table isolation: the user half, bit 12 set */
 	struct nl_context ctx; /* of a thread at CPL 3 */
 	struct nl_leaf_target target;
 	struct nl_view base;

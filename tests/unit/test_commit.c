@@ -234,7 +234,8 @@ static void apply_and_revert(void)
 		assert_int_equal(commit_report()->level, NL_LEVEL_TASK);
 		assert_int_equal(fg_shown(TEXT_SITE)[0], 0xe9);
 		memcpy(&displacement, fg_shown(TEXT_SITE + 1), 4);
-		assert_int_equal(FG_LINK + fg.slide + TEXT_SITE + 5 + (uint64_t)(int64_t)displacement, NL_ARENA_TEXT_VA); /* same slot each round */
+		assert_int_equal(FG_LINK + fg.slide + TEXT_SITE + 5 + (uint64_t)(int64_t)displacement,
+		                 NL_ARENA_TEXT_VA); /* same slot each round */
 		assert_int_equal(shown64(DATA_SITE), NL_ARENA_TEXT_VA);
 		assert_memory_equal(fg_image(DATA_SITE), original, 8); /* the home frame is untouched */
 		assert_memory_equal(fg_shown(DATA_SITE - 64), fg_image(DATA_SITE - 64), 64);
@@ -449,7 +450,7 @@ static void somebody_in_the_way(void **state)
 	assert_int_equal(commit_report()->tries, 2);
 	assert_int_equal(commit_report()->tasks_scanned, 4);
 	fg_task_on_cpu(task, false);
-	stack[5] = site + 5; /* the next instruction: not inside */
+	stack[5] = site + 5;             /* the next instruction: not inside */
 	stack[7] = NL_ARENA_TEXT_VA + 3; /* asleep in the body */
 	assert_int_equal(commit(NULL, 0), NL_OK);
 	assert_int_equal(commit_report()->old_tasks, 1);
@@ -825,7 +826,7 @@ static void refused_leaves(void **state)
 	assert_int_equal(verify(), NL_ELEAF);
 	assert_int_equal(call(NL_CALL_STAGE, FG_USER, 0, 0, NL_LEAF_MAX_SIZE + 1), NL_ELEAF);
 	assert_int_equal(call(NL_CALL_STAGE, FG_USER, 8, 0, 100), NL_OK);
-	assert_int_equal(verify(), NL_ESTATE); /* not all of it is there */
+	assert_int_equal(verify(), NL_ESTATE);                                 /* not all of it is there */
 	assert_int_equal(call(NL_CALL_STAGE, FG_USER, 8, 16, 100), NL_ESTATE); /* a hole */
 	assert_int_equal(call(NL_CALL_STAGE, FG_USER, 93, 8, 100), NL_EUSAGE);
 	make_key(&other, "stranger", NL_ROLE_AUTHOR);
@@ -882,8 +883,9 @@ static void bad_buffers(void **state)
 	for (i = 0; i < 20000; i++) { /* garbage */
 		uint64_t buffer = host_below(2) ? FG_USER + host_below(0x20000) : host_random();
 
-		call((enum nl_call)(host_below(4) ? host_below(16) : host_random()), buffer, host_below(2) ? host_below(2000) : host_random(),
-		     host_below(2) ? host_below(64) : host_random(), host_below(2) ? host_below(64) : host_random());
+		call((enum nl_call)(host_below(4) ? host_below(16) : host_random()), buffer,
+		     host_below(2) ? host_below(2000) : host_random(), host_below(2) ? host_below(64) : host_random(),
+		     host_below(2) ? host_below(64) : host_random());
 		if (i % 1000 == 0) {
 			assert_int_equal(call((enum nl_call)0, FG_USER, 64, 0, 0), NL_EUSAGE);
 			assert_int_equal(call((enum nl_call)12, FG_USER, 64, 0, 0), NL_EUSAGE);
@@ -955,10 +957,35 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(round_trip), T(round_trip_everywhere), T(arena_is_mapped_once), T(guest_writes_survive), T(probed_by_bytes), T(probed_by_table), T(probed_is_noted),
-	        T(bytes_differ), T(somebody_in_the_way), T(blocker_is_named), T(halted_cpus), T(strict_leaf), T(broken_lists), T(deadline), T(abandon_and_replace), T(generations_and_sets),
-	        T(versions_never_go_down), T(policy), T(out_of_memory_everywhere), T(no_leak_over_rounds), T(old_root_in_use), T(other_kernels),
-	        T(bodies_and_the_arena), T(registry_is_bounded), T(refused_leaves), T(long_leaf_in_slices), T(bad_buffers), T(answers), T(kernel_replaced),
+	        T(round_trip),
+	        T(round_trip_everywhere),
+	        T(arena_is_mapped_once),
+	        T(guest_writes_survive),
+	        T(probed_by_bytes),
+	        T(probed_by_table),
+	        T(probed_is_noted),
+	        T(bytes_differ),
+	        T(somebody_in_the_way),
+	        T(blocker_is_named),
+	        T(halted_cpus),
+	        T(strict_leaf),
+	        T(broken_lists),
+	        T(deadline),
+	        T(abandon_and_replace),
+	        T(generations_and_sets),
+	        T(versions_never_go_down),
+	        T(policy),
+	        T(out_of_memory_everywhere),
+	        T(no_leak_over_rounds),
+	        T(old_root_in_use),
+	        T(other_kernels),
+	        T(bodies_and_the_arena),
+	        T(registry_is_bounded),
+	        T(refused_leaves),
+	        T(long_leaf_in_slices),
+	        T(bad_buffers),
+	        T(answers),
+	        T(kernel_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

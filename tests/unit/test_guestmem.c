@@ -55,9 +55,9 @@ static uint64_t translated(uint64_t va)
 static void page_sizes(void **state)
 {
 	(void)state;
-	assert_int_equal(translated(FG_LINK + fg.slide + 0x201234), FG_KERNEL + 0x201234); /* 2 MiB */
+	assert_int_equal(translated(FG_LINK + fg.slide + 0x201234), FG_KERNEL + 0x201234);  /* 2 MiB */
 	assert_int_equal(translated(FG_USER + 0x1234), fg_user(FG_USER + 0x1234) - fg.ram); /* 4 KiB */
-	*entry(FG_DIRECT, 3) = 0x0 | 0x83; /* 1 GiB */
+	*entry(FG_DIRECT, 3) = 0x0 | 0x83;                                                  /* 1 GiB */
 	assert_int_equal(translated(FG_DIRECT + 0x1abcdef), 0x1abcdef);
 	*entry(FG_DIRECT, 4) |= 0x80; /* PS is reserved above that */
 	assert_int_equal(translated(FG_DIRECT + 0x1abcdef), ~0ULL);
@@ -213,7 +213,8 @@ static void garbage_tables(void **state)
 	(void)state;
 	for (i = 0; i < 3000; i++) {
 		for (k = 0; k < 64; k++)
-			((uint64_t *)(fg.ram + 0x100000))[host_below(0x11 * 512)] = host_below(2) ? host_random() : host_below(FG_RAM) | 7 | (host_below(2) << 7);
+			((uint64_t *)(fg.ram + 0x100000))[host_below(0x11 * 512)] =
+			        host_below(2) ? host_random() : host_below(FG_RAM) | 7 | (host_below(2) << 7);
 		forget();
 		nl_guest_read64(&g, GVA(host_below(2) ? FG_USER : FG_LINK + fg.slide + host_below(FG_IMAGE)), &v);
 		nl_guest_read64(&g, GVA(host_random()), &v);
@@ -223,10 +224,13 @@ static void garbage_tables(void **state)
 
 int main(void)
 {
-#define T(f) {#f " 4 levels", f, setup, teardown, NULL}, {#f " 5 levels", f, setup, teardown, &la57}
+#define T(f) \
+	{#f " 4 levels", f, setup, teardown, NULL}, { #f " 5 levels", f, setup, teardown, &la57 }
 	const struct CMUnitTest tests[] = {
-	        T(page_sizes), T(ignored_bits), T(canonical), T(rights), T(absent_at_each_level), T(only_ram), T(crossing_pages), T(through_the_view),
-	        T(many_pages_through_the_cache), T(garbage_tables),
+	        T(page_sizes),     T(ignored_bits),         T(canonical),
+	        T(rights),         T(absent_at_each_level), T(only_ram),
+	        T(crossing_pages), T(through_the_view),     T(many_pages_through_the_cache),
+	        T(garbage_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

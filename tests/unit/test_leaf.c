@@ -18,11 +18,25 @@ static struct make_leaf m;
 static struct nl_leaf_target target(void)
 {
 	struct nl_leaf_target t = {
-	        .build_id_len = 20, .guest_os = NL_GUEST_LINUX, .build_id_va = LINK + 0x2f0000, .image_start = LINK, .image_end = LINK + 0x400000,
-	        .text_start = LINK, .text_end = LINK + 0x200000, .rodata_start = LINK + 0x200000, .rodata_end = LINK + 0x300000,
-	        .syscall_entry = LINK + 0x1000, .page_table = LINK + 0x300000, .arena_pmd = LINK + 0x301000, .return_thunk = LINK + 0x302000,
-	        .kprobe_table = LINK + 0x303000, .init_task = LINK + 0x304000, .per_cpu_offset = LINK + 0x305000, .nr_cpu_ids_max = 64,
-	        .kprobe_hash_bits = 6, .thread_size = 16384,
+	        .build_id_len = 20,
+	        .guest_os = NL_GUEST_LINUX,
+	        .build_id_va = LINK + 0x2f0000,
+	        .image_start = LINK,
+	        .image_end = LINK + 0x400000,
+	        .text_start = LINK,
+	        .text_end = LINK + 0x200000,
+	        .rodata_start = LINK + 0x200000,
+	        .rodata_end = LINK + 0x300000,
+	        .syscall_entry = LINK + 0x1000,
+	        .page_table = LINK + 0x300000,
+	        .arena_pmd = LINK + 0x301000,
+	        .return_thunk = LINK + 0x302000,
+	        .kprobe_table = LINK + 0x303000,
+	        .init_task = LINK + 0x304000,
+	        .per_cpu_offset = LINK + 0x305000,
+	        .nr_cpu_ids_max = 64,
+	        .kprobe_hash_bits = 6,
+	        .thread_size = 16384,
 	};
 	return t;
 }
@@ -75,10 +89,7 @@ static enum nl_err check_exact(size_t size)
 }
 
 /* Write, sign, check: an author's key does not make a bad leaf good. */
-static enum nl_err check_signed(void)
-{
-	return check_exact(make_sign(file, make_write(&m, file)));
-}
+static enum nl_err check_signed(void) { return check_exact(make_sign(file, make_write(&m, file))); }
 
 static int setup(void **state)
 {
@@ -243,8 +254,9 @@ static void mutated(void **state)
 			assert_true(s->va >= LINK && s->va + s->len <= LINK + 0x400000);
 		}
 		for (k = 0; k < l.header->relocs.count; k++) {
-			const struct nl_leaf_part *p = l.relocs[k].where == NL_AT_TEXT ? &l.header->text :
-			                               l.relocs[k].where == NL_AT_DATA ? &l.header->data : &l.header->bytes;
+			const struct nl_leaf_part *p = l.relocs[k].where == NL_AT_TEXT   ? &l.header->text
+			                               : l.relocs[k].where == NL_AT_DATA ? &l.header->data
+			                                                                 : &l.header->bytes;
 
 			assert_true((uint64_t)l.relocs[k].offset + nl_reloc_size(l.relocs[k].type) <= p->count);
 			assert_true((uint64_t)p->offset + p->count <= size);
@@ -257,10 +269,12 @@ static void mutated(void **state)
 int main(void)
 {
 #define BAD_TEST(name, error, change) cmocka_unit_test_setup(bad_##name, setup),
-	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup(good, setup), cmocka_unit_test_setup(truncated_everywhere, setup), cmocka_unit_test_setup(any_bit_flipped, setup),
-	        cmocka_unit_test_setup(keys, setup), cmocka_unit_test_setup(mutated, setup), BAD_LEAVES(BAD_TEST)
-	};
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(good, setup),
+	                                   cmocka_unit_test_setup(truncated_everywhere, setup),
+	                                   cmocka_unit_test_setup(any_bit_flipped, setup),
+	                                   cmocka_unit_test_setup(keys, setup),
+	                                   cmocka_unit_test_setup(mutated, setup),
+	                                   BAD_LEAVES(BAD_TEST)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,8 @@ static int setup(void **state)
 	(void)state;
 	header = (struct nl_leaf_header){.sites.count = 1, .relocs.count = 1, .text.count = 16, .data.count = 16, .bytes.count = 32};
 	site = (struct nl_leaf_site){.va = LINK + 0x5000, .len = 16, .expected = 16, .fresh = 0};
-	at = (struct nl_placement){.slide = 0x4000000, .text = 0xffffffffff800040, .data = 0xffffffffffa00080, .return_thunk = LINK + 0x4123456};
+	at = (struct nl_placement){
+	        .slide = 0x4000000, .text = 0xffffffffff800040, .data = 0xffffffffffa00080, .return_thunk = LINK + 0x4123456};
 	memset(text, 0xaa, 16);
 	memset(data, 0xaa, 16);
 	memset(expected, 0xaa, 16);
@@ -86,7 +87,8 @@ static void edges(void **state)
 
 static enum nl_err in_site(uint32_t offset, uint16_t type, uint64_t value, int64_t addend)
 {
-	reloc = (struct nl_leaf_reloc){.where = NL_AT_BYTES, .offset = offset, .type = type, .symbol = NL_SYM_TEXT, .value = value, .addend = addend};
+	reloc = (struct nl_leaf_reloc){
+	        .where = NL_AT_BYTES, .offset = offset, .type = type, .symbol = NL_SYM_TEXT, .value = value, .addend = addend};
 	return nl_reloc_site(&leaf, &at, 0, expected, fresh);
 }
 
@@ -106,7 +108,8 @@ static void site_bytes(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(symbols, setup), cmocka_unit_test_setup(edges, setup), cmocka_unit_test_setup(site_bytes, setup)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(symbols, setup), cmocka_unit_test_setup(edges, setup),
+	                                   cmocka_unit_test_setup(site_bytes, setup)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
