@@ -95,6 +95,7 @@ class Guest:
         self.buffer = b""
         self.request = 0
         self.boot_id = ""
+        self.cost = 0.0  # CPU seconds of the emulator
         self.console_at = 0
         self.on_wait = None  # called about five times a second while something is awaited
 
@@ -177,7 +178,22 @@ class Guest:
             self._alive("before it opened the second serial port", deadline)
             time.sleep(0.02)  # there is no event for "QEMU made its socket"
 
+    def cpu_seconds(self):
+        """What the emulator has cost so far, on the host's CPUs."""
+        total = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                    fields = f.read().rsplit(")", 1)[1].split()
+            except OSError:
+                continue  # it has ended meanwhile
+            if int(fields[3]) == self.process.pid:  # session
+                total += int(fields[11]) + int(fields[12])
+        return total / os.sysconf("SC_CLK_TCK")
+
     def close(self):
+        if self.process and self.process.poll() is None:
+            self.cost = self.cpu_seconds()
         if self.channel:
             self.channel.close()
         if self.listener:
@@ -233,6 +249,7 @@ class Guest:
 
     def wait_exit(self, timeout=30):
         """Until the emulator ends by itself (poweroff, reset with NO_REBOOT)."""
+        self.cost = self.cpu_seconds()
         try:
             return self.process.wait(timeout * self.slow)
         except subprocess.TimeoutExpired:

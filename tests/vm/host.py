@@ -21,9 +21,9 @@ def run_check(target):
         passed = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", said))
         failed = sum(int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test", said))
         if code != 0 or failed:
-            t.counts = (passed, max(failed, 1))
+            t.counts = (passed, max(failed, 1), 0)
             raise Failure(f"make {target} ended with {code}\n" + "\n".join("    | " + x for x in said.splitlines()[-25:]))
-        t.counts = (max(passed, 1), 0)
+        t.counts = (max(passed, 1), 0, 0)
         t.note(f"{t.counts[0]} cases" if passed else said.strip().splitlines()[-1] if said.strip() else "ok")
 
     return check

@@ -46,7 +46,7 @@ class Context:
 
     def __init__(self, name):
         self.name, self.guests, self.notes = name, [], []
-        self.counts = None  # (passed, failed) of a check that holds several cases
+        self.counts = None  # (passed, failed, skipped) of a check that holds several cases
 
     def boot(self, ready=True, **machine):
         """Start a machine and wait until its user space is up."""
@@ -90,15 +90,16 @@ def run_one(entry):
         outcome, detail = "FAIL", traceback.format_exc()
     finally:
         context.close()
+    spent = sum(guest.cost for guest in context.guests)
+    cost = f", {spent:.0f} s of CPU" if spent else ""
     with PRINT:
-        print(f"{outcome} {entry.name} ({time.monotonic() - started:.1f} s){': ' + detail if outcome == 'SKIP' else ''}")
+        print(f"{outcome} {entry.name} ({time.monotonic() - started:.1f} s{cost}){': ' + detail if outcome == 'SKIP' else ''}")
         for note in context.notes:
             print("     " + note.replace("\n", "\n     "))
         if outcome == "FAIL":
             print("     " + detail.replace("\n", "\n     "))
         sys.stdout.flush()
-    passed, failed = context.counts or (outcome == "PASS", outcome == "FAIL")
-    return int(passed), int(failed), int(outcome == "SKIP")
+    return context.counts or (int(outcome == "PASS"), int(outcome == "FAIL"), int(outcome == "SKIP"))
 
 
 def main():
