@@ -26,6 +26,7 @@ extern const uint8_t stubs[];
 void enter_user(const struct user_regs *r, uint64_t rip, uint64_t rsp);
 _Noreturn void leave_user(void);
 void reload_segments(void);
+void switch_la57(uint64_t root);
 void trap_handler(struct frame *f);
 
 struct cpu cpus[MAX_CPUS];
@@ -42,6 +43,14 @@ void *page_alloc(unsigned n)
 	}
 	machine.heap += n * NL_PAGE_SIZE;
 	return memset(p, 0, n * NL_PAGE_SIZE);
+}
+
+static uint64_t *level_5(uint64_t *pml4)
+{
+	uint64_t *pml5 = page_alloc(1);
+
+	pml5[0] = (uint64_t)pml4 | PTE_U | PTE_W | PTE_P;
+	return pml5;
 }
 
 /* The first 4 GiB one to one for CPL 0, and 2 MiB of single pages at WINDOW. */
@@ -62,12 +71,24 @@ void map_init(void)
 	window_pdpt[0] = (uint64_t)window_pd | PTE_U | PTE_W | PTE_P;
 	window_pd[0] = (uint64_t)window | PTE_U | PTE_W | PTE_P;
 	root = pml4;
-	if (read_cr4() & CR4_LA57) {
-		root = page_alloc(1);
-		root[0] = (uint64_t)pml4 | PTE_U | PTE_W | PTE_P;
-	}
-	wrmsr(EFER, msr(EFER) | EFER_NXE);
+	if (read_cr4() & CR4_LA57)
+		root = level_5(pml4);
+	/* Without TRY: GS is not ours yet. */
+	__asm__ volatile("rdmsr; or %0, %%eax; wrmsr" ::"i"(EFER_NXE), "c"(EFER) : "rax", "rdx", "memory");
 	write_cr3((uint64_t)root);
+}
+
+void map_la57(void)
+{
+	uint32_t r[4];
+
+	cpuid(7, 0, r);
+	if (!(r[2] >> 16 & 1) || (read_cr4() & CR4_LA57))
+		return;
+	root = level_5(root);
+	this_cpu()->gdt[3] = 0x00cf9b000000ffffULL; /* 32-bit code */
+	switch_la57((uint64_t)root);
+	this_cpu()->gdt[3] = 0;
 }
 
 uint64_t kernel_cr3(void) { return (uint64_t)root; }

@@ -102,6 +102,33 @@ reload_segments:
 	lretq
 
 /*
+ * void switch_la57(uint64_t root): to 5-level paging. The bit cannot be changed in long mode (SDM vol. 3, 4.1.2): through a 32-bit segment (0x18), where paging
+ * can be off. Code and stack are below 4 GiB and mapped one to one.
+ */
+	.globl switch_la57
+switch_la57:
+	lea 1f(%rip), %rax
+	pushq $0x18
+	push %rax
+	lretq
+	.code32
+1:	mov %cr0, %eax
+	btr $31, %eax
+	mov %eax, %cr0
+	mov %cr4, %ecx
+	or $0x1000, %ecx
+	mov %ecx, %cr4
+	mov %edi, %cr3
+	bts $31, %eax
+	mov %eax, %cr0
+	push $8
+	call 2f
+2:	addl $(3f - 2b), (%esp)
+	lretl
+	.code64
+3:	ret
+
+/*
  * void probe(uint64_t r[17], void (*code)(void)): loads rax rcx rdx rbx rbp rsi rdi r8..r15 and RFLAGS from r, calls code (an instruction and RET), stores them
  * back. r15 holds the address of the code and is not probed.
  */

@@ -87,6 +87,7 @@ static inline struct cpu *this_cpu(void)
 
 void cpu_load(struct cpu *cpu); /* GDT, IDT, TSS, GS base, local APIC; on the CPU itself */
 void map_init(void);
+void map_la57(void); /* 5-level paging, where the CPU has it */
 void *map_window(unsigned slot, uint64_t pa, uint64_t flags); /* one 4 KiB page at a virtual address of its own; slot 0..511 */
 #define WINDOW 0x8000000000ULL
 #define PTE_P 1ULL

@@ -223,10 +223,11 @@ _Noreturn void kernel_main(void)
 	cpus[0].stack_top = (uint64_t)page_alloc(4) + 4 * NL_PAGE_SIZE;
 	cpus[0].apic_id = machine.apic_ids[0];
 	cpu_load(&cpus[0]);
+	map_la57();
 	smp_init();
 	user_init();
-	print("\ntest kernel: %u CPUs, %s, %s, TSC %lu kHz, scale %u%s%s\n", machine.n_cpus, machine.intel ? "Intel" : "AMD",
-	      machine.bare ? "bare" : "on Newleaf", machine.tsc_hz / 1000, machine.scale, machine.only[0] ? ", only " : "", machine.only);
+	print("\ntest kernel: %u CPUs, %s, %s, %s-level paging, TSC %lu kHz, scale %u%s%s\n", machine.n_cpus, machine.intel ? "Intel" : "AMD",
+	      machine.bare ? "bare" : "on Newleaf", read_cr4() & CR4_LA57 ? "5" : "4", machine.tsc_hz / 1000, machine.scale, machine.only[0] ? ", only " : "", machine.only);
 	if (machine.mode[0])
 		run_mode();
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(groups); i++)
