@@ -74,10 +74,13 @@ static void control_register(struct nl_cpu *cpu, uint64_t qualification)
 }
 
 /* true: nothing more to do but enter, quickly: a SIPI that comes in root operation is lost. The reset state is made when it comes. */
-static bool init_exit(struct nl_cpu *cpu)
+static bool init_exit(struct nl_cpu *cpu, bool just_started)
 {
 	if (vmx_take_kick(cpu))
 		return false;
+	/* While a CPU waits for SIPI, INIT is blocked (26.2). One that was kept all the same (Bochs does) comes at the first entry after the SIPI. */
+	if (just_started && vmx_read(GUEST_RIP) == 0)
+		return true;
 	if (cpu->index == 0) { /* a reset of the platform: hv_before_entry */
 		__atomic_store_n(&cpu->init_pending, 1, __ATOMIC_SEQ_CST);
 		return false;
@@ -108,11 +111,13 @@ void vmx_after_exit(struct vmx_cpu *v)
 	struct nl_cpu *cpu = v->cpu;
 	uint32_t reason = (uint32_t)vmx_read(EXIT_REASON);
 	uint64_t q = vmx_read(EXIT_QUALIFICATION);
+	bool just_started = v->just_started;
 	struct nl_exit e = {.cause = NL_CAUSE_OTHER, .raw = {reason, q, vmx_read(GUEST_RIP)}};
 
+	v->just_started = false;
 	if (reason & REASON_ENTRY_FAILED)
 		nl_panic("VM entry failed: reason %x qualification %lx", reason & 0xffff, q);
-	if (reason == REASON_INIT && init_exit(cpu))
+	if (reason == REASON_INIT && init_exit(cpu, just_started))
 		return;
 	cpu->gprs.rsp = vmx_read(GUEST_RSP);
 	deliver_again();
@@ -130,6 +135,7 @@ void vmx_after_exit(struct vmx_cpu *v)
 		e = (struct nl_exit){.cause = NL_CAUSE_SIPI, .sipi = {(uint8_t)q}};
 		apic_reset_local(); /* an INIT that exits performs nothing of a reset (26.2) */
 		vmx_reset_to_sipi(cpu, (uint8_t)q);
+		v->just_started = true;
 		__atomic_store_n(&cpu->state, NL_CPU_RUNNING, __ATOMIC_SEQ_CST);
 		break;
 	case REASON_TASK_SWITCH:

@@ -46,6 +46,7 @@ enum vmx_reason {
 struct vmx_cpu {
 	struct nl_cpu *cpu;  /* 0 */
 	uint32_t launched;   /* 8: VMRESUME from now on */
+	bool just_started;   /* by SIPI: nothing has been executed since, as far as exits tell */
 	uint32_t kick_spare; /* a kick was repeated: one more INIT may come that is not the guest's */
 	uint8_t *vmxon, *vmcs;
 	struct vmx_msr_entry *guest_msrs, *host_msrs; /* switched by entry and exit themselves */
