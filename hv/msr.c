@@ -21,6 +21,7 @@ enum policy {
 	ICR,      /* x2APIC ICR */
 	KERNEL,   /* LSTAR: a kernel begins */
 	EFER,
+	MISC, /* IA32_MISC_ENABLE: the core's page tables need NX */
 	MTRR, /* memory types of the EPT follow */
 };
 
@@ -33,6 +34,9 @@ static const struct range {
 	{ MSR_APIC_BASE, MSR_APIC_BASE, PASS, APIC, NULL, "APIC_BASE" },
 	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, FEATURES, FAULT, "VMX", "FEATURE_CONTROL" },
 	{ MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, PASS, DROP, "VMX", "microcode update" },
+	{ 0x1a0, 0x1a0, PASS, MISC, "VMX", "MISC_ENABLE" },
+	{ 0x3f1, 0x3f1, FAULT, FAULT, "VMX", "PEBS_ENABLE" },
+	{ 0x600, 0x600, FAULT, FAULT, "VMX", "DS_AREA" },
 	{ 0x480, 0x493, FAULT, FAULT, "VMX", "VMX capabilities" },
 	{ 0x560, 0x561, FAULT, FAULT, "VMX", "Intel PT output" }, /* would write to physical memory past the EPT */
 	{ 0x570, 0x572, FAULT, FAULT, "VMX", "Intel PT" },
@@ -48,6 +52,7 @@ static const struct range {
 	{ 0xc0010010, 0xc0010010, PASS, DROP, "SVM", "SYSCFG" },         /* could put memory encryption or DRAM routing under us */
 	{ 0xc0010016, 0xc001001d, PASS, DROP, "SVM", "IORR, TOM" },
 	{ MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, PASS, DROP, "SVM", "microcode update" },
+	{ 0xc0010058, 0xc0010058, PASS, DROP, "SVM", "MMIO_CFG_BASE" }, /* could be moved over us */
 	{ 0xc0010111, 0xc0010113, PASS, DROP, "SVM", "SMM_BASE, TSEG" },
 	{ MSR_VM_CR, MSR_VM_CR, SVM_OFF, DROP, "SVM", "VM_CR" },
 	{ 0xc0010115, 0xc0010115, FAULT, FAULT, "SVM", "IGNNE" },
@@ -93,7 +98,24 @@ static bool read_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *v)
 	}
 }
 
-#define EFER_KNOWN (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | 1ULL << 14 | 1ULL << 15 | 1ULL << 17 | 1ULL << 18 | 1ULL << 20 | 1ULL << 21)
+/* Bits that this CPU has: VMRUN refuses any other (APM vol. 2, 3.1.7, 15.5.1). SVME is not among them: the guest's VM_CR says that SVM is off. */
+static uint64_t efer_known(void)
+{
+	static const struct { uint8_t bit; uint32_t leaf; uint8_t reg, shift; } features[] = {
+		{ 14, 0x80000001, 3, 25 }, { 15, 0x80000001, 2, 17 }, { 17, 0x80000008, 1, 8 }, /* FFXSR, TCE, MCOMMIT */
+		{ 18, 0x80000008, 1, 13 }, { 20, 0x80000021, 0, 7 }, { 21, 0x80000021, 0, 8 },  /* INTWB, upper address ignore, automatic IBRS */
+	};
+	uint64_t known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+	uint32_t max[4], r[4];
+
+	x86_cpuid(0x80000000, 0, max);
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(features); i++) {
+		x86_cpuid(features[i].leaf, 0, r);
+		if (max[0] >= features[i].leaf && (r[features[i].reg] >> features[i].shift & 1))
+			known |= 1ULL << features[i].bit;
+	}
+	return known;
+}
 
 /* Legal values only: the vendor ORs in what the hardware needs of ours (SVME). APM vol. 2, 3.1.7. */
 static bool write_efer(struct nl_cpu *cpu, uint64_t v)
@@ -101,10 +123,14 @@ static bool write_efer(struct nl_cpu *cpu, uint64_t v)
 	struct nl_context c;
 
 	nl_vendor->context(cpu, &c);
-	if (v & ~EFER_KNOWN) /* SVME included: SVM is locked off in the guest's VM_CR */
+	if (v & ~efer_known())
 		return false;
 	if ((c.cr0 & CR0_PG) && ((v ^ c.efer) & EFER_LME))
 		return false;
+	uint64_t ours = x86_rdmsr(MSR_EFER);
+	if (!x86_wrmsr_safe(MSR_EFER, ours | (v & ~(EFER_LME | EFER_LMA)))) /* the hardware says which bits it has */
+		return false;
+	x86_wrmsr(MSR_EFER, ours);
 	v = (v & ~EFER_LMA) | (c.efer & EFER_LMA);
 	return nl_vendor->set_msr(cpu, MSR_EFER, v);
 }
@@ -112,6 +138,7 @@ static bool write_efer(struct nl_cpu *cpu, uint64_t v)
 static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 {
 	static uint32_t logged;
+	_Static_assert(NL_ARRAY_SIZE(ranges) <= 32, "a bit for each");
 	const struct range *r = find(index);
 	struct nl_context c;
 
@@ -130,6 +157,8 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 		return apic_guest_icr(cpu, v, true);
 	case EFER:
 		return write_efer(cpu, v);
+	case MISC:
+		return !(v >> 34 & 1) && x86_wrmsr_safe(index, v);
 	case MTRR: /* while they are being changed the MTRRs are off, or the caches are: types are looked at when all is on again */
 		if (!x86_wrmsr_safe(index, v))
 			return false;
