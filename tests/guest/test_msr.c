@@ -67,6 +67,33 @@ static void efer_reserved(void)
 	expect_refused(EFER, efer & ~EFER_LME); /* paging is on */
 }
 
+/* Bits of features: allowed where CPUID shows the feature. One that the hardware lacks must not reach the VMCB, or no entry succeeds. */
+static void efer_features(void)
+{
+	static const struct { unsigned bit; uint32_t leaf; unsigned reg, shift; } list[] = {
+		{ 14, 0x80000001, 3, 25 }, { 15, 0x80000001, 2, 17 }, { 17, 0x80000008, 1, 8 }, { 18, 0x80000008, 1, 13 },
+		{ 20, 0x80000021, 0, 7 }, { 21, 0x80000021, 0, 8 },
+	};
+	uint64_t efer = msr(EFER);
+	uint32_t r[4];
+
+	if (machine.bare && !machine.intel) {
+		skip("the emulator does not check it");
+		return;
+	}
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(list); i++) {
+		cpuid(0x80000000, 0, r);
+		bool reachable = r[0] >= list[i].leaf;
+		cpuid(list[i].leaf, 0, r);
+		if (!reachable || !(r[list[i].reg] >> list[i].shift & 1)) {
+			expect_refused(EFER, efer | 1ULL << list[i].bit);
+			continue;
+		}
+		EXPECT_VECTOR(wrmsr(EFER, efer | 1ULL << list[i].bit), NONE, "a feature that is there");
+		EXPECT_VECTOR(wrmsr(EFER, efer), NONE, "EFER as it was");
+	}
+}
+
 static void efer_nxe(void)
 {
 	uint64_t efer = msr(EFER);
@@ -242,6 +269,7 @@ static void kept(void)
 const struct test msr_tests[] = {
 	{ "msr-efer-svme", efer_svme, 0 },
 	{ "msr-efer-reserved", efer_reserved, 0 },
+	{ "msr-efer-features", efer_features, 0 },
 	{ "msr-efer-nxe", efer_nxe, 0 },
 	{ "msr-efer-sce", efer_sce, 0 },
 	{ "msr-amd-virtualisation", amd_virtualisation, 0 },
