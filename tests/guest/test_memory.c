@@ -25,6 +25,8 @@ uint64_t region_base(void)
 {
 	static uint64_t found;
 
+	if (found && !(same_page(found, found + NL_PAGE_SIZE) && same_page(found, found + NL_REGION_ARENA_TEXT - NL_PAGE_SIZE)))
+		found = 0; /* it was hidden and is not any more: the caller sees another answer */
 	for (unsigned i = 0; i < machine.n_reserved && !found; i++) {
 		uint64_t end = machine.reserved[i].base + machine.reserved[i].size, at = (machine.reserved[i].base + NL_2M - 1) & ~(NL_2M - 1);
 

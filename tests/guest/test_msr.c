@@ -266,6 +266,46 @@ static void kept(void)
 	}
 }
 
+/*
+ * Memory types changed by the guest, over memory in use and over the hypervisor's: values stay, memory keeps its content, hidden stays hidden.
+ * (What the types themselves do no emulator shows.)
+ */
+static void mtrrs(void)
+{
+	uint64_t cap = msr(0xfe), heap = (uint64_t)page_alloc(1) & ~(NL_2M - 1), *word = page_alloc(1);
+	uint64_t targets[] = { heap, machine.bare ? heap : region_base(), 0xc0000000 };
+	uint32_t r[4], base = 0;
+
+	for (unsigned i = 0; i < (cap & 0xff) && !base; i++)
+		if (!(msr(0x201 + 2 * i) & 0x800))
+			base = 0x200 + 2 * i;
+	if (!base) {
+		skip("no free variable range");
+		return;
+	}
+	cpuid(0x80000008, 0, r);
+	uint64_t mask = ((1ULL << (r[0] & 0xff)) - 1) & ~(NL_2M - 1), before_base = msr(base), before_mask = msr(base + 1), fixed = msr(0x268);
+	static const uint8_t types[] = { 0, 1, 4, 5, 6 };
+
+	for (unsigned t = 0; t < NL_ARRAY_SIZE(targets); t++)
+		for (unsigned i = 0; i < NL_ARRAY_SIZE(types) && !failed(); i++) {
+			*word = t * 100 + i;
+			EXPECT_VECTOR(wrmsr(base, targets[t] | types[i]), NONE, "variable range");
+			EXPECT_VECTOR(wrmsr(base + 1, mask | 0x800), NONE, "its mask");
+			EXPECT(msr(base) == (targets[t] | types[i]) && msr(base + 1) == (mask | 0x800), "range reads %lx %lx", msr(base), msr(base + 1));
+			EXPECT(*word == t * 100 + i, "memory shows %lu", *word);
+			EXPECT(machine.bare || region_base() == targets[1], "the region shows itself with type %u", types[i]);
+			wrmsr(base + 1, 0);
+		}
+	EXPECT_VECTOR(wrmsr(0x268, 0), NONE, "a fixed range");
+	EXPECT(msr(0x268) == 0, "fixed range reads %lx", msr(0x268));
+	wrmsr(0x268, fixed);
+	wrmsr(base, before_base);
+	wrmsr(base + 1, before_mask);
+	EXPECT(apic_read(APIC_SVR) == 0x1ff, "the APIC shows %x", apic_read(APIC_SVR));
+	cpuid(0, 0, r);
+}
+
 const struct test msr_tests[] = {
 	{ "msr-efer-svme", efer_svme, 0 },
 	{ "msr-efer-reserved", efer_reserved, 0 },
@@ -278,6 +318,7 @@ const struct test msr_tests[] = {
 	{ "msr-apic-base", apic_base, NEWLEAF_ONLY },
 	{ "msr-scan", scan, 0 },
 	{ "msr-outside", outside, 0 },
+	{ "msr-mtrr", mtrrs, 0 },
 	{ "msr-kept", kept, 0 },
 	{ NULL, NULL, 0 },
 };
