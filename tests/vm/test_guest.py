@@ -122,3 +122,14 @@ def differences(t):
                     found.append(f"{name} {mark} {line}")
     t.expect(not found, "not in docs/reference/differences.md:\n" + "\n".join("    | " + x for x in found[:80]))
     t.note(f"{sum(len(x.splitlines()) for x in said[True].values())} lines compared")
+
+
+@test()
+def interactive_shell(t):
+    """the root shell that `scripts/demo --shell` gives: a prompt, commands, and its end gives the line back"""
+    g = t.boot(cpus=1)
+    g.channel.sendall(b"NLI\n")
+    g.channel.sendall(b"newleaf status\nexit\n")
+    g.wait_ready(30)
+    t.expect(g.run("echo again").strip() == "again", "the line is not usable after the shell")
+    g.poweroff()
