@@ -140,9 +140,10 @@ enum nl_err nl_base_cpu_start(struct nl_cpu *cpu)
 	return nl_vendor->cpu_init(cpu, v->root);
 }
 
+/* The host's direct map ends at 512 GiB (efi/hostmap.c): what lies above is not reached. */
 bool nl_is_guest_ram(gpa_t gpa)
 {
-	if (gpa.v - nl_boot.region < NL_REGION_SIZE || gpa.v >> NL_PAGE_SHIFT == nl_boot.trampoline >> NL_PAGE_SHIFT)
+	if (gpa.v >> 39 || gpa.v - nl_boot.region < NL_REGION_SIZE || gpa.v >> NL_PAGE_SHIFT == nl_boot.trampoline >> NL_PAGE_SHIFT)
 		return false;
 	for (uint32_t i = 0; i < nl_boot.n_ranges; i++)
 		if (gpa.v - nl_boot.ranges[i].base < nl_boot.ranges[i].size)

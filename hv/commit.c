@@ -12,6 +12,7 @@
 #include "x86.h"
 
 #define FOLD_TRIES 100u
+#define SCAN_LIMIT_US 100000u /* the ceiling of a stop: beyond it watchdogs and clocks of the guest begin to suffer */
 
 struct private_page {
 	uint64_t gpa;
@@ -336,6 +337,7 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 	uint32_t i;
 
 	nl_scan_init(&scan, tx.watches, tx.n_watches);
+	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SCAN_LIMIT_US : SCAN_LIMIT_US);
 	err = nl_probes_check(space, tx.target, kernel->slide, &scan);
 	if (!err)
 		err = nl_tasks_scan(space, tx.target, kernel->slide, &scan);

@@ -60,10 +60,8 @@ static void format(const char *f, va_list ap)
 			pad = *f++;
 		while (*f >= '0' && *f <= '9')
 			width = width * 10 + (unsigned)(*f++ - '0');
-		while (*f == 'l' || *f == 'z') {
-			wide = true;
-			f++;
-		}
+		if (*f == 'l')
+			wide = *f++;
 		switch (*f) {
 		case 's': {
 			const char *s = va_arg(ap, const char *);
@@ -71,24 +69,11 @@ static void format(const char *f, va_list ap)
 				put(*s);
 			break;
 		}
-		case 'c':
-			put((char)va_arg(ap, int));
-			break;
-		case 'd': {
-			int64_t v = wide ? va_arg(ap, int64_t) : va_arg(ap, int);
-			if (v < 0)
-				put('-');
-			number(v < 0 ? -(uint64_t)v : (uint64_t)v, 10, width, pad);
-			break;
-		}
 		case 'u':
 			number(wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), 10, width, pad);
 			break;
 		case 'x':
 			number(wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), 16, width, pad);
-			break;
-		case 'p':
-			number((uint64_t)va_arg(ap, void *), 16, 16, '0');
 			break;
 		case '\0':
 			return;

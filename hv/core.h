@@ -10,13 +10,13 @@
 
 #define NL_VERSION "0.1.0"
 
-/* Formats: %s %c %d %u %x (32 bits), %lu %lx (64 bits), %p, width and 0-padding. Goes to the ring and, if configured, to the serial port. */
+/* Formats: %s %u %x (32 bits), %lu %lx (64 bits), width and 0-padding. Goes to the ring and, if configured, to the serial port. */
 void nl_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* For dumps on the way down only. */
 void nl_log_unlocked(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints everything it knows of this CPU and its guest, then stops this machine's CPUs. For defects of ours only, never for what a guest does. */
 _Noreturn void nl_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
-#define NL_ASSERT(x) ((x) ? (void)0 : nl_panic("%s:%d: %s", __FILE__, __LINE__, #x))
+#define NL_ASSERT(x) ((x) ? (void)0 : nl_panic("%s:%u: %s", __FILE__, __LINE__, #x))
 
 void *memcpy(void *restrict d, const void *restrict s, size_t n);
 void *memmove(void *d, const void *s, size_t n);

@@ -29,22 +29,17 @@ static const struct {
 	uint8_t reg; /* 0 EAX .. 3 EDX */
 	uint32_t hide;
 } hidden[] = {
-	{ 0x1, UINT32_MAX, 2, 1u << 5 | 1u << 6 },            /* VMX, SMX */
+	{ 0x1, UINT32_MAX, 2, 1u << 2 | 1u << 4 | 1u << 5 | 1u << 6 }, /* DTES64, DS-CPL, VMX, SMX */
+	{ 0x1, UINT32_MAX, 3, 1u << 21 },                     /* DS: PEBS may write after the exit, through the core's page table */
 	{ 0x7, 0, 1, 1u << 2 | 1u << 25 },                    /* SGX, Intel PT */
 	{ 0x7, 0, 2, 1u << 13 | 1u << 23 | 1u << 30 | 1u << 31 }, /* TME, key locker, SGX_LC, PKS */
 	{ 0x7, 0, 3, 1u << 5 | 1u << 18 },                    /* user interrupts, PCONFIG */
-	{ 0x7, 1, 0, 1u << 17 | 1u << 18 },                   /* FRED, LKGS */
-	{ 0x12, UINT32_MAX, 0, UINT32_MAX }, { 0x12, UINT32_MAX, 1, UINT32_MAX }, { 0x12, UINT32_MAX, 2, UINT32_MAX },
-	{ 0x12, UINT32_MAX, 3, UINT32_MAX },                  /* SGX */
-	{ 0x14, UINT32_MAX, 0, UINT32_MAX }, { 0x14, UINT32_MAX, 1, UINT32_MAX }, { 0x14, UINT32_MAX, 2, UINT32_MAX },
-	{ 0x14, UINT32_MAX, 3, UINT32_MAX },                  /* Intel PT */
+	{ 0x7, 1, 0, 1u << 17 | 1u << 18 | 1u << 27 },        /* FRED, LKGS, MSRLIST */
 	{ 0x80000001, UINT32_MAX, 2, 1u << 2 | 1u << 12 },    /* SVM, SKINIT */
 	{ 0x80000008, UINT32_MAX, 1, 1u << 3 | 1u << 21 },    /* INVLPGB, its nested form */
-	{ 0x8000000a, UINT32_MAX, 0, UINT32_MAX }, { 0x8000000a, UINT32_MAX, 1, UINT32_MAX }, { 0x8000000a, UINT32_MAX, 2, UINT32_MAX },
-	{ 0x8000000a, UINT32_MAX, 3, UINT32_MAX },            /* SVM features */
-	{ 0x8000001f, UINT32_MAX, 0, UINT32_MAX }, { 0x8000001f, UINT32_MAX, 1, UINT32_MAX }, { 0x8000001f, UINT32_MAX, 2, UINT32_MAX },
-	{ 0x8000001f, UINT32_MAX, 3, UINT32_MAX },            /* SME, SEV */
 };
+
+static const uint32_t emptied[] = { 0x12, 0x14, 0x8000000a, 0x8000001f }; /* SGX, Intel PT, SVM features, SME and SEV */
 
 #define CR4_PKE (1ULL << 22)
 
@@ -53,6 +48,9 @@ void nl_cpuid_filter(uint32_t leaf, uint32_t sub, uint64_t cr4, uint32_t at, uin
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(hidden); i++)
 		if (hidden[i].leaf == leaf && (hidden[i].sub == sub || hidden[i].sub == UINT32_MAX))
 			r[hidden[i].reg] &= ~hidden[i].hide;
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(emptied); i++)
+		if (emptied[i] == leaf)
+			r[0] = r[1] = r[2] = r[3] = 0;
 	/* Bits that mirror CR4 show the core's CR4, not the guest's. */
 	if (leaf == 1)
 		r[2] = (r[2] & ~(1u << 27)) | (cr4 & CR4_OSXSAVE ? 1u << 27 : 0);

@@ -124,6 +124,8 @@ static enum nl_err call_stage(struct call *c)
 {
 	enum nl_err err;
 
+	if (!(nl_boot.policy.guest_may & NL_GUEST_MAY_APPLY))
+		return NL_EPOLICY;
 	if (!nl_trylock(&nl_commit_lock))
 		return NL_EBUSY;
 	err = nl_registry_stage(&c->caller, c->buffer, c->length, c->rcx, c->r8);

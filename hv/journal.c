@@ -6,10 +6,12 @@
 #include "x86.h"
 
 #define JOURNAL_ENTRIES 512u
+#define FAILURES_KEPT 16u
 
 static struct nl_journal_entry ring[JOURNAL_ENTRIES];
 static uint64_t newest; /* seq */
 static nl_lock_t lock;
+static uint32_t failures; /* in a row: somebody who may call could fill the ring with them */
 
 static uint64_t wall_now(uint64_t tsc)
 {
@@ -27,6 +29,11 @@ void nl_journal(enum nl_event event, enum nl_err error, const char *id, const ui
 	struct nl_sha256 c;
 
 	nl_lock(&lock);
+	failures = event == NL_EV_REFUSED || event == NL_EV_ABANDONED ? failures + 1 : 0;
+	if (failures > FAILURES_KEPT) {
+		nl_unlock(&lock);
+		return;
+	}
 	e = &ring[newest % JOURNAL_ENTRIES];
 	memset(e, 0, sizeof(*e));
 	if (newest) {

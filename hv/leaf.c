@@ -273,6 +273,9 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 	out->strings = (const char *)p + h->strings.offset;
 	if (h->strings.count == 0 || out->strings[h->strings.count - 1])
 		return NL_ELEAF;
+	for (i = 0; i < h->strings.count; i++) /* they reach a terminal */
+		if (out->strings[i] && (out->strings[i] < 0x20 || out->strings[i] > 0x7e))
+			return NL_ELEAF;
 	if (!string_ok(h, h->description))
 		return NL_ELEAF;
 	if ((err = check_target(&h->target)))

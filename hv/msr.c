@@ -150,7 +150,7 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 			nl_log("newleaf: CPU %u: write of %s (MSR %x) dropped\n", cpu->index, r->name, index);
 		return true;
 	case APIC: /* the page that is watched, and any page of ours, must stay where they are */
-		if ((v ^ APIC_DEFAULT_BASE) & ~0xfffULL)
+		if (((v ^ APIC_DEFAULT_BASE) & ~0xfffULL) || !(v & 1u << 11)) /* nor be switched off: we send through it */
 			return false;
 		return x86_wrmsr_safe(index, v);
 	case ICR:
@@ -166,7 +166,7 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 			nl_base_mtrrs_changed(cpu);
 		return true;
 	case KERNEL:
-		if (cpu->index == 0) { /* the boot CPU writes it once in the life of a kernel: any other time a new kernel begins */
+		if (cpu->index == 0 && v != x86_rdmsr(MSR_LSTAR)) { /* the boot CPU writes it once in the life of a kernel: any other time a new kernel begins */
 			nl_vendor->context(cpu, &c);
 			nl_commit_kernel_gone(cpu, &c);
 		}

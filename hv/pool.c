@@ -95,7 +95,7 @@ void nl_pool_release(void *page)
 	}
 	nl_unlock(&pool.lock);
 	if (!ours)
-		nl_panic("pool: release of %p, which is not a page in use", page);
+		nl_panic("pool: release of %lx, which is not a page in use", (uint64_t)page);
 }
 
 size_t nl_pool_free_pages(void) { return __atomic_load_n(&pool.free, __ATOMIC_RELAXED); }

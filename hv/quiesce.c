@@ -46,7 +46,8 @@ static bool waits(const struct nl_context *ctx)
 	nl_guest_init(&space, nl_commit_views(), view, ctx->cr3, ctx->cr4 & CR4_LA57);
 	if (nl_guest_read(&space, GVA(ctx->rip - 3), NL_GUEST_READ, code, 3))
 		return false;
-	return code[2] == 0xf4 || (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xc9); /* HLT, MWAIT */
+	/* HLT, MWAIT, and IN AL, DX: a C-state entered through an I/O port */
+	return code[2] == 0xf4 || (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xc9) || (code[2] == 0xec && !(ctx->rflags & RFLAGS_IF));
 }
 
 static bool stands_well(struct nl_cpu *cpu)

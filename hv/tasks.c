@@ -2,8 +2,9 @@
 #include "tasks.h"
 #include "core.h"
 #include "quiesce.h"
+#include "x86.h"
 
-#define MAX_TASKS 65536u
+#define MAX_TASKS (4u << 20) /* Linux's PID_MAX_LIMIT: against lists without an end; time is bounded by scan->until */
 #define MAX_PROBES 65536u
 #define MAX_NAMED 4096u /* beyond that a blocker stays without a name: interrupts are off meanwhile */
 #define LIST_NEXT 0u    /* struct list_head, struct hlist_node: next comes first */
@@ -66,6 +67,8 @@ static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, 
 	uint64_t va = (from + 7) & ~7ULL;
 	bool blocks = false;
 
+	if (va < from || to < from || to > 0ULL - NL_PAGE_SIZE || to - from > w->t->thread_size)
+		return NL_EKERNEL; /* no stack of an honest kernel; and the sums below must not wrap */
 	while (va < to) {
 		uint64_t end = (va | NL_PAGE_MASK) + 1;
 		const uint64_t *word = (const uint64_t *)nl_guest_pointer(w->space, GVA(va), NL_GUEST_READ);
@@ -110,6 +113,8 @@ static enum nl_err scan_task(const struct walk *w, uint64_t task)
 	uint32_t on_cpu, old = 0;
 	enum nl_err err;
 
+	if (w->scan->until && x86_rdtsc() > w->scan->until)
+		return NL_AGAIN;
 	if (++w->scan->scanned > MAX_TASKS || read32(w, task + w->t->task_on_cpu, &on_cpu) ||
 	    nl_guest_read64(w->space, GVA(task + w->t->task_stack), &stack) ||
 	    nl_guest_read64(w->space, GVA(task + w->t->task_thread_sp), &sp)) {

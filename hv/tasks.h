@@ -20,6 +20,7 @@ struct nl_scan {
 	uint32_t n;
 	uint64_t low, high; /* all watches lie in [low, high] */
 	/* results */
+	uint64_t until; /* TSC when a walk gives up with NL_AGAIN; 0 = never */
 	uint32_t scanned, old_tasks;
 	uint32_t old_by_leaf[NL_MAX_LEAVES];
 	struct nl_blocker blocker;

@@ -67,6 +67,10 @@ static void bring_up(struct nl_cpu *cpu)
 	uint32_t base = (uint32_t)nl_boot.trampoline;
 
 	nl_lock(&lock);
+	if (state(cpu) != NL_CPU_ABSENT) { /* another CPU was quicker */
+		nl_unlock(&lock);
+		return;
+	}
 	memcpy(at, ap_trampoline, (size_t)(ap_trampoline_end - ap_trampoline));
 	*p = (struct trampoline_params){
 		.gdt_limit = sizeof(p->gdt) - 1,
@@ -84,7 +88,7 @@ static void bring_up(struct nl_cpu *cpu)
 	wait_us(10000); /* SDM vol. 3, 9.4.4.1 */
 	for (int i = 0; i < 2 && state(cpu) == NL_CPU_STARTING; i++) {
 		apic_send(cpu->apic_id, 0x4600u | base >> 12);
-		came_up(cpu, i ? 5000000 : 200);
+		came_up(cpu, i ? 5000000 : 20000);
 	}
 	if (state(cpu) == NL_CPU_STARTING)
 		nl_log("newleaf: CPU %u (APIC %u) did not start\n", cpu->index, cpu->apic_id);

@@ -89,7 +89,10 @@ static void guest_sipi(struct nl_cpu *c, uint8_t vector)
 		if (load(&c->init_pending))
 			ap_start(c, vector);
 	} else if (load(&c->init_pending) || load(&c->state) == NL_CPU_WAIT_SIPI) {
-		store(&c->sipi_vector, 0x100u | vector);
+		if (nl_vendor->keep_icr_trap)
+			store(&c->sipi_vector, 0x100u | vector);
+		else /* one CPU is not ours, so the trap still stands: the others wait in the hardware */
+			apic_send(c->apic_id, ICR_ASSERT | MODE_SIPI << 8 | vector);
 	} /* a running CPU ignores SIPI: the second one of the usual pair */
 }
 

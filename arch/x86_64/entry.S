@@ -152,50 +152,19 @@ host_interrupt_stub:
 	pop %rax
 	iretq
 
-.macro stub vector, has_error
-host_stub_\vector:
-	.if !\has_error
-	pushq $0
-	.endif
-	pushq $\vector
-	jmp host_common
-	.balign 16
-.endm
 	.balign 16
 	.globl host_stubs
 host_stubs:
-	stub 0 0
-	stub 1 0
-	stub 2 0
-	stub 3 0
-	stub 4 0
-	stub 5 0
-	stub 6 0
-	stub 7 0
-	stub 8 1
-	stub 9 0
-	stub 10 1
-	stub 11 1
-	stub 12 1
-	stub 13 1
-	stub 14 1
-	stub 15 0
-	stub 16 0
-	stub 17 1
-	stub 18 0
-	stub 19 0
-	stub 20 0
-	stub 21 1
-	stub 22 0
-	stub 23 0
-	stub 24 0
-	stub 25 0
-	stub 26 0
-	stub 27 0
-	stub 28 0
-	stub 29 1
-	stub 30 1
-	stub 31 0
+	vector = 0
+	.rept 32
+	.balign 16
+	.if !((0x60227d00 >> vector) & 1)	/* 8, 10-14, 17, 21, 29, 30 come with an error code (SDM vol. 3, table 7-1) */
+	pushq $0
+	.endif
+	pushq $vector
+	jmp host_common
+	vector = vector + 1
+	.endr
 
 host_common:
 	push %rax

@@ -71,6 +71,7 @@ void host_load(struct nl_cpu *cpu)
 	__asm__ volatile("ltr %w0" ::"r"(HOST_TSS));
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_NXE | EFER_SCE);
 	x86_write_cr0((x86_read_cr0() | CR0_NE | CR0_WP) & ~(CR0_CD | CR0_NW));
+	x86_write_cr4(x86_read_cr4() | CR4_MCE); /* without it a machine check in the core is a shutdown */
 }
 
 void host_undo_load(void)

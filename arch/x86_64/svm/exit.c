@@ -6,13 +6,28 @@
 #include "core.h"
 #include "x86.h"
 
+/*
+ * On AMD the LVT does not mask itself when it delivers. Linux starts counters below zero, so one whose top bit is clear has overflowed
+ * (APM vol. 2, 13.2.1: EN is bit 22, INT bit 20 of PERF_CTL).
+ */
+static bool counter_overflowed(void)
+{
+	uint64_t control, counter;
+
+	for (uint32_t i = 0; i < 6; i++)
+		if (x86_rdmsr_safe(0xc0010200 + 2 * i, &control) && (control >> 20 & 5) == 5 && x86_rdmsr_safe(0xc0010201 + 2 * i, &counter) &&
+		    !(counter >> 47 & 1))
+			return true;
+	return false;
+}
+
 /* Could an NMI of the hardware's own have merged with our kick? Then pass one on: a lost one kills the watchdog (SDM vol. 3, 11.5.1). */
 static bool hardware_nmi_waits(void)
 {
 	uint32_t lvt = apic_read(APIC_LVTPC);
 
-	if ((lvt & 0x700) == 0x400 && (lvt & 1u << 16))
-		return true; /* the overflow interrupt masked itself: it was delivered */
+	if ((lvt & 0x700) == 0x400 && (lvt & 1u << 16 || counter_overflowed()))
+		return true;
 	return (x86_inb(0x61) & 0xc0) != 0; /* SERR or IOCHK */
 }
 
@@ -69,6 +84,8 @@ void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 	case EXIT_IRET: /* not executed yet: NMIs are blocked until it is */
 		e = (struct nl_exit){ .cause = NL_CAUSE_IRET };
 		svm_close_nmi(cpu);
+		if (__atomic_load_n(&cpu->nmi_kick, __ATOMIC_SEQ_CST))
+			apic_send_nmi(cpu->apic_id); /* a kick may have merged with the guest's: this one exits after the IRET */
 		break;
 	case EXIT_NPF:
 		e = (struct nl_exit){ .cause = NL_CAUSE_NPF,
@@ -85,6 +102,7 @@ void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 	case EXIT_SHUTDOWN: /* the VMCB's state is undefined from here on */
 		e = (struct nl_exit){ .cause = NL_CAUSE_TRIPLE };
 		break;
+	case EXIT_EXCEPTION + 30:
 	case EXIT_INIT: /* no way for the guest to send one past the ICR trap: the platform resets */
 		e = (struct nl_exit){ .cause = NL_CAUSE_TRIPLE };
 		break;

@@ -105,10 +105,13 @@ static enum nl_err cpu_init(struct nl_cpu *cpu, hpa_t root)
 	struct vmcb *v = s->vmcb;
 
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME);
+	/* R_INIT: an INIT by chipset or IOAPIC that comes in the core becomes #SX, a panic, and never a CPU that runs beside us (APM 15.21.8). */
+	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | 2);
 	__asm__ volatile("clgi" ::: "memory");
 	x86_wrmsr(MSR_VM_HSAVE_PA, nl_pool_hpa(s->host_save).v);
 	memset(v, 0, sizeof(*v));
 	v->intercept1 = I1_NMI | I1_INIT | I1_CPUID | I1_INVD | I1_INVLPGA | I1_IO | I1_MSR | I1_SHUTDOWN;
+	v->intercept_exceptions = 1u << 30; /* #SX */
 	v->intercept2 = I2_VMRUN | I2_VMMCALL | I2_VMLOAD | I2_VMSAVE | I2_STGI | I2_CLGI | I2_SKINIT;
 	v->iopm = nl_pool_hpa(iopm).v;
 	v->msrpm = nl_pool_hpa(msrpm).v;
@@ -122,6 +125,7 @@ static void cpu_exit(struct nl_cpu *cpu)
 {
 	(void)cpu;
 	x86_wrmsr(MSR_VM_HSAVE_PA, 0);
+	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) & ~2ULL);
 	__asm__ volatile("stgi" ::: "memory");
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) & ~EFER_SVME);
 }
@@ -213,8 +217,10 @@ static void wait_for_sipi(struct nl_cpu *cpu)
 	struct svm_nmi lost;
 	uint32_t vector;
 
-	while (!(vector = __atomic_load_n(&cpu->sipi_vector, __ATOMIC_SEQ_CST)))
+	while (!(vector = __atomic_load_n(&cpu->sipi_vector, __ATOMIC_SEQ_CST))) {
+		svm_take_pending(cpu, NULL, &lost); /* SMIs are held while GIF is 0 (APM vol. 2, 15.17): let them in */
 		x86_pause();
+	}
 	__atomic_store_n(&cpu->sipi_vector, 0, __ATOMIC_SEQ_CST);
 	svm_take_pending(cpu, apic_reset_local, &lost); /* INIT forgets a pending NMI */
 	reset_to_sipi(cpu, (uint8_t)vector);

@@ -132,6 +132,10 @@ void vmx_after_exit(struct vmx_cpu *v)
 			vmx_write(GUEST_INTERRUPTIBILITY, vmx_read(GUEST_INTERRUPTIBILITY) & ~(BLOCKING_STI | BLOCKING_MOV_SS));
 		break;
 	case REASON_SIPI:
+		if ((uint8_t)q == nl_boot.trampoline >> 12) { /* our own second one (ap.c), late */
+			vmx_wait_for_sipi(cpu);
+			return;
+		}
 		e = (struct nl_exit){.cause = NL_CAUSE_SIPI, .sipi = {(uint8_t)q}};
 		apic_reset_local(); /* an INIT that exits performs nothing of a reset (26.2) */
 		vmx_reset_to_sipi(cpu, (uint8_t)q);
@@ -153,6 +157,8 @@ void vmx_after_exit(struct vmx_cpu *v)
 	case REASON_INVEPT:
 	case REASON_INVVPID:
 	case REASON_VMFUNC:
+	case REASON_SEAMCALL:
+	case REASON_TDCALL:
 		e = (struct nl_exit){.cause = NL_CAUSE_VIRT};
 		break;
 	case REASON_CR:

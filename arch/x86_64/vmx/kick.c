@@ -42,8 +42,12 @@ void vmx_kick(struct nl_cpu *cpu)
 
 bool vmx_take_kick(struct nl_cpu *cpu)
 {
-	return __atomic_exchange_n(&cpu->nmi_kick, 0, __ATOMIC_SEQ_CST) ||
-	       __atomic_exchange_n(&vmx_cpu(cpu)->kick_spare, 0, __ATOMIC_SEQ_CST);
+	struct vmx_cpu *v = vmx_cpu(cpu);
+
+	if (__atomic_exchange_n(&cpu->nmi_kick, 0, __ATOMIC_SEQ_CST))
+		return true;
+	return __atomic_exchange_n(&v->kick_spare, 0, __ATOMIC_SEQ_CST) &&
+	       x86_rdtsc() - __atomic_load_n(&v->kick_sent_tsc, __ATOMIC_RELAXED) < RESEND_TICKS; /* two INITs are latched as one: forget it in time */
 }
 
 void vmx_resend_nmi(struct vmx_cpu *v)
