@@ -87,7 +87,7 @@ class Guest:
 
     def __init__(self, name, machine, verbose=False):
         self.name, self.machine, self.verbose = name, machine, verbose
-        self.slow = 8 if machine.emulator == "bochs" else 1  # factor on every time limit
+        self.slow = 5 if machine.emulator == "bochs" else 1  # factor on every time limit
         self.log_dir = os.path.join(LOGS, name)
         self.process = None
         self.channel = None
@@ -162,7 +162,7 @@ class Guest:
         self._connect()
 
     def _connect(self):
-        deadline = time.monotonic() + 20 * self.slow
+        deadline = time.monotonic() + 60
         if self.listener:
             while not select.select([self.listener], [], [], 0.2)[0]:
                 self._alive("before it opened the second serial port", deadline)
@@ -236,7 +236,7 @@ class Guest:
         if time.monotonic() > deadline:
             raise Failure(f"time is over {when}\n{self.tail()}")
 
-    def wait_console(self, pattern, timeout=30):
+    def wait_console(self, pattern, timeout=60):
         """Until a new console line matches; returns the match. Each call goes on behind the match before."""
         deadline = time.monotonic() + timeout * self.slow
         expression = re.compile(pattern)
@@ -249,7 +249,7 @@ class Guest:
             self._alive(f"waiting for {pattern!r} on the console", deadline)
             time.sleep(0.05)  # the console is a file: no event to wait for
 
-    def wait_exit(self, timeout=30):
+    def wait_exit(self, timeout=60):
         """Until the emulator ends by itself (poweroff, reset with NO_REBOOT)."""
         self.cost = self.cpu_seconds()
         try:
@@ -275,7 +275,7 @@ class Guest:
         line, self.buffer = self.buffer.split(b"\n", 1)
         return line.decode("utf-8", "replace").strip("\r\0")
 
-    def wait_ready(self, timeout=90):
+    def wait_ready(self, timeout=240):
         """Until the guest's user space is up; returns the seconds since the emulator started."""
         deadline = time.monotonic() + timeout * self.slow
         while True:
@@ -292,7 +292,7 @@ class Guest:
         body = base64.b64encode(script.encode())
         self.channel.sendall(b"NLQ %d %d %s\n" % (self.request, len(body), body))
 
-    def call(self, script, timeout=30):
+    def call(self, script, timeout=60):
         """Run a shell script as root; its exit code and output."""
         deadline = time.monotonic() + timeout * self.slow
         when = f"running: {script.strip().splitlines()[0][:100]}"
@@ -315,7 +315,7 @@ class Guest:
                     log.write(f"# {script}\n{result.out}[{result.code}]\n")
                 return result
 
-    def run(self, script, timeout=30, code=0):
+    def run(self, script, timeout=60, code=0):
         """As call, but the exit code must be this one (or one of these); returns the output."""
         result = self.call(script, timeout)
         codes = (code,) if isinstance(code, int) else code
@@ -345,7 +345,7 @@ class Guest:
         if bad:
             raise Failure("the guest's kernel complains:\n" + "\n".join("    | " + line for line in bad[:20]))
 
-    def poweroff(self, timeout=30):
+    def poweroff(self, timeout=60):
         self.send("poweroff -f")
         if self.machine.emulator == "bochs":  # without ACPI there is no power switch: the kernel halts
             self.wait_console(r"reboot: (System halted|Power down)", timeout)
