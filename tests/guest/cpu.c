@@ -107,8 +107,11 @@ static void init_idt(void)
 	for (unsigned v = 0; v < 256; v++) {
 		uint64_t at = (uint64_t)(stubs + 16 * v);
 
-		idt[v] = (struct gate){ .offset_low = (uint16_t)at, .selector = 8, .type = v == 0x80 ? 0xee : 0x8e, .offset_middle = (uint16_t)(at >> 16),
-			                .offset_high = (uint32_t)(at >> 32) };
+		idt[v] = (struct gate){.offset_low = (uint16_t)at,
+		                       .selector = 8,
+		                       .type = v == 0x80 ? 0xee : 0x8e,
+		                       .offset_middle = (uint16_t)(at >> 16),
+		                       .offset_high = (uint32_t)(at >> 32)};
 	}
 }
 
@@ -134,8 +137,10 @@ void cpu_load(struct cpu *cpu)
 	cpu->gdt[6] = (sizeof(*t) - 1) | (base & 0xffffff) << 16 | 0x89ULL << 40 | (base >> 24 & 0xff) << 56;
 	cpu->gdt[7] = base >> 32;
 
-	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) g = { sizeof(cpu->gdt) - 1, (uint64_t)cpu->gdt },
-		i = { sizeof(idt) - 1, (uint64_t)idt };
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) g = {sizeof(cpu->gdt) - 1, (uint64_t)cpu->gdt}, i = {sizeof(idt) - 1, (uint64_t)idt};
 	__asm__ volatile("lgdt %0; lidt %1" ::"m"(g), "m"(i) : "memory");
 	reload_segments();
 	__asm__ volatile("ltr %w0" ::"r"(0x30));
@@ -148,8 +153,9 @@ static void unexpected(const struct frame *f)
 {
 	struct cpu *cpu = this_cpu();
 
-	print("CPU %u: unexpected exception %lu error %lx at %lx cs %lx rflags %lx rsp %lx cr2 %lx rax %lx rcx %lx rdx %lx (image at %lx)\n", cpu->index,
-	      f->vector, f->error, f->rip, f->cs, f->rflags, f->rsp, read_cr2(), f->rax, f->rcx, f->rdx, (uint64_t)stubs);
+	print("CPU %u: unexpected exception %lu error %lx at %lx cs %lx rflags %lx rsp %lx cr2 %lx rax %lx rcx %lx rdx %lx (image at "
+	      "%lx)\n",
+	      cpu->index, f->vector, f->error, f->rip, f->cs, f->rflags, f->rsp, read_cr2(), f->rax, f->rcx, f->rdx, (uint64_t)stubs);
 	fail("unexpected exception %lu at %lx", f->vector, f->rip);
 	finish();
 }
@@ -241,6 +247,6 @@ int user_run(const void *code, const void *end, struct user_regs *r)
 
 	memcpy(user_code, code, (size_t)((const uint8_t *)end - (const uint8_t *)code));
 	enter_user(r, WINDOW, WINDOW + (USER_STACK + 1) * NL_PAGE_SIZE - 64);
-	*r = (struct user_regs){ u->rax, u->rbx, u->rcx, u->rdx, u->rsi, u->rdi, u->r8, u->rflags };
+	*r = (struct user_regs){u->rax, u->rbx, u->rcx, u->rdx, u->rsi, u->rdi, u->r8, u->rflags};
 	return (int)u->vector;
 }

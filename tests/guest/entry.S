@@ -102,8 +102,8 @@ reload_segments:
 	lretq
 
 /*
- * void switch_la57(uint64_t root): to 5-level paging. The bit cannot be changed in long mode (SDM vol. 3, 4.1.2): through a 32-bit segment (0x18), where paging
- * can be off. Code and stack are below 4 GiB and mapped one to one.
+ * void switch_la57(uint64_t root): to 5-level paging. The bit cannot be changed in long mode (SDM vol. 3, 4.1.2): through a 32-bit segment
+ * (0x18), where paging can be off. Code and stack are below 4 GiB and mapped one to one.
  */
 	.globl switch_la57
 switch_la57:
@@ -129,8 +129,8 @@ switch_la57:
 3:	ret
 
 /*
- * void probe(uint64_t r[17], void (*code)(void)): loads rax rcx rdx rbx rbp rsi rdi r8..r15 and RFLAGS from r, calls code (an instruction and RET), stores them
- * back. r15 holds the address of the code and is not probed.
+ * void probe(uint64_t r[16], const void *code): loads rax rcx rdx rbx rbp rsi rdi r8..r14, a gap, and RFLAGS from r, calls code (an instruction
+ * and RET), stores them back. r15 holds the address of the code and is not probed.
  */
 	.globl probe
 probe:
@@ -188,8 +188,8 @@ probe:
 	ret
 
 /*
- * The trampoline, copied to a page below 1 MiB. Registers as SIPI left them are stored at 0x800 (struct first_state), parameters stand at 0xc00 (smp.c).
- * AX and FS are used up before they can be stored: there is no other way to reach the page.
+ * The trampoline, copied to a page below 1 MiB. Registers as SIPI left them are stored at 0x800 (struct first_state), parameters stand at
+ * 0xc00 (smp.c). AX and FS are used up before they can be stored: there is no other way to reach the page.
  */
 	.globl trampoline, trampoline_end, trampoline_32, trampoline_64
 	.balign 16

@@ -12,16 +12,18 @@
 /* --- What the firmware said (start.c) --- */
 
 struct machine {
-	bool bare;          /* Newleaf is not expected below */
-	bool intel;         /* vendor string: VMX, else SVM */
-	unsigned scale;     /* percent of the usual number of rounds */
-	char only[256];     /* names of tests, with commas; empty = all */
-	char mode[16];      /* what to do instead of tests: "triple" ... */
+	bool bare;      /* Newleaf is not expected below */
+	bool intel;     /* vendor string: VMX, else SVM */
+	unsigned scale; /* percent of the usual number of rounds */
+	char only[256]; /* names of tests, with commas; empty = all */
+	char mode[16];  /* what to do instead of tests: "triple" ... */
 	uint64_t tsc_hz;
 	unsigned n_cpus;
 	uint32_t apic_ids[MAX_CPUS]; /* the boot CPU first */
-	uint64_t low[2];    /* two free pages below 1 MiB: SIPI vectors */
-	struct { uint64_t base, size; } reserved[128]; /* EfiReservedMemoryType, below 4 GiB */
+	uint64_t low[2];             /* two free pages below 1 MiB: SIPI vectors */
+	struct {
+		uint64_t base, size;
+	} reserved[128]; /* EfiReservedMemoryType, below 4 GiB */
 	unsigned n_reserved;
 	uint64_t heap, heap_end;
 };
@@ -39,10 +41,10 @@ struct frame { /* what the stubs leave on the stack */
 enum { DB = 1, NMI = 2, BP = 3, UD = 6, GP = 13, PF = 14, NONE = -1 };
 
 struct cpu {
-	struct cpu *self;   /* gs:0 */
-	uint64_t resume;    /* gs:8, where the handler sends a fault; 0 = none is expected */
-	int32_t vector;     /* gs:16, of the fault that was caught, NONE */
-	uint32_t error;     /* gs:20 */
+	struct cpu *self; /* gs:0 */
+	uint64_t resume;  /* gs:8, where the handler sends a fault; 0 = none is expected */
+	int32_t vector;   /* gs:16, of the fault that was caught, NONE */
+	uint32_t error;   /* gs:20 */
 	uint64_t fault_rip, cr2;
 	uint64_t stack_top; /* gs:40, trampoline and TSS */
 	uint64_t user_rsp;  /* gs:48, where enter_user returns to */
@@ -58,9 +60,9 @@ struct cpu {
 	void (*volatile nmi_hook)(struct cpu *);
 	void (*volatile job)(struct cpu *);
 	volatile uint64_t arg, result, base;
-	volatile uint64_t starts; /* times this CPU came out of SIPI */
+	volatile uint64_t starts;   /* times this CPU came out of SIPI */
 	volatile uint8_t sipi_page; /* vector it started with */
-	uint64_t tss_page; /* struct tss with the I/O bitmap */
+	uint64_t tss_page;          /* struct tss with the I/O bitmap */
 	uint64_t gdt[9];
 };
 
@@ -81,13 +83,14 @@ static inline struct cpu *this_cpu(void)
 #define TRY(insn, out, in, ...) \
 	({ \
 		__asm__ volatile("lea 99f(%%rip), %%r11; movl $-1, %%gs:16; mov %%r11, %%gs:8\n\t" insn "\n99:\tmovq $0, %%gs:8" \
-		                 : out : in : "r11", "memory", "cc", ##__VA_ARGS__); \
+		                 : out:in \
+		                 : "r11", "memory", "cc", ##__VA_ARGS__); \
 		this_cpu()->vector; \
 	})
 
 void cpu_load(struct cpu *cpu); /* GDT, IDT, TSS, GS base, local APIC; on the CPU itself */
 void map_init(void);
-void map_la57(void); /* 5-level paging, where the CPU has it */
+void map_la57(void);                                          /* 5-level paging, where the CPU has it */
 void *map_window(unsigned slot, uint64_t pa, uint64_t flags); /* one 4 KiB page at a virtual address of its own; slot 0..511 */
 #define WINDOW 0x8000000000ULL
 #define PTE_P 1ULL
@@ -98,20 +101,41 @@ void *map_window(unsigned slot, uint64_t pa, uint64_t flags); /* one 4 KiB page 
 uint64_t kernel_cr3(void);
 void *page_alloc(unsigned n); /* zeroed, never freed */
 
-/* CPL 3 (user.c): the code between two labels runs at CPL 3 with these registers until it faults or executes INT 0x80. */
-struct user_regs { uint64_t rax, rbx, rcx, rdx, rsi, rdi, r8, rflags; };
+/* CPL 3 (cpu.c): the code between two labels runs at CPL 3 with these registers until it faults or executes INT 0x80. */
+struct user_regs {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, r8, rflags;
+};
 void user_init(void);
 void user_allow_ports(bool allowed);
 int user_run(const void *code, const void *end, struct user_regs *r); /* vector by which it was left; 0x80 = INT 0x80 */
-#define USER_DATA_VA (WINDOW + 0x2000) /* 64 KiB + one page, user read-write; physical pages not adjacent to what follows: nothing follows */
+#define USER_DATA_VA \
+	(WINDOW + 0x2000) /* 64 KiB + one page, user read-write; physical pages not adjacent to what follows: nothing follows */
 #define USER_DATA_PAGES 17
 
 /* --- Local APIC (apic.c) --- */
 
 #define APIC_BASE 0xfee00000ULL
-enum { APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_TPR = 0x80, APIC_EOI = 0xb0, APIC_LDR = 0xd0, APIC_DFR = 0xe0, APIC_SVR = 0xf0, APIC_ISR = 0x100,
-       APIC_IRR = 0x200, APIC_ESR = 0x280, APIC_ICR = 0x300, APIC_ICR_HIGH = 0x310, APIC_LVT_TIMER = 0x320, APIC_LVT_PC = 0x340,
-       APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360, APIC_INITIAL = 0x380, APIC_CURRENT = 0x390, APIC_DIVIDE = 0x3e0 };
+enum {
+	APIC_ID = 0x20,
+	APIC_VERSION = 0x30,
+	APIC_TPR = 0x80,
+	APIC_EOI = 0xb0,
+	APIC_LDR = 0xd0,
+	APIC_DFR = 0xe0,
+	APIC_SVR = 0xf0,
+	APIC_ISR = 0x100,
+	APIC_IRR = 0x200,
+	APIC_ESR = 0x280,
+	APIC_ICR = 0x300,
+	APIC_ICR_HIGH = 0x310,
+	APIC_LVT_TIMER = 0x320,
+	APIC_LVT_PC = 0x340,
+	APIC_LVT_LINT0 = 0x350,
+	APIC_LVT_LINT1 = 0x360,
+	APIC_INITIAL = 0x380,
+	APIC_CURRENT = 0x390,
+	APIC_DIVIDE = 0x3e0
+};
 #define ICR_FIXED 0u
 #define ICR_NMI 0x400u
 #define ICR_INIT 0x500u
@@ -143,7 +167,7 @@ struct first_state {
 
 void smp_init(void); /* trampolines into both low pages */
 volatile struct first_state *smp_first_state(unsigned page);
-unsigned smp_running(void);        /* CPUs that answer, the boot CPU included */
+unsigned smp_running(void); /* CPUs that answer, the boot CPU included */
 bool smp_wait_started(struct cpu *cpu, uint64_t starts_before);
 bool smp_start(struct cpu *cpu, unsigned page); /* INIT-SIPI-SIPI, physical */
 bool smp_start_all(void);
@@ -255,8 +279,8 @@ struct test {
 #define NEWLEAF_ONLY 1u /* says something about Newleaf alone */
 #define SMP_ONLY 2u     /* wants a second CPU */
 
-extern const struct test memory_tests[], msr_tests[], cpuid_tests[], instruction_tests[], mmio_tests[], step_tests[], state_tests[], call_tests[],
-	start_tests[], ipi_tests[], nmi_tests[], time_tests[], x2apic_tests[]; /* each ended by a null name */
+extern const struct test memory_tests[], msr_tests[], cpuid_tests[], instruction_tests[], mmio_tests[], step_tests[], state_tests[],
+        call_tests[], start_tests[], ipi_tests[], nmi_tests[], time_tests[], x2apic_tests[]; /* each ended by a null name */
 
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2))); /* the first one is kept */

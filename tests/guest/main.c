@@ -24,7 +24,9 @@ static void put(char c)
 	outb(COM1, (uint8_t)c);
 }
 
-struct sink { char *at, *end; }; /* at NULL: the serial port */
+struct sink {
+	char *at, *end;
+}; /* at NULL: the serial port */
 
 static void emit(struct sink *s, char c)
 {
@@ -77,7 +79,7 @@ static void format_to(struct sink *s, const char *f, va_list *args)
 
 void print(const char *format, ...)
 {
-	struct sink s = { NULL, NULL };
+	struct sink s = {NULL, NULL};
 	va_list args;
 
 	while (__atomic_exchange_n(&print_lock, 1, __ATOMIC_ACQUIRE))
@@ -92,7 +94,7 @@ void print(const char *format, ...)
 
 void fail(const char *format, ...)
 {
-	struct sink s = { why, why + sizeof(why) - 1 };
+	struct sink s = {why, why + sizeof(why) - 1};
 	va_list args;
 
 	if (has_failed)
@@ -106,7 +108,7 @@ void fail(const char *format, ...)
 
 void note(const char *format, ...)
 {
-	struct sink s = { notes, notes + sizeof(notes) - 1 };
+	struct sink s = {notes, notes + sizeof(notes) - 1};
 	va_list args;
 
 	va_start(args, format);
@@ -187,7 +189,10 @@ static void run(const struct test *t)
 
 static void triple_fault(struct cpu *cpu)
 {
-	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) nothing = { 0, 0 };
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) nothing = {0, 0};
 
 	(void)cpu;
 	__asm__ volatile("lidt %0; int3" ::"m"(nothing));
@@ -213,8 +218,8 @@ static _Noreturn void run_mode(void)
 }
 
 /* In this order: what is tested before all CPUs run comes first, what cannot be undone last. */
-static const struct test *const groups[] = { cpuid_tests, msr_tests, instruction_tests, memory_tests, call_tests, mmio_tests, step_tests, state_tests,
-	                                     time_tests, start_tests, ipi_tests, nmi_tests, x2apic_tests };
+static const struct test *const groups[] = {cpuid_tests, msr_tests,  instruction_tests, memory_tests, call_tests, mmio_tests,  step_tests,
+                                            state_tests, time_tests, start_tests,       ipi_tests,    nmi_tests,  x2apic_tests};
 
 _Noreturn void kernel_main(void)
 {
@@ -226,8 +231,9 @@ _Noreturn void kernel_main(void)
 	map_la57();
 	smp_init();
 	user_init();
-	print("\ntest kernel: %u CPUs, %s, %s, %s-level paging, TSC %lu kHz, scale %u%s%s\n", machine.n_cpus, machine.intel ? "Intel" : "AMD",
-	      machine.bare ? "bare" : "on Newleaf", read_cr4() & CR4_LA57 ? "5" : "4", machine.tsc_hz / 1000, machine.scale, machine.only[0] ? ", only " : "", machine.only);
+	print("\ntest kernel: %u CPUs, %s, %s, %s-level paging, TSC %lu kHz, scale %u%s%s\n", machine.n_cpus,
+	      machine.intel ? "Intel" : "AMD", machine.bare ? "bare" : "on Newleaf", read_cr4() & CR4_LA57 ? "5" : "4",
+	      machine.tsc_hz / 1000, machine.scale, machine.only[0] ? ", only " : "", machine.only);
 	if (machine.mode[0])
 		run_mode();
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(groups); i++)

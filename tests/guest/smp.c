@@ -10,7 +10,10 @@ struct params { /* at 0xc00 of the page; offsets are written in entry.S */
 	uint16_t gdt_limit;
 	uint32_t gdt_base;
 	uint16_t pad;
-	struct { uint32_t offset; uint16_t selector, pad; } far32, far64;
+	struct {
+		uint32_t offset;
+		uint16_t selector, pad;
+	} far32, far64;
 	uint32_t cr3, cr4;
 	uint64_t by_apic_id, entry;
 	uint64_t gdt[4];
@@ -18,7 +21,8 @@ struct params { /* at 0xc00 of the page; offsets are written in entry.S */
 _Static_assert(offsetof(struct params, far32) == 8 && offsetof(struct params, far64) == 16 && offsetof(struct params, cr3) == 24 &&
                        offsetof(struct params, by_apic_id) == 32,
                "entry.S reads by these offsets");
-_Static_assert(offsetof(struct first_state, efer_low) == 0x3c && offsetof(struct first_state, cs) == 0x44 && offsetof(struct first_state, gdtr_base) == 0x54,
+_Static_assert(offsetof(struct first_state, efer_low) == 0x3c && offsetof(struct first_state, cs) == 0x44 &&
+                       offsetof(struct first_state, gdtr_base) == 0x54,
                "entry.S stores by these offsets");
 
 static struct cpu *by_apic_id[256];
@@ -40,15 +44,15 @@ void smp_init(void)
 
 		memcpy((void *)(uint64_t)page, trampoline, (size_t)(trampoline_end - trampoline));
 		*p = (struct params){
-			.gdt_limit = sizeof(p->gdt) - 1,
-			.gdt_base = page + 0xc00 + (uint32_t)offsetof(struct params, gdt),
-			.far32 = { page + (uint32_t)(trampoline_32 - trampoline), 8, 0 },
-			.far64 = { page + (uint32_t)(trampoline_64 - trampoline), 0x18, 0 },
-			.cr3 = (uint32_t)kernel_cr3(),
-			.cr4 = (uint32_t)read_cr4(),
-			.by_apic_id = (uint64_t)by_apic_id,
-			.entry = (uint64_t)ap_main,
-			.gdt = { 0, 0x00cf9b000000ffffULL, 0x00cf93000000ffffULL, 0x00af9b000000ffffULL },
+		        .gdt_limit = sizeof(p->gdt) - 1,
+		        .gdt_base = page + 0xc00 + (uint32_t)offsetof(struct params, gdt),
+		        .far32 = {page + (uint32_t)(trampoline_32 - trampoline), 8, 0},
+		        .far64 = {page + (uint32_t)(trampoline_64 - trampoline), 0x18, 0},
+		        .cr3 = (uint32_t)kernel_cr3(),
+		        .cr4 = (uint32_t)read_cr4(),
+		        .by_apic_id = (uint64_t)by_apic_id,
+		        .entry = (uint64_t)ap_main,
+		        .gdt = {0, 0x00cf9b000000ffffULL, 0x00cf93000000ffffULL, 0x00af9b000000ffffULL},
 		};
 	}
 }
@@ -71,7 +75,8 @@ static _Noreturn void ap_main(struct cpu *cpu, uint64_t page)
 			cli();
 			__atomic_store_n(&cpu->job, NULL, __ATOMIC_SEQ_CST);
 		}
-		__asm__ volatile("sti; hlt; cli" ::: "memory"); /* smp_give() wakes it; a job that was given before STI has its interrupt waiting */
+		__asm__ volatile("sti; hlt; cli" ::
+		                         : "memory"); /* smp_give() wakes it; a job that was given before STI has its interrupt waiting */
 	}
 }
 

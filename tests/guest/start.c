@@ -130,7 +130,8 @@ static EFI_STATUS leave_firmware(EFI_HANDLE image)
 	for (uint8_t *p = map; p < map + size; p += step) {
 		const EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)p;
 
-		if (d->Type == EfiReservedMemoryType && d->PhysicalStart < 1ULL << 32 && machine.n_reserved < NL_ARRAY_SIZE(machine.reserved)) {
+		if (d->Type == EfiReservedMemoryType && d->PhysicalStart < 1ULL << 32 &&
+		    machine.n_reserved < NL_ARRAY_SIZE(machine.reserved)) {
 			machine.reserved[machine.n_reserved].base = d->PhysicalStart;
 			machine.reserved[machine.n_reserved++].size = d->NumberOfPages * NL_PAGE_SIZE;
 		}
@@ -153,7 +154,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 		return EFI_LOAD_ERROR;
 	parse_options(loaded->LoadOptions, loaded->LoadOptionsSize / sizeof(CHAR16));
 	find_cpus();
-	if (!allocate(1, 0x9efff, &machine.low[0]) || !allocate(1, 0x9efff, &machine.low[1]) || !allocate(HEAP_PAGES, UINT32_MAX, &machine.heap)) {
+	if (!allocate(1, 0x9efff, &machine.low[0]) || !allocate(1, 0x9efff, &machine.low[1]) ||
+	    !allocate(HEAP_PAGES, UINT32_MAX, &machine.heap)) {
 		st->ConOut->OutputString(st->ConOut, L"test kernel: out of memory\r\n");
 		return EFI_OUT_OF_RESOURCES;
 	}

@@ -19,9 +19,11 @@ static void cpl0(void)
 	memset(buffer, 0x5a, NL_PAGE_SIZE);
 	for (unsigned i = 0; i < 16; i++) {
 		rbx = i;
-		EXPECT_VECTOR(TRY("out %%eax, (%%dx)", ARGS("+a"(rax), "+b"(rbx), "+c"(rcx), "+d"(rdx)), ARGS("S"(buffer), "D"(NL_PAGE_SIZE))), NONE,
-		              "the call at CPL 0");
-		EXPECT(rax == (0xdeadbeef00000000 | NL_CALL_MAGIC) && rcx == 0x1111 && rbx == i, "call %u at CPL 0 changed registers: rax %lx rcx %lx", i, rax, rcx);
+		EXPECT_VECTOR(
+		        TRY("out %%eax, (%%dx)", ARGS("+a"(rax), "+b"(rbx), "+c"(rcx), "+d"(rdx)), ARGS("S"(buffer), "D"(NL_PAGE_SIZE))),
+		        NONE, "the call at CPL 0");
+		EXPECT(rax == (0xdeadbeef00000000 | NL_CALL_MAGIC) && rcx == 0x1111 && rbx == i,
+		       "call %u at CPL 0 changed registers: rax %lx rcx %lx", i, rax, rcx);
 	}
 	for (unsigned i = 0; i < 512; i++)
 		EXPECT(buffer[i] == 0x5a5a5a5a5a5a5a5a, "the buffer was written");
@@ -59,7 +61,8 @@ static void string_port(void)
 	if (!machine.bare) {
 		EXPECT_VECTOR(TRY("cld; rep outsl", ARGS("+S"(rsi), "+c"(rcx)), ARGS("d"(NL_CALL_PORT))), GP, "REP OUTS to the port");
 		EXPECT_VECTOR(TRY("cld; rep insb", ARGS("+D"(rdi), "+c"(rcx)), ARGS("d"(NL_CALL_PORT))), GP, "REP INS from the port");
-		EXPECT(rcx == 4 && rsi == (uint64_t)p && rdi == (uint64_t)p, "registers have moved: rcx %lx rsi %lx rdi %lx", rcx, rsi, rdi);
+		EXPECT(rcx == 4 && rsi == (uint64_t)p && rdi == (uint64_t)p, "registers have moved: rcx %lx rsi %lx rdi %lx", rcx, rsi,
+		       rdi);
 		return;
 	}
 	EXPECT_VECTOR(TRY("cld; rep outsl", ARGS("+S"(rsi), "+c"(rcx)), ARGS("d"(NL_CALL_PORT))), NONE, "REP OUTS to the port");
@@ -71,7 +74,8 @@ static void string_port(void)
 
 static int user_call(enum nl_call call, uint64_t buffer, uint64_t len, uint64_t rcx, uint64_t r8, struct user_regs *r)
 {
-	*r = (struct user_regs){ .rax = NL_CALL_MAGIC, .rbx = call, .rcx = rcx, .rdx = NL_CALL_PORT, .rsi = buffer, .rdi = len, .r8 = r8, .rflags = 0xad7 };
+	*r = (struct user_regs){
+	        .rax = NL_CALL_MAGIC, .rbx = call, .rcx = rcx, .rdx = NL_CALL_PORT, .rsi = buffer, .rdi = len, .r8 = r8, .rflags = 0xad7};
 	return user_run(user_out, user_out_end, r);
 }
 
@@ -81,7 +85,7 @@ static void cpl3_denied(void)
 
 	user_allow_ports(false);
 	EXPECT_VECTOR(user_call(NL_CALL_STATUS, USER_DATA_VA, 4096, 0, 0, &r), GP, "the call without I/O permission");
-	r = (struct user_regs){ .rax = NL_CALL_MAGIC, .rdx = NL_CALL_PORT, .rflags = 2 };
+	r = (struct user_regs){.rax = NL_CALL_MAGIC, .rdx = NL_CALL_PORT, .rflags = 2};
 	EXPECT_VECTOR(user_run(user_outb, user_outb_end, &r), GP, "OUT of a byte without I/O permission");
 	EXPECT_VECTOR(user_run(user_in, user_in_end, &r), GP, "IN without I/O permission");
 	/* Permission for the first three of the four ports that a doubleword covers is none. */
@@ -93,7 +97,8 @@ static void cpl3_denied(void)
 
 static void cpl3_magic(void)
 {
-	struct user_regs r = { .rax = NL_CALL_MAGIC ^ 0x100, .rbx = NL_CALL_STATUS, .rdx = NL_CALL_PORT, .rsi = USER_DATA_VA, .rdi = 4096, .rflags = 2 };
+	struct user_regs r = {
+	        .rax = NL_CALL_MAGIC ^ 0x100, .rbx = NL_CALL_STATUS, .rdx = NL_CALL_PORT, .rsi = USER_DATA_VA, .rdi = 4096, .rflags = 2};
 
 	user_allow_ports(true);
 	memset((void *)USER_DATA_VA, 0x5a, 4096);
@@ -145,10 +150,11 @@ static void cpl3_status(void)
 /* Each is refused by name; none changes the generation or is a defect of Newleaf's own. */
 static void garbage(void)
 {
-	static const uint64_t addresses[] = { USER_DATA_VA, USER_DATA_VA + 4095, USER_DATA_VA + 17 * 4096 - 8, 0, 0xfee00000, 0xffffffffffffffff,
-		                              0x8000000000000000, 0xffff800000000000, WINDOW + 400 * 4096, 0xfffff000, 0x7fffffffffff };
-	static const uint64_t lengths[] = { 0, 1, 8, 47, 4096, 65536, 65537, 0xffffffff, 0x8000000000000000, 0xffffffffffffffff };
-	static const uint64_t numbers[] = { 0, 1, 64, 0x1000, 0xfffffff8, 0x100000000, 0xffffffffffffffff };
+	static const uint64_t addresses[] = {
+	        USER_DATA_VA,       USER_DATA_VA + 4095, USER_DATA_VA + 17 * 4096 - 8, 0,          0xfee00000,    0xffffffffffffffff,
+	        0x8000000000000000, 0xffff800000000000,  WINDOW + 400 * 4096,          0xfffff000, 0x7fffffffffff};
+	static const uint64_t lengths[] = {0, 1, 8, 47, 4096, 65536, 65537, 0xffffffff, 0x8000000000000000, 0xffffffffffffffff};
+	static const uint64_t numbers[] = {0, 1, 64, 0x1000, 0xfffffff8, 0x100000000, 0xffffffffffffffff};
 	uint64_t generation = status().generation, calls = 0, refused = 0;
 	struct user_regs r;
 	uint32_t x = 0x12345;
@@ -172,7 +178,8 @@ static void garbage(void)
 				((uint32_t *)USER_DATA_VA)[i] = x = x * 1664525 + 1013904223;
 		int vector = user_call(call, buffer, len, rcx, r8, &r);
 		EXPECT(vector == 0x80, "call %lx: vector %d", call, vector);
-		EXPECT(r.rax < 64 && r.rax != NL_EINTERNAL, "call %lx buffer %lx length %lx rcx %lx r8 %lx: answer %lx", call, buffer, len, rcx, r8, r.rax);
+		EXPECT(r.rax < 64 && r.rax != NL_EINTERNAL, "call %lx buffer %lx length %lx rcx %lx r8 %lx: answer %lx", call, buffer, len,
+		       rcx, r8, r.rax);
 		calls++;
 		refused += r.rax != NL_OK && r.rax != NL_NOTHING;
 	}
@@ -216,13 +223,13 @@ static void named(void)
 }
 
 const struct test call_tests[] = {
-	{ "call-cpl0", cpl0, 0 },
-	{ "call-unused-port", unused_port, 0 },
-	{ "call-string-port", string_port, 0 },
-	{ "call-cpl3-denied", cpl3_denied, 0 },
-	{ "call-cpl3-wrong-magic", cpl3_magic, 0 },
-	{ "call-cpl3-status", cpl3_status, NEWLEAF_ONLY },
-	{ "call-named-errors", named, NEWLEAF_ONLY },
-	{ "call-garbage", garbage, NEWLEAF_ONLY },
-	{ NULL, NULL, 0 },
+        {"call-cpl0", cpl0, 0},
+        {"call-unused-port", unused_port, 0},
+        {"call-string-port", string_port, 0},
+        {"call-cpl3-denied", cpl3_denied, 0},
+        {"call-cpl3-wrong-magic", cpl3_magic, 0},
+        {"call-cpl3-status", cpl3_status, NEWLEAF_ONLY},
+        {"call-named-errors", named, NEWLEAF_ONLY},
+        {"call-garbage", garbage, NEWLEAF_ONLY},
+        {NULL, NULL, 0},
 };

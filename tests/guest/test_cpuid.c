@@ -93,10 +93,6 @@ static void wide_registers(void)
 }
 
 const struct test cpuid_tests[] = {
-	{ "cpuid-presence", presence, 0 },
-	{ "cpuid-no-virtualisation", no_virtualisation, 0 },
-	{ "cpuid-osxsave", osxsave, 0 },
-	{ "cpuid-ospke", ospke, 0 },
-	{ "cpuid-wide-registers", wide_registers, 0 },
-	{ NULL, NULL, 0 },
+        {"cpuid-presence", presence, 0}, {"cpuid-no-virtualisation", no_virtualisation, 0}, {"cpuid-osxsave", osxsave, 0},
+        {"cpuid-ospke", ospke, 0},       {"cpuid-wide-registers", wide_registers, 0},       {NULL, NULL, 0},
 };

@@ -3,14 +3,22 @@
  */
 #include "kernel.h"
 
-#define ROW(name, bytes) { name, bytes, sizeof(bytes) - 1 }
-static const struct { const char *name, *bytes; unsigned n; } virtualisation[] = {
-	ROW("VMRUN", "\x0f\x01\xd8"), ROW("VMMCALL", "\x0f\x01\xd9"), ROW("VMLOAD", "\x0f\x01\xda"), ROW("VMSAVE", "\x0f\x01\xdb"),
-	ROW("STGI", "\x0f\x01\xdc"), ROW("CLGI", "\x0f\x01\xdd"), ROW("SKINIT", "\x0f\x01\xde"), ROW("INVLPGA", "\x0f\x01\xdf"),
-	ROW("VMCALL", "\x0f\x01\xc1"), ROW("VMLAUNCH", "\x0f\x01\xc2"), ROW("VMRESUME", "\x0f\x01\xc3"), ROW("VMXOFF", "\x0f\x01\xc4"),
-	ROW("VMFUNC", "\x0f\x01\xd4"), ROW("VMXON", "\xf3\x0f\xc7\x30"), ROW("VMPTRLD", "\x0f\xc7\x30"), ROW("VMCLEAR", "\x66\x0f\xc7\x30"),
-	ROW("VMPTRST", "\x0f\xc7\x38"), ROW("VMREAD", "\x0f\x78\xc1"), ROW("VMWRITE", "\x0f\x79\xc1"), ROW("INVEPT", "\x66\x0f\x38\x80\x08"),
-	ROW("INVVPID", "\x66\x0f\x38\x81\x08"), ROW("GETSEC", "\x0f\x37"),
+#define ROW(name, bytes) \
+	{ \
+		name, bytes, sizeof(bytes) - 1 \
+	}
+static const struct {
+	const char *name, *bytes;
+	unsigned n;
+} virtualisation[] = {
+        ROW("VMRUN", "\x0f\x01\xd8"),       ROW("VMMCALL", "\x0f\x01\xd9"),        ROW("VMLOAD", "\x0f\x01\xda"),
+        ROW("VMSAVE", "\x0f\x01\xdb"),      ROW("STGI", "\x0f\x01\xdc"),           ROW("CLGI", "\x0f\x01\xdd"),
+        ROW("SKINIT", "\x0f\x01\xde"),      ROW("INVLPGA", "\x0f\x01\xdf"),        ROW("VMCALL", "\x0f\x01\xc1"),
+        ROW("VMLAUNCH", "\x0f\x01\xc2"),    ROW("VMRESUME", "\x0f\x01\xc3"),       ROW("VMXOFF", "\x0f\x01\xc4"),
+        ROW("VMFUNC", "\x0f\x01\xd4"),      ROW("VMXON", "\xf3\x0f\xc7\x30"),      ROW("VMPTRLD", "\x0f\xc7\x30"),
+        ROW("VMCLEAR", "\x66\x0f\xc7\x30"), ROW("VMPTRST", "\x0f\xc7\x38"),        ROW("VMREAD", "\x0f\x78\xc1"),
+        ROW("VMWRITE", "\x0f\x79\xc1"),     ROW("INVEPT", "\x66\x0f\x38\x80\x08"), ROW("INVVPID", "\x66\x0f\x38\x81\x08"),
+        ROW("GETSEC", "\x0f\x37"),
 };
 
 /* Code on a page of its own that ends with a jump to r11: back behind the TRY. */
@@ -35,7 +43,8 @@ static void virtualisation_cpl0(void)
 		int vector = TRY("jmp *%1", ARGS("+a"(rax)), ARGS("r"(code), "c"(0)), "rdx");
 
 		EXPECT(vector == UD, "%s: vector %d, expected #UD", virtualisation[i].name, vector);
-		EXPECT(this_cpu()->fault_rip == (uint64_t)code, "%s: fault at %lx, not at the instruction", virtualisation[i].name, this_cpu()->fault_rip);
+		EXPECT(this_cpu()->fault_rip == (uint64_t)code, "%s: fault at %lx, not at the instruction", virtualisation[i].name,
+		       this_cpu()->fault_rip);
 		EXPECT(rax == (uint64_t)operand, "%s changed RAX to %lx", virtualisation[i].name, rax);
 	}
 }
@@ -45,7 +54,7 @@ static void virtualisation_cpl3(void)
 {
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(virtualisation); i++) {
 		uint8_t *code = code_page(virtualisation[i].bytes, virtualisation[i].n);
-		struct user_regs r = { .rax = USER_DATA_VA, .rflags = 2 };
+		struct user_regs r = {.rax = USER_DATA_VA, .rflags = 2};
 		int vector = user_run(code, code + 16, &r);
 
 		EXPECT(vector == UD || vector == GP, "%s at CPL 3: vector %d", virtualisation[i].name, vector);
@@ -98,8 +107,8 @@ static void xsetbv_values(void)
 static void cr_bits(void)
 {
 	uint64_t cr0 = read_cr0(), cr4 = read_cr4();
-	static const unsigned bits0[] = { 1, 3, 5, 16, 18 };  /* MP, TS, NE, WP, AM */
-	static const unsigned bits4[] = { 2, 3, 6, 7, 8, 9, 10 }; /* TSD, DE, MCE, PGE, PCE, OSFXSR, OSXMMEXCPT */
+	static const unsigned bits0[] = {1, 3, 5, 16, 18};      /* MP, TS, NE, WP, AM */
+	static const unsigned bits4[] = {2, 3, 6, 7, 8, 9, 10}; /* TSD, DE, MCE, PGE, PCE, OSFXSR, OSXMMEXCPT */
 
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(bits0); i++) {
 		uint64_t v = cr0 ^ 1ULL << bits0[i];
@@ -143,7 +152,7 @@ extern const uint8_t user_invd[], user_invd_end[], user_hlt[], user_hlt_end[], u
 
 static void privileged_cpl3(void)
 {
-	struct user_regs r = { .rcx = EFER, .rflags = 2 };
+	struct user_regs r = {.rcx = EFER, .rflags = 2};
 
 	EXPECT_VECTOR(user_run(user_invd, user_invd_end, &r), GP, "INVD at CPL 3");
 	EXPECT_VECTOR(user_run(user_hlt, user_hlt_end, &r), GP, "HLT at CPL 3");
@@ -151,11 +160,11 @@ static void privileged_cpl3(void)
 }
 
 const struct test instruction_tests[] = {
-	{ "instruction-virtualisation", virtualisation_cpl0, 0 },
-	{ "instruction-virtualisation-cpl3", virtualisation_cpl3, 0 },
-	{ "instruction-xsetbv", xsetbv_values, 0 },
-	{ "instruction-privileged-cpl3", privileged_cpl3, 0 },
-	{ "control-registers", cr_bits, 0 },
-	{ "control-register-vmxe", cr4_vmxe, 0 },
-	{ NULL, NULL, 0 },
+        {"instruction-virtualisation", virtualisation_cpl0, 0},
+        {"instruction-virtualisation-cpl3", virtualisation_cpl3, 0},
+        {"instruction-xsetbv", xsetbv_values, 0},
+        {"instruction-privileged-cpl3", privileged_cpl3, 0},
+        {"control-registers", cr_bits, 0},
+        {"control-register-vmxe", cr4_vmxe, 0},
+        {NULL, NULL, 0},
 };

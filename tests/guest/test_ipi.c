@@ -67,7 +67,8 @@ static void ping_pong(void)
 	start = tsc() - start;
 	cli();
 	REQUIRE(smp_wait(&cpus[1]), "CPU 1 did not come back");
-	EXPECT(cpus[1].result == n && me->irqs[VECTOR] - before == n, "%lu sent, CPU 1 got %lu, %lu answers", n, cpus[1].result, me->irqs[VECTOR] - before);
+	EXPECT(cpus[1].result == n && me->irqs[VECTOR] - before == n, "%lu sent, CPU 1 got %lu, %lu answers", n, cpus[1].result,
+	       me->irqs[VECTOR] - before);
 	note("%lu rounds, %lu ticks each", n, start / n);
 }
 
@@ -102,13 +103,17 @@ static void wakes_halt(void)
 /* Counts of every CPU for each shorthand and logical destination are exact. */
 static void destinations(void)
 {
-	struct { const char *name; uint32_t dest, low; uint64_t targets; } list[] = {
-		{ "self", 0, ICR_SELF, 1 },
-		{ "all", 0, ICR_ALL, ~0ULL },
-		{ "others", 0, ICR_OTHERS, ~1ULL },
-		{ "physical broadcast", 0xff, 0, ~0ULL },
-		{ "logical, CPU 1", 2, ICR_LOGICAL, 2 },
-		{ "logical, CPUs 0 and 1", 3, ICR_LOGICAL, 3 },
+	struct {
+		const char *name;
+		uint32_t dest, low;
+		uint64_t targets;
+	} list[] = {
+	        {"self", 0, ICR_SELF, 1},
+	        {"all", 0, ICR_ALL, ~0ULL},
+	        {"others", 0, ICR_OTHERS, ~1ULL},
+	        {"physical broadcast", 0xff, 0, ~0ULL},
+	        {"logical, CPU 1", 2, ICR_LOGICAL, 2},
+	        {"logical, CPUs 0 and 1", 3, ICR_LOGICAL, 3},
 	};
 	uint64_t before[MAX_CPUS], n = rounds(20);
 
@@ -121,11 +126,13 @@ static void destinations(void)
 			apic_send(list[d].dest, list[d].low | ICR_ASSERT | VECTOR);
 			for (unsigned i = 0; i < machine.n_cpus; i++)
 				if (list[d].targets >> i & 1)
-					EXPECT(WAIT(cpus[i].irqs[VECTOR] == before[i] + k), "%s: CPU %u got %lu of %lu", list[d].name, i, cpus[i].irqs[VECTOR] - before[i], k);
+					EXPECT(WAIT(cpus[i].irqs[VECTOR] == before[i] + k), "%s: CPU %u got %lu of %lu", list[d].name, i,
+					       cpus[i].irqs[VECTOR] - before[i], k);
 		}
 		settle(1000);
 		for (unsigned i = 0; i < machine.n_cpus; i++)
-			EXPECT(cpus[i].irqs[VECTOR] - before[i] == (list[d].targets >> i & 1 ? n : 0), "%s: CPU %u got %lu", list[d].name, i, cpus[i].irqs[VECTOR] - before[i]);
+			EXPECT(cpus[i].irqs[VECTOR] - before[i] == (list[d].targets >> i & 1 ? n : 0), "%s: CPU %u got %lu", list[d].name,
+			       i, cpus[i].irqs[VECTOR] - before[i]);
 	}
 	cli();
 	close_all();
@@ -168,7 +175,9 @@ static void ring(void)
 }
 
 /* CPUID of every CPU, less what names the CPU itself or mirrors its XCR0. */
-struct leaf { uint32_t leaf, sub, r[4]; };
+struct leaf {
+	uint32_t leaf, sub, r[4];
+};
 static struct leaf *leaves;
 static unsigned n_leaves;
 
@@ -197,7 +206,7 @@ static void compare_leaves(struct cpu *cpu)
 
 static void cpuid_equal(void)
 {
-	static const uint32_t first[] = { 0, 0x40000000, 0x40000100, 0x80000000 };
+	static const uint32_t first[] = {0, 0x40000000, 0x40000100, 0x80000000};
 	uint32_t r[4];
 
 	leaves = page_alloc(4);
@@ -207,8 +216,9 @@ static void cpuid_equal(void)
 		if (r[0] < first[b] || r[0] > first[b] + 0x40)
 			continue; /* no such block */
 		for (uint32_t leaf = first[b], last = r[0]; leaf <= last; leaf++)
-			for (uint32_t sub = 0; sub < (leaf == 7 || leaf == 0xd || leaf == 0x14 ? 4u : 1u) && n_leaves < 4 * 4096 / sizeof(*leaves); sub++) {
-				leaves[n_leaves] = (struct leaf){ leaf, sub, { 0 } };
+			for (uint32_t sub = 0;
+			     sub < (leaf == 7 || leaf == 0xd || leaf == 0x14 ? 4u : 1u) && n_leaves < 4 * 4096 / sizeof(*leaves); sub++) {
+				leaves[n_leaves] = (struct leaf){leaf, sub, {0}};
 				read_leaf(&leaves[n_leaves++]);
 			}
 	}
@@ -254,11 +264,11 @@ static void tsc_across(void)
 }
 
 const struct test ipi_tests[] = {
-	{ "ipi-ping-pong", ping_pong, SMP_ONLY },
-	{ "ipi-wakes-halt", wakes_halt, SMP_ONLY },
-	{ "ipi-destinations", destinations, SMP_ONLY },
-	{ "ipi-ring", ring, SMP_ONLY },
-	{ "cpuid-equal", cpuid_equal, SMP_ONLY },
-	{ "tsc-across-cpus", tsc_across, SMP_ONLY },
-	{ NULL, NULL, 0 },
+        {"ipi-ping-pong", ping_pong, SMP_ONLY},
+        {"ipi-wakes-halt", wakes_halt, SMP_ONLY},
+        {"ipi-destinations", destinations, SMP_ONLY},
+        {"ipi-ring", ring, SMP_ONLY},
+        {"cpuid-equal", cpuid_equal, SMP_ONLY},
+        {"tsc-across-cpus", tsc_across, SMP_ONLY},
+        {NULL, NULL, 0},
 };

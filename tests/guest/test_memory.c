@@ -28,7 +28,8 @@ uint64_t region_base(void)
 	if (found && !(same_page(found, found + NL_PAGE_SIZE) && same_page(found, found + NL_REGION_ARENA_TEXT - NL_PAGE_SIZE)))
 		found = 0; /* it was hidden and is not any more: the caller sees another answer */
 	for (unsigned i = 0; i < machine.n_reserved && !found; i++) {
-		uint64_t end = machine.reserved[i].base + machine.reserved[i].size, at = (machine.reserved[i].base + NL_2M - 1) & ~(NL_2M - 1);
+		uint64_t end = machine.reserved[i].base + machine.reserved[i].size,
+		         at = (machine.reserved[i].base + NL_2M - 1) & ~(NL_2M - 1);
 
 		for (; at + NL_REGION_SIZE <= end && !found; at += NL_2M)
 			if (same_page(at, at + NL_PAGE_SIZE) && same_page(at, at + NL_REGION_ARENA_TEXT - NL_PAGE_SIZE))
@@ -40,7 +41,8 @@ uint64_t region_base(void)
 uint64_t region_trampoline(void)
 {
 	for (unsigned i = 0; i < machine.n_reserved; i++)
-		for (uint64_t at = machine.reserved[i].base; at < machine.reserved[i].base + machine.reserved[i].size && at < 0x100000; at += NL_PAGE_SIZE)
+		for (uint64_t at = machine.reserved[i].base; at < machine.reserved[i].base + machine.reserved[i].size && at < 0x100000;
+		     at += NL_PAGE_SIZE)
 			if (same_page(region_base(), at))
 				return at;
 	return 0;
@@ -104,7 +106,8 @@ static void trampoline(void)
 
 	REQUIRE(at, "no reserved page below 1 MiB shows the sink");
 	memset((void *)at, 0xf4, NL_PAGE_SIZE);
-	EXPECT(*word(region_base()) == 0xf4f4f4f4f4f4f4f4, "the region shows %lx, not what was written to the trampoline page", *word(region_base()));
+	EXPECT(*word(region_base()) == 0xf4f4f4f4f4f4f4f4, "the region shows %lx, not what was written to the trampoline page",
+	       *word(region_base()));
 	memset((void *)at, 0, NL_PAGE_SIZE);
 }
 
@@ -140,8 +143,11 @@ static void arena_data(void)
 /* A guest page table that lies in read-only memory: the walk is refused, or finds nothing, and the guest goes on. */
 static void table_in_arena(void)
 {
-	uint64_t *pd = (uint64_t *)(*(uint64_t *)((*(uint64_t *)((read_cr4() & CR4_LA57 ? *(uint64_t *)kernel_cr3() & ~0xfffULL : kernel_cr3()) + 8) & ~0xfffULL)) &
-	                            ~0xfffULL);
+	uint64_t *pd =
+	        (uint64_t *)(*(uint64_t *)((
+	                             *(uint64_t *)((read_cr4() & CR4_LA57 ? *(uint64_t *)kernel_cr3() & ~0xfffULL : kernel_cr3()) + 8) &
+	                             ~0xfffULL)) &
+	                     ~0xfffULL);
 	int vector;
 
 	REQUIRE(region_base(), "no region found");
@@ -176,12 +182,12 @@ static void invd(void)
 }
 
 const struct test memory_tests[] = {
-	{ "memory-hidden-read", hidden_read, NEWLEAF_ONLY },
-	{ "memory-hidden-write", hidden_write, NEWLEAF_ONLY },
-	{ "memory-trampoline", trampoline, NEWLEAF_ONLY },
-	{ "memory-arena-text", arena_text, NEWLEAF_ONLY },
-	{ "memory-arena-data", arena_data, NEWLEAF_ONLY },
-	{ "memory-page-table-in-region", table_in_arena, NEWLEAF_ONLY },
-	{ "memory-invd", invd, 0 },
-	{ NULL, NULL, 0 },
+        {"memory-hidden-read", hidden_read, NEWLEAF_ONLY},
+        {"memory-hidden-write", hidden_write, NEWLEAF_ONLY},
+        {"memory-trampoline", trampoline, NEWLEAF_ONLY},
+        {"memory-arena-text", arena_text, NEWLEAF_ONLY},
+        {"memory-arena-data", arena_data, NEWLEAF_ONLY},
+        {"memory-page-table-in-region", table_in_arena, NEWLEAF_ONLY},
+        {"memory-invd", invd, 0},
+        {NULL, NULL, 0},
 };

@@ -12,44 +12,47 @@ enum { RAX, RCX, RDX, RBX, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, UNUSE
 struct form {
 	const char *name, *bytes;
 	unsigned n;
-	uint8_t base;   /* register that holds the address less `offset` */
+	uint8_t base; /* register that holds the address less `offset` */
 	int64_t offset;
-	uint8_t index;  /* another register for the address, UNUSED = none */
+	uint8_t index; /* another register for the address, UNUSED = none */
 	uint64_t index_value;
 	uint8_t source; /* register with the value; UNUSED = VALUE is appended, or stands in the bytes */
 	enum { PLAIN, IMMEDIATE, EXCHANGE, RELATIVE, RELATIVE_IMMEDIATE, MOFFS64, MOFFS32, DISP32, GS } kind;
 };
-#define F(name, bytes, ...) { name, bytes, sizeof(bytes) - 1, __VA_ARGS__ }
+#define F(name, bytes, ...) \
+	{ \
+		name, bytes, sizeof(bytes) - 1, __VA_ARGS__ \
+	}
 
 static const struct form forms[] = {
-	F("mov %eax,(%rdi)", "\x89\x07", RDI, 0, UNUSED, 0, RAX, PLAIN),
-	F("mov %edi,(%rcx)", "\x89\x39", RCX, 0, UNUSED, 0, RDI, PLAIN),
-	F("mov %r9d,(%rsi)", "\x44\x89\x0e", RSI, 0, UNUSED, 0, R9, PLAIN),
-	F("mov %r14d,(%r8)", "\x45\x89\x30", R8, 0, UNUSED, 0, R14, PLAIN),
-	F("mov %ecx,(%r12)", "\x41\x89\x0c\x24", R12, 0, UNUSED, 0, RCX, PLAIN),
-	F("mov %ebp,0(%r13)", "\x41\x89\x6d\x00", R13, 0, UNUSED, 0, RBP, PLAIN),
-	F("mov %edx,-0x10(%rbp)", "\x89\x55\xf0", RBP, -0x10, UNUSED, 0, RDX, PLAIN),
-	F("mov %edx,0x380(%rbx)", "\x89\x93\x80\x03\x00\x00", RBX, 0x380, UNUSED, 0, RDX, PLAIN),
-	F("mov %r14d,0x80(%rbx,%rcx,4)", "\x44\x89\xb4\x8b\x80\x00\x00\x00", RBX, 0x80 + 4 * 0x30, RCX, 0x30, R14, PLAIN),
-	F("mov %eax,(%r10,%r11,8)", "\x43\x89\x04\xda", R10, 8 * 0x21, R11, 0x21, RAX, PLAIN),
-	F("mov %esi,8(%r13,%r9)", "\x43\x89\x74\x0d\x08", R13, 8 + 0x100, R9, 0x100, RSI, PLAIN),
-	F("mov %eax,abs32 (67)", "\x67\x89\x04\x25", UNUSED, 0, UNUSED, 0, RAX, DISP32),
-	F("mov %eax,(%edi) (67)", "\x67\x89\x07", RDI, 0, UNUSED, 0, RAX, PLAIN),
-	F("rex mov %eax,(%rdi)", "\x40\x89\x07", RDI, 0, UNUSED, 0, RAX, PLAIN),
-	F("ds mov %eax,(%rdi)", "\x3e\x89\x07", RDI, 0, UNUSED, 0, RAX, PLAIN),
-	F("mov %eax,%gs:(%rdi)", "\x65\x89\x07", RDI, 0, UNUSED, 0, RAX, GS),
-	F("movl $,(%rax)", "\xc7\x00", RAX, 0, UNUSED, 0, UNUSED, IMMEDIATE),
-	F("movl $,(%r11)", "\x41\xc7\x03", R11, 0, UNUSED, 0, UNUSED, IMMEDIATE),
-	F("movl $,0x10(%rbp)", "\xc7\x45\x10", RBP, 0x10, UNUSED, 0, UNUSED, IMMEDIATE),
-	F("movl $,0x380(%rsi)", "\xc7\x86\x80\x03\x00\x00", RSI, 0x380, UNUSED, 0, UNUSED, IMMEDIATE),
-	F("movl $,(%rax,%rdx,2)", "\xc7\x04\x50", RAX, 2 * 0x40, RDX, 0x40, UNUSED, IMMEDIATE),
-	F("movl $,rip", "\xc7\x05", UNUSED, 0, UNUSED, 0, UNUSED, RELATIVE_IMMEDIATE),
-	F("mov %r8d,rip", "\x44\x89\x05", UNUSED, 0, UNUSED, 0, R8, RELATIVE),
-	F("xchg %eax,(%rdi)", "\x87\x07", RDI, 0, UNUSED, 0, RAX, EXCHANGE),
-	F("xchg %r10d,(%r11)", "\x45\x87\x13", R11, 0, UNUSED, 0, R10, EXCHANGE),
-	F("lock xchg %ecx,(%rdi)", "\xf0\x87\x0f", RDI, 0, UNUSED, 0, RCX, EXCHANGE),
-	F("movabs %eax,moffs64", "\xa3", UNUSED, 0, UNUSED, 0, RAX, MOFFS64),
-	F("mov %eax,moffs32 (67)", "\x67\xa3", UNUSED, 0, UNUSED, 0, RAX, MOFFS32),
+        F("mov %eax,(%rdi)", "\x89\x07", RDI, 0, UNUSED, 0, RAX, PLAIN),
+        F("mov %edi,(%rcx)", "\x89\x39", RCX, 0, UNUSED, 0, RDI, PLAIN),
+        F("mov %r9d,(%rsi)", "\x44\x89\x0e", RSI, 0, UNUSED, 0, R9, PLAIN),
+        F("mov %r14d,(%r8)", "\x45\x89\x30", R8, 0, UNUSED, 0, R14, PLAIN),
+        F("mov %ecx,(%r12)", "\x41\x89\x0c\x24", R12, 0, UNUSED, 0, RCX, PLAIN),
+        F("mov %ebp,0(%r13)", "\x41\x89\x6d\x00", R13, 0, UNUSED, 0, RBP, PLAIN),
+        F("mov %edx,-0x10(%rbp)", "\x89\x55\xf0", RBP, -0x10, UNUSED, 0, RDX, PLAIN),
+        F("mov %edx,0x380(%rbx)", "\x89\x93\x80\x03\x00\x00", RBX, 0x380, UNUSED, 0, RDX, PLAIN),
+        F("mov %r14d,0x80(%rbx,%rcx,4)", "\x44\x89\xb4\x8b\x80\x00\x00\x00", RBX, 0x80 + 4 * 0x30, RCX, 0x30, R14, PLAIN),
+        F("mov %eax,(%r10,%r11,8)", "\x43\x89\x04\xda", R10, 8 * 0x21, R11, 0x21, RAX, PLAIN),
+        F("mov %esi,8(%r13,%r9)", "\x43\x89\x74\x0d\x08", R13, 8 + 0x100, R9, 0x100, RSI, PLAIN),
+        F("mov %eax,abs32 (67)", "\x67\x89\x04\x25", UNUSED, 0, UNUSED, 0, RAX, DISP32),
+        F("mov %eax,(%edi) (67)", "\x67\x89\x07", RDI, 0, UNUSED, 0, RAX, PLAIN),
+        F("rex mov %eax,(%rdi)", "\x40\x89\x07", RDI, 0, UNUSED, 0, RAX, PLAIN),
+        F("ds mov %eax,(%rdi)", "\x3e\x89\x07", RDI, 0, UNUSED, 0, RAX, PLAIN),
+        F("mov %eax,%gs:(%rdi)", "\x65\x89\x07", RDI, 0, UNUSED, 0, RAX, GS),
+        F("movl $,(%rax)", "\xc7\x00", RAX, 0, UNUSED, 0, UNUSED, IMMEDIATE),
+        F("movl $,(%r11)", "\x41\xc7\x03", R11, 0, UNUSED, 0, UNUSED, IMMEDIATE),
+        F("movl $,0x10(%rbp)", "\xc7\x45\x10", RBP, 0x10, UNUSED, 0, UNUSED, IMMEDIATE),
+        F("movl $,0x380(%rsi)", "\xc7\x86\x80\x03\x00\x00", RSI, 0x380, UNUSED, 0, UNUSED, IMMEDIATE),
+        F("movl $,(%rax,%rdx,2)", "\xc7\x04\x50", RAX, 2 * 0x40, RDX, 0x40, UNUSED, IMMEDIATE),
+        F("movl $,rip", "\xc7\x05", UNUSED, 0, UNUSED, 0, UNUSED, RELATIVE_IMMEDIATE),
+        F("mov %r8d,rip", "\x44\x89\x05", UNUSED, 0, UNUSED, 0, R8, RELATIVE),
+        F("xchg %eax,(%rdi)", "\x87\x07", RDI, 0, UNUSED, 0, RAX, EXCHANGE),
+        F("xchg %r10d,(%r11)", "\x45\x87\x13", R11, 0, UNUSED, 0, R10, EXCHANGE),
+        F("lock xchg %ecx,(%rdi)", "\xf0\x87\x0f", RDI, 0, UNUSED, 0, RCX, EXCHANGE),
+        F("movabs %eax,moffs64", "\xa3", UNUSED, 0, UNUSED, 0, RAX, MOFFS64),
+        F("mov %eax,moffs32 (67)", "\x67\xa3", UNUSED, 0, UNUSED, 0, RAX, MOFFS32),
 };
 
 /* The APIC page once more, near the code: RIP-relative operands reach 2 GiB. */
@@ -177,7 +180,10 @@ extern const uint8_t compatibility[];
 
 static void compatibility_mode(void)
 {
-	struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) far = { (uint32_t)(uint64_t)compatibility, 0x18 };
+	struct {
+		uint32_t offset;
+		uint16_t selector;
+	} __attribute__((packed)) far = {(uint32_t)(uint64_t)compatibility, 0x18};
 
 	this_cpu()->gdt[3] = 0x00cf9b000000ffffULL;
 	apic_write(APIC_INITIAL, 0);
@@ -209,10 +215,7 @@ static void other_forms(void)
 }
 
 const struct test mmio_tests[] = {
-	{ "mmio-forms", all_forms, 0 },
-	{ "mmio-page-crossing", page_crossing, 0 },
-	{ "mmio-page-end", page_end, 0 },
-	{ "mmio-compatibility-mode", compatibility_mode, 0 },
-	{ "mmio-other-forms", other_forms, 0 },
-	{ NULL, NULL, 0 },
+        {"mmio-forms", all_forms, 0},         {"mmio-page-crossing", page_crossing, 0},
+        {"mmio-page-end", page_end, 0},       {"mmio-compatibility-mode", compatibility_mode, 0},
+        {"mmio-other-forms", other_forms, 0}, {NULL, NULL, 0},
 };

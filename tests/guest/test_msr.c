@@ -70,9 +70,13 @@ static void efer_reserved(void)
 /* Bits of features: allowed where CPUID shows the feature. One that the hardware lacks must not reach the VMCB, or no entry succeeds. */
 static void efer_features(void)
 {
-	static const struct { unsigned bit; uint32_t leaf; unsigned reg, shift; } list[] = {
-		{ 14, 0x80000001, 3, 25 }, { 15, 0x80000001, 2, 17 }, { 17, 0x80000008, 1, 8 }, { 18, 0x80000008, 1, 13 },
-		{ 20, 0x80000021, 0, 7 }, { 21, 0x80000021, 0, 8 },
+	static const struct {
+		unsigned bit;
+		uint32_t leaf;
+		unsigned reg, shift;
+	} list[] = {
+	        {14, 0x80000001, 3, 25}, {15, 0x80000001, 2, 17}, {17, 0x80000008, 1, 8},
+	        {18, 0x80000008, 1, 13}, {20, 0x80000021, 0, 7},  {21, 0x80000021, 0, 8},
 	};
 	uint64_t efer = msr(EFER);
 	uint32_t r[4];
@@ -160,7 +164,7 @@ static void amd_virtualisation(void)
 
 static void amd_memory_routing(void)
 {
-	static const uint32_t list[] = { 0xc0010010, 0xc0010016, 0xc0010017, 0xc001001a, 0xc001001d, 0xc0010111, 0xc0010112, 0xc0010113 };
+	static const uint32_t list[] = {0xc0010010, 0xc0010016, 0xc0010017, 0xc001001a, 0xc001001d, 0xc0010111, 0xc0010112, 0xc0010113};
 
 	if (machine.intel) {
 		skip("Intel");
@@ -209,7 +213,7 @@ static void apic_base(void)
 /* Every MSR the hardware could have: the machine survives reading it, and reading it twice gives the same kind of answer. */
 static void scan(void)
 {
-	static const uint32_t first[] = { 0, 0xc0000000, 0xc0010000 };
+	static const uint32_t first[] = {0, 0xc0000000, 0xc0010000};
 	unsigned faults = 0, answers = 0;
 	uint64_t v;
 
@@ -226,7 +230,8 @@ static void scan(void)
 /* Outside the ranges of the hardware's bitmaps every access exits; the answer is the hardware's (some emulators read 0 where hardware faults). */
 static void outside(void)
 {
-	static const uint32_t list[] = { 0x2000, 0x12345678, 0x40000000, 0x40000100, 0xbfffffff, 0xc0002000, 0xc0012000, 0xc0020000, 0xffffffff };
+	static const uint32_t list[] = {0x2000,     0x12345678, 0x40000000, 0x40000100, 0xbfffffff,
+	                                0xc0002000, 0xc0012000, 0xc0020000, 0xffffffff};
 	unsigned faults = 0;
 	uint64_t v;
 
@@ -243,9 +248,19 @@ static void outside(void)
 /* Those that the vendors switch: a value written stays through exits of every kind. */
 static void kept(void)
 {
-	static const struct { uint32_t index; uint64_t value; } list[] = {
-		{ 0x174, 0x28 }, { 0x175, 0xffff888812345678 }, { 0x176, 0xffff888887654321 }, { 0x277, 0x0007010600070106 }, { 0xc0000081, 0x23001000000000 },
-		{ 0xc0000083, 0xffff888811111111 }, { 0xc0000084, 0x47700 }, { 0xc0000100, 0xffff888822222222 }, { 0xc0000102, 0xffff888833333333 },
+	static const struct {
+		uint32_t index;
+		uint64_t value;
+	} list[] = {
+	        {0x174, 0x28},
+	        {0x175, 0xffff888812345678},
+	        {0x176, 0xffff888887654321},
+	        {0x277, 0x0007010600070106},
+	        {0xc0000081, 0x23001000000000},
+	        {0xc0000083, 0xffff888811111111},
+	        {0xc0000084, 0x47700},
+	        {0xc0000100, 0xffff888822222222},
+	        {0xc0000102, 0xffff888833333333},
 	};
 	uint64_t before[NL_ARRAY_SIZE(list)];
 	uint32_t r[4];
@@ -273,7 +288,7 @@ static void kept(void)
 static void mtrrs(void)
 {
 	uint64_t cap = msr(0xfe), heap = (uint64_t)page_alloc(1) & ~(NL_2M - 1), *word = page_alloc(1);
-	uint64_t targets[] = { heap, machine.bare ? heap : region_base(), 0xc0000000 };
+	uint64_t targets[] = {heap, machine.bare ? heap : region_base(), 0xc0000000};
 	uint32_t r[4], base = 0;
 
 	for (unsigned i = 0; i < (cap & 0xff) && !base; i++)
@@ -284,15 +299,17 @@ static void mtrrs(void)
 		return;
 	}
 	cpuid(0x80000008, 0, r);
-	uint64_t mask = ((1ULL << (r[0] & 0xff)) - 1) & ~(NL_2M - 1), before_base = msr(base), before_mask = msr(base + 1), fixed = msr(0x268);
-	static const uint8_t types[] = { 0, 1, 4, 5, 6 };
+	uint64_t mask = ((1ULL << (r[0] & 0xff)) - 1) & ~(NL_2M - 1), before_base = msr(base), before_mask = msr(base + 1),
+	         fixed = msr(0x268);
+	static const uint8_t types[] = {0, 1, 4, 5, 6};
 
 	for (unsigned t = 0; t < NL_ARRAY_SIZE(targets); t++)
 		for (unsigned i = 0; i < NL_ARRAY_SIZE(types) && !failed(); i++) {
 			*word = t * 100 + i;
 			EXPECT_VECTOR(wrmsr(base, targets[t] | types[i]), NONE, "variable range");
 			EXPECT_VECTOR(wrmsr(base + 1, mask | 0x800), NONE, "its mask");
-			EXPECT(msr(base) == (targets[t] | types[i]) && msr(base + 1) == (mask | 0x800), "range reads %lx %lx", msr(base), msr(base + 1));
+			EXPECT(msr(base) == (targets[t] | types[i]) && msr(base + 1) == (mask | 0x800), "range reads %lx %lx", msr(base),
+			       msr(base + 1));
 			EXPECT(*word == t * 100 + i, "memory shows %lu", *word);
 			EXPECT(machine.bare || region_base() == targets[1], "the region shows itself with type %u", types[i]);
 			wrmsr(base + 1, 0);
@@ -307,18 +324,18 @@ static void mtrrs(void)
 }
 
 const struct test msr_tests[] = {
-	{ "msr-efer-svme", efer_svme, 0 },
-	{ "msr-efer-reserved", efer_reserved, 0 },
-	{ "msr-efer-features", efer_features, 0 },
-	{ "msr-efer-nxe", efer_nxe, 0 },
-	{ "msr-efer-sce", efer_sce, 0 },
-	{ "msr-amd-virtualisation", amd_virtualisation, 0 },
-	{ "msr-amd-memory-routing", amd_memory_routing, NEWLEAF_ONLY },
-	{ "msr-intel-virtualisation", intel_virtualisation, 0 },
-	{ "msr-apic-base", apic_base, NEWLEAF_ONLY },
-	{ "msr-scan", scan, 0 },
-	{ "msr-outside", outside, 0 },
-	{ "msr-mtrr", mtrrs, 0 },
-	{ "msr-kept", kept, 0 },
-	{ NULL, NULL, 0 },
+        {"msr-efer-svme", efer_svme, 0},
+        {"msr-efer-reserved", efer_reserved, 0},
+        {"msr-efer-features", efer_features, 0},
+        {"msr-efer-nxe", efer_nxe, 0},
+        {"msr-efer-sce", efer_sce, 0},
+        {"msr-amd-virtualisation", amd_virtualisation, 0},
+        {"msr-amd-memory-routing", amd_memory_routing, NEWLEAF_ONLY},
+        {"msr-intel-virtualisation", intel_virtualisation, 0},
+        {"msr-apic-base", apic_base, NEWLEAF_ONLY},
+        {"msr-scan", scan, 0},
+        {"msr-outside", outside, 0},
+        {"msr-mtrr", mtrrs, 0},
+        {"msr-kept", kept, 0},
+        {NULL, NULL, 0},
 };

@@ -22,8 +22,8 @@ static void expect_first_state(unsigned page)
 	EXPECT(!s->cr2 && !s->cr3 && !s->cr4, "CR2 %x CR3 %x CR4 %x", s->cr2, s->cr3, s->cr4);
 	EXPECT(s->dr6 == 0xffff0ff0 && s->dr7 == 0x400, "DR6 %x DR7 %x", s->dr6, s->dr7);
 	EXPECT(!s->efer_low && !s->efer_high, "EFER %x", s->efer_low);
-	EXPECT(s->gdtr_limit == 0xffff && !s->gdtr_base && s->idtr_limit == 0xffff && !s->idtr_base, "GDTR %x:%x IDTR %x:%x", s->gdtr_base, s->gdtr_limit,
-	       s->idtr_base, s->idtr_limit);
+	EXPECT(s->gdtr_limit == 0xffff && !s->gdtr_base && s->idtr_limit == 0xffff && !s->idtr_base, "GDTR %x:%x IDTR %x:%x", s->gdtr_base,
+	       s->gdtr_limit, s->idtr_base, s->idtr_limit);
 }
 
 static void clear_first_state(unsigned page) { memset((void *)smp_first_state(page), 0xee, sizeof(struct first_state)); }
@@ -94,7 +94,8 @@ static void vector(void)
 	for (unsigned i = 0; i < 4; i++) {
 		clear_first_state(i & 1);
 		REQUIRE(smp_start(&cpus[1], i & 1), "CPU 1 did not start");
-		EXPECT(cpus[1].sipi_page == machine.low[i & 1] >> 12, "started at page %x, sent to %lx", cpus[1].sipi_page, machine.low[i & 1] >> 12);
+		EXPECT(cpus[1].sipi_page == machine.low[i & 1] >> 12, "started at page %x, sent to %lx", cpus[1].sipi_page,
+		       machine.low[i & 1] >> 12);
 		expect_first_state(i & 1);
 	}
 }
@@ -161,7 +162,7 @@ static void exiting(struct cpu *cpu)
 /* Whatever the CPU does when INIT comes, it starts again at the next SIPI. */
 static void init_states(void)
 {
-	static void (*const jobs[])(struct cpu *) = { halted, halted_open, exiting, counting };
+	static void (*const jobs[])(struct cpu *) = {halted, halted_open, exiting, counting};
 
 	for (uint64_t n = rounds(3); n; n--)
 		for (unsigned i = 0; i < NL_ARRAY_SIZE(jobs); i++) {
@@ -299,8 +300,8 @@ static void forgets_interrupts(void)
 		REQUIRE(smp_start(c, 0), "CPU 1 did not start again");
 		REQUIRE(smp_call(c, empty_apic), "CPU 1 did not answer");
 		EXPECT(!c->result, "the timer still runs behind INIT");
-		EXPECT(c->irqs[0x61] == timer && c->irqs[0x62] == sent, "behind INIT came %lu timer interrupts and %lu others from before", c->irqs[0x61] - timer,
-		       c->irqs[0x62] - sent);
+		EXPECT(c->irqs[0x61] == timer && c->irqs[0x62] == sent, "behind INIT came %lu timer interrupts and %lu others from before",
+		       c->irqs[0x61] - timer, c->irqs[0x62] - sent);
 	}
 }
 
@@ -327,20 +328,20 @@ static void keeps_pat(void)
 static void all_running(void) { EXPECT(smp_start_all(), "%u CPUs of %u run", smp_running(), machine.n_cpus); }
 
 const struct test start_tests[] = {
-	{ "start-physical", physical, SMP_ONLY },
-	{ "start-parallel", parallel, SMP_ONLY },
-	{ "start-others", others, SMP_ONLY },
-	{ "start-vector", vector, SMP_ONLY },
-	{ "start-spurious-sipi", spurious_sipi, SMP_ONLY },
-	{ "start-init-stops", init_stops, SMP_ONLY },
-	{ "start-init-states", init_states, SMP_ONLY },
-	{ "start-no-delay", no_delay, SMP_ONLY },
-	{ "start-init-twice", twice, SMP_ONLY },
-	{ "start-deassert", deassert, SMP_ONLY },
-	{ "start-init-to-itself", to_itself, SMP_ONLY },
-	{ "start-logical", logical, SMP_ONLY },
-	{ "start-forgets-interrupts", forgets_interrupts, SMP_ONLY },
-	{ "start-keeps-pat", keeps_pat, SMP_ONLY },
-	{ "start-all", all_running, SMP_ONLY },
-	{ NULL, NULL, 0 },
+        {"start-physical", physical, SMP_ONLY},
+        {"start-parallel", parallel, SMP_ONLY},
+        {"start-others", others, SMP_ONLY},
+        {"start-vector", vector, SMP_ONLY},
+        {"start-spurious-sipi", spurious_sipi, SMP_ONLY},
+        {"start-init-stops", init_stops, SMP_ONLY},
+        {"start-init-states", init_states, SMP_ONLY},
+        {"start-no-delay", no_delay, SMP_ONLY},
+        {"start-init-twice", twice, SMP_ONLY},
+        {"start-deassert", deassert, SMP_ONLY},
+        {"start-init-to-itself", to_itself, SMP_ONLY},
+        {"start-logical", logical, SMP_ONLY},
+        {"start-forgets-interrupts", forgets_interrupts, SMP_ONLY},
+        {"start-keeps-pat", keeps_pat, SMP_ONLY},
+        {"start-all", all_running, SMP_ONLY},
+        {NULL, NULL, 0},
 };

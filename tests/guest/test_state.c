@@ -23,7 +23,7 @@ static void many_exits(uint64_t n)
 
 static void debug_registers(void)
 {
-	static const uint64_t value[4] = { 0x1111222233334444, 0x00007fff12345678, 0xffff888800001111, 0x4444333322221111 };
+	static const uint64_t value[4] = {0x1111222233334444, 0x00007fff12345678, 0xffff888800001111, 0x4444333322221111};
 	uint64_t dr6 = 0xffff0ff0, dr7 = 0x400 | 0x1 | 0x30000 | 0x8 | 0xd00000; /* DR0 write/1 byte local, DR1 read-write/4 bytes global */
 
 	write_dr0(0x123456789000);
@@ -33,7 +33,8 @@ static void debug_registers(void)
 	write_dr6(dr6);
 	write_dr7(dr7);
 	many_exits(rounds(5000));
-	EXPECT(read_dr0() == 0x123456789000 && read_dr1() == value[1] && read_dr2() == (value[2] & 0x7fffffffffff) && read_dr3() == 0x444433332221,
+	EXPECT(read_dr0() == 0x123456789000 && read_dr1() == value[1] && read_dr2() == (value[2] & 0x7fffffffffff) &&
+	               read_dr3() == 0x444433332221,
 	       "DR0-3 %lx %lx %lx %lx", read_dr0(), read_dr1(), read_dr2(), read_dr3());
 	EXPECT(read_dr6() == dr6, "DR6 was %lx and is %lx", dr6, read_dr6());
 	EXPECT(read_dr7() == dr7, "DR7 was %lx and is %lx", dr7, read_dr7());
@@ -51,7 +52,9 @@ static void breakpoint(void)
 	write_dr6(0xffff0ff0);
 	__asm__ volatile("lea 1f(%%rip), %0; mov %0, %%dr0; mov $0x401, %%eax; mov %%rax, %%dr7; xor %%eax, %%eax; cpuid\n"
 	                 "1: nop; mov $0x400, %%eax; mov %%rax, %%dr7"
-	                 : "=&r"(at) : : "rax", "rbx", "rcx", "rdx", "memory", "cc");
+	                 : "=&r"(at)
+	                 :
+	                 : "rax", "rbx", "rcx", "rdx", "memory", "cc");
 	cpu->db_max = 0;
 	EXPECT(cpu->db_count == 1 && cpu->db_rip[0] == at, "%u traps, the first at %lx, expected %lx", cpu->db_count, cpu->db_rip[0], at);
 	EXPECT((cpu->db_dr6[0] & 0xf) == 1, "DR6 %lx", cpu->db_dr6[0]);
@@ -138,7 +141,7 @@ static void hypercalls(void)
 {
 	uint8_t *before = page_alloc(1), *after = page_alloc(1);
 	uint64_t n = rounds(EXITS), start = tsc();
-	struct user_regs r = { .rsi = USER_DATA_VA, .rdi = 4096, .r8 = n, .rflags = 2 };
+	struct user_regs r = {.rsi = USER_DATA_VA, .rdi = 4096, .r8 = n, .rflags = 2};
 
 	fill(before);
 	user_allow_ports(true);
@@ -156,10 +159,10 @@ static void hypercalls(void)
 }
 
 const struct test state_tests[] = {
-	{ "state-debug-registers", debug_registers, 0 },
-	{ "state-breakpoint", breakpoint, 0 },
-	{ "state-x87-sse", x87_sse, 0 },
-	{ "state-avx", avx, 0 },
-	{ "state-hypercalls", hypercalls, NEWLEAF_ONLY },
-	{ NULL, NULL, 0 },
+        {"state-debug-registers", debug_registers, 0},
+        {"state-breakpoint", breakpoint, 0},
+        {"state-x87-sse", x87_sse, 0},
+        {"state-avx", avx, 0},
+        {"state-hypercalls", hypercalls, NEWLEAF_ONLY},
+        {NULL, NULL, 0},
 };

@@ -46,7 +46,9 @@ static void single_step(void)
 		uint64_t a_ = (ax), c_ = (cx), d_ = (dx), di_ = (di); \
 		cpu->db_count = 0; \
 		__asm__ volatile("lea 1f(%%rip), %0; pushf; orl $0x100, (%%rsp); popf; " insn "; 1: nop; nop" \
-		                 : "=&r"(behind), "+a"(a_), "+c"(c_), "+d"(d_), "+D"(di_) : : "rbx", "memory", "cc"); \
+		                 : "=&r"(behind), "+a"(a_), "+c"(c_), "+d"(d_), "+D"(di_) \
+		                 : \
+		                 : "rbx", "memory", "cc"); \
 		expect_steps(name, behind); \
 	}
 	INSTRUCTIONS(STEP)
@@ -67,7 +69,9 @@ static void sti_shadow(void)
 		apic_send(0, ICR_SELF | ICR_ASSERT | VECTOR); \
 		EXPECT(WAIT(apic_waits(VECTOR)), "%s: the interrupt does not wait", name); \
 		__asm__ volatile("lea 1f(%%rip), %0; sti; " insn "; 1: nop; nop; nop; nop; cli" \
-		                 : "=&r"(behind), "+a"(a_), "+c"(c_), "+d"(d_), "+D"(di_) : : "rbx", "memory", "cc"); \
+		                 : "=&r"(behind), "+a"(a_), "+c"(c_), "+d"(d_), "+D"(di_) \
+		                 : \
+		                 : "rbx", "memory", "cc"); \
 		EXPECT(cpu->irqs[VECTOR] == before + 1, "%s: %lu interrupts", name, cpu->irqs[VECTOR] - before); \
 		EXPECT(cpu->irq_rip == behind, "%s: interrupt at %lx, expected %lx", name, cpu->irq_rip, behind); \
 	}
@@ -111,17 +115,23 @@ static void registers(void)
 	uint32_t features[4];
 	cpuid(1, 0, features);
 	bool xsave = features[2] >> 26 & 1;
-	const struct { const char *name; const uint8_t *code; uint64_t rax, rcx, rdx; unsigned changes; bool skip; } list[] = {
-		{ "cpuid", probe_cpuid, 0, 0, 0x3333, AX | BX | CX | DX, false },
-		{ "rdmsr", probe_rdmsr, 0, EFER, 0x3333, AX | DX, false },
-		{ "wrmsr", probe_wrmsr, (uint32_t)msr(EFER), EFER, 0, 0, false },
-		{ "out", probe_out, NL_CALL_MAGIC, 0x2222, NL_CALL_PORT, 0, false },
-		{ "in", probe_in, 0x1111111111111111, 0x2222, NL_CALL_PORT, AX, false },
-		{ "invd", probe_invd, 0x1111, 0x2222, 0x3333, 0, machine.bare },
-		{ "xsetbv", probe_xsetbv, 1, 0, 0, 0, !xsave },
-		{ "nop", probe_nop, 0x1111, 0x2222, 0x3333, 0, false },
+	const struct {
+		const char *name;
+		const uint8_t *code;
+		uint64_t rax, rcx, rdx;
+		unsigned changes;
+		bool skip;
+	} list[] = {
+	        {"cpuid", probe_cpuid, 0, 0, 0x3333, AX | BX | CX | DX, false},
+	        {"rdmsr", probe_rdmsr, 0, EFER, 0x3333, AX | DX, false},
+	        {"wrmsr", probe_wrmsr, (uint32_t)msr(EFER), EFER, 0, 0, false},
+	        {"out", probe_out, NL_CALL_MAGIC, 0x2222, NL_CALL_PORT, 0, false},
+	        {"in", probe_in, 0x1111111111111111, 0x2222, NL_CALL_PORT, AX, false},
+	        {"invd", probe_invd, 0x1111, 0x2222, 0x3333, 0, machine.bare},
+	        {"xsetbv", probe_xsetbv, 1, 0, 0, 0, !xsave},
+	        {"nop", probe_nop, 0x1111, 0x2222, 0x3333, 0, false},
 	};
-	static const uint64_t flags[] = { 0x2, 0x8d7, 0xcd7, 0x402, 0x40ad7 & ~0x200ULL, 0x200002 };
+	static const uint64_t flags[] = {0x2, 0x8d7, 0xcd7, 0x402, 0x40ad7 & ~0x200ULL, 0x200002};
 
 	if (xsave)
 		write_cr4(cr4 | CR4_OSXSAVE);
@@ -139,16 +149,17 @@ static void registers(void)
 			probe(after, list[i].code);
 			for (unsigned k = 0; k < 16; k++)
 				if (k != 14 && !(k < 4 && list[i].changes >> k & 1))
-					EXPECT(after[k] == before[k], "%s: register %u was %lx and is %lx", list[i].name, k, before[k], after[k]);
+					EXPECT(after[k] == before[k], "%s: register %u was %lx and is %lx", list[i].name, k, before[k],
+					       after[k]);
 		}
 	}
 	write_cr4(cr4);
 }
 
 const struct test step_tests[] = {
-	{ "step-single", single_step, 0 },
-	{ "step-sti-shadow", sti_shadow, 0 },
-	{ "step-interrupts", interrupts_between_exits, 0 },
-	{ "step-registers", registers, 0 },
-	{ NULL, NULL, 0 },
+        {"step-single", single_step, 0},
+        {"step-sti-shadow", sti_shadow, 0},
+        {"step-interrupts", interrupts_between_exits, 0},
+        {"step-registers", registers, 0},
+        {NULL, NULL, 0},
 };

@@ -85,7 +85,8 @@ static void timer_during_exits(void)
 	cpuid(1, 0, first);
 	timer_start(0x20000, 1000000);
 	sti();
-	for (uint64_t i = 0, end = tsc() + us(LIMIT_MS * 1000ULL); (i < n || cpu->irqs[VECTOR] == before) && tsc() < end && !failed(); i++) {
+	for (uint64_t i = 0, end = tsc() + us(LIMIT_MS * 1000ULL); (i < n || cpu->irqs[VECTOR] == before) && tsc() < end && !failed();
+	     i++) {
 		cpuid(1, 0, r);
 		EXPECT(!memcmp(first, r, sizeof(r)), "CPUID leaf 1 changed: %x %x %x %x", r[0], r[1], r[2], r[3]);
 		EXPECT(msr(EFER) & EFER_NXE, "EFER changed: %lx", msr(EFER));
@@ -117,9 +118,9 @@ static void tsc_monotonic(void)
 }
 
 const struct test time_tests[] = {
-	{ "time-pit", pit, 0 },
-	{ "time-apic-timer", apic_timer, 0 },
-	{ "time-timer-during-exits", timer_during_exits, 0 },
-	{ "time-tsc-monotonic", tsc_monotonic, 0 },
-	{ NULL, NULL, 0 },
+        {"time-pit", pit, 0},
+        {"time-apic-timer", apic_timer, 0},
+        {"time-timer-during-exits", timer_during_exits, 0},
+        {"time-tsc-monotonic", tsc_monotonic, 0},
+        {NULL, NULL, 0},
 };

@@ -49,6 +49,6 @@ static void x2apic(void)
 }
 
 const struct test x2apic_tests[] = {
-	{ "x2apic", x2apic, 0 },
-	{ NULL, NULL, 0 },
+        {"x2apic", x2apic, 0},
+        {NULL, NULL, 0},
 };
