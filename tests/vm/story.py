@@ -123,7 +123,7 @@ def tell(options):
         story = Story(guest, began)
         story.step("boot", f"{'Bochs, VMX with EPT' if bochs else 'QEMU, SVM with NPT'}, {cpus} CPU{'s' if cpus > 1 else ''}, EFI firmware -> Newleaf -> Linux")
         guest.on_wait = boot_progress
-        guest.wait_ready(180)
+        guest.wait_ready()
         guest.on_wait = None
         if sys.stderr.isatty():
             sys.stderr.write("\r\033[K")
