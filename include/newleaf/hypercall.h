@@ -4,7 +4,7 @@
  * Channel: an OUT of EAX = NL_CALL_MAGIC, 32 bits wide, to port NL_CALL_PORT. From CPL 3 the CPU checks the TSS I/O bitmap
  * *before* the intercept (SDM vol. 3, 26.1.1; APM vol. 2, 15.10.2), so only a thread with ioperm(2) — CAP_SYS_RAWIO — gets
  * through: the call is its own proof of root. Anybody else gets #GP, as on bare hardware. VMCALL/VMMCALL are always #UD.
- * Any other value or width on the port behaves as an unused port. Calls from CPL != 3 are treated the same way.
+ * Any other value or width on the port behaves as an unused port (string I/O there is #GP). Calls from CPL != 3 are treated the same way.
  *
  * Registers in:  rax = NL_CALL_MAGIC, rbx = enum nl_call, rsi = buffer (guest-virtual), rdi = its length in bytes,
  *                rcx, r8 = arguments as given below.
