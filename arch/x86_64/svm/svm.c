@@ -309,7 +309,7 @@ void svm_close_nmi(struct nl_cpu *cpu)
 	svm(cpu)->nmi_open = false;
 }
 
-_Noreturn static void run(struct nl_cpu *cpu)
+__attribute__((noreturn)) static void run(struct nl_cpu *cpu)
 {
 	struct svm_cpu *s = svm(cpu);
 	struct vmcb *v = s->vmcb;
