@@ -152,54 +152,44 @@ void vmx_context(struct nl_cpu *cpu, struct nl_context *out)
 	out->long_mode = (out->efer & EFER_LMA) && (vmx_read(GUEST_CS_RIGHTS) >> 13 & 1);
 }
 
-static bool field_of(uint32_t index, enum vmx_field *field)
+/* What entries and exits switch; 0: the hardware register is the guest's. */
+static enum vmx_field field_of(uint32_t index)
 {
-	static const struct {
-		uint32_t index;
-		enum vmx_field field;
-	} table[] = {
-	        {MSR_EFER, GUEST_EFER},
-	        {MSR_PAT, GUEST_PAT},
-	        {MSR_FS_BASE, GUEST_FS_BASE},
-	        {MSR_GS_BASE, GUEST_GS_BASE},
-	        {MSR_SYSENTER_CS, GUEST_SYSENTER_CS},
-	        {MSR_SYSENTER_ESP, GUEST_SYSENTER_ESP},
-	        {MSR_SYSENTER_EIP, GUEST_SYSENTER_EIP},
-	        {MSR_DEBUGCTL, GUEST_DEBUGCTL},
-	};
-
-	for (size_t i = 0; i < NL_ARRAY_SIZE(table); i++)
-		if (table[i].index == index) {
-			*field = table[i].field;
-			return true;
-		}
-	return false;
+	switch (index) {
+	case MSR_EFER:
+		return GUEST_EFER;
+	case MSR_PAT:
+		return GUEST_PAT;
+	case MSR_DEBUGCTL:
+		return GUEST_DEBUGCTL;
+	case MSR_FS_BASE:
+		return GUEST_FS_BASE;
+	case MSR_GS_BASE:
+		return GUEST_GS_BASE;
+	case MSR_SYSENTER_CS ... MSR_SYSENTER_EIP:
+		return index == MSR_SYSENTER_CS ? GUEST_SYSENTER_CS : index == MSR_SYSENTER_ESP ? GUEST_SYSENTER_ESP : GUEST_SYSENTER_EIP;
+	}
+	return 0;
 }
 
 bool vmx_get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value)
 {
-	enum vmx_field field;
+	enum vmx_field field = field_of(index);
 
-	if (field_of(index, &field))
+	(void)cpu;
+	if (field)
 		*value = vmx_read(field);
-	else if (index == MSR_PERF_GLOBAL_CTRL && vmx.switch_perf)
-		*value = vmx_cpu(cpu)->guest_msrs->value;
-	else
-		return false;
-	return true;
+	return field;
 }
 
 bool vmx_set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value)
 {
-	enum vmx_field field;
+	enum vmx_field field = field_of(index);
 
-	if (field_of(index, &field))
+	(void)cpu;
+	if (field)
 		vmx_write(field, value);
-	else if (index == MSR_PERF_GLOBAL_CTRL && vmx.switch_perf)
-		vmx_cpu(cpu)->guest_msrs->value = value;
-	else
-		return false;
-	if (index == MSR_EFER)
+	if (field == GUEST_EFER)
 		vmx_write(ENTRY_CONTROLS, vmx.controls.entry | (value & EFER_LMA ? ENTRY_IA32E : 0));
-	return true;
+	return field;
 }
