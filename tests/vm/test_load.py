@@ -10,7 +10,7 @@ def under_load(t, count, cmdline, cpus=2):
     g = t.boot(cpus=cpus, cmdline=cmdline)
     g.run("load >/tmp/load.out 2>&1 & echo $! >/tmp/load.pid")
     began = g.uptime()
-    said = rounds(g, AUXV, count, timeout=900)
+    said = rounds(g, AUXV, count, timeout=1500)
     took = g.uptime() - began
     out = g.run("kill $(cat /tmp/load.pid); while [ -d /proc/$(cat /tmp/load.pid) ]; do usleep 50000; done; cat /tmp/load.out", timeout=60)
     t.expect(" 0 failures" in out, out)
