@@ -133,3 +133,23 @@ def idle_exits(t):
     g.run("newleaf exits --interval 1s >/dev/null")  # let the boot's last work settle
     t.note(g.run("newleaf exits --interval 10s", timeout=60).rstrip())
     g.poweroff()
+
+
+@test()
+def every_leaf(t):
+    """every leaf that is built for the kernel, all in one flip: each fix is there, and revert --all takes each away"""
+    g = t.boot()
+    release = g.run("uname -r").strip()
+    names = [name.removesuffix(".leaf") for name in g.run(f"ls /leaves/{release}").split()]
+    t.expect(set(FIXES) <= set(names), f"leaves are missing: {names}")
+    before = newleaf(g, "status")["generation"]
+    answer = newleaf(g, f"apply /leaves/{release}/*.leaf")
+    t.expect(answer["generation"]["to"] == before + 1, f"more than one flip: {answer}")
+    for name in names:
+        probe(g, name, "FIXED")
+    newleaf(g, "revert --all")
+    for name in names:
+        probe(g, name, "VULNERABLE")
+    t.note(f"{len(names)} leaves: {' '.join(names)}")
+    g.check_dmesg()
+    g.poweroff()

@@ -3,7 +3,7 @@
 import os
 import random
 
-from command import FIXES, apply, generation, newleaf, probe, refused, revert
+from command import FIXES, apply, generation, probe, refused, revert
 from guest import leaf_path
 from leaves import Leaf, author, built, signed
 from test_stock import OLD

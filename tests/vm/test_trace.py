@@ -147,8 +147,9 @@ def text_writes_on_page(t):
     g = t.boot()
     # All traceable functions of the page that holds the patched one (busybox awk has no 64-bit integers: cut the address as text).
     page = g.run(f"grep -w {FUNCTION} /proc/kallsyms | cut -c1-13").strip()
-    g.run(f"grep -i '^{page}' /proc/kallsyms | awk '{{print $3}}' | sort >/tmp/on-page; cut -d' ' -f1 {TRACING}/available_filter_functions | sort >/tmp/traceable")
-    names = g.run("comm -12 /tmp/on-page /tmp/traceable 2>/dev/null || grep -xFf /tmp/on-page /tmp/traceable").split()
+    g.run(f"grep -i '^{page}' /proc/kallsyms | awk '{{print $3}}' >/tmp/on-page")
+    g.run(f"cut -d' ' -f1 {TRACING}/available_filter_functions >/tmp/traceable")
+    names = g.run("grep -xFf /tmp/on-page /tmp/traceable").split()
     names = [n for n in names if n != FUNCTION]
     t.expect(names, "no traceable neighbour on the page")
     t.note(f"neighbours on the page: {' '.join(names)}")

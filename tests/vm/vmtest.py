@@ -6,7 +6,6 @@ import concurrent.futures
 import fnmatch
 import importlib
 import os
-import shutil
 import sys
 import threading
 import time
