@@ -29,6 +29,9 @@ BAD_DMESG = re.compile(
 KNOWN_DMESG = re.compile(r"(Speculative Return Stack Overflow|RETBleed|Spectre V2|MDS|MMIO Stale Data) *: WARNING")
 
 
+RUNNING = set()  # guests whose emulator may be alive
+
+
 class Failure(Exception):
     """The guest or the emulator did not do what was expected."""
 
@@ -155,6 +158,7 @@ class Guest:
             env["SERIAL2"] = f"tcp:127.0.0.1:{self.listener.getsockname()[1]}"
             command = [os.path.join(TOP, "scripts", "run-bochs"), esp]
         self.started = time.monotonic()
+        RUNNING.add(self)
         with open(self.emulator_log, "wb") as log:
             self.process = subprocess.Popen(
                 command, env=env, cwd=self.log_dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -194,6 +198,7 @@ class Guest:
         return total / os.sysconf("SC_CLK_TCK")
 
     def close(self):
+        RUNNING.discard(self)
         if self.process and self.process.poll() is None:
             self.cost = self.cpu_seconds()
         if self.channel:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import signal
 import sys
 import time
 
@@ -162,6 +163,7 @@ def tell(options):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves the guest's `with`, which ends the emulator
     parser = argparse.ArgumentParser()
     parser.add_argument("--shell", action="store_true")
     parser.add_argument("--emulator", default="qemu")

@@ -6,6 +6,7 @@ import concurrent.futures
 import fnmatch
 import importlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(__file__))
 sys.modules.setdefault("vmtest", sys.modules[__name__])
 
-from guest import BUILD, Failure, Guest, Machine, Skip, bochs_binary  # noqa: E402
+from guest import BUILD, RUNNING, Failure, Guest, Machine, Skip, bochs_binary  # noqa: E402
 
 TESTS = {}
 
@@ -101,7 +102,16 @@ def run_one(entry):
     return context.counts or (int(outcome == "PASS"), int(outcome == "FAIL"), int(outcome == "SKIP"))
 
 
+def stop_all(*_):
+    """Told to end (a time limit of CI, Ctrl-C): no emulator stays behind."""
+    for guest in list(RUNNING):
+        guest.close()
+    os._exit(143)
+
+
 def main():
+    signal.signal(signal.SIGTERM, stop_all)
+    signal.signal(signal.SIGINT, stop_all)
     parser = argparse.ArgumentParser(prog="vmtest.py")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--full", action="store_true", help="the whole matrix of CPUs, models and kernels")
