@@ -1,6 +1,7 @@
 /* newleaf-author: makes, signs and examines leaves. `newleaf build` and its sisters find it beside newleaf or on the PATH. */
 #include "author.h"
 #include "commands.h"
+#include "forms.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,29 +11,9 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *form, *what;
 } commands[] = {
-        {"build", command_build, "RECIPE -k VMLINUZ [-H HEADERS] [-o OUT.leaf]",
-         "Makes an unsigned leaf for one kernel.\n"
-         "  -k, --kernel FILE   the /boot/vmlinuz that the machine boots\n"
-         "  -H, --headers DIR   the kernel's headers: /usr/src/linux-headers-VERSION, or a directory that the headers packages\n"
-         "                      were unpacked to; default: where the packages install them. Only bodies need them\n"
-         "  -o, --output FILE   default: ID.leaf in the current directory\n"},
-        {"sign", command_sign, "LEAF --key KEY.pem [-o OUT.leaf]",
-         "Signs a leaf (ECDSA P-256, SHA-256), in place unless -o is given; an old signature is replaced.\n"
-         "      --key FILE          private key, PEM\n"
-         "      --digest-out FILE   for a hardware token, step 1: writes the 32 bytes to sign instead of signing\n"
-         "      --attach SIG --pub KEY   step 2: attaches the signature (DER, or 64 bytes r || s) made with that key\n"
-         "  -o, --output FILE\n"},
-        {"verify", command_verify, "LEAF --keys FILE | --pub KEY",
-         "Says whether the signature is good and whose it is.\n"
-         "      --keys FILE   records of trusted keys, as made by key image\n"
-         "      --pub KEY     one public key, PEM or record\n"},
-        {"inspect", command_inspect, "LEAF [--json]", "Shows what a leaf does, where, by whom, what it needs and what it risks.\n"},
-        {"check", command_check, "LEAF -k VMLINUZ [--json]",
-         "Compares a leaf with a kernel image: build-id, description of the kernel, every expected byte.\n"},
-        {"key", command_key, "new NAME [--role ROLE[,ROLE]] [-o DIR] | list FILE | image KEY.pub... -o FILE",
-         "new    makes NAME.pem (private, mode 0600) and NAME.pub (public record); roles: author (default), operator, revoke\n"
-         "list   shows the records of a file\n"
-         "image  joins public records into one file, to be put into the EFI image or beside it\n"},
+#define COMMAND_ROW(name, brief, form, summary, what) {#name, command_##name, form, what},
+        AUTHOR_COMMANDS(COMMAND_ROW)
+#undef COMMAND_ROW
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

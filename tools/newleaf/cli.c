@@ -51,7 +51,7 @@ void cli_usage(FILE *f, const struct verb *v)
 			fprintf(f, "\n%s\n", group_titles[g]);
 			for (size_t i = 0; i < cli_n_verbs; i++)
 				if (cli_verbs[i].group == g)
-					fprintf(f, "  %-9s %-14s %s\n", cli_verbs[i].name, cli_verbs[i].args, cli_verbs[i].summary);
+					fprintf(f, "  %-9s %-18s %s\n", cli_verbs[i].name, cli_verbs[i].args, cli_verbs[i].summary);
 		}
 	}
 	if (v && (v->group == GROUP_MAKE || v->group == GROUP_LATER))

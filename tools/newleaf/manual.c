@@ -1,7 +1,8 @@
 /*
- * Prints the man page and the reference pages from the tables in verbs.c: `newleaf-manual man|cli|errors`. Runs when the project is
- * built.
+ * Prints the man pages and the reference pages from the tables in verbs.c and ../author/forms.h: `newleaf-manual man|author|cli|errors`.
+ * Runs when the project is built.
  */
+#include "../author/forms.h"
 #include "cli.h"
 
 #include <stdlib.h>
@@ -25,6 +26,10 @@ static const struct {
         {NL_EXIT_ENVIRONMENT, "a tool or file is missing"},
 };
 
+/* Those that newleaf-author uses; the others belong to a running Newleaf. */
+static const unsigned author_exits = 1u << NL_EXIT_OK | 1u << NL_EXIT_INTERNAL | 1u << NL_EXIT_USAGE | 1u << NL_EXIT_LEAF |
+                                     1u << NL_EXIT_TARGET | 1u << NL_EXIT_CONFLICT | 1u << NL_EXIT_ENVIRONMENT;
+
 static const char about[] =
         "Newleaf is a thin hypervisor below this system that patches its kernel by changing what a few pages show. This command asks it: "
         "what runs, which leaves (signed patches) are applied, apply these, revert those. It is one static binary and needs nothing else.";
@@ -40,6 +45,18 @@ static const char places[] = "The commands that change something are serialised 
 static const char root_words[] = "Only root may ask: the call to the hypervisor is an I/O port access that needs CAP_SYS_RAWIO. explain, "
                                  "--help and --version need neither "
                                  "root nor Newleaf.";
+
+static const struct {
+	const char *name, *form, *summary, *what;
+} author_commands[] = {
+#define AUTHOR_ROW(name, brief, form, summary, what) {#name, form, summary, what},
+        AUTHOR_COMMANDS(AUTHOR_ROW)
+#undef AUTHOR_ROW
+};
+
+static const char authoring[] = "These verbs are done by newleaf-author, which is looked for beside newleaf and then in PATH. They need "
+                                "neither root nor Newleaf, and have "
+                                "options of their own instead of those that the other verbs share.";
 
 /* roff: a leading dot or quote is a request, a hyphen is a minus only when escaped. */
 static void roff(const char *s)
@@ -81,7 +98,7 @@ static int man(void)
 	for (size_t i = 0; i < cli_n_verbs; i++) {
 		const struct verb *v = &cli_verbs[i];
 
-		if (v->group == GROUP_LATER)
+		if (v->group == GROUP_LATER || v->group == GROUP_MAKE)
 			continue;
 		printf(".TP\n\\fB%s\\fR ", v->name);
 		roff(v->args);
@@ -90,6 +107,13 @@ static int man(void)
 			roff(v->more);
 		if (v->synonym)
 			printf("Synonym: \\fB%s\\fR.\n", v->synonym);
+	}
+	printf(".SS Making leaves\n");
+	roff(authoring);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(author_commands); i++) {
+		printf(".TP\n\\fB%s\\fR ", author_commands[i].name);
+		roff(author_commands[i].form);
+		printf("%c%s.\n", author_commands[i].summary[0] & ~0x20, author_commands[i].summary + 1);
 	}
 	printf(".SH OPTIONS\n");
 	for (size_t i = 0; i < cli_n_options; i++)
@@ -112,15 +136,57 @@ static int man(void)
 	return 0;
 }
 
+static int author_man(void)
+{
+	printf(".\\\" Made by newleaf-manual from tools/author/forms.h.\n.TH NEWLEAF\\-AUTHOR 1 \"\" \"newleaf %s\" \"Newleaf\"\n",
+	       CLI_VERSION);
+	printf(".SH NAME\nnewleaf\\-author \\- make, sign and examine leaves for newleaf\n.SH SYNOPSIS\n");
+	for (size_t i = 0; i < NL_ARRAY_SIZE(author_commands); i++) {
+		printf("%s\\fBnewleaf %s\\fR ", i ? ".br\n" : "", author_commands[i].name);
+		roff(author_commands[i].form);
+	}
+	printf(".SH DESCRIPTION\n");
+	roff("A leaf is a signed patch for one kernel, which newleaf apply puts below a running system. This program makes leaves from "
+	     "recipes, signs "
+	     "and examines them, and makes the keys. It runs on the author's machine and needs neither root nor Newleaf. The newleaf "
+	     "command calls "
+	     "it for these verbs; newleaf-author VERB does the same.");
+	printf(".PP\n");
+	roff("Data goes to stdout, failures to stderr in the form of newleaf(1): what was not done, why, what to do next, error and exit "
+	     "code. With "
+	     "--json the answer, or the failure, is one JSON document.");
+	printf(".SH COMMANDS\n");
+	for (size_t i = 0; i < NL_ARRAY_SIZE(author_commands); i++) {
+		printf(".SS %s\n.nf\n", author_commands[i].name);
+		roff(author_commands[i].what);
+		printf(".fi\n");
+	}
+	printf(".SH EXIT STATUS\n");
+	for (size_t i = 0; i < NL_ARRAY_SIZE(exit_codes); i++)
+		if (author_exits & 1u << exit_codes[i].code)
+			printf(".TP\n%d\n%s\n", exit_codes[i].code, exit_codes[i].what);
+	printf(".SH EXAMPLE\n.nf\n");
+	roff("newleaf key new mine\n"
+	     "newleaf build fix.recipe -k /boot/vmlinuz-6.1.0-50-cloud-amd64\n"
+	     "newleaf sign fix.leaf --key mine.pem\n"
+	     "newleaf verify fix.leaf --pub mine.pub");
+	printf(".fi\n.SH FILES\n");
+	roff("The form of a recipe is in docs/reference/recipe.md of Newleaf's sources, a first leaf step by step in "
+	     "docs/how-to/first-leaf.md.");
+	printf(".SH SEE ALSO\n.BR newleaf (1)\n");
+	return 0;
+}
+
 static int cli_page(void)
 {
-	printf("# The `newleaf` command\n\n<!-- Made from the command's own tables: edit tools/newleaf/verbs.c, then `make docs`. -->\n\n"
+	printf("# The `newleaf` command\n\n<!-- Made from the command's own tables: edit tools/newleaf/verbs.c or tools/author/forms.h, "
+	       "then `make docs`. -->\n\n"
 	       "    newleaf VERB [OPTION...] [ARGUMENT...]\n\n%s\n\n%s\n\n%s\n\n%s\n\n## Verbs\n",
 	       about, root_words, answers, places);
 	for (size_t i = 0; i < cli_n_verbs; i++) {
 		const struct verb *v = &cli_verbs[i];
 
-		if (v->group == GROUP_LATER)
+		if (v->group == GROUP_LATER || v->group == GROUP_MAKE)
 			continue;
 		printf("\n### newleaf %s%s%s\n\n%c%s.\n", v->name, *v->args ? " " : "", v->args, v->summary[0] & ~0x20, v->summary + 1);
 		if (v->more)
@@ -137,11 +203,16 @@ static int cli_page(void)
 				       cli_options[k].name, cli_options[k].value ? " " : "",
 				       cli_options[k].value ? cli_options[k].value : "", cli_options[k].what);
 	}
-	printf("\n## Options of every verb\n\n");
+	printf("\n## Options of every verb above\n\n");
 	for (size_t k = 0; k < cli_n_options; k++)
 		if (!cli_options[k].bit)
 			printf("- `%s%s%s--%s`: %s\n", cli_options[k].brief ? "-" : "", cli_options[k].brief ? cli_options[k].brief : "",
 			       cli_options[k].brief ? ", " : "", cli_options[k].name, cli_options[k].what);
+	printf("\n## Verbs that make leaves\n\n%s\n", authoring);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(author_commands); i++)
+		printf("\n### newleaf %s\n\n%c%s.\n\n```\nnewleaf %s %s\n\n%s```\n", author_commands[i].name,
+		       author_commands[i].summary[0] & ~0x20, author_commands[i].summary + 1, author_commands[i].name,
+		       author_commands[i].form, author_commands[i].what);
 	printf("\n## Not in this version\n\n");
 	for (size_t i = 0; i < cli_n_verbs; i++)
 		if (cli_verbs[i].group == GROUP_LATER)
@@ -169,10 +240,12 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "man"))
 		return man();
+	if (argc == 2 && !strcmp(argv[1], "author"))
+		return author_man();
 	if (argc == 2 && !strcmp(argv[1], "cli"))
 		return cli_page();
 	if (argc == 2 && !strcmp(argv[1], "errors"))
 		return errors_page();
-	fputs("usage: newleaf-manual man|cli|errors\n", stderr);
+	fputs("usage: newleaf-manual man|author|cli|errors\n", stderr);
 	return 2;
 }

@@ -1,5 +1,5 @@
 # The `newleaf` command: one static binary for the guest and the admin.
-ALL += $(B)/newleaf $(B)/newleaf.1
+ALL += $(B)/newleaf $(B)/newleaf.1 $(B)/newleaf-author.1
 NEWLEAF_OBJECTS := $(patsubst %.c,$(B)/%.o,$(filter-out tools/newleaf/main.c tools/newleaf/manual.c,$(wildcard tools/newleaf/*.c)))
 
 $(B)/tools/newleaf/%.o: tools/newleaf/%.c tools/newleaf/rules.mk guest-agent/rules.mk
@@ -9,15 +9,18 @@ $(B)/tools/newleaf/%.o: tools/newleaf/%.c tools/newleaf/rules.mk guest-agent/rul
 $(B)/newleaf: $(B)/tools/newleaf/main.o $(NEWLEAF_OBJECTS) $(B)/libnewleaf-agent.a
 	$(USER_CC) $(USER_LDFLAGS) -o $@ $^
 
-# The man page and the reference pages come from the same tables as the command's answers.
+# The man pages and the reference pages come from the same tables as the command's answers.
 $(B)/newleaf-manual: $(B)/tools/newleaf/manual.o $(NEWLEAF_OBJECTS) $(B)/libnewleaf-agent.a
 	$(USER_CC) $(USER_LDFLAGS) -o $@ $^
 
 $(B)/newleaf.1: $(B)/newleaf-manual
 	$< man > $@
 
+$(B)/newleaf-author.1: $(B)/newleaf-manual
+	$< author > $@
+
 .PHONY: man docs check-docs
-man: $(B)/newleaf.1 ## build/newleaf.1 from the command's own tables
+man: $(B)/newleaf.1 $(B)/newleaf-author.1 ## build/newleaf.1 and build/newleaf-author.1 from the commands' own tables
 
 docs: $(B)/newleaf-manual ## write docs/reference/cli.md and errors.md from the command's own tables
 	$< cli > docs/reference/cli.md

@@ -1,6 +1,8 @@
 /*
- * The tables of the command: verbs, options, errors. Parser, --help, the man page and the reference pages are all made from these.
+ * The tables of the command: verbs, options, errors. Parser, --help, the man page and the reference pages are all made from these,
+ * and for the verbs that make leaves from ../author/forms.h.
  */
+#include "../author/forms.h"
 #include "cli.h"
 
 const struct cli_option cli_options[] = {
@@ -17,7 +19,7 @@ const struct cli_option cli_options[] = {
 };
 const size_t cli_n_options = NL_ARRAY_SIZE(cli_options);
 
-#define AUTHORING "Done by newleaf-author, which is looked for beside newleaf and then in PATH; newleaf-author(1) has the options."
+#define AUTHORING "Done by newleaf-author, which is looked for beside newleaf and then in PATH; newleaf VERB --help has its options."
 
 const struct verb cli_verbs[] = {
         {"status", "list", "", 0, 0, OPT_CHECK, GROUP_LOOK, "what runs below this system and which leaves are applied",
@@ -55,12 +57,6 @@ const struct verb cli_verbs[] = {
          "tells the hypervisor, "
          "which journals it. Without it the loader steps aside after two boots. Needs efivarfs (mounted if it is not).",
          verb_alive},
-        {"build", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_MAKE, "build a leaf from a recipe and a kernel", AUTHORING, verb_author},
-        {"sign", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_MAKE, "sign a leaf", AUTHORING, verb_author},
-        {"inspect", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_MAKE, "show what a leaf would do", AUTHORING, verb_author},
-        {"check", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_MAKE, "check a leaf against a kernel file", AUTHORING, verb_author},
-        {"verify", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_MAKE, "check a leaf's signature", AUTHORING, verb_author},
-        {"key", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_MAKE, "make and list keys", AUTHORING, verb_author},
         {"confirm", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "end the probation of a leaf", NULL, verb_later},
         {"kill", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "let a function return at once", NULL, verb_later},
         {"timeline", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "the course of a commit", NULL, verb_later},
@@ -69,6 +65,9 @@ const struct verb cli_verbs[] = {
         {"uninstall", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "take it away again", NULL, verb_later},
         {"package", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "wrap a leaf in a distribution package", NULL, verb_later},
         {"agent", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "run as a service", NULL, verb_later},
+#define AUTHOR_ROW(name, brief, form, summary, what) {#name, NULL, brief, 0, -1, 0, GROUP_MAKE, summary, AUTHORING, verb_author},
+        AUTHOR_COMMANDS(AUTHOR_ROW)
+#undef AUTHOR_ROW
 };
 const size_t cli_n_verbs = NL_ARRAY_SIZE(cli_verbs);
 
