@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-author=$PWD/${B:-build}/newleaf-author
+author=$(realpath "${B:-build}")/newleaf-author
 kernel=$(scripts/get-kernel --vmlinuz linux-image-6.1.0-50-cloud-amd64) || exit 1
 headers=$(scripts/get-kernel --headers linux-image-6.1.0-50-cloud-amd64) || exit 1
 dir=$(mktemp -d)
@@ -41,7 +41,7 @@ refused() { # NAME CODE TEXT STATEMENTS [BODY]
 
 # Keys
 expect "key new" 0 "$dir/one.pem" "$author" key new one -o "$dir"
-expect "key new again" 11 "NL_EENVIRONMENT" "$author" key new one -o "$dir"
+expect "key new again" 2 "a key is never overwritten" "$author" key new one -o "$dir"
 expect "second key" 0 "two" "$author" key new two --role author,revoke -o "$dir"
 expect "key mode" 0 600 stat -c %a "$dir/one.pem"
 expect "key image" 0 "" "$author" key image "$dir/one.pub" "$dir/two.pub" -o "$dir/keys.bin"
@@ -134,6 +134,20 @@ refused "same value" 5 "nothing to patch" 'data (struct inode_operations) proc_n
 refused "value too large" 2 "does not fit" 'data (u8) linux_banner = 256'
 refused "overlap" 7 "NL_EOVERLAP" $'data (u16) linux_banner = 1\ndata (u8) linux_banner+1 = 2'
 refused "recipe" 2 "r.recipe:3: unknown statement" 'sing'
+
+# What a recipe names reaches make, the shell and the terminal: none of them obeys it
+ran=$dir/ran
+export ran # a file name cannot hold its slashes
+odd='$(shell touch $$ran)'
+body 'int ioprio_check_cap(int p); int ioprio_check_cap(int p) { return 0; }'
+mkdir "$dir/$odd"
+cp "$dir/b.c" "$dir/$odd.c"
+cp "$dir/b.c" "$dir/$odd/b.c"
+refused "name of a source" 2 "the name of a source has only" "replace ioprio_check_cap with \"$odd.c\""
+printf 'id r\nversion 1\nreplace ioprio_check_cap with b.c\n' >"$dir/$odd/r.recipe"
+expect "name of a directory" 2 "use another directory" build "$dir/$odd/r.recipe" -o "$dir/r.leaf"
+expect "nothing of it ran" 1 "" test -e "$ran"
+refused "escape on the terminal" 2 "a flag expected before '?[31m'" $'flags strict \e[31m'
 
 # Refusals of bodies
 target='replace ioprio_check_cap with b.c'

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "compile.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -145,9 +146,19 @@ static void copy_sources(const struct recipe *r, struct compiled *c)
 	}
 }
 
+/* Make and the shell read the Kbuild file: a directory called `$(command)` would run it, and a blank would end the option. */
+static const char *plain_directory(const char *path)
+{
+	for (const char *p = path; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("/._-+,:@~", *p) && (unsigned char)*p < 0x80)
+			refuse(NL_EUSAGE, "the kernel's makefiles cannot take the '%c' in %s: use another directory", *p, path);
+	return path;
+}
+
 static void write_kbuild(const struct recipe *r, const struct compiled *c)
 {
-	char *include = realpath(r->directory, NULL);
+	char *real = realpath(r->directory, NULL);
+	const char *include = plain_directory(real ? real : c->directory);
 	struct buf b = {0};
 	char *s;
 
@@ -158,7 +169,7 @@ static void write_kbuild(const struct recipe *r, const struct compiled *c)
 	/* No ftrace call in a body (nobody lists it), no objtool: its tables would tell of a place that the kernel does not know. */
 	s = xformat("ccflags-y := -include %s/newleaf-prelude.h -I%s -g0 -fmacro-prefix-map=%s/= -fmacro-prefix-map=%s/=\n"
 	            "ccflags-remove-y := $(CC_FLAGS_FTRACE)\nOBJECT_FILES_NON_STANDARD := y\n",
-	            c->directory, include ? include : c->directory, c->directory, include ? include : c->directory);
+	            plain_directory(c->directory), include, c->directory, include);
 	buf_add(&b, s, strlen(s));
 	file_write(xformat("%s/Kbuild", c->directory), b.p, b.n, 0644);
 	file_write(xformat("%s/newleaf-prelude.h", c->directory), prelude_start, (size_t)(prelude_end - prelude_start), 0644);
