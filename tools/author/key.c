@@ -39,7 +39,7 @@ static int key_new(const char *name, const char *roles, const char *directory)
 	if (!record.role)
 		usage_error("key", "a key needs a role");
 	if (file_exists(secret) || file_exists(public))
-		refuse(NL_EENVIRONMENT, "%s or %s exists already; a key is never overwritten", secret, public);
+		refuse(NL_EUSAGE, "%s or %s exists already; a key is never overwritten: choose another name or directory", secret, public);
 	key = key_generate();
 	key_point(key, record.point);
 	memcpy(record.name, name, strlen(name));
