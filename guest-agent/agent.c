@@ -297,6 +297,7 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 			return fail(a, NL_EDEADLINE, why);
 		a->details.gathers++;
 		if (!a->t->gather(a->t->ctx, until, last_arrived, &t, &a->details.missing)) {
+			terminate(a->details.missing.comm, sizeof(a->details.missing.comm)); /* a task names itself */
 			why = NL_WHY_NOT_GATHERED;
 		} else {
 			a->details.tries++;

@@ -315,6 +315,8 @@ static bool fake_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), v
 		f->gather_missing -= f->gather_missing != UINT_MAX;
 		f->now_ns = f->now_ns + 400000000 < until_ns ? f->now_ns + 400000000 : until_ns;
 		*missing = (struct nl_missing){.cpu = 1, .count = 1, .pid = 812, .comm = "kworker/1:2"};
+		if (f->missing_comm)
+			memcpy(missing->comm, f->missing_comm, sizeof(missing->comm));
 		return false;
 	}
 	last(arg);

@@ -20,6 +20,7 @@ struct fake {
 	unsigned leaves_again;     /* NL_AGAIN so many times */
 	unsigned try_again;        /* NL_AGAIN so many times; UINT_MAX = for ever */
 	unsigned gather_missing;   /* so many gathers fail; UINT_MAX = all */
+	const char *missing_comm;  /* 16 bytes: the name of who runs there; NULL = a harmless one */
 	unsigned efault;           /* NL_EFAULT so many times, any call */
 	unsigned cancel_at_gather; /* Ctrl-C in this gather, from 1 */
 	enum nl_err verify_error, prepare_error, try_error;

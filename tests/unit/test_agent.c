@@ -270,8 +270,12 @@ static void names_the_cpu_that_is_missing(void **state)
 	assert_int_equal(agent.details.reason, NL_WHY_NOT_GATHERED);
 	assert_int_equal(agent.details.missing.cpu, 1);
 	assert_int_equal(agent.details.missing.pid, 812);
+	assert_string_equal(agent.details.missing.comm, "kworker/1:2");
 	assert_int_equal(f->tries, 0);
 	assert_int_equal(f->abandons, 1);
+	f->missing_comm = "a\033[2Jb\n\23331mcdefg"; /* every user names his tasks, and no NUL need be there */
+	assert_int_equal(commit(1000), NL_EDEADLINE);
+	assert_string_equal(agent.details.missing.comm, "a?[2Jb??31mcdef");
 }
 
 static void ctrl_c_abandons(void **state)

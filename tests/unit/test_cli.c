@@ -427,6 +427,22 @@ static void files_that_are_no_leaves(void **state)
 	assert_says(err, "larger than a leaf may be");
 }
 
+static void a_terminal_obeys_no_name(void **state)
+{
+	static const char *const odd[] = {"/nonexistent/\033[2J\2331m\nx.leaf", "\033]0;title\a.leaf"};
+
+	(void)state;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(odd); i++) {
+		assert_int_equal(newleaf("apply", odd[i]), NL_EXIT_ENVIRONMENT);
+		for (const char *p = err; *p; p++)
+			assert_true((*p >= 0x20 && *p <= 0x7e) || *p == '\n');
+	}
+	assert_says(err, "newleaf: ?]0;title?.leaf not applied; nothing changed");
+	assert_says(err, "cannot read ?]0;title?.leaf: ");
+	assert_int_equal(newleaf("apply", odd[0], "--json"), NL_EXIT_ENVIRONMENT);
+	assert_schema("error");
+}
+
 static void deadline_names_the_blocker(void **state)
 {
 	(void)state;
@@ -612,6 +628,7 @@ int main(void)
 	        cmocka_unit_test_setup(each_refusal_has_its_exit_code, set_up),
 	        cmocka_unit_test_setup(particulars_are_named, set_up),
 	        cmocka_unit_test_setup(files_that_are_no_leaves, set_up),
+	        cmocka_unit_test_setup(a_terminal_obeys_no_name, set_up),
 	        cmocka_unit_test_setup(deadline_names_the_blocker, set_up),
 	        cmocka_unit_test_setup(ctrl_c_leaves_it_unchanged, set_up),
 	        cmocka_unit_test_setup(changes_are_serialised, set_up),

@@ -58,6 +58,13 @@ static void blocker_json(struct json *j, const struct nl_details *d)
 	json_close(j, ']');
 }
 
+/* Names of files and tasks come from anybody, and this goes to a terminal. JSON escapes them by itself. */
+static void put_printable(FILE *f, const char *s)
+{
+	for (; *s; s++)
+		fputc(*s < 0x20 || *s > 0x7e ? '?' : *s, f);
+}
+
 static int answer(struct cli *c, const char *what, enum nl_err e, const char *why, bool with_details)
 {
 	const struct cli_error *err = cli_error(e);
@@ -83,10 +90,14 @@ static int answer(struct cli *c, const char *what, enum nl_err e, const char *wh
 		return err->exit;
 	}
 	fflush(stdout);
-	fprintf(stderr, "newleaf: %s; %s", what, moved ? "the generation has changed" : "nothing changed");
+	fputs("newleaf: ", stderr);
+	put_printable(stderr, what);
+	fprintf(stderr, "; %s", moved ? "the generation has changed" : "nothing changed");
 	if (c->status.abi)
 		fprintf(stderr, " (generation %llu)", (unsigned long long)generation);
-	fprintf(stderr, " [%s, exit %d]\n  why   %s\n  next  %s;  newleaf explain %s\n", err->name, err->exit, why, err->next, err->name);
+	fprintf(stderr, " [%s, exit %d]\n  why   ", err->name, err->exit);
+	put_printable(stderr, why);
+	fprintf(stderr, "\n  next  %s;  newleaf explain %s\n", err->next, err->name);
 	return err->exit;
 }
 
