@@ -51,7 +51,7 @@ enum nl_exit_code {
 	X(NL_EABI, 25, NL_EXIT_ABSENT, "the command and the hypervisor speak different versions", "use the newleaf command of the same release") \
 	X(NL_EFAULT, 26, NL_EXIT_INTERNAL, "a buffer of the caller is not mapped", "the agent locks its memory; report it if you see this") \
 	X(NL_EDEGRADED, 27, NL_EXIT_DEGRADED, "applied, but a promise is weakened", "read the note in newleaf status") \
-	X(NL_EENVIRONMENT, 28, NL_EXIT_ENVIRONMENT, "a tool or file that is needed is missing", "install what the message names") \
+	X(NL_EENVIRONMENT, 28, NL_EXIT_ENVIRONMENT, "a tool or file that is needed is missing", "install or provide what the message names") \
 	X(NL_ENOVIRT, 29, NL_EXIT_ABSENT, "the CPU has neither VMX with EPT and unrestricted guest nor SVM with NPT", "use a machine that has one of them; on an emulator choose a model with it") \
 	X(NL_ELOCKED, 30, NL_EXIT_ABSENT, "the firmware has locked virtualisation off", "enable it in the firmware's setup") \
 	X(NL_EVIRTUALISED, 31, NL_EXIT_ABSENT, "virtualisation is already in use below or beside us", "disable the other hypervisor") \
@@ -59,7 +59,7 @@ enum nl_exit_code {
 	X(NL_ESTATE, 33, NL_EXIT_CONFLICT, "a step was asked for before the one it needs", "the agent orders the steps; report it if you see this") \
 	X(NL_EPREEMPTED, 34, NL_EXIT_DEADLINE, "a task stands inside bytes that would be written", "retry; the message names the task") \
 	X(NL_EVERSION, 35, NL_EXIT_CONFLICT, "a newer version of this leaf has been applied since boot", "versions never go down: use the newer leaf") \
-	X(NL_EUNSUPPORTED, 36, NL_EXIT_CONFLICT, "the leaf needs something this guest or this Newleaf cannot honour", "the message names it") \
+	X(NL_EUNSUPPORTED, 36, NL_EXIT_CONFLICT, "this guest or this Newleaf cannot do what is asked", "do without it: docs/explanation/limits.md and docs/reference/cli.md say what is there") \
 	X(NL_ERECIPE, 37, NL_EXIT_USAGE, "the recipe of the leaf is not understood", "see docs/reference/recipe.md; the message names the line") \
 	X(NL_ETARGET, 38, NL_EXIT_TARGET, "the recipe names what this kernel has not, or has in another form", "check the name against this kernel; the message says what was found") \
 	X(NL_ECOMPILE, 39, NL_EXIT_LEAF, "the body does not compile against this kernel's headers", "the compiler's messages stand above") \

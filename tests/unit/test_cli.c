@@ -333,6 +333,14 @@ static void sync_makes_exactly_this_set(void **state)
 	assert_int_equal(f->leaves[0].condition, NL_LEAF_REVERTED);
 	assert_int_equal(f->leaves[1].condition, NL_LEAF_APPLIED);
 	assert_int_equal(newleaf("sync", set), NL_EXIT_NOTHING);
+	char here[PATH_MAX];
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(chdir(set), 0);
+	f->ordinary_user = true;
+	assert_int_equal(newleaf("sync", "."), NL_EXIT_PERMISSION);
+	assert_says(err, "/set not synced; nothing changed");
+	f->ordinary_user = false;
+	assert_int_equal(chdir(here), 0);
 	snprintf(command, sizeof(command), "rm %s/*.leaf", set);
 	assert_int_equal(system(command), 0);
 	assert_int_equal(newleaf("sync", set), 0);
@@ -597,8 +605,19 @@ static void what_is_not_there_says_so(void **state)
 	int status;
 
 	(void)state;
-	assert_int_equal(newleaf("confirm", "x"), NL_EXIT_CONFLICT);
-	assert_says(err, "NL_EUNSUPPORTED");
+	for (size_t i = 0; i < cli_n_verbs; i++) {
+		if (cli_verbs[i].group != GROUP_LATER)
+			continue;
+		assert_int_equal(newleaf(cli_verbs[i].name, "x"), NL_EXIT_CONFLICT);
+		assert_says(err, "NL_EUNSUPPORTED");
+		assert_says(err, cli_verbs[i].more);
+		assert_null(strstr(err, "the message names it"));
+		assert_int_equal(newleaf(cli_verbs[i].name, "--anything", "--help"), 0);
+		assert_says(out, cli_verbs[i].summary);
+		assert_says(out, "Not in version");
+		assert_int_equal(newleaf("-h", cli_verbs[i].name), 0);
+		assert_says(out, cli_verbs[i].more);
+	}
 	assert_int_equal(newleaf("kill", "f", "--json"), NL_EXIT_CONFLICT);
 	fflush(stdout);
 	pid = fork(); /* if it were there it would take over this process */
@@ -610,6 +629,49 @@ static void what_is_not_there_says_so(void **state)
 	assert_int_equal(WEXITSTATUS(status), NL_EXIT_ENVIRONMENT);
 	slurp("err", err, sizeof(err));
 	assert_says(err, "newleaf-author");
+}
+
+/* `newleaf --help build` is answered by the other tool, as `newleaf build --help` is. */
+static void help_of_authoring_verbs(void **state)
+{
+	static const char *const order[][2] = {{"--help", "build"}, {"build", "--help"}};
+	char path[PATH_MAX];
+	int status;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/newleaf-author", dir);
+	FILE *tool = fopen(path, "w");
+	fputs("#!/bin/sh\necho author \"$@\"\n", tool);
+	fclose(tool);
+	chmod(path, 0700);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(order); i++) {
+		fflush(stdout);
+		pid_t pid = fork();
+		if (pid == 0) {
+			setenv("PATH", dir, 1);
+			_exit(newleaf(order[i][0], order[i][1]));
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(WEXITSTATUS(status), 0);
+		slurp("out", out, sizeof(out));
+		assert_string_equal(out, "author build --help\n");
+	}
+}
+
+/* A lock in /tmp could be made and held by any user. */
+static void the_lock_has_one_place(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/no/run", dir);
+	cli_run_dir = path;
+	assert_int_equal(newleaf("apply", path_a), NL_EXIT_ENVIRONMENT);
+	cli_run_dir = dir;
+	assert_says(err, "/no/run/lock: No such file or directory");
+	assert_says(err, "mount -t tmpfs tmpfs /run");
+	assert_int_equal(f->status.generation, 1);
+	assert_int_equal(newleaf("apply", path_a), 0);
 }
 
 int main(void)
@@ -637,6 +699,8 @@ int main(void)
 	        cmocka_unit_test_setup(blockers_come_from_the_journal, set_up),
 	        cmocka_unit_test_setup(counts_and_console, set_up),
 	        cmocka_unit_test_setup(what_is_not_there_says_so, set_up),
+	        cmocka_unit_test_setup(help_of_authoring_verbs, set_up),
+	        cmocka_unit_test_setup(the_lock_has_one_place, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);

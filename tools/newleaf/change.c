@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -394,11 +395,12 @@ static int is_leaf_file(const struct dirent *e)
 static int sync_dir(struct change *x, struct cli *c, char (*paths)[1024])
 {
 	struct dirent **list;
+	char resolved[PATH_MAX];
 	int result, n = scandir(c->args[0], &list, is_leaf_file, alphasort);
 
 	if (n < 0)
 		return cli_fail(c, "nothing synced", NL_EENVIRONMENT, "cannot read %s: %s", c->args[0], strerror(errno));
-	result = begin(x, c, "sync", "synced", c->args[0]);
+	result = begin(x, c, "sync", "synced", realpath(c->args[0], resolved) ? resolved : c->args[0]); /* ". not synced" says nothing */
 	for (int i = 0; i < n; i++) {
 		if (result == NL_EXIT_OK && i < (int)NL_MAX_LEAVES) {
 			snprintf(paths[i], sizeof(*paths), "%.700s/%.255s", c->args[0], list[i]->d_name);

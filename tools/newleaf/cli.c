@@ -37,7 +37,9 @@ static const char *const group_titles[] = {
 
 void cli_usage(FILE *f, const struct verb *v)
 {
-	if (v) {
+	if (v && v->group == GROUP_LATER) {
+		fprintf(f, "newleaf %s: %s. Not in version %s.\n\n%s.\n", v->name, v->summary, CLI_VERSION, v->more);
+	} else if (v) {
 		fprintf(f, "usage: newleaf %s [OPTION...]%s%s\n\n%s\n", v->name, *v->args ? " " : "", v->args, v->summary);
 		if (v->more)
 			fprintf(f, "\n%s\n", v->more);
@@ -184,11 +186,18 @@ static int parse(struct cli *c, int argc, char **argv)
 				c->verb = &none;
 				return cli_fail(c, "nothing done", NL_EUSAGE, "there is no verb \"%s\"", argv[i]);
 			}
-			if (c->verb->group == GROUP_MAKE || c->verb->group == GROUP_LATER) { /* the other tool has its own options */
+			if (c->verb->group == GROUP_LATER) /* whatever else it will take */
+				for (int k = i + 1; k < argc; k++)
+					c->help |= !strcmp(argv[k], "--help") || !strcmp(argv[k], "-h");
+			if (c->verb->group == GROUP_MAKE && c->help) { /* the other tool has its own options, and its own help */
+				c->args[c->n_args++] = (char *)"--help";
+				c->help = false;
+			} else if (c->verb->group == GROUP_MAKE) {
 				c->args = argv + i + 1;
 				c->n_args = argc - i - 1;
-				return NL_EXIT_OK;
 			}
+			if (c->verb->group == GROUP_MAKE || c->verb->group == GROUP_LATER)
+				return NL_EXIT_OK;
 		} else {
 			c->args[c->n_args++] = argv[i];
 		}
@@ -284,11 +293,12 @@ int cli_lock(struct cli *c, const char *what)
 	const struct timespec poll = {0, LOCK_POLL_NS};
 
 	snprintf(path, sizeof(path), "%s/lock", cli_run_dir);
-	if (mkdir(cli_run_dir, 0755) != 0 && errno != EEXIST)
-		snprintf(path, sizeof(path), "/tmp/newleaf.lock");
-	c->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (mkdir(cli_run_dir, 0755) == 0 || errno == EEXIST) /* nowhere else: in /tmp any user could hold it */
+		c->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (c->lock < 0)
-		return cli_fail(c, what, NL_EENVIRONMENT, "cannot open %s: %s", path, strerror(errno));
+		return cli_fail(c, what, NL_EENVIRONMENT,
+		                "cannot open the lock %s: %s; it needs a /run that root can write: mount -t tmpfs tmpfs /run", path,
+		                strerror(errno));
 	for (uint64_t waited = 0; flock(c->lock, LOCK_EX | LOCK_NB) != 0; waited += LOCK_POLL_NS) {
 		if (cli_cancel)
 			return cli_fail(c, what, NL_EINTERRUPTED, "interrupted while another newleaf command was at work");

@@ -46,7 +46,7 @@ struct verb {
 	uint32_t options;           /* bits of enum option */
 	enum verb_group group;
 	const char *summary; /* one line */
-	const char *more;    /* paragraphs for --help and the man page */
+	const char *more;    /* paragraphs for --help and the man page; of GROUP_LATER what to do meanwhile, a sentence without its full stop */
 	int (*run)(struct cli *c);
 };
 extern const struct verb cli_verbs[];

@@ -208,6 +208,6 @@ int verb_console(struct cli *c)
 
 int verb_later(struct cli *c)
 {
-	return cli_fail(c, "nothing done", NL_EUNSUPPORTED, "newleaf %s (%s) is not in version %s", c->verb->name, c->verb->summary,
-	                CLI_VERSION);
+	return cli_fail(c, "nothing done", NL_EUNSUPPORTED, "newleaf %s (%s) is not in version %s. %s", c->verb->name, c->verb->summary,
+	                CLI_VERSION, c->verb->more);
 }

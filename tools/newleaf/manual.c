@@ -39,8 +39,7 @@ static const char answers[] =
         "whether anything changed, why, and what to do next, with the name of the error and the exit code. With --json every answer is one "
         "JSON "
         "document with a \"schema\" of the form newleaf.VERB/1, failures newleaf.error/1; fields are only ever added within /1.";
-static const char places[] = "The commands that change something are serialised by /run/newleaf/lock (/tmp/newleaf.lock where there is no "
-                             "/run). An interrupted or killed command "
+static const char places[] = "The commands that change something are serialised by /run/newleaf/lock. An interrupted or killed command "
                              "changes nothing: it is applied on all CPUs or on none.";
 static const char root_words[] = "Only root may ask: the call to the hypervisor is an I/O port access that needs CAP_SYS_RAWIO. explain, "
                                  "--help and --version need neither "
@@ -216,7 +215,7 @@ static int cli_page(void)
 	printf("\n## Not in this version\n\n");
 	for (size_t i = 0; i < cli_n_verbs; i++)
 		if (cli_verbs[i].group == GROUP_LATER)
-			printf("- `%s` (%s)\n", cli_verbs[i].name, cli_verbs[i].summary);
+			printf("- `%s` (%s). %s.\n", cli_verbs[i].name, cli_verbs[i].summary, cli_verbs[i].more);
 	printf("\nThey answer NL_EUNSUPPORTED, exit 7.\n\n## Exit codes\n\n| code | meaning |\n|---|---|\n");
 	for (size_t i = 0; i < NL_ARRAY_SIZE(exit_codes); i++)
 		printf("| %d | %s |\n", exit_codes[i].code, exit_codes[i].what);
