@@ -39,3 +39,4 @@ def register():
         function.__name__ = target
         function.__doc__ = "host check: make " + target
         TESTS[target] = Test(function)
+        TESTS[target].name = target  # as make calls it: with its underscores
