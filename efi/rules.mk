@@ -1,5 +1,5 @@
 # newleaf.efi, with gnu-efi. CORE= and KEYS= choose what it carries; in a built image objcopy --update-section .nlkeys=FILE changes the
-# keys (FILE padded to 1536 bytes), and .nlpol=FILE the policy (16 bytes).
+# keys (FILE as newleaf-author key image writes it), and .nlpol=FILE the policy (16 bytes).
 EFI_LIB ?= /usr/lib
 EFI_INC ?= /usr/include/efi
 CORE ?= $(B)/core.bin
@@ -34,6 +34,7 @@ $(B)/efi/newleaf.so: $(EFI_OBJS)
 $(B)/newleaf.efi: $(B)/efi/newleaf.so
 	objcopy -S -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j '.rela*' -j .reloc -j .core -j .nlkeys -j .nlpol \
 		--output-target pei-x86-64 --subsystem efi-app $< $@
+	@$(if $(filter file,$(origin KEYS)),echo "newleaf.efi trusts $(if $(KEYS),$(KEYS) (the demo's key),no key and takes no leaf); make KEYS=FILE for a machine" >&2)
 
 .PHONY: efi FORCE
 FORCE:
