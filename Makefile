@@ -10,13 +10,21 @@ CHECKS :=
 
 -include */rules.mk arch/x86_64/rules.mk tools/*/rules.mk tests/*/rules.mk
 
-.PHONY: all help clean check tcb format tidy
+.PHONY: all help install clean check tcb format tidy
 all: $(ALL) ## everything: build/newleaf.efi, build/newleaf, build/newleaf-author
 
 check: $(CHECKS) ## host unit tests under ASan and UBSan
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile */rules.mk arch/*/rules.mk tools/*/rules.mk tests/*/rules.mk 2>/dev/null | sed 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
+
+# Copies what is built and builds nothing: `sudo make install` without the KEYS= of the build would make another image.
+PREFIX ?= /usr/local
+install: ## put what is built under $(DESTDIR)$(PREFIX): sbin/newleaf, bin/newleaf-author, man pages, lib/newleaf/newleaf.efi
+	install -D -t $(DESTDIR)$(PREFIX)/sbin $(B)/newleaf
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(B)/newleaf-author
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(B)/newleaf.1 $(B)/newleaf-author.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/newleaf $(B)/newleaf.efi
 
 clean: ## remove build/
 	rm -rf $(B)
