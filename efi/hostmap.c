@@ -89,23 +89,22 @@ static bool map_direct(struct nl_hostmap *m, uint64_t *pdpt)
 }
 
 /* The region at NL_CORE_VA: executable as far as the core reaches, in 4 KiB pages there, so that nothing behind it can ever run. */
-static bool map_core(struct nl_hostmap *m, uint64_t *pml4, uint64_t nx)
+static bool map_core(struct nl_hostmap *m, uint64_t *pml4)
 {
 	uint64_t small = (m->image_size + NL_2M - 1) & ~(NL_2M - 1);
 	uint64_t offset;
 
 	for (offset = 0; offset < small; offset += NL_PAGE_SIZE)
-		if (!put(m, pml4, 3, 0, NL_CORE_VA + offset, (m->region_pa + offset) | LEAF | (offset < m->image_size ? 0 : nx)))
+		if (!put(m, pml4, 3, 0, NL_CORE_VA + offset, (m->region_pa + offset) | LEAF | (offset < m->image_size ? 0 : PTE_NX)))
 			return false;
 	for (; offset < NL_REGION_SIZE; offset += NL_2M)
-		if (!put(m, pml4, 3, 1, NL_CORE_VA + offset, (m->region_pa + offset) | LEAF | nx))
+		if (!put(m, pml4, 3, 1, NL_CORE_VA + offset, (m->region_pa + offset) | LEAF | PTE_NX))
 			return false;
 	return true;
 }
 
 enum nl_err nl_hostmap_build(struct nl_hostmap *m, uint64_t *root)
 {
-	uint64_t nx = m->has_nx ? PTE_NX : 0;
 	uint64_t pml4_pa = new_table(m);
 	uint64_t pdpt_pa = new_table(m);
 	uint64_t *pml4;
@@ -114,8 +113,8 @@ enum nl_err nl_hostmap_build(struct nl_hostmap *m, uint64_t *root)
 		return NL_ENOMEM;
 	pml4 = table(m, pml4_pa);
 	pml4[INDEX(0ULL, 3)] = pdpt_pa | TABLE;
-	pml4[INDEX(NL_DIRECT_VA, 3)] = pdpt_pa | TABLE | nx;
-	if (!map_direct(m, table(m, pdpt_pa)) || !map_core(m, pml4, nx))
+	pml4[INDEX(NL_DIRECT_VA, 3)] = pdpt_pa | TABLE | PTE_NX;
+	if (!map_direct(m, table(m, pdpt_pa)) || !map_core(m, pml4))
 		return NL_ENOMEM;
 	*root = pml4_pa;
 	return NL_OK;

@@ -16,7 +16,7 @@ struct nl_hostmap {
 	uint64_t limit;      /* offset behind the last page that may be used */
 	uint64_t ram_top;    /* first physical address behind all RAM */
 	unsigned phys_bits;  /* MAXPHYADDR */
-	bool has_1g, has_nx;
+	bool has_1g;
 };
 
 /* Stores the physical address of the root. NL_ENOMEM: limit reached. Memory beyond 512 GiB is not mapped. */

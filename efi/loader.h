@@ -58,7 +58,7 @@ enum nl_err counter_start(struct loader *l);                /* counts this boot 
 void counter_failed(struct loader *l, enum nl_err outcome); /* Newleaf does not run: takes the count back, keeps the reason */
 
 /* launch.S: interrupts off, EFER.NXE on, CR3 = host_cr3, entry(boot); then everything as it was. Returns what entry returned. */
-uint64_t launch(uint64_t host_cr3, uint64_t entry_va, uint64_t boot_va, uint64_t use_nx);
+uint64_t launch(uint64_t host_cr3, uint64_t entry_va, uint64_t boot_va);
 
 /* chain.c: starts the next EFI program; returns when that returns or cannot be started. */
 EFI_STATUS chain(struct loader *l);

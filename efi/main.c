@@ -24,6 +24,7 @@ static uint64_t read_cr3(void)
 
 static enum nl_err check_platform(void)
 {
+	unsigned a, b, c, d;
 	uint64_t cr4;
 
 	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
@@ -31,18 +32,15 @@ static enum nl_err check_platform(void)
 		say_why(L"the firmware runs with 5-level paging, which this version cannot take over");
 		return NL_EMACHINE;
 	}
+	if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(d >> 20 & 1)) { /* the core's page tables need it */
+		say_why(L"no-execute (NX, XD) is missing or switched off in the firmware's setup");
+		return NL_EMACHINE;
+	}
 	if ((uint64_t)&cr4 >= MAPPED_TOP || (uint64_t)check_platform >= MAPPED_TOP) {
 		say_why(L"the firmware put this program above 512 GiB");
 		return NL_EMACHINE;
 	}
 	return NL_OK;
-}
-
-static bool has_nx(void)
-{
-	unsigned a, b, c, d;
-
-	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (d >> 20 & 1);
 }
 
 static enum nl_err enter_core(struct loader *l)
@@ -57,7 +55,7 @@ static enum nl_err enter_core(struct loader *l)
 	b->console_port = l->conf.console_port;
 	b->firmware_cr3 = read_cr3();
 	tpl = BS->RaiseTPL(TPL_HIGH_LEVEL);
-	answer = launch(b->host_cr3, l->core->entry_va, NL_CORE_VA + ((uint64_t)b - l->region), has_nx());
+	answer = launch(b->host_cr3, l->core->entry_va, NL_CORE_VA + ((uint64_t)b - l->region));
 	BS->RestoreTPL(tpl);
 	return (enum nl_err)answer;
 }

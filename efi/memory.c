@@ -106,7 +106,6 @@ static void ask_paging(struct nl_hostmap *m)
 	if (!__get_cpuid(0x80000001, &a, &b, &c, &d))
 		d = 0;
 	m->has_1g = d >> 26 & 1;
-	m->has_nx = d >> 20 & 1;
 }
 
 enum nl_err memory_fill(struct loader *l)

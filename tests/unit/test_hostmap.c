@@ -71,7 +71,7 @@ static bool walk(uint64_t root, uint64_t end, uint64_t va, struct translation *t
 	return false;
 }
 
-static struct nl_hostmap machine(bool has_1g, bool has_nx, unsigned bits, uint64_t ram_top)
+static struct nl_hostmap machine(bool has_1g, unsigned bits, uint64_t ram_top)
 {
 	memset(region, 0xa5, NL_REGION_SIZE); /* tables must not depend on what was there */
 	return (struct nl_hostmap){.region = region,
@@ -81,13 +81,11 @@ static struct nl_hostmap machine(bool has_1g, bool has_nx, unsigned bits, uint64
 	                           .limit = NL_REGION_ARENA_TEXT,
 	                           .ram_top = ram_top,
 	                           .phys_bits = bits,
-	                           .has_1g = has_1g,
-	                           .has_nx = has_nx};
+	                           .has_1g = has_1g};
 }
 
 static void check(struct nl_hostmap m, uint64_t mapped)
 {
-	bool nx = m.has_nx;
 	struct translation t;
 	uint64_t root, pa;
 
@@ -97,7 +95,7 @@ static void check(struct nl_hostmap m, uint64_t mapped)
 	for (uint64_t o = 0; o < NL_REGION_SIZE; o += NL_PAGE_SIZE) {
 		assert_true(walk(root, m.next, NL_CORE_VA + o, &t));
 		assert_int_equal(t.pa, REGION_PA + o);
-		assert_int_equal(t.execute, o < m.image_size || !nx);
+		assert_int_equal(t.execute, o < m.image_size);
 	}
 	assert_false(walk(root, m.next, NL_CORE_VA + NL_REGION_SIZE, &t));
 	assert_false(walk(root, m.next, NL_CORE_VA - NL_PAGE_SIZE, &t));
@@ -105,7 +103,7 @@ static void check(struct nl_hostmap m, uint64_t mapped)
 	for (pa = 0; pa < mapped; pa += pa < 4 * NL_1G ? NL_2M / 2 + NL_PAGE_SIZE : NL_1G / 2 + NL_PAGE_SIZE) {
 		assert_true(walk(root, m.next, NL_DIRECT_VA + pa, &t));
 		assert_int_equal(t.pa, pa);
-		assert_int_equal(t.execute, !nx);
+		assert_false(t.execute);
 		assert_true(pa >= NL_2M || t.page == NL_PAGE_SIZE); /* fixed MTRRs */
 		assert_true(pa >= 4 * NL_1G || t.page <= NL_2M);
 		assert_true(walk(root, m.next, pa, &t));
@@ -122,32 +120,32 @@ static void check(struct nl_hostmap m, uint64_t mapped)
 static void test_large_pages(void **state)
 {
 	(void)state;
-	check(machine(true, true, 40, 0x40000000), 512 * NL_1G);
-	check(machine(true, false, 39, 0x40000000), 512 * NL_1G);
-	check(machine(true, true, 52, 0x40000000), 512 * NL_1G);
-	check(machine(true, true, 36, 0x40000000), 64 * NL_1G);
+	check(machine(true, 40, 0x40000000), 512 * NL_1G);
+	check(machine(true, 39, 0x40000000), 512 * NL_1G);
+	check(machine(true, 52, 0x40000000), 512 * NL_1G);
+	check(machine(true, 36, 0x40000000), 64 * NL_1G);
 }
 
 static void test_without_1g(void **state)
 {
 	(void)state;
-	check(machine(false, true, 40, 0x20000000), 4 * NL_1G);
-	check(machine(false, true, 40, 6 * NL_1G + 0x1000), 7 * NL_1G);
-	check(machine(false, true, 40, 1ULL << 40), 512 * NL_1G);
-	check(machine(false, false, 32, 0x20000000), 4 * NL_1G);
+	check(machine(false, 40, 0x20000000), 4 * NL_1G);
+	check(machine(false, 40, 6 * NL_1G + 0x1000), 7 * NL_1G);
+	check(machine(false, 40, 1ULL << 40), 512 * NL_1G);
+	check(machine(false, 32, 0x20000000), 4 * NL_1G);
 }
 
 /* Whatever the room: NL_ENOMEM or a whole table, and not a byte outside the room. */
 static void test_every_limit(void **state)
 {
-	struct nl_hostmap m = machine(true, true, 40, 0x40000000);
+	struct nl_hostmap m = machine(true, 40, 0x40000000);
 	uint64_t root, need;
 
 	(void)state;
 	assert_int_equal(nl_hostmap_build(&m, &root), NL_OK);
 	need = m.next;
 	for (uint64_t limit = FIRST; limit < need; limit += NL_PAGE_SIZE) {
-		m = machine(true, true, 40, 0x40000000);
+		m = machine(true, 40, 0x40000000);
 		m.limit = limit;
 		assert_int_equal(nl_hostmap_build(&m, &root), NL_ENOMEM);
 		assert_true(m.next <= limit);
