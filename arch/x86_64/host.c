@@ -70,6 +70,7 @@ void host_load(struct nl_cpu *cpu)
 	host_reload_segments();
 	__asm__ volatile("ltr %w0" ::"r"(HOST_TSS));
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_NXE | EFER_SCE);
+	x86_wrmsr_safe(MSR_EFER, x86_rdmsr(MSR_EFER) | 1u << 21); /* automatic IBRS, AMD: VMRUN switches EFER, the guest's bit is not ours */
 	x86_write_cr0((x86_read_cr0() | CR0_NE | CR0_WP) & ~(CR0_CD | CR0_NW));
 	x86_write_cr4(x86_read_cr4() | CR4_MCE); /* without it a machine check in the core is a shutdown */
 }

@@ -2,7 +2,9 @@
 -include hv/heart.mk arch/x86_64/vmx/vmx.mk
 
 CORE_CFLAGS = $(CFLAGS_COMMON) -Ihv -Iarch/x86_64/include -Iarch/x86_64/svm -Iarch/x86_64/vmx -ffreestanding -fno-stack-protector -mgeneral-regs-only -mno-red-zone \
-	-fno-pic -mcmodel=kernel -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none $(HEART_CFLAGS)
+	-fno-pic -mcmodel=kernel -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none $(NO_INDIRECT) $(HEART_CFLAGS)
+# No indirect branch that predicts: an ordinary user can train the predictor and make the core exit (CPUID), and the core maps all of memory.
+NO_INDIRECT = $(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk-inline -mindirect-branch-register) -fno-jump-tables
 SVM_SRCS := arch/x86_64/svm/svm.c arch/x86_64/svm/exit.c arch/x86_64/svm/entry.S
 CORE_SRCS := $(wildcard arch/x86_64/*.c arch/x86_64/*.S) $(SVM_SRCS) $(VMX_SRCS) $(HV_HEART_SRCS) \
 	hv/base.c hv/console.c hv/cpuid.c hv/exit.c hv/main.c hv/msr.c hv/mtrr.c hv/npt.c hv/pool.c hv/string.c hv/view.c
