@@ -102,6 +102,7 @@ void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit)
 		nl_vendor->inject(cpu, UD, false, 0);
 		break;
 	case NL_CAUSE_TRIPLE:
+		nl_vendor->dump(cpu);
 		nl_platform_reset("triple fault of the guest");
 	case NL_CAUSE_NMI:
 	case NL_CAUSE_IRET:

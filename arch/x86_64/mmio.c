@@ -115,10 +115,12 @@ bool apic_guest_mmio(struct nl_cpu *cpu, const struct nl_exit *exit)
 	uint32_t offset = exit->npf.gpa.v & 0xfff;
 	struct nl_context c;
 	struct store s;
-	uint8_t bytes[16] = { 0 };
+	uint8_t bytes[32] = { 0 }; /* decode() may look past the 15 when another CPU changes them meanwhile */
 
 	nl_vendor->context(cpu, &c);
-	bool ok = nl_fetch(&c, c.rip, bytes, 15);
+	if (c.n_bytes)
+		memcpy(bytes, c.bytes, c.n_bytes);
+	bool ok = c.n_bytes || nl_fetch(&c, c.rip, bytes, 15);
 	if (!ok || !decode(cpu, bytes, c.long_mode, &s)) {
 		nl_log("newleaf: CPU %u: APIC write at %lx not understood: %02x %02x %02x %02x\n", cpu->index, c.rip, bytes[0], bytes[1], bytes[2],
 		       bytes[3]);

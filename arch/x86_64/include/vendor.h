@@ -21,6 +21,8 @@ struct nl_context {
 	unsigned cpl;
 	bool halted;   /* in HLT (activity state, or the instruction just executed was HLT/MWAIT) */
 	bool long_mode; /* EFER.LMA and CS.L */
+	const uint8_t *bytes; /* of the instruction that faulted, where the hardware hands them over: n_bytes of them, else 0 */
+	unsigned n_bytes;
 };
 
 struct nl_segment {
@@ -66,6 +68,7 @@ struct nl_cpu {
 	uint32_t request;         /* hv: a freeze is under way and this CPU has not answered (quiesce.c) */
 	uint32_t sipi_vector;     /* 0x100 | vector when a SIPI waits (SVM: from the ICR trap) */
 	uint32_t init_pending;    /* an INIT waits (SVM: from the ICR trap) */
+	bool leaves_x2;           /* the guest switched its x2APIC off, which is done when it switches the xAPIC on */
 	uint32_t nmi_kick;        /* SVM: a kick NMI is in flight */
 	uint32_t nmi_guest;       /* SVM: the guest sent this CPU an NMI */
 	uint64_t hold_since_tsc, hold_longest_tsc;

@@ -25,8 +25,12 @@ static bool counter_overflowed(void)
 static bool hardware_nmi_waits(void)
 {
 	uint32_t lvt = apic_read(APIC_LVTPC);
+	uint64_t ibs;
 
 	if ((lvt & 0x700) == 0x400 && (lvt & 1u << 16 || counter_overflowed()))
+		return true;
+	/* IBS: a sample that nobody has fetched stops it (APM vol. 2, 13.3); it comes by another LVT */
+	if ((x86_rdmsr_safe(0xc0011033, &ibs) && ibs >> 18 & 1) || (x86_rdmsr_safe(0xc0011030, &ibs) && ibs >> 49 & 1))
 		return true;
 	return (x86_inb(0x61) & 0xc0) != 0; /* SERR or IOCHK */
 }

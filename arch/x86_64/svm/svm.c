@@ -88,15 +88,14 @@ static void intercept_msr(uint32_t index, bool read, bool write)
 static void intercept_port(uint16_t port) { iopm[port / 8] |= (uint8_t)(1u << port % 8); }
 
 /* Both scopes of tlb.h are one on SVM: the root is no tag, so everything of the ASID goes. */
-static void want_flush(struct nl_cpu *cpu) { svm(cpu)->vmcb->tlb_control = has_flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL; }
+static void flush_all(struct nl_cpu *cpu) { svm(cpu)->vmcb->tlb_control = has_flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL; }
 
 static void set_root(struct nl_cpu *cpu, hpa_t root)
 {
 	struct vmcb *v = svm(cpu)->vmcb;
 
 	v->nested_cr3 = root.v;
-	v->clean &= ~CLEAN_NP;
-	want_flush(cpu);
+	flush_all(cpu);
 }
 
 static enum nl_err cpu_init(struct nl_cpu *cpu, hpa_t root)
@@ -206,8 +205,7 @@ static void reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
 	v->event_injection = 0;
 	v->intercept1 = (v->intercept1 | I1_NMI) & ~I1_IRET; /* INIT ends NMI blocking */
 	s->nmi_open = false;
-	v->clean = 0;
-	want_flush(cpu);
+	flush_all(cpu);
 	vmload(s);
 }
 
@@ -235,6 +233,8 @@ static void context(struct nl_cpu *cpu, struct nl_context *out)
 	*out = (struct nl_context){ .rip = v->rip, .rflags = v->rflags, .cr0 = v->cr0, .cr3 = v->cr3, .cr4 = v->cr4, .efer = v->efer & ~EFER_SVME,
 		                    .lstar = x86_rdmsr(MSR_LSTAR), .cs_base = v->cs.base, .cpl = v->cpl,
 		                    .long_mode = (v->efer & EFER_LMA) && (v->cs.attributes & 0x200) };
+	if (v->exit_code == EXIT_NPF) /* decode assists (APM vol. 2, 15.8.4) */
+		out->bytes = v->bytes, out->n_bytes = v->fetched & 15;
 	/* No activity state on SVM: an NMI that ends HLT or MWAIT leaves RIP behind the instruction. */
 	if (v->exit_code == EXIT_NMI && out->cpl == 0 && v->rip >= 3 && nl_fetch(out, v->rip - 3, b, 3))
 		out->halted = b[2] == 0xf4 || (b[0] == 0x0f && b[1] == 0x01 && b[2] == 0xc9);
@@ -247,7 +247,7 @@ static void skip(struct nl_cpu *cpu, unsigned length)
 	/* nRIP knows about redundant prefixes, but is saved for instruction intercepts only (APM vol. 2, 15.7.1). */
 	v->rip = has_next_rip && v->exit_code != EXIT_NPF && v->next_rip ? v->next_rip : v->rip + length;
 	v->interrupt_shadow &= ~1ULL;
-	if (v->rflags & RFLAGS_TF) { /* the trap that the instruction would have caused */
+	if ((v->rflags & RFLAGS_TF) && !(x86_rdmsr(MSR_DEBUGCTL) & 2)) { /* the trap that the instruction would have caused; BTF: branches only */
 		v->dr6 |= 1u << 14;
 		nl_vendor->inject(cpu, 1, false, 0);
 	}
@@ -262,8 +262,6 @@ static void inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t 
 		return;
 	v->event_injection = vector | EVENT_EXCEPTION | EVENT_VALID | (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
 }
-
-static void flush_all(struct nl_cpu *cpu) { want_flush(cpu); }
 
 static bool get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value)
 {
@@ -280,7 +278,6 @@ static bool set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value)
 	if (index != MSR_EFER)
 		return false;
 	v->efer = value | EFER_SVME;
-	v->clean = 0;
 	return true;
 }
 
@@ -296,7 +293,6 @@ void svm_open_nmi(struct nl_cpu *cpu)
 
 	apic_send_nmi(cpu->apic_id);
 	v->intercept1 = (v->intercept1 & ~I1_NMI) | I1_IRET;
-	v->clean &= ~CLEAN_INTERCEPTS;
 	svm(cpu)->nmi_open = true;
 }
 
@@ -305,8 +301,15 @@ void svm_close_nmi(struct nl_cpu *cpu)
 	struct vmcb *v = svm(cpu)->vmcb;
 
 	v->intercept1 = (v->intercept1 & ~I1_IRET) | I1_NMI;
-	v->clean &= ~CLEAN_INTERCEPTS;
 	svm(cpu)->nmi_open = false;
+}
+
+/* INTn, INT3 and INTO are executed again instead: without nRIP an injection would return to them (APM vol. 2, 15.7.1, 15.20). */
+static bool by_instruction(uint64_t event)
+{
+	uint32_t type = event >> 8 & 7, vector = event & 0xff;
+
+	return type == 4 || (type == 3 && (vector == 3 || vector == 4));
 }
 
 __attribute__((noreturn)) static void run(struct nl_cpu *cpu)
@@ -329,8 +332,7 @@ __attribute__((noreturn)) static void run(struct nl_cpu *cpu)
 		cpu->gprs.rax = v->rax;
 		cpu->gprs.rsp = v->rsp;
 		v->tlb_control = TLB_NOTHING;
-		v->clean = 0; /* every bit says "unchanged": nothing is claimed until it is worth measuring */
-		v->event_injection = v->exit_int_info & EVENT_VALID ? v->exit_int_info : 0;
+		v->event_injection = v->exit_int_info & EVENT_VALID && !by_instruction(v->exit_int_info) ? v->exit_int_info : 0;
 		svm_exit(cpu, v);
 	}
 }

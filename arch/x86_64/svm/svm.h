@@ -94,8 +94,6 @@ VMCB_AT(g_pat, 0x668);
 #define I2_CLGI (1u << 5)
 #define I2_SKINIT (1u << 6)
 
-#define CLEAN_NP (1u << 4)
-#define CLEAN_INTERCEPTS (1u << 0)
 
 #define TLB_NOTHING 0
 #define TLB_FLUSH_ALL 1
@@ -126,7 +124,6 @@ struct svm_cpu {
 	struct vmcb *vmcb; /* first: entry.S knows nothing of it, but the debugger's eye does */
 	void *host_save;
 	bool nmi_open; /* a guest NMI is on its way or in service: NMI not intercepted, IRET is */
-	bool np_flush; /* TLB_CONTROL wants a flush at the next VMRUN */
 };
 
 /* entry.S: VMRUN with the guest's registers; returns at the next exit. rax and rsp are the VMCB's business. */
