@@ -117,6 +117,8 @@ void vmx_after_exit(struct vmx_cpu *v)
 	v->just_started = false;
 	if (reason & REASON_ENTRY_FAILED)
 		nl_panic("VM entry failed: reason %x qualification %lx", reason & 0xffff, q);
+	if (v->kick_spare && reason != REASON_INIT && x86_rdtsc() - __atomic_load_n(&v->kick_sent_tsc, __ATOMIC_RELAXED) > RESEND_TICKS)
+		v->kick_spare = 0; /* had a second INIT been latched, it would have exited first */
 	if (reason == REASON_INIT && init_exit(cpu, just_started))
 		return;
 	cpu->gprs.rsp = vmx_read(GUEST_RSP);

@@ -20,11 +20,10 @@
 #include "vmx.h"
 #include "x86.h"
 
-#define RESEND_TICKS 4000000ULL /* above a millisecond on any CPU: no stay in root operation lasts that long */
-
 /*
- * Some emulators drop an INIT that comes in root operation instead of latching it. A kick that has been in flight for longer than any stay in root
- * lasts is repeated; should the first one be alive after all, the second INIT finds no kick in flight, and kick_spare says that it is not the guest's.
+ * Some emulators drop an INIT that comes in root operation instead of latching it. A kick that has been in flight for long is repeated;
+ * should the first one be alive after all, the second INIT finds no kick in flight, and kick_spare says that it is not the guest's: until another
+ * exit comes long after (vmx_after_exit), since the two may have been latched as one.
  */
 void vmx_kick(struct nl_cpu *cpu)
 {
@@ -46,8 +45,7 @@ bool vmx_take_kick(struct nl_cpu *cpu)
 
 	if (__atomic_exchange_n(&cpu->nmi_kick, 0, __ATOMIC_SEQ_CST))
 		return true;
-	return __atomic_exchange_n(&v->kick_spare, 0, __ATOMIC_SEQ_CST) &&
-	       x86_rdtsc() - __atomic_load_n(&v->kick_sent_tsc, __ATOMIC_RELAXED) < RESEND_TICKS; /* two INITs are latched as one: forget it in time */
+	return __atomic_exchange_n(&v->kick_spare, 0, __ATOMIC_SEQ_CST);
 }
 
 void vmx_resend_nmi(struct vmx_cpu *v)

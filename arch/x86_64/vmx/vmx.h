@@ -43,6 +43,8 @@ enum vmx_reason {
 };
 /* clang-format on */
 
+#define RESEND_TICKS 4000000ULL /* above a millisecond on any CPU: a kick in flight for longer is repeated, or was lost */
+
 struct vmx_cpu {
 	struct nl_cpu *cpu;  /* 0 */
 	uint32_t launched;   /* 8: VMRESUME from now on */
