@@ -14,7 +14,6 @@ enum policy {
 	NATIVE,   /* exits (the vendor needs it), then the hardware's answer */
 	FAULT,    /* #GP, as where the MSR does not exist */
 	DROP,     /* a write is swallowed and logged once */
-	VENDOR,   /* the vendor keeps the guest's value */
 	FEATURES, /* IA32_FEATURE_CONTROL: locked, without VMX and SMX */
 	SVM_OFF,  /* VM_CR: SVM disabled and locked */
 	APIC,     /* APIC_BASE: may not move */
@@ -35,7 +34,9 @@ static const struct range {
 	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, FEATURES, FAULT, "VMX", "FEATURE_CONTROL" },
 	{ MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, PASS, DROP, "VMX", "microcode update" },
 	{ 0x1a0, 0x1a0, PASS, MISC, "VMX", "MISC_ENABLE" },
-	{ 0x3f1, 0x3f1, FAULT, FAULT, "VMX", "PEBS_ENABLE" },
+	{ 0x0ed, 0x0f0, FAULT, FAULT, "VMX", "remote action requests" }, /* of physical tables, as the next two */
+	{ 0x17d0, 0x17d4, FAULT, FAULT, "VMX", "hardware feedback" },
+	{ 0x3f1, 0x3f5, FAULT, FAULT, "VMX", "PEBS" }, /* 3f4 on: architectural PEBS */
 	{ 0x600, 0x600, FAULT, FAULT, "VMX", "DS_AREA" },
 	{ 0x480, 0x493, FAULT, FAULT, "VMX", "VMX capabilities" },
 	{ 0x560, 0x561, FAULT, FAULT, "VMX", "Intel PT output" }, /* would write to physical memory past the EPT */
@@ -150,8 +151,13 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 			nl_log("newleaf: CPU %u: write of %s (MSR %x) dropped\n", cpu->index, r->name, index);
 		return true;
 	case APIC: /* the page that is watched, and any page of ours, must stay where they are */
-		if (((v ^ APIC_DEFAULT_BASE) & ~0xfffULL) || !(v & 1u << 11)) /* nor be switched off: we send through it */
+		if ((v ^ APIC_DEFAULT_BASE) & ~0xfffULL)
 			return false;
+		if (!(v & 1u << 11)) /* nor be switched off, since we send through it; as the way from x2APIC it is done below (SDM vol. 3, 11.12.5) */
+			return cpu->leaves_x2 = apic_is_x2() && !(v & 1u << 10);
+		if (cpu->leaves_x2 && !(v & 1u << 10))
+			x86_wrmsr_safe(index, v & ~0xc00ULL);
+		cpu->leaves_x2 = false;
 		return x86_wrmsr_safe(index, v);
 	case ICR:
 		return apic_guest_icr(cpu, v, true);

@@ -1,0 +1,413 @@
+// sources: hv/cpuid.c
+/*
+ * What the guest is told of the machine: CPUID and MSRs, for both vendors. The tables themselves are not repeated here; asked are the promises
+ * behind them: nothing that would need our help is shown, bits that mirror CR4 mirror the guest's, no write reaches a register by which the
+ * guest could get at our memory, and what must exit does.
+ */
+#include "host.h"
+#include "apic.h"
+#include "cpuid.h"
+#include "x86.h"
+#undef skip /* cmocka has one, and so has a vendor */
+
+/* A machine whose MSRs are an array; the few that the core reads directly too. */
+static struct { uint32_t index; uint64_t value; } msrs[16];
+static unsigned n_msrs, kernels_gone, mtrr_changes, icr_writes, skipped, faults;
+static uint32_t refuses; /* the MSR whose writes the hardware answers with #GP */
+static struct nl_context guest;
+static struct nl_cpu me;
+
+static uint64_t *msr(uint32_t index)
+{
+	for (unsigned i = 0; i < n_msrs; i++)
+		if (msrs[i].index == index)
+			return &msrs[i].value;
+	assert_true(n_msrs < NL_ARRAY_SIZE(msrs));
+	msrs[n_msrs].index = index;
+	return &msrs[n_msrs++].value;
+}
+
+static bool exists(uint32_t index)
+{
+	for (unsigned i = 0; i < n_msrs; i++)
+		if (msrs[i].index == index)
+			return true;
+	return false;
+}
+
+bool x86_rdmsr_safe(uint32_t index, uint64_t *v)
+{
+	if (exists(index))
+		*v = *msr(index);
+	return exists(index);
+}
+
+bool x86_wrmsr_safe(uint32_t index, uint64_t v)
+{
+	if (!exists(index) || index == refuses)
+		return false;
+	*msr(index) = v;
+	return true;
+}
+
+#define x86_rdmsr(index) (*msr(index))
+#define x86_wrmsr(index, v) (*msr(index) = (v))
+#include "../../hv/msr.c"
+#undef x86_rdmsr
+#undef x86_wrmsr
+
+const struct nl_vendor *nl_vendor;
+void nl_commit_kernel_gone(struct nl_cpu *c, const struct nl_context *ctx) { (void)c, (void)ctx, kernels_gone++; }
+void nl_base_mtrrs_changed(struct nl_cpu *c) { (void)c, mtrr_changes++; }
+bool apic_is_x2(void) { return (*msr(MSR_APIC_BASE) & 0xc00) == 0xc00; }
+bool apic_guest_icr(struct nl_cpu *c, uint64_t icr, bool x2) { (void)c, (void)icr, (void)x2, icr_writes++; return true; }
+
+static uint8_t exits[3][0x20000]; /* of the three ranges that bitmaps cover: bit 0 reads, bit 1 writes */
+static uint64_t efer;
+
+static void intercept(uint32_t index, bool read, bool write)
+{
+	if (index >> 17 == 0)
+		exits[0][index] = (uint8_t)(read | write << 1);
+	else if (index - 0xc0000000u < 0x20000)
+		exits[index - 0xc0000000u < 0x10000 ? 1 : 2][index & 0xffff] = (uint8_t)(read | write << 1);
+}
+
+static unsigned exit_of(uint32_t index) { return index >> 17 == 0 ? exits[0][index] : exits[index - 0xc0000000u < 0x10000 ? 1 : 2][index & 0xffff]; }
+static void context(struct nl_cpu *c, struct nl_context *out) { (void)c, *out = guest; }
+static void skip(struct nl_cpu *c, unsigned length) { (void)c, (void)length, skipped++; }
+
+static void inject(struct nl_cpu *c, uint8_t vector, bool has_error, uint32_t error)
+{
+	(void)c;
+	assert_int_equal(vector, 13);
+	assert_true(has_error && !error);
+	faults++;
+}
+
+static bool get_msr(struct nl_cpu *c, uint32_t index, uint64_t *v)
+{
+	(void)c;
+	*v = efer;
+	return index == MSR_EFER;
+}
+
+static bool set_msr(struct nl_cpu *c, uint32_t index, uint64_t v)
+{
+	(void)c;
+	if (index == MSR_EFER)
+		efer = v;
+	return index == MSR_EFER;
+}
+
+#define FAKE(n) {.name = n, .intercept_msr = intercept, .context = context, .skip = skip, .inject = inject, .get_msr = get_msr, .set_msr = set_msr}
+static const struct nl_vendor vmx = FAKE("VMX"), svm = FAKE("SVM");
+
+static void machine(const struct nl_vendor *vendor)
+{
+	memset(exits, 0, sizeof(exits));
+	n_msrs = kernels_gone = mtrr_changes = icr_writes = skipped = faults = refuses = 0;
+	guest = (struct nl_context){.cr0 = CR0_PG, .efer = EFER_LME | EFER_LMA | EFER_SCE | EFER_NXE};
+	efer = guest.efer;
+	*msr(MSR_APIC_BASE) = APIC_DEFAULT_BASE | 1u << 11 | 1u << 8;
+	*msr(MSR_LSTAR) = 0xffffffff81a00000;
+	*msr(MSR_EFER) = EFER_SVME | efer;
+	memset(&me, 0, sizeof(me));
+	nl_vendor = vendor;
+	nl_msr_init();
+}
+
+/* One access of the guest as the exit it is. true: it went on behind the instruction; false: #GP. */
+static bool access(bool write, uint32_t index, uint64_t *v)
+{
+	struct nl_exit e = {.cause = write ? NL_CAUSE_WRMSR : NL_CAUSE_RDMSR, .length = 2, .msr = {index, write}};
+	unsigned before = skipped + faults;
+	unsigned faulted = faults;
+
+	me.gprs = (struct nl_gprs){.rax = 0x1111111100000000 | (uint32_t)*v, .rdx = 0x2222222200000000 | *v >> 32, .rcx = index};
+	nl_msr_exit(&me, &e);
+	assert_int_equal(skipped + faults, before + 1);
+	if (!write && faults == faulted) {
+		assert_int_equal(me.gprs.rax >> 32, 0); /* both halves are cleared above 32 bits */
+		assert_int_equal(me.gprs.rdx >> 32, 0);
+		*v = me.gprs.rdx << 32 | me.gprs.rax;
+	}
+	return faults == faulted;
+}
+
+static bool write_of(uint32_t index, uint64_t v) { return access(true, index, &v); }
+static bool read_of(uint32_t index, uint64_t *v) { return access(false, index, v); }
+
+static bool write_of_other(uint32_t index, uint64_t v)
+{
+	struct nl_cpu kept = me;
+	bool done;
+
+	memset(&me, 0, sizeof(me));
+	me.index = 1;
+	done = write_of(index, v);
+	me = kept;
+	return done;
+}
+
+static void hidden_features(void **state)
+{
+	static const struct { uint32_t leaf, sub; unsigned reg, bit; } must[] = {
+		{1, 0, 2, 5}, {1, 0, 2, 6}, {1, 0, 3, 21}, {7, 0, 1, 2}, {7, 0, 1, 25}, {7, 0, 2, 31}, {7, 1, 0, 8}, {7, 1, 0, 17}, {6, 0, 0, 19},
+		{6, 0, 0, 23}, {0x80000001, 0, 2, 2}, {0x80000001, 0, 2, 12}, {0x80000008, 0, 1, 3}, {0x8000000a, 0, 3, 0}, {0x8000001f, 0, 0, 0},
+		{0x8000001f, 0, 0, 1}, {0x12, 0, 0, 0}, {0x14, 0, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(must); i++) {
+		uint32_t r[4] = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+
+		nl_cpuid_filter(must[i].leaf, must[i].sub, 0, 0x40000000, r);
+		assert_int_equal(r[must[i].reg] >> must[i].bit & 1, 0);
+	}
+}
+
+/* A stock kernel must not break: what is shown is what the hardware says, but for the bits above. */
+static void the_rest_is_the_hardwares(void **state)
+{
+	static const uint32_t plain[] = {0, 2, 4, 5, 0xa, 0xb, 0xd, 0x15, 0x16, 0x80000000, 0x80000002, 0x80000006, 0x80000007};
+	uint32_t r[4];
+
+	(void)state;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(plain); i++) {
+		memcpy(r, (uint32_t[4]){1, 2, 3, 4}, sizeof(r));
+		nl_cpuid_filter(plain[i], 0, 0, 0x40000000, r);
+		assert_memory_equal(r, ((uint32_t[4]){1, 2, 3, 4}), sizeof(r));
+	}
+	memset(r, 0xff, sizeof(r));
+	nl_cpuid_filter(1, 0, CR4_OSXSAVE, 0x40000000, r);
+	assert_int_equal(r[0] & r[1], UINT32_MAX);
+	assert_int_equal(r[2], ~(1u << 2 | 1u << 4 | 1u << 5 | 1u << 6));
+	assert_int_equal(r[3], ~(1u << 21));
+	memset(r, 0xff, sizeof(r));
+	nl_cpuid_filter(7, 2, 0, 0x40000000, r);
+	assert_int_equal(r[0] & r[1] & r[2] & r[3], UINT32_MAX);
+}
+
+static void mirrors_of_cr4(void **state)
+{
+	(void)state;
+	for (unsigned on = 0; on < 2; on++) {
+		uint32_t r[4] = {0, 0, on ? 0 : UINT32_MAX, 0};
+
+		nl_cpuid_filter(1, 0, on ? CR4_OSXSAVE : 0, 0x40000000, r);
+		assert_int_equal(r[2] >> 27 & 1, on);
+		r[2] = on ? 0 : UINT32_MAX;
+		nl_cpuid_filter(7, 0, on ? 1ULL << 22 : 0, 0x40000000, r);
+		assert_int_equal(r[2] >> 4 & 1, on); /* OSPKE */
+		r[2] = on ? 0 : UINT32_MAX;
+		nl_cpuid_filter(7, 1, on ? 1ULL << 22 : 0, 0x40000000, r); /* another subleaf has no such bit */
+		assert_int_equal(r[2] >> 4 & 1, !on);
+	}
+}
+
+static void presence(void **state)
+{
+	uint32_t r[4] = {0};
+
+	(void)state;
+	nl_cpuid_filter(0x40000100, 0, 0, 0x40000100, r);
+	assert_int_equal(r[0], 0x40000101);
+	assert_int_equal(r[1], NL_CPUID_EBX);
+	nl_cpuid_filter(0x40000101, 0, 0, 0x40000100, r);
+	assert_int_equal(r[0], NL_ABI_VERSION);
+	memcpy(r, (uint32_t[4]){1, 2, 3, 4}, sizeof(r));
+	nl_cpuid_filter(0x40000000, 0, 0, 0x40000100, r); /* the outer hypervisor's own */
+	assert_memory_equal(r, ((uint32_t[4]){1, 2, 3, 4}), sizeof(r));
+}
+
+/* Registers that point hardware at physical memory, and those of virtualisation itself: read and written they are as if they did not exist. */
+static void physical_pointers(void **state)
+{
+	static const uint32_t intel[] = {0x480, 0x48b, 0x491, 0x3f1, 0x3f4, 0x3f5, 0x600, 0x560, 0x570, 0x580, 0xed, 0xf0, 0x17d0, 0x17d1};
+	static const uint32_t amd[] = {MSR_VM_HSAVE_PA, 0xc0010115, 0xc0010116, 0xc0010118, 0xc0010119};
+	uint64_t v = 0;
+
+	(void)state;
+	machine(&vmx);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(intel); i++) {
+		assert_int_equal(exit_of(intel[i]), 3);
+		assert_false(read_of(intel[i], &v));
+		assert_false(write_of(intel[i], 0));
+	}
+	assert_int_equal(exit_of(MSR_VM_HSAVE_PA), 0); /* the other vendor's are the hardware's business */
+	machine(&svm);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(amd); i++) {
+		assert_int_equal(exit_of(amd[i]), 3);
+		assert_false(read_of(amd[i], &v));
+		assert_false(write_of(amd[i], 0));
+	}
+	assert_int_equal(exit_of(0x480), 0);
+}
+
+static void locked_off(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	machine(&vmx);
+	assert_false(read_of(MSR_FEATURE_CONTROL, &v)); /* not there, not there */
+	*msr(MSR_FEATURE_CONTROL) = 0x106;
+	assert_true(read_of(MSR_FEATURE_CONTROL, &v));
+	assert_int_equal(v, 0x101);
+	assert_false(write_of(MSR_FEATURE_CONTROL, 5));
+	machine(&svm);
+	assert_true(read_of(MSR_VM_CR, &v));
+	assert_int_equal(v, 0x18);
+	assert_true(write_of(MSR_VM_CR, 0)); /* swallowed */
+	assert_false(exists(MSR_VM_CR));
+}
+
+/* Writes that are swallowed change nothing. */
+static void dropped(void **state)
+{
+	static const uint32_t amd[] = {0xc0010010, 0xc0010016, 0xc001001d, 0xc0010020, 0xc0010058, 0xc0010111, 0xc0010112, 0xc0010113};
+	uint64_t v;
+
+	(void)state;
+	machine(&svm);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(amd); i++) {
+		*msr(amd[i]) = 0x1234;
+		assert_int_equal(exit_of(amd[i]) & 2, 2);
+		assert_true(write_of(amd[i], 0xffffffff12345678));
+		assert_true(read_of(amd[i], &v));
+		assert_int_equal(v, 0x1234);
+		n_msrs--; /* room for the next */
+	}
+	machine(&vmx);
+	*msr(MSR_BIOS_UPDT_TRIG) = 0;
+	assert_true(write_of(MSR_BIOS_UPDT_TRIG, 0x1000));
+	assert_int_equal(*msr(MSR_BIOS_UPDT_TRIG), 0);
+}
+
+static void apic_base(void **state)
+{
+	const uint64_t on = APIC_DEFAULT_BASE | 1u << 11, x2 = on | 1u << 10;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		machine(i ? &svm : &vmx);
+		assert_int_equal(exit_of(MSR_APIC_BASE), 2);
+		assert_false(write_of(MSR_APIC_BASE, on + 0x1000));
+		assert_false(write_of(MSR_APIC_BASE, 0x1000 | 1u << 11)); /* over the region */
+		assert_false(write_of(MSR_APIC_BASE, APIC_DEFAULT_BASE)); /* off */
+		assert_true(write_of(MSR_APIC_BASE, x2));
+		assert_int_equal(*msr(MSR_APIC_BASE), x2);
+		assert_true(write_of(MSR_APIC_BASE, APIC_DEFAULT_BASE)); /* the way back: promised, and kept by the next */
+		assert_int_equal(*msr(MSR_APIC_BASE), x2);
+		assert_true(write_of(MSR_APIC_BASE, on));
+		assert_int_equal(*msr(MSR_APIC_BASE), on);
+		refuses = MSR_APIC_BASE;
+		assert_false(write_of(MSR_APIC_BASE, x2)); /* what the hardware refuses is #GP */
+	}
+}
+
+static void icr(void **state)
+{
+	(void)state;
+	machine(&svm);
+	assert_int_equal(exit_of(MSR_X2APIC_ICR), 2);
+	assert_true(write_of(MSR_X2APIC_ICR, 0xc0500));
+	assert_int_equal(icr_writes, 1);
+}
+
+/* Only the boot CPU's first write, or another value, may mean a new kernel; whether one begins is not decided here. */
+static void lstar(void **state)
+{
+	(void)state;
+	machine(&vmx);
+	assert_int_equal(exit_of(MSR_LSTAR), 2);
+	assert_true(write_of(MSR_LSTAR, *msr(MSR_LSTAR)));
+	assert_int_equal(kernels_gone, 0);
+	assert_true(write_of_other(MSR_LSTAR, 1));
+	*msr(MSR_LSTAR) = 0xffffffff81a00000;
+	assert_int_equal(kernels_gone, 0);
+	assert_true(write_of(MSR_LSTAR, 0xffffffff82a00000));
+	assert_int_equal(kernels_gone, 1);
+	assert_int_equal(*msr(MSR_LSTAR), 0xffffffff82a00000);
+}
+
+static void efer_of_svm(void **state)
+{
+	const uint64_t was = EFER_LME | EFER_LMA | EFER_SCE | EFER_NXE;
+	uint64_t v;
+
+	(void)state;
+	machine(&svm);
+	assert_int_equal(exit_of(MSR_EFER), 3);
+	assert_true(read_of(MSR_EFER, &v));
+	assert_int_equal(v, was);
+	assert_true(write_of(MSR_EFER, was & ~EFER_SCE));
+	assert_int_equal(efer, was & ~EFER_SCE);
+	assert_false(write_of(MSR_EFER, was | EFER_SVME));  /* the guest's VM_CR says that it is off */
+	assert_false(write_of(MSR_EFER, was & ~EFER_LME));  /* with paging on */
+	assert_false(write_of(MSR_EFER, was | 1ULL << 1));  /* reserved */
+	assert_false(write_of(MSR_EFER, was | 1ULL << 63));
+	guest.cr0 = 0;
+	guest.efer = efer = EFER_LME;
+	assert_true(write_of(MSR_EFER, 0)); /* LMA is the hardware's */
+	assert_int_equal(efer, 0);
+	assert_int_equal(*msr(MSR_EFER) & (EFER_SVME | EFER_LMA), EFER_SVME | EFER_LMA); /* the core's own is what it was */
+	machine(&vmx);
+	assert_int_equal(exit_of(MSR_EFER), 0);
+}
+
+static void memory_types(void **state)
+{
+	(void)state;
+	machine(&vmx);
+	*msr(MSR_MTRR_DEF_TYPE) = 1u << 11 | 6;
+	*msr(MSR_MTRR_PHYSBASE0) = 0;
+	assert_true(write_of(MSR_MTRR_PHYSBASE0, 0x80000000));
+	assert_int_equal(mtrr_changes, 1);
+	assert_true(write_of(MSR_MTRR_DEF_TYPE, 6)); /* off, while they are changed */
+	assert_true(write_of(MSR_MTRR_PHYSBASE0, 0));
+	assert_int_equal(mtrr_changes, 1);
+	assert_true(write_of(MSR_MTRR_DEF_TYPE, 1u << 11 | 6));
+	assert_int_equal(mtrr_changes, 2);
+	refuses = MSR_MTRR_PHYSBASE0;
+	assert_false(write_of(MSR_MTRR_PHYSBASE0, 7));
+	assert_int_equal(mtrr_changes, 2);
+}
+
+/* What no row names: the hardware's own answer, and its own #GP. */
+static void unknown(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	machine(&vmx);
+	assert_false(read_of(0x12345678, &v));
+	assert_false(write_of(0x12345678, 1));
+	*msr(0x12345678) = 0xabcdef0123456789;
+	assert_true(read_of(0x12345678, &v));
+	assert_int_equal(v, 0xabcdef0123456789);
+	assert_true(write_of(0x12345678, 1));
+	assert_int_equal(*msr(0x12345678), 1);
+	assert_int_equal(exit_of(0x10), 0); /* the clock never exits */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(hidden_features),
+	        cmocka_unit_test(the_rest_is_the_hardwares),
+	        cmocka_unit_test(mirrors_of_cr4),
+	        cmocka_unit_test(presence),
+	        cmocka_unit_test(physical_pointers),
+	        cmocka_unit_test(locked_off),
+	        cmocka_unit_test(dropped),
+	        cmocka_unit_test(apic_base),
+	        cmocka_unit_test(icr),
+	        cmocka_unit_test(lstar),
+	        cmocka_unit_test(efer_of_svm),
+	        cmocka_unit_test(memory_types),
+	        cmocka_unit_test(unknown),
+	};
+	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
+}
