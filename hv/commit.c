@@ -500,10 +500,12 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 	enum nl_err err = NL_OK;
 
 	nl_lock(&nl_commit_lock); /* who holds it waits for this CPU no longer than one freeze */
-	drop();
-	if (current->n_pages)
+	bool gone = !nl_registry_kernel_stands(*ctx); /* or was LSTAR written, and no kernel begins? */
+	if (gone)
+		drop();
+	if (gone && current->n_pages)
 		err = fold_all(cpu, ctx);
-	if (nl_registry_count()) {
+	if (gone && nl_registry_count()) {
 		nl_journal(NL_EV_KERNEL, err, NULL, NULL, ctx->lstar, 0);
 		if (!err)
 			nl_registry_forget();

@@ -1,6 +1,6 @@
 /*
  * Memory types from a snapshot of the MTRRs. A run ends where a range register may begin or cease to match, so the runs are
- * computed from boundaries; nothing here goes page by page. SMRRs are not looked at: what they cover is not ours nor the guest's.
+ * computed from boundaries; nothing goes page by page, and a mask with so many holes that it comes to that is given up. SMRRs are not looked at: what they cover is not ours nor the guest's.
  */
 #include "mtrr.h"
 
@@ -9,6 +9,7 @@
 #define DEF_TYPE_ENABLE (1ULL << 11)
 #define MASK_VALID (1ULL << 11) /* SDM vol. 3, 12.11.2.3 */
 #define FIXED_END 0x100000ULL
+#define MAX_PIECES 65536
 
 /* Reserved encodings cannot be written to an MTRR; should one be read, then uncacheable is the type that is never wrong. */
 static enum nl_memtype type_of(uint64_t encoding)
@@ -122,9 +123,11 @@ enum nl_memtype nl_mtrr_type(const struct nl_mtrrs *m, gpa_t gpa)
 enum nl_err nl_mtrr_runs(const struct nl_mtrrs *m, struct nl_type_run *runs, size_t max, size_t *n)
 {
 	const uint64_t end = 1ULL << (m->phys_bits < 48 ? m->phys_bits : 48);
-	size_t used = 0;
+	size_t used = 0, pieces = 0;
 
 	for (uint64_t at = 0, next; at < end; at = next) {
+		if (++pieces > MAX_PIECES)
+			return NL_ENOMEM;
 		const enum nl_memtype type = nl_mtrr_type(m, GPA(at));
 		next = next_boundary(m, at, end);
 		if (used && runs[used - 1].type == type) {

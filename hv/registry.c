@@ -26,10 +26,9 @@ static struct {
 } staging;
 
 static struct {
-	uint8_t id[NL_BUILD_ID_MAX];
-	uint32_t len;
+	struct nl_leaf_target target; /* build_id_len 0: none yet */
 	uint64_t slide;
-} matched;
+} matched; /* the kernel */
 static struct nl_entry fresh; /* under construction; copied when nothing can fail any more */
 
 struct nl_entry *nl_registry_find(const uint8_t sha256[32])
@@ -66,9 +65,20 @@ uint32_t nl_registry_version_floor(const char *id)
 
 const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide)
 {
-	*len = matched.len;
+	*len = matched.target.build_id_len;
 	*slide = matched.slide;
-	return matched.id;
+	return matched.target.build_id;
+}
+
+bool nl_registry_kernel_stands(struct nl_context at)
+{
+	uint8_t id[NL_BUILD_ID_MAX];
+	struct nl_kernel kernel;
+	struct nl_guest space;
+	uint32_t len;
+
+	at.lstar = matched.target.syscall_entry + matched.slide; /* wherever LSTAR points now */
+	return matched.target.build_id_len && !nl_kernel_find(&at, &matched.target, nl_commit_views(), nl_current_view(), &kernel, &space, id, &len);
 }
 
 void nl_registry_forget(void)
@@ -373,9 +383,8 @@ static enum nl_err verify_signed(const struct nl_context *ctx, const struct nl_l
 	if ((err = admit(&leaf, &kernel, &space, &report->blocker)))
 		return err;
 	report->pages = fresh.state.pages;
-	if (!matched.len) {
-		matched.len = leaf.header->target.build_id_len;
-		memcpy(matched.id, leaf.header->target.build_id, sizeof(matched.id));
+	if (!matched.target.build_id_len) {
+		matched.target = leaf.header->target;
 		matched.slide = kernel.slide;
 		nl_journal(NL_EV_KERNEL, NL_OK, NULL, NULL, kernel.slide, 0);
 	}

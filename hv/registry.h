@@ -50,6 +50,7 @@ uint32_t nl_registry_version_floor(const char *id);
 uint32_t nl_registry_count(void);
 void nl_registry_arena_free(uint64_t *text, uint64_t *data);
 const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide); /* of the kernel that a leaf matched */
+bool nl_registry_kernel_stands(struct nl_context at);                /* is the kernel that the leaves matched still where it was? */
 void nl_registry_forget(void);                                       /* the kernel is gone */
 
 #endif

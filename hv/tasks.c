@@ -114,7 +114,7 @@ static enum nl_err scan_task(const struct walk *w, uint64_t task)
 	enum nl_err err;
 
 	if (w->scan->until && x86_rdtsc() > w->scan->until)
-		return NL_AGAIN;
+		return NL_EDEADLINE; /* the next try would take as long: one stop, not one after another */
 	if (++w->scan->scanned > MAX_TASKS || read32(w, task + w->t->task_on_cpu, &on_cpu) ||
 	    nl_guest_read64(w->space, GVA(task + w->t->task_stack), &stack) ||
 	    nl_guest_read64(w->space, GVA(task + w->t->task_thread_sp), &sp)) {

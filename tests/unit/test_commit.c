@@ -549,7 +549,7 @@ static void broken_lists(void **state)
 	memcpy(then.seen + (next - fg.ram), &bad, 8);
 	memcpy(then.home + (next - fg.ram), &bad, 8);
 	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
-	assert_int_equal(try_it(), NL_AGAIN); /* the window's time limit ended the walk */
+	assert_int_equal(try_it(), NL_EDEADLINE); /* the window's time limit ended the walk */
 	unchanged(then);
 	memcpy(next, &was, 8);
 	assert_int_equal(commit((const void *)sha, 1), NL_OK);
@@ -936,6 +936,26 @@ static void answers(void **state)
 	assert_memory_equal(fg_user(FG_USER), "abc", 3);
 }
 
+/* LSTAR is written, by a program that plays with MSRs, but the kernel is the same: nothing is forgotten, above all no version. */
+static void lstar_written(void **state)
+{
+	uint8_t v1[1][32], v2[1][32];
+
+	(void)state;
+	leaf_text_and_data("body", 1);
+	assert_int_equal(verify_leaf(v1[0]), NL_OK);
+	leaf_text_and_data("body", 2);
+	assert_int_equal(verify_leaf(v2[0]), NL_OK);
+	assert_int_equal(commit((const void *)v2, 1), NL_OK);
+	fg.ctx.lstar += 4;
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	fg.ctx.lstar -= 4;
+	assert_int_equal(nl_registry_find(v2[0])->state.condition, NL_LEAF_APPLIED);
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	assert_int_equal(commit((const void *)v1, 1), NL_EVERSION);
+}
+
 static void kernel_replaced(void **state)
 {
 	uint8_t sha[1][32];
@@ -945,6 +965,7 @@ static void kernel_replaced(void **state)
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
 	assert_int_equal(commit((const void *)sha, 1), NL_OK);
 	memset(fg_shown(DATA_SITE & ~0xfffULL), 0x77, 4096); /* a new kernel was loaded there */
+	memset(fg_shown(FG_BUILD_ID), 0x77, 20);
 	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
 	fg.cpus[0].root_generation = nl_current_view()->generation;
 	assert_int_equal(fg_image(DATA_SITE)[0], 0x77);
@@ -985,6 +1006,7 @@ int main(void)
 	        T(long_leaf_in_slices),
 	        T(bad_buffers),
 	        T(answers),
+	        T(lstar_written),
 	        T(kernel_replaced),
 	};
 
