@@ -149,6 +149,7 @@ class Guest:
             env["NO_REBOOT"] = "1"
         if m.emulator == "qemu":
             env["SERIAL2"] = "unix:" + os.path.join(self.scratch, "s2")
+            env.setdefault("QEMU_LOG", "cpu_reset")  # a triple fault leaves its registers in qemu.log
             if m.variables:
                 env["VARS"] = m.variables
             command = [os.path.join(TOP, "scripts", "run-qemu"), esp]

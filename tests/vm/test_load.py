@@ -7,7 +7,7 @@ CHMOD, AUXV = FIXES
 
 
 def under_load(t, count, cmdline, cpus=2):
-    g = t.boot(cpus=cpus, cmdline=cmdline)
+    g = t.boot(cpus=cpus, cmdline=cmdline, settings=("console com1",))  # a reset of the guest must say why
     g.run("load >/tmp/load.out 2>&1 & echo $! >/tmp/load.pid")
     began = g.uptime()
     said = rounds(g, AUXV, count, timeout=1500)
