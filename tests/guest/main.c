@@ -198,12 +198,45 @@ static void triple_fault(struct cpu *cpu)
 	__asm__ volatile("lidt %0; int3" ::"m"(nothing));
 }
 
+static void fxrstor_loop(struct cpu *cpu)
+{
+	static uint8_t area[512] __attribute__((aligned(16)));
+
+	__asm__ volatile("fxsave (%0)" ::"r"(area) : "memory");
+	while (!cpu->arg)
+		__asm__ volatile("fxrstor (%0)" ::"r"(area) : "memory");
+}
+
+/*
+ * Not a test of Newleaf but of the emulator. QEMU lets an FXRSTOR on any CPU clear a bit of the first CPU's state, in a word that holds "in a guest
+ * with nested paging" as well, without a lock: the first CPU's next step after an exit then walks the core's page tables as if they were a guest's,
+ * and the machine is reset by a triple fault (docs/explanation/limits.md).
+ */
+static void fxrstor_race(void)
+{
+	uint32_t r[4];
+
+	if (machine.n_cpus < 2 || !smp_start(&cpus[1], 0))
+		return;
+	cpus[1].arg = 0;
+	smp_give(&cpus[1], fxrstor_loop);
+	for (uint64_t i = 1; i <= 2000000; i++) {
+		cpuid(0, 0, r);
+		if (!(i % 100000))
+			print("%lu exits\n", i);
+	}
+	cpus[1].arg = 1;
+	smp_wait(&cpus[1]);
+}
+
 /* The runner (tests/guest/run) sees the banner of the second boot, or this mode has failed. */
 static _Noreturn void run_mode(void)
 {
 	print("test kernel: mode %s\n", machine.mode);
 	if (!strcmp(machine.mode, "triple"))
 		triple_fault(this_cpu());
+	if (!strcmp(machine.mode, "fxrstor"))
+		fxrstor_race();
 	if (!strcmp(machine.mode, "triple-ap") && machine.n_cpus > 1 && smp_start(&cpus[1], 0)) {
 		smp_give(&cpus[1], triple_fault);
 		settle(5000000);
