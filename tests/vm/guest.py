@@ -4,6 +4,7 @@ console lines. Not here: which tests there are (test_*.py), how an emulator is c
 
 import base64
 import dataclasses
+import fcntl
 import gzip
 import os
 import re
@@ -11,6 +12,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -27,6 +29,15 @@ BAD_DMESG = re.compile(
 )
 # What a stock kernel says on its own about an emulated CPU's mitigations, with and without Newleaf.
 KNOWN_DMESG = re.compile(r"(Speculative Return Stack Overflow|RETBleed|Spectre V2|MDS|MMIO Stale Data) *: WARNING")
+
+
+def loopback_up():
+    """Bochs's second serial port is a socket of 127.0.0.1, and in a network namespace of one's own (`unshare -n`) that is down at first."""
+    get_flags, set_flags, up, request = 0x8913, 0x8914, 1, "16sh14x"  # netdevice(7)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        flags = struct.unpack(request, fcntl.ioctl(s, get_flags, struct.pack(request, b"lo", 0)))[1]
+        if not flags & up:
+            fcntl.ioctl(s, set_flags, struct.pack(request, b"lo", flags | up))
 
 
 RUNNING = set()  # guests whose emulator may be alive
@@ -159,6 +170,7 @@ class Guest:
             command = [os.path.join(TOP, "scripts", "run-qemu"), esp]
         else:
             # Bochs comes to us: a listening socket that exists before it starts.
+            loopback_up()
             self.listener = socket.create_server(("127.0.0.1", 0))
             env["SERIAL2"] = f"tcp:127.0.0.1:{self.listener.getsockname()[1]}"
             command = [os.path.join(TOP, "scripts", "run-bochs"), esp]
