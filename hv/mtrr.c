@@ -1,6 +1,7 @@
 /*
  * Memory types from a snapshot of the MTRRs. A run ends where a range register may begin or cease to match, so the runs are
- * computed from boundaries; nothing goes page by page, and a mask with so many holes that it comes to that is given up. SMRRs are not looked at: what they cover is not ours nor the guest's.
+ * computed from boundaries; nothing goes page by page, and a mask with so many holes that it comes to that is given up.
+ * SMRRs are not looked at: what they cover is not ours nor the guest's.
  */
 #include "mtrr.h"
 

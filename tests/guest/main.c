@@ -216,8 +216,10 @@ static void fxrstor_race(void)
 {
 	uint32_t r[4];
 
-	if (machine.n_cpus < 2 || !smp_start(&cpus[1], 0))
+	if (machine.n_cpus < 2 || !smp_start(&cpus[1], 0)) {
+		print("no second CPU: nothing was tried\n");
 		return;
+	}
 	cpus[1].arg = 0;
 	smp_give(&cpus[1], fxrstor_loop);
 	for (uint64_t i = 1; i <= 2000000; i++) {

@@ -259,6 +259,11 @@ static void too_little_room_is_an_error(void **state)
 	m.variable[0].mask = 0x5555555000 | VALID;
 	m.variable[0].base = NL_MT_UC;
 	assert_int_equal(nl_mtrr_runs(&m, runs, MAX_RUNS, &n), NL_ENOMEM);
+
+	/* The same when all pieces are of one type, and so would be one run: 2^27 of them would hold a CPU for seconds. */
+	m.variable[0].mask = NL_PAGE_SIZE | VALID;
+	m.variable[0].base = NL_MT_WB;
+	assert_int_equal(nl_mtrr_runs(&m, runs, MAX_RUNS, &n), NL_ENOMEM);
 }
 
 /* --- The oracle: what 12.11.4.1 says of one address, as a reader would do it by hand --- */

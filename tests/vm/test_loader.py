@@ -30,6 +30,15 @@ def loader_no_virtualisation(t):
 
 
 @test()
+def loader_no_execute(t):
+    """a CPU without NX: the loader says what to switch on and boots the stock system"""
+    g = t.boot(model="max,+svm,-la57,-nx")
+    without(t, g, "NL_EMACHINE")
+    t.expect("no-execute" in g.console(), "the loader does not name what is missing")
+    g.poweroff()
+
+
+@test()
 def loader_halt(t):
     """on-error halt: the same machine stops, and nothing is booted"""
     g = t.boot(ready=False, model=NO_SVM, settings=("on-error halt",))
