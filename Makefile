@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Newleaf. One fragment per room; `make help` lists what a developer does often.
 .DEFAULT_GOAL := all
 MAKEFLAGS += -rR

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Reads RSDP, XSDT or RSDT, MADT and FADT (ACPI 6.5, 5.2.5 to 5.2.12).
  */
@@ -85,7 +86,8 @@ static void read_fadt(struct nl_acpi *out, const uint8_t *t, size_t length)
 {
 	uint64_t port;
 
-	if (length <= FADT_RESET_VALUE || !(get(t + FADT_FLAGS, 4) & FADT_RESET_SUPPORTED) || t[FADT_RESET_REG] != GAS_IO)
+	if (length <= FADT_RESET_VALUE || !(get(t + FADT_FLAGS, 4) & FADT_RESET_SUPPORTED) ||
+	    t[FADT_RESET_REG] != GAS_IO)
 		return;
 	port = get(t + FADT_RESET_REG + 4, 8);
 	if (port == 0 || port > 0xffff)

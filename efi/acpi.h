@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The little of ACPI that the core wants to know: which CPUs there are, and how the machine is reset. Pure C; every read of a table
- * is checked against its length, because these tables are written by strangers.
+ * The little of ACPI that the core wants to know: which CPUs there are, and how the machine is reset. Pure C; every
+ * read of a table is checked against its length, because these tables are written by strangers.
  */
 #ifndef EFI_ACPI_H
 #define EFI_ACPI_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The boot counter (newleaf/bootcounter.h): a machine whose guest never came up twice in a row boots without Newleaf.
  */
@@ -7,7 +8,8 @@ static EFI_GUID guid = {0x5f0b4c1e, 0x6e65, 0x776c, {0x65, 0x61, 0x66, 0x62, 0x6
 
 static EFI_STATUS store(struct loader *l)
 {
-	EFI_STATUS s = RT->SetVariable(L"" NL_BOOT_COUNTER_NAME, &guid, NL_BOOT_COUNTER_ATTRIBUTES, sizeof(l->counter), &l->counter);
+	EFI_STATUS s = RT->SetVariable(L"" NL_BOOT_COUNTER_NAME, &guid, NL_BOOT_COUNTER_ATTRIBUTES, sizeof(l->counter),
+	                               &l->counter);
 
 	if (EFI_ERROR(s))
 		say_warning(L"cannot write the boot counter: %r", s);
@@ -28,8 +30,8 @@ enum nl_err counter_check(struct loader *l)
 	if (l->conf.boot_tries == 0 || l->counter.unfinished < l->conf.boot_tries)
 		return NL_OK;
 	say_why(L"%d boots on Newleaf were not reported as finished", l->counter.unfinished);
-	Print(L"  To try again: delete the EFI variable %a-%a,\n  or put boot-tries 0 into newleaf.conf.\n", NL_BOOT_COUNTER_NAME,
-	      NL_BOOT_COUNTER_GUID);
+	Print(L"  To try again: delete the EFI variable %a-%a,\n  or put boot-tries 0 into newleaf.conf.\n",
+	      NL_BOOT_COUNTER_NAME, NL_BOOT_COUNTER_GUID);
 	return NL_EBOOTS;
 }
 

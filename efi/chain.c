@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Starts what the machine would have started without us: the EFI program of newleaf.conf, or the usual places of a boot loader.
+ * Starts what the machine would have started without us: the EFI program of newleaf.conf, or the usual places of a boot
+ * loader.
  */
 #include "loader.h"
 

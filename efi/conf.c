@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Parser of newleaf.conf: lines of `key value`, `#` starts a comment line, CRLF or LF. docs/reference/conf.md is its manual.
+ * Parser of newleaf.conf: lines of `key value`, `#` starts a comment line, CRLF or LF. docs/reference/conf.md is its
+ * manual.
  */
 #include <newleaf/bootblock.h>
 
@@ -22,7 +24,8 @@ static bool equals(const char *s, size_t len, const char *word)
 	return word[len] == '\0';
 }
 
-/* The file is text for people: anything but printable ASCII in a value is a mistake that we would rather name than pass on. */
+/* The file is text for people: anything but printable ASCII in a value is a mistake that we would rather name than pass
+ * on. */
 static bool printable(const char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -169,13 +172,15 @@ static const struct {
 	const char *key;
 	const char *(*set)(struct nl_conf *, const struct line *); /* returns what is wrong, or NULL */
 } keys[] = {
-        {"next", set_next},       {"options", set_options},      {"on-error", set_on_error}, {"guest-may", set_guest_may},
-        {"console", set_console}, {"deadline-ms", set_deadline}, {"launch", set_launch},     {"boot-tries", set_boot_tries},
+        {"next", set_next},           {"options", set_options},       {"on-error", set_on_error},
+        {"guest-may", set_guest_may}, {"console", set_console},       {"deadline-ms", set_deadline},
+        {"launch", set_launch},       {"boot-tries", set_boot_tries},
 };
 
 static const char *const later[] = {"mgmt-nic", "mgmt-ip"};
 
-static void tell(nl_conf_report *report, void *ctx, bool error, unsigned number_of_line, const struct line *l, const char *what)
+static void tell(nl_conf_report *report, void *ctx, bool error, unsigned number_of_line, const struct line *l,
+                 const char *what)
 {
 	char name[32];
 	size_t n = l->key_len < sizeof(name) - 1 ? l->key_len : sizeof(name) - 1;
@@ -187,7 +192,8 @@ static void tell(nl_conf_report *report, void *ctx, bool error, unsigned number_
 }
 
 /* One line without its newline. Returns true when it was an error. */
-static bool one(struct nl_conf *conf, const struct line *l, unsigned n, uint32_t *seen, nl_conf_report *report, void *ctx)
+static bool one(struct nl_conf *conf, const struct line *l, unsigned n, uint32_t *seen, nl_conf_report *report,
+                void *ctx)
 {
 	for (size_t i = 0; i < NL_ARRAY_SIZE(later); i++)
 		if (equals(l->key, l->key_len, later[i])) {

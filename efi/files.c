@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Files of the partition that the loader came from, and newleaf.conf among them.
  */
@@ -93,7 +94,8 @@ static void conf_report(void *ctx, bool error, unsigned line, const char *key, c
 		say_warning(L"%s line %d: %a: %a", path, line, key, what);
 }
 
-/* Beside the loader; else in \EFI\newleaf, so that a copy of the loader under the name that firmware boots by default finds it too. */
+/* Beside the loader; else in \EFI\newleaf, so that a copy of the loader under the name that firmware boots by default
+ * finds it too. */
 enum nl_err conf_load(struct loader *l)
 {
 	CHAR16 path[256];

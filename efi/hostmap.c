@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Builds the host page table: the region at NL_CORE_VA, all physical memory at NL_DIRECT_VA, and, for the moment of the launch, the
- * low 512 GiB one to one. The direct map and the one-to-one map share their tables; only the former forbids execution, in its root entry.
+ * Builds the host page table: the region at NL_CORE_VA, all physical memory at NL_DIRECT_VA, and, for the moment of the
+ * launch, the low 512 GiB one to one. The direct map and the one-to-one map share their tables; only the former forbids
+ * execution, in its root entry.
  */
 #include <newleaf/bootblock.h>
 
@@ -20,7 +22,10 @@
 
 #define INDEX(va, level) ((unsigned)((va) >> (12 + 9 * (level))) & 511) /* level 0 = page table, 3 = PML4 */
 
-static uint64_t *table(const struct nl_hostmap *m, uint64_t entry) { return (uint64_t *)(m->region + ((entry & ADDRESS) - m->region_pa)); }
+static uint64_t *table(const struct nl_hostmap *m, uint64_t entry)
+{
+	return (uint64_t *)(m->region + ((entry & ADDRESS) - m->region_pa));
+}
 
 /* A zeroed page of the region; 0 when there is none left (no table ever lies at physical 0). */
 static uint64_t new_table(struct nl_hostmap *m)
@@ -56,8 +61,9 @@ static bool put(struct nl_hostmap *m, uint64_t *t, unsigned level, unsigned at, 
 }
 
 /*
- * Physical memory. Below 4 GiB RAM and devices alternate, and a large page over ranges of different MTRR types is undefined (SDM vol. 3,
- * 12.11.9): 4 KiB pages below 2 MiB (fixed MTRRs), then 2 MiB, then 1 GiB where the CPU has them.
+ * Physical memory. Below 4 GiB RAM and devices alternate, and a large page over ranges of different MTRR types is
+ * undefined (SDM vol. 3, 12.11.9): 4 KiB pages below 2 MiB (fixed MTRRs), then 2 MiB, then 1 GiB where the CPU has
+ * them.
  */
 static bool map_direct(struct nl_hostmap *m, uint64_t *pdpt)
 {
@@ -88,14 +94,16 @@ static bool map_direct(struct nl_hostmap *m, uint64_t *pdpt)
 	return true;
 }
 
-/* The region at NL_CORE_VA: executable as far as the core reaches, in 4 KiB pages there, so that nothing behind it can ever run. */
+/* The region at NL_CORE_VA: executable as far as the core reaches, in 4 KiB pages there, so that nothing behind it can
+ * ever run. */
 static bool map_core(struct nl_hostmap *m, uint64_t *pml4)
 {
 	uint64_t small = (m->image_size + NL_2M - 1) & ~(NL_2M - 1);
 	uint64_t offset;
 
 	for (offset = 0; offset < small; offset += NL_PAGE_SIZE)
-		if (!put(m, pml4, 3, 0, NL_CORE_VA + offset, (m->region_pa + offset) | LEAF | (offset < m->image_size ? 0 : PTE_NX)))
+		if (!put(m, pml4, 3, 0, NL_CORE_VA + offset,
+		         (m->region_pa + offset) | LEAF | (offset < m->image_size ? 0 : PTE_NX)))
 			return false;
 	for (; offset < NL_REGION_SIZE; offset += NL_2M)
 		if (!put(m, pml4, 3, 1, NL_CORE_VA + offset, (m->region_pa + offset) | LEAF | PTE_NX))

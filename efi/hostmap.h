@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The host page table that the core runs on, built in the reserved region before the core is entered: four levels, never five
- * (docs/plan.md). Pure C on memory it is given, so that the host tests walk what it wrote.
+ * The host page table that the core runs on, built in the reserved region before the core is entered: four levels,
+ * never five (docs/plan.md). Pure C on memory it is given, so that the host tests walk what it wrote.
  */
 #ifndef EFI_HOSTMAP_H
 #define EFI_HOSTMAP_H

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What the image carries: core, keys, policy. Keys may also come from a file, but only while Secure Boot is off, and never quietly.
+ * What the image carries: core, keys, policy. Keys may also come from a file, but only while Secure Boot is off, and
+ * never quietly.
  */
 #include "loader.h"
 #include "keys.h"
@@ -17,11 +19,13 @@ enum nl_err image_find_core(struct loader *l)
 		return NL_EBOOTBLOCK;
 	}
 	if (h->version != NL_BOOT_VERSION) {
-		say_why(L"the core wants boot block version %d, this loader makes version %d", h->version, NL_BOOT_VERSION);
+		say_why(L"the core wants boot block version %d, this loader makes version %d", h->version,
+		        NL_BOOT_VERSION);
 		return NL_EBOOTBLOCK;
 	}
-	if (h->image_size < sizeof(*h) || h->image_size > size || h->memory_size < h->image_size || h->memory_size > NL_REGION_ARENA_TEXT ||
-	    h->entry_va < NL_CORE_VA || h->entry_va - NL_CORE_VA >= h->image_size) {
+	if (h->image_size < sizeof(*h) || h->image_size > size || h->memory_size < h->image_size ||
+	    h->memory_size > NL_REGION_ARENA_TEXT || h->entry_va < NL_CORE_VA ||
+	    h->entry_va - NL_CORE_VA >= h->image_size) {
 		say_why(L"the core's header is damaged");
 		return NL_EBOOTBLOCK;
 	}
@@ -49,7 +53,8 @@ void image_policy(struct loader *l, struct nl_boot_block *b)
 	}
 	if (l->conf.has_deadline) {
 		if (l->conf.deadline_ms > b->policy.deadline_ms)
-			say_warning(L"newleaf.conf: deadline-ms is more than the image allows: %d", b->policy.deadline_ms);
+			say_warning(L"newleaf.conf: deadline-ms is more than the image allows: %d",
+			            b->policy.deadline_ms);
 		else
 			b->policy.deadline_ms = l->conf.deadline_ms;
 	}
@@ -95,7 +100,9 @@ enum nl_err image_keys(struct loader *l, struct nl_boot_block *b)
 				return NL_EKEYLIST;
 			}
 			b->keys_from_file = 1;
-			say_warning(L"trusted keys come from %s: whoever can write this partition decides what is trusted", KEYS_FILE);
+			say_warning(
+			        L"trusted keys come from %s: whoever can write this partition decides what is trusted",
+			        KEYS_FILE);
 		} else if (s != EFI_NOT_FOUND) {
 			say_why(L"cannot read %s: %r", KEYS_FILE, s);
 			return NL_EKEYLIST;

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Reads lists of trusted keys. Whether a point lies on the curve is for the signature library to find out, each time it uses the key.
+ * Reads lists of trusted keys. Whether a point lies on the curve is for the signature library to find out, each time it
+ * uses the key.
  */
 #include "keys.h"
 

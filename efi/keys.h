@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Lists of trusted keys, from a section of the image or from a file. Pure C, tested on the host.
  */
@@ -7,8 +8,9 @@
 #include <newleaf/bootblock.h>
 
 /*
- * Adds the keys of one list to those of the boot block. False: a key is damaged, the list stops inside one, or there are too many; a list that is
- * only half understood is no list of whom to trust. A role of 0 or the end of the bytes ends a list.
+ * Adds the keys of one list to those of the boot block. False: a key is damaged, the list stops inside one, or there
+ * are too many; a list that is only half understood is no list of whom to trust. A role of 0 or the end of the bytes
+ * ends a list.
  */
 bool nl_keys_add(struct nl_boot_block *b, const void *list, size_t size);
 

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What the files of the loader share: its state, and one line per step. Each step returns an error of the common table after it has
- * said why; main.c decides what that means. The pure parts have headers of their own (conf.h, hostmap.h, acpi.h, pe.h).
+ * What the files of the loader share: its state, and one line per step. Each step returns an error of the common table
+ * after it has said why; main.c decides what that means. The pure parts have headers of their own (conf.h, hostmap.h,
+ * acpi.h, pe.h).
  */
 #ifndef EFI_LOADER_H
 #define EFI_LOADER_H
@@ -35,7 +37,8 @@ void say_warning(const CHAR16 *format, ...);
 /* files.c: whole files of the partition that the loader came from. *data is from the pool and has one NUL behind it. */
 EFI_STATUS file_read(struct loader *l, const CHAR16 *path, UINTN max, void **data, UINTN *size);
 bool file_exists(struct loader *l, const CHAR16 *path);
-void file_beside(struct loader *l, const CHAR16 *name, CHAR16 *out, size_t max); /* path of `name` in the loader's own folder */
+void file_beside(struct loader *l, const CHAR16 *name, CHAR16 *out,
+                 size_t max); /* path of `name` in the loader's own folder */
 enum nl_err conf_load(struct loader *l);
 
 /* image.c: what the loader carries in sections of its own image. */
@@ -54,10 +57,12 @@ enum nl_err machine_describe(struct nl_boot_block *b);
 /* bootcount.c */
 void counter_read(struct loader *l);
 enum nl_err counter_check(struct loader *l);
-enum nl_err counter_start(struct loader *l);                /* counts this boot up */
-void counter_failed(struct loader *l, enum nl_err outcome); /* Newleaf does not run: takes the count back, keeps the reason */
+enum nl_err counter_start(struct loader *l); /* counts this boot up */
+void counter_failed(struct loader *l,
+                    enum nl_err outcome); /* Newleaf does not run: takes the count back, keeps the reason */
 
-/* launch.S: interrupts off, EFER.NXE on, CR3 = host_cr3, entry(boot); then everything as it was. Returns what entry returned. */
+/* launch.S: interrupts off, EFER.NXE on, CR3 = host_cr3, entry(boot); then everything as it was. Returns what entry
+ * returned. */
 uint64_t launch(uint64_t host_cr3, uint64_t entry_va, uint64_t boot_va);
 
 /* chain.c: starts the next EFI program; returns when that returns or cannot be started. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * What the core wants to know of the machine: CPUs, reset register, clocks, a random name for this boot.
  */
@@ -56,7 +57,8 @@ static enum nl_err describe_acpi(struct nl_boot_block *b)
 	return NL_OK;
 }
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar; the year begins in March, so that the leap day is its last. */
+/* Days since 1970-01-01 of a date of the Gregorian calendar; the year begins in March, so that the leap day is its
+ * last. */
 static int64_t days(int64_t y, unsigned month, unsigned day)
 {
 	unsigned m = month > 2 ? month - 3 : month + 9;
@@ -102,7 +104,8 @@ static void describe_boot_id(struct nl_boot_block *b)
 	EFI_RNG_PROTOCOL *rng;
 	uint64_t v[2] = {0, 0};
 
-	if (!EFI_ERROR(LibLocateProtocol(&guid, (void **)&rng)) && !EFI_ERROR(rng->GetRNG(rng, NULL, sizeof(b->boot_id), b->boot_id)))
+	if (!EFI_ERROR(LibLocateProtocol(&guid, (void **)&rng)) &&
+	    !EFI_ERROR(rng->GetRNG(rng, NULL, sizeof(b->boot_id), b->boot_id)))
 		return;
 	if (!rdrand(&v[0]) || !rdrand(&v[1])) {
 		v[0] = tsc() * 0x9e3779b97f4a7c15ULL ^ b->wall_unix_ns; /* 2^64 / golden ratio: spreads the low bits */

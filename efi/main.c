@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * newleaf.efi: reserves memory, starts the core below the running firmware, and goes on to the operating system. Whatever goes wrong
- * before the launch is undone and said; then the operating system boots without Newleaf, or the machine halts if newleaf.conf says so.
+ * newleaf.efi: reserves memory, starts the core below the running firmware, and goes on to the operating system.
+ * Whatever goes wrong before the launch is undone and said; then the operating system boots without Newleaf, or the
+ * machine halts if newleaf.conf says so.
  */
 #include <cpuid.h>
 
@@ -9,7 +11,8 @@
 #define CR4_LA57 (1ULL << 12)
 #define MAPPED_TOP (512 * NL_1G)
 
-/* Installed on our handle while we run: a loader that finds it was started by the loader, that is, `next` names Newleaf itself. */
+/* Installed on our handle while we run: a loader that finds it was started by the loader, that is, `next` names Newleaf
+ * itself. */
 static EFI_GUID running_guid = {0x5f0b4c1e, 0x6e65, 0x776c, {0x65, 0x61, 0x66, 0x6c, 0x6f, 0x61, 0x64, 0x31}};
 
 static uint64_t tsc(void) { return __builtin_ia32_rdtsc(); }
@@ -28,7 +31,8 @@ static enum nl_err check_platform(void)
 	uint64_t cr4;
 
 	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	if (cr4 & CR4_LA57) { /* SDM vol. 3, 4.1.1: LA57 cannot change while paging is on, and our tables have four levels */
+	if (cr4 &
+	    CR4_LA57) { /* SDM vol. 3, 4.1.1: LA57 cannot change while paging is on, and our tables have four levels */
 		say_why(L"the firmware runs with 5-level paging, which this version cannot take over");
 		return NL_EMACHINE;
 	}
@@ -65,7 +69,8 @@ static enum nl_err bring_up(struct loader *l)
 {
 	enum nl_err e;
 
-	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_find_core(l)) || (e = memory_reserve(l)) || (e = memory_fill(l)))
+	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_find_core(l)) || (e = memory_reserve(l)) ||
+	    (e = memory_fill(l)))
 		return e;
 	image_policy(l, l->boot);
 	if ((e = machine_describe(l->boot)) || (e = image_keys(l, l->boot)) || (e = counter_start(l)))
@@ -107,8 +112,8 @@ static void run(struct loader *l, uint64_t start)
 		return;
 	}
 	/* From here on we are the guest, and the region is not ours to look at: only values kept outside it. */
-	Print(L"newleaf: launched: CPUs %d, keys %d, region %lx, %ld ms in the loader\n", l->n_cpus, l->n_keys, l->region,
-	      (tsc() - start) / (l->tsc_hz / 1000 + 1));
+	Print(L"newleaf: launched: CPUs %d, keys %d, region %lx, %ld ms in the loader\n", l->n_cpus, l->n_keys,
+	      l->region, (tsc() - start) / (l->tsc_hz / 1000 + 1));
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);

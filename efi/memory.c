@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The memory that the operating system will never own: the region and the trampoline page, both EfiReservedMemoryType, and what the
- * loader puts into the region.
+ * The memory that the operating system will never own: the region and the trampoline page, both EfiReservedMemoryType,
+ * and what the loader puts into the region.
  */
 #include <cpuid.h>
 
@@ -115,7 +116,8 @@ enum nl_err memory_fill(struct loader *l)
 	struct nl_hostmap m = {.region = region, .region_pa = l->region, .image_size = image};
 	enum nl_err e;
 
-	BS->SetMem(region, NL_REGION_SIZE, 0); /* the firmware's: gnu-efi's goes byte by byte, which an emulator feels */
+	BS->SetMem(region, NL_REGION_SIZE,
+	           0); /* the firmware's: gnu-efi's goes byte by byte, which an emulator feels */
 	CopyMem(region, (void *)l->core, l->core->image_size);
 	l->boot = (struct nl_boot_block *)(region + image);
 	e = fill_ranges(l->boot);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Walks the section table of a loaded PE image (Microsoft PE/COFF specification, "Section Table").
  */

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Firmware hands out its memory map in pieces and in any order; the core wants RAM in as few ascending ranges as there are.
+ * Firmware hands out its memory map in pieces and in any order; the core wants RAM in as few ascending ranges as there
+ * are.
  */
 #include "ranges.h"
 

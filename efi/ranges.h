@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The list of RAM ranges in the boot block. Pure C, tested on the host.
  */

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What the loader says. A failure says: not done, why, what next; the name of the error last, as the `newleaf` command does.
+ * What the loader says. A failure says: not done, why, what next; the name of the error last, as the `newleaf` command
+ * does.
  */
 #include "loader.h"
 
@@ -23,7 +25,8 @@ void say_error(enum nl_err error)
 {
 	for (size_t i = 0; i < NL_ARRAY_SIZE(errors); i++)
 		if (errors[i].code == error) {
-			Print(L"newleaf: not launched: %a [%a]\n  next  %a\n", errors[i].what, errors[i].name, errors[i].next);
+			Print(L"newleaf: not launched: %a [%a]\n  next  %a\n", errors[i].what, errors[i].name,
+			      errors[i].next);
 			return;
 		}
 	Print(L"newleaf: not launched: the core answered %d, which this loader does not know\n", error);

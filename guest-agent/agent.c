@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The agent's logic: discovery, calls with every answer checked, and the loop of a commit. No system call is made here; see agent.h.
+ * The agent's logic: discovery, calls with every answer checked, and the loop of a commit. No system call is made here;
+ * see agent.h.
  */
 #include "agent.h"
 
@@ -36,9 +38,10 @@ static void start(struct nl_agent *a, enum nl_call call)
 
 static bool cancelled(const struct nl_agent *a) { return a->cancel && *a->cancel; }
 
-/* One hypercall through the resident buffer: `in` is copied there before, `out` from there after (also on failure: reports). */
-static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, size_t in_len, void *out, size_t out_len, uint64_t *rcx,
-                        uint64_t *r8)
+/* One hypercall through the resident buffer: `in` is copied there before, `out` from there after (also on failure:
+ * reports). */
+static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, size_t in_len, void *out,
+                        size_t out_len, uint64_t *rcx, uint64_t *r8)
 {
 	struct nl_registers r;
 	size_t len = in ? in_len : out_len;
@@ -47,7 +50,8 @@ static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, 
 		if (in)
 			memcpy(a->buffer, in, in_len);
 		else
-			memset(a->buffer, 0, out_len); /* also touches the pages: they are present when the hypervisor looks */
+			memset(a->buffer, 0,
+			       out_len); /* also touches the pages: they are present when the hypervisor looks */
 		r = (struct nl_registers){.rax = NL_CALL_MAGIC,
 		                          .rbx = which,
 		                          .rcx = rcx ? *rcx : 0,
@@ -73,16 +77,18 @@ static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, 
 	return fail(a, (enum nl_err)r.rax, NL_WHY_NONE);
 }
 
-/* The same when another caller may be inside: NL_EBUSY is waited out. Not for TRY, which is made while all other CPUs spin. */
-static enum nl_err patient_call(struct nl_agent *a, enum nl_call which, const void *in, size_t in_len, void *out, size_t out_len,
-                                uint64_t *rcx, uint64_t *r8)
+/* The same when another caller may be inside: NL_EBUSY is waited out. Not for TRY, which is made while all other CPUs
+ * spin. */
+static enum nl_err patient_call(struct nl_agent *a, enum nl_call which, const void *in, size_t in_len, void *out,
+                                size_t out_len, uint64_t *rcx, uint64_t *r8)
 {
 	uint64_t until = a->t->now_ns(a->t->ctx) + BUSY_LIMIT_NS, c = rcx ? *rcx : 0, d = r8 ? *r8 : 0;
 
 	for (;;) {
 		enum nl_err e = call(a, which, in, in_len, out, out_len, rcx, r8);
 
-		if ((e != NL_EBUSY && (e != NL_AGAIN || which != NL_CALL_LEAVES)) || cancelled(a) || a->t->now_ns(a->t->ctx) > until)
+		if ((e != NL_EBUSY && (e != NL_AGAIN || which != NL_CALL_LEAVES)) || cancelled(a) ||
+		    a->t->now_ns(a->t->ctx) > until)
 			return e;
 		if (rcx)
 			*rcx = c;
@@ -106,7 +112,8 @@ static enum nl_err find(struct nl_agent *a)
 
 	for (uint32_t base = 0x40000000; base <= 0x4000ff00; base += 0x100) {
 		a->t->cpuid(a->t->ctx, base, r);
-		if (r[1] == NL_CPUID_EBX && r[2] == NL_CPUID_ECX && r[3] == NL_CPUID_EDX && r[0] > base && r[0] < base + 0x100) {
+		if (r[1] == NL_CPUID_EBX && r[2] == NL_CPUID_ECX && r[3] == NL_CPUID_EDX && r[0] > base &&
+		    r[0] < base + 0x100) {
 			a->t->cpuid(a->t->ctx, base + 1, r);
 			a->details.found_abi = r[0];
 			return r[0] == NL_ABI_VERSION ? NL_OK : fail(a, NL_EABI, NL_WHY_NONE);
@@ -289,7 +296,8 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 		if (cancelled(a))
 			return fail(a, NL_EINTERRUPTED, NL_WHY_CANCELLED);
 		if (now >= until && why == NL_WHY_HELD_OFF) {
-			last_arrived(&t); /* past its deadline the hypervisor says what was in the way, and journals it */
+			last_arrived(
+			        &t); /* past its deadline the hypervisor says what was in the way, and journals it */
 			if (t.result != NL_AGAIN && t.result != NL_EBUSY)
 				return t.result == NL_EDEADLINE ? fail(a, NL_EDEADLINE, why) : t.result;
 		}
@@ -330,7 +338,8 @@ static void abandon(struct nl_agent *a, enum nl_err why)
 	}
 }
 
-enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *request, struct nl_commit_report *report)
+enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *request,
+                            struct nl_commit_report *report)
 {
 	uint64_t until = a->t->now_ns(a->t->ctx) + request->deadline_ms * MS;
 	enum nl_err e;
@@ -350,7 +359,8 @@ enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *
 	return e;
 }
 
-enum nl_err nl_agent_journal(struct nl_agent *a, uint64_t from_seq, struct nl_journal_entry *out, size_t max, size_t *n, uint64_t *newest)
+enum nl_err nl_agent_journal(struct nl_agent *a, uint64_t from_seq, struct nl_journal_entry *out, size_t max, size_t *n,
+                             uint64_t *newest)
 {
 	uint64_t count = from_seq;
 	enum nl_err e;

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The agent: what guest user space needs to talk to Newleaf. A silent library: nothing is printed, every answer is an enum nl_err and
- * the particulars are in nl_agent.details. It knows no operating system: that is behind struct nl_transport (linux.c, or a test's
- * fake).
+ * The agent: what guest user space needs to talk to Newleaf. A silent library: nothing is printed, every answer is an
+ * enum nl_err and the particulars are in nl_agent.details. It knows no operating system: that is behind struct
+ * nl_transport (linux.c, or a test's fake).
  */
 #ifndef NEWLEAF_AGENT_H
 #define NEWLEAF_AGENT_H
@@ -49,10 +50,11 @@ struct nl_registers {
 };
 
 /*
- * What differs between guests. `call` makes one hypercall on the CPU it is called on; false: the instruction faulted. `gather` brings
- * every online CPU into user mode and lets the last one to arrive run `last` there; false: somebody was missing when `until_ns` or the
- * inner limit came, everybody is released, `last` was not run. It may be called again and again; `disperse` ends it and gives back
- * scheduling class and affinity. The buffer is resident, page aligned and NL_CALL_MAX_BUFFER long.
+ * What differs between guests. `call` makes one hypercall on the CPU it is called on; false: the instruction faulted.
+ * `gather` brings every online CPU into user mode and lets the last one to arrive run `last` there; false: somebody was
+ * missing when `until_ns` or the inner limit came, everybody is released, `last` was not run. It may be called again
+ * and again; `disperse` ends it and gives back scheduling class and affinity. The buffer is resident, page aligned and
+ * NL_CALL_MAX_BUFFER long.
  */
 struct nl_transport {
 	void *ctx;
@@ -71,8 +73,9 @@ const struct nl_transport *nl_linux_transport(void); /* one per process */
 struct nl_agent {
 	const struct nl_transport *t;
 	uint8_t *buffer;
-	const volatile sig_atomic_t *cancel; /* set by the caller, may be NULL: non-zero ends loops, the commit is abandoned */
-	struct nl_details details;           /* of the last call */
+	const volatile sig_atomic_t
+	        *cancel;           /* set by the caller, may be NULL: non-zero ends loops, the commit is abandoned */
+	struct nl_details details; /* of the last call */
 };
 
 /* Find Newleaf, check its ABI, prove root. NL_EABSENT, NL_EABI, NL_EROOT. After NL_OK close it. */
@@ -82,14 +85,18 @@ void nl_agent_close(struct nl_agent *a);
 enum nl_err nl_agent_status(struct nl_agent *a, struct nl_status *out);
 enum nl_err nl_agent_leaves(struct nl_agent *a, struct nl_leaf_state *out, size_t max, size_t *n);
 
-/* Hand over a leaf file and have it verified. Nothing is applied by this. `report` is filled as far as known, also on failure. */
+/* Hand over a leaf file and have it verified. Nothing is applied by this. `report` is filled as far as known, also on
+ * failure. */
 enum nl_err nl_agent_verify(struct nl_agent *a, const void *file, size_t size, struct nl_verify_report *report);
 
-/* Make exactly this set applied. On any error nothing has changed. `report` is filled as far as known, also on failure. */
-enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *request, struct nl_commit_report *report);
+/* Make exactly this set applied. On any error nothing has changed. `report` is filled as far as known, also on failure.
+ */
+enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *request,
+                            struct nl_commit_report *report);
 
 /* `newest` 0: the journal is empty. */
-enum nl_err nl_agent_journal(struct nl_agent *a, uint64_t from_seq, struct nl_journal_entry *out, size_t max, size_t *n, uint64_t *newest);
+enum nl_err nl_agent_journal(struct nl_agent *a, uint64_t from_seq, struct nl_journal_entry *out, size_t max, size_t *n,
+                             uint64_t *newest);
 enum nl_err nl_agent_exits(struct nl_agent *a, uint32_t cpu, struct nl_exit_counts *out);
 enum nl_err nl_agent_console(struct nl_agent *a, uint64_t from, char *out, size_t max, size_t *n, uint64_t *next);
 enum nl_err nl_agent_alive(struct nl_agent *a);

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The agent's door on Linux: CPUID, proof of root by ioperm(2), the OUT that is the hypercall, and memory that stays resident.
- * Gathering the CPUs is in linux_gather.c.
+ * The agent's door on Linux: CPUID, proof of root by ioperm(2), the OUT that is the hypercall, and memory that stays
+ * resident. Gathering the CPUs is in linux_gather.c.
  */
 #define _GNU_SOURCE
 #include "linux.h"
@@ -26,8 +27,9 @@ static void linux_cpuid(void *ctx, uint32_t leaf, uint32_t out[4])
 extern const char nl_call_instruction[], nl_call_faulted[]; /* labels in do_call() */
 
 /*
- * false: the OUT faulted. Without the right to the port it is #GP, which Linux delivers as SIGSEGV (SDM vol. 3, 6.15, "Interrupt 13");
- * the handler lets the thread go on at the second label. Everything but the named registers comes back unchanged.
+ * false: the OUT faulted. Without the right to the port it is #GP, which Linux delivers as SIGSEGV (SDM vol. 3, 6.15,
+ * "Interrupt 13"); the handler lets the thread go on at the second label. Everything but the named registers comes back
+ * unchanged.
  */
 static __attribute__((noinline)) bool do_call(struct nl_registers *r)
 {
@@ -61,7 +63,8 @@ static void on_segv(int signal, siginfo_t *info, void *context)
 	if (regs[REG_RIP] == (greg_t)(uintptr_t)nl_call_instruction)
 		regs[REG_RIP] = (greg_t)(uintptr_t)nl_call_faulted;
 	else
-		sigaction(signal, &old_segv, NULL); /* not ours: it happens again, and ends as it would have without us */
+		sigaction(signal, &old_segv,
+		          NULL); /* not ours: it happens again, and ends as it would have without us */
 }
 
 static enum nl_reason why_refused(void)
@@ -96,9 +99,11 @@ static enum nl_err linux_open(void *ctx, struct nl_details *details, uint8_t **b
 		details->sys_errno = errno;
 		return NL_EENVIRONMENT;
 	}
-	/* A page fault inside the gather would put a CPU into the kernel, and the hypervisor reads no page that is not there. */
+	/* A page fault inside the gather would put a CPU into the kernel, and the hypervisor reads no page that is not
+	 * there. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
-		details->sys_errno = errno; /* a limit of this machine; call() touches the pages each time and retries on NL_EFAULT */
+		details->sys_errno = errno; /* a limit of this machine; call() touches the pages each time and retries
+		                               on NL_EFAULT */
 	memset(call_buffer, 0, sizeof(call_buffer));
 	*buffer = call_buffer;
 	return NL_OK;

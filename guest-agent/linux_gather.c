@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Bring every online CPU into user mode at the same time: one SCHED_FIFO 99 thread pinned to each, spinning with interrupts on, and
- * the last one to arrive acts for all. There is no coordinator beside them, because a FIFO 98 coordinator starves beside FIFO 99
- * spinners: the caller's own thread is one of the threads. Nobody is held by the kernel or by the hypervisor here, so a SIGKILL at any
- * time leaves nothing behind.
+ * Bring every online CPU into user mode at the same time: one SCHED_FIFO 99 thread pinned to each, spinning with
+ * interrupts on, and the last one to arrive acts for all. There is no coordinator beside them, because a FIFO 98
+ * coordinator starves beside FIFO 99 spinners: the caller's own thread is one of the threads. Nobody is held by the
+ * kernel or by the hypervisor here, so a SIGKILL at any time leaves nothing behind.
  */
 #define _GNU_SOURCE
 #include "linux.h"
@@ -22,9 +23,11 @@
 
 #define MAX_CPUS 1024
 #define PRIORITY 99
-/* RT throttling stops FIFO threads after 0.95 s of a second, and says so in the kernel log: spin for at most this long, then rest. */
+/* RT throttling stops FIFO threads after 0.95 s of a second, and says so in the kernel log: spin for at most this long,
+ * then rest. */
 #define SPIN_LIMIT_NS 400000000ULL
-#define REST_DIVISOR 2 /* of the time spun: on an emulator the time that its host took away counts as spun for the throttling */
+#define REST_DIVISOR \
+	2 /* of the time spun: on an emulator the time that its host took away counts as spun for the throttling */
 #define SPINS_PER_CLOCK 64u
 #define CALIBRATION_NS 200000ULL
 #define STACK_SIZE 65536
@@ -95,7 +98,8 @@ static bool swap(uint64_t *from, uint64_t to)
 /* Arrive in this round and stay in user mode until it is over. The last to arrive acts. */
 static void take_part(struct member *m, uint32_t round)
 {
-	/* Not the kernel's clock: without a vDSO clock source it is a system call, and this CPU would not be found in user mode. */
+	/* Not the kernel's clock: without a vDSO clock source it is a system call, and this CPU would not be found in
+	 * user mode. */
 	uint64_t w = load(), begin = __builtin_ia32_rdtsc();
 
 	do {
@@ -112,8 +116,10 @@ static void take_part(struct member *m, uint32_t round)
 		w = load();
 		if (ROUND(w) != round || PHASE(w) == OVER)
 			return;
-		if (spins % SPINS_PER_CLOCK == 0 && PHASE(w) == GATHERING && __builtin_ia32_rdtsc() - begin > g.spin_ticks)
-			(void)swap(&w, WORD(round, OVER, ARRIVED(w))); /* lost: somebody else arrived or ended it; look again */
+		if (spins % SPINS_PER_CLOCK == 0 && PHASE(w) == GATHERING &&
+		    __builtin_ia32_rdtsc() - begin > g.spin_ticks)
+			(void)swap(&w, WORD(round, OVER,
+			                    ARRIVED(w))); /* lost: somebody else arrived or ended it; look again */
 		__builtin_ia32_pause();
 	}
 }
@@ -128,7 +134,10 @@ static bool pin(uint32_t cpu)
 }
 
 /* By system call: musl's wrappers refuse, because POSIX means the process where Linux means the thread. */
-static bool set_scheduler(int policy, const struct sched_param *param) { return syscall(SYS_sched_setscheduler, 0, policy, param) == 0; }
+static bool set_scheduler(int policy, const struct sched_param *param)
+{
+	return syscall(SYS_sched_setscheduler, 0, policy, param) == 0;
+}
 
 static void *member_main(void *arg)
 {
@@ -178,7 +187,9 @@ static void move_to_root_cpuset(void)
 		int fd = open(files[i], O_WRONLY | O_CLOEXEC);
 
 		if (fd >= 0) {
-			(void)!write(fd, "0", 1); /* refused or absent: the machine has no cpuset, or the gather will name the CPU */
+			(void)!write(
+			        fd, "0",
+			        1); /* refused or absent: the machine has no cpuset, or the gather will name the CPU */
 			close(fd);
 		}
 	}
@@ -225,7 +236,8 @@ static void online_cpus(cpu_set_t *out)
 	}
 }
 
-/* A new thread may still stand in the run queue of the CPU on which the caller is about to spin, and would never get there. */
+/* A new thread may still stand in the run queue of the CPU on which the caller is about to spin, and would never get
+ * there. */
 static void await_ready(void)
 {
 	const struct timespec limit = {0, START_LIMIT_NS};
@@ -264,7 +276,8 @@ static void enlist(const cpu_set_t *cpus)
 	await_ready();
 }
 
-/* Who is running on `cpu`? Best effort, after the fact: /proc/PID/stat, fields 1, 2, 3, 39 and the priority, proc(5). */
+/* Who is running on `cpu`? Best effort, after the fact: /proc/PID/stat, fields 1, 2, 3, 39 and the priority, proc(5).
+ */
 static void name_occupant(struct nl_missing *m)
 {
 	DIR *d = opendir("/proc");

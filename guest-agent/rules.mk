@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The guest agent library: built twice, by the guest's static compiler and (from source, by the unit tests) under the sanitizers.
 # musl makes the smaller binary; glibc's static archive does as well.
 USER_CC := $(or $(shell command -v musl-gcc),gcc)

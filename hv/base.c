@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Builds the base view: identity, from the largest pages that the memory types allow; the reserved region and the AP trampoline show a
- * sink page, the arena in it shows itself with the rights of what lies there, the local APIC page is read-only while its writes are watched.
+ * Builds the base view: identity, from the largest pages that the memory types allow; the reserved region and the AP
+ * trampoline show a sink page, the arena in it shows itself with the rights of what lies there, the local APIC page is
+ * read-only while its writes are watched.
  */
 #include "base.h"
 #include "apic.h"
@@ -51,7 +53,8 @@ static void read_mtrrs(struct nl_mtrrs *m)
 		m->fixed[3 + i] = x86_rdmsr(MSR_MTRR_FIX4K_C0000 + i);
 }
 
-/* Emulators tell the truth about themselves in the first hypervisor leaf or in the brand string. Used for time limits only. */
+/* Emulators tell the truth about themselves in the first hypervisor leaf or in the brand string. Used for time limits
+ * only. */
 static bool recognise_emulator(void)
 {
 	uint32_t r[4];
@@ -64,7 +67,10 @@ static bool recognise_emulator(void)
 	return nl_boot.tsc_hz != 0 && nl_boot.tsc_hz < 400000000; /* Bochs: its clock follows ips */
 }
 
-static enum nl_err page(gpa_t gpa, hpa_t frame, enum nl_rights rights) { return nl_view_set_page(&views, &base, NULL, gpa, frame, rights); }
+static enum nl_err page(gpa_t gpa, hpa_t frame, enum nl_rights rights)
+{
+	return nl_view_set_page(&views, &base, NULL, gpa, frame, rights);
+}
 
 enum nl_err nl_base_init(void)
 {
@@ -75,7 +81,7 @@ enum nl_err nl_base_init(void)
 	nl_pool_init((void *)(NL_CORE_VA + nl_boot.free_start), HPA(nl_boot.region + nl_boot.free_start),
 	             (NL_REGION_ARENA_TEXT - nl_boot.free_start) / NL_PAGE_SIZE);
 	nl_emulated = recognise_emulator();
-	views = (struct nl_views){ .format = nl_vendor->format(), .ops = nl_pool_tables };
+	views = (struct nl_views){.format = nl_vendor->format(), .ops = nl_pool_tables};
 	read_mtrrs(&mtrrs);
 	err = nl_mtrr_runs(&mtrrs, runs, MAX_RUNS, &n_runs);
 	if (!err)
@@ -100,14 +106,15 @@ enum nl_err nl_base_init(void)
 
 void nl_base_arm_apic(bool armed)
 {
-	enum nl_err err = nl_view_base_edit_rights(&views, nl_base_edit_view(), GPA(APIC_DEFAULT_BASE), armed ? NL_R : NL_RW);
+	enum nl_err err =
+	        nl_view_base_edit_rights(&views, nl_base_edit_view(), GPA(APIC_DEFAULT_BASE), armed ? NL_R : NL_RW);
 
 	NL_ASSERT(err == NL_OK);
 }
 
 static enum nl_err retype(struct nl_view *view)
 {
-	struct nl_mtrrs now = { 0 };
+	struct nl_mtrrs now = {0};
 	enum nl_err err;
 
 	read_mtrrs(&now);
@@ -121,7 +128,8 @@ static enum nl_err retype(struct nl_view *view)
 	return err;
 }
 
-/* SDM vol. 3, 29.3.7: types come from the EPT entry, so they must follow. An OS writes the MTRRs of every CPU in turn, with all of them waiting. */
+/* SDM vol. 3, 29.3.7: types come from the EPT entry, so they must follow. An OS writes the MTRRs of every CPU in turn,
+ * with all of them waiting. */
 void nl_base_mtrrs_changed(struct nl_cpu *cpu)
 {
 	enum nl_err err = nl_commit_edit_base(retype);
@@ -143,7 +151,8 @@ enum nl_err nl_base_cpu_start(struct nl_cpu *cpu)
 /* The host's direct map ends at 512 GiB (efi/hostmap.c): what lies above is not reached. */
 bool nl_is_guest_ram(gpa_t gpa)
 {
-	if (gpa.v >> 39 || gpa.v - nl_boot.region < NL_REGION_SIZE || gpa.v >> NL_PAGE_SHIFT == nl_boot.trampoline >> NL_PAGE_SHIFT)
+	if (gpa.v >> 39 || gpa.v - nl_boot.region < NL_REGION_SIZE ||
+	    gpa.v >> NL_PAGE_SHIFT == nl_boot.trampoline >> NL_PAGE_SHIFT)
 		return false;
 	for (uint32_t i = 0; i < nl_boot.n_ranges; i++)
 		if (gpa.v - nl_boot.ranges[i].base < nl_boot.ranges[i].size)

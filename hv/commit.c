@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Generations and the transaction between two of them: see commit.h. Every step before the flip can fail and leaves the running generation, and every
- * byte the guest can see, as they were; the flip itself is one store.
+ * Generations and the transaction between two of them: see commit.h. Every step before the flip can fail and leaves the
+ * running generation, and every byte the guest can see, as they were; the flip itself is one store.
  */
 #include "commit.h"
 #include "journal.h"
@@ -85,7 +86,8 @@ static void release_generation(struct generation *g)
 	nl_view_release(views, &g->view, &current->view);
 }
 
-/* The superseded generation goes when every CPU that runs has loaded a newer root; a CPU that waits for a SIPI loads the newest first. */
+/* The superseded generation goes when every CPU that runs has loaded a newer root; a CPU that waits for a SIPI loads
+ * the newest first. */
 static bool reclaim(void)
 {
 	unsigned i;
@@ -224,7 +226,8 @@ static enum nl_err build_generation(struct generation *g, uint32_t set)
 			return NL_ENOMEM;
 		if (!c->home)
 			g->pages[g->n_pages++] = (struct private_page){c->gpa, c->to};
-		err = nl_view_set_page(views, &g->view, &current->view, GPA(c->gpa), c->home ? HPA(c->gpa) : nl_pool_hpa(c->to), rights);
+		err = nl_view_set_page(views, &g->view, &current->view, GPA(c->gpa),
+		                       c->home ? HPA(c->gpa) : nl_pool_hpa(c->to), rights);
 		if (err)
 			return err;
 	}
@@ -250,7 +253,8 @@ static enum nl_err find_kernel(const struct nl_context *ctx, struct nl_kernel *k
 
 	err = nl_kernel_find(ctx, tx.target, views, &current->view, kernel, space, id, &len);
 	for (i = 0; !err && i < tx.plan.n_edits; i++)
-		if (nl_guest_translate(space, GVA(tx.plan.edits[i].site->va), NL_GUEST_READ, &gpa) || gpa.v != tx.plan.edits[i].site->gpa)
+		if (nl_guest_translate(space, GVA(tx.plan.edits[i].site->va), NL_GUEST_READ, &gpa) ||
+		    gpa.v != tx.plan.edits[i].site->gpa)
 			err = NL_EKERNEL;
 	return err;
 }
@@ -323,7 +327,8 @@ enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_comm
 	if (err)
 		drop();
 	if (err && err != NL_NOTHING && err != NL_AGAIN)
-		nl_journal(NL_EV_REFUSED, err, NULL, request->count && request->count <= NL_MAX_LEAVES ? request->set[0] : NULL,
+		nl_journal(NL_EV_REFUSED, err, NULL,
+		           request->count && request->count <= NL_MAX_LEAVES ? request->set[0] : NULL,
 		           tx.report.blocker.site_va, 0);
 	nl_unlock(&nl_commit_lock);
 	return err;
@@ -380,7 +385,8 @@ static void settle(void)
 		e->state.since_tsc = x86_rdtsc();
 		e->state.generation = current->view.generation;
 		e->state.note = NL_OK;
-		nl_journal(on ? NL_EV_APPLIED : NL_EV_REVERTED, NL_OK, e->state.id, e->state.sha256, r->window_ns, e->state.old_tasks);
+		nl_journal(on ? NL_EV_APPLIED : NL_EV_REVERTED, NL_OK, e->state.id, e->state.sha256, r->window_ns,
+		           e->state.old_tasks);
 	}
 	nl_journal(NL_EV_COMMIT, NL_OK, NULL, NULL, r->window_ns, r->old_tasks);
 }
@@ -463,7 +469,8 @@ enum nl_err nl_commit_abandon(struct nl_commit_report *report)
 	return prepared ? NL_OK : NL_NOTHING;
 }
 
-/* Every copy goes home, in one flip, whatever stands where: the kernel that the leaves were for does not run any more. */
+/* Every copy goes home, in one flip, whatever stands where: the kernel that the leaves were for does not run any more.
+ */
 static enum nl_err fold_all(struct nl_cpu *self, const struct nl_context *ctx)
 {
 	struct generation *g = spare_generation();
@@ -479,7 +486,8 @@ static enum nl_err fold_all(struct nl_cpu *self, const struct nl_context *ctx)
 	g->applied = 0;
 	g->n_pages = 0;
 	for (i = 0; i < current->n_pages && !err; i++)
-		err = nl_view_set_page(views, &g->view, &current->view, GPA(current->pages[i].gpa), HPA(current->pages[i].gpa), NL_RWX);
+		err = nl_view_set_page(views, &g->view, &current->view, GPA(current->pages[i].gpa),
+		                       HPA(current->pages[i].gpa), NL_RWX);
 	while (!err && (err = nl_freeze(self, ctx, &freeze)) && ++tries < FOLD_TRIES)
 		err = NL_OK;
 	if (err) {
@@ -499,7 +507,7 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 {
 	enum nl_err err = NL_OK;
 
-	nl_lock(&nl_commit_lock); /* who holds it waits for this CPU no longer than one freeze */
+	nl_lock(&nl_commit_lock);                     /* who holds it waits for this CPU no longer than one freeze */
 	bool gone = !nl_registry_kernel_stands(*ctx); /* or was LSTAR written, and no kernel begins? */
 	if (gone)
 		drop();

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The core's console: a ring that `newleaf console` reads, and the serial port if the configuration names one. And the panic.
+ * The core's console: a ring that `newleaf console` reads, and the serial port if the configuration names one. And the
+ * panic.
  */
 #include <stdarg.h>
 #include "core.h"
@@ -18,7 +20,8 @@ static void serial(char c)
 
 	if (!port)
 		return;
-	for (int i = 0; i < 100000 && !(x86_inb((uint16_t)(port + 5)) & 0x20); i++) /* bounded: a missing UART must not hang us */
+	for (int i = 0; i < 100000 && !(x86_inb((uint16_t)(port + 5)) & 0x20);
+	     i++) /* bounded: a missing UART must not hang us */
 		x86_pause();
 	x86_outb(port, (uint8_t)c);
 }
@@ -104,11 +107,13 @@ void nl_panic(const char *f, ...)
 	va_start(ap, f);
 	format(f, ap);
 	va_end(ap);
-	nl_log_unlocked("\nCPU %u APIC %u state %u root %lx generation %lu\n", cpu->index, cpu->apic_id, cpu->state, cpu->root.v, cpu->root_generation);
+	nl_log_unlocked("\nCPU %u APIC %u state %u root %lx generation %lu\n", cpu->index, cpu->apic_id, cpu->state,
+	                cpu->root.v, cpu->root_generation);
 	const struct nl_gprs *g = &cpu->gprs;
-	nl_log_unlocked("guest rax %lx rcx %lx rdx %lx rbx %lx rsp %lx rbp %lx rsi %lx rdi %lx\n", g->rax, g->rcx, g->rdx, g->rbx, g->rsp, g->rbp, g->rsi,
-	                g->rdi);
-	nl_log_unlocked("      r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx\n", g->r8, g->r9, g->r10, g->r11, g->r12, g->r13, g->r14, g->r15);
+	nl_log_unlocked("guest rax %lx rcx %lx rdx %lx rbx %lx rsp %lx rbp %lx rsi %lx rdi %lx\n", g->rax, g->rcx,
+	                g->rdx, g->rbx, g->rsp, g->rbp, g->rsi, g->rdi);
+	nl_log_unlocked("      r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx\n", g->r8, g->r9, g->r10,
+	                g->r11, g->r12, g->r13, g->r14, g->r15);
 	if (nl_vendor && nl_vendor->dump)
 		nl_vendor->dump(cpu);
 	for (unsigned i = 0; i < NL_CAUSES; i++)

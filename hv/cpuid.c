@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * CPUID policy. A feature that needs support of the hypervisor and has none yet is hidden; everything else is the hardware's own answer, so
- * that a stock kernel sees the machine it knows. The list of differences is docs/reference/differences.md.
+ * CPUID policy. A feature that needs support of the hypervisor and has none yet is hidden; everything else is the
+ * hardware's own answer, so that a stock kernel sees the machine it knows. The list of differences is
+ * docs/reference/differences.md.
  */
 #include "cpuid.h"
 #include <newleaf/hypercall.h>
@@ -29,18 +31,18 @@ static const struct {
 	uint8_t reg; /* 0 EAX .. 3 EDX */
 	uint32_t hide;
 } hidden[] = {
-	{ 0x1, UINT32_MAX, 2, 1u << 2 | 1u << 4 | 1u << 5 | 1u << 6 }, /* DTES64, DS-CPL, VMX, SMX */
-	{ 0x1, UINT32_MAX, 3, 1u << 21 },                     /* DS: PEBS may write after the exit, through the core's page table */
-	{ 0x6, UINT32_MAX, 0, 1u << 19 | 1u << 23 }, /* hardware feedback, thread director: tables in physical memory */
-	{ 0x7, 0, 1, 1u << 2 | 1u << 25 },                    /* SGX, Intel PT */
-	{ 0x7, 0, 2, 1u << 13 | 1u << 23 | 1u << 30 | 1u << 31 }, /* TME, key locker, SGX_LC, PKS */
-	{ 0x7, 0, 3, 1u << 5 | 1u << 18 },                    /* user interrupts, PCONFIG */
-	{ 0x7, 1, 0, 1u << 8 | 1u << 17 | 1u << 18 | 1u << 27 }, /* leaf 0x23 (architectural PEBS), FRED, LKGS, MSRLIST */
-	{ 0x80000001, UINT32_MAX, 2, 1u << 2 | 1u << 12 },    /* SVM, SKINIT */
-	{ 0x80000008, UINT32_MAX, 1, 1u << 3 | 1u << 21 },    /* INVLPGB, its nested form */
+        {0x1, UINT32_MAX, 2, 1u << 2 | 1u << 4 | 1u << 5 | 1u << 6}, /* DTES64, DS-CPL, VMX, SMX */
+        {0x1, UINT32_MAX, 3, 1u << 21}, /* DS: PEBS may write after the exit, through the core's page table */
+        {0x6, UINT32_MAX, 0, 1u << 19 | 1u << 23}, /* hardware feedback, thread director: tables in physical memory */
+        {0x7, 0, 1, 1u << 2 | 1u << 25},           /* SGX, Intel PT */
+        {0x7, 0, 2, 1u << 13 | 1u << 23 | 1u << 30 | 1u << 31}, /* TME, key locker, SGX_LC, PKS */
+        {0x7, 0, 3, 1u << 5 | 1u << 18},                        /* user interrupts, PCONFIG */
+        {0x7, 1, 0, 1u << 8 | 1u << 17 | 1u << 18 | 1u << 27}, /* leaf 0x23 (architectural PEBS), FRED, LKGS, MSRLIST */
+        {0x80000001, UINT32_MAX, 2, 1u << 2 | 1u << 12},       /* SVM, SKINIT */
+        {0x80000008, UINT32_MAX, 1, 1u << 3 | 1u << 21},       /* INVLPGB, its nested form */
 };
 
-static const uint32_t emptied[] = { 0x12, 0x14, 0x8000000a, 0x8000001f }; /* SGX, Intel PT, SVM features, SME and SEV */
+static const uint32_t emptied[] = {0x12, 0x14, 0x8000000a, 0x8000001f}; /* SGX, Intel PT, SVM features, SME and SEV */
 
 #define CR4_PKE (1ULL << 22)
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * What the hypervisor does when a guest CPU leaves the guest: one table of causes. Common to both vendors.
  */

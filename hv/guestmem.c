@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Guest memory through views: see guestmem.h. Entry formats: SDM vol. 3, 4.5.4; APM vol. 2, 5.3. */
 #include "guestmem.h"
 #include "base.h"
@@ -9,7 +10,8 @@
 #define PTE_PS (1ULL << 7)
 #define PTE_ADDRESS 0x000ffffffffff000ULL
 
-void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3, bool la57)
+void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3,
+                   bool la57)
 {
 	unsigned i;
 
@@ -26,7 +28,8 @@ uint8_t *nl_view_pointer(const struct nl_views *views, const struct nl_view *vie
 	enum nl_rights granted;
 	hpa_t pa;
 
-	if (!nl_is_guest_ram(gpa) || !nl_view_walk(views, view, gpa, &pa, &granted, NULL, NULL) || (granted & rights) != rights)
+	if (!nl_is_guest_ram(gpa) || !nl_view_walk(views, view, gpa, &pa, &granted, NULL, NULL) ||
+	    (granted & rights) != rights)
 		return NULL;
 	return nl_phys(pa);
 }
@@ -53,7 +56,8 @@ enum nl_err nl_guest_translate(const struct nl_guest *g, gva_t va, unsigned acce
 		if (!at)
 			return NL_EFAULT;
 		entry = __atomic_load_n((const uint64_t *)at, __ATOMIC_RELAXED);
-		if (!(entry & PTE_P) || (access & NL_GUEST_USER && !(entry & PTE_U)) || (access & NL_GUEST_WRITE && !(entry & PTE_W)))
+		if (!(entry & PTE_P) || (access & NL_GUEST_USER && !(entry & PTE_U)) ||
+		    (access & NL_GUEST_WRITE && !(entry & PTE_W)))
 			return NL_EFAULT;
 		if (level > 1 && !(entry & PTE_PS)) {
 			table = entry & PTE_ADDRESS;

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Guest virtual memory: walks the guest's own page tables (4 or 5 levels, 4 KiB to 1 GiB pages), every step of it through a view, never through
- * the identity map. Only RAM is touched: an address that leads to a device or to hidden memory is NL_EFAULT.
+ * Guest virtual memory: walks the guest's own page tables (4 or 5 levels, 4 KiB to 1 GiB pages), every step of it
+ * through a view, never through the identity map. Only RAM is touched: an address that leads to a device or to hidden
+ * memory is NL_EFAULT.
  */
 #ifndef HV_GUESTMEM_H
 #define HV_GUESTMEM_H
@@ -15,7 +17,8 @@ enum nl_guest_access {
 	NL_GUEST_USER = 2,  /* a user page: what the caller of a hypercall could reach itself */
 };
 
-/* One guest address space as one view shows it. Holds translations: use it within one exit, or while all CPUs are held. */
+/* One guest address space as one view shows it. Holds translations: use it within one exit, or while all CPUs are held.
+ */
 struct nl_guest {
 	const struct nl_views *views;
 	const struct nl_view *view;
@@ -28,12 +31,14 @@ struct nl_guest {
 	} cache[NL_GUEST_CACHE];
 };
 
-void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3, bool la57);
+void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3,
+                   bool la57);
 
 /* Guest-virtual to guest-physical. The result need not be RAM. */
 enum nl_err nl_guest_translate(const struct nl_guest *g, gva_t va, unsigned access, gpa_t *out);
 
-/* Pages may be crossed. After NL_EFAULT a read buffer holds nothing meaningful and a write may have been done in part. */
+/* Pages may be crossed. After NL_EFAULT a read buffer holds nothing meaningful and a write may have been done in part.
+ */
 enum nl_err nl_guest_read(struct nl_guest *g, gva_t va, unsigned access, void *out, size_t n);
 enum nl_err nl_guest_write(struct nl_guest *g, gva_t va, unsigned access, const void *in, size_t n);
 enum nl_err nl_guest_read64(struct nl_guest *g, gva_t va, uint64_t *out);

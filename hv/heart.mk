@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The heart of the core: leaves, guest memory, commits. arch/x86_64/rules.mk includes this.
 HV_HEART_SRCS := hv/leaf.c hv/signature.c hv/phys.c hv/guestmem.c hv/kernel.c hv/reloc.c hv/registry.c hv/request.c hv/commit.c hv/window.c hv/quiesce.c hv/tasks.c \
 	hv/journal.c hv/hypercall.c

@@ -1,4 +1,6 @@
-/* The hypercalls: see hypercall.h. Buffers are copied once; an answer's buffer is proven writable before anything is done. */
+// SPDX-License-Identifier: Apache-2.0
+/* The hypercalls: see hypercall.h. Buffers are copied once; an answer's buffer is proven writable before anything is
+ * done. */
 #include "hypercall.h"
 #include "base.h"
 #include "commit.h"
@@ -88,7 +90,8 @@ static enum nl_err call_status(struct call *c)
 	s.memory_total = nl_pool_total_pages() * NL_PAGE_SIZE;
 	s.memory_free = nl_pool_free_pages() * NL_PAGE_SIZE;
 	nl_registry_arena_free(&s.arena_text_free, &s.arena_data_free);
-	memcpy(s.kernel_build_id, nl_registry_build_id(&s.kernel_build_id_len, &s.kernel_slide), sizeof(s.kernel_build_id));
+	memcpy(s.kernel_build_id, nl_registry_build_id(&s.kernel_build_id_len, &s.kernel_slide),
+	       sizeof(s.kernel_build_id));
 	s.emulated = nl_emulated;
 	c->rcx = sizeof(s);
 	return answer(c, &s, sizeof(s));
@@ -223,7 +226,8 @@ static enum nl_err call_console(struct call *c)
 
 	c->rcx = 0;
 	c->r8 = from;
-	while (!err && c->length && (n = nl_console_read(from, text, c->length < sizeof(text) ? c->length : sizeof(text), &c->r8))) {
+	while (!err && c->length &&
+	       (n = nl_console_read(from, text, c->length < sizeof(text) ? c->length : sizeof(text), &c->r8))) {
 		from = c->r8;
 		err = append(c, text, n);
 		c->rcx += err ? 0 : n;
@@ -250,8 +254,12 @@ static enum nl_err (*const calls[])(struct call *) = {
 
 void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx)
 {
-	struct call c = {
-	        .cpu = cpu, .ctx = ctx, .buffer = GVA(cpu->gprs.rsi), .length = cpu->gprs.rdi, .rcx = cpu->gprs.rcx, .r8 = cpu->gprs.r8};
+	struct call c = {.cpu = cpu,
+	                 .ctx = ctx,
+	                 .buffer = GVA(cpu->gprs.rsi),
+	                 .length = cpu->gprs.rdi,
+	                 .rcx = cpu->gprs.rcx,
+	                 .r8 = cpu->gprs.r8};
 	uint64_t number = cpu->gprs.rbx;
 	enum nl_err err = NL_EUSAGE;
 

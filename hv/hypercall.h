@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The guest's one way to ask for anything: include/newleaf/hypercall.h says what. The caller (hv/exit.c) has checked port, width, CPL 3 and
- * the magic value, and steps over the instruction itself.
+ * The guest's one way to ask for anything: include/newleaf/hypercall.h says what. The caller (hv/exit.c) has checked
+ * port, width, CPL 3 and the magic value, and steps over the instruction itself.
  */
 #ifndef HV_HYPERCALL_H
 #define HV_HYPERCALL_H

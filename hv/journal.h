@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * What happened, out of the guest's reach: a ring of chained entries (each holds the SHA-256 of the one before).
  */
@@ -6,10 +7,12 @@
 
 #include <newleaf/hypercall.h>
 
-/* id and sha256 may be NULL; a and b by event (struct nl_journal_entry). Any CPU, any time after nl_boot is filled; takes a spin lock. */
+/* id and sha256 may be NULL; a and b by event (struct nl_journal_entry). Any CPU, any time after nl_boot is filled;
+ * takes a spin lock. */
 void nl_journal(enum nl_event event, enum nl_err error, const char *id, const uint8_t *sha256, uint64_t a, uint64_t b);
 
-/* Copies entries from seq `from` on; returns how many. *newest: seq of the last entry, 0 = none. Older ones may have been overwritten. */
+/* Copies entries from seq `from` on; returns how many. *newest: seq of the last entry, 0 = none. Older ones may have
+ * been overwritten. */
 size_t nl_journal_read(uint64_t from, struct nl_journal_entry *out, size_t max, uint64_t *newest);
 
 #endif

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The kernel's anchor and the arena's entries: see kernel.h. */
 #include "kernel.h"
 #include "core.h"
@@ -9,14 +10,15 @@
 #define KASLR_RANGE NL_1G
 #define KASLR_STEP NL_2M
 
-/* Page directory entries, SDM vol. 3, table 4-18. No G: under page table isolation a global entry would leak into the user table's life. */
+/* Page directory entries, SDM vol. 3, table 4-18. No G: under page table isolation a global entry would leak into the
+ * user table's life. */
 #define PDE_TEXT 0x00000000000000e1ULL /* P A D PS */
 #define PDE_DATA 0x80000000000000e3ULL /* P W A D PS NX */
 #define PDE_STATE 0x60ULL              /* A and D may be set by the CPU */
 
 /* Is `cr3` a table from which the kernel's own one can be found, and do both agree? */
-static bool find_root(struct nl_guest *space, uint64_t cr3, bool la57, const struct nl_views *views, const struct nl_view *view,
-                      uint64_t lstar, uint64_t page_table)
+static bool find_root(struct nl_guest *space, uint64_t cr3, bool la57, const struct nl_views *views,
+                      const struct nl_view *view, uint64_t lstar, uint64_t page_table)
 {
 	gpa_t root, same, here, there;
 
@@ -30,7 +32,8 @@ static bool find_root(struct nl_guest *space, uint64_t cr3, bool la57, const str
 }
 
 enum nl_err nl_kernel_find(const struct nl_context *ctx, const struct nl_leaf_target *t, const struct nl_views *views,
-                           const struct nl_view *view, struct nl_kernel *out, struct nl_guest *space, uint8_t *found, uint32_t *found_len)
+                           const struct nl_view *view, struct nl_kernel *out, struct nl_guest *space, uint8_t *found,
+                           uint32_t *found_len)
 {
 	uint64_t slide = ctx->lstar - t->syscall_entry, cr3 = ctx->cr3 & CR3_ADDRESS;
 	bool la57 = ctx->cr4 & CR4_LA57;
@@ -88,8 +91,8 @@ enum nl_err nl_kernel_map_arena(struct nl_guest *space, const struct nl_leaf_tar
 	if (!table)
 		return NL_EARENA;
 	if (map_one(table, NL_ARENA_TEXT_ENTRY, text | PDE_TEXT, &text_new) &&
-	    map_one(table, NL_ARENA_DATA_ENTRY, data | PDE_DATA, &data_new) && leads_to(space, NL_ARENA_TEXT_VA, text) &&
-	    leads_to(space, NL_ARENA_DATA_VA, data))
+	    map_one(table, NL_ARENA_DATA_ENTRY, data | PDE_DATA, &data_new) &&
+	    leads_to(space, NL_ARENA_TEXT_VA, text) && leads_to(space, NL_ARENA_DATA_VA, data))
 		return NL_OK;
 	if (text_new)
 		__atomic_store_n((uint64_t *)table + NL_ARENA_TEXT_ENTRY, 0, __ATOMIC_SEQ_CST);

@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The leaf parser. Order of checks: fixed header, parts inside the file, strings, target, sites, relocations. All arithmetic on offsets and
- * counts is in 64 bits on 32-bit inputs, so that it cannot wrap; addresses are compared by subtraction from a bound already checked.
+ * The leaf parser. Order of checks: fixed header, parts inside the file, strings, target, sites, relocations. All
+ * arithmetic on offsets and counts is in 64 bits on 32-bit inputs, so that it cannot wrap; addresses are compared by
+ * subtraction from a bound already checked.
  */
 #include "leaf.h"
 #include "core.h"
 
-/* The highest 2 GiB, where Linux links its image (SDM vol. 1, 3.3.7.1: canonical form keeps the rest of the top half apart). */
+/* The highest 2 GiB, where Linux links its image (SDM vol. 1, 3.3.7.1: canonical form keeps the rest of the top half
+ * apart). */
 #define KERNEL_LOW 0xffffffff80000000ULL
 
 enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size, struct nl_leaf_signature *signature)
@@ -24,7 +27,8 @@ enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size, st
 	if (size - h.signed_size != sizeof(*signature))
 		return NL_ELEAF;
 	memcpy(signature, (const uint8_t *)file + h.signed_size, sizeof(*signature));
-	if (signature->magic != NL_SIG_MAGIC || signature->algorithm != NL_SIG_P256_SHA256 || signature->size != sizeof(*signature))
+	if (signature->magic != NL_SIG_MAGIC || signature->algorithm != NL_SIG_P256_SHA256 ||
+	    signature->size != sizeof(*signature))
 		return NL_ELEAF;
 	*signed_size = h.signed_size;
 	return NL_OK;
@@ -70,7 +74,10 @@ static bool inside(uint64_t va, uint64_t len, uint64_t start, uint64_t end)
 	return start <= end && va >= start && va <= end && len <= end - va;
 }
 
-static bool in_image(const struct nl_leaf_target *t, uint64_t va, uint64_t len) { return inside(va, len, t->image_start, t->image_end); }
+static bool in_image(const struct nl_leaf_target *t, uint64_t va, uint64_t len)
+{
+	return inside(va, len, t->image_start, t->image_end);
+}
 
 static enum nl_err check_target(const struct nl_leaf_target *t)
 {
@@ -86,15 +93,16 @@ static enum nl_err check_target(const struct nl_leaf_target *t)
 	for (i = 0; i < NL_ARRAY_SIZE(t->reserved); i++)
 		if (t->reserved[i])
 			return NL_ELEAF;
-	/* KASLR moves the image up by less than 1 GiB: with the image below the top by that much, no address with the slide wraps. */
+	/* KASLR moves the image up by less than 1 GiB: with the image below the top by that much, no address with the
+	 * slide wraps. */
 	if (t->image_start < KERNEL_LOW || t->image_end <= t->image_start || t->image_end > 0ULL - NL_1G)
 		return NL_ERANGE;
 	if (!in_image(t, t->text_start, t->text_end - t->text_start) || t->text_end < t->text_start ||
 	    !in_image(t, t->rodata_start, t->rodata_end - t->rodata_start) || t->rodata_end < t->rodata_start)
 		return NL_ERANGE;
 	if (!in_image(t, t->build_id_va, t->build_id_len) || !in_image(t, t->syscall_entry, 1) ||
-	    !in_image(t, t->page_table, NL_PAGE_SIZE) || t->page_table & NL_PAGE_MASK || !in_image(t, t->init_task, 8) ||
-	    !in_image(t, t->per_cpu_offset, 8))
+	    !in_image(t, t->page_table, NL_PAGE_SIZE) || t->page_table & NL_PAGE_MASK ||
+	    !in_image(t, t->init_task, 8) || !in_image(t, t->per_cpu_offset, 8))
 		return NL_ERANGE;
 	if (t->arena_pmd && (!in_image(t, t->arena_pmd, NL_PAGE_SIZE) || t->arena_pmd & NL_PAGE_MASK))
 		return NL_ERANGE;
@@ -134,7 +142,8 @@ static enum nl_err check_site(const struct nl_leaf *l, const struct nl_leaf_site
 		return NL_ELEAF;
 	switch (s->kind) {
 	case NL_SITE_TEXT:
-		if (!inside(s->va, s->len, t->text_start, t->text_end) || !inside(s->func_va, s->func_size, t->text_start, t->text_end) ||
+		if (!inside(s->va, s->len, t->text_start, t->text_end) ||
+		    !inside(s->func_va, s->func_size, t->text_start, t->text_end) ||
 		    !inside(s->va, s->len, s->func_va, s->func_va + s->func_size))
 			return NL_ERANGE;
 		break;
@@ -170,8 +179,10 @@ static enum nl_err check_sites(const struct nl_leaf *l)
 
 			if (overlap(s->va, s->len, o->va, o->len))
 				return NL_EOVERLAP;
-			if (overlap(s->expected, s->len, o->expected, o->len) || overlap(s->expected, s->len, o->fresh, o->len) ||
-			    overlap(s->fresh, s->len, o->expected, o->len) || overlap(s->fresh, s->len, o->fresh, o->len))
+			if (overlap(s->expected, s->len, o->expected, o->len) ||
+			    overlap(s->expected, s->len, o->fresh, o->len) ||
+			    overlap(s->fresh, s->len, o->expected, o->len) ||
+			    overlap(s->fresh, s->len, o->fresh, o->len))
 				return NL_ELEAF;
 		}
 	}
@@ -253,16 +264,17 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 
 	if (signed_size < sizeof(*h) || signed_size > NL_LEAF_MAX_SIZE || (uintptr_t)file % 8)
 		return NL_ELEAF;
-	if (h->magic != NL_LEAF_MAGIC || h->format != NL_LEAF_FORMAT || h->header_size != sizeof(*h) || h->signed_size != signed_size)
+	if (h->magic != NL_LEAF_MAGIC || h->format != NL_LEAF_FORMAT || h->header_size != sizeof(*h) ||
+	    h->signed_size != signed_size)
 		return NL_ELEAF;
 	if (h->flags & ~(NL_LEAF_STRICT | NL_LEAF_MIXABLE) || h->reserved0 || !id_ok(h->id))
 		return NL_ELEAF;
 	if (h->sites.count == 0 || h->sites.count > NL_LEAF_MAX_SITES || h->relocs.count > NL_LEAF_MAX_RELOCS)
 		return NL_ELEAF;
 	if (!part_ok(&h->sites, sizeof(struct nl_leaf_site), 8, &at, signed_size) ||
-	    !part_ok(&h->relocs, sizeof(struct nl_leaf_reloc), 8, &at, signed_size) || !part_ok(&h->bytes, 1, 1, &at, signed_size) ||
-	    !part_ok(&h->text, 1, 1, &at, signed_size) || !part_ok(&h->data, 1, 1, &at, signed_size) ||
-	    !part_ok(&h->strings, 1, 1, &at, signed_size))
+	    !part_ok(&h->relocs, sizeof(struct nl_leaf_reloc), 8, &at, signed_size) ||
+	    !part_ok(&h->bytes, 1, 1, &at, signed_size) || !part_ok(&h->text, 1, 1, &at, signed_size) ||
+	    !part_ok(&h->data, 1, 1, &at, signed_size) || !part_ok(&h->strings, 1, 1, &at, signed_size))
 		return NL_ELEAF;
 	out->header = h;
 	out->sites = (const void *)(p + h->sites.offset);

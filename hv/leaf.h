@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Parse a leaf file (include/newleaf/leaf.h). Pure functions on a buffer, no trust: after NL_OK every offset, count, length and address that
- * the rest of the core uses lies inside its part, and no two sites overlap.
+ * Parse a leaf file (include/newleaf/leaf.h). Pure functions on a buffer, no trust: after NL_OK every offset, count,
+ * length and address that the rest of the core uses lies inside its part, and no two sites overlap.
  */
 #ifndef HV_LEAF_H
 #define HV_LEAF_H
@@ -18,12 +19,13 @@ struct nl_leaf {
 };
 
 /*
- * Find the signature, believing nothing but lengths: NL_ELEAF, NL_EUNSIGNED, or NL_OK with the signature copied out and the length of what it
- * signs. `file` need not be aligned.
+ * Find the signature, believing nothing but lengths: NL_ELEAF, NL_EUNSIGNED, or NL_OK with the signature copied out and
+ * the length of what it signs. `file` need not be aligned.
  */
 enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size, struct nl_leaf_signature *signature);
 
-/* The whole content, after the signature was found good. NL_ELEAF, NL_EOVERLAP, NL_ERANGE, NL_ERELOC, NL_EUNSUPPORTED. */
+/* The whole content, after the signature was found good. NL_ELEAF, NL_EOVERLAP, NL_ERANGE, NL_ERELOC, NL_EUNSUPPORTED.
+ */
 enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *out);
 
 /* Bytes that a relocation writes; 0 = unknown type. */

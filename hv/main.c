@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Launch: from the loader's call to the loader's next instruction as a guest. A failure undoes what was done and returns its name.
+ * Launch: from the loader's call to the loader's next instruction as a guest. A failure undoes what was done and
+ * returns its name.
  */
 #include "ap.h"
 #include "apic.h"
@@ -18,10 +20,11 @@ uint64_t nl_main(const struct nl_boot_block *b);
 
 static bool boot_block_ok(const struct nl_boot_block *b)
 {
-	return b->magic == NL_BOOT_MAGIC && b->version == NL_BOOT_VERSION && b->size == sizeof(*b) && b->n_cpus >= 1 && b->n_cpus <= NL_MAX_CPUS &&
-	       b->n_ranges >= 1 && b->n_ranges <= NL_MAX_RANGES && b->n_keys <= NL_MAX_KEYS && !(b->region & (NL_2M - 1)) &&
-	       b->region + NL_REGION_SIZE <= 1ULL << 32 && b->free_start < NL_REGION_ARENA_TEXT && !(b->free_start & NL_PAGE_MASK) &&
-	       b->trampoline < 0x100000 && !(b->trampoline & NL_PAGE_MASK);
+	return b->magic == NL_BOOT_MAGIC && b->version == NL_BOOT_VERSION && b->size == sizeof(*b) && b->n_cpus >= 1 &&
+	       b->n_cpus <= NL_MAX_CPUS && b->n_ranges >= 1 && b->n_ranges <= NL_MAX_RANGES &&
+	       b->n_keys <= NL_MAX_KEYS && !(b->region & (NL_2M - 1)) && b->region + NL_REGION_SIZE <= 1ULL << 32 &&
+	       b->free_start < NL_REGION_ARENA_TEXT && !(b->free_start & NL_PAGE_MASK) && b->trampoline < 0x100000 &&
+	       !(b->trampoline & NL_PAGE_MASK);
 }
 
 static enum nl_err choose_vendor(void)
@@ -78,8 +81,9 @@ uint64_t nl_main(const struct nl_boot_block *b)
 	}
 	cpu->state = NL_CPU_RUNNING;
 	nl_journal(NL_EV_BOOT, NL_OK, NULL, NULL, nl_n_cpus, 0);
-	nl_log("newleaf: %s on %s/%s, %u CPUs, %lu KiB of %lu KiB free%s\n", NL_VERSION, nl_vendor->name, nl_vendor->paging, nl_n_cpus,
-	       (uint64_t)nl_pool_free_pages() * 4, (uint64_t)NL_REGION_SIZE >> 10, nl_emulated ? ", emulated" : "");
+	nl_log("newleaf: %s on %s/%s, %u CPUs, %lu KiB of %lu KiB free%s\n", NL_VERSION, nl_vendor->name,
+	       nl_vendor->paging, nl_n_cpus, (uint64_t)nl_pool_free_pages() * 4, (uint64_t)NL_REGION_SIZE >> 10,
+	       nl_emulated ? ", emulated" : "");
 	if (nl_n_cpus == 1 && !nl_vendor->keep_icr_trap)
 		ap_start_all(cpu); /* nobody to wait for: no INIT of the guest would ever end the ICR trap */
 	nl_vendor->launch_state(cpu, &start);

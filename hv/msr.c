@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * MSR policy as a table of ranges that can be read aloud. What is not in it never exits, or (outside the ranges of the hardware's bitmaps) is
- * the hardware's own answer through a #GP-safe access.
+ * MSR policy as a table of ranges that can be read aloud. What is not in it never exits, or (outside the ranges of the
+ * hardware's bitmaps) is the hardware's own answer through a #GP-safe access.
  */
 #include "msr.h"
 #include "apic.h"
@@ -30,39 +31,43 @@ static const struct range {
 	const char *vendor;  /* NULL: both */
 	const char *name;
 } ranges[] = {
-	{ MSR_APIC_BASE, MSR_APIC_BASE, PASS, APIC, NULL, "APIC_BASE" },
-	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, FEATURES, FAULT, "VMX", "FEATURE_CONTROL" },
-	{ MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, PASS, DROP, "VMX", "microcode update" },
-	{ 0x1a0, 0x1a0, PASS, MISC, "VMX", "MISC_ENABLE" },
-	{ 0x0ed, 0x0f0, FAULT, FAULT, "VMX", "remote action requests" }, /* of physical tables, as the next two */
-	{ 0x17d0, 0x17d4, FAULT, FAULT, "VMX", "hardware feedback" },
-	{ 0x3f1, 0x3f5, FAULT, FAULT, "VMX", "PEBS" }, /* 3f4 on: architectural PEBS */
-	{ 0x600, 0x600, FAULT, FAULT, "VMX", "DS_AREA" },
-	{ 0x480, 0x493, FAULT, FAULT, "VMX", "VMX capabilities" },
-	{ 0x560, 0x561, FAULT, FAULT, "VMX", "Intel PT output" }, /* would write to physical memory past the EPT */
-	{ 0x570, 0x572, FAULT, FAULT, "VMX", "Intel PT" },
-	{ 0x580, 0x587, FAULT, FAULT, "VMX", "Intel PT ranges" },
-	{ MSR_X2APIC_ICR, MSR_X2APIC_ICR, PASS, ICR, NULL, "x2APIC ICR" },
-	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 31, PASS, MTRR, "VMX", "MTRR" },
-	{ MSR_MTRR_FIX64K, MSR_MTRR_FIX64K, PASS, MTRR, "VMX", "MTRR" },
-	{ MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, PASS, MTRR, "VMX", "MTRR" },
-	{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_C0000 + 7, PASS, MTRR, "VMX", "MTRR" },
-	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, PASS, MTRR, "VMX", "MTRR" },
-	{ MSR_EFER, MSR_EFER, EFER, EFER, "SVM", "EFER" },
-	{ MSR_LSTAR, MSR_LSTAR, PASS, KERNEL, NULL, "LSTAR" },
-	{ 0xc0010010, 0xc0010010, PASS, DROP, "SVM", "SYSCFG" },         /* could put memory encryption or DRAM routing under us */
-	{ 0xc0010016, 0xc001001d, PASS, DROP, "SVM", "IORR, TOM" },
-	{ MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, PASS, DROP, "SVM", "microcode update" },
-	{ 0xc0010058, 0xc0010058, PASS, DROP, "SVM", "MMIO_CFG_BASE" }, /* could be moved over us */
-	{ 0xc0010111, 0xc0010113, PASS, DROP, "SVM", "SMM_BASE, TSEG" },
-	{ MSR_VM_CR, MSR_VM_CR, SVM_OFF, DROP, "SVM", "VM_CR" },
-	{ 0xc0010115, 0xc0010115, FAULT, FAULT, "SVM", "IGNNE" },
-	{ 0xc0010116, 0xc0010116, FAULT, FAULT, "SVM", "SMM_CTL" },
-	{ MSR_VM_HSAVE_PA, MSR_VM_HSAVE_PA, FAULT, FAULT, "SVM", "VM_HSAVE_PA" },
-	{ 0xc0010118, 0xc0010119, FAULT, FAULT, "SVM", "SVM_KEY, SMM_KEY" },
+        {MSR_APIC_BASE, MSR_APIC_BASE, PASS, APIC, NULL, "APIC_BASE"},
+        {MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, FEATURES, FAULT, "VMX", "FEATURE_CONTROL"},
+        {MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, PASS, DROP, "VMX", "microcode update"},
+        {0x1a0, 0x1a0, PASS, MISC, "VMX", "MISC_ENABLE"},
+        {0x0ed, 0x0f0, FAULT, FAULT, "VMX", "remote action requests"}, /* of physical tables, as the next two */
+        {0x17d0, 0x17d4, FAULT, FAULT, "VMX", "hardware feedback"},
+        {0x3f1, 0x3f5, FAULT, FAULT, "VMX", "PEBS"}, /* 3f4 on: architectural PEBS */
+        {0x600, 0x600, FAULT, FAULT, "VMX", "DS_AREA"},
+        {0x480, 0x493, FAULT, FAULT, "VMX", "VMX capabilities"},
+        {0x560, 0x561, FAULT, FAULT, "VMX", "Intel PT output"}, /* would write to physical memory past the EPT */
+        {0x570, 0x572, FAULT, FAULT, "VMX", "Intel PT"},
+        {0x580, 0x587, FAULT, FAULT, "VMX", "Intel PT ranges"},
+        {MSR_X2APIC_ICR, MSR_X2APIC_ICR, PASS, ICR, NULL, "x2APIC ICR"},
+        {MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 31, PASS, MTRR, "VMX", "MTRR"},
+        {MSR_MTRR_FIX64K, MSR_MTRR_FIX64K, PASS, MTRR, "VMX", "MTRR"},
+        {MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, PASS, MTRR, "VMX", "MTRR"},
+        {MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_C0000 + 7, PASS, MTRR, "VMX", "MTRR"},
+        {MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, PASS, MTRR, "VMX", "MTRR"},
+        {MSR_EFER, MSR_EFER, EFER, EFER, "SVM", "EFER"},
+        {MSR_LSTAR, MSR_LSTAR, PASS, KERNEL, NULL, "LSTAR"},
+        {0xc0010010, 0xc0010010, PASS, DROP, "SVM",
+         "SYSCFG"}, /* could put memory encryption or DRAM routing under us */
+        {0xc0010016, 0xc001001d, PASS, DROP, "SVM", "IORR, TOM"},
+        {MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, PASS, DROP, "SVM", "microcode update"},
+        {0xc0010058, 0xc0010058, PASS, DROP, "SVM", "MMIO_CFG_BASE"}, /* could be moved over us */
+        {0xc0010111, 0xc0010113, PASS, DROP, "SVM", "SMM_BASE, TSEG"},
+        {MSR_VM_CR, MSR_VM_CR, SVM_OFF, DROP, "SVM", "VM_CR"},
+        {0xc0010115, 0xc0010115, FAULT, FAULT, "SVM", "IGNNE"},
+        {0xc0010116, 0xc0010116, FAULT, FAULT, "SVM", "SMM_CTL"},
+        {MSR_VM_HSAVE_PA, MSR_VM_HSAVE_PA, FAULT, FAULT, "SVM", "VM_HSAVE_PA"},
+        {0xc0010118, 0xc0010119, FAULT, FAULT, "SVM", "SVM_KEY, SMM_KEY"},
 };
 
-static bool mine(const struct range *r) { return !r->vendor || r->vendor[0] + r->vendor[1] == nl_vendor->name[0] + nl_vendor->name[1]; }
+static bool mine(const struct range *r)
+{
+	return !r->vendor || r->vendor[0] + r->vendor[1] == nl_vendor->name[0] + nl_vendor->name[1];
+}
 
 void nl_msr_init(void)
 {
@@ -99,12 +104,19 @@ static bool read_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *v)
 	}
 }
 
-/* Bits that this CPU has: VMRUN refuses any other (APM vol. 2, 3.1.7, 15.5.1). SVME is not among them: the guest's VM_CR says that SVM is off. */
+/* Bits that this CPU has: VMRUN refuses any other (APM vol. 2, 3.1.7, 15.5.1). SVME is not among them: the guest's
+ * VM_CR says that SVM is off. */
 static uint64_t efer_known(void)
 {
-	static const struct { uint8_t bit; uint32_t leaf; uint8_t reg, shift; } features[] = {
-		{ 14, 0x80000001, 3, 25 }, { 15, 0x80000001, 2, 17 }, { 17, 0x80000008, 1, 8 }, /* FFXSR, TCE, MCOMMIT */
-		{ 18, 0x80000008, 1, 13 }, { 20, 0x80000021, 0, 7 }, { 21, 0x80000021, 0, 8 },  /* INTWB, upper address ignore, automatic IBRS */
+	static const struct {
+		uint8_t bit;
+		uint32_t leaf;
+		uint8_t reg, shift;
+	} features[] = {
+	        {14, 0x80000001, 3, 25}, {15, 0x80000001, 2, 17},
+	        {17, 0x80000008, 1, 8}, /* FFXSR, TCE, MCOMMIT */
+	        {18, 0x80000008, 1, 13}, {20, 0x80000021, 0, 7},
+	        {21, 0x80000021, 0, 8}, /* INTWB, upper address ignore, automatic IBRS */
 	};
 	uint64_t known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 	uint32_t max[4], r[4];
@@ -153,7 +165,8 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 	case APIC: /* the page that is watched, and any page of ours, must stay where they are */
 		if ((v ^ APIC_DEFAULT_BASE) & ~0xfffULL)
 			return false;
-		if (!(v & 1u << 11)) /* nor be switched off, since we send through it; as the way from x2APIC it is done below (SDM vol. 3, 11.12.5) */
+		if (!(v & 1u << 11)) /* nor be switched off, since we send through it; as the way from x2APIC it is done
+		                        below (SDM vol. 3, 11.12.5) */
 			return cpu->leaves_x2 = apic_is_x2() && !(v & 1u << 10);
 		if (cpu->leaves_x2 && !(v & 1u << 10))
 			x86_wrmsr_safe(index, v & ~0xc00ULL);
@@ -165,14 +178,16 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 		return write_efer(cpu, v);
 	case MISC:
 		return !(v >> 34 & 1) && x86_wrmsr_safe(index, v);
-	case MTRR: /* while they are being changed the MTRRs are off, or the caches are: types are looked at when all is on again */
+	case MTRR: /* while they are being changed the MTRRs are off, or the caches are: types are looked at when all is
+	              on again */
 		if (!x86_wrmsr_safe(index, v))
 			return false;
 		if ((x86_rdmsr(MSR_MTRR_DEF_TYPE) & 1u << 11))
 			nl_base_mtrrs_changed(cpu);
 		return true;
 	case KERNEL:
-		if (cpu->index == 0 && v != x86_rdmsr(MSR_LSTAR)) { /* the boot CPU writes it once in the life of a kernel: any other time a new kernel begins */
+		if (cpu->index == 0 && v != x86_rdmsr(MSR_LSTAR)) { /* the boot CPU writes it once in the life of a
+			                                               kernel: any other time a new kernel begins */
 			nl_vendor->context(cpu, &c);
 			nl_commit_kernel_gone(cpu, &c);
 		}

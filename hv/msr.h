@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * MSR policy: which accesses exit, and what the guest gets.
  */

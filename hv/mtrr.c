@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Memory types from a snapshot of the MTRRs. A run ends where a range register may begin or cease to match, so the runs are
- * computed from boundaries; nothing goes page by page, and a mask with so many holes that it comes to that is given up.
- * SMRRs are not looked at: what they cover is not ours nor the guest's.
+ * Memory types from a snapshot of the MTRRs. A run ends where a range register may begin or cease to match, so the runs
+ * are computed from boundaries; nothing goes page by page, and a mask with so many holes that it comes to that is given
+ * up. SMRRs are not looked at: what they cover is not ours nor the guest's.
  */
 #include "mtrr.h"
 
@@ -12,7 +13,8 @@
 #define FIXED_END 0x100000ULL
 #define MAX_PIECES 65536
 
-/* Reserved encodings cannot be written to an MTRR; should one be read, then uncacheable is the type that is never wrong. */
+/* Reserved encodings cannot be written to an MTRR; should one be read, then uncacheable is the type that is never
+ * wrong. */
 static enum nl_memtype type_of(uint64_t encoding)
 {
 	switch (encoding & 7) {
@@ -38,11 +40,14 @@ static uint64_t fixed_unit(uint64_t at) { return at < 0x80000 ? 0x10000 : at < 0
 
 static enum nl_memtype fixed_type(const struct nl_mtrrs *m, uint64_t at)
 {
-	const uint64_t unit = at < 0x80000 ? at / 0x10000 : at < 0xc0000 ? 8 + (at - 0x80000) / 0x4000 : 24 + (at - 0xc0000) / 0x1000;
+	const uint64_t unit = at < 0x80000   ? at / 0x10000
+	                      : at < 0xc0000 ? 8 + (at - 0x80000) / 0x4000
+	                                     : 24 + (at - 0xc0000) / 0x1000;
 	return type_of(m->fixed[unit / 8] >> unit % 8 * 8);
 }
 
-/* A variable range is all addresses that agree with `value` in the bits of `mask`; masks with holes are legal and give several pieces. */
+/* A variable range is all addresses that agree with `value` in the bits of `mask`; masks with holes are legal and give
+ * several pieces. */
 struct range {
 	uint64_t value, mask;
 	enum nl_memtype type;
@@ -63,7 +68,8 @@ static bool matches(const struct range *r, uint64_t at) { return (at & r->mask) 
 static uint64_t next_match(const struct range *r, uint64_t at)
 {
 	const uint64_t candidate = (at & ~r->mask) | r->value;
-	const unsigned differ = 63 - (unsigned)__builtin_clzll(candidate ^ at); /* the highest bit that the mask forces to change */
+	const unsigned differ =
+	        63 - (unsigned)__builtin_clzll(candidate ^ at); /* the highest bit that the mask forces to change */
 	const uint64_t below = (1ULL << differ) - 1;
 
 	if (candidate > at) /* a 0 became 1: above already, so the free bits below it can be 0 */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Memory types from MTRRs (SDM vol. 3, 12.11): pure functions on a snapshot of the registers.
  */
@@ -10,7 +11,9 @@
 struct nl_mtrrs {
 	uint64_t cap, def_type; /* IA32_MTRRCAP, IA32_MTRR_DEF_TYPE */
 	uint64_t fixed[11];     /* 64K_00000, 16K_80000, 16K_A0000, 4K_C0000 ... 4K_F8000 */
-	struct { uint64_t base, mask; } variable[NL_MTRR_MAX_VARIABLE];
+	struct {
+		uint64_t base, mask;
+	} variable[NL_MTRR_MAX_VARIABLE];
 	unsigned n_variable;
 	unsigned phys_bits; /* MAXPHYADDR */
 };

@@ -1,4 +1,6 @@
-/* Host-physical memory through the direct map. Alone in its file so that host tests can put a fake memory in its place. */
+// SPDX-License-Identifier: Apache-2.0
+/* Host-physical memory through the direct map. Alone in its file so that host tests can put a fake memory in its place.
+ */
 #include "guestmem.h"
 #include "x86.h"
 

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The pool of pages: one bit per page, in the pool's own first pages. Single pages are handed out from the bottom; runs, which are never
- * released, are cut off the top, so that a page of a run handed to nl_pool_release is as foreign as any other stray address.
+ * The pool of pages: one bit per page, in the pool's own first pages. Single pages are handed out from the bottom;
+ * runs, which are never released, are cut off the top, so that a page of a run handed to nl_pool_release is as foreign
+ * as any other stray address.
  */
 #include "pool.h"
 #include "core.h"
@@ -101,7 +103,8 @@ void nl_pool_release(void *page)
 size_t nl_pool_free_pages(void) { return __atomic_load_n(&pool.free, __ATOMIC_RELAXED); }
 size_t nl_pool_total_pages(void) { return pool.pages; }
 
-/* The region is mapped in one piece (bootblock.h), so one offset serves every address in it: the pool's, the core image's, the arenas'. */
+/* The region is mapped in one piece (bootblock.h), so one offset serves every address in it: the pool's, the core
+ * image's, the arenas'. */
 hpa_t nl_pool_hpa(const void *va)
 {
 	const intptr_t offset = (intptr_t)((uintptr_t)va - (uintptr_t)pool.base);

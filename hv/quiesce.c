@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The freeze: see quiesce.h. Each CPU has a ticket word, cpu->request: ticket << 2 | state. The initiator asks by writing it, the CPU answers by
- * compare-and-swap, the initiator withdraws a question by compare-and-swap: exactly one of the two happens, so a late answer belongs to no freeze.
+ * The freeze: see quiesce.h. Each CPU has a ticket word, cpu->request: ticket << 2 | state. The initiator asks by
+ * writing it, the CPU answers by compare-and-swap, the initiator withdraws a question by compare-and-swap: exactly one
+ * of the two happens, so a late answer belongs to no freeze.
  */
 #include "quiesce.h"
 #include "commit.h"
@@ -30,8 +32,9 @@ uint64_t nl_us_to_tsc(uint64_t us) { return nl_tsc_hz() / 1000 * us / 1000; }
 bool nl_quiesce_pending(void) { return __atomic_load_n(&armed, __ATOMIC_SEQ_CST) != 0; }
 
 /*
- * Does the CPU stand in or just behind an instruction that waits? Linux's idle loop and offline CPUs do; the vendor knows of HLT where the hardware
- * says so, else the bytes before RIP tell. A CPU that an interrupt has just woken stands there too, which is as good: its stack is scanned.
+ * Does the CPU stand in or just behind an instruction that waits? Linux's idle loop and offline CPUs do; the vendor
+ * knows of HLT where the hardware says so, else the bytes before RIP tell. A CPU that an interrupt has just woken
+ * stands there too, which is as good: its stack is scanned.
  */
 static bool waits(const struct nl_context *ctx)
 {
@@ -47,7 +50,8 @@ static bool waits(const struct nl_context *ctx)
 	if (nl_guest_read(&space, GVA(ctx->rip - 3), NL_GUEST_READ, code, 3))
 		return false;
 	/* HLT, MWAIT, and IN AL, DX: a C-state entered through an I/O port */
-	return code[2] == 0xf4 || (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xc9) || (code[2] == 0xec && !(ctx->rflags & RFLAGS_IF));
+	return code[2] == 0xf4 || (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xc9) ||
+	       (code[2] == 0xec && !(ctx->rflags & RFLAGS_IF));
 }
 
 static bool stands_well(struct nl_cpu *cpu)
@@ -83,15 +87,16 @@ static void answer(struct nl_cpu *cpu, uint32_t asked)
 	good = stands_well(cpu);
 	if (!good)
 		refusal[cpu->index] = (struct nl_blocker){.cpu = cpu->index, .cpl = h->cpl, .rip = h->rip};
-	__atomic_compare_exchange_n(&cpu->request, &asked, (asked & ~(uint32_t)STATE) | (good ? HELD : REFUSED), false, __ATOMIC_SEQ_CST,
-	                            __ATOMIC_SEQ_CST);
+	__atomic_compare_exchange_n(&cpu->request, &asked, (asked & ~(uint32_t)STATE) | (good ? HELD : REFUSED), false,
+	                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 void nl_quiesce_answer(struct nl_cpu *cpu)
 {
 	uint32_t mine;
 
-	/* A CPU that was not asked has just begun to run and has no state of its own yet: it waits like one that stands well. */
+	/* A CPU that was not asked has just begun to run and has no state of its own yet: it waits like one that stands
+	 * well. */
 	while ((mine = __atomic_load_n(&armed, __ATOMIC_SEQ_CST))) {
 		uint32_t r = __atomic_load_n(&cpu->request, __ATOMIC_SEQ_CST);
 
@@ -119,7 +124,8 @@ static void release(void)
 		uint32_t asked = armed << 2 | ASKED;
 
 		if (nl_cpus[i])
-			__atomic_compare_exchange_n(&nl_cpus[i]->request, &asked, IDLE, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+			__atomic_compare_exchange_n(&nl_cpus[i]->request, &asked, IDLE, false, __ATOMIC_SEQ_CST,
+			                            __ATOMIC_SEQ_CST);
 		nl_held[i].held = false;
 	}
 	__atomic_store_n(&armed, 0, __ATOMIC_SEQ_CST);
@@ -151,7 +157,8 @@ static unsigned look(uint32_t mine, struct nl_freeze_result *result, int *refuse
 
 enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, struct nl_freeze_result *result)
 {
-	uint64_t start = x86_rdtsc(), limit = nl_us_to_tsc(nl_emulated ? NL_FREEZE_LIMIT_EMULATED_US : NL_FREEZE_LIMIT_US);
+	uint64_t start = x86_rdtsc(),
+	         limit = nl_us_to_tsc(nl_emulated ? NL_FREEZE_LIMIT_EMULATED_US : NL_FREEZE_LIMIT_US);
 	unsigned i, missing;
 	int refused;
 
@@ -160,7 +167,8 @@ enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, struct 
 	result->total = 1;
 	ticket = (ticket + 1) & 0x3fffffff ? (ticket + 1) & 0x3fffffff : 1;
 	self->hold_since_tsc = start;
-	nl_held[self->index] = (struct nl_held){.held = true, .rip = ctx->rip, .rsp = self->gprs.rsp, .cr3 = ctx->cr3, .cpl = ctx->cpl};
+	nl_held[self->index] = (struct nl_held){
+	        .held = true, .rip = ctx->rip, .rsp = self->gprs.rsp, .cr3 = ctx->cr3, .cpl = ctx->cpl};
 	__atomic_store_n(&armed, ticket, __ATOMIC_SEQ_CST);
 	for (i = 0; i < nl_n_cpus; i++) {
 		if (!takes_part(nl_cpus[i], self))

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Staging, verification and the registry of leaves: see registry.h. */
 #include "registry.h"
 #include "base.h"
@@ -28,7 +29,7 @@ static struct {
 static struct {
 	struct nl_leaf_target target; /* build_id_len 0: none yet */
 	uint64_t slide;
-} matched; /* the kernel */
+} matched;                    /* the kernel */
 static struct nl_entry fresh; /* under construction; copied when nothing can fail any more */
 
 struct nl_entry *nl_registry_find(const uint8_t sha256[32])
@@ -78,7 +79,8 @@ bool nl_registry_kernel_stands(struct nl_context at)
 	uint32_t len;
 
 	at.lstar = matched.target.syscall_entry + matched.slide; /* wherever LSTAR points now */
-	return matched.target.build_id_len && !nl_kernel_find(&at, &matched.target, nl_commit_views(), nl_current_view(), &kernel, &space, id, &len);
+	return matched.target.build_id_len &&
+	       !nl_kernel_find(&at, &matched.target, nl_commit_views(), nl_current_view(), &kernel, &space, id, &len);
 }
 
 void nl_registry_forget(void)
@@ -182,7 +184,8 @@ static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ct
 
 		watch = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
 		nl_scan_init(&scan, &watch, 1);
-		if (!at || memcmp(at, s->fresh, s->len) || nl_probes_check(&space, &e->target, kernel.slide, &scan) == NL_EPROBED)
+		if (!at || memcmp(at, s->fresh, s->len) ||
+		    nl_probes_check(&space, &e->target, kernel.slide, &scan) == NL_EPROBED)
 			return NL_EPROBED;
 	}
 	return NL_OK;
@@ -194,8 +197,9 @@ void nl_registry_note(const struct nl_context *ctx)
 
 	for (i = 0; i < NL_MAX_LEAVES; i++)
 		if (nl_registry[i].used)
-			nl_registry[i].state.note =
-			        nl_registry[i].state.condition == NL_LEAF_APPLIED ? note_of(&nl_registry[i], ctx) : NL_OK;
+			nl_registry[i].state.note = nl_registry[i].state.condition == NL_LEAF_APPLIED
+			                                    ? note_of(&nl_registry[i], ctx)
+			                                    : NL_OK;
 }
 
 /* What the site would hold if no leaf were applied: a newer leaf may replace one that is on. */
@@ -223,7 +227,8 @@ static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
 	return NL_OK;
 }
 
-static enum nl_err check_bytes(const struct nl_entry *e, struct nl_guest *space, uint64_t slide, struct nl_blocker *blocker)
+static enum nl_err check_bytes(const struct nl_entry *e, struct nl_guest *space, uint64_t slide,
+                               struct nl_blocker *blocker)
 {
 	uint8_t found[NL_SITE_MAX_LEN];
 	struct nl_watch watch;
@@ -249,7 +254,8 @@ static enum nl_err check_bytes(const struct nl_entry *e, struct nl_guest *space,
 	return NL_OK;
 }
 
-static enum nl_err place_sites(const struct nl_leaf *leaf, const struct nl_placement *at, struct nl_guest *space, struct nl_entry *e)
+static enum nl_err place_sites(const struct nl_leaf *leaf, const struct nl_placement *at, struct nl_guest *space,
+                               struct nl_entry *e)
 {
 	enum nl_err err;
 	uint32_t i, j;
@@ -282,7 +288,10 @@ static enum nl_err place_sites(const struct nl_leaf *leaf, const struct nl_place
 	return NL_OK;
 }
 
-static void *arena(uint64_t half, const struct nl_run *run) { return nl_phys(HPA(nl_boot.region + half + run->offset)); }
+static void *arena(uint64_t half, const struct nl_run *run)
+{
+	return nl_phys(HPA(nl_boot.region + half + run->offset));
+}
 
 static enum nl_err place_body(const struct nl_leaf *leaf, const struct nl_placement *at, const struct nl_entry *e)
 {
@@ -303,7 +312,8 @@ static enum nl_err place_body(const struct nl_leaf *leaf, const struct nl_placem
 }
 
 /* The signed content is good: make an entry of it. */
-static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *kernel, struct nl_guest *space, struct nl_blocker *blocker)
+static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *kernel, struct nl_guest *space,
+                         struct nl_blocker *blocker)
 {
 	const struct nl_leaf_header *h = leaf->header;
 	struct nl_entry *e = choose_entry();
@@ -313,7 +323,8 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
 	if (!e)
 		return NL_ENOMEM;
 	/* Beside what the entry holds now: until nothing can fail, it is not given up. */
-	if (!arena_place(true, h->text.count, &fresh.text) || !arena_place(false, (uint64_t)h->data.count + h->bss_size, &fresh.data))
+	if (!arena_place(true, h->text.count, &fresh.text) ||
+	    !arena_place(false, (uint64_t)h->data.count + h->bss_size, &fresh.data))
 		return NL_EARENA;
 	at.text = NL_ARENA_TEXT_VA + fresh.text.offset;
 	at.data = NL_ARENA_DATA_VA + fresh.data.offset;
@@ -349,8 +360,8 @@ static void fill_report(const struct nl_leaf *leaf, const struct nl_entry *e, st
 		report->pages = e->state.pages;
 }
 
-static enum nl_err verify_signed(const struct nl_context *ctx, const struct nl_leaf_signature *signature, size_t signed_size,
-                                 struct nl_verify_report *report)
+static enum nl_err verify_signed(const struct nl_context *ctx, const struct nl_leaf_signature *signature,
+                                 size_t signed_size, struct nl_verify_report *report)
 {
 	const struct nl_key *key;
 	struct nl_kernel kernel;
@@ -368,13 +379,15 @@ static enum nl_err verify_signed(const struct nl_context *ctx, const struct nl_l
 	memcpy(report->id, leaf.header->id, sizeof(report->id));
 	known = nl_registry_find(report->sha256);
 	fill_report(&leaf, known, report);
-	err = nl_kernel_find(ctx, &leaf.header->target, nl_commit_views(), nl_current_view(), &kernel, &space, report->found_build_id,
-	                     &report->found_build_id_len);
+	err = nl_kernel_find(ctx, &leaf.header->target, nl_commit_views(), nl_current_view(), &kernel, &space,
+	                     report->found_build_id, &report->found_build_id_len);
 	if (err)
 		return err;
 	report->slide = kernel.slide;
 	if (known)
-		return known->state.condition == NL_LEAF_APPLIED ? NL_OK : check_bytes(known, &space, kernel.slide, &report->blocker);
+		return known->state.condition == NL_LEAF_APPLIED
+		               ? NL_OK
+		               : check_bytes(known, &space, kernel.slide, &report->blocker);
 	memset(&fresh, 0, sizeof(fresh));
 	memcpy(fresh.state.id, report->id, sizeof(fresh.state.id));
 	memcpy(fresh.state.sha256, report->sha256, sizeof(fresh.state.sha256));

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The leaves that this boot knows: staged, verified, applied or reverted. A leaf gets here only through nl_registry_verify, with its bytes
- * relocated and its body placed in the arena. All functions but nl_registry_copy want the commit lock.
+ * The leaves that this boot knows: staged, verified, applied or reverted. A leaf gets here only through
+ * nl_registry_verify, with its bytes relocated and its body placed in the arena. All functions but nl_registry_copy
+ * want the commit lock.
  */
 #ifndef HV_REGISTRY_H
 #define HV_REGISTRY_H
@@ -50,7 +52,7 @@ uint32_t nl_registry_version_floor(const char *id);
 uint32_t nl_registry_count(void);
 void nl_registry_arena_free(uint64_t *text, uint64_t *data);
 const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide); /* of the kernel that a leaf matched */
-bool nl_registry_kernel_stands(struct nl_context at);                /* is the kernel that the leaves matched still where it was? */
-void nl_registry_forget(void);                                       /* the kernel is gone */
+bool nl_registry_kernel_stands(struct nl_context at); /* is the kernel that the leaves matched still where it was? */
+void nl_registry_forget(void);                        /* the kernel is gone */
 
 #endif

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Relocations: bounds were checked by nl_leaf_parse, so what can fail here is a value that does not fit. */
 #include "reloc.h"
 #include "core.h"
@@ -25,7 +26,8 @@ static enum nl_err symbol_value(const struct nl_leaf_reloc *r, const struct nl_p
 }
 
 /* Addresses are modulo 2^64; a 32-bit field must give back the same 64 bits when the CPU extends it. */
-static enum nl_err relocate(const struct nl_leaf_reloc *r, const struct nl_placement *at, uint8_t *field, uint64_t field_va)
+static enum nl_err relocate(const struct nl_leaf_reloc *r, const struct nl_placement *at, uint8_t *field,
+                            uint64_t field_va)
 {
 	uint64_t v;
 	uint32_t v32;
@@ -67,7 +69,8 @@ enum nl_err nl_reloc_body(const struct nl_leaf *leaf, const struct nl_placement 
 	return NL_OK;
 }
 
-enum nl_err nl_reloc_site(const struct nl_leaf *leaf, const struct nl_placement *at, uint32_t site, uint8_t *expected, uint8_t *fresh)
+enum nl_err nl_reloc_site(const struct nl_leaf *leaf, const struct nl_placement *at, uint32_t site, uint8_t *expected,
+                          uint8_t *fresh)
 {
 	const struct nl_leaf_site *s = &leaf->sites[site];
 	uint32_t i;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Relocations of a leaf: pure functions. What S and P mean is in include/newleaf/leaf.h. */
 #ifndef HV_RELOC_H
 #define HV_RELOC_H
@@ -14,6 +15,7 @@ struct nl_placement {          /* where things are at run time */
 enum nl_err nl_reloc_body(const struct nl_leaf *leaf, const struct nl_placement *at, uint8_t *text, uint8_t *data);
 
 /* Relocate copies of one site's bytes, sites[site].len each. */
-enum nl_err nl_reloc_site(const struct nl_leaf *leaf, const struct nl_placement *at, uint32_t site, uint8_t *expected, uint8_t *fresh);
+enum nl_err nl_reloc_site(const struct nl_leaf *leaf, const struct nl_placement *at, uint32_t site, uint8_t *expected,
+                          uint8_t *fresh);
 
 #endif

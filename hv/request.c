@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What a commit asks for: see request.h. */
 #include "request.h"
 #include "core.h"
@@ -10,7 +11,8 @@ static bool superseded(const struct nl_entry *e, uint32_t set)
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		const struct nl_entry *o = &nl_registry[i];
 
-		if (set >> i & 1 && !memcmp(o->state.id, e->state.id, NL_LEAF_ID_LEN) && o->state.version > e->state.version)
+		if (set >> i & 1 && !memcmp(o->state.id, e->state.id, NL_LEAF_ID_LEN) &&
+		    o->state.version > e->state.version)
 			return true;
 	}
 	return false;
@@ -20,7 +22,8 @@ enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *se
 {
 	uint32_t i;
 
-	if (request->count > NL_MAX_LEAVES || request->deadline_ms == 0 || request->deadline_ms > nl_boot.policy.deadline_ms)
+	if (request->count > NL_MAX_LEAVES || request->deadline_ms == 0 ||
+	    request->deadline_ms > nl_boot.policy.deadline_ms)
 		return NL_EUSAGE;
 	*set = 0;
 	for (i = 0; i < request->count; i++) {
@@ -59,7 +62,8 @@ static bool overlap(const struct nl_entry *a, const struct nl_entry *b, uint64_t
 
 	for (i = 0; i < a->n_sites; i++)
 		for (j = 0; j < b->n_sites; j++)
-			if (a->sites[i].gpa < b->sites[j].gpa + b->sites[j].len && b->sites[j].gpa < a->sites[i].gpa + a->sites[i].len) {
+			if (a->sites[i].gpa < b->sites[j].gpa + b->sites[j].len &&
+			    b->sites[j].gpa < a->sites[i].gpa + a->sites[i].len) {
 				*va = a->sites[i].va;
 				return true;
 			}

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Is a commit request one that may be carried out? Rules about sets of leaves alone: known, allowed by policy, no version going down, no overlap. Sets are
- * words with a bit per entry of the registry.
+ * Is a commit request one that may be carried out? Rules about sets of leaves alone: known, allowed by policy, no
+ * version going down, no overlap. Sets are words with a bit per entry of the registry.
  */
 #ifndef HV_REQUEST_H
 #define HV_REQUEST_H

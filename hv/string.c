@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The memory functions that the compiler calls by itself and the core by name. String instructions: no SIMD, and short.
  * Not linked into host tests, where libc has them.

@@ -1,4 +1,6 @@
-/* Walks over Linux's tasks and kprobes: see tasks.h. What is relied on is in include/linux of the target: list_head, hlist, task_struct. */
+// SPDX-License-Identifier: Apache-2.0
+/* Walks over Linux's tasks and kprobes: see tasks.h. What is relied on is in include/linux of the target: list_head,
+ * hlist, task_struct. */
 #include "tasks.h"
 #include "core.h"
 #include "quiesce.h"
@@ -16,8 +18,8 @@ struct walk {
 	struct nl_scan *scan;
 	enum nl_err (*visit)(const struct walk *w, uint64_t task); /* of each task; anything but NL_OK ends the walk */
 	bool running;                                              /* also scan tasks that say they have a CPU */
-	uint64_t sp;                                               /* for owns_stack: an address in the stack that is sought, */
-	uint64_t *owner;                                           /* and whose it is */
+	uint64_t sp;     /* for owns_stack: an address in the stack that is sought, */
+	uint64_t *owner; /* and whose it is */
 };
 
 void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n)
@@ -190,7 +192,8 @@ static enum nl_err visit_idle_tasks(const struct walk *w)
 	for (i = 0; i < t->nr_cpu_ids_max && i < nl_n_cpus; i++) {
 		if (nl_guest_read64(w->space, GVA(t->per_cpu_offset + w->slide + 8ULL * i), &area))
 			return NL_EKERNEL;
-		/* A CPU that Linux does not think possible still holds the address of the initial area, inside the image and long freed. */
+		/* A CPU that Linux does not think possible still holds the address of the initial area, inside the
+		 * image and long freed. */
 		if (!area || (area >= low && area < high))
 			continue;
 		if (nl_guest_read64(w->space, GVA(area + t->idle_threads), &task))
@@ -215,8 +218,9 @@ static enum nl_err owns_stack(const struct walk *w, uint64_t task)
 }
 
 /*
- * CPUs that are held at CPL 0: they halt in the idle loop or offline. That is believed only of a CPU on an idle task's own stack, which is then all
- * the stack it has: behind an interrupt's or an exception's there would be another. Linux aligns every kernel stack to its size.
+ * CPUs that are held at CPL 0: they halt in the idle loop or offline. That is believed only of a CPU on an idle task's
+ * own stack, which is then all the stack it has: behind an interrupt's or an exception's there would be another. Linux
+ * aligns every kernel stack to its size.
  */
 static enum nl_err scan_held(struct walk *w)
 {
@@ -230,9 +234,11 @@ static enum nl_err scan_held(struct walk *w)
 		uint32_t old = 0;
 		enum nl_err err;
 
-		if (!h->held || !h->halted || !(h->rip >> 63)) /* below: the firmware's wait loop, which a CPU leaves by INIT only */
+		if (!h->held || !h->halted ||
+		    !(h->rip >> 63)) /* below: the firmware's wait loop, which a CPU leaves by INIT only */
 			continue;
-		/* The halt was told from the bytes before RIP: should it be in the middle of a switch, the task that says it runs does not yet. */
+		/* The halt was told from the bytes before RIP: should it be in the middle of a switch, the task that
+		 * says it runs does not yet. */
 		w->running = true;
 		w->scan->blocker.cpu = i;
 		w->scan->blocker.rip = h->rip;
@@ -258,7 +264,8 @@ enum nl_err nl_tasks_scan(struct nl_guest *space, const struct nl_leaf_target *t
 	return visit_processes(&w);
 }
 
-void nl_tasks_name(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp, struct nl_blocker *blocker)
+void nl_tasks_name(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp,
+                   struct nl_blocker *blocker)
 {
 	struct nl_scan scan = {0};
 	uint64_t task;
@@ -287,7 +294,8 @@ static bool in_site(struct nl_scan *scan, uint64_t va)
 	return false;
 }
 
-enum nl_err nl_probes_check(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan)
+enum nl_err nl_probes_check(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
+                            struct nl_scan *scan)
 {
 	uint32_t i, count = 0;
 
@@ -299,7 +307,8 @@ enum nl_err nl_probes_check(struct nl_guest *space, const struct nl_leaf_target 
 		if (nl_guest_read64(space, GVA(t->kprobe_table + slide + 8ULL * i), &node))
 			return NL_EKERNEL;
 		while (node) {
-			if (++count > MAX_PROBES || nl_guest_read64(space, GVA(node - t->kprobe_hlist + t->kprobe_addr), &addr) ||
+			if (++count > MAX_PROBES ||
+			    nl_guest_read64(space, GVA(node - t->kprobe_hlist + t->kprobe_addr), &addr) ||
 			    nl_guest_read64(space, GVA(node + LIST_NEXT), &node))
 				return NL_EKERNEL;
 			if (in_site(scan, addr))

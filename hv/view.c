@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Views: building, forking, editing and releasing nested page tables (view.h). Knows entries only through struct nl_npt_format.
- * One rule everywhere: a table is complete before an entry points to it, and that entry is one aligned 8-byte store, so hardware that walks
- * the tables at any moment finds either the old translation or the new one.
+ * Views: building, forking, editing and releasing nested page tables (view.h). Knows entries only through struct
+ * nl_npt_format. One rule everywhere: a table is complete before an entry points to it, and that entry is one aligned
+ * 8-byte store, so hardware that walks the tables at any moment finds either the old translation or the new one.
  */
 #include "view.h"
 #include "core.h"
@@ -24,7 +25,8 @@ static bool is_table(const struct nl_npt_format *f, unsigned level, uint64_t ent
 	return level > LEVEL_4K && (entry & f->present) && !(entry & f->large);
 }
 
-static uint64_t to_page(const struct nl_npt_format *f, unsigned level, hpa_t frame, enum nl_rights rights, enum nl_memtype type)
+static uint64_t to_page(const struct nl_npt_format *f, unsigned level, hpa_t frame, enum nl_rights rights,
+                        enum nl_memtype type)
 {
 	return f->leaf | frame.v | (rights & NL_R ? f->right_r : 0) | (rights & NL_W ? f->right_w : 0) |
 	       (rights & NL_X ? f->right_x : f->right_nx) | (f->has_type ? (uint64_t)type << f->type_shift : 0) |
@@ -50,7 +52,8 @@ static uint64_t piece(const struct nl_npt_format *f, unsigned level, uint64_t en
 
 /* --- Walking --- */
 
-/* The entry that decides about gpa: at *level (in: the lowest wanted; out: where it is), or above if a large page is there. */
+/* The entry that decides about gpa: at *level (in: the lowest wanted; out: where it is), or above if a large page is
+ * there. */
 static uint64_t *find(const struct nl_views *v, hpa_t root, uint64_t gpa, unsigned *level)
 {
 	const unsigned lowest = *level;
@@ -97,8 +100,10 @@ static const uint64_t *kept_below(const struct nl_views *v, unsigned level, cons
 	return table && is_table(v->format, level, table[i]) ? map(v, target(table[i])) : NULL;
 }
 
-/* Views of a chain share tables place by place, so an entry that equals the neighbour's in the same place is shared, and no other is. */
-static void release_table(const struct nl_views *v, const struct nl_view *view, hpa_t table, unsigned level, struct kept kept)
+/* Views of a chain share tables place by place, so an entry that equals the neighbour's in the same place is shared,
+ * and no other is. */
+static void release_table(const struct nl_views *v, const struct nl_view *view, hpa_t table, unsigned level,
+                          struct kept kept)
 {
 	const uint64_t *entries = map(v, table);
 
@@ -113,7 +118,8 @@ static void release_table(const struct nl_views *v, const struct nl_view *view, 
 	v->ops.release(v->ops.ctx, table);
 }
 
-void nl_view_release_between(const struct nl_views *v, struct nl_view *view, const struct nl_view *older, const struct nl_view *newer)
+void nl_view_release_between(const struct nl_views *v, struct nl_view *view, const struct nl_view *older,
+                             const struct nl_view *newer)
 {
 	const struct kept kept = {older ? map(v, older->root) : NULL, newer ? map(v, newer->root) : NULL};
 
@@ -178,7 +184,8 @@ enum nl_err nl_view_fork(const struct nl_views *v, const struct nl_view *from, s
 	return NL_OK;
 }
 
-/* Fill a fresh table of `level` so that it shows what `entry`, one level up, shows: a copy of a table, or a large page in pieces. */
+/* Fill a fresh table of `level` so that it shows what `entry`, one level up, shows: a copy of a table, or a large page
+ * in pieces. */
 static void expand(const struct nl_views *v, unsigned level, uint64_t entry, uint64_t *fresh)
 {
 	if (is_table(v->format, level + 1, entry)) {
@@ -190,12 +197,13 @@ static void expand(const struct nl_views *v, unsigned level, uint64_t entry, uin
 }
 
 /*
- * Let the entry of `lowest` level for gpa be `value`. Down to where the view shares a table with `parent`, or with itself (the hidden
- * range), or has a large page, tables are private and used as they are. From there on down fresh ones are made: all of them are allocated
- * before anything is written, all are complete before the one store that links the first of them.
+ * Let the entry of `lowest` level for gpa be `value`. Down to where the view shares a table with `parent`, or with
+ * itself (the hidden range), or has a large page, tables are private and used as they are. From there on down fresh
+ * ones are made: all of them are allocated before anything is written, all are complete before the one store that links
+ * the first of them.
  */
-static enum nl_err put(const struct nl_views *v, const struct nl_view *view, const struct nl_view *parent, uint64_t gpa, unsigned lowest,
-                       uint64_t value)
+static enum nl_err put(const struct nl_views *v, const struct nl_view *view, const struct nl_view *parent, uint64_t gpa,
+                       unsigned lowest, uint64_t value)
 {
 	const struct nl_npt_format *f = v->format;
 	uint64_t *entry = &map(v, view->root)[index_at(ROOT_LEVEL, gpa)];
@@ -205,7 +213,8 @@ static enum nl_err put(const struct nl_views *v, const struct nl_view *view, con
 	while (level > lowest && is_table(f, level, *entry)) {
 		if ((theirs && *theirs == *entry) || target(*entry).v == view->hidden.v)
 			break;
-		theirs = theirs && is_table(f, level, *theirs) ? &map(v, target(*theirs))[index_at(level - 1, gpa)] : NULL;
+		theirs = theirs && is_table(f, level, *theirs) ? &map(v, target(*theirs))[index_at(level - 1, gpa)]
+		                                               : NULL;
 		level--;
 		entry = &map(v, target(*entry))[index_at(level, gpa)];
 	}
@@ -230,8 +239,8 @@ static enum nl_err put(const struct nl_views *v, const struct nl_view *view, con
 	return NL_OK;
 }
 
-enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, const struct nl_view *parent, gpa_t gpa, hpa_t frame,
-                             enum nl_rights rights)
+enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, const struct nl_view *parent, gpa_t gpa,
+                             hpa_t frame, enum nl_rights rights)
 {
 	enum nl_memtype type;
 
@@ -264,7 +273,8 @@ enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t b
 	for (uint64_t gpa = base.v; gpa < end; gpa += NL_2M) {
 		unsigned level = LEVEL_2M;
 		const uint64_t *entry = find(v, view->root, gpa, &level);
-		if (level == LEVEL_2M || put(v, view, NULL, gpa, LEVEL_2M, piece(f, level, *entry, index_at(LEVEL_2M, gpa))) == NL_OK)
+		if (level == LEVEL_2M ||
+		    put(v, view, NULL, gpa, LEVEL_2M, piece(f, level, *entry, index_at(LEVEL_2M, gpa))) == NL_OK)
 			continue;
 		if (!view->hidden.v)
 			v->ops.release(v->ops.ctx, hidden);
@@ -327,7 +337,8 @@ static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned 
 			err = retype_table(r, target(entry), level - 1, gpa);
 		} else {
 			const struct nl_type_run *run = run_at(r, gpa);
-			const uint64_t typed = (entry & ~(7ULL << f->type_shift)) | (uint64_t)run->type << f->type_shift;
+			const uint64_t typed = (entry & ~(7ULL << f->type_shift)) | (uint64_t)run->type
+			                                                                    << f->type_shift;
 
 			if (gpa + span(level) <= run->base + run->size) {
 				if (typed != entry)
@@ -347,7 +358,8 @@ static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned 
 	return NL_OK;
 }
 
-enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs, size_t n_runs)
+enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs,
+                           size_t n_runs)
 {
 	const struct retyping r = {.v = v, .view = view, .runs = runs, .n_runs = n_runs};
 

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Page contents in the stop window: see window.h. */
 #include "window.h"
 #include "core.h"
 
-static enum nl_err differs(const struct nl_edit *e, const uint8_t *found, const uint8_t *expected, struct nl_blocker *blocker)
+static enum nl_err differs(const struct nl_edit *e, const uint8_t *found, const uint8_t *expected,
+                           struct nl_blocker *blocker)
 {
 	uint32_t n = e->site->len < sizeof(blocker->found) ? e->site->len : sizeof(blocker->found);
 

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What happens to pages while all CPUs are held: every site is checked, then contents go from the running generation's pages to the next one's,
- * with the sites edited. Prepared before; allocates nothing.
+ * What happens to pages while all CPUs are held: every site is checked, then contents go from the running generation's
+ * pages to the next one's, with the sites edited. Prepared before; allocates nothing.
  */
 #ifndef HV_WINDOW_H
 #define HV_WINDOW_H
@@ -29,12 +30,14 @@ struct nl_plan {
 };
 
 /*
- * Fill the private frames of the plan; the guest does not see them yet. NL_EBYTES: a site to be written does not hold what the leaf expects.
- * NL_EPROBED: a site to be taken back does not hold what we wrote: somebody else's bytes are never merged with ours.
+ * Fill the private frames of the plan; the guest does not see them yet. NL_EBYTES: a site to be written does not hold
+ * what the leaf expects. NL_EPROBED: a site to be taken back does not hold what we wrote: somebody else's bytes are
+ * never merged with ours.
  */
 enum nl_err nl_window_build(const struct nl_plan *plan, struct nl_blocker *blocker);
 
-/* Bring pages home that need no copy any more, with what the guest wrote to the copy outside the sites. All CPUs held; cannot fail. */
+/* Bring pages home that need no copy any more, with what the guest wrote to the copy outside the sites. All CPUs held;
+ * cannot fail. */
 void nl_window_fold(const struct nl_plan *plan);
 
 #endif

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Starting application processors through our own trampoline, and the platform reset.
  */
@@ -13,13 +14,18 @@ struct trampoline_params {
 	uint16_t gdt_limit;
 	uint32_t gdt_base;
 	uint16_t pad0;
-	struct { uint32_t offset; uint16_t selector; uint16_t pad; } far32, far64;
+	struct {
+		uint32_t offset;
+		uint16_t selector;
+		uint16_t pad;
+	} far32, far64;
 	uint32_t cr3, pad1;
 	uint64_t stack, cpu, entry;
 	uint64_t gdt[4];
 } __attribute__((packed));
 _Static_assert(offsetof(struct trampoline_params, far32) == 8 && offsetof(struct trampoline_params, far64) == 0x10 &&
-                       offsetof(struct trampoline_params, cr3) == 0x18 && offsetof(struct trampoline_params, stack) == 0x20,
+                       offsetof(struct trampoline_params, cr3) == 0x18 &&
+                       offsetof(struct trampoline_params, stack) == 0x20,
                "trampoline.S reads by these offsets");
 
 extern const uint8_t ap_trampoline[], ap_trampoline_32[], ap_trampoline_64[], ap_trampoline_end[];
@@ -73,15 +79,15 @@ static void bring_up(struct nl_cpu *cpu)
 	}
 	memcpy(at, ap_trampoline, (size_t)(ap_trampoline_end - ap_trampoline));
 	*p = (struct trampoline_params){
-		.gdt_limit = sizeof(p->gdt) - 1,
-		.gdt_base = base + 0xf00 + (uint32_t)offsetof(struct trampoline_params, gdt),
-		.far32 = { base + (uint32_t)(ap_trampoline_32 - ap_trampoline), 0x08, 0 },
-		.far64 = { base + (uint32_t)(ap_trampoline_64 - ap_trampoline), 0x18, 0 },
-		.cr3 = (uint32_t)nl_boot.host_cr3,
-		.stack = (uint64_t)cpu->stack_top,
-		.cpu = (uint64_t)cpu,
-		.entry = (uint64_t)nl_ap_entry,
-		.gdt = { 0, 0x00cf9b000000ffffULL, 0x00cf93000000ffffULL, 0x00af9b000000ffffULL },
+	        .gdt_limit = sizeof(p->gdt) - 1,
+	        .gdt_base = base + 0xf00 + (uint32_t)offsetof(struct trampoline_params, gdt),
+	        .far32 = {base + (uint32_t)(ap_trampoline_32 - ap_trampoline), 0x08, 0},
+	        .far64 = {base + (uint32_t)(ap_trampoline_64 - ap_trampoline), 0x18, 0},
+	        .cr3 = (uint32_t)nl_boot.host_cr3,
+	        .stack = (uint64_t)cpu->stack_top,
+	        .cpu = (uint64_t)cpu,
+	        .entry = (uint64_t)nl_ap_entry,
+	        .gdt = {0, 0x00cf9b000000ffffULL, 0x00cf93000000ffffULL, 0x00af9b000000ffffULL},
 	};
 	__atomic_store_n(&cpu->state, NL_CPU_STARTING, __ATOMIC_SEQ_CST);
 	apic_send_init(cpu->apic_id);
@@ -114,7 +120,8 @@ void ap_start_all(struct nl_cpu *self)
 	}
 	if (!all) /* a CPU that is not ours must not be started by the guest: it would run beside the hypervisor */
 		return;
-	/* All others wait for SIPI and load a root with a full flush before they enter; only this CPU may hold stale translations. */
+	/* All others wait for SIPI and load a root with a full flush before they enter; only this CPU may hold stale
+	 * translations. */
 	trap_armed = false;
 	nl_base_arm_apic(false);
 	nl_vendor->intercept_msr(MSR_X2APIC_ICR, false, false);

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What the guest sends through the interrupt command register, and how application processors come under the hypervisor.
- * INIT never reaches a virtualised CPU on SVM: it is caught here and emulated, and so are SIPI and (to keep count of them) NMI. On VMX the trap
- * stands only until every CPU is under the hypervisor; from then on INIT and SIPI are exits of their target.
+ * What the guest sends through the interrupt command register, and how application processors come under the
+ * hypervisor. INIT never reaches a virtualised CPU on SVM: it is caught here and emulated, and so are SIPI and (to keep
+ * count of them) NMI. On VMX the trap stands only until every CPU is under the hypervisor; from then on INIT and SIPI
+ * are exits of their target.
  */
 #include "apic.h"
 #include "core.h"
@@ -16,9 +18,15 @@ enum { MODE_NMI = 4, MODE_INIT = 5, MODE_SIPI = 6 };
 
 bool apic_is_x2(void) { return (x86_rdmsr(MSR_APIC_BASE) & 0xc00) == 0xc00; }
 
-static volatile uint32_t *page(uint32_t offset) { return (volatile uint32_t *)x86_phys(HPA(APIC_DEFAULT_BASE + offset)); }
+static volatile uint32_t *page(uint32_t offset)
+{
+	return (volatile uint32_t *)x86_phys(HPA(APIC_DEFAULT_BASE + offset));
+}
 
-uint32_t apic_read(uint32_t offset) { return apic_is_x2() ? (uint32_t)x86_rdmsr(MSR_X2APIC_BASE + offset / 16) : *page(offset); }
+uint32_t apic_read(uint32_t offset)
+{
+	return apic_is_x2() ? (uint32_t)x86_rdmsr(MSR_X2APIC_BASE + offset / 16) : *page(offset);
+}
 
 /* The guest may be between its two writes of the ICR when we send: its high half is put back. */
 void apic_send(uint32_t apic_id, uint32_t low)
@@ -43,7 +51,8 @@ void apic_send_nmi(uint32_t apic_id) { apic_send(apic_id, ICR_ASSERT | MODE_NMI 
 static uint32_t load(uint32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
 static void store(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 
-/* SDM vol. 3, 11.6.2: does a destination name this CPU? Logical destinations go by the LDR that the guest wrote through the trap. */
+/* SDM vol. 3, 11.6.2: does a destination name this CPU? Logical destinations go by the LDR that the guest wrote through
+ * the trap. */
 static bool is_target(const struct nl_cpu *self, const struct nl_cpu *c, uint64_t icr, bool x2)
 {
 	uint32_t dest = x2 ? (uint32_t)(icr >> 32) : (uint32_t)(icr >> 56);
@@ -115,7 +124,8 @@ bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
 {
 	unsigned mode = icr >> 8 & 7;
 	bool deassert = (icr & ICR_LEVEL) && !(icr & ICR_ASSERT);
-	bool ours = mode == MODE_SIPI || (mode == MODE_INIT && !deassert) || (mode == MODE_NMI && nl_vendor->keep_icr_trap);
+	bool ours =
+	        mode == MODE_SIPI || (mode == MODE_INIT && !deassert) || (mode == MODE_NMI && nl_vendor->keep_icr_trap);
 
 	if (mode == MODE_INIT && deassert)
 		return true; /* ignored by every CPU since the Pentium 4 */
@@ -126,7 +136,8 @@ bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
 		return true;
 	}
 	if (!nl_vendor->keep_icr_trap && mode == MODE_INIT && apic_trap_armed())
-		ap_start_all(cpu); /* VMX: all come under the hypervisor now and wait for SIPI; the trap is no longer needed */
+		ap_start_all(cpu); /* VMX: all come under the hypervisor now and wait for SIPI; the trap is no longer
+		                      needed */
 	for (unsigned i = 0; i < nl_n_cpus; i++) {
 		struct nl_cpu *c = nl_cpus[i];
 
@@ -147,7 +158,9 @@ void apic_deliver_init(struct nl_cpu *cpu)
 	while (load(&cpu->init_pending)) {
 		if (cpu->index == 0)
 			nl_platform_reset("INIT for the boot CPU");
-		ap_note_apic_write(cpu, APIC_LDR, 0); /* INIT clears it: no logical destination names this CPU until it is written again */
+		ap_note_apic_write(
+		        cpu, APIC_LDR,
+		        0); /* INIT clears it: no logical destination names this CPU until it is written again */
 		ap_note_apic_write(cpu, APIC_DFR, UINT32_MAX);
 		store(&cpu->state, NL_CPU_WAIT_SIPI);
 		store(&cpu->init_pending, 0);
@@ -178,8 +191,9 @@ static void write_local(uint32_t offset, uint32_t value)
 void host_interrupt(void) { write_local(APIC_EOI, 0); }
 
 /*
- * What INIT does to the local APIC (SDM vol. 3, 11.4.7.3), as far as software can. Requests cannot be cleared, only taken: so they are, by a handler
- * that forgets them. Clearing SVR's enable bit masks the LVTs. Interrupts must be able to reach the core here: on SVM the caller opens GIF.
+ * What INIT does to the local APIC (SDM vol. 3, 11.4.7.3), as far as software can. Requests cannot be cleared, only
+ * taken: so they are, by a handler that forgets them. Clearing SVR's enable bit masks the LVTs. Interrupts must be able
+ * to reach the core here: on SVM the caller opens GIF.
  */
 void apic_reset_local(void)
 {

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The table of CPUs: one struct nl_cpu and one stack each, made at launch for every CPU that the firmware calls enabled.
+ * The table of CPUs: one struct nl_cpu and one stack each, made at launch for every CPU that the firmware calls
+ * enabled.
  */
 #include "core.h"
 #include "host.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The core's entry from the loader, exception stubs, and the accesses that may fault.
  */

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * A guest's write to the local APIC page. The address is known from the nested fault; what is needed is the value and the instruction's length.
- * Knows the stores that operating systems and firmware use for 32-bit device registers (MOV, XCHG); anything else gets #GP and is logged.
+ * A guest's write to the local APIC page. The address is known from the nested fault; what is needed is the value and
+ * the instruction's length. Knows the stores that operating systems and firmware use for 32-bit device registers (MOV,
+ * XCHG); anything else gets #GP and is logged.
  */
 #include "ap.h"
 #include "apic.h"
@@ -39,11 +41,13 @@ bool nl_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n)
 	size_t first = NL_PAGE_SIZE - (at & NL_PAGE_MASK);
 	struct nl_guest g;
 
-	if (!(c->cr0 & CR0_PG)) { /* firmware, perhaps in memory that its map calls reserved: where code runs, bytes can be read */
+	if (!(c->cr0 & CR0_PG)) { /* firmware, perhaps in memory that its map calls reserved: where code runs, bytes can
+		                     be read */
 		enum nl_rights rights;
 		hpa_t pa;
 
-		if (!nl_view_walk(nl_base_views(), nl_current_view(), GPA(at), &pa, &rights, NULL, NULL) || !(rights & NL_X))
+		if (!nl_view_walk(nl_base_views(), nl_current_view(), GPA(at), &pa, &rights, NULL, NULL) ||
+		    !(rights & NL_X))
 			return false;
 		memcpy(out, x86_phys(pa), first < n ? first : n);
 		return true;
@@ -60,14 +64,16 @@ bool nl_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n)
 
 static uint64_t *gpr(struct nl_cpu *cpu, unsigned n) { return &cpu->gprs.rax + n; }
 
-/* p holds 15 readable bytes. Operand size must be 32 bits: that is all the APIC's registers take (SDM vol. 3, 11.4.1). */
+/* p holds 15 readable bytes. Operand size must be 32 bits: that is all the APIC's registers take (SDM vol. 3, 11.4.1).
+ */
 static bool decode(struct nl_cpu *cpu, const uint8_t *p, bool long_mode, struct store *s)
 {
 	const uint8_t *start = p;
 	uint8_t rex = 0;
 	bool short_address = !long_mode; /* 67 makes moffs 32 bits wide (APM vol. 3, 1.2.3) */
 
-	while (*p == 0x67 || *p == 0x2e || *p == 0x3e || *p == 0x26 || *p == 0x36 || *p == 0x64 || *p == 0x65 || *p == 0xf0)
+	while (*p == 0x67 || *p == 0x2e || *p == 0x3e || *p == 0x26 || *p == 0x36 || *p == 0x64 || *p == 0x65 ||
+	       *p == 0xf0)
 		short_address |= *p++ == 0x67;
 	if (long_mode && (*p & 0xf0) == 0x40)
 		rex = *p++;
@@ -115,15 +121,15 @@ bool apic_guest_mmio(struct nl_cpu *cpu, const struct nl_exit *exit)
 	uint32_t offset = exit->npf.gpa.v & 0xfff;
 	struct nl_context c;
 	struct store s;
-	uint8_t bytes[32] = { 0 }; /* decode() may look past the 15 when another CPU changes them meanwhile */
+	uint8_t bytes[32] = {0}; /* decode() may look past the 15 when another CPU changes them meanwhile */
 
 	nl_vendor->context(cpu, &c);
 	if (c.n_bytes)
 		memcpy(bytes, c.bytes, c.n_bytes);
 	bool ok = c.n_bytes || nl_fetch(&c, c.rip, bytes, 15);
 	if (!ok || !decode(cpu, bytes, c.long_mode, &s)) {
-		nl_log("newleaf: CPU %u: APIC write at %lx not understood: %02x %02x %02x %02x\n", cpu->index, c.rip, bytes[0], bytes[1], bytes[2],
-		       bytes[3]);
+		nl_log("newleaf: CPU %u: APIC write at %lx not understood: %02x %02x %02x %02x\n", cpu->index, c.rip,
+		       bytes[0], bytes[1], bytes[2], bytes[3]);
 		nl_vendor->inject(cpu, 13, true, 0);
 		return false;
 	}

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The core: build/core.bin, a flat binary that the loader carries. Everything in hv/ and arch/ is compiled with CORE_CFLAGS.
 -include hv/heart.mk arch/x86_64/vmx/vmx.mk
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * An application processor's way from SIPI to nl_ap_entry: copied to the reserved page below 1 MiB, which the host page table maps one to one.
  * All it needs stands in struct trampoline_params (ap.c) at offset 0xf00 of the page. ebx = address of the page throughout.

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What the loader hands to the core: versioned, fixed layout. Also the layout of the reserved region and of the trusted-key
- * section, which both sides must agree on. The loader fills it; the core copies it at once and trusts nothing else of the loader.
+ * What the loader hands to the core: versioned, fixed layout. Also the layout of the reserved region and of the
+ * trusted-key section, which both sides must agree on. The loader fills it; the core copies it at once and trusts
+ * nothing else of the loader.
  */
 #ifndef NEWLEAF_BOOTBLOCK_H
 #define NEWLEAF_BOOTBLOCK_H
@@ -11,12 +13,13 @@
 #define NL_BOOT_VERSION 1
 
 /*
- * The reserved region: one run of EfiReservedMemoryType, 2 MiB aligned, below 4 GiB (host CR3 is loaded from 32-bit code on APs).
- * The core is linked at NL_CORE_VA and the whole region is mapped there by the loader's host page table; all physical memory
- * is mapped at NL_DIRECT_VA; during launch the low 512 GiB are mapped one to one as well (the core drops that later).
+ * The reserved region: one run of EfiReservedMemoryType, 2 MiB aligned, below 4 GiB (host CR3 is loaded from 32-bit
+ * code on APs). The core is linked at NL_CORE_VA and the whole region is mapped there by the loader's host page table;
+ * all physical memory is mapped at NL_DIRECT_VA; during launch the low 512 GiB are mapped one to one as well (the core
+ * drops that later).
  */
-#define NL_REGION_SIZE 0x1000000ULL  /* 16 MiB */
-#define NL_REGION_CORE 0x0ULL        /* core image with .bss, first */
+#define NL_REGION_SIZE 0x1000000ULL      /* 16 MiB */
+#define NL_REGION_CORE 0x0ULL            /* core image with .bss, first */
 #define NL_REGION_ARENA_TEXT 0xc00000ULL /* 2 MiB: bodies, read-execute for the guest */
 #define NL_REGION_ARENA_DATA 0xe00000ULL /* 2 MiB: body data, read-write no-execute for the guest */
 #define NL_CORE_VA 0xffffffff80000000ULL
@@ -26,10 +29,10 @@
 #define NL_CORE_MAGIC 0x45524f434c4eULL /* "NLCORE" */
 struct nl_core_header {
 	uint64_t magic;
-	uint32_t version;    /* NL_BOOT_VERSION */
-	uint32_t image_size; /* bytes in the file */
+	uint32_t version;     /* NL_BOOT_VERSION */
+	uint32_t image_size;  /* bytes in the file */
 	uint64_t memory_size; /* with .bss; from here to NL_REGION_ARENA_TEXT is free for tables and the pool */
-	uint64_t entry_va;   /* uint64_t entry(struct nl_boot_block *), System V ABI, returns enum nl_err */
+	uint64_t entry_va;    /* uint64_t entry(struct nl_boot_block *), System V ABI, returns enum nl_err */
 };
 
 struct nl_boot_range { /* one descriptor of the firmware's memory map that is RAM, coalesced */
@@ -42,11 +45,12 @@ struct nl_boot_range { /* one descriptor of the firmware's memory map that is RA
 
 enum nl_key_role { NL_ROLE_AUTHOR = 1, NL_ROLE_OPERATOR = 2, NL_ROLE_REVOKE = 4 };
 
-/* The section `.nlkeys` of newleafx64.efi is an array of these, ended by role 0. Also the format of a key file on the ESP. */
+/* The section `.nlkeys` of newleafx64.efi is an array of these, ended by role 0. Also the format of a key file on the
+ * ESP. */
 struct nl_key {
-	uint32_t role;      /* bits of enum nl_key_role; 0 ends the list */
-	uint8_t point[65];  /* uncompressed P-256 point, 04 || X || Y */
-	char name[27];      /* NUL-terminated, printable ASCII */
+	uint32_t role;     /* bits of enum nl_key_role; 0 ends the list */
+	uint8_t point[65]; /* uncompressed P-256 point, 04 || X || Y */
+	char name[27];     /* NUL-terminated, printable ASCII */
 };
 _Static_assert(sizeof(struct nl_key) == 96, "key layout");
 
@@ -61,7 +65,7 @@ struct nl_policy {
 struct nl_boot_block {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t size; /* sizeof(struct nl_boot_block) */
+	uint32_t size;         /* sizeof(struct nl_boot_block) */
 	uint64_t region;       /* host-physical base of the reserved region */
 	uint64_t free_start;   /* first free byte in the region (offset) behind core image, .bss and host page table */
 	uint64_t host_cr3;     /* the loader's host page table, inside the region */
@@ -70,15 +74,15 @@ struct nl_boot_block {
 	uint64_t rsdp;         /* ACPI root, 0 = none */
 	uint64_t reset_port;   /* ACPI reset register if it is an I/O port, else 0 */
 	uint32_t reset_value;
-	uint32_t secure_boot;  /* 1 = on: keys come from the signed image alone */
-	uint32_t console_port; /* 0x3f8 ... or 0 = silent */
+	uint32_t secure_boot;    /* 1 = on: keys come from the signed image alone */
+	uint32_t console_port;   /* 0x3f8 ... or 0 = silent */
 	uint32_t keys_from_file; /* 1 = keys came from a file on the ESP: status warns */
-	uint64_t wall_unix_ns; /* wall clock at launch, 0 = unknown */
+	uint64_t wall_unix_ns;   /* wall clock at launch, 0 = unknown */
 	uint64_t tsc_at_wall;
-	uint64_t tsc_hz;       /* measured by the loader against Stall(), 0 = unknown */
-	uint8_t boot_id[16];   /* random, from EFI_RNG_PROTOCOL, RDRAND or time */
+	uint64_t tsc_hz;         /* measured by the loader against Stall(), 0 = unknown */
+	uint8_t boot_id[16];     /* random, from EFI_RNG_PROTOCOL, RDRAND or time */
 	struct nl_policy policy; /* image's policy, restricted by newleaf.conf */
-	uint32_t n_cpus;       /* enabled CPUs of the MADT, the boot CPU first */
+	uint32_t n_cpus;         /* enabled CPUs of the MADT, the boot CPU first */
 	uint32_t n_ranges;
 	uint32_t apic_ids[NL_MAX_CPUS];
 	struct nl_boot_range ranges[NL_MAX_RANGES]; /* RAM, ascending */

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The one table of errors: the C enum, the messages, `newleaf explain`, the exit codes and the man page are made from it.
- * Codes are ABI: they travel in hypercall answers (rax = code) and in the journal. Append only; never renumber.
+ * The one table of errors: the C enum, the messages, `newleaf explain`, the exit codes and the man page are made from
+ * it. Codes are ABI: they travel in hypercall answers (rax = code) and in the journal. Append only; never renumber.
  */
 #ifndef NEWLEAF_ERRORS_H
 #define NEWLEAF_ERRORS_H
@@ -25,53 +26,95 @@ enum nl_exit_code {
 #define NL_ERRORS(X) \
 	X(NL_OK, 0, NL_EXIT_OK, "state as asked", "nothing") \
 	X(NL_NOTHING, 1, NL_EXIT_NOTHING, "the machine is already in the state asked for", "nothing") \
-	X(NL_AGAIN, 2, NL_EXIT_DEADLINE, "one try did not succeed; the hypervisor wants to be called again", "the agent calls again by itself until the deadline") \
-	X(NL_EINTERNAL, 3, NL_EXIT_INTERNAL, "a defect of Newleaf itself", "report it with the output of newleaf log and the console") \
+	X(NL_AGAIN, 2, NL_EXIT_DEADLINE, "one try did not succeed; the hypervisor wants to be called again", \
+	  "the agent calls again by itself until the deadline") \
+	X(NL_EINTERNAL, 3, NL_EXIT_INTERNAL, "a defect of Newleaf itself", \
+	  "report it with the output of newleaf log and the console") \
 	X(NL_EUSAGE, 4, NL_EXIT_USAGE, "the command line or the call is not understood", "see newleaf --help") \
-	X(NL_ELEAF, 5, NL_EXIT_LEAF, "the leaf file is malformed", "build it again; a flipped bit or a truncated copy looks like this") \
+	X(NL_ELEAF, 5, NL_EXIT_LEAF, "the leaf file is malformed", \
+	  "build it again; a flipped bit or a truncated copy looks like this") \
 	X(NL_EUNSIGNED, 6, NL_EXIT_LEAF, "the leaf carries no signature", "sign it with newleaf sign") \
-	X(NL_EKEY, 7, NL_EXIT_LEAF, "the leaf is signed by a key that this machine does not trust", "sign with a key that is in the image, or add the key to the image") \
-	X(NL_ESIGNATURE, 8, NL_EXIT_LEAF, "the signature does not match the content of the leaf", "copy the leaf again from its author") \
-	X(NL_EBUILDID, 9, NL_EXIT_TARGET, "the running kernel is not the one this leaf was built for", "build or fetch the leaf for this build-id") \
-	X(NL_EKERNEL, 10, NL_EXIT_TARGET, "no supported kernel was found where this leaf expects it", "check that the guest has booted and is of the kind the leaf was built for") \
-	X(NL_EBYTES, 11, NL_EXIT_TARGET, "a site does not hold the bytes the leaf expects", "something else changed the kernel there: another patch, a probe, or a different build") \
-	X(NL_EPROBED, 12, NL_EXIT_CONFLICT, "a probe of the guest stands inside a site", "remove the kprobe or tracer that the message names, then retry") \
-	X(NL_EOVERLAP, 13, NL_EXIT_CONFLICT, "two sites overlap", "revert the other leaf first, or merge them into one leaf") \
-	X(NL_ERANGE, 14, NL_EXIT_LEAF, "a site or a target lies outside the kernel image", "build the leaf again with newleaf build") \
-	X(NL_ERELOC, 15, NL_EXIT_LEAF, "a relocation cannot be resolved or does not fit", "build the leaf again with newleaf build") \
-	X(NL_EARENA, 16, NL_EXIT_CONFLICT, "the body does not fit the arena, or the guest uses the arena's place itself", "use a smaller body; see newleaf status for what is free") \
-	X(NL_ENOMEM, 17, NL_EXIT_CONFLICT, "the hypervisor's reserved memory is used up", "revert leaves that are no longer needed") \
+	X(NL_EKEY, 7, NL_EXIT_LEAF, "the leaf is signed by a key that this machine does not trust", \
+	  "sign with a key that is in the image, or add the key to the image") \
+	X(NL_ESIGNATURE, 8, NL_EXIT_LEAF, "the signature does not match the content of the leaf", \
+	  "copy the leaf again from its author") \
+	X(NL_EBUILDID, 9, NL_EXIT_TARGET, "the running kernel is not the one this leaf was built for", \
+	  "build or fetch the leaf for this build-id") \
+	X(NL_EKERNEL, 10, NL_EXIT_TARGET, "no supported kernel was found where this leaf expects it", \
+	  "check that the guest has booted and is of the kind the leaf was built for") \
+	X(NL_EBYTES, 11, NL_EXIT_TARGET, "a site does not hold the bytes the leaf expects", \
+	  "something else changed the kernel there: another patch, a probe, or a different build") \
+	X(NL_EPROBED, 12, NL_EXIT_CONFLICT, "a probe of the guest stands inside a site", \
+	  "remove the kprobe or tracer that the message names, then retry") \
+	X(NL_EOVERLAP, 13, NL_EXIT_CONFLICT, "two sites overlap", \
+	  "revert the other leaf first, or merge them into one leaf") \
+	X(NL_ERANGE, 14, NL_EXIT_LEAF, "a site or a target lies outside the kernel image", \
+	  "build the leaf again with newleaf build") \
+	X(NL_ERELOC, 15, NL_EXIT_LEAF, "a relocation cannot be resolved or does not fit", \
+	  "build the leaf again with newleaf build") \
+	X(NL_EARENA, 16, NL_EXIT_CONFLICT, \
+	  "the body does not fit the arena, or the guest uses the arena's place itself", \
+	  "use a smaller body; see newleaf status for what is free") \
+	X(NL_ENOMEM, 17, NL_EXIT_CONFLICT, "the hypervisor's reserved memory is used up", \
+	  "revert leaves that are no longer needed") \
 	X(NL_EBUSY, 18, NL_EXIT_CONFLICT, "another commit is under way", "retry when it has ended") \
-	X(NL_EGENERATION, 19, NL_EXIT_CONFLICT, "the generation is no longer the one the caller saw", "read newleaf status and decide again") \
+	X(NL_EGENERATION, 19, NL_EXIT_CONFLICT, "the generation is no longer the one the caller saw", \
+	  "read newleaf status and decide again") \
 	X(NL_EUNKNOWN_LEAF, 20, NL_EXIT_CONFLICT, "no leaf of that name is known or applied", "see newleaf status") \
-	X(NL_EDEADLINE, 21, NL_EXIT_DEADLINE, "the CPUs could not be brought together before the deadline", "retry with a longer --deadline, or remove what the message names") \
-	X(NL_EPOLICY, 22, NL_EXIT_PERMISSION, "the policy of this machine does not allow this to the guest", "see guest-may in newleaf.conf and in the image") \
-	X(NL_EROOT, 23, NL_EXIT_PERMISSION, "only guest root may ask", "run as root; in containers CAP_SYS_RAWIO is needed") \
-	X(NL_EABSENT, 24, NL_EXIT_ABSENT, "no Newleaf below this system", "boot through newleafx64.efi; its message at boot says why it stepped aside") \
-	X(NL_EABI, 25, NL_EXIT_ABSENT, "the command and the hypervisor speak different versions", "use the newleaf command of the same release") \
-	X(NL_EFAULT, 26, NL_EXIT_INTERNAL, "a buffer of the caller is not mapped", "the agent locks its memory; report it if you see this") \
+	X(NL_EDEADLINE, 21, NL_EXIT_DEADLINE, "the CPUs could not be brought together before the deadline", \
+	  "retry with a longer --deadline, or remove what the message names") \
+	X(NL_EPOLICY, 22, NL_EXIT_PERMISSION, "the policy of this machine does not allow this to the guest", \
+	  "see guest-may in newleaf.conf and in the image") \
+	X(NL_EROOT, 23, NL_EXIT_PERMISSION, "only guest root may ask", \
+	  "run as root; in containers CAP_SYS_RAWIO is needed") \
+	X(NL_EABSENT, 24, NL_EXIT_ABSENT, "no Newleaf below this system", \
+	  "boot through newleafx64.efi; its message at boot says why it stepped aside") \
+	X(NL_EABI, 25, NL_EXIT_ABSENT, "the command and the hypervisor speak different versions", \
+	  "use the newleaf command of the same release") \
+	X(NL_EFAULT, 26, NL_EXIT_INTERNAL, "a buffer of the caller is not mapped", \
+	  "the agent locks its memory; report it if you see this") \
 	X(NL_EDEGRADED, 27, NL_EXIT_DEGRADED, "applied, but a promise is weakened", "read the note in newleaf status") \
-	X(NL_EENVIRONMENT, 28, NL_EXIT_ENVIRONMENT, "a tool or file that is needed is missing", "install or provide what the message names") \
-	X(NL_ENOVIRT, 29, NL_EXIT_ABSENT, "the CPU has neither VMX with EPT and unrestricted guest nor SVM with NPT", "use a machine that has one of them; on an emulator choose a model with it") \
-	X(NL_ELOCKED, 30, NL_EXIT_ABSENT, "the firmware has locked virtualisation off", "enable it in the firmware's setup") \
-	X(NL_EVIRTUALISED, 31, NL_EXIT_ABSENT, "virtualisation is already in use below or beside us", "disable the other hypervisor") \
-	X(NL_EBOOTBLOCK, 32, NL_EXIT_ABSENT, "loader and core are of different versions", "install both from the same release") \
-	X(NL_ESTATE, 33, NL_EXIT_CONFLICT, "a step was asked for before the one it needs", "the agent orders the steps; report it if you see this") \
-	X(NL_EPREEMPTED, 34, NL_EXIT_DEADLINE, "a task stands inside bytes that would be written", "retry; the message names the task") \
-	X(NL_EVERSION, 35, NL_EXIT_CONFLICT, "a newer version of this leaf has been applied since boot", "versions never go down: use the newer leaf") \
-	X(NL_EUNSUPPORTED, 36, NL_EXIT_CONFLICT, "this guest or this Newleaf cannot do what is asked", "do without it: docs/explanation/limits.md and docs/reference/cli.md say what is there") \
-	X(NL_ERECIPE, 37, NL_EXIT_USAGE, "the recipe of the leaf is not understood", "see docs/reference/recipe.md; the message names the line") \
-	X(NL_ETARGET, 38, NL_EXIT_TARGET, "the recipe names what this kernel has not, or has in another form", "check the name against this kernel; the message says what was found") \
-	X(NL_ECOMPILE, 39, NL_EXIT_LEAF, "the body does not compile against this kernel's headers", "the compiler's messages stand above") \
-	X(NL_ESITE, 40, NL_EXIT_LEAF, "this place of the kernel cannot be patched", "patch a caller or a callee of it instead; the message says what is in the way") \
-	X(NL_EBODY, 41, NL_EXIT_LEAF, "the body uses what the guest cannot be told about", "write the body without it; the message names it") \
+	X(NL_EENVIRONMENT, 28, NL_EXIT_ENVIRONMENT, "a tool or file that is needed is missing", \
+	  "install or provide what the message names") \
+	X(NL_ENOVIRT, 29, NL_EXIT_ABSENT, "the CPU has neither VMX with EPT and unrestricted guest nor SVM with NPT", \
+	  "use a machine that has one of them; on an emulator choose a model with it") \
+	X(NL_ELOCKED, 30, NL_EXIT_ABSENT, "the firmware has locked virtualisation off", \
+	  "enable it in the firmware's setup") \
+	X(NL_EVIRTUALISED, 31, NL_EXIT_ABSENT, "virtualisation is already in use below or beside us", \
+	  "disable the other hypervisor") \
+	X(NL_EBOOTBLOCK, 32, NL_EXIT_ABSENT, "loader and core are of different versions", \
+	  "install both from the same release") \
+	X(NL_ESTATE, 33, NL_EXIT_CONFLICT, "a step was asked for before the one it needs", \
+	  "the agent orders the steps; report it if you see this") \
+	X(NL_EPREEMPTED, 34, NL_EXIT_DEADLINE, "a task stands inside bytes that would be written", \
+	  "retry; the message names the task") \
+	X(NL_EVERSION, 35, NL_EXIT_CONFLICT, "a newer version of this leaf has been applied since boot", \
+	  "versions never go down: use the newer leaf") \
+	X(NL_EUNSUPPORTED, 36, NL_EXIT_CONFLICT, "this guest or this Newleaf cannot do what is asked", \
+	  "do without it: docs/explanation/limits.md and docs/reference/cli.md say what is there") \
+	X(NL_ERECIPE, 37, NL_EXIT_USAGE, "the recipe of the leaf is not understood", \
+	  "see docs/reference/recipe.md; the message names the line") \
+	X(NL_ETARGET, 38, NL_EXIT_TARGET, "the recipe names what this kernel has not, or has in another form", \
+	  "check the name against this kernel; the message says what was found") \
+	X(NL_ECOMPILE, 39, NL_EXIT_LEAF, "the body does not compile against this kernel's headers", \
+	  "the compiler's messages stand above") \
+	X(NL_ESITE, 40, NL_EXIT_LEAF, "this place of the kernel cannot be patched", \
+	  "patch a caller or a callee of it instead; the message says what is in the way") \
+	X(NL_EBODY, 41, NL_EXIT_LEAF, "the body uses what the guest cannot be told about", \
+	  "write the body without it; the message names it") \
 	X(NL_EINTERRUPTED, 42, NL_EXIT_DEADLINE, "the command was interrupted before the commit", "run it again") \
-	X(NL_EBOOTS, 43, NL_EXIT_ABSENT, "the last boots on Newleaf did not finish, so it steps aside", "find out why, then clear the boot counter (docs/how-to/real-machine.md)") \
-	X(NL_ECONF, 44, NL_EXIT_ABSENT, "newleaf.conf is malformed", "mend the line that the message names (docs/reference/conf.md)") \
-	X(NL_EFIRMWARE, 45, NL_EXIT_ABSENT, "the firmware refused what Newleaf needs", "the message names it; look for a firmware update") \
-	X(NL_EMEMORY, 46, NL_EXIT_ABSENT, "the machine has too little memory for Newleaf", "16 MiB in one piece below 4 GiB and a page below 1 MiB are needed") \
-	X(NL_EKEYLIST, 47, NL_EXIT_ABSENT, "a list of trusted keys is damaged", "make it again with newleaf-author key image") \
-	X(NL_EMACHINE, 48, NL_EXIT_ABSENT, "the machine is beyond what this Newleaf supports", "the message names it; see docs/explanation/limits.md")
+	X(NL_EBOOTS, 43, NL_EXIT_ABSENT, "the last boots on Newleaf did not finish, so it steps aside", \
+	  "find out why, then clear the boot counter (docs/how-to/real-machine.md)") \
+	X(NL_ECONF, 44, NL_EXIT_ABSENT, "newleaf.conf is malformed", \
+	  "mend the line that the message names (docs/reference/conf.md)") \
+	X(NL_EFIRMWARE, 45, NL_EXIT_ABSENT, "the firmware refused what Newleaf needs", \
+	  "the message names it; look for a firmware update") \
+	X(NL_EMEMORY, 46, NL_EXIT_ABSENT, "the machine has too little memory for Newleaf", \
+	  "16 MiB in one piece below 4 GiB and a page below 1 MiB are needed") \
+	X(NL_EKEYLIST, 47, NL_EXIT_ABSENT, "a list of trusted keys is damaged", \
+	  "make it again with newleaf-author key image") \
+	X(NL_EMACHINE, 48, NL_EXIT_ABSENT, "the machine is beyond what this Newleaf supports", \
+	  "the message names it; see docs/explanation/limits.md")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

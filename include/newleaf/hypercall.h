@@ -1,15 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The hypercall ABI between guest user space and the core.
  *
- * Channel: an OUT of EAX = NL_CALL_MAGIC, 32 bits wide, to port NL_CALL_PORT. From CPL 3 the CPU checks the TSS I/O bitmap
- * *before* the intercept (SDM vol. 3, 26.1.1; APM vol. 2, 15.10.2), so only a thread with ioperm(2) — CAP_SYS_RAWIO — gets
- * through: the call is its own proof of root. Anybody else gets #GP, as on bare hardware. VMCALL/VMMCALL are always #UD.
- * Any other value or width on the port behaves as an unused port (string I/O there is #GP). Calls from CPL != 3 are treated the same way.
+ * Channel: an OUT of EAX = NL_CALL_MAGIC, 32 bits wide, to port NL_CALL_PORT. From CPL 3 the CPU checks the TSS I/O
+ * bitmap *before* the intercept (SDM vol. 3, 26.1.1; APM vol. 2, 15.10.2), so only a thread with ioperm(2) —
+ * CAP_SYS_RAWIO — gets through: the call is its own proof of root. Anybody else gets #GP, as on bare hardware.
+ * VMCALL/VMMCALL are always #UD. Any other value or width on the port behaves as an unused port (string I/O there is
+ * #GP). Calls from CPL != 3 are treated the same way.
  *
  * Registers in:  rax = NL_CALL_MAGIC, rbx = enum nl_call, rsi = buffer (guest-virtual), rdi = its length in bytes,
  *                rcx, r8 = arguments as given below.
  * Registers out: rax = enum nl_err, rcx, r8 = results as given below. All others unchanged.
- * The buffer must be resident (mlock) and is read once or written once per call. Lengths over NL_CALL_MAX_BUFFER: NL_EUSAGE.
+ * The buffer must be resident (mlock) and is read once or written once per call. Lengths over NL_CALL_MAX_BUFFER:
+ * NL_EUSAGE.
  */
 #ifndef NEWLEAF_HYPERCALL_H
 #define NEWLEAF_HYPERCALL_H
@@ -24,36 +27,39 @@
 #define NL_CALL_MAX_BUFFER 65536u
 
 /*
- * Presence: CPUID, at the first free 0x4000_0x00 block (step 0x100, up to 0x4000_ff00; an outer hypervisor's blocks stay):
- * EAX = highest leaf of the block, EBX/ECX/EDX = "NewleafNewle". Leaf +1: EAX = NL_ABI_VERSION.
+ * Presence: CPUID, at the first free 0x4000_0x00 block (step 0x100, up to 0x4000_ff00; an outer hypervisor's blocks
+ * stay): EAX = highest leaf of the block, EBX/ECX/EDX = "NewleafNewle". Leaf +1: EAX = NL_ABI_VERSION.
  */
 #define NL_CPUID_EBX 0x6c77654eu /* "Newl" */
 #define NL_CPUID_ECX 0x4e666165u /* "eafN" */
 #define NL_CPUID_EDX 0x656c7765u /* "ewle" */
 
 enum nl_call {
-	NL_CALL_STATUS = 1,   /* out buffer: struct nl_status; rcx out: bytes written */
-	NL_CALL_LEAVES = 2,   /* out buffer: struct nl_leaf_state[]; rcx out: how many there are */
-	NL_CALL_STAGE = 3,    /* in buffer: a chunk of a leaf file; rcx = offset (0 starts anew), r8 = size of the whole file */
-	NL_CALL_VERIFY = 4,   /* the staged file: signature, identity, bounds, expected bytes. Idempotent.
-	                         out buffer: struct nl_verify_report. NL_AGAIN: call again (long checks run in slices) */
-	NL_CALL_PREPARE = 5,  /* in buffer: struct nl_commit_request; makes the next generation beside the running one */
-	NL_CALL_TRY = 6,      /* one try to freeze and flip. out buffer: struct nl_commit_report, also on failure.
-	                         NL_AGAIN: released everybody, try again; the report names the blocker */
-	NL_CALL_ABANDON = 7,  /* forget the prepared commit; always possible; nothing changed.
-	                         out buffer: struct nl_commit_report; its blocker also says what the last PREPARE met */
-	NL_CALL_JOURNAL = 8,  /* rcx = first seq wanted; out buffer: struct nl_journal_entry[]; rcx out: how many, r8 out: newest seq */
-	NL_CALL_EXITS = 9,    /* rcx = CPU index; out buffer: struct nl_exit_counts */
-	NL_CALL_CONSOLE = 10, /* rcx = offset in the hypervisor's console ring; out buffer: text; rcx out: bytes, r8 out: next offset */
+	NL_CALL_STATUS = 1, /* out buffer: struct nl_status; rcx out: bytes written */
+	NL_CALL_LEAVES = 2, /* out buffer: struct nl_leaf_state[]; rcx out: how many there are */
+	NL_CALL_STAGE =
+	        3, /* in buffer: a chunk of a leaf file; rcx = offset (0 starts anew), r8 = size of the whole file */
+	NL_CALL_VERIFY = 4,  /* the staged file: signature, identity, bounds, expected bytes. Idempotent.
+	                        out buffer: struct nl_verify_report. NL_AGAIN: call again (long checks run in slices) */
+	NL_CALL_PREPARE = 5, /* in buffer: struct nl_commit_request; makes the next generation beside the running one */
+	NL_CALL_TRY = 6,     /* one try to freeze and flip. out buffer: struct nl_commit_report, also on failure.
+	                        NL_AGAIN: released everybody, try again; the report names the blocker */
+	NL_CALL_ABANDON = 7, /* forget the prepared commit; always possible; nothing changed.
+	                        out buffer: struct nl_commit_report; its blocker also says what the last PREPARE met */
+	NL_CALL_JOURNAL = 8, /* rcx = first seq wanted; out buffer: struct nl_journal_entry[]; rcx out: how many, r8
+	                        out: newest seq */
+	NL_CALL_EXITS = 9,   /* rcx = CPU index; out buffer: struct nl_exit_counts */
+	NL_CALL_CONSOLE = 10, /* rcx = offset in the hypervisor's console ring; out buffer: text; rcx out: bytes, r8
+	                         out: next offset */
 	NL_CALL_ALIVE = 11,   /* the guest is up: boot counter may be cleared (the agent does it); journaled once */
 };
 
 struct nl_status {
-	uint32_t abi;     /* NL_ABI_VERSION */
-	uint32_t size;    /* sizeof(struct nl_status) */
-	char version[16]; /* of the core */
-	char vendor[8];   /* "SVM" or "VMX" */
-	char paging[8];   /* "NPT" or "EPT" */
+	uint32_t abi;                      /* NL_ABI_VERSION */
+	uint32_t size;                     /* sizeof(struct nl_status) */
+	char version[16];                  /* of the core */
+	char vendor[8];                    /* "SVM" or "VMX" */
+	char paging[8];                    /* "NPT" or "EPT" */
 	uint32_t cpus_known, cpus_running; /* enabled in the firmware's tables / under the hypervisor now */
 	uint64_t generation;
 	uint64_t tsc_hz, tsc_launch, tsc_now;
@@ -63,8 +69,8 @@ struct nl_status {
 	uint32_t deadline_max_ms;
 	uint32_t keys, keys_from_file;
 	uint32_t secure_boot;
-	uint32_t leaves;          /* known */
-	uint64_t journal_newest;  /* seq, 0 = empty */
+	uint32_t leaves;                    /* known */
+	uint64_t journal_newest;            /* seq, 0 = empty */
 	uint64_t memory_total, memory_free; /* bytes of the pool */
 	uint64_t arena_text_free, arena_data_free;
 	uint8_t kernel_build_id[NL_BUILD_ID_MAX]; /* of the matched kernel, length 0 until a leaf matched */
@@ -81,7 +87,7 @@ struct nl_leaf_state {
 	uint8_t sha256[32]; /* of the signed part */
 	uint8_t key_id[32];
 	char key_name[27];
-	uint8_t condition;  /* enum nl_leaf_condition */
+	uint8_t condition; /* enum nl_leaf_condition */
 	uint32_t version;
 	uint32_t pages, sites;
 	uint32_t body_bytes;
@@ -94,12 +100,12 @@ struct nl_leaf_state {
 
 /* Where a refusal comes from: filled as far as known, else zero. */
 struct nl_blocker {
-	uint32_t cpu;     /* UINT32_MAX = none */
+	uint32_t cpu; /* UINT32_MAX = none */
 	uint32_t cpl;
-	uint64_t rip;     /* where that CPU stood */
-	uint32_t pid;     /* of the task concerned, 0 = none */
+	uint64_t rip; /* where that CPU stood */
+	uint32_t pid; /* of the task concerned, 0 = none */
 	char comm[16];
-	uint64_t site_va; /* run-time address of the site concerned */
+	uint64_t site_va;                /* run-time address of the site concerned */
 	uint8_t expected[16], found[16]; /* first bytes of that site */
 	uint32_t bytes_len;
 	uint32_t missing; /* CPUs that did not answer in time */
@@ -120,9 +126,9 @@ struct nl_verify_report {
 
 #define NL_MAX_LEAVES 32
 struct nl_commit_request {
-	uint64_t expected_generation; /* UINT64_MAX = any */
-	uint32_t deadline_ms;         /* from PREPARE on; 1..nl_status.deadline_max_ms */
-	uint32_t count;               /* entries of set that count, 0..NL_MAX_LEAVES */
+	uint64_t expected_generation;   /* UINT64_MAX = any */
+	uint32_t deadline_ms;           /* from PREPARE on; 1..nl_status.deadline_max_ms */
+	uint32_t count;                 /* entries of set that count, 0..NL_MAX_LEAVES */
 	uint8_t set[NL_MAX_LEAVES][32]; /* sha256 of each leaf that shall be applied; exactly these */
 };
 
@@ -145,14 +151,21 @@ struct nl_commit_report {
 };
 
 enum nl_event {
-	NL_EV_BOOT = 1, NL_EV_ALIVE, NL_EV_VERIFIED, NL_EV_REFUSED, NL_EV_APPLIED, NL_EV_REVERTED, NL_EV_COMMIT, NL_EV_ABANDONED,
+	NL_EV_BOOT = 1,
+	NL_EV_ALIVE,
+	NL_EV_VERIFIED,
+	NL_EV_REFUSED,
+	NL_EV_APPLIED,
+	NL_EV_REVERTED,
+	NL_EV_COMMIT,
+	NL_EV_ABANDONED,
 	NL_EV_KERNEL, /* a kernel was found, or replaced by another */
 	NL_EV_CPU,    /* a CPU came under the hypervisor */
 	NL_EV_POLICY,
 };
 
 struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the first one has zeroes */
-	uint64_t seq; /* from 1 */
+	uint64_t seq;     /* from 1 */
 	uint64_t tsc;
 	uint64_t wall_unix_ns;
 	uint8_t boot_id[16];
@@ -166,16 +179,18 @@ struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the
 };
 
 /* X(name, label): why the guest was left. The label is the metric's and the document's name. */
+// clang-format off
 #define NL_EXIT_CAUSES(X) \
-	X(CPUID, "cpuid") X(RDMSR, "rdmsr") X(WRMSR, "wrmsr") X(XSETBV, "xsetbv") X(CR, "cr-access") X(IO, "io") X(CALL, "hypercall") \
-	X(NMI, "nmi") X(IRET, "iret-window") X(INIT, "init") X(SIPI, "sipi") X(APIC, "apic-write") X(NPF, "nested-fault") \
-	X(INVD, "invd") X(VIRT, "virt-instruction") X(TRIPLE, "triple-fault") X(MC, "machine-check") X(EXCEPTION, "exception") \
-	X(PREEMPT, "preemption-timer") X(KICK, "kick") X(OTHER, "other")
+	X(CPUID, "cpuid") X(RDMSR, "rdmsr") X(WRMSR, "wrmsr") X(XSETBV, "xsetbv") X(CR, "cr-access") X(IO, "io") \
+	X(CALL, "hypercall") X(NMI, "nmi") X(IRET, "iret-window") X(INIT, "init") X(SIPI, "sipi") X(APIC, "apic-write") \
+	X(NPF, "nested-fault") X(INVD, "invd") X(VIRT, "virt-instruction") X(TRIPLE, "triple-fault") \
+	X(MC, "machine-check") X(EXCEPTION, "exception") X(PREEMPT, "preemption-timer") X(KICK, "kick") X(OTHER, "other")
+// clang-format on
 enum nl_cause {
 #define NL_CAUSE_ENUM(name, label) NL_CAUSE_##name,
 	NL_EXIT_CAUSES(NL_CAUSE_ENUM)
 #undef NL_CAUSE_ENUM
-	NL_CAUSES
+	        NL_CAUSES
 };
 
 struct nl_exit_counts {

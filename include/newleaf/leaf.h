@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The leaf: one signed patch file. Written by `newleaf build`, signed by `newleaf sign`, believed only by the hypervisor.
+ * The leaf: one signed patch file. Written by `newleaf build`, signed by `newleaf sign`, believed only by the
+ * hypervisor.
  *
  * Layout of a file, little endian, no padding between parts but what the header's offsets say:
  *
@@ -13,8 +15,8 @@
  *     struct nl_leaf_signature           absent in an unsigned leaf
  *
  * header.signed_size is the length of everything before the signature. A file is exactly signed_size or
- * signed_size + sizeof(struct nl_leaf_signature) bytes; anything else is NL_ELEAF. The signature is ECDSA P-256 over the
- * SHA-256 of the first signed_size bytes, as r || s (64 bytes, big endian each; RFC 6979/FIPS 186-4 "raw" form).
+ * signed_size + sizeof(struct nl_leaf_signature) bytes; anything else is NL_ELEAF. The signature is ECDSA P-256 over
+ * the SHA-256 of the first signed_size bytes, as r || s (64 bytes, big endian each; RFC 6979/FIPS 186-4 "raw" form).
  * All addresses are link addresses of the target (before KASLR). Every reserved byte must be zero.
  */
 #ifndef NEWLEAF_LEAF_H
@@ -30,12 +32,13 @@
 #define NL_LEAF_MAX_SIZE (256u << 10) /* whole file, bytes */
 #define NL_LEAF_MAX_SITES 64u
 #define NL_LEAF_MAX_RELOCS 4096u
-#define NL_SITE_MAX_LEN 64u      /* bytes of one site; a site never crosses a page */
-#define NL_LEAF_ID_LEN 48        /* incl. NUL; [a-z0-9][a-z0-9._-]* */
+#define NL_SITE_MAX_LEN 64u /* bytes of one site; a site never crosses a page */
+#define NL_LEAF_ID_LEN 48   /* incl. NUL; [a-z0-9][a-z0-9._-]* */
 #define NL_BUILD_ID_MAX 32
-#define NL_PART_ALIGN 64u /* the hypervisor places text[] and data[] at multiples of this; no section of a body asks for more */
+#define NL_PART_ALIGN \
+	64u /* the hypervisor places text[] and data[] at multiples of this; no section of a body asks for more */
 
-struct nl_leaf_part { /* a run of bytes in the file */
+struct nl_leaf_part {    /* a run of bytes in the file */
 	uint32_t offset; /* from the start of the file */
 	uint32_t count;  /* elements for sites and relocs, bytes otherwise */
 };
@@ -43,27 +46,27 @@ struct nl_leaf_part { /* a run of bytes in the file */
 /* What the hypervisor must know of the target kernel. Link addresses; 0 = the target has none. */
 struct nl_leaf_target {
 	uint8_t build_id[NL_BUILD_ID_MAX];
-	uint32_t build_id_len; /* 8..32 */
-	uint32_t guest_os;     /* NL_GUEST_LINUX */
-	uint64_t build_id_va;  /* where the note's descriptor bytes lie in memory */
+	uint32_t build_id_len;             /* 8..32 */
+	uint32_t guest_os;                 /* NL_GUEST_LINUX */
+	uint64_t build_id_va;              /* where the note's descriptor bytes lie in memory */
 	uint64_t image_start, image_end;   /* _text .. _end */
 	uint64_t text_start, text_end;     /* _stext .. _etext */
 	uint64_t rodata_start, rodata_end; /* __start_rodata .. __end_rodata */
-	uint64_t syscall_entry; /* entry_SYSCALL_64: what LSTAR holds; gives the KASLR slide */
-	uint64_t page_table;    /* init_top_pgt */
-	uint64_t arena_pmd;     /* level2_fixmap_pgt: entries 508 (code) and 509 (data) become the arena */
-	uint64_t return_thunk;  /* x86_return_thunk, the pointer variable; 0 = none */
-	uint64_t kprobe_table;  /* kprobe_table[1 << kprobe_hash_bits] of struct hlist_head; 0 = none */
+	uint64_t syscall_entry;            /* entry_SYSCALL_64: what LSTAR holds; gives the KASLR slide */
+	uint64_t page_table;               /* init_top_pgt */
+	uint64_t arena_pmd;                /* level2_fixmap_pgt: entries 508 (code) and 509 (data) become the arena */
+	uint64_t return_thunk;             /* x86_return_thunk, the pointer variable; 0 = none */
+	uint64_t kprobe_table;             /* kprobe_table[1 << kprobe_hash_bits] of struct hlist_head; 0 = none */
 	uint64_t init_task;
 	uint64_t per_cpu_offset;   /* __per_cpu_offset[] */
 	uint64_t idle_threads;     /* per-CPU variable idle_threads (a per-CPU offset, no slide); 0 = none */
 	uint32_t nr_cpu_ids_max;   /* entries in __per_cpu_offset[] */
 	uint32_t kprobe_hash_bits; /* 6 in Linux 6.1 */
 	/* offsets from the target's BTF, bytes */
-	uint32_t kprobe_hlist, kprobe_addr;          /* in struct kprobe */
-	uint32_t task_tasks, task_thread_node;       /* in task_struct */
-	uint32_t task_signal, signal_thread_head;    /* task_struct.signal, signal_struct.thread_head */
-	uint32_t task_stack, task_thread_sp;         /* task_struct.stack, task_struct.thread.sp */
+	uint32_t kprobe_hlist, kprobe_addr;       /* in struct kprobe */
+	uint32_t task_tasks, task_thread_node;    /* in task_struct */
+	uint32_t task_signal, signal_thread_head; /* task_struct.signal, signal_struct.thread_head */
+	uint32_t task_stack, task_thread_sp;      /* task_struct.stack, task_struct.thread.sp */
 	uint32_t task_pid, task_comm, task_on_cpu, task_state;
 	uint32_t thread_size; /* bytes of a kernel stack; stacks are aligned to it or vmapped */
 	uint32_t reserved[7];
@@ -93,18 +96,19 @@ enum nl_reloc_type {
 	NL_REL_ABS32 = 4,  /* S + A, 4 bytes, must fit unsigned */
 };
 
-enum nl_reloc_where { /* which part is written */
-	NL_AT_BYTES = 1, /* bytes[]: P is the run-time address of the site byte concerned */
-	NL_AT_TEXT = 2,
-	NL_AT_DATA = 3,
+enum nl_reloc_where {                  /* which part is written */
+	              NL_AT_BYTES = 1, /* bytes[]: P is the run-time address of the site byte concerned */
+	              NL_AT_TEXT = 2,
+	              NL_AT_DATA = 3,
 };
 
-enum nl_reloc_symbol { /* what S is */
-	NL_SYM_KERNEL = 1,  /* value + KASLR slide; value inside [image_start, image_end) */
-	NL_SYM_ABSOLUTE = 2, /* value as it is: per-CPU offsets, constants; KASLR does not move it */
-	NL_SYM_TEXT = 3,    /* value = offset in text[], at its run-time address in the arena */
-	NL_SYM_DATA = 4,    /* value = offset in data[], at its run-time address in the arena */
-	NL_SYM_RETURN_THUNK = 5, /* *(u64 *)(target.return_thunk + slide), read at apply: the thunk this CPU needs */
+enum nl_reloc_symbol {                      /* what S is */
+	               NL_SYM_KERNEL = 1,   /* value + KASLR slide; value inside [image_start, image_end) */
+	               NL_SYM_ABSOLUTE = 2, /* value as it is: per-CPU offsets, constants; KASLR does not move it */
+	               NL_SYM_TEXT = 3,     /* value = offset in text[], at its run-time address in the arena */
+	               NL_SYM_DATA = 4,     /* value = offset in data[], at its run-time address in the arena */
+	               NL_SYM_RETURN_THUNK =
+	                       5, /* *(u64 *)(target.return_thunk + slide), read at apply: the thunk this CPU needs */
 };
 
 struct nl_leaf_reloc {
@@ -135,7 +139,7 @@ struct nl_leaf_header {
 #define NL_LEAF_MIXABLE (1u << 1) /* author's word: old and new may run side by side */
 
 struct nl_leaf_signature {
-	uint64_t magic; /* NL_SIG_MAGIC */
+	uint64_t magic;     /* NL_SIG_MAGIC */
 	uint32_t algorithm; /* NL_SIG_P256_SHA256 */
 	uint32_t size;      /* sizeof(struct nl_leaf_signature) */
 	uint8_t key_id[32]; /* SHA-256 of the 65-byte uncompressed public point */

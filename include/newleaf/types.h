@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Types that keep address spaces apart. Mixing them does not compile.
  * Not here: anything about paging formats (hv/npt.h) or registers (arch/).
@@ -9,9 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct { uint64_t v; } gpa_t; /* guest-physical */
-typedef struct { uint64_t v; } hpa_t; /* host-physical: what the memory controller sees */
-typedef struct { uint64_t v; } gva_t; /* guest-virtual */
+typedef struct {
+	uint64_t v;
+} gpa_t; /* guest-physical */
+typedef struct {
+	uint64_t v;
+} hpa_t; /* host-physical: what the memory controller sees */
+typedef struct {
+	uint64_t v;
+} gva_t; /* guest-virtual */
 
 #define GPA(x) ((gpa_t){(x)})
 #define HPA(x) ((hpa_t){(x)})

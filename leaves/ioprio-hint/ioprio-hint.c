@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Body for ioprio_check_cap() of block/ioprio.c: may this caller ask for this I/O priority? Follows the fixed behaviour of Linux, of
- * which it is a derived work.
+ * Body for ioprio_check_cap() of block/ioprio.c: may this caller ask for this I/O priority? Follows the fixed behaviour
+ * of Linux, of which it is a derived work.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Body for prctl_set_auxv() of kernel/sys.c: takes the auxiliary vector of the calling process from user space and stores all of it.
- * Follows the fixed behaviour of Linux, of which it is a derived work.
+ * Body for prctl_set_auxv() of kernel/sys.c: takes the auxiliary vector of the calling process from user space and
+ * stores all of it. Follows the fixed behaviour of Linux, of which it is a derived work.
  */
 #include <linux/build_bug.h>
 #include <linux/errno.h>
@@ -15,7 +15,7 @@ int prctl_set_auxv(struct mm_struct *mm, unsigned long addr, unsigned long len);
 
 int prctl_set_auxv(struct mm_struct *mm, unsigned long addr, unsigned long len)
 {
-	unsigned long vector[AT_VECTOR_SIZE] = { 0 };
+	unsigned long vector[AT_VECTOR_SIZE] = {0};
 
 	BUILD_BUG_ON(sizeof(vector) != sizeof(mm->saved_auxv));
 	if (len > sizeof(vector))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Body for proc_timens_set_offset() of kernel/time/namespace.c: checks all offsets that were written to timens_offsets, then stores them.
- * Follows the fixed behaviour of Linux, of which it is a derived work.
+ * Body for proc_timens_set_offset() of kernel/time/namespace.c: checks all offsets that were written to timens_offsets,
+ * then stores them. Follows the fixed behaviour of Linux, of which it is a derived work.
  */
 #include <linux/cred.h>
 #include <linux/fs.h>

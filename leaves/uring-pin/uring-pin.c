@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Body for io_pin_pages() of io_uring/rsrc.c: pins a user buffer for the ring's lifetime. Follows the fixed behaviour of Linux, of which
- * it is a derived work.
+ * Body for io_pin_pages() of io_uring/rsrc.c: pins a user buffer for the ring's lifetime. Follows the fixed behaviour
+ * of Linux, of which it is a derived work.
  */
 #include <linux/err.h>
 #include <linux/fs.h>

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The authoring companion against a stock Debian kernel: both demo leaves built twice, signed, verified and checked; a flipped bit,
 # a strange key, another kernel; and every refusal of `build` by its name. Needs the kernel and its headers (scripts/get-kernel).
 set -uo pipefail

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * libFuzzer: any bytes as a leaf file. What the parser accepts is relocated into buffers of exactly the sizes it promises, so that the sanitizers see a
- * bound that does not hold. The mutator keeps the lengths in the header true most of the time, so that the checks behind them are reached.
+ * libFuzzer: any bytes as a leaf file. What the parser accepts is relocated into buffers of exactly the sizes it
+ * promises, so that the sanitizers see a bound that does not hold. The mutator keeps the lengths in the header true
+ * most of the time, so that the checks behind them are reached.
  */
 #include "leaf.h"
 #include "reloc.h"
@@ -23,17 +25,20 @@ static void *copy_of(const void *from, size_t n)
 static void relocate(const struct nl_leaf *l)
 {
 	const struct nl_leaf_header *h = l->header;
-	const struct nl_placement at = {.slide = 0x1000000, .text = 0xffffffffff800000, .data = 0xffffffffffa00000, .return_thunk = LINK};
+	const struct nl_placement at = {
+	        .slide = 0x1000000, .text = 0xffffffffff800000, .data = 0xffffffffffa00000, .return_thunk = LINK};
 	uint8_t *text = copy_of(l->text, h->text.count), *data = copy_of(l->data, h->data.count);
 	uint32_t i;
 
 	nl_reloc_body(l, &at, text, data);
 	for (i = 0; i < h->sites.count; i++) {
 		const struct nl_leaf_site *s = &l->sites[i];
-		uint8_t *expected = copy_of(l->bytes + s->expected, s->len), *fresh = copy_of(l->bytes + s->fresh, s->len);
+		uint8_t *expected = copy_of(l->bytes + s->expected, s->len),
+		        *fresh = copy_of(l->bytes + s->fresh, s->len);
 
 		nl_reloc_site(l, &at, i, expected, fresh);
-		if (s->va < h->target.image_start || s->va + s->len > h->target.image_end || (s->va & 0xfff) + s->len > 0x1000)
+		if (s->va < h->target.image_start || s->va + s->len > h->target.image_end ||
+		    (s->va & 0xfff) + s->len > 0x1000)
 			abort();
 		free(expected);
 		free(fresh);
@@ -77,7 +82,8 @@ static size_t valid(uint8_t *out, size_t max)
 	        {NL_AT_TEXT, 8, NL_REL_ABS32S, NL_SYM_DATA, 0, 0, 0},
 	        {NL_AT_DATA, 8, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, 0, 0},
 	};
-	struct nl_leaf_header h = {.magic = NL_LEAF_MAGIC, .format = NL_LEAF_FORMAT, .header_size = sizeof(h), .version = 1, .id = "leaf"};
+	struct nl_leaf_header h = {
+	        .magic = NL_LEAF_MAGIC, .format = NL_LEAF_FORMAT, .header_size = sizeof(h), .version = 1, .id = "leaf"};
 	struct nl_leaf_target *t = &h.target;
 	uint32_t at = sizeof(h);
 

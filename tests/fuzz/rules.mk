@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Fuzzing, by clang's libFuzzer. Not part of `make check`: it runs for FUZZ_SECONDS and keeps what it found in build/fuzz/.
 FUZZ_SECONDS ?= 60
 

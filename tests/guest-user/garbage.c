@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Does garbage from user space do any harm? As an ordinary user: VMCALL, VMMCALL, the vendors' own instructions and the port must
- * fault as on bare hardware. As root: random hypercalls and arguments must be answered by a named error, must not touch memory that
- * the caller could not touch itself, and must leave the generation alone. Prints one line for each part and ends with 0 if all is
- * well. Usage: garbage [ROUNDS [SEED]]
+ * Does garbage from user space do any harm? As an ordinary user: VMCALL, VMMCALL, the vendors' own instructions and the
+ * port must fault as on bare hardware. As root: random hypercalls and arguments must be answered by a named error, must
+ * not touch memory that the caller could not touch itself, and must leave the generation alone. Prints one line for
+ * each part and ends with 0 if all is well. Usage: garbage [ROUNDS [SEED]]
  */
 #define _GNU_SOURCE
 #include "agent.h"
@@ -41,7 +42,10 @@ static void on_signal(int signal)
 	static void name(const uint64_t r[8]) \
 	{ \
 		uint64_t a = r[0], b = r[1], c = r[2], d = r[3], s = r[4], t = r[5]; \
-		__asm__ volatile(text : "+a"(a), "+b"(b), "+c"(c), "+d"(d), "+S"(s), "+D"(t) : : "memory", "cc", "r8", "r9"); \
+		__asm__ volatile(text \
+		                 : "+a"(a), "+b"(b), "+c"(c), "+d"(d), "+S"(s), "+D"(t) \
+		                 : \
+		                 : "memory", "cc", "r8", "r9"); \
 	}
 TRIAL(do_vmcall, ".byte 0x0f, 0x01, 0xc1")
 TRIAL(do_vmmcall, ".byte 0x0f, 0x01, 0xd9")
@@ -69,7 +73,8 @@ static const struct trial {
         {"out word", do_outw, true, SIGSEGV, SIGSEGV},
         {"out byte", do_outb, true, SIGSEGV, SIGSEGV},
         {"in dword", do_inl, true, SIGSEGV, SIGSEGV},
-        /* EFER.SVME must be set for a guest to run at all, and then the CPL check comes before the intercept: #GP (APM vol. 2, 15.7). */
+        /* EFER.SVME must be set for a guest to run at all, and then the CPL check comes before the intercept: #GP (APM
+           vol. 2, 15.7). */
         {"vmrun", do_vmrun, false, SIGILL, SIGSEGV},
         {"vmload", do_vmload, false, SIGILL, SIGSEGV},
         {"vmsave", do_vmsave, false, SIGILL, SIGSEGV},
@@ -142,8 +147,8 @@ static struct nl_agent agent;
 
 static int root_fail(const char *what, uint64_t call, uint64_t rsi, uint64_t answer)
 {
-	printf("garbage: FAIL root: %s (call %llu, buffer %llx, answer %llu)\n", what, (unsigned long long)call, (unsigned long long)rsi,
-	       (unsigned long long)answer);
+	printf("garbage: FAIL root: %s (call %llu, buffer %llx, answer %llu)\n", what, (unsigned long long)call,
+	       (unsigned long long)rsi, (unsigned long long)answer);
 	return 1;
 }
 
@@ -160,11 +165,13 @@ static int forbidden_buffers(uint8_t *readonly, uint8_t *edge)
 	                            (uintptr_t)edge + PAGE - 8,
 	                            ~0ULL - 64,
 	                            0xffffffffff600000ULL};
-	const enum nl_call writers[] = {NL_CALL_STATUS, NL_CALL_LEAVES, NL_CALL_JOURNAL, NL_CALL_EXITS, NL_CALL_CONSOLE};
+	const enum nl_call writers[] = {NL_CALL_STATUS, NL_CALL_LEAVES, NL_CALL_JOURNAL, NL_CALL_EXITS,
+	                                NL_CALL_CONSOLE};
 
 	for (size_t w = 0; w < NL_ARRAY_SIZE(writers); w++)
 		for (size_t t = 0; t < NL_ARRAY_SIZE(targets); t++) {
-			struct nl_registers r = {.rax = NL_CALL_MAGIC, .rbx = writers[w], .rsi = targets[t], .rdi = 2048};
+			struct nl_registers r = {
+			        .rax = NL_CALL_MAGIC, .rbx = writers[w], .rsi = targets[t], .rdi = 2048};
 
 			if (!agent.t->call(agent.t->ctx, &r))
 				return root_fail("the call faulted", r.rbx, targets[t], 0);
@@ -209,7 +216,8 @@ static int as_root(unsigned rounds)
 		                            rnd() & 0xfff,
 		                            ~0ULL,
 		                            0x0000800000000000ULL};
-		const uint64_t lengths[] = {0, 1, rnd() % PAGE, 2 * PAGE, NL_CALL_MAX_BUFFER, NL_CALL_MAX_BUFFER + 1, rnd(), ~0ULL};
+		const uint64_t lengths[] = {
+		        0, 1, rnd() % PAGE, 2 * PAGE, NL_CALL_MAX_BUFFER, NL_CALL_MAX_BUFFER + 1, rnd(), ~0ULL};
 
 		for (unsigned k = PAGE; k < 3 * PAGE; k += 8) {
 			uint64_t v = rnd();
@@ -230,13 +238,15 @@ static int as_root(unsigned rounds)
 			return root_fail("an answer without a name", asked.rbx, asked.rsi, r.rax);
 		if ((asked.rbx == 0 || asked.rbx > NL_CALL_ALIVE) && r.rax == NL_OK)
 			return root_fail("an unknown call was answered with OK", asked.rbx, asked.rsi, r.rax);
-		if (asked.rdi > NL_CALL_MAX_BUFFER && r.rax == NL_OK && asked.rbx != NL_CALL_ABANDON && asked.rbx != NL_CALL_ALIVE)
+		if (asked.rdi > NL_CALL_MAX_BUFFER && r.rax == NL_OK && asked.rbx != NL_CALL_ABANDON &&
+		    asked.rbx != NL_CALL_ALIVE)
 			return root_fail("a length over the limit was taken", asked.rbx, asked.rsi, r.rax);
 		if (asked.rbx != r.rbx || asked.rsi != r.rsi || asked.rdi != r.rdi)
 			return root_fail("a register changed that carries no answer", asked.rbx, asked.rsi, r.rax);
 	}
 	/* Any other value on the port, or reading it: an unused port. */
-	r = (struct nl_registers){.rax = 0x12345678, .rbx = NL_CALL_STATUS, .rsi = (uintptr_t)agent.buffer, .rdi = sizeof(before)};
+	r = (struct nl_registers){
+	        .rax = 0x12345678, .rbx = NL_CALL_STATUS, .rsi = (uintptr_t)agent.buffer, .rdi = sizeof(before)};
 	if (!agent.t->call(agent.t->ctx, &r) || r.rax != 0x12345678)
 		return root_fail("a call without the magic value was answered", r.rbx, r.rsi, r.rax);
 	if (nl_agent_status(&agent, &after) != NL_OK || after.generation != before.generation)

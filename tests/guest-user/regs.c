@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Does a hypercall, and whatever else happens meanwhile, leave the registers of user space alone? Fills general, flag, x87, SSE, AVX,
- * AVX-512 and GS base with patterns, makes N (default 100000) hypercalls and compares everything after each. The debug registers
- * cannot be read from here; a hardware breakpoint that has to fire exactly once after each of some calls stands for them. Prints one
- * line and ends with 0 if nothing differed. Usage: regs [N]
+ * Does a hypercall, and whatever else happens meanwhile, leave the registers of user space alone? Fills general, flag,
+ * x87, SSE, AVX, AVX-512 and GS base with patterns, makes N (default 100000) hypercalls and compares everything after
+ * each. The debug registers cannot be read from here; a hardware breakpoint that has to fire exactly once after each of
+ * some calls stands for them. Prints one line and ends with 0 if nothing differed. Usage: regs [N]
  */
 #define _GNU_SOURCE
 #include "agent.h"
@@ -52,13 +53,17 @@ __asm__(".text\n"
         "cmpq $0, frame+280\n\tje 1f\n\txrstor64 (%rsi)\n\tjmp 2f\n"
         "1:\tfxrstor64 (%rsi)\n"
         "2:\tmov %rsp, frame+120\n\tpushq frame+256\n\tpopfq\n\t"
-        "mov frame+0, %rax\n\tmov frame+8, %rbx\n\tmov frame+16, %rcx\n\tmov frame+24, %rdx\n\tmov frame+32, %rsi\n\tmov frame+40, %rdi\n\t"
-        "mov frame+48, %rbp\n\tmov frame+56, %r8\n\tmov frame+64, %r9\n\tmov frame+72, %r10\n\tmov frame+80, %r11\n\tmov frame+88, %r12\n\t"
+        "mov frame+0, %rax\n\tmov frame+8, %rbx\n\tmov frame+16, %rcx\n\tmov frame+24, %rdx\n\tmov frame+32, "
+        "%rsi\n\tmov frame+40, %rdi\n\t"
+        "mov frame+48, %rbp\n\tmov frame+56, %r8\n\tmov frame+64, %r9\n\tmov frame+72, %r10\n\tmov frame+80, "
+        "%r11\n\tmov frame+88, %r12\n\t"
         "mov frame+96, %r13\n\tmov frame+104, %r14\n\tmov frame+112, %r15\n\t"
         "out %eax, %dx\n\t"
-        "mov %rax, frame+128\n\tmov %rbx, frame+136\n\tmov %rcx, frame+144\n\tmov %rdx, frame+152\n\tmov %rsi, frame+160\n\tmov %rdi, "
+        "mov %rax, frame+128\n\tmov %rbx, frame+136\n\tmov %rcx, frame+144\n\tmov %rdx, frame+152\n\tmov %rsi, "
+        "frame+160\n\tmov %rdi, "
         "frame+168\n\t"
-        "mov %rbp, frame+176\n\tmov %r8, frame+184\n\tmov %r9, frame+192\n\tmov %r10, frame+200\n\tmov %r11, frame+208\n\tmov %r12, "
+        "mov %rbp, frame+176\n\tmov %r8, frame+184\n\tmov %r9, frame+192\n\tmov %r10, frame+200\n\tmov %r11, "
+        "frame+208\n\tmov %r12, "
         "frame+216\n\t"
         "mov %r13, frame+224\n\tmov %r14, frame+232\n\tmov %r15, frame+240\n\tmov %rsp, frame+248\n\t"
         "pushfq\n\tpopq frame+264\n\tcld\n\t"
@@ -79,7 +84,8 @@ static uint64_t pattern(void)
 	return seed;
 }
 
-/* Which bytes of an XSAVE area are registers; the rest is header, reserved, or the x87 pointers that AMD saves only with an exception. */
+/* Which bytes of an XSAVE area are registers; the rest is header, reserved, or the x87 pointers that AMD saves only
+ * with an exception. */
 static bool is_register(size_t at, size_t size)
 {
 	if (at < 6)
@@ -132,16 +138,16 @@ static int compare(uint64_t i, size_t size)
 		return differs(i, "rflags", frame.flags_in, frame.flags_out);
 	for (size_t at = 0; at < size; at++)
 		if (is_register(at, size) && area_in[at] != area_out[at]) {
-			printf("regs: FAIL call %llu: byte %zu of the XSAVE area was %02x, is %02x\n", (unsigned long long)i, at,
-			       area_in[at], area_out[at]);
+			printf("regs: FAIL call %llu: byte %zu of the XSAVE area was %02x, is %02x\n",
+			       (unsigned long long)i, at, area_in[at], area_out[at]);
 			return 1;
 		}
 	return 0;
 }
 
 /*
- * perf_event_open(2) by hand: a hardware write watchpoint on `watched`, counted by the kernel. The first 88 bytes of struct
- * perf_event_attr.
+ * perf_event_open(2) by hand: a hardware write watchpoint on `watched`, counted by the kernel. The first 88 bytes of
+ * struct perf_event_attr.
  */
 static volatile uint64_t watched;
 static int watch(void)

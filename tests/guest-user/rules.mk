@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Programs that run inside a guest on Newleaf, as root, started by the runs on the emulators: static, so that a busybox initramfs holds them.
 ALL += $(B)/guest/regs $(B)/guest/garbage
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Descriptor tables, page tables, exceptions and the way to CPL 3: what makes tests of faults one line long.
  */
@@ -18,8 +19,8 @@ struct gate {
 	uint32_t offset_high, reserved;
 };
 _Static_assert(sizeof(struct gate) == 16, "64-bit gate");
-_Static_assert(offsetof(struct cpu, resume) == 8 && offsetof(struct cpu, vector) == 16 && offsetof(struct cpu, stack_top) == 40 &&
-                       offsetof(struct cpu, user_rsp) == 48,
+_Static_assert(offsetof(struct cpu, resume) == 8 && offsetof(struct cpu, vector) == 16 &&
+                       offsetof(struct cpu, stack_top) == 40 && offsetof(struct cpu, user_rsp) == 48,
                "entry.S and TRY() use these offsets from GS");
 
 extern const uint8_t stubs[];
@@ -145,7 +146,8 @@ void cpu_load(struct cpu *cpu)
 	reload_segments();
 	__asm__ volatile("ltr %w0" ::"r"(0x30));
 	/* Without TRY: it needs what is being set here. */
-	__asm__ volatile("wrmsr" ::"c"(0xc0000101), "a"((uint32_t)(uint64_t)cpu), "d"((uint32_t)((uint64_t)cpu >> 32)) : "memory");
+	__asm__ volatile("wrmsr" ::"c"(0xc0000101), "a"((uint32_t)(uint64_t)cpu), "d"((uint32_t)((uint64_t)cpu >> 32))
+	                 : "memory");
 	apic_enable(cpu);
 }
 
@@ -153,9 +155,11 @@ static void unexpected(const struct frame *f)
 {
 	struct cpu *cpu = this_cpu();
 
-	print("CPU %u: unexpected exception %lu error %lx at %lx cs %lx rflags %lx rsp %lx cr2 %lx rax %lx rcx %lx rdx %lx (image at "
+	print("CPU %u: unexpected exception %lu error %lx at %lx cs %lx rflags %lx rsp %lx cr2 %lx rax %lx rcx %lx rdx "
+	      "%lx (image at "
 	      "%lx)\n",
-	      cpu->index, f->vector, f->error, f->rip, f->cs, f->rflags, f->rsp, read_cr2(), f->rax, f->rcx, f->rdx, (uint64_t)stubs);
+	      cpu->index, f->vector, f->error, f->rip, f->cs, f->rflags, f->rsp, read_cr2(), f->rax, f->rcx, f->rdx,
+	      (uint64_t)stubs);
 	fail("unexpected exception %lu at %lx", f->vector, f->rip);
 	finish();
 }

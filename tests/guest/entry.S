@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The test kernel's assembly: exception stubs, the way to CPL 3 and back, the trampoline of application processors, and the probe that
  * shows every general register around one instruction.

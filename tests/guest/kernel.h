@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The test kernel: a small 64-bit kernel that is an EFI program, so that newleaf.efi (or the firmware itself) can start it. It does to the machine
- * what Linux cannot be made to do and says PASS, FAIL or SKIP for each test. This header is all that its files share.
+ * The test kernel: a small 64-bit kernel that is an EFI program, so that newleaf.efi (or the firmware itself) can start
+ * it. It does to the machine what Linux cannot be made to do and says PASS, FAIL or SKIP for each test. This header is
+ * all that its files share.
  */
 #ifndef GUEST_KERNEL_H
 #define GUEST_KERNEL_H
@@ -76,13 +78,14 @@ static inline struct cpu *this_cpu(void)
 }
 
 /*
- * TRY("rdmsr", ARGS("=a"(lo)), ARGS("c"(msr))): runs instructions of which one may fault, and gives the vector of the fault, or NONE.
- * Execution goes on behind the instructions; r11 is used.
+ * TRY("rdmsr", ARGS("=a"(lo)), ARGS("c"(msr))): runs instructions of which one may fault, and gives the vector of the
+ * fault, or NONE. Execution goes on behind the instructions; r11 is used.
  */
 #define ARGS(...) __VA_ARGS__
 #define TRY(insn, out, in, ...) \
 	({ \
-		__asm__ volatile("lea 99f(%%rip), %%r11; movl $-1, %%gs:16; mov %%r11, %%gs:8\n\t" insn "\n99:\tmovq $0, %%gs:8" \
+		__asm__ volatile("lea 99f(%%rip), %%r11; movl $-1, %%gs:16; mov %%r11, %%gs:8\n\t" insn \
+		                 "\n99:\tmovq $0, %%gs:8" \
 		                 : out:in \
 		                 : "r11", "memory", "cc", ##__VA_ARGS__); \
 		this_cpu()->vector; \
@@ -90,8 +93,9 @@ static inline struct cpu *this_cpu(void)
 
 void cpu_load(struct cpu *cpu); /* GDT, IDT, TSS, GS base, local APIC; on the CPU itself */
 void map_init(void);
-void map_la57(void);                                          /* 5-level paging, where the CPU has it */
-void *map_window(unsigned slot, uint64_t pa, uint64_t flags); /* one 4 KiB page at a virtual address of its own; slot 0..511 */
+void map_la57(void); /* 5-level paging, where the CPU has it */
+void *map_window(unsigned slot, uint64_t pa,
+                 uint64_t flags); /* one 4 KiB page at a virtual address of its own; slot 0..511 */
 #define WINDOW 0x8000000000ULL
 #define PTE_P 1ULL
 #define PTE_W 2ULL
@@ -101,7 +105,8 @@ void *map_window(unsigned slot, uint64_t pa, uint64_t flags); /* one 4 KiB page 
 uint64_t kernel_cr3(void);
 void *page_alloc(unsigned n); /* zeroed, never freed */
 
-/* CPL 3 (cpu.c): the code between two labels runs at CPL 3 with these registers until it faults or executes INT 0x80. */
+/* CPL 3 (cpu.c): the code between two labels runs at CPL 3 with these registers until it faults or executes INT 0x80.
+ */
 struct user_regs {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, r8, rflags;
 };
@@ -109,7 +114,8 @@ void user_init(void);
 void user_allow_ports(bool allowed);
 int user_run(const void *code, const void *end, struct user_regs *r); /* vector by which it was left; 0x80 = INT 0x80 */
 #define USER_DATA_VA \
-	(WINDOW + 0x2000) /* 64 KiB + one page, user read-write; physical pages not adjacent to what follows: nothing follows */
+	(WINDOW + 0x2000) /* 64 KiB + one page, user read-write; physical pages not adjacent to what follows: nothing \
+	                     follows */
 #define USER_DATA_PAGES 17
 
 /* --- Local APIC (apic.c) --- */
@@ -279,8 +285,9 @@ struct test {
 #define NEWLEAF_ONLY 1u /* says something about Newleaf alone */
 #define SMP_ONLY 2u     /* wants a second CPU */
 
-extern const struct test memory_tests[], msr_tests[], cpuid_tests[], instruction_tests[], mmio_tests[], step_tests[], state_tests[],
-        call_tests[], start_tests[], ipi_tests[], nmi_tests[], time_tests[], x2apic_tests[]; /* each ended by a null name */
+extern const struct test memory_tests[], msr_tests[], cpuid_tests[], instruction_tests[], mmio_tests[], step_tests[],
+        state_tests[], call_tests[], start_tests[], ipi_tests[], nmi_tests[], time_tests[],
+        x2apic_tests[]; /* each ended by a null name */
 
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2))); /* the first one is kept */

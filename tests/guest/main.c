@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The test kernel's runner and its console. One line per test: PASS name, FAIL name: why, SKIP name: why. Last line: N passed, N failed, N skipped.
+ * The test kernel's runner and its console. One line per test: PASS name, FAIL name: why, SKIP name: why. Last line: N
+ * passed, N failed, N skipped.
  */
 #include <stdarg.h>
 
@@ -208,9 +210,10 @@ static void fxrstor_loop(struct cpu *cpu)
 }
 
 /*
- * Not a test of Newleaf but of the emulator. QEMU lets an FXRSTOR on any CPU clear a bit of the first CPU's state, in a word that holds "in a guest
- * with nested paging" as well, without a lock: the first CPU's next step after an exit then walks the core's page tables as if they were a guest's,
- * and the machine is reset by a triple fault (docs/explanation/limits.md).
+ * Not a test of Newleaf but of the emulator. QEMU lets an FXRSTOR on any CPU clear a bit of the first CPU's state, in a
+ * word that holds "in a guest with nested paging" as well, without a lock: the first CPU's next step after an exit then
+ * walks the core's page tables as if they were a guest's, and the machine is reset by a triple fault
+ * (docs/explanation/limits.md).
  */
 static void fxrstor_race(void)
 {
@@ -253,8 +256,9 @@ static _Noreturn void run_mode(void)
 }
 
 /* In this order: what is tested before all CPUs run comes first, what cannot be undone last. */
-static const struct test *const groups[] = {cpuid_tests, msr_tests,  instruction_tests, memory_tests, call_tests, mmio_tests,  step_tests,
-                                            state_tests, time_tests, start_tests,       ipi_tests,    nmi_tests,  x2apic_tests};
+static const struct test *const groups[] = {cpuid_tests, msr_tests,  instruction_tests, memory_tests, call_tests,
+                                            mmio_tests,  step_tests, state_tests,       time_tests,   start_tests,
+                                            ipi_tests,   nmi_tests,  x2apic_tests};
 
 _Noreturn void kernel_main(void)
 {

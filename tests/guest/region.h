@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Where Newleaf's reserved memory is: found by what it shows, one sink page in every page of 12 MiB.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Bringing up application processors by INIT-SIPI-SIPI, and giving them work.
  */
@@ -18,8 +19,8 @@ struct params { /* at 0xc00 of the page; offsets are written in entry.S */
 	uint64_t by_apic_id, entry;
 	uint64_t gdt[4];
 } __attribute__((packed));
-_Static_assert(offsetof(struct params, far32) == 8 && offsetof(struct params, far64) == 16 && offsetof(struct params, cr3) == 24 &&
-                       offsetof(struct params, by_apic_id) == 32,
+_Static_assert(offsetof(struct params, far32) == 8 && offsetof(struct params, far64) == 16 &&
+                       offsetof(struct params, cr3) == 24 && offsetof(struct params, by_apic_id) == 32,
                "entry.S reads by these offsets");
 _Static_assert(offsetof(struct first_state, efer_low) == 0x3c && offsetof(struct first_state, cs) == 0x44 &&
                        offsetof(struct first_state, gdtr_base) == 0x54,
@@ -57,7 +58,10 @@ void smp_init(void)
 	}
 }
 
-volatile struct first_state *smp_first_state(unsigned page) { return (volatile struct first_state *)(machine.low[page] + 0x800); }
+volatile struct first_state *smp_first_state(unsigned page)
+{
+	return (volatile struct first_state *)(machine.low[page] + 0x800);
+}
 
 static _Noreturn void ap_main(struct cpu *cpu, uint64_t page)
 {
@@ -76,7 +80,8 @@ static _Noreturn void ap_main(struct cpu *cpu, uint64_t page)
 			__atomic_store_n(&cpu->job, NULL, __ATOMIC_SEQ_CST);
 		}
 		__asm__ volatile("sti; hlt; cli" ::
-		                         : "memory"); /* smp_give() wakes it; a job that was given before STI has its interrupt waiting */
+		                         : "memory"); /* smp_give() wakes it; a job that was given before STI has its
+		                                         interrupt waiting */
 	}
 }
 

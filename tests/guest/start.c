@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The test kernel's EFI half: options, memory map, ACPI's list of CPUs; then ExitBootServices and kernel_main on a stack of its own.
+ * The test kernel's EFI half: options, memory map, ACPI's list of CPUs; then ExitBootServices and kernel_main on a
+ * stack of its own.
  */
 #include <efi.h>
 

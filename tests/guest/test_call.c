@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The hypercall's port: an unused port for everybody but CPL 3 with I/O permission and the magic; garbage gets named errors.
+ * The hypercall's port: an unused port for everybody but CPL 3 with I/O permission and the magic; garbage gets named
+ * errors.
  */
 #include <newleaf/hypercall.h>
 
@@ -19,9 +21,9 @@ static void cpl0(void)
 	memset(buffer, 0x5a, NL_PAGE_SIZE);
 	for (unsigned i = 0; i < 16; i++) {
 		rbx = i;
-		EXPECT_VECTOR(
-		        TRY("out %%eax, (%%dx)", ARGS("+a"(rax), "+b"(rbx), "+c"(rcx), "+d"(rdx)), ARGS("S"(buffer), "D"(NL_PAGE_SIZE))),
-		        NONE, "the call at CPL 0");
+		EXPECT_VECTOR(TRY("out %%eax, (%%dx)", ARGS("+a"(rax), "+b"(rbx), "+c"(rcx), "+d"(rdx)),
+		                  ARGS("S"(buffer), "D"(NL_PAGE_SIZE))),
+		              NONE, "the call at CPL 0");
 		EXPECT(rax == (0xdeadbeef00000000 | NL_CALL_MAGIC) && rcx == 0x1111 && rbx == i,
 		       "call %u at CPL 0 changed registers: rax %lx rcx %lx", i, rax, rcx);
 	}
@@ -51,7 +53,8 @@ static void unused_port(void)
 	__asm__ volatile("outl %k0, %w1" ::"a"(NL_CALL_MAGIC ^ 1), "d"(NL_CALL_PORT));
 }
 
-/* The one difference to an unused port: string instructions on it are #GP, from a kernel as well. No driver has one for this port. */
+/* The one difference to an unused port: string instructions on it are #GP, from a kernel as well. No driver has one for
+ * this port. */
 static void string_port(void)
 {
 	uint32_t *p = page_alloc(1);
@@ -59,23 +62,34 @@ static void string_port(void)
 
 	p[0] = NL_CALL_MAGIC;
 	if (!machine.bare) {
-		EXPECT_VECTOR(TRY("cld; rep outsl", ARGS("+S"(rsi), "+c"(rcx)), ARGS("d"(NL_CALL_PORT))), GP, "REP OUTS to the port");
-		EXPECT_VECTOR(TRY("cld; rep insb", ARGS("+D"(rdi), "+c"(rcx)), ARGS("d"(NL_CALL_PORT))), GP, "REP INS from the port");
-		EXPECT(rcx == 4 && rsi == (uint64_t)p && rdi == (uint64_t)p, "registers have moved: rcx %lx rsi %lx rdi %lx", rcx, rsi,
-		       rdi);
+		EXPECT_VECTOR(TRY("cld; rep outsl", ARGS("+S"(rsi), "+c"(rcx)), ARGS("d"(NL_CALL_PORT))), GP,
+		              "REP OUTS to the port");
+		EXPECT_VECTOR(TRY("cld; rep insb", ARGS("+D"(rdi), "+c"(rcx)), ARGS("d"(NL_CALL_PORT))), GP,
+		              "REP INS from the port");
+		EXPECT(rcx == 4 && rsi == (uint64_t)p && rdi == (uint64_t)p,
+		       "registers have moved: rcx %lx rsi %lx rdi %lx", rcx, rsi, rdi);
 		return;
 	}
-	EXPECT_VECTOR(TRY("cld; rep outsl", ARGS("+S"(rsi), "+c"(rcx)), ARGS("d"(NL_CALL_PORT))), NONE, "REP OUTS to the port");
+	EXPECT_VECTOR(TRY("cld; rep outsl", ARGS("+S"(rsi), "+c"(rcx)), ARGS("d"(NL_CALL_PORT))), NONE,
+	              "REP OUTS to the port");
 	EXPECT(rcx == 0 && rsi == (uint64_t)p + 16, "REP OUTS: rcx %lx rsi %lx", rcx, rsi);
 	rcx = 4;
-	EXPECT_VECTOR(TRY("cld; rep insb", ARGS("+D"(rdi), "+c"(rcx)), ARGS("d"(NL_CALL_PORT))), NONE, "REP INS from the port");
-	EXPECT(rcx == 0 && rdi == (uint64_t)p + 4 && p[0] == UINT32_MAX, "REP INS: rcx %lx rdi %lx read %x", rcx, rdi, p[0]);
+	EXPECT_VECTOR(TRY("cld; rep insb", ARGS("+D"(rdi), "+c"(rcx)), ARGS("d"(NL_CALL_PORT))), NONE,
+	              "REP INS from the port");
+	EXPECT(rcx == 0 && rdi == (uint64_t)p + 4 && p[0] == UINT32_MAX, "REP INS: rcx %lx rdi %lx read %x", rcx, rdi,
+	       p[0]);
 }
 
 static int user_call(enum nl_call call, uint64_t buffer, uint64_t len, uint64_t rcx, uint64_t r8, struct user_regs *r)
 {
-	*r = (struct user_regs){
-	        .rax = NL_CALL_MAGIC, .rbx = call, .rcx = rcx, .rdx = NL_CALL_PORT, .rsi = buffer, .rdi = len, .r8 = r8, .rflags = 0xad7};
+	*r = (struct user_regs){.rax = NL_CALL_MAGIC,
+	                        .rbx = call,
+	                        .rcx = rcx,
+	                        .rdx = NL_CALL_PORT,
+	                        .rsi = buffer,
+	                        .rdi = len,
+	                        .r8 = r8,
+	                        .rflags = 0xad7};
 	return user_run(user_out, user_out_end, r);
 }
 
@@ -91,14 +105,19 @@ static void cpl3_denied(void)
 	/* Permission for the first three of the four ports that a doubleword covers is none. */
 	user_allow_ports(true);
 	((uint8_t *)this_cpu()->tss_page)[104 + (NL_CALL_PORT + 3) / 8] |= 1u << (NL_CALL_PORT + 3) % 8;
-	EXPECT_VECTOR(user_call(NL_CALL_STATUS, USER_DATA_VA, 4096, 0, 0, &r), GP, "the call with permission for three of four bytes");
+	EXPECT_VECTOR(user_call(NL_CALL_STATUS, USER_DATA_VA, 4096, 0, 0, &r), GP,
+	              "the call with permission for three of four bytes");
 	user_allow_ports(false);
 }
 
 static void cpl3_magic(void)
 {
-	struct user_regs r = {
-	        .rax = NL_CALL_MAGIC ^ 0x100, .rbx = NL_CALL_STATUS, .rdx = NL_CALL_PORT, .rsi = USER_DATA_VA, .rdi = 4096, .rflags = 2};
+	struct user_regs r = {.rax = NL_CALL_MAGIC ^ 0x100,
+	                      .rbx = NL_CALL_STATUS,
+	                      .rdx = NL_CALL_PORT,
+	                      .rsi = USER_DATA_VA,
+	                      .rdi = 4096,
+	                      .rflags = 2};
 
 	user_allow_ports(true);
 	memset((void *)USER_DATA_VA, 0x5a, 4096);
@@ -112,8 +131,10 @@ static void cpl3_magic(void)
 	for (unsigned i = 0; i < 4096; i++)
 		EXPECT(((volatile uint8_t *)USER_DATA_VA)[i] == 0x5a, "the buffer was written");
 	if (machine.bare) {
-		EXPECT_VECTOR(user_call(NL_CALL_STATUS, USER_DATA_VA, 4096, 7, 8, &r), 0x80, "the call on bare hardware");
-		EXPECT(r.rax == NL_CALL_MAGIC && r.rcx == 7, "the call on bare hardware: rax %lx rcx %lx", r.rax, r.rcx);
+		EXPECT_VECTOR(user_call(NL_CALL_STATUS, USER_DATA_VA, 4096, 7, 8, &r), 0x80,
+		              "the call on bare hardware");
+		EXPECT(r.rax == NL_CALL_MAGIC && r.rcx == 7, "the call on bare hardware: rax %lx rcx %lx", r.rax,
+		       r.rcx);
 	}
 	user_allow_ports(false);
 }
@@ -137,12 +158,14 @@ static void cpl3_status(void)
 
 	EXPECT(s.abi == NL_ABI_VERSION && s.size == sizeof(s), "abi %u size %u", s.abi, s.size);
 	EXPECT(!strcmp(s.vendor, machine.intel ? "VMX" : "SVM"), "vendor %s", s.vendor);
-	EXPECT(s.cpus_known == machine.n_cpus, "%u CPUs known, %u in the firmware's table", s.cpus_known, machine.n_cpus);
+	EXPECT(s.cpus_known == machine.n_cpus, "%u CPUs known, %u in the firmware's table", s.cpus_known,
+	       machine.n_cpus);
 	user_allow_ports(true);
 	user_call(NL_CALL_STATUS, USER_DATA_VA, sizeof(s), 0, 0x7777, &r);
 	user_allow_ports(false);
 	EXPECT(r.rax == NL_OK && r.rcx == sizeof(s), "rax %lu rcx %lu", r.rax, r.rcx);
-	EXPECT(r.rbx == NL_CALL_STATUS && r.rdx == NL_CALL_PORT && r.rsi == USER_DATA_VA && r.rdi == sizeof(s), "a register was changed");
+	EXPECT(r.rbx == NL_CALL_STATUS && r.rdx == NL_CALL_PORT && r.rsi == USER_DATA_VA && r.rdi == sizeof(s),
+	       "a register was changed");
 	EXPECT((r.rflags & 0xcd5) == 0x8d5, "flags %lx", r.rflags);
 	note("%s/%s generation %lu, %lu KiB free", s.vendor, s.paging, s.generation, s.memory_free / 1024);
 }
@@ -150,10 +173,19 @@ static void cpl3_status(void)
 /* Each is refused by name; none changes the generation or is a defect of Newleaf's own. */
 static void garbage(void)
 {
-	static const uint64_t addresses[] = {
-	        USER_DATA_VA,       USER_DATA_VA + 4095, USER_DATA_VA + 17 * 4096 - 8, 0,          0xfee00000,    0xffffffffffffffff,
-	        0x8000000000000000, 0xffff800000000000,  WINDOW + 400 * 4096,          0xfffff000, 0x7fffffffffff};
-	static const uint64_t lengths[] = {0, 1, 8, 47, 4096, 65536, 65537, 0xffffffff, 0x8000000000000000, 0xffffffffffffffff};
+	static const uint64_t addresses[] = {USER_DATA_VA,
+	                                     USER_DATA_VA + 4095,
+	                                     USER_DATA_VA + 17 * 4096 - 8,
+	                                     0,
+	                                     0xfee00000,
+	                                     0xffffffffffffffff,
+	                                     0x8000000000000000,
+	                                     0xffff800000000000,
+	                                     WINDOW + 400 * 4096,
+	                                     0xfffff000,
+	                                     0x7fffffffffff};
+	static const uint64_t lengths[] = {
+	        0, 1, 8, 47, 4096, 65536, 65537, 0xffffffff, 0x8000000000000000, 0xffffffffffffffff};
 	static const uint64_t numbers[] = {0, 1, 64, 0x1000, 0xfffffff8, 0x100000000, 0xffffffffffffffff};
 	uint64_t generation = status().generation, calls = 0, refused = 0;
 	struct user_regs r;
@@ -178,8 +210,8 @@ static void garbage(void)
 				((uint32_t *)USER_DATA_VA)[i] = x = x * 1664525 + 1013904223;
 		int vector = user_call(call, buffer, len, rcx, r8, &r);
 		EXPECT(vector == 0x80, "call %lx: vector %d", call, vector);
-		EXPECT(r.rax < 64 && r.rax != NL_EINTERNAL, "call %lx buffer %lx length %lx rcx %lx r8 %lx: answer %lx", call, buffer, len,
-		       rcx, r8, r.rax);
+		EXPECT(r.rax < 64 && r.rax != NL_EINTERNAL, "call %lx buffer %lx length %lx rcx %lx r8 %lx: answer %lx",
+		       call, buffer, len, rcx, r8, r.rax);
 		calls++;
 		refused += r.rax != NL_OK && r.rax != NL_NOTHING;
 	}

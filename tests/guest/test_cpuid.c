@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * What CPUID shows: no virtualisation extension, our presence block once, bits that mirror CR4.
  */
@@ -22,7 +23,8 @@ static void presence(void)
 	if (machine.bare)
 		return;
 	cpuid(at + 1, 0, r);
-	EXPECT(r[0] == NL_ABI_VERSION && !r[1] && !r[2] && !r[3], "leaf %x: %x %x %x %x", at + 1, r[0], r[1], r[2], r[3]);
+	EXPECT(r[0] == NL_ABI_VERSION && !r[1] && !r[2] && !r[3], "leaf %x: %x %x %x %x", at + 1, r[0], r[1], r[2],
+	       r[3]);
 	note("block at %x", at);
 }
 
@@ -83,7 +85,8 @@ static void ospke(void)
 		mirror(7, 1u << 3, 1u << 4, 22, "OSPKE");
 }
 
-/* A leaf out of range, and every subleaf register in full: nothing but EAX..EDX may change, and their upper halves are cleared. */
+/* A leaf out of range, and every subleaf register in full: nothing but EAX..EDX may change, and their upper halves are
+ * cleared. */
 static void wide_registers(void)
 {
 	uint64_t a = 0x5555555500000000, b = ~0ULL, c = 0x7777777700000000, d = ~0ULL;
@@ -93,6 +96,10 @@ static void wide_registers(void)
 }
 
 const struct test cpuid_tests[] = {
-        {"cpuid-presence", presence, 0}, {"cpuid-no-virtualisation", no_virtualisation, 0}, {"cpuid-osxsave", osxsave, 0},
-        {"cpuid-ospke", ospke, 0},       {"cpuid-wide-registers", wide_registers, 0},       {NULL, NULL, 0},
+        {"cpuid-presence", presence, 0},
+        {"cpuid-no-virtualisation", no_virtualisation, 0},
+        {"cpuid-osxsave", osxsave, 0},
+        {"cpuid-ospke", ospke, 0},
+        {"cpuid-wide-registers", wide_registers, 0},
+        {NULL, NULL, 0},
 };

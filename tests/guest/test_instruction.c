@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The vendors' own instructions, XSETBV, and control registers: as on a CPU without virtualisation.
  */
@@ -11,13 +12,27 @@ static const struct {
 	const char *name, *bytes;
 	unsigned n;
 } virtualisation[] = {
-        ROW("VMRUN", "\x0f\x01\xd8"),       ROW("VMMCALL", "\x0f\x01\xd9"),        ROW("VMLOAD", "\x0f\x01\xda"),
-        ROW("VMSAVE", "\x0f\x01\xdb"),      ROW("STGI", "\x0f\x01\xdc"),           ROW("CLGI", "\x0f\x01\xdd"),
-        ROW("SKINIT", "\x0f\x01\xde"),      ROW("INVLPGA", "\x0f\x01\xdf"),        ROW("VMCALL", "\x0f\x01\xc1"),
-        ROW("VMLAUNCH", "\x0f\x01\xc2"),    ROW("VMRESUME", "\x0f\x01\xc3"),       ROW("VMXOFF", "\x0f\x01\xc4"),
-        ROW("VMFUNC", "\x0f\x01\xd4"),      ROW("VMXON", "\xf3\x0f\xc7\x30"),      ROW("VMPTRLD", "\x0f\xc7\x30"),
-        ROW("VMCLEAR", "\x66\x0f\xc7\x30"), ROW("VMPTRST", "\x0f\xc7\x38"),        ROW("VMREAD", "\x0f\x78\xc1"),
-        ROW("VMWRITE", "\x0f\x79\xc1"),     ROW("INVEPT", "\x66\x0f\x38\x80\x08"), ROW("INVVPID", "\x66\x0f\x38\x81\x08"),
+        ROW("VMRUN", "\x0f\x01\xd8"),
+        ROW("VMMCALL", "\x0f\x01\xd9"),
+        ROW("VMLOAD", "\x0f\x01\xda"),
+        ROW("VMSAVE", "\x0f\x01\xdb"),
+        ROW("STGI", "\x0f\x01\xdc"),
+        ROW("CLGI", "\x0f\x01\xdd"),
+        ROW("SKINIT", "\x0f\x01\xde"),
+        ROW("INVLPGA", "\x0f\x01\xdf"),
+        ROW("VMCALL", "\x0f\x01\xc1"),
+        ROW("VMLAUNCH", "\x0f\x01\xc2"),
+        ROW("VMRESUME", "\x0f\x01\xc3"),
+        ROW("VMXOFF", "\x0f\x01\xc4"),
+        ROW("VMFUNC", "\x0f\x01\xd4"),
+        ROW("VMXON", "\xf3\x0f\xc7\x30"),
+        ROW("VMPTRLD", "\x0f\xc7\x30"),
+        ROW("VMCLEAR", "\x66\x0f\xc7\x30"),
+        ROW("VMPTRST", "\x0f\xc7\x38"),
+        ROW("VMREAD", "\x0f\x78\xc1"),
+        ROW("VMWRITE", "\x0f\x79\xc1"),
+        ROW("INVEPT", "\x66\x0f\x38\x80\x08"),
+        ROW("INVVPID", "\x66\x0f\x38\x81\x08"),
         ROW("GETSEC", "\x0f\x37"),
 };
 
@@ -43,8 +58,8 @@ static void virtualisation_cpl0(void)
 		int vector = TRY("jmp *%1", ARGS("+a"(rax)), ARGS("r"(code), "c"(0)), "rdx");
 
 		EXPECT(vector == UD, "%s: vector %d, expected #UD", virtualisation[i].name, vector);
-		EXPECT(this_cpu()->fault_rip == (uint64_t)code, "%s: fault at %lx, not at the instruction", virtualisation[i].name,
-		       this_cpu()->fault_rip);
+		EXPECT(this_cpu()->fault_rip == (uint64_t)code, "%s: fault at %lx, not at the instruction",
+		       virtualisation[i].name, this_cpu()->fault_rip);
 		EXPECT(rax == (uint64_t)operand, "%s changed RAX to %lx", virtualisation[i].name, rax);
 	}
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Fixed interrupts between CPUs, and what all CPUs must agree on.
  */
@@ -67,8 +68,8 @@ static void ping_pong(void)
 	start = tsc() - start;
 	cli();
 	REQUIRE(smp_wait(&cpus[1]), "CPU 1 did not come back");
-	EXPECT(cpus[1].result == n && me->irqs[VECTOR] - before == n, "%lu sent, CPU 1 got %lu, %lu answers", n, cpus[1].result,
-	       me->irqs[VECTOR] - before);
+	EXPECT(cpus[1].result == n && me->irqs[VECTOR] - before == n, "%lu sent, CPU 1 got %lu, %lu answers", n,
+	       cpus[1].result, me->irqs[VECTOR] - before);
 	note("%lu rounds, %lu ticks each", n, start / n);
 }
 
@@ -126,21 +127,21 @@ static void destinations(void)
 			apic_send(list[d].dest, list[d].low | ICR_ASSERT | VECTOR);
 			for (unsigned i = 0; i < machine.n_cpus; i++)
 				if (list[d].targets >> i & 1)
-					EXPECT(WAIT(cpus[i].irqs[VECTOR] == before[i] + k), "%s: CPU %u got %lu of %lu", list[d].name, i,
-					       cpus[i].irqs[VECTOR] - before[i], k);
+					EXPECT(WAIT(cpus[i].irqs[VECTOR] == before[i] + k), "%s: CPU %u got %lu of %lu",
+					       list[d].name, i, cpus[i].irqs[VECTOR] - before[i], k);
 		}
 		settle(1000);
 		for (unsigned i = 0; i < machine.n_cpus; i++)
-			EXPECT(cpus[i].irqs[VECTOR] - before[i] == (list[d].targets >> i & 1 ? n : 0), "%s: CPU %u got %lu", list[d].name,
-			       i, cpus[i].irqs[VECTOR] - before[i]);
+			EXPECT(cpus[i].irqs[VECTOR] - before[i] == (list[d].targets >> i & 1 ? n : 0),
+			       "%s: CPU %u got %lu", list[d].name, i, cpus[i].irqs[VECTOR] - before[i]);
 	}
 	cli();
 	close_all();
 }
 
 /*
- * A ring: each CPU sends to the next one; before the next round it waits for its own, and for the one it sent, because two of one vector that wait
- * together are one. All the time exits go on.
+ * A ring: each CPU sends to the next one; before the next round it waits for its own, and for the one it sent, because
+ * two of one vector that wait together are one. All the time exits go on.
  */
 static void ring_job(struct cpu *cpu)
 {
@@ -181,7 +182,10 @@ struct leaf {
 static struct leaf *leaves;
 static unsigned n_leaves;
 
-static bool names_cpu(uint32_t leaf) { return leaf == 0xb || leaf == 0x1f || leaf == 0x8000001e || leaf == 0x8000001d || leaf == 4; }
+static bool names_cpu(uint32_t leaf)
+{
+	return leaf == 0xb || leaf == 0x1f || leaf == 0x8000001e || leaf == 0x8000001d || leaf == 4;
+}
 
 static void read_leaf(struct leaf *l)
 {
@@ -216,15 +220,17 @@ static void cpuid_equal(void)
 		if (r[0] < first[b] || r[0] > first[b] + 0x40)
 			continue; /* no such block */
 		for (uint32_t leaf = first[b], last = r[0]; leaf <= last; leaf++)
-			for (uint32_t sub = 0;
-			     sub < (leaf == 7 || leaf == 0xd || leaf == 0x14 ? 4u : 1u) && n_leaves < 4 * 4096 / sizeof(*leaves); sub++) {
+			for (uint32_t sub = 0; sub < (leaf == 7 || leaf == 0xd || leaf == 0x14 ? 4u : 1u) &&
+			                       n_leaves < 4 * 4096 / sizeof(*leaves);
+			     sub++) {
 				leaves[n_leaves] = (struct leaf){leaf, sub, {0}};
 				read_leaf(&leaves[n_leaves++]);
 			}
 	}
 	for (unsigned i = 1; i < machine.n_cpus; i++) {
 		REQUIRE(smp_call(&cpus[i], compare_leaves), "CPU %u did not answer", i);
-		EXPECT(!cpus[i].result, "CPU %u differs in leaf %lx/%lx", i, cpus[i].result >> 32, cpus[i].result & 0xff);
+		EXPECT(!cpus[i].result, "CPU %u differs in leaf %lx/%lx", i, cpus[i].result >> 32,
+		       cpus[i].result & 0xff);
 	}
 	note("%u leaves", n_leaves);
 }

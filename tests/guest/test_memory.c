@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The hypervisor's memory from the guest's kernel mode: reading shows the sink, writing reaches nothing but the sink, the arena keeps its rights.
+ * The hypervisor's memory from the guest's kernel mode: reading shows the sink, writing reaches nothing but the sink,
+ * the arena keeps its rights.
  */
 #include "kernel.h"
 #include "region.h"
@@ -25,7 +27,8 @@ uint64_t region_base(void)
 {
 	static uint64_t found;
 
-	if (found && !(same_page(found, found + NL_PAGE_SIZE) && same_page(found, found + NL_REGION_ARENA_TEXT - NL_PAGE_SIZE)))
+	if (found &&
+	    !(same_page(found, found + NL_PAGE_SIZE) && same_page(found, found + NL_REGION_ARENA_TEXT - NL_PAGE_SIZE)))
 		found = 0; /* it was hidden and is not any more: the caller sees another answer */
 	for (unsigned i = 0; i < machine.n_reserved && !found; i++) {
 		uint64_t end = machine.reserved[i].base + machine.reserved[i].size,
@@ -41,14 +44,15 @@ uint64_t region_base(void)
 uint64_t region_trampoline(void)
 {
 	for (unsigned i = 0; i < machine.n_reserved; i++)
-		for (uint64_t at = machine.reserved[i].base; at < machine.reserved[i].base + machine.reserved[i].size && at < 0x100000;
-		     at += NL_PAGE_SIZE)
+		for (uint64_t at = machine.reserved[i].base;
+		     at < machine.reserved[i].base + machine.reserved[i].size && at < 0x100000; at += NL_PAGE_SIZE)
 			if (same_page(region_base(), at))
 				return at;
 	return 0;
 }
 
-/* Every word of every hidden page equals the word of the first page. Nothing else may be seen, so nothing of the core can be. */
+/* Every word of every hidden page equals the word of the first page. Nothing else may be seen, so nothing of the core
+ * can be. */
 static void compare_all(void)
 {
 	uint64_t base = region_base();
@@ -66,7 +70,8 @@ static void hidden_read(void)
 
 	REQUIRE(base, "no region found in %u reserved ranges", machine.n_reserved);
 	for (uint64_t at = 0; at < NL_PAGE_SIZE; at += 8)
-		EXPECT(*word(base + at) == 0, "offset %lx of the sink shows %lx before anything was written", at, *word(base + at));
+		EXPECT(*word(base + at) == 0, "offset %lx of the sink shows %lx before anything was written", at,
+		       *word(base + at));
 	compare_all();
 	note("region at %lx, trampoline at %lx", base, region_trampoline());
 }
@@ -91,7 +96,8 @@ static void hidden_write(void)
 		*word(base + at) = 0xcccccccccccccccc ^ at;
 	hypervisor_alive();
 	compare_all();
-	EXPECT(*word(base) == (0xcccccccccccccccc ^ (NL_REGION_ARENA_TEXT - NL_PAGE_SIZE)), "the sink shows %lx", *word(base));
+	EXPECT(*word(base) == (0xcccccccccccccccc ^ (NL_REGION_ARENA_TEXT - NL_PAGE_SIZE)), "the sink shows %lx",
+	       *word(base));
 	for (unsigned i = 0; i < 512; i++) /* with locked and with string instructions */
 		__asm__ volatile("lock incq %0" : "+m"(*word(base + i * 0x6000 % NL_REGION_ARENA_TEXT)));
 	memset((void *)(base + 0x3000), 0, 0x10000);
@@ -106,8 +112,8 @@ static void trampoline(void)
 
 	REQUIRE(at, "no reserved page below 1 MiB shows the sink");
 	memset((void *)at, 0xf4, NL_PAGE_SIZE);
-	EXPECT(*word(region_base()) == 0xf4f4f4f4f4f4f4f4, "the region shows %lx, not what was written to the trampoline page",
-	       *word(region_base()));
+	EXPECT(*word(region_base()) == 0xf4f4f4f4f4f4f4f4,
+	       "the region shows %lx, not what was written to the trampoline page", *word(region_base()));
 	memset((void *)at, 0, NL_PAGE_SIZE);
 }
 
@@ -120,7 +126,8 @@ static void arena_text(void)
 		uint64_t before = *word(base + at);
 
 		EXPECT_VECTOR(TRY("movq $-1, %0", ARGS("=m"(*word(base + at))), ARGS()), GP, "write to arena text");
-		EXPECT_VECTOR(TRY("lock incq %0", ARGS("+m"(*word(base + at))), ARGS()), GP, "locked write to arena text");
+		EXPECT_VECTOR(TRY("lock incq %0", ARGS("+m"(*word(base + at))), ARGS()), GP,
+		              "locked write to arena text");
 		EXPECT(*word(base + at) == before, "arena text was %lx and is %lx", before, *word(base + at));
 	}
 }
@@ -144,9 +151,10 @@ static void arena_data(void)
 static void table_in_arena(void)
 {
 	uint64_t *pd =
-	        (uint64_t *)(*(uint64_t *)((
-	                             *(uint64_t *)((read_cr4() & CR4_LA57 ? *(uint64_t *)kernel_cr3() & ~0xfffULL : kernel_cr3()) + 8) &
-	                             ~0xfffULL)) &
+	        (uint64_t *)(*(uint64_t *)((*(uint64_t *)((read_cr4() & CR4_LA57 ? *(uint64_t *)kernel_cr3() & ~0xfffULL
+	                                                                         : kernel_cr3()) +
+	                                                  8) &
+	                                    ~0xfffULL)) &
 	                     ~0xfffULL);
 	int vector;
 

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Writes to the local APIC by every form of instruction that software uses: value, length and side effects are as on bare hardware.
+ * Writes to the local APIC by every form of instruction that software uses: value, length and side effects are as on
+ * bare hardware.
  */
 #include "kernel.h"
 
@@ -33,7 +35,8 @@ static const struct form forms[] = {
         F("mov %ebp,0(%r13)", "\x41\x89\x6d\x00", R13, 0, UNUSED, 0, RBP, PLAIN),
         F("mov %edx,-0x10(%rbp)", "\x89\x55\xf0", RBP, -0x10, UNUSED, 0, RDX, PLAIN),
         F("mov %edx,0x380(%rbx)", "\x89\x93\x80\x03\x00\x00", RBX, 0x380, UNUSED, 0, RDX, PLAIN),
-        F("mov %r14d,0x80(%rbx,%rcx,4)", "\x44\x89\xb4\x8b\x80\x00\x00\x00", RBX, 0x80 + 4 * 0x30, RCX, 0x30, R14, PLAIN),
+        F("mov %r14d,0x80(%rbx,%rcx,4)", "\x44\x89\xb4\x8b\x80\x00\x00\x00", RBX, 0x80 + 4 * 0x30, RCX, 0x30, R14,
+          PLAIN),
         F("mov %eax,(%r10,%r11,8)", "\x43\x89\x04\xda", R10, 8 * 0x21, R11, 0x21, RAX, PLAIN),
         F("mov %esi,8(%r13,%r9)", "\x43\x89\x74\x0d\x08", R13, 8 + 0x100, R9, 0x100, RSI, PLAIN),
         F("mov %eax,abs32 (67)", "\x67\x89\x04\x25", UNUSED, 0, UNUSED, 0, RAX, DISP32),
@@ -113,7 +116,8 @@ static void execute(const struct form *f, const void *at)
 		before[f->source] = old;
 	for (unsigned i = 0; i < 16; i++)
 		if (i != UNUSED)
-			EXPECT(after[i] == before[i], "%s: register %u was %lx and is %lx", f->name, i, before[i], after[i]);
+			EXPECT(after[i] == before[i], "%s: register %u was %lx and is %lx", f->name, i, before[i],
+			       after[i]);
 }
 
 static void all_forms(void)
@@ -142,7 +146,8 @@ static void page_crossing(void)
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(forms); i++) {
 		unsigned n = assemble(&forms[i], bytes, 0);
 
-		for (unsigned k = 0; k <= n && !failed(); k++) { /* k bytes on the first page; k = n: only the RET is on the second */
+		for (unsigned k = 0; k <= n && !failed();
+		     k++) { /* k bytes on the first page; k = n: only the RET is on the second */
 			uint64_t va = WINDOW + (CODE + 1) * NL_PAGE_SIZE - k;
 
 			assemble(&forms[i], bytes, va);
@@ -158,7 +163,8 @@ static void page_crossing(void)
 	note("%u crossings", crossings);
 }
 
-/* An instruction that ends at the end of a page behind which nothing is mapped. The way back is a jump that stands before it. */
+/* An instruction that ends at the end of a page behind which nothing is mapped. The way back is a jump that stands
+ * before it. */
 static void page_end(void)
 {
 	uint8_t *physical = page_alloc(1);
@@ -188,15 +194,16 @@ static void compatibility_mode(void)
 	this_cpu()->gdt[3] = 0x00cf9b000000ffffULL;
 	apic_write(APIC_INITIAL, 0);
 	/* DS and SS count outside 64-bit mode, and a stay at CPL 3 has left both null. */
-	__asm__ volatile("mov %3, %%ss; mov %3, %%ds; lcall *%0" ::"m"(far), "a"(VALUE), "D"(TARGET), "r"(0x10) : "memory");
+	__asm__ volatile("mov %3, %%ss; mov %3, %%ds; lcall *%0" ::"m"(far), "a"(VALUE), "D"(TARGET), "r"(0x10)
+	                 : "memory");
 	EXPECT(apic_read(APIC_INITIAL) == VALUE, "the register holds %x", apic_read(APIC_INITIAL));
 	apic_write(APIC_INITIAL, 0);
 	this_cpu()->gdt[3] = 0;
 }
 
 /*
- * Forms that no kernel uses for the APIC. While Newleaf watches its page it answers #GP (documented) and the register keeps its value; on VMX it
- * watches only until all CPUs are its own.
+ * Forms that no kernel uses for the APIC. While Newleaf watches its page it answers #GP (documented) and the register
+ * keeps its value; on VMX it watches only until all CPUs are its own.
  */
 static void other_forms(void)
 {
@@ -206,10 +213,12 @@ static void other_forms(void)
 	apic_write(APIC_INITIAL, 0x100);
 	or = TRY("orl $1, (%0)", ARGS(), ARGS("r"(TARGET)));
 	EXPECT(or == NONE || (or == GP && !machine.bare), "or to the APIC: vector %d", or);
-	EXPECT(apic_read(APIC_INITIAL) == (or == NONE ? 0x101 : 0x100), "the register holds %x", apic_read(APIC_INITIAL));
+	EXPECT(apic_read(APIC_INITIAL) == (or == NONE ? 0x101 : 0x100), "the register holds %x",
+	       apic_read(APIC_INITIAL));
 	stos = TRY("cld; stosl", ARGS("+D"(rdi)), ARGS("a"(0x202)));
 	EXPECT(stos == or, "stos to the APIC: vector %d", stos);
-	EXPECT(apic_read(APIC_INITIAL) == (or == NONE ? 0x202 : 0x100), "the register holds %x", apic_read(APIC_INITIAL));
+	EXPECT(apic_read(APIC_INITIAL) == (or == NONE ? 0x202 : 0x100), "the register holds %x",
+	       apic_read(APIC_INITIAL));
 	apic_write(APIC_INITIAL, 0);
 	note(or == NONE ? "written" : "#GP");
 }

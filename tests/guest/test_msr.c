@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * MSRs that could reach the hypervisor, or show it (hv/msr.c is the promise).
  */
@@ -67,7 +68,8 @@ static void efer_reserved(void)
 	expect_refused(EFER, efer & ~EFER_LME); /* paging is on */
 }
 
-/* Bits of features: allowed where CPUID shows the feature. One that the hardware lacks must not reach the VMCB, or no entry succeeds. */
+/* Bits of features: allowed where CPUID shows the feature. One that the hardware lacks must not reach the VMCB, or no
+ * entry succeeds. */
 static void efer_features(void)
 {
 	static const struct {
@@ -122,7 +124,8 @@ static int do_syscall(void) { return TRY("syscall", ARGS(), ARGS(), "rcx"); }
 
 static void efer_sce(void)
 {
-	uint64_t efer = msr(EFER), star = msr(0xc0000081), lstar = msr(0xc0000082), fmask = msr(0xc0000084), target, came = 0;
+	uint64_t efer = msr(EFER), star = msr(0xc0000081), lstar = msr(0xc0000082), fmask = msr(0xc0000084), target,
+	         came = 0;
 
 	wrmsr(0xc0000081, 8ULL << 32);
 	wrmsr(0xc0000084, 0x200);
@@ -164,7 +167,8 @@ static void amd_virtualisation(void)
 
 static void amd_memory_routing(void)
 {
-	static const uint32_t list[] = {0xc0010010, 0xc0010016, 0xc0010017, 0xc001001a, 0xc001001d, 0xc0010111, 0xc0010112, 0xc0010113};
+	static const uint32_t list[] = {0xc0010010, 0xc0010016, 0xc0010017, 0xc001001a,
+	                                0xc001001d, 0xc0010111, 0xc0010112, 0xc0010113};
 
 	if (machine.intel) {
 		skip("Intel");
@@ -210,7 +214,8 @@ static void apic_base(void)
 	EXPECT(apic_read(APIC_SVR) == 0x1ff, "the APIC is not where it was: SVR %x", apic_read(APIC_SVR));
 }
 
-/* Every MSR the hardware could have: the machine survives reading it, and reading it twice gives the same kind of answer. */
+/* Every MSR the hardware could have: the machine survives reading it, and reading it twice gives the same kind of
+ * answer. */
 static void scan(void)
 {
 	static const uint32_t first[] = {0, 0xc0000000, 0xc0010000};
@@ -221,13 +226,15 @@ static void scan(void)
 		for (uint32_t i = first[b]; i < first[b] + 0x2000; i++) {
 			int vector = rdmsr(i, &v), again = rdmsr(i, &v);
 
-			EXPECT(vector == again && (vector == NONE || vector == GP), "read of MSR %x: vectors %d, %d", i, vector, again);
+			EXPECT(vector == again && (vector == NONE || vector == GP), "read of MSR %x: vectors %d, %d", i,
+			       vector, again);
 			vector == NONE ? answers++ : faults++;
 		}
 	note("%u readable, %u #GP", answers, faults);
 }
 
-/* Outside the ranges of the hardware's bitmaps every access exits; the answer is the hardware's (some emulators read 0 where hardware faults). */
+/* Outside the ranges of the hardware's bitmaps every access exits; the answer is the hardware's (some emulators read 0
+ * where hardware faults). */
 static void outside(void)
 {
 	static const uint32_t list[] = {0x2000,     0x12345678, 0x40000000, 0x40000100, 0xbfffffff,
@@ -276,14 +283,15 @@ static void kept(void)
 		outl(0x4e4c, 0);
 	}
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(list); i++) {
-		EXPECT(msr(list[i].index) == list[i].value, "MSR %x was %lx and is %lx", list[i].index, list[i].value, msr(list[i].index));
+		EXPECT(msr(list[i].index) == list[i].value, "MSR %x was %lx and is %lx", list[i].index, list[i].value,
+		       msr(list[i].index));
 		wrmsr(list[i].index, before[i]);
 	}
 }
 
 /*
- * Memory types changed by the guest, over memory in use and over the hypervisor's: values stay, memory keeps its content, hidden stays hidden.
- * (What the types themselves do no emulator shows.)
+ * Memory types changed by the guest, over memory in use and over the hypervisor's: values stay, memory keeps its
+ * content, hidden stays hidden. (What the types themselves do no emulator shows.)
  */
 static void mtrrs(void)
 {
@@ -299,8 +307,8 @@ static void mtrrs(void)
 		return;
 	}
 	cpuid(0x80000008, 0, r);
-	uint64_t mask = ((1ULL << (r[0] & 0xff)) - 1) & ~(NL_2M - 1), before_base = msr(base), before_mask = msr(base + 1),
-	         fixed = msr(0x268);
+	uint64_t mask = ((1ULL << (r[0] & 0xff)) - 1) & ~(NL_2M - 1), before_base = msr(base),
+	         before_mask = msr(base + 1), fixed = msr(0x268);
 	static const uint8_t types[] = {0, 1, 4, 5, 6};
 
 	for (unsigned t = 0; t < NL_ARRAY_SIZE(targets); t++)
@@ -308,10 +316,11 @@ static void mtrrs(void)
 			*word = t * 100 + i;
 			EXPECT_VECTOR(wrmsr(base, targets[t] | types[i]), NONE, "variable range");
 			EXPECT_VECTOR(wrmsr(base + 1, mask | 0x800), NONE, "its mask");
-			EXPECT(msr(base) == (targets[t] | types[i]) && msr(base + 1) == (mask | 0x800), "range reads %lx %lx", msr(base),
-			       msr(base + 1));
+			EXPECT(msr(base) == (targets[t] | types[i]) && msr(base + 1) == (mask | 0x800),
+			       "range reads %lx %lx", msr(base), msr(base + 1));
 			EXPECT(*word == t * 100 + i, "memory shows %lu", *word);
-			EXPECT(machine.bare || region_base() == targets[1], "the region shows itself with type %u", types[i]);
+			EXPECT(machine.bare || region_base() == targets[1], "the region shows itself with type %u",
+			       types[i]);
 			wrmsr(base + 1, 0);
 		}
 	EXPECT_VECTOR(wrmsr(0x268, 0), NONE, "a fixed range");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * NMIs that the guest sends: none lost, none made up, blocking as on bare hardware.
  */
@@ -228,7 +229,8 @@ static void halted(void)
 	}
 	EXPECT(c->result >= n, "%lu sent, %lu wakes", sent, c->result);
 	settle(2000);
-	EXPECT(c->nmis == before + sent && c->result <= sent, "%lu sent, %lu handled, %lu wakes", sent, c->nmis - before, c->result);
+	EXPECT(c->nmis == before + sent && c->result <= sent, "%lu sent, %lu handled, %lu wakes", sent,
+	       c->nmis - before, c->result);
 	c->arg = 1;
 	apic_send(c->apic_id, ICR_NMI | ICR_ASSERT); /* so that it sees arg */
 	if (!WAIT_MS(!c->job, 200))
@@ -284,8 +286,8 @@ static void duel(void)
 	duel_job(&cpus[0]);
 	REQUIRE(smp_wait(&cpus[1]), "CPU 1 did not come back");
 	settle(2000);
-	EXPECT(cpus[0].nmis - before0 == n && cpus[1].nmis - before1 == n, "of %lu each, CPU 0 got %lu and CPU 1 %lu", n,
-	       cpus[0].nmis - before0, cpus[1].nmis - before1);
+	EXPECT(cpus[0].nmis - before0 == n && cpus[1].nmis - before1 == n, "of %lu each, CPU 0 got %lu and CPU 1 %lu",
+	       n, cpus[0].nmis - before0, cpus[1].nmis - before1);
 }
 
 /* An NMI does not end the one-instruction shadow of STI for an interrupt, nor is either lost. */
@@ -298,13 +300,14 @@ static void with_interrupts(void)
 		apic_send(0, ICR_SELF | ICR_ASSERT | 0x54);
 		apic_send(c->apic_id, ICR_NMI | ICR_ASSERT);
 		sti();
-		EXPECT(WAIT(c->nmis == nmis + i && c->irqs[0x54] == irqs + i), "round %lu: %lu NMIs, %lu interrupts", i, c->nmis - nmis,
-		       c->irqs[0x54] - irqs);
+		EXPECT(WAIT(c->nmis == nmis + i && c->irqs[0x54] == irqs + i), "round %lu: %lu NMIs, %lu interrupts", i,
+		       c->nmis - nmis, c->irqs[0x54] - irqs);
 		cli();
 	}
 }
 
-/* NMIs that no ICR sends: the I/O APIC delivers the 8254's one-shot as NMI. Nobody has announced them, and none may be taken for something else. */
+/* NMIs that no ICR sends: the I/O APIC delivers the 8254's one-shot as NMI. Nobody has announced them, and none may be
+ * taken for something else. */
 #define IOAPIC 0xfec00000UL
 #define PIT_PIN 2 /* as every PC wires it */
 

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * INIT and SIPI: the guest starts its CPUs by every addressing that kernels use, stops and restarts them, and finds them as the manual says.
+ * INIT and SIPI: the guest starts its CPUs by every addressing that kernels use, stops and restarts them, and finds
+ * them as the manual says.
  */
 #include "kernel.h"
 
@@ -14,7 +16,8 @@ static void expect_first_state(unsigned page)
 	cpuid(1, 0, r);
 	EXPECT(s->edx == r[0], "EDX %x, expected the processor's signature %x", s->edx, r[0]);
 	EXPECT(!(s->eax_high >> 16) && !s->ecx && !s->ebx && !s->esp && !s->ebp && !s->esi && !s->edi,
-	       "registers eax %x ecx %x ebx %x esp %x ebp %x esi %x edi %x", s->eax_high, s->ecx, s->ebx, s->esp, s->ebp, s->esi, s->edi);
+	       "registers eax %x ecx %x ebx %x esp %x ebp %x esi %x edi %x", s->eax_high, s->ecx, s->ebx, s->esp,
+	       s->ebp, s->esi, s->edi);
 	EXPECT(s->eflags == 2, "EFLAGS %x", s->eflags);
 	EXPECT(s->cs == machine.low[page] >> 4, "CS %x", s->cs);
 	EXPECT(!s->ds && !s->es && !s->ss && !s->gs, "DS %x ES %x SS %x GS %x", s->ds, s->es, s->ss, s->gs);
@@ -22,11 +25,14 @@ static void expect_first_state(unsigned page)
 	EXPECT(!s->cr2 && !s->cr3 && !s->cr4, "CR2 %x CR3 %x CR4 %x", s->cr2, s->cr3, s->cr4);
 	EXPECT(s->dr6 == 0xffff0ff0 && s->dr7 == 0x400, "DR6 %x DR7 %x", s->dr6, s->dr7);
 	EXPECT(!s->efer_low && !s->efer_high, "EFER %x", s->efer_low);
-	EXPECT(s->gdtr_limit == 0xffff && !s->gdtr_base && s->idtr_limit == 0xffff && !s->idtr_base, "GDTR %x:%x IDTR %x:%x", s->gdtr_base,
-	       s->gdtr_limit, s->idtr_base, s->idtr_limit);
+	EXPECT(s->gdtr_limit == 0xffff && !s->gdtr_base && s->idtr_limit == 0xffff && !s->idtr_base,
+	       "GDTR %x:%x IDTR %x:%x", s->gdtr_base, s->gdtr_limit, s->idtr_base, s->idtr_limit);
 }
 
-static void clear_first_state(unsigned page) { memset((void *)smp_first_state(page), 0xee, sizeof(struct first_state)); }
+static void clear_first_state(unsigned page)
+{
+	memset((void *)smp_first_state(page), 0xee, sizeof(struct first_state));
+}
 
 static void physical(void)
 {
@@ -42,7 +48,8 @@ static void start_by(struct cpu *cpu)
 	cpu->result = smp_start(&cpus[cpu->arg], 0) ? 2 : 3;
 }
 
-/* Two CPUs start two others at the same time. (Firmware such as edk2 has run them before: under the hypervisor they are then known already.) */
+/* Two CPUs start two others at the same time. (Firmware such as edk2 has run them before: under the hypervisor they are
+ * then known already.) */
 static void parallel(void)
 {
 	if (machine.n_cpus < 4) {
@@ -57,7 +64,8 @@ static void parallel(void)
 	EXPECT(smp_start(&cpus[3], 1), "CPU 3 did not start");
 	REQUIRE(smp_wait(&cpus[1]), "CPU 1 did not come back");
 	EXPECT(cpus[1].result == 2, "CPU 2 did not start");
-	EXPECT(cpus[2].starts == 1 && cpus[3].starts == 1, "CPU 2 started %lu times, CPU 3 %lu times", cpus[2].starts, cpus[3].starts);
+	EXPECT(cpus[2].starts == 1 && cpus[3].starts == 1, "CPU 2 started %lu times, CPU 3 %lu times", cpus[2].starts,
+	       cpus[3].starts);
 }
 
 static void counting(struct cpu *cpu)
@@ -94,8 +102,8 @@ static void vector(void)
 	for (unsigned i = 0; i < 4; i++) {
 		clear_first_state(i & 1);
 		REQUIRE(smp_start(&cpus[1], i & 1), "CPU 1 did not start");
-		EXPECT(cpus[1].sipi_page == machine.low[i & 1] >> 12, "started at page %x, sent to %lx", cpus[1].sipi_page,
-		       machine.low[i & 1] >> 12);
+		EXPECT(cpus[1].sipi_page == machine.low[i & 1] >> 12, "started at page %x, sent to %lx",
+		       cpus[1].sipi_page, machine.low[i & 1] >> 12);
 		expect_first_state(i & 1);
 	}
 }
@@ -243,7 +251,8 @@ static void to_itself(void)
 	REQUIRE(smp_start(&cpus[1], 0), "CPU 1 did not start again");
 }
 
-/* INIT by logical destination in the flat model. It clears the LDR, so that a SIPI by the same destination finds nobody. */
+/* INIT by logical destination in the flat model. It clears the LDR, so that a SIPI by the same destination finds
+ * nobody. */
 static void logical(void)
 {
 	uint64_t before, counted;
@@ -300,8 +309,9 @@ static void forgets_interrupts(void)
 		REQUIRE(smp_start(c, 0), "CPU 1 did not start again");
 		REQUIRE(smp_call(c, empty_apic), "CPU 1 did not answer");
 		EXPECT(!c->result, "the timer still runs behind INIT");
-		EXPECT(c->irqs[0x61] == timer && c->irqs[0x62] == sent, "behind INIT came %lu timer interrupts and %lu others from before",
-		       c->irqs[0x61] - timer, c->irqs[0x62] - sent);
+		EXPECT(c->irqs[0x61] == timer && c->irqs[0x62] == sent,
+		       "behind INIT came %lu timer interrupts and %lu others from before", c->irqs[0x61] - timer,
+		       c->irqs[0x62] - sent);
 	}
 }
 

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * State that the hypervisor never touches or must restore: debug registers, x87, SSE, AVX, over many exits and hypercalls.
+ * State that the hypervisor never touches or must restore: debug registers, x87, SSE, AVX, over many exits and
+ * hypercalls.
  */
 #include <newleaf/hypercall.h>
 
@@ -23,8 +25,10 @@ static void many_exits(uint64_t n)
 
 static void debug_registers(void)
 {
-	static const uint64_t value[4] = {0x1111222233334444, 0x00007fff12345678, 0xffff888800001111, 0x4444333322221111};
-	uint64_t dr6 = 0xffff0ff0, dr7 = 0x400 | 0x1 | 0x30000 | 0x8 | 0xd00000; /* DR0 write/1 byte local, DR1 read-write/4 bytes global */
+	static const uint64_t value[4] = {0x1111222233334444, 0x00007fff12345678, 0xffff888800001111,
+	                                  0x4444333322221111};
+	uint64_t dr6 = 0xffff0ff0, dr7 = 0x400 | 0x1 | 0x30000 | 0x8 |
+	                                 0xd00000; /* DR0 write/1 byte local, DR1 read-write/4 bytes global */
 
 	write_dr0(0x123456789000);
 	write_dr1(value[1]);
@@ -50,13 +54,15 @@ static void breakpoint(void)
 	cpu->db_max = 8;
 	cpu->db_count = 0;
 	write_dr6(0xffff0ff0);
-	__asm__ volatile("lea 1f(%%rip), %0; mov %0, %%dr0; mov $0x401, %%eax; mov %%rax, %%dr7; xor %%eax, %%eax; cpuid\n"
-	                 "1: nop; mov $0x400, %%eax; mov %%rax, %%dr7"
-	                 : "=&r"(at)
-	                 :
-	                 : "rax", "rbx", "rcx", "rdx", "memory", "cc");
+	__asm__ volatile(
+	        "lea 1f(%%rip), %0; mov %0, %%dr0; mov $0x401, %%eax; mov %%rax, %%dr7; xor %%eax, %%eax; cpuid\n"
+	        "1: nop; mov $0x400, %%eax; mov %%rax, %%dr7"
+	        : "=&r"(at)
+	        :
+	        : "rax", "rbx", "rcx", "rdx", "memory", "cc");
 	cpu->db_max = 0;
-	EXPECT(cpu->db_count == 1 && cpu->db_rip[0] == at, "%u traps, the first at %lx, expected %lx", cpu->db_count, cpu->db_rip[0], at);
+	EXPECT(cpu->db_count == 1 && cpu->db_rip[0] == at, "%u traps, the first at %lx, expected %lx", cpu->db_count,
+	       cpu->db_rip[0], at);
 	EXPECT((cpu->db_dr6[0] & 0xf) == 1, "DR6 %lx", cpu->db_dr6[0]);
 }
 
@@ -133,7 +139,8 @@ static void avx(void)
 
 /* Hypercalls do much more than other exits; they come from CPL 3, whose registers are compared by test_call.c. */
 __asm__(".globl user_many, user_many_end\n"
-        "user_many: movl $0x4e4c4631, %eax\n movl $1, %ebx\n movl $0x4e4c, %edx\n out %eax, (%dx)\n test %eax, %eax\n jnz 1f\n"
+        "user_many: movl $0x4e4c4631, %eax\n movl $1, %ebx\n movl $0x4e4c, %edx\n out %eax, (%dx)\n test %eax, %eax\n "
+        "jnz 1f\n"
         "dec %r8\n jnz user_many\n 1: int $0x80\nuser_many_end:\n");
 extern const uint8_t user_many[], user_many_end[];
 

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Around an emulated instruction: single step traps right behind it, the shadow of STI ends with it, registers and flags are kept.
+ * Around an emulated instruction: single step traps right behind it, the shadow of STI ends with it, registers and
+ * flags are kept.
  */
 #include <newleaf/hypercall.h>
 
@@ -106,7 +108,8 @@ __asm__("probe_cpuid: cpuid; ret\n"
         "probe_invd: invd; ret\n"
         "probe_xsetbv: xsetbv; ret\n"
         "probe_nop: nop; ret\n");
-extern const uint8_t probe_cpuid[], probe_rdmsr[], probe_wrmsr[], probe_out[], probe_in[], probe_invd[], probe_xsetbv[], probe_nop[];
+extern const uint8_t probe_cpuid[], probe_rdmsr[], probe_wrmsr[], probe_out[], probe_in[], probe_invd[], probe_xsetbv[],
+        probe_nop[];
 
 static void registers(void)
 {
@@ -149,8 +152,8 @@ static void registers(void)
 			probe(after, list[i].code);
 			for (unsigned k = 0; k < 16; k++)
 				if (k != 14 && !(k < 4 && list[i].changes >> k & 1))
-					EXPECT(after[k] == before[k], "%s: register %u was %lx and is %lx", list[i].name, k, before[k],
-					       after[k]);
+					EXPECT(after[k] == before[k], "%s: register %u was %lx and is %lx",
+					       list[i].name, k, before[k], after[k]);
 		}
 	}
 	write_cr4(cr4);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * HLT, timers and the time stamp counter.
  */
@@ -11,7 +12,8 @@ static bool halt_until(volatile uint64_t *count, uint64_t wanted)
 	uint64_t end = tsc() + us(LIMIT_MS * 1000ULL);
 
 	while (*count < wanted && tsc() < end)
-		__asm__ volatile("sti; hlt; cli" ::: "memory"); /* a timer that never comes is ended by the runner's limit */
+		__asm__ volatile("sti; hlt; cli" ::
+		                         : "memory"); /* a timer that never comes is ended by the runner's limit */
 	return *count >= wanted;
 }
 
@@ -59,7 +61,8 @@ static void apic_timer(void)
 	uint64_t before = cpu->irqs[VECTOR], n = rounds(50);
 
 	timer_start(0x20000, 1000000); /* periodic */
-	EXPECT(halt_until(&cpu->irqs[VECTOR], before + n), "%lu periodic interrupts of %lu", cpu->irqs[VECTOR] - before, n);
+	EXPECT(halt_until(&cpu->irqs[VECTOR], before + n), "%lu periodic interrupts of %lu", cpu->irqs[VECTOR] - before,
+	       n);
 	timer_stop();
 	sti();
 	settle(100);
@@ -68,7 +71,8 @@ static void apic_timer(void)
 	for (uint64_t i = 0; i < n; i++) {
 		timer_start(0, 100000); /* one shot */
 		EXPECT(halt_until(&cpu->irqs[VECTOR], before + i + 1), "one shot %lu did not come", i);
-		EXPECT(cpu->irqs[VECTOR] == before + i + 1, "one shot %lu came %lu times", i, cpu->irqs[VECTOR] - before - i);
+		EXPECT(cpu->irqs[VECTOR] == before + i + 1, "one shot %lu came %lu times", i,
+		       cpu->irqs[VECTOR] - before - i);
 		if (failed())
 			break;
 	}
@@ -85,8 +89,8 @@ static void timer_during_exits(void)
 	cpuid(1, 0, first);
 	timer_start(0x20000, 1000000);
 	sti();
-	for (uint64_t i = 0, end = tsc() + us(LIMIT_MS * 1000ULL); (i < n || cpu->irqs[VECTOR] == before) && tsc() < end && !failed();
-	     i++) {
+	for (uint64_t i = 0, end = tsc() + us(LIMIT_MS * 1000ULL);
+	     (i < n || cpu->irqs[VECTOR] == before) && tsc() < end && !failed(); i++) {
 		cpuid(1, 0, r);
 		EXPECT(!memcmp(first, r, sizeof(r)), "CPUID leaf 1 changed: %x %x %x %x", r[0], r[1], r[2], r[3]);
 		EXPECT(msr(EFER) & EFER_NXE, "EFER changed: %lx", msr(EFER));

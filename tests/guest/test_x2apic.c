@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The APIC as MSRs, where the CPU has it. Last of all: the way back leads through disabling the APIC, which resets it.
  */
@@ -26,7 +27,8 @@ static void x2apic(void)
 	EXPECT_VECTOR(rdmsr(0x831, &v), GP, "the ICR's high half, which is none");
 	EXPECT_VECTOR(wrmsr(APIC_BASE_MSR, base), GP, "x2APIC to xAPIC without disabling");
 	if (!machine.bare) {
-		EXPECT_VECTOR(wrmsr(APIC_BASE_MSR, (base & 0xfff) | 0x400 | region_base()), GP, "APIC_BASE to the region");
+		EXPECT_VECTOR(wrmsr(APIC_BASE_MSR, (base & 0xfff) | 0x400 | region_base()), GP,
+		              "APIC_BASE to the region");
 		EXPECT(msr(APIC_BASE_MSR) == (base | 0x400), "APIC_BASE %lx", msr(APIC_BASE_MSR));
 	}
 	sti();

@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What this CPU says of itself, one fact a line: every CPUID leaf and subleaf, and every MSR of a list that /dev/cpu/0/msr can read
- * ("fault" where it cannot). Two runs, with Newleaf and without, are compared by a test. Left out: what changes from read to read.
+ * What this CPU says of itself, one fact a line: every CPUID leaf and subleaf, and every MSR of a list that
+ * /dev/cpu/0/msr can read
+ * ("fault" where it cannot). Two runs, with Newleaf and without, are compared by a test. Left out: what changes from
+ * read to read.
  */
 #include <cpuid.h>
 #include <fcntl.h>
@@ -44,7 +47,8 @@ static void msr_range(int fd, uint32_t first, uint32_t last)
 
 int main(void)
 {
-	/* Not read: time stamp counters, performance counters, kernel addresses (LSTAR, GS base), the deadline timer. */
+	/* Not read: time stamp counters, performance counters, kernel addresses (LSTAR, GS base), the deadline timer.
+	 */
 	static const uint32_t ranges[][2] = {
 	        {0x17, 0x17},
 	        {0x1b, 0x1b},

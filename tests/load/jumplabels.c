@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The kernel's static branches, one a line: address of the code, address of the key, 1 if it is a jump now. From __jump_table, read through
- * /proc/kcore (a CPU's view of memory, as any debugger has it). Usage: jumplabels START STOP (addresses of __start/__stop___jump_table)
+ * The kernel's static branches, one a line: address of the code, address of the key, 1 if it is a jump now. From
+ * __jump_table, read through /proc/kcore (a CPU's view of memory, as any debugger has it). Usage: jumplabels START STOP
+ * (addresses of __start/__stop___jump_table)
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -17,7 +19,8 @@ static int peek(uint64_t address, void *to, size_t size)
 {
 	for (int i = 0; i < n_segments; i++)
 		if (address >= segments[i].p_vaddr && address + size <= segments[i].p_vaddr + segments[i].p_memsz)
-			return pread(kcore, to, size, (off_t)(segments[i].p_offset + address - segments[i].p_vaddr)) == (ssize_t)size;
+			return pread(kcore, to, size, (off_t)(segments[i].p_offset + address - segments[i].p_vaddr)) ==
+			       (ssize_t)size;
 	return 0;
 }
 
@@ -43,8 +46,8 @@ int main(int argc, char **argv)
 		code = at + (uint64_t)(int64_t)entry.code;
 		if (entry.code == 0 || !peek(code, &byte, 1))
 			continue; /* belongs to init code that is gone */
-		printf("%016llx %016llx %d\n", (unsigned long long)code, (unsigned long long)((at + 8 + (uint64_t)entry.key) & ~3ULL),
-		       byte == 0xe9 || byte == 0xeb);
+		printf("%016llx %016llx %d\n", (unsigned long long)code,
+		       (unsigned long long)((at + 8 + (uint64_t)entry.key) & ~3ULL), byte == 0xe9 || byte == 0xeb);
 	}
 	return 0;
 }

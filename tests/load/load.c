@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Load for the guest while leaves are applied: on every CPU a loop of forks, and one process with a thread on every CPU that maps,
- * protects and unmaps pages, so that the CPUs keep sending each other TLB shootdowns. Runs until it is killed or `load SECONDS` is over;
- * `load --once` does a short fixed amount. Prints what it did; exit 1 when the kernel refused anything or memory was not what was written.
+ * Load for the guest while leaves are applied: on every CPU a loop of forks, and one process with a thread on every CPU
+ * that maps, protects and unmaps pages, so that the CPUs keep sending each other TLB shootdowns. Runs until it is
+ * killed or `load SECONDS` is over; `load --once` does a short fixed amount. Prints what it did; exit 1 when the kernel
+ * refused anything or memory was not what was written.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -45,7 +47,8 @@ static void fork_loop(int cpu)
 		pid_t child = fork();
 		if (child == 0)
 			_exit((int)(i & 0x7f));
-		if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != (int)(i & 0x7f)) {
+		if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
+		    WEXITSTATUS(status) != (int)(i & 0x7f)) {
 			if (errno != EINTR)
 				atomic_fetch_add(&counters[2], 1);
 			continue;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Programs that the real-guest tests run inside the guest: static, one file each.
 LOAD := $(B)/load $(B)/facts $(B)/jumplabels
 ALL += $(LOAD)

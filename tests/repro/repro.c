@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Small reproducers of kernel fixes that Newleaf's example leaves carry: `repro NAME` asks the running kernel, by behaviour alone, whether
- * it has the fix. Not an exploit of anything: each one shows the difference and undoes what it did.
- * Exit: 0 FIXED, 1 VULNERABLE, 2 cannot tell. `repro --all` runs every one and exits with the worst answer.
+ * Small reproducers of kernel fixes that Newleaf's example leaves carry: `repro NAME` asks the running kernel, by
+ * behaviour alone, whether it has the fix. Not an exploit of anything: each one shows the difference and undoes what it
+ * did. Exit: 0 FIXED, 1 VULNERABLE, 2 cannot tell. `repro --all` runs every one and exits with the worst answer.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,8 @@ static enum answer judge(const char *what, int error, int if_fixed, int if_vulne
 	return error == if_fixed ? FIXED : error == if_vulnerable ? VULNERABLE : CANNOT_TELL;
 }
 
-/* /proc/self/net is a directory whose mode nobody may change; without .setattr in its inode operations anybody who owns it can. */
+/* /proc/self/net is a directory whose mode nobody may change; without .setattr in its inode operations anybody who owns
+ * it can. */
 static enum answer proc_net_chmod(void)
 {
 	struct stat before;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Reproducers of fixes, for the guest: one static program.
 REPRO := $(B)/repro
 ALL += $(REPRO)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Makes struct kernel by hand, and stands in for tools/author/kernel.c. */
 #include "author_kernel.h"
 
@@ -75,7 +76,10 @@ struct kernel *author_kernel(const uint8_t *code, size_t n, uint32_t traced)
 	return k;
 }
 
-void author_kernel_reloc(struct kernel *k, uint64_t va, enum krel_kind kind) { k->relocs.rel[k->relocs.n++] = (struct krel){va, kind}; }
+void author_kernel_reloc(struct kernel *k, uint64_t va, enum krel_kind kind)
+{
+	k->relocs.rel[k->relocs.n++] = (struct krel){va, kind};
+}
 
 void author_kernel_pointer(struct kernel *k, uint64_t value)
 {

@@ -1,4 +1,6 @@
-/* Stands in for tools/author/refuse.c. What a refused call had allocated stays until the test ends, as in the program. */
+// SPDX-License-Identifier: Apache-2.0
+/* Stands in for tools/author/refuse.c. What a refused call had allocated stays until the test ends, as in the program.
+ */
 #include "author_refuse.h"
 
 #include <stdarg.h>
@@ -8,7 +10,10 @@ enum nl_err author_code;
 char author_why[2048];
 
 const char *__asan_default_options(void);
-const char *__asan_default_options(void) { return "detect_leaks=0"; /* memory belongs to the process: tools/author/author.h */ }
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0"; /* memory belongs to the process: tools/author/author.h */
+}
 
 void refuse(enum nl_err err, const char *why, ...)
 {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * See fake_newleaf.h.
  */
@@ -78,7 +79,8 @@ static enum nl_err do_stage(struct fake *f, const struct nl_registers *r)
 
 static enum nl_err do_verify(struct fake *f)
 {
-	struct nl_verify_report report = {.sites = 1, .pages = 1, .expected_bytes = 7, .body_bytes = 412, .blocker = f->blocker};
+	struct nl_verify_report report = {
+	        .sites = 1, .pages = 1, .expected_bytes = 7, .body_bytes = 412, .blocker = f->blocker};
 	struct nl_leaf_header h;
 	struct nl_leaf_state *l = NULL;
 
@@ -367,8 +369,8 @@ struct fake *fake_new(void)
 	        .arena_text_free = 1 << 20,
 	        .arena_data_free = 1 << 20,
 	};
-	f->transport =
-	        (struct nl_transport){f, fake_cpuid, fake_open, fake_close, fake_call, fake_gather, fake_disperse, fake_now, fake_pause};
+	f->transport = (struct nl_transport){f,           fake_cpuid,    fake_open, fake_close, fake_call,
+	                                     fake_gather, fake_disperse, fake_now,  fake_pause};
 	return f;
 }
 

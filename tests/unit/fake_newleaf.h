@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * A hypervisor that is not there: the hypercalls as a fake transport of the agent, with every fault a test wants. Time is the fake's
- * own.
+ * A hypervisor that is not there: the hypercalls as a fake transport of the agent, with every fault a test wants. Time
+ * is the fake's own.
  */
 #ifndef TESTS_UNIT_FAKE_NEWLEAF_H
 #define TESTS_UNIT_FAKE_NEWLEAF_H
@@ -52,7 +53,8 @@ struct fake {
 struct fake *fake_new(void);
 void fake_journal(struct fake *f, enum nl_event event, enum nl_err error, const char *id, uint64_t a, uint64_t b);
 
-/* The least file that the fake takes for a leaf: a header with this id; `salt` makes versions differ. Returns its size. */
+/* The least file that the fake takes for a leaf: a header with this id; `salt` makes versions differ. Returns its size.
+ */
 size_t fake_leaf(uint8_t *out, const char *id, uint32_t salt);
 
 #endif

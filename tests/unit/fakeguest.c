@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The fake guest: see fakeguest.h. */
 #include "fakeguest.h"
 #include "host.h"
@@ -107,10 +108,12 @@ static void build_kernel_tables(bool la57)
 	put(KERNEL_L3, 511, (FG_KERNEL + FG_ARENA_PMD) | P | W);
 }
 
-/* A process: user pages, and the kernel either whole or, in the user half under page table isolation, its entry page alone. */
+/* A process: user pages, and the kernel either whole or, in the user half under page table isolation, its entry page
+ * alone. */
 static void build_process(bool la57, bool pti)
 {
-	uint64_t kernel_top = FG_KERNEL + FG_TOP, half = pti ? USER_TOP + 0x1000 : USER_TOP, entry = FG_LINK + fg.slide + FG_SYSCALL, l4, i;
+	uint64_t kernel_top = FG_KERNEL + FG_TOP, half = pti ? USER_TOP + 0x1000 : USER_TOP,
+	         entry = FG_LINK + fg.slide + FG_SYSCALL, l4, i;
 
 	memcpy(at64(USER_TOP), at64(kernel_top), NL_PAGE_SIZE);
 	if (la57)
@@ -176,7 +179,10 @@ static void fill_target(void)
 	t->thread_size = FG_THREAD_SIZE;
 }
 
-static uint8_t *object(uint64_t va) { return va >= FG_LINK ? fg_image(va - FG_LINK - fg.slide) : fg.ram + (va - FG_DIRECT); }
+static uint8_t *object(uint64_t va)
+{
+	return va >= FG_LINK ? fg_image(va - FG_LINK - fg.slide) : fg.ram + (va - FG_DIRECT);
+}
 static void set64(uint64_t va, uint64_t v) { memcpy(object(va), &v, 8); }
 static void set32(uint64_t va, uint32_t v) { memcpy(object(va), &v, 4); }
 
@@ -206,7 +212,8 @@ static void list_append(uint64_t head, uint64_t node)
 
 uint64_t fg_task(const char *comm, uint64_t leader, unsigned words, uint64_t **stack)
 {
-	uint64_t task = allocate(TASK, 64), low = allocate(FG_THREAD_SIZE, FG_THREAD_SIZE), sp = low + FG_THREAD_SIZE - 8ULL * words;
+	uint64_t task = allocate(TASK, 64), low = allocate(FG_THREAD_SIZE, FG_THREAD_SIZE),
+	         sp = low + FG_THREAD_SIZE - 8ULL * words;
 	uint64_t signal = leader ? get64(leader + T_SIGNAL) : allocate(SIGNAL, 64);
 
 	set64(task + T_STACK, low);
@@ -288,7 +295,8 @@ void fg_start(uint64_t slide, bool la57, bool pti, unsigned cpus)
 	memset(&nl_boot, 0, sizeof(nl_boot));
 	nl_boot.region = FG_REGION;
 	nl_boot.tsc_hz = 1000000000;
-	nl_boot.policy = (struct nl_policy){.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT, .deadline_ms = 10000};
+	nl_boot.policy =
+	        (struct nl_policy){.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT, .deadline_ms = 10000};
 	nl_pool_init(fg.region + POOL_OFFSET, HPA(FG_REGION + POOL_OFFSET), 512);
 	format = nl_npt_format_npt(true, 33);
 	views = (struct nl_views){.format = &format, .ops = nl_pool_tables};

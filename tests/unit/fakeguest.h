@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * A guest made of nothing but memory: RAM with page tables, a kernel image in it with the few structures that the core reads, tasks, and a reserved
- * region with pool and arena. Views, pool and page walks are the core's own; only nl_phys, nl_is_guest_ram and the vendor are fakes.
+ * A guest made of nothing but memory: RAM with page tables, a kernel image in it with the few structures that the core
+ * reads, tasks, and a reserved region with pool and arena. Views, pool and page walks are the core's own; only nl_phys,
+ * nl_is_guest_ram and the vendor are fakes.
  */
 #ifndef TESTS_UNIT_FAKEGUEST_H
 #define TESTS_UNIT_FAKEGUEST_H
@@ -55,7 +57,8 @@ uint8_t *fg_image(uint64_t offset); /* home frame of a byte of the kernel image 
 uint8_t *fg_shown(uint64_t offset); /* what the current view shows there */
 uint8_t *fg_user(uint64_t va);      /* home frame of a byte of the user buffer */
 
-/* A task with its own stack and `words` of it in use; returns where they lie. leader 0: a process of its own, else a thread of that one. */
+/* A task with its own stack and `words` of it in use; returns where they lie. leader 0: a process of its own, else a
+ * thread of that one. */
 uint64_t fg_task(const char *comm, uint64_t leader, unsigned words, uint64_t **stack);
 void fg_task_on_cpu(uint64_t task, bool on_cpu);
 uint64_t fg_kprobe(uint64_t addr); /* register a kprobe at a run-time address; returns its node */

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * See history.h. A write to a protected page raises SIGSEGV: the handler opens the page and sets the trap flag. After that one instruction
- * SIGTRAP comes: the handler protects the page again and calls the hook. Repeated string instructions trap after each repetition.
+ * See history.h. A write to a protected page raises SIGSEGV: the handler opens the page and sets the trap flag. After
+ * that one instruction SIGTRAP comes: the handler protects the page again and calls the hook. Repeated string
+ * instructions trap after each repetition.
  */
 #define _GNU_SOURCE
 #include "host.h"
@@ -76,7 +78,10 @@ static void op_release(void *ctx, hpa_t table)
 	n_used--;
 }
 
-struct nl_table_ops history_ops(void) { return (struct nl_table_ops){.map = op_map, .alloc = op_alloc, .release = op_release}; }
+struct nl_table_ops history_ops(void)
+{
+	return (struct nl_table_ops){.map = op_map, .alloc = op_alloc, .release = op_release};
+}
 size_t history_used(void) { return n_used; }
 void history_reuse_at_once(bool at_once) { reuse_at_once = at_once; }
 void history_fail_after(int allocations) { allocations_left = allocations; }
@@ -141,7 +146,8 @@ void history_unwatch(void)
 void history_reset(void)
 {
 	if (!memory)
-		memory = mmap(NULL, HISTORY_PAGES * NL_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		memory = mmap(NULL, HISTORY_PAGES * NL_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		              -1, 0);
 	assert_ptr_not_equal(memory, MAP_FAILED);
 	history_unwatch();
 	memset(used, 0, sizeof(used));

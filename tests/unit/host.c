@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The host's stand-ins for what the core has from console.c and main.c. All weak: a test may link or define the real thing.
+ * The host's stand-ins for what the core has from console.c and main.c. All weak: a test may link or define the real
+ * thing.
  */
 #include "host.h"
 

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What every unit test needs: cmocka with the headers it wants before it, and the host's stand-ins for console and panic (host.c).
- * nl_panic ends the test as a failed assertion, unless it is expected: expect_panic(nl_pool_release(NULL)).
+ * What every unit test needs: cmocka with the headers it wants before it, and the host's stand-ins for console and
+ * panic (host.c). nl_panic ends the test as a failed assertion, unless it is expected:
+ * expect_panic(nl_pool_release(NULL)).
  */
 #ifndef TESTS_UNIT_HOST_H
 #define TESTS_UNIT_HOST_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Leaves for tests: see makeleaf.h. */
 #include "makeleaf.h"
 #include "host.h"
@@ -20,13 +21,16 @@ void make_start(struct make_leaf *m, const char *id, uint32_t version, const str
 	m->header.target = *target;
 }
 
-unsigned make_site(struct make_leaf *m, uint64_t va, const void *expected, const void *fresh, uint32_t len, uint64_t func_va,
-                   uint32_t func_size)
+unsigned make_site(struct make_leaf *m, uint64_t va, const void *expected, const void *fresh, uint32_t len,
+                   uint64_t func_va, uint32_t func_size)
 {
 	struct nl_leaf_site *s = &m->sites[m->n_sites];
 
-	*s = (struct nl_leaf_site){
-	        .va = va, .len = len, .kind = func_va ? NL_SITE_TEXT : NL_SITE_RODATA, .func_va = func_va, .func_size = func_size};
+	*s = (struct nl_leaf_site){.va = va,
+	                           .len = len,
+	                           .kind = func_va ? NL_SITE_TEXT : NL_SITE_RODATA,
+	                           .func_va = func_va,
+	                           .func_size = func_size};
 	s->expected = m->n_bytes;
 	s->fresh = m->n_bytes + len;
 	memcpy(m->bytes + s->expected, expected, len);
@@ -70,8 +74,8 @@ void make_key(struct nl_key *key, const char *name, uint32_t role)
 	assert_true(pair && EC_KEY_generate_key(pair));
 	memset(key, 0, sizeof(*key));
 	key->role = role;
-	assert_int_equal(EC_POINT_point2oct(EC_KEY_get0_group(pair), EC_KEY_get0_public_key(pair), POINT_CONVERSION_UNCOMPRESSED,
-	                                    key->point, 65, NULL),
+	assert_int_equal(EC_POINT_point2oct(EC_KEY_get0_group(pair), EC_KEY_get0_public_key(pair),
+	                                    POINT_CONVERSION_UNCOMPRESSED, key->point, 65, NULL),
 	                 65);
 	strcpy(key->name, name);
 	public = *key;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Leaves for tests: put together part by part, then written out and signed with a key that OpenSSL makes. */
 #ifndef TESTS_UNIT_MAKELEAF_H
 #define TESTS_UNIT_MAKELEAF_H
@@ -18,12 +19,13 @@ struct make_leaf {
 
 void make_start(struct make_leaf *m, const char *id, uint32_t version, const struct nl_leaf_target *target);
 /* A site with these bytes; returns its index. func_va 0: read-only data. */
-unsigned make_site(struct make_leaf *m, uint64_t va, const void *expected, const void *fresh, uint32_t len, uint64_t func_va,
-                   uint32_t func_size);
+unsigned make_site(struct make_leaf *m, uint64_t va, const void *expected, const void *fresh, uint32_t len,
+                   uint64_t func_va, uint32_t func_size);
 void make_reloc(struct make_leaf *m, struct nl_leaf_reloc r);
-size_t make_write(const struct make_leaf *m, uint8_t *out); /* unsigned; out has NL_LEAF_MAX_SIZE bytes, 8-byte aligned */
+size_t make_write(const struct make_leaf *m,
+                  uint8_t *out); /* unsigned; out has NL_LEAF_MAX_SIZE bytes, 8-byte aligned */
 
 void make_key(struct nl_key *key, const char *name, uint32_t role); /* the pair stays inside; the last one made signs */
-size_t make_sign(uint8_t *file, size_t signed_size);                /* appends the signature; returns the size of the file */
+size_t make_sign(uint8_t *file, size_t signed_size); /* appends the signature; returns the size of the file */
 
 #endif

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Host unit tests: every tests/unit/test_X.c becomes build/tests/test_X. Lines at the top of the file name what it is linked with:
 #     // sources: hv/view.c hv/npt.c      the core files under test (never hv/string.c: the host has its own memcpy)
 #     // libs: -lcrypto                   host libraries

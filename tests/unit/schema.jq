@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Does the input hold the schema $schema[0]? The part of JSON Schema 2020-12 that docs/reference/schemas uses. Prints what does not fit, one line each:
 #     jq -r --slurpfile schema SCHEMA.json -f schema.jq DOCUMENT
 def kind: if type == "number" and floor == . then "integer" else type end;

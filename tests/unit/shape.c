@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * See shape.h.
  */
@@ -10,7 +11,8 @@ static bool continues(const struct piece *a, const struct piece *b)
 		return false;
 	if (!a->one_frame && !b->one_frame && a->hpa + a->size == b->hpa)
 		return true;
-	return a->hpa == b->hpa && (a->one_frame || a->size == NL_PAGE_SIZE) && (b->one_frame || b->size == NL_PAGE_SIZE);
+	return a->hpa == b->hpa && (a->one_frame || a->size == NL_PAGE_SIZE) &&
+	       (b->one_frame || b->size == NL_PAGE_SIZE);
 }
 
 static void add(struct shape *s, struct piece p)
@@ -59,7 +61,8 @@ static struct entry read_ept(uint64_t raw, unsigned level)
 	return e;
 }
 
-/* APM vol. 2, 5.4 and 15.25.5: U must be set everywhere; A and D from the start, or the CPU would write to shared tables. */
+/* APM vol. 2, 5.4 and 15.25.5: U must be set everywhere; A and D from the start, or the CPU would write to shared
+ * tables. */
 static struct entry read_npt(uint64_t raw, unsigned level)
 {
 	struct entry e = {.present = raw & 1, .hpa = raw & 0x000ffffffffff000, .type = NL_MT_WB};
@@ -81,7 +84,8 @@ static struct entry read_npt(uint64_t raw, unsigned level)
 	return e;
 }
 
-static void read_table(struct shape *s, enum shape_format format, hpa_t table, unsigned level, uint64_t gpa, uint64_t end)
+static void read_table(struct shape *s, enum shape_format format, hpa_t table, unsigned level, uint64_t gpa,
+                       uint64_t end)
 {
 	const uint64_t span = 0x1000ULL << 9 * (level - 1);
 
@@ -171,13 +175,16 @@ void shape_type(struct shape *s, uint64_t gpa, uint64_t size, enum nl_memtype ty
 
 void shape_hide(struct shape *s, uint64_t gpa, uint64_t size, uint64_t sink)
 {
-	replace(s, (struct piece){.gpa = gpa, .size = size, .hpa = sink, .one_frame = true, .rights = NL_RWX, .type = NL_MT_WB}, HIDE);
+	replace(s,
+	        (struct piece){
+	                .gpa = gpa, .size = size, .hpa = sink, .one_frame = true, .rights = NL_RWX, .type = NL_MT_WB},
+	        HIDE);
 }
 
 static bool same(struct piece a, struct piece b)
 {
-	return a.gpa == b.gpa && a.size == b.size && a.hpa == b.hpa && a.one_frame == b.one_frame && a.rights == b.rights &&
-	       a.type == b.type;
+	return a.gpa == b.gpa && a.size == b.size && a.hpa == b.hpa && a.one_frame == b.one_frame &&
+	       a.rights == b.rights && a.type == b.type;
 }
 
 bool shape_equal(const struct shape *a, const struct shape *b)

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What nested page tables show, found by a walker that is written from the manuals alone and shares nothing with hv/view.c: it knows the
- * hardware's entry bits, refuses what hardware would refuse (EPT misconfiguration, reserved bits), and yields the map as merged pieces.
+ * What nested page tables show, found by a walker that is written from the manuals alone and shares nothing with
+ * hv/view.c: it knows the hardware's entry bits, refuses what hardware would refuse (EPT misconfiguration, reserved
+ * bits), and yields the map as merged pieces.
  */
 #ifndef TESTS_UNIT_SHAPE_H
 #define TESTS_UNIT_SHAPE_H
@@ -28,7 +30,8 @@ enum shape_format { SHAPE_EPT, SHAPE_NPT };
 void shape_read(struct shape *s, enum shape_format format, hpa_t root, unsigned address_bits);
 bool shape_reaches(const struct shape *s, hpa_t table); /* did the walk come through this table? */
 
-/* An oracle edits shapes directly: let [gpa, gpa+size) show frame (or all of it one frame). Keeps each piece's type unless hidden. */
+/* An oracle edits shapes directly: let [gpa, gpa+size) show frame (or all of it one frame). Keeps each piece's type
+ * unless hidden. */
 void shape_show(struct shape *s, uint64_t gpa, uint64_t size, uint64_t hpa, enum nl_rights rights);
 void shape_type(struct shape *s, uint64_t gpa, uint64_t size, enum nl_memtype type);
 void shape_hide(struct shape *s, uint64_t gpa, uint64_t size, uint64_t sink);

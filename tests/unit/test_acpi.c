@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * ACPI tables as the loader reads them: good ones, damaged ones, and every single wrong byte.
  */
@@ -103,7 +104,8 @@ static unsigned x2apic(unsigned at, uint32_t id, uint32_t flags)
 	return at + 16;
 }
 
-/* Four CPUs in the MADT: 0, 2 (boot CPU), 4 as local APIC and again as x2APIC, 0x1234; two that are not enabled; a reset register. */
+/* Four CPUs in the MADT: 0, 2 (boot CPU), 4 as local APIC and again as x2APIC, 0x1234; two that are not enabled; a
+ * reset register. */
 static void build(void)
 {
 	unsigned at = MADT + 44;
@@ -217,7 +219,8 @@ static void test_every_bit(void **state)
 			} else if (within(byte, FADT, 244)) {
 				assert_int_equal(a.n_cpus, 4);
 				assert_int_equal(a.reset_port, 0);
-			} else { /* between the tables, in the RSDT that nobody asks, or in the second half of the RSDP: the RSDT is asked */
+			} else { /* between the tables, in the RSDT that nobody asks, or in the second half of the RSDP:
+				    the RSDT is asked */
 				check_good(&a);
 			}
 		}
@@ -301,8 +304,12 @@ static void test_too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_good),      cmocka_unit_test(test_revision_0),      cmocka_unit_test(test_none),
-	        cmocka_unit_test(test_every_bit), cmocka_unit_test(test_sealed_nonsense), cmocka_unit_test(test_reset_register),
+	        cmocka_unit_test(test_good),
+	        cmocka_unit_test(test_revision_0),
+	        cmocka_unit_test(test_none),
+	        cmocka_unit_test(test_every_bit),
+	        cmocka_unit_test(test_sealed_nonsense),
+	        cmocka_unit_test(test_reset_register),
 	        cmocka_unit_test(test_too_many),
 	};
 

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: guest-agent/agent.c tests/unit/fake_newleaf.c tools/newleaf/sha256.c
 // cflags: -Iguest-agent -Itools/newleaf
 // libs: -lcrypto
 /*
- * The agent's logic against a fake hypervisor: discovery, the order of calls, retries and their limits, and answers that make no sense.
+ * The agent's logic against a fake hypervisor: discovery, the order of calls, retries and their limits, and answers
+ * that make no sense.
  */
 #include "host.h"
 
@@ -30,7 +32,8 @@ static struct fake *opened(void)
 
 static struct nl_commit_request request_of(const uint8_t *sha256, uint32_t deadline_ms)
 {
-	struct nl_commit_request r = {.expected_generation = UINT64_MAX, .deadline_ms = deadline_ms, .count = sha256 ? 1 : 0};
+	struct nl_commit_request r = {
+	        .expected_generation = UINT64_MAX, .deadline_ms = deadline_ms, .count = sha256 ? 1 : 0};
 
 	if (sha256)
 		memcpy(r.set[0], sha256, 32);

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/kallsyms.c tools/author/author.c tests/unit/author_refuse.c
 // cflags: -Itools/author
 /*
- * kallsyms tables made here in the orders of 6.1 and of 6.4, with tokens of more than one character, and decoded back. 600 symbols:
- * three markers.
+ * kallsyms tables made here in the orders of 6.1 and of 6.4, with tokens of more than one character, and decoded back.
+ * 600 symbols: three markers.
  */
 #include "author_refuse.h"
 #include "kallsyms.h"
@@ -24,9 +25,15 @@ struct image {
 };
 
 /* Token 0 is "sym_"; every other token is its own character, or nothing useful. */
-static char *token(unsigned i) { return i == 0 ? xformat("sym_") : i >= 33 && i < 127 ? xformat("%c", (int)i) : xformat("{%u}", i); }
+static char *token(unsigned i)
+{
+	return i == 0 ? xformat("sym_") : i >= 33 && i < 127 ? xformat("%c", (int)i) : xformat("{%u}", i);
+}
 
-static char *name_of(unsigned i) { return i == 590 ? xformat("sym_%d", 10) : xformat("sym_%u", i); /* one name twice */ }
+static char *name_of(unsigned i)
+{
+	return i == 590 ? xformat("sym_%d", 10) : xformat("sym_%u", i); /* one name twice */
+}
 
 static void add32(struct buf *b, uint32_t v) { buf_add(b, &v, 4); }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/krelocs.c tools/author/author.c tests/unit/author_refuse.c
 // cflags: -Itools/author
 /* The relocation list behind the ELF: three lists, two lists, and what is none. */

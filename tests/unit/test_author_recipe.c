@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/recipe.c tools/author/author.c tests/unit/author_refuse.c
 // cflags: -Itools/author
 /* The recipe language: what each statement means, and that every mistake is refused with its line. */
@@ -15,18 +16,19 @@
 
 static void test_all_statements(void **state)
 {
-	struct recipe *r = recipe_parse("some/dir/x.recipe", "# comment\n"
-	                                                     "id fix-1.2_a\n"
-	                                                     "version 7 # trailing\n"
-	                                                     "description \"says # what\"\n"
-	                                                     "flags strict mixable\n"
-	                                                     "data (struct inode_operations) ops.setattr = &proc_setattr expect NULL\n"
-	                                                     "data (struct table) many,2+0x40.entry[3].max = -1 expect 0x10\n"
-	                                                     "data (u16) word+2 = 5\n"
-	                                                     "body helper.c\n"
-	                                                     "replace func with body.c\n"
-	                                                     "replace other,3 with body.c:new_other allow ipa-ra allow clones\n"
-	                                                     "symbol lock = mutex,2\n");
+	struct recipe *r = recipe_parse("some/dir/x.recipe",
+	                                "# comment\n"
+	                                "id fix-1.2_a\n"
+	                                "version 7 # trailing\n"
+	                                "description \"says # what\"\n"
+	                                "flags strict mixable\n"
+	                                "data (struct inode_operations) ops.setattr = &proc_setattr expect NULL\n"
+	                                "data (struct table) many,2+0x40.entry[3].max = -1 expect 0x10\n"
+	                                "data (u16) word+2 = 5\n"
+	                                "body helper.c\n"
+	                                "replace func with body.c\n"
+	                                "replace other,3 with body.c:new_other allow ipa-ra allow clones\n"
+	                                "symbol lock = mutex,2\n");
 
 	(void)state;
 	assert_string_equal(r->directory, "some/dir");

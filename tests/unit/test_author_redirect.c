@@ -1,5 +1,8 @@
-// sources: tools/author/redirect.c tools/author/code.c tools/author/livesites.c tools/author/place.c tools/author/draft.c
-// sources: tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c tests/unit/author_refuse.c tests/unit/author_kernel.c
+// SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/redirect.c tools/author/code.c tools/author/livesites.c tools/author/place.c
+// sources: tools/author/draft.c
+// sources: tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c tests/unit/author_refuse.c
+// sources: tests/unit/author_kernel.c
 // cflags: -Itools/author
 // libs: -lZydis
 /* Where a redirect goes, and every reason why it may not: small functions in a made-up kernel text, one page. */
@@ -18,7 +21,8 @@
 #define PAD "\xcc\xcc\xcc\xcc\xcc\xcc\xcc\xcc"
 
 /* body_find() of tools/author/body.c: one body, 16 bytes at offset 0x40 of text[]. */
-static struct body_symbol the_body = {.name = (char *)"f", .place = {NL_SYM_TEXT, 0x40}, .size = 16, .function = true, .global = true};
+static struct body_symbol the_body = {
+        .name = (char *)"f", .place = {NL_SYM_TEXT, 0x40}, .size = 16, .function = true, .global = true};
 
 const struct body_symbol *body_find(const struct body *b, const char *name)
 {
@@ -27,7 +31,8 @@ const struct body_symbol *body_find(const struct body *b, const char *name)
 }
 
 static struct recipe recipe = {.path = (char *)"r"};
-static struct recipe_replace replace_f = {.line = 9, .function = {.name = (char *)"f"}, .source = (char *)"f.c", .body = (char *)"f"};
+static struct recipe_replace replace_f = {
+        .line = 9, .function = {.name = (char *)"f"}, .source = (char *)"f.c", .body = (char *)"f"};
 
 #define KERNEL_WITH(code, traced) author_kernel((const uint8_t *)(code PAD), sizeof(code PAD) - 1, traced)
 
@@ -158,10 +163,10 @@ static void test_refusals(void **state)
 	assert_true(refuses(KERNEL_WITH(NOP5 "\x31\xc0\xc3", 0), NL_ESITE, "too short"));
 	assert_true(refuses(KERNEL_WITH(NOP5 "\x90\x31\xc0\xeb\xfb", 0), NL_ESITE, "leads to +0x5"));
 	assert_true(refuses(KERNEL_WITH(NOP5 "\x90\x31\xc0\x31\xc9\x75\xfa\xc3", 0), NL_ESITE, "leads to +0x6"));
-	assert_true(refuses(KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3\x90\x90\x0f\x85\xf0\xff\xff\xff", 0), NL_ESITE,
-	                    "leads to +0x5"));
-	assert_true(
-	        refuses(KERNEL_WITH("\xb9\x30\x00\x00\x00\x75\xf9\xc3", AUTHOR_NOT_TRACED), NL_ESITE, "leads to +0")); /* a loop, no call */
+	assert_true(refuses(KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3\x90\x90\x0f\x85\xf0\xff\xff\xff", 0),
+	                    NL_ESITE, "leads to +0x5"));
+	assert_true(refuses(KERNEL_WITH("\xb9\x30\x00\x00\x00\x75\xf9\xc3", AUTHOR_NOT_TRACED), NL_ESITE,
+	                    "leads to +0")); /* a loop, no call */
 	assert_true(refuses(KERNEL_WITH(NOP5 "\xff\xd0\x31\xc0\x31\xc9\xc3", 0), NL_ESITE, "would return into"));
 	assert_true(refuses(KERNEL_WITH(NOP5 "\x06\x06\x06\x06\x06\x06", 0), NL_ESITE, "no instruction"));
 	k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);

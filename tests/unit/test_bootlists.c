@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Two lists of the boot block that the loader fills from what strangers give it: RAM ranges and trusted keys.
  */
@@ -111,7 +112,8 @@ static bool add(const struct nl_key *keys, size_t size)
 
 static void test_keys(void **state)
 {
-	struct nl_key k[3] = {key(NL_ROLE_AUTHOR, "one"), key(NL_ROLE_OPERATOR | NL_ROLE_REVOKE, "twenty-six characters long")};
+	struct nl_key k[3] = {key(NL_ROLE_AUTHOR, "one"),
+	                      key(NL_ROLE_OPERATOR | NL_ROLE_REVOKE, "twenty-six characters long")};
 
 	(void)state;
 	assert_true(add(k, sizeof(k))); /* ended by role 0 */

@@ -1,10 +1,12 @@
-// sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c tools/newleaf/status.c
+// SPDX-License-Identifier: Apache-2.0
+// sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c
+// sources: tools/newleaf/status.c
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
 // sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c
 // cflags: -Iguest-agent -Itools/newleaf
 /*
- * The command as its users see it: exit codes, what is said where, JSON against the published schemas, and that failures change
- * nothing.
+ * The command as its users see it: exit codes, what is said where, JSON against the published schemas, and that
+ * failures change nothing.
  */
 #include "host.h"
 
@@ -86,8 +88,10 @@ static void assert_schema(const char *name)
 		print_message("skipped: %s is not validated, jq is not installed\n", name);
 		return;
 	}
-	snprintf(command, sizeof(command),
-	         "jq -r --slurpfile schema docs/reference/schemas/newleaf.%s-1.json -f tests/unit/schema.jq %s/out 2>&1", name, dir);
+	snprintf(
+	        command, sizeof(command),
+	        "jq -r --slurpfile schema docs/reference/schemas/newleaf.%s-1.json -f tests/unit/schema.jq %s/out 2>&1",
+	        name, dir);
 	p = popen(command, "r");
 	problems[fread(problems, 1, sizeof(problems) - 1, p)] = 0;
 	assert_int_equal(pclose(p), 0);
@@ -294,7 +298,8 @@ static void several_leaves_are_one_commit(void **state)
 	assert_int_equal(newleaf("apply", path_a, path_b), 0);
 	assert_says(out, "applied alpha, beta: generation 1 -> 2");
 	assert_int_equal(f->status.generation, 2);
-	assert_int_equal(newleaf("revert", "alpha", "beta", "gamma"), NL_EXIT_CONFLICT); /* one unknown: none is reverted */
+	assert_int_equal(newleaf("revert", "alpha", "beta", "gamma"),
+	                 NL_EXIT_CONFLICT); /* one unknown: none is reverted */
 	assert_int_equal(f->status.generation, 2);
 	assert_int_equal(newleaf("revert", "alpha"), 0);
 	assert_int_equal(f->leaves[1].condition, NL_LEAF_APPLIED); /* beta stays */
@@ -402,8 +407,8 @@ static void particulars_are_named(void **state)
 	assert_int_equal(newleaf("apply", path_a), NL_EXIT_LEAF);
 	assert_says(err, "key 7c7c7c7c");
 	f->verify_error = NL_EBYTES;
-	f->blocker =
-	        (struct nl_blocker){.cpu = UINT32_MAX, .site_va = 0x1234, .bytes_len = 2, .expected = {0x0f, 0x1f}, .found = {0xe9, 0}};
+	f->blocker = (struct nl_blocker){
+	        .cpu = UINT32_MAX, .site_va = 0x1234, .bytes_len = 2, .expected = {0x0f, 0x1f}, .found = {0xe9, 0}};
 	assert_int_equal(newleaf("apply", path_a), NL_EXIT_TARGET);
 	assert_says(err, "expected 0f1f, found e900");
 	assert_int_equal(newleaf("apply", path_a, "--json"), NL_EXIT_TARGET);

@@ -1,9 +1,12 @@
-// sources: hv/commit.c hv/request.c hv/registry.c hv/window.c hv/tasks.c hv/kernel.c hv/guestmem.c hv/quiesce.c hv/journal.c hv/hypercall.c hv/leaf.c
+// SPDX-License-Identifier: Apache-2.0
+// sources: hv/commit.c hv/request.c hv/registry.c hv/window.c hv/tasks.c hv/kernel.c hv/guestmem.c hv/quiesce.c
+// sources: hv/journal.c hv/hypercall.c hv/leaf.c
 // sources: hv/reloc.c hv/signature.c hv/view.c hv/npt.c hv/pool.c tests/unit/fakeguest.c tests/unit/makeleaf.c
 // libs: -lcrypto
 /*
- * The way of a leaf through the hypercalls, on a fake guest: staged, verified, applied, reverted; what the guest writes meanwhile stays; whatever
- * refuses, refuses by name and changes neither a byte that the guest can see, nor the generation, nor the count of free pages.
+ * The way of a leaf through the hypercalls, on a fake guest: staged, verified, applied, reverted; what the guest writes
+ * meanwhile stays; whatever refuses, refuses by name and changes neither a byte that the guest can see, nor the
+ * generation, nor the count of free pages.
  */
 #include "host.h"
 #include "commit.h"
@@ -162,7 +165,8 @@ static enum nl_err commit(const uint8_t (*set)[32], unsigned count)
 	return err ? err : try_it();
 }
 
-/* All that the guest could notice: every byte of RAM as the current view shows it, without the buffer it passes to us. */
+/* All that the guest could notice: every byte of RAM as the current view shows it, without the buffer it passes to us.
+ */
 static uint8_t *seen(void)
 {
 	uint8_t *all = malloc(FG_RAM);
@@ -422,7 +426,8 @@ static void bytes_differ(void **state)
 	unchanged(was);
 	fg_image(DATA_SITE)[7] ^= 1;
 	assert_int_equal(verify(), NL_OK);
-	assert_int_equal(prepare((const void *)(memcpy(sha[0], verify_report()->sha256, 32), sha), 1, UINT64_MAX), NL_OK);
+	assert_int_equal(prepare((const void *)(memcpy(sha[0], verify_report()->sha256, 32), sha), 1, UINT64_MAX),
+	                 NL_OK);
 	fg_image(DATA_SITE)[7] ^= 1;
 	assert_int_equal(try_it(), NL_EBYTES);
 	assert_int_equal(nl_current_view()->generation, 1);
@@ -484,7 +489,8 @@ static void halted_cpus(void **state)
 {
 	const uint64_t site = FG_LINK + SLIDE + TEXT_SITE, idle = FG_LINK + SLIDE + FG_INIT_STACK + FG_THREAD_SIZE - 32;
 	const struct nl_watch watch = {site, site + 5, 0, true, false};
-	uint64_t *idle_stack = (uint64_t *)fg_image(FG_INIT_STACK + FG_THREAD_SIZE - 32), *stack, task = fg_task("task", 0, 8, &stack);
+	uint64_t *idle_stack = (uint64_t *)fg_image(FG_INIT_STACK + FG_THREAD_SIZE - 32), *stack,
+	         task = fg_task("task", 0, 8, &stack);
 	struct nl_guest space;
 	struct nl_scan scan;
 
@@ -569,7 +575,8 @@ static void deadline(void **state)
 	memcpy(r.set, sha, 32);
 	memcpy(fg_user(FG_USER), &r, sizeof(r));
 	assert_int_equal(call(NL_CALL_PREPARE, FG_USER, sizeof(r), 0, 0), NL_OK);
-	for (start_tsc = x86_rdtsc(); x86_rdtsc() - start_tsc < 2000000;) /* nl_boot.tsc_hz is 1 GHz: two milliseconds */
+	for (start_tsc = x86_rdtsc();
+	     x86_rdtsc() - start_tsc < 2000000;) /* nl_boot.tsc_hz is 1 GHz: two milliseconds */
 		;
 	assert_int_equal(try_it(), NL_EDEADLINE);
 	assert_int_equal(try_it(), NL_ESTATE);
@@ -599,7 +606,8 @@ static void abandon_and_replace(void **state)
 	assert_int_equal(try_it(), NL_ESTATE);
 	unchanged(was);
 	assert_int_equal(prepare((const void *)sha, 2, UINT64_MAX), NL_OK);
-	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK); /* an agent died; the next one prepares anew */
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX),
+	                 NL_OK); /* an agent died; the next one prepares anew */
 	assert_int_equal(try_it(), NL_OK);
 	assert_int_equal(shown64(DATA_SITE), 0x1111111111111111);
 	assert_ptr_equal(fg_shown(DATA_SITE + 0x10000), fg_image(DATA_SITE + 0x10000));
@@ -708,7 +716,8 @@ static void no_leak_over_rounds(void **state)
 	leaf_rodata("two", DATA_SITE + 64, 0x22);
 	assert_int_equal(verify_leaf(sha[1]), NL_OK);
 	for (i = 0; i < 60; i++) {
-		assert_int_equal(commit((const void *)(i % 3 == 1 ? sha + 1 : sha), i % 3), i || i % 3 ? NL_OK : NL_NOTHING);
+		assert_int_equal(commit((const void *)(i % 3 == 1 ? sha + 1 : sha), i % 3),
+		                 i || i % 3 ? NL_OK : NL_NOTHING);
 		if (i == 30)
 			free_pages = nl_pool_free_pages();
 	}
@@ -863,7 +872,8 @@ static void long_leaf_in_slices(void **state)
 
 static void bad_buffers(void **state)
 {
-	const uint64_t read_only = FG_USER + FG_USER_SIZE, kernel = FG_LINK + SLIDE + FG_TOP, nowhere = FG_USER + 0x100000;
+	const uint64_t read_only = FG_USER + FG_USER_SIZE, kernel = FG_LINK + SLIDE + FG_TOP,
+	               nowhere = FG_USER + 0x100000;
 	struct moment was = before();
 	uint64_t i;
 
@@ -936,7 +946,8 @@ static void answers(void **state)
 	assert_memory_equal(fg_user(FG_USER), "abc", 3);
 }
 
-/* LSTAR is written, by a program that plays with MSRs, but the kernel is the same: nothing is forgotten, above all no version. */
+/* LSTAR is written, by a program that plays with MSRs, but the kernel is the same: nothing is forgotten, above all no
+ * version. */
 static void lstar_written(void **state)
 {
 	uint8_t v1[1][32], v2[1][32];

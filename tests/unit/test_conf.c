@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * newleaf.conf: what is accepted, what is a warning, what is an error; and that no text can do harm.
  */
@@ -108,7 +109,8 @@ static void test_values(void **state)
 		const char *text;
 		unsigned port;
 	} console[] = {
-	        {"console none", 0}, {"console com1", 0x3f8}, {"console com2", 0x2f8}, {"console 0XFFF8", 0xfff8}, {"console 0x1", 1},
+	        {"console none", 0},        {"console com1", 0x3f8}, {"console com2", 0x2f8},
+	        {"console 0XFFF8", 0xfff8}, {"console 0x1", 1},
 	};
 	struct said s;
 
@@ -223,10 +225,12 @@ static void test_limits(void **state)
 	assert_int_equal(s.errors, 1);
 }
 
-/* Every prefix of a good file, and the file with every byte replaced by some nasty ones: nothing is read or written out of bounds. */
+/* Every prefix of a good file, and the file with every byte replaced by some nasty ones: nothing is read or written out
+ * of bounds. */
 static void test_any_text(void **state)
 {
-	static const char good[] = "next \\EFI\\x.efi\r\noptions a b\non-error halt\nguest-may apply\nconsole 0x3f8\ndeadline-ms 9\n# x\n";
+	static const char good[] =
+	        "next \\EFI\\x.efi\r\noptions a b\non-error halt\nguest-may apply\nconsole 0x3f8\ndeadline-ms 9\n# x\n";
 	static const char nasty[] = {0, '\n', '\r', ' ', '#', '\\', 0x7f, (char)0x80, (char)0xff, '9'};
 	char text[sizeof(good)];
 	struct said s;

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: hv/guestmem.c hv/kernel.c hv/view.c hv/npt.c hv/pool.c tests/unit/fakeguest.c
 /*
- * Walks of the guest's page tables, 4 and 5 levels, all page sizes, rights; and that nothing but RAM is ever touched, and that through the view.
+ * Walks of the guest's page tables, 4 and 5 levels, all page sizes, rights; and that nothing but RAM is ever touched,
+ * and that through the view.
  */
 #include "host.h"
 #include "commit.h"
@@ -92,7 +94,8 @@ static void rights(void **state)
 
 	(void)state;
 	assert_int_equal(nl_guest_read(&g, GVA(va), NL_GUEST_USER, &v, 8), NL_OK);
-	assert_int_equal(nl_guest_write(&g, GVA(va), NL_GUEST_USER, &v, 8), NL_EFAULT); /* also with the page in the cache */
+	assert_int_equal(nl_guest_write(&g, GVA(va), NL_GUEST_USER, &v, 8),
+	                 NL_EFAULT); /* also with the page in the cache */
 	assert_int_equal(nl_guest_read(&g, GVA(kernel), NL_GUEST_READ, &v, 8), NL_OK);
 	assert_int_equal(nl_guest_read(&g, GVA(kernel), NL_GUEST_USER, &v, 8), NL_EFAULT);
 	*entry(FG_USER, 3) &= ~4ULL; /* no user right at one level above */
@@ -119,7 +122,8 @@ static void absent_at_each_level(void **state)
 	assert_int_not_equal(translated(FG_USER), ~0ULL);
 }
 
-/* A page table that lies outside RAM, or a page that does, is a fault: never a touch of a device or of the hypervisor. */
+/* A page table that lies outside RAM, or a page that does, is a fault: never a touch of a device or of the hypervisor.
+ */
 static void only_ram(void **state)
 {
 	static const uint64_t places[] = {FG_RAM, 0xfee00000, FG_REGION, FG_REGION + 0x5000, 0xfffffffffff000};
@@ -171,7 +175,8 @@ static void through_the_view(void **state)
 {
 	struct nl_view fork;
 	uint8_t *frame = nl_pool_page(), *tables = nl_pool_page();
-	uint64_t gpa = (uint64_t)(fg_user(FG_USER) - fg.ram), l1 = (uint64_t)((uint8_t *)entry(FG_USER, 1) - fg.ram) & ~0xfffULL, v;
+	uint64_t gpa = (uint64_t)(fg_user(FG_USER) - fg.ram),
+	         l1 = (uint64_t)((uint8_t *)entry(FG_USER, 1) - fg.ram) & ~0xfffULL, v;
 
 	(void)state;
 	memset(frame, 0x5a, 4096);
@@ -180,7 +185,8 @@ static void through_the_view(void **state)
 	nl_guest_init(&g, fg_views(), &fork, fg.ctx.cr3, la57);
 	assert_int_equal(nl_guest_read64(&g, GVA(FG_USER), &v), NL_OK);
 	assert_int_equal(v, 0x5a5a5a5a5a5a5a5a);
-	assert_int_equal(nl_guest_write(&g, GVA(FG_USER), NL_GUEST_USER, &v, 8), NL_EFAULT); /* the view grants no writing */
+	assert_int_equal(nl_guest_write(&g, GVA(FG_USER), NL_GUEST_USER, &v, 8),
+	                 NL_EFAULT); /* the view grants no writing */
 	memcpy(tables, fg.ram + l1, 4096);
 	((uint64_t *)tables)[FG_USER >> 12 & 511] = (gpa + 0x3000) | 7;
 	fg.ram[gpa + 0x3000] = 0x77;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The host page table that the loader builds: walked as the MMU would, for machines of several shapes.
  */

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: hv/journal.c hv/signature.c
 // libs: -lcrypto -lpthread
-/* The journal: numbers without gaps, each entry holds the hash of the one before, old ones give way, writers on several CPUs do not mix. */
+/* The journal: numbers without gaps, each entry holds the hash of the one before, old ones give way, writers on several
+ * CPUs do not mix. */
 #include "host.h"
 #include "commit.h"
 #include "journal.h"
@@ -32,7 +34,8 @@ static void chain(void **state)
 	assert_int_equal(newest(), 0);
 	nl_journal(NL_EV_BOOT, NL_OK, NULL, NULL, 2, 0);
 	nl_journal(NL_EV_VERIFIED, NL_OK, "prctl-auxv", (const uint8_t *)"0123456789abcdef0123456789abcdef", 0, 0);
-	nl_journal(NL_EV_REFUSED, NL_EBYTES, "an-id-that-is-as-long-as-no-leaf-may-have-because-it-would-not-end", NULL, 1, 2);
+	nl_journal(NL_EV_REFUSED, NL_EBYTES, "an-id-that-is-as-long-as-no-leaf-may-have-because-it-would-not-end", NULL,
+	           1, 2);
 	assert_int_equal(nl_journal_read(1, e, 4, &n), 3);
 	assert_int_equal(n, 3);
 	for (i = 0; i < 3; i++) {

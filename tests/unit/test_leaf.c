@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: hv/leaf.c hv/signature.c tests/unit/makeleaf.c
 // libs: -lcrypto
 /*
- * The parser and the signature: a good leaf passes; cut at any length, with any bit flipped, or made by an author with bad intent or bad tools it is
- * refused by the right name. Files lie in buffers of exactly their size, so that ASan sees a read too far.
+ * The parser and the signature: a good leaf passes; cut at any length, with any bit flipped, or made by an author with
+ * bad intent or bad tools it is refused by the right name. Files lie in buffers of exactly their size, so that ASan
+ * sees a read too far.
  */
 #include "host.h"
 #include "leaf.h"
@@ -52,7 +54,8 @@ static void start_leaf(void)
 	memset(m.data, 0x11, m.n_data = 32);
 	m.header.bss_size = 64;
 	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, m.sites[0].fresh + 1, NL_REL_PC32, NL_SYM_TEXT, 0, 0, -4});
-	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, m.sites[1].fresh, NL_REL_ABS64, NL_SYM_KERNEL, 1, LINK + 0x6000, 0});
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, m.sites[1].fresh, NL_REL_ABS64, NL_SYM_KERNEL, 1,
+	                                      LINK + 0x6000, 0});
 	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_TEXT, 8, NL_REL_ABS32S, NL_SYM_DATA, 0, 96, 0});
 	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_DATA, 24, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, 0, 0});
 }

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: hv/mtrr.c
 /*
- * Memory types from MTRRs: the manual's own example, register sets of the kinds that firmware writes, each rule of precedence, and random
- * snapshots against an oracle that asks the manual's question page by page, bit by bit.
+ * Memory types from MTRRs: the manual's own example, register sets of the kinds that firmware writes, each rule of
+ * precedence, and random snapshots against an oracle that asks the manual's question page by page, bit by bit.
  */
 #include "host.h"
 #include "mtrr.h"
@@ -16,15 +17,16 @@
 /* WB up to 640K, UC for VGA, WP for ROMs: what every PC has. */
 #define PC_FIXED \
 	{ \
-		ALL(NL_MT_WB), ALL(NL_MT_WB), ALL(NL_MT_UC), ALL(NL_MT_WP), ALL(NL_MT_WP), ALL(NL_MT_WP), ALL(NL_MT_WP), ALL(NL_MT_WP), \
-		        ALL(NL_MT_WP), ALL(NL_MT_WP), ALL(NL_MT_WP) \
+		ALL(NL_MT_WB), ALL(NL_MT_WB), ALL(NL_MT_UC), ALL(NL_MT_WP), ALL(NL_MT_WP), ALL(NL_MT_WP), \
+		        ALL(NL_MT_WP), ALL(NL_MT_WP), ALL(NL_MT_WP), ALL(NL_MT_WP), ALL(NL_MT_WP) \
 	}
 
 enum { MAX_RUNS = 256 };
 static struct nl_type_run runs[MAX_RUNS];
 static size_t n;
 
-/* What always holds of runs: ascending, without gaps, merged, the whole space, and each edge agrees with nl_mtrr_type. */
+/* What always holds of runs: ascending, without gaps, merged, the whole space, and each edge agrees with nl_mtrr_type.
+ */
 static void make_runs(const struct nl_mtrrs *m)
 {
 	const unsigned bits = m->phys_bits < 48 ? m->phys_bits : 48;
@@ -62,7 +64,8 @@ static void set(struct nl_mtrrs *m, uint64_t base, uint64_t size, enum nl_memtyp
 	m->variable[i].mask = (((1ULL << m->phys_bits) - 1) & ~(size - 1)) | VALID;
 }
 
-/* SDM vol. 3, example 12-2, with its register values: 96 MiB of memory around a 4 MiB card at 64 MiB, a hole at 15 MiB, a frame buffer. */
+/* SDM vol. 3, example 12-2, with its register values: 96 MiB of memory around a 4 MiB card at 64 MiB, a hole at 15 MiB,
+ * a frame buffer. */
 static void the_example_of_the_manual(void **state)
 {
 	(void)state;
@@ -83,8 +86,8 @@ static void the_example_of_the_manual(void **state)
 	};
 	make_runs(&m);
 	assert_runs({0, 15 * M, NL_MT_WB}, {15 * M, M, NL_MT_UC}, {16 * M, 48 * M, NL_MT_WB}, {64 * M, 4 * M, NL_MT_UC},
-	            {68 * M, 32 * M, NL_MT_WB}, {100 * M, 0xa0000000 - 100 * M, NL_MT_UC}, {0xa0000000, 8 * M, NL_MT_WC},
-	            {0xa0800000, (1ULL << 40) - 0xa0800000, NL_MT_UC});
+	            {68 * M, 32 * M, NL_MT_WB}, {100 * M, 0xa0000000 - 100 * M, NL_MT_UC},
+	            {0xa0000000, 8 * M, NL_MT_WC}, {0xa0800000, (1ULL << 40) - 0xa0800000, NL_MT_UC});
 }
 
 /* OVMF of today: everything is WB, except what is not memory. q35 has its hole from 2 GiB on. */
@@ -95,8 +98,9 @@ static void firmware_that_defaults_to_wb(void **state)
 	set(&m, 2 * G, 2 * G, NL_MT_UC);
 	set(&m, 512 * G, 512 * G, NL_MT_UC);
 	make_runs(&m);
-	assert_runs({0, 0xa0000, NL_MT_WB}, {0xa0000, 0x20000, NL_MT_UC}, {0xc0000, 0x40000, NL_MT_WP}, {M, 2 * G - M, NL_MT_WB},
-	            {2 * G, 2 * G, NL_MT_UC}, {4 * G, 508 * G, NL_MT_WB}, {512 * G, 512 * G, NL_MT_UC});
+	assert_runs({0, 0xa0000, NL_MT_WB}, {0xa0000, 0x20000, NL_MT_UC}, {0xc0000, 0x40000, NL_MT_WP},
+	            {M, 2 * G - M, NL_MT_WB}, {2 * G, 2 * G, NL_MT_UC}, {4 * G, 508 * G, NL_MT_WB},
+	            {512 * G, 512 * G, NL_MT_UC});
 }
 
 /* SeaBIOS and older OVMF: only memory is WB; Bochs alike. */
@@ -107,11 +111,13 @@ static void firmware_that_defaults_to_uc(void **state)
 	set(&m, 0, 2 * G, NL_MT_WB);
 	set(&m, 4 * G, 4 * G, NL_MT_WB);
 	make_runs(&m);
-	assert_runs({0, 0xa0000, NL_MT_WB}, {0xa0000, 0x20000, NL_MT_UC}, {0xc0000, 0x40000, NL_MT_WP}, {M, 2 * G - M, NL_MT_WB},
-	            {2 * G, 2 * G, NL_MT_UC}, {4 * G, 4 * G, NL_MT_WB}, {8 * G, (1ULL << 40) - 8 * G, NL_MT_UC});
+	assert_runs({0, 0xa0000, NL_MT_WB}, {0xa0000, 0x20000, NL_MT_UC}, {0xc0000, 0x40000, NL_MT_WP},
+	            {M, 2 * G - M, NL_MT_WB}, {2 * G, 2 * G, NL_MT_UC}, {4 * G, 4 * G, NL_MT_WB},
+	            {8 * G, (1ULL << 40) - 8 * G, NL_MT_UC});
 }
 
-/* A laptop with 8 GiB of which graphics took 1 MiB multiples below 0xbf: few registers, so memory is rounded up and holes cut out by UC. */
+/* A laptop with 8 GiB of which graphics took 1 MiB multiples below 0xbf: few registers, so memory is rounded up and
+ * holes cut out by UC. */
 static void a_laptop_whose_firmware_subtracts(void **state)
 {
 	(void)state;
@@ -124,9 +130,9 @@ static void a_laptop_whose_firmware_subtracts(void **state)
 	set(&m, 0xbe800000, 8 * M, NL_MT_UC);
 	set(&m, 0xd0000000, 256 * M, NL_MT_WC); /* the frame buffer, inside a UC range: stays UC */
 	make_runs(&m);
-	assert_runs({0, 0xa0000, NL_MT_WB}, {0xa0000, 0x20000, NL_MT_UC}, {0xc0000, 0x40000, NL_MT_WP}, {M, 0xbe800000 - M, NL_MT_WB},
-	            {0xbe800000, 4 * G - 0xbe800000, NL_MT_UC}, {4 * G, 4 * G + 496 * M, NL_MT_WB},
-	            {8 * G + 496 * M, (1ULL << 39) - 8 * G - 496 * M, NL_MT_UC});
+	assert_runs({0, 0xa0000, NL_MT_WB}, {0xa0000, 0x20000, NL_MT_UC}, {0xc0000, 0x40000, NL_MT_WP},
+	            {M, 0xbe800000 - M, NL_MT_WB}, {0xbe800000, 4 * G - 0xbe800000, NL_MT_UC},
+	            {4 * G, 4 * G + 496 * M, NL_MT_WB}, {8 * G + 496 * M, (1ULL << 39) - 8 * G - 496 * M, NL_MT_UC});
 }
 
 static void all_on_or_off(void **state)
@@ -229,7 +235,8 @@ static void masks_with_holes_and_odd_widths(void **state)
 	m.variable[0].mask |= VALID | 1ULL << 60;
 	m.variable[0].base = G | NL_MT_WB | 1ULL << 60;
 	make_runs(&m);
-	assert_runs({0, G, NL_MT_UC}, {G, G, NL_MT_WB}, {2 * G, 7 * G, NL_MT_UC}, {9 * G, G, NL_MT_WB}, {10 * G, 6 * G, NL_MT_UC});
+	assert_runs({0, G, NL_MT_UC}, {G, G, NL_MT_WB}, {2 * G, 7 * G, NL_MT_UC}, {9 * G, G, NL_MT_WB},
+	            {10 * G, 6 * G, NL_MT_UC});
 
 	/* Base bits outside the mask mean nothing either. */
 	m = (struct nl_mtrrs){.cap = CAP(1), .def_type = ENABLE | NL_MT_UC, .phys_bits = 36};
@@ -260,7 +267,8 @@ static void too_little_room_is_an_error(void **state)
 	m.variable[0].base = NL_MT_UC;
 	assert_int_equal(nl_mtrr_runs(&m, runs, MAX_RUNS, &n), NL_ENOMEM);
 
-	/* The same when all pieces are of one type, and so would be one run: 2^27 of them would hold a CPU for seconds. */
+	/* The same when all pieces are of one type, and so would be one run: 2^27 of them would hold a CPU for seconds.
+	 */
 	m.variable[0].mask = NL_PAGE_SIZE | VALID;
 	m.variable[0].base = NL_MT_WB;
 	assert_int_equal(nl_mtrr_runs(&m, runs, MAX_RUNS, &n), NL_ENOMEM);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Sections of the loader's own image: found by name, and never read beyond the image, whatever its headers say.
  */
@@ -70,7 +71,8 @@ static void test_found(void **state)
 	build();
 	assert_ptr_equal(nl_pe_section(image, SIZE, ".core", &n), image + 0x2000);
 	assert_int_equal(n, 0x30);
-	assert_ptr_equal(nl_pe_section(image, SIZE, ".section", &n), image + 0x2800); /* eight characters, and up to the last byte */
+	assert_ptr_equal(nl_pe_section(image, SIZE, ".section", &n),
+	                 image + 0x2800); /* eight characters, and up to the last byte */
 	assert_int_equal(n, 0x800);
 	assert_null(nl_pe_section(image, SIZE, ".cor", &n));
 	assert_null(nl_pe_section(image, SIZE, ".core1", &n));

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: hv/cpuid.c
 /*
- * What the guest is told of the machine: CPUID and MSRs, for both vendors. The tables themselves are not repeated here; asked are the promises
- * behind them: nothing that would need our help is shown, bits that mirror CR4 mirror the guest's, no write reaches a register by which the
- * guest could get at our memory, and what must exit does.
+ * What the guest is told of the machine: CPUID and MSRs, for both vendors. The tables themselves are not repeated here;
+ * asked are the promises behind them: nothing that would need our help is shown, bits that mirror CR4 mirror the
+ * guest's, no write reaches a register by which the guest could get at our memory, and what must exit does.
  */
 #include "host.h"
 #include "apic.h"
@@ -11,7 +12,10 @@
 #undef skip /* cmocka has one, and so has a vendor */
 
 /* A machine whose MSRs are an array; the few that the core reads directly too. */
-static struct { uint32_t index; uint64_t value; } msrs[16];
+static struct {
+	uint32_t index;
+	uint64_t value;
+} msrs[16];
 static unsigned n_msrs, kernels_gone, mtrr_changes, icr_writes, skipped, faults;
 static uint32_t refuses; /* the MSR whose writes the hardware answers with #GP */
 static struct nl_context guest;
@@ -60,7 +64,11 @@ const struct nl_vendor *nl_vendor;
 void nl_commit_kernel_gone(struct nl_cpu *c, const struct nl_context *ctx) { (void)c, (void)ctx, kernels_gone++; }
 void nl_base_mtrrs_changed(struct nl_cpu *c) { (void)c, mtrr_changes++; }
 bool apic_is_x2(void) { return (*msr(MSR_APIC_BASE) & 0xc00) == 0xc00; }
-bool apic_guest_icr(struct nl_cpu *c, uint64_t icr, bool x2) { (void)c, (void)icr, (void)x2, icr_writes++; return true; }
+bool apic_guest_icr(struct nl_cpu *c, uint64_t icr, bool x2)
+{
+	(void)c, (void)icr, (void)x2, icr_writes++;
+	return true;
+}
 
 static uint8_t exits[3][0x20000]; /* of the three ranges that bitmaps cover: bit 0 reads, bit 1 writes */
 static uint64_t efer;
@@ -73,7 +81,10 @@ static void intercept(uint32_t index, bool read, bool write)
 		exits[index - 0xc0000000u < 0x10000 ? 1 : 2][index & 0xffff] = (uint8_t)(read | write << 1);
 }
 
-static unsigned exit_of(uint32_t index) { return index >> 17 == 0 ? exits[0][index] : exits[index - 0xc0000000u < 0x10000 ? 1 : 2][index & 0xffff]; }
+static unsigned exit_of(uint32_t index)
+{
+	return index >> 17 == 0 ? exits[0][index] : exits[index - 0xc0000000u < 0x10000 ? 1 : 2][index & 0xffff];
+}
 static void context(struct nl_cpu *c, struct nl_context *out) { (void)c, *out = guest; }
 static void skip(struct nl_cpu *c, unsigned length) { (void)c, (void)length, skipped++; }
 
@@ -100,7 +111,11 @@ static bool set_msr(struct nl_cpu *c, uint32_t index, uint64_t v)
 	return index == MSR_EFER;
 }
 
-#define FAKE(n) {.name = n, .intercept_msr = intercept, .context = context, .skip = skip, .inject = inject, .get_msr = get_msr, .set_msr = set_msr}
+#define FAKE(n) \
+	{ \
+		.name = n, .intercept_msr = intercept, .context = context, .skip = skip, .inject = inject, \
+		.get_msr = get_msr, .set_msr = set_msr \
+	}
 static const struct nl_vendor vmx = FAKE("VMX"), svm = FAKE("SVM");
 
 static void machine(const struct nl_vendor *vendor)
@@ -124,7 +139,8 @@ static bool access(bool write, uint32_t index, uint64_t *v)
 	unsigned before = skipped + faults;
 	unsigned faulted = faults;
 
-	me.gprs = (struct nl_gprs){.rax = 0x1111111100000000 | (uint32_t)*v, .rdx = 0x2222222200000000 | *v >> 32, .rcx = index};
+	me.gprs = (struct nl_gprs){
+	        .rax = 0x1111111100000000 | (uint32_t)*v, .rdx = 0x2222222200000000 | *v >> 32, .rcx = index};
 	nl_msr_exit(&me, &e);
 	assert_int_equal(skipped + faults, before + 1);
 	if (!write && faults == faulted) {
@@ -152,10 +168,15 @@ static bool write_of_other(uint32_t index, uint64_t v)
 
 static void hidden_features(void **state)
 {
-	static const struct { uint32_t leaf, sub; unsigned reg, bit; } must[] = {
-		{1, 0, 2, 5}, {1, 0, 2, 6}, {1, 0, 3, 21}, {7, 0, 1, 2}, {7, 0, 1, 25}, {7, 0, 2, 31}, {7, 1, 0, 8}, {7, 1, 0, 17}, {6, 0, 0, 19},
-		{6, 0, 0, 23}, {0x80000001, 0, 2, 2}, {0x80000001, 0, 2, 12}, {0x80000008, 0, 1, 3}, {0x8000000a, 0, 3, 0}, {0x8000001f, 0, 0, 0},
-		{0x8000001f, 0, 0, 1}, {0x12, 0, 0, 0}, {0x14, 0, 0, 0},
+	static const struct {
+		uint32_t leaf, sub;
+		unsigned reg, bit;
+	} must[] = {
+	        {1, 0, 2, 5},          {1, 0, 2, 6},          {1, 0, 3, 21},         {7, 0, 1, 2},
+	        {7, 0, 1, 25},         {7, 0, 2, 31},         {7, 1, 0, 8},          {7, 1, 0, 17},
+	        {6, 0, 0, 19},         {6, 0, 0, 23},         {0x80000001, 0, 2, 2}, {0x80000001, 0, 2, 12},
+	        {0x80000008, 0, 1, 3}, {0x8000000a, 0, 3, 0}, {0x8000001f, 0, 0, 0}, {0x8000001f, 0, 0, 1},
+	        {0x12, 0, 0, 0},       {0x14, 0, 0, 0},
 	};
 
 	(void)state;
@@ -170,7 +191,8 @@ static void hidden_features(void **state)
 /* A stock kernel must not break: what is shown is what the hardware says, but for the bits above. */
 static void the_rest_is_the_hardwares(void **state)
 {
-	static const uint32_t plain[] = {0, 2, 4, 5, 0xa, 0xb, 0xd, 0x15, 0x16, 0x80000000, 0x80000002, 0x80000006, 0x80000007};
+	static const uint32_t plain[] = {0,    2,    4,          5,          0xa,        0xb,       0xd,
+	                                 0x15, 0x16, 0x80000000, 0x80000002, 0x80000006, 0x80000007};
 	uint32_t r[4];
 
 	(void)state;
@@ -221,10 +243,12 @@ static void presence(void **state)
 	assert_memory_equal(r, ((uint32_t[4]){1, 2, 3, 4}), sizeof(r));
 }
 
-/* Registers that point hardware at physical memory, and those of virtualisation itself: read and written they are as if they did not exist. */
+/* Registers that point hardware at physical memory, and those of virtualisation itself: read and written they are as if
+ * they did not exist. */
 static void physical_pointers(void **state)
 {
-	static const uint32_t intel[] = {0x480, 0x48b, 0x491, 0x3f1, 0x3f4, 0x3f5, 0x600, 0x560, 0x570, 0x580, 0xed, 0xf0, 0x17d0, 0x17d1};
+	static const uint32_t intel[] = {0x480, 0x48b, 0x491, 0x3f1, 0x3f4, 0x3f5,  0x600,
+	                                 0x560, 0x570, 0x580, 0xed,  0xf0,  0x17d0, 0x17d1};
 	static const uint32_t amd[] = {MSR_VM_HSAVE_PA, 0xc0010115, 0xc0010116, 0xc0010118, 0xc0010119};
 	uint64_t v = 0;
 
@@ -266,7 +290,8 @@ static void locked_off(void **state)
 /* Writes that are swallowed change nothing. */
 static void dropped(void **state)
 {
-	static const uint32_t amd[] = {0xc0010010, 0xc0010016, 0xc001001d, 0xc0010020, 0xc0010058, 0xc0010111, 0xc0010112, 0xc0010113};
+	static const uint32_t amd[] = {0xc0010010, 0xc0010016, 0xc001001d, 0xc0010020,
+	                               0xc0010058, 0xc0010111, 0xc0010112, 0xc0010113};
 	uint64_t v;
 
 	(void)state;
@@ -298,7 +323,8 @@ static void apic_base(void **state)
 		assert_false(write_of(MSR_APIC_BASE, APIC_DEFAULT_BASE)); /* off */
 		assert_true(write_of(MSR_APIC_BASE, x2));
 		assert_int_equal(*msr(MSR_APIC_BASE), x2);
-		assert_true(write_of(MSR_APIC_BASE, APIC_DEFAULT_BASE)); /* the way back: promised, and kept by the next */
+		assert_true(
+		        write_of(MSR_APIC_BASE, APIC_DEFAULT_BASE)); /* the way back: promised, and kept by the next */
 		assert_int_equal(*msr(MSR_APIC_BASE), x2);
 		assert_true(write_of(MSR_APIC_BASE, on));
 		assert_int_equal(*msr(MSR_APIC_BASE), on);
@@ -344,15 +370,16 @@ static void efer_of_svm(void **state)
 	assert_int_equal(v, was);
 	assert_true(write_of(MSR_EFER, was & ~EFER_SCE));
 	assert_int_equal(efer, was & ~EFER_SCE);
-	assert_false(write_of(MSR_EFER, was | EFER_SVME));  /* the guest's VM_CR says that it is off */
-	assert_false(write_of(MSR_EFER, was & ~EFER_LME));  /* with paging on */
-	assert_false(write_of(MSR_EFER, was | 1ULL << 1));  /* reserved */
+	assert_false(write_of(MSR_EFER, was | EFER_SVME)); /* the guest's VM_CR says that it is off */
+	assert_false(write_of(MSR_EFER, was & ~EFER_LME)); /* with paging on */
+	assert_false(write_of(MSR_EFER, was | 1ULL << 1)); /* reserved */
 	assert_false(write_of(MSR_EFER, was | 1ULL << 63));
 	guest.cr0 = 0;
 	guest.efer = efer = EFER_LME;
 	assert_true(write_of(MSR_EFER, 0)); /* LMA is the hardware's */
 	assert_int_equal(efer, 0);
-	assert_int_equal(*msr(MSR_EFER) & (EFER_SVME | EFER_LMA), EFER_SVME | EFER_LMA); /* the core's own is what it was */
+	assert_int_equal(*msr(MSR_EFER) & (EFER_SVME | EFER_LMA),
+	                 EFER_SVME | EFER_LMA); /* the core's own is what it was */
 	machine(&vmx);
 	assert_int_equal(exit_of(MSR_EFER), 0);
 }

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: hv/pool.c
 // libs: -lpthread
 /*
- * The page pool: zeroed pages, runs, what it refuses, and that nothing is handed out twice, also by several CPUs at once.
+ * The page pool: zeroed pages, runs, what it refuses, and that nothing is handed out twice, also by several CPUs at
+ * once.
  */
 #include "host.h"
 #include "pool.h"
@@ -149,7 +151,8 @@ static void tables_are_pages(void **state)
 	assert_false(ops->alloc(ops->ctx, &table));
 }
 
-/* Each thread marks the pages it holds: two holders of one page would find the other's mark. Few pages, so that they meet. */
+/* Each thread marks the pages it holds: two holders of one page would find the other's mark. Few pages, so that they
+ * meet. */
 static void *holder(void *mark)
 {
 	uintptr_t clashes = 0;

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: hv/guestmem.c hv/view.c hv/npt.c hv/pool.c tests/unit/fakeguest.c
 // libs: -lpthread
 /*
- * The freeze, with threads for CPUs: while it holds nobody executes, whoever is late or stands badly makes it fail by name, and in every case
- * everybody runs on afterwards.
+ * The freeze, with threads for CPUs: while it holds nobody executes, whoever is late or stands badly makes it fail by
+ * name, and in every case everybody runs on afterwards.
  */
 #include "host.h"
 #include "commit.h"

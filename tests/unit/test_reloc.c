@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: hv/reloc.c hv/leaf.c
 /* Relocations: every type and symbol, at the edges of what fits and one beyond. */
 #include "host.h"
@@ -15,10 +16,13 @@ static uint8_t text[16], data[16], expected[16], fresh[16];
 static int setup(void **state)
 {
 	(void)state;
-	header = (struct nl_leaf_header){.sites.count = 1, .relocs.count = 1, .text.count = 16, .data.count = 16, .bytes.count = 32};
+	header = (struct nl_leaf_header){
+	        .sites.count = 1, .relocs.count = 1, .text.count = 16, .data.count = 16, .bytes.count = 32};
 	site = (struct nl_leaf_site){.va = LINK + 0x5000, .len = 16, .expected = 16, .fresh = 0};
-	at = (struct nl_placement){
-	        .slide = 0x4000000, .text = 0xffffffffff800040, .data = 0xffffffffffa00080, .return_thunk = LINK + 0x4123456};
+	at = (struct nl_placement){.slide = 0x4000000,
+	                           .text = 0xffffffffff800040,
+	                           .data = 0xffffffffffa00080,
+	                           .return_thunk = LINK + 0x4123456};
 	memset(text, 0xaa, 16);
 	memset(data, 0xaa, 16);
 	memset(expected, 0xaa, 16);
@@ -35,7 +39,8 @@ static uint64_t field(const uint8_t *p, unsigned size)
 
 static enum nl_err body(uint32_t where, uint16_t type, uint16_t symbol, uint64_t value, int64_t addend)
 {
-	reloc = (struct nl_leaf_reloc){.where = where, .offset = 4, .type = type, .symbol = symbol, .value = value, .addend = addend};
+	reloc = (struct nl_leaf_reloc){
+	        .where = where, .offset = 4, .type = type, .symbol = symbol, .value = value, .addend = addend};
 	return nl_reloc_body(&leaf, &at, text, data);
 }
 
@@ -87,8 +92,12 @@ static void edges(void **state)
 
 static enum nl_err in_site(uint32_t offset, uint16_t type, uint64_t value, int64_t addend)
 {
-	reloc = (struct nl_leaf_reloc){
-	        .where = NL_AT_BYTES, .offset = offset, .type = type, .symbol = NL_SYM_TEXT, .value = value, .addend = addend};
+	reloc = (struct nl_leaf_reloc){.where = NL_AT_BYTES,
+	                               .offset = offset,
+	                               .type = type,
+	                               .symbol = NL_SYM_TEXT,
+	                               .value = value,
+	                               .addend = addend};
 	return nl_reloc_site(&leaf, &at, 0, expected, fresh);
 }
 

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: hv/view.c hv/npt.c tests/unit/history.c
 /*
- * Memory types that follow changed MTRRs: every page of a view gets the type of the new runs and keeps everything else; a failed allocation leaves
- * every translation as it was; a format without types is not touched.
+ * Memory types that follow changed MTRRs: every page of a view gets the type of the new runs and keeps everything else;
+ * a failed allocation leaves every translation as it was; a format without types is not touched.
  */
 #include "host.h"
 #include "history.h"
@@ -12,12 +13,16 @@ enum { BITS = 33 };
 #define HIDDEN 0x40000000ULL
 #define FRAME 0x5500000000ULL
 
-static const struct nl_type_run before[] = { { 0, 0x80000000, NL_MT_WB }, { 0x80000000, 0x80000000, NL_MT_UC }, { 0x100000000, 0x100000000, NL_MT_WB } };
-static const struct nl_type_run after[] = { { 0, 0x80000000, NL_MT_WB },         { 0x80000000, 0x50000000, NL_MT_UC },
-	                                    { 0xd0000000, 0x1001000, NL_MT_WC }, { 0xd1001000, 0x2efff000, NL_MT_UC },
-	                                    { 0x100000000, 0x100000000, NL_MT_WT } };
-static const uint64_t probes[] = { 0,          0x7ffff000, 0x80000000, 0xcffff000,  0xd0000000,  0xd1000000,  0xd1001000, 0xd1200000,
-	                           0xfee00000, 0xfffff000, 0x100000000, 0x1fffff000, 0x12345000, 0x40000000, 0x401ff000 };
+static const struct nl_type_run before[] = {
+        {0, 0x80000000, NL_MT_WB}, {0x80000000, 0x80000000, NL_MT_UC}, {0x100000000, 0x100000000, NL_MT_WB}};
+static const struct nl_type_run after[] = {{0, 0x80000000, NL_MT_WB},
+                                           {0x80000000, 0x50000000, NL_MT_UC},
+                                           {0xd0000000, 0x1001000, NL_MT_WC},
+                                           {0xd1001000, 0x2efff000, NL_MT_UC},
+                                           {0x100000000, 0x100000000, NL_MT_WT}};
+static const uint64_t probes[] = {0,           0x7ffff000,  0x80000000, 0xcffff000, 0xd0000000,
+                                  0xd1000000,  0xd1001000,  0xd1200000, 0xfee00000, 0xfffff000,
+                                  0x100000000, 0x1fffff000, 0x12345000, 0x40000000, 0x401ff000};
 
 static struct nl_npt_format format;
 static struct nl_views views;
@@ -27,7 +32,7 @@ static void begin(bool ept)
 {
 	history_reset();
 	format = ept ? nl_npt_format_ept(true, BITS) : nl_npt_format_npt(true, BITS);
-	views = (struct nl_views){ .format = &format, .ops = history_ops() };
+	views = (struct nl_views){.format = &format, .ops = history_ops()};
 	assert_int_equal(nl_view_base(&views, before, NL_ARRAY_SIZE(before), &view), NL_OK);
 	assert_int_equal(nl_view_hide(&views, &view, GPA(HIDDEN), NL_2M, HPA(FRAME)), NL_OK);
 	assert_int_equal(nl_view_set_page(&views, &view, NULL, GPA(APIC), HPA(APIC), NL_R), NL_OK);
@@ -132,10 +137,10 @@ static void npt_has_no_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(types_follow),
-		cmocka_unit_test(forks_follow),
-		cmocka_unit_test(without_memory_nothing_moves),
-		cmocka_unit_test(npt_has_no_types),
+	        cmocka_unit_test(types_follow),
+	        cmocka_unit_test(forks_follow),
+	        cmocka_unit_test(without_memory_nothing_moves),
+	        cmocka_unit_test(npt_has_no_types),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: hv/view.c hv/npt.c tests/unit/history.c tests/unit/tlb_model.c
 /*
- * Flips, base edits and the guest's own invalidations on CPUs that keep every translation they ever made (tlb_model.h). What is flushed is
- * decided by hv/tlb.h; the views are the real ones. No CPU may ever translate otherwise than the current view shows. Then the mutants: each
- * leaves out one flush, or trusts one tag too much, and the model must catch it.
+ * Flips, base edits and the guest's own invalidations on CPUs that keep every translation they ever made (tlb_model.h).
+ * What is flushed is decided by hv/tlb.h; the views are the real ones. No CPU may ever translate otherwise than the
+ * current view shows. Then the mutants: each leaves out one flush, or trusts one tag too much, and the model must catch
+ * it.
  */
 #include "host.h"
 #include "history.h"
@@ -28,7 +30,8 @@ static const uint64_t others[] = {APIC, HIDDEN + 0x3000};
 struct policy {
 	const char *name;
 	enum tlb_vendor vendor;
-	void (*load_root)(unsigned cpu); /* the CPU is about to enter, and the current view is another than at its last entry */
+	void (*load_root)(
+	        unsigned cpu); /* the CPU is about to enter, and the current view is another than at its last entry */
 	void (*base_edited)(unsigned cpu);
 	unsigned id;       /* VPID or ASID at the start */
 	bool parked_trust; /* a CPU that was away enters with what it has */
@@ -113,7 +116,8 @@ static void asid_per_generation(unsigned cpu)
 	tlb(cpu)->id = 1 + t.flips % 8;
 }
 
-/* Every ASID is flushed before another generation gets it. What is forgotten: INVLPG under one ASID does not reach the base's. */
+/* Every ASID is flushed before another generation gets it. What is forgotten: INVLPG under one ASID does not reach the
+ * base's. */
 static void asid_of_its_own_for_the_base(unsigned cpu)
 {
 	const bool base = !t.current.root.v;
@@ -158,7 +162,8 @@ static void enter_all(void)
 		enter(i, t.cpu[i].flips != t.flips);
 }
 
-/* As hv/commit.c: the superseded view goes when every CPU has loaded a newer root. Here the base stays alive, for a way back to it. */
+/* As hv/commit.c: the superseded view goes when every CPU has loaded a newer root. Here the base stays alive, for a way
+ * back to it. */
 static void reclaim(void)
 {
 	if (!t.retired.root.v)
@@ -175,7 +180,9 @@ static void commit(void)
 	for (unsigned i = 1 + host_below(3); i; i--) {
 		const uint64_t gpa = patchable[host_below(NL_ARRAY_SIZE(patchable))];
 		const uint64_t frame = host_below(3) ? 0x5500000000 + host_below(64) * NL_PAGE_SIZE : gpa;
-		assert_int_equal(nl_view_set_page(&t.views, &next, current(), GPA(gpa), HPA(frame), host_below(2) ? NL_RX : NL_RWX), NL_OK);
+		assert_int_equal(nl_view_set_page(&t.views, &next, current(), GPA(gpa), HPA(frame),
+		                                  host_below(2) ? NL_RX : NL_RWX),
+		                 NL_OK);
 	}
 	t.retired = t.current;
 	t.current = next;
@@ -197,7 +204,8 @@ static void base_edit(void)
 	armed = !armed;
 	for (size_t i = 0; i < NL_ARRAY_SIZE(alive); i++)
 		if (alive[i]->root.v)
-			assert_int_equal(nl_view_base_edit_rights(&t.views, alive[i], GPA(APIC), armed ? NL_R : NL_RW), NL_OK);
+			assert_int_equal(nl_view_base_edit_rights(&t.views, alive[i], GPA(APIC), armed ? NL_R : NL_RW),
+			                 NL_OK);
 	for (unsigned i = 0; i < TLB_CPUS; i++)
 		t.cpu[i].edited = true;
 }
@@ -207,7 +215,8 @@ static void guest_remaps(void)
 {
 	const unsigned pcid = host_below(TLB_PCIDS), page = host_below(TLB_PAGES);
 	enter_all();
-	t.m.guest[pcid][page] = page % 2 ? patchable[host_below(NL_ARRAY_SIZE(patchable))] : others[host_below(NL_ARRAY_SIZE(others))];
+	t.m.guest[pcid][page] =
+	        page % 2 ? patchable[host_below(NL_ARRAY_SIZE(patchable))] : others[host_below(NL_ARRAY_SIZE(others))];
 	for (unsigned i = 0; i < TLB_CPUS; i++)
 		tlb_guest_invlpg(tlb(i), pcid, page);
 	enter_all();
@@ -227,7 +236,9 @@ static void begin(const struct policy *policy, uint64_t seed)
 	assert_int_equal(nl_view_hide(&t.views, &t.base, GPA(HIDDEN), NL_2M, HPA(SINK)), NL_OK);
 	for (unsigned pcid = 0; pcid < TLB_PCIDS; pcid++)
 		for (unsigned page = 0; page < TLB_PAGES; page++)
-			t.m.guest[pcid][page] = page < NL_ARRAY_SIZE(patchable) ? patchable[page] : others[page - NL_ARRAY_SIZE(patchable)];
+			t.m.guest[pcid][page] = page < NL_ARRAY_SIZE(patchable)
+			                                ? patchable[page]
+			                                : others[page - NL_ARRAY_SIZE(patchable)];
 	for (unsigned i = 0; i < TLB_CPUS; i++) {
 		tlb(i)->vendor = policy->vendor;
 		tlb(i)->id = policy->id;
@@ -295,17 +306,21 @@ static const struct policy right[] = {
 static const struct policy mutants[] = {
         {"SVM, no TLB_CONTROL at a flip", TLB_AMD, load_without_flush, svm_base_edited, .id = 1},
         {"SVM, TLB_CONTROL on the committing CPU only", TLB_AMD, load_with_flush_on_cpu_0, svm_base_edited, .id = 1},
-        {"SVM, an ASID per generation, no flush when it comes round", TLB_AMD, asid_per_generation, svm_base_edited, .id = 1},
+        {"SVM, an ASID per generation, no flush when it comes round", TLB_AMD, asid_per_generation, svm_base_edited,
+         .id = 1},
         {"SVM, an ASID for the base, which the guest's INVLPG misses", TLB_AMD, asid_of_its_own_for_the_base,
          base_edited_flushes_own_asid_of_two, .id = 1},
         {"SVM, no flush after a base edit", TLB_AMD, svm_load_root, no_flush, .id = 1},
-        {"SVM, a parked CPU enters without comparing", TLB_AMD, svm_load_root, svm_base_edited, .id = 1, .parked_trust = true},
+        {"SVM, a parked CPU enters without comparing", TLB_AMD, svm_load_root, svm_base_edited, .id = 1,
+         .parked_trust = true},
         {"VMX, a root page reused without INVEPT", TLB_INTEL, load_without_flush, vmx_base_edited, .id = 1},
         {"VMX, the same without VPID", TLB_INTEL, load_without_flush, vmx_base_edited, .id = 0},
-        {"VMX, base edit with INVEPT of the current root only", TLB_INTEL, invept_unless_base, base_edited_invept_current_root, .id = 1},
+        {"VMX, base edit with INVEPT of the current root only", TLB_INTEL, invept_unless_base,
+         base_edited_invept_current_root, .id = 1},
         {"VMX, base edit with INVVPID only", TLB_INTEL, vmx_load_root, base_edited_invvpid, .id = 1},
         {"VMX, no flush after a base edit", TLB_INTEL, vmx_load_root, no_flush, .id = 1},
-        {"VMX, a parked CPU enters without comparing", TLB_INTEL, vmx_load_root, vmx_base_edited, .id = 1, .parked_trust = true},
+        {"VMX, a parked CPU enters without comparing", TLB_INTEL, vmx_load_root, vmx_base_edited, .id = 1,
+         .parked_trust = true},
 };
 
 static void no_policy_of_ours_leaves_anything_stale(void **state)
@@ -334,7 +349,8 @@ static void every_mutant_is_caught(void **state)
 		}
 }
 
-/* The CPU level of atomicity: once all CPUs have entered after a commit, no cache of any of them can bring back the old generation. */
+/* The CPU level of atomicity: once all CPUs have entered after a commit, no cache of any of them can bring back the old
+ * generation. */
 static void after_a_commit_all_cpus_show_the_new_view_alone(void **state)
 {
 	(void)state;
@@ -352,7 +368,8 @@ static void after_a_commit_all_cpus_show_the_new_view_alone(void **state)
 	}
 }
 
-/* Caches full of another life, by bad luck with the same tags: VPID or ASID was 1 as well, and a root lay where ours lies now. */
+/* Caches full of another life, by bad luck with the same tags: VPID or ASID was 1 as well, and a root lay where ours
+ * lies now. */
 static void a_started_cpu_keeps_nothing_of_its_former_life(void **state)
 {
 	(void)state;

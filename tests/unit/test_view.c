@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // sources: hv/view.c hv/npt.c tests/unit/history.c tests/unit/shape.c
 /*
- * Views, for both formats with and without 1 GiB pages: what they show, what they cost, what they release; what hardware would see after
- * every single write; and that a failed allocation at any point changes nothing. The oracle edits shapes (shape.h), never tables.
+ * Views, for both formats with and without 1 GiB pages: what they show, what they cost, what they release; what
+ * hardware would see after every single write; and that a failed allocation at any point changes nothing. The oracle
+ * edits shapes (shape.h), never tables.
  */
 #include "host.h"
 #include "history.h"
@@ -47,7 +49,10 @@ static int start(void **state)
 	return 0;
 }
 
-static void read_view(struct shape *s, const struct nl_view *view) { shape_read(s, shape_format, view->root, ADDRESS_BITS); }
+static void read_view(struct shape *s, const struct nl_view *view)
+{
+	shape_read(s, shape_format, view->root, ADDRESS_BITS);
+}
 
 static void assert_shows(const struct nl_view *view, const struct shape *expected)
 {
@@ -257,8 +262,8 @@ static void watch_view(const struct nl_view *view, const struct shape *before, c
 	n_live++;
 }
 
-static void watched_set_page(struct nl_view *view, const struct nl_view *parent, struct shape *shape, const struct shape *parent_shape,
-                             uint64_t gpa, enum nl_rights rights)
+static void watched_set_page(struct nl_view *view, const struct nl_view *parent, struct shape *shape,
+                             const struct shape *parent_shape, uint64_t gpa, enum nl_rights rights)
 {
 	static struct shape before;
 	before = *shape;
@@ -328,7 +333,8 @@ static void every_write_of_a_base_edit_leaves_valid_tables(void **state)
 		if (i)
 			watch_view(&next, &before, &shape);
 		history_watch(after_a_write);
-		const enum nl_err err = nl_view_base_edit_rights(&views, &base, GPA(APIC + 0x300), i % 2 ? NL_RW : NL_R);
+		const enum nl_err err =
+		        nl_view_base_edit_rights(&views, &base, GPA(APIC + 0x300), i % 2 ? NL_RW : NL_R);
 		history_unwatch();
 		assert_int_equal(err, NL_OK);
 		if (complaint)
@@ -366,7 +372,8 @@ static void retype_shape(struct shape *shape)
 		shape_type(shape, pc_later[i].base, pc_later[i].size, pc_later[i].type);
 }
 
-/* The fork shares most tables with the base, and has split large pages of its own: each view is edited, both must follow. */
+/* The fork shares most tables with the base, and has split large pages of its own: each view is edited, both must
+ * follow. */
 static void every_write_of_a_retyping_leaves_valid_tables(void **state)
 {
 	(void)state;
@@ -441,7 +448,8 @@ static void the_watch_sees_a_table_linked_too_early(void **state)
 	struct nl_view base;
 	static struct shape shape;
 	make_hidden_base(&base, &shape);
-	const hpa_t directory = HPA(history_map(HPA(history_map(base.root)[0] & ~0xfffULL))[0] & ~0xfffULL); /* of the first GiB */
+	const hpa_t directory =
+	        HPA(history_map(HPA(history_map(base.root)[0] & ~0xfffULL))[0] & ~0xfffULL); /* of the first GiB */
 	uint64_t *entry = &history_map(directory)[5];
 	hpa_t fresh;
 
@@ -529,7 +537,8 @@ static void assert_nothing_leaks(void)
 
 static uint64_t some_page(void)
 {
-	static const uint64_t near[] = {0, 0x7fe00000, HIDDEN, HIDDEN + NL_2M, 0x12345000, 0x12400000, 0x180000000, 0x1c0000000};
+	static const uint64_t near[] = {0,          0x7fe00000, HIDDEN,      HIDDEN + NL_2M,
+	                                0x12345000, 0x12400000, 0x180000000, 0x1c0000000};
 	return near[host_below(NL_ARRAY_SIZE(near))] + host_below(24) * NL_PAGE_SIZE;
 }
 
@@ -539,10 +548,12 @@ static void edit_newest(unsigned pages)
 	const struct nl_view *parent = n_chain > 1 ? &chain[n_chain - 2].view : NULL;
 
 	while (pages--) {
-		const uint64_t gpa = some_page(), frame = host_below(3) ? FRAME + host_below(1 << 20) * NL_PAGE_SIZE : gpa;
+		const uint64_t gpa = some_page(),
+		               frame = host_below(3) ? FRAME + host_below(1 << 20) * NL_PAGE_SIZE : gpa;
 		const enum nl_rights r = rights[host_below(4)];
 		history_fail_after(host_below(4) ? -1 : (int)host_below(3));
-		const enum nl_err err = nl_view_set_page(&views, &chain[n_chain - 1].view, parent, GPA(gpa), HPA(frame), r);
+		const enum nl_err err =
+		        nl_view_set_page(&views, &chain[n_chain - 1].view, parent, GPA(gpa), HPA(frame), r);
 		history_fail_after(-1);
 		if (err == NL_OK)
 			shape_show(&chain[n_chain - 1].shape, gpa, NL_PAGE_SIZE, frame, r);
@@ -562,7 +573,8 @@ static void fork_newest(void)
 
 static void drop(unsigned i)
 {
-	nl_view_release_between(&views, &chain[i].view, i ? &chain[i - 1].view : NULL, i + 1 < n_chain ? &chain[i + 1].view : NULL);
+	nl_view_release_between(&views, &chain[i].view, i ? &chain[i - 1].view : NULL,
+	                        i + 1 < n_chain ? &chain[i + 1].view : NULL);
 	memmove(&chain[i], &chain[i + 1], (n_chain - i - 1) * sizeof(chain[0]));
 	n_chain--;
 }
@@ -571,7 +583,8 @@ static void base_edit(void)
 {
 	const enum nl_rights rights = host_below(2) ? NL_R : NL_RW;
 	for (unsigned i = 0; i < n_chain; i++) {
-		const uint64_t frame = shape_at(&chain[i].shape, APIC)->hpa + APIC - shape_at(&chain[i].shape, APIC)->gpa;
+		const uint64_t frame =
+		        shape_at(&chain[i].shape, APIC)->hpa + APIC - shape_at(&chain[i].shape, APIC)->gpa;
 		assert_int_equal(nl_view_base_edit_rights(&views, &chain[i].view, GPA(APIC), rights), NL_OK);
 		shape_show(&chain[i].shape, APIC, NL_PAGE_SIZE, frame, rights);
 	}
@@ -633,7 +646,8 @@ int main(void)
 	        TEST(an_edit_without_memory_changes_nothing),
 	        TEST(any_sequence_of_commits_keeps_every_view_and_leaks_nothing),
 	};
-	static struct machine machines[] = {{SHAPE_EPT, true}, {SHAPE_EPT, false}, {SHAPE_NPT, true}, {SHAPE_NPT, false}};
+	static struct machine machines[] = {
+	        {SHAPE_EPT, true}, {SHAPE_EPT, false}, {SHAPE_NPT, true}, {SHAPE_NPT, false}};
 	int failed = 0;
 
 	for (size_t m = 0; m < NL_ARRAY_SIZE(machines); m++) {

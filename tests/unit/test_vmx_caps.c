@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * VMX's pure computations: controls from capability MSRs, fixed bits, segment rights, EPTP, MSR bitmap.
  */
@@ -13,17 +14,17 @@
 static struct vmx_msrs haswell(void)
 {
 	return (struct vmx_msrs){
-		.basic = 0x00da040000000000ULL | 0x12, /* TRUE controls, memory type 6, size 0x400 */
-		.pin = 0x0000007f00000016ULL,
-		.proc = 0xfff9fffe04006172ULL,
-		.secondary = 0x00117cff00000000ULL,
-		.exit = 0x007fffff00036dfbULL,
-		.entry = 0x0000ffff000011fbULL,
-		.ept_vpid = 0x00000f0106734141ULL,
-		.cr0_fixed0 = 0x80000021,
-		.cr0_fixed1 = 0xffffffff,
-		.cr4_fixed0 = 0x2000,
-		.cr4_fixed1 = 0x1727ff,
+	        .basic = 0x00da040000000000ULL | 0x12, /* TRUE controls, memory type 6, size 0x400 */
+	        .pin = 0x0000007f00000016ULL,
+	        .proc = 0xfff9fffe04006172ULL,
+	        .secondary = 0x00117cff00000000ULL,
+	        .exit = 0x007fffff00036dfbULL,
+	        .entry = 0x0000ffff000011fbULL,
+	        .ept_vpid = 0x00000f0106734141ULL,
+	        .cr0_fixed0 = 0x80000021,
+	        .cr0_fixed1 = 0xffffffff,
+	        .cr4_fixed0 = 0x2000,
+	        .cr4_fixed1 = 0x1727ff,
 	};
 }
 
@@ -43,23 +44,26 @@ static void test_control_obeys_both_halves(void **state)
 static void test_controls_of_haswell(void **state)
 {
 	struct vmx_msrs m = haswell();
-	struct vmx_guest_features f = { .rdtscp = true, .invpcid = true };
+	struct vmx_guest_features f = {.rdtscp = true, .invpcid = true};
 	struct vmx_controls c;
 
 	(void)state;
 	assert_int_equal(vmx_controls(&m, &f, &c), NL_OK);
 	assert_int_equal(c.pin, 0x16); /* neither external interrupts nor NMIs exit, no virtual NMIs */
 	assert_int_equal(c.proc, 0x04006172u | PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_SECONDARY);
-	assert_int_equal(c.proc & (1u << 15 | 1u << 16 | 1u << 7 | 1u << 9), 0); /* CR3 load and store, HLT, INVLPG: TRUE MSRs allow 0 */
-	assert_int_equal(c.secondary, SECONDARY_EPT | SECONDARY_UNRESTRICTED | SECONDARY_VPID | SECONDARY_RDTSCP | SECONDARY_INVPCID);
-	assert_int_equal(c.exit, 0x00036dfbu | EXIT_HOST_64 | EXIT_SAVE_DEBUG | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER);
+	assert_int_equal(c.proc & (1u << 15 | 1u << 16 | 1u << 7 | 1u << 9),
+	                 0); /* CR3 load and store, HLT, INVLPG: TRUE MSRs allow 0 */
+	assert_int_equal(c.secondary, SECONDARY_EPT | SECONDARY_UNRESTRICTED | SECONDARY_VPID | SECONDARY_RDTSCP |
+	                                      SECONDARY_INVPCID);
+	assert_int_equal(c.exit, 0x00036dfbu | EXIT_HOST_64 | EXIT_SAVE_DEBUG | EXIT_SAVE_PAT | EXIT_LOAD_PAT |
+	                                 EXIT_SAVE_EFER | EXIT_LOAD_EFER);
 	assert_int_equal(c.entry & ENTRY_IA32E, 0); /* follows the guest's EFER.LMA */
 	assert_true(c.vpid);
 }
 
 static void test_what_is_missing_is_refused(void **state)
 {
-	struct vmx_guest_features f = { 0 }, waits = { .user_wait = true };
+	struct vmx_guest_features f = {0}, waits = {.user_wait = true};
 	struct vmx_controls c;
 	struct vmx_msrs m = haswell();
 
@@ -87,7 +91,7 @@ static void test_what_is_missing_is_refused(void **state)
 
 static void test_vpid_is_optional(void **state)
 {
-	struct vmx_guest_features f = { 0 };
+	struct vmx_guest_features f = {0};
 	struct vmx_controls c;
 	struct vmx_msrs m = haswell();
 
@@ -149,10 +153,14 @@ static void test_msr_bits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_control_obeys_both_halves), cmocka_unit_test(test_controls_of_haswell),
-		cmocka_unit_test(test_what_is_missing_is_refused), cmocka_unit_test(test_vpid_is_optional),
-		cmocka_unit_test(test_fixed_bits),		  cmocka_unit_test(test_rights),
-		cmocka_unit_test(test_eptp),			  cmocka_unit_test(test_msr_bits),
+	        cmocka_unit_test(test_control_obeys_both_halves),
+	        cmocka_unit_test(test_controls_of_haswell),
+	        cmocka_unit_test(test_what_is_missing_is_refused),
+	        cmocka_unit_test(test_vpid_is_optional),
+	        cmocka_unit_test(test_fixed_bits),
+	        cmocka_unit_test(test_rights),
+	        cmocka_unit_test(test_eptp),
+	        cmocka_unit_test(test_msr_bits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

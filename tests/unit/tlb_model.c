@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * See tlb_model.h. Intel: SDM vol. 3, 29.4.1 (what is cached, with which tags), 29.4.2 (what may be used), 29.4.3 (what invalidates).
- * AMD: APM vol. 2, 15.16 (ASIDs tag everything, the nested root is no tag) and 15.25.8 (a change of nCR3 flushes nothing).
+ * See tlb_model.h. Intel: SDM vol. 3, 29.4.1 (what is cached, with which tags), 29.4.2 (what may be used), 29.4.3 (what
+ * invalidates). AMD: APM vol. 2, 15.16 (ASIDs tag everything, the nested root is no tag) and 15.25.8 (a change of nCR3
+ * flushes nothing).
  */
 #include "host.h"
 #include "history.h"
@@ -8,13 +10,17 @@
 
 static hpa_t root_tag(const struct tlb_cpu *cpu) { return cpu->vendor == TLB_INTEL ? cpu->root : HPA(0); }
 
-/* On Intel, guest-physical mappings and pointers to EPT tables are tagged by the root alone; on AMD everything has the ASID. */
-static unsigned id_tag(const struct tlb_cpu *cpu, unsigned kind) { return cpu->vendor == TLB_INTEL && kind != TLB_COMBINED ? 0 : cpu->id; }
+/* On Intel, guest-physical mappings and pointers to EPT tables are tagged by the root alone; on AMD everything has the
+ * ASID. */
+static unsigned id_tag(const struct tlb_cpu *cpu, unsigned kind)
+{
+	return cpu->vendor == TLB_INTEL && kind != TLB_COMBINED ? 0 : cpu->id;
+}
 
 static bool same(const struct tlb_entry *a, const struct tlb_entry *b)
 {
-	return a->kind == b->kind && a->id == b->id && a->pcid == b->pcid && a->root.v == b->root.v && a->key == b->key &&
-	       a->level == b->level && a->value == b->value;
+	return a->kind == b->kind && a->id == b->id && a->pcid == b->pcid && a->root.v == b->root.v &&
+	       a->key == b->key && a->level == b->level && a->value == b->value;
 }
 
 static void keep(struct tlb_cpu *cpu, struct tlb_entry e)
@@ -33,7 +39,8 @@ static bool usable(const struct tlb_cpu *cpu, const struct tlb_entry *e)
 	return e->id == id_tag(cpu, e->kind) && e->root.v == root_tag(cpu).v;
 }
 
-static void forget(struct tlb_cpu *cpu, bool (*which)(const struct tlb_entry *e, const struct tlb_entry *like), struct tlb_entry like)
+static void forget(struct tlb_cpu *cpu, bool (*which)(const struct tlb_entry *e, const struct tlb_entry *like),
+                   struct tlb_entry like)
 {
 	size_t left = 0;
 	for (size_t i = 0; i < cpu->n; i++)
@@ -58,7 +65,10 @@ static bool combined(const struct tlb_entry *e, const struct tlb_entry *like)
 	return e->kind == TLB_COMBINED;
 }
 
-static bool combined_of_id(const struct tlb_entry *e, const struct tlb_entry *like) { return e->kind == TLB_COMBINED && e->id == like->id; }
+static bool combined_of_id(const struct tlb_entry *e, const struct tlb_entry *like)
+{
+	return e->kind == TLB_COMBINED && e->id == like->id;
+}
 
 static bool of_linear_page(const struct tlb_entry *e, const struct tlb_entry *like)
 {
@@ -80,7 +90,8 @@ void tlb_guest_invlpg(struct tlb_cpu *cpu, unsigned pcid, unsigned page)
 void tlb_enter(struct tlb_cpu *cpu)
 {
 	if (cpu->vendor == TLB_INTEL) {
-		if (cpu->id == 0) /* without VPIDs every transition invalidates VPID 0, in all PCIDs and for all EP4TAs */
+		if (cpu->id ==
+		    0) /* without VPIDs every transition invalidates VPID 0, in all PCIDs and for all EP4TAs */
 			forget(cpu, combined_of_id, (struct tlb_entry){.id = 0});
 		return;
 	}
@@ -107,7 +118,8 @@ static void judge(struct outcome *o, uint64_t value)
 }
 
 /* From a table on, by memory; every table and the page met on the way are kept, and the combined result as `linear`. */
-static void walk_from(struct tlb_machine *m, struct tlb_cpu *cpu, hpa_t table, unsigned level, struct outcome *o, struct tlb_entry linear)
+static void walk_from(struct tlb_machine *m, struct tlb_cpu *cpu, hpa_t table, unsigned level, struct outcome *o,
+                      struct tlb_entry linear)
 {
 	const struct nl_npt_format *f = m->format;
 
@@ -122,13 +134,17 @@ static void walk_from(struct tlb_machine *m, struct tlb_cpu *cpu, hpa_t table, u
 		return;
 	}
 	if (level > 1 && !(entry & f->large)) {
-		keep(cpu, (struct tlb_entry){.kind = TLB_TABLE, .key = o->gpa & ~(span(level) - 1), .level = level - 1, .value = address});
+		keep(cpu, (struct tlb_entry){.kind = TLB_TABLE,
+		                             .key = o->gpa & ~(span(level) - 1),
+		                             .level = level - 1,
+		                             .value = address});
 		walk_from(m, cpu, HPA(address), level - 1, o, linear);
 		return;
 	}
 	const uint64_t frame = (address & ~(span(level) - 1)) + (o->gpa & (span(level) - 1) & ~NL_PAGE_MASK);
 	const bool executable = f->right_x ? entry & f->right_x : !(entry & f->right_nx);
-	const uint64_t value = frame | (entry & f->right_r ? NL_R : 0) | (entry & f->right_w ? NL_W : 0) | (executable ? NL_X : 0);
+	const uint64_t value =
+	        frame | (entry & f->right_r ? NL_R : 0) | (entry & f->right_w ? NL_W : 0) | (executable ? NL_X : 0);
 	keep(cpu, (struct tlb_entry){.kind = TLB_GUEST_PHYSICAL, .key = o->gpa, .value = value});
 	linear.value = value;
 	keep(cpu, linear);

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * CPUs whose translation caches keep every entry until an instruction that the manuals name removes it, and that may use any they keep.
- * Cached are translations of guest-linear pages, of guest-physical pages, and pointers to nested tables (paging-structure caches). The
- * tables are the real ones, of hv/view.c in the fake memory (history.h); the guest's own page table is an array per PCID, in memory that no
- * view changes. What a CPU could translate an address to is a set; it is right when every member is what the current view shows.
+ * CPUs whose translation caches keep every entry until an instruction that the manuals name removes it, and that may
+ * use any they keep. Cached are translations of guest-linear pages, of guest-physical pages, and pointers to nested
+ * tables (paging-structure caches). The tables are the real ones, of hv/view.c in the fake memory (history.h); the
+ * guest's own page table is an array per PCID, in memory that no view changes. What a CPU could translate an address to
+ * is a set; it is right when every member is what the current view shows.
  */
 #ifndef TESTS_UNIT_TLB_MODEL_H
 #define TESTS_UNIT_TLB_MODEL_H
@@ -46,9 +48,9 @@ void tlb_enter(struct tlb_cpu *cpu); /* VM entry and the exit after it, or VMRUN
 void tlb_guest_invlpg(struct tlb_cpu *cpu, unsigned pcid, unsigned page);
 
 /*
- * The guest on this CPU touches every page through every PCID, and the CPU fills its caches with everything it may. Returns NULL if all
- * that it could translate to is what `shows` says, else what went wrong. `shows` gives hpa | rights of a guest-physical page in the
- * current view.
+ * The guest on this CPU touches every page through every PCID, and the CPU fills its caches with everything it may.
+ * Returns NULL if all that it could translate to is what `shows` says, else what went wrong. `shows` gives hpa | rights
+ * of a guest-physical page in the current view.
  */
 const char *tlb_guest_runs(struct tlb_machine *m, struct tlb_cpu *cpu, uint64_t (*shows)(uint64_t gpa));
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The newleaf command inside a guest, as the tests use it: JSON in, expectations checked."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One emulated machine with the test guest in it: start, run scripts as root over the second serial port, wait for what the console
 says, stop. Waits are for events, each with a time limit; when the emulator dies or the time is over, the exception carries the last
 console lines. Not here: which tests there are (test_*.py), how an emulator is called (scripts/run-qemu, scripts/run-bochs)."""

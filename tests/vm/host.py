@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The host checks of the Makefile as tests: each cmocka program counts with the number of its cases, any other target as one."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Leaf files for the tests: where the shipped ones lie, and how to make broken ones. A leaf is taken apart, changed and put together again
 (include/newleaf/leaf.h), then signed by a test key, so that each refusal has exactly one reason."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Real guests. The tests themselves are run by scripts/test; the Makefile only tells it which host checks there are.
 .PHONY: list-checks
 list-checks:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The story that scripts/demo tells, once everything is built: boot through Newleaf, then for each leaf probe, apply, probe, revert, probe,
 apply, probe; the guest's boot id and uptime stand on each line. Exit 1 when any step went otherwise than told."""
 

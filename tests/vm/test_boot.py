@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boot, apply, revert, power off and reboot: numbers of CPUs, CPU models, kernels, flavours, both emulators."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Does the guest notice? Registers, backtraces by NMI, kernel log, CPUID; and does it stay healthy when the agent is killed."""
 
 import collections

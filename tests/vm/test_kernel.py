@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The small test kernel (tests/guest) as tests of this list: each of its lines counts. It does what Linux cannot provoke."""
 
 import os

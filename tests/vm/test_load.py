@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two hundred rounds of apply and revert under load; CPUs that come and go while a leaf is applied."""
 
 from command import FIXES, apply, newleaf, probe, revert, rounds

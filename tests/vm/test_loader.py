@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The loader when it cannot launch Newleaf: it says why, and the stock system boots all the same, or the machine halts if it was told to."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What must be refused, each by its name, with the guest undisturbed and the generation unchanged."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The test guest without Newleaf: proves harness, initramfs and reproducers, and gives what the other tests compare with."""
 
 from vmtest import test

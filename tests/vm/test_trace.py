@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The guest's own patching of its text beside ours: ftrace, kprobes at +0 and +5, static keys on a patched page; before, during and after an
 apply. Either both work, or the answer is a named refusal; never a crash, never a lost patch."""
 

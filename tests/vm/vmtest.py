@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Registry and runner of the real-guest tests. A test is a function `def NAME(t)` with @test; t.boot(...) gives a guest that is stopped
 when the test ends. Started by scripts/test; `vmtest.py --list`, `vmtest.py [--full] [--jobs N] [NAME...]`."""
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Buffers, files and output helpers of the authoring companion. Not here: how a refusal ends the command (refuse.c). */
 #define _GNU_SOURCE /* vasprintf */
 #include "author.h"

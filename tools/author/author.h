@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * What every file of the authoring companion shares: buffers, files, and the one way to say no.
  * The companion lives for one command, so memory belongs to the process and is not given back piece by piece.

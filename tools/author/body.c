@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Reads compiled objects (ELF64 relocatable, RELA) and lays them out: code into text[], everything else that is kept in memory into
- * data[] and .bss. What a section means to the kernel decides: placed, without meaning here, or refused because the guest would
- * have to be told about it.
+ * Reads compiled objects (ELF64 relocatable, RELA) and lays them out: code into text[], everything else that is kept in
+ * memory into data[] and .bss. What a section means to the kernel decides: placed, without meaning here, or refused
+ * because the guest would have to be told about it.
  */
 #include "body.h"
 
@@ -32,7 +33,8 @@ struct loading {
 static const struct {
 	const char *name, *cause;
 } refused[] = {
-        {"__ex_table", "an inline user access or a fault handler (use copy_from_user, copy_to_user, get_user, put_user)"},
+        {"__ex_table",
+         "an inline user access or a fault handler (use copy_from_user, copy_to_user, get_user, put_user)"},
         {"__bug_table", "BUG or WARN"},
         {".altinstructions", "an instruction that boot adapts to the CPU"},
         {".altinstr_replacement", "an instruction that boot adapts to the CPU"},
@@ -55,7 +57,8 @@ static const struct {
         {".noinstr.text", "noinstr"},
 };
 
-/* Kept in memory by the linker, without meaning for a body: hints for tools, and lists of places that we adapt by ourselves. */
+/* Kept in memory by the linker, without meaning for a body: hints for tools, and lists of places that we adapt by
+ * ourselves. */
 static const char *const ignored[] = {
         ".comment",        ".note",      ".debug",        ".orc_",     ".discard", ".return_sites", ".retpoline_sites",
         ".ibt_endbr_seal", ".smp_locks", ".printk_index", ".eh_frame", ".llvm",    ".gnu",
@@ -124,8 +127,8 @@ static void place_sections(struct loading *l, struct object *o, bool bss)
 		if (!wanted(name, &sh, o->path))
 			continue;
 		if (sh.sh_addralign > NL_PART_ALIGN)
-			refuse(NL_EBODY, "%s: section %s wants to be aligned to %llu bytes, more than %u", o->path, name,
-			       (unsigned long long)sh.sh_addralign, NL_PART_ALIGN);
+			refuse(NL_EBODY, "%s: section %s wants to be aligned to %llu bytes, more than %u", o->path,
+			       name, (unsigned long long)sh.sh_addralign, NL_PART_ALIGN);
 		code = sh.sh_flags & SHF_EXECINSTR;
 		o->at[i].symbol = code ? NL_SYM_TEXT : NL_SYM_DATA;
 		if (bss) {
@@ -137,7 +140,8 @@ static void place_sections(struct loading *l, struct object *o, bool bss)
 		}
 		part = code ? &l->d->text : &l->d->data;
 		o->at[i].value =
-		        buf_align(part, sh.sh_addralign > 16 || !code ? (sh.sh_addralign ? sh.sh_addralign : 1) : 16, code ? INT3 : 0);
+		        buf_align(part, sh.sh_addralign > 16 || !code ? (sh.sh_addralign ? sh.sh_addralign : 1) : 16,
+		                  code ? INT3 : 0);
 		data = elf_getdata(scn, NULL);
 		if (!data || data->d_size != sh.sh_size)
 			refuse(NL_EBODY, "%s: section %s is cut short", o->path, name);
@@ -154,7 +158,8 @@ static void collect_symbols(struct loading *l, struct object *o)
 		const char *name;
 		GElf_Sym sym;
 
-		if (!gelf_getsym(o->symbols, (int)i, &sym) || sym.st_shndx == SHN_UNDEF || sym.st_shndx >= SHN_LORESERVE)
+		if (!gelf_getsym(o->symbols, (int)i, &sym) || sym.st_shndx == SHN_UNDEF ||
+		    sym.st_shndx >= SHN_LORESERVE)
 			continue;
 		if (!o->at[sym.st_shndx].symbol || GELF_ST_TYPE(sym.st_info) == STT_SECTION)
 			continue;
@@ -265,7 +270,8 @@ static void add_reloc(struct loading *l, const struct object *o, const struct pl
 		memcpy(bytes->p + r.offset, &v32, 4);
 		return;
 	}
-	/* The image and the arena lie in the upper 2 GiB (leaf.h), so an unsigned 32-bit field can only hold what does not move. */
+	/* The image and the arena lie in the upper 2 GiB (leaf.h), so an unsigned 32-bit field can only hold what does
+	 * not move. */
 	if (r.type == NL_REL_ABS32 && s.symbol != NL_SYM_ABSOLUTE)
 		refuse(NL_EBODY, "%s: a zero-extended 32-bit address of something in the upper half", o->path);
 	if (s.symbol == NL_SYM_ABSOLUTE && r.type == NL_REL_ABS32S && (int64_t)s.value + r.addend > X86_64_PC32_LIMIT)
@@ -281,7 +287,8 @@ static void add_relocs(struct loading *l, const struct object *o)
 		GElf_Shdr sh;
 		GElf_Rela rela;
 
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_RELA || sh.sh_info >= o->n_sections || !o->at[sh.sh_info].symbol)
+		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_RELA || sh.sh_info >= o->n_sections ||
+		    !o->at[sh.sh_info].symbol)
 			continue;
 		data = elf_getdata(scn, NULL);
 		for (size_t j = 0; data && j < sh.sh_size / sh.sh_entsize; j++)

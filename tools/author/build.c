@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* `build`: recipe and kernel in, unsigned leaf out. */
 #include "body.h"
 #include "commands.h"
@@ -74,8 +75,8 @@ int command_build(int argc, char **argv)
 	l = leaffile_parse(file, r->id); /* what the hypervisor would refuse is not written */
 	output = output ? output : xformat("%s.leaf", r->id);
 	file_write(output, l.file.p, l.file.n, 0644);
-	fprintf(stderr, "built %s: %u site%s, body %u + %u bytes, %u relocations -> %s\n", r->id, l.leaf.header->sites.count,
-	        l.leaf.header->sites.count == 1 ? "" : "s", l.leaf.header->text.count, l.leaf.header->data.count + l.leaf.header->bss_size,
-	        l.leaf.header->relocs.count, output);
+	fprintf(stderr, "built %s: %u site%s, body %u + %u bytes, %u relocations -> %s\n", r->id,
+	        l.leaf.header->sites.count, l.leaf.header->sites.count == 1 ? "" : "s", l.leaf.header->text.count,
+	        l.leaf.header->data.count + l.leaf.header->bss_size, l.leaf.header->relocs.count, output);
 	return NL_EXIT_OK;
 }

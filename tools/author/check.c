@@ -1,4 +1,6 @@
-/* `check`: would this leaf match this kernel image? Everything that the hypervisor compares at run time, compared before. */
+// SPDX-License-Identifier: Apache-2.0
+/* `check`: would this leaf match this kernel image? Everything that the hypervisor compares at run time, compared
+ * before. */
 #include "commands.h"
 #include "leaffile.h"
 #include "place.h"
@@ -13,14 +15,16 @@ static void check_identity(const struct leaffile *l, const struct kernel *k)
 	struct nl_leaf_target own = {0};
 
 	if (t->build_id_len != k->build_id_len || memcmp(t->build_id, k->build_id, k->build_id_len))
-		refuse(NL_EBUILDID, "the leaf wants build-id %02x%02x%02x%02x.., %s has %02x%02x%02x%02x..", t->build_id[0], t->build_id[1],
-		       t->build_id[2], t->build_id[3], k->release, k->build_id[0], k->build_id[1], k->build_id[2], k->build_id[3]);
+		refuse(NL_EBUILDID, "the leaf wants build-id %02x%02x%02x%02x.., %s has %02x%02x%02x%02x..",
+		       t->build_id[0], t->build_id[1], t->build_id[2], t->build_id[3], k->release, k->build_id[0],
+		       k->build_id[1], k->build_id[2], k->build_id[3]);
 	target_fill(&own, k);
 	if (memcmp(&own, t, sizeof(own)))
 		refuse(NL_ELEAF, "the leaf describes this kernel otherwise than the kernel itself does");
 }
 
-/* Relocations of the leaf that lie in the expected bytes of one site, as (type, offset in the site, what they resolve to). */
+/* Relocations of the leaf that lie in the expected bytes of one site, as (type, offset in the site, what they resolve
+ * to). */
 static const struct nl_leaf_reloc *expected_reloc(const struct leaffile *l, uint32_t site, uint32_t offset)
 {
 	const struct nl_leaf_site *s = &l->leaf.sites[site];
@@ -42,7 +46,8 @@ static uint32_t count_expected(const struct leaffile *l, uint32_t site)
 	for (uint32_t i = 0; i < l->leaf.header->relocs.count; i++) {
 		const struct nl_leaf_reloc *r = &l->leaf.relocs[i];
 
-		n += r->where == NL_AT_BYTES && r->site == site && r->offset >= s->expected && r->offset < s->expected + s->len;
+		n += r->where == NL_AT_BYTES && r->site == site && r->offset >= s->expected &&
+		     r->offset < s->expected + s->len;
 	}
 	return n;
 }

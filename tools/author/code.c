@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* One instruction at a time through Zydis. Not here: what the answers mean for a redirect (redirect.c). */
 #include "code.h"
 
@@ -25,8 +26,9 @@ struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va)
 		return s;
 	s.len = i.length;
 	s.is_call = i.meta.category == ZYDIS_CATEGORY_CALL;
-	s.ends = i.meta.category == ZYDIS_CATEGORY_RET || i.meta.category == ZYDIS_CATEGORY_UNCOND_BR || i.mnemonic == ZYDIS_MNEMONIC_UD2 ||
-	         i.mnemonic == ZYDIS_MNEMONIC_INT3 || i.mnemonic == ZYDIS_MNEMONIC_HLT;
+	s.ends = i.meta.category == ZYDIS_CATEGORY_RET || i.meta.category == ZYDIS_CATEGORY_UNCOND_BR ||
+	         i.mnemonic == ZYDIS_MNEMONIC_UD2 || i.mnemonic == ZYDIS_MNEMONIC_INT3 ||
+	         i.mnemonic == ZYDIS_MNEMONIC_HLT;
 	for (unsigned o = 0; o < i.operand_count; o++) {
 		const ZydisDecodedOperand *op = &operands[o];
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Questions about machine code, answered by Zydis. */
 #ifndef NEWLEAF_AUTHOR_CODE_H
 #define NEWLEAF_AUTHOR_CODE_H

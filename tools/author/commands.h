@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The commands of newleaf-author. argv[0] is the command's own name; each returns an exit code or refuses. */
 #ifndef NEWLEAF_AUTHOR_COMMANDS_H
 #define NEWLEAF_AUTHOR_COMMANDS_H

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Runs the kernel's own build system for single objects in a temporary directory, as part of the image (obj-y: no module glue).
- * Debian's headers come in two directories, of which one names the other by an absolute path; an unpacked copy is found beside it.
+ * Runs the kernel's own build system for single objects in a temporary directory, as part of the image (obj-y: no
+ * module glue). Debian's headers come in two directories, of which one names the other by an absolute path; an unpacked
+ * copy is found beside it.
  */
 #define _GNU_SOURCE
 #include "compile.h"
@@ -54,13 +56,17 @@ static char *temporary_directory(void)
 	return directory;
 }
 
-static bool is_headers(const char *directory) { return file_exists(xformat("%s/include/generated/utsrelease.h", directory)); }
+static bool is_headers(const char *directory)
+{
+	return file_exists(xformat("%s/include/generated/utsrelease.h", directory));
+}
 
 static char *find_headers(const struct kernel *k, const char *given)
 {
 	char *candidates[] = {
 	        given ? xformat("%s", given) : xformat("/usr/src/linux-headers-%s", k->release),
-	        given ? xformat("%s/usr/src/linux-headers-%s", given, k->release) : xformat("/lib/modules/%s/build", k->release),
+	        given ? xformat("%s/usr/src/linux-headers-%s", given, k->release)
+	              : xformat("/lib/modules/%s/build", k->release),
 	        given ? xformat("%s/linux-headers-%s", given, k->release) : NULL,
 	};
 	char *resolved;
@@ -69,7 +75,8 @@ static char *find_headers(const struct kernel *k, const char *given)
 		if (candidates[i] && is_headers(candidates[i]) && (resolved = realpath(candidates[i], NULL)))
 			return resolved;
 	refuse(NL_EENVIRONMENT,
-	       "no headers of %s in %s; install linux-headers-%s, or unpack it with its -common and linux-kbuild packages and give -H",
+	       "no headers of %s in %s; install linux-headers-%s, or unpack it with its -common and linux-kbuild "
+	       "packages and give -H",
 	       k->release, candidates[0], k->release);
 }
 
@@ -146,12 +153,14 @@ static void copy_sources(const struct recipe *r, struct compiled *c)
 	}
 }
 
-/* Make and the shell read the Kbuild file: a directory called `$(command)` would run it, and a blank would end the option. */
+/* Make and the shell read the Kbuild file: a directory called `$(command)` would run it, and a blank would end the
+ * option. */
 static const char *plain_directory(const char *path)
 {
 	for (const char *p = path; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr("/._-+,:@~", *p) && (unsigned char)*p < 0x80)
-			refuse(NL_EUSAGE, "the kernel's makefiles cannot take the '%c' in %s: use another directory", *p, path);
+			refuse(NL_EUSAGE, "the kernel's makefiles cannot take the '%c' in %s: use another directory",
+			       *p, path);
 	return path;
 }
 
@@ -166,13 +175,16 @@ static void write_kbuild(const struct recipe *r, const struct compiled *c)
 		s = xformat("obj-y += %s\n", base_name(c->path[i]));
 		buf_add(&b, s, strlen(s));
 	}
-	/* No ftrace call in a body (nobody lists it), no objtool: its tables would tell of a place that the kernel does not know. */
-	s = xformat("ccflags-y := -include %s/newleaf-prelude.h -I%s -g0 -fmacro-prefix-map=%s/= -fmacro-prefix-map=%s/=\n"
-	            "ccflags-remove-y := $(CC_FLAGS_FTRACE)\nOBJECT_FILES_NON_STANDARD := y\n",
-	            plain_directory(c->directory), include, c->directory, include);
+	/* No ftrace call in a body (nobody lists it), no objtool: its tables would tell of a place that the kernel does
+	 * not know. */
+	s = xformat(
+	        "ccflags-y := -include %s/newleaf-prelude.h -I%s -g0 -fmacro-prefix-map=%s/= -fmacro-prefix-map=%s/=\n"
+	        "ccflags-remove-y := $(CC_FLAGS_FTRACE)\nOBJECT_FILES_NON_STANDARD := y\n",
+	        plain_directory(c->directory), include, c->directory, include);
 	buf_add(&b, s, strlen(s));
 	file_write(xformat("%s/Kbuild", c->directory), b.p, b.n, 0644);
-	file_write(xformat("%s/newleaf-prelude.h", c->directory), prelude_start, (size_t)(prelude_end - prelude_start), 0644);
+	file_write(xformat("%s/newleaf-prelude.h", c->directory), prelude_start, (size_t)(prelude_end - prelude_start),
+	           0644);
 }
 
 struct compiled compile(const struct kernel *k, const struct recipe *r, const char *given)
@@ -201,7 +213,8 @@ struct compiled compile(const struct kernel *k, const struct recipe *r, const ch
 	for (size_t i = 0; i < r->n_source; i++)
 		if (status || !file_exists(c.path[i]))
 			refuse(NL_ECOMPILE,
-			       "%s: %s does not compile for %s (make ended with %d); is the compiler that the headers want installed?",
+			       "%s: %s does not compile for %s (make ended with %d); is the compiler that the headers "
+			       "want installed?",
 			       r->path, r->source[i], k->release, status);
 	return c;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Compiles bodies with the kernel's own flags against its headers package (Kbuild). */
 #ifndef NEWLEAF_AUTHOR_COMPILE_H
 #define NEWLEAF_AUTHOR_COMPILE_H
@@ -10,7 +11,8 @@ struct compiled {
 	char *path[RECIPE_MAX]; /* one object per source of the recipe */
 };
 
-struct compiled compile(const struct kernel *k, const struct recipe *r, const char *headers); /* refuses NL_ECOMPILE, NL_EENVIRONMENT */
+struct compiled compile(const struct kernel *k, const struct recipe *r,
+                        const char *headers); /* refuses NL_ECOMPILE, NL_EENVIRONMENT */
 void compile_clean(struct compiled *c);
 
 #endif

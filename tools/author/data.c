@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Turns a `data` statement into a site: where (BTF), what is there (image and its relocations), what shall be there. */
 #include "data.h"
 #include "types.h"
@@ -14,23 +15,27 @@ static struct member locate(const struct kernel *k, const struct recipe_data *s,
 	else
 		m = member_find(k, s->type, s->path, where);
 	if (m.array_count || (m.size != 1 && m.size != 2 && m.size != 4 && m.size != 8))
-		refuse(NL_ETARGET, "%s: a member of %u bytes is no number or pointer; name one inside it", where, m.size);
+		refuse(NL_ETARGET, "%s: a member of %u bytes is no number or pointer; name one inside it", where,
+		       m.size);
 	return m;
 }
 
 static void check_writable(const struct kernel *k, uint64_t va, uint32_t size, const char *name, const char *where)
 {
 	if (va < kernel_symbol(k, "__start_rodata") || va + size > kernel_symbol(k, "__end_rodata"))
-		refuse(NL_ESITE, "%s: %s is not in read-only data: the running kernel changes it, or has copies of it elsewhere", where,
-		       name);
+		refuse(NL_ESITE,
+		       "%s: %s is not in read-only data: the running kernel changes it, or has copies of it elsewhere",
+		       where, name);
 	if (va + size > kernel_symbol(k, "__start_ro_after_init") && va < kernel_symbol(k, "__end_ro_after_init"))
-		refuse(NL_ESITE, "%s: %s is written during boot (__ro_after_init), so what it holds cannot be known from the image", where,
-		       name);
+		refuse(NL_ESITE,
+		       "%s: %s is written during boot (__ro_after_init), so what it holds cannot be known from the "
+		       "image",
+		       where, name);
 }
 
 /* The bytes of a value, or the relocation that makes them. Returns how many relocations (0 or 1). */
-static size_t encode(const struct kernel *k, const struct recipe_value *v, const struct body *b, uint32_t size, uint8_t *out,
-                     struct nl_leaf_reloc *reloc, const char *where)
+static size_t encode(const struct kernel *k, const struct recipe_value *v, const struct body *b, uint32_t size,
+                     uint8_t *out, struct nl_leaf_reloc *reloc, const char *where)
 {
 	const struct body_symbol *own = v->address && b ? body_find(b, v->symbol.name) : NULL;
 	struct place p;
@@ -39,7 +44,8 @@ static size_t encode(const struct kernel *k, const struct recipe_value *v, const
 		int64_t as_signed = (int64_t)v->number;
 
 		if (size < 8 && v->number >> (8 * size) && (as_signed >= 0 || as_signed < -(1LL << (8 * size - 1))))
-			refuse(NL_ERECIPE, "%s: %#llx does not fit %u bytes", where, (unsigned long long)v->number, size);
+			refuse(NL_ERECIPE, "%s: %#llx does not fit %u bytes", where, (unsigned long long)v->number,
+			       size);
 		memcpy(out, &v->number, size);
 		return 0;
 	}
@@ -53,19 +59,22 @@ static size_t encode(const struct kernel *k, const struct recipe_value *v, const
 		return 0;
 	}
 	memset(out, 0, 8);
-	*reloc = (struct nl_leaf_reloc){.type = NL_REL_ABS64, .symbol = (uint16_t)p.symbol, .value = p.value, .addend = v->symbol.addend};
+	*reloc = (struct nl_leaf_reloc){
+	        .type = NL_REL_ABS64, .symbol = (uint16_t)p.symbol, .value = p.value, .addend = v->symbol.addend};
 	return 1;
 }
 
-static bool same(const uint8_t *a, const struct nl_leaf_reloc *ra, size_t na, const uint8_t *b, const struct nl_leaf_reloc *rb, size_t nb,
-                 uint32_t size)
+static bool same(const uint8_t *a, const struct nl_leaf_reloc *ra, size_t na, const uint8_t *b,
+                 const struct nl_leaf_reloc *rb, size_t nb, uint32_t size)
 {
 	if (na != nb || memcmp(a, b, size))
 		return false;
-	return !na || (ra->symbol == rb->symbol && ra->value + (uint64_t)ra->addend == rb->value + (uint64_t)rb->addend);
+	return !na ||
+	       (ra->symbol == rb->symbol && ra->value + (uint64_t)ra->addend == rb->value + (uint64_t)rb->addend);
 }
 
-static const char *show(const struct kernel *k, const uint8_t *bytes, const struct nl_leaf_reloc *r, size_t n, uint32_t size)
+static const char *show(const struct kernel *k, const uint8_t *bytes, const struct nl_leaf_reloc *r, size_t n,
+                        uint32_t size)
 {
 	const struct ksym *sym = n ? kallsyms_at(&k->syms, r->value + (uint64_t)r->addend) : NULL;
 	uint64_t v = 0;
@@ -76,7 +85,8 @@ static const char *show(const struct kernel *k, const uint8_t *bytes, const stru
 	return xformat("%#llx", (unsigned long long)v);
 }
 
-void data_add(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_data *s, const struct body *b)
+void data_add(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_data *s,
+              const struct body *b)
 {
 	const char *where = xformat("%s:%u", r->path, s->line);
 	char *name = *s->path ? xformat("%s.%s", s->symbol.name, s->path) : xformat("%s", s->symbol.name);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Collects the parts of a leaf and writes them one behind the other. The same input gives the same bytes, always. */
 #include "draft.h"
 
@@ -14,7 +15,8 @@ void draft_start(struct draft *d)
 
 uint32_t draft_string(struct draft *d, const char *s) { return (uint32_t)buf_add(&d->strings, s, strlen(s) + 1); }
 
-static void add_relocs(struct draft *d, const struct nl_leaf_reloc *r, size_t n, uint32_t from, uint32_t len, uint32_t bytes, uint32_t site)
+static void add_relocs(struct draft *d, const struct nl_leaf_reloc *r, size_t n, uint32_t from, uint32_t len,
+                       uint32_t bytes, uint32_t site)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct nl_leaf_reloc copy = r[i];
@@ -33,7 +35,8 @@ static void add_relocs(struct draft *d, const struct nl_leaf_reloc *r, size_t n,
 
 static void add_piece(struct draft *d, const struct draft_site *s, uint32_t from, uint32_t len)
 {
-	struct nl_leaf_site site = {.va = s->va + from, .len = len, .kind = s->kind, .func_va = s->func_va, .func_size = s->func_size};
+	struct nl_leaf_site site = {
+	        .va = s->va + from, .len = len, .kind = s->kind, .func_va = s->func_va, .func_size = s->func_size};
 	const struct nl_leaf_site *all = (const struct nl_leaf_site *)d->sites.p;
 	uint32_t index = (uint32_t)(d->sites.n / sizeof(site));
 

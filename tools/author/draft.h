@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* A leaf in the making: parts that grow, then one file. The format is include/newleaf/leaf.h. */
 #ifndef NEWLEAF_AUTHOR_DRAFT_H
 #define NEWLEAF_AUTHOR_DRAFT_H
@@ -15,7 +16,8 @@ struct draft_site { /* what draft_add_site takes; relocs are in terms of offsets
 	uint64_t va;
 	uint32_t len, kind;
 	const uint8_t *expected, *fresh;
-	const struct nl_leaf_reloc *expected_relocs, *fresh_relocs; /* .offset counts from va; .where and .site are filled in */
+	const struct nl_leaf_reloc *expected_relocs,
+	        *fresh_relocs; /* .offset counts from va; .where and .site are filled in */
 	size_t n_expected_relocs, n_fresh_relocs;
 	uint64_t func_va;
 	uint32_t func_size;

@@ -1,23 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The one table of the authoring commands. newleaf-author's --help, newleaf-author(1), the overview of `newleaf --help` and
- * docs/reference/cli.md are made from it.
+ * The one table of the authoring commands. newleaf-author's --help, newleaf-author(1), the overview of `newleaf --help`
+ * and docs/reference/cli.md are made from it.
  */
 #ifndef NEWLEAF_AUTHOR_FORMS_H
 #define NEWLEAF_AUTHOR_FORMS_H
 
 /* X(name, arguments in brief, all arguments, one line, what --help says below) */
 #define AUTHOR_COMMANDS(X) \
-	X(build, "RECIPE -k VMLINUZ", "RECIPE -k VMLINUZ [-H HEADERS] [-o OUT.leaf]", "build a leaf from a recipe and a kernel", \
+	X(build, "RECIPE -k VMLINUZ", "RECIPE -k VMLINUZ [-H HEADERS] [-o OUT.leaf]", \
+	  "build a leaf from a recipe and a kernel", \
 	  "Makes an unsigned leaf for one kernel.\n" \
 	  "  -k, --kernel FILE   the /boot/vmlinuz that the machine boots\n" \
-	  "  -H, --headers DIR   the kernel's headers: /usr/src/linux-headers-VERSION, or a directory that the headers packages\n" \
+	  "  -H, --headers DIR   the kernel's headers: /usr/src/linux-headers-VERSION, or a directory that the " \
+	  "headers packages\n" \
 	  "                      were unpacked to; default: where the packages install them. Only bodies need them\n" \
 	  "  -o, --output FILE   default: ID.leaf in the current directory\n") \
-	X(sign, "LEAF --key KEY.pem", "LEAF --key KEY.pem | --digest-out FILE | --attach SIG --pub KEY [-o OUT.leaf]", "sign a leaf", \
+	X(sign, "LEAF --key KEY.pem", "LEAF --key KEY.pem | --digest-out FILE | --attach SIG --pub KEY [-o OUT.leaf]", \
+	  "sign a leaf", \
 	  "Signs a leaf (ECDSA P-256, SHA-256), in place unless -o is given; an old signature is replaced.\n" \
 	  "      --key FILE          private key, PEM\n" \
 	  "      --digest-out FILE   for a hardware token, step 1: writes the 32 bytes to sign instead of signing\n" \
-	  "      --attach SIG --pub KEY   step 2: attaches the signature (DER, or 64 bytes r || s) made with that key\n" \
+	  "      --attach SIG --pub KEY   step 2: attaches the signature (DER, or 64 bytes r || s) made with that " \
+	  "key\n" \
 	  "  -o, --output FILE\n") \
 	X(inspect, "LEAF", "LEAF [--json]", "show what a leaf would do", \
 	  "Shows what a leaf does, where, by whom, what it needs and what it risks.\n") \
@@ -29,7 +34,8 @@
 	  "      --pub KEY     one public key, PEM or record\n") \
 	X(key, "new|list|image ...", "new NAME [--role ROLE[,ROLE]] [-o DIR] | list FILE | image KEY.pub... -o FILE", \
 	  "make and list keys", \
-	  "new    makes NAME.pem (private, mode 0600) and NAME.pub (public record); roles: author (default), operator, revoke\n" \
+	  "new    makes NAME.pem (private, mode 0600) and NAME.pub (public record); roles: author (default), " \
+	  "operator, revoke\n" \
 	  "list   shows the records of a file\n" \
 	  "image  joins public records into one file, to be put into the EFI image or beside it\n")
 

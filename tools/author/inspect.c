@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* `inspect`: what a leaf does, where, by whom, what it needs and what it risks. Reads the leaf alone, no kernel. */
 #include "commands.h"
 #include "leaffile.h"
@@ -31,7 +32,8 @@ static struct counts count(const struct leaffile *l)
 
 static const char *flag_names(uint32_t flags)
 {
-	return xformat("%s%s%s", flags & NL_LEAF_STRICT ? "strict" : "", flags & NL_LEAF_STRICT && flags & NL_LEAF_MIXABLE ? " " : "",
+	return xformat("%s%s%s", flags & NL_LEAF_STRICT ? "strict" : "",
+	               flags & NL_LEAF_STRICT && flags & NL_LEAF_MIXABLE ? " " : "",
 	               flags & NL_LEAF_MIXABLE ? "mixable" : "");
 }
 
@@ -41,8 +43,8 @@ static const char *needs(const struct leaffile *l)
 
 	for (uint32_t i = 0; i < l->leaf.header->relocs.count; i++)
 		if (l->leaf.relocs[i].symbol == NL_SYM_RETURN_THUNK)
-			return xformat("build-id %02x%02x%02x%02x.., the return thunk of the running CPU", t->build_id[0], t->build_id[1],
-			               t->build_id[2], t->build_id[3]);
+			return xformat("build-id %02x%02x%02x%02x.., the return thunk of the running CPU",
+			               t->build_id[0], t->build_id[1], t->build_id[2], t->build_id[3]);
 	return xformat("build-id %02x%02x%02x%02x..", t->build_id[0], t->build_id[1], t->build_id[2], t->build_id[3]);
 }
 
@@ -54,14 +56,14 @@ static void print_text(const struct leaffile *l)
 	printf("%s version %u  sha256 ", h->id, h->version);
 	hex_print(stdout, l->digest, sizeof(l->digest));
 	printf("\n%s%s", l->leaf.strings + h->description, l->leaf.strings[h->description] ? "\n" : "");
-	printf("WHAT  %u function%s, %u data, %u page%s, body %u bytes\n", c.functions, c.functions == 1 ? "" : "s", c.data, c.pages,
-	       c.pages == 1 ? "" : "s", c.body_bytes);
+	printf("WHAT  %u function%s, %u data, %u page%s, body %u bytes\n", c.functions, c.functions == 1 ? "" : "s",
+	       c.data, c.pages, c.pages == 1 ? "" : "s", c.body_bytes);
 	for (uint32_t i = 0; i < h->sites.count; i++)
 		printf("WHERE %s, %u bytes at %#llx\n", leaffile_site_place(l, &l->leaf.sites[i]), l->leaf.sites[i].len,
 		       (unsigned long long)l->leaf.sites[i].va);
 	if (l->is_signed)
-		printf("WHO   signed by key %02x%02x%02x%02x (newleaf verify says whether to believe it)\n", l->signature.key_id[0],
-		       l->signature.key_id[1], l->signature.key_id[2], l->signature.key_id[3]);
+		printf("WHO   signed by key %02x%02x%02x%02x (newleaf verify says whether to believe it)\n",
+		       l->signature.key_id[0], l->signature.key_id[1], l->signature.key_id[2], l->signature.key_id[3]);
 	else
 		printf("WHO   unsigned\n");
 	printf("NEEDS %s\n", needs(l));
@@ -77,7 +79,8 @@ static void print_json(const struct leaffile *l)
 	const struct nl_leaf_header *h = l->leaf.header;
 	struct counts c = count(l);
 
-	printf("{\"schema\":\"newleaf.inspect/1\",\"result\":\"ok\",\"id\":\"%s\",\"version\":%u,\"sha256\":\"", h->id, h->version);
+	printf("{\"schema\":\"newleaf.inspect/1\",\"result\":\"ok\",\"id\":\"%s\",\"version\":%u,\"sha256\":\"", h->id,
+	       h->version);
 	hex_print(stdout, l->digest, sizeof(l->digest));
 	printf("\",\"description\":");
 	json_string(stdout, l->leaf.strings + h->description);
@@ -91,15 +94,15 @@ static void print_json(const struct leaffile *l)
 	} else {
 		printf("null");
 	}
-	printf(",\"functions\":%u,\"data\":%u,\"pages\":%u,\"body_bytes\":%u,\"relocations\":%u,\"sites\":[", c.functions, c.data, c.pages,
-	       c.body_bytes, h->relocs.count);
+	printf(",\"functions\":%u,\"data\":%u,\"pages\":%u,\"body_bytes\":%u,\"relocations\":%u,\"sites\":[",
+	       c.functions, c.data, c.pages, c.body_bytes, h->relocs.count);
 	for (uint32_t i = 0; i < h->sites.count; i++) {
 		const struct nl_leaf_site *s = &l->leaf.sites[i];
 
 		printf("%s{\"place\":", i ? "," : "");
 		json_string(stdout, leaffile_site_place(l, s));
-		printf(",\"kind\":\"%s\",\"va\":\"%#llx\",\"length_bytes\":%u,\"expected\":\"", s->kind == NL_SITE_TEXT ? "text" : "rodata",
-		       (unsigned long long)s->va, s->len);
+		printf(",\"kind\":\"%s\",\"va\":\"%#llx\",\"length_bytes\":%u,\"expected\":\"",
+		       s->kind == NL_SITE_TEXT ? "text" : "rodata", (unsigned long long)s->va, s->len);
 		hex_print(stdout, l->leaf.bytes + s->expected, s->len);
 		printf("\"}");
 	}

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Decodes kallsyms without help: the token index is recognised by its shape (256 ascending 16-bit offsets that agree with
- * the strings before it), the rest is found from there and believed only if every marker agrees with the names.
+ * Decodes kallsyms without help: the token index is recognised by its shape (256 ascending 16-bit offsets that agree
+ * with the strings before it), the rest is found from there and believed only if every marker agrees with the names.
  * Written by scripts/kallsyms.c of Linux; read like kernel/kallsyms.c does. Orders known: up to 6.3 (offsets first)
  * and since 6.4 (offsets behind the token index).
  */
@@ -127,7 +128,8 @@ static bool find_names(struct tables *t)
 	return false;
 }
 
-/* Offsets and base: negative offsets count down from base - 1 (CONFIG_KALLSYMS_ABSOLUTE_PERCPU), others are absolute. */
+/* Offsets and base: negative offsets count down from base - 1 (CONFIG_KALLSYMS_ABSOLUTE_PERCPU), others are absolute.
+ */
 static bool addresses_at(const struct tables *t, size_t offsets, size_t base_at, struct ksym *sym)
 {
 	uint64_t base, last = 0;
@@ -169,8 +171,8 @@ static void decode_names(const struct tables *t, struct ksym *sym)
 		char name[1024];
 
 		for (size_t j = 0; j < length; j++) {
-			const char *token =
-			        (const char *)t->bytes + t->token_table + get16(t->bytes + t->token_index + 2 * t->bytes[at + j]);
+			const char *token = (const char *)t->bytes + t->token_table +
+			                    get16(t->bytes + t->token_index + 2 * t->bytes[at + j]);
 
 			for (; *token && used + 1 < sizeof(name); token++)
 				name[used++] = *token;

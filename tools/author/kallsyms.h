@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The symbol table that a kernel carries in its own read-only data for stack traces (CONFIG_KALLSYMS). */
 #ifndef NEWLEAF_AUTHOR_KALLSYMS_H
 #define NEWLEAF_AUTHOR_KALLSYMS_H

@@ -1,4 +1,6 @@
-/* Opens a bzImage as a kernel: the stripped ELF inside, and everything that can be read from it without debug symbols. */
+// SPDX-License-Identifier: Apache-2.0
+/* Opens a bzImage as a kernel: the stripped ELF inside, and everything that can be read from it without debug symbols.
+ */
 #include "kernel.h"
 #include "unpack.h"
 
@@ -28,8 +30,9 @@ static void read_sections(struct kernel *k, struct buf *payload)
 		name = elf_strptr(elf, names, sh.sh_name);
 		if (sh.sh_type != SHT_NOBITS && (sh.sh_offset > payload->n || sh.sh_size > payload->n - sh.sh_offset))
 			refuse(NL_EKERNEL, "%s: section %s lies outside the file", k->path, name ? name : "?");
-		k->sections[k->n_sections++] = (struct ksection){name ? name : "", sh.sh_addr, sh.sh_size,
-		                                                 sh.sh_type == SHT_NOBITS ? NULL : payload->p + sh.sh_offset};
+		k->sections[k->n_sections++] =
+		        (struct ksection){name ? name : "", sh.sh_addr, sh.sh_size,
+		                          sh.sh_type == SHT_NOBITS ? NULL : payload->p + sh.sh_offset};
 	}
 }
 
@@ -39,7 +42,8 @@ static void read_relocs(struct kernel *k, const struct buf *payload)
 	uint64_t end = eh->e_shoff + (uint64_t)eh->e_shnum * eh->e_shentsize;
 
 	if (end > payload->n || !krelocs_decode(&k->relocs, payload->p + end, payload->n - end))
-		refuse(NL_EKERNEL, "%s: no relocation list behind the ELF; was it built without CONFIG_RANDOMIZE_BASE?", k->path);
+		refuse(NL_EKERNEL, "%s: no relocation list behind the ELF; was it built without CONFIG_RANDOMIZE_BASE?",
+		       k->path);
 }
 
 static void read_build_id(struct kernel *k)
@@ -70,7 +74,8 @@ static void read_symbols(struct kernel *k)
 	for (size_t i = 0; i < k->n_sections; i++) {
 		const struct ksection *s = &k->sections[i];
 
-		if (s->bytes && (!strcmp(s->name, ".rodata") || !strcmp(s->name, ".init.data") || !strcmp(s->name, ".data")) &&
+		if (s->bytes &&
+		    (!strcmp(s->name, ".rodata") || !strcmp(s->name, ".init.data") || !strcmp(s->name, ".data")) &&
 		    kallsyms_decode(&k->syms, s->bytes, s->size))
 			return;
 	}

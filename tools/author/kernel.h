@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * One target kernel, read from its bzImage: sections, symbols, relocations, types, the build-id.
  * All addresses are link addresses (before KASLR).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* `key new|list|image`: the keys that sign leaves, and the records by which an EFI image trusts them. */
 #include "commands.h"
 #include "keys.h"
@@ -39,7 +40,9 @@ static int key_new(const char *name, const char *roles, const char *directory)
 	if (!record.role)
 		usage_error("key", "a key needs a role");
 	if (file_exists(secret) || file_exists(public))
-		refuse(NL_EUSAGE, "%s or %s exists already; a key is never overwritten: choose another name or directory", secret, public);
+		refuse(NL_EUSAGE,
+		       "%s or %s exists already; a key is never overwritten: choose another name or directory", secret,
+		       public);
 	key = key_generate();
 	key_point(key, record.point);
 	memcpy(record.name, name, strlen(name));
@@ -74,7 +77,8 @@ static int key_image(char *const files[], int n, const char *output)
 		have += key_read_records(files[i], all + have, NL_MAX_KEYS - have);
 	if (!have)
 		usage_error("key", "no key given");
-	file_write(output, all, (have < NL_MAX_KEYS ? have + 1 : have) * sizeof(all[0]), 0644); /* a full list needs no end mark */
+	file_write(output, all, (have < NL_MAX_KEYS ? have + 1 : have) * sizeof(all[0]),
+	           0644); /* a full list needs no end mark */
 	return NL_EXIT_OK;
 }
 

@@ -1,4 +1,6 @@
-/* OpenSSL behind a small face. Raw signatures are r || s, 32 bytes each, big endian (FIPS 186-4); OpenSSL speaks DER. */
+// SPDX-License-Identifier: Apache-2.0
+/* OpenSSL behind a small face. Raw signatures are r || s, 32 bytes each, big endian (FIPS 186-4); OpenSSL speaks DER.
+ */
 #include "keys.h"
 
 #include <openssl/bn.h>
@@ -14,7 +16,8 @@ static void is_p256(EVP_PKEY *key, const char *path)
 	char group[64] = "";
 	size_t n;
 
-	if (!EVP_PKEY_is_a(key, "EC") || !EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group), &n) ||
+	if (!EVP_PKEY_is_a(key, "EC") ||
+	    !EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group), &n) ||
 	    (strcmp(group, "prime256v1") && strcmp(group, "P-256")))
 		refuse(NL_EENVIRONMENT, "%s holds no P-256 key", path);
 }

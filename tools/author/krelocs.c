@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Read from the end backwards, as handle_relocations() of arch/x86/boot/compressed/misc.c does: 32-bit fields until a zero,
- * inverse 32-bit fields until a zero, 64-bit fields until a zero. Kernels without inverse relocations (6.15 on) have two lists.
+ * Read from the end backwards, as handle_relocations() of arch/x86/boot/compressed/misc.c does: 32-bit fields until a
+ * zero, inverse 32-bit fields until a zero, 64-bit fields until a zero. Kernels without inverse relocations (6.15 on)
+ * have two lists.
  */
 #include "krelocs.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The relocations by which KASLR moves a kernel: the list that stands behind the ELF in the unpacked bzImage. */
 #ifndef NEWLEAF_AUTHOR_KRELOCS_H
 #define NEWLEAF_AUTHOR_KRELOCS_H
@@ -6,7 +7,8 @@
 
 enum krel_kind {
 	KREL_64,     /* *(u64 *)va += slide */
-	KREL_INV_32, /* *(s32 *)va -= slide: a PC-relative field that refers to something that does not move (per-CPU) */
+	KREL_INV_32, /* *(s32 *)va -= slide: a PC-relative field that refers to something that does not move (per-CPU)
+	              */
 	KREL_32,     /* *(s32 *)va += slide */
 };
 

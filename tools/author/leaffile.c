@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Reads a leaf through the hypervisor's parser. */
 #include "leaffile.h"
 #include "keys.h"

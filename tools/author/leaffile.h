@@ -1,4 +1,6 @@
-/* A leaf file read back: parsed by the hypervisor's own parser (hv/leaf.c), so that both sides agree on what is well-formed. */
+// SPDX-License-Identifier: Apache-2.0
+/* A leaf file read back: parsed by the hypervisor's own parser (hv/leaf.c), so that both sides agree on what is
+ * well-formed. */
 #ifndef NEWLEAF_AUTHOR_LEAFFILE_H
 #define NEWLEAF_AUTHOR_LEAFFILE_H
 

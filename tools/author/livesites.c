@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Reads the kernel's tables of patch sites. Each is an array whose entries hold the address of an instruction, either whole (8 bytes)
- * or relative to the field itself (4 bytes): include/linux/{jump_label,static_call_types}.h, arch/x86/include/asm/{alternative,
- * paravirt_types,extable}.h, include/asm-generic/bug.h of Linux.
+ * Reads the kernel's tables of patch sites. Each is an array whose entries hold the address of an instruction, either
+ * whole (8 bytes) or relative to the field itself (4 bytes): include/linux/{jump_label,static_call_types}.h,
+ * arch/x86/include/asm/{alternative, paravirt_types,extable}.h, include/asm-generic/bug.h of Linux.
  */
 #include "livesites.h"
 
@@ -29,10 +30,13 @@ static const struct table tables[] = {
         {".call_sites", NULL, NULL, 4, RELATIVE, 5, 0, 0, "a call, which boot patches for call depth tracking"},
         {".cfi_sites", NULL, NULL, 4, RELATIVE, 4, 0, 0, "a control flow check, which boot patches"},
         {".ibt_endbr_seal", NULL, NULL, 4, RELATIVE, 4, 0, 0, "an ENDBR, which boot may seal"},
-        {".smp_locks", NULL, NULL, 4, RELATIVE, 1, 0, 0, "a lock prefix, which is patched when the number of CPUs changes"},
-        {"__ex_table", NULL, NULL, 12, RELATIVE, 1, 0, 4, "an instruction whose faults the kernel catches (__ex_table)"},
+        {".smp_locks", NULL, NULL, 4, RELATIVE, 1, 0, 0,
+         "a lock prefix, which is patched when the number of CPUs changes"},
+        {"__ex_table", NULL, NULL, 12, RELATIVE, 1, 0, 4,
+         "an instruction whose faults the kernel catches (__ex_table)"},
         {"__bug_table", NULL, NULL, 12, RELATIVE, 2, 0, 0, "a BUG or WARN"},
-        {NULL, "__start___jump_table", "__stop___jump_table", 16, RELATIVE, 5, 0, 4, "a jump label, which is patched at any time"},
+        {NULL, "__start___jump_table", "__stop___jump_table", 16, RELATIVE, 5, 0, 4,
+         "a jump label, which is patched at any time"},
         {NULL, "__start_static_call_sites", "__stop_static_call_sites", 8, RELATIVE, 5, 0, 0,
          "a static call, which is patched at any time"},
         {NULL, "__start_mcount_loc", "__stop_mcount_loc", 8, WHOLE, 5, 0, 0, "the nop of ftrace"},
@@ -76,8 +80,9 @@ static uint64_t site_of(const struct span *s, const struct table *t, uint64_t at
 }
 
 /*
- * struct alt_instr: { s32 instr, repl; u16 cpuid; u8 instrlen, replacementlen; } until 6.2, then { s32 instr, repl; u32 ft_flags; u8, u8 }.
- * The right size is the one with which every entry names code and a length of 1 to 15 replacement bytes or more.
+ * struct alt_instr: { s32 instr, repl; u16 cpuid; u8 instrlen, replacementlen; } until 6.2, then { s32 instr, repl; u32
+ * ft_flags; u8, u8 }. The right size is the one with which every entry names code and a length of 1 to 15 replacement
+ * bytes or more.
  */
 static bool alt_fits(const struct kernel *k, const struct span *s, uint32_t entry)
 {
@@ -88,7 +93,8 @@ static bool alt_fits(const struct kernel *k, const struct span *s, uint32_t entr
 	for (uint64_t at = 0; at < s->size; at += entry) {
 		uint64_t va = relative(s, at);
 
-		if (va < start || va >= end || !s->bytes[at + entry - 2] || s->bytes[at + entry - 1] > s->bytes[at + entry - 2])
+		if (va < start || va >= end || !s->bytes[at + entry - 2] ||
+		    s->bytes[at + entry - 1] > s->bytes[at + entry - 2])
 			return false;
 	}
 	return true;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The places in the kernel's text that the kernel itself patches or looks up by address, at boot or at any time. */
 #ifndef NEWLEAF_AUTHOR_LIVESITES_H
 #define NEWLEAF_AUTHOR_LIVESITES_H

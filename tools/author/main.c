@@ -1,4 +1,6 @@
-/* newleaf-author: makes, signs and examines leaves. `newleaf build` and its sisters find it beside newleaf or on the PATH. */
+// SPDX-License-Identifier: Apache-2.0
+/* newleaf-author: makes, signs and examines leaves. `newleaf build` and its sisters find it beside newleaf or on the
+ * PATH. */
 #include "author.h"
 #include "commands.h"
 #include "forms.h"
@@ -33,7 +35,10 @@ void print_help(const char *command)
 		printf("\nnewleaf COMMAND --help says more.\n");
 }
 
-void usage_error(const char *command, const char *why) { refuse(NL_EUSAGE, "%s;  see newleaf %s --help", why, command); }
+void usage_error(const char *command, const char *why)
+{
+	refuse(NL_EUSAGE, "%s;  see newleaf %s --help", why, command);
+}
 
 int main(int argc, char **argv)
 {

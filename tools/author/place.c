@@ -1,4 +1,6 @@
-/* Names to places, and image bytes to run-time bytes: the two translations that every site and every relocation needs. */
+// SPDX-License-Identifier: Apache-2.0
+/* Names to places, and image bytes to run-time bytes: the two translations that every site and every relocation needs.
+ */
 #include "place.h"
 
 #include <string.h>
@@ -12,8 +14,8 @@ struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol 
 	if (!n)
 		refuse(NL_ETARGET, "%s: %s has no symbol %s", where, k->release, s->name);
 	if (!s->position && n > 1)
-		refuse(NL_ETARGET, "%s: %s names %zu places in %s; say which with %s,1 to %s,%zu (in order of address)", where, s->name, n,
-		       k->release, s->name, s->name, n);
+		refuse(NL_ETARGET, "%s: %s names %zu places in %s; say which with %s,1 to %s,%zu (in order of address)",
+		       where, s->name, n, k->release, s->name, s->name, n);
 	if (!found)
 		refuse(NL_ETARGET, "%s: %s has only %zu places named %s", where, k->release, n, s->name);
 	if (found->va < kernel_symbol(k, "_text")) /* per-CPU offsets and constants: KALLSYMS_ABSOLUTE_PERCPU */
@@ -50,8 +52,8 @@ static struct nl_leaf_reloc describe(const struct kernel *k, const struct krel *
 	return out;
 }
 
-size_t runtime_bytes(const struct kernel *k, uint64_t va, uint32_t len, uint8_t *out, struct nl_leaf_reloc *relocs, size_t max,
-                     const char *where)
+size_t runtime_bytes(const struct kernel *k, uint64_t va, uint32_t len, uint8_t *out, struct nl_leaf_reloc *relocs,
+                     size_t max, const char *where)
 {
 	const uint8_t *bytes = kernel_bytes(k, va, len);
 	size_t n = 0;
@@ -64,7 +66,8 @@ size_t runtime_bytes(const struct kernel *k, uint64_t va, uint32_t len, uint8_t 
 		size_t size = krel_size(r);
 
 		if (r->va < va || r->va + size > va + len)
-			refuse(NL_ESITE, "%s: an address field crosses an end of the site at %#llx", where, (unsigned long long)va);
+			refuse(NL_ESITE, "%s: an address field crosses an end of the site at %#llx", where,
+			       (unsigned long long)va);
 		if (n == max)
 			refuse(NL_ESITE, "%s: too many address fields in one site", where);
 		relocs[n] = describe(k, r, bytes + (r->va - va));

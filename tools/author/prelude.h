@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Included before every body. A body is code that the kernel's boot-time patching never saw, so what is normally patched in place
- * (static keys, CPU features, the size of user space) is asked for at run time instead, and what is found by tables is done by calls.
+ * Included before every body. A body is code that the kernel's boot-time patching never saw, so what is normally
+ * patched in place (static keys, CPU features, the size of user space) is asked for at run time instead, and what is
+ * found by tables is done by calls.
  */
 #ifndef NEWLEAF_PRELUDE_H
 #define NEWLEAF_PRELUDE_H
@@ -8,30 +10,31 @@
 struct jump_entry;
 struct static_key;
 #include <asm/jump_label.h>
-/* A key's branch is taken when "enabled" differs from what the source calls the likely case (kernel/jump_label.c, jump_label_type). */
+/* A key's branch is taken when "enabled" differs from what the source calls the likely case (kernel/jump_label.c,
+ * jump_label_type). */
 #define arch_static_branch(key, branch) ((*(const volatile int *)&(key)->enabled.counter > 0) ^ (branch))
 #define arch_static_branch_jump(key, branch) arch_static_branch(key, branch)
 
 #include <asm/bug.h>
 /*
- * WARN: the kernel's is an invalid instruction and a table entry that says "go on"; without the entry it would be an Oops. A body reports by itself.
- * BUG: the same instruction; an Oops that ends the task is what is meant.
+ * WARN: the kernel's is an invalid instruction and a table entry that says "go on"; without the entry it would be an
+ * Oops. A body reports by itself. BUG: the same instruction; an Oops that ends the task is what is meant.
  */
 #undef __WARN_FLAGS
-#define __WARN_FLAGS(flags)                                                                                         \
-	do {                                                                                                        \
-		static bool newleaf_warned;                                                                         \
-		if (!((flags) & BUGFLAG_ONCE) || !newleaf_warned) {                                                 \
-			newleaf_warned = true;                                                                      \
-			_printk(KERN_WARNING "WARNING: %s:%d %s, in a leaf\n", __FILE__, __LINE__, __func__);       \
-			dump_stack();                                                                               \
-		}                                                                                                   \
+#define __WARN_FLAGS(flags) \
+	do { \
+		static bool newleaf_warned; \
+		if (!((flags)&BUGFLAG_ONCE) || !newleaf_warned) { \
+			newleaf_warned = true; \
+			_printk(KERN_WARNING "WARNING: %s:%d %s, in a leaf\n", __FILE__, __LINE__, __func__); \
+			dump_stack(); \
+		} \
 	} while (0)
 #undef BUG
-#define BUG()                                                                                                       \
-	do {                                                                                                        \
-		asm volatile(ASM_UD2);                                                                              \
-		__builtin_unreachable();                                                                            \
+#define BUG() \
+	do { \
+		asm volatile(ASM_UD2); \
+		__builtin_unreachable(); \
 	} while (0)
 
 #include <linux/jump_label.h>
@@ -39,7 +42,8 @@ struct static_key;
 
 #ifdef CONFIG_PARAVIRT_XXL
 #include <asm/irqflags.h>
-/* Interrupt flags: paravirt calls that boot makes native. Below Newleaf is no Xen PV, for which they would be something else. */
+/* Interrupt flags: paravirt calls that boot makes native. Below Newleaf is no Xen PV, for which they would be something
+ * else. */
 static __always_inline unsigned long newleaf_irq_save(void)
 {
 	unsigned long flags = native_save_fl();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Reads a recipe: one statement per line, `#` starts a comment. A scanner over one line; no state between lines. */
 #include "recipe.h"
 
@@ -127,7 +128,8 @@ static char *file_name(struct scan *s)
 	return name;
 }
 
-/* The file's name becomes a line of a Kbuild file and an argument of make: `$(shell ...)` would run there, `--eval=...` be an option. */
+/* The file's name becomes a line of a Kbuild file and an argument of make: `$(shell ...)` would run there, `--eval=...`
+ * be an option. */
 static void add_source(struct scan *s, const char *name)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -138,7 +140,10 @@ static void add_source(struct scan *s, const char *name)
 	if (n < 3 || strcmp(base + n - 2, ".c"))
 		BAD(s, "'%s' is no C source", name);
 	if (!isalnum((unsigned char)*base) || strspn(base, plain) != n)
-		BAD(s, "'%s': the name of a source has only a-z, A-Z, 0-9, '.', '_', '-', and begins with a letter or digit", base);
+		BAD(s,
+		    "'%s': the name of a source has only a-z, A-Z, 0-9, '.', '_', '-', and begins with a letter or "
+		    "digit",
+		    base);
 	for (size_t i = 0; i < r->n_source; i++)
 		if (!strcmp(r->source[i], name))
 			return;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The recipe: what a leaf shall do, as its author writes it. docs/reference/recipe.md is its manual. */
 #ifndef NEWLEAF_AUTHOR_RECIPE_H
 #define NEWLEAF_AUTHOR_RECIPE_H

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * A redirect is `jmp rel32` behind the entry's ENDBR and ftrace nop, so that tracers keep working; the rest of the instructions that it
- * breaks becomes int3. It is refused wherever somebody could still arrive in, return to, or patch the bytes that it takes.
+ * A redirect is `jmp rel32` behind the entry's ENDBR and ftrace nop, so that tracers keep working; the rest of the
+ * instructions that it breaks becomes int3. It is refused wherever somebody could still arrive in, return to, or patch
+ * the bytes that it takes.
  */
 #include "redirect.h"
 #include "code.h"
@@ -34,18 +36,23 @@ static void check_name(const struct kernel *k, const struct recipe_replace *s, c
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(clones); i++)
 		if (strstr(name, clones[i]))
-			refuse(NL_ESITE, "%s: %s is a clone made by the compiler (%s), which may take its arguments in a private way",
+			refuse(NL_ESITE,
+			       "%s: %s is a clone made by the compiler (%s), which may take its arguments in a private "
+			       "way",
 			       where, name, clones[i]);
 	for (size_t i = 0; i < k->syms.n && !found; i++)
 		for (size_t j = 0; j < 3; j++)
-			if (!strncmp(k->syms.sym[i].name, name, n) && !strncmp(k->syms.sym[i].name + n, clones[j], strlen(clones[j])))
+			if (!strncmp(k->syms.sym[i].name, name, n) &&
+			    !strncmp(k->syms.sym[i].name + n, clones[j], strlen(clones[j])))
 				found = k->syms.sym[i].name;
 	if (!found || s->allow_clones)
 		return;
 	if (!kallsyms_find(&k->syms, name, 1, &sym))
-		refuse(NL_ETARGET, "%s: %s has no %s, only the clone %s, which may take its arguments in a private way", where, k->release,
-		       name, found);
-	refuse(NL_ESITE, "%s: the compiler also made %s, whose callers would stay with the old code; if that is right, say: allow clones",
+		refuse(NL_ETARGET, "%s: %s has no %s, only the clone %s, which may take its arguments in a private way",
+		       where, k->release, name, found);
+	refuse(NL_ESITE,
+	       "%s: the compiler also made %s, whose callers would stay with the old code; if that is right, say: "
+	       "allow clones",
 	       where, found);
 }
 
@@ -54,9 +61,12 @@ static void check_section(const struct kernel *k, const struct entry *e)
 	static const struct {
 		const char *start, *stop, *why;
 	} closed[] = {
-	        {"__entry_text_start", "__entry_text_end", "entry code: it runs on the user's page table, where the body is not mapped"},
-	        {"__noinstr_text_start", "__noinstr_text_end", "noinstr code: it runs where nothing may be called that can trap"},
-	        {"__static_call_text_start", "__static_call_text_end", "a static call's trampoline: the kernel writes it itself"},
+	        {"__entry_text_start", "__entry_text_end",
+	         "entry code: it runs on the user's page table, where the body is not mapped"},
+	        {"__noinstr_text_start", "__noinstr_text_end",
+	         "noinstr code: it runs where nothing may be called that can trap"},
+	        {"__static_call_text_start", "__static_call_text_end",
+	         "a static call's trampoline: the kernel writes it itself"},
 	        {"__indirect_thunk_start", "__indirect_thunk_end", "a thunk: the kernel writes it itself"},
 	};
 
@@ -81,7 +91,8 @@ static void find_site(const struct kernel *k, struct entry *e)
 		e->site += NOP_LENGTH;
 	while (e->site_len < JMP_LENGTH) {
 		uint32_t at = e->site + e->site_len;
-		struct code_step s = at < e->size ? code_decode(e->bytes + at, e->size - at, e->va + at) : (struct code_step){0};
+		struct code_step s =
+		        at < e->size ? code_decode(e->bytes + at, e->size - at, e->va + at) : (struct code_step){0};
 
 		if (ended || at >= e->size)
 			refuse(NL_ESITE, "%s: %s is too short for a jump of %d bytes", e->where, e->name, JMP_LENGTH);
@@ -98,7 +109,8 @@ static void find_site(const struct kernel *k, struct entry *e)
 		refuse(NL_ESITE, "%s: the jump at %s+%#x would cross a page", e->where, e->name, e->site);
 }
 
-/* May control come from `from` to the first byte of the site? Only as a call of the function: by call, or by the tail call of another. */
+/* May control come from `from` to the first byte of the site? Only as a call of the function: by call, or by the tail
+ * call of another. */
 static bool enters_properly(const struct entry *e, uint64_t target, bool is_call, const char *from)
 {
 	size_t n = strlen(e->name);
@@ -116,8 +128,8 @@ static void check_branches(const struct kernel *k, const struct entry *e)
 		struct code_step s = code_decode(e->bytes + at, e->size - at, e->va + at);
 
 		if (s.jumps && s.target >= start && s.target < end && !enters_properly(e, s.target, s.is_call, e->name))
-			refuse(NL_ESITE, "%s: the branch at %s+%#x leads to +%#llx, into the bytes that the jump takes", e->where, e->name,
-			       at, (unsigned long long)(s.target - e->va));
+			refuse(NL_ESITE, "%s: the branch at %s+%#x leads to +%#llx, into the bytes that the jump takes",
+			       e->where, e->name, at, (unsigned long long)(s.target - e->va));
 		at += s.len ? s.len : 1; /* padding may hold anything */
 	}
 	/* From elsewhere (the .cold part, assembler) only 32-bit distances reach: call, jmp, jcc. */
@@ -135,8 +147,8 @@ static void check_branches(const struct kernel *k, const struct entry *e)
 			continue;
 		from = kallsyms_at(&k->syms, text->va + at);
 		if (!enters_properly(e, target, p[-1] == 0xe8, from ? from->name : ""))
-			refuse(NL_ESITE, "%s: a branch of %s leads to %s+%#llx, into the bytes that the jump takes", e->where,
-			       from ? from->name : "?", e->name, (unsigned long long)(target - e->va));
+			refuse(NL_ESITE, "%s: a branch of %s leads to %s+%#llx, into the bytes that the jump takes",
+			       e->where, from ? from->name : "?", e->name, (unsigned long long)(target - e->va));
 	}
 }
 
@@ -166,9 +178,13 @@ static struct entry find_entry(const struct kernel *k, const struct recipe *r, c
 	return e;
 }
 
-void redirect_check(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s) { find_entry(k, r, s); }
+void redirect_check(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s)
+{
+	find_entry(k, r, s);
+}
 
-/* Registers that code may leave changed. `relocs` = the body's; NULL for the kernel's own code, whose branches are all resolved. */
+/* Registers that code may leave changed. `relocs` = the body's; NULL for the kernel's own code, whose branches are all
+ * resolved. */
 static uint32_t clobbers(const uint8_t *p, uint32_t size, uint64_t va, uint64_t return_thunk, const struct buf *relocs)
 {
 	uint32_t all = 0;
@@ -184,19 +200,20 @@ static uint32_t clobbers(const uint8_t *p, uint32_t size, uint64_t va, uint64_t 
 	for (size_t i = 0; relocs && i < relocs->n / sizeof(struct nl_leaf_reloc); i++) {
 		const struct nl_leaf_reloc *r = (const struct nl_leaf_reloc *)relocs->p + i;
 
-		if (r->where == NL_AT_TEXT && r->offset >= va && r->offset < va + size && r->offset && r->symbol == NL_SYM_KERNEL &&
-		    r->type == NL_REL_PC32 && (p[r->offset - va - 1] & 0xfe) == 0xe8)
+		if (r->where == NL_AT_TEXT && r->offset >= va && r->offset < va + size && r->offset &&
+		    r->symbol == NL_SYM_KERNEL && r->type == NL_REL_PC32 && (p[r->offset - va - 1] & 0xfe) == 0xe8)
 			all |= CODE_CALLER_SAVED; /* call or jmp to the kernel */
 	}
 	return all & CODE_CALLER_SAVED;
 }
 
 /*
- * A file built without -pg is compiled with -fipa-ra: callers in it may know which registers the callee leaves alone and keep values there.
- * Without a nop we cannot tell the file, so the body must leave alone what the old code left alone.
+ * A file built without -pg is compiled with -fipa-ra: callers in it may know which registers the callee leaves alone
+ * and keep values there. Without a nop we cannot tell the file, so the body must leave alone what the old code left
+ * alone.
  */
-static void check_ipa_ra(const struct kernel *k, const struct entry *e, const struct recipe_replace *s, const struct draft *d,
-                         const struct body_symbol *body)
+static void check_ipa_ra(const struct kernel *k, const struct entry *e, const struct recipe_replace *s,
+                         const struct draft *d, const struct body_symbol *body)
 {
 	uint32_t extra;
 
@@ -206,12 +223,14 @@ static void check_ipa_ra(const struct kernel *k, const struct entry *e, const st
 	        ~clobbers(e->bytes, e->size, e->va, kernel_symbol_or_0(k, "__x86_return_thunk"), NULL);
 	if (extra)
 		refuse(NL_ESITE,
-		       "%s: %s has no ftrace nop, so its callers may rely on the registers that it leaves alone (-fipa-ra), and the body "
+		       "%s: %s has no ftrace nop, so its callers may rely on the registers that it leaves alone "
+		       "(-fipa-ra), and the body "
 		       "changes %s; if no caller does, say: allow ipa-ra",
 		       e->where, e->name, code_registers(extra));
 }
 
-void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_replace *s, const struct body *b)
+void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_replace *s,
+                  const struct body *b)
 {
 	struct entry e = find_entry(k, r, s);
 	const struct body_symbol *body = body_find(b, s->body);
@@ -233,7 +252,8 @@ void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *
 	if (!body || !body->function || body->place.symbol != NL_SYM_TEXT)
 		refuse(NL_ERECIPE, "%s: %s defines no function %s", e.where, s->source, s->body);
 	check_ipa_ra(k, &e, s, d, body);
-	site.n_expected_relocs = runtime_bytes(k, site.va, site.len, expected, expected_relocs, NL_ARRAY_SIZE(expected_relocs), e.where);
+	site.n_expected_relocs =
+	        runtime_bytes(k, site.va, site.len, expected, expected_relocs, NL_ARRAY_SIZE(expected_relocs), e.where);
 	memset(fresh, INT3, sizeof(fresh));
 	fresh[0] = 0xe9;
 	memset(fresh + 1, 0, 4);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Replacing a function: a jump behind its entry, and every reason why one cannot stand there. */
 #ifndef NEWLEAF_AUTHOR_REDIRECT_H
 #define NEWLEAF_AUTHOR_REDIRECT_H
@@ -6,6 +7,7 @@
 
 /* All that can be said without the body. Refuses NL_ETARGET or NL_ESITE. */
 void redirect_check(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s);
-void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_replace *s, const struct body *b);
+void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_replace *s,
+                  const struct body *b);
 
 #endif

@@ -1,4 +1,6 @@
-/* The one way a command of the companion fails: the form of docs/reference, the exit codes of include/newleaf/errors.h. */
+// SPDX-License-Identifier: Apache-2.0
+/* The one way a command of the companion fails: the form of docs/reference, the exit codes of include/newleaf/errors.h.
+ */
 #include "author.h"
 
 #include <stdarg.h>
@@ -52,15 +54,17 @@ void refuse(enum nl_err err, const char *why, ...)
 	va_end(ap);
 	fflush(stdout);
 	if (context_json) {
-		printf("{\"schema\":\"newleaf.error/1\",\"result\":\"failed\",\"code\":\"%s\",\"exit\":%d,\"changed\":false,\"detail\":",
+		printf("{\"schema\":\"newleaf.error/"
+		       "1\",\"result\":\"failed\",\"code\":\"%s\",\"exit\":%d,\"changed\":false,\"detail\":",
 		       row->name, row->exit);
 		json_string(stdout, text);
 		printf(",\"next\":");
 		json_string(stdout, row->next);
 		printf(",\"blockers\":[]}\n");
 	}
-	fprintf(stderr, "newleaf: %s%snot %s; nothing changed [%s, exit %d]\n  why   %s\n  next  %s;  newleaf explain %s\n",
-	        context_subject ? printable(context_subject) : "", context_subject ? " " : "", context_what, row->name, row->exit,
-	        printable(text), row->next, row->name);
+	fprintf(stderr,
+	        "newleaf: %s%snot %s; nothing changed [%s, exit %d]\n  why   %s\n  next  %s;  newleaf explain %s\n",
+	        context_subject ? printable(context_subject) : "", context_subject ? " " : "", context_what, row->name,
+	        row->exit, printable(text), row->next, row->name);
 	exit(row->exit);
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* `sign` and `verify`: the signature over a leaf, made here or by a hardware token, and whose it is. */
 #include "commands.h"
 #include "keys.h"
@@ -18,8 +19,8 @@ static void attach(struct leaffile *l, const uint8_t point[65], const uint8_t rs
 	buf_add(&out, l->file.p, l->signed_size);
 	buf_add(&out, &s, sizeof(s));
 	file_write(output, out.p, out.n, 0644);
-	fprintf(stderr, "signed %s by key %02x%02x%02x%02x -> %s\n", l->leaf.header->id, s.key_id[0], s.key_id[1], s.key_id[2], s.key_id[3],
-	        output);
+	fprintf(stderr, "signed %s by key %02x%02x%02x%02x -> %s\n", l->leaf.header->id, s.key_id[0], s.key_id[1],
+	        s.key_id[2], s.key_id[3], output);
 }
 
 int command_sign(int argc, char **argv)
@@ -126,10 +127,10 @@ int command_verify(int argc, char **argv)
 			continue;
 		if (!verify_digest(keys[i].point, l.digest, l.signature.rs))
 			refuse(NL_ESIGNATURE, "%s was changed after it was signed", argv[optind]);
-		printf("%s: good signature by key %02x%02x%02x%02x%s%s%s\n", l.leaf.header->id, id[0], id[1], id[2], id[3],
-		       *keys[i].name ? " \"" : "", keys[i].name, *keys[i].name ? "\"" : "");
+		printf("%s: good signature by key %02x%02x%02x%02x%s%s%s\n", l.leaf.header->id, id[0], id[1], id[2],
+		       id[3], *keys[i].name ? " \"" : "", keys[i].name, *keys[i].name ? "\"" : "");
 		return NL_EXIT_OK;
 	}
-	refuse(NL_EKEY, "signed by key %02x%02x%02x%02x, which is not among the %zu given", l.signature.key_id[0], l.signature.key_id[1],
-	       l.signature.key_id[2], l.signature.key_id[3], n);
+	refuse(NL_EKEY, "signed by key %02x%02x%02x%02x, which is not among the %zu given", l.signature.key_id[0],
+	       l.signature.key_id[1], l.signature.key_id[2], l.signature.key_id[3], n);
 }

@@ -1,4 +1,6 @@
-/* Fills struct nl_leaf_target: addresses from kallsyms, offsets from BTF, table sizes from the distance to the next symbol. */
+// SPDX-License-Identifier: Apache-2.0
+/* Fills struct nl_leaf_target: addresses from kallsyms, offsets from BTF, table sizes from the distance to the next
+ * symbol. */
 #include "target.h"
 #include "types.h"
 
@@ -43,7 +45,8 @@ static void fill_kprobes(struct nl_leaf_target *t, const struct kernel *k)
 	t->kprobe_table = kernel_symbol_or_0(k, "kprobe_table");
 	if (!t->kprobe_table)
 		return;
-	/* struct hlist_head kprobe_table[1 << KPROBE_HASH_BITS], 8 bytes each; padding behind it is smaller than the table */
+	/* struct hlist_head kprobe_table[1 << KPROBE_HASH_BITS], 8 bytes each; padding behind it is smaller than the
+	 * table */
 	for (heads = distance_to_next(k, t->kprobe_table) / 8; heads > 1; heads /= 2)
 		t->kprobe_hash_bits++;
 	t->kprobe_hlist = offset_of(k, "struct kprobe", "hlist");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The description of the target kernel that a leaf carries for the hypervisor. */
 #ifndef NEWLEAF_AUTHOR_TARGET_H
 #define NEWLEAF_AUTHOR_TARGET_H

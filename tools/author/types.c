@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Walks BTF (Linux Documentation/bpf/btf.rst) along a member path. Bit fields are refused: no site is made of bits. */
 #include "types.h"
 
@@ -66,7 +67,8 @@ struct member member_find(const struct kernel *k, const char *type, const char *
 		char *name = xformat("%.*s", (int)n, path);
 
 		if (!t || !btf_is_composite(t) || !descend(k, t, name, &bits, &id))
-			refuse(NL_ETARGET, "%s: '%s' of %s has no member '%s' (or it is a bit field)", where, type, k->release, name);
+			refuse(NL_ETARGET, "%s: '%s' of %s has no member '%s' (or it is a bit field)", where, type,
+			       k->release, name);
 		t = plain(k, id);
 		path += n;
 		while (*path == '[') {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Offsets and sizes from the target's own type information (BTF). */
 #ifndef NEWLEAF_AUTHOR_TYPES_H
 #define NEWLEAF_AUTHOR_TYPES_H
@@ -9,7 +10,8 @@ struct member {
 	uint32_t array_count;  /* 0 = no array */
 };
 
-/* type: "struct x", "union x"; path: "a.b[2].c", through unnamed members too. Refuses NL_ETARGET with `where` in front. */
+/* type: "struct x", "union x"; path: "a.b[2].c", through unnamed members too. Refuses NL_ETARGET with `where` in front.
+ */
 struct member member_find(const struct kernel *k, const char *type, const char *path, const char *where);
 uint32_t type_size(const struct kernel *k, const char *type, const char *where);
 

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Unpacks a bzImage: setup header (Linux Documentation/x86/boot.rst: payload_offset, payload_length), then the compressed
- * payload, whose last four bytes are the unpacked size. Debian packs with LZ4 (6.1) or zstd; gzip and xz are old and easy.
+ * Unpacks a bzImage: setup header (Linux Documentation/x86/boot.rst: payload_offset, payload_length), then the
+ * compressed payload, whose last four bytes are the unpacked size. Debian packs with LZ4 (6.1) or zstd; gzip and xz are
+ * old and easy.
  */
 #include "unpack.h"
 
@@ -103,7 +105,8 @@ static struct buf unpack_payload(const uint8_t *p, size_t n, size_t size, const 
 		if (n < kinds[i].n || memcmp(p, kinds[i].magic, kinds[i].n))
 			continue;
 		if (!kinds[i].unpack)
-			refuse(NL_EKERNEL, "%s: the kernel is packed with %s, which this version does not unpack", path, kinds[i].name);
+			refuse(NL_EKERNEL, "%s: the kernel is packed with %s, which this version does not unpack", path,
+			       kinds[i].name);
 		return kinds[i].unpack(p, n, size, path);
 	}
 	refuse(NL_EKERNEL, "%s: the kernel is packed in an unknown way", path);
@@ -120,7 +123,9 @@ struct unpacked unpack_kernel(const char *path)
 	                          "\x7f"
 	                          "ELF",
 	                          4))
-		refuse(NL_EKERNEL, "%s is a bare ELF; give the /boot/vmlinuz that the machine boots: only it holds the relocation list",
+		refuse(NL_EKERNEL,
+		       "%s is a bare ELF; give the /boot/vmlinuz that the machine boots: only it holds the relocation "
+		       "list",
 		       path);
 	if (file.n < 0x300 || memcmp(file.p + SETUP_MAGIC, "HdrS", 4))
 		refuse(NL_EKERNEL, "%s is no x86 bzImage", path);

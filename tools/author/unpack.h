@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* From a distribution's /boot/vmlinuz (bzImage) to the bytes that its own decompressor would produce. */
 #ifndef NEWLEAF_AUTHOR_UNPACK_H
 #define NEWLEAF_AUTHOR_UNPACK_H

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * newleaf alive: the system is up. Clears the boot counter that the loader keeps in an EFI variable, and tells the hypervisor.
+ * newleaf alive: the system is up. Clears the boot counter that the loader keeps in an EFI variable, and tells the
+ * hypervisor.
  */
 #define _GNU_SOURCE
 #include "cli.h"
@@ -51,8 +53,8 @@ static int clear(struct cli *c, struct nl_boot_counter *before)
 	if (fd < 0 && mount("efivarfs", DIR_EFIVARS, "efivarfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
 		fd = open(VARIABLE, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return cli_fail(c, what, NL_EENVIRONMENT, "cannot open %s: %s (is efivarfs there? modprobe efivarfs)", VARIABLE,
-		                strerror(errno));
+		return cli_fail(c, what, NL_EENVIRONMENT, "cannot open %s: %s (is efivarfs there? modprobe efivarfs)",
+		                VARIABLE, strerror(errno));
 	n = read(fd, &v, sizeof(v));
 	close(fd);
 	if (n != sizeof(v) || v.counter.version != NL_BOOT_COUNTER_VERSION)

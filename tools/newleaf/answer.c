@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Failures and progress, in the one form that all answers have: not done, whether anything changed, the code; why; what next.
+ * Failures and progress, in the one form that all answers have: not done, whether anything changed, the code; why; what
+ * next.
  */
 #include "cli.h"
 #include "text.h"
@@ -163,18 +165,19 @@ static void why_deadline(char *why, size_t size, const struct nl_details *d)
 	const char *limit = text_ns(&t, d->deadline_ms * 1000000ULL);
 
 	if (d->reason == NL_WHY_NOT_GATHERED && d->missing.count && d->missing.pid)
-		snprintf(why, size, "CPU %u did not arrive within %s: pid %u %s", d->missing.cpu, limit, d->missing.pid, d->missing.comm);
+		snprintf(why, size, "CPU %u did not arrive within %s: pid %u %s", d->missing.cpu, limit, d->missing.pid,
+		         d->missing.comm);
 	else if (d->reason == NL_WHY_NOT_GATHERED && d->missing.count)
 		snprintf(why, size, "CPU %u did not arrive within %s", d->missing.cpu, limit);
 	else if (b->pid)
-		snprintf(why, size, "pid %u %s stood at %s in each of %u tries within %s", b->pid, b->comm, text_symbol(&s, b->rip),
-		         d->tries, limit);
+		snprintf(why, size, "pid %u %s stood at %s in each of %u tries within %s", b->pid, b->comm,
+		         text_symbol(&s, b->rip), d->tries, limit);
 	else if (b->cpu != UINT32_MAX && b->rip)
-		snprintf(why, size, "CPU %u stood at %s (CPL %u) in the last of %u tries within %s", b->cpu, text_symbol(&s, b->rip),
-		         b->cpl, d->tries, limit);
+		snprintf(why, size, "CPU %u stood at %s (CPL %u) in the last of %u tries within %s", b->cpu,
+		         text_symbol(&s, b->rip), b->cpl, d->tries, limit);
 	else if (b->missing)
-		snprintf(why, size, "%u CPU%s did not answer the hypervisor in the last of %u tries within %s", b->missing,
-		         b->missing > 1 ? "s" : "", d->tries, limit);
+		snprintf(why, size, "%u CPU%s did not answer the hypervisor in the last of %u tries within %s",
+		         b->missing, b->missing > 1 ? "s" : "", d->tries, limit);
 	else
 		snprintf(why, size, "not done within %s: %u gathers, %u tries", limit, d->gathers, d->tries);
 }
@@ -188,8 +191,9 @@ static void why_site(char *why, size_t size, const struct nl_blocker *b, enum nl
 	else if (!b->bytes_len)
 		snprintf(why, size, "%s: at %s", cli_error(e)->what, text_symbol(&site, b->site_va));
 	else
-		snprintf(why, size, "%s: at %s expected %s, found %s", cli_error(e)->what, text_symbol(&site, b->site_va),
-		         text_hex(&expected, b->expected, b->bytes_len), text_hex(&found, b->found, b->bytes_len));
+		snprintf(why, size, "%s: at %s expected %s, found %s", cli_error(e)->what,
+		         text_symbol(&site, b->site_va), text_hex(&expected, b->expected, b->bytes_len),
+		         text_hex(&found, b->found, b->bytes_len));
 }
 
 /* The header of a file that may be anything: only for messages, and only if it is there. */
@@ -216,14 +220,16 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 		snprintf(why, sizeof(why), "%s", why_root(d));
 		break;
 	case NL_EABI:
-		snprintf(why, sizeof(why), "the hypervisor speaks ABI %u, this command %u", d->found_abi, NL_ABI_VERSION);
+		snprintf(why, sizeof(why), "the hypervisor speaks ABI %u, this command %u", d->found_abi,
+		         NL_ABI_VERSION);
 		break;
 	case NL_EABSENT:
 		snprintf(why, sizeof(why), "CPUID shows Newleaf, but call %d was not answered", d->call);
 		break;
 	case NL_EINTERNAL:
 		snprintf(why, sizeof(why),
-		         d->reason == NL_WHY_GARBAGE ? "the answer to call %d makes no sense" : "call %d failed in the hypervisor",
+		         d->reason == NL_WHY_GARBAGE ? "the answer to call %d makes no sense"
+		                                     : "call %d failed in the hypervisor",
 		         d->call);
 		break;
 	case NL_EDEADLINE:
@@ -238,13 +244,13 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 		break;
 	case NL_EPREEMPTED:
 		if (d->blocker.pid)
-			snprintf(why, sizeof(why), "%s: pid %u %s at %s", cli_error(e)->what, d->blocker.pid, d->blocker.comm,
-			         text_symbol(&a, d->blocker.rip));
+			snprintf(why, sizeof(why), "%s: pid %u %s at %s", cli_error(e)->what, d->blocker.pid,
+			         d->blocker.comm, text_symbol(&a, d->blocker.rip));
 		break;
 	case NL_EKEY:
 		if (r && memcmp(r->key_id, no_key, sizeof(no_key)))
-			snprintf(why, sizeof(why), "%s: key %s; %u keys are trusted", cli_error(e)->what, text_hex(&a, r->key_id, 8),
-			         c->status.keys);
+			snprintf(why, sizeof(why), "%s: key %s; %u keys are trusted", cli_error(e)->what,
+			         text_hex(&a, r->key_id, 8), c->status.keys);
 		break;
 	case NL_EBUILDID:
 		if (r && r->found_build_id_len && peek_header(leaf, &h))
@@ -260,8 +266,8 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 		         text_bytes(&a, c->status.arena_text_free), text_bytes(&b, c->status.arena_data_free));
 		break;
 	case NL_ENOMEM:
-		snprintf(why, sizeof(why), "%s: %s of %s free", cli_error(e)->what, text_bytes(&a, c->status.memory_free),
-		         text_bytes(&b, c->status.memory_total));
+		snprintf(why, sizeof(why), "%s: %s of %s free", cli_error(e)->what,
+		         text_bytes(&a, c->status.memory_free), text_bytes(&b, c->status.memory_total));
 		break;
 	default:
 		break;

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The authoring verbs are another program, found as git finds its own: beside this one, then in PATH. It may use shared libraries;
- * this one may not.
+ * The authoring verbs are another program, found as git finds its own: beside this one, then in PATH. It may use shared
+ * libraries; this one may not.
  */
 #define _GNU_SOURCE
 #include "cli.h"
@@ -35,6 +36,6 @@ int verb_author(struct cli *c)
 		execvp(AUTHOR, argv);
 	n = errno;
 	free(argv);
-	return cli_fail(c, "nothing done", NL_EENVIRONMENT, "cannot run %s, neither beside newleaf nor in PATH: %s", AUTHOR,
-	                strerror((int)n));
+	return cli_fail(c, "nothing done", NL_EENVIRONMENT, "cannot run %s, neither beside newleaf nor in PATH: %s",
+	                AUTHOR, strerror((int)n));
 }

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * apply, revert, sync: sugar over one commit of a set of leaves. All leaves of one command go in one flip, or none does.
+ * apply, revert, sync: sugar over one commit of a set of leaves. All leaves of one command go in one flip, or none
+ * does.
  */
 #include "cli.h"
 #include "text.h"
@@ -81,7 +83,8 @@ static int begin(struct change *x, struct cli *c, const char *schema, const char
 		if (limit && c->deadline_ns > limit)
 			c->deadline_ns = limit;
 	} else if (limit && c->deadline_ns > limit) {
-		return cli_fail(c, not_done(x, subject), NL_EUSAGE, "this machine's policy allows a --deadline of at most %u ms",
+		return cli_fail(c, not_done(x, subject), NL_EUSAGE,
+		                "this machine's policy allows a --deadline of at most %u ms",
 		                c->status.deadline_max_ms);
 	}
 	x->request.expected_generation = c->status.generation;
@@ -105,16 +108,17 @@ static int take_file(struct change *x, const char *path)
 	if (e == NL_EENVIRONMENT)
 		return cli_fail(x->c, not_done(x, base_name(path)), e, "cannot read %s: %s", path, strerror(errno));
 	if (e == NL_ELEAF)
-		return cli_fail(x->c, not_done(x, base_name(path)), e, "%s is larger than a leaf may be (%u bytes)", path,
-		                NL_LEAF_MAX_SIZE);
+		return cli_fail(x->c, not_done(x, base_name(path)), e, "%s is larger than a leaf may be (%u bytes)",
+		                path, NL_LEAF_MAX_SIZE);
 	if (!f->size)
 		return cli_fail(x->c, not_done(x, base_name(path)), NL_ELEAF, "%s is empty", path);
 	e = nl_agent_verify(&x->c->agent, f->bytes, f->size, &f->report);
 	if (e != NL_OK && e != NL_NOTHING)
 		return cli_fail_agent(x->c, not_done(x, r->id[0] ? r->id : base_name(path)), e, f);
-	cli_progress(x->c, "verify", "key %s \"%s\"%s%s", text_hex(&t, r->key_id, 2), r->key_name, x->n_files > 1 ? "  " : "",
-	             x->n_files > 1 ? r->id : "");
-	cli_progress(x->c, "match", "build-id, %u site%s, %u expected bytes", r->sites, r->sites == 1 ? "" : "s", r->expected_bytes);
+	cli_progress(x->c, "verify", "key %s \"%s\"%s%s", text_hex(&t, r->key_id, 2), r->key_name,
+	             x->n_files > 1 ? "  " : "", x->n_files > 1 ? r->id : "");
+	cli_progress(x->c, "match", "build-id, %u site%s, %u expected bytes", r->sites, r->sites == 1 ? "" : "s",
+	             r->expected_bytes);
 	return NL_EXIT_OK;
 }
 
@@ -147,7 +151,8 @@ static int add(struct change *x, const uint8_t *sha256)
 	if (in_request(x, sha256))
 		return NL_EXIT_OK;
 	if (x->request.count == NL_MAX_LEAVES)
-		return cli_fail(x->c, not_done(x, x->subject), NL_EUSAGE, "more than %u leaves would be applied", NL_MAX_LEAVES);
+		return cli_fail(x->c, not_done(x, x->subject), NL_EUSAGE, "more than %u leaves would be applied",
+		                NL_MAX_LEAVES);
 	memcpy(x->request.set[x->request.count++], sha256, 32);
 	if (!is_applied(x, sha256))
 		x->n_new++;
@@ -170,7 +175,8 @@ static void leaf_json(struct json *j, const char *key, const char *id, const uin
 	json_close(j, '}');
 }
 
-static void print_json(const struct change *x, const char *result, const struct nl_commit_report *r, uint64_t took_ns, enum nl_err note)
+static void print_json(const struct change *x, const char *result, const struct nl_commit_report *r, uint64_t took_ns,
+                       enum nl_err note)
 {
 	struct json j = {.f = stdout};
 
@@ -249,7 +255,8 @@ static int finish(struct change *x)
 		if (c->json)
 			print_json(x, "ok", NULL, 0, NL_OK);
 		else if (!c->quiet)
-			printf("would be %s: %s (generation %llu stays)\n", x->done, names, (unsigned long long)c->status.generation);
+			printf("would be %s: %s (generation %llu stays)\n", x->done, names,
+			       (unsigned long long)c->status.generation);
 		return NL_EXIT_OK;
 	}
 	e = nl_agent_commit(&c->agent, &x->request, &r);
@@ -259,7 +266,8 @@ static int finish(struct change *x)
 	if (e != NL_OK && e != NL_EDEGRADED)
 		return cli_fail_agent(c, not_done(x, names), e, NULL);
 	cli_progress(c, "prepare", "%u page%s, %s", r.pages, r.pages == 1 ? "" : "s", text_ns(&t[0], r.prepare_ns));
-	cli_progress(c, "quiesce", "%u/%u CPUs (agent), %u tr%s", r.cpus_held, r.cpus_total, r.tries, r.tries == 1 ? "y" : "ies");
+	cli_progress(c, "quiesce", "%u/%u CPUs (agent), %u tr%s", r.cpus_held, r.cpus_total, r.tries,
+	             r.tries == 1 ? "y" : "ies");
 	if (e == NL_EDEGRADED)
 		note = e;
 	if (c->json)
@@ -309,12 +317,14 @@ static int apply(struct change *x, struct cli *c)
 	result = begin(x, c, "apply", "applied", join(subject, sizeof(subject), names, (size_t)c->n_args));
 	for (int i = 0; i < c->n_args && result == NL_EXIT_OK; i++)
 		result = take_file(x, c->args[i]);
-	for (size_t i = 0; i < x->n_files && result == NL_EXIT_OK; i++) /* two files of one id: the last one would silently win */
+	for (size_t i = 0; i < x->n_files && result == NL_EXIT_OK;
+	     i++) /* two files of one id: the last one would silently win */
 		for (size_t k = 0; k < i && result == NL_EXIT_OK; k++)
 			if (!strcmp(x->files[i].report.id, x->files[k].report.id) &&
 			    memcmp(x->files[i].report.sha256, x->files[k].report.sha256, 32))
-				result = cli_fail(c, not_done(x, subject), NL_EUSAGE, "%s and %s are two versions of %s", x->files[k].path,
-				                  x->files[i].path, x->files[i].report.id);
+				result =
+				        cli_fail(c, not_done(x, subject), NL_EUSAGE, "%s and %s are two versions of %s",
+				                 x->files[k].path, x->files[i].path, x->files[i].report.id);
 	for (size_t i = 0; i < x->n_now && result == NL_EXIT_OK; i++)
 		if (x->now[i].condition == NL_LEAF_APPLIED && !file_has_id(x, x->now[i].id))
 			result = add(x, x->now[i].sha256);
@@ -347,7 +357,8 @@ static int revert(struct change *x, struct cli *c)
 	int result;
 
 	if (all != !c->n_args)
-		return cli_fail(c, "nothing reverted", NL_EUSAGE, all ? "either ids or --all" : "which leaf? name its id, or say --all");
+		return cli_fail(c, "nothing reverted", NL_EUSAGE,
+		                all ? "either ids or --all" : "which leaf? name its id, or say --all");
 	join(subject, sizeof(subject), (const char *const *)c->args, (size_t)c->n_args);
 	result = begin(x, c, "revert", "reverted", all ? "all leaves" : subject);
 	if (result != NL_EXIT_OK)
@@ -359,7 +370,8 @@ static int revert(struct change *x, struct cli *c)
 			if (!strcmp(x->now[k].id, c->args[i]) && (!known || x->now[k].condition == NL_LEAF_APPLIED))
 				known = &x->now[k];
 		if (!known)
-			return cli_fail(c, not_done(x, c->args[i]), NL_EUNKNOWN_LEAF, "no leaf \"%s\" is known", c->args[i]);
+			return cli_fail(c, not_done(x, c->args[i]), NL_EUNKNOWN_LEAF, "no leaf \"%s\" is known",
+			                c->args[i]);
 		if (known->condition != NL_LEAF_APPLIED)
 			return cli_fail(c, not_done(x, c->args[i]), NL_EUNKNOWN_LEAF, "%s is not applied", c->args[i]);
 	}
@@ -399,14 +411,17 @@ static int sync_dir(struct change *x, struct cli *c, char (*paths)[1024])
 	int result, n = scandir(c->args[0], &list, is_leaf_file, alphasort);
 
 	if (n < 0)
-		return cli_fail(c, "nothing synced", NL_EENVIRONMENT, "cannot read %s: %s", c->args[0], strerror(errno));
-	result = begin(x, c, "sync", "synced", realpath(c->args[0], resolved) ? resolved : c->args[0]); /* ". not synced" says nothing */
+		return cli_fail(c, "nothing synced", NL_EENVIRONMENT, "cannot read %s: %s", c->args[0],
+		                strerror(errno));
+	result = begin(x, c, "sync", "synced",
+	               realpath(c->args[0], resolved) ? resolved : c->args[0]); /* ". not synced" says nothing */
 	for (int i = 0; i < n; i++) {
 		if (result == NL_EXIT_OK && i < (int)NL_MAX_LEAVES) {
 			snprintf(paths[i], sizeof(*paths), "%.700s/%.255s", c->args[0], list[i]->d_name);
 			result = take_file(x, paths[i]);
 		} else if (result == NL_EXIT_OK) {
-			result = cli_fail(c, not_done(x, x->subject), NL_EUSAGE, "more than %u leaves in %s", NL_MAX_LEAVES, c->args[0]);
+			result = cli_fail(c, not_done(x, x->subject), NL_EUSAGE, "more than %u leaves in %s",
+			                  NL_MAX_LEAVES, c->args[0]);
 		}
 		free(list[i]);
 	}

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The command line: parse, dispatch, open the agent, lock. What the verbs do is in their own files.
  */
@@ -40,20 +41,23 @@ void cli_usage(FILE *f, const struct verb *v)
 	if (v && v->group == GROUP_LATER) {
 		fprintf(f, "newleaf %s: %s. Not in version %s.\n\n%s.\n", v->name, v->summary, CLI_VERSION, v->more);
 	} else if (v) {
-		fprintf(f, "usage: newleaf %s [OPTION...]%s%s\n\n%s\n", v->name, *v->args ? " " : "", v->args, v->summary);
+		fprintf(f, "usage: newleaf %s [OPTION...]%s%s\n\n%s\n", v->name, *v->args ? " " : "", v->args,
+		        v->summary);
 		if (v->more)
 			fprintf(f, "\n%s\n", v->more);
 		if (v->synonym)
 			fprintf(f, "\nSynonym: %s\n", v->synonym);
 	} else {
-		fputs("usage: newleaf VERB [OPTION...] [ARGUMENT...]\nLive patches for the kernel of this machine, from below. `newleaf "
+		fputs("usage: newleaf VERB [OPTION...] [ARGUMENT...]\nLive patches for the kernel of this machine, "
+		      "from below. `newleaf "
 		      "VERB --help` says more.\n",
 		      f);
 		for (enum verb_group g = GROUP_LOOK; g <= GROUP_MAKE; g++) {
 			fprintf(f, "\n%s\n", group_titles[g]);
 			for (size_t i = 0; i < cli_n_verbs; i++)
 				if (cli_verbs[i].group == g)
-					fprintf(f, "  %-9s %-18s %s\n", cli_verbs[i].name, cli_verbs[i].args, cli_verbs[i].summary);
+					fprintf(f, "  %-9s %-18s %s\n", cli_verbs[i].name, cli_verbs[i].args,
+					        cli_verbs[i].summary);
 		}
 	}
 	if (v && (v->group == GROUP_MAKE || v->group == GROUP_LATER))
@@ -65,14 +69,16 @@ void cli_usage(FILE *f, const struct verb *v)
 
 		if (o->bit && (!v || !(v->options & o->bit)))
 			continue;
-		snprintf(text, sizeof(text), "%s%s%s--%s%s%s", o->brief ? "-" : "", o->brief ? o->brief : "", o->brief ? ", " : "", o->name,
-		         o->value ? " " : "", o->value ? o->value : "");
+		snprintf(text, sizeof(text), "%s%s%s--%s%s%s", o->brief ? "-" : "", o->brief ? o->brief : "",
+		         o->brief ? ", " : "", o->name, o->value ? " " : "", o->value ? o->value : "");
 		fprintf(f, "  %-18s %s\n", text, o->what);
 	}
 	if (!v)
-		fputs("\nExit codes: 0 as asked, 1 internal, 2 usage, 3 nothing to do, 4 leaf bad or untrusted, 5 target does not match, 6 "
+		fputs("\nExit codes: 0 as asked, 1 internal, 2 usage, 3 nothing to do, 4 leaf bad or untrusted, 5 "
+		      "target does not match, 6 "
 		      "not permitted,\n"
-		      "7 conflict, 8 deadline (unchanged, a retry may help), 9 no Newleaf, 10 applied but degraded, 11 tool or file "
+		      "7 conflict, 8 deadline (unchanged, a retry may help), 9 no Newleaf, 10 applied but degraded, 11 "
+		      "tool or file "
 		      "missing\n",
 		      f);
 }
@@ -115,11 +121,13 @@ static int take_option(struct cli *c, const struct cli_option *o, const char *va
 		errno = 0;
 		c->since = strtoull(value, &end, 10);
 		if (errno || *end || end == value || *value == '-')
-			return cli_fail(c, "nothing done", NL_EUSAGE, "--since wants a sequence number, not \"%s\"", value);
+			return cli_fail(c, "nothing done", NL_EUSAGE, "--since wants a sequence number, not \"%s\"",
+			                value);
 	}
 	if ((o->bit == OPT_DEADLINE && !parse_time(value, &c->deadline_ns)) ||
 	    (o->bit == OPT_INTERVAL && !parse_time(value, &c->interval_ns)))
-		return cli_fail(c, "nothing done", NL_EUSAGE, "--%s wants a time such as 500ms or 2s, not \"%s\"", o->name, value);
+		return cli_fail(c, "nothing done", NL_EUSAGE, "--%s wants a time such as 500ms or 2s, not \"%s\"",
+		                o->name, value);
 	return NL_EXIT_OK;
 }
 
@@ -155,7 +163,8 @@ static int parse_dashed(struct cli *c, char **argv, int *i)
 		else if (o->value && argv[*i + 1])
 			value = argv[++*i];
 		if (!o->value != !value)
-			return cli_fail(c, "nothing done", NL_EUSAGE, o->value ? "--%s wants a value" : "--%s takes no value", o->name);
+			return cli_fail(c, "nothing done", NL_EUSAGE,
+			                o->value ? "--%s wants a value" : "--%s takes no value", o->name);
 		return take_option(c, o, value);
 	}
 	return cli_fail(c, "nothing done", NL_EUSAGE, "there is no option %s", a);
@@ -189,7 +198,8 @@ static int parse(struct cli *c, int argc, char **argv)
 			if (c->verb->group == GROUP_LATER) /* whatever else it will take */
 				for (int k = i + 1; k < argc; k++)
 					c->help |= !strcmp(argv[k], "--help") || !strcmp(argv[k], "-h");
-			if (c->verb->group == GROUP_MAKE && c->help) { /* the other tool has its own options, and its own help */
+			if (c->verb->group == GROUP_MAKE &&
+			    c->help) { /* the other tool has its own options, and its own help */
 				c->args[c->n_args++] = (char *)"--help";
 				c->help = false;
 			} else if (c->verb->group == GROUP_MAKE) {
@@ -205,8 +215,8 @@ static int parse(struct cli *c, int argc, char **argv)
 	if (c->help || c->verb == &none)
 		return NL_EXIT_OK;
 	if (c->n_args < c->verb->min_args || (c->verb->max_args >= 0 && c->n_args > c->verb->max_args))
-		return cli_fail(c, "nothing done", NL_EUSAGE, "usage: newleaf %s%s%s", c->verb->name, *c->verb->args ? " " : "",
-		                c->verb->args);
+		return cli_fail(c, "nothing done", NL_EUSAGE, "usage: newleaf %s%s%s", c->verb->name,
+		                *c->verb->args ? " " : "", c->verb->args);
 	return NL_EXIT_OK;
 }
 
@@ -253,7 +263,8 @@ static const struct cli_error *stepped_aside(void)
 		uint32_t attributes;
 		struct nl_boot_counter counter;
 	} v;
-	bool ok = f && fread(&v, sizeof(v), 1, f) == 1 && v.counter.version == NL_BOOT_COUNTER_VERSION && v.counter.outcome != NL_OK;
+	bool ok = f && fread(&v, sizeof(v), 1, f) == 1 && v.counter.version == NL_BOOT_COUNTER_VERSION &&
+	          v.counter.outcome != NL_OK;
 
 	if (f)
 		fclose(f);
@@ -268,9 +279,11 @@ static int open_failed(struct cli *c, const char *what, enum nl_err e)
 	if (e == NL_EABSENT) {
 		aside = stepped_aside();
 		if (aside)
-			return cli_fail(c, what, e, "booted without Newleaf: %s (%s); %s", aside->what, aside->name, aside->next);
+			return cli_fail(c, what, e, "booted without Newleaf: %s (%s); %s", aside->what, aside->name,
+			                aside->next);
 		if (d->seen_signature[0])
-			return cli_fail(c, what, e, "no Newleaf below this system: CPUID names the hypervisor \"%s\"", d->seen_signature);
+			return cli_fail(c, what, e, "no Newleaf below this system: CPUID names the hypervisor \"%s\"",
+			                d->seen_signature);
 		return cli_fail(c, what, e, "no Newleaf below this system: CPUID names no hypervisor");
 	}
 	return cli_fail_agent(c, what, e, NULL);
@@ -296,12 +309,14 @@ int cli_lock(struct cli *c, const char *what)
 	if (mkdir(cli_run_dir, 0755) == 0 || errno == EEXIST) /* nowhere else: in /tmp any user could hold it */
 		c->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (c->lock < 0)
-		return cli_fail(c, what, NL_EENVIRONMENT,
-		                "cannot open the lock %s: %s; it needs a /run that root can write: mount -t tmpfs tmpfs /run", path,
-		                strerror(errno));
+		return cli_fail(
+		        c, what, NL_EENVIRONMENT,
+		        "cannot open the lock %s: %s; it needs a /run that root can write: mount -t tmpfs tmpfs /run",
+		        path, strerror(errno));
 	for (uint64_t waited = 0; flock(c->lock, LOCK_EX | LOCK_NB) != 0; waited += LOCK_POLL_NS) {
 		if (cli_cancel)
-			return cli_fail(c, what, NL_EINTERRUPTED, "interrupted while another newleaf command was at work");
+			return cli_fail(c, what, NL_EINTERRUPTED,
+			                "interrupted while another newleaf command was at work");
 		if (waited > LOCK_LIMIT_NS)
 			return cli_fail(c, what, NL_EBUSY, "another newleaf command holds %s", path);
 		nanosleep(&poll, NULL);

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What the files of the `newleaf` command share: options, the verb table, answers. Verbs are functions of one struct cli and return
- * the exit code.
+ * What the files of the `newleaf` command share: options, the verb table, answers. Verbs are functions of one struct
+ * cli and return the exit code.
  */
 #ifndef NEWLEAF_CLI_H
 #define NEWLEAF_CLI_H
@@ -46,7 +47,8 @@ struct verb {
 	uint32_t options;           /* bits of enum option */
 	enum verb_group group;
 	const char *summary; /* one line */
-	const char *more;    /* paragraphs for --help and the man page; of GROUP_LATER what to do meanwhile, a sentence without its full stop */
+	const char *more;    /* paragraphs for --help and the man page; of GROUP_LATER what to do meanwhile, a sentence
+	                        without its full stop */
 	int (*run)(struct cli *c);
 };
 extern const struct verb cli_verbs[];
@@ -79,11 +81,12 @@ int cli_open_locked(struct cli *c, const char *what);
 int cli_lock(struct cli *c, const char *what);
 
 /*
- * A failure, in the one form that all have: not done, whether anything changed, code; why; next. `what` reads "x not applied".
- * cli_fail says why itself; cli_fail_agent takes it from the last call of the agent and, when there is one, the leaf file and what
- * VERIFY found.
+ * A failure, in the one form that all have: not done, whether anything changed, code; why; next. `what` reads "x not
+ * applied". cli_fail says why itself; cli_fail_agent takes it from the last call of the agent and, when there is one,
+ * the leaf file and what VERIFY found.
  */
-int cli_fail(struct cli *c, const char *what, enum nl_err e, const char *why, ...) __attribute__((format(printf, 4, 5)));
+int cli_fail(struct cli *c, const char *what, enum nl_err e, const char *why, ...)
+        __attribute__((format(printf, 4, 5)));
 struct cli_leaf_file;
 int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct cli_leaf_file *leaf);
 int cli_nothing(struct cli *c, const char *schema, const char *what, ...) __attribute__((format(printf, 3, 4)));

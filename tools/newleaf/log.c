@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * newleaf log and newleaf blockers: the journal, as the hypervisor keeps it.
  */
@@ -12,14 +13,16 @@
 #define FOLLOW_NS 500000000ULL /* the hypervisor has no way to wake a reader */
 
 static const char *const events[] = {
-        [NL_EV_BOOT] = "boot",       [NL_EV_ALIVE] = "alive",       [NL_EV_VERIFIED] = "verified", [NL_EV_REFUSED] = "refused",
-        [NL_EV_APPLIED] = "applied", [NL_EV_REVERTED] = "reverted", [NL_EV_COMMIT] = "commit",     [NL_EV_ABANDONED] = "abandoned",
-        [NL_EV_KERNEL] = "kernel",   [NL_EV_CPU] = "cpu",           [NL_EV_POLICY] = "policy",
+        [NL_EV_BOOT] = "boot",       [NL_EV_ALIVE] = "alive",         [NL_EV_VERIFIED] = "verified",
+        [NL_EV_REFUSED] = "refused", [NL_EV_APPLIED] = "applied",     [NL_EV_REVERTED] = "reverted",
+        [NL_EV_COMMIT] = "commit",   [NL_EV_ABANDONED] = "abandoned", [NL_EV_KERNEL] = "kernel",
+        [NL_EV_CPU] = "cpu",         [NL_EV_POLICY] = "policy",
 };
 
 static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && events[e] ? events[e] : "unknown"; }
 
-/* The chain from one entry to the next. The first one that is there has nothing to be checked against, unless it is number one. */
+/* The chain from one entry to the next. The first one that is there has nothing to be checked against, unless it is
+ * number one. */
 struct chain {
 	struct nl_journal_entry last;
 	bool begun;
@@ -100,8 +103,9 @@ static void print_entry(const struct cli *c, const struct nl_journal_entry *e)
 	}
 	if (c->quiet)
 		return;
-	printf("%5llu  %-24s  %-9s  generation %llu", (unsigned long long)e->seq, e->wall_unix_ns ? text_time(&t, e->wall_unix_ns) : "-",
-	       event_name(e->event), (unsigned long long)e->generation);
+	printf("%5llu  %-24s  %-9s  generation %llu", (unsigned long long)e->seq,
+	       e->wall_unix_ns ? text_time(&t, e->wall_unix_ns) : "-", event_name(e->event),
+	       (unsigned long long)e->generation);
 	if (id[0])
 		printf("  %s", id);
 	if (e->error)

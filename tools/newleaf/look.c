@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The small verbs that only look: explain, exits, console; and the word on what is not in this version.
  */
@@ -41,7 +42,8 @@ int verb_explain(struct cli *c)
 	struct json j = {.f = stdout};
 
 	if (c->n_args && !one)
-		return cli_fail(c, "nothing explained", NL_EUSAGE, "there is no error %s; newleaf explain lists them", c->args[0]);
+		return cli_fail(c, "nothing explained", NL_EUSAGE, "there is no error %s; newleaf explain lists them",
+		                c->args[0]);
 	if (c->json) {
 		json_document(&j, "explain", "ok");
 		json_open(&j, "errors", '[');
@@ -60,7 +62,8 @@ int verb_explain(struct cli *c)
 			json_string(&j, "next", e->next);
 			json_close(&j, '}');
 		} else if (one) {
-			printf("%s (code %d, exit %d)\n  what  %s\n  next  %s\n", e->name, e->code, e->exit, e->what, e->next);
+			printf("%s (code %d, exit %d)\n  what  %s\n  next  %s\n", e->name, e->code, e->exit, e->what,
+			       e->next);
 		} else {
 			printf("%-16s exit %-2d  %s\n", e->name, e->exit, e->what);
 		}
@@ -102,7 +105,8 @@ static void exits_json(const struct cli *c, const struct nl_exit_counts *counts,
 		if (seconds) {
 			json_open(&j, "per_second", '{');
 			for (unsigned k = 0; k < NL_CAUSES; k++)
-				json_number(&j, cause_labels[k], seconds[i] > 0 ? (double)counts[i].count[k] / seconds[i] : 0);
+				json_number(&j, cause_labels[k],
+				            seconds[i] > 0 ? (double)counts[i].count[k] / seconds[i] : 0);
 			json_close(&j, '}');
 		}
 		json_close(&j, '}');
@@ -208,6 +212,6 @@ int verb_console(struct cli *c)
 
 int verb_later(struct cli *c)
 {
-	return cli_fail(c, "nothing done", NL_EUNSUPPORTED, "newleaf %s (%s) is not in version %s. %s", c->verb->name, c->verb->summary,
-	                CLI_VERSION, c->verb->more);
+	return cli_fail(c, "nothing done", NL_EUNSUPPORTED, "newleaf %s (%s) is not in version %s. %s", c->verb->name,
+	                c->verb->summary, CLI_VERSION, c->verb->more);
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The `newleaf` command on Linux. Everything is in cli.c, so that tests run it with a transport of their own.
  */

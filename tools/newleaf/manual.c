@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Prints the man pages and the reference pages from the tables in verbs.c and ../author/forms.h: `newleaf-manual man|author|cli|errors`.
- * Runs when the project is built.
+ * Prints the man pages and the reference pages from the tables in verbs.c and ../author/forms.h: `newleaf-manual
+ * man|author|cli|errors`. Runs when the project is built.
  */
 #include "../author/forms.h"
 #include "cli.h"
@@ -27,23 +28,29 @@ static const struct {
 };
 
 /* Those that newleaf-author uses; the others belong to a running Newleaf. */
-static const unsigned author_exits = 1u << NL_EXIT_OK | 1u << NL_EXIT_INTERNAL | 1u << NL_EXIT_USAGE | 1u << NL_EXIT_LEAF |
-                                     1u << NL_EXIT_TARGET | 1u << NL_EXIT_CONFLICT | 1u << NL_EXIT_ENVIRONMENT;
+static const unsigned author_exits = 1u << NL_EXIT_OK | 1u << NL_EXIT_INTERNAL | 1u << NL_EXIT_USAGE |
+                                     1u << NL_EXIT_LEAF | 1u << NL_EXIT_TARGET | 1u << NL_EXIT_CONFLICT |
+                                     1u << NL_EXIT_ENVIRONMENT;
 
-static const char about[] =
-        "Newleaf is a thin hypervisor below this system that patches its kernel by changing what a few pages show. This command asks it: "
-        "what runs, which leaves (signed patches) are applied, apply these, revert those. It is one static binary and needs nothing else.";
-static const char answers[] =
-        "Data goes to stdout, progress to stderr and only if that is a terminal; NO_COLOR is honoured. A failure always says what was not "
-        "done, "
-        "whether anything changed, why, and what to do next, with the name of the error and the exit code. With --json every answer is one "
-        "JSON "
-        "document with a \"schema\" of the form newleaf.VERB/1, failures newleaf.error/1; fields are only ever added within /1.";
-static const char places[] = "The commands that change something are serialised by /run/newleaf/lock. An interrupted or killed command "
-                             "changes nothing: it is applied on all CPUs or on none.";
-static const char root_words[] = "Only root may ask: the call to the hypervisor is an I/O port access that needs CAP_SYS_RAWIO. explain, "
-                                 "--help and --version need neither "
-                                 "root nor Newleaf.";
+static const char about[] = "Newleaf is a thin hypervisor below this system that patches its kernel by changing what a "
+                            "few pages show. This command asks it: "
+                            "what runs, which leaves (signed patches) are applied, apply these, revert those. It is "
+                            "one static binary and needs nothing else.";
+static const char answers[] = "Data goes to stdout, progress to stderr and only if that is a terminal; NO_COLOR is "
+                              "honoured. A failure always says what was not "
+                              "done, "
+                              "whether anything changed, why, and what to do next, with the name of the error and the "
+                              "exit code. With --json every answer is one "
+                              "JSON "
+                              "document with a \"schema\" of the form newleaf.VERB/1, failures newleaf.error/1; fields "
+                              "are only ever added within /1.";
+static const char places[] =
+        "The commands that change something are serialised by /run/newleaf/lock. An interrupted or killed command "
+        "changes nothing: it is applied on all CPUs or on none.";
+static const char root_words[] =
+        "Only root may ask: the call to the hypervisor is an I/O port access that needs CAP_SYS_RAWIO. explain, "
+        "--help and --version need neither "
+        "root nor Newleaf.";
 
 static const struct {
 	const char *name, *form, *summary, *what;
@@ -53,9 +60,10 @@ static const struct {
 #undef AUTHOR_ROW
 };
 
-static const char authoring[] = "These verbs are done by newleaf-author, which is looked for beside newleaf and then in PATH. They need "
-                                "neither root nor Newleaf, and have "
-                                "options of their own instead of those that the other verbs share.";
+static const char authoring[] =
+        "These verbs are done by newleaf-author, which is looked for beside newleaf and then in PATH. They need "
+        "neither root nor Newleaf, and have "
+        "options of their own instead of those that the other verbs share.";
 
 /* roff: a leading dot or quote is a request, a hyphen is a minus only when escaped. */
 static void roff(const char *s)
@@ -85,9 +93,11 @@ static void man_option(const struct cli_option *o)
 
 static int man(void)
 {
-	printf(".\\\" Made by newleaf-manual from the tables of the command.\n.TH NEWLEAF 1 \"\" \"newleaf %s\" \"Newleaf\"\n",
+	printf(".\\\" Made by newleaf-manual from the tables of the command.\n.TH NEWLEAF 1 \"\" \"newleaf %s\" "
+	       "\"Newleaf\"\n",
 	       CLI_VERSION);
-	printf(".SH NAME\nnewleaf \\- live patches for the running kernel, from below\n.SH SYNOPSIS\n.B newleaf\n\\fIVERB\\fR "
+	printf(".SH NAME\nnewleaf \\- live patches for the running kernel, from below\n.SH SYNOPSIS\n.B "
+	       "newleaf\n\\fIVERB\\fR "
 	       "[\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]\n");
 	printf(".SH DESCRIPTION\n");
 	roff(about);
@@ -137,7 +147,8 @@ static int man(void)
 
 static int author_man(void)
 {
-	printf(".\\\" Made by newleaf-manual from tools/author/forms.h.\n.TH NEWLEAF\\-AUTHOR 1 \"\" \"newleaf %s\" \"Newleaf\"\n",
+	printf(".\\\" Made by newleaf-manual from tools/author/forms.h.\n.TH NEWLEAF\\-AUTHOR 1 \"\" \"newleaf %s\" "
+	       "\"Newleaf\"\n",
 	       CLI_VERSION);
 	printf(".SH NAME\nnewleaf\\-author \\- make, sign and examine leaves for newleaf\n.SH SYNOPSIS\n");
 	for (size_t i = 0; i < NL_ARRAY_SIZE(author_commands); i++) {
@@ -145,13 +156,16 @@ static int author_man(void)
 		roff(author_commands[i].form);
 	}
 	printf(".SH DESCRIPTION\n");
-	roff("A leaf is a signed patch for one kernel, which newleaf apply puts below a running system. This program makes leaves from "
+	roff("A leaf is a signed patch for one kernel, which newleaf apply puts below a running system. This program "
+	     "makes leaves from "
 	     "recipes, signs "
-	     "and examines them, and makes the keys. It runs on the author's machine and needs neither root nor Newleaf. The newleaf "
+	     "and examines them, and makes the keys. It runs on the author's machine and needs neither root nor "
+	     "Newleaf. The newleaf "
 	     "command calls "
 	     "it for these verbs; newleaf-author VERB does the same.");
 	printf(".PP\n");
-	roff("Data goes to stdout, failures to stderr in the form of newleaf(1): what was not done, why, what to do next, error and exit "
+	roff("Data goes to stdout, failures to stderr in the form of newleaf(1): what was not done, why, what to do "
+	     "next, error and exit "
 	     "code. With "
 	     "--json the answer, or the failure, is one JSON document.");
 	printf(".SH COMMANDS\n");
@@ -178,7 +192,8 @@ static int author_man(void)
 
 static int cli_page(void)
 {
-	printf("# The `newleaf` command\n\n<!-- Made from the command's own tables: edit tools/newleaf/verbs.c or tools/author/forms.h, "
+	printf("# The `newleaf` command\n\n<!-- Made from the command's own tables: edit tools/newleaf/verbs.c or "
+	       "tools/author/forms.h, "
 	       "then `make docs`. -->\n\n"
 	       "    newleaf VERB [OPTION...] [ARGUMENT...]\n\n%s\n\n%s\n\n%s\n\n%s\n\n## Verbs\n",
 	       about, root_words, answers, places);
@@ -187,7 +202,8 @@ static int cli_page(void)
 
 		if (v->group == GROUP_LATER || v->group == GROUP_MAKE)
 			continue;
-		printf("\n### newleaf %s%s%s\n\n%c%s.\n", v->name, *v->args ? " " : "", v->args, v->summary[0] & ~0x20, v->summary + 1);
+		printf("\n### newleaf %s%s%s\n\n%c%s.\n", v->name, *v->args ? " " : "", v->args, v->summary[0] & ~0x20,
+		       v->summary + 1);
 		if (v->more)
 			printf("\n%s\n", v->more);
 		if (v->synonym)
@@ -198,15 +214,17 @@ static int cli_page(void)
 		for (size_t k = 0; k < cli_n_options; k++)
 			if (cli_options[k].bit & v->options)
 				printf("- `%s%s%s--%s%s%s`: %s\n", cli_options[k].brief ? "-" : "",
-				       cli_options[k].brief ? cli_options[k].brief : "", cli_options[k].brief ? ", " : "",
-				       cli_options[k].name, cli_options[k].value ? " " : "",
+				       cli_options[k].brief ? cli_options[k].brief : "",
+				       cli_options[k].brief ? ", " : "", cli_options[k].name,
+				       cli_options[k].value ? " " : "",
 				       cli_options[k].value ? cli_options[k].value : "", cli_options[k].what);
 	}
 	printf("\n## Options of every verb above\n\n");
 	for (size_t k = 0; k < cli_n_options; k++)
 		if (!cli_options[k].bit)
-			printf("- `%s%s%s--%s`: %s\n", cli_options[k].brief ? "-" : "", cli_options[k].brief ? cli_options[k].brief : "",
-			       cli_options[k].brief ? ", " : "", cli_options[k].name, cli_options[k].what);
+			printf("- `%s%s%s--%s`: %s\n", cli_options[k].brief ? "-" : "",
+			       cli_options[k].brief ? cli_options[k].brief : "", cli_options[k].brief ? ", " : "",
+			       cli_options[k].name, cli_options[k].what);
 	printf("\n## Verbs that make leaves\n\n%s\n", authoring);
 	for (size_t i = 0; i < NL_ARRAY_SIZE(author_commands); i++)
 		printf("\n### newleaf %s\n\n%c%s.\n\n```\nnewleaf %s %s\n\n%s```\n", author_commands[i].name,
@@ -226,12 +244,13 @@ static int cli_page(void)
 static int errors_page(void)
 {
 	printf("# Errors\n\n<!-- Made from include/newleaf/errors.h: edit that, then `make docs`. -->\n\n"
-	       "Names and codes are stable: they travel in hypercall answers, in the journal and in JSON. `newleaf explain NL_X` says the "
+	       "Names and codes are stable: they travel in hypercall answers, in the journal and in JSON. `newleaf "
+	       "explain NL_X` says the "
 	       "same offline.\n\n"
 	       "| error | code | exit | meaning | what to do |\n|---|---|---|---|---|\n");
 	for (size_t i = 0; i < cli_n_errors; i++)
-		printf("| %s | %d | %d | %s | %s |\n", cli_errors[i].name, cli_errors[i].code, cli_errors[i].exit, cli_errors[i].what,
-		       cli_errors[i].next);
+		printf("| %s | %d | %d | %s | %s |\n", cli_errors[i].name, cli_errors[i].code, cli_errors[i].exit,
+		       cli_errors[i].what, cli_errors[i].next);
 	return 0;
 }
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The `newleaf` command: one static binary for the guest and the admin.
 ALL += $(B)/newleaf $(B)/newleaf.1 $(B)/newleaf-author.1
 NEWLEAF_OBJECTS := $(patsubst %.c,$(B)/%.o,$(filter-out tools/newleaf/main.c tools/newleaf/manual.c,$(wildcard tools/newleaf/*.c)))

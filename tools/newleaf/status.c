@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * newleaf status.
  */
@@ -9,7 +10,8 @@
 
 #include <newleaf/bootblock.h>
 
-static const char *const conditions[] = {[NL_LEAF_VERIFIED] = "verified", [NL_LEAF_APPLIED] = "applied", [NL_LEAF_REVERTED] = "reverted"};
+static const char *const conditions[] = {
+        [NL_LEAF_VERIFIED] = "verified", [NL_LEAF_APPLIED] = "applied", [NL_LEAF_REVERTED] = "reverted"};
 
 static const char *may(const struct nl_status *s)
 {
@@ -125,7 +127,8 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		printf("build-id %s matched", text_hex_brief(&t, s->kernel_build_id, s->kernel_build_id_len));
 	else
 		printf("not matched by a leaf yet");
-	printf("     generation %llu   journal %llu\n", (unsigned long long)s->generation, (unsigned long long)s->journal_newest);
+	printf("     generation %llu   journal %llu\n", (unsigned long long)s->generation,
+	       (unsigned long long)s->journal_newest);
 	if (!n) {
 		printf("no leaf is known\n");
 		return;
@@ -135,8 +138,8 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		const struct nl_leaf_state *l = &leaves[i];
 
 		printf("%-15s %-8s %-6s %-6u %-10u %s\n", l->id, conditions[l->condition],
-		       s->tsc_hz ? text_age(&t, text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz)) : "-", l->pages, l->old_tasks,
-		       l->note == NL_OK ? "" : cli_error((enum nl_err)l->note)->name);
+		       s->tsc_hz ? text_age(&t, text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz)) : "-", l->pages,
+		       l->old_tasks, l->note == NL_OK ? "" : cli_error((enum nl_err)l->note)->name);
 	}
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * See text.h.
  */
@@ -93,7 +94,10 @@ const char *text_time(struct text *t, uint64_t unix_ns)
 	return t->s;
 }
 
-uint64_t text_tsc_ns(uint64_t ticks, uint64_t hz) { return hz ? (uint64_t)((unsigned __int128)ticks * NS_PER_S / hz) : 0; }
+uint64_t text_tsc_ns(uint64_t ticks, uint64_t hz)
+{
+	return hz ? (uint64_t)((unsigned __int128)ticks * NS_PER_S / hz) : 0;
+}
 
 const char *text_symbol(struct text *t, uint64_t address)
 {
@@ -104,8 +108,8 @@ const char *text_symbol(struct text *t, uint64_t address)
 	while (f && fgets(line, sizeof(line), f)) {
 		char type;
 
-		if (sscanf(line, "%" SCNx64 " %c %127s", &at, &type, name) == 3 && strchr("tTwW", type) && at && at <= address &&
-		    at >= best_at) {
+		if (sscanf(line, "%" SCNx64 " %c %127s", &at, &type, name) == 3 && strchr("tTwW", type) && at &&
+		    at <= address && at >= best_at) {
 			best_at = at;
 			memcpy(best, name, sizeof(best));
 		}

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Figures as people read them, and a small JSON writer. Both know nothing of verbs.
  */

@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The tables of the command: verbs, options, errors. Parser, --help, the man page and the reference pages are all made from these,
- * and for the verbs that make leaves from ../author/forms.h.
+ * The tables of the command: verbs, options, errors. Parser, --help, the man page and the reference pages are all made
+ * from these, and for the verbs that make leaves from ../author/forms.h.
  */
 #include "../author/forms.h"
 #include "cli.h"
 
 const struct cli_option cli_options[] = {
-        {OPT_DEADLINE, NULL, "deadline", "TIME", "give up after this time, unchanged: 500ms, 2s (default 1s, on an emulator 10s)"},
+        {OPT_DEADLINE, NULL, "deadline", "TIME",
+         "give up after this time, unchanged: 500ms, 2s (default 1s, on an emulator 10s)"},
         {OPT_DRY_RUN, "n", "dry-run", NULL, "verify and say what would be done; change nothing"},
         {OPT_ALL, NULL, "all", NULL, "every applied leaf"},
         {OPT_CHECK, NULL, "check", NULL, "for scripts: exit 10 if a promise is weakened, print only what weakens it"},
@@ -19,41 +21,57 @@ const struct cli_option cli_options[] = {
 };
 const size_t cli_n_options = NL_ARRAY_SIZE(cli_options);
 
-#define AUTHORING "Done by newleaf-author, which is looked for beside newleaf and then in PATH; newleaf VERB --help has its options."
+#define AUTHORING \
+	"Done by newleaf-author, which is looked for beside newleaf and then in PATH; newleaf VERB --help has its " \
+	"options."
 
 const struct verb cli_verbs[] = {
         {"status", "list", "", 0, 0, OPT_CHECK, GROUP_LOOK, "what runs below this system and which leaves are applied",
-         "One line on Newleaf, one on the kernel, one on each leaf. With --check a script learns from the exit code alone: 0 all well, "
+         "One line on Newleaf, one on the kernel, one on each leaf. With --check a script learns from the exit code "
+         "alone: 0 all well, "
          "9 no Newleaf, 10 a leaf is applied but a promise is weakened.",
          verb_status},
-        {"apply", "load", "LEAF...", 1, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN, GROUP_CHANGE, "apply leaf files, all in one flip",
-         "Each file is handed to the hypervisor, which verifies signature, kernel identity and expected bytes. Then all of them are "
+        {"apply", "load", "LEAF...", 1, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN, GROUP_CHANGE,
+         "apply leaf files, all in one flip",
+         "Each file is handed to the hypervisor, which verifies signature, kernel identity and expected bytes. Then "
+         "all of them are "
          "applied in one "
-         "commit beside what is applied already; a leaf that is applied under the same id is replaced. Every CPU sees the old kernel, then "
+         "commit beside what is applied already; a leaf that is applied under the same id is replaced. Every CPU sees "
+         "the old kernel, then "
          "every "
-         "CPU sees the new one. What fails changes nothing. If all of them are applied already the answer is 3, nothing to do.",
+         "CPU sees the new one. What fails changes nothing. If all of them are applied already the answer is 3, "
+         "nothing to do.",
          verb_apply},
         {"revert", "unload", "ID...|--all", 0, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN | OPT_ALL, GROUP_CHANGE,
          "take applied leaves away again, all in one flip",
-         "Names the leaves by the id that newleaf status shows. What the guest itself wrote to the pages meanwhile is kept.", verb_revert},
+         "Names the leaves by the id that newleaf status shows. What the guest itself wrote to the pages meanwhile is "
+         "kept.",
+         verb_revert},
         {"sync", NULL, "DIR", 1, 1, OPT_DEADLINE | OPT_DRY_RUN, GROUP_CHANGE,
          "make the applied leaves exactly the files DIR/*.leaf, in one flip",
-         "What is applied and not in DIR is reverted in the same commit. If one file is refused nothing is changed. An empty directory "
+         "What is applied and not in DIR is reverted in the same commit. If one file is refused nothing is changed. An "
+         "empty directory "
          "reverts all.",
          verb_sync},
-        {"log", NULL, "", 0, 0, OPT_FOLLOW | OPT_SINCE, GROUP_LOOK, "the hypervisor's journal, with its hash chain checked",
-         "The journal lies out of the guest's reach. Each entry holds the SHA-256 of the one before; a break of the chain ends the command "
+        {"log", NULL, "", 0, 0, OPT_FOLLOW | OPT_SINCE, GROUP_LOOK,
+         "the hypervisor's journal, with its hash chain checked",
+         "The journal lies out of the guest's reach. Each entry holds the SHA-256 of the one before; a break of the "
+         "chain ends the command "
          "with 1. "
          "With --json one document for each line.",
          verb_log},
-        {"exits", NULL, "", 0, 0, OPT_INTERVAL, GROUP_LOOK, "how often and why each CPU left the guest", NULL, verb_exits},
+        {"exits", NULL, "", 0, 0, OPT_INTERVAL, GROUP_LOOK, "how often and why each CPU left the guest", NULL,
+         verb_exits},
         {"console", NULL, "", 0, 0, 0, GROUP_LOOK, "what the hypervisor printed since its start", NULL, verb_console},
         {"blockers", NULL, "", 0, 0, 0, GROUP_LOOK, "what stood in the way of the last commit that did not succeed",
-         "From the journal: the last refused or abandoned commit, and where the CPU stood that was in the way.", verb_blockers},
-        {"explain", NULL, "[NL_X]", 0, 1, 0, GROUP_LOOK, "what an error means and what to do; without a name, all of them",
+         "From the journal: the last refused or abandoned commit, and where the CPU stood that was in the way.",
+         verb_blockers},
+        {"explain", NULL, "[NL_X]", 0, 1, 0, GROUP_LOOK,
+         "what an error means and what to do; without a name, all of them",
          "Needs no Newleaf. The name may be given without NL_ or NL_E, in any case, or as the number.", verb_explain},
         {"alive", NULL, "", 0, 0, 0, GROUP_MACHINE, "this system is up: clear the boot counter",
-         "Run once at the end of each boot. It clears the EFI variable NewleafBoots, in which the loader counts unfinished boots, and "
+         "Run once at the end of each boot. It clears the EFI variable NewleafBoots, in which the loader counts "
+         "unfinished boots, and "
          "tells the hypervisor, "
          "which journals it. Without it the loader steps aside after two boots. Needs efivarfs (mounted if it is not).",
          verb_alive},
@@ -64,18 +82,20 @@ const struct verb cli_verbs[] = {
         {"timeline", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "the course of a commit",
          "newleaf log has what happened, newleaf apply --json how long each step took", verb_later},
         {"preflight", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "check a machine before the installation",
-         "docs/how-to/real-machine.md lists what a machine needs; the loader checks it at each boot and boots the old way if something is "
+         "docs/how-to/real-machine.md lists what a machine needs; the loader checks it at each boot and boots the old "
+         "way if something is "
          "missing",
          verb_later},
         {"install", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "put newleafx64.efi onto the EFI system partition",
          "docs/how-to/real-machine.md does it by hand", verb_later},
-        {"uninstall", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "take it away again", "docs/how-to/real-machine.md does it by hand",
-         verb_later},
+        {"uninstall", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "take it away again",
+         "docs/how-to/real-machine.md does it by hand", verb_later},
         {"package", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "wrap a leaf in a distribution package",
          "A leaf is one file: put it into any package, and let newleaf sync DIR apply it", verb_later},
         {"agent", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "run as a service",
          "newleaf sync DIR in a unit of your own applies leaves at each boot", verb_later},
-#define AUTHOR_ROW(name, brief, form, summary, what) {#name, NULL, brief, 0, -1, 0, GROUP_MAKE, summary, AUTHORING, verb_author},
+#define AUTHOR_ROW(name, brief, form, summary, what) \
+	{#name, NULL, brief, 0, -1, 0, GROUP_MAKE, summary, AUTHORING, verb_author},
         AUTHOR_COMMANDS(AUTHOR_ROW)
 #undef AUTHOR_ROW
 };

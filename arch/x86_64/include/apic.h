@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The local APIC: sending from the core, watching what the guest sends, starting application processors.
  */
@@ -25,13 +26,14 @@ void apic_send_nmi(uint32_t apic_id);
 bool apic_is_x2(void);
 uint32_t apic_read(uint32_t offset);
 
-/* A guest's write of the interrupt command register. INIT, SIPI and NMI are ours to deliver, all else goes to the hardware.
- * false: the hardware refuses the value. */
+/* A guest's write of the interrupt command register. INIT, SIPI and NMI are ours to deliver, all else goes to the
+ * hardware. false: the hardware refuses the value. */
 bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2);
 /* A guest's write to the xAPIC page: decodes the instruction at RIP. false: not decodable, a fault was injected. */
 bool apic_guest_mmio(struct nl_cpu *cpu, const struct nl_exit *exit);
 
-/* Instruction bytes at rip (an offset in CS). Bytes on a following page that is not mapped read as zero; false: nothing could be read. */
+/* Instruction bytes at rip (an offset in CS). Bytes on a following page that is not mapped read as zero; false: nothing
+ * could be read. */
 bool nl_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n);
 
 /* In hv_before_entry: INIT and SIPI that the ICR trap caught (SVM always, VMX until all CPUs are ours). */

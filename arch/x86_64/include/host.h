@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The core's own machine state: GDT, IDT, TSS, exception handling, host page table, CPU table. One set per CPU where the hardware wants it.
+ * The core's own machine state: GDT, IDT, TSS, exception handling, host page table, CPU table. One set per CPU where
+ * the hardware wants it.
  */
 #ifndef ARCH_HOST_H
 #define ARCH_HOST_H
@@ -38,13 +40,13 @@ struct host_frame {
 	uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };
 
-void host_init_idt(void);                     /* once, on the boot CPU */
+void host_init_idt(void);                                   /* once, on the boot CPU */
 void host_set_gate(unsigned vector, void (*handler)(void)); /* VMX takes vector 2 */
-void host_load(struct nl_cpu *cpu);           /* GDT, IDT, TSS, control registers of the core, on the CPU itself */
+void host_load(struct nl_cpu *cpu); /* GDT, IDT, TSS, control registers of the core, on the CPU itself */
 struct host_tables *host_tables(struct nl_cpu *cpu);
 uint64_t host_idt_base(void);
 uint64_t host_cr3(void);
-bool host_drop_identity(void);                /* after launch only the AP trampoline stays mapped one to one */
+bool host_drop_identity(void); /* after launch only the AP trampoline stays mapped one to one */
 
 /* entry.S: where the loader stood when it called us */
 struct launch_frame {

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The whole contract between common code (hv/) and one vendor (vmx/, svm/). The vendor decodes its exit into a neutral struct nl_exit,
- * common code decides, the vendor acts. hv/ includes this header and no other of arch/ but x86.h; it never sees a VMCS or a VMCB.
+ * The whole contract between common code (hv/) and one vendor (vmx/, svm/). The vendor decodes its exit into a neutral
+ * struct nl_exit, common code decides, the vendor acts. hv/ includes this header and no other of arch/ but x86.h; it
+ * never sees a VMCS or a VMCB.
  */
 #ifndef ARCH_VENDOR_H
 #define ARCH_VENDOR_H
@@ -9,9 +11,11 @@
 #include <newleaf/hypercall.h>
 #include "npt.h"
 
-/* Guest's general registers, in the order the entry code saves them. rsp and rax are kept here too, whoever stores them. */
+/* Guest's general registers, in the order the entry code saves them. rsp and rax are kept here too, whoever stores
+ * them. */
 struct nl_gprs {
-	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15; /* x86 register numbers */
+	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14,
+	        r15; /* x86 register numbers */
 };
 
 /* What common code may want to know of a stopped guest CPU. Filled by vendor->context on demand, not at every exit. */
@@ -19,9 +23,10 @@ struct nl_context {
 	uint64_t rip, rflags, cr0, cr3, cr4, efer, lstar;
 	uint64_t cs_base;
 	unsigned cpl;
-	bool halted;   /* in HLT (activity state, or the instruction just executed was HLT/MWAIT) */
-	bool long_mode; /* EFER.LMA and CS.L */
-	const uint8_t *bytes; /* of the instruction that faulted, where the hardware hands them over: n_bytes of them, else 0 */
+	bool halted;          /* in HLT (activity state, or the instruction just executed was HLT/MWAIT) */
+	bool long_mode;       /* EFER.LMA and CS.L */
+	const uint8_t *bytes; /* of the instruction that faulted, where the hardware hands them over: n_bytes of them,
+	                         else 0 */
 	unsigned n_bytes;
 };
 
@@ -32,7 +37,8 @@ struct nl_segment {
 	uint64_t base;
 };
 
-/* The state in which a guest CPU starts: the boot CPU from where the loader stands, the others from SIPI (vendor->reset). */
+/* The state in which a guest CPU starts: the boot CPU from where the loader stands, the others from SIPI
+ * (vendor->reset). */
 struct nl_launch_state {
 	struct nl_gprs gprs;
 	uint64_t rip, rflags, cr0, cr3, cr4, efer;
@@ -45,18 +51,40 @@ struct nl_exit {
 	enum nl_cause cause;
 	unsigned length; /* bytes to skip when the instruction is emulated; 0 = the vendor does not know */
 	union {
-		struct { uint32_t index; bool write; } msr; /* value in edx:eax */
-		struct { uint16_t port; uint8_t width; bool in, string; } io;
-		struct { gpa_t gpa; bool read, write, fetch; } npf; /* also for NL_CAUSE_APIC: a write to the APIC page */
-		struct { uint8_t vector; } sipi;
-		struct { uint8_t vector; uint32_t error; bool has_error; } exception;
-		struct { uint8_t number; uint64_t value; bool write; } cr; /* a move to a CR whose bits are ours */
-		struct { uint64_t code, info1, info2; } raw; /* NL_CAUSE_OTHER: printed */
+		struct {
+			uint32_t index;
+			bool write;
+		} msr; /* value in edx:eax */
+		struct {
+			uint16_t port;
+			uint8_t width;
+			bool in, string;
+		} io;
+		struct {
+			gpa_t gpa;
+			bool read, write, fetch;
+		} npf; /* also for NL_CAUSE_APIC: a write to the APIC page */
+		struct {
+			uint8_t vector;
+		} sipi;
+		struct {
+			uint8_t vector;
+			uint32_t error;
+			bool has_error;
+		} exception;
+		struct {
+			uint8_t number;
+			uint64_t value;
+			bool write;
+		} cr; /* a move to a CR whose bits are ours */
+		struct {
+			uint64_t code, info1, info2;
+		} raw; /* NL_CAUSE_OTHER: printed */
 	};
 };
 
 struct nl_cpu {
-	unsigned index;    /* 0 = the boot CPU */
+	unsigned index; /* 0 = the boot CPU */
 	uint32_t apic_id;
 	struct nl_gprs gprs;
 	uint32_t nmis; /* taken by the core itself (entry.S counts) */
@@ -64,23 +92,23 @@ struct nl_cpu {
 	uint64_t root_generation; /* of the root this CPU has loaded (hv/view.h) */
 	hpa_t root;               /* which that is */
 	/* life of the CPU; written with atomics */
-	uint32_t state;           /* enum nl_cpu_state */
-	uint32_t request;         /* hv: a freeze is under way and this CPU has not answered (quiesce.c) */
-	uint32_t sipi_vector;     /* 0x100 | vector when a SIPI waits (SVM: from the ICR trap) */
-	uint32_t init_pending;    /* an INIT waits (SVM: from the ICR trap) */
-	bool leaves_x2;           /* the guest switched its x2APIC off, which is done when it switches the xAPIC on */
-	uint32_t nmi_kick;        /* SVM: a kick NMI is in flight */
-	uint32_t nmi_guest;       /* SVM: the guest sent this CPU an NMI */
+	uint32_t state;        /* enum nl_cpu_state */
+	uint32_t request;      /* hv: a freeze is under way and this CPU has not answered (quiesce.c) */
+	uint32_t sipi_vector;  /* 0x100 | vector when a SIPI waits (SVM: from the ICR trap) */
+	uint32_t init_pending; /* an INIT waits (SVM: from the ICR trap) */
+	bool leaves_x2;        /* the guest switched its x2APIC off, which is done when it switches the xAPIC on */
+	uint32_t nmi_kick;     /* SVM: a kick NMI is in flight */
+	uint32_t nmi_guest;    /* SVM: the guest sent this CPU an NMI */
 	uint64_t hold_since_tsc, hold_longest_tsc;
-	void *vendor;             /* struct vmx_cpu or struct svm_cpu */
+	void *vendor; /* struct vmx_cpu or struct svm_cpu */
 	void *stack_top;
 };
 _Static_assert(offsetof(struct nl_cpu, nmis) == 136, "entry.S counts there");
 enum nl_cpu_state {
-	NL_CPU_ABSENT = 0,   /* not under the hypervisor (yet) */
+	NL_CPU_ABSENT = 0, /* not under the hypervisor (yet) */
 	NL_CPU_STARTING,
-	NL_CPU_RUNNING,      /* runs the guest, or this core on its behalf */
-	NL_CPU_WAIT_SIPI,    /* waits for a SIPI: counts as parked, takes the current root before it enters */
+	NL_CPU_RUNNING,   /* runs the guest, or this core on its behalf */
+	NL_CPU_WAIT_SIPI, /* waits for a SIPI: counts as parked, takes the current root before it enters */
 };
 
 struct nl_vendor {
@@ -93,12 +121,14 @@ struct nl_vendor {
 	const struct nl_npt_format *(*format)(void);
 	/* Once per machine, on the boot CPU, before the first cpu_init: permission maps and so on, from the pool. */
 	enum nl_err (*machine_init)(void);
-	/* On the CPU itself: switch virtualisation on, build VMCS/VMCB, load `root`. Undone by cpu_exit when a later step fails. */
+	/* On the CPU itself: switch virtualisation on, build VMCS/VMCB, load `root`. Undone by cpu_exit when a later
+	 * step fails. */
 	enum nl_err (*cpu_init)(struct nl_cpu *cpu, hpa_t root);
 	void (*cpu_exit)(struct nl_cpu *cpu);
 	/* The guest starts in exactly this state. */
 	void (*launch_state)(struct nl_cpu *cpu, const struct nl_launch_state *s);
-	/* The architectural state after INIT (SDM vol. 3, table 10-1), then CS:IP from the SIPI vector; keeps XCR0 and PAT. */
+	/* The architectural state after INIT (SDM vol. 3, table 10-1), then CS:IP from the SIPI vector; keeps XCR0 and
+	 * PAT. */
 	void (*reset_to_sipi)(struct nl_cpu *cpu, uint8_t vector);
 	/* Enter wait-for-SIPI: VMX by activity state (returns; the next entry waits), SVM by a loop in the core. */
 	void (*wait_for_sipi)(struct nl_cpu *cpu);
@@ -107,11 +137,14 @@ struct nl_vendor {
 
 	/* On the stopped CPU itself, between an exit and the next entry: */
 	void (*context)(struct nl_cpu *cpu, struct nl_context *out);
-	void (*skip)(struct nl_cpu *cpu, unsigned length); /* past an emulated instruction: clears the interrupt shadow, honours TF */
-	void (*inject)(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t error); /* a fault at the current instruction */
+	void (*skip)(struct nl_cpu *cpu,
+	             unsigned length); /* past an emulated instruction: clears the interrupt shadow, honours TF */
+	void (*inject)(struct nl_cpu *cpu, uint8_t vector, bool has_error,
+	               uint32_t error);                   /* a fault at the current instruction */
 	void (*set_root)(struct nl_cpu *cpu, hpa_t root); /* and flush: hypervisor-rules.md, translation caches */
-	void (*flush_all)(struct nl_cpu *cpu);            /* after a base edit: all roots, all ASIDs/VPIDs of the guest */
-	/* MSRs whose guest value is not in the hardware register while the core runs (EFER, PAT, ...). false: not such a one. */
+	void (*flush_all)(struct nl_cpu *cpu); /* after a base edit: all roots, all ASIDs/VPIDs of the guest */
+	/* MSRs whose guest value is not in the hardware register while the core runs (EFER, PAT, ...). false: not such
+	 * a one. */
 	bool (*get_msr)(struct nl_cpu *cpu, uint32_t index, uint64_t *value);
 	bool (*set_msr)(struct nl_cpu *cpu, uint32_t index, uint64_t value); /* value was checked by common code */
 	/* Which MSRs exit. Before the first launch only. */
@@ -122,7 +155,8 @@ struct nl_vendor {
 	void (*kick)(struct nl_cpu *cpu);
 	/* How application processors come under the hypervisor (arch/x86_64/apic.c). */
 	void (*dump)(struct nl_cpu *cpu); /* VMCS/VMCB of this CPU, for a panic; no locks */
-	bool keep_icr_trap; /* SVM: INIT/SIPI must be caught at the ICR for ever. VMX: until every CPU is under the hypervisor */
+	bool keep_icr_trap; /* SVM: INIT/SIPI must be caught at the ICR for ever. VMX: until every CPU is under the
+	                       hypervisor */
 };
 
 extern const struct nl_vendor nl_vmx, nl_svm;
@@ -130,7 +164,8 @@ extern const struct nl_vendor *nl_vendor; /* the one of this machine; set once b
 
 /* Upcalls, hv/exit.c */
 void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit); /* counts, decides, acts */
-void hv_before_entry(struct nl_cpu *cpu); /* freeze requests, INIT/SIPI of SVM, root of the current generation. Interrupts off. */
+void hv_before_entry(
+        struct nl_cpu *cpu); /* freeze requests, INIT/SIPI of SVM, root of the current generation. Interrupts off. */
 
 /* cpu.c */
 extern struct nl_cpu *nl_cpus[NL_MAX_CPUS];

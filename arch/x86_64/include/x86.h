@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Instructions and registers of x86-64 that both vendors and common code need. One inline function per instruction; names are the manuals'.
+ * Instructions and registers of x86-64 that both vendors and common code need. One inline function per instruction;
+ * names are the manuals'.
  */
 #ifndef ARCH_X86_H
 #define ARCH_X86_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Decoding SVM's exits (APM vol. 2, appendix C) into struct nl_exit, and the NMI exit, which is SVM's own business.
  */
@@ -7,21 +8,22 @@
 #include "x86.h"
 
 /*
- * On AMD the LVT does not mask itself when it delivers. Linux starts counters below zero, so one whose top bit is clear has overflowed
- * (APM vol. 2, 13.2.1: EN is bit 22, INT bit 20 of PERF_CTL).
+ * On AMD the LVT does not mask itself when it delivers. Linux starts counters below zero, so one whose top bit is clear
+ * has overflowed (APM vol. 2, 13.2.1: EN is bit 22, INT bit 20 of PERF_CTL).
  */
 static bool counter_overflowed(void)
 {
 	uint64_t control, counter;
 
 	for (uint32_t i = 0; i < 6; i++)
-		if (x86_rdmsr_safe(0xc0010200 + 2 * i, &control) && (control >> 20 & 5) == 5 && x86_rdmsr_safe(0xc0010201 + 2 * i, &counter) &&
-		    !(counter >> 47 & 1))
+		if (x86_rdmsr_safe(0xc0010200 + 2 * i, &control) && (control >> 20 & 5) == 5 &&
+		    x86_rdmsr_safe(0xc0010201 + 2 * i, &counter) && !(counter >> 47 & 1))
 			return true;
 	return false;
 }
 
-/* Could an NMI of the hardware's own have merged with our kick? Then pass one on: a lost one kills the watchdog (SDM vol. 3, 11.5.1). */
+/* Could an NMI of the hardware's own have merged with our kick? Then pass one on: a lost one kills the watchdog (SDM
+ * vol. 3, 11.5.1). */
 static bool hardware_nmi_waits(void)
 {
 	uint32_t lvt = apic_read(APIC_LVTPC);
@@ -39,11 +41,12 @@ void svm_take_pending(struct nl_cpu *cpu, void (*with)(void), struct svm_nmi *ou
 {
 	uint32_t before = cpu->nmis;
 
-	__asm__ volatile("stgi; nop" ::: "memory"); /* host IF is 0: an NMI comes, interrupts only if `with` lets them */
+	__asm__ volatile("stgi; nop" ::
+	                         : "memory"); /* host IF is 0: an NMI comes, interrupts only if `with` lets them */
 	if (with)
 		with();
 	__asm__ volatile("clgi" ::: "memory");
-	*out = (struct svm_nmi){ .taken = *(volatile uint32_t *)&cpu->nmis != before };
+	*out = (struct svm_nmi){.taken = *(volatile uint32_t *)&cpu->nmis != before};
 	if (!out->taken)
 		return;
 	out->kick = __atomic_exchange_n(&cpu->nmi_kick, 0, __ATOMIC_SEQ_CST);
@@ -65,50 +68,52 @@ static bool no_inject_npf(struct vmcb *v) { return v->exit_info1 >> 33 & 1; } /*
 
 void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 {
-	struct nl_exit e = { .cause = NL_CAUSE_OTHER, .raw = { v->exit_code, v->exit_info1, v->exit_info2 } };
+	struct nl_exit e = {.cause = NL_CAUSE_OTHER, .raw = {v->exit_code, v->exit_info1, v->exit_info2}};
 
 	switch ((uint32_t)v->exit_code) {
 	case EXIT_CPUID:
-		e = (struct nl_exit){ .cause = NL_CAUSE_CPUID, .length = 2 };
+		e = (struct nl_exit){.cause = NL_CAUSE_CPUID, .length = 2};
 		break;
 	case EXIT_MSR:
-		e = (struct nl_exit){ .cause = v->exit_info1 & 1 ? NL_CAUSE_WRMSR : NL_CAUSE_RDMSR,
-			              .length = 2,
-			              .msr = { (uint32_t)cpu->gprs.rcx, v->exit_info1 & 1 } };
+		e = (struct nl_exit){.cause = v->exit_info1 & 1 ? NL_CAUSE_WRMSR : NL_CAUSE_RDMSR,
+		                     .length = 2,
+		                     .msr = {(uint32_t)cpu->gprs.rcx, v->exit_info1 & 1}};
 		break;
 	case EXIT_IO:
-		e = (struct nl_exit){ .cause = NL_CAUSE_IO,
-			              .length = (unsigned)(v->exit_info2 - v->rip),
-			              .io = { (uint16_t)(v->exit_info1 >> 16), v->exit_info1 >> 4 & 7, v->exit_info1 & 1, v->exit_info1 >> 2 & 1 } };
+		e = (struct nl_exit){.cause = NL_CAUSE_IO,
+		                     .length = (unsigned)(v->exit_info2 - v->rip),
+		                     .io = {(uint16_t)(v->exit_info1 >> 16), v->exit_info1 >> 4 & 7, v->exit_info1 & 1,
+		                            v->exit_info1 >> 2 & 1}};
 		break;
 	case EXIT_NMI:
-		e = (struct nl_exit){ .cause = NL_CAUSE_NMI };
+		e = (struct nl_exit){.cause = NL_CAUSE_NMI};
 		nmi(cpu);
 		break;
 	case EXIT_IRET: /* not executed yet: NMIs are blocked until it is */
-		e = (struct nl_exit){ .cause = NL_CAUSE_IRET };
+		e = (struct nl_exit){.cause = NL_CAUSE_IRET};
 		svm_close_nmi(cpu);
 		if (__atomic_load_n(&cpu->nmi_kick, __ATOMIC_SEQ_CST))
-			apic_send_nmi(cpu->apic_id); /* a kick may have merged with the guest's: this one exits after the IRET */
+			apic_send_nmi(cpu->apic_id); /* a kick may have merged with the guest's: this one exits after
+			                                the IRET */
 		break;
 	case EXIT_NPF:
-		e = (struct nl_exit){ .cause = NL_CAUSE_NPF,
-			              .npf = { GPA(v->exit_info2), !(v->exit_info1 & 0x12), v->exit_info1 & 2 && !no_inject_npf(v),
-			                       v->exit_info1 >> 4 & 1 } };
+		e = (struct nl_exit){.cause = NL_CAUSE_NPF,
+		                     .npf = {GPA(v->exit_info2), !(v->exit_info1 & 0x12),
+		                             v->exit_info1 & 2 && !no_inject_npf(v), v->exit_info1 >> 4 & 1}};
 		break;
 	case EXIT_INVD:
-		e = (struct nl_exit){ .cause = NL_CAUSE_INVD, .length = 2 };
+		e = (struct nl_exit){.cause = NL_CAUSE_INVD, .length = 2};
 		break;
 	case EXIT_INVLPGA:
 	case EXIT_VMRUN ... EXIT_SKINIT:
-		e = (struct nl_exit){ .cause = NL_CAUSE_VIRT };
+		e = (struct nl_exit){.cause = NL_CAUSE_VIRT};
 		break;
 	case EXIT_SHUTDOWN: /* the VMCB's state is undefined from here on */
-		e = (struct nl_exit){ .cause = NL_CAUSE_TRIPLE };
+		e = (struct nl_exit){.cause = NL_CAUSE_TRIPLE};
 		break;
 	case EXIT_EXCEPTION + 30:
 	case EXIT_INIT: /* no way for the guest to send one past the ICR trap: the platform resets */
-		e = (struct nl_exit){ .cause = NL_CAUSE_TRIPLE };
+		e = (struct nl_exit){.cause = NL_CAUSE_TRIPLE};
 		break;
 	}
 	hv_exit(cpu, &e);

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * SVM: switching it on, the VMCB, roots and flushes, the NMI that kicks, and the loop. Decoding of exits is svm/exit.c.
  *
- * NMIs (APM vol. 2, 15.13, 15.20): they are intercepted, and after the exit stay pending until GIF opens. Ours are told from the guest's by count: every
- * NMI that the guest sends passes the ICR trap, which sets nmi_guest, and every kick sets nmi_kick. A guest NMI is never injected: the core takes the
- * pending one in a STGI window, sends itself another and enters with the intercept dropped and IRET intercepted, so that the
- * hardware's own blocking rules apply. At the guest's IRET the intercept is back.
+ * NMIs (APM vol. 2, 15.13, 15.20): they are intercepted, and after the exit stay pending until GIF opens. Ours are told
+ * from the guest's by count: every NMI that the guest sends passes the ICR trap, which sets nmi_guest, and every kick
+ * sets nmi_kick. A guest NMI is never injected: the core takes the pending one in a STGI window, sends itself another
+ * and enters with the intercept dropped and IRET intercepted, so that the hardware's own blocking rules apply. At the
+ * guest's IRET the intercept is back.
  */
 #include "svm.h"
 #include "apic.h"
@@ -14,7 +16,8 @@
 #include "svm_exit.h"
 #include "x86.h"
 
-#define ASID_GUEST 1u /* one for all generations: a flip flushes it, and guest INVLPG reaches all that it must (APM 15.16) */
+#define ASID_GUEST \
+	1u /* one for all generations: a flip flushes it, and guest INVLPG reaches all that it must (APM 15.16) */
 
 static uint8_t *msrpm, *iopm;
 static bool has_flush_by_asid, has_next_rip;
@@ -77,7 +80,10 @@ static enum nl_err machine_init(void)
 static void intercept_msr(uint32_t index, bool read, bool write)
 {
 	uint32_t bank = index >> 13, bit = (index & 0x1fff) * 2; /* APM vol. 2, 15.11 */
-	uint8_t *map = bank == 0 ? msrpm : bank == 0xc0000000u >> 13 ? msrpm + 0x800 : bank == 0xc0010000u >> 13 ? msrpm + 0x1000 : NULL;
+	uint8_t *map = bank == 0                   ? msrpm
+	               : bank == 0xc0000000u >> 13 ? msrpm + 0x800
+	               : bank == 0xc0010000u >> 13 ? msrpm + 0x1000
+	                                           : NULL;
 
 	if (!map)
 		return; /* outside the maps every access exits */
@@ -88,7 +94,10 @@ static void intercept_msr(uint32_t index, bool read, bool write)
 static void intercept_port(uint16_t port) { iopm[port / 8] |= (uint8_t)(1u << port % 8); }
 
 /* Both scopes of tlb.h are one on SVM: the root is no tag, so everything of the ASID goes. */
-static void flush_all(struct nl_cpu *cpu) { svm(cpu)->vmcb->tlb_control = has_flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL; }
+static void flush_all(struct nl_cpu *cpu)
+{
+	svm(cpu)->vmcb->tlb_control = has_flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+}
 
 static void set_root(struct nl_cpu *cpu, hpa_t root)
 {
@@ -104,7 +113,8 @@ static enum nl_err cpu_init(struct nl_cpu *cpu, hpa_t root)
 	struct vmcb *v = s->vmcb;
 
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME);
-	/* R_INIT: an INIT by chipset or IOAPIC that comes in the core becomes #SX, a panic, and never a CPU that runs beside us (APM 15.21.8). */
+	/* R_INIT: an INIT by chipset or IOAPIC that comes in the core becomes #SX, a panic, and never a CPU that runs
+	 * beside us (APM 15.21.8). */
 	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | 2);
 	__asm__ volatile("clgi" ::: "memory");
 	x86_wrmsr(MSR_VM_HSAVE_PA, nl_pool_hpa(s->host_save).v);
@@ -129,9 +139,13 @@ static void cpu_exit(struct nl_cpu *cpu)
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) & ~EFER_SVME);
 }
 
-static struct vmcb_segment seg(struct nl_segment s) { return (struct vmcb_segment){ s.selector, s.attributes, s.limit, s.base }; }
+static struct vmcb_segment seg(struct nl_segment s)
+{
+	return (struct vmcb_segment){s.selector, s.attributes, s.limit, s.base};
+}
 
-/* FS, GS, TR, LDTR and the system-call MSRs are loaded once: the core uses none of them, so they stay the guest's (APM vol. 2, 15.5.2). */
+/* FS, GS, TR, LDTR and the system-call MSRs are loaded once: the core uses none of them, so they stay the guest's (APM
+ * vol. 2, 15.5.2). */
 static void vmload(struct svm_cpu *s) { __asm__ volatile("vmload %0" ::"a"(nl_pool_hpa(s->vmcb).v) : "memory"); }
 
 static void launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
@@ -178,17 +192,17 @@ static void reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
 {
 	struct svm_cpu *s = svm(cpu);
 	struct vmcb *v = s->vmcb;
-	struct vmcb_segment data = { 0, 0x93, 0xffff, 0 };
+	struct vmcb_segment data = {0, 0x93, 0xffff, 0};
 	uint32_t r[4];
 	uint64_t pat = v->g_pat ? v->g_pat : x86_rdmsr(MSR_PAT);
 
 	x86_cpuid(1, 0, r);
-	cpu->gprs = (struct nl_gprs){ .rdx = r[0] };
-	v->cs = (struct vmcb_segment){ (uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12 };
+	cpu->gprs = (struct nl_gprs){.rdx = r[0]};
+	v->cs = (struct vmcb_segment){(uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12};
 	v->ds = v->es = v->ss = v->fs = v->gs = data;
-	v->gdtr = v->idtr = (struct vmcb_segment){ 0, 0, 0xffff, 0 };
-	v->ldtr = (struct vmcb_segment){ 0, 0x82, 0xffff, 0 };
-	v->tr = (struct vmcb_segment){ 0, 0x8b, 0xffff, 0 };
+	v->gdtr = v->idtr = (struct vmcb_segment){0, 0, 0xffff, 0};
+	v->ldtr = (struct vmcb_segment){0, 0x82, 0xffff, 0};
+	v->tr = (struct vmcb_segment){0, 0x8b, 0xffff, 0};
 	v->cpl = 0;
 	v->efer = EFER_SVME;
 	v->cr0 = 0x60000010; /* CD, NW, ET */
@@ -209,7 +223,8 @@ static void reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
 	vmload(s);
 }
 
-/* SIPI cannot be intercepted (APM vol. 2, 15.21.8): a CPU that waits for it waits here, with GIF closed, for what the ICR trap leaves. */
+/* SIPI cannot be intercepted (APM vol. 2, 15.21.8): a CPU that waits for it waits here, with GIF closed, for what the
+ * ICR trap leaves. */
 static void wait_for_sipi(struct nl_cpu *cpu)
 {
 	struct svm_nmi lost;
@@ -230,9 +245,16 @@ static void context(struct nl_cpu *cpu, struct nl_context *out)
 	const struct vmcb *v = svm(cpu)->vmcb;
 	uint8_t b[3];
 
-	*out = (struct nl_context){ .rip = v->rip, .rflags = v->rflags, .cr0 = v->cr0, .cr3 = v->cr3, .cr4 = v->cr4, .efer = v->efer & ~EFER_SVME,
-		                    .lstar = x86_rdmsr(MSR_LSTAR), .cs_base = v->cs.base, .cpl = v->cpl,
-		                    .long_mode = (v->efer & EFER_LMA) && (v->cs.attributes & 0x200) };
+	*out = (struct nl_context){.rip = v->rip,
+	                           .rflags = v->rflags,
+	                           .cr0 = v->cr0,
+	                           .cr3 = v->cr3,
+	                           .cr4 = v->cr4,
+	                           .efer = v->efer & ~EFER_SVME,
+	                           .lstar = x86_rdmsr(MSR_LSTAR),
+	                           .cs_base = v->cs.base,
+	                           .cpl = v->cpl,
+	                           .long_mode = (v->efer & EFER_LMA) && (v->cs.attributes & 0x200)};
 	if (v->exit_code == EXIT_NPF) /* decode assists (APM vol. 2, 15.8.4) */
 		out->bytes = v->bytes, out->n_bytes = v->fetched & 15;
 	/* No activity state on SVM: an NMI that ends HLT or MWAIT leaves RIP behind the instruction. */
@@ -247,7 +269,8 @@ static void skip(struct nl_cpu *cpu, unsigned length)
 	/* nRIP knows about redundant prefixes, but is saved for instruction intercepts only (APM vol. 2, 15.7.1). */
 	v->rip = has_next_rip && v->exit_code != EXIT_NPF && v->next_rip ? v->next_rip : v->rip + length;
 	v->interrupt_shadow &= ~1ULL;
-	if ((v->rflags & RFLAGS_TF) && !(x86_rdmsr(MSR_DEBUGCTL) & 2)) { /* the trap that the instruction would have caused; BTF: branches only */
+	if ((v->rflags & RFLAGS_TF) &&
+	    !(x86_rdmsr(MSR_DEBUGCTL) & 2)) { /* the trap that the instruction would have caused; BTF: branches only */
 		v->dr6 |= 1u << 14;
 		nl_vendor->inject(cpu, 1, false, 0);
 	}
@@ -260,7 +283,8 @@ static void inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t 
 	/* An event whose delivery this exit cut short comes first; the fault happens again by itself. */
 	if (v->event_injection & EVENT_VALID)
 		return;
-	v->event_injection = vector | EVENT_EXCEPTION | EVENT_VALID | (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
+	v->event_injection =
+	        vector | EVENT_EXCEPTION | EVENT_VALID | (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
 }
 
 static bool get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value)
@@ -304,7 +328,8 @@ void svm_close_nmi(struct nl_cpu *cpu)
 	svm(cpu)->nmi_open = false;
 }
 
-/* INTn, INT3 and INTO are executed again instead: without nRIP an injection would return to them (APM vol. 2, 15.7.1, 15.20). */
+/* INTn, INT3 and INTO are executed again instead: without nRIP an injection would return to them (APM vol.
+ * 2, 15.7.1, 15.20). */
 static bool by_instruction(uint64_t event)
 {
 	uint32_t type = event >> 8 & 7, vector = event & 0xff;
@@ -332,7 +357,8 @@ __attribute__((noreturn)) static void run(struct nl_cpu *cpu)
 		cpu->gprs.rax = v->rax;
 		cpu->gprs.rsp = v->rsp;
 		v->tlb_control = TLB_NOTHING;
-		v->event_injection = v->exit_int_info & EVENT_VALID && !by_instruction(v->exit_int_info) ? v->exit_int_info : 0;
+		v->event_injection =
+		        v->exit_int_info & EVENT_VALID && !by_instruction(v->exit_int_info) ? v->exit_int_info : 0;
 		svm_exit(cpu, v);
 	}
 }
@@ -341,34 +367,35 @@ static void dump(struct nl_cpu *cpu)
 {
 	const struct vmcb *v = svm(cpu)->vmcb;
 
-	nl_log_unlocked("VMCB exit %lx info %lx %lx int %lx rip %lx rflags %lx cpl %u\n", v->exit_code, v->exit_info1, v->exit_info2, v->exit_int_info, v->rip,
-	                v->rflags, v->cpl);
-	nl_log_unlocked("cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx cs %x base %lx attr %x ncr3 %lx asid %u inj %lx\n", v->cr0, v->cr2, v->cr3, v->cr4, v->efer,
-	                v->cs.selector, v->cs.base, v->cs.attributes, v->nested_cr3, v->asid, v->event_injection);
+	nl_log_unlocked("VMCB exit %lx info %lx %lx int %lx rip %lx rflags %lx cpl %u\n", v->exit_code, v->exit_info1,
+	                v->exit_info2, v->exit_int_info, v->rip, v->rflags, v->cpl);
+	nl_log_unlocked("cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx cs %x base %lx attr %x ncr3 %lx asid %u inj %lx\n",
+	                v->cr0, v->cr2, v->cr3, v->cr4, v->efer, v->cs.selector, v->cs.base, v->cs.attributes,
+	                v->nested_cr3, v->asid, v->event_injection);
 }
 
 const struct nl_vendor nl_svm = {
-	.name = "SVM",
-	.paging = "NPT",
-	.probe = probe,
-	.format = format,
-	.machine_init = machine_init,
-	.cpu_init = cpu_init,
-	.cpu_exit = cpu_exit,
-	.launch_state = launch_state,
-	.reset_to_sipi = reset_to_sipi,
-	.wait_for_sipi = wait_for_sipi,
-	.run = run,
-	.context = context,
-	.skip = skip,
-	.inject = inject,
-	.set_root = set_root,
-	.flush_all = flush_all,
-	.get_msr = get_msr,
-	.set_msr = set_msr,
-	.intercept_msr = intercept_msr,
-	.intercept_port = intercept_port,
-	.kick = kick,
-	.dump = dump,
-	.keep_icr_trap = true,
+        .name = "SVM",
+        .paging = "NPT",
+        .probe = probe,
+        .format = format,
+        .machine_init = machine_init,
+        .cpu_init = cpu_init,
+        .cpu_exit = cpu_exit,
+        .launch_state = launch_state,
+        .reset_to_sipi = reset_to_sipi,
+        .wait_for_sipi = wait_for_sipi,
+        .run = run,
+        .context = context,
+        .skip = skip,
+        .inject = inject,
+        .set_root = set_root,
+        .flush_all = flush_all,
+        .get_msr = get_msr,
+        .set_msr = set_msr,
+        .intercept_msr = intercept_msr,
+        .intercept_port = intercept_port,
+        .kick = kick,
+        .dump = dump,
+        .keep_icr_trap = true,
 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The VMCB and the numbers of SVM (APM vol. 2, appendices B and C).
  */
@@ -25,18 +26,18 @@ struct vmcb {
 	uint32_t asid;                         /* 0x058 */
 	uint8_t tlb_control;                   /* 0x05c */
 	uint8_t reserved1[3];
-	uint64_t v_intr;           /* 0x060 */
-	uint64_t interrupt_shadow; /* 0x068 */
-	uint64_t exit_code;        /* 0x070 */
+	uint64_t v_intr;                                /* 0x060 */
+	uint64_t interrupt_shadow;                      /* 0x068 */
+	uint64_t exit_code;                             /* 0x070 */
 	uint64_t exit_info1, exit_info2, exit_int_info; /* 0x078 */
-	uint64_t nested_control; /* 0x090 */
-	uint64_t avic_bar, ghcb; /* 0x098 */
-	uint64_t event_injection; /* 0x0a8 */
-	uint64_t nested_cr3;      /* 0x0b0 */
-	uint64_t lbr_control;     /* 0x0b8 */
-	uint32_t clean, reserved2; /* 0x0c0 */
-	uint64_t next_rip;         /* 0x0c8 */
-	uint8_t fetched, bytes[15]; /* 0x0d0 */
+	uint64_t nested_control;                        /* 0x090 */
+	uint64_t avic_bar, ghcb;                        /* 0x098 */
+	uint64_t event_injection;                       /* 0x0a8 */
+	uint64_t nested_cr3;                            /* 0x0b0 */
+	uint64_t lbr_control;                           /* 0x0b8 */
+	uint32_t clean, reserved2;                      /* 0x0c0 */
+	uint64_t next_rip;                              /* 0x0c8 */
+	uint8_t fetched, bytes[15];                     /* 0x0d0 */
 	uint8_t reserved3[0x400 - 0xe0];
 	/* state save area */
 	struct vmcb_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr; /* 0x400 */
@@ -49,7 +50,7 @@ struct vmcb {
 	uint8_t reserved7[0x5d8 - 0x580];
 	uint64_t rsp; /* 0x5d8 */
 	uint8_t reserved8[0x5f8 - 0x5e0];
-	uint64_t rax, star, lstar, cstar, sfmask, kernel_gs; /* 0x5f8 */
+	uint64_t rax, star, lstar, cstar, sfmask, kernel_gs;   /* 0x5f8 */
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip, cr2; /* 0x628 */
 	uint8_t reserved9[0x668 - 0x648];
 	uint64_t g_pat, debugctl, br_from, br_to, last_exception_from, last_exception_to; /* 0x668 */
@@ -93,7 +94,6 @@ VMCB_AT(g_pat, 0x668);
 #define I2_STGI (1u << 4)
 #define I2_CLGI (1u << 5)
 #define I2_SKINIT (1u << 6)
-
 
 #define TLB_NOTHING 0
 #define TLB_FLUSH_ALL 1

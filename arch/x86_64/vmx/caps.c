@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Pure computations on VMX's capabilities: see caps.h.
  */
@@ -30,8 +31,10 @@ enum nl_err vmx_controls(const struct vmx_msrs *m, const struct vmx_guest_featur
 	ok = vmx_control(m->pin, 0, 0, &out->pin);
 	ok &= vmx_control(m->proc, PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_SECONDARY, 0, &out->proc);
 	ok &= vmx_control(m->secondary, need, like, &out->secondary);
-	ok &= vmx_control(m->exit, EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER, 0,
-	                  &out->exit);
+	ok &= vmx_control(m->exit,
+	                  EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER |
+	                          EXIT_LOAD_EFER,
+	                  0, &out->exit);
 	ok &= vmx_control(m->entry, ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER, 0, &out->entry);
 	out->vpid = out->secondary & SECONDARY_VPID;
 	return ok ? NL_OK : NL_ENOVIRT;
@@ -48,7 +51,8 @@ uint32_t vmx_rights(uint16_t attributes)
 
 uint64_t vmx_eptp(hpa_t root)
 {
-	/* SDM vol. 3, 25.6.11: paging-structure memory type WB, walk of 4, no accessed and dirty flags (they would be written to shared tables) */
+	/* SDM vol. 3, 25.6.11: paging-structure memory type WB, walk of 4, no accessed and dirty flags (they would be
+	 * written to shared tables) */
 	return root.v | 3u << 3 | NL_MT_WB;
 }
 

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What this CPU's VMX can do, and the pure computations on it: controls, fixed bits, segment rights. No instruction of VMX is executed
- * here, so that all of it runs on the host under test (tests/unit/test_vmx_caps.c).
+ * What this CPU's VMX can do, and the pure computations on it: controls, fixed bits, segment rights. No instruction of
+ * VMX is executed here, so that all of it runs on the host under test (tests/unit/test_vmx_caps.c).
  */
 #ifndef VMX_CAPS_H
 #define VMX_CAPS_H
@@ -66,7 +67,8 @@ struct vmx_controls {
 bool vmx_control(uint64_t cap, uint32_t need, uint32_t like, uint32_t *out);
 /* All controls of this hypervisor. NL_ENOVIRT: something that it needs is not there. */
 enum nl_err vmx_controls(const struct vmx_msrs *m, const struct vmx_guest_features *f, struct vmx_controls *out);
-/* The value nearest to `v` that VMX operation allows; with unrestricted guest, PE and PG of CR0 are free (24.8, A.7). */
+/* The value nearest to `v` that VMX operation allows; with unrestricted guest, PE and PG of CR0 are free (24.8, A.7).
+ */
 uint64_t vmx_fix(uint64_t v, uint64_t fixed0, uint64_t fixed1);
 /* Attributes in VMCB form (vendor.h) to access rights: bits 8..11 move to 12..15; not present is unusable. */
 uint32_t vmx_rights(uint16_t attributes);

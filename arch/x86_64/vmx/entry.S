@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Entering the guest and coming back, and the NMI handler of root operation, which belongs here because it must know where an entry stands.
  *

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * EPT's entry format and the invalidation of what the CPU remembers of it (SDM vol. 3, 29.4.3).
  *
- * Cached translations carry VPID, PCID and the root. A root that was never loaded needs no INVEPT, but root pages are reused, so the one that is being
- * loaded is always invalidated; VPID is one for all views, so that the guest's own invalidations reach what they must.
+ * Cached translations carry VPID, PCID and the root. A root that was never loaded needs no INVEPT, but root pages are
+ * reused, so the one that is being loaded is always invalidated; VPID is one for all views, so that the guest's own
+ * invalidations reach what they must.
  */
 #include "core.h"
 #include "tlb.h"

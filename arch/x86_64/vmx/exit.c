@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Decoding VMX's exits (SDM vol. 3, chapter 28 and appendix C) into struct nl_exit, events on entry, and the loop. What INIT exits mean: kick.c.
+ * Decoding VMX's exits (SDM vol. 3, chapter 28 and appendix C) into struct nl_exit, events on entry, and the loop. What
+ * INIT exits mean: kick.c.
  */
 #include "apic.h"
 #include "core.h"
@@ -19,7 +21,8 @@ void vmx_skip(struct nl_cpu *cpu, unsigned length)
 	vmx_write(GUEST_RIP, code64 ? rip : (uint32_t)rip);
 	if (blocking & (BLOCKING_STI | BLOCKING_MOV_SS))
 		vmx_write(GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_STI | BLOCKING_MOV_SS));
-	/* The single-step trap that the instruction would have caused (27.3.1.5); with DEBUGCTL.BTF only branches trap. */
+	/* The single-step trap that the instruction would have caused (27.3.1.5); with DEBUGCTL.BTF only branches trap.
+	 */
 	if ((vmx_read(GUEST_RFLAGS) & RFLAGS_TF) && !(vmx_read(GUEST_DEBUGCTL) & 2))
 		vmx_write(GUEST_PENDING_DEBUG, vmx_read(GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
@@ -35,7 +38,8 @@ void vmx_inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t err
 	vmx_write(ENTRY_EVENT, vector | EVENT_EXCEPTION << 8 | (has_error ? EVENT_HAS_ERROR : 0) | EVENT_VALID);
 }
 
-/* An exit in the middle of delivering an event (EPT violation on the stack, INIT): it is delivered by the next entry (28.2.4). */
+/* An exit in the middle of delivering an event (EPT violation on the stack, INIT): it is delivered by the next entry
+ * (28.2.4). */
 static void deliver_again(void)
 {
 	uint32_t event = (uint32_t)vmx_read(VECTORING_EVENT);
@@ -60,8 +64,9 @@ static void iret_again(uint64_t qualification)
 }
 
 /*
- * A MOV to CR0 or CR4 that changes a bit of ours. CR0: only the shadow is changed, and the instruction is executed again: now our bits agree with
- * the shadow, it does not exit, and the hardware does all that a change of PG, LMA or PAE paging means. CR4: bits of features that are not there.
+ * A MOV to CR0 or CR4 that changes a bit of ours. CR0: only the shadow is changed, and the instruction is executed
+ * again: now our bits agree with the shadow, it does not exit, and the hardware does all that a change of PG, LMA or
+ * PAE paging means. CR4: bits of features that are not there.
  */
 static void control_register(struct nl_cpu *cpu, uint64_t qualification)
 {
@@ -73,12 +78,14 @@ static void control_register(struct nl_cpu *cpu, uint64_t qualification)
 		vmx_inject(cpu, GP, true, 0);
 }
 
-/* true: nothing more to do but enter, quickly: a SIPI that comes in root operation is lost. The reset state is made when it comes. */
+/* true: nothing more to do but enter, quickly: a SIPI that comes in root operation is lost. The reset state is made
+ * when it comes. */
 static bool init_exit(struct nl_cpu *cpu, bool just_started)
 {
 	if (vmx_take_kick(cpu))
 		return false;
-	/* While a CPU waits for SIPI, INIT is blocked (26.2). One that was kept all the same (Bochs does) comes at the first entry after the SIPI. */
+	/* While a CPU waits for SIPI, INIT is blocked (26.2). One that was kept all the same (Bochs does) comes at the
+	 * first entry after the SIPI. */
 	if (just_started && vmx_read(GUEST_RIP) == 0)
 		return true;
 	if (cpu->index == 0) { /* a reset of the platform: hv_before_entry */
@@ -93,7 +100,8 @@ static bool init_exit(struct nl_cpu *cpu, bool just_started)
 
 static struct nl_exit io_exit(uint64_t q)
 {
-	return (struct nl_exit){.cause = NL_CAUSE_IO, .io = {(uint16_t)(q >> 16), (uint8_t)((q & 7) + 1), q >> 3 & 1, q >> 4 & 1}};
+	return (struct nl_exit){.cause = NL_CAUSE_IO,
+	                        .io = {(uint16_t)(q >> 16), (uint8_t)((q & 7) + 1), q >> 3 & 1, q >> 4 & 1}};
 }
 
 static void task_switch(struct nl_cpu *cpu)
@@ -117,7 +125,8 @@ void vmx_after_exit(struct vmx_cpu *v)
 	v->just_started = false;
 	if (reason & REASON_ENTRY_FAILED)
 		nl_panic("VM entry failed: reason %x qualification %lx", reason & 0xffff, q);
-	if (v->kick_spare && reason != REASON_INIT && x86_rdtsc() - __atomic_load_n(&v->kick_sent_tsc, __ATOMIC_RELAXED) > RESEND_TICKS)
+	if (v->kick_spare && reason != REASON_INIT &&
+	    x86_rdtsc() - __atomic_load_n(&v->kick_sent_tsc, __ATOMIC_RELAXED) > RESEND_TICKS)
 		v->kick_spare = 0; /* had a second INIT been latched, it would have exited first */
 	if (reason == REASON_INIT && init_exit(cpu, just_started))
 		return;
@@ -129,9 +138,11 @@ void vmx_after_exit(struct vmx_cpu *v)
 		break;
 	case REASON_INIT:
 		e = (struct nl_exit){.cause = NL_CAUSE_KICK};
-		/* STI's shadow covered the HLT and has ended with it, but not every emulator says so; entry wants no shadow in HLT (27.3.1.5). */
+		/* STI's shadow covered the HLT and has ended with it, but not every emulator says so; entry wants no
+		 * shadow in HLT (27.3.1.5). */
 		if (vmx_read(GUEST_ACTIVITY) != ACTIVITY_ACTIVE)
-			vmx_write(GUEST_INTERRUPTIBILITY, vmx_read(GUEST_INTERRUPTIBILITY) & ~(BLOCKING_STI | BLOCKING_MOV_SS));
+			vmx_write(GUEST_INTERRUPTIBILITY,
+			          vmx_read(GUEST_INTERRUPTIBILITY) & ~(BLOCKING_STI | BLOCKING_MOV_SS));
 		break;
 	case REASON_SIPI:
 		if ((uint8_t)q == nl_boot.trampoline >> 12) { /* our own second one (ap.c), late */
@@ -177,7 +188,8 @@ void vmx_after_exit(struct vmx_cpu *v)
 		break;
 	case REASON_EPT_VIOLATION:
 		iret_again(q);
-		e = (struct nl_exit){.cause = NL_CAUSE_NPF, .npf = {GPA(vmx_read(GUEST_PHYSICAL_ADDRESS)), q & 1, q >> 1 & 1, q >> 2 & 1}};
+		e = (struct nl_exit){.cause = NL_CAUSE_NPF,
+		                     .npf = {GPA(vmx_read(GUEST_PHYSICAL_ADDRESS)), q & 1, q >> 1 & 1, q >> 2 & 1}};
 		break;
 	case REASON_XSETBV:
 		e = (struct nl_exit){.cause = NL_CAUSE_XSETBV};
@@ -188,7 +200,10 @@ void vmx_after_exit(struct vmx_cpu *v)
 	hv_exit(cpu, &e);
 }
 
-static bool waits_for_sipi(struct nl_cpu *cpu) { return __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_WAIT_SIPI; }
+static bool waits_for_sipi(struct nl_cpu *cpu)
+{
+	return __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_WAIT_SIPI;
+}
 
 void vmx_before_entry(struct vmx_cpu *v)
 {
@@ -198,7 +213,8 @@ void vmx_before_entry(struct vmx_cpu *v)
 	if (!waits_for_sipi(cpu))
 		hv_before_entry(cpu); /* may make it wait */
 	if (waits_for_sipi(cpu))
-		return; /* executes nothing and takes no event; root and requests are looked at when it leaves this state */
+		return; /* executes nothing and takes no event; root and requests are looked at when it leaves this
+		           state */
 	if (t->mc_pending && !(vmx_read(ENTRY_EVENT) & EVENT_VALID)) {
 		t->mc_pending = false;
 		vmx_inject(cpu, MC, false, 0);

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * VMCS fields by their manual names (SDM vol. 3, appendix B): one table, from which the encodings and the dump of a panic are made.
+ * VMCS fields by their manual names (SDM vol. 3, appendix B): one table, from which the encodings and the dump of a
+ * panic are made.
  */
 #ifndef VMX_FIELDS_H
 #define VMX_FIELDS_H
@@ -17,7 +19,8 @@
 	X(GUEST_PHYSICAL_ADDRESS, 0x2400) \
 	X(VMCS_LINK, 0x2800) X(GUEST_DEBUGCTL, 0x2802) X(GUEST_PAT, 0x2804) X(GUEST_EFER, 0x2806) \
 	X(HOST_PAT, 0x2c00) X(HOST_EFER, 0x2c02) \
-	X(PIN_CONTROLS, 0x4000) X(PROC_CONTROLS, 0x4002) X(EXCEPTION_BITMAP, 0x4004) X(PF_ERROR_MASK, 0x4006) X(PF_ERROR_MATCH, 0x4008) \
+	X(PIN_CONTROLS, 0x4000) X(PROC_CONTROLS, 0x4002) X(EXCEPTION_BITMAP, 0x4004) X(PF_ERROR_MASK, 0x4006) \
+	X(PF_ERROR_MATCH, 0x4008) \
 	X(CR3_TARGET_COUNT, 0x400a) X(EXIT_CONTROLS, 0x400c) X(EXIT_MSR_STORE_COUNT, 0x400e) X(EXIT_MSR_LOAD_COUNT, 0x4010) \
 	X(ENTRY_CONTROLS, 0x4012) X(ENTRY_MSR_LOAD_COUNT, 0x4014) X(ENTRY_EVENT, 0x4016) X(ENTRY_EVENT_ERROR, 0x4018) \
 	X(ENTRY_INSTRUCTION_LENGTH, 0x401a) X(SECONDARY_CONTROLS, 0x401e) \

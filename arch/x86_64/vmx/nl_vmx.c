@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The door of this room: struct nl_vendor of VMX, and the two permission maps.
  */

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * The guest's registers in the VMCS: how a CPU starts, what INIT and SIPI make of it, and what common code may read or set.
+ * The guest's registers in the VMCS: how a CPU starts, what INIT and SIPI make of it, and what common code may read or
+ * set.
  */
 #include "core.h"
 #include "vmx.h"
@@ -15,7 +17,8 @@ static void segment(unsigned n, struct nl_segment s)
 	vmx_write(GUEST_ES_RIGHTS + 2 * n, vmx_rights(s.attributes));
 }
 
-/* A loaded code or data segment has the accessed bit, whatever stands in the descriptor table (SDM vol. 3, 27.3.1.2). */
+/* A loaded code or data segment has the accessed bit, whatever stands in the descriptor table (SDM vol. 3, 27.3.1.2).
+ */
 static void code_or_data(unsigned n, struct nl_segment s)
 {
 	if (s.attributes & 0x80)
@@ -33,7 +36,8 @@ static void control_registers(uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t
 	vmx_write(GUEST_CR4, vmx_fix(cr4, m->cr4_fixed0, m->cr4_fixed1));
 	vmx_write(CR4_SHADOW, cr4 & ~CR4_HIDDEN);
 	vmx_write(GUEST_EFER, efer);
-	/* From here on the CPU keeps this control in step with EFER.LMA itself (A.6: bit 5, with unrestricted guest). */
+	/* From here on the CPU keeps this control in step with EFER.LMA itself (A.6: bit 5, with unrestricted guest).
+	 */
 	vmx_write(ENTRY_CONTROLS, vmx.controls.entry | (efer & EFER_LMA ? ENTRY_IA32E : 0));
 }
 
@@ -46,7 +50,8 @@ static void no_event(void)
 
 void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 {
-	static const struct nl_segment no_task = {0, 0x8b, 0x67, 0}; /* entry wants a busy TSS; the firmware need not have one */
+	static const struct nl_segment no_task = {0, 0x8b, 0x67,
+	                                          0}; /* entry wants a busy TSS; the firmware need not have one */
 
 	cpu->gprs = s->gprs;
 	code_or_data(ES, s->es);
@@ -80,7 +85,8 @@ void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 	x86_wrmsr(MSR_KERNEL_GS_BASE, s->kernel_gs);
 }
 
-/* SDM vol. 3, table 10-1, column INIT: PAT, XCR0, the system-call MSRs and CR0.CD/NW (which entries do not load) stay. */
+/* SDM vol. 3, table 10-1, column INIT: PAT, XCR0, the system-call MSRs and CR0.CD/NW (which entries do not load) stay.
+ */
 void vmx_reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
 {
 	static const struct nl_segment data = {0, 0x93, 0xffff, 0};
@@ -102,11 +108,13 @@ void vmx_reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
 	vmx_write(GUEST_IDTR_LIMIT, 0xffff);
 	control_registers(CR0_CD | CR0_NW | 1u << 4 /* ET */, 0, 0, 0);
 	x86_write_cr2(0);
-	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" ::"r"(0UL)); /* DR7 is 400h in root operation */
+	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" ::"r"(
+	        0UL)); /* DR7 is 400h in root operation */
 	x86_write_dr6(0xffff0ff0);
 	vmx_write(GUEST_DR7, 0x400);
 	vmx_write(GUEST_DEBUGCTL, 0);
-	if (!vmx_cpu(cpu)->launched) { /* a CPU that comes to us in this state: what the firmware left in hardware is the guest's */
+	if (!vmx_cpu(cpu)->launched) { /* a CPU that comes to us in this state: what the firmware left in hardware is
+		                          the guest's */
 		vmx_write(GUEST_PAT, x86_rdmsr(MSR_PAT));
 		vmx_write(GUEST_SYSENTER_CS, x86_rdmsr(MSR_SYSENTER_CS));
 		vmx_write(GUEST_SYSENTER_ESP, x86_rdmsr(MSR_SYSENTER_ESP));
@@ -147,7 +155,8 @@ void vmx_context(struct nl_cpu *cpu, struct nl_context *out)
 	        .lstar = x86_rdmsr(MSR_LSTAR),
 	        .cs_base = vmx_read(GUEST_CS_BASE),
 	        .cpl = vmx_read(GUEST_SS_RIGHTS) >> 5 & 3,
-	        .halted = vmx_read(GUEST_ACTIVITY) != ACTIVITY_ACTIVE, /* MWAIT is no activity state: RIP is behind it, quiesce.c looks */
+	        .halted = vmx_read(GUEST_ACTIVITY) !=
+	                  ACTIVITY_ACTIVE, /* MWAIT is no activity state: RIP is behind it, quiesce.c looks */
 	};
 	out->long_mode = (out->efer & EFER_LMA) && (vmx_read(GUEST_CS_RIGHTS) >> 13 & 1);
 }
@@ -167,7 +176,9 @@ static enum vmx_field field_of(uint32_t index)
 	case MSR_GS_BASE:
 		return GUEST_GS_BASE;
 	case MSR_SYSENTER_CS ... MSR_SYSENTER_EIP:
-		return index == MSR_SYSENTER_CS ? GUEST_SYSENTER_CS : index == MSR_SYSENTER_ESP ? GUEST_SYSENTER_ESP : GUEST_SYSENTER_EIP;
+		return index == MSR_SYSENTER_CS    ? GUEST_SYSENTER_CS
+		       : index == MSR_SYSENTER_ESP ? GUEST_SYSENTER_ESP
+		                                   : GUEST_SYSENTER_EIP;
 	}
 	return 0;
 }

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * Switching VMX on and off, and the parts of a VMCS that never change after: controls, host state, bitmaps. Guest state is state.c.
+ * Switching VMX on and off, and the parts of a VMCS that never change after: controls, host state, bitmaps. Guest state
+ * is state.c.
  */
 #include "core.h"
 #include "host.h"
@@ -11,8 +13,10 @@ struct vmx_machine vmx;
 
 _Static_assert(offsetof(struct vmx_cpu, cpu) == VMX_CPU_CPU && offsetof(struct vmx_cpu, launched) == VMX_CPU_LAUNCHED,
                "entry.S reads by these offsets");
-_Static_assert(offsetof(struct nl_cpu, gprs) == VMX_GPRS && offsetof(struct nl_cpu, nmis) == VMX_NMIS, "entry.S reads by these offsets");
-_Static_assert(offsetof(struct nl_gprs, r15) == 120 && offsetof(struct nl_gprs, rdi) == 56, "entry.S saves in this order");
+_Static_assert(offsetof(struct nl_cpu, gprs) == VMX_GPRS && offsetof(struct nl_cpu, nmis) == VMX_NMIS,
+               "entry.S reads by these offsets");
+_Static_assert(offsetof(struct nl_gprs, r15) == 120 && offsetof(struct nl_gprs, rdi) == 56,
+               "entry.S saves in this order");
 _Static_assert(HOST_STACK_SIZE == 16384, "entry.S finds the CPU through its stack");
 
 static bool read_field(uint64_t field, uint64_t *value)
@@ -256,7 +260,8 @@ static enum nl_err unlock(void)
 {
 	uint64_t feature = x86_rdmsr(MSR_FEATURE_CONTROL);
 
-	if (!(feature & FEATURE_CONTROL_LOCK)) /* the firmware left it to us; some leave it so on every CPU but the first */
+	if (!(feature &
+	      FEATURE_CONTROL_LOCK)) /* the firmware left it to us; some leave it so on every CPU but the first */
 		x86_wrmsr(MSR_FEATURE_CONTROL, feature | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
 	else if (!(feature & FEATURE_CONTROL_VMX))
 		return NL_ELOCKED;
@@ -278,7 +283,8 @@ enum nl_err vmx_cpu_init(struct nl_cpu *cpu, hpa_t root)
 	v->saved_cr0 = x86_read_cr0();
 	v->saved_cr4 = x86_read_cr4();
 	x86_write_cr0(vmx_fix(v->saved_cr0, m->cr0_fixed0, m->cr0_fixed1));
-	x86_write_cr4(vmx_fix((v->saved_cr4 & ~(CR4_HIDDEN | CR4_CET | CR4_LASS)) | CR4_VMXE | xsave, m->cr4_fixed0, m->cr4_fixed1));
+	x86_write_cr4(vmx_fix((v->saved_cr4 & ~(CR4_HIDDEN | CR4_CET | CR4_LASS)) | CR4_VMXE | xsave, m->cr4_fixed0,
+	                      m->cr4_fixed1));
 	if (vmxon(nl_pool_hpa(v->vmxon).v)) {
 		x86_write_cr4(v->saved_cr4);
 		x86_write_cr0(v->saved_cr0);

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
- * What the files of this room share: the per-CPU structure, VMREAD/VMWRITE, and who offers what. vendor.h is the room's door; nothing outside
- * includes this.
+ * What the files of this room share: the per-CPU structure, VMREAD/VMWRITE, and who offers what. vendor.h is the room's
+ * door; nothing outside includes this.
  */
 #ifndef VMX_VMX_H
 #define VMX_VMX_H
@@ -17,12 +18,18 @@
 #include "caps.h"
 #include "fields.h"
 
-/* Bits of CR4 that the guest is not shown in CPUID, so that setting one is #GP as on a CPU without: VMXE, SMXE, PKS, UINTR, FRED. */
+/* Bits of CR4 that the guest is not shown in CPUID, so that setting one is #GP as on a CPU without: VMXE, SMXE, PKS,
+ * UINTR, FRED. */
 #define CR4_HIDDEN (1ULL << 13 | 1ULL << 14 | 1ULL << 24 | 1ULL << 25 | 1ULL << 32)
 #define CR4_CET (1ULL << 23)
 #define CR4_LASS (1ULL << 27)
 
-enum vmx_activity { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_SHUTDOWN = 2, ACTIVITY_WAIT_SIPI = 3 }; /* SDM vol. 3, 25.4.2 */
+enum vmx_activity {
+	ACTIVITY_ACTIVE = 0,
+	ACTIVITY_HLT = 1,
+	ACTIVITY_SHUTDOWN = 2,
+	ACTIVITY_WAIT_SIPI = 3
+}; /* SDM vol. 3, 25.4.2 */
 #define BLOCKING_STI 1u
 #define BLOCKING_MOV_SS 2u
 #define BLOCKING_NMI 8u
@@ -31,19 +38,24 @@ enum vmx_activity { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_SHUTDOWN = 2
 #define EVENT_VALID (1u << 31)
 #define EVENT_HAS_ERROR (1u << 11)
 #define EVENT_TYPE(x) ((x) >> 8 & 7)
-enum vmx_event_type { EVENT_NMI = 2, EVENT_EXCEPTION = 3, EVENT_SOFT_INTERRUPT = 4 }; /* 4 to 6 come from instructions and have a length */
+enum vmx_event_type {
+	EVENT_NMI = 2,
+	EVENT_EXCEPTION = 3,
+	EVENT_SOFT_INTERRUPT = 4
+}; /* 4 to 6 come from instructions and have a length */
 
 /* clang-format off */
 /* SDM vol. 3, appendix C */
 enum vmx_reason {
-	REASON_TRIPLE = 2, REASON_INIT = 3, REASON_SIPI = 4, REASON_TASK_SWITCH = 9, REASON_CPUID = 10, REASON_GETSEC = 11, REASON_INVD = 13,
-	REASON_VMCALL = 18, REASON_VMXON = 27, REASON_CR = 28, REASON_IO = 30, REASON_RDMSR = 31, REASON_WRMSR = 32, REASON_EPT_VIOLATION = 48,
-	REASON_INVEPT = 50, REASON_INVVPID = 53, REASON_XSETBV = 55, REASON_VMFUNC = 59, REASON_SEAMCALL = 76, REASON_TDCALL = 77,
-	REASON_ENTRY_FAILED = 1u << 31
+	REASON_TRIPLE = 2, REASON_INIT = 3, REASON_SIPI = 4, REASON_TASK_SWITCH = 9, REASON_CPUID = 10, REASON_GETSEC = 11,
+	REASON_INVD = 13, REASON_VMCALL = 18, REASON_VMXON = 27, REASON_CR = 28, REASON_IO = 30, REASON_RDMSR = 31,
+	REASON_WRMSR = 32, REASON_EPT_VIOLATION = 48, REASON_INVEPT = 50, REASON_INVVPID = 53, REASON_XSETBV = 55,
+	REASON_VMFUNC = 59, REASON_SEAMCALL = 76, REASON_TDCALL = 77, REASON_ENTRY_FAILED = 1u << 31
 };
 /* clang-format on */
 
-#define RESEND_TICKS 4000000ULL /* above a millisecond on any CPU: a kick in flight for longer is repeated, or was lost */
+#define RESEND_TICKS \
+	4000000ULL /* above a millisecond on any CPU: a kick in flight for longer is repeated, or was lost */
 
 struct vmx_cpu {
 	struct nl_cpu *cpu;  /* 0 */
@@ -67,7 +79,8 @@ struct vmx_machine {
 	struct vmx_msrs msrs;
 	struct vmx_controls controls;
 	uint8_t *msr_bitmap, *io_bitmap; /* one page; two pages */
-	bool switch_perf;                /* IA32_PERF_GLOBAL_CTRL exists: zero in root, or PEBS would write through the core's page table */
+	bool switch_perf; /* IA32_PERF_GLOBAL_CTRL exists: zero in root, or PEBS would write through the core's page
+	                     table */
 };
 extern struct vmx_machine vmx;
 
