@@ -5,14 +5,14 @@
  */
 #include "ap.h"
 #include "apic.h"
-#include "base.h"
-#include "commit.h"
-#include "core.h"
-#include "cpuid.h"
+#include "view/base.h"
+#include "commit/commit.h"
+#include "core/core.h"
+#include "exits/cpuid.h"
 #include "host.h"
-#include "journal.h"
-#include "msr.h"
-#include "pool.h"
+#include "core/journal.h"
+#include "exits/msr.h"
+#include "core/pool.h"
 #include "x86.h"
 
 struct nl_boot_block nl_boot;

@@ -4,8 +4,8 @@
  */
 #include "ap.h"
 #include "apic.h"
-#include "base.h"
-#include "core.h"
+#include "view/base.h"
+#include "core/core.h"
 #include "host.h"
 #include "x86.h"
 

@@ -6,7 +6,7 @@
  * are exits of their target.
  */
 #include "apic.h"
-#include "core.h"
+#include "core/core.h"
 #include "ap.h"
 #include "x86.h"
 

@@ -3,9 +3,9 @@
  * The table of CPUs: one struct nl_cpu and one stack each, made at launch for every CPU that the firmware calls
  * enabled.
  */
-#include "core.h"
+#include "core/core.h"
 #include "host.h"
-#include "pool.h"
+#include "core/pool.h"
 
 struct nl_cpu *nl_cpus[NL_MAX_CPUS];
 unsigned nl_n_cpus;

@@ -4,8 +4,8 @@
  * Not here: anything of the guest's.
  */
 #include "host.h"
-#include "core.h"
-#include "pool.h"
+#include "core/core.h"
+#include "core/pool.h"
 #include "x86.h"
 
 #define PTE_WRITE 2ULL

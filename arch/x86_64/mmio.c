@@ -6,10 +6,10 @@
  */
 #include "ap.h"
 #include "apic.h"
-#include "base.h"
-#include "commit.h"
-#include "core.h"
-#include "guestmem.h"
+#include "view/base.h"
+#include "commit/commit.h"
+#include "core/core.h"
+#include "guest/guestmem.h"
 #include "x86.h"
 
 struct store {

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # The core: build/core.bin, a flat binary that the loader carries. Everything in hv/ and arch/ is compiled with CORE_CFLAGS.
--include hv/heart.mk arch/x86_64/vmx/vmx.mk
+-include hv/leaf/bearssl.mk arch/x86_64/vmx/vmx.mk
 
-CORE_CFLAGS = $(CFLAGS_COMMON) -Ihv -Iarch/x86_64/include -Iarch/x86_64/svm -Iarch/x86_64/vmx -ffreestanding -fno-stack-protector -mgeneral-regs-only -mno-red-zone \
-	-fno-pic -mcmodel=kernel -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none $(NO_INDIRECT) $(HEART_CFLAGS)
+CORE_CFLAGS = $(CFLAGS_COMMON) -Ihv -Iarch/x86_64/include -Iarch/x86_64/svm -Iarch/x86_64/vmx -ffreestanding \
+	-fno-stack-protector -mgeneral-regs-only -mno-red-zone \
+	-fno-pic -mcmodel=kernel -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none $(NO_INDIRECT) $(CRYPTO_CFLAGS)
 # No indirect branch that predicts: an ordinary user can train the predictor and make the core exit (CPUID), and the core maps all of memory.
 NO_INDIRECT = $(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk-inline -mindirect-branch-register) -fno-jump-tables
 SVM_SRCS := arch/x86_64/svm/svm.c arch/x86_64/svm/exit.c arch/x86_64/svm/entry.S
-CORE_SRCS := $(wildcard arch/x86_64/*.c arch/x86_64/*.S) $(SVM_SRCS) $(VMX_SRCS) $(HV_HEART_SRCS) \
-	hv/base.c hv/console.c hv/cpuid.c hv/exit.c hv/main.c hv/msr.c hv/mtrr.c hv/npt.c hv/pool.c hv/string.c hv/view.c
+CORE_SRCS := $(wildcard hv/*.c hv/*/*.c hv/*/*/*.c arch/x86_64/*.c arch/x86_64/*.S) $(SVM_SRCS) $(VMX_SRCS)
 CORE_OBJS := $(patsubst %,$(B)/core/%.o,$(CORE_SRCS))
 
 $(B)/core/%.c.o: %.c
@@ -19,8 +19,8 @@ $(B)/core/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(CC) -g -MMD -MP -Iarch/x86_64/include -c -o $@ $<
 
-$(B)/core.elf: arch/x86_64/core.lds $(CORE_OBJS) $(HEART_LIBS)
-	ld -nostdlib -static --no-warn-rwx-segments -z max-page-size=4096 -T arch/x86_64/core.lds -o $@ $(CORE_OBJS) $(HEART_LIBS)
+$(B)/core.elf: arch/x86_64/core.lds $(CORE_OBJS) $(CRYPTO_LIBS)
+	ld -nostdlib -static --no-warn-rwx-segments -z max-page-size=4096 -T arch/x86_64/core.lds -o $@ $(CORE_OBJS) $(CRYPTO_LIBS)
 
 # The promise behind the guest's untouched FPU state: no SIMD or x87 register, no %fs access, and (an interrupt may come at any time) nothing below
 # the stack pointer, anywhere in the core.

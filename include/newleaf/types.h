@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Types that keep address spaces apart. Mixing them does not compile.
- * Not here: anything about paging formats (hv/npt.h) or registers (arch/).
+ * Not here: anything about paging formats (hv/view/npt.h) or registers (arch/).
  */
 #ifndef NEWLEAF_TYPES_H
 #define NEWLEAF_TYPES_H

@@ -4,8 +4,8 @@
  * promises, so that the sanitizers see a bound that does not hold. The mutator keeps the lengths in the header true
  * most of the time, so that the checks behind them are reached.
  */
-#include "leaf.h"
-#include "reloc.h"
+#include "leaf/leaf.h"
+#include "leaf/reloc.h"
 #include <stdlib.h>
 #include <string.h>
 

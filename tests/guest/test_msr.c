@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * MSRs that could reach the hypervisor, or show it (hv/msr.c is the promise).
+ * MSRs that could reach the hypervisor, or show it (hv/exits/msr.c is the promise).
  */
 #include "kernel.h"
 #include "region.h"

@@ -2,10 +2,10 @@
 /* The fake guest: see fakeguest.h. */
 #include "fakeguest.h"
 #include "host.h"
-#include "base.h"
-#include "commit.h"
-#include "guestmem.h"
-#include "pool.h"
+#include "view/base.h"
+#include "commit/commit.h"
+#include "guest/guestmem.h"
+#include "core/pool.h"
 #include "x86.h"
 #include <sys/mman.h>
 

@@ -9,7 +9,7 @@
 
 #include <newleaf/leaf.h>
 #include "vendor.h"
-#include "view.h"
+#include "view/view.h"
 
 #define FG_RAM 0x2000000ULL     /* 32 MiB from 0 */
 #define FG_REGION 0x40000000ULL /* reserved region: beyond RAM, as the firmware's map says */

@@ -7,7 +7,7 @@
 #ifndef TESTS_UNIT_HISTORY_H
 #define TESTS_UNIT_HISTORY_H
 
-#include "npt.h"
+#include "view/npt.h"
 
 #define HISTORY_PAGES 4096
 #define HISTORY_BASE \

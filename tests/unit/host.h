@@ -16,7 +16,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "core.h"
+#include "core/core.h"
 
 #define expect_panic(call) expect_assert_failure(call)
 extern char host_last_panic[256]; /* the message of the last nl_panic */

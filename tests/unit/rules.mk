@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Host unit tests: every tests/unit/test_X.c becomes build/tests/test_X. Lines at the top of the file name what it is linked with:
-#     // sources: hv/view.c hv/npt.c      the core files under test (never hv/string.c: the host has its own memcpy)
+#     // sources: hv/view/view.c hv/view/npt.c      the core files under test (never hv/core/string.c: the host has its own memcpy)
 #     // libs: -lcrypto                   host libraries
 #     // cflags: -DFOO                    whatever else the test itself needs
 # host.c stands in for console and panic. `make check` runs all of them, `make check-X` one.
@@ -31,7 +31,7 @@ CHECKS += $(addprefix check-,$(UNIT_TESTS))
 tcb: ## lines of the trusted base; fails when it is over its limit
 	@scripts/tcb
 
-TIDY ?= $(wildcard hv/*.c tests/unit/*.c)
+TIDY ?= $(wildcard hv/*.c hv/*/*.c hv/*/*/*.c tests/unit/*.c)
 tidy: ## clang-tidy over the core's common code and the unit tests (or TIDY="files")
 	clang-tidy --quiet $(TIDY) -- -std=gnu11 -Iinclude -Ihv -Iarch/x86_64/include -Itests/unit
 

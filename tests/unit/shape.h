@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What nested page tables show, found by a walker that is written from the manuals alone and shares nothing with
- * hv/view.c: it knows the hardware's entry bits, refuses what hardware would refuse (EPT misconfiguration, reserved
- * bits), and yields the map as merged pieces.
+ * hv/view/view.c: it knows the hardware's entry bits, refuses what hardware would refuse (EPT misconfiguration,
+ * reserved bits), and yields the map as merged pieces.
  */
 #ifndef TESTS_UNIT_SHAPE_H
 #define TESTS_UNIT_SHAPE_H

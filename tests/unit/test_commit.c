@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/commit.c hv/request.c hv/registry.c hv/window.c hv/tasks.c hv/kernel.c hv/guestmem.c hv/quiesce.c
-// sources: hv/journal.c hv/hypercall.c hv/leaf.c
-// sources: hv/reloc.c hv/signature.c hv/view.c hv/npt.c hv/pool.c tests/unit/fakeguest.c tests/unit/makeleaf.c
+// sources: hv/commit/commit.c hv/commit/request.c hv/leaf/registry.c hv/commit/window.c hv/guest/linux/tasks.c hv/guest/linux/kernel.c hv/guest/guestmem.c hv/commit/quiesce.c
+// sources: hv/core/journal.c hv/exits/hypercall.c hv/leaf/leaf.c
+// sources: hv/leaf/reloc.c hv/leaf/signature.c hv/view/view.c hv/view/npt.c hv/core/pool.c tests/unit/fakeguest.c tests/unit/makeleaf.c
 // libs: -lcrypto
 /*
  * The way of a leaf through the hypercalls, on a fake guest: staged, verified, applied, reverted; what the guest writes
@@ -9,15 +9,15 @@
  * generation, nor the count of free pages.
  */
 #include "host.h"
-#include "commit.h"
+#include "commit/commit.h"
 #include "fakeguest.h"
-#include "hypercall.h"
+#include "exits/hypercall.h"
 #include "makeleaf.h"
-#include "kernel.h"
-#include "pool.h"
-#include "quiesce.h"
-#include "registry.h"
-#include "tasks.h"
+#include "guest/linux/kernel.h"
+#include "core/pool.h"
+#include "commit/quiesce.h"
+#include "leaf/registry.h"
+#include "guest/linux/tasks.h"
 #include "x86.h"
 
 #define TEXT_SITE 0x5005ULL

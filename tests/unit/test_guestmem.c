@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/guestmem.c hv/kernel.c hv/view.c hv/npt.c hv/pool.c tests/unit/fakeguest.c
+// sources: hv/guest/guestmem.c hv/guest/linux/kernel.c hv/view/view.c hv/view/npt.c hv/core/pool.c tests/unit/fakeguest.c
 /*
  * Walks of the guest's page tables, 4 and 5 levels, all page sizes, rights; and that nothing but RAM is ever touched,
  * and that through the view.
  */
 #include "host.h"
-#include "commit.h"
+#include "commit/commit.h"
 #include "fakeguest.h"
-#include "guestmem.h"
-#include "kernel.h"
-#include "pool.h"
+#include "guest/guestmem.h"
+#include "guest/linux/kernel.h"
+#include "core/pool.h"
 #include "x86.h"
 
 static struct nl_guest g;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/journal.c hv/signature.c
+// sources: hv/core/journal.c hv/leaf/signature.c
 // libs: -lcrypto -lpthread
 /* The journal: numbers without gaps, each entry holds the hash of the one before, old ones give way, writers on several
  * CPUs do not mix. */
 #include "host.h"
-#include "commit.h"
-#include "journal.h"
+#include "commit/commit.h"
+#include "core/journal.h"
 #include <openssl/sha.h>
 #include <pthread.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/leaf.c hv/signature.c tests/unit/makeleaf.c
+// sources: hv/leaf/leaf.c hv/leaf/signature.c tests/unit/makeleaf.c
 // libs: -lcrypto
 /*
  * The parser and the signature: a good leaf passes; cut at any length, with any bit flipped, or made by an author with
@@ -7,9 +7,9 @@
  * sees a read too far.
  */
 #include "host.h"
-#include "leaf.h"
+#include "leaf/leaf.h"
 #include "makeleaf.h"
-#include "signature.h"
+#include "leaf/signature.h"
 
 #define LINK 0xffffffff81000000ULL
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/mtrr.c
+// sources: hv/view/mtrr.c
 /*
  * Memory types from MTRRs: the manual's own example, register sets of the kinds that firmware writes, each rule of
  * precedence, and random snapshots against an oracle that asks the manual's question page by page, bit by bit.
  */
 #include "host.h"
-#include "mtrr.h"
+#include "view/mtrr.h"
 
 #define ENABLE (1ULL << 11)
 #define FIXED (1ULL << 10)

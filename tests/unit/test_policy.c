@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/cpuid.c
+// sources: hv/exits/cpuid.c
 /*
  * What the guest is told of the machine: CPUID and MSRs, for both vendors. The tables themselves are not repeated here;
  * asked are the promises behind them: nothing that would need our help is shown, bits that mirror CR4 mirror the
@@ -7,7 +7,7 @@
  */
 #include "host.h"
 #include "apic.h"
-#include "cpuid.h"
+#include "exits/cpuid.h"
 #include "x86.h"
 #undef skip /* cmocka has one, and so has a vendor */
 
@@ -56,7 +56,7 @@ bool x86_wrmsr_safe(uint32_t index, uint64_t v)
 
 #define x86_rdmsr(index) (*msr(index))
 #define x86_wrmsr(index, v) (*msr(index) = (v))
-#include "../../hv/msr.c"
+#include "../../hv/exits/msr.c"
 #undef x86_rdmsr
 #undef x86_wrmsr
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/pool.c
+// sources: hv/core/pool.c
 // libs: -lpthread
 /*
  * The page pool: zeroed pages, runs, what it refuses, and that nothing is handed out twice, also by several CPUs at
  * once.
  */
 #include "host.h"
-#include "pool.h"
+#include "core/pool.h"
 #include <pthread.h>
 
 enum { PAGES = 200 };

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/guestmem.c hv/view.c hv/npt.c hv/pool.c tests/unit/fakeguest.c
+// sources: hv/guest/guestmem.c hv/view/view.c hv/view/npt.c hv/core/pool.c tests/unit/fakeguest.c
 // libs: -lpthread
 /*
  * The freeze, with threads for CPUs: while it holds nobody executes, whoever is late or stands badly makes it fail by
  * name, and in every case everybody runs on afterwards.
  */
 #include "host.h"
-#include "commit.h"
+#include "commit/commit.h"
 #include "fakeguest.h"
-#include "quiesce.h"
+#include "commit/quiesce.h"
 #include "x86.h"
 #include <pthread.h>
 #include <sched.h>
@@ -16,7 +16,7 @@
 
 /* Our CPUs are threads and must share the host's few: where the core spins, they give way. */
 #define x86_pause() sched_yield()
-#include "../../hv/quiesce.c"
+#include "../../hv/commit/quiesce.c"
 #undef x86_pause
 
 enum { CPUS = 4 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/reloc.c hv/leaf.c
+// sources: hv/leaf/reloc.c hv/leaf/leaf.c
 /* Relocations: every type and symbol, at the edges of what fits and one beyond. */
 #include "host.h"
-#include "reloc.h"
+#include "leaf/reloc.h"
 
 #define LINK 0xffffffff81000000ULL
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/view.c hv/npt.c tests/unit/history.c
+// sources: hv/view/view.c hv/view/npt.c tests/unit/history.c
 /*
  * Memory types that follow changed MTRRs: every page of a view gets the type of the new runs and keeps everything else;
  * a failed allocation leaves every translation as it was; a format without types is not touched.
  */
 #include "host.h"
 #include "history.h"
-#include "view.h"
+#include "view/view.h"
 
 enum { BITS = 33 };
 #define APIC 0xfee00000ULL

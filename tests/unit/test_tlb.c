@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/view.c hv/npt.c tests/unit/history.c tests/unit/tlb_model.c
+// sources: hv/view/view.c hv/view/npt.c tests/unit/history.c tests/unit/tlb_model.c
 /*
  * Flips, base edits and the guest's own invalidations on CPUs that keep every translation they ever made (tlb_model.h).
- * What is flushed is decided by hv/tlb.h; the views are the real ones. No CPU may ever translate otherwise than the
- * current view shows. Then the mutants: each leaves out one flush, or trusts one tag too much, and the model must catch
- * it.
+ * What is flushed is decided by hv/view/tlb.h; the views are the real ones. No CPU may ever translate otherwise than
+ * the current view shows. Then the mutants: each leaves out one flush, or trusts one tag too much, and the model must
+ * catch it.
  */
 #include "host.h"
 #include "history.h"
-#include "tlb.h"
+#include "view/tlb.h"
 #include "tlb_model.h"
-#include "view.h"
+#include "view/view.h"
 
 enum { ADDRESS_BITS = 33, STEPS = 1200, SEEDS = 3 };
 #define APIC 0xfee00000ULL
@@ -162,8 +162,8 @@ static void enter_all(void)
 		enter(i, t.cpu[i].flips != t.flips);
 }
 
-/* As hv/commit.c: the superseded view goes when every CPU has loaded a newer root. Here the base stays alive, for a way
- * back to it. */
+/* As hv/commit/commit.c: the superseded view goes when every CPU has loaded a newer root. Here the base stays alive,
+ * for a way back to it. */
 static void reclaim(void)
 {
 	if (!t.retired.root.v)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/view.c hv/npt.c tests/unit/history.c tests/unit/shape.c
+// sources: hv/view/view.c hv/view/npt.c tests/unit/history.c tests/unit/shape.c
 /*
  * Views, for both formats with and without 1 GiB pages: what they show, what they cost, what they release; what
  * hardware would see after every single write; and that a failed allocation at any point changes nothing. The oracle
@@ -8,7 +8,7 @@
 #include "host.h"
 #include "history.h"
 #include "shape.h"
-#include "view.h"
+#include "view/view.h"
 
 enum { ADDRESS_BITS = 33 };
 #define END (1ULL << ADDRESS_BITS)

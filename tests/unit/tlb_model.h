@@ -2,14 +2,14 @@
 /*
  * CPUs whose translation caches keep every entry until an instruction that the manuals name removes it, and that may
  * use any they keep. Cached are translations of guest-linear pages, of guest-physical pages, and pointers to nested
- * tables (paging-structure caches). The tables are the real ones, of hv/view.c in the fake memory (history.h); the
+ * tables (paging-structure caches). The tables are the real ones, of hv/view/view.c in the fake memory (history.h); the
  * guest's own page table is an array per PCID, in memory that no view changes. What a CPU could translate an address to
  * is a set; it is right when every member is what the current view shows.
  */
 #ifndef TESTS_UNIT_TLB_MODEL_H
 #define TESTS_UNIT_TLB_MODEL_H
 
-#include "npt.h"
+#include "view/npt.h"
 
 enum { TLB_CPUS = 3, TLB_PCIDS = 2, TLB_PAGES = 8, TLB_ENTRIES = 4096 };
 

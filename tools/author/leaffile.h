@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A leaf file read back: parsed by the hypervisor's own parser (hv/leaf.c), so that both sides agree on what is
+/* A leaf file read back: parsed by the hypervisor's own parser (hv/leaf/leaf.c), so that both sides agree on what is
  * well-formed. */
 #ifndef NEWLEAF_AUTHOR_LEAFFILE_H
 #define NEWLEAF_AUTHOR_LEAFFILE_H
 
 #include "author.h"
 
-#include "leaf.h"
+#include "leaf/leaf.h"
 
 struct leaffile {
 	struct buf file;

@@ -9,7 +9,7 @@
 
 #include <newleaf/bootblock.h>
 #include <newleaf/hypercall.h>
-#include "npt.h"
+#include "view/npt.h"
 
 /* Guest's general registers, in the order the entry code saves them. rsp and rax are kept here too, whoever stores
  * them. */
@@ -89,7 +89,7 @@ struct nl_cpu {
 	struct nl_gprs gprs;
 	uint32_t nmis; /* taken by the core itself (entry.S counts) */
 	uint64_t exits[NL_CAUSES];
-	uint64_t root_generation; /* of the root this CPU has loaded (hv/view.h) */
+	uint64_t root_generation; /* of the root this CPU has loaded (hv/view/view.h) */
 	hpa_t root;               /* which that is */
 	/* life of the CPU; written with atomics */
 	uint32_t state;        /* enum nl_cpu_state */
@@ -162,7 +162,7 @@ struct nl_vendor {
 extern const struct nl_vendor nl_vmx, nl_svm;
 extern const struct nl_vendor *nl_vendor; /* the one of this machine; set once by nl_arch_probe */
 
-/* Upcalls, hv/exit.c */
+/* Upcalls, hv/exits/exit.c */
 void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit); /* counts, decides, acts */
 void hv_before_entry(
         struct nl_cpu *cpu); /* freeze requests, INIT/SIPI of SVM, root of the current generation. Interrupts off. */

@@ -4,7 +4,7 @@
  */
 #include "svm_exit.h"
 #include "apic.h"
-#include "core.h"
+#include "core/core.h"
 #include "x86.h"
 
 /*

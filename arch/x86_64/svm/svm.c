@@ -10,9 +10,9 @@
  */
 #include "svm.h"
 #include "apic.h"
-#include "core.h"
+#include "core/core.h"
 #include "host.h"
-#include "pool.h"
+#include "core/pool.h"
 #include "svm_exit.h"
 #include "x86.h"
 

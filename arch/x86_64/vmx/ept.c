@@ -6,8 +6,8 @@
  * reused, so the one that is being loaded is always invalidated; VPID is one for all views, so that the guest's own
  * invalidations reach what they must.
  */
-#include "core.h"
-#include "tlb.h"
+#include "core/core.h"
+#include "view/tlb.h"
 #include "vmx.h"
 #include "x86.h"
 

@@ -4,7 +4,7 @@
  * INIT exits mean: kick.c.
  */
 #include "apic.h"
-#include "core.h"
+#include "core/core.h"
 #include "host.h"
 #include "vmx.h"
 #include "x86.h"

@@ -20,7 +20,7 @@
  * The handler uses neither VMREAD nor VMWRITE.
  */
 #include "apic.h"
-#include "core.h"
+#include "core/core.h"
 #include "vmx.h"
 #include "x86.h"
 

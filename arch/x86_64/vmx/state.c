@@ -3,7 +3,7 @@
  * The guest's registers in the VMCS: how a CPU starts, what INIT and SIPI make of it, and what common code may read or
  * set.
  */
-#include "core.h"
+#include "core/core.h"
 #include "vmx.h"
 #include "x86.h"
 

@@ -3,9 +3,9 @@
  * Switching VMX on and off, and the parts of a VMCS that never change after: controls, host state, bitmaps. Guest state
  * is state.c.
  */
-#include "core.h"
+#include "core/core.h"
 #include "host.h"
-#include "pool.h"
+#include "core/pool.h"
 #include "vmx.h"
 #include "x86.h"
 

@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Generations and the transaction between two of them: see commit.h. Every step before the flip can fail and leaves the
+ * running generation, and every byte the guest can see, as they were; the flip itself is one store.
+ */
+#include "commit/commit.h"
+#include "core/journal.h"
+#include "core/pool.h"
+#include "commit/quiesce.h"
+#include "commit/request.h"
+#include "guest/linux/tasks.h"
+#include "commit/window.h"
+#include "x86.h"
+
+#define FOLD_TRIES 100u
+#define SCAN_LIMIT_US 100000u /* the ceiling of a stop: beyond it watchdogs and clocks of the guest begin to suffer */
+
+struct private_page {
+	uint64_t gpa;
+	uint8_t *frame;
+};
+
+struct generation {
+	struct nl_view view;
+	uint32_t applied; /* bit per entry of the registry */
+	uint32_t n_pages;
+	struct private_page pages[NL_MAX_PAGES];
+};
+
+nl_lock_t nl_commit_lock;
+
+static const struct nl_views *views;
+static struct generation generations[3];
+static struct generation *current, *retired; /* retired: superseded, and perhaps still loaded on some CPU */
+static struct nl_view *published;            /* &current->view, for CPUs that do not hold the lock */
+
+static struct {
+	struct generation *next; /* NULL: nothing is prepared */
+	uint64_t begun_tsc, deadline_tsc;
+	enum nl_err late; /* the answer when the deadline passes: what was in the way last */
+	const struct nl_leaf_target *target;
+	bool has_body;
+	struct nl_commit_report report;
+	struct nl_plan plan;
+	uint32_t n_watches;
+	struct nl_watch watches[2 * NL_MAX_PAGES];
+} tx;
+
+const struct nl_view *nl_current_view(void) { return __atomic_load_n(&published, __ATOMIC_SEQ_CST); }
+
+struct nl_view *nl_base_edit_view(void) { return __atomic_load_n(&published, __ATOMIC_SEQ_CST); }
+
+const struct nl_views *nl_commit_views(void) { return views; }
+
+enum nl_err nl_commit_init(const struct nl_views *all, const struct nl_view *base)
+{
+	views = all;
+	current = &generations[0];
+	current->view = *base;
+	current->applied = current->n_pages = 0;
+	retired = NULL;
+	tx.next = NULL;
+	__atomic_store_n(&published, &current->view, __ATOMIC_SEQ_CST);
+	return NL_OK;
+}
+
+static bool has_frame(const struct generation *g, const uint8_t *frame)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->n_pages; i++)
+		if (g->pages[i].frame == frame)
+			return true;
+	return false;
+}
+
+/* Frames and tables of `g` that the running generation does not use. */
+static void release_generation(struct generation *g)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->n_pages; i++)
+		if (!has_frame(current, g->pages[i].frame))
+			nl_pool_release(g->pages[i].frame);
+	g->n_pages = 0;
+	nl_view_release(views, &g->view, &current->view);
+}
+
+/* The superseded generation goes when every CPU that runs has loaded a newer root; a CPU that waits for a SIPI loads
+ * the newest first. */
+static bool reclaim(void)
+{
+	unsigned i;
+
+	if (!retired)
+		return true;
+	for (i = 0; i < nl_n_cpus; i++) {
+		const struct nl_cpu *cpu = nl_cpus[i];
+
+		if (cpu && __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_RUNNING &&
+		    __atomic_load_n(&cpu->root_generation, __ATOMIC_SEQ_CST) < current->view.generation)
+			return false;
+	}
+	release_generation(retired);
+	retired = NULL;
+	return true;
+}
+
+static void unpin(void)
+{
+	unsigned i;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		nl_registry[i].pinned = false;
+}
+
+static void drop(void)
+{
+	if (tx.next)
+		release_generation(tx.next);
+	tx.next = NULL;
+	unpin();
+}
+
+static void watch_leaf(uint32_t leaf, bool remove)
+{
+	const struct nl_entry *e = &nl_registry[leaf];
+	bool strict = e->state.flags & NL_LEAF_STRICT;
+	uint32_t i;
+
+	for (i = 0; i < e->n_sites; i++) {
+		const struct nl_site *s = &e->sites[i];
+
+		tx.watches[tx.n_watches++] = (struct nl_watch){s->va, s->va + s->len, leaf, true, false};
+		if (!remove && s->func_end > s->func_start)
+			tx.watches[tx.n_watches++] = (struct nl_watch){s->func_start, s->func_end, leaf, false, strict};
+	}
+	/* When a leaf is taken back, its body is the old code. */
+	if (remove && e->text.size) {
+		uint64_t body = NL_ARENA_TEXT_VA + e->text.offset;
+
+		tx.watches[tx.n_watches++] = (struct nl_watch){body, body + e->text.size, leaf, false, strict};
+	}
+}
+
+/* Index of the change for the page, made if need be. */
+static uint32_t change_of(uint64_t gpa)
+{
+	uint64_t page = gpa & ~NL_PAGE_MASK;
+	struct nl_plan *p = &tx.plan;
+	uint32_t i;
+
+	for (i = 0; i < p->n_changes; i++)
+		if (p->changes[i].gpa == page)
+			return i;
+	p->changes[p->n_changes] = (struct nl_change){.gpa = page};
+	return p->n_changes++;
+}
+
+static void plan_leaf(uint32_t leaf, bool remove)
+{
+	const struct nl_entry *e = &nl_registry[leaf];
+	uint32_t i;
+
+	for (i = 0; i < e->n_sites; i++)
+		tx.plan.edits[tx.plan.n_edits++] = (struct nl_edit){&e->sites[i], change_of(e->sites[i].gpa), remove};
+	watch_leaf(leaf, remove);
+	nl_registry[leaf].pinned = true;
+	tx.target = &e->target;
+	tx.has_body |= !remove && (e->text.size || e->data.size);
+}
+
+static void make_plan(uint32_t set)
+{
+	uint32_t i;
+
+	tx.plan.n_changes = tx.plan.n_edits = tx.n_watches = 0;
+	tx.has_body = false;
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if ((current->applied & ~set) >> i & 1)
+			plan_leaf(i, true);
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if ((set & ~current->applied) >> i & 1)
+			plan_leaf(i, false);
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if (set >> i & 1)
+			nl_registry[i].pinned = true;
+}
+
+static bool page_has_site(uint64_t gpa, uint32_t set)
+{
+	uint32_t i, j;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		for (j = 0; set >> i & 1 && j < nl_registry[i].n_sites; j++)
+			if ((nl_registry[i].sites[j].gpa & ~NL_PAGE_MASK) == gpa)
+				return true;
+	return false;
+}
+
+/* A frame for each changed page, and the forked view that shows it. What was allocated is in g even when this fails. */
+static enum nl_err build_generation(struct generation *g, uint32_t set)
+{
+	uint32_t i, j;
+	enum nl_err err;
+
+	g->applied = set;
+	g->n_pages = 0;
+	for (i = 0; i < current->n_pages; i++) {
+		for (j = 0; j < tx.plan.n_changes && tx.plan.changes[j].gpa != current->pages[i].gpa; j++)
+			;
+		if (j == tx.plan.n_changes)
+			g->pages[g->n_pages++] = current->pages[i];
+	}
+	for (i = 0; i < tx.plan.n_changes; i++) {
+		struct nl_change *c = &tx.plan.changes[i];
+		enum nl_rights rights;
+		hpa_t shown;
+
+		c->from = nl_view_pointer(views, &current->view, GPA(c->gpa), NL_R);
+		c->home = !page_has_site(c->gpa, set);
+		if (!c->from || !nl_view_walk(views, &current->view, GPA(c->gpa), &shown, &rights, NULL, NULL))
+			return NL_ERANGE;
+		c->to = c->home ? nl_phys(HPA(c->gpa)) : nl_pool_page();
+		if (!c->to)
+			return NL_ENOMEM;
+		if (!c->home)
+			g->pages[g->n_pages++] = (struct private_page){c->gpa, c->to};
+		err = nl_view_set_page(views, &g->view, &current->view, GPA(c->gpa),
+		                       c->home ? HPA(c->gpa) : nl_pool_hpa(c->to), rights);
+		if (err)
+			return err;
+	}
+	return NL_OK;
+}
+
+static struct generation *spare_generation(void)
+{
+	unsigned i;
+
+	for (i = 0; &generations[i] == current || &generations[i] == retired; i++)
+		;
+	return &generations[i];
+}
+
+/* The kernel is still where it was, and so are the sites. */
+static enum nl_err find_kernel(const struct nl_context *ctx, struct nl_kernel *kernel, struct nl_guest *space)
+{
+	uint8_t id[NL_BUILD_ID_MAX];
+	uint32_t i, len;
+	enum nl_err err;
+	gpa_t gpa;
+
+	err = nl_kernel_find(ctx, tx.target, views, &current->view, kernel, space, id, &len);
+	for (i = 0; !err && i < tx.plan.n_edits; i++)
+		if (nl_guest_translate(space, GVA(tx.plan.edits[i].site->va), NL_GUEST_READ, &gpa) ||
+		    gpa.v != tx.plan.edits[i].site->gpa)
+			err = NL_EKERNEL;
+	return err;
+}
+
+static enum nl_err check_probes(const struct nl_kernel *kernel, struct nl_guest *space)
+{
+	static struct nl_scan scan;
+	enum nl_err err;
+
+	nl_scan_init(&scan, tx.watches, tx.n_watches);
+	err = nl_probes_check(space, tx.target, kernel->slide, &scan);
+	if (err)
+		tx.report.blocker = scan.blocker;
+	return err;
+}
+
+static enum nl_err prepare(const struct nl_context *ctx, const struct nl_commit_request *request)
+{
+	struct nl_kernel kernel;
+	struct nl_guest space;
+	struct generation *g;
+	enum nl_err err;
+	uint32_t set;
+
+	if (request->expected_generation != UINT64_MAX && request->expected_generation != current->view.generation)
+		return NL_EGENERATION;
+	if ((err = nl_request_set(request, &set)))
+		return err;
+	if (set == current->applied)
+		return NL_NOTHING;
+	if ((err = nl_request_check(current->applied, set, &tx.report.blocker)))
+		return err;
+	if (!reclaim())
+		return NL_AGAIN;
+	make_plan(set);
+	if ((err = find_kernel(ctx, &kernel, &space)) || (err = check_probes(&kernel, &space)))
+		return err;
+	g = spare_generation();
+	if ((err = nl_view_fork(views, &current->view, &g->view)))
+		return err;
+	g->view.generation = current->view.generation + 1;
+	tx.next = g;
+	if ((err = build_generation(g, set)) || (err = nl_window_build(&tx.plan, &tx.report.blocker)))
+		return err;
+	tx.deadline_tsc = tx.begun_tsc + nl_us_to_tsc(1000ULL * request->deadline_ms);
+	tx.late = NL_EDEADLINE;
+	tx.report.generation_to = g->view.generation;
+	tx.report.pages = tx.plan.n_changes;
+	return NL_OK;
+}
+
+static void begin_report(void)
+{
+	memset(&tx.report, 0, sizeof(tx.report));
+	tx.report.blocker.cpu = UINT32_MAX;
+	tx.report.generation_from = tx.report.generation_to = current->view.generation;
+}
+
+enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_commit_request *request)
+{
+	enum nl_err err;
+
+	if (!nl_trylock(&nl_commit_lock))
+		return NL_EBUSY;
+	drop();
+	begin_report();
+	tx.begun_tsc = x86_rdtsc();
+	err = prepare(ctx, request);
+	tx.report.prepare_ns = nl_tsc_to_ns(x86_rdtsc() - tx.begun_tsc);
+	if (err)
+		drop();
+	if (err && err != NL_NOTHING && err != NL_AGAIN)
+		nl_journal(NL_EV_REFUSED, err, NULL,
+		           request->count && request->count <= NL_MAX_LEAVES ? request->set[0] : NULL,
+		           tx.report.blocker.site_va, 0);
+	nl_unlock(&nl_commit_lock);
+	return err;
+}
+
+/* All CPUs are held. Whatever fails here leaves nothing that the guest could see. */
+static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space)
+{
+	static struct nl_scan scan;
+	enum nl_err err;
+	uint32_t i;
+
+	nl_scan_init(&scan, tx.watches, tx.n_watches);
+	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SCAN_LIMIT_US : SCAN_LIMIT_US);
+	err = nl_probes_check(space, tx.target, kernel->slide, &scan);
+	if (!err)
+		err = nl_tasks_scan(space, tx.target, kernel->slide, &scan);
+	tx.report.tasks_scanned = scan.scanned;
+	tx.report.old_tasks = scan.old_tasks;
+	if (err) {
+		tx.report.blocker = scan.blocker;
+		return err;
+	}
+	if ((err = nl_window_build(&tx.plan, &tx.report.blocker)))
+		return err;
+	if (tx.has_body && (err = nl_kernel_map_arena(space, tx.target, kernel->slide)))
+		return err;
+	nl_window_fold(&tx.plan);
+	__atomic_store_n(&published, &tx.next->view, __ATOMIC_SEQ_CST);
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if ((tx.next->applied ^ current->applied) >> i & 1)
+			nl_registry[i].state.old_tasks = scan.old_by_leaf[i];
+	return NL_OK;
+}
+
+/* The flip is done: what is left is bookkeeping. */
+static void settle(void)
+{
+	uint32_t changed = tx.next->applied ^ current->applied, i;
+	struct nl_commit_report *r = &tx.report;
+
+	retired = current;
+	current = tx.next;
+	tx.next = NULL;
+	unpin();
+	for (i = 0; i < NL_MAX_LEAVES; i++) {
+		struct nl_entry *e = &nl_registry[i];
+		bool on = current->applied >> i & 1;
+
+		if (!(changed >> i & 1))
+			continue;
+		e->ever_applied = true;
+		e->state.condition = on ? NL_LEAF_APPLIED : NL_LEAF_REVERTED;
+		e->state.since_tsc = x86_rdtsc();
+		e->state.generation = current->view.generation;
+		e->state.note = NL_OK;
+		nl_journal(on ? NL_EV_APPLIED : NL_EV_REVERTED, NL_OK, e->state.id, e->state.sha256, r->window_ns,
+		           e->state.old_tasks);
+	}
+	nl_journal(NL_EV_COMMIT, NL_OK, NULL, NULL, r->window_ns, r->old_tasks);
+}
+
+static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
+{
+	struct nl_commit_report *r = &tx.report;
+	static struct nl_freeze_result freeze;
+	static struct nl_guest space;
+	struct nl_kernel kernel;
+	uint64_t start;
+	enum nl_err err;
+
+	memset(&r->blocker, 0, sizeof(r->blocker));
+	r->blocker.cpu = UINT32_MAX;
+	if ((err = find_kernel(ctx, &kernel, &space)))
+		return err;
+	r->tries++;
+	err = nl_freeze(self, ctx, &freeze);
+	r->cpus_held = freeze.held;
+	r->cpus_total = freeze.total;
+	if (err) {
+		r->blocker = freeze.blocker;
+		if (!freeze.blocker.missing && freeze.blocker.cpu < nl_n_cpus)
+			nl_tasks_name(&space, tx.target, kernel.slide, nl_held[freeze.blocker.cpu].rsp, &r->blocker);
+		tx.late = NL_EDEADLINE;
+		return err;
+	}
+	start = x86_rdtsc();
+	err = window(&kernel, &space);
+	r->window_ns = nl_tsc_to_ns(x86_rdtsc() - start);
+	nl_thaw(self, &freeze);
+	r->longest_hold_ns = nl_tsc_to_ns(freeze.longest_hold_tsc);
+	if (err == NL_AGAIN)
+		tx.late = NL_EPREEMPTED;
+	if (!err) {
+		r->level = r->old_tasks ? NL_LEVEL_CPU : NL_LEVEL_TASK;
+		settle();
+	}
+	return err;
+}
+
+enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, struct nl_commit_report *report)
+{
+	struct nl_blocker last;
+	enum nl_err err;
+
+	if (!nl_trylock(&nl_commit_lock))
+		return NL_EBUSY;
+	if (!tx.next) {
+		err = NL_ESTATE;
+	} else if (x86_rdtsc() > tx.deadline_tsc) {
+		err = tx.late; /* the report still names who was in the way last */
+	} else {
+		err = try_once(self, ctx);
+	}
+	tx.report.since_prepare_ns = nl_tsc_to_ns(x86_rdtsc() - tx.begun_tsc);
+	last = tx.report.blocker;
+	*report = tx.report;
+	if (err && err != NL_AGAIN && err != NL_ESTATE) {
+		drop();
+		nl_journal(NL_EV_ABANDONED, err, NULL, NULL, last.cpu, last.rip);
+	}
+	nl_unlock(&nl_commit_lock);
+	return err;
+}
+
+enum nl_err nl_commit_abandon(struct nl_commit_report *report)
+{
+	bool prepared;
+
+	if (!nl_trylock(&nl_commit_lock))
+		return NL_EBUSY;
+	prepared = tx.next;
+	*report = tx.report;
+	if (prepared)
+		nl_journal(NL_EV_ABANDONED, NL_OK, NULL, NULL, tx.report.blocker.cpu, tx.report.blocker.rip);
+	drop();
+	nl_unlock(&nl_commit_lock);
+	return prepared ? NL_OK : NL_NOTHING;
+}
+
+/* Every copy goes home, in one flip, whatever stands where: the kernel that the leaves were for does not run any more.
+ */
+static enum nl_err fold_all(struct nl_cpu *self, const struct nl_context *ctx)
+{
+	struct generation *g = spare_generation();
+	static struct nl_freeze_result freeze;
+	enum nl_err err = NL_OK;
+	uint32_t i, tries = 0;
+
+	if (!reclaim())
+		return NL_AGAIN;
+	if ((err = nl_view_fork(views, &current->view, &g->view)))
+		return err;
+	g->view.generation = current->view.generation + 1;
+	g->applied = 0;
+	g->n_pages = 0;
+	for (i = 0; i < current->n_pages && !err; i++)
+		err = nl_view_set_page(views, &g->view, &current->view, GPA(current->pages[i].gpa),
+		                       HPA(current->pages[i].gpa), NL_RWX);
+	while (!err && (err = nl_freeze(self, ctx, &freeze)) && ++tries < FOLD_TRIES)
+		err = NL_OK;
+	if (err) {
+		release_generation(g);
+		return err;
+	}
+	for (i = 0; i < current->n_pages; i++)
+		memcpy(nl_phys(HPA(current->pages[i].gpa)), current->pages[i].frame, NL_PAGE_SIZE);
+	retired = current;
+	current = g;
+	__atomic_store_n(&published, &g->view, __ATOMIC_SEQ_CST);
+	nl_thaw(self, &freeze);
+	return NL_OK;
+}
+
+void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
+{
+	enum nl_err err = NL_OK;
+
+	nl_lock(&nl_commit_lock);                     /* who holds it waits for this CPU no longer than one freeze */
+	bool gone = !nl_registry_kernel_stands(*ctx); /* or was LSTAR written, and no kernel begins? */
+	if (gone)
+		drop();
+	if (gone && current->n_pages)
+		err = fold_all(cpu, ctx);
+	if (gone && nl_registry_count()) {
+		nl_journal(NL_EV_KERNEL, err, NULL, NULL, ctx->lstar, 0);
+		if (!err)
+			nl_registry_forget();
+	}
+	nl_unlock(&nl_commit_lock);
+}
+
+enum nl_err nl_commit_edit_base(enum nl_err (*edit)(struct nl_view *view))
+{
+	enum nl_err err;
+
+	nl_lock(&nl_commit_lock); /* who holds it waits for this CPU no longer than one freeze */
+	drop();
+	err = edit(&current->view);
+	nl_unlock(&nl_commit_lock);
+	return err;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The freeze: see quiesce.h. Each CPU has a ticket word, cpu->request: ticket << 2 | state. The initiator asks by
+ * writing it, the CPU answers by compare-and-swap, the initiator withdraws a question by compare-and-swap: exactly one
+ * of the two happens, so a late answer belongs to no freeze.
+ */
+#include "commit/quiesce.h"
+#include "commit/commit.h"
+#include "core/core.h"
+#include "guest/guestmem.h"
+#include "x86.h"
+
+enum { IDLE = 0, ASKED = 1, HELD = 2, REFUSED = 3, STATE = 3 };
+
+struct nl_held nl_held[NL_MAX_CPUS];
+
+static uint32_t armed;  /* ticket of the freeze under way, 0 = none */
+static uint32_t ticket; /* last one given out; the commit lock protects it */
+static struct nl_blocker refusal[NL_MAX_CPUS];
+
+uint64_t nl_tsc_hz(void) { return nl_boot.tsc_hz ? nl_boot.tsc_hz : 1000000000; }
+
+uint64_t nl_tsc_to_ns(uint64_t ticks)
+{
+	uint64_t hz = nl_tsc_hz();
+
+	return ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz;
+}
+
+uint64_t nl_us_to_tsc(uint64_t us) { return nl_tsc_hz() / 1000 * us / 1000; }
+
+bool nl_quiesce_pending(void) { return __atomic_load_n(&armed, __ATOMIC_SEQ_CST) != 0; }
+
+/*
+ * Does the CPU stand in or just behind an instruction that waits? Linux's idle loop and offline CPUs do; the vendor
+ * knows of HLT where the hardware says so, else the bytes before RIP tell. A CPU that an interrupt has just woken
+ * stands there too, which is as good: its stack is scanned.
+ */
+static bool waits(const struct nl_context *ctx)
+{
+	const struct nl_view *view = nl_current_view();
+	uint8_t code[3] = {0};
+	struct nl_guest space;
+
+	if (ctx->halted)
+		return true;
+	if (!ctx->long_mode || ctx->cpl)
+		return false;
+	nl_guest_init(&space, nl_commit_views(), view, ctx->cr3, ctx->cr4 & CR4_LA57);
+	if (nl_guest_read(&space, GVA(ctx->rip - 3), NL_GUEST_READ, code, 3))
+		return false;
+	/* HLT, MWAIT, and IN AL, DX: a C-state entered through an I/O port */
+	return code[2] == 0xf4 || (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xc9) ||
+	       (code[2] == 0xec && !(ctx->rflags & RFLAGS_IF));
+}
+
+static bool stands_well(struct nl_cpu *cpu)
+{
+	struct nl_held *h = &nl_held[cpu->index];
+	struct nl_context ctx;
+
+	nl_vendor->context(cpu, &ctx);
+	h->rip = ctx.rip;
+	h->rsp = cpu->gprs.rsp;
+	h->cr3 = ctx.cr3;
+	h->cpl = ctx.cpl;
+	h->halted = ctx.cpl == 0 && waits(&ctx);
+	return ctx.cpl == 3 || h->halted;
+}
+
+static void note_hold(struct nl_cpu *cpu)
+{
+	uint64_t held = x86_rdtsc() - cpu->hold_since_tsc;
+
+	if (cpu->hold_since_tsc && held > cpu->hold_longest_tsc)
+		cpu->hold_longest_tsc = held;
+	cpu->hold_since_tsc = 0;
+}
+
+/* Answer a question that is still asked. */
+static void answer(struct nl_cpu *cpu, uint32_t asked)
+{
+	const struct nl_held *h = &nl_held[cpu->index];
+	bool good;
+
+	cpu->hold_since_tsc = x86_rdtsc();
+	good = stands_well(cpu);
+	if (!good)
+		refusal[cpu->index] = (struct nl_blocker){.cpu = cpu->index, .cpl = h->cpl, .rip = h->rip};
+	__atomic_compare_exchange_n(&cpu->request, &asked, (asked & ~(uint32_t)STATE) | (good ? HELD : REFUSED), false,
+	                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+void nl_quiesce_answer(struct nl_cpu *cpu)
+{
+	uint32_t mine;
+
+	/* A CPU that was not asked has just begun to run and has no state of its own yet: it waits like one that stands
+	 * well. */
+	while ((mine = __atomic_load_n(&armed, __ATOMIC_SEQ_CST))) {
+		uint32_t r = __atomic_load_n(&cpu->request, __ATOMIC_SEQ_CST);
+
+		if (r == (mine << 2 | REFUSED))
+			break;
+		if (r == (mine << 2 | ASKED))
+			answer(cpu, r);
+		x86_pause();
+	}
+	note_hold(cpu);
+}
+
+static bool takes_part(const struct nl_cpu *cpu, const struct nl_cpu *self)
+{
+	/* Pairs with the CPU's own order: state to RUNNING, then nl_quiesce_pending. */
+	return cpu && cpu != self && __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_RUNNING;
+}
+
+/* Withdraw what is still asked and let everybody go. */
+static void release(void)
+{
+	unsigned i;
+
+	for (i = 0; i < nl_n_cpus; i++) {
+		uint32_t asked = armed << 2 | ASKED;
+
+		if (nl_cpus[i])
+			__atomic_compare_exchange_n(&nl_cpus[i]->request, &asked, IDLE, false, __ATOMIC_SEQ_CST,
+			                            __ATOMIC_SEQ_CST);
+		nl_held[i].held = false;
+	}
+	__atomic_store_n(&armed, 0, __ATOMIC_SEQ_CST);
+}
+
+/* One look at everybody: how many have not answered; *refused is the first CPU that does not stand well, or -1. */
+static unsigned look(uint32_t mine, struct nl_freeze_result *result, int *refused)
+{
+	unsigned i, missing = 0;
+
+	*refused = -1;
+	result->held = 1;
+	for (i = 0; i < nl_n_cpus; i++) {
+		uint32_t r = nl_cpus[i] ? __atomic_load_n(&nl_cpus[i]->request, __ATOMIC_SEQ_CST) : 0;
+
+		if (r >> 2 != mine)
+			continue;
+		if ((r & STATE) == ASKED) {
+			if (!missing++)
+				result->blocker.cpu = i;
+		} else if ((r & STATE) == HELD) {
+			result->held++;
+		} else if (*refused < 0) {
+			*refused = (int)i;
+		}
+	}
+	return missing;
+}
+
+enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, struct nl_freeze_result *result)
+{
+	uint64_t start = x86_rdtsc(),
+	         limit = nl_us_to_tsc(nl_emulated ? NL_FREEZE_LIMIT_EMULATED_US : NL_FREEZE_LIMIT_US);
+	unsigned i, missing;
+	int refused;
+
+	memset(result, 0, sizeof(*result));
+	result->blocker.cpu = UINT32_MAX;
+	result->total = 1;
+	ticket = (ticket + 1) & 0x3fffffff ? (ticket + 1) & 0x3fffffff : 1;
+	self->hold_since_tsc = start;
+	nl_held[self->index] = (struct nl_held){
+	        .held = true, .rip = ctx->rip, .rsp = self->gprs.rsp, .cr3 = ctx->cr3, .cpl = ctx->cpl};
+	__atomic_store_n(&armed, ticket, __ATOMIC_SEQ_CST);
+	for (i = 0; i < nl_n_cpus; i++) {
+		if (!takes_part(nl_cpus[i], self))
+			continue;
+		result->total++;
+		__atomic_store_n(&nl_cpus[i]->request, ticket << 2 | ASKED, __ATOMIC_SEQ_CST);
+		nl_vendor->kick(nl_cpus[i]);
+	}
+	while ((missing = look(ticket, result, &refused)) && refused < 0 && x86_rdtsc() - start < limit)
+		x86_pause();
+	if (!missing && refused < 0) {
+		for (i = 0; i < nl_n_cpus; i++)
+			if (nl_cpus[i] && nl_cpus[i]->request == (ticket << 2 | HELD))
+				nl_held[i].held = true;
+		return NL_OK;
+	}
+	if (refused >= 0)
+		result->blocker = refusal[refused];
+	result->blocker.missing = missing;
+	release();
+	result->longest_hold_tsc = x86_rdtsc() - start;
+	note_hold(self);
+	return NL_AGAIN;
+}
+
+void nl_thaw(struct nl_cpu *self, struct nl_freeze_result *result)
+{
+	uint64_t now, first = ~0ULL;
+	unsigned i;
+
+	for (i = 0; i < nl_n_cpus; i++)
+		if (nl_held[i].held && nl_cpus[i]->hold_since_tsc < first)
+			first = nl_cpus[i]->hold_since_tsc;
+	release();
+	now = x86_rdtsc();
+	result->longest_hold_tsc = first < now ? now - first : 0;
+	note_hold(self);
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The freeze is a try-lock on all CPUs at once: kick everybody, wait a short inner limit, and if one CPU is late or
+ * stands where the switch is not safe, let everybody go again. No CPU is ever held while another is awaited beyond that
+ * limit: holding one CPU for long deadlocks a guest that waits for its IPI.
+ */
+#ifndef HV_QUIESCE_H
+#define HV_QUIESCE_H
+
+#include "view/base.h"
+#include "vendor.h"
+
+/* How long the first CPU may be held while the last is awaited. Emulators schedule their CPUs in slices of
+ * milliseconds. */
+#define NL_FREEZE_LIMIT_US 1000u
+#define NL_FREEZE_LIMIT_EMULATED_US 50000u
+
+/*
+ * For hv_before_entry, in this order: nl_quiesce_pending, nl_quiesce_answer, compare cpu->root_generation with
+ * nl_current_view(), enter. A CPU that becomes NL_CPU_RUNNING stores its state (seq_cst) before it comes here.
+ */
+bool nl_quiesce_pending(void);
+void nl_quiesce_answer(struct nl_cpu *cpu); /* reports where this CPU stands, if asked; returns at once if that is not
+                                               good, else when released */
+
+/* Where each held CPU stands, valid between nl_freeze = NL_OK and nl_thaw. */
+struct nl_held {
+	uint64_t rip, rsp, cr3;
+	unsigned cpl;
+	bool held;
+	bool halted; /* at CPL 0, in or just behind HLT or MWAIT: its stack must be scanned */
+};
+extern struct nl_held nl_held[NL_MAX_CPUS];
+
+struct nl_freeze_result {
+	uint32_t held, total;      /* CPUs with the initiator, CPUs that run */
+	uint64_t longest_hold_tsc; /* filled by nl_thaw */
+	struct nl_blocker blocker; /* NL_AGAIN: who was not good, or how many did not answer */
+};
+
+/* NL_OK: every running CPU is held. NL_AGAIN: nobody is. `self` is at CPL 3: it made the hypercall. One initiator at a
+ * time. */
+enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, struct nl_freeze_result *result);
+void nl_thaw(struct nl_cpu *self, struct nl_freeze_result *result);
+
+/* nl_boot.tsc_hz, or a guess where it is unknown. */
+uint64_t nl_tsc_hz(void);
+uint64_t nl_tsc_to_ns(uint64_t ticks);
+uint64_t nl_us_to_tsc(uint64_t us);
+
+#endif

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Page contents in the stop window: see window.h. */
+#include "commit/window.h"
+#include "core/core.h"
+
+static enum nl_err differs(const struct nl_edit *e, const uint8_t *found, const uint8_t *expected,
+                           struct nl_blocker *blocker)
+{
+	uint32_t n = e->site->len < sizeof(blocker->found) ? e->site->len : sizeof(blocker->found);
+
+	blocker->site_va = e->site->va;
+	blocker->bytes_len = n;
+	memcpy(blocker->expected, expected, n);
+	memcpy(blocker->found, found, n);
+	return e->remove ? NL_EPROBED : NL_EBYTES;
+}
+
+enum nl_err nl_window_build(const struct nl_plan *plan, struct nl_blocker *blocker)
+{
+	uint32_t i;
+
+	for (i = 0; i < plan->n_changes; i++)
+		if (!plan->changes[i].home)
+			memcpy(plan->changes[i].to, plan->changes[i].from, NL_PAGE_SIZE);
+	for (i = 0; i < plan->n_edits; i++) {
+		const struct nl_edit *e = &plan->edits[i];
+		const struct nl_change *c = &plan->changes[e->change];
+		uint8_t *at = (c->home ? c->from : c->to) + (e->site->gpa & NL_PAGE_MASK);
+		const uint8_t *was = e->remove ? e->site->fresh : e->site->expected;
+
+		if (memcmp(at, was, e->site->len))
+			return differs(e, at, was, blocker);
+		if (!c->home)
+			memcpy(at, e->remove ? e->site->expected : e->site->fresh, e->site->len);
+	}
+	return NL_OK;
+}
+
+void nl_window_fold(const struct nl_plan *plan)
+{
+	uint32_t i;
+
+	for (i = 0; i < plan->n_changes; i++)
+		if (plan->changes[i].home)
+			memcpy(plan->changes[i].to, plan->changes[i].from, NL_PAGE_SIZE);
+	for (i = 0; i < plan->n_edits; i++) {
+		const struct nl_edit *e = &plan->edits[i];
+		const struct nl_change *c = &plan->changes[e->change];
+
+		if (c->home)
+			memcpy(c->to + (e->site->gpa & NL_PAGE_MASK), e->site->expected, e->site->len);
+	}
+}

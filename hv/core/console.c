@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The core's console: a ring that `newleaf console` reads, and the serial port if the configuration names one. And the
+ * panic.
+ */
+#include <stdarg.h>
+#include "core/core.h"
+#include "vendor.h"
+#include "x86.h"
+
+#define RING 16384u
+
+static char ring[RING];
+static uint64_t written;
+static nl_lock_t lock;
+
+static void serial(char c)
+{
+	uint16_t port = (uint16_t)nl_boot.console_port;
+
+	if (!port)
+		return;
+	for (int i = 0; i < 100000 && !(x86_inb((uint16_t)(port + 5)) & 0x20);
+	     i++) /* bounded: a missing UART must not hang us */
+		x86_pause();
+	x86_outb(port, (uint8_t)c);
+}
+
+static void put(char c)
+{
+	ring[written++ % RING] = c;
+	if (c == '\n')
+		serial('\r');
+	serial(c);
+}
+
+static void number(uint64_t v, unsigned base, unsigned width, char pad)
+{
+	char digits[24];
+	unsigned n = 0;
+
+	do
+		digits[n++] = "0123456789abcdef"[v % base];
+	while (v /= base);
+	for (; width > n; width--)
+		put(pad);
+	while (n)
+		put(digits[--n]);
+}
+
+static void format(const char *f, va_list ap)
+{
+	for (; *f; f++) {
+		if (*f != '%') {
+			put(*f);
+			continue;
+		}
+		f++;
+		char pad = ' ';
+		unsigned width = 0;
+		bool wide = false;
+		if (*f == '0')
+			pad = *f++;
+		while (*f >= '0' && *f <= '9')
+			width = width * 10 + (unsigned)(*f++ - '0');
+		if (*f == 'l')
+			wide = *f++;
+		switch (*f) {
+		case 's': {
+			const char *s = va_arg(ap, const char *);
+			for (s = s ? s : "(null)"; *s; s++)
+				put(*s);
+			break;
+		}
+		case 'u':
+			number(wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), 10, width, pad);
+			break;
+		case 'x':
+			number(wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), 16, width, pad);
+			break;
+		case '\0':
+			return;
+		default:
+			put(*f);
+		}
+	}
+}
+
+void nl_log(const char *f, ...)
+{
+	va_list ap;
+
+	nl_lock(&lock);
+	va_start(ap, f);
+	format(f, ap);
+	va_end(ap);
+	nl_unlock(&lock);
+}
+
+void nl_panic(const char *f, ...)
+{
+	va_list ap;
+	struct nl_cpu *cpu = nl_this_cpu();
+
+	/* The lock may be held by the CPU that panics: go on without it, broken lines are better than none. */
+	nl_log_unlocked("\nnewleaf: PANIC: ");
+	va_start(ap, f);
+	format(f, ap);
+	va_end(ap);
+	nl_log_unlocked("\nCPU %u APIC %u state %u root %lx generation %lu\n", cpu->index, cpu->apic_id, cpu->state,
+	                cpu->root.v, cpu->root_generation);
+	const struct nl_gprs *g = &cpu->gprs;
+	nl_log_unlocked("guest rax %lx rcx %lx rdx %lx rbx %lx rsp %lx rbp %lx rsi %lx rdi %lx\n", g->rax, g->rcx,
+	                g->rdx, g->rbx, g->rsp, g->rbp, g->rsi, g->rdi);
+	nl_log_unlocked("      r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx\n", g->r8, g->r9, g->r10,
+	                g->r11, g->r12, g->r13, g->r14, g->r15);
+	if (nl_vendor && nl_vendor->dump)
+		nl_vendor->dump(cpu);
+	for (unsigned i = 0; i < NL_CAUSES; i++)
+		if (cpu->exits[i])
+			nl_log_unlocked("exits[%u] %lu\n", i, cpu->exits[i]);
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+void nl_log_unlocked(const char *f, ...)
+{
+	va_list ap;
+
+	va_start(ap, f);
+	format(f, ap);
+	va_end(ap);
+}
+
+size_t nl_console_read(uint64_t from, char *out, size_t max, uint64_t *next)
+{
+	size_t n = 0;
+
+	nl_lock(&lock);
+	if (from > written)
+		from = written;
+	if (written - from > RING)
+		from = written - RING;
+	while (n < max && from < written)
+		out[n++] = ring[from++ % RING];
+	*next = from;
+	nl_unlock(&lock);
+	return n;
+}

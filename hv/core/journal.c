@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The journal: see journal.h. */
+#include "core/journal.h"
+#include "commit/commit.h"
+#include "core/core.h"
+#include "leaf/signature.h"
+#include "x86.h"
+
+#define JOURNAL_ENTRIES 512u
+#define FAILURES_KEPT 16u
+
+static struct nl_journal_entry ring[JOURNAL_ENTRIES];
+static uint64_t newest; /* seq */
+static nl_lock_t lock;
+static uint32_t failures; /* in a row: somebody who may call could fill the ring with them */
+
+static uint64_t wall_now(uint64_t tsc)
+{
+	uint64_t hz = nl_boot.tsc_hz, ticks = tsc - nl_boot.tsc_at_wall;
+
+	if (!hz || !nl_boot.wall_unix_ns)
+		return 0;
+	return nl_boot.wall_unix_ns + ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz;
+}
+
+void nl_journal(enum nl_event event, enum nl_err error, const char *id, const uint8_t *sha256, uint64_t a, uint64_t b)
+{
+	const struct nl_view *view = nl_current_view();
+	struct nl_journal_entry *e;
+	struct nl_sha256 c;
+
+	nl_lock(&lock);
+	failures = event == NL_EV_REFUSED || event == NL_EV_ABANDONED ? failures + 1 : 0;
+	if (failures > FAILURES_KEPT) {
+		nl_unlock(&lock);
+		return;
+	}
+	e = &ring[newest % JOURNAL_ENTRIES];
+	memset(e, 0, sizeof(*e));
+	if (newest) {
+		nl_sha256_init(&c);
+		nl_sha256_update(&c, &ring[(newest - 1) % JOURNAL_ENTRIES], sizeof(*e));
+		nl_sha256_out(&c, e->hash);
+	}
+	e->seq = newest + 1;
+	e->tsc = x86_rdtsc();
+	e->wall_unix_ns = wall_now(e->tsc);
+	memcpy(e->boot_id, nl_boot.boot_id, sizeof(e->boot_id));
+	e->event = event;
+	e->error = error;
+	e->generation = view ? view->generation : 0;
+	if (id)
+		memcpy(e->id, id, strlen(id) < sizeof(e->id) ? strlen(id) : sizeof(e->id) - 1);
+	if (sha256)
+		memcpy(e->leaf_sha256, sha256, sizeof(e->leaf_sha256));
+	e->a = a;
+	e->b = b;
+	newest++;
+	nl_unlock(&lock);
+}
+
+size_t nl_journal_read(uint64_t from, struct nl_journal_entry *out, size_t max, uint64_t *newest_seq)
+{
+	uint64_t oldest;
+	size_t n = 0;
+
+	nl_lock(&lock);
+	oldest = newest > JOURNAL_ENTRIES ? newest - JOURNAL_ENTRIES + 1 : 1;
+	if (from < oldest)
+		from = oldest;
+	for (; n < max && from <= newest; from++)
+		out[n++] = ring[(from - 1) % JOURNAL_ENTRIES];
+	*newest_seq = newest;
+	nl_unlock(&lock);
+	return n;
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The hypercalls: see hypercall.h. Buffers are copied once; an answer's buffer is proven writable before anything is
+ * done. */
+#include "exits/hypercall.h"
+#include "view/base.h"
+#include "commit/commit.h"
+#include "core/core.h"
+#include "guest/guestmem.h"
+#include "core/journal.h"
+#include "core/pool.h"
+#include "commit/quiesce.h"
+#include "leaf/registry.h"
+#include "x86.h"
+
+struct call {
+	struct nl_cpu *cpu;
+	const struct nl_context *ctx;
+	struct nl_guest caller; /* the address space of the thread that calls, with its user rights only */
+	gva_t buffer;
+	uint64_t length;
+	uint64_t rcx, r8; /* in, then out */
+};
+
+static uint64_t launched_tsc;
+
+/* An answer fits and can be written. Length 0: the caller wants none. */
+static enum nl_err can_answer(struct call *c, size_t n)
+{
+	if (c->length == 0)
+		return NL_OK;
+	if (c->length < n)
+		return NL_EUSAGE;
+	return nl_guest_probe(&c->caller, c->buffer, NL_GUEST_USER | NL_GUEST_WRITE, n);
+}
+
+static enum nl_err answer(struct call *c, const void *from, size_t n)
+{
+	return c->length ? nl_guest_write(&c->caller, c->buffer, NL_GUEST_USER, from, n) : NL_OK;
+}
+
+/* The answer's fate does not change what was done: NL_EFAULT only where nothing else went wrong. */
+static enum nl_err answer_with(struct call *c, const void *from, size_t n, enum nl_err err)
+{
+	enum nl_err written = answer(c, from, n);
+
+	return err ? err : written;
+}
+
+static void copy_string(char *to, size_t size, const char *from)
+{
+	size_t n = strlen(from) < size ? strlen(from) : size - 1;
+
+	memcpy(to, from, n);
+}
+
+static enum nl_err call_status(struct call *c)
+{
+	struct nl_status s;
+	struct nl_journal_entry *none = NULL;
+	unsigned i;
+	enum nl_err err;
+
+	if (!c->length)
+		return NL_EUSAGE;
+	if ((err = can_answer(c, sizeof(s))))
+		return err;
+	memset(&s, 0, sizeof(s));
+	s.abi = NL_ABI_VERSION;
+	s.size = sizeof(s);
+	copy_string(s.version, sizeof(s.version), NL_VERSION);
+	copy_string(s.vendor, sizeof(s.vendor), nl_vendor->name);
+	copy_string(s.paging, sizeof(s.paging), nl_vendor->paging);
+	s.cpus_known = nl_n_cpus;
+	for (i = 0; i < nl_n_cpus; i++)
+		s.cpus_running += nl_cpus[i] && __atomic_load_n(&nl_cpus[i]->state, __ATOMIC_SEQ_CST) == NL_CPU_RUNNING;
+	s.generation = nl_current_view()->generation;
+	s.tsc_hz = nl_boot.tsc_hz;
+	s.tsc_launch = launched_tsc;
+	s.tsc_now = x86_rdtsc();
+	if (nl_boot.wall_unix_ns)
+		s.wall_unix_ns_launch = nl_boot.wall_unix_ns + nl_tsc_to_ns(launched_tsc - nl_boot.tsc_at_wall);
+	memcpy(s.boot_id, nl_boot.boot_id, sizeof(s.boot_id));
+	s.guest_may = nl_boot.policy.guest_may;
+	s.deadline_max_ms = nl_boot.policy.deadline_ms;
+	s.keys = nl_boot.n_keys;
+	s.keys_from_file = nl_boot.keys_from_file;
+	s.secure_boot = nl_boot.secure_boot;
+	s.leaves = nl_registry_count();
+	nl_journal_read(UINT64_MAX, none, 0, &s.journal_newest);
+	s.memory_total = nl_pool_total_pages() * NL_PAGE_SIZE;
+	s.memory_free = nl_pool_free_pages() * NL_PAGE_SIZE;
+	nl_registry_arena_free(&s.arena_text_free, &s.arena_data_free);
+	memcpy(s.kernel_build_id, nl_registry_build_id(&s.kernel_build_id_len, &s.kernel_slide),
+	       sizeof(s.kernel_build_id));
+	s.emulated = nl_emulated;
+	c->rcx = sizeof(s);
+	return answer(c, &s, sizeof(s));
+}
+
+/* Advance in the caller's buffer by one element. */
+static enum nl_err append(struct call *c, const void *from, size_t n)
+{
+	enum nl_err err = nl_guest_write(&c->caller, c->buffer, NL_GUEST_USER, from, n);
+
+	c->buffer.v += n;
+	c->length -= n;
+	return err;
+}
+
+static enum nl_err call_leaves(struct call *c)
+{
+	enum nl_err err = NL_OK;
+	unsigned i;
+
+	if (!nl_trylock(&nl_commit_lock))
+		return NL_AGAIN;
+	nl_registry_note(c->ctx);
+	c->rcx = nl_registry_count();
+	for (i = 0; i < NL_MAX_LEAVES && !err; i++)
+		if (nl_registry[i].used && c->length >= sizeof(struct nl_leaf_state))
+			err = append(c, &nl_registry[i].state, sizeof(struct nl_leaf_state));
+	nl_unlock(&nl_commit_lock);
+	return err;
+}
+
+static enum nl_err call_stage(struct call *c)
+{
+	enum nl_err err;
+
+	if (!(nl_boot.policy.guest_may & NL_GUEST_MAY_APPLY))
+		return NL_EPOLICY;
+	if (!nl_trylock(&nl_commit_lock))
+		return NL_EBUSY;
+	err = nl_registry_stage(&c->caller, c->buffer, c->length, c->rcx, c->r8);
+	nl_unlock(&nl_commit_lock);
+	return err;
+}
+
+static enum nl_err call_verify(struct call *c)
+{
+	struct nl_verify_report report;
+	enum nl_err err = can_answer(c, sizeof(report));
+
+	if (err)
+		return err;
+	if (!nl_trylock(&nl_commit_lock))
+		return NL_EBUSY;
+	err = nl_registry_verify(c->ctx, &report);
+	nl_unlock(&nl_commit_lock);
+	return answer_with(c, &report, sizeof(report), err);
+}
+
+static enum nl_err call_prepare(struct call *c)
+{
+	struct nl_commit_request request;
+	enum nl_err err;
+
+	if (c->length != sizeof(request))
+		return NL_EUSAGE;
+	err = nl_guest_read(&c->caller, c->buffer, NL_GUEST_USER, &request, sizeof(request));
+	return err ? err : nl_commit_prepare(c->ctx, &request);
+}
+
+static enum nl_err call_try(struct call *c)
+{
+	struct nl_commit_report report;
+	enum nl_err err = can_answer(c, sizeof(report));
+
+	if (err)
+		return err;
+	memset(&report, 0, sizeof(report));
+	err = nl_commit_try(c->cpu, c->ctx, &report);
+	return answer_with(c, &report, sizeof(report), err);
+}
+
+static enum nl_err call_abandon(struct call *c)
+{
+	struct nl_commit_report report;
+	enum nl_err err = can_answer(c, sizeof(report));
+
+	if (err)
+		return err;
+	memset(&report, 0, sizeof(report));
+	err = nl_commit_abandon(&report);
+	return answer_with(c, &report, sizeof(report), err);
+}
+
+static enum nl_err call_journal(struct call *c)
+{
+	struct nl_journal_entry e;
+	uint64_t from = c->rcx;
+	enum nl_err err = NL_OK;
+
+	c->rcx = 0;
+	while (!err && c->length >= sizeof(e) && nl_journal_read(from, &e, 1, &c->r8)) {
+		from = e.seq + 1;
+		err = append(c, &e, sizeof(e));
+		c->rcx += !err;
+	}
+	if (!c->rcx)
+		nl_journal_read(UINT64_MAX, &e, 0, &c->r8);
+	return err;
+}
+
+static enum nl_err call_exits(struct call *c)
+{
+	struct nl_exit_counts counts;
+	enum nl_err err;
+
+	if (!c->length || c->rcx >= nl_n_cpus || !nl_cpus[c->rcx])
+		return NL_EUSAGE;
+	if ((err = can_answer(c, sizeof(counts))))
+		return err;
+	counts.tsc = x86_rdtsc();
+	_Static_assert(sizeof(counts.count) == sizeof(nl_cpus[0]->exits), "one counter per cause");
+	memcpy(counts.count, nl_cpus[c->rcx]->exits, sizeof(counts.count));
+	return answer(c, &counts, sizeof(counts));
+}
+
+static enum nl_err call_console(struct call *c)
+{
+	uint64_t from = c->rcx;
+	char text[256];
+	enum nl_err err = NL_OK;
+	size_t n;
+
+	c->rcx = 0;
+	c->r8 = from;
+	while (!err && c->length &&
+	       (n = nl_console_read(from, text, c->length < sizeof(text) ? c->length : sizeof(text), &c->r8))) {
+		from = c->r8;
+		err = append(c, text, n);
+		c->rcx += err ? 0 : n;
+	}
+	return err;
+}
+
+static enum nl_err call_alive(struct call *c)
+{
+	static uint32_t said;
+
+	(void)c;
+	if (!__atomic_exchange_n(&said, 1, __ATOMIC_SEQ_CST))
+		nl_journal(NL_EV_ALIVE, NL_OK, NULL, NULL, 0, 0);
+	return NL_OK;
+}
+
+static enum nl_err (*const calls[])(struct call *) = {
+        [NL_CALL_STATUS] = call_status,   [NL_CALL_LEAVES] = call_leaves,   [NL_CALL_STAGE] = call_stage,
+        [NL_CALL_VERIFY] = call_verify,   [NL_CALL_PREPARE] = call_prepare, [NL_CALL_TRY] = call_try,
+        [NL_CALL_ABANDON] = call_abandon, [NL_CALL_JOURNAL] = call_journal, [NL_CALL_EXITS] = call_exits,
+        [NL_CALL_CONSOLE] = call_console, [NL_CALL_ALIVE] = call_alive,
+};
+
+void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx)
+{
+	struct call c = {.cpu = cpu,
+	                 .ctx = ctx,
+	                 .buffer = GVA(cpu->gprs.rsi),
+	                 .length = cpu->gprs.rdi,
+	                 .rcx = cpu->gprs.rcx,
+	                 .r8 = cpu->gprs.r8};
+	uint64_t number = cpu->gprs.rbx;
+	enum nl_err err = NL_EUSAGE;
+
+	if (!launched_tsc)
+		launched_tsc = nl_boot.tsc_at_wall;
+	/* Page tables as the caller's CPU walks them; only a 64-bit caller has registers wide enough for this ABI. */
+	nl_guest_init(&c.caller, nl_commit_views(), nl_current_view(), ctx->cr3, ctx->cr4 & CR4_LA57);
+	if (ctx->long_mode && number < NL_ARRAY_SIZE(calls) && calls[number] && c.length <= NL_CALL_MAX_BUFFER)
+		err = calls[number](&c);
+	cpu->gprs.rax = err;
+	cpu->gprs.rcx = c.rcx;
+	cpu->gprs.r8 = c.r8;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * MSR policy as a table of ranges that can be read aloud. What is not in it never exits, or (outside the ranges of the
+ * hardware's bitmaps) is the hardware's own answer through a #GP-safe access.
+ */
+#include "exits/msr.h"
+#include "apic.h"
+#include "view/base.h"
+#include "commit/commit.h"
+#include "core/core.h"
+#include "x86.h"
+
+enum policy {
+	PASS = 0, /* no exit */
+	NATIVE,   /* exits (the vendor needs it), then the hardware's answer */
+	FAULT,    /* #GP, as where the MSR does not exist */
+	DROP,     /* a write is swallowed and logged once */
+	FEATURES, /* IA32_FEATURE_CONTROL: locked, without VMX and SMX */
+	SVM_OFF,  /* VM_CR: SVM disabled and locked */
+	APIC,     /* APIC_BASE: may not move */
+	ICR,      /* x2APIC ICR */
+	KERNEL,   /* LSTAR: a kernel begins */
+	EFER,
+	MISC, /* IA32_MISC_ENABLE: the core's page tables need NX */
+	MTRR, /* memory types of the EPT follow */
+};
+
+static const struct range {
+	uint32_t first, last;
+	uint8_t read, write; /* enum policy */
+	const char *vendor;  /* NULL: both */
+	const char *name;
+} ranges[] = {
+        {MSR_APIC_BASE, MSR_APIC_BASE, PASS, APIC, NULL, "APIC_BASE"},
+        {MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, FEATURES, FAULT, "VMX", "FEATURE_CONTROL"},
+        {MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, PASS, DROP, "VMX", "microcode update"},
+        {0x1a0, 0x1a0, PASS, MISC, "VMX", "MISC_ENABLE"},
+        {0x0ed, 0x0f0, FAULT, FAULT, "VMX", "remote action requests"}, /* of physical tables, as the next two */
+        {0x17d0, 0x17d4, FAULT, FAULT, "VMX", "hardware feedback"},
+        {0x3f1, 0x3f5, FAULT, FAULT, "VMX", "PEBS"}, /* 3f4 on: architectural PEBS */
+        {0x600, 0x600, FAULT, FAULT, "VMX", "DS_AREA"},
+        {0x480, 0x493, FAULT, FAULT, "VMX", "VMX capabilities"},
+        {0x560, 0x561, FAULT, FAULT, "VMX", "Intel PT output"}, /* would write to physical memory past the EPT */
+        {0x570, 0x572, FAULT, FAULT, "VMX", "Intel PT"},
+        {0x580, 0x587, FAULT, FAULT, "VMX", "Intel PT ranges"},
+        {MSR_X2APIC_ICR, MSR_X2APIC_ICR, PASS, ICR, NULL, "x2APIC ICR"},
+        {MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 31, PASS, MTRR, "VMX", "MTRR"},
+        {MSR_MTRR_FIX64K, MSR_MTRR_FIX64K, PASS, MTRR, "VMX", "MTRR"},
+        {MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, PASS, MTRR, "VMX", "MTRR"},
+        {MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_C0000 + 7, PASS, MTRR, "VMX", "MTRR"},
+        {MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, PASS, MTRR, "VMX", "MTRR"},
+        {MSR_EFER, MSR_EFER, EFER, EFER, "SVM", "EFER"},
+        {MSR_LSTAR, MSR_LSTAR, PASS, KERNEL, NULL, "LSTAR"},
+        {0xc0010010, 0xc0010010, PASS, DROP, "SVM",
+         "SYSCFG"}, /* could put memory encryption or DRAM routing under us */
+        {0xc0010016, 0xc001001d, PASS, DROP, "SVM", "IORR, TOM"},
+        {MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, PASS, DROP, "SVM", "microcode update"},
+        {0xc0010058, 0xc0010058, PASS, DROP, "SVM", "MMIO_CFG_BASE"}, /* could be moved over us */
+        {0xc0010111, 0xc0010113, PASS, DROP, "SVM", "SMM_BASE, TSEG"},
+        {MSR_VM_CR, MSR_VM_CR, SVM_OFF, DROP, "SVM", "VM_CR"},
+        {0xc0010115, 0xc0010115, FAULT, FAULT, "SVM", "IGNNE"},
+        {0xc0010116, 0xc0010116, FAULT, FAULT, "SVM", "SMM_CTL"},
+        {MSR_VM_HSAVE_PA, MSR_VM_HSAVE_PA, FAULT, FAULT, "SVM", "VM_HSAVE_PA"},
+        {0xc0010118, 0xc0010119, FAULT, FAULT, "SVM", "SVM_KEY, SMM_KEY"},
+};
+
+static bool mine(const struct range *r)
+{
+	return !r->vendor || r->vendor[0] + r->vendor[1] == nl_vendor->name[0] + nl_vendor->name[1];
+}
+
+void nl_msr_init(void)
+{
+	for (const struct range *r = ranges; r < ranges + NL_ARRAY_SIZE(ranges); r++)
+		for (uint32_t i = r->first; mine(r) && i <= r->last; i++)
+			nl_vendor->intercept_msr(i, r->read != PASS, r->write != PASS);
+}
+
+static const struct range *find(uint32_t index)
+{
+	for (const struct range *r = ranges; r < ranges + NL_ARRAY_SIZE(ranges); r++)
+		if (index >= r->first && index <= r->last && mine(r))
+			return r;
+	return NULL;
+}
+
+static bool read_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *v)
+{
+	const struct range *r = find(index);
+
+	switch (r ? r->read : NATIVE) {
+	case FAULT:
+		return false;
+	case FEATURES:
+		if (!x86_rdmsr_safe(index, v))
+			return false;
+		*v = (*v & ~6ULL) | 1;
+		return true;
+	case SVM_OFF:
+		*v = 0x18; /* LOCK, SVMDIS (APM vol. 2, 15.30.1) */
+		return true;
+	default:
+		return nl_vendor->get_msr(cpu, index, v) || x86_rdmsr_safe(index, v);
+	}
+}
+
+/* Bits that this CPU has: VMRUN refuses any other (APM vol. 2, 3.1.7, 15.5.1). SVME is not among them: the guest's
+ * VM_CR says that SVM is off. */
+static uint64_t efer_known(void)
+{
+	static const struct {
+		uint8_t bit;
+		uint32_t leaf;
+		uint8_t reg, shift;
+	} features[] = {
+	        {14, 0x80000001, 3, 25}, {15, 0x80000001, 2, 17},
+	        {17, 0x80000008, 1, 8}, /* FFXSR, TCE, MCOMMIT */
+	        {18, 0x80000008, 1, 13}, {20, 0x80000021, 0, 7},
+	        {21, 0x80000021, 0, 8}, /* INTWB, upper address ignore, automatic IBRS */
+	};
+	uint64_t known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+	uint32_t max[4], r[4];
+
+	x86_cpuid(0x80000000, 0, max);
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(features); i++) {
+		x86_cpuid(features[i].leaf, 0, r);
+		if (max[0] >= features[i].leaf && (r[features[i].reg] >> features[i].shift & 1))
+			known |= 1ULL << features[i].bit;
+	}
+	return known;
+}
+
+/* Legal values only: the vendor ORs in what the hardware needs of ours (SVME). APM vol. 2, 3.1.7. */
+static bool write_efer(struct nl_cpu *cpu, uint64_t v)
+{
+	struct nl_context c;
+
+	nl_vendor->context(cpu, &c);
+	if (v & ~efer_known())
+		return false;
+	if ((c.cr0 & CR0_PG) && ((v ^ c.efer) & EFER_LME))
+		return false;
+	uint64_t ours = x86_rdmsr(MSR_EFER);
+	if (!x86_wrmsr_safe(MSR_EFER, ours | (v & ~(EFER_LME | EFER_LMA)))) /* the hardware says which bits it has */
+		return false;
+	x86_wrmsr(MSR_EFER, ours);
+	v = (v & ~EFER_LMA) | (c.efer & EFER_LMA);
+	return nl_vendor->set_msr(cpu, MSR_EFER, v);
+}
+
+static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
+{
+	static uint32_t logged;
+	_Static_assert(NL_ARRAY_SIZE(ranges) <= 32, "a bit for each");
+	const struct range *r = find(index);
+	struct nl_context c;
+
+	switch (r ? r->write : NATIVE) {
+	case FAULT:
+		return false;
+	case DROP:
+		if (!(__atomic_fetch_or(&logged, 1u << (r - ranges), __ATOMIC_RELAXED) & 1u << (r - ranges)))
+			nl_log("newleaf: CPU %u: write of %s (MSR %x) dropped\n", cpu->index, r->name, index);
+		return true;
+	case APIC: /* the page that is watched, and any page of ours, must stay where they are */
+		if ((v ^ APIC_DEFAULT_BASE) & ~0xfffULL)
+			return false;
+		if (!(v & 1u << 11)) /* nor be switched off, since we send through it; as the way from x2APIC it is done
+		                        below (SDM vol. 3, 11.12.5) */
+			return cpu->leaves_x2 = apic_is_x2() && !(v & 1u << 10);
+		if (cpu->leaves_x2 && !(v & 1u << 10))
+			x86_wrmsr_safe(index, v & ~0xc00ULL);
+		cpu->leaves_x2 = false;
+		return x86_wrmsr_safe(index, v);
+	case ICR:
+		return apic_guest_icr(cpu, v, true);
+	case EFER:
+		return write_efer(cpu, v);
+	case MISC:
+		return !(v >> 34 & 1) && x86_wrmsr_safe(index, v);
+	case MTRR: /* while they are being changed the MTRRs are off, or the caches are: types are looked at when all is
+	              on again */
+		if (!x86_wrmsr_safe(index, v))
+			return false;
+		if ((x86_rdmsr(MSR_MTRR_DEF_TYPE) & 1u << 11))
+			nl_base_mtrrs_changed(cpu);
+		return true;
+	case KERNEL:
+		if (cpu->index == 0 && v != x86_rdmsr(MSR_LSTAR)) { /* the boot CPU writes it once in the life of a
+			                                               kernel: any other time a new kernel begins */
+			nl_vendor->context(cpu, &c);
+			nl_commit_kernel_gone(cpu, &c);
+		}
+		return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);
+	default:
+		return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);
+	}
+}
+
+void nl_msr_exit(struct nl_cpu *cpu, const struct nl_exit *exit)
+{
+	uint32_t index = exit->msr.index;
+	uint64_t v = (uint64_t)(uint32_t)cpu->gprs.rdx << 32 | (uint32_t)cpu->gprs.rax;
+	bool ok = exit->msr.write ? write_msr(cpu, index, v) : read_msr(cpu, index, &v);
+
+	if (!ok) {
+		nl_vendor->inject(cpu, 13, true, 0);
+		return;
+	}
+	if (!exit->msr.write) {
+		cpu->gprs.rax = (uint32_t)v;
+		cpu->gprs.rdx = v >> 32;
+	}
+	nl_vendor->skip(cpu, exit->length);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Guest virtual memory: walks the guest's own page tables (4 or 5 levels, 4 KiB to 1 GiB pages), every step of it
+ * through a view, never through the identity map. Only RAM is touched: an address that leads to a device or to hidden
+ * memory is NL_EFAULT.
+ */
+#ifndef HV_GUESTMEM_H
+#define HV_GUESTMEM_H
+
+#include "view/view.h"
+
+#define NL_GUEST_CACHE 32 /* recent translations; a power of two */
+
+enum nl_guest_access {
+	NL_GUEST_READ = 0,
+	NL_GUEST_WRITE = 1, /* the guest's tables and the view let it be written */
+	NL_GUEST_USER = 2,  /* a user page: what the caller of a hypercall could reach itself */
+};
+
+/* One guest address space as one view shows it. Holds translations: use it within one exit, or while all CPUs are held.
+ */
+struct nl_guest {
+	const struct nl_views *views;
+	const struct nl_view *view;
+	uint64_t root; /* guest-physical, of the top table */
+	bool la57;
+	struct {
+		uint64_t page;
+		uint8_t *at;
+		unsigned access;
+	} cache[NL_GUEST_CACHE];
+};
+
+void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3,
+                   bool la57);
+
+/* Guest-virtual to guest-physical. The result need not be RAM. */
+enum nl_err nl_guest_translate(const struct nl_guest *g, gva_t va, unsigned access, gpa_t *out);
+
+/* Pages may be crossed. After NL_EFAULT a read buffer holds nothing meaningful and a write may have been done in part.
+ */
+enum nl_err nl_guest_read(struct nl_guest *g, gva_t va, unsigned access, void *out, size_t n);
+enum nl_err nl_guest_write(struct nl_guest *g, gva_t va, unsigned access, const void *in, size_t n);
+enum nl_err nl_guest_read64(struct nl_guest *g, gva_t va, uint64_t *out);
+/* Would reading or writing all of [va, va+n) work? */
+enum nl_err nl_guest_probe(struct nl_guest *g, gva_t va, unsigned access, size_t n);
+/* The byte itself, valid to the end of its page while the view is in use. NULL: fault. */
+uint8_t *nl_guest_pointer(struct nl_guest *g, gva_t va, unsigned access);
+
+/* What a view shows of guest RAM. NULL: not RAM, hidden, or `rights` are not granted. Valid to the end of the page. */
+uint8_t *nl_view_pointer(const struct nl_views *views, const struct nl_view *view, gpa_t gpa, enum nl_rights rights);
+
+/* hv/guest/phys.c in the core, a fake on the host: where a host-physical address can be reached. */
+void *nl_phys(hpa_t pa);
+
+#endif

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The kernel's anchor and the arena's entries: see kernel.h. */
+#include "guest/linux/kernel.h"
+#include "core/core.h"
+#include "x86.h"
+
+#define CR3_ADDRESS 0x000ffffffffff000ULL
+#define CR3_PTI_USER (1ULL << 12) /* Linux, page table isolation: the user table is the odd page of a pair */
+#define KERNEL_LOW 0xffffffff80000000ULL
+#define KASLR_RANGE NL_1G
+#define KASLR_STEP NL_2M
+
+/* Page directory entries, SDM vol. 3, table 4-18. No G: under page table isolation a global entry would leak into the
+ * user table's life. */
+#define PDE_TEXT 0x00000000000000e1ULL /* P A D PS */
+#define PDE_DATA 0x80000000000000e3ULL /* P W A D PS NX */
+#define PDE_STATE 0x60ULL              /* A and D may be set by the CPU */
+
+/* Is `cr3` a table from which the kernel's own one can be found, and do both agree? */
+static bool find_root(struct nl_guest *space, uint64_t cr3, bool la57, const struct nl_views *views,
+                      const struct nl_view *view, uint64_t lstar, uint64_t page_table)
+{
+	gpa_t root, same, here, there;
+
+	nl_guest_init(space, views, view, cr3, la57);
+	if (nl_guest_translate(space, GVA(page_table), NL_GUEST_READ, &root) ||
+	    nl_guest_translate(space, GVA(lstar), NL_GUEST_READ, &here) || root.v & NL_PAGE_MASK)
+		return false;
+	nl_guest_init(space, views, view, root.v, la57);
+	return !nl_guest_translate(space, GVA(page_table), NL_GUEST_READ, &same) && same.v == root.v &&
+	       !nl_guest_translate(space, GVA(lstar), NL_GUEST_READ, &there) && there.v == here.v;
+}
+
+enum nl_err nl_kernel_find(const struct nl_context *ctx, const struct nl_leaf_target *t, const struct nl_views *views,
+                           const struct nl_view *view, struct nl_kernel *out, struct nl_guest *space, uint8_t *found,
+                           uint32_t *found_len)
+{
+	uint64_t slide = ctx->lstar - t->syscall_entry, cr3 = ctx->cr3 & CR3_ADDRESS;
+	bool la57 = ctx->cr4 & CR4_LA57;
+
+	*found_len = 0;
+	if (ctx->lstar < KERNEL_LOW || !(ctx->efer & EFER_LMA) || !(ctx->cr0 & CR0_PG))
+		return NL_EKERNEL;
+	if (slide % KASLR_STEP || slide >= KASLR_RANGE)
+		return NL_EBUILDID;
+	if (!find_root(space, cr3, la57, views, view, ctx->lstar, t->page_table + slide) &&
+	    !find_root(space, cr3 & ~CR3_PTI_USER, la57, views, view, ctx->lstar, t->page_table + slide))
+		return NL_EBUILDID;
+	if (nl_guest_read(space, GVA(t->build_id_va + slide), NL_GUEST_READ, found, t->build_id_len))
+		return NL_EBUILDID;
+	*found_len = t->build_id_len;
+	if (memcmp(found, t->build_id, t->build_id_len))
+		return NL_EBUILDID;
+	out->slide = slide;
+	out->root = space->root;
+	out->la57 = la57;
+	return NL_OK;
+}
+
+uint64_t nl_kernel_return_thunk(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide)
+{
+	uint64_t thunk;
+
+	if (!t->return_thunk || nl_guest_read64(space, GVA(t->return_thunk + slide), &thunk))
+		return 0;
+	return thunk >= t->text_start + slide && thunk < t->image_end + slide ? thunk : 0;
+}
+
+/* *was: what the entry held when it is not ours already. */
+static bool map_one(uint8_t *table, unsigned index, uint64_t entry, bool *changed)
+{
+	uint64_t *at = (uint64_t *)table + index, was = 0;
+
+	*changed = __atomic_compare_exchange_n(at, &was, entry, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return *changed || (was & ~PDE_STATE) == (entry & ~PDE_STATE);
+}
+
+static bool leads_to(const struct nl_guest *space, uint64_t va, uint64_t gpa)
+{
+	gpa_t out;
+
+	return !nl_guest_translate(space, GVA(va), NL_GUEST_READ, &out) && out.v == gpa;
+}
+
+enum nl_err nl_kernel_map_arena(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide)
+{
+	uint64_t text = nl_boot.region + NL_REGION_ARENA_TEXT, data = nl_boot.region + NL_REGION_ARENA_DATA;
+	uint8_t *table = nl_guest_pointer(space, GVA(t->arena_pmd + slide), NL_GUEST_WRITE);
+	bool text_new = false, data_new = false;
+
+	if (!table)
+		return NL_EARENA;
+	if (map_one(table, NL_ARENA_TEXT_ENTRY, text | PDE_TEXT, &text_new) &&
+	    map_one(table, NL_ARENA_DATA_ENTRY, data | PDE_DATA, &data_new) &&
+	    leads_to(space, NL_ARENA_TEXT_VA, text) && leads_to(space, NL_ARENA_DATA_VA, data))
+		return NL_OK;
+	if (text_new)
+		__atomic_store_n((uint64_t *)table + NL_ARENA_TEXT_ENTRY, 0, __ATOMIC_SEQ_CST);
+	if (data_new)
+		__atomic_store_n((uint64_t *)table + NL_ARENA_DATA_ENTRY, 0, __ATOMIC_SEQ_CST);
+	return NL_EARENA;
+}

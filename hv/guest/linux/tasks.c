@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Walks over Linux's tasks and kprobes: see tasks.h. What is relied on is in include/linux of the target: list_head,
+ * hlist, task_struct. */
+#include "guest/linux/tasks.h"
+#include "core/core.h"
+#include "commit/quiesce.h"
+#include "x86.h"
+
+#define MAX_TASKS (4u << 20) /* Linux's PID_MAX_LIMIT: against lists without an end; time is bounded by scan->until */
+#define MAX_PROBES 65536u
+#define MAX_NAMED 4096u /* beyond that a blocker stays without a name: interrupts are off meanwhile */
+#define LIST_NEXT 0u    /* struct list_head, struct hlist_node: next comes first */
+
+struct walk {
+	struct nl_guest *space;
+	const struct nl_leaf_target *t;
+	uint64_t slide;
+	struct nl_scan *scan;
+	enum nl_err (*visit)(const struct walk *w, uint64_t task); /* of each task; anything but NL_OK ends the walk */
+	bool running;                                              /* also scan tasks that say they have a CPU */
+	uint64_t sp;     /* for owns_stack: an address in the stack that is sought, */
+	uint64_t *owner; /* and whose it is */
+};
+
+void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n)
+{
+	uint32_t i;
+
+	memset(scan, 0, sizeof(*scan));
+	scan->watches = watches;
+	scan->n = n;
+	scan->low = ~0ULL;
+	scan->blocker.cpu = UINT32_MAX;
+	for (i = 0; i < n; i++) {
+		if (watches[i].start < scan->low)
+			scan->low = watches[i].start;
+		if (watches[i].end > scan->high)
+			scan->high = watches[i].end;
+	}
+}
+
+/* Looks at one word; adds the leaf to *old when it points into a replaced function. true: in the way. */
+static bool word_blocks(struct nl_scan *scan, uint64_t word, uint32_t *old)
+{
+	bool blocks = false;
+	uint32_t i;
+
+	if (word <= scan->low || word >= scan->high)
+		return false;
+	for (i = 0; i < scan->n; i++) {
+		const struct nl_watch *w = &scan->watches[i];
+
+		if (word <= w->start || word >= w->end)
+			continue;
+		if (!w->site)
+			*old |= 1u << w->leaf;
+		if (w->site || w->strict) {
+			scan->blocker.site_va = w->start;
+			scan->blocker.rip = word;
+			blocks = true;
+		}
+	}
+	return blocks;
+}
+
+/* The words in [from, to). NL_AGAIN: one of them blocks. */
+static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, uint32_t *old)
+{
+	uint64_t va = (from + 7) & ~7ULL;
+	bool blocks = false;
+
+	if (va < from || to < from || to > 0ULL - NL_PAGE_SIZE || to - from > w->t->thread_size)
+		return NL_EKERNEL; /* no stack of an honest kernel; and the sums below must not wrap */
+	while (va < to) {
+		uint64_t end = (va | NL_PAGE_MASK) + 1;
+		const uint64_t *word = (const uint64_t *)nl_guest_pointer(w->space, GVA(va), NL_GUEST_READ);
+
+		if (!word)
+			return NL_EKERNEL;
+		for (; va < end && va < to; va += 8)
+			blocks |= word_blocks(w->scan, *word++, old);
+	}
+	return blocks ? NL_AGAIN : NL_OK;
+}
+
+static enum nl_err read32(const struct walk *w, uint64_t va, uint32_t *out)
+{
+	return nl_guest_read(w->space, GVA(va), NL_GUEST_READ, out, sizeof(*out));
+}
+
+static void name_task(const struct walk *w, uint64_t task)
+{
+	struct nl_blocker *b = &w->scan->blocker;
+
+	if (read32(w, task + w->t->task_pid, &b->pid))
+		b->pid = 0;
+	if (nl_guest_read(w->space, GVA(task + w->t->task_comm), NL_GUEST_READ, b->comm, sizeof(b->comm)))
+		b->comm[0] = 0;
+	b->comm[sizeof(b->comm) - 1] = 0;
+}
+
+static void count_old(struct nl_scan *scan, uint32_t old)
+{
+	uint32_t i;
+
+	if (old)
+		scan->old_tasks++;
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		scan->old_by_leaf[i] += old >> i & 1;
+}
+
+static enum nl_err scan_task(const struct walk *w, uint64_t task)
+{
+	uint64_t stack, sp;
+	uint32_t on_cpu, old = 0;
+	enum nl_err err;
+
+	if (w->scan->until && x86_rdtsc() > w->scan->until)
+		return NL_EDEADLINE; /* the next try would take as long: one stop, not one after another */
+	if (++w->scan->scanned > MAX_TASKS || read32(w, task + w->t->task_on_cpu, &on_cpu) ||
+	    nl_guest_read64(w->space, GVA(task + w->t->task_stack), &stack) ||
+	    nl_guest_read64(w->space, GVA(task + w->t->task_thread_sp), &sp)) {
+		name_task(w, task);
+		return NL_EKERNEL;
+	}
+	if ((on_cpu && !w->running) || !stack) /* runs on a CPU that is held, or is dead and has given its stack back */
+		return NL_OK;
+	if (sp < stack || sp > stack + w->t->thread_size) {
+		if (on_cpu)
+			return NL_OK;
+		name_task(w, task);
+		return NL_EKERNEL;
+	}
+	err = scan_stack(w, sp, stack + w->t->thread_size, &old);
+	count_old(w->scan, old);
+	if (err)
+		name_task(w, task);
+	return err;
+}
+
+static enum nl_err visit_threads(const struct walk *w, uint64_t leader)
+{
+	uint64_t signal, head, node;
+	enum nl_err err;
+
+	if (nl_guest_read64(w->space, GVA(leader + w->t->task_signal), &signal))
+		return NL_EKERNEL;
+	if (!signal) /* on its way out of the lists */
+		return w->visit(w, leader);
+	head = signal + w->t->signal_thread_head;
+	if (nl_guest_read64(w->space, GVA(head + LIST_NEXT), &node))
+		return NL_EKERNEL;
+	while (node != head) {
+		if ((err = w->visit(w, node - w->t->task_thread_node)))
+			return err;
+		if (nl_guest_read64(w->space, GVA(node + LIST_NEXT), &node))
+			return NL_EKERNEL;
+	}
+	return NL_OK;
+}
+
+static enum nl_err visit_processes(const struct walk *w)
+{
+	uint64_t head = w->t->init_task + w->slide + w->t->task_tasks, node;
+	uint32_t count = 0;
+	enum nl_err err;
+
+	/* init_task, the boot CPU's idle task, is the head of the list and is not in it as a process. */
+	if (nl_guest_read64(w->space, GVA(head + LIST_NEXT), &node))
+		return NL_EKERNEL;
+	while (node != head) {
+		if (++count > MAX_TASKS)
+			return NL_EKERNEL;
+		if ((err = visit_threads(w, node - w->t->task_tasks)))
+			return err;
+		if (nl_guest_read64(w->space, GVA(node + LIST_NEXT), &node))
+			return NL_EKERNEL;
+	}
+	return NL_OK;
+}
+
+/* Idle tasks are on no list. They matter when another task has the CPU: a running one is on a CPU that is held. */
+static enum nl_err visit_idle_tasks(const struct walk *w)
+{
+	const struct nl_leaf_target *t = w->t;
+	uint64_t low = t->image_start + w->slide, high = t->image_end + w->slide, area, task;
+	enum nl_err err;
+	uint32_t i;
+
+	if (!t->idle_threads)
+		return w->visit(w, t->init_task + w->slide);
+	for (i = 0; i < t->nr_cpu_ids_max && i < nl_n_cpus; i++) {
+		if (nl_guest_read64(w->space, GVA(t->per_cpu_offset + w->slide + 8ULL * i), &area))
+			return NL_EKERNEL;
+		/* A CPU that Linux does not think possible still holds the address of the initial area, inside the
+		 * image and long freed. */
+		if (!area || (area >= low && area < high))
+			continue;
+		if (nl_guest_read64(w->space, GVA(area + t->idle_threads), &task))
+			return NL_EKERNEL;
+		if (task && (err = w->visit(w, task)))
+			return err;
+	}
+	return NL_OK;
+}
+
+/* NL_AGAIN ends the walk: found. */
+static enum nl_err owns_stack(const struct walk *w, uint64_t task)
+{
+	uint64_t stack;
+
+	if (++w->scan->scanned > MAX_NAMED || nl_guest_read64(w->space, GVA(task + w->t->task_stack), &stack))
+		return NL_EKERNEL;
+	if (!stack || w->sp < stack || w->sp >= stack + w->t->thread_size)
+		return NL_OK;
+	*w->owner = task;
+	return NL_AGAIN;
+}
+
+/*
+ * CPUs that are held at CPL 0: they halt in the idle loop or offline. That is believed only of a CPU on an idle task's
+ * own stack, which is then all the stack it has: behind an interrupt's or an exception's there would be another. Linux
+ * aligns every kernel stack to its size.
+ */
+static enum nl_err scan_held(struct walk *w)
+{
+	unsigned i;
+
+	for (i = 0; i < nl_n_cpus; i++) {
+		const struct nl_held *h = &nl_held[i];
+		struct nl_scan unused;
+		uint64_t task;
+		const struct walk find = {w->space, w->t, w->slide, &unused, owns_stack, false, h->rsp, &task};
+		uint32_t old = 0;
+		enum nl_err err;
+
+		if (!h->held || !h->halted ||
+		    !(h->rip >> 63)) /* below: the firmware's wait loop, which a CPU leaves by INIT only */
+			continue;
+		/* The halt was told from the bytes before RIP: should it be in the middle of a switch, the task that
+		 * says it runs does not yet. */
+		w->running = true;
+		w->scan->blocker.cpu = i;
+		w->scan->blocker.rip = h->rip;
+		unused.scanned = 0;
+		if (visit_idle_tasks(&find) != NL_AGAIN || word_blocks(w->scan, h->rip, &old))
+			return NL_AGAIN;
+		err = scan_stack(w, h->rsp, (h->rsp | (w->t->thread_size - 1)) + 1, &old);
+		count_old(w->scan, old);
+		if (err)
+			return err;
+	}
+	w->scan->blocker.cpu = UINT32_MAX;
+	return NL_OK;
+}
+
+enum nl_err nl_tasks_scan(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan)
+{
+	struct walk w = {.space = space, .t = t, .slide = slide, .scan = scan, .visit = scan_task};
+	enum nl_err err;
+
+	if ((err = scan_held(&w)) || (err = visit_idle_tasks(&w)))
+		return err;
+	return visit_processes(&w);
+}
+
+void nl_tasks_name(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp,
+                   struct nl_blocker *blocker)
+{
+	struct nl_scan scan = {0};
+	uint64_t task;
+	const struct walk w = {space, t, slide, &scan, owns_stack, false, sp, &task};
+	enum nl_err err = visit_idle_tasks(&w);
+
+	if (!err)
+		err = visit_processes(&w);
+	if (err == NL_AGAIN)
+		name_task(&w, task);
+	blocker->pid = scan.blocker.pid;
+	memcpy(blocker->comm, scan.blocker.comm, sizeof(blocker->comm));
+}
+
+static bool in_site(struct nl_scan *scan, uint64_t va)
+{
+	uint32_t i;
+
+	for (i = 0; i < scan->n; i++) {
+		if (scan->watches[i].site && va >= scan->watches[i].start && va < scan->watches[i].end) {
+			scan->blocker.site_va = scan->watches[i].start;
+			scan->blocker.rip = va;
+			return true;
+		}
+	}
+	return false;
+}
+
+enum nl_err nl_probes_check(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
+                            struct nl_scan *scan)
+{
+	uint32_t i, count = 0;
+
+	if (!t->kprobe_table)
+		return NL_OK;
+	for (i = 0; i < 1u << t->kprobe_hash_bits; i++) {
+		uint64_t node, addr;
+
+		if (nl_guest_read64(space, GVA(t->kprobe_table + slide + 8ULL * i), &node))
+			return NL_EKERNEL;
+		while (node) {
+			if (++count > MAX_PROBES ||
+			    nl_guest_read64(space, GVA(node - t->kprobe_hlist + t->kprobe_addr), &addr) ||
+			    nl_guest_read64(space, GVA(node + LIST_NEXT), &node))
+				return NL_EKERNEL;
+			if (in_site(scan, addr))
+				return NL_EPROBED;
+		}
+	}
+	return NL_OK;
+}

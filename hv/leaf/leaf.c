@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The leaf parser. Order of checks: fixed header, parts inside the file, strings, target, sites, relocations. All
+ * arithmetic on offsets and counts is in 64 bits on 32-bit inputs, so that it cannot wrap; addresses are compared by
+ * subtraction from a bound already checked.
+ */
+#include "leaf/leaf.h"
+#include "core/core.h"
+
+/* The highest 2 GiB, where Linux links its image (SDM vol. 1, 3.3.7.1: canonical form keeps the rest of the top half
+ * apart). */
+#define KERNEL_LOW 0xffffffff80000000ULL
+
+enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size, struct nl_leaf_signature *signature)
+{
+	struct nl_leaf_header h;
+
+	if (size < sizeof(h) || size > NL_LEAF_MAX_SIZE)
+		return NL_ELEAF;
+	memcpy(&h, file, sizeof(h));
+	if (h.magic != NL_LEAF_MAGIC || h.format != NL_LEAF_FORMAT || h.header_size != sizeof(h))
+		return NL_ELEAF;
+	if (h.signed_size < sizeof(h) || h.signed_size > size)
+		return NL_ELEAF;
+	if (size == h.signed_size)
+		return NL_EUNSIGNED;
+	if (size - h.signed_size != sizeof(*signature))
+		return NL_ELEAF;
+	memcpy(signature, (const uint8_t *)file + h.signed_size, sizeof(*signature));
+	if (signature->magic != NL_SIG_MAGIC || signature->algorithm != NL_SIG_P256_SHA256 ||
+	    signature->size != sizeof(*signature))
+		return NL_ELEAF;
+	*signed_size = h.signed_size;
+	return NL_OK;
+}
+
+static bool part_ok(const struct nl_leaf_part *p, size_t element, size_t align, uint64_t *at, size_t end)
+{
+	uint64_t length = (uint64_t)p->count * element;
+
+	if (p->offset > end || length > end - p->offset)
+		return false;
+	if (p->count == 0)
+		return true;
+	if (p->offset < *at || p->offset % align)
+		return false;
+	*at = p->offset + length;
+	return true;
+}
+
+static bool id_ok(const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < NL_LEAF_ID_LEN && id[i]; i++) {
+		bool alnum = (id[i] >= 'a' && id[i] <= 'z') || (id[i] >= '0' && id[i] <= '9');
+
+		if (!alnum && (i == 0 || (id[i] != '.' && id[i] != '_' && id[i] != '-')))
+			return false;
+	}
+	if (i == 0 || i == NL_LEAF_ID_LEN)
+		return false;
+	for (; i < NL_LEAF_ID_LEN; i++)
+		if (id[i])
+			return false;
+	return true;
+}
+
+static bool string_ok(const struct nl_leaf_header *h, uint32_t offset) { return offset < h->strings.count; }
+
+/* [va, va+len) inside [start, end), all of them link addresses; empty ranges hold nothing. */
+static bool inside(uint64_t va, uint64_t len, uint64_t start, uint64_t end)
+{
+	return start <= end && va >= start && va <= end && len <= end - va;
+}
+
+static bool in_image(const struct nl_leaf_target *t, uint64_t va, uint64_t len)
+{
+	return inside(va, len, t->image_start, t->image_end);
+}
+
+static enum nl_err check_target(const struct nl_leaf_target *t)
+{
+	size_t i;
+
+	if (t->guest_os != NL_GUEST_LINUX)
+		return NL_EUNSUPPORTED;
+	if (t->build_id_len < 8 || t->build_id_len > NL_BUILD_ID_MAX)
+		return NL_ELEAF;
+	for (i = t->build_id_len; i < NL_BUILD_ID_MAX; i++)
+		if (t->build_id[i])
+			return NL_ELEAF;
+	for (i = 0; i < NL_ARRAY_SIZE(t->reserved); i++)
+		if (t->reserved[i])
+			return NL_ELEAF;
+	/* KASLR moves the image up by less than 1 GiB: with the image below the top by that much, no address with the
+	 * slide wraps. */
+	if (t->image_start < KERNEL_LOW || t->image_end <= t->image_start || t->image_end > 0ULL - NL_1G)
+		return NL_ERANGE;
+	if (!in_image(t, t->text_start, t->text_end - t->text_start) || t->text_end < t->text_start ||
+	    !in_image(t, t->rodata_start, t->rodata_end - t->rodata_start) || t->rodata_end < t->rodata_start)
+		return NL_ERANGE;
+	if (!in_image(t, t->build_id_va, t->build_id_len) || !in_image(t, t->syscall_entry, 1) ||
+	    !in_image(t, t->page_table, NL_PAGE_SIZE) || t->page_table & NL_PAGE_MASK ||
+	    !in_image(t, t->init_task, 8) || !in_image(t, t->per_cpu_offset, 8))
+		return NL_ERANGE;
+	if (t->arena_pmd && (!in_image(t, t->arena_pmd, NL_PAGE_SIZE) || t->arena_pmd & NL_PAGE_MASK))
+		return NL_ERANGE;
+	if (t->return_thunk && !in_image(t, t->return_thunk, 8))
+		return NL_ERANGE;
+	if (t->kprobe_hash_bits > 16 || (t->kprobe_table && !in_image(t, t->kprobe_table, 8ULL << t->kprobe_hash_bits)))
+		return NL_ERANGE;
+	if (t->nr_cpu_ids_max == 0 || t->nr_cpu_ids_max > 8192)
+		return NL_ELEAF;
+	/* Kernel stacks: a power of two from 8 to 64 KiB. */
+	if (t->thread_size < 8192 || t->thread_size > 65536 || t->thread_size & (t->thread_size - 1))
+		return NL_ELEAF;
+	{
+		const uint32_t offsets[] = {t->kprobe_hlist, t->kprobe_addr,        t->task_tasks,  t->task_thread_node,
+		                            t->task_signal,  t->signal_thread_head, t->task_stack,  t->task_thread_sp,
+		                            t->task_pid,     t->task_comm,          t->task_on_cpu, t->task_state};
+
+		for (i = 0; i < NL_ARRAY_SIZE(offsets); i++)
+			if (offsets[i] >= 1u << 16)
+				return NL_ELEAF;
+	}
+	return NL_OK;
+}
+
+static enum nl_err check_site(const struct nl_leaf *l, const struct nl_leaf_site *s)
+{
+	const struct nl_leaf_header *h = l->header;
+	const struct nl_leaf_target *t = &h->target;
+
+	if (s->len == 0 || s->len > NL_SITE_MAX_LEN || !string_ok(h, s->name))
+		return NL_ELEAF;
+	if (s->expected > h->bytes.count || s->len > h->bytes.count - s->expected || s->fresh > h->bytes.count ||
+	    s->len > h->bytes.count - s->fresh)
+		return NL_ELEAF;
+	/* Both runs are relocated in place. */
+	if (s->expected < s->fresh + s->len && s->fresh < s->expected + s->len)
+		return NL_ELEAF;
+	switch (s->kind) {
+	case NL_SITE_TEXT:
+		if (!inside(s->va, s->len, t->text_start, t->text_end) ||
+		    !inside(s->func_va, s->func_size, t->text_start, t->text_end) ||
+		    !inside(s->va, s->len, s->func_va, s->func_va + s->func_size))
+			return NL_ERANGE;
+		break;
+	case NL_SITE_RODATA:
+		if (!inside(s->va, s->len, t->rodata_start, t->rodata_end))
+			return NL_ERANGE;
+		if (s->func_va || s->func_size)
+			return NL_ELEAF;
+		break;
+	default:
+		return NL_ELEAF;
+	}
+	if ((s->va & NL_PAGE_MASK) + s->len > NL_PAGE_SIZE)
+		return NL_ERANGE;
+	return NL_OK;
+}
+
+static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len) { return a < b + b_len && b < a + a_len; }
+
+static enum nl_err check_sites(const struct nl_leaf *l)
+{
+	const struct nl_leaf_header *h = l->header;
+	size_t i, j;
+
+	for (i = 0; i < h->sites.count; i++) {
+		const struct nl_leaf_site *s = &l->sites[i];
+		enum nl_err err = check_site(l, s);
+
+		if (err)
+			return err;
+		for (j = 0; j < i; j++) {
+			const struct nl_leaf_site *o = &l->sites[j];
+
+			if (overlap(s->va, s->len, o->va, o->len))
+				return NL_EOVERLAP;
+			if (overlap(s->expected, s->len, o->expected, o->len) ||
+			    overlap(s->expected, s->len, o->fresh, o->len) ||
+			    overlap(s->fresh, s->len, o->expected, o->len) ||
+			    overlap(s->fresh, s->len, o->fresh, o->len))
+				return NL_ELEAF;
+		}
+	}
+	return NL_OK;
+}
+
+unsigned nl_reloc_size(uint16_t type)
+{
+	switch (type) {
+	case NL_REL_ABS64:
+		return 8;
+	case NL_REL_ABS32S:
+	case NL_REL_PC32:
+	case NL_REL_ABS32:
+		return 4;
+	}
+	return 0;
+}
+
+static enum nl_err check_reloc(const struct nl_leaf *l, const struct nl_leaf_reloc *r)
+{
+	const struct nl_leaf_header *h = l->header;
+	unsigned size = nl_reloc_size(r->type);
+	const struct nl_leaf_site *s;
+	bool arena_symbol = false;
+
+	if (!size)
+		return NL_ERELOC;
+	switch (r->symbol) {
+	case NL_SYM_KERNEL: /* one past the end is an address that C may form */
+		if (!in_image(&h->target, r->value, 0))
+			return NL_ERELOC;
+		break;
+	case NL_SYM_ABSOLUTE:
+		break;
+	case NL_SYM_TEXT:
+		arena_symbol = true;
+		if (r->value > h->text.count)
+			return NL_ERELOC;
+		break;
+	case NL_SYM_DATA:
+		arena_symbol = true;
+		if (r->value > (uint64_t)h->data.count + h->bss_size)
+			return NL_ERELOC;
+		break;
+	case NL_SYM_RETURN_THUNK:
+		if (!h->target.return_thunk || r->value)
+			return NL_ERELOC;
+		break;
+	default:
+		return NL_ERELOC;
+	}
+	switch (r->where) {
+	case NL_AT_TEXT:
+		return r->site == 0 && inside(r->offset, size, 0, h->text.count) ? NL_OK : NL_ERELOC;
+	case NL_AT_DATA:
+		return r->site == 0 && inside(r->offset, size, 0, h->data.count) ? NL_OK : NL_ERELOC;
+	case NL_AT_BYTES:
+		if (r->site >= h->sites.count)
+			return NL_ERELOC;
+		s = &l->sites[r->site];
+		if (inside(r->offset, size, s->fresh, (uint64_t)s->fresh + s->len))
+			return NL_OK;
+		/* What the kernel holds before any leaf cannot depend on where the arena is. */
+		if (inside(r->offset, size, s->expected, (uint64_t)s->expected + s->len) && !arena_symbol)
+			return NL_OK;
+		return NL_ERELOC;
+	}
+	return NL_ERELOC;
+}
+
+enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *out)
+{
+	const uint8_t *p = file;
+	const struct nl_leaf_header *h = file;
+	uint64_t at = sizeof(*h);
+	enum nl_err err;
+	size_t i;
+
+	if (signed_size < sizeof(*h) || signed_size > NL_LEAF_MAX_SIZE || (uintptr_t)file % 8)
+		return NL_ELEAF;
+	if (h->magic != NL_LEAF_MAGIC || h->format != NL_LEAF_FORMAT || h->header_size != sizeof(*h) ||
+	    h->signed_size != signed_size)
+		return NL_ELEAF;
+	if (h->flags & ~(NL_LEAF_STRICT | NL_LEAF_MIXABLE) || h->reserved0 || !id_ok(h->id))
+		return NL_ELEAF;
+	if (h->sites.count == 0 || h->sites.count > NL_LEAF_MAX_SITES || h->relocs.count > NL_LEAF_MAX_RELOCS)
+		return NL_ELEAF;
+	if (!part_ok(&h->sites, sizeof(struct nl_leaf_site), 8, &at, signed_size) ||
+	    !part_ok(&h->relocs, sizeof(struct nl_leaf_reloc), 8, &at, signed_size) ||
+	    !part_ok(&h->bytes, 1, 1, &at, signed_size) || !part_ok(&h->text, 1, 1, &at, signed_size) ||
+	    !part_ok(&h->data, 1, 1, &at, signed_size) || !part_ok(&h->strings, 1, 1, &at, signed_size))
+		return NL_ELEAF;
+	out->header = h;
+	out->sites = (const void *)(p + h->sites.offset);
+	out->relocs = (const void *)(p + h->relocs.offset);
+	out->bytes = p + h->bytes.offset;
+	out->text = p + h->text.offset;
+	out->data = p + h->data.offset;
+	out->strings = (const char *)p + h->strings.offset;
+	if (h->strings.count == 0 || out->strings[h->strings.count - 1])
+		return NL_ELEAF;
+	for (i = 0; i < h->strings.count; i++) /* they reach a terminal */
+		if (out->strings[i] && (out->strings[i] < 0x20 || out->strings[i] > 0x7e))
+			return NL_ELEAF;
+	if (!string_ok(h, h->description))
+		return NL_ELEAF;
+	if ((err = check_target(&h->target)))
+		return err;
+	/* A body needs the arena, and the arena needs its place in the guest's page table. */
+	if ((h->text.count || h->data.count || h->bss_size) && !h->target.arena_pmd)
+		return NL_EUNSUPPORTED;
+	if ((err = check_sites(out)))
+		return err;
+	for (i = 0; i < h->relocs.count; i++)
+		if ((err = check_reloc(out, &out->relocs[i])))
+			return err;
+	return NL_OK;
+}

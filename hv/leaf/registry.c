@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Staging, verification and the registry of leaves: see registry.h. */
+#include "leaf/registry.h"
+#include "view/base.h"
+#include "commit/commit.h"
+#include "core/core.h"
+#include "core/journal.h"
+#include "leaf/leaf.h"
+#include "leaf/reloc.h"
+#include "leaf/signature.h"
+#include "guest/linux/tasks.h"
+#include "x86.h"
+
+#define HASH_SLICE 65536u /* bytes per call: some 300 µs, and interrupts are off meanwhile */
+#define ARENA_ALIGN 64u
+#define ARENA_HALF (NL_REGION_ARENA_DATA - NL_REGION_ARENA_TEXT)
+
+_Static_assert(NL_MAX_LEAVES <= 32, "leaves are bits of a word in tasks.c");
+
+struct nl_entry nl_registry[NL_MAX_LEAVES];
+
+static struct {
+	bool begun;
+	uint32_t size, received, hashed;
+	struct nl_sha256 hash;
+	uint8_t file[NL_LEAF_MAX_SIZE] __attribute__((aligned(64)));
+} staging;
+
+static struct {
+	struct nl_leaf_target target; /* build_id_len 0: none yet */
+	uint64_t slide;
+} matched;                    /* the kernel */
+static struct nl_entry fresh; /* under construction; copied when nothing can fail any more */
+
+struct nl_entry *nl_registry_find(const uint8_t sha256[32])
+{
+	unsigned i;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if (nl_registry[i].used && !memcmp(nl_registry[i].state.sha256, sha256, 32))
+			return &nl_registry[i];
+	return NULL;
+}
+
+uint32_t nl_registry_count(void)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		n += nl_registry[i].used;
+	return n;
+}
+
+uint32_t nl_registry_version_floor(const char *id)
+{
+	uint32_t i, floor = 0;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++) {
+		const struct nl_entry *e = &nl_registry[i];
+
+		if (e->used && e->ever_applied && !memcmp(e->state.id, id, NL_LEAF_ID_LEN) && e->state.version > floor)
+			floor = e->state.version;
+	}
+	return floor;
+}
+
+const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide)
+{
+	*len = matched.target.build_id_len;
+	*slide = matched.slide;
+	return matched.target.build_id;
+}
+
+bool nl_registry_kernel_stands(struct nl_context at)
+{
+	uint8_t id[NL_BUILD_ID_MAX];
+	struct nl_kernel kernel;
+	struct nl_guest space;
+	uint32_t len;
+
+	at.lstar = matched.target.syscall_entry + matched.slide; /* wherever LSTAR points now */
+	return matched.target.build_id_len &&
+	       !nl_kernel_find(&at, &matched.target, nl_commit_views(), nl_current_view(), &kernel, &space, id, &len);
+}
+
+void nl_registry_forget(void)
+{
+	memset(nl_registry, 0, sizeof(nl_registry));
+	memset(&matched, 0, sizeof(matched));
+	staging.begun = false;
+}
+
+static void arena_free(bool text, uint64_t *out)
+{
+	unsigned i;
+
+	*out = ARENA_HALF;
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if (nl_registry[i].used)
+			*out -= text ? nl_registry[i].text.size : nl_registry[i].data.size;
+}
+
+void nl_registry_arena_free(uint64_t *text, uint64_t *data)
+{
+	arena_free(true, text);
+	arena_free(false, data);
+}
+
+/* First fit between what the registry's entries hold. */
+static bool arena_place(bool text, uint64_t size, struct nl_run *out)
+{
+	uint64_t at = 0;
+	unsigned i;
+
+	size = (size + ARENA_ALIGN - 1) & ~(uint64_t)(ARENA_ALIGN - 1);
+	for (i = 0; i < NL_MAX_LEAVES; i++) {
+		const struct nl_run *r = text ? &nl_registry[i].text : &nl_registry[i].data;
+
+		if (nl_registry[i].used && r->size && at < r->offset + r->size && r->offset < at + size) {
+			at = r->offset + r->size;
+			i = (unsigned)-1; /* look at all again from there */
+		}
+	}
+	if (size > ARENA_HALF || at > ARENA_HALF - size)
+		return false;
+	*out = (struct nl_run){(uint32_t)at, (uint32_t)size};
+	return true;
+}
+
+enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uint64_t offset, uint64_t size)
+{
+	if (offset == 0) {
+		if (size > NL_LEAF_MAX_SIZE)
+			return NL_ELEAF;
+		staging.begun = true;
+		staging.size = (uint32_t)size;
+		staging.received = 0;
+	}
+	if (!staging.begun || size != staging.size || offset != staging.received)
+		return NL_ESTATE;
+	if (n > staging.size - staging.received)
+		return NL_EUSAGE;
+	staging.hashed = 0;
+	if (nl_guest_read(caller, from, NL_GUEST_USER, staging.file + offset, n)) {
+		staging.begun = false;
+		return NL_EFAULT;
+	}
+	staging.received += (uint32_t)n;
+	return NL_OK;
+}
+
+/* An entry that can be had: an unused one, or the oldest that was verified and never applied. */
+static struct nl_entry *choose_entry(void)
+{
+	struct nl_entry *best = NULL;
+	unsigned i;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++) {
+		struct nl_entry *e = &nl_registry[i];
+
+		if (!e->used)
+			return e;
+		if (!e->ever_applied && !e->pinned && (!best || e->state.since_tsc < best->state.since_tsc))
+			best = e;
+	}
+	return best;
+}
+
+/* Does a site of an applied leaf still hold what was written, with no probe inside? */
+static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ctx)
+{
+	uint8_t id[NL_BUILD_ID_MAX];
+	struct nl_kernel kernel;
+	struct nl_guest space;
+	struct nl_watch watch;
+	struct nl_scan scan;
+	uint32_t i, len;
+
+	if (nl_kernel_find(ctx, &e->target, nl_commit_views(), nl_current_view(), &kernel, &space, id, &len))
+		return NL_EKERNEL;
+	for (i = 0; i < e->n_sites; i++) {
+		const struct nl_site *s = &e->sites[i];
+		const uint8_t *at = nl_view_pointer(nl_commit_views(), nl_current_view(), GPA(s->gpa), NL_R);
+
+		watch = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
+		nl_scan_init(&scan, &watch, 1);
+		if (!at || memcmp(at, s->fresh, s->len) ||
+		    nl_probes_check(&space, &e->target, kernel.slide, &scan) == NL_EPROBED)
+			return NL_EPROBED;
+	}
+	return NL_OK;
+}
+
+void nl_registry_note(const struct nl_context *ctx)
+{
+	unsigned i;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if (nl_registry[i].used)
+			nl_registry[i].state.note = nl_registry[i].state.condition == NL_LEAF_APPLIED
+			                                    ? note_of(&nl_registry[i], ctx)
+			                                    : NL_OK;
+}
+
+/* What the site would hold if no leaf were applied: a newer leaf may replace one that is on. */
+static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
+{
+	const uint8_t *at = nl_view_pointer(nl_commit_views(), nl_current_view(), GPA(s->gpa), NL_R);
+	unsigned i, j, k;
+
+	if (!at)
+		return NL_ERANGE;
+	memcpy(out, at, s->len);
+	for (i = 0; i < NL_MAX_LEAVES; i++) {
+		const struct nl_entry *e = &nl_registry[i];
+
+		if (!e->used || e->state.condition != NL_LEAF_APPLIED)
+			continue;
+		for (j = 0; j < e->n_sites; j++)
+			for (k = 0; k < e->sites[j].len; k++) {
+				uint64_t gpa = e->sites[j].gpa + k;
+
+				if (gpa >= s->gpa && gpa < s->gpa + s->len && out[gpa - s->gpa] == e->sites[j].fresh[k])
+					out[gpa - s->gpa] = e->sites[j].expected[k];
+			}
+	}
+	return NL_OK;
+}
+
+static enum nl_err check_bytes(const struct nl_entry *e, struct nl_guest *space, uint64_t slide,
+                               struct nl_blocker *blocker)
+{
+	uint8_t found[NL_SITE_MAX_LEN];
+	struct nl_watch watch;
+	struct nl_scan scan;
+	uint32_t i, n;
+
+	for (i = 0; i < e->n_sites; i++) {
+		const struct nl_site *s = &e->sites[i];
+
+		if (original_bytes(s, found))
+			return NL_ERANGE;
+		if (!memcmp(found, s->expected, s->len))
+			continue;
+		n = s->len < sizeof(blocker->found) ? s->len : sizeof(blocker->found);
+		blocker->site_va = s->va;
+		blocker->bytes_len = n;
+		memcpy(blocker->expected, s->expected, n);
+		memcpy(blocker->found, found, n);
+		watch = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
+		nl_scan_init(&scan, &watch, 1);
+		return nl_probes_check(space, &e->target, slide, &scan) == NL_EPROBED ? NL_EPROBED : NL_EBYTES;
+	}
+	return NL_OK;
+}
+
+static enum nl_err place_sites(const struct nl_leaf *leaf, const struct nl_placement *at, struct nl_guest *space,
+                               struct nl_entry *e)
+{
+	enum nl_err err;
+	uint32_t i, j;
+
+	e->n_sites = leaf->header->sites.count;
+	for (i = 0; i < e->n_sites; i++) {
+		const struct nl_leaf_site *from = &leaf->sites[i];
+		struct nl_site *s = &e->sites[i];
+		gpa_t gpa;
+
+		s->va = from->va + at->slide;
+		s->len = from->len;
+		s->func_start = from->func_va ? from->func_va + at->slide : 0;
+		s->func_end = s->func_start + from->func_size;
+		memcpy(s->expected, leaf->bytes + from->expected, s->len);
+		memcpy(s->fresh, leaf->bytes + from->fresh, s->len);
+		if ((err = nl_reloc_site(leaf, at, i, s->expected, s->fresh)))
+			return err;
+		if (nl_guest_translate(space, GVA(s->va), NL_GUEST_READ, &gpa) || !nl_is_guest_ram(gpa))
+			return NL_ERANGE;
+		s->gpa = gpa.v;
+		e->state.pages++;
+		for (j = 0; j < i; j++)
+			if (e->sites[j].gpa >> NL_PAGE_SHIFT == s->gpa >> NL_PAGE_SHIFT) {
+				e->state.pages--;
+				break;
+			}
+	}
+	e->state.sites = e->n_sites;
+	return NL_OK;
+}
+
+static void *arena(uint64_t half, const struct nl_run *run)
+{
+	return nl_phys(HPA(nl_boot.region + half + run->offset));
+}
+
+static enum nl_err place_body(const struct nl_leaf *leaf, const struct nl_placement *at, const struct nl_entry *e)
+{
+	const struct nl_leaf_header *h = leaf->header;
+	uint8_t *text = arena(NL_REGION_ARENA_TEXT, &e->text), *data = arena(NL_REGION_ARENA_DATA, &e->data);
+	enum nl_err err;
+
+	memset(text, 0xcc, e->text.size); /* INT3 between bodies */
+	memset(data, 0, e->data.size);
+	memcpy(text, leaf->text, h->text.count);
+	memcpy(data, leaf->data, h->data.count);
+	err = nl_reloc_body(leaf, at, text, data);
+	if (err) {
+		memset(text, 0xcc, e->text.size);
+		memset(data, 0, e->data.size);
+	}
+	return err;
+}
+
+/* The signed content is good: make an entry of it. */
+static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *kernel, struct nl_guest *space,
+                         struct nl_blocker *blocker)
+{
+	const struct nl_leaf_header *h = leaf->header;
+	struct nl_entry *e = choose_entry();
+	struct nl_placement at = {.slide = kernel->slide};
+	enum nl_err err;
+
+	if (!e)
+		return NL_ENOMEM;
+	/* Beside what the entry holds now: until nothing can fail, it is not given up. */
+	if (!arena_place(true, h->text.count, &fresh.text) ||
+	    !arena_place(false, (uint64_t)h->data.count + h->bss_size, &fresh.data))
+		return NL_EARENA;
+	at.text = NL_ARENA_TEXT_VA + fresh.text.offset;
+	at.data = NL_ARENA_DATA_VA + fresh.data.offset;
+	at.return_thunk = nl_kernel_return_thunk(space, &h->target, kernel->slide);
+	err = place_sites(leaf, &at, space, &fresh);
+	if (!err)
+		err = check_bytes(&fresh, space, kernel->slide, blocker);
+	if (!err)
+		err = place_body(leaf, &at, &fresh);
+	if (err)
+		return err;
+	fresh.used = true;
+	fresh.target = h->target;
+	fresh.state.condition = NL_LEAF_VERIFIED;
+	fresh.state.version = h->version;
+	fresh.state.flags = h->flags;
+	fresh.state.body_bytes = h->text.count + h->data.count + h->bss_size;
+	fresh.state.since_tsc = x86_rdtsc();
+	fresh.state.generation = nl_current_view()->generation;
+	*e = fresh;
+	return NL_OK;
+}
+
+static void fill_report(const struct nl_leaf *leaf, const struct nl_entry *e, struct nl_verify_report *report)
+{
+	uint32_t i;
+
+	report->sites = leaf->header->sites.count;
+	for (i = 0; i < report->sites; i++)
+		report->expected_bytes += leaf->sites[i].len;
+	report->body_bytes = leaf->header->text.count + leaf->header->data.count + leaf->header->bss_size;
+	if (e)
+		report->pages = e->state.pages;
+}
+
+static enum nl_err verify_signed(const struct nl_context *ctx, const struct nl_leaf_signature *signature,
+                                 size_t signed_size, struct nl_verify_report *report)
+{
+	const struct nl_key *key;
+	struct nl_kernel kernel;
+	struct nl_guest space;
+	struct nl_entry *known;
+	struct nl_leaf leaf;
+	enum nl_err err;
+
+	memcpy(report->key_id, signature->key_id, sizeof(report->key_id));
+	if ((err = nl_signature_check(report->sha256, signature, nl_boot.keys, nl_boot.n_keys, &key)))
+		return err;
+	memcpy(report->key_name, key->name, sizeof(key->name));
+	if ((err = nl_leaf_parse(staging.file, signed_size, &leaf)))
+		return err;
+	memcpy(report->id, leaf.header->id, sizeof(report->id));
+	known = nl_registry_find(report->sha256);
+	fill_report(&leaf, known, report);
+	err = nl_kernel_find(ctx, &leaf.header->target, nl_commit_views(), nl_current_view(), &kernel, &space,
+	                     report->found_build_id, &report->found_build_id_len);
+	if (err)
+		return err;
+	report->slide = kernel.slide;
+	if (known)
+		return known->state.condition == NL_LEAF_APPLIED
+		               ? NL_OK
+		               : check_bytes(known, &space, kernel.slide, &report->blocker);
+	memset(&fresh, 0, sizeof(fresh));
+	memcpy(fresh.state.id, report->id, sizeof(fresh.state.id));
+	memcpy(fresh.state.sha256, report->sha256, sizeof(fresh.state.sha256));
+	memcpy(fresh.state.key_id, report->key_id, sizeof(fresh.state.key_id));
+	memcpy(fresh.state.key_name, key->name, sizeof(fresh.state.key_name));
+	if ((err = admit(&leaf, &kernel, &space, &report->blocker)))
+		return err;
+	report->pages = fresh.state.pages;
+	if (!matched.target.build_id_len) {
+		matched.target = leaf.header->target;
+		matched.slide = kernel.slide;
+		nl_journal(NL_EV_KERNEL, NL_OK, NULL, NULL, kernel.slide, 0);
+	}
+	nl_journal(NL_EV_VERIFIED, NL_OK, report->id, report->sha256, 0, 0);
+	return NL_OK;
+}
+
+enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_report *report)
+{
+	struct nl_leaf_signature signature;
+	size_t signed_size, n;
+	enum nl_err err;
+
+	memset(report, 0, sizeof(*report));
+	report->blocker.cpu = UINT32_MAX;
+	if (!staging.begun || staging.received != staging.size)
+		return NL_ESTATE;
+	err = nl_leaf_split(staging.file, staging.size, &signed_size, &signature);
+	if (!err) {
+		if (!staging.hashed)
+			nl_sha256_init(&staging.hash);
+		n = signed_size - staging.hashed < HASH_SLICE ? signed_size - staging.hashed : HASH_SLICE;
+		nl_sha256_update(&staging.hash, staging.file + staging.hashed, n);
+		staging.hashed += (uint32_t)n;
+		if (staging.hashed < signed_size)
+			return NL_AGAIN;
+		nl_sha256_out(&staging.hash, report->sha256);
+		staging.hashed = 0;
+		err = verify_signed(ctx, &signature, signed_size, report);
+	}
+	if (err)
+		nl_journal(NL_EV_REFUSED, err, report->id, report->sha256, report->blocker.site_va, 0);
+	return err;
+}

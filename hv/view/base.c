@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Builds the base view: identity, from the largest pages that the memory types allow; the reserved region and the AP
+ * trampoline show a sink page, the arena in it shows itself with the rights of what lies there, the local APIC page is
+ * read-only while its writes are watched.
+ */
+#include "view/base.h"
+#include "apic.h"
+#include "commit/commit.h"
+#include "core/core.h"
+#include "view/mtrr.h"
+#include "core/pool.h"
+#include "x86.h"
+
+#define MAX_RUNS 128
+
+static struct nl_views views;
+static struct nl_mtrrs mtrrs;
+static struct nl_type_run runs[MAX_RUNS];
+static size_t n_runs;
+static struct nl_view base;
+bool nl_emulated;
+
+const struct nl_views *nl_base_views(void) { return &views; }
+const struct nl_view *nl_base_view(void) { return &base; }
+
+static void read_mtrrs(struct nl_mtrrs *m)
+{
+	uint32_t r[4];
+
+	x86_cpuid(0x80000008, 0, r);
+	m->phys_bits = r[0] & 0xff;
+	x86_cpuid(1, 0, r);
+	if (!(r[3] & 1u << 12)) { /* no MTRRs: everything is WB (SDM vol. 3, 12.11.1) */
+		m->def_type = 1u << 11 | NL_MT_WB;
+		return;
+	}
+	m->cap = x86_rdmsr(MSR_MTRRCAP);
+	m->def_type = x86_rdmsr(MSR_MTRR_DEF_TYPE);
+	m->n_variable = m->cap & 0xff;
+	if (m->n_variable > NL_MTRR_MAX_VARIABLE)
+		m->n_variable = NL_MTRR_MAX_VARIABLE;
+	for (unsigned i = 0; i < m->n_variable; i++) {
+		m->variable[i].base = x86_rdmsr(MSR_MTRR_PHYSBASE0 + 2 * i);
+		m->variable[i].mask = x86_rdmsr(MSR_MTRR_PHYSBASE0 + 2 * i + 1);
+	}
+	if (!(m->cap & 1u << 8))
+		return;
+	m->fixed[0] = x86_rdmsr(MSR_MTRR_FIX64K);
+	m->fixed[1] = x86_rdmsr(MSR_MTRR_FIX16K_80000);
+	m->fixed[2] = x86_rdmsr(MSR_MTRR_FIX16K_A0000);
+	for (unsigned i = 0; i < 8; i++)
+		m->fixed[3 + i] = x86_rdmsr(MSR_MTRR_FIX4K_C0000 + i);
+}
+
+/* Emulators tell the truth about themselves in the first hypervisor leaf or in the brand string. Used for time limits
+ * only. */
+static bool recognise_emulator(void)
+{
+	uint32_t r[4];
+
+	x86_cpuid(1, 0, r);
+	if (r[2] >> 31) {
+		x86_cpuid(0x40000000, 0, r);
+		return r[1] == 0x54474354; /* "TCGT" */
+	}
+	return nl_boot.tsc_hz != 0 && nl_boot.tsc_hz < 400000000; /* Bochs: its clock follows ips */
+}
+
+static enum nl_err page(gpa_t gpa, hpa_t frame, enum nl_rights rights)
+{
+	return nl_view_set_page(&views, &base, NULL, gpa, frame, rights);
+}
+
+enum nl_err nl_base_init(void)
+{
+	void *sink;
+	enum nl_err err;
+	uint64_t arena_text = nl_boot.region + NL_REGION_ARENA_TEXT, arena_data = nl_boot.region + NL_REGION_ARENA_DATA;
+
+	nl_pool_init((void *)(NL_CORE_VA + nl_boot.free_start), HPA(nl_boot.region + nl_boot.free_start),
+	             (NL_REGION_ARENA_TEXT - nl_boot.free_start) / NL_PAGE_SIZE);
+	nl_emulated = recognise_emulator();
+	views = (struct nl_views){.format = nl_vendor->format(), .ops = nl_pool_tables};
+	read_mtrrs(&mtrrs);
+	err = nl_mtrr_runs(&mtrrs, runs, MAX_RUNS, &n_runs);
+	if (!err)
+		err = nl_view_base(&views, runs, n_runs, &base);
+	if (err)
+		return err;
+	sink = nl_pool_page();
+	if (!sink)
+		return NL_ENOMEM;
+	err = nl_view_hide(&views, &base, GPA(nl_boot.region), NL_REGION_ARENA_TEXT, nl_pool_hpa(sink));
+	if (!err)
+		err = page(GPA(nl_boot.trampoline), nl_pool_hpa(sink), NL_RW);
+	for (uint64_t at = 0; at < NL_2M && !err; at += NL_PAGE_SIZE) {
+		err = page(GPA(arena_text + at), HPA(arena_text + at), NL_RX);
+		if (!err)
+			err = page(GPA(arena_data + at), HPA(arena_data + at), NL_RW);
+	}
+	if (!err)
+		err = page(GPA(APIC_DEFAULT_BASE), HPA(APIC_DEFAULT_BASE), NL_R);
+	return err;
+}
+
+void nl_base_arm_apic(bool armed)
+{
+	enum nl_err err =
+	        nl_view_base_edit_rights(&views, nl_base_edit_view(), GPA(APIC_DEFAULT_BASE), armed ? NL_R : NL_RW);
+
+	NL_ASSERT(err == NL_OK);
+}
+
+static enum nl_err retype(struct nl_view *view)
+{
+	struct nl_mtrrs now = {0};
+	enum nl_err err;
+
+	read_mtrrs(&now);
+	if (!memcmp(&now, &mtrrs, sizeof(now)))
+		return NL_OK;
+	err = nl_mtrr_runs(&now, runs, MAX_RUNS, &n_runs);
+	if (!err)
+		err = nl_view_retype(&views, view, runs, n_runs);
+	if (!err)
+		mtrrs = now; /* else the next CPU that comes here tries again */
+	return err;
+}
+
+/* SDM vol. 3, 29.3.7: types come from the EPT entry, so they must follow. An OS writes the MTRRs of every CPU in turn,
+ * with all of them waiting. */
+void nl_base_mtrrs_changed(struct nl_cpu *cpu)
+{
+	enum nl_err err = nl_commit_edit_base(retype);
+
+	if (err)
+		nl_log("newleaf: CPU %u: memory types do not follow the MTRRs (error %u)\n", cpu->index, err);
+	nl_vendor->flush_all(cpu);
+}
+
+enum nl_err nl_base_cpu_start(struct nl_cpu *cpu)
+{
+	const struct nl_view *v = nl_current_view();
+
+	cpu->root = v->root;
+	cpu->root_generation = v->generation;
+	return nl_vendor->cpu_init(cpu, v->root);
+}
+
+/* The host's direct map ends at 512 GiB (efi/hostmap.c): what lies above is not reached. */
+bool nl_is_guest_ram(gpa_t gpa)
+{
+	if (gpa.v >> 39 || gpa.v - nl_boot.region < NL_REGION_SIZE ||
+	    gpa.v >> NL_PAGE_SHIFT == nl_boot.trampoline >> NL_PAGE_SHIFT)
+		return false;
+	for (uint32_t i = 0; i < nl_boot.n_ranges; i++)
+		if (gpa.v - nl_boot.ranges[i].base < nl_boot.ranges[i].size)
+			return true;
+	return false;
+}

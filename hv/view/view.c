@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Views: building, forking, editing and releasing nested page tables (view.h). Knows entries only through struct
+ * nl_npt_format. One rule everywhere: a table is complete before an entry points to it, and that entry is one aligned
+ * 8-byte store, so hardware that walks the tables at any moment finds either the old translation or the new one.
+ */
+#include "view/view.h"
+#include "core/core.h"
+
+enum { ROOT_LEVEL = 4, LEVEL_1G = 3, LEVEL_2M = 2, LEVEL_4K = 1, ENTRIES = 512 };
+#define ADDRESS_BITS 0x000ffffffffff000ULL /* of an entry: where the page or the table is */
+
+static uint64_t span(unsigned level) { return NL_PAGE_SIZE << 9 * (level - 1); } /* bytes that one entry covers */
+static unsigned index_at(unsigned level, uint64_t gpa) { return gpa / span(level) % ENTRIES; }
+static uint64_t *map(const struct nl_views *v, hpa_t table) { return v->ops.map(v->ops.ctx, table); }
+static void store(uint64_t *entry, uint64_t value) { __atomic_store_n(entry, value, __ATOMIC_RELEASE); }
+
+/* --- Entries --- */
+
+static hpa_t target(uint64_t entry) { return HPA(entry & ADDRESS_BITS); }
+static uint64_t to_table(const struct nl_npt_format *f, hpa_t table) { return f->table | table.v; }
+
+static bool is_table(const struct nl_npt_format *f, unsigned level, uint64_t entry)
+{
+	return level > LEVEL_4K && (entry & f->present) && !(entry & f->large);
+}
+
+static uint64_t to_page(const struct nl_npt_format *f, unsigned level, hpa_t frame, enum nl_rights rights,
+                        enum nl_memtype type)
+{
+	return f->leaf | frame.v | (rights & NL_R ? f->right_r : 0) | (rights & NL_W ? f->right_w : 0) |
+	       (rights & NL_X ? f->right_x : f->right_nx) | (f->has_type ? (uint64_t)type << f->type_shift : 0) |
+	       (level > LEVEL_4K ? f->large : 0);
+}
+
+static enum nl_rights rights_of(const struct nl_npt_format *f, uint64_t entry)
+{
+	const bool executable = f->right_x ? entry & f->right_x : !(entry & f->right_nx);
+	return (entry & f->right_r ? NL_R : 0) | (entry & f->right_w ? NL_W : 0) | (executable ? NL_X : 0);
+}
+
+static enum nl_memtype type_of(const struct nl_npt_format *f, uint64_t entry)
+{
+	return f->has_type ? entry >> f->type_shift & 7 : NL_MT_WB;
+}
+
+/* What entry `i` of a table must be so that the table as a whole equals the large page `entry` of `level`. */
+static uint64_t piece(const struct nl_npt_format *f, unsigned level, uint64_t entry, unsigned i)
+{
+	return (level == LEVEL_2M ? entry & ~f->large : entry) + i * span(level - 1);
+}
+
+/* --- Walking --- */
+
+/* The entry that decides about gpa: at *level (in: the lowest wanted; out: where it is), or above if a large page is
+ * there. */
+static uint64_t *find(const struct nl_views *v, hpa_t root, uint64_t gpa, unsigned *level)
+{
+	const unsigned lowest = *level;
+	unsigned at = ROOT_LEVEL;
+	uint64_t *entry = &map(v, root)[index_at(at, gpa)];
+
+	while (at > lowest && is_table(v->format, at, *entry)) {
+		at--;
+		entry = &map(v, target(entry[0]))[index_at(at, gpa)];
+	}
+	*level = at;
+	return entry;
+}
+
+bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gpa, hpa_t *out, enum nl_rights *rights,
+                  enum nl_memtype *type, uint64_t *page_size)
+{
+	if (gpa.v >> v->format->address_bits)
+		return false;
+	unsigned level = LEVEL_4K;
+	const uint64_t entry = *find(v, view->root, gpa.v, &level);
+	if (!(entry & v->format->present))
+		return false;
+	if (out)
+		*out = HPA(target(entry & ~(span(level) - 1)).v | (gpa.v & (span(level) - 1)));
+	if (rights)
+		*rights = rights_of(v->format, entry);
+	if (type)
+		*type = type_of(v->format, entry);
+	if (page_size)
+		*page_size = span(level);
+	return true;
+}
+
+/* --- Releasing --- */
+
+/* The tables at the same place in the views that stay; NULL where one has none there. */
+struct kept {
+	const uint64_t *older, *newer;
+};
+
+static const uint64_t *kept_below(const struct nl_views *v, unsigned level, const uint64_t *table, unsigned i)
+{
+	return table && is_table(v->format, level, table[i]) ? map(v, target(table[i])) : NULL;
+}
+
+/* Views of a chain share tables place by place, so an entry that equals the neighbour's in the same place is shared,
+ * and no other is. */
+static void release_table(const struct nl_views *v, const struct nl_view *view, hpa_t table, unsigned level,
+                          struct kept kept)
+{
+	const uint64_t *entries = map(v, table);
+
+	for (unsigned i = 0; level > LEVEL_4K && i < ENTRIES; i++) {
+		if (!is_table(v->format, level, entries[i]) || target(entries[i]).v == view->hidden.v)
+			continue;
+		if ((kept.older && kept.older[i] == entries[i]) || (kept.newer && kept.newer[i] == entries[i]))
+			continue;
+		const struct kept below = {kept_below(v, level, kept.older, i), kept_below(v, level, kept.newer, i)};
+		release_table(v, view, target(entries[i]), level - 1, below);
+	}
+	v->ops.release(v->ops.ctx, table);
+}
+
+void nl_view_release_between(const struct nl_views *v, struct nl_view *view, const struct nl_view *older,
+                             const struct nl_view *newer)
+{
+	const struct kept kept = {older ? map(v, older->root) : NULL, newer ? map(v, newer->root) : NULL};
+
+	NL_ASSERT((!older || older->root.v != view->root.v) && (!newer || newer->root.v != view->root.v));
+	release_table(v, view, view->root, ROOT_LEVEL, kept);
+	if (!older && !newer && view->hidden.v)
+		v->ops.release(v->ops.ctx, view->hidden);
+	*view = (struct nl_view){.root = HPA(0)};
+}
+
+/* --- The base view --- */
+
+struct builder {
+	const struct nl_views *v;
+	const struct nl_type_run *run; /* the one that holds the address being mapped: both only go up */
+	uint64_t end;
+};
+
+static bool build_table(struct builder *b, unsigned level, uint64_t gpa, hpa_t *out)
+{
+	const struct nl_npt_format *f = b->v->format;
+
+	if (!b->v->ops.alloc(b->v->ops.ctx, out))
+		return false;
+	uint64_t *entries = map(b->v, *out);
+	for (unsigned i = 0; i < ENTRIES && gpa < b->end; i++, gpa += span(level)) {
+		while (b->run->base + b->run->size <= gpa)
+			b->run++;
+		const bool exists = level == LEVEL_4K || level == LEVEL_2M || (level == LEVEL_1G && f->has_1g);
+		if (exists && gpa + span(level) <= b->run->base + b->run->size) {
+			store(&entries[i], to_page(f, level, HPA(gpa), NL_RWX, b->run->type));
+			continue;
+		}
+		hpa_t lower;
+		if (!build_table(b, level - 1, gpa, &lower)) {
+			release_table(b->v, &(struct nl_view){.root = HPA(0)}, *out, level, (struct kept){NULL, NULL});
+			return false;
+		}
+		store(&entries[i], to_table(f, lower));
+	}
+	return true;
+}
+
+enum nl_err nl_view_base(const struct nl_views *v, const struct nl_type_run *runs, size_t n_runs, struct nl_view *out)
+{
+	struct builder b = {.v = v, .run = runs, .end = 1ULL << v->format->address_bits};
+
+	NL_ASSERT(n_runs && runs[0].base == 0 && runs[n_runs - 1].base + runs[n_runs - 1].size >= b.end);
+	*out = (struct nl_view){.generation = 1};
+	return build_table(&b, ROOT_LEVEL, 0, &out->root) ? NL_OK : NL_ENOMEM;
+}
+
+/* --- Forking and editing --- */
+
+enum nl_err nl_view_fork(const struct nl_views *v, const struct nl_view *from, struct nl_view *out)
+{
+	hpa_t root;
+	if (!v->ops.alloc(v->ops.ctx, &root))
+		return NL_ENOMEM;
+	memcpy(map(v, root), map(v, from->root), NL_PAGE_SIZE);
+	*out = (struct nl_view){.root = root, .generation = from->generation + 1, .hidden = from->hidden};
+	return NL_OK;
+}
+
+/* Fill a fresh table of `level` so that it shows what `entry`, one level up, shows: a copy of a table, or a large page
+ * in pieces. */
+static void expand(const struct nl_views *v, unsigned level, uint64_t entry, uint64_t *fresh)
+{
+	if (is_table(v->format, level + 1, entry)) {
+		memcpy(fresh, map(v, target(entry)), NL_PAGE_SIZE);
+		return;
+	}
+	for (unsigned i = 0; i < ENTRIES; i++)
+		fresh[i] = piece(v->format, level + 1, entry, i);
+}
+
+/*
+ * Let the entry of `lowest` level for gpa be `value`. Down to where the view shares a table with `parent`, or with
+ * itself (the hidden range), or has a large page, tables are private and used as they are. From there on down fresh
+ * ones are made: all of them are allocated before anything is written, all are complete before the one store that links
+ * the first of them.
+ */
+static enum nl_err put(const struct nl_views *v, const struct nl_view *view, const struct nl_view *parent, uint64_t gpa,
+                       unsigned lowest, uint64_t value)
+{
+	const struct nl_npt_format *f = v->format;
+	uint64_t *entry = &map(v, view->root)[index_at(ROOT_LEVEL, gpa)];
+	const uint64_t *theirs = parent ? &map(v, parent->root)[index_at(ROOT_LEVEL, gpa)] : NULL;
+	unsigned level = ROOT_LEVEL;
+
+	while (level > lowest && is_table(f, level, *entry)) {
+		if ((theirs && *theirs == *entry) || target(*entry).v == view->hidden.v)
+			break;
+		theirs = theirs && is_table(f, level, *theirs) ? &map(v, target(*theirs))[index_at(level - 1, gpa)]
+		                                               : NULL;
+		level--;
+		entry = &map(v, target(*entry))[index_at(level, gpa)];
+	}
+
+	hpa_t fresh[ROOT_LEVEL]; /* by level */
+	for (unsigned l = lowest; l < level; l++) {
+		if (v->ops.alloc(v->ops.ctx, &fresh[l]))
+			continue;
+		while (l-- > lowest)
+			v->ops.release(v->ops.ctx, fresh[l]);
+		return NL_ENOMEM;
+	}
+
+	uint64_t shown = *entry;
+	for (unsigned l = level; l-- > lowest;) {
+		uint64_t *table = map(v, fresh[l]);
+		expand(v, l, shown, table);
+		shown = table[index_at(l, gpa)];
+		table[index_at(l, gpa)] = l > lowest ? to_table(f, fresh[l - 1]) : value;
+	}
+	store(entry, level > lowest ? to_table(f, fresh[level - 1]) : value);
+	return NL_OK;
+}
+
+enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, const struct nl_view *parent, gpa_t gpa,
+                             hpa_t frame, enum nl_rights rights)
+{
+	enum nl_memtype type;
+
+	NL_ASSERT((rights & NL_R) && !(frame.v & NL_PAGE_MASK) && (!parent || parent->root.v != view->root.v));
+	if (!nl_view_walk(v, view, gpa, NULL, NULL, &type, NULL))
+		return NL_EINTERNAL;
+	return put(v, view, parent, gpa.v, LEVEL_4K, to_page(v->format, LEVEL_4K, frame, rights, type));
+}
+
+enum nl_err nl_view_base_edit_rights(const struct nl_views *v, struct nl_view *view, gpa_t gpa, enum nl_rights rights)
+{
+	const gpa_t page = GPA(gpa.v & ~NL_PAGE_MASK);
+	hpa_t frame;
+
+	if (!nl_view_walk(v, view, page, &frame, NULL, NULL, NULL))
+		return NL_EINTERNAL;
+	return nl_view_set_page(v, view, NULL, page, frame, rights);
+}
+
+/* First everything that can fail, which changes no translation; then the stores. */
+enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t base, uint64_t size, hpa_t sink)
+{
+	const struct nl_npt_format *f = v->format;
+	const uint64_t end = base.v + size;
+	hpa_t hidden = view->hidden;
+
+	NL_ASSERT(!((base.v | size) & (NL_2M - 1)) && end <= 1ULL << f->address_bits);
+	if (!hidden.v && !v->ops.alloc(v->ops.ctx, &hidden))
+		return NL_ENOMEM;
+	for (uint64_t gpa = base.v; gpa < end; gpa += NL_2M) {
+		unsigned level = LEVEL_2M;
+		const uint64_t *entry = find(v, view->root, gpa, &level);
+		if (level == LEVEL_2M ||
+		    put(v, view, NULL, gpa, LEVEL_2M, piece(f, level, *entry, index_at(LEVEL_2M, gpa))) == NL_OK)
+			continue;
+		if (!view->hidden.v)
+			v->ops.release(v->ops.ctx, hidden);
+		return NL_ENOMEM;
+	}
+
+	if (!view->hidden.v)
+		for (unsigned i = 0; i < ENTRIES; i++)
+			map(v, hidden)[i] = to_page(f, LEVEL_4K, sink, NL_RWX, NL_MT_WB);
+	NL_ASSERT(target(map(v, hidden)[0]).v == sink.v);
+	view->hidden = hidden;
+	for (uint64_t gpa = base.v; gpa < end; gpa += NL_2M) {
+		unsigned level = LEVEL_2M;
+		uint64_t *entry = find(v, view->root, gpa, &level);
+		const uint64_t before = *entry;
+		store(entry, to_table(f, hidden));
+		if (is_table(f, LEVEL_2M, before) && target(before).v != hidden.v)
+			release_table(v, view, target(before), LEVEL_4K, (struct kept){NULL, NULL});
+	}
+	return NL_OK;
+}
+
+/* --- Types that follow the MTRRs --- */
+
+struct retyping {
+	const struct nl_views *v;
+	const struct nl_view *view;
+	const struct nl_type_run *runs;
+	size_t n_runs;
+};
+
+/* The run that holds gpa. Runs cover the space. */
+static const struct nl_type_run *run_at(const struct retyping *r, uint64_t gpa)
+{
+	size_t low = 0, high = r->n_runs - 1;
+
+	while (low < high) {
+		const size_t middle = (low + high + 1) / 2;
+		if (r->runs[middle].base <= gpa)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return &r->runs[low];
+}
+
+static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned level, uint64_t gpa)
+{
+	const struct nl_npt_format *f = r->v->format;
+	uint64_t *entries = map(r->v, table);
+
+	for (unsigned i = 0; i < ENTRIES; i++, gpa += span(level)) {
+		const uint64_t entry = entries[i];
+		const bool table_below = is_table(f, level, entry);
+		enum nl_err err;
+
+		if (!(entry & f->present) || (table_below && target(entry).v == r->view->hidden.v))
+			continue;
+		if (table_below) {
+			err = retype_table(r, target(entry), level - 1, gpa);
+		} else {
+			const struct nl_type_run *run = run_at(r, gpa);
+			const uint64_t typed = (entry & ~(7ULL << f->type_shift)) | (uint64_t)run->type
+			                                                                    << f->type_shift;
+
+			if (gpa + span(level) <= run->base + run->size) {
+				if (typed != entry)
+					store(&entries[i], typed);
+				continue;
+			}
+			hpa_t fresh;
+			if (!r->v->ops.alloc(r->v->ops.ctx, &fresh))
+				return NL_ENOMEM;
+			expand(r->v, level - 1, entry, map(r->v, fresh));
+			err = retype_table(r, fresh, level - 1, gpa);
+			store(&entries[i], to_table(f, fresh)); /* complete, at worst with some of the old types */
+		}
+		if (err)
+			return err;
+	}
+	return NL_OK;
+}
+
+enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs,
+                           size_t n_runs)
+{
+	const struct retyping r = {.v = v, .view = view, .runs = runs, .n_runs = n_runs};
+
+	return v->format->has_type ? retype_table(&r, view->root, ROOT_LEVEL, 0) : NL_OK;
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Views: immutable nested page tables that share every unchanged table with the one before. A view is built beside the
+ * running one, is never changed once it has been current (except by base edits, below), and is released when no CPU can
+ * still use it. Invalidation is not done here: a CPU that loads a root flushes as its vendor demands (vendor.h,
+ * set_root), and the one kind of change to tables that generations share, a base edit, says so in its name.
+ */
+#ifndef HV_VIEW_H
+#define HV_VIEW_H
+
+#include "view/npt.h"
+
+struct nl_view {
+	hpa_t root;
+	uint64_t generation; /* 1 = base; a fork counts on */
+	hpa_t hidden; /* the one table behind every hidden range, 0 = none; shared by all forks, the last view's release
+	                 frees it */
+};
+
+struct nl_views { /* what all views of one machine have in common */
+	const struct nl_npt_format *format;
+	struct nl_table_ops ops;
+};
+
+/* A run of guest-physical space with one memory type; the whole space is covered, ascending (hv/view/mtrr.h makes
+ * them). */
+struct nl_type_run {
+	uint64_t base, size;
+	enum nl_memtype type;
+};
+
+/*
+ * The base view: identity map of [0, 2^address_bits), RWX, from the largest pages that the runs and the format allow.
+ * NL_ENOMEM leaves nothing allocated.
+ */
+enum nl_err nl_view_base(const struct nl_views *v, const struct nl_type_run *runs, size_t n_runs, struct nl_view *out);
+
+/*
+ * Hide [base, base+size), 2 MiB aligned: every page of it shows `sink`. Base view only, before it is first used; may be
+ * repeated with the same sink. On NL_ENOMEM nothing is hidden that was not.
+ */
+enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t base, uint64_t size, hpa_t sink);
+
+/* A new view equal to `from`: costs one root page. */
+enum nl_err nl_view_fork(const struct nl_views *v, const struct nl_view *from, struct nl_view *out);
+
+/*
+ * In a forked view that is not yet current: let the 4 KiB page at `gpa` show `frame` with `rights`. Copies the path to
+ * it (at most three tables), splits large pages, keeps the memory type of the page. `parent` is the view it was forked
+ * from: tables that are not shared with the parent are private and edited in place; NULL for the base view itself
+ * before it is first used (all is private). On NL_ENOMEM the view is still equal to what it was for every gpa.
+ * NL_EINTERNAL: gpa is beyond the map.
+ */
+enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, const struct nl_view *parent, gpa_t gpa,
+                             hpa_t frame, enum nl_rights rights);
+
+/*
+ * Base edit: change rights of one page (the APIC page) in place, in tables that other views may share, also under use.
+ * A large page is split in the view given; so callers do this to every view alive (twice is harmless), then flush all
+ * roots on all CPUs.
+ */
+enum nl_err nl_view_base_edit_rights(const struct nl_views *v, struct nl_view *view, gpa_t gpa, enum nl_rights rights);
+
+/*
+ * Base edit: let the types of all pages follow `runs` (the MTRRs have changed). Large pages that would cross a run are
+ * split. Else as above. On NL_ENOMEM translations are as before and some types are still the old ones.
+ */
+enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs,
+                           size_t n_runs);
+
+/* Translate. false: not mapped. Any pointer may be NULL; *page_size is 4K, 2M or 1G. */
+bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gpa, hpa_t *out, enum nl_rights *rights,
+                  enum nl_memtype *type, uint64_t *page_size);
+
+/*
+ * Release every table of `view` that its living neighbours do not share: `older` is the nearest view alive that it
+ * descends from, `newer` the nearest that descends from it; either may be NULL. Tables are shared along a chain of
+ * forks only, so neighbours are enough.
+ */
+void nl_view_release_between(const struct nl_views *v, struct nl_view *view, const struct nl_view *older,
+                             const struct nl_view *newer);
+
+/* The same at an end of the chain: at most one neighbour is alive. */
+static inline void nl_view_release(const struct nl_views *v, struct nl_view *view, const struct nl_view *keep)
+{
+	nl_view_release_between(v, view, keep, NULL);
+}
+
+#endif
