@@ -5,6 +5,7 @@
 #include "svm_exit.h"
 #include "apic.h"
 #include "core/core.h"
+#include "svm_insn.h"
 #include "x86.h"
 
 /*
@@ -41,11 +42,10 @@ void svm_take_pending(struct nl_cpu *cpu, void (*with)(void), struct svm_nmi *ou
 {
 	uint32_t before = cpu->nmis;
 
-	__asm__ volatile("stgi; nop" ::
-	                         : "memory"); /* host IF is 0: an NMI comes, interrupts only if `with` lets them */
+	insn_stgi(); /* host IF is 0: an NMI comes, interrupts only if `with` lets them */
 	if (with)
 		with();
-	__asm__ volatile("clgi" ::: "memory");
+	insn_clgi();
 	*out = (struct svm_nmi){.taken = *(volatile uint32_t *)&cpu->nmis != before};
 	if (!out->taken)
 		return;

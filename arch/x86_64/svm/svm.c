@@ -14,6 +14,7 @@
 #include "host.h"
 #include "core/pool.h"
 #include "svm_exit.h"
+#include "svm_insn.h"
 #include "x86.h"
 
 #define ASID_GUEST \
@@ -116,7 +117,7 @@ static enum nl_err cpu_init(struct nl_cpu *cpu, hpa_t root)
 	/* R_INIT: an INIT by chipset or IOAPIC that comes in the core becomes #SX, a panic, and never a CPU that runs
 	 * beside us (APM 15.21.8). */
 	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | 2);
-	__asm__ volatile("clgi" ::: "memory");
+	insn_clgi();
 	x86_wrmsr(MSR_VM_HSAVE_PA, nl_pool_hpa(s->host_save).v);
 	memset(v, 0, sizeof(*v));
 	v->intercept1 = I1_NMI | I1_INIT | I1_CPUID | I1_INVD | I1_INVLPGA | I1_IO | I1_MSR | I1_SHUTDOWN;
@@ -135,7 +136,7 @@ static void cpu_exit(struct nl_cpu *cpu)
 	(void)cpu;
 	x86_wrmsr(MSR_VM_HSAVE_PA, 0);
 	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) & ~2ULL);
-	__asm__ volatile("stgi" ::: "memory");
+	insn_stgi();
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) & ~EFER_SVME);
 }
 
@@ -146,7 +147,7 @@ static struct vmcb_segment seg(struct nl_segment s)
 
 /* FS, GS, TR, LDTR and the system-call MSRs are loaded once: the core uses none of them, so they stay the guest's (APM
  * vol. 2, 15.5.2). */
-static void vmload(struct svm_cpu *s) { __asm__ volatile("vmload %0" ::"a"(nl_pool_hpa(s->vmcb).v) : "memory"); }
+static void vmload(struct svm_cpu *s) { insn_vmload(nl_pool_hpa(s->vmcb).v); }
 
 static void launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 {

@@ -9,31 +9,20 @@
 #include "core/core.h"
 #include "view/tlb.h"
 #include "vmx.h"
+#include "vmx_insn.h"
 #include "x86.h"
-
-struct invalidation { /* the 128-bit descriptor of both instructions */
-	uint64_t first, second;
-};
 
 static void invept(uint64_t type, uint64_t eptp)
 {
-	struct invalidation d = {eptp, 0};
-	bool failed;
-
-	__asm__ volatile("invept %1, %2" : "=@ccbe"(failed) : "m"(d), "r"(type) : "memory");
-	if (failed)
+	if (!insn_invept(type, eptp))
 		nl_panic("INVEPT %lu of %lx failed", type, eptp);
 }
 
 void vmx_flush_linear(void)
 {
-	struct invalidation d = {0, 0};
-	bool failed;
-
 	if (!vmx.controls.vpid)
 		return; /* every entry and exit flushes */
-	__asm__ volatile("invvpid %1, %2" : "=@ccbe"(failed) : "m"(d), "r"(2UL) : "memory");
-	if (failed)
+	if (!insn_invvpid(2, 0))
 		nl_panic("INVVPID failed");
 }
 

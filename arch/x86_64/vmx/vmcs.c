@@ -7,6 +7,7 @@
 #include "host.h"
 #include "core/pool.h"
 #include "vmx.h"
+#include "vmx_insn.h"
 #include "x86.h"
 
 struct vmx_machine vmx;
@@ -19,29 +20,18 @@ _Static_assert(offsetof(struct nl_gprs, r15) == 120 && offsetof(struct nl_gprs, 
                "entry.S saves in this order");
 _Static_assert(HOST_STACK_SIZE == 16384, "entry.S finds the CPU through its stack");
 
-static bool read_field(uint64_t field, uint64_t *value)
-{
-	bool failed;
-
-	__asm__ volatile("vmread %2, %1" : "=@ccbe"(failed), "=r"(*value) : "r"(field));
-	return !failed;
-}
-
 uint64_t vmx_read(enum vmx_field field)
 {
 	uint64_t value;
 
-	if (!read_field(field, &value))
+	if (!insn_vmread(field, &value))
 		nl_panic("VMREAD of field %x failed", (unsigned)field);
 	return value;
 }
 
 void vmx_write(enum vmx_field field, uint64_t value)
 {
-	bool failed;
-
-	__asm__ volatile("vmwrite %1, %2" : "=@ccbe"(failed) : "r"(value), "r"((uint64_t)field) : "memory");
-	if (failed)
+	if (!insn_vmwrite(field, value))
 		nl_panic("VMWRITE of %lx to field %x failed", value, (unsigned)field);
 }
 
@@ -60,34 +50,9 @@ void vmx_dump(struct nl_cpu *cpu)
 	if (!vmx_cpu(cpu))
 		return;
 	for (size_t i = 0; i < NL_ARRAY_SIZE(table); i++)
-		if (read_field(table[i].field, &value))
+		if (insn_vmread(table[i].field, &value))
 			nl_log_unlocked("%s %lx%s", table[i].name, value, i % 6 == 5 ? "\n" : "  ");
 	nl_log_unlocked("\n");
-}
-
-/* Instructions that wrap VMX's own; true: CF or ZF (SDM vol. 3, 31.2). */
-static bool vmxon(uint64_t pa)
-{
-	bool failed;
-
-	__asm__ volatile("vmxon %1" : "=@ccbe"(failed) : "m"(pa) : "memory");
-	return failed;
-}
-
-static bool vmclear(uint64_t pa)
-{
-	bool failed;
-
-	__asm__ volatile("vmclear %1" : "=@ccbe"(failed) : "m"(pa) : "memory");
-	return failed;
-}
-
-static bool vmptrld(uint64_t pa)
-{
-	bool failed;
-
-	__asm__ volatile("vmptrld %1" : "=@ccbe"(failed) : "m"(pa) : "memory");
-	return failed;
 }
 
 static void read_msrs(struct vmx_msrs *m)
@@ -285,13 +250,13 @@ enum nl_err vmx_cpu_init(struct nl_cpu *cpu, hpa_t root)
 	x86_write_cr0(vmx_fix(v->saved_cr0, m->cr0_fixed0, m->cr0_fixed1));
 	x86_write_cr4(vmx_fix((v->saved_cr4 & ~(CR4_HIDDEN | CR4_CET | CR4_LASS)) | CR4_VMXE | xsave, m->cr4_fixed0,
 	                      m->cr4_fixed1));
-	if (vmxon(nl_pool_hpa(v->vmxon).v)) {
+	if (!insn_vmxon(nl_pool_hpa(v->vmxon).v)) {
 		x86_write_cr4(v->saved_cr4);
 		x86_write_cr0(v->saved_cr0);
 		return NL_EVIRTUALISED;
 	}
 	v->launched = 0;
-	if (vmclear(nl_pool_hpa(v->vmcs).v) || vmptrld(nl_pool_hpa(v->vmcs).v)) {
+	if (!insn_vmclear(nl_pool_hpa(v->vmcs).v) || !insn_vmptrld(nl_pool_hpa(v->vmcs).v)) {
 		vmx_cpu_exit(cpu);
 		return NL_EINTERNAL;
 	}
@@ -307,8 +272,8 @@ void vmx_cpu_exit(struct nl_cpu *cpu)
 {
 	struct vmx_cpu *v = vmx_cpu(cpu);
 
-	vmclear(nl_pool_hpa(v->vmcs).v);
-	__asm__ volatile("vmxoff" ::: "cc", "memory");
+	insn_vmclear(nl_pool_hpa(v->vmcs).v);
+	insn_vmxoff();
 	x86_write_cr4(v->saved_cr4);
 	x86_write_cr0(v->saved_cr0);
 }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The instructions of VMX, one inline function each. true: it worked; false: CF or ZF (SDM vol. 3, 31.2).
+ */
+#ifndef VMX_INSN_H
+#define VMX_INSN_H
+
+#include <newleaf/types.h>
+
+static inline bool insn_vmread(uint64_t field, uint64_t *value)
+{
+	bool failed;
+
+	__asm__ volatile("vmread %2, %1" : "=@ccbe"(failed), "=r"(*value) : "r"(field));
+	return !failed;
+}
+
+static inline bool insn_vmwrite(uint64_t field, uint64_t value)
+{
+	bool failed;
+
+	__asm__ volatile("vmwrite %1, %2" : "=@ccbe"(failed) : "r"(value), "r"(field) : "memory");
+	return !failed;
+}
+
+#define VMX_ON_MEMORY(name) \
+	static inline bool insn_##name(uint64_t pa) \
+	{ \
+		bool failed; \
+		__asm__ volatile(#name " %1" : "=@ccbe"(failed) : "m"(pa) : "memory"); \
+		return !failed; \
+	}
+VMX_ON_MEMORY(vmxon)
+VMX_ON_MEMORY(vmclear)
+VMX_ON_MEMORY(vmptrld)
+#undef VMX_ON_MEMORY
+
+static inline void insn_vmxoff(void) { __asm__ volatile("vmxoff" ::: "cc", "memory"); }
+
+/* Types of both: 1 single-context, 2 all-context. */
+#define VMX_INVALIDATE(name) \
+	static inline bool insn_##name(uint64_t type, uint64_t first) \
+	{ \
+		const struct { \
+			uint64_t first, second; \
+		} descriptor = {first, 0}; \
+		bool failed; \
+		__asm__ volatile(#name " %1, %2" : "=@ccbe"(failed) : "m"(descriptor), "r"(type) : "memory"); \
+		return !failed; \
+	}
+VMX_INVALIDATE(invept)
+VMX_INVALIDATE(invvpid)
+#undef VMX_INVALIDATE
+
+#endif
