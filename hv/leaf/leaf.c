@@ -116,9 +116,9 @@ static enum nl_err check_target(const struct nl_leaf_target *t)
 	if (t->thread_size < 8192 || t->thread_size > 65536 || t->thread_size & (t->thread_size - 1))
 		return NL_ELEAF;
 	{
-		const uint32_t offsets[] = {t->kprobe_hlist, t->kprobe_addr,        t->task_tasks,  t->task_thread_node,
-		                            t->task_signal,  t->signal_thread_head, t->task_stack,  t->task_thread_sp,
-		                            t->task_pid,     t->task_comm,          t->task_on_cpu, t->task_state};
+		const uint32_t offsets[] = {t->kprobe_hlist, t->kprobe_addr,        t->task_tasks, t->task_thread_node,
+		                            t->task_signal,  t->signal_thread_head, t->task_stack, t->task_thread_sp,
+		                            t->task_pid,     t->task_comm,          t->task_on_cpu};
 
 		for (i = 0; i < NL_ARRAY_SIZE(offsets); i++)
 			if (offsets[i] >= 1u << 16)

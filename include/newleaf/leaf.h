@@ -67,9 +67,9 @@ struct nl_leaf_target {
 	uint32_t task_tasks, task_thread_node;    /* in task_struct */
 	uint32_t task_signal, signal_thread_head; /* task_struct.signal, signal_struct.thread_head */
 	uint32_t task_stack, task_thread_sp;      /* task_struct.stack, task_struct.thread.sp */
-	uint32_t task_pid, task_comm, task_on_cpu, task_state;
+	uint32_t task_pid, task_comm, task_on_cpu;
 	uint32_t thread_size; /* bytes of a kernel stack; stacks are aligned to it or vmapped */
-	uint32_t reserved[7];
+	uint32_t reserved[8];
 };
 #define NL_GUEST_LINUX 1u
 

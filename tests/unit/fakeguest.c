@@ -40,7 +40,6 @@ enum {
 /* Offsets in the fake task_struct, signal_struct and kprobe: unlike any real ones. */
 enum {
 	T_STACK = 0x18,
-	T_STATE = 0x20,
 	T_ON_CPU = 0x24,
 	T_PID = 0x28,
 	T_COMM = 0x30,
@@ -175,7 +174,6 @@ static void fill_target(void)
 	t->task_pid = T_PID;
 	t->task_comm = T_COMM;
 	t->task_on_cpu = T_ON_CPU;
-	t->task_state = T_STATE;
 	t->thread_size = FG_THREAD_SIZE;
 }
 

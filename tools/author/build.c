@@ -6,7 +6,7 @@
 #include "data.h"
 #include "leaffile.h"
 #include "redirect.h"
-#include "target.h"
+#include "linux_target.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static struct buf build(const struct recipe *r, const struct kernel *k, const ch
 	d->h.version = r->version;
 	d->h.flags = r->flags;
 	d->h.description = draft_string(d, r->description);
-	target_fill(&d->h.target, k);
+	linux_target_fill(&d->h.target, k);
 	for (size_t i = 0; i < r->n_replace; i++) /* before the compiler runs: a refusal is quick */
 		redirect_check(k, r, &r->replace[i]);
 	if (r->n_source) {

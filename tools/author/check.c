@@ -4,7 +4,7 @@
 #include "commands.h"
 #include "leaffile.h"
 #include "place.h"
-#include "target.h"
+#include "linux_target.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static void check_identity(const struct leaffile *l, const struct kernel *k)
 		refuse(NL_EBUILDID, "the leaf wants build-id %02x%02x%02x%02x.., %s has %02x%02x%02x%02x..",
 		       t->build_id[0], t->build_id[1], t->build_id[2], t->build_id[3], k->release, k->build_id[0],
 		       k->build_id[1], k->build_id[2], k->build_id[3]);
-	target_fill(&own, k);
+	linux_target_fill(&own, k);
 	if (memcmp(&own, t, sizeof(own)))
 		refuse(NL_ELEAF, "the leaf describes this kernel otherwise than the kernel itself does");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Reads a leaf through the hypervisor's parser. */
 #include "leaffile.h"
-#include "keys.h"
+#include "p256.h"
 
 struct leaffile leaffile_parse(struct buf file, const char *path)
 {

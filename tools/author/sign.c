@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `sign` and `verify`: the signature over a leaf, made here or by a hardware token, and whose it is. */
 #include "commands.h"
-#include "keys.h"
+#include "p256.h"
 #include "leaffile.h"
 
 #include <getopt.h>

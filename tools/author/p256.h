@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* P-256 keys and signatures, by OpenSSL. The record of a public key is struct nl_key (include/newleaf/bootblock.h). */
-#ifndef NEWLEAF_AUTHOR_KEYS_H
-#define NEWLEAF_AUTHOR_KEYS_H
+#ifndef NEWLEAF_AUTHOR_P256_H
+#define NEWLEAF_AUTHOR_P256_H
 
 #include "author.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* OpenSSL behind a small face. Raw signatures are r || s, 32 bytes each, big endian (FIPS 186-4); OpenSSL speaks DER.
  */
-#include "keys.h"
+#include "p256.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>

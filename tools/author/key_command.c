@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `key new|list|image`: the keys that sign leaves, and the records by which an EFI image trusts them. */
 #include "commands.h"
-#include "keys.h"
+#include "p256.h"
 
 #include <getopt.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Fills struct nl_leaf_target: addresses from kallsyms, offsets from BTF, table sizes from the distance to the next
  * symbol. */
-#include "target.h"
+#include "linux_target.h"
 #include "types.h"
 
 #include <string.h>
@@ -53,7 +53,7 @@ static void fill_kprobes(struct nl_leaf_target *t, const struct kernel *k)
 	t->kprobe_addr = offset_of(k, "struct kprobe", "addr");
 }
 
-void target_fill(struct nl_leaf_target *t, const struct kernel *k)
+void linux_target_fill(struct nl_leaf_target *t, const struct kernel *k)
 {
 	memcpy(t->build_id, k->build_id, k->build_id_len);
 	t->build_id_len = k->build_id_len;
@@ -70,7 +70,6 @@ void target_fill(struct nl_leaf_target *t, const struct kernel *k)
 	t->task_pid = offset_of(k, "struct task_struct", "pid");
 	t->task_comm = offset_of(k, "struct task_struct", "comm");
 	t->task_on_cpu = offset_of(k, "struct task_struct", "on_cpu");
-	t->task_state = offset_of(k, "struct task_struct", "__state");
 	/* INIT_TASK_DATA of vmlinux.lds.h: the first stack is THREAD_SIZE bytes, with or without KASAN */
 	t->thread_size = (uint32_t)(kernel_symbol(k, "__end_init_task") - kernel_symbol(k, "__start_init_task"));
 	if (t->thread_size < 8192 || t->thread_size & (t->thread_size - 1))
