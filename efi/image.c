@@ -74,31 +74,38 @@ static bool secure_boot(void)
 	return on == 1 && setup != 1;
 }
 
+static enum nl_err add_keys(struct nl_boot_block *b, const void *list, size_t size, const CHAR16 *from)
+{
+	enum nl_err e = nl_keys_add(b, list, size);
+
+	if (e == NL_EROLE)
+		say_why(L"a key in %s has another role than author", from);
+	else if (e)
+		say_why(L"a key in %s is damaged, or there are more than %d", from, NL_MAX_KEYS);
+	return e;
+}
+
 enum nl_err image_keys(struct loader *l, struct nl_boot_block *b)
 {
 	size_t size = 0;
 	const struct nl_key *k = nl_pe_section(l->loaded->ImageBase, l->loaded->ImageSize, ".nlkeys", &size);
 	void *file;
+	enum nl_err e = NL_OK;
 	EFI_STATUS s;
-	bool good;
 
 	b->secure_boot = secure_boot();
-	if (k && !nl_keys_add(b, k, size)) {
-		say_why(L"a key in this image is damaged");
-		return NL_EKEYLIST;
-	}
+	if (k && (e = add_keys(b, k, size, L"this image")))
+		return e;
 	if (b->secure_boot) {
 		if (file_exists(l, KEYS_FILE))
 			say_warning(L"%s is not read: Secure Boot is on, keys come from the image alone", KEYS_FILE);
 	} else {
 		s = file_read(l, KEYS_FILE, sizeof(b->keys), &file, &size);
 		if (!EFI_ERROR(s)) {
-			good = nl_keys_add(b, file, size);
+			e = add_keys(b, file, size, KEYS_FILE);
 			FreePool(file);
-			if (!good) {
-				say_why(L"%s is damaged, or there are more than %d keys", KEYS_FILE, NL_MAX_KEYS);
-				return NL_EKEYLIST;
-			}
+			if (e)
+				return e;
 			b->keys_from_file = 1;
 			say_warning(
 			        L"trusted keys come from %s: whoever can write this partition decides what is trusted",

@@ -9,27 +9,26 @@
 
 static bool valid(const struct nl_key *k)
 {
-	const uint32_t roles = NL_ROLE_AUTHOR | NL_ROLE_OPERATOR | NL_ROLE_REVOKE;
 	size_t n;
 
-	if ((k->role & ~roles) || k->point[0] != POINT_UNCOMPRESSED)
-		return false;
 	for (n = 0; n < sizeof(k->name) && k->name[n]; n++)
 		if (k->name[n] < 0x20 || k->name[n] > 0x7e)
 			return false;
-	return n < sizeof(k->name);
+	return n < sizeof(k->name) && k->point[0] == POINT_UNCOMPRESSED;
 }
 
-bool nl_keys_add(struct nl_boot_block *b, const void *list, size_t size)
+enum nl_err nl_keys_add(struct nl_boot_block *b, const void *list, size_t size)
 {
 	for (const struct nl_key *k = list; size != 0; k++, size -= sizeof(*k)) {
 		if (size < sizeof(*k))
-			return false;
+			return NL_EKEYLIST;
 		if (k->role == 0)
-			return true;
+			return NL_OK;
 		if (b->n_keys == NL_MAX_KEYS || !valid(k))
-			return false;
+			return NL_EKEYLIST;
+		if (k->role != NL_ROLE_AUTHOR)
+			return NL_EROLE;
 		b->keys[b->n_keys++] = *k;
 	}
-	return true;
+	return NL_OK;
 }

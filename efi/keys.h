@@ -6,12 +6,13 @@
 #define EFI_KEYS_H
 
 #include <newleaf/bootblock.h>
+#include <newleaf/errors.h>
 
 /*
- * Adds the keys of one list to those of the boot block. False: a key is damaged, the list stops inside one, or there
- * are too many; a list that is only half understood is no list of whom to trust. A role of 0 or the end of the bytes
- * ends a list.
+ * Adds the keys of one list to those of the boot block. NL_EKEYLIST: a key is damaged, the list stops inside one, or
+ * there are too many; NL_EROLE: a key has another role than author. A list that is only half understood is no list of
+ * whom to trust. A role of 0 or the end of the bytes ends a list.
  */
-bool nl_keys_add(struct nl_boot_block *b, const void *list, size_t size);
+enum nl_err nl_keys_add(struct nl_boot_block *b, const void *list, size_t size);
 
 #endif

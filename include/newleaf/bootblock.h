@@ -43,6 +43,7 @@ struct nl_boot_range { /* one descriptor of the firmware's memory map that is RA
 #define NL_MAX_RANGES 64
 #define NL_MAX_KEYS 16
 
+/* Only authors are known yet. The other two are planned (docs/plan.md); a list that names them is refused. */
 enum nl_key_role { NL_ROLE_AUTHOR = 1, NL_ROLE_OPERATOR = 2, NL_ROLE_REVOKE = 4 };
 
 /* The section `.nlkeys` of newleafx64.efi is an array of these, ended by role 0. Also the format of a key file on the

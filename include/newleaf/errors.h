@@ -114,7 +114,15 @@ enum nl_exit_code {
 	X(NL_EKEYLIST, 47, NL_EXIT_ABSENT, "a list of trusted keys is damaged", \
 	  "make it again with newleaf-author key image") \
 	X(NL_EMACHINE, 48, NL_EXIT_ABSENT, "the machine is beyond what this Newleaf supports", \
-	  "the message names it; see docs/explanation/limits.md")
+	  "the message names it; see docs/explanation/limits.md") \
+	X(NL_EROLE, 49, NL_EXIT_USAGE, "a key has a role that means nothing in this version", \
+	  "make the list without it: only author keys are used yet") \
+	X(NL_EOLDIMAGE, 50, NL_EXIT_ABSENT, "an image of a higher security version has run on this machine", \
+	  "install a current image; docs/how-to/real-machine.md says how to go back on purpose") \
+	X(NL_EENCRYPTED, 51, NL_EXIT_ABSENT, "the firmware has switched memory encryption on", \
+	  "switch what the message names off in the firmware's setup") \
+	X(NL_EFLOORS, 52, NL_EXIT_CONFLICT, "no room is left to remember how new this leaf is", \
+	  "reboot; until then only leaves that were applied since boot, or newer ones of them, are taken")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

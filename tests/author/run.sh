@@ -43,10 +43,13 @@ refused() { # NAME CODE TEXT STATEMENTS [BODY]
 # Keys
 expect "key new" 0 "$dir/one.pem" "$author" key new one -o "$dir"
 expect "key new again" 2 "a key is never overwritten" "$author" key new one -o "$dir"
-expect "second key" 0 "two" "$author" key new two --role author,revoke -o "$dir"
+expect "key of a role that means nothing yet" 2 "NL_EROLE" "$author" key new two --role author,revoke -o "$dir"
+expect "second key" 0 "two" "$author" key new two --role author -o "$dir"
 expect "key mode" 0 600 stat -c %a "$dir/one.pem"
 expect "key image" 0 "" "$author" key image "$dir/one.pub" "$dir/two.pub" -o "$dir/keys.bin"
-expect "key list" 0 "author revoke" "$author" key list "$dir/keys.bin"
+expect "key list" 0 "author" "$author" key list "$dir/keys.bin"
+{ printf '\005' && tail -c +2 "$dir/two.pub"; } >"$dir/old.pub" # author and revoke, as earlier versions made it
+expect "key image, a role too many" 2 "NL_EROLE" "$author" key image "$dir/one.pub" "$dir/old.pub" -o "$dir/old.bin"
 expect "key list, malformed" 11 "is no key file" "$author" key list "$dir/one.pem"
 "$author" key image "$dir/two.pub" -o "$dir/two.bin"
 

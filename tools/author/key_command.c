@@ -6,30 +6,16 @@
 #include <getopt.h>
 #include <string.h>
 
-static uint32_t parse_roles(const char *s)
+/* Records of other roles were made by versions that ignored them: an image that held one would not launch. */
+static void only_authors(const struct nl_key *key, const char *where)
 {
-	static const struct {
-		const char *name;
-		uint32_t bit;
-	} roles[] = {{"author", NL_ROLE_AUTHOR}, {"operator", NL_ROLE_OPERATOR}, {"revoke", NL_ROLE_REVOKE}};
-	uint32_t all = 0;
-
-	while (*s) {
-		size_t n = strcspn(s, ","), i = 0;
-
-		while (i < NL_ARRAY_SIZE(roles) && (strlen(roles[i].name) != n || strncmp(s, roles[i].name, n)))
-			i++;
-		if (i == NL_ARRAY_SIZE(roles))
-			usage_error("key", "roles are author, operator, revoke");
-		all |= roles[i].bit;
-		s += n + (s[n] == ',');
-	}
-	return all;
+	if (key->role != NL_ROLE_AUTHOR)
+		refuse(NL_EROLE, "%s: key %s has the roles %s", where, key->name, key_role_name(key->role));
 }
 
-static int key_new(const char *name, const char *roles, const char *directory)
+static int key_new(const char *name, const char *role, const char *directory)
 {
-	struct nl_key record = {.role = parse_roles(roles)};
+	struct nl_key record = {.role = NL_ROLE_AUTHOR};
 	char *secret = xformat("%s/%s.pem", directory, name), *public = xformat("%s/%s.pub", directory, name);
 	EVP_PKEY *key;
 	uint8_t id[32];
@@ -37,8 +23,8 @@ static int key_new(const char *name, const char *roles, const char *directory)
 	if (!*name || strlen(name) >= sizeof(record.name) ||
 	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(name))
 		usage_error("key", "a name has at most 26 letters, digits, '.', '_', '-'");
-	if (!record.role)
-		usage_error("key", "a key needs a role");
+	if (strcmp(role, "author"))
+		refuse(NL_EROLE, "role %s: author is the only one that means anything in this version", role);
 	if (file_exists(secret) || file_exists(public))
 		refuse(NL_EUSAGE,
 		       "%s or %s exists already; a key is never overwritten: choose another name or directory", secret,
@@ -73,8 +59,12 @@ static int key_image(char *const files[], int n, const char *output)
 	struct nl_key all[NL_MAX_KEYS + 1] = {0};
 	size_t have = 0;
 
-	for (int i = 0; i < n; i++)
-		have += key_read_records(files[i], all + have, NL_MAX_KEYS - have);
+	for (int i = 0; i < n; i++) {
+		size_t more = key_read_records(files[i], all + have, NL_MAX_KEYS - have);
+
+		for (; more; more--)
+			only_authors(&all[have++], files[i]);
+	}
 	if (!have)
 		usage_error("key", "no key given");
 	file_write(output, all, (have < NL_MAX_KEYS ? have + 1 : have) * sizeof(all[0]),
@@ -89,13 +79,13 @@ int command_key(int argc, char **argv)
 	        {"output", required_argument, NULL, 'o'},
 	        {NULL, 0, NULL, 0},
 	};
-	const char *roles = "author", *output = NULL, *verb;
+	const char *role = "author", *output = NULL, *verb;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
 		switch (c) {
 		case 'r':
-			roles = optarg;
+			role = optarg;
 			break;
 		case 'o':
 			output = optarg;
@@ -106,7 +96,7 @@ int command_key(int argc, char **argv)
 	}
 	verb = optind < argc ? argv[optind++] : "";
 	if (!strcmp(verb, "new") && argc - optind == 1)
-		return key_new(argv[optind], roles, output ? output : ".");
+		return key_new(argv[optind], role, output ? output : ".");
 	if (!strcmp(verb, "list") && argc - optind == 1)
 		return key_list(argv[optind]);
 	if (!strcmp(verb, "image") && argc > optind && output)
