@@ -7,6 +7,7 @@
 #include "apic.h"
 #include "view/base.h"
 #include "commit/commit.h"
+#include "core/clock.h"
 #include "core/core.h"
 #include "exits/cpuid.h"
 #include "host.h"
@@ -49,6 +50,7 @@ uint64_t nl_main(const struct nl_boot_block *b)
 	if (!boot_block_ok(b))
 		return NL_EBOOTBLOCK;
 	nl_boot = *b;
+	nl_clock_init();
 	err = choose_vendor();
 	if (err)
 		return err;
@@ -62,10 +64,9 @@ uint64_t nl_main(const struct nl_boot_block *b)
 	nl_cpuid_init();
 	host_capture(&start);
 	err = nl_vendor->machine_init();
-	if (!err)
-		err = nl_commit_init(nl_base_views(), nl_base_view());
 	if (err)
 		return err;
+	nl_commit_init(nl_base_view());
 	nl_msr_init();
 	nl_vendor->intercept_port(NL_CALL_PORT);
 

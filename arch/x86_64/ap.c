@@ -123,7 +123,7 @@ void ap_start_all(struct nl_cpu *self)
 	/* All others wait for SIPI and load a root with a full flush before they enter; only this CPU may hold stale
 	 * translations. */
 	trap_armed = false;
-	nl_base_arm_apic(false);
+	nl_base_disarm_apic();
 	nl_vendor->intercept_msr(MSR_X2APIC_ICR, false, false);
 	nl_vendor->flush_all(self);
 }

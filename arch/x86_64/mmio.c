@@ -6,8 +6,7 @@
  */
 #include "ap.h"
 #include "apic.h"
-#include "view/base.h"
-#include "commit/commit.h"
+#include "view/current.h"
 #include "core/core.h"
 #include "guest/guestmem.h"
 #include "x86.h"
@@ -46,15 +45,14 @@ bool nl_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n)
 		enum nl_rights rights;
 		hpa_t pa;
 
-		if (!nl_view_walk(nl_base_views(), nl_current_view(), GPA(at), &pa, &rights, NULL, NULL) ||
-		    !(rights & NL_X))
+		if (!nl_view_walk(nl_views(), nl_current_view(), GPA(at), &pa, &rights, NULL, NULL) || !(rights & NL_X))
 			return false;
 		memcpy(out, x86_phys(pa), first < n ? first : n);
 		return true;
 	}
 	if (!(c->efer & EFER_LMA)) /* 32-bit paging: nothing that runs under us uses it any more */
 		return false;
-	nl_guest_init(&g, nl_base_views(), nl_current_view(), c->cr3, c->cr4 & CR4_LA57);
+	nl_guest_init(&g, nl_views(), nl_current_view(), c->cr3, c->cr4 & CR4_LA57);
 	if (nl_guest_read(&g, GVA(at), NL_GUEST_READ, out, first < n ? first : n))
 		return false;
 	if (first < n && nl_guest_read(&g, GVA(at + first), NL_GUEST_READ, out + first, n - first))

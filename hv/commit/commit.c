@@ -8,8 +8,8 @@
 #include "core/pool.h"
 #include "commit/quiesce.h"
 #include "commit/request.h"
-#include "guest/linux/tasks.h"
 #include "commit/window.h"
+#include "core/clock.h"
 #include "x86.h"
 
 #define FOLD_TRIES 100u
@@ -27,18 +27,16 @@ struct generation {
 	struct private_page pages[NL_MAX_PAGES];
 };
 
-nl_lock_t nl_commit_lock;
-
-static const struct nl_views *views;
 static struct generation generations[3];
 static struct generation *current, *retired; /* retired: superseded, and perhaps still loaded on some CPU */
-static struct nl_view *published;            /* &current->view, for CPUs that do not hold the lock */
 
 static struct {
 	struct generation *next; /* NULL: nothing is prepared */
 	uint64_t begun_tsc, deadline_tsc;
 	enum nl_err late; /* the answer when the deadline passes: what was in the way last */
 	const struct nl_leaf_target *target;
+	const struct nl_guest_os *os;
+	uint32_t base_edits; /* nl_base_edits() when it was prepared */
 	bool has_body;
 	struct nl_commit_report report;
 	struct nl_plan plan;
@@ -46,22 +44,14 @@ static struct {
 	struct nl_watch watches[2 * NL_MAX_PAGES];
 } tx;
 
-const struct nl_view *nl_current_view(void) { return __atomic_load_n(&published, __ATOMIC_SEQ_CST); }
-
-struct nl_view *nl_base_edit_view(void) { return __atomic_load_n(&published, __ATOMIC_SEQ_CST); }
-
-const struct nl_views *nl_commit_views(void) { return views; }
-
-enum nl_err nl_commit_init(const struct nl_views *all, const struct nl_view *base)
+void nl_commit_init(const struct nl_view *base)
 {
-	views = all;
 	current = &generations[0];
 	current->view = *base;
 	current->applied = current->n_pages = 0;
 	retired = NULL;
 	tx.next = NULL;
-	__atomic_store_n(&published, &current->view, __ATOMIC_SEQ_CST);
-	return NL_OK;
+	nl_publish_view(&current->view);
 }
 
 static bool has_frame(const struct generation *g, const uint8_t *frame)
@@ -83,7 +73,7 @@ static void release_generation(struct generation *g)
 		if (!has_frame(current, g->pages[i].frame))
 			nl_pool_release(g->pages[i].frame);
 	g->n_pages = 0;
-	nl_view_release(views, &g->view, &current->view);
+	nl_view_release(nl_views(), &g->view, &current->view);
 }
 
 /* The superseded generation goes when every CPU that runs has loaded a newer root; a CPU that waits for a SIPI loads
@@ -137,7 +127,7 @@ static void watch_leaf(uint32_t leaf, bool remove)
 	}
 	/* When a leaf is taken back, its body is the old code. */
 	if (remove && e->text.size) {
-		uint64_t body = NL_ARENA_TEXT_VA + e->text.offset;
+		uint64_t body = nl_guest_os(&e->target)->arena_text + e->text.offset;
 
 		tx.watches[tx.n_watches++] = (struct nl_watch){body, body + e->text.size, leaf, false, strict};
 	}
@@ -167,6 +157,7 @@ static void plan_leaf(uint32_t leaf, bool remove)
 	watch_leaf(leaf, remove);
 	nl_registry[leaf].pinned = true;
 	tx.target = &e->target;
+	tx.os = nl_guest_os(tx.target);
 	tx.has_body |= !remove && (e->text.size || e->data.size);
 }
 
@@ -217,16 +208,16 @@ static enum nl_err build_generation(struct generation *g, uint32_t set)
 		enum nl_rights rights;
 		hpa_t shown;
 
-		c->from = nl_view_pointer(views, &current->view, GPA(c->gpa), NL_R);
+		c->from = nl_view_pointer(nl_views(), &current->view, GPA(c->gpa), NL_R);
 		c->home = !page_has_site(c->gpa, set);
-		if (!c->from || !nl_view_walk(views, &current->view, GPA(c->gpa), &shown, &rights, NULL, NULL))
+		if (!c->from || !nl_view_walk(nl_views(), &current->view, GPA(c->gpa), &shown, &rights, NULL, NULL))
 			return NL_ERANGE;
 		c->to = c->home ? nl_phys(HPA(c->gpa)) : nl_pool_page();
 		if (!c->to)
 			return NL_ENOMEM;
 		if (!c->home)
 			g->pages[g->n_pages++] = (struct private_page){c->gpa, c->to};
-		err = nl_view_set_page(views, &g->view, &current->view, GPA(c->gpa),
+		err = nl_view_set_page(nl_views(), &g->view, &current->view, GPA(c->gpa),
 		                       c->home ? HPA(c->gpa) : nl_pool_hpa(c->to), rights);
 		if (err)
 			return err;
@@ -251,7 +242,7 @@ static enum nl_err find_kernel(const struct nl_context *ctx, struct nl_kernel *k
 	enum nl_err err;
 	gpa_t gpa;
 
-	err = nl_kernel_find(ctx, tx.target, views, &current->view, kernel, space, id, &len);
+	err = tx.os->find(ctx, tx.target, &current->view, kernel, space, id, &len);
 	for (i = 0; !err && i < tx.plan.n_edits; i++)
 		if (nl_guest_translate(space, GVA(tx.plan.edits[i].site->va), NL_GUEST_READ, &gpa) ||
 		    gpa.v != tx.plan.edits[i].site->gpa)
@@ -265,7 +256,7 @@ static enum nl_err check_probes(const struct nl_kernel *kernel, struct nl_guest 
 	enum nl_err err;
 
 	nl_scan_init(&scan, tx.watches, tx.n_watches);
-	err = nl_probes_check(space, tx.target, kernel->slide, &scan);
+	err = tx.os->probes(space, tx.target, kernel->slide, &scan);
 	if (err)
 		tx.report.blocker = scan.blocker;
 	return err;
@@ -293,13 +284,14 @@ static enum nl_err prepare(const struct nl_context *ctx, const struct nl_commit_
 	if ((err = find_kernel(ctx, &kernel, &space)) || (err = check_probes(&kernel, &space)))
 		return err;
 	g = spare_generation();
-	if ((err = nl_view_fork(views, &current->view, &g->view)))
+	if ((err = nl_view_fork(nl_views(), &current->view, &g->view)))
 		return err;
 	g->view.generation = current->view.generation + 1;
 	tx.next = g;
 	if ((err = build_generation(g, set)) || (err = nl_window_build(&tx.plan, &tx.report.blocker)))
 		return err;
 	tx.deadline_tsc = tx.begun_tsc + nl_us_to_tsc(1000ULL * request->deadline_ms);
+	tx.base_edits = nl_base_edits();
 	tx.late = NL_EDEADLINE;
 	tx.report.generation_to = g->view.generation;
 	tx.report.pages = tx.plan.n_changes;
@@ -317,7 +309,7 @@ enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_comm
 {
 	enum nl_err err;
 
-	if (!nl_trylock(&nl_commit_lock))
+	if (!nl_trylock(&nl_generation_lock))
 		return NL_EBUSY;
 	drop();
 	begin_report();
@@ -330,7 +322,7 @@ enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_comm
 		nl_journal(NL_EV_REFUSED, err, NULL,
 		           request->count && request->count <= NL_MAX_LEAVES ? request->set[0] : NULL,
 		           tx.report.blocker.site_va, 0);
-	nl_unlock(&nl_commit_lock);
+	nl_unlock(&nl_generation_lock);
 	return err;
 }
 
@@ -342,10 +334,11 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 	uint32_t i;
 
 	nl_scan_init(&scan, tx.watches, tx.n_watches);
+	scan.held = nl_held;
 	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SCAN_LIMIT_US : SCAN_LIMIT_US);
-	err = nl_probes_check(space, tx.target, kernel->slide, &scan);
+	err = tx.os->probes(space, tx.target, kernel->slide, &scan);
 	if (!err)
-		err = nl_tasks_scan(space, tx.target, kernel->slide, &scan);
+		err = tx.os->scan(space, tx.target, kernel->slide, &scan);
 	tx.report.tasks_scanned = scan.scanned;
 	tx.report.old_tasks = scan.old_tasks;
 	if (err) {
@@ -354,10 +347,10 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 	}
 	if ((err = nl_window_build(&tx.plan, &tx.report.blocker)))
 		return err;
-	if (tx.has_body && (err = nl_kernel_map_arena(space, tx.target, kernel->slide)))
+	if (tx.has_body && (err = tx.os->map_arena(space, tx.target, kernel->slide)))
 		return err;
 	nl_window_fold(&tx.plan);
-	__atomic_store_n(&published, &tx.next->view, __ATOMIC_SEQ_CST);
+	nl_publish_view(&tx.next->view);
 	for (i = 0; i < NL_MAX_LEAVES; i++)
 		if ((tx.next->applied ^ current->applied) >> i & 1)
 			nl_registry[i].state.old_tasks = scan.old_by_leaf[i];
@@ -411,7 +404,7 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 	if (err) {
 		r->blocker = freeze.blocker;
 		if (!freeze.blocker.missing && freeze.blocker.cpu < nl_n_cpus)
-			nl_tasks_name(&space, tx.target, kernel.slide, nl_held[freeze.blocker.cpu].rsp, &r->blocker);
+			tx.os->name(&space, tx.target, kernel.slide, nl_held[freeze.blocker.cpu].rsp, &r->blocker);
 		tx.late = NL_EDEADLINE;
 		return err;
 	}
@@ -434,8 +427,10 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 	struct nl_blocker last;
 	enum nl_err err;
 
-	if (!nl_trylock(&nl_commit_lock))
+	if (!nl_trylock(&nl_generation_lock))
 		return NL_EBUSY;
+	if (tx.next && tx.base_edits != nl_base_edits())
+		drop(); /* prepared from the view as it was */
 	if (!tx.next) {
 		err = NL_ESTATE;
 	} else if (x86_rdtsc() > tx.deadline_tsc) {
@@ -450,7 +445,7 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 		drop();
 		nl_journal(NL_EV_ABANDONED, err, NULL, NULL, last.cpu, last.rip);
 	}
-	nl_unlock(&nl_commit_lock);
+	nl_unlock(&nl_generation_lock);
 	return err;
 }
 
@@ -458,14 +453,14 @@ enum nl_err nl_commit_abandon(struct nl_commit_report *report)
 {
 	bool prepared;
 
-	if (!nl_trylock(&nl_commit_lock))
+	if (!nl_trylock(&nl_generation_lock))
 		return NL_EBUSY;
 	prepared = tx.next;
 	*report = tx.report;
 	if (prepared)
 		nl_journal(NL_EV_ABANDONED, NL_OK, NULL, NULL, tx.report.blocker.cpu, tx.report.blocker.rip);
 	drop();
-	nl_unlock(&nl_commit_lock);
+	nl_unlock(&nl_generation_lock);
 	return prepared ? NL_OK : NL_NOTHING;
 }
 
@@ -480,13 +475,13 @@ static enum nl_err fold_all(struct nl_cpu *self, const struct nl_context *ctx)
 
 	if (!reclaim())
 		return NL_AGAIN;
-	if ((err = nl_view_fork(views, &current->view, &g->view)))
+	if ((err = nl_view_fork(nl_views(), &current->view, &g->view)))
 		return err;
 	g->view.generation = current->view.generation + 1;
 	g->applied = 0;
 	g->n_pages = 0;
 	for (i = 0; i < current->n_pages && !err; i++)
-		err = nl_view_set_page(views, &g->view, &current->view, GPA(current->pages[i].gpa),
+		err = nl_view_set_page(nl_views(), &g->view, &current->view, GPA(current->pages[i].gpa),
 		                       HPA(current->pages[i].gpa), NL_RWX);
 	while (!err && (err = nl_freeze(self, ctx, &freeze)) && ++tries < FOLD_TRIES)
 		err = NL_OK;
@@ -498,7 +493,7 @@ static enum nl_err fold_all(struct nl_cpu *self, const struct nl_context *ctx)
 		memcpy(nl_phys(HPA(current->pages[i].gpa)), current->pages[i].frame, NL_PAGE_SIZE);
 	retired = current;
 	current = g;
-	__atomic_store_n(&published, &g->view, __ATOMIC_SEQ_CST);
+	nl_publish_view(&g->view);
 	nl_thaw(self, &freeze);
 	return NL_OK;
 }
@@ -507,8 +502,8 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 {
 	enum nl_err err = NL_OK;
 
-	nl_lock(&nl_commit_lock);                     /* who holds it waits for this CPU no longer than one freeze */
-	bool gone = !nl_registry_kernel_stands(*ctx); /* or was LSTAR written, and no kernel begins? */
+	nl_lock(&nl_generation_lock);                /* who holds it waits for this CPU no longer than one freeze */
+	bool gone = !nl_registry_kernel_stands(ctx); /* or was LSTAR written, and no kernel begins? */
 	if (gone)
 		drop();
 	if (gone && current->n_pages)
@@ -518,16 +513,5 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 		if (!err)
 			nl_registry_forget();
 	}
-	nl_unlock(&nl_commit_lock);
-}
-
-enum nl_err nl_commit_edit_base(enum nl_err (*edit)(struct nl_view *view))
-{
-	enum nl_err err;
-
-	nl_lock(&nl_commit_lock); /* who holds it waits for this CPU no longer than one freeze */
-	drop();
-	err = edit(&current->view);
-	nl_unlock(&nl_commit_lock);
-	return err;
+	nl_unlock(&nl_generation_lock);
 }

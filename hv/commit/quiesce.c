@@ -5,9 +5,8 @@
  * of the two happens, so a late answer belongs to no freeze.
  */
 #include "commit/quiesce.h"
-#include "commit/commit.h"
+#include "core/clock.h"
 #include "core/core.h"
-#include "guest/guestmem.h"
 #include "x86.h"
 
 enum { IDLE = 0, ASKED = 1, HELD = 2, REFUSED = 3, STATE = 3 };
@@ -18,41 +17,7 @@ static uint32_t armed;  /* ticket of the freeze under way, 0 = none */
 static uint32_t ticket; /* last one given out; the commit lock protects it */
 static struct nl_blocker refusal[NL_MAX_CPUS];
 
-uint64_t nl_tsc_hz(void) { return nl_boot.tsc_hz ? nl_boot.tsc_hz : 1000000000; }
-
-uint64_t nl_tsc_to_ns(uint64_t ticks)
-{
-	uint64_t hz = nl_tsc_hz();
-
-	return ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz;
-}
-
-uint64_t nl_us_to_tsc(uint64_t us) { return nl_tsc_hz() / 1000 * us / 1000; }
-
 bool nl_quiesce_pending(void) { return __atomic_load_n(&armed, __ATOMIC_SEQ_CST) != 0; }
-
-/*
- * Does the CPU stand in or just behind an instruction that waits? Linux's idle loop and offline CPUs do; the vendor
- * knows of HLT where the hardware says so, else the bytes before RIP tell. A CPU that an interrupt has just woken
- * stands there too, which is as good: its stack is scanned.
- */
-static bool waits(const struct nl_context *ctx)
-{
-	const struct nl_view *view = nl_current_view();
-	uint8_t code[3] = {0};
-	struct nl_guest space;
-
-	if (ctx->halted)
-		return true;
-	if (!ctx->long_mode || ctx->cpl)
-		return false;
-	nl_guest_init(&space, nl_commit_views(), view, ctx->cr3, ctx->cr4 & CR4_LA57);
-	if (nl_guest_read(&space, GVA(ctx->rip - 3), NL_GUEST_READ, code, 3))
-		return false;
-	/* HLT, MWAIT, and IN AL, DX: a C-state entered through an I/O port */
-	return code[2] == 0xf4 || (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xc9) ||
-	       (code[2] == 0xec && !(ctx->rflags & RFLAGS_IF));
-}
 
 static bool stands_well(struct nl_cpu *cpu)
 {
@@ -64,7 +29,7 @@ static bool stands_well(struct nl_cpu *cpu)
 	h->rsp = cpu->gprs.rsp;
 	h->cr3 = ctx.cr3;
 	h->cpl = ctx.cpl;
-	h->halted = ctx.cpl == 0 && waits(&ctx);
+	h->halted = ctx.cpl == 0 && nl_guest_waits(&ctx);
 	return ctx.cpl == 3 || h->halted;
 }
 

@@ -7,7 +7,7 @@
 #ifndef HV_QUIESCE_H
 #define HV_QUIESCE_H
 
-#include "view/base.h"
+#include "guest/guest.h"
 #include "vendor.h"
 
 /* How long the first CPU may be held while the last is awaited. Emulators schedule their CPUs in slices of
@@ -23,13 +23,7 @@ bool nl_quiesce_pending(void);
 void nl_quiesce_answer(struct nl_cpu *cpu); /* reports where this CPU stands, if asked; returns at once if that is not
                                                good, else when released */
 
-/* Where each held CPU stands, valid between nl_freeze = NL_OK and nl_thaw. */
-struct nl_held {
-	uint64_t rip, rsp, cr3;
-	unsigned cpl;
-	bool held;
-	bool halted; /* at CPL 0, in or just behind HLT or MWAIT: its stack must be scanned */
-};
+/* Where each CPU stands, valid between nl_freeze = NL_OK and nl_thaw. */
 extern struct nl_held nl_held[NL_MAX_CPUS];
 
 struct nl_freeze_result {
@@ -42,10 +36,5 @@ struct nl_freeze_result {
  * time. */
 enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, struct nl_freeze_result *result);
 void nl_thaw(struct nl_cpu *self, struct nl_freeze_result *result);
-
-/* nl_boot.tsc_hz, or a guess where it is unknown. */
-uint64_t nl_tsc_hz(void);
-uint64_t nl_tsc_to_ns(uint64_t ticks);
-uint64_t nl_us_to_tsc(uint64_t us);
 
 #endif

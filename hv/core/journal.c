@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The journal: see journal.h. */
 #include "core/journal.h"
-#include "commit/commit.h"
 #include "core/core.h"
-#include "leaf/signature.h"
+#include "core/clock.h"
+#include "core/sha256.h"
 #include "x86.h"
 
 #define JOURNAL_ENTRIES 512u
@@ -11,21 +11,14 @@
 
 static struct nl_journal_entry ring[JOURNAL_ENTRIES];
 static uint64_t newest; /* seq */
+static uint64_t generation;
 static nl_lock_t lock;
 static uint32_t failures; /* in a row: somebody who may call could fill the ring with them */
 
-static uint64_t wall_now(uint64_t tsc)
-{
-	uint64_t hz = nl_boot.tsc_hz, ticks = tsc - nl_boot.tsc_at_wall;
-
-	if (!hz || !nl_boot.wall_unix_ns)
-		return 0;
-	return nl_boot.wall_unix_ns + ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz;
-}
+void nl_journal_generation(uint64_t now) { __atomic_store_n(&generation, now, __ATOMIC_RELAXED); }
 
 void nl_journal(enum nl_event event, enum nl_err error, const char *id, const uint8_t *sha256, uint64_t a, uint64_t b)
 {
-	const struct nl_view *view = nl_current_view();
 	struct nl_journal_entry *e;
 	struct nl_sha256 c;
 
@@ -44,11 +37,11 @@ void nl_journal(enum nl_event event, enum nl_err error, const char *id, const ui
 	}
 	e->seq = newest + 1;
 	e->tsc = x86_rdtsc();
-	e->wall_unix_ns = wall_now(e->tsc);
+	e->wall_unix_ns = nl_wall_unix_ns(e->tsc);
 	memcpy(e->boot_id, nl_boot.boot_id, sizeof(e->boot_id));
 	e->event = event;
 	e->error = error;
-	e->generation = view ? view->generation : 0;
+	e->generation = __atomic_load_n(&generation, __ATOMIC_RELAXED);
 	if (id)
 		memcpy(e->id, id, strlen(id) < sizeof(e->id) ? strlen(id) : sizeof(e->id) - 1);
 	if (sha256)

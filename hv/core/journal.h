@@ -11,6 +11,9 @@
  * takes a spin lock. */
 void nl_journal(enum nl_event event, enum nl_err error, const char *id, const uint8_t *sha256, uint64_t a, uint64_t b);
 
+/* The generation that entries are stamped with from now on (hv/view/current.c). */
+void nl_journal_generation(uint64_t now);
+
 /* Copies entries from seq `from` on; returns how many. *newest: seq of the last entry, 0 = none. Older ones may have
  * been overwritten. */
 size_t nl_journal_read(uint64_t from, struct nl_journal_entry *out, size_t max, uint64_t *newest);

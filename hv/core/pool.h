@@ -8,7 +8,6 @@
 #define HV_POOL_H
 
 #include <newleaf/types.h>
-#include "view/npt.h"
 
 void nl_pool_init(void *base, hpa_t base_hpa, size_t pages); /* bookkeeping is taken from the pages themselves */
 void *nl_pool_page(void);                                    /* NULL: used up */
@@ -18,6 +17,14 @@ size_t nl_pool_free_pages(void);
 size_t nl_pool_total_pages(void);
 hpa_t nl_pool_hpa(const void *va); /* of any address inside the region */
 void *nl_pool_va(hpa_t pa);        /* the other way */
+
+/* Where tables live: hv/core/pool.c in the core, an instrumented fake on the host. Pages come zeroed. */
+struct nl_table_ops {
+	uint64_t *(*map)(void *ctx, hpa_t table); /* never fails for a page that alloc gave */
+	bool (*alloc)(void *ctx, hpa_t *out);     /* false: out of memory */
+	void (*release)(void *ctx, hpa_t table);
+	void *ctx;
+};
 
 extern const struct nl_table_ops nl_pool_tables; /* nested page tables made of these pages */
 

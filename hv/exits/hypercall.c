@@ -4,6 +4,7 @@
 #include "exits/hypercall.h"
 #include "view/base.h"
 #include "commit/commit.h"
+#include "core/clock.h"
 #include "core/core.h"
 #include "guest/guestmem.h"
 #include "core/journal.h"
@@ -112,14 +113,14 @@ static enum nl_err call_leaves(struct call *c)
 	enum nl_err err = NL_OK;
 	unsigned i;
 
-	if (!nl_trylock(&nl_commit_lock))
+	if (!nl_trylock(&nl_generation_lock))
 		return NL_AGAIN;
 	nl_registry_note(c->ctx);
 	c->rcx = nl_registry_count();
 	for (i = 0; i < NL_MAX_LEAVES && !err; i++)
 		if (nl_registry[i].used && c->length >= sizeof(struct nl_leaf_state))
 			err = append(c, &nl_registry[i].state, sizeof(struct nl_leaf_state));
-	nl_unlock(&nl_commit_lock);
+	nl_unlock(&nl_generation_lock);
 	return err;
 }
 
@@ -129,10 +130,10 @@ static enum nl_err call_stage(struct call *c)
 
 	if (!(nl_boot.policy.guest_may & NL_GUEST_MAY_APPLY))
 		return NL_EPOLICY;
-	if (!nl_trylock(&nl_commit_lock))
+	if (!nl_trylock(&nl_generation_lock))
 		return NL_EBUSY;
 	err = nl_registry_stage(&c->caller, c->buffer, c->length, c->rcx, c->r8);
-	nl_unlock(&nl_commit_lock);
+	nl_unlock(&nl_generation_lock);
 	return err;
 }
 
@@ -143,10 +144,10 @@ static enum nl_err call_verify(struct call *c)
 
 	if (err)
 		return err;
-	if (!nl_trylock(&nl_commit_lock))
+	if (!nl_trylock(&nl_generation_lock))
 		return NL_EBUSY;
 	err = nl_registry_verify(c->ctx, &report);
-	nl_unlock(&nl_commit_lock);
+	nl_unlock(&nl_generation_lock);
 	return answer_with(c, &report, sizeof(report), err);
 }
 
@@ -266,7 +267,7 @@ void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx)
 	if (!launched_tsc)
 		launched_tsc = nl_boot.tsc_at_wall;
 	/* Page tables as the caller's CPU walks them; only a 64-bit caller has registers wide enough for this ABI. */
-	nl_guest_init(&c.caller, nl_commit_views(), nl_current_view(), ctx->cr3, ctx->cr4 & CR4_LA57);
+	nl_guest_init(&c.caller, nl_views(), nl_current_view(), ctx->cr3, ctx->cr4 & CR4_LA57);
 	if (ctx->long_mode && number < NL_ARRAY_SIZE(calls) && calls[number] && c.length <= NL_CALL_MAX_BUFFER)
 		err = calls[number](&c);
 	cpu->gprs.rax = err;

@@ -6,10 +6,7 @@
  */
 #include "leaf/leaf.h"
 #include "core/core.h"
-
-/* The highest 2 GiB, where Linux links its image (SDM vol. 1, 3.3.7.1: canonical form keeps the rest of the top half
- * apart). */
-#define KERNEL_LOW 0xffffffff80000000ULL
+#include "guest/target.h"
 
 enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size, struct nl_leaf_signature *signature)
 {
@@ -68,65 +65,6 @@ static bool id_ok(const char *id)
 
 static bool string_ok(const struct nl_leaf_header *h, uint32_t offset) { return offset < h->strings.count; }
 
-/* [va, va+len) inside [start, end), all of them link addresses; empty ranges hold nothing. */
-static bool inside(uint64_t va, uint64_t len, uint64_t start, uint64_t end)
-{
-	return start <= end && va >= start && va <= end && len <= end - va;
-}
-
-static bool in_image(const struct nl_leaf_target *t, uint64_t va, uint64_t len)
-{
-	return inside(va, len, t->image_start, t->image_end);
-}
-
-static enum nl_err check_target(const struct nl_leaf_target *t)
-{
-	size_t i;
-
-	if (t->guest_os != NL_GUEST_LINUX)
-		return NL_EUNSUPPORTED;
-	if (t->build_id_len < 8 || t->build_id_len > NL_BUILD_ID_MAX)
-		return NL_ELEAF;
-	for (i = t->build_id_len; i < NL_BUILD_ID_MAX; i++)
-		if (t->build_id[i])
-			return NL_ELEAF;
-	for (i = 0; i < NL_ARRAY_SIZE(t->reserved); i++)
-		if (t->reserved[i])
-			return NL_ELEAF;
-	/* KASLR moves the image up by less than 1 GiB: with the image below the top by that much, no address with the
-	 * slide wraps. */
-	if (t->image_start < KERNEL_LOW || t->image_end <= t->image_start || t->image_end > 0ULL - NL_1G)
-		return NL_ERANGE;
-	if (!in_image(t, t->text_start, t->text_end - t->text_start) || t->text_end < t->text_start ||
-	    !in_image(t, t->rodata_start, t->rodata_end - t->rodata_start) || t->rodata_end < t->rodata_start)
-		return NL_ERANGE;
-	if (!in_image(t, t->build_id_va, t->build_id_len) || !in_image(t, t->syscall_entry, 1) ||
-	    !in_image(t, t->page_table, NL_PAGE_SIZE) || t->page_table & NL_PAGE_MASK ||
-	    !in_image(t, t->init_task, 8) || !in_image(t, t->per_cpu_offset, 8))
-		return NL_ERANGE;
-	if (t->arena_pmd && (!in_image(t, t->arena_pmd, NL_PAGE_SIZE) || t->arena_pmd & NL_PAGE_MASK))
-		return NL_ERANGE;
-	if (t->return_thunk && !in_image(t, t->return_thunk, 8))
-		return NL_ERANGE;
-	if (t->kprobe_hash_bits > 16 || (t->kprobe_table && !in_image(t, t->kprobe_table, 8ULL << t->kprobe_hash_bits)))
-		return NL_ERANGE;
-	if (t->nr_cpu_ids_max == 0 || t->nr_cpu_ids_max > 8192)
-		return NL_ELEAF;
-	/* Kernel stacks: a power of two from 8 to 64 KiB. */
-	if (t->thread_size < 8192 || t->thread_size > 65536 || t->thread_size & (t->thread_size - 1))
-		return NL_ELEAF;
-	{
-		const uint32_t offsets[] = {t->kprobe_hlist, t->kprobe_addr,        t->task_tasks, t->task_thread_node,
-		                            t->task_signal,  t->signal_thread_head, t->task_stack, t->task_thread_sp,
-		                            t->task_pid,     t->task_comm,          t->task_on_cpu};
-
-		for (i = 0; i < NL_ARRAY_SIZE(offsets); i++)
-			if (offsets[i] >= 1u << 16)
-				return NL_ELEAF;
-	}
-	return NL_OK;
-}
-
 static enum nl_err check_site(const struct nl_leaf *l, const struct nl_leaf_site *s)
 {
 	const struct nl_leaf_header *h = l->header;
@@ -142,13 +80,13 @@ static enum nl_err check_site(const struct nl_leaf *l, const struct nl_leaf_site
 		return NL_ELEAF;
 	switch (s->kind) {
 	case NL_SITE_TEXT:
-		if (!inside(s->va, s->len, t->text_start, t->text_end) ||
-		    !inside(s->func_va, s->func_size, t->text_start, t->text_end) ||
-		    !inside(s->va, s->len, s->func_va, s->func_va + s->func_size))
+		if (!nl_inside(s->va, s->len, t->text_start, t->text_end) ||
+		    !nl_inside(s->func_va, s->func_size, t->text_start, t->text_end) ||
+		    !nl_inside(s->va, s->len, s->func_va, s->func_va + s->func_size))
 			return NL_ERANGE;
 		break;
 	case NL_SITE_RODATA:
-		if (!inside(s->va, s->len, t->rodata_start, t->rodata_end))
+		if (!nl_inside(s->va, s->len, t->rodata_start, t->rodata_end))
 			return NL_ERANGE;
 		if (s->func_va || s->func_size)
 			return NL_ELEAF;
@@ -213,7 +151,7 @@ static enum nl_err check_reloc(const struct nl_leaf *l, const struct nl_leaf_rel
 		return NL_ERELOC;
 	switch (r->symbol) {
 	case NL_SYM_KERNEL: /* one past the end is an address that C may form */
-		if (!in_image(&h->target, r->value, 0))
+		if (!nl_in_image(&h->target, r->value, 0))
 			return NL_ERELOC;
 		break;
 	case NL_SYM_ABSOLUTE:
@@ -237,17 +175,17 @@ static enum nl_err check_reloc(const struct nl_leaf *l, const struct nl_leaf_rel
 	}
 	switch (r->where) {
 	case NL_AT_TEXT:
-		return r->site == 0 && inside(r->offset, size, 0, h->text.count) ? NL_OK : NL_ERELOC;
+		return r->site == 0 && nl_inside(r->offset, size, 0, h->text.count) ? NL_OK : NL_ERELOC;
 	case NL_AT_DATA:
-		return r->site == 0 && inside(r->offset, size, 0, h->data.count) ? NL_OK : NL_ERELOC;
+		return r->site == 0 && nl_inside(r->offset, size, 0, h->data.count) ? NL_OK : NL_ERELOC;
 	case NL_AT_BYTES:
 		if (r->site >= h->sites.count)
 			return NL_ERELOC;
 		s = &l->sites[r->site];
-		if (inside(r->offset, size, s->fresh, (uint64_t)s->fresh + s->len))
+		if (nl_inside(r->offset, size, s->fresh, (uint64_t)s->fresh + s->len))
 			return NL_OK;
 		/* What the kernel holds before any leaf cannot depend on where the arena is. */
-		if (inside(r->offset, size, s->expected, (uint64_t)s->expected + s->len) && !arena_symbol)
+		if (nl_inside(r->offset, size, s->expected, (uint64_t)s->expected + s->len) && !arena_symbol)
 			return NL_OK;
 		return NL_ERELOC;
 	}
@@ -290,7 +228,7 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 			return NL_ELEAF;
 	if (!string_ok(h, h->description))
 		return NL_ELEAF;
-	if ((err = check_target(&h->target)))
+	if ((err = nl_target_check(&h->target)))
 		return err;
 	/* A body needs the arena, and the arena needs its place in the guest's page table. */
 	if ((h->text.count || h->data.count || h->bss_size) && !h->target.arena_pmd)

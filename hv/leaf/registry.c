@@ -2,13 +2,13 @@
 /* Staging, verification and the registry of leaves: see registry.h. */
 #include "leaf/registry.h"
 #include "view/base.h"
-#include "commit/commit.h"
 #include "core/core.h"
 #include "core/journal.h"
 #include "leaf/leaf.h"
 #include "leaf/reloc.h"
+#include "core/sha256.h"
 #include "leaf/signature.h"
-#include "guest/linux/tasks.h"
+#include "view/current.h"
 #include "x86.h"
 
 #define HASH_SLICE 65536u /* bytes per call: some 300 µs, and interrupts are off meanwhile */
@@ -71,16 +71,9 @@ const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide)
 	return matched.target.build_id;
 }
 
-bool nl_registry_kernel_stands(struct nl_context at)
+bool nl_registry_kernel_stands(const struct nl_context *ctx)
 {
-	uint8_t id[NL_BUILD_ID_MAX];
-	struct nl_kernel kernel;
-	struct nl_guest space;
-	uint32_t len;
-
-	at.lstar = matched.target.syscall_entry + matched.slide; /* wherever LSTAR points now */
-	return matched.target.build_id_len &&
-	       !nl_kernel_find(&at, &matched.target, nl_commit_views(), nl_current_view(), &kernel, &space, id, &len);
+	return matched.target.build_id_len && nl_guest_os(&matched.target)->stands(ctx, &matched.target, matched.slide);
 }
 
 void nl_registry_forget(void)
@@ -176,16 +169,16 @@ static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ct
 	struct nl_scan scan;
 	uint32_t i, len;
 
-	if (nl_kernel_find(ctx, &e->target, nl_commit_views(), nl_current_view(), &kernel, &space, id, &len))
+	if (nl_guest_os(&e->target)->find(ctx, &e->target, nl_current_view(), &kernel, &space, id, &len))
 		return NL_EKERNEL;
 	for (i = 0; i < e->n_sites; i++) {
 		const struct nl_site *s = &e->sites[i];
-		const uint8_t *at = nl_view_pointer(nl_commit_views(), nl_current_view(), GPA(s->gpa), NL_R);
+		const uint8_t *at = nl_view_pointer(nl_views(), nl_current_view(), GPA(s->gpa), NL_R);
 
 		watch = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
 		nl_scan_init(&scan, &watch, 1);
 		if (!at || memcmp(at, s->fresh, s->len) ||
-		    nl_probes_check(&space, &e->target, kernel.slide, &scan) == NL_EPROBED)
+		    nl_guest_os(&e->target)->probes(&space, &e->target, kernel.slide, &scan) == NL_EPROBED)
 			return NL_EPROBED;
 	}
 	return NL_OK;
@@ -205,7 +198,7 @@ void nl_registry_note(const struct nl_context *ctx)
 /* What the site would hold if no leaf were applied: a newer leaf may replace one that is on. */
 static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
 {
-	const uint8_t *at = nl_view_pointer(nl_commit_views(), nl_current_view(), GPA(s->gpa), NL_R);
+	const uint8_t *at = nl_view_pointer(nl_views(), nl_current_view(), GPA(s->gpa), NL_R);
 	unsigned i, j, k;
 
 	if (!at)
@@ -249,7 +242,8 @@ static enum nl_err check_bytes(const struct nl_entry *e, struct nl_guest *space,
 		memcpy(blocker->found, found, n);
 		watch = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
 		nl_scan_init(&scan, &watch, 1);
-		return nl_probes_check(space, &e->target, slide, &scan) == NL_EPROBED ? NL_EPROBED : NL_EBYTES;
+		return nl_guest_os(&e->target)->probes(space, &e->target, slide, &scan) == NL_EPROBED ? NL_EPROBED
+		                                                                                      : NL_EBYTES;
 	}
 	return NL_OK;
 }
@@ -316,6 +310,7 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
                          struct nl_blocker *blocker)
 {
 	const struct nl_leaf_header *h = leaf->header;
+	const struct nl_guest_os *os = nl_guest_os(&h->target);
 	struct nl_entry *e = choose_entry();
 	struct nl_placement at = {.slide = kernel->slide};
 	enum nl_err err;
@@ -326,9 +321,9 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
 	if (!arena_place(true, h->text.count, &fresh.text) ||
 	    !arena_place(false, (uint64_t)h->data.count + h->bss_size, &fresh.data))
 		return NL_EARENA;
-	at.text = NL_ARENA_TEXT_VA + fresh.text.offset;
-	at.data = NL_ARENA_DATA_VA + fresh.data.offset;
-	at.return_thunk = nl_kernel_return_thunk(space, &h->target, kernel->slide);
+	at.text = os->arena_text + fresh.text.offset;
+	at.data = os->arena_data + fresh.data.offset;
+	at.return_thunk = os->return_thunk(space, &h->target, kernel->slide);
 	err = place_sites(leaf, &at, space, &fresh);
 	if (!err)
 		err = check_bytes(&fresh, space, kernel->slide, blocker);
@@ -337,7 +332,6 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
 	if (err)
 		return err;
 	fresh.used = true;
-	fresh.target = h->target;
 	fresh.state.condition = NL_LEAF_VERIFIED;
 	fresh.state.version = h->version;
 	fresh.state.flags = h->flags;
@@ -379,8 +373,9 @@ static enum nl_err verify_signed(const struct nl_context *ctx, const struct nl_l
 	memcpy(report->id, leaf.header->id, sizeof(report->id));
 	known = nl_registry_find(report->sha256);
 	fill_report(&leaf, known, report);
-	err = nl_kernel_find(ctx, &leaf.header->target, nl_commit_views(), nl_current_view(), &kernel, &space,
-	                     report->found_build_id, &report->found_build_id_len);
+	err = nl_guest_os(&leaf.header->target)
+	              ->find(ctx, &leaf.header->target, nl_current_view(), &kernel, &space, report->found_build_id,
+	                     &report->found_build_id_len);
 	if (err)
 		return err;
 	report->slide = kernel.slide;
@@ -389,6 +384,7 @@ static enum nl_err verify_signed(const struct nl_context *ctx, const struct nl_l
 		               ? NL_OK
 		               : check_bytes(known, &space, kernel.slide, &report->blocker);
 	memset(&fresh, 0, sizeof(fresh));
+	fresh.target = leaf.header->target;
 	memcpy(fresh.state.id, report->id, sizeof(fresh.state.id));
 	memcpy(fresh.state.sha256, report->sha256, sizeof(fresh.state.sha256));
 	memcpy(fresh.state.key_id, report->key_id, sizeof(fresh.state.key_id));

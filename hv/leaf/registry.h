@@ -8,7 +8,7 @@
 #define HV_REGISTRY_H
 
 #include "guest/guestmem.h"
-#include "guest/linux/kernel.h"
+#include "guest/guest.h"
 #include <newleaf/hypercall.h>
 
 struct nl_site { /* a site of a verified leaf, at run time */
@@ -52,7 +52,8 @@ uint32_t nl_registry_version_floor(const char *id);
 uint32_t nl_registry_count(void);
 void nl_registry_arena_free(uint64_t *text, uint64_t *data);
 const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide); /* of the kernel that a leaf matched */
-bool nl_registry_kernel_stands(struct nl_context at); /* is the kernel that the leaves matched still where it was? */
-void nl_registry_forget(void);                        /* the kernel is gone */
+bool nl_registry_kernel_stands(
+        const struct nl_context *ctx); /* is the kernel that the leaves matched still where it was? */
+void nl_registry_forget(void);         /* the kernel is gone */
 
 #endif

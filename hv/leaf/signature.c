@@ -2,18 +2,8 @@
 /* Signatures: see signature.h. */
 #include "leaf/signature.h"
 #include "core/core.h"
+#include "core/sha256.h"
 #include <bearssl.h>
-
-_Static_assert(sizeof(br_sha256_context) <= sizeof(struct nl_sha256), "room for the hash context");
-
-void nl_sha256_init(struct nl_sha256 *c) { br_sha256_init((br_sha256_context *)c); }
-
-void nl_sha256_update(struct nl_sha256 *c, const void *data, size_t n)
-{
-	br_sha256_update((br_sha256_context *)c, data, n);
-}
-
-void nl_sha256_out(const struct nl_sha256 *c, uint8_t out[32]) { br_sha256_out((const br_sha256_context *)c, out); }
 
 enum nl_err nl_signature_check(const uint8_t hash[32], const struct nl_leaf_signature *signature,
                                const struct nl_key *keys, uint32_t n_keys, const struct nl_key **key)

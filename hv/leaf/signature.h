@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* SHA-256, and ECDSA P-256 against the trusted keys. BearSSL does the arithmetic, compiled with the core's flags. */
+/* ECDSA P-256 against the trusted keys. BearSSL does the arithmetic, compiled with the core's flags. */
 #ifndef HV_SIGNATURE_H
 #define HV_SIGNATURE_H
 
 #include <newleaf/bootblock.h>
 #include <newleaf/errors.h>
 #include <newleaf/leaf.h>
-
-struct nl_sha256 { /* br_sha256_context, whose layout stays in signature.c */
-	uint64_t opaque[16];
-};
-void nl_sha256_init(struct nl_sha256 *c);
-void nl_sha256_update(struct nl_sha256 *c, const void *data, size_t n);
-void nl_sha256_out(const struct nl_sha256 *c, uint8_t out[32]);
 
 /*
  * Is `signature` over `hash` made by an author among the keys? NL_EKEY, NL_ESIGNATURE. *key: which one, on NL_OK. Takes

@@ -6,8 +6,8 @@
  */
 #include "view/base.h"
 #include "apic.h"
-#include "commit/commit.h"
 #include "core/core.h"
+#include "view/current.h"
 #include "view/mtrr.h"
 #include "core/pool.h"
 #include "x86.h"
@@ -19,9 +19,7 @@ static struct nl_mtrrs mtrrs;
 static struct nl_type_run runs[MAX_RUNS];
 static size_t n_runs;
 static struct nl_view base;
-bool nl_emulated;
 
-const struct nl_views *nl_base_views(void) { return &views; }
 const struct nl_view *nl_base_view(void) { return &base; }
 
 static void read_mtrrs(struct nl_mtrrs *m)
@@ -53,20 +51,6 @@ static void read_mtrrs(struct nl_mtrrs *m)
 		m->fixed[3 + i] = x86_rdmsr(MSR_MTRR_FIX4K_C0000 + i);
 }
 
-/* Emulators tell the truth about themselves in the first hypervisor leaf or in the brand string. Used for time limits
- * only. */
-static bool recognise_emulator(void)
-{
-	uint32_t r[4];
-
-	x86_cpuid(1, 0, r);
-	if (r[2] >> 31) {
-		x86_cpuid(0x40000000, 0, r);
-		return r[1] == 0x54474354; /* "TCGT" */
-	}
-	return nl_boot.tsc_hz != 0 && nl_boot.tsc_hz < 400000000; /* Bochs: its clock follows ips */
-}
-
 static enum nl_err page(gpa_t gpa, hpa_t frame, enum nl_rights rights)
 {
 	return nl_view_set_page(&views, &base, NULL, gpa, frame, rights);
@@ -80,8 +64,8 @@ enum nl_err nl_base_init(void)
 
 	nl_pool_init((void *)(NL_CORE_VA + nl_boot.free_start), HPA(nl_boot.region + nl_boot.free_start),
 	             (NL_REGION_ARENA_TEXT - nl_boot.free_start) / NL_PAGE_SIZE);
-	nl_emulated = recognise_emulator();
 	views = (struct nl_views){.format = nl_vendor->format(), .ops = nl_pool_tables};
+	nl_views_init(&views);
 	read_mtrrs(&mtrrs);
 	err = nl_mtrr_runs(&mtrrs, runs, MAX_RUNS, &n_runs);
 	if (!err)
@@ -104,10 +88,14 @@ enum nl_err nl_base_init(void)
 	return err;
 }
 
-void nl_base_arm_apic(bool armed)
+static enum nl_err disarm_apic(struct nl_view *view)
 {
-	enum nl_err err =
-	        nl_view_base_edit_rights(&views, nl_base_edit_view(), GPA(APIC_DEFAULT_BASE), armed ? NL_R : NL_RW);
+	return nl_view_base_edit_rights(&views, view, GPA(APIC_DEFAULT_BASE), NL_RW);
+}
+
+void nl_base_disarm_apic(void)
+{
+	enum nl_err err = nl_edit_base(disarm_apic);
 
 	NL_ASSERT(err == NL_OK);
 }
@@ -132,7 +120,7 @@ static enum nl_err retype(struct nl_view *view)
  * with all of them waiting. */
 void nl_base_mtrrs_changed(struct nl_cpu *cpu)
 {
-	enum nl_err err = nl_commit_edit_base(retype);
+	enum nl_err err = nl_edit_base(retype);
 
 	if (err)
 		nl_log("newleaf: CPU %u: memory types do not follow the MTRRs (error %u)\n", cpu->index, err);

@@ -11,13 +11,10 @@
 
 enum nl_err nl_base_init(void); /* pool, MTRR types, base view with the region hidden and the APIC page trapped */
 enum nl_err nl_base_cpu_start(struct nl_cpu *cpu); /* on the CPU itself: virtualisation on, current root loaded */
-void nl_base_arm_apic(bool armed);                 /* base edit; callers flush every CPU */
+void nl_base_disarm_apic(void);                    /* base edit; callers flush every CPU */
 void nl_base_mtrrs_changed(
         struct nl_cpu *cpu); /* base edit: EPT types follow the MTRRs; flushes this CPU, every CPU comes here itself */
-const struct nl_views *nl_base_views(void);
 const struct nl_view *nl_base_view(void);
 bool nl_is_guest_ram(gpa_t gpa); /* RAM of the firmware's map, outside the reserved region */
-
-extern bool nl_emulated; /* an emulator was recognised at run time: time limits are calibrated */
 
 #endif

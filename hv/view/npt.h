@@ -39,12 +39,4 @@ struct nl_npt_format {
 struct nl_npt_format nl_npt_format_ept(bool has_1g, unsigned address_bits);
 struct nl_npt_format nl_npt_format_npt(bool has_1g, unsigned address_bits);
 
-/* Where tables live: hv/core/pool.c in the core, an instrumented fake on the host. Pages come zeroed. */
-struct nl_table_ops {
-	uint64_t *(*map)(void *ctx, hpa_t table); /* never fails for a page that alloc gave */
-	bool (*alloc)(void *ctx, hpa_t *out);     /* false: out of memory */
-	void (*release)(void *ctx, hpa_t table);
-	void *ctx;
-};
-
 #endif

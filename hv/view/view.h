@@ -8,6 +8,7 @@
 #ifndef HV_VIEW_H
 #define HV_VIEW_H
 
+#include "core/pool.h"
 #include "view/npt.h"
 
 struct nl_view {

@@ -54,7 +54,6 @@ enum { KP_HLIST = 0x10, KP_ADDR = 0x28, KPROBE = 0x40 };
 #define IDLE_THREADS 0x40ULL
 
 struct fake_guest fg;
-bool nl_emulated;
 struct nl_cpu *nl_cpus[NL_MAX_CPUS];
 unsigned nl_n_cpus;
 const struct nl_vendor *nl_vendor;

@@ -7,6 +7,7 @@
 #ifndef TESTS_UNIT_HISTORY_H
 #define TESTS_UNIT_HISTORY_H
 
+#include "core/pool.h"
 #include "view/npt.h"
 
 #define HISTORY_PAGES 4096

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/commit/commit.c hv/commit/request.c hv/leaf/registry.c hv/commit/window.c hv/guest/linux/tasks.c hv/guest/linux/kernel.c hv/guest/guestmem.c hv/commit/quiesce.c
-// sources: hv/core/journal.c hv/exits/hypercall.c hv/leaf/leaf.c
-// sources: hv/leaf/reloc.c hv/leaf/signature.c hv/view/view.c hv/view/npt.c hv/core/pool.c tests/unit/fakeguest.c tests/unit/makeleaf.c
+// sources: hv/commit/commit.c hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
+// sources: hv/guest/guest.c hv/guest/target.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c hv/guest/linux/target.c hv/guest/guestmem.c
+// sources: hv/leaf/leaf.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c hv/view/view.c hv/view/npt.c
+// sources: hv/view/current.c hv/core/clock.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
+// sources: tests/unit/fakeguest.c tests/unit/makeleaf.c
 // libs: -lcrypto
 /*
  * The way of a leaf through the hypercalls, on a fake guest: staged, verified, applied, reverted; what the guest writes
@@ -13,11 +15,10 @@
 #include "fakeguest.h"
 #include "exits/hypercall.h"
 #include "makeleaf.h"
-#include "guest/linux/kernel.h"
+#include "guest/linux/linux.h"
 #include "core/pool.h"
 #include "commit/quiesce.h"
 #include "leaf/registry.h"
-#include "guest/linux/tasks.h"
 #include "x86.h"
 
 #define TEXT_SITE 0x5005ULL
@@ -57,7 +58,8 @@ static void start(uint64_t slide, bool la57, bool pti)
 {
 	fg_start(slide, la57, pti, 1);
 	memset(nl_registry, 0, sizeof(nl_registry));
-	assert_int_equal(nl_commit_init(fg_views(), &fg.base), NL_OK);
+	nl_views_init(fg_views());
+	nl_commit_init(&fg.base);
 	make_key(&nl_boot.keys[0], "demo", NL_ROLE_AUTHOR);
 	nl_boot.n_keys = 1;
 	call(NL_CALL_ABANDON, 0, 0, 0, 0);
@@ -239,8 +241,8 @@ static void apply_and_revert(void)
 		assert_int_equal(fg_shown(TEXT_SITE)[0], 0xe9);
 		memcpy(&displacement, fg_shown(TEXT_SITE + 1), 4);
 		assert_int_equal(FG_LINK + fg.slide + TEXT_SITE + 5 + (uint64_t)(int64_t)displacement,
-		                 NL_ARENA_TEXT_VA); /* same slot each round */
-		assert_int_equal(shown64(DATA_SITE), NL_ARENA_TEXT_VA);
+		                 NL_LINUX_ARENA_TEXT); /* same slot each round */
+		assert_int_equal(shown64(DATA_SITE), NL_LINUX_ARENA_TEXT);
 		assert_memory_equal(fg_image(DATA_SITE), original, 8); /* the home frame is untouched */
 		assert_memory_equal(fg_shown(DATA_SITE - 64), fg_image(DATA_SITE - 64), 64);
 		assert_int_equal(commit((const void *)sha, 1), NL_NOTHING);
@@ -251,7 +253,7 @@ static void apply_and_revert(void)
 	}
 	thunk_field = fg.region + NL_REGION_ARENA_TEXT + 90;
 	memcpy(&displacement, thunk_field, 4);
-	assert_int_equal(NL_ARENA_TEXT_VA + 94 + (uint64_t)(int64_t)displacement, FG_LINK + fg.slide + FG_THUNK);
+	assert_int_equal(NL_LINUX_ARENA_TEXT + 94 + (uint64_t)(int64_t)displacement, FG_LINK + fg.slide + FG_THUNK);
 	memcpy(original, fg.region + NL_REGION_ARENA_DATA, 8);
 	assert_int_equal(*(uint64_t *)original, FG_LINK + fg.slide + 0x777);
 }
@@ -455,8 +457,8 @@ static void somebody_in_the_way(void **state)
 	assert_int_equal(commit_report()->tries, 2);
 	assert_int_equal(commit_report()->tasks_scanned, 4);
 	fg_task_on_cpu(task, false);
-	stack[5] = site + 5;             /* the next instruction: not inside */
-	stack[7] = NL_ARENA_TEXT_VA + 3; /* asleep in the body */
+	stack[5] = site + 5;                /* the next instruction: not inside */
+	stack[7] = NL_LINUX_ARENA_TEXT + 3; /* asleep in the body */
 	assert_int_equal(commit(NULL, 0), NL_OK);
 	assert_int_equal(commit_report()->old_tasks, 1);
 	assert_int_equal(commit_report()->level, NL_LEVEL_CPU);
@@ -474,12 +476,12 @@ static void blocker_is_named(void **state)
 	fg_task("other", 0, 8, NULL);
 	fg_task("thread", fg_task("busy", 0, 8, NULL), 8, &stack);
 	nl_guest_init(&space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
-	nl_tasks_name(&space, &fg.target, SLIDE, FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram), &blocker);
+	nl_linux_name(&space, &fg.target, SLIDE, FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram), &blocker);
 	assert_string_equal(blocker.comm, "thread");
 	assert_int_equal(blocker.pid, 3);
-	nl_tasks_name(&space, &fg.target, SLIDE, FG_LINK + SLIDE + FG_INIT_STACK + 8, &blocker);
+	nl_linux_name(&space, &fg.target, SLIDE, FG_LINK + SLIDE + FG_INIT_STACK + 8, &blocker);
 	assert_string_equal(blocker.comm, "swapper/0");
-	nl_tasks_name(&space, &fg.target, SLIDE, FG_DIRECT + 8, &blocker);
+	nl_linux_name(&space, &fg.target, SLIDE, FG_DIRECT + 8, &blocker);
 	assert_int_equal(blocker.pid, 0);
 	assert_string_equal(blocker.comm, "");
 }
@@ -497,23 +499,24 @@ static void halted_cpus(void **state)
 	(void)state;
 	nl_guest_init(&space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
 	nl_scan_init(&scan, &watch, 1);
+	scan.held = nl_held;
 	nl_held[0] = (struct nl_held){.held = true, .halted = true, .rip = FG_LINK + SLIDE + 0x100, .rsp = idle};
-	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_OK);
+	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_OK);
 	idle_stack[2] = site + 1;
-	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
 	assert_int_equal(scan.blocker.cpu, 0);
 	idle_stack[2] = 0;
 	nl_held[0].rip = site + 1;
-	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
 	nl_held[0].rip = FG_LINK + SLIDE + 0x100;
 	nl_held[0].rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram); /* some task's stack: no idle loop */
-	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
 	nl_held[0].rsp = idle;
 	fg_task_on_cpu(task, true); /* about to be switched to */
 	stack[3] = site + 1;
-	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
 	nl_held[0].halted = false; /* with every CPU in user mode it does run */
-	assert_int_equal(nl_tasks_scan(&space, &fg.target, SLIDE, &scan), NL_OK);
+	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_OK);
 	nl_held[0].held = false;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/leaf/leaf.c hv/leaf/signature.c tests/unit/makeleaf.c
+// sources: hv/leaf/leaf.c hv/leaf/signature.c hv/core/sha256.c tests/unit/makeleaf.c
+// sources: hv/guest/target.c hv/guest/linux/target.c
 // libs: -lcrypto
 /*
  * The parser and the signature: a good leaf passes; cut at any length, with any bit flipped, or made by an author with
@@ -9,6 +10,7 @@
 #include "host.h"
 #include "leaf/leaf.h"
 #include "makeleaf.h"
+#include "core/sha256.h"
 #include "leaf/signature.h"
 
 #define LINK 0xffffffff81000000ULL

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/leaf/reloc.c hv/leaf/leaf.c
+// sources: hv/guest/target.c hv/guest/linux/target.c
 /* Relocations: every type and symbol, at the edges of what fits and one beyond. */
 #include "host.h"
 #include "leaf/reloc.h"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # newleaf-author: the authoring companion, for the author's machine; shared libraries are fine there.
-AUTHOR_SRC := $(wildcard tools/author/*.c) hv/leaf/leaf.c
+AUTHOR_SRC := $(wildcard tools/author/*.c) hv/leaf/leaf.c hv/guest/target.c hv/guest/linux/target.c
 AUTHOR_OBJ := $(AUTHOR_SRC:%.c=$(B)/author/%.o)
 AUTHOR_LIBS := -lelf -lbpf -llz4 -llzma -lz -lZydis -lcrypto
 

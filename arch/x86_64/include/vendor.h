@@ -9,7 +9,7 @@
 
 #include <newleaf/bootblock.h>
 #include <newleaf/hypercall.h>
-#include "view/npt.h"
+#include <newleaf/errors.h>
 
 /* Guest's general registers, in the order the entry code saves them. rsp and rax are kept here too, whoever stores
  * them. */
@@ -110,6 +110,8 @@ enum nl_cpu_state {
 	NL_CPU_RUNNING,   /* runs the guest, or this core on its behalf */
 	NL_CPU_WAIT_SIPI, /* waits for a SIPI: counts as parked, takes the current root before it enters */
 };
+
+struct nl_npt_format; /* hv/view/npt.h */
 
 struct nl_vendor {
 	const char *name;   /* "VMX", "SVM" */

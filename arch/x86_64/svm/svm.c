@@ -15,6 +15,7 @@
 #include "core/pool.h"
 #include "svm_exit.h"
 #include "svm_insn.h"
+#include "view/npt.h"
 #include "x86.h"
 
 #define ASID_GUEST \

@@ -2,6 +2,7 @@
 /*
  * Pure computations on VMX's capabilities: see caps.h.
  */
+#include "view/npt.h"
 #include "caps.h"
 
 bool vmx_control(uint64_t cap, uint32_t need, uint32_t like, uint32_t *out)

@@ -10,6 +10,7 @@
 #include "view/tlb.h"
 #include "vmx.h"
 #include "vmx_insn.h"
+#include "view/npt.h"
 #include "x86.h"
 
 static void invept(uint64_t type, uint64_t eptp)

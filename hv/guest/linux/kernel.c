@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The kernel's anchor and the arena's entries: see kernel.h. */
-#include "guest/linux/kernel.h"
+/* The kernel's anchor and the arena's entries: see linux.h. */
+#include "guest/linux/linux.h"
 #include "core/core.h"
+#include "view/current.h"
 #include "x86.h"
 
 #define CR3_ADDRESS 0x000ffffffffff000ULL
@@ -17,23 +18,22 @@
 #define PDE_STATE 0x60ULL              /* A and D may be set by the CPU */
 
 /* Is `cr3` a table from which the kernel's own one can be found, and do both agree? */
-static bool find_root(struct nl_guest *space, uint64_t cr3, bool la57, const struct nl_views *views,
-                      const struct nl_view *view, uint64_t lstar, uint64_t page_table)
+static bool find_root(struct nl_guest *space, uint64_t cr3, bool la57, const struct nl_view *view, uint64_t lstar,
+                      uint64_t page_table)
 {
 	gpa_t root, same, here, there;
 
-	nl_guest_init(space, views, view, cr3, la57);
+	nl_guest_init(space, nl_views(), view, cr3, la57);
 	if (nl_guest_translate(space, GVA(page_table), NL_GUEST_READ, &root) ||
 	    nl_guest_translate(space, GVA(lstar), NL_GUEST_READ, &here) || root.v & NL_PAGE_MASK)
 		return false;
-	nl_guest_init(space, views, view, root.v, la57);
+	nl_guest_init(space, nl_views(), view, root.v, la57);
 	return !nl_guest_translate(space, GVA(page_table), NL_GUEST_READ, &same) && same.v == root.v &&
 	       !nl_guest_translate(space, GVA(lstar), NL_GUEST_READ, &there) && there.v == here.v;
 }
 
-enum nl_err nl_kernel_find(const struct nl_context *ctx, const struct nl_leaf_target *t, const struct nl_views *views,
-                           const struct nl_view *view, struct nl_kernel *out, struct nl_guest *space, uint8_t *found,
-                           uint32_t *found_len)
+static enum nl_err find(const struct nl_context *ctx, const struct nl_leaf_target *t, const struct nl_view *view,
+                        struct nl_kernel *out, struct nl_guest *space, uint8_t *found, uint32_t *found_len)
 {
 	uint64_t slide = ctx->lstar - t->syscall_entry, cr3 = ctx->cr3 & CR3_ADDRESS;
 	bool la57 = ctx->cr4 & CR4_LA57;
@@ -43,8 +43,8 @@ enum nl_err nl_kernel_find(const struct nl_context *ctx, const struct nl_leaf_ta
 		return NL_EKERNEL;
 	if (slide % KASLR_STEP || slide >= KASLR_RANGE)
 		return NL_EBUILDID;
-	if (!find_root(space, cr3, la57, views, view, ctx->lstar, t->page_table + slide) &&
-	    !find_root(space, cr3 & ~CR3_PTI_USER, la57, views, view, ctx->lstar, t->page_table + slide))
+	if (!find_root(space, cr3, la57, view, ctx->lstar, t->page_table + slide) &&
+	    !find_root(space, cr3 & ~CR3_PTI_USER, la57, view, ctx->lstar, t->page_table + slide))
 		return NL_EBUILDID;
 	if (nl_guest_read(space, GVA(t->build_id_va + slide), NL_GUEST_READ, found, t->build_id_len))
 		return NL_EBUILDID;
@@ -57,7 +57,19 @@ enum nl_err nl_kernel_find(const struct nl_context *ctx, const struct nl_leaf_ta
 	return NL_OK;
 }
 
-uint64_t nl_kernel_return_thunk(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide)
+static bool stands(const struct nl_context *ctx, const struct nl_leaf_target *t, uint64_t slide)
+{
+	struct nl_context at = *ctx;
+	uint8_t id[NL_BUILD_ID_MAX];
+	struct nl_kernel kernel;
+	struct nl_guest space;
+	uint32_t len;
+
+	at.lstar = t->syscall_entry + slide;
+	return !find(&at, t, nl_current_view(), &kernel, &space, id, &len);
+}
+
+static uint64_t return_thunk(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide)
 {
 	uint64_t thunk;
 
@@ -82,7 +94,7 @@ static bool leads_to(const struct nl_guest *space, uint64_t va, uint64_t gpa)
 	return !nl_guest_translate(space, GVA(va), NL_GUEST_READ, &out) && out.v == gpa;
 }
 
-enum nl_err nl_kernel_map_arena(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide)
+static enum nl_err map_arena(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide)
 {
 	uint64_t text = nl_boot.region + NL_REGION_ARENA_TEXT, data = nl_boot.region + NL_REGION_ARENA_DATA;
 	uint8_t *table = nl_guest_pointer(space, GVA(t->arena_pmd + slide), NL_GUEST_WRITE);
@@ -90,13 +102,25 @@ enum nl_err nl_kernel_map_arena(struct nl_guest *space, const struct nl_leaf_tar
 
 	if (!table)
 		return NL_EARENA;
-	if (map_one(table, NL_ARENA_TEXT_ENTRY, text | PDE_TEXT, &text_new) &&
-	    map_one(table, NL_ARENA_DATA_ENTRY, data | PDE_DATA, &data_new) &&
-	    leads_to(space, NL_ARENA_TEXT_VA, text) && leads_to(space, NL_ARENA_DATA_VA, data))
+	if (map_one(table, NL_LINUX_ARENA_TEXT_ENTRY, text | PDE_TEXT, &text_new) &&
+	    map_one(table, NL_LINUX_ARENA_DATA_ENTRY, data | PDE_DATA, &data_new) &&
+	    leads_to(space, NL_LINUX_ARENA_TEXT, text) && leads_to(space, NL_LINUX_ARENA_DATA, data))
 		return NL_OK;
 	if (text_new)
-		__atomic_store_n((uint64_t *)table + NL_ARENA_TEXT_ENTRY, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n((uint64_t *)table + NL_LINUX_ARENA_TEXT_ENTRY, 0, __ATOMIC_SEQ_CST);
 	if (data_new)
-		__atomic_store_n((uint64_t *)table + NL_ARENA_DATA_ENTRY, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n((uint64_t *)table + NL_LINUX_ARENA_DATA_ENTRY, 0, __ATOMIC_SEQ_CST);
 	return NL_EARENA;
 }
+
+const struct nl_guest_os nl_linux = {
+        .find = find,
+        .stands = stands,
+        .return_thunk = return_thunk,
+        .arena_text = NL_LINUX_ARENA_TEXT,
+        .arena_data = NL_LINUX_ARENA_DATA,
+        .map_arena = map_arena,
+        .scan = nl_linux_scan,
+        .probes = nl_linux_probes,
+        .name = nl_linux_name,
+};

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Walks over Linux's tasks and kprobes: see tasks.h. What is relied on is in include/linux of the target: list_head,
- * hlist, task_struct. */
-#include "guest/linux/tasks.h"
+/* Walks over Linux's tasks and kprobes: see linux.h and guest.h. What is relied on is in include/linux of the target:
+ * list_head, hlist, task_struct. */
+#include "guest/linux/linux.h"
 #include "core/core.h"
-#include "commit/quiesce.h"
 #include "x86.h"
 
 #define MAX_TASKS (4u << 20) /* Linux's PID_MAX_LIMIT: against lists without an end; time is bounded by scan->until */
@@ -22,47 +21,6 @@ struct walk {
 	uint64_t *owner; /* and whose it is */
 };
 
-void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n)
-{
-	uint32_t i;
-
-	memset(scan, 0, sizeof(*scan));
-	scan->watches = watches;
-	scan->n = n;
-	scan->low = ~0ULL;
-	scan->blocker.cpu = UINT32_MAX;
-	for (i = 0; i < n; i++) {
-		if (watches[i].start < scan->low)
-			scan->low = watches[i].start;
-		if (watches[i].end > scan->high)
-			scan->high = watches[i].end;
-	}
-}
-
-/* Looks at one word; adds the leaf to *old when it points into a replaced function. true: in the way. */
-static bool word_blocks(struct nl_scan *scan, uint64_t word, uint32_t *old)
-{
-	bool blocks = false;
-	uint32_t i;
-
-	if (word <= scan->low || word >= scan->high)
-		return false;
-	for (i = 0; i < scan->n; i++) {
-		const struct nl_watch *w = &scan->watches[i];
-
-		if (word <= w->start || word >= w->end)
-			continue;
-		if (!w->site)
-			*old |= 1u << w->leaf;
-		if (w->site || w->strict) {
-			scan->blocker.site_va = w->start;
-			scan->blocker.rip = word;
-			blocks = true;
-		}
-	}
-	return blocks;
-}
-
 /* The words in [from, to). NL_AGAIN: one of them blocks. */
 static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, uint32_t *old)
 {
@@ -78,7 +36,7 @@ static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, 
 		if (!word)
 			return NL_EKERNEL;
 		for (; va < end && va < to; va += 8)
-			blocks |= word_blocks(w->scan, *word++, old);
+			blocks |= nl_scan_word(w->scan, *word++, old);
 	}
 	return blocks ? NL_AGAIN : NL_OK;
 }
@@ -226,8 +184,8 @@ static enum nl_err scan_held(struct walk *w)
 {
 	unsigned i;
 
-	for (i = 0; i < nl_n_cpus; i++) {
-		const struct nl_held *h = &nl_held[i];
+	for (i = 0; w->scan->held && i < nl_n_cpus; i++) {
+		const struct nl_held *h = &w->scan->held[i];
 		struct nl_scan unused;
 		uint64_t task;
 		const struct walk find = {w->space, w->t, w->slide, &unused, owns_stack, false, h->rsp, &task};
@@ -243,7 +201,7 @@ static enum nl_err scan_held(struct walk *w)
 		w->scan->blocker.cpu = i;
 		w->scan->blocker.rip = h->rip;
 		unused.scanned = 0;
-		if (visit_idle_tasks(&find) != NL_AGAIN || word_blocks(w->scan, h->rip, &old))
+		if (visit_idle_tasks(&find) != NL_AGAIN || nl_scan_word(w->scan, h->rip, &old))
 			return NL_AGAIN;
 		err = scan_stack(w, h->rsp, (h->rsp | (w->t->thread_size - 1)) + 1, &old);
 		count_old(w->scan, old);
@@ -254,7 +212,7 @@ static enum nl_err scan_held(struct walk *w)
 	return NL_OK;
 }
 
-enum nl_err nl_tasks_scan(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan)
+enum nl_err nl_linux_scan(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan)
 {
 	struct walk w = {.space = space, .t = t, .slide = slide, .scan = scan, .visit = scan_task};
 	enum nl_err err;
@@ -264,7 +222,7 @@ enum nl_err nl_tasks_scan(struct nl_guest *space, const struct nl_leaf_target *t
 	return visit_processes(&w);
 }
 
-void nl_tasks_name(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp,
+void nl_linux_name(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp,
                    struct nl_blocker *blocker)
 {
 	struct nl_scan scan = {0};
@@ -294,7 +252,7 @@ static bool in_site(struct nl_scan *scan, uint64_t va)
 	return false;
 }
 
-enum nl_err nl_probes_check(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
+enum nl_err nl_linux_probes(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
                             struct nl_scan *scan)
 {
 	uint32_t i, count = 0;

@@ -17,11 +17,11 @@ $(BEARSSL_SRC)/.stamp: scripts/get-bearssl
 	scripts/get-bearssl $(BEARSSL_SRC)
 	touch $@
 
-$(B)/bearssl-core/%.o: $(BEARSSL_SRC)/.stamp hv/leaf/bearssl.mk
+$(B)/bearssl-core/%.o: $(BEARSSL_SRC)/.stamp hv/bearssl.mk
 	@mkdir -p $(@D)
 	$(CC) $(BEARSSL_CORE_FLAGS) -I$(BEARSSL_SRC)/inc -I$(BEARSSL_SRC)/src -c $(BEARSSL_SRC)/src/$*.c -o $@
 
-$(B)/bearssl-host/%.o: $(BEARSSL_SRC)/.stamp hv/leaf/bearssl.mk
+$(B)/bearssl-host/%.o: $(BEARSSL_SRC)/.stamp hv/bearssl.mk
 	@mkdir -p $(@D)
 	$(CC) $(BEARSSL_HOST_FLAGS) -I$(BEARSSL_SRC)/inc -I$(BEARSSL_SRC)/src -c $(BEARSSL_SRC)/src/$*.c -o $@
 
@@ -31,9 +31,9 @@ $(BEARSSL_CORE): $(BEARSSL_FILES:%=$(B)/bearssl-core/%.o)
 $(BEARSSL_HOST): $(BEARSSL_FILES:%=$(B)/bearssl-host/%.o)
 	rm -f $@ && ar rcs $@ $^
 
-# signature.c includes bearssl.h
-$(B)/core/hv/leaf/signature.c.o $(B)/unit/hv/leaf/signature.o: $(BEARSSL_SRC)/.stamp
+# What includes bearssl.h
+BEARSSL_USERS := core/sha256 leaf/signature
+$(BEARSSL_USERS:%=$(B)/core/hv/%.c.o) $(BEARSSL_USERS:%=$(B)/unit/hv/%.o): $(BEARSSL_SRC)/.stamp
 
-# Unit tests of what includes signature.c
-$(B)/unit/hv/leaf/signature.o: UNIT_EXTRA := $(CRYPTO_CFLAGS)
+$(BEARSSL_USERS:%=$(B)/unit/hv/%.o): UNIT_EXTRA := $(CRYPTO_CFLAGS)
 $(addprefix $(B)/tests/test_,leaf commit journal): $(BEARSSL_HOST)

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Time as the core measures it: ticks of the TSC, which the loader has measured against the firmware's clock.
+ */
+#ifndef HV_CORE_CLOCK_H
+#define HV_CORE_CLOCK_H
+
+#include <newleaf/types.h>
+
+uint64_t nl_tsc_hz(void); /* nl_boot.tsc_hz, or a guess where it is unknown */
+uint64_t nl_tsc_to_ns(uint64_t ticks);
+uint64_t nl_us_to_tsc(uint64_t us);
+uint64_t nl_wall_unix_ns(uint64_t tsc); /* 0: unknown */
+
+/* Emulators schedule their CPUs in slices of milliseconds: limits of time are longer there, and figures say so. */
+extern bool nl_emulated;
+void nl_clock_init(void); /* recognises an emulator */
+
+#endif

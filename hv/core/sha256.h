@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+/* SHA-256 (FIPS 180-4). BearSSL does the arithmetic, compiled with the core's flags. */
+#ifndef HV_CORE_SHA256_H
+#define HV_CORE_SHA256_H
+
+#include <newleaf/types.h>
+
+struct nl_sha256 { /* br_sha256_context, whose layout stays in sha256.c */
+	uint64_t opaque[16];
+};
+void nl_sha256_init(struct nl_sha256 *c);
+void nl_sha256_update(struct nl_sha256 *c, const void *data, size_t n);
+void nl_sha256_out(const struct nl_sha256 *c, uint8_t out[32]);
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What tenants have in common, and which there are: see guest.h. */
+#include "guest/guest.h"
+#include "core/core.h"
+#include "guest/linux/linux.h"
+#include "view/current.h"
+#include "x86.h"
+
+const struct nl_guest_os *nl_guest_os(const struct nl_leaf_target *t)
+{
+	NL_ASSERT(t->guest_os == NL_GUEST_LINUX);
+	return &nl_linux;
+}
+
+bool nl_guest_waits(const struct nl_context *ctx)
+{
+	uint8_t code[3] = {0};
+	struct nl_guest space;
+
+	if (ctx->halted)
+		return true;
+	if (!ctx->long_mode || ctx->cpl)
+		return false;
+	nl_guest_init(&space, nl_views(), nl_current_view(), ctx->cr3, ctx->cr4 & CR4_LA57);
+	if (nl_guest_read(&space, GVA(ctx->rip - 3), NL_GUEST_READ, code, 3))
+		return false;
+	/* HLT, MWAIT, and IN AL, DX: a C-state entered through an I/O port */
+	return code[2] == 0xf4 || (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xc9) ||
+	       (code[2] == 0xec && !(ctx->rflags & RFLAGS_IF));
+}
+
+void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n)
+{
+	uint32_t i;
+
+	memset(scan, 0, sizeof(*scan));
+	scan->watches = watches;
+	scan->n = n;
+	scan->low = ~0ULL;
+	scan->blocker.cpu = UINT32_MAX;
+	for (i = 0; i < n; i++) {
+		if (watches[i].start < scan->low)
+			scan->low = watches[i].start;
+		if (watches[i].end > scan->high)
+			scan->high = watches[i].end;
+	}
+}
+
+bool nl_scan_word(struct nl_scan *scan, uint64_t word, uint32_t *old)
+{
+	bool blocks = false;
+	uint32_t i;
+
+	if (word <= scan->low || word >= scan->high)
+		return false;
+	for (i = 0; i < scan->n; i++) {
+		const struct nl_watch *w = &scan->watches[i];
+
+		if (word <= w->start || word >= w->end)
+			continue;
+		if (!w->site)
+			*old |= 1u << w->leaf;
+		if (w->site || w->strict) {
+			scan->blocker.site_va = w->start;
+			scan->blocker.rip = word;
+			blocks = true;
+		}
+	}
+	return blocks;
+}

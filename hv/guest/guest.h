@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the core asks of a guest OS: the whole contract. linux/ is its first tenant. A tenant answers from raw guest
+ * memory with the offsets that a leaf carries, and every walk of it is bounded: the guest is not believed.
+ */
+#ifndef HV_GUEST_GUEST_H
+#define HV_GUEST_GUEST_H
+
+#include <newleaf/hypercall.h>
+#include <newleaf/leaf.h>
+#include "guest/guestmem.h"
+#include "vendor.h"
+
+/* Where a held CPU stands. */
+struct nl_held {
+	uint64_t rip, rsp, cr3;
+	unsigned cpl;
+	bool held;
+	bool halted; /* at CPL 0, in or just behind an instruction that waits: its stack must be scanned */
+};
+
+struct nl_watch { /* run-time addresses */
+	uint64_t start, end;
+	uint32_t leaf; /* index in the registry */
+	bool site; /* bytes that will be written: nobody may stand strictly inside. false: a replaced function, counted
+	            */
+	bool strict; /* a replaced function in which nobody may stand either */
+};
+
+struct nl_scan {
+	const struct nl_watch *watches;
+	uint32_t n;
+	uint64_t low, high;         /* all watches lie in [low, high] */
+	const struct nl_held *held; /* nl_n_cpus of them; NULL: no CPU is held */
+	uint64_t until;             /* TSC when a walk gives up; 0 = never */
+	/* results */
+	uint32_t scanned, old_tasks;
+	uint32_t old_by_leaf[NL_MAX_LEAVES];
+	struct nl_blocker blocker;
+};
+void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n);
+/* Does an address lie strictly inside a watch? Adds the leaf to *old when in a replaced function. true: in the way. */
+bool nl_scan_word(struct nl_scan *scan, uint64_t word, uint32_t *old);
+
+struct nl_kernel {      /* the kernel that a leaf is for, where it runs */
+	uint64_t slide; /* run-time minus link address */
+	uint64_t root;  /* guest-physical, of the kernel's own page table */
+	bool la57;
+};
+
+struct nl_guest_os {
+	/*
+	 * Identify and locate. NL_EKERNEL: no kernel where one must be. NL_EBUILDID: another kernel. `found`
+	 * (NL_BUILD_ID_MAX bytes) and *found_len are filled as far as they could be read. On NL_OK `space` is the
+	 * kernel's address space in `view`.
+	 */
+	enum nl_err (*find)(const struct nl_context *ctx, const struct nl_leaf_target *t, const struct nl_view *view,
+	                    struct nl_kernel *out, struct nl_guest *space, uint8_t *found, uint32_t *found_len);
+	/* Where `t` was found before: is it there still, wherever the system call entry points now? */
+	bool (*stands)(const struct nl_context *ctx, const struct nl_leaf_target *t, uint64_t slide);
+	/* The pointer that returns go through on this machine; 0: the target has none, or it points outside it. */
+	uint64_t (*return_thunk)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide);
+
+	/* Where bodies stand in the guest's address space, */
+	uint64_t arena_text, arena_data;
+	/* and the entries that make them part of it, filled once: a sleeper may be in a body for ever. All CPUs held.
+	 * NL_EARENA leaves the guest's table as it was. */
+	enum nl_err (*map_arena)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide);
+
+	/*
+	 * Scan the contexts that could stand inside a watch, all CPUs held. Conservative: any word between a saved
+	 * stack pointer and the top of its stack counts as a return address. NL_AGAIN: somebody is in the way, the
+	 * blocker names him. NL_EKERNEL: the guest's lists are not what the leaf says. NL_EDEADLINE: scan->until.
+	 */
+	enum nl_err (*scan)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
+	                    struct nl_scan *scan);
+	/* NL_EPROBED: somebody (a kprobe, armed or not) is registered inside a watched site. */
+	enum nl_err (*probes)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
+	                      struct nl_scan *scan);
+	/* Whose stack is it? Fills pid and comm, or leaves them zero. The guest may run meanwhile: good for a message.
+	 */
+	void (*name)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp,
+	             struct nl_blocker *blocker);
+};
+
+/* The tenant for a target that nl_target_check has accepted (target.h). */
+const struct nl_guest_os *nl_guest_os(const struct nl_leaf_target *t);
+
+/*
+ * Does a CPU that stands here wait, whatever its OS: in or just behind HLT, MWAIT, or a read of a C-state's port? One
+ * that an interrupt has just woken stands there too, which is as good: its stack is scanned.
+ */
+bool nl_guest_waits(const struct nl_context *ctx);
+
+#endif

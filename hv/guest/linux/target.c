@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Linux's part of a target: what kernel.c and tasks.c will rely on, as far as it can be judged without the machine. */
+#include "guest/target.h"
+
+/* The highest 2 GiB, where Linux links its image (SDM vol. 1, 3.3.7.1: canonical form keeps the rest of the top half
+ * apart). */
+#define KERNEL_LOW 0xffffffff80000000ULL
+
+enum nl_err nl_linux_target_check(const struct nl_leaf_target *t)
+{
+	const uint32_t offsets[] = {t->kprobe_hlist, t->kprobe_addr,        t->task_tasks, t->task_thread_node,
+	                            t->task_signal,  t->signal_thread_head, t->task_stack, t->task_thread_sp,
+	                            t->task_pid,     t->task_comm,          t->task_on_cpu};
+	size_t i;
+
+	/* KASLR moves the image up by less than 1 GiB: with the image below the top by that much, no address with the
+	 * slide wraps. */
+	if (t->image_start < KERNEL_LOW || t->image_end > 0ULL - NL_1G)
+		return NL_ERANGE;
+	if (!nl_in_image(t, t->syscall_entry, 1) || !nl_in_image(t, t->page_table, NL_PAGE_SIZE) ||
+	    t->page_table & NL_PAGE_MASK || !nl_in_image(t, t->init_task, 8) || !nl_in_image(t, t->per_cpu_offset, 8))
+		return NL_ERANGE;
+	if (t->arena_pmd && (!nl_in_image(t, t->arena_pmd, NL_PAGE_SIZE) || t->arena_pmd & NL_PAGE_MASK))
+		return NL_ERANGE;
+	if (t->return_thunk && !nl_in_image(t, t->return_thunk, 8))
+		return NL_ERANGE;
+	if (t->kprobe_hash_bits > 16 ||
+	    (t->kprobe_table && !nl_in_image(t, t->kprobe_table, 8ULL << t->kprobe_hash_bits)))
+		return NL_ERANGE;
+	if (t->nr_cpu_ids_max == 0 || t->nr_cpu_ids_max > 8192)
+		return NL_ELEAF;
+	/* Kernel stacks: a power of two from 8 to 64 KiB. */
+	if (t->thread_size < 8192 || t->thread_size > 65536 || t->thread_size & (t->thread_size - 1))
+		return NL_ELEAF;
+	for (i = 0; i < NL_ARRAY_SIZE(offsets); i++)
+		if (offsets[i] >= 1u << 16)
+			return NL_ELEAF;
+	return NL_OK;
+}

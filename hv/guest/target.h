@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The target that a leaf names, as far as it can be judged without the machine: pure functions, shared with the tools.
+ */
+#ifndef HV_GUEST_TARGET_H
+#define HV_GUEST_TARGET_H
+
+#include <newleaf/errors.h>
+#include <newleaf/leaf.h>
+
+/* NL_EUNSUPPORTED: an OS that nobody here knows. NL_ELEAF, NL_ERANGE: addresses or offsets that cannot be true. */
+enum nl_err nl_target_check(const struct nl_leaf_target *t);
+
+/* [va, va+len) inside [start, end), all of them link addresses; empty ranges hold nothing. */
+static inline bool nl_inside(uint64_t va, uint64_t len, uint64_t start, uint64_t end)
+{
+	return start <= end && va >= start && va <= end && len <= end - va;
+}
+
+static inline bool nl_in_image(const struct nl_leaf_target *t, uint64_t va, uint64_t len)
+{
+	return nl_inside(va, len, t->image_start, t->image_end);
+}
+
+enum nl_err nl_linux_target_check(const struct nl_leaf_target *t); /* linux/target.c */
+
+#endif
