@@ -78,17 +78,22 @@ class Machine:
     loader: str = os.path.join(BUILD, "newleaf.efi")
     variables: str = ""  # file with EFI variables that outlives the machine
     no_reboot: bool = False
+    files: tuple = ()  # more files of the ESP, SRC:DST
+    more: tuple = ()  # options for QEMU itself
 
 
 def kernel_file(package):
-    """Path of the kernel image of a package; fetched when it is not in the cache. Skip when it cannot be had."""
-    done = subprocess.run(
-        [os.path.join(TOP, "scripts", "get-kernel"), "--vmlinuz", package], stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
+    """Path of the kernel image of a package, or of a guest of scripts/guests.table ("guest:NAME"); fetched when it is not
+    in the cache. Skip when it cannot be had."""
+    command = ["get-kernel", "--vmlinuz", package]
+    if package.startswith("guest:"):
+        command = ["get-guest", package.removeprefix("guest:")]
+    command[0] = os.path.join(TOP, "scripts", command[0])
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode == 11:
         raise Skip(done.stderr.strip().splitlines()[-1] if done.stderr else f"{package} cannot be had")
     if done.returncode != 0:
-        raise Failure(f"get-kernel {package}: {done.stderr}")
+        raise Failure(f"{' '.join(command)}: {done.stderr}")
     return done.stdout.strip()
 
 
@@ -142,6 +147,8 @@ class Guest:
         args += ["--kernel", kernel_file(m.kernel), "--initrd", m.initrd, "--cmdline", line.strip()]
         for setting in m.settings if m.newleaf else ():
             args += ["--set", setting]
+        for pair in m.files:
+            args += ["--file", pair]
         done = subprocess.run(args + [esp], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode == 77:
             raise Skip(done.stderr.strip())
@@ -168,7 +175,7 @@ class Guest:
             env.setdefault("QEMU_LOG", "cpu_reset")  # a triple fault leaves its registers in qemu.log
             if m.variables:
                 env["VARS"] = m.variables
-            command = [os.path.join(TOP, "scripts", "run-qemu"), esp]
+            command = [os.path.join(TOP, "scripts", "run-qemu"), esp, "--", *m.more]
         else:
             # Bochs comes to us: a listening socket that exists before it starts.
             loopback_up()
