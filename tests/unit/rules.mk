@@ -3,10 +3,10 @@
 #     // sources: hv/view/view.c hv/view/npt.c      the core files under test (never hv/core/string.c: the host has its own memcpy)
 #     // libs: -lcrypto                   host libraries
 #     // cflags: -DFOO                    whatever else the test itself needs
-# host.c stands in for console and panic. `make check` runs all of them, `make check-X` one.
+# host.c stands in for console and panic, seam/ for the CPU. `make check` runs all of them, `make check-X` one.
 UNIT_TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-UNIT_CFLAGS := -std=gnu11 -O1 -g $(CFLAGS_WARN) $(UNIT_SANITIZE) -Iinclude -Ihv -Iarch/x86_64/include -Itests/unit -MMD -MP
+UNIT_CFLAGS := -std=gnu11 -O1 -g $(CFLAGS_WARN) $(UNIT_SANITIZE) -Itests/unit/seam -Iinclude -Ihv -Iarch/x86_64/include -Itests/unit -MMD -MP
 unit_says = $(shell sed -n '1,20s,^// $(2): *,,p' tests/unit/test_$(1).c)
 unit_object = $(B)/unit/$(1:.c=.o)
 
@@ -16,7 +16,7 @@ $(B)/unit/%.o: %.c tests/unit/rules.mk
 
 define unit_test
 $(B)/unit/tests/unit/test_$(1).o: UNIT_EXTRA := $(call unit_says,$(1),cflags)
-$(B)/tests/test_$(1): $(foreach f,tests/unit/test_$(1).c tests/unit/host.c $(call unit_says,$(1),sources),$(call unit_object,$(f)))
+$(B)/tests/test_$(1): $(foreach f,tests/unit/test_$(1).c tests/unit/host.c tests/unit/seam/seam.c $(call unit_says,$(1),sources),$(call unit_object,$(f)))
 	@mkdir -p $$(@D)
 	gcc $$(UNIT_SANITIZE) -o $$@ $$^ -lcmocka $(call unit_says,$(1),libs)
 .PHONY: check-$(1)

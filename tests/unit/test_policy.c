@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/exits/cpuid.c
+// sources: hv/exits/cpuid.c hv/exits/msr.c
 /*
  * What the guest is told of the machine: CPUID and MSRs, for both vendors. The tables themselves are not repeated here;
  * asked are the promises behind them: nothing that would need our help is shown, bits that mirror CR4 mirror the
@@ -7,7 +7,10 @@
  */
 #include "host.h"
 #include "apic.h"
+#include "commit/commit.h"
 #include "exits/cpuid.h"
+#include "exits/msr.h"
+#include "view/base.h"
 #include "x86.h"
 #undef skip /* cmocka has one, and so has a vendor */
 
@@ -54,11 +57,16 @@ bool x86_wrmsr_safe(uint32_t index, uint64_t v)
 	return true;
 }
 
-#define x86_rdmsr(index) (*msr(index))
-#define x86_wrmsr(index, v) (*msr(index) = (v))
-#include "../../hv/exits/msr.c"
-#undef x86_rdmsr
-#undef x86_wrmsr
+uint64_t x86_rdmsr(uint32_t index) { return *msr(index); }
+void x86_wrmsr(uint32_t index, uint64_t v) { *msr(index) = v; }
+
+/* No feature that EFER has a bit for. */
+void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	(void)sub;
+	memset(r, 0, 4 * sizeof(*r));
+	r[0] = leaf == 0x80000000 ? 0x80000021 : 0;
+}
 
 const struct nl_vendor *nl_vendor;
 void nl_commit_kernel_gone(struct nl_cpu *c, const struct nl_context *ctx) { (void)c, (void)ctx, kernels_gone++; }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Instructions of x86-64 that both vendors and common code need, one inline function each; names are the manuals'. This
- * header, vmx_insn.h and svm_insn.h are the whole seam between code and CPU: unit tests put a CPU of their own in its
- * place (tests/unit/seam.h).
+ * header, vmx_insn.h and svm_insn.h are the whole seam between code and CPU, found by the search path (<insn.h>): unit
+ * tests put a CPU of their own in front (tests/unit/seam/).
  */
 #ifndef ARCH_INSN_H
 #define ARCH_INSN_H

@@ -5,7 +5,7 @@
 #ifndef ARCH_X86_H
 #define ARCH_X86_H
 
-#include "insn.h"
+#include <insn.h>
 
 /* Any physical address, through the host's direct map. */
 static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff800000000000ULL); }

@@ -5,7 +5,7 @@
 #include "svm_exit.h"
 #include "apic.h"
 #include "core/core.h"
-#include "svm_insn.h"
+#include <svm_insn.h>
 #include "x86.h"
 
 /*

@@ -14,8 +14,8 @@
 #include "host.h"
 #include "core/pool.h"
 #include "svm_exit.h"
-#include "svm_insn.h"
 #include "view/npt.h"
+#include <svm_insn.h>
 #include "x86.h"
 
 #define ASID_GUEST \

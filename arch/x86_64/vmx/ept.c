@@ -9,8 +9,8 @@
 #include "core/core.h"
 #include "view/tlb.h"
 #include "vmx.h"
-#include "vmx_insn.h"
 #include "view/npt.h"
+#include <vmx_insn.h>
 #include "x86.h"
 
 static void invept(uint64_t type, uint64_t eptp)

@@ -7,7 +7,7 @@
 #include "host.h"
 #include "core/pool.h"
 #include "vmx.h"
-#include "vmx_insn.h"
+#include <vmx_insn.h>
 #include "x86.h"
 
 struct vmx_machine vmx;

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The CPU of the unit tests: the headers of this folder stand before the core's of the same names in the search path.
+ * Each instruction is a weak function of seam.c; a test defines what its CPU shall do. One that the test does not
+ * define fails it by name: no unit test executes a privileged instruction, or sees the host's clock.
+ */
+#ifndef TESTS_UNIT_SEAM_INSN_H
+#define TESTS_UNIT_SEAM_INSN_H
+
+#include <newleaf/types.h>
+
+/* The time stamp counter stands still but for the step that each look at it takes: 1, so that it is never the same
+ * twice; a test that waits for a limit takes larger ones. */
+extern uint64_t seam_tsc, seam_tsc_step;
+uint64_t x86_rdtsc(void);
+void x86_pause(void); /* gives way to the threads that stand for other CPUs */
+
+void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4]);
+uint64_t x86_rdmsr(uint32_t i);
+void x86_wrmsr(uint32_t i, uint64_t v);
+bool x86_rdmsr_safe(uint32_t index, uint64_t *value);
+bool x86_wrmsr_safe(uint32_t index, uint64_t value);
+bool x86_xsetbv_safe(uint32_t index, uint64_t value);
+void x86_wbinvd(void);
+void x86_outb(uint16_t p, uint8_t v);
+void x86_outw(uint16_t p, uint16_t v);
+void x86_outl(uint16_t p, uint32_t v);
+uint8_t x86_inb(uint16_t p);
+uint64_t x86_read_cr0(void);
+uint64_t x86_read_cr2(void);
+uint64_t x86_read_cr3(void);
+uint64_t x86_read_cr4(void);
+uint64_t x86_read_dr6(void);
+uint64_t x86_read_dr7(void);
+void x86_write_cr0(uint64_t v);
+void x86_write_cr2(uint64_t v);
+void x86_write_cr3(uint64_t v);
+void x86_write_cr4(uint64_t v);
+void x86_write_dr6(uint64_t v);
+void x86_write_dr7(uint64_t v);
+
+#endif
