@@ -24,13 +24,13 @@ static bool equals(const char *s, size_t len, const char *word)
 	return word[len] == '\0';
 }
 
-/* The file is text for people: anything but printable ASCII in a value is a mistake that we would rather name than pass
- * on. */
+/* The file is text for people: anything but printable ASCII and tabs in a value is a mistake that we would rather name
+ * than pass on. */
 static bool printable(const char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (s[i] < 0x20 || s[i] > 0x7e)
-			return s[i] == '\t';
+		if ((s[i] < 0x20 || s[i] > 0x7e) && s[i] != '\t')
+			return false;
 	return true;
 }
 

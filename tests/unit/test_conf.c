@@ -68,7 +68,7 @@ static void test_every_key(void **state)
 	struct said s;
 	struct nl_conf c = parse("\xef\xbb\xbf# comment with umlaut \xc3\xa4\r\n"
 	                         "next\t/EFI/debian/grubx64.efi\r\n"
-	                         "  options   initrd=\\initrd.img console=ttyS0  quiet \t\r\n"
+	                         "  options   initrd=\\initrd.img console=ttyS0 \tquiet \t\r\n"
 	                         "\r\n"
 	                         "on-error halt\n"
 	                         "guest-may apply\n"
@@ -80,7 +80,7 @@ static void test_every_key(void **state)
 
 	(void)state;
 	assert_string_equal(c.next, "\\EFI\\debian\\grubx64.efi");
-	assert_string_equal(c.options, "initrd=\\initrd.img console=ttyS0  quiet");
+	assert_string_equal(c.options, "initrd=\\initrd.img console=ttyS0 \tquiet");
 	assert_true(c.halt_on_error);
 	assert_true(c.no_launch);
 	assert_true(c.has_guest_may);
@@ -133,6 +133,9 @@ static void test_malformed(void **state)
 	        "next \\",
 	        "next \\EFI\\gr\xc3\xbc.efi",
 	        "options",
+	        "options quiet\tsplash\x1b[2J", /* behind a tab, too */
+	        "options \xe2\x80\xae",
+	        "next \\EFI\ta.efi\x07",
 	        "on-error",
 	        "on-error Halt",
 	        "on-error halted",
