@@ -150,8 +150,37 @@ cp "$dir/b.c" "$dir/$odd/b.c"
 refused "name of a source" 2 "the name of a source has only" "replace ioprio_check_cap with \"$odd.c\""
 printf 'id r\nversion 1\nreplace ioprio_check_cap with b.c\n' >"$dir/$odd/r.recipe"
 expect "name of a directory" 2 "use another directory" build "$dir/$odd/r.recipe" -o "$dir/r.leaf"
+mkdir -p "$dir/headers $odd/include/generated"
+printf '#define UTS_RELEASE "6.1.0-50-cloud-amd64"\n' >"$dir/headers $odd/include/generated/utsrelease.h"
+printf 'all b.o:\n\ttouch b.o\n' >"$dir/headers $odd/Makefile"
+recipe 'replace ioprio_check_cap with b.c'
+expect "name of the headers" 2 "use another directory" \
+	"$author" build "$dir/r.recipe" -k "$kernel" -H "$dir/headers $odd" -o "$dir/r.leaf"
+mkdir -p "$dir/stub/include/generated"
+cp "$dir/headers $odd/include/generated/utsrelease.h" "$dir/stub/include/generated/"
+printf 'include /no-such-makefile\n' >"$dir/stub/Makefile"
+expect "a stub that includes nothing" 11 "is missing" \
+	"$author" build "$dir/r.recipe" -k "$kernel" -H "$dir/stub" -o "$dir/r.leaf"
 expect "nothing of it ran" 1 "" test -e "$ran"
-refused "escape on the terminal" 2 "a flag expected before '?[31m'" $'flags strict \e[31m'
+
+# A kernel file that calls itself a path: make would run in there
+at=$(grep -abo -m1 '6\.1\.0-50-cloud-amd64 (' "$kernel" | head -1 | cut -d: -f1)
+cp "$kernel" "$dir/vmlinuz"
+printf '../../%s/x ' "${dir#/}" | head -c 20 | dd of="$dir/vmlinuz" bs=1 seek="$at" conv=notrunc status=none
+expect "release that is a path" 5 "do not trust this file" "$author" build "$dir/r.recipe" -k "$dir/vmlinuz"
+printf 'r\033[2J\302\233' | dd of="$dir/vmlinuz" bs=1 seek="$at" conv=notrunc status=none
+expect "release that a terminal obeys" 5 "'r\\x1b[2J\\xc2\\x9b" "$author" build "$dir/r.recipe" -k "$dir/vmlinuz"
+
+# Names of files and what key files say is shown, not obeyed; a leaf holds plain text only
+refused "words of a leaf" 2 "r.recipe:3: a description is plain text" $'description "gr\303\274n"\ndata (u8) linux_banner = 1'
+expect "name of a file in JSON" 11 $'cannot read \\u001b[2Jgr\303\274n\\u009b\\u202e\\ufffd:' \
+	"$author" inspect --json $'\e[2Jgr\303\274n\302\233\342\200\256\377'
+cp "$dir/one.pub" "$dir/bad.pub"
+at=$(grep -abo one "$dir/bad.pub" | head -1 | cut -d: -f1)
+printf '\033[2J' | dd of="$dir/bad.pub" bs=1 seek="$at" conv=notrunc status=none
+expect "name of a key" 0 '\x1b[2J' "$author" key list "$dir/bad.pub"
+expect "name of a file" 11 '\x1b[31m.recipe' build "$dir/"$'\e[31m.recipe'
+refused "escape on the terminal" 2 "a flag expected before '\\x1b[31m'" $'flags strict \e[31m'
 
 # Refusals of bodies
 target='replace ioprio_check_cap with b.c'

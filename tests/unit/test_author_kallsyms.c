@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/kallsyms.c tools/author/author.c tests/unit/author_refuse.c
+// sources: tests/unit/makekernel.c
+// libs: -lbpf -llz4
 // cflags: -Itools/author
 /*
  * kallsyms tables made here in the orders of 6.1 and of 6.4, with tokens of more than one character, and decoded back.
@@ -7,6 +9,7 @@
  */
 #include "author_refuse.h"
 #include "kallsyms.h"
+#include "makekernel.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -19,76 +22,21 @@
 #define SYMBOLS 600
 #define PERCPU 3 /* the first ones are absolute */
 
-struct image {
-	struct buf b;
-	size_t markers;
-};
-
-/* Token 0 is "sym_"; every other token is its own character, or nothing useful. */
-static char *token(unsigned i)
-{
-	return i == 0 ? xformat("sym_") : i >= 33 && i < 127 ? xformat("%c", (int)i) : xformat("{%u}", i);
-}
-
 static char *name_of(unsigned i)
 {
 	return i == 590 ? xformat("sym_%d", 10) : xformat("sym_%u", i); /* one name twice */
 }
 
-static void add32(struct buf *b, uint32_t v) { buf_add(b, &v, 4); }
-
-static void add_addresses(struct buf *b)
+static struct made_kallsyms make(bool addresses_last)
 {
+	struct ksym sym[SYMBOLS];
+
 	for (unsigned i = 0; i < SYMBOLS; i++)
-		add32(b, i < PERCPU ? i * 8 : (uint32_t)(-1 - (int32_t)(i * 16)));
-	buf_align(b, 8, 0);
-	buf_add(b, &(uint64_t){BASE}, 8);
+		sym[i] = (struct ksym){i < PERCPU ? i * 8 : BASE + i * 16, name_of(i), 'T'};
+	return make_kallsyms(sym, SYMBOLS, addresses_last);
 }
 
-static struct image make(bool addresses_last)
-{
-	struct image m = {0};
-	uint32_t markers[(SYMBOLS + 255) / 256];
-	struct buf index = {0};
-	size_t names, table;
-
-	buf_add(&m.b, NULL, 64);
-	add32(&m.b, 0x1234567);
-	buf_align(&m.b, 8, 0x55);
-	if (!addresses_last)
-		add_addresses(&m.b);
-	add32(&m.b, SYMBOLS);
-	names = buf_align(&m.b, 8, 0);
-	for (unsigned i = 0; i < SYMBOLS; i++) {
-		char *name = name_of(i) + 4;
-		uint8_t head[3] = {(uint8_t)(strlen(name) + 2), 'T', 0};
-
-		if (i % 256 == 0)
-			markers[i / 256] = (uint32_t)(m.b.n - names);
-		buf_add(&m.b, head, 3); /* length, type, token "sym_" */
-		buf_add(&m.b, name, strlen(name));
-	}
-	m.markers = buf_align(&m.b, 8, 0);
-	for (unsigned i = 0; i < (SYMBOLS + 255) / 256; i++)
-		add32(&m.b, markers[i]);
-	table = buf_align(&m.b, 8, 0);
-	for (unsigned i = 0; i < 256; i++) {
-		uint16_t at = (uint16_t)(m.b.n - table);
-		char *t = token(i);
-
-		buf_add(&index, &at, 2);
-		buf_add(&m.b, t, strlen(t) + 1);
-	}
-	buf_align(&m.b, 8, 0);
-	buf_add(&m.b, index.p, index.n);
-	buf_align(&m.b, 8, 0);
-	if (addresses_last)
-		add_addresses(&m.b);
-	buf_add(&m.b, NULL, 40);
-	return m;
-}
-
-static void check(const struct image *m)
+static void check(const struct made_kallsyms *m)
 {
 	const struct ksym *found = NULL;
 	struct kallsyms s = {0};
@@ -112,7 +60,7 @@ static void check(const struct image *m)
 
 static void test_order_of_6_1(void **state)
 {
-	struct image m = make(false);
+	struct made_kallsyms m = make(false);
 
 	(void)state;
 	check(&m);
@@ -120,7 +68,7 @@ static void test_order_of_6_1(void **state)
 
 static void test_order_since_6_4(void **state)
 {
-	struct image m = make(true);
+	struct made_kallsyms m = make(true);
 
 	(void)state;
 	check(&m);
@@ -128,7 +76,7 @@ static void test_order_since_6_4(void **state)
 
 static void test_damage(void **state)
 {
-	struct image m = make(false);
+	struct made_kallsyms m = make(false);
 	struct kallsyms s = {0};
 
 	(void)state;
@@ -145,7 +93,7 @@ static void test_noise(void **state)
 	(void)state;
 	srandom(1);
 	for (int round = 0; round < 300; round++) {
-		struct image m = make(round & 1);
+		struct made_kallsyms m = make(round & 1);
 		uint8_t *exact = malloc(m.b.n);
 		struct kallsyms s = {0};
 

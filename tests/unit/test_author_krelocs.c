@@ -53,12 +53,15 @@ static void test_two_lists(void **state)
 
 static void test_no_list(void **state)
 {
-	static const uint32_t lower_half[] = {0, 0x82000000, 0, 0, 0x01000100}, one_zero[] = {0, 0x82000000};
+	static const uint32_t lower_half[] = {0, 0x82000000, 0, 0, 0x01000100}, one_zero[] = {0, 0x82000000},
+	                      last_bytes[] = {0, 0xfffffffa, 0,
+	                                      0x81000100}; /* a field that would end behind the last address */
 	struct krelocs r;
 
 	(void)state;
 	assert_false(krelocs_decode(&r, (const uint8_t *)lower_half, sizeof(lower_half)));
 	assert_false(krelocs_decode(&r, (const uint8_t *)one_zero, sizeof(one_zero)));
+	assert_false(krelocs_decode(&r, (const uint8_t *)last_bytes, sizeof(last_bytes)));
 	assert_false(krelocs_decode(&r, NULL, 0));
 }
 

@@ -36,7 +36,10 @@ struct buf file_read(const char *path, size_t max); /* refuses NL_EENVIRONMENT *
 bool file_exists(const char *path);
 void file_write(const char *path, const void *p, size_t n, unsigned mode); /* whole or not at all */
 
-void json_string(FILE *f, const char *s);
+/* Whatever comes from outside goes through here on its way to a terminal (\x1b for what it would obey) or into JSON. */
+enum escape_for { FOR_TERMINAL, FOR_JSON };
+char *escape(const char *text, enum escape_for form);
+void json_string(FILE *f, const char *s); /* with its quotes */
 void hex_print(FILE *f, const uint8_t *p, size_t n);
 
 #endif

@@ -11,14 +11,16 @@
 #include <string.h>
 
 #define INT3 0xcc
-#define X86_64_PC32_LIMIT 0x7fffffffLL
 
 struct object {
 	const char *path;
 	Elf *elf;
 	size_t n_sections, section_names, symbol_names, symbol_count;
 	Elf_Data *symbols;
-	struct place *at; /* per section; symbol 0 = not placed */
+	struct placed {
+		struct place place; /* symbol 0 = not placed */
+		uint64_t size;
+	} * at; /* per section */
 };
 
 struct loading {
@@ -87,14 +89,27 @@ static bool wanted(const char *name, const GElf_Shdr *sh, const char *path)
 	refuse(NL_EBODY, "%s: section %s, which this version does not know", path, name);
 }
 
+static const char *name_at(const struct object *o, size_t table, size_t offset)
+{
+	const char *name = elf_strptr(o->elf, table, offset);
+
+	if (!name)
+		refuse(NL_EBODY, "%s: a name lies outside its table", o->path);
+	return name;
+}
+
 static void object_open(struct object *o, const char *path, struct buf *file)
 {
+	GElf_Ehdr eh;
+
 	*file = file_read(path, 64u << 20);
 	o->path = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	elf_version(EV_CURRENT);
 	o->elf = elf_memory((char *)file->p, file->n);
-	if (!o->elf || elf_getshdrnum(o->elf, &o->n_sections) || elf_getshdrstrndx(o->elf, &o->section_names))
-		refuse(NL_EBODY, "%s is no object file", path);
+	if (!o->elf || !gelf_getehdr(o->elf, &eh) || elf_getshdrnum(o->elf, &o->n_sections) ||
+	    elf_getshdrstrndx(o->elf, &o->section_names) || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    eh.e_ident[EI_DATA] != ELFDATA2LSB || eh.e_type != ET_REL || eh.e_machine != EM_X86_64)
+		refuse(NL_EBODY, "%s is no object file for x86-64", path);
 	o->at = xalloc(o->n_sections * sizeof(*o->at));
 	for (size_t i = 0; i < o->n_sections; i++) {
 		Elf_Scn *scn = elf_getscn(o->elf, i);
@@ -110,42 +125,63 @@ static void object_open(struct object *o, const char *path, struct buf *file)
 		refuse(NL_EBODY, "%s has no symbols", path);
 }
 
+static uint64_t align_up(uint64_t v, uint64_t align) { return (v + align - 1) & ~(align - 1); }
+
+/* Everything with bytes goes behind what is in text[] or data[] already. */
+static uint64_t place_bytes(struct loading *l, const struct object *o, Elf_Scn *scn, const GElf_Shdr *sh,
+                            uint64_t align)
+{
+	bool code = sh->sh_flags & SHF_EXECINSTR;
+	struct buf *part = code ? &l->d->text : &l->d->data;
+	Elf_Data *data = elf_getdata(scn, NULL);
+	uint64_t at;
+
+	if (!data || !data->d_buf || data->d_size != sh->sh_size)
+		refuse(NL_EBODY, "%s: a section is cut short", o->path);
+	if (sh->sh_size > NL_LEAF_MAX_SIZE - part->n)
+		refuse(NL_EARENA, "%s: the body is too large; a leaf has at most %u bytes", o->path, NL_LEAF_MAX_SIZE);
+	at = buf_align(part, code && align < 16 ? 16 : align, code ? INT3 : 0);
+	buf_add(part, data->d_buf, data->d_size);
+	return at;
+}
+
+static uint64_t place_zeroes(struct loading *l, const struct object *o, const GElf_Shdr *sh, uint64_t align)
+{
+	uint64_t at = align_up(l->bss, align);
+
+	if (sh->sh_flags & SHF_EXECINSTR)
+		refuse(NL_EBODY, "%s: a section of code without bytes", o->path);
+	if (sh->sh_size > UINT32_MAX - at)
+		refuse(NL_EARENA, "%s: the body's data is larger than 4 GiB", o->path);
+	l->bss = at + sh->sh_size;
+	return at;
+}
+
 /* First everything with bytes, then .bss behind it: data[] has no holes and the zeroes are not in the file. */
 static void place_sections(struct loading *l, struct object *o, bool bss)
 {
 	for (size_t i = 1; i < o->n_sections; i++) {
 		Elf_Scn *scn = elf_getscn(o->elf, i);
-		Elf_Data *data;
-		GElf_Shdr sh;
+		struct placed *at = &o->at[i];
 		const char *name;
-		struct buf *part;
-		bool code;
+		uint64_t align;
+		GElf_Shdr sh;
 
 		if (!gelf_getshdr(scn, &sh) || (sh.sh_type == SHT_NOBITS) != bss)
 			continue;
-		name = elf_strptr(o->elf, o->section_names, sh.sh_name);
+		name = name_at(o, o->section_names, sh.sh_name);
 		if (!wanted(name, &sh, o->path))
 			continue;
-		if (sh.sh_addralign > NL_PART_ALIGN)
-			refuse(NL_EBODY, "%s: section %s wants to be aligned to %llu bytes, more than %u", o->path,
-			       name, (unsigned long long)sh.sh_addralign, NL_PART_ALIGN);
-		code = sh.sh_flags & SHF_EXECINSTR;
-		o->at[i].symbol = code ? NL_SYM_TEXT : NL_SYM_DATA;
-		if (bss) {
-			l->bss = (l->bss + sh.sh_addralign - 1) / (sh.sh_addralign ? sh.sh_addralign : 1) *
-			         (sh.sh_addralign ? sh.sh_addralign : 1);
-			o->at[i].value = l->bss;
-			l->bss += sh.sh_size;
-			continue;
-		}
-		part = code ? &l->d->text : &l->d->data;
-		o->at[i].value =
-		        buf_align(part, sh.sh_addralign > 16 || !code ? (sh.sh_addralign ? sh.sh_addralign : 1) : 16,
-		                  code ? INT3 : 0);
-		data = elf_getdata(scn, NULL);
-		if (!data || data->d_size != sh.sh_size)
-			refuse(NL_EBODY, "%s: section %s is cut short", o->path, name);
-		buf_add(part, data->d_buf, data->d_size);
+		if (sh.sh_type != SHT_PROGBITS && !bss)
+			refuse(NL_EBODY, "%s: section %s holds no plain bytes (type %u)", o->path, name, sh.sh_type);
+		align = sh.sh_addralign ? sh.sh_addralign : 1;
+		if (align > NL_PART_ALIGN || align & (align - 1))
+			refuse(NL_EBODY,
+			       "%s: section %s wants to be aligned to %llu bytes, more than %u or no power of two",
+			       o->path, name, (unsigned long long)align, NL_PART_ALIGN);
+		at->place.symbol = sh.sh_flags & SHF_EXECINSTR ? NL_SYM_TEXT : NL_SYM_DATA;
+		at->place.value = bss ? place_zeroes(l, o, &sh, align) : place_bytes(l, o, scn, &sh, align);
+		at->size = sh.sh_size;
 	}
 }
 
@@ -154,6 +190,7 @@ static void collect_symbols(struct loading *l, struct object *o)
 	struct body *b = l->body;
 
 	for (size_t i = 1; i < o->symbol_count; i++) {
+		const struct placed *in;
 		struct body_symbol *s;
 		const char *name;
 		GElf_Sym sym;
@@ -161,16 +198,21 @@ static void collect_symbols(struct loading *l, struct object *o)
 		if (!gelf_getsym(o->symbols, (int)i, &sym) || sym.st_shndx == SHN_UNDEF ||
 		    sym.st_shndx >= SHN_LORESERVE)
 			continue;
-		if (!o->at[sym.st_shndx].symbol || GELF_ST_TYPE(sym.st_info) == STT_SECTION)
+		if (sym.st_shndx >= o->n_sections)
+			refuse(NL_EBODY, "%s: symbol %zu lies in no section", o->path, i);
+		in = &o->at[sym.st_shndx];
+		if (!in->place.symbol || GELF_ST_TYPE(sym.st_info) == STT_SECTION)
 			continue;
-		name = elf_strptr(o->elf, o->symbol_names, sym.st_name);
+		name = name_at(o, o->symbol_names, sym.st_name);
+		if (sym.st_value > in->size || sym.st_size > in->size - sym.st_value)
+			refuse(NL_EBODY, "%s: %s ends behind its section", o->path, name);
 		s = &b->symbols[b->n_symbols];
 		s->global = GELF_ST_BIND(sym.st_info) != STB_LOCAL;
 		for (size_t j = 0; s->global && j < b->n_symbols; j++)
 			if (b->symbols[j].global && !strcmp(b->symbols[j].name, name))
 				refuse(NL_EBODY, "%s is defined twice", name);
 		s->name = xformat("%s", name);
-		s->place = o->at[sym.st_shndx];
+		s->place = in->place;
 		s->place.value += sym.st_value;
 		s->size = sym.st_size;
 		s->function = GELF_ST_TYPE(sym.st_info) == STT_FUNC;
@@ -217,13 +259,14 @@ static struct place resolve(const struct loading *l, const struct object *o, siz
 	if (!gelf_getsym(o->symbols, (int)index, &sym))
 		refuse(NL_EBODY, "%s: a relocation names no symbol", o->path);
 	if (sym.st_shndx == SHN_UNDEF)
-		return resolve_undefined(l, o, elf_strptr(o->elf, o->symbol_names, sym.st_name));
+		return resolve_undefined(l, o, name_at(o, o->symbol_names, sym.st_name));
 	if (sym.st_shndx == SHN_ABS)
 		return (struct place){NL_SYM_ABSOLUTE, sym.st_value};
-	if (sym.st_shndx >= o->n_sections || !o->at[sym.st_shndx].symbol)
-		refuse(NL_EBODY, "%s: refers to a section that is not placed (%s)", o->path,
-		       elf_strptr(o->elf, o->symbol_names, sym.st_name));
-	p = o->at[sym.st_shndx];
+	if (sym.st_shndx >= o->n_sections || !o->at[sym.st_shndx].place.symbol ||
+	    sym.st_value > o->at[sym.st_shndx].size)
+		refuse(NL_EBODY, "%s: refers to a section that is not placed, or to behind its end (%s)", o->path,
+		       name_at(o, o->symbol_names, sym.st_name));
+	p = o->at[sym.st_shndx].place;
 	p.value += sym.st_value;
 	return p;
 }
@@ -244,12 +287,12 @@ static uint16_t reloc_type(const struct object *o, uint32_t elf_type)
 	refuse(NL_EBODY, "%s: relocation type %u", o->path, elf_type);
 }
 
-static void add_reloc(struct loading *l, const struct object *o, const struct place *part, const GElf_Rela *rela)
+static void add_reloc(struct loading *l, const struct object *o, const struct placed *in, const GElf_Rela *rela)
 {
 	struct place s = resolve(l, o, GELF_R_SYM(rela->r_info));
 	struct nl_leaf_reloc r = {
-	        .where = part->symbol == NL_SYM_TEXT ? NL_AT_TEXT : NL_AT_DATA,
-	        .offset = (uint32_t)(part->value + rela->r_offset),
+	        .where = in->place.symbol == NL_SYM_TEXT ? NL_AT_TEXT : NL_AT_DATA,
+	        .offset = (uint32_t)(in->place.value + rela->r_offset),
 	        .type = reloc_type(o, (uint32_t)GELF_R_TYPE(rela->r_info)),
 	        .symbol = (uint16_t)s.symbol,
 	        .value = s.value,
@@ -257,16 +300,18 @@ static void add_reloc(struct loading *l, const struct object *o, const struct pl
 	};
 	struct buf *bytes = r.where == NL_AT_TEXT ? &l->d->text : &l->d->data;
 	size_t size = r.type == NL_REL_ABS64 ? 8 : 4;
+	uint64_t sum = r.value + (uint64_t)r.addend; /* may wrap: the file says any number */
+	int64_t v = (int64_t)sum;
 
-	if (rela->r_offset > bytes->n || r.offset + size > bytes->n)
+	/* The second: in .bss, which has no bytes. */
+	if (rela->r_offset > in->size || size > in->size - rela->r_offset || r.offset + size > bytes->n)
 		refuse(NL_EBODY, "%s: a relocation lies outside its section", o->path);
-	if (s.symbol == NL_SYM_DATA && r.value > l->d->data.n + l->bss)
-		refuse(NL_EBODY, "%s: an address beyond the end of the data", o->path);
 	memset(bytes->p + r.offset, 0, size);
-	if (r.type == NL_REL_PC32 && s.symbol == part->symbol) { /* within one part: the distance is known now */
-		int64_t v = (int64_t)r.value + r.addend - r.offset;
-		int32_t v32 = (int32_t)v;
+	if (r.type == NL_REL_PC32 && s.symbol == in->place.symbol) { /* within one part: the distance is known now */
+		int32_t v32 = (int32_t)(v = (int64_t)(sum - r.offset));
 
+		if (v != v32)
+			refuse(NL_EBODY, "%s: a distance does not fit 32 bits", o->path);
 		memcpy(bytes->p + r.offset, &v32, 4);
 		return;
 	}
@@ -274,7 +319,7 @@ static void add_reloc(struct loading *l, const struct object *o, const struct pl
 	 * not move. */
 	if (r.type == NL_REL_ABS32 && s.symbol != NL_SYM_ABSOLUTE)
 		refuse(NL_EBODY, "%s: a zero-extended 32-bit address of something in the upper half", o->path);
-	if (s.symbol == NL_SYM_ABSOLUTE && r.type == NL_REL_ABS32S && (int64_t)s.value + r.addend > X86_64_PC32_LIMIT)
+	if (s.symbol == NL_SYM_ABSOLUTE && r.type == NL_REL_ABS32S && v != (int32_t)v)
 		refuse(NL_EBODY, "%s: an absolute value does not fit 32 bits", o->path);
 	buf_add(&l->d->relocs, &r, sizeof(r));
 }
@@ -288,11 +333,11 @@ static void add_relocs(struct loading *l, const struct object *o)
 		GElf_Rela rela;
 
 		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_RELA || sh.sh_info >= o->n_sections ||
-		    !o->at[sh.sh_info].symbol)
+		    !o->at[sh.sh_info].place.symbol)
 			continue;
 		data = elf_getdata(scn, NULL);
-		for (size_t j = 0; data && j < sh.sh_size / sh.sh_entsize; j++)
-			if (gelf_getrela(data, (int)j, &rela) && GELF_R_TYPE(rela.r_info) != R_X86_64_NONE)
+		for (int j = 0; data && gelf_getrela(data, j, &rela); j++)
+			if (GELF_R_TYPE(rela.r_info) != R_X86_64_NONE)
 				add_reloc(l, o, &o->at[sh.sh_info], &rela);
 	}
 }
@@ -313,10 +358,7 @@ struct body *body_load(struct draft *d, const struct kernel *k, const struct rec
 	l.bss = d->data.n;
 	for (size_t i = 0; i < n; i++)
 		place_sections(&l, &o[i], true);
-	if (l.bss > UINT32_MAX)
-		refuse(NL_EARENA, "the body's data is larger than 4 GiB");
 	d->h.bss_size = (uint32_t)(l.bss - d->data.n);
-	l.bss = d->h.bss_size;
 	l.body->symbols = xalloc((symbols + 1) * sizeof(*l.body->symbols));
 	for (size_t i = 0; i < n; i++)
 		collect_symbols(&l, &o[i]);

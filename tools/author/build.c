@@ -77,6 +77,7 @@ int command_build(int argc, char **argv)
 	file_write(output, l.file.p, l.file.n, 0644);
 	fprintf(stderr, "built %s: %u site%s, body %u + %u bytes, %u relocations -> %s\n", r->id,
 	        l.leaf.header->sites.count, l.leaf.header->sites.count == 1 ? "" : "s", l.leaf.header->text.count,
-	        l.leaf.header->data.count + l.leaf.header->bss_size, l.leaf.header->relocs.count, output);
+	        l.leaf.header->data.count + l.leaf.header->bss_size, l.leaf.header->relocs.count,
+	        escape(output, FOR_TERMINAL));
 	return NL_EXIT_OK;
 }

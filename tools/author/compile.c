@@ -89,38 +89,50 @@ static void check_release(const struct kernel *k, const char *headers)
 		refuse(NL_ETARGET, "%s holds the headers of another kernel than %s", headers, k->release);
 }
 
+/* Make and the shell of its rules read these paths: a directory called `$(command)` would run it, and a blank would end
+ * the option. */
+static const char *plain_path(const char *path)
+{
+	for (const char *p = path; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("/._-+,:@~", *p) && (unsigned char)*p < 0x80)
+			refuse(NL_EUSAGE, "the kernel's makefiles cannot take the '%c' in %s: use another directory",
+			       *p, path);
+	return path;
+}
+
 /* The makefile to run: the one that Debian's stub includes, or the directory's own. */
 static char *find_makefile(const char *headers)
 {
 	char *stub = xformat("%s/Makefile", headers);
 	struct buf b = file_read(stub, 1u << 20);
-	char *text = xformat("%.*s", (int)b.n, (char *)b.p), *included, *slash;
+	char *text = xformat("%.*s", (int)b.n, (char *)b.p), *included, *slash, *real;
 
 	if (strncmp(text, "include /", 9))
 		return stub;
 	included = xformat("%.*s", (int)strcspn(text + 8, "\n"), text + 8);
 	if (file_exists(included))
 		return included;
-	slash = strrchr(included, '/'); /* .../linux-headers-X-common/Makefile */
-	*slash = 0;
-	included = xformat("%s/../%s/Makefile", headers, strrchr(included, '/') + 1);
-	slash = realpath(included, NULL);
-	if (!slash)
+	*strrchr(included, '/') = 0; /* .../linux-headers-X-common/Makefile */
+	slash = strrchr(included, '/');
+	included = xformat("%s/..%s/Makefile", headers, slash ? slash : "");
+	real = realpath(included, NULL);
+	if (!real)
 		refuse(NL_EENVIRONMENT, "%s is missing; unpack the -common headers package beside the other", included);
-	return slash;
+	return real;
 }
 
+/* No shell: arguments as they are. What an outer make, or an environment, would tell this one is not for it. */
 static int run(char *const argv[])
 {
+	static const char *const of_make[] = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS"};
 	int status;
 	pid_t pid = fork();
 
 	if (pid < 0)
 		refuse(NL_EENVIRONMENT, "cannot start %s: %s", argv[0], strerror(errno));
 	if (!pid) {
-		unsetenv("MAKEFLAGS");
-		unsetenv("MFLAGS");
-		unsetenv("MAKELEVEL");
+		for (size_t i = 0; i < NL_ARRAY_SIZE(of_make); i++)
+			unsetenv(of_make[i]);
 		setenv("LC_ALL", "C", 1);
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 		execvp(argv[0], argv);
@@ -153,21 +165,10 @@ static void copy_sources(const struct recipe *r, struct compiled *c)
 	}
 }
 
-/* Make and the shell read the Kbuild file: a directory called `$(command)` would run it, and a blank would end the
- * option. */
-static const char *plain_directory(const char *path)
-{
-	for (const char *p = path; *p; p++)
-		if (!isalnum((unsigned char)*p) && !strchr("/._-+,:@~", *p) && (unsigned char)*p < 0x80)
-			refuse(NL_EUSAGE, "the kernel's makefiles cannot take the '%c' in %s: use another directory",
-			       *p, path);
-	return path;
-}
-
 static void write_kbuild(const struct recipe *r, const struct compiled *c)
 {
 	char *real = realpath(r->directory, NULL);
-	const char *include = plain_directory(real ? real : c->directory);
+	const char *include = plain_path(real ? real : c->directory);
 	struct buf b = {0};
 	char *s;
 
@@ -180,7 +181,7 @@ static void write_kbuild(const struct recipe *r, const struct compiled *c)
 	s = xformat(
 	        "ccflags-y := -include %s/newleaf-prelude.h -I%s -g0 -fmacro-prefix-map=%s/= -fmacro-prefix-map=%s/=\n"
 	        "ccflags-remove-y := $(CC_FLAGS_FTRACE)\nOBJECT_FILES_NON_STANDARD := y\n",
-	        plain_directory(c->directory), include, c->directory, include);
+	        plain_path(c->directory), include, c->directory, include);
 	buf_add(&b, s, strlen(s));
 	file_write(xformat("%s/Kbuild", c->directory), b.p, b.n, 0644);
 	file_write(xformat("%s/newleaf-prelude.h", c->directory), prelude_start, (size_t)(prelude_end - prelude_start),
@@ -201,8 +202,8 @@ struct compiled compile(const struct kernel *k, const struct recipe *r, const ch
 	write_kbuild(r, &c);
 	argv[n++] = xformat("make");
 	argv[n++] = xformat("-s");
-	argv[n++] = xformat("-C%s", headers);
-	argv[n++] = xformat("-f%s", makefile);
+	argv[n++] = xformat("-C%s", plain_path(headers));
+	argv[n++] = xformat("-f%s", plain_path(makefile));
 	argv[n++] = xformat("M=%s", c.directory);
 	for (size_t i = 0; i < r->n_source; i++)
 		argv[n++] = xformat("%s", base_name(c.path[i]));

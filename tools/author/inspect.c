@@ -55,12 +55,13 @@ static void print_text(const struct leaffile *l)
 
 	printf("%s version %u  sha256 ", h->id, h->version);
 	hex_print(stdout, l->digest, sizeof(l->digest));
-	printf("\n%s%s", l->leaf.strings + h->description, l->leaf.strings[h->description] ? "\n" : "");
+	printf("\n%s%s", escape(l->leaf.strings + h->description, FOR_TERMINAL),
+	       l->leaf.strings[h->description] ? "\n" : "");
 	printf("WHAT  %u function%s, %u data, %u page%s, body %u bytes\n", c.functions, c.functions == 1 ? "" : "s",
 	       c.data, c.pages, c.pages == 1 ? "" : "s", c.body_bytes);
 	for (uint32_t i = 0; i < h->sites.count; i++)
-		printf("WHERE %s, %u bytes at %#llx\n", leaffile_site_place(l, &l->leaf.sites[i]), l->leaf.sites[i].len,
-		       (unsigned long long)l->leaf.sites[i].va);
+		printf("WHERE %s, %u bytes at %#llx\n", escape(leaffile_site_place(l, &l->leaf.sites[i]), FOR_TERMINAL),
+		       l->leaf.sites[i].len, (unsigned long long)l->leaf.sites[i].va);
 	if (l->is_signed)
 		printf("WHO   signed by key %02x%02x%02x%02x (newleaf verify says whether to believe it)\n",
 		       l->signature.key_id[0], l->signature.key_id[1], l->signature.key_id[2], l->signature.key_id[3]);

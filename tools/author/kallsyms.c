@@ -14,6 +14,8 @@
 #define MARKER_STEP 256 /* one marker per so many names */
 #define SYMBOLS_MIN 16u
 #define SYMBOLS_MAX (1u << 22)
+#define NAMES_TRIED (1u << 30) /* against a file made to be searched for ever: a real one needs a hundredth */
+#define TOKEN_MAX 1024u
 #define KERNEL_HALF 0xffffffff80000000ULL
 
 struct tables {
@@ -57,8 +59,10 @@ static bool token_index_at(const uint8_t *b, size_t n, size_t at, size_t *table)
 	if (!end || end == at) /* the last token ends with a NUL */
 		return false;
 	start = end;
-	while (start && b[start - 1])
-		start--;
+	while (start && b[start - 1]) {
+		if (end - --start > TOKEN_MAX)
+			return false;
+	}
 	if (start < get16(b + at + 2 * (TOKENS - 1)))
 		return false;
 	start -= get16(b + at + 2 * (TOKENS - 1));
@@ -89,16 +93,16 @@ static size_t name_length(const uint8_t *b, size_t n, size_t *at)
 }
 
 /* Do `count` names start at `at`, followed by markers that agree with each 256th of them? */
-static bool names_at(const uint8_t *b, size_t limit, size_t at, uint32_t count)
+static bool names_at(const uint8_t *b, size_t limit, size_t at, uint32_t count, uint64_t *budget)
 {
-	size_t here = at, markers, n_markers = (count + MARKER_STEP - 1) / MARKER_STEP;
+	size_t here = at, length, markers, n_markers = (count + MARKER_STEP - 1) / MARKER_STEP;
 
 	for (uint32_t i = 0; i < count; i++) {
-		size_t length = name_length(b, limit, &here);
-
-		if (!length)
+		length = name_length(b, limit, &here);
+		if (!length || *budget < 2)
 			return false;
 		here += length;
+		--*budget;
 	}
 	markers = up8(here);
 	if (markers + 4 * n_markers > limit)
@@ -107,19 +111,20 @@ static bool names_at(const uint8_t *b, size_t limit, size_t at, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		if (i % MARKER_STEP == 0 && get32(b + markers + 4 * (i / MARKER_STEP)) != here - at)
 			return false;
-		here += name_length(b, limit, &here);
+		length = name_length(b, limit, &here); /* moves `here` to the name itself */
+		here += length;
 	}
 	return true;
 }
 
-static bool find_names(struct tables *t)
+static bool find_names(struct tables *t, uint64_t *budget)
 {
-	for (size_t at = t->token_table & ~(size_t)7; at >= 8; at -= 8) {
+	for (size_t at = t->token_table & ~(size_t)7; at >= 8 && *budget; at -= 8, --*budget) {
 		uint32_t count = get32(t->bytes + at - 8);
 
 		if (count < SYMBOLS_MIN || count > SYMBOLS_MAX || count > t->token_table - at)
 			continue;
-		if (names_at(t->bytes, t->token_table, at, count)) {
+		if (names_at(t->bytes, t->token_table, at, count, budget)) {
 			t->names = at;
 			t->count = count;
 			return true;
@@ -197,12 +202,13 @@ static int by_name(const void *a, const void *b)
 bool kallsyms_decode(struct kallsyms *out, const uint8_t *bytes, size_t n)
 {
 	struct tables t = {.bytes = bytes, .n = n};
+	uint64_t budget = NAMES_TRIED;
 
 	for (size_t at = 0; at + TOKENS * 2 <= n; at += 8) {
 		if (!token_index_at(bytes, n, at, &t.token_table))
 			continue;
 		t.token_index = at;
-		if (!find_names(&t))
+		if (!find_names(&t, &budget))
 			continue;
 		out->sym = xalloc(t.count * sizeof(*out->sym));
 		if (!find_addresses(&t, out->sym)) {

@@ -13,12 +13,14 @@
 static void read_sections(struct kernel *k, struct buf *payload)
 {
 	size_t names, n;
+	GElf_Ehdr eh;
 	Elf *elf;
 
 	elf_version(EV_CURRENT);
 	elf = elf_memory((char *)payload->p, payload->n);
-	if (!elf || elf_kind(elf) != ELF_K_ELF || elf_getshdrnum(elf, &n) || elf_getshdrstrndx(elf, &names))
-		refuse(NL_EKERNEL, "%s: no ELF inside", k->path);
+	if (!elf || !gelf_getehdr(elf, &eh) || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    eh.e_ident[EI_DATA] != ELFDATA2LSB || elf_getshdrnum(elf, &n) || elf_getshdrstrndx(elf, &names))
+		refuse(NL_EKERNEL, "%s: no ELF of 64 bits inside", k->path);
 	k->sections = xalloc(n * sizeof(*k->sections));
 	for (size_t i = 0; i < n; i++) {
 		Elf_Scn *scn = elf_getscn(elf, i);
@@ -30,6 +32,8 @@ static void read_sections(struct kernel *k, struct buf *payload)
 		name = elf_strptr(elf, names, sh.sh_name);
 		if (sh.sh_type != SHT_NOBITS && (sh.sh_offset > payload->n || sh.sh_size > payload->n - sh.sh_offset))
 			refuse(NL_EKERNEL, "%s: section %s lies outside the file", k->path, name ? name : "?");
+		if (sh.sh_addr + sh.sh_size < sh.sh_addr)
+			refuse(NL_EKERNEL, "%s: section %s ends beyond the last address", k->path, name ? name : "?");
 		k->sections[k->n_sections++] =
 		        (struct ksection){name ? name : "", sh.sh_addr, sh.sh_size,
 		                          sh.sh_type == SHT_NOBITS ? NULL : payload->p + sh.sh_offset};
@@ -41,7 +45,8 @@ static void read_relocs(struct kernel *k, const struct buf *payload)
 	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)payload->p;
 	uint64_t end = eh->e_shoff + (uint64_t)eh->e_shnum * eh->e_shentsize;
 
-	if (end > payload->n || !krelocs_decode(&k->relocs, payload->p + end, payload->n - end))
+	if (eh->e_shoff > payload->n || end > payload->n ||
+	    !krelocs_decode(&k->relocs, payload->p + end, payload->n - end))
 		refuse(NL_EKERNEL, "%s: no relocation list behind the ELF; was it built without CONFIG_RANDOMIZE_BASE?",
 		       k->path);
 }
@@ -50,19 +55,21 @@ static void read_build_id(struct kernel *k)
 {
 	const struct ksection *s = kernel_section(k, ".notes");
 
-	for (size_t at = 0; s && at + sizeof(Elf64_Nhdr) <= s->size;) {
-		const Elf64_Nhdr *note = (const Elf64_Nhdr *)(s->bytes + at);
-		size_t name = at + sizeof(*note), desc = name + ((note->n_namesz + 3u) & ~3u);
+	for (size_t at = 0; s && s->bytes && at + sizeof(Elf64_Nhdr) <= s->size;) {
+		size_t name = at + sizeof(Elf64_Nhdr), desc;
+		Elf64_Nhdr note;
 
-		at = desc + ((note->n_descsz + 3u) & ~3u);
+		memcpy(&note, s->bytes + at, sizeof(note));
+		desc = name + (((size_t)note.n_namesz + 3) & ~(size_t)3);
+		at = desc + (((size_t)note.n_descsz + 3) & ~(size_t)3);
 		if (at > s->size)
 			break;
-		if (note->n_type != NT_GNU_BUILD_ID || note->n_namesz != 4 || memcmp(s->bytes + name, "GNU", 4))
+		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 || memcmp(s->bytes + name, "GNU", 4))
 			continue;
-		if (note->n_descsz < 8 || note->n_descsz > sizeof(k->build_id))
+		if (note.n_descsz < 8 || note.n_descsz > sizeof(k->build_id))
 			break;
-		memcpy(k->build_id, s->bytes + desc, note->n_descsz);
-		k->build_id_len = note->n_descsz;
+		memcpy(k->build_id, s->bytes + desc, note.n_descsz);
+		k->build_id_len = note.n_descsz;
 		k->build_id_va = s->va + desc;
 		return;
 	}

@@ -35,7 +35,8 @@ static int key_new(const char *name, const char *role, const char *directory)
 	key_id(record.point, id);
 	key_write_private(secret, key);
 	file_write(public, &record, sizeof(record), 0644);
-	printf("%02x%02x%02x%02x  %s  %s  %s\n", id[0], id[1], id[2], id[3], name, secret, public);
+	printf("%02x%02x%02x%02x  %s  %s  %s\n", id[0], id[1], id[2], id[3], name, escape(secret, FOR_TERMINAL),
+	       escape(public, FOR_TERMINAL));
 	return NL_EXIT_OK;
 }
 
@@ -49,7 +50,7 @@ static int key_list(const char *path)
 
 		key_id(keys[i].point, id);
 		hex_print(stdout, id, sizeof(id));
-		printf("  %-26s  %s\n", keys[i].name, key_role_name(keys[i].role));
+		printf("  %-26s  %s\n", escape(keys[i].name, FOR_TERMINAL), key_role_name(keys[i].role));
 	}
 	return NL_EXIT_OK;
 }

@@ -27,7 +27,7 @@ bool krelocs_decode(struct krelocs *out, const uint8_t *list, size_t n)
 
 		memcpy(&v, list + 4 * i, 4);
 		zeroes += !v;
-		if (v > 0) /* the upper half only: each is the low part of a sign-extended address */
+		if (v > -8 && v) /* the upper half only: each is the low part of an address, of 8 bytes at most */
 			return false;
 	}
 	if (zeroes < 2)

@@ -65,7 +65,7 @@ size_t runtime_bytes(const struct kernel *k, uint64_t va, uint32_t len, uint8_t 
 		const struct krel *r = &k->relocs.rel[i];
 		size_t size = krel_size(r);
 
-		if (r->va < va || r->va + size > va + len)
+		if (r->va < va || size > va + len - r->va)
 			refuse(NL_ESITE, "%s: an address field crosses an end of the site at %#llx", where,
 			       (unsigned long long)va);
 		if (n == max)

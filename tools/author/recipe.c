@@ -253,6 +253,9 @@ static void statement_description(struct scan *s)
 {
 	expect(s, "\"");
 	s->r->description = xformat("%.*s", (int)strcspn(s->p, "\""), s->p);
+	for (const char *p = s->r->description; *p; p++)
+		if (*p < 0x20 || *p > 0x7e) /* the hypervisor takes no other text */
+			BAD(s, "a description is plain text: printable ASCII, without tabs");
 	s->p += strlen(s->r->description);
 	expect(s, "\"");
 }
@@ -317,7 +320,7 @@ struct recipe *recipe_read(const char *path)
 {
 	struct buf b = file_read(path, 1u << 20);
 
-	if (memchr(b.p, 0, b.n))
+	if (b.n && memchr(b.p, 0, b.n))
 		refuse(NL_ERECIPE, "%s: not a text file", path);
 	buf_add(&b, "", 1);
 	return recipe_parse(path, (const char *)b.p);

@@ -133,7 +133,7 @@ static void check_branches(const struct kernel *k, const struct entry *e)
 		at += s.len ? s.len : 1; /* padding may hold anything */
 	}
 	/* From elsewhere (the .cold part, assembler) only 32-bit distances reach: call, jmp, jcc. */
-	for (uint64_t at = 2; text && at + 4 <= text->size; at++) {
+	for (uint64_t at = 2; text && text->bytes && at + 4 <= text->size; at++) {
 		const uint8_t *p = text->bytes + at;
 		const struct ksym *from;
 		uint64_t target;

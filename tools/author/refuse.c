@@ -32,17 +32,6 @@ void refuse_context(const char *subject, const char *what, bool json)
 	context_json = json;
 }
 
-/* Names of files and lines of recipes come from anybody, and this goes to a terminal. */
-static char *printable(const char *s)
-{
-	char *out = xformat("%s", s);
-
-	for (char *p = out; *p; p++)
-		if (*p < 0x20 || *p > 0x7e)
-			*p = '?';
-	return out;
-}
-
 void refuse(enum nl_err err, const char *why, ...)
 {
 	const struct err_row *row = &rows[err];
@@ -64,7 +53,7 @@ void refuse(enum nl_err err, const char *why, ...)
 	}
 	fprintf(stderr,
 	        "newleaf: %s%snot %s; nothing changed [%s, exit %d]\n  why   %s\n  next  %s;  newleaf explain %s\n",
-	        context_subject ? printable(context_subject) : "", context_subject ? " " : "", context_what, row->name,
-	        row->exit, printable(text), row->next, row->name);
+	        context_subject ? escape(context_subject, FOR_TERMINAL) : "", context_subject ? " " : "", context_what,
+	        row->name, row->exit, escape(text, FOR_TERMINAL), row->next, row->name);
 	exit(row->exit);
 }

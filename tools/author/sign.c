@@ -20,7 +20,7 @@ static void attach(struct leaffile *l, const uint8_t point[65], const uint8_t rs
 	buf_add(&out, &s, sizeof(s));
 	file_write(output, out.p, out.n, 0644);
 	fprintf(stderr, "signed %s by key %02x%02x%02x%02x -> %s\n", l->leaf.header->id, s.key_id[0], s.key_id[1],
-	        s.key_id[2], s.key_id[3], output);
+	        s.key_id[2], s.key_id[3], escape(output, FOR_TERMINAL));
 }
 
 int command_sign(int argc, char **argv)
@@ -128,7 +128,8 @@ int command_verify(int argc, char **argv)
 		if (!verify_digest(keys[i].point, l.digest, l.signature.rs))
 			refuse(NL_ESIGNATURE, "%s was changed after it was signed", argv[optind]);
 		printf("%s: good signature by key %02x%02x%02x%02x%s%s%s\n", l.leaf.header->id, id[0], id[1], id[2],
-		       id[3], *keys[i].name ? " \"" : "", keys[i].name, *keys[i].name ? "\"" : "");
+		       id[3], *keys[i].name ? " \"" : "", escape(keys[i].name, FOR_TERMINAL),
+		       *keys[i].name ? "\"" : "");
 		return NL_EXIT_OK;
 	}
 	refuse(NL_EKEY, "signed by key %02x%02x%02x%02x, which is not among the %zu given", l.signature.key_id[0],

@@ -1,54 +1,92 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Walks BTF (Linux Documentation/bpf/btf.rst) along a member path. Bit fields are refused: no site is made of bits. */
+/*
+ * Walks BTF (Linux Documentation/bpf/btf.rst) along a member path. The file comes from anybody: libbpf has checked that
+ * each type lies inside it, and nothing else. Chains of types may close upon themselves and names lie outside their
+ * table, so every step is counted and every name looked at before use. Bit fields are refused: no site is made of bits.
+ */
 #include "types.h"
 
 #include <bpf/btf.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int find_type(const struct kernel *k, const char *type, const char *where)
+#define STEPS_MAX 100000u /* of one question; the largest struct of Linux has hundreds of members */
+#define DEPTH_MAX 32u     /* of unnamed members in each other */
+#define OFFSET_MAX (1u << 24)
+
+struct walk {
+	const struct kernel *k;
+	const char *where;
+	uint32_t steps;
+};
+
+static _Noreturn void damaged(const struct walk *w)
 {
-	int id = 0;
+	refuse(NL_EKERNEL, "%s: the types of %s (.BTF) are damaged or run in a circle; use the package's own file",
+	       w->where, w->k->path);
+}
+
+static void step(struct walk *w)
+{
+	if (++w->steps > STEPS_MAX)
+		damaged(w);
+}
+
+static const struct btf_type *find_type(const struct walk *w, const char *type, uint32_t *id)
+{
+	const struct btf *btf = w->k->btf;
+	int found = 0;
 
 	if (!strncmp(type, "struct ", 7))
-		id = btf__find_by_name_kind(k->btf, type + 7, BTF_KIND_STRUCT);
+		found = btf__find_by_name_kind(btf, type + 7, BTF_KIND_STRUCT);
 	else if (!strncmp(type, "union ", 6))
-		id = btf__find_by_name_kind(k->btf, type + 6, BTF_KIND_UNION);
-	if (id <= 0)
-		refuse(NL_ETARGET, "%s: %s has no type '%s'", where, k->release, type);
-	return id;
+		found = btf__find_by_name_kind(btf, type + 6, BTF_KIND_UNION);
+	if (found <= 0)
+		refuse(NL_ETARGET, "%s: %s has no type '%s'", w->where, w->k->release, type);
+	*id = (uint32_t)found;
+	return btf__type_by_id(btf, *id);
 }
 
-uint32_t type_size(const struct kernel *k, const char *type, const char *where)
+static uint32_t size_of(const struct walk *w, uint32_t id)
 {
-	return (uint32_t)btf__resolve_size(k->btf, (uint32_t)find_type(k, type, where));
+	int64_t size = btf__resolve_size(w->k->btf, id); /* counts its own steps */
+
+	if (size < 0 || size > UINT32_MAX)
+		damaged(w);
+	return (uint32_t)size;
 }
 
-static const struct btf_type *plain(const struct kernel *k, uint32_t id)
+static const struct btf_type *plain(struct walk *w, uint32_t id)
 {
-	const struct btf_type *t = btf__type_by_id(k->btf, id);
+	const struct btf_type *t = btf__type_by_id(w->k->btf, id);
 
-	while (t && (btf_is_mod(t) || btf_is_typedef(t) || btf_is_type_tag(t)))
-		t = btf__type_by_id(k->btf, t->type);
+	for (; t && (btf_is_mod(t) || btf_is_typedef(t) || btf_is_type_tag(t)); step(w))
+		t = btf__type_by_id(w->k->btf, t->type);
 	return t;
 }
 
 /* Finds `name` in t, also inside unnamed members; adds its bit offset. */
-static bool descend(const struct kernel *k, const struct btf_type *t, const char *name, uint32_t *bits, uint32_t *id)
+static bool descend(struct walk *w, const struct btf_type *t, const char *name, uint64_t *bits, uint32_t *id,
+                    unsigned depth)
 {
 	const struct btf_member *m = btf_members(t);
 
-	for (uint32_t i = 0; i < btf_vlen(t); i++) {
-		const char *its = btf__name_by_offset(k->btf, m[i].name_off);
+	for (uint32_t i = 0; i < btf_vlen(t); i++, step(w)) {
+		const char *its = btf__name_by_offset(w->k->btf, m[i].name_off);
 		uint32_t at = btf_member_bit_offset(t, i);
-		const struct btf_type *inner = plain(k, m[i].type);
+		const struct btf_type *inner;
 
+		if (!its || depth > DEPTH_MAX)
+			damaged(w);
 		if (*its && !strcmp(its, name) && !btf_member_bitfield_size(t, i)) {
 			*bits += at;
 			*id = m[i].type;
 			return true;
 		}
-		if (!*its && inner && btf_is_composite(inner) && descend(k, inner, name, bits, id)) {
+		if (*its)
+			continue;
+		inner = plain(w, m[i].type);
+		if (inner && btf_is_composite(inner) && descend(w, inner, name, bits, id, depth + 1)) {
 			*bits += at;
 			return true;
 		}
@@ -56,37 +94,49 @@ static bool descend(const struct kernel *k, const struct btf_type *t, const char
 	return false;
 }
 
+/* "[2][1]" behind an array of type *id; returns what is behind it. */
+static const char *subscripts(struct walk *w, const char *path, const char *name, uint64_t *bits, uint32_t *id)
+{
+	while (*path == '[') {
+		const struct btf_type *t = plain(w, *id);
+		char *end;
+		unsigned long index = strtoul(path + 1, &end, 0);
+
+		if (*end != ']' || end == path + 1 || !t || !btf_is_array(t) || index >= btf_array(t)->nelems)
+			refuse(NL_ETARGET, "%s: '%s' is no array, or the index is beyond its end", w->where, name);
+		*id = btf_array(t)->type;
+		*bits += index * 8 * size_of(w, *id);
+		path = end + 1;
+	}
+	return path;
+}
+
 struct member member_find(const struct kernel *k, const char *type, const char *path, const char *where)
 {
-	uint32_t id = (uint32_t)find_type(k, type, where), bits = 0;
-	const struct btf_type *t = plain(k, id);
+	struct walk w = {.k = k, .where = where};
 	struct member found = {0};
+	const struct btf_type *t;
+	uint64_t bits = 0;
+	uint32_t id;
 
+	find_type(&w, type, &id);
 	while (*path) {
 		size_t n = strcspn(path, ".[");
 		char *name = xformat("%.*s", (int)n, path);
 
-		if (!t || !btf_is_composite(t) || !descend(k, t, name, &bits, &id))
+		t = plain(&w, id);
+		if (!t || !btf_is_composite(t) || !descend(&w, t, name, &bits, &id, 0))
 			refuse(NL_ETARGET, "%s: '%s' of %s has no member '%s' (or it is a bit field)", where, type,
 			       k->release, name);
-		t = plain(k, id);
-		path += n;
-		while (*path == '[') {
-			char *end;
-			unsigned long index = strtoul(path + 1, &end, 0);
-
-			if (*end != ']' || !t || !btf_is_array(t) || index >= btf_array(t)->nelems)
-				refuse(NL_ETARGET, "%s: '%s' is no array, or the index is beyond its end", where, name);
-			id = btf_array(t)->type;
-			bits += (uint32_t)index * (uint32_t)btf__resolve_size(k->btf, id) * 8;
-			t = plain(k, id);
-			path = end + 1;
-		}
+		path = subscripts(&w, path + n, name, &bits, &id);
 		if (*path == '.')
 			path++;
 	}
-	found.offset = bits / 8;
-	found.size = (uint32_t)btf__resolve_size(k->btf, id);
+	if (bits % 8 || bits / 8 > OFFSET_MAX)
+		damaged(&w);
+	t = plain(&w, id);
+	found.offset = (uint32_t)(bits / 8);
+	found.size = size_of(&w, id);
 	found.array_count = t && btf_is_array(t) ? btf_array(t)->nelems : 0;
 	return found;
 }

@@ -13,6 +13,5 @@ struct member {
 /* type: "struct x", "union x"; path: "a.b[2].c", through unnamed members too. Refuses NL_ETARGET with `where` in front.
  */
 struct member member_find(const struct kernel *k, const char *type, const char *path, const char *where);
-uint32_t type_size(const struct kernel *k, const char *type, const char *where);
 
 #endif

@@ -16,6 +16,7 @@
 #define SETUP_KERNEL_VERSION 0x20e
 #define SETUP_PAYLOAD_OFFSET 0x248
 #define SETUP_PAYLOAD_LENGTH 0x24c
+#define RELEASE_MAX 64 /* __NEW_UTS_LEN */
 #define KERNEL_MAX (512u << 20)
 #define LZ4_LEGACY_MAGIC 0x184c2102u
 #define LZ4_LEGACY_BLOCK (8u << 20)
@@ -112,9 +113,22 @@ static struct buf unpack_payload(const uint8_t *p, size_t n, size_t size, const 
 	refuse(NL_EKERNEL, "%s: the kernel is packed in an unknown way", path);
 }
 
+/* It becomes part of paths that make runs in: what uname -r can be (Linux's Makefile, kernelrelease), and no more. */
+static char *read_release(const char *version, const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+~-";
+	char *release = xformat("%.*s", (int)strcspn(version, " "), version);
+	size_t n = strlen(release);
+
+	if (n > RELEASE_MAX || *release < '0' || *release > '9' || strspn(release, plain) != n)
+		refuse(NL_EKERNEL, "%s says that its release is '%.80s', which is none: do not trust this file", path,
+		       release);
+	return release;
+}
+
 struct unpacked unpack_kernel(const char *path)
 {
-	struct unpacked u = {.release = xformat("%s", "")};
+	struct unpacked u;
 	struct buf file = file_read(path, KERNEL_MAX);
 	uint64_t start, offset, length, version;
 	uint32_t size;
@@ -135,10 +149,9 @@ struct unpacked unpack_kernel(const char *path)
 	if (length < 16 || start + offset + length > file.n)
 		refuse(NL_EKERNEL, "%s is truncated", path);
 	version = 0x200u + file.p[SETUP_KERNEL_VERSION] + 256u * file.p[SETUP_KERNEL_VERSION + 1];
-	if (version < start && memchr(file.p + version, 0, start - version)) {
-		u.release = xformat("%s", (char *)file.p + version);
-		u.release[strcspn(u.release, " ")] = 0;
-	}
+	if (version >= start || !memchr(file.p + version, 0, start - version))
+		refuse(NL_EKERNEL, "%s does not say its release; give the /boot/vmlinuz that the machine boots", path);
+	u.release = read_release((const char *)file.p + version, path);
 	size = get32(file.p + start + offset + length - 4);
 	if (size < 4096 || size > KERNEL_MAX)
 		refuse(NL_EKERNEL, "%s: unpacked size %u is not plausible", path, size);

@@ -7,7 +7,7 @@
 
 struct unpacked {
 	struct buf payload; /* the kernel's ELF with its relocation list behind it */
-	char *release;      /* "6.1.0-50-cloud-amd64", from the setup header; never NULL */
+	char *release;      /* "6.1.0-50-cloud-amd64", from the setup header; only [A-Za-z0-9._+~-], a digit first */
 };
 
 struct unpacked unpack_kernel(const char *path);

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c tools/author/krelocs.c
+// sources: tools/author/types.c tools/author/linux_target.c tools/author/place.c tools/author/author.c
+// sources: tests/unit/author_refuse.c tests/unit/makekernel.c
+// libs: -lelf -lbpf -llz4 -llzma -lz
+// cflags: -Itools/author
+/* Kernel files as anybody may make them: what is read from a good one, and that a bad one is refused by name. */
+#include "author_refuse.h"
+#include "kernel.h"
+#include "linux_target.h"
+#include "makekernel.h"
+#include "types.h"
+
+#include <bpf/btf.h>
+#include <elf.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct made_section s[MADE_S_COUNT];
+
+static int setup(void **state)
+{
+	(void)state;
+	make_sections(s);
+	return 0;
+}
+
+static struct kernel *open_sections(void)
+{
+	struct buf payload = make_payload(s, MADE_S_COUNT), image = make_bzimage(&payload, MADE_RELEASE);
+
+	return kernel_open(make_file(0, image.p, image.n));
+}
+
+static struct kernel *open_release(const char *release)
+{
+	struct buf payload = make_payload(s, MADE_S_COUNT), image = make_bzimage(&payload, release);
+
+	return kernel_open(make_file(0, image.p, image.n));
+}
+
+static void test_good(void **state)
+{
+	struct nl_leaf_target t = {0};
+	struct kernel *k = open_sections();
+	struct member m;
+
+	(void)state;
+	assert_string_equal(k->release, MADE_RELEASE);
+	assert_int_equal(k->build_id_len, 20);
+	assert_true(k->build_id_va == MADE_RODATA + 0x90000 + 16);
+	assert_int_equal(k->relocs.n, 2);
+	linux_target_fill(&t, k);
+	assert_int_equal(t.task_stack, 24);
+	assert_int_equal(t.task_thread_sp, 64);
+	assert_int_equal(t.nr_cpu_ids_max, 64);
+	assert_int_equal(t.kprobe_hash_bits, 6);
+	assert_int_equal(t.thread_size, 16384);
+	m = member_find(k, "struct outer", "list[3]", "here");
+	assert_int_equal(m.offset, 12);
+	assert_int_equal(m.size, 4);
+	m = member_find(k, "struct outer", "deep", "here");
+	assert_int_equal(m.offset, 16);
+	m = member_find(k, "struct outer", "list", "here");
+	assert_int_equal(m.array_count, 4);
+	assert_true(AUTHOR_REFUSES(NL_ETARGET, member_find(k, "struct outer", "list[4]", "here")));
+	assert_true(AUTHOR_REFUSES(NL_ETARGET, member_find(k, "struct outer", "list[]", "here")));
+	assert_true(AUTHOR_REFUSES(NL_ETARGET, member_find(k, "struct outer", "deep.er", "here")));
+}
+
+/* The release becomes part of paths in which make runs. */
+static void test_release(void **state)
+{
+	static const char *const bad[] = {"",
+	                                  "../../../tmp/evil",
+	                                  "6.1.0/../../../tmp/evil",
+	                                  "$(touch x)",
+	                                  "6.1.0;touch",
+	                                  "6.1.0\x1b[2J",
+	                                  "-6.1",
+	                                  "x6.1",
+	                                  "6.1.0\n",
+	                                  "..",
+	                                  "6.1.0-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+	static const char *const good[] = {"6.1.0-50-cloud-amd64", "7.3.0-rc1+", "6.12.9+bpo~1_x-amd64"};
+	struct buf payload = make_payload(s, MADE_S_COUNT), image = make_bzimage(&payload, MADE_RELEASE);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (!AUTHOR_REFUSES(NL_EKERNEL, open_release(bad[i])))
+			fail_msg("taken: %s", bad[i]);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_string_equal(open_release(good[i])->release, good[i]);
+	memcpy(image.p + 0x20e, "\xff\xff", 2); /* behind the setup part */
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, kernel_open(make_file(0, image.p, image.n))));
+}
+
+static bool refuses_sections(void) { return AUTHOR_REFUSES(NL_EKERNEL, open_sections()); }
+
+static void test_notes(void **state)
+{
+	(void)state;
+	s[MADE_S_NOTES].type = SHT_NOBITS; /* a section of a size, without bytes */
+	s[MADE_S_NOTES].size = s[MADE_S_NOTES].bytes.n;
+	s[MADE_S_NOTES].bytes.n = 0;
+	assert_true(refuses_sections());
+	setup(NULL);
+	for (unsigned n = 1; n < 36; n++) { /* cut short: exactly so many bytes */
+		s[MADE_S_NOTES].bytes.n = n;
+		assert_true(refuses_sections());
+	}
+	setup(NULL);
+	for (unsigned at = 0; at < 12; at += 4) {
+		memset(s[MADE_S_NOTES].bytes.p + at, 0xff, 4);
+		assert_true(refuses_sections());
+		setup(NULL);
+	}
+}
+
+static void test_sections(void **state)
+{
+	struct buf payload = make_payload(s, MADE_S_COUNT), image;
+
+	(void)state;
+	payload.p[EI_CLASS] = ELFCLASS32;
+	image = make_bzimage(&payload, MADE_RELEASE);
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, kernel_open(make_file(0, image.p, image.n))));
+	payload.p[EI_CLASS] = ELFCLASS64;
+	memset(payload.p + 40, 0xff, 8); /* e_shoff */
+	image = make_bzimage(&payload, MADE_RELEASE);
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, kernel_open(make_file(0, image.p, image.n))));
+	s[MADE_S_DATA].va = 0ULL - 0x1000; /* 0x4000 bytes from there: round the end */
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, open_sections()));
+}
+
+static void use(struct btf *btf)
+{
+	uint32_t n;
+	const void *raw = btf__raw_data(btf, &n);
+
+	s[MADE_S_BTF].bytes = (struct buf){0};
+	buf_add(&s[MADE_S_BTF].bytes, raw, n);
+	btf__free(btf);
+}
+
+/* Chains of types that never end, in every form. libbpf does not look. */
+static void test_circles(void **state)
+{
+	struct btf *btf = btf__new_empty();
+	int id;
+
+	(void)state;
+	btf__add_typedef(btf, "a", 2);
+	btf__add_typedef(btf, "b", 1);
+	btf__add_const(btf, 3);
+	id = btf__add_struct(btf, "self", 8);
+	btf__add_field(btf, NULL, id, 0, 0);
+	btf__add_struct(btf, "holder", 24);
+	btf__add_field(btf, "typedef_", 1, 0, 0);
+	btf__add_field(btf, "const_", 3, 64, 0);
+	btf__add_field(btf, "self_", id, 128, 0);
+	id = btf__add_array(btf, 6, 6, 2);
+	btf__add_struct(btf, "arrays", 24);
+	btf__add_field(btf, "a", id, 0, 0);
+	use(btf);
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, member_find(open_sections(), "struct self", "x", "here")));
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, member_find(open_sections(), "struct holder", "typedef_.x", "here")));
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, member_find(open_sections(), "struct holder", "const_", "here")));
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, member_find(open_sections(), "struct holder", "self_.x", "here")));
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, member_find(open_sections(), "struct arrays", "a[1][1][1]", "here")));
+}
+
+/* Each level holds the next one ten times, unnamed: a walk without a count takes 10^20 steps. */
+static void test_fan_out(void **state)
+{
+	struct btf *btf = btf__new_empty();
+
+	(void)state;
+	for (int level = 1; level <= 20; level++) {
+		btf__add_struct(btf, level == 1 ? "top" : NULL, 8);
+		for (int i = 0; i < 10; i++)
+			btf__add_field(btf, NULL, level + 1, 0, 0);
+	}
+	btf__add_struct(btf, NULL, 8);
+	use(btf);
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, member_find(open_sections(), "struct top", "x", "here")));
+}
+
+static void test_names_of_types(void **state)
+{
+	struct buf *b = &s[MADE_S_BTF].bytes;
+	struct btf_header *h = (struct btf_header *)b->p;
+	struct btf *btf;
+	struct btf_type *t;
+	int id;
+
+	(void)state;
+	btf = btf__new_empty();
+	id = btf__add_int(btf, "int", 4, 0);
+	btf__add_struct(btf, "outer", 8);
+	btf__add_field(btf, "a", id, 0, 0);
+	btf__add_field(btf, "b", id, 32, 0);
+	use(btf);
+	h = (struct btf_header *)b->p;
+	t = (struct btf_type *)(b->p + h->hdr_len + h->type_off + 16); /* behind the int of 16 bytes */
+	assert_int_equal(btf_vlen(t), 2);
+	btf_members(t)[0].name_off = h->str_len + 1000;
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, member_find(open_sections(), "struct outer", "b", "here")));
+	btf_members(t)[0].name_off = 0xffffffff;
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, member_find(open_sections(), "struct outer", "b", "here")));
+	btf_members(t)[0].name_off = btf_members(t)[1].name_off; /* good again */
+	btf_members(t)[0].offset = 0x00fffffe;                   /* no whole byte */
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, member_find(open_sections(), "struct outer", "b", "here")));
+	t->name_off = 0xfffffff0;
+	assert_true(AUTHOR_REFUSES(NL_ETARGET, member_find(open_sections(), "struct outer", "b", "here")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(test_good, setup),           cmocka_unit_test_setup(test_release, setup),
+	        cmocka_unit_test_setup(test_notes, setup),          cmocka_unit_test_setup(test_sections, setup),
+	        cmocka_unit_test_setup(test_circles, setup),        cmocka_unit_test_setup(test_fan_out, setup),
+	        cmocka_unit_test_setup(test_names_of_types, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
