@@ -1,38 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest's write to the local APIC page. The address is known from the nested fault; what is needed is the value and
- * the instruction's length. Knows the stores that operating systems and firmware use for 32-bit device registers (MOV,
- * XCHG); anything else gets #GP and is logged.
+ * A guest's store to a watched page: the bytes at RIP, the decoder (store.c), and the one page that is watched here,
+ * the local APIC's. The other, the functions' configuration space, is hv/exits/config.c.
  */
 #include "ap.h"
 #include "apic.h"
+#include "mmio.h"
 #include "view/current.h"
 #include "core/core.h"
 #include "guest/guestmem.h"
 #include "x86.h"
-
-struct store {
-	unsigned length;
-	uint32_t value;
-	int exchange; /* number of the register that gets the old value, -1 = none */
-};
-
-/* Length of ModRM, SIB and displacement (APM vol. 3, 1.4). 64-bit and 32-bit addressing are alike here. */
-static unsigned modrm_length(const uint8_t *p)
-{
-	unsigned mod = p[0] >> 6, rm = p[0] & 7, n = 1;
-
-	if (mod == 3)
-		return 0;
-	if (rm == 4) {
-		n++;
-		if (mod == 0 && (p[1] & 7) == 5)
-			return n + 4;
-	}
-	if (mod == 0 && rm == 5)
-		return n + 4;
-	return n + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
-}
 
 bool nl_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n)
 {
@@ -60,46 +37,39 @@ bool nl_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n)
 	return true;
 }
 
-static uint64_t *gpr(struct nl_cpu *cpu, unsigned n) { return &cpu->gprs.rax + n; }
-
-/* p holds 15 readable bytes. Operand size must be 32 bits: that is all the APIC's registers take (SDM vol. 3, 11.4.1).
- */
-static bool decode(struct nl_cpu *cpu, const uint8_t *p, bool long_mode, struct store *s)
+bool mmio_decode(struct nl_cpu *cpu, gpa_t gpa, struct store *s)
 {
-	const uint8_t *start = p;
-	uint8_t rex = 0;
-	bool short_address = !long_mode; /* 67 makes moffs 32 bits wide (APM vol. 3, 1.2.3) */
+	uint8_t bytes[STORE_BYTES] = {0};
+	static uint32_t logged;
+	struct nl_context c;
 
-	while (*p == 0x67 || *p == 0x2e || *p == 0x3e || *p == 0x26 || *p == 0x36 || *p == 0x64 || *p == 0x65 ||
-	       *p == 0xf0)
-		short_address |= *p++ == 0x67;
-	if (long_mode && (*p & 0xf0) == 0x40)
-		rex = *p++;
-	if (rex & 8)
-		return false;
-	uint8_t op = *p++;
-	unsigned reg = (p[0] >> 3 & 7) | (rex & 4) << 1;
-	s->exchange = -1;
-	if (op == 0xa3) { /* MOV moffs32, EAX */
-		s->value = (uint32_t)cpu->gprs.rax;
-		p += short_address ? 4 : 8;
-	} else {
-		unsigned n = modrm_length(p);
-		if (!n)
-			return false;
-		if (op == 0x89 || op == 0x87) {
-			s->value = (uint32_t)*gpr(cpu, reg);
-			s->exchange = op == 0x87 ? (int)reg : -1;
-		} else if (op == 0xc7 && (p[0] >> 3 & 7) == 0) {
-			memcpy(&s->value, p + n, 4);
-			n += 4;
-		} else {
-			return false;
-		}
-		p += n;
-	}
-	s->length = (unsigned)(p - start);
-	return s->length <= 15;
+	nl_vendor->context(cpu, &c);
+	if (c.n_bytes)
+		memcpy(bytes, c.bytes, c.n_bytes);
+	if ((c.n_bytes || nl_fetch(&c, c.rip, bytes, STORE_MAX_LENGTH)) && store_decode(bytes,
+	                                                                                c.long_mode ? 64
+	                                                                                : c.code32  ? 32
+	                                                                                            : 16,
+	                                                                                s))
+		return true;
+	if (logged++ < 8)
+		nl_log("newleaf: CPU %u: store to %lx at %lx not understood: %02x %02x %02x %02x\n", cpu->index, gpa.v,
+		       c.rip, bytes[0], bytes[1], bytes[2], bytes[3]);
+	nl_vendor->inject(cpu, 13, true, 0);
+	return false;
+}
+
+uint64_t mmio_execute(struct nl_cpu *cpu, const struct store *s, uint64_t old)
+{
+	struct nl_context c;
+	bool done;
+
+	nl_vendor->context(cpu, &c);
+	uint64_t v = store_execute(s, &cpu->gprs.rax, &c.rflags, old, &done);
+	nl_vendor->set_flags(cpu, c.rflags);
+	if (done)
+		nl_vendor->skip(cpu, s->length);
+	return v;
 }
 
 static void apic_write(struct nl_cpu *cpu, uint32_t offset, uint32_t value)
@@ -113,28 +83,22 @@ static void apic_write(struct nl_cpu *cpu, uint32_t offset, uint32_t value)
 		page[offset / 4] = value;
 }
 
-bool apic_guest_mmio(struct nl_cpu *cpu, const struct nl_exit *exit)
+/*
+ * A register is the first 32 bits of 16 bytes; what touches the other twelve is undefined and does nothing here, and
+ * narrower stores are the model's business (SDM vol. 3, 11.4.1; APM vol. 2, 16.3.2): they change their bytes of the
+ * register, which is then written as a whole, so that no piece of an ICR passes by.
+ */
+void apic_guest_mmio(struct nl_cpu *cpu, const struct nl_exit *exit)
 {
-	volatile uint32_t *page = x86_phys(HPA(APIC_DEFAULT_BASE));
-	uint32_t offset = exit->npf.gpa.v & 0xfff;
-	struct nl_context c;
+	uint32_t offset = exit->npf.gpa.v & 0xff0, shift = (exit->npf.gpa.v & 15) * 8, old = 0;
 	struct store s;
-	uint8_t bytes[32] = {0}; /* decode() may look past the 15 when another CPU changes them meanwhile */
 
-	nl_vendor->context(cpu, &c);
-	if (c.n_bytes)
-		memcpy(bytes, c.bytes, c.n_bytes);
-	bool ok = c.n_bytes || nl_fetch(&c, c.rip, bytes, 15);
-	if (!ok || !decode(cpu, bytes, c.long_mode, &s)) {
-		nl_log("newleaf: CPU %u: APIC write at %lx not understood: %02x %02x %02x %02x\n", cpu->index, c.rip,
-		       bytes[0], bytes[1], bytes[2], bytes[3]);
-		nl_vendor->inject(cpu, 13, true, 0);
-		return false;
-	}
-	if (s.exchange >= 0)
-		*gpr(cpu, (unsigned)s.exchange) = page[offset / 4];
-	if (!(offset & 15))
-		apic_write(cpu, offset, s.value);
-	nl_vendor->skip(cpu, s.length);
-	return true;
+	if (!mmio_decode(cpu, exit->npf.gpa, &s))
+		return;
+	uint32_t mask = shift < 32 ? (uint32_t)(UINT64_MAX >> (64 - 8 * s.width)) << shift : 0;
+	if (store_reads(&s) || mask != UINT32_MAX)
+		old = *(volatile uint32_t *)x86_phys(HPA(APIC_DEFAULT_BASE + offset));
+	uint64_t v = mmio_execute(cpu, &s, shift < 32 ? old >> shift : 0);
+	if (mask)
+		apic_write(cpu, offset, (old & ~mask) | ((uint32_t)v << shift & mask));
 }

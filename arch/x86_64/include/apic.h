@@ -29,8 +29,8 @@ uint32_t apic_read(uint32_t offset);
 /* A guest's write of the interrupt command register. INIT, SIPI and NMI are ours to deliver, all else goes to the
  * hardware. false: the hardware refuses the value. */
 bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2);
-/* A guest's write to the xAPIC page: decodes the instruction at RIP. false: not decodable, a fault was injected. */
-bool apic_guest_mmio(struct nl_cpu *cpu, const struct nl_exit *exit);
+/* A guest's write to the xAPIC page. */
+void apic_guest_mmio(struct nl_cpu *cpu, const struct nl_exit *exit);
 
 /* Instruction bytes at rip (an offset in CS). Bytes on a following page that is not mapped read as zero; false: nothing
  * could be read. */

@@ -25,6 +25,7 @@ struct nl_context {
 	unsigned cpl;
 	bool halted;          /* in HLT (activity state, or the instruction just executed was HLT/MWAIT) */
 	bool long_mode;       /* EFER.LMA and CS.L */
+	bool code32;          /* CS.D: else, outside long mode, 16-bit code */
 	const uint8_t *bytes; /* of the instruction that faulted, where the hardware hands them over: n_bytes of them,
 	                         else 0 */
 	unsigned n_bytes;
@@ -145,6 +146,7 @@ struct nl_vendor {
 	               uint32_t error);                   /* a fault at the current instruction */
 	void (*set_root)(struct nl_cpu *cpu, hpa_t root); /* and flush: hypervisor-rules.md, translation caches */
 	void (*flush_all)(struct nl_cpu *cpu); /* after a base edit: all roots, all ASIDs/VPIDs of the guest */
+	void (*set_flags)(struct nl_cpu *cpu, uint64_t rflags); /* of an emulated instruction, before skip */
 	/* MSRs whose guest value is not in the hardware register while the core runs (EFER, PAT, ...). false: not such
 	 * a one. */
 	bool (*get_msr)(struct nl_cpu *cpu, uint32_t index, uint64_t *value);

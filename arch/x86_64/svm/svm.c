@@ -256,7 +256,8 @@ static void context(struct nl_cpu *cpu, struct nl_context *out)
 	                           .lstar = x86_rdmsr(MSR_LSTAR),
 	                           .cs_base = v->cs.base,
 	                           .cpl = v->cpl,
-	                           .long_mode = (v->efer & EFER_LMA) && (v->cs.attributes & 0x200)};
+	                           .long_mode = (v->efer & EFER_LMA) && (v->cs.attributes & 0x200),
+	                           .code32 = v->cs.attributes >> 10 & 1};
 	if (v->exit_code == EXIT_NPF) /* decode assists (APM vol. 2, 15.8.4) */
 		out->bytes = v->bytes, out->n_bytes = v->fetched & 15;
 	/* No activity state on SVM: an NMI that ends HLT or MWAIT leaves RIP behind the instruction. */
@@ -288,6 +289,8 @@ static void inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t 
 	v->event_injection =
 	        vector | EVENT_EXCEPTION | EVENT_VALID | (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
 }
+
+static void set_flags(struct nl_cpu *cpu, uint64_t rflags) { svm(cpu)->vmcb->rflags = rflags; }
 
 static bool get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value)
 {
@@ -393,6 +396,7 @@ const struct nl_vendor nl_svm = {
         .inject = inject,
         .set_root = set_root,
         .flush_all = flush_all,
+        .set_flags = set_flags,
         .get_msr = get_msr,
         .set_msr = set_msr,
         .intercept_msr = intercept_msr,

@@ -35,6 +35,7 @@ const struct nl_vendor nl_vmx = {
         .inject = vmx_inject,
         .set_root = vmx_set_root,
         .flush_all = vmx_flush_all,
+        .set_flags = vmx_set_flags,
         .get_msr = vmx_get_msr,
         .set_msr = vmx_set_msr,
         .intercept_msr = intercept_msr,

@@ -158,7 +158,14 @@ void vmx_context(struct nl_cpu *cpu, struct nl_context *out)
 	        .halted = vmx_read(GUEST_ACTIVITY) !=
 	                  ACTIVITY_ACTIVE, /* MWAIT is no activity state: RIP is behind it, quiesce.c looks */
 	};
+	out->code32 = vmx_read(GUEST_CS_RIGHTS) >> 14 & 1;
 	out->long_mode = (out->efer & EFER_LMA) && (vmx_read(GUEST_CS_RIGHTS) >> 13 & 1);
+}
+
+void vmx_set_flags(struct nl_cpu *cpu, uint64_t rflags)
+{
+	(void)cpu;
+	vmx_write(GUEST_RFLAGS, rflags);
 }
 
 /* What entries and exits switch; 0: the hardware register is the guest's. */

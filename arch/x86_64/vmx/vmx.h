@@ -100,6 +100,7 @@ void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s);
 void vmx_reset_to_sipi(struct nl_cpu *cpu, uint8_t vector);
 void vmx_wait_for_sipi(struct nl_cpu *cpu);
 void vmx_context(struct nl_cpu *cpu, struct nl_context *out);
+void vmx_set_flags(struct nl_cpu *cpu, uint64_t rflags);
 bool vmx_get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value);
 bool vmx_set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value);
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One store to memory, decoded: what the core knows of instructions that write to a page it watches. The address is
+ * known from the nested fault; what is needed is the value and the length. Knows what software uses on registers of
+ * devices: MOV, XCHG, MOVNTI, STOS, arithmetic, logic and bit instructions with a memory destination, CMPXCHG and
+ * XADD. Not known: shifts, SETcc, PUSH, POP, MOVS, MOVBE, x87 and SIMD. Pure, and compared with Zydis on the host.
+ */
+#ifndef ARCH_STORE_H
+#define ARCH_STORE_H
+
+#include <newleaf/types.h>
+
+enum store_op { /* the first eight in the order of the opcodes (APM vol. 3, A.1) */
+	        STORE_ADD,
+	        STORE_OR,
+	        STORE_ADC,
+	        STORE_SBB,
+	        STORE_AND,
+	        STORE_SUB,
+	        STORE_XOR,
+	        STORE_CMP, /* stores nothing: no decoder's answer */
+	        STORE_MOV,
+	        STORE_XCHG,
+	        STORE_NOT,
+	        STORE_NEG,
+	        STORE_INC,
+	        STORE_DEC,
+	        STORE_BTS,
+	        STORE_BTR,
+	        STORE_BTC,
+	        STORE_CMPXCHG,
+	        STORE_XADD,
+};
+
+struct store {
+	uint8_t length;  /* bytes of the instruction */
+	uint8_t width;   /* of the store: 1, 2, 4, 8 */
+	uint8_t op;      /* enum store_op */
+	int8_t reg;      /* source, in the order of struct nl_gprs; -1: immediate */
+	uint8_t shift;   /* 8: AH, CH, DH, BH */
+	uint8_t address; /* STOS: width of RDI and RCX, else 0 */
+	bool repeat;     /* STOS with REP */
+	uint64_t immediate;
+};
+
+#define STORE_MAX_LENGTH 15
+#define STORE_BYTES 32 /* what the decoder may look at: bytes behind the fifteenth are never part of an answer */
+
+/* bits: 16, 32 or 64, the code segment's default. false: not known, or longer than 15 bytes. */
+bool store_decode(const uint8_t p[STORE_BYTES], unsigned bits, struct store *out);
+
+/* Does the value depend on what is there? Then it must be read first. */
+static inline bool store_reads(const struct store *s) { return s->op != STORE_MOV; }
+
+/*
+ * Executes it on a set of registers: returns the value that goes to memory. `old` is what memory holds (if
+ * store_reads). Registers (gprs[16]) and the arithmetic flags in *rflags change as the manual says; RIP is the caller's
+ * business. *done: false for a REP STOS that must be executed again.
+ */
+uint64_t store_execute(const struct store *s, uint64_t *gprs, uint64_t *rflags, uint64_t old, bool *done);
+
+#endif
