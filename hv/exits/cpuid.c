@@ -46,6 +46,17 @@ static const uint32_t emptied[] = {0x12, 0x14, 0x8000000a, 0x8000001f}; /* SGX, 
 
 #define CR4_PKE (1ULL << 22)
 
+/* Leaf 0xd (SDM vol. 1, 13.2): sub-leaf 1 lists the supervisor state of IA32_XSS, the others describe one component. */
+static void hide_supervisor_state(uint32_t sub, uint32_t r[4])
+{
+	if (sub == 1) {
+		r[2] &= (uint32_t)XSS_MAY;
+		r[3] &= (uint32_t)(XSS_MAY >> 32);
+	} else if (sub > 1 && (r[2] & 1) && (sub > 63 || !(XSS_MAY >> sub & 1))) { /* ECX bit 0: one of IA32_XSS */
+		r[0] = r[1] = r[2] = r[3] = 0;
+	}
+}
+
 void nl_cpuid_filter(uint32_t leaf, uint32_t sub, uint64_t cr4, uint32_t at, uint32_t r[4])
 {
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(hidden); i++)
@@ -54,6 +65,8 @@ void nl_cpuid_filter(uint32_t leaf, uint32_t sub, uint64_t cr4, uint32_t at, uin
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(emptied); i++)
 		if (emptied[i] == leaf)
 			r[0] = r[1] = r[2] = r[3] = 0;
+	if (leaf == 0xd)
+		hide_supervisor_state(sub, r);
 	/* Bits that mirror CR4 show the core's CR4, not the guest's. */
 	if (leaf == 1)
 		r[2] = (r[2] & ~(1u << 27)) | (cr4 & CR4_OSXSAVE ? 1u << 27 : 0);

@@ -15,6 +15,7 @@ enum policy {
 	NATIVE,   /* exits (the vendor needs it), then the hardware's answer */
 	FAULT,    /* #GP, as where the MSR does not exist */
 	DROP,     /* a write is swallowed and logged once */
+	UPDATE,   /* microcode: dropped, and counted for `status` */
 	FEATURES, /* IA32_FEATURE_CONTROL: locked, without VMX and SMX */
 	SVM_OFF,  /* VM_CR: SVM disabled and locked */
 	APIC,     /* APIC_BASE: may not move */
@@ -22,19 +23,25 @@ enum policy {
 	KERNEL,   /* LSTAR: a kernel begins */
 	EFER,
 	MISC, /* IA32_MISC_ENABLE: the core's page tables need NX */
+	XSS,  /* IA32_XSS: only supervisor state that is shown */
 	MTRR, /* memory types of the EPT follow */
 };
 
 static const struct range {
 	uint32_t first, last;
 	uint8_t read, write; /* enum policy */
-	const char *vendor;  /* NULL: both */
+	const char *vendor;  /* its name; NULL: both */
 	const char *name;
 } ranges[] = {
         {MSR_APIC_BASE, MSR_APIC_BASE, PASS, APIC, NULL, "APIC_BASE"},
         {MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, FEATURES, FAULT, "VMX", "FEATURE_CONTROL"},
-        {MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, PASS, DROP, "VMX", "microcode update"},
+        {MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, PASS, UPDATE, "VMX", "microcode update"},
+        {0x087, 0x087, FAULT, FAULT, "VMX",
+         "TME-MK partitioning"}, /* key IDs are address bits: aliases of our memory */
+        {0x981, 0x984, FAULT, FAULT, "VMX", "TME"},
+        {0x9fb, 0x9fb, FAULT, FAULT, "VMX", "TME saved key"},
         {0x1a0, 0x1a0, PASS, MISC, "VMX", "MISC_ENABLE"},
+        {MSR_XSS, MSR_XSS, PASS, XSS, NULL, "XSS"},                    /* XRSTORS loads MSRs and asks no bitmap */
         {0x0ed, 0x0f0, FAULT, FAULT, "VMX", "remote action requests"}, /* of physical tables, as the next two */
         {0x17d0, 0x17d4, FAULT, FAULT, "VMX", "hardware feedback"},
         {0x3f1, 0x3f5, FAULT, FAULT, "VMX", "PEBS"}, /* 3f4 on: architectural PEBS */
@@ -54,9 +61,10 @@ static const struct range {
         {0xc0010010, 0xc0010010, PASS, DROP, "SVM",
          "SYSCFG"}, /* could put memory encryption or DRAM routing under us */
         {0xc0010016, 0xc001001d, PASS, DROP, "SVM", "IORR, TOM"},
-        {MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, PASS, DROP, "SVM", "microcode update"},
+        {MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, PASS, UPDATE, "SVM", "microcode update"},
         {0xc0010058, 0xc0010058, PASS, DROP, "SVM", "MMIO_CFG_BASE"}, /* could be moved over us */
         {0xc0010111, 0xc0010113, PASS, DROP, "SVM", "SMM_BASE, TSEG"},
+        {0xc0010130, 0xc0010133, FAULT, FAULT, "SVM", "SEV, RMP"},
         {MSR_VM_CR, MSR_VM_CR, SVM_OFF, DROP, "SVM", "VM_CR"},
         {0xc0010115, 0xc0010115, FAULT, FAULT, "SVM", "IGNNE"},
         {0xc0010116, 0xc0010116, FAULT, FAULT, "SVM", "SMM_CTL"},
@@ -66,7 +74,7 @@ static const struct range {
 
 static bool mine(const struct range *r)
 {
-	return !r->vendor || r->vendor[0] + r->vendor[1] == nl_vendor->name[0] + nl_vendor->name[1];
+	return !r->vendor || !memcmp(r->vendor, nl_vendor->name, strlen(r->vendor) + 1);
 }
 
 void nl_msr_init(void)
@@ -148,19 +156,42 @@ static bool write_efer(struct nl_cpu *cpu, uint64_t v)
 	return nl_vendor->set_msr(cpu, MSR_EFER, v);
 }
 
+/* What CPUID shows the guest (cpuid.c). Asked here as well: emulators take bits that their CPUID does not list. */
+static uint64_t xss_shown(void)
+{
+	uint32_t r[4];
+
+	x86_cpuid(0xd, 1, r);
+	return (r[2] | (uint64_t)r[3] << 32) & XSS_MAY;
+}
+
+static uint64_t updates_dropped;
+
+uint64_t nl_msr_updates_dropped(void) { return __atomic_load_n(&updates_dropped, __ATOMIC_RELAXED); }
+
+static void drop(const struct nl_cpu *cpu, const struct range *r, uint32_t index)
+{
+	static uint64_t logged;
+	_Static_assert(NL_ARRAY_SIZE(ranges) <= 64, "a bit for each");
+	uint64_t bit = 1ULL << (r - ranges);
+
+	if (r->write == UPDATE)
+		__atomic_add_fetch(&updates_dropped, 1, __ATOMIC_RELAXED);
+	if (!(__atomic_fetch_or(&logged, bit, __ATOMIC_RELAXED) & bit))
+		nl_log("newleaf: CPU %u: write of %s (MSR %x) dropped\n", cpu->index, r->name, index);
+}
+
 static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 {
-	static uint32_t logged;
-	_Static_assert(NL_ARRAY_SIZE(ranges) <= 32, "a bit for each");
 	const struct range *r = find(index);
 	struct nl_context c;
 
 	switch (r ? r->write : NATIVE) {
 	case FAULT:
 		return false;
+	case UPDATE:
 	case DROP:
-		if (!(__atomic_fetch_or(&logged, 1u << (r - ranges), __ATOMIC_RELAXED) & 1u << (r - ranges)))
-			nl_log("newleaf: CPU %u: write of %s (MSR %x) dropped\n", cpu->index, r->name, index);
+		drop(cpu, r, index);
 		return true;
 	case APIC: /* the page that is watched, and any page of ours, must stay where they are */
 		if ((v ^ APIC_DEFAULT_BASE) & ~0xfffULL)
@@ -178,6 +209,8 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 		return write_efer(cpu, v);
 	case MISC:
 		return !(v >> 34 & 1) && x86_wrmsr_safe(index, v);
+	case XSS:
+		return !(v & ~xss_shown()) && x86_wrmsr_safe(index, v);
 	case MTRR: /* while they are being changed the MTRRs are off, or the caches are: types are looked at when all is
 	              on again */
 		if (!x86_wrmsr_safe(index, v))

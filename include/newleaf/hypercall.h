@@ -77,7 +77,8 @@ struct nl_status {
 	uint32_t kernel_build_id_len;
 	uint32_t emulated; /* 1 = an emulator was recognised: compare ratios, not microseconds */
 	uint64_t kernel_slide;
-	uint64_t reserved[8];
+	uint64_t microcode_dropped; /* updates that the guest tried since launch */
+	uint64_t reserved[7];
 };
 
 enum nl_leaf_condition { NL_LEAF_VERIFIED = 1, NL_LEAF_APPLIED = 2, NL_LEAF_REVERTED = 3 };

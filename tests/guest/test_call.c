@@ -170,6 +170,19 @@ static void cpl3_status(void)
 	note("%s/%s generation %lu, %lu KiB free", s.vendor, s.paging, s.generation, s.memory_free / 1024);
 }
 
+/* An update that went nowhere leaves a trace that an administrator sees. */
+static void update_dropped(void)
+{
+	uint64_t before = status().microcode_dropped;
+	uint32_t index = machine.intel ? 0x79 : 0xc0010020;
+
+	for (unsigned i = 1; i <= 3; i++) {
+		EXPECT_VECTOR(wrmsr(index, (uint64_t)cpus), NONE, "a microcode update");
+		EXPECT(status().microcode_dropped == before + i, "%lu updates are counted, %lu were before",
+		       status().microcode_dropped, before);
+	}
+}
+
 /* Each is refused by name; none changes the generation or is a defect of Newleaf's own. */
 static void garbage(void)
 {
@@ -261,6 +274,7 @@ const struct test call_tests[] = {
         {"call-cpl3-denied", cpl3_denied, 0},
         {"call-cpl3-wrong-magic", cpl3_magic, 0},
         {"call-cpl3-status", cpl3_status, NEWLEAF_ONLY},
+        {"call-update-dropped", update_dropped, NEWLEAF_ONLY},
         {"call-named-errors", named, NEWLEAF_ONLY},
         {"call-garbage", garbage, NEWLEAF_ONLY},
         {NULL, NULL, 0},

@@ -200,6 +200,44 @@ static void intel_virtualisation(void)
 		expect_absent(i);
 }
 
+/* Supervisor state: no bit that CPUID does not list, and never Intel PT or user interrupts, whose MSRs XRSTORS loads.
+ */
+static void supervisor_state(void)
+{
+	uint32_t r[4];
+	uint64_t xss = 0, shown;
+
+	cpuid(0, 0, r);
+	if (r[0] < 0xd || rdmsr(0xda0, &xss) == GP) {
+		skip("no XSAVES");
+		return;
+	}
+	cpuid(0xd, 1, r);
+	shown = r[2] | (uint64_t)r[3] << 32;
+	EXPECT(!(shown & (1u << 8 | 1u << 14)), "CPUID lists %lx", shown);
+	for (unsigned bit = 0; bit < 64; bit++) {
+		int vector = wrmsr(0xda0, 1ULL << bit);
+
+		if (vector == GP)
+			continue;
+		EXPECT(vector == NONE && (shown >> bit & 1), "bit %u: vector %d, CPUID lists %lx", bit, vector, shown);
+		cpuid(0xd, bit, r);
+		EXPECT(bit < 2 || r[0], "component %u may be enabled and has no size", bit);
+	}
+	EXPECT_VECTOR(wrmsr(0xda0, xss), NONE, "XSS as it was");
+	note("CPUID lists %lx", shown);
+}
+
+static void memory_encryption(void)
+{
+	static const uint32_t intel[] = {0x87, 0x981, 0x982, 0x983, 0x984, 0x9fb};
+	static const uint32_t amd[] = {0xc0010130, 0xc0010131, 0xc0010132, 0xc0010133};
+	const uint32_t *list = machine.intel ? intel : amd;
+
+	for (unsigned i = 0; i < (machine.intel ? NL_ARRAY_SIZE(intel) : NL_ARRAY_SIZE(amd)); i++)
+		expect_absent(list[i]);
+}
+
 static void apic_base(void)
 {
 	uint64_t v = msr(APIC_BASE_MSR);
@@ -341,6 +379,8 @@ const struct test msr_tests[] = {
         {"msr-amd-virtualisation", amd_virtualisation, 0},
         {"msr-amd-memory-routing", amd_memory_routing, NEWLEAF_ONLY},
         {"msr-intel-virtualisation", intel_virtualisation, 0},
+        {"msr-supervisor-state", supervisor_state, NEWLEAF_ONLY},
+        {"msr-memory-encryption", memory_encryption, NEWLEAF_ONLY},
         {"msr-apic-base", apic_base, NEWLEAF_ONLY},
         {"msr-scan", scan, 0},
         {"msr-outside", outside, 0},

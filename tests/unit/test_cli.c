@@ -541,10 +541,13 @@ static void status_tells_what_weakens(void **state)
 	assert_says(out, "NL_EPROBED");
 	f->status.kernel_build_id_len = 20;
 	f->status.keys_from_file = 1;
+	f->status.microcode_dropped = 3;
 	assert_int_equal(newleaf("status", "--json"), 0);
 	assert_schema("status");
+	assert_says(out, "\"microcode_dropped\":3");
 	assert_int_equal(newleaf("status"), 0);
 	assert_says(out, "from a file");
+	assert_says(out, "microcode updates of the guest dropped: 3");
 	assert_int_equal(newleaf("-q", "status"), 0);
 	assert_string_equal(out, "");
 	f->torn_status = true;

@@ -60,12 +60,15 @@ bool x86_wrmsr_safe(uint32_t index, uint64_t v)
 uint64_t x86_rdmsr(uint32_t index) { return *msr(index); }
 void x86_wrmsr(uint32_t index, uint64_t v) { *msr(index) = v; }
 
+static uint64_t xss_listed; /* supervisor state of this CPU, leaf 0xd */
+
 /* No feature that EFER has a bit for. */
 void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
-	(void)sub;
 	memset(r, 0, 4 * sizeof(*r));
 	r[0] = leaf == 0x80000000 ? 0x80000021 : 0;
+	if (leaf == 0xd && sub == 1)
+		r[2] = (uint32_t)xss_listed, r[3] = (uint32_t)(xss_listed >> 32);
 }
 
 const struct nl_vendor *nl_vendor;
@@ -219,6 +222,58 @@ static void the_rest_is_the_hardwares(void **state)
 	assert_int_equal(r[0] & r[1] & r[2] & r[3], UINT32_MAX);
 }
 
+/*
+ * Supervisor state (SDM vol. 1, 13.2): XRSTORS loads MSRs past the MSR bitmap, Intel PT's output base among them. What
+ * may be enabled is shown, what is not is neither shown nor taken, with its sub-leaf.
+ */
+static void supervisor_state(void **state)
+{
+	static const unsigned hidden_bits[] = {8, 9, 14, 17, 20, 31}, shown[] = {10, 11, 12, 13, 15, 16};
+	static const struct nl_vendor *const vendors[] = {&vmx, &svm};
+	uint64_t v;
+
+	(void)state;
+	for (size_t j = 0; j < NL_ARRAY_SIZE(vendors); j++) {
+		machine(vendors[j]);
+		*msr(MSR_XSS) = 0;
+		xss_listed = 0;
+		assert_false(write_of(MSR_XSS, 1ULL << 11)); /* not on this CPU, whatever it does with the write */
+		assert_true(write_of(MSR_XSS, 0));
+		xss_listed = UINT64_MAX;
+		assert_int_equal(exit_of(MSR_XSS), 2);
+		for (unsigned bit = 0; bit < 64; bit++) {
+			uint32_t r[4] = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+			bool may = false;
+
+			for (size_t i = 0; i < NL_ARRAY_SIZE(shown); i++)
+				may |= bit == shown[i];
+			nl_cpuid_filter(0xd, 1, 0, 0x40000000, r);
+			assert_int_equal(r[2 + bit / 32] >> bit % 32 & 1, may);
+			assert_int_equal(write_of(MSR_XSS, 1ULL << bit), may);
+			assert_true(read_of(MSR_XSS, &v));
+			assert_false(v & ~(1ULL << 10 | 0x3ULL << 11 | 1ULL << 13 | 0x3ULL << 15));
+		}
+	}
+	for (size_t i = 0; i < NL_ARRAY_SIZE(hidden_bits); i++) {
+		uint32_t r[4] = {128, 0, 1, 0}; /* of IA32_XSS, 128 bytes */
+
+		nl_cpuid_filter(0xd, hidden_bits[i], 0, 0x40000000, r);
+		assert_int_equal(r[0] | r[1] | r[2] | r[3], 0);
+	}
+	for (size_t i = 0; i < NL_ARRAY_SIZE(shown); i++) {
+		uint32_t r[4] = {128, 0, 1, 0};
+
+		nl_cpuid_filter(0xd, shown[i], 0, 0x40000000, r);
+		assert_int_equal(r[0], 128);
+	}
+	for (unsigned bit = 2; bit < 64; bit++) { /* user state, of XCR0: the hardware's own business */
+		uint32_t r[4] = {64, 576, 2, 0};
+
+		nl_cpuid_filter(0xd, bit, 0, 0x40000000, r);
+		assert_int_equal(r[0], 64);
+	}
+}
+
 static void mirrors_of_cr4(void **state)
 {
 	(void)state;
@@ -255,8 +310,8 @@ static void presence(void **state)
  * they did not exist. */
 static void physical_pointers(void **state)
 {
-	static const uint32_t intel[] = {0x480, 0x48b, 0x491, 0x3f1, 0x3f4, 0x3f5,  0x600,
-	                                 0x560, 0x570, 0x580, 0xed,  0xf0,  0x17d0, 0x17d1};
+	static const uint32_t intel[] = {0x480, 0x48b, 0x491,  0x3f1,  0x3f4, 0x3f5, 0x600, 0x560, 0x570, 0x580,
+	                                 0xed,  0xf0,  0x17d0, 0x17d1, 0x87,  0x981, 0x982, 0x983, 0x984, 0x9fb};
 	static const uint32_t amd[] = {MSR_VM_HSAVE_PA, 0xc0010115, 0xc0010116, 0xc0010118, 0xc0010119};
 	uint64_t v = 0;
 
@@ -312,10 +367,12 @@ static void dropped(void **state)
 		assert_int_equal(v, 0x1234);
 		n_msrs--; /* room for the next */
 	}
+	assert_int_equal(nl_msr_updates_dropped(), 1); /* microcode: an administrator wants to know */
 	machine(&vmx);
 	*msr(MSR_BIOS_UPDT_TRIG) = 0;
 	assert_true(write_of(MSR_BIOS_UPDT_TRIG, 0x1000));
 	assert_int_equal(*msr(MSR_BIOS_UPDT_TRIG), 0);
+	assert_int_equal(nl_msr_updates_dropped(), 2);
 }
 
 static void apic_base(void **state)
@@ -432,6 +489,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(hidden_features),
 	        cmocka_unit_test(the_rest_is_the_hardwares),
+	        cmocka_unit_test(supervisor_state),
 	        cmocka_unit_test(mirrors_of_cr4),
 	        cmocka_unit_test(presence),
 	        cmocka_unit_test(physical_pointers),

@@ -104,6 +104,7 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 	json_uint(&j, "arena_data_free_bytes", s->arena_data_free);
 	json_close(&j, '}');
 	json_bool(&j, "emulated", s->emulated);
+	json_uint(&j, "microcode_dropped", s->microcode_dropped);
 	json_open(&j, "leaves", '[');
 	for (size_t i = 0; i < n; i++)
 		leaf_json(&j, s, &leaves[i]);
@@ -129,6 +130,9 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		printf("not matched by a leaf yet");
 	printf("     generation %llu   journal %llu\n", (unsigned long long)s->generation,
 	       (unsigned long long)s->journal_newest);
+	if (s->microcode_dropped)
+		printf("microcode updates of the guest dropped: %llu; load them by firmware, or before Newleaf\n",
+		       (unsigned long long)s->microcode_dropped);
 	if (!n) {
 		printf("no leaf is known\n");
 		return;

@@ -52,6 +52,9 @@ static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff8000000000
 #define MSR_X2APIC_BASE 0x800
 #define MSR_X2APIC_ICR 0x830
 #define MSR_XSS 0xda0
+/* Supervisor state that a guest may have (SDM vol. 1, 13.2): PASID, CET (2), HDC, LBR, HWP. Not Intel PT (8) and not
+ * user interrupts (14), which are hidden; what comes later is not known to be harmless. */
+#define XSS_MAY (1ULL << 10 | 3ULL << 11 | 1ULL << 13 | 1ULL << 15 | 1ULL << 16)
 #define MSR_EFER 0xc0000080
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082

@@ -187,7 +187,7 @@ static void write_controls(struct vmx_cpu *v)
 	if (c->vpid)
 		vmx_write(VPID, 1);
 	if (c->secondary & SECONDARY_XSAVES)
-		vmx_write(XSS_EXIT_BITMAP, 0);
+		vmx_write(XSS_EXIT_BITMAP, ~XSS_MAY); /* what the firmware may have left on (SDM vol. 3, 25.6) */
 	/* Ours: what VMX operation forces; the guest sees its own value in the shadow (exit.c, control_register). */
 	vmx_write(CR0_MASK, vmx.msrs.cr0_fixed0 & ~(CR0_PE | CR0_PG));
 	vmx_write(CR4_MASK, vmx.msrs.cr4_fixed0 | CR4_HIDDEN);
