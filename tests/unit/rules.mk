@@ -6,7 +6,8 @@
 # host.c stands in for console and panic, seam/ for the CPU. `make check` runs all of them, `make check-X` one.
 UNIT_TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-UNIT_CFLAGS := -std=gnu11 -O1 -g $(CFLAGS_WARN) $(UNIT_SANITIZE) -Itests/unit/seam -Iinclude -Ihv -Iarch/x86_64/include -Itests/unit -MMD -MP
+UNIT_CFLAGS := -std=gnu11 -O1 -g $(CFLAGS_WARN) $(UNIT_SANITIZE) -Itests/unit/seam -Iinclude -Ihv -Iarch/x86_64/include \
+	-Iarch/x86_64/vmx -Iarch/x86_64/svm -Itests/unit -MMD -MP
 unit_says = $(shell sed -n '1,20s,^// $(2): *,,p' tests/unit/test_$(1).c)
 unit_object = $(B)/unit/$(1:.c=.o)
 

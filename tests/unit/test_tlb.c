@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/view/view.c hv/view/npt.c tests/unit/history.c tests/unit/tlb_model.c
+// sources: arch/x86_64/svm/svm.c arch/x86_64/vmx/caps.c arch/x86_64/vmx/ept.c arch/x86_64/vmx/exit.c
+// sources: arch/x86_64/vmx/nl_vmx.c arch/x86_64/vmx/state.c arch/x86_64/vmx/vmcs.c
+// sources: hv/exits/exit.c hv/view/current.c hv/view/view.c hv/view/npt.c
+// sources: tests/unit/history.c tests/unit/tlb_model.c tests/unit/vendors.c tests/unit/vendor_svm.c
+// sources: tests/unit/vendor_vmx.c
+// libs: -no-pie -Wl,--unresolved-symbols=ignore-all
 /*
  * Flips, base edits and the guest's own invalidations on CPUs that keep every translation they ever made (tlb_model.h).
- * What is flushed is decided by hv/view/tlb.h; the views are the real ones. No CPU may ever translate otherwise than
- * the current view shows. Then the mutants: each leaves out one flush, or trusts one tag too much, and the model must
- * catch it.
+ * The views, the look at the current one before each entry, and what a vendor flushes are the product's own files
+ * (vendors.h); of what else those files call nothing is linked: a call of it ends the test. No CPU may
+ * ever translate otherwise than the current view shows. Then the mutants: each leaves out one flush, or trusts one tag
+ * too much, and the model must catch it.
  */
 #include "host.h"
 #include "history.h"
-#include "view/tlb.h"
+#include "core/journal.h"
+#include "commit/quiesce.h"
 #include "tlb_model.h"
-#include "view/view.h"
+#include "vendors.h"
+#include "view/current.h"
 
 enum { ADDRESS_BITS = 33, STEPS = 1200, SEEDS = 3 };
 #define APIC 0xfee00000ULL
@@ -29,12 +37,12 @@ static const uint64_t others[] = {APIC, HIDDEN + 0x3000};
 
 struct policy {
 	const char *name;
-	enum tlb_vendor vendor;
-	void (*load_root)(
-	        unsigned cpu); /* the CPU is about to enter, and the current view is another than at its last entry */
-	void (*base_edited)(unsigned cpu);
-	unsigned id;       /* VPID or ASID at the start */
-	bool parked_trust; /* a CPU that was away enters with what it has */
+	const struct nl_vendor *vendor;
+	bool tagged; /* VPID or FlushByAsid exists */
+	/* Mutants, in the place of what the product does: */
+	void (*load_root)(unsigned cpu);   /* the current view is another than at the CPU's last entry */
+	void (*base_edited)(unsigned cpu); /* before the first entry after one */
+	bool parked_trust;                 /* a CPU that was away enters with what it has */
 };
 
 static struct {
@@ -42,17 +50,24 @@ static struct {
 	struct nl_npt_format format;
 	struct nl_views views;
 	struct nl_view base, current, retired; /* current.root 0: the base is current; retired.root 0: none */
-	uint64_t flips;
-	struct {
-		uint64_t flips; /* what it has loaded */
-		bool edited;    /* a base edit since its last entry */
-	} cpu[TLB_CPUS];
+	uint64_t generation;
+	bool edited[TLB_CPUS]; /* a base edit since the CPU's last entry */
 	struct tlb_machine m;
 	const char *stale;
 } t;
 
 static struct nl_view *current(void) { return t.current.root.v ? &t.current : &t.base; }
 static struct tlb_cpu *tlb(unsigned cpu) { return &t.m.cpus[cpu]; }
+
+/* No freeze here. */
+bool nl_quiesce_pending(void) { return false; }
+void nl_journal_generation(uint64_t generation) { (void)generation; }
+
+static void publish(void)
+{
+	current()->generation = ++t.generation;
+	nl_publish_view(current());
+}
 
 static uint64_t shows(uint64_t gpa)
 {
@@ -62,58 +77,20 @@ static uint64_t shows(uint64_t gpa)
 	return frame.v | rights;
 }
 
-/* --- The vendors, as they are --- */
-
-static void vmx_flush(unsigned cpu, enum nl_flush_scope scope)
-{
-	if (scope == NL_FLUSH_ROOT) {
-		tlb_invept_single(tlb(cpu), tlb(cpu)->root);
-		return;
-	}
-	tlb_invept_all(tlb(cpu));
-	tlb_invvpid_all(tlb(cpu));
-}
-
-static void vmx_load_root(unsigned cpu)
-{
-	tlb(cpu)->root = current()->root;
-	vmx_flush(cpu, nl_flush_for(NL_ROOT_LOADED));
-}
-
-static void vmx_base_edited(unsigned cpu) { vmx_flush(cpu, nl_flush_for(NL_BASE_EDITED)); }
-
-/* Both scopes are the ASID to SVM. */
-static void svm_load_root(unsigned cpu)
-{
-	tlb(cpu)->root = current()->root;
-	tlb(cpu)->tlb_control = 3;
-}
-
-static void svm_base_edited(unsigned cpu) { tlb(cpu)->tlb_control = 3; }
-
-static void svm_load_root_old_cpu(unsigned cpu)
-{
-	tlb(cpu)->root = current()->root;
-	tlb(cpu)->tlb_control = 1;
-}
-
-static void svm_base_edited_old_cpu(unsigned cpu) { tlb(cpu)->tlb_control = 1; }
-
 /* --- Mutants --- */
 
 static void no_flush(unsigned cpu) { (void)cpu; }
-static void load_without_flush(unsigned cpu) { tlb(cpu)->root = current()->root; }
+static void load_without_flush(unsigned cpu) { vendor_put(vendor_on(cpu), current()->root, 0); }
 
 static void load_with_flush_on_cpu_0(unsigned cpu)
 {
-	tlb(cpu)->root = current()->root;
-	tlb(cpu)->tlb_control = cpu == 0 ? 3 : 0;
+	load_without_flush(cpu);
+	vendor_put_flush(vendor_on(cpu), cpu == 0 ? 3 : 0);
 }
 
 static void asid_per_generation(unsigned cpu)
 {
-	tlb(cpu)->root = current()->root;
-	tlb(cpu)->id = 1 + t.flips % 8;
+	vendor_put(vendor_on(cpu), current()->root, 1 + (unsigned)t.generation % 8);
 }
 
 /* Every ASID is flushed before another generation gets it. What is forgotten: INVLPG under one ASID does not reach the
@@ -121,17 +98,16 @@ static void asid_per_generation(unsigned cpu)
 static void asid_of_its_own_for_the_base(unsigned cpu)
 {
 	const bool base = !t.current.root.v;
-	tlb(cpu)->root = current()->root;
-	tlb(cpu)->id = base ? 1 : 2;
-	tlb(cpu)->tlb_control = base ? 0 : 3;
+	vendor_put(vendor_on(cpu), current()->root, base ? 1 : 2);
+	vendor_put_flush(vendor_on(cpu), base ? 0 : 3);
 }
 
-static void base_edited_flushes_own_asid_of_two(unsigned cpu) { tlb(cpu)->tlb_control = 1; }
+static void base_edited_flushes_own_asid_of_two(unsigned cpu) { vendor_put_flush(vendor_on(cpu), 1); }
 
 /* The base is never released, so its translations are taken for good for ever. They are, until a base edit. */
 static void invept_unless_base(unsigned cpu)
 {
-	tlb(cpu)->root = current()->root;
+	load_without_flush(cpu);
 	if (t.current.root.v)
 		tlb_invept_single(tlb(cpu), tlb(cpu)->root);
 }
@@ -141,25 +117,36 @@ static void base_edited_invvpid(unsigned cpu) { tlb_invvpid_all(tlb(cpu)); }
 
 /* --- The machine --- */
 
+static bool behind(unsigned cpu) { return nl_cpus[cpu]->root_generation != t.generation; }
+
 static void enter(unsigned cpu, bool parked)
 {
+	const struct policy *p = t.policy;
+	struct nl_cpu *c = vendor_on(cpu);
+	const uint64_t was = c->root_generation;
+	const bool trust = parked && p->parked_trust && behind(cpu);
+
 	if (t.stale)
 		return;
-	if (t.cpu[cpu].edited)
-		t.policy->base_edited(cpu);
-	if (t.cpu[cpu].flips != t.flips && !(parked && t.policy->parked_trust)) {
-		t.policy->load_root(cpu);
-		t.cpu[cpu].flips = t.flips;
-	}
-	t.cpu[cpu].edited = false;
-	tlb_enter(tlb(cpu));
+	if (t.edited[cpu] && p->base_edited)
+		p->base_edited(cpu);
+	else if (t.edited[cpu])
+		nl_vendor->flush_all(c);
+	t.edited[cpu] = false;
+	if (trust || (p->load_root && behind(cpu)))
+		c->root_generation = t.generation; /* else hv_before_entry loads it */
+	if (p->load_root && !trust && was != t.generation)
+		p->load_root(cpu);
+	vendor_enter(c);
+	if (trust)
+		c->root_generation = was;
 	t.stale = tlb_guest_runs(&t.m, tlb(cpu), shows);
 }
 
 static void enter_all(void)
 {
 	for (unsigned i = 0; i < TLB_CPUS; i++)
-		enter(i, t.cpu[i].flips != t.flips);
+		enter(i, behind(i));
 }
 
 /* As hv/commit/commit.c: the superseded view goes when every CPU has loaded a newer root. Here the base stays alive,
@@ -186,7 +173,7 @@ static void commit(void)
 	}
 	t.retired = t.current;
 	t.current = next;
-	t.flips++;
+	publish();
 }
 
 static void back_to_base(void)
@@ -194,7 +181,7 @@ static void back_to_base(void)
 	reclaim();
 	t.retired = t.current;
 	t.current = (struct nl_view){.root = HPA(0)};
-	t.flips++;
+	publish();
 }
 
 static void base_edit(void)
@@ -207,7 +194,7 @@ static void base_edit(void)
 			assert_int_equal(nl_view_base_edit_rights(&t.views, alive[i], GPA(APIC), armed ? NL_R : NL_RW),
 			                 NL_OK);
 	for (unsigned i = 0; i < TLB_CPUS; i++)
-		t.cpu[i].edited = true;
+		t.edited[i] = true;
 }
 
 /* The guest changes its own page table, and tells all CPUs. */
@@ -229,7 +216,7 @@ static void begin(const struct policy *policy, uint64_t seed)
 	host_seed(seed);
 	memset(&t, 0, sizeof(t));
 	t.policy = policy;
-	t.format = (policy->vendor == TLB_INTEL ? nl_npt_format_ept : nl_npt_format_npt)(seed % 2, ADDRESS_BITS);
+	t.format = (policy->vendor == &nl_vmx ? nl_npt_format_ept : nl_npt_format_npt)(seed % 2, ADDRESS_BITS);
 	t.views = (struct nl_views){.format = &t.format, .ops = history_ops()};
 	t.m.format = &t.format;
 	assert_int_equal(nl_view_base(&t.views, pc, NL_ARRAY_SIZE(pc), &t.base), NL_OK);
@@ -239,11 +226,11 @@ static void begin(const struct policy *policy, uint64_t seed)
 			t.m.guest[pcid][page] = page < NL_ARRAY_SIZE(patchable)
 			                                ? patchable[page]
 			                                : others[page - NL_ARRAY_SIZE(patchable)];
-	for (unsigned i = 0; i < TLB_CPUS; i++) {
-		tlb(i)->vendor = policy->vendor;
-		tlb(i)->id = policy->id;
-		tlb(i)->root = t.base.root;
-	}
+	vendor_start(&t.m, policy->vendor, policy->tagged);
+	nl_views_init(&t.views);
+	publish();
+	for (unsigned i = 0; i < TLB_CPUS; i++)
+		assert_int_equal(nl_vendor->cpu_init(vendor_on(i), t.base.root), NL_OK);
 	base_edit(); /* splits the APIC page before the first fork */
 	enter_all();
 }
@@ -294,33 +281,33 @@ static unsigned run(const struct policy *policy, uint64_t seed, const char **wha
 	return found;
 }
 
+#define ON_VMX .vendor = &nl_vmx, .tagged = true
+#define ON_SVM .vendor = &nl_svm, .tagged = true
+
 static const struct policy right[] = {
-        {"VMX with VPID", TLB_INTEL, vmx_load_root, vmx_base_edited, .id = 1},
-        {"VMX without VPID", TLB_INTEL, vmx_load_root, vmx_base_edited, .id = 0},
-        {"SVM with FlushByAsid", TLB_AMD, svm_load_root, svm_base_edited, .id = 1},
-        {"SVM without", TLB_AMD, svm_load_root_old_cpu, svm_base_edited_old_cpu, .id = 1},
+        {"VMX with VPID", ON_VMX},
+        {"VMX without VPID", .vendor = &nl_vmx},
+        {"SVM with FlushByAsid", ON_SVM},
+        {"SVM without", .vendor = &nl_svm},
         /* What would be lawful too: it shows that the mutant beside it fails for the reason that its name says. */
-        {"VMX, the base's translations kept over flips", TLB_INTEL, invept_unless_base, vmx_base_edited, .id = 1},
+        {"VMX, the base's translations kept over flips", ON_VMX, .load_root = invept_unless_base},
 };
 
 static const struct policy mutants[] = {
-        {"SVM, no TLB_CONTROL at a flip", TLB_AMD, load_without_flush, svm_base_edited, .id = 1},
-        {"SVM, TLB_CONTROL on the committing CPU only", TLB_AMD, load_with_flush_on_cpu_0, svm_base_edited, .id = 1},
-        {"SVM, an ASID per generation, no flush when it comes round", TLB_AMD, asid_per_generation, svm_base_edited,
-         .id = 1},
-        {"SVM, an ASID for the base, which the guest's INVLPG misses", TLB_AMD, asid_of_its_own_for_the_base,
-         base_edited_flushes_own_asid_of_two, .id = 1},
-        {"SVM, no flush after a base edit", TLB_AMD, svm_load_root, no_flush, .id = 1},
-        {"SVM, a parked CPU enters without comparing", TLB_AMD, svm_load_root, svm_base_edited, .id = 1,
-         .parked_trust = true},
-        {"VMX, a root page reused without INVEPT", TLB_INTEL, load_without_flush, vmx_base_edited, .id = 1},
-        {"VMX, the same without VPID", TLB_INTEL, load_without_flush, vmx_base_edited, .id = 0},
-        {"VMX, base edit with INVEPT of the current root only", TLB_INTEL, invept_unless_base,
-         base_edited_invept_current_root, .id = 1},
-        {"VMX, base edit with INVVPID only", TLB_INTEL, vmx_load_root, base_edited_invvpid, .id = 1},
-        {"VMX, no flush after a base edit", TLB_INTEL, vmx_load_root, no_flush, .id = 1},
-        {"VMX, a parked CPU enters without comparing", TLB_INTEL, vmx_load_root, vmx_base_edited, .id = 1,
-         .parked_trust = true},
+        {"SVM, no TLB_CONTROL at a flip", ON_SVM, .load_root = load_without_flush},
+        {"SVM, TLB_CONTROL on the committing CPU only", ON_SVM, .load_root = load_with_flush_on_cpu_0},
+        {"SVM, an ASID per generation, no flush when it comes round", ON_SVM, .load_root = asid_per_generation},
+        {"SVM, an ASID for the base, which the guest's INVLPG misses", ON_SVM,
+         .load_root = asid_of_its_own_for_the_base, .base_edited = base_edited_flushes_own_asid_of_two},
+        {"SVM, no flush after a base edit", ON_SVM, .base_edited = no_flush},
+        {"SVM, a parked CPU enters without comparing", ON_SVM, .parked_trust = true},
+        {"VMX, a root page reused without INVEPT", ON_VMX, .load_root = load_without_flush},
+        {"VMX, the same without VPID", .vendor = &nl_vmx, .load_root = load_without_flush},
+        {"VMX, base edit with INVEPT of the current root only", ON_VMX, .load_root = invept_unless_base,
+         .base_edited = base_edited_invept_current_root},
+        {"VMX, base edit with INVVPID only", ON_VMX, .base_edited = base_edited_invvpid},
+        {"VMX, no flush after a base edit", ON_VMX, .base_edited = no_flush},
+        {"VMX, a parked CPU enters without comparing", ON_VMX, .parked_trust = true},
 };
 
 static void no_policy_of_ours_leaves_anything_stale(void **state)
@@ -370,25 +357,48 @@ static void after_a_commit_all_cpus_show_the_new_view_alone(void **state)
 
 /* Caches full of another life, by bad luck with the same tags: VPID or ASID was 1 as well, and a root lay where ours
  * lies now. */
+static void pollute(struct tlb_cpu *cpu)
+{
+	for (size_t e = 0; e < cpu->n; e++)
+		if (cpu->entries[e].kind != TLB_TABLE)
+			cpu->entries[e].value ^= 0x100000;
+}
+
 static void a_started_cpu_keeps_nothing_of_its_former_life(void **state)
 {
+	enum { NOTHING, LAUNCH, SIPI, WAYS };
+
 	(void)state;
 	for (size_t i = 0; i < NL_ARRAY_SIZE(right); i++)
-		for (unsigned flush = 0; flush < 2; flush++) {
+		for (unsigned way = NOTHING; way < WAYS; way++) {
 			begin(&right[i], 1);
-			struct tlb_cpu *cpu = tlb(0);
-			for (size_t e = 0; e < cpu->n; e++)
-				if (cpu->entries[e].kind != TLB_TABLE)
-					cpu->entries[e].value ^= 0x100000;
-			if (flush && right[i].vendor == TLB_INTEL)
-				vmx_flush(0, nl_flush_for(NL_CPU_STARTED));
-			if (flush && right[i].vendor == TLB_AMD)
-				right[i].base_edited(0); /* TLB_CONTROL, whatever the reason */
+			pollute(tlb(0));
+			if (way == LAUNCH)
+				assert_int_equal(nl_vendor->cpu_init(vendor_on(0), t.base.root), NL_OK);
+			if (way == SIPI)
+				nl_vendor->reset_to_sipi(vendor_on(0), 0x9a);
 			enter(0, false);
-			assert_int_equal(!t.stale, flush);
+			if (!t.stale != (way != NOTHING))
+				fail_msg("%s, way %u: %s", right[i].name, way, t.stale);
 			t.stale = NULL;
 			end();
 		}
+}
+
+/* Idle means absent: an entry without a flip or an edit costs no translation. */
+static void an_entry_alone_forgets_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(right); i++) {
+		begin(&right[i], i + 1);
+		const size_t n = tlb(0)->n;
+		for (unsigned round = 0; round < 3; round++) {
+			vendor_enter(vendor_on(0));
+			if (right[i].tagged && tlb(0)->n != n)
+				fail_msg("%s: %zu of %zu entries left", right[i].name, tlb(0)->n, n);
+		}
+		end();
+	}
 }
 
 int main(void)
@@ -398,6 +408,7 @@ int main(void)
 	        cmocka_unit_test(every_mutant_is_caught),
 	        cmocka_unit_test(after_a_commit_all_cpus_show_the_new_view_alone),
 	        cmocka_unit_test(a_started_cpu_keeps_nothing_of_its_former_life),
+	        cmocka_unit_test(an_entry_alone_forgets_nothing),
 	};
 	return cmocka_run_group_tests_name("tlb", tests, NULL, NULL);
 }

@@ -99,7 +99,6 @@ void tlb_enter(struct tlb_cpu *cpu)
 		forget(cpu, any, (struct tlb_entry){.id = 0});
 	else if (cpu->tlb_control == 3)
 		forget(cpu, of_id, (struct tlb_entry){.id = cpu->id});
-	cpu->tlb_control = 0; /* by the hypervisor, after #VMEXIT */
 }
 
 /* --- What a CPU could translate to --- */

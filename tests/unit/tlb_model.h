@@ -29,7 +29,7 @@ struct tlb_cpu {
 	enum tlb_vendor vendor;
 	unsigned id;          /* VPID (0 = VPID is off) or ASID, as the control block has it */
 	hpa_t root;           /* EPTP or nCR3, as the control block has it */
-	unsigned tlb_control; /* SVM: 0, 1 or 3, for the next VMRUN */
+	unsigned tlb_control; /* SVM: 0, 1 or 3, of the last VMRUN */
 	size_t n;
 	struct tlb_entry entries[TLB_ENTRIES];
 };

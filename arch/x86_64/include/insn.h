@@ -91,5 +91,9 @@ X86_RW_REG(cr4)
 X86_RW_REG(dr6)
 X86_RW_REG(dr7)
 #undef X86_RW_REG
+static inline void x86_clear_dr0_3(void)
+{
+	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" ::"r"(0UL));
+}
 
 #endif

@@ -19,7 +19,7 @@ static void invept(uint64_t type, uint64_t eptp)
 		nl_panic("INVEPT %lu of %lx failed", type, eptp);
 }
 
-void vmx_flush_linear(void)
+static void flush_linear(void)
 {
 	if (!vmx.controls.vpid)
 		return; /* every entry and exit flushes */
@@ -44,7 +44,7 @@ static void forget(enum nl_flush_reason why, uint64_t eptp)
 		return;
 	}
 	invept(2, 0);
-	vmx_flush_linear();
+	flush_linear();
 }
 
 void vmx_set_root(struct nl_cpu *cpu, hpa_t root)

@@ -108,8 +108,7 @@ void vmx_reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
 	vmx_write(GUEST_IDTR_LIMIT, 0xffff);
 	control_registers(CR0_CD | CR0_NW | 1u << 4 /* ET */, 0, 0, 0);
 	x86_write_cr2(0);
-	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" ::"r"(
-	        0UL)); /* DR7 is 400h in root operation */
+	x86_clear_dr0_3(); /* DR7 is 400h in root operation */
 	x86_write_dr6(0xffff0ff0);
 	vmx_write(GUEST_DR7, 0x400);
 	vmx_write(GUEST_DEBUGCTL, 0);
@@ -124,7 +123,7 @@ void vmx_reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
 	vmx_write(GUEST_RIP, 0);
 	vmx_write(GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 	no_event();
-	vmx_flush_linear();
+	vmx_flush_all(cpu);
 }
 
 void vmx_wait_for_sipi(struct nl_cpu *cpu)

@@ -109,7 +109,6 @@ bool vmx_set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value);
 const struct nl_npt_format *vmx_format(void);
 void vmx_set_root(struct nl_cpu *cpu, hpa_t root);
 void vmx_flush_all(struct nl_cpu *cpu);
-void vmx_flush_linear(void); /* what INIT and a reset do to the TLB */
 
 /* exit.c */
 void vmx_skip(struct nl_cpu *cpu, unsigned length);

@@ -38,5 +38,6 @@ void x86_write_cr3(uint64_t v);
 void x86_write_cr4(uint64_t v);
 void x86_write_dr6(uint64_t v);
 void x86_write_dr7(uint64_t v);
+void x86_clear_dr0_3(void);
 
 #endif
