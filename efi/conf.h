@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * newleaf.conf: what the administrator may say on the (writable, unsigned) EFI system partition. The parser is pure C
- * and runs on the host under test. Not here: reading the file (files.c) and restricting the image's policy with it
- * (policy.c).
+ * and runs on the host under test. Not here: reading the file (files.c), and what it may say at all (policy.c).
  */
 #ifndef EFI_CONF_H
 #define EFI_CONF_H

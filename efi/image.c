@@ -6,6 +6,7 @@
 #include "loader.h"
 #include "keys.h"
 #include "pe.h"
+#include "policy.h"
 
 #define KEYS_FILE L"\\EFI\\newleaf\\keys.bin"
 
@@ -33,33 +34,6 @@ enum nl_err image_find_core(struct loader *l)
 	return NL_OK;
 }
 
-void image_policy(struct loader *l, struct nl_boot_block *b)
-{
-	size_t size;
-	const struct nl_policy *p = nl_pe_section(l->loaded->ImageBase, l->loaded->ImageSize, ".nlpol", &size);
-
-	/* No policy in the image means that nobody has allowed anything. */
-	b->policy = (struct nl_policy){.guest_may = NL_GUEST_MAY_NONE, .deadline_ms = 1000};
-	if (p && size >= sizeof(*p) && p->deadline_ms >= 1 && p->deadline_ms <= 10000) {
-		b->policy.guest_may = p->guest_may & (NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT);
-		b->policy.deadline_ms = p->deadline_ms;
-	} else {
-		say_warning(L"this image carries no valid policy: the guest may do nothing");
-	}
-	if (l->conf.has_guest_may) {
-		if (l->conf.guest_may & ~b->policy.guest_may)
-			say_warning(L"newleaf.conf: guest-may wants more than the image allows: only restricted");
-		b->policy.guest_may &= l->conf.guest_may;
-	}
-	if (l->conf.has_deadline) {
-		if (l->conf.deadline_ms > b->policy.deadline_ms)
-			say_warning(L"newleaf.conf: deadline-ms is more than the image allows: %d",
-			            b->policy.deadline_ms);
-		else
-			b->policy.deadline_ms = l->conf.deadline_ms;
-	}
-}
-
 static bool secure_boot(void)
 {
 	static EFI_GUID global = EFI_GLOBAL_VARIABLE;
@@ -72,6 +46,17 @@ static bool secure_boot(void)
 	if (EFI_ERROR(RT->GetVariable(L"SetupMode", &global, NULL, &size, &setup)))
 		setup = 0;
 	return on == 1 && setup != 1;
+}
+
+static void warn(const char *what) { say_warning(L"%a", what); }
+
+void image_policy(struct loader *l)
+{
+	size_t size = 0;
+	const void *p = nl_pe_section(l->loaded->ImageBase, l->loaded->ImageSize, ".nlpol", &size);
+
+	l->secure_boot = secure_boot();
+	nl_policy_make(p, size, l->secure_boot, &l->conf, &l->policy, warn);
 }
 
 static enum nl_err add_keys(struct nl_boot_block *b, const void *list, size_t size, const CHAR16 *from)
@@ -93,10 +78,9 @@ enum nl_err image_keys(struct loader *l, struct nl_boot_block *b)
 	enum nl_err e = NL_OK;
 	EFI_STATUS s;
 
-	b->secure_boot = secure_boot();
 	if (k && (e = add_keys(b, k, size, L"this image")))
 		return e;
-	if (b->secure_boot) {
+	if (l->secure_boot) {
 		if (file_exists(l, KEYS_FILE))
 			say_warning(L"%s is not read: Secure Boot is on, keys come from the image alone", KEYS_FILE);
 	} else {

@@ -20,6 +20,8 @@ struct loader {
 	EFI_HANDLE image;
 	EFI_LOADED_IMAGE *loaded;
 	struct nl_conf conf;
+	bool secure_boot;
+	struct nl_policy policy; /* the image's, restricted by newleaf.conf */
 	struct nl_boot_counter counter;
 	bool counted;                /* this boot is in the counter */
 	uint64_t trampoline, region; /* 0 = not allocated */
@@ -43,7 +45,7 @@ enum nl_err conf_load(struct loader *l);
 
 /* image.c: what the loader carries in sections of its own image. */
 enum nl_err image_find_core(struct loader *l);
-void image_policy(struct loader *l, struct nl_boot_block *b);
+void image_policy(struct loader *l); /* and takes out of the conf what it may not say */
 enum nl_err image_keys(struct loader *l, struct nl_boot_block *b);
 
 /* memory.c */
@@ -60,6 +62,9 @@ enum nl_err counter_check(struct loader *l);
 enum nl_err counter_start(struct loader *l); /* counts this boot up */
 void counter_failed(struct loader *l,
                     enum nl_err outcome); /* Newleaf does not run: takes the count back, keeps the reason */
+
+/* floor.c: no image below the floor of security versions; under Secure Boot the floor follows the image. */
+enum nl_err floor_hold(struct loader *l);
 
 /* launch.S: interrupts off, EFER.NXE on, CR3 = host_cr3, entry(boot); then everything as it was. Returns what entry
  * returned. */

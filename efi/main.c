@@ -6,6 +6,7 @@
  */
 #include <cpuid.h>
 
+#include "encryption.h"
 #include "loader.h"
 
 #define CR4_LA57 (1ULL << 12)
@@ -25,10 +26,27 @@ static uint64_t read_cr3(void)
 	return v;
 }
 
+static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4]) { __cpuid_count(leaf, sub, r[0], r[1], r[2], r[3]); }
+
+static uint64_t rdmsr(uint32_t index)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(index));
+	return (uint64_t)hi << 32 | lo;
+}
+
 static enum nl_err check_platform(void)
 {
+	static const struct nl_probe probe = {cpuid, rdmsr};
+	const char *encrypted = nl_encryption(&probe);
 	unsigned a, b, c, d;
 	uint64_t cr4;
+
+	if (encrypted) {
+		say_why(L"memory has more than one physical address: %a is on", encrypted);
+		return NL_EENCRYPTED;
+	}
 
 	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
 	if (cr4 &
@@ -72,8 +90,10 @@ static enum nl_err bring_up(struct loader *l)
 	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_find_core(l)) || (e = memory_reserve(l)) ||
 	    (e = memory_fill(l)))
 		return e;
-	image_policy(l, l->boot);
-	if ((e = machine_describe(l->boot)) || (e = image_keys(l, l->boot)) || (e = counter_start(l)))
+	l->boot->policy = l->policy;
+	l->boot->secure_boot = l->secure_boot;
+	if ((e = machine_describe(l->boot)) || (e = image_keys(l, l->boot)) || (e = floor_hold(l)) ||
+	    (e = counter_start(l)))
 		return e;
 	return enter_core(l);
 }
@@ -100,6 +120,7 @@ static void run(struct loader *l, uint64_t start)
 {
 	enum nl_err e = conf_load(l);
 
+	image_policy(l); /* also for a boot without Newleaf: it decides what the conf file may say */
 	counter_read(l);
 	if (!e && l->conf.no_launch) {
 		say_why(L"not launched, as newleaf.conf says (launch no)");

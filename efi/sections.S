@@ -23,6 +23,7 @@ nlkeys_start:
 	.balign 4096
 	.long 3 /* guest_may: apply and revert */
 	.long 10000 /* deadline_ms */
-	.long 0, 0
+	.long 0 /* conf_may: under Secure Boot neither options nor console */
+	.long 1 /* security_version: one more with each hole that is closed */
 
 	.section .note.GNU-stack, "", @progbits

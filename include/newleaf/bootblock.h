@@ -57,11 +57,14 @@ _Static_assert(sizeof(struct nl_key) == 96, "key layout");
 
 /* The section `.nlpol`: what the conf file may only restrict. (PE section names have eight characters.) */
 enum nl_guest_may { NL_GUEST_MAY_NONE = 0, NL_GUEST_MAY_APPLY = 1, NL_GUEST_MAY_REVERT = 2 };
+enum nl_conf_may { NL_CONF_MAY_OPTIONS = 1, NL_CONF_MAY_CONSOLE = 2 };
 struct nl_policy {
-	uint32_t guest_may;   /* bits of enum nl_guest_may */
-	uint32_t deadline_ms; /* longest deadline a caller may ask for, 1..10000 */
-	uint32_t reserved[2];
+	uint32_t guest_may;        /* bits of enum nl_guest_may */
+	uint32_t deadline_ms;      /* longest deadline a caller may ask for, 1..10000 */
+	uint32_t conf_may;         /* what newleaf.conf may say under Secure Boot: bits of enum nl_conf_may */
+	uint32_t security_version; /* rises with each hole that is closed; an image below the floor does not launch */
 };
+_Static_assert(sizeof(struct nl_policy) == 16, "policy layout");
 
 struct nl_boot_block {
 	uint64_t magic;

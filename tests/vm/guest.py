@@ -80,11 +80,14 @@ class Machine:
     no_reboot: bool = False
     files: tuple = ()  # more files of the ESP, SRC:DST
     more: tuple = ()  # options for QEMU itself
+    secure: bool = False  # firmware with Secure Boot on, which trusts the ovmf package's snakeoil key
 
 
 def kernel_file(package):
     """Path of the kernel image of a package, or of a guest of scripts/guests.table ("guest:NAME"); fetched when it is not
-    in the cache. Skip when it cannot be had."""
+    in the cache. A path is itself. Skip when it cannot be had."""
+    if "/" in package:
+        return package
     command = ["get-kernel", "--vmlinuz", package]
     if package.startswith("guest:"):
         command = ["get-guest", package.removeprefix("guest:")]
@@ -175,7 +178,12 @@ class Guest:
             env.setdefault("QEMU_LOG", "cpu_reset")  # a triple fault leaves its registers in qemu.log
             if m.variables:
                 env["VARS"] = m.variables
-            command = [os.path.join(TOP, "scripts", "run-qemu"), esp, "--", *m.more]
+            more = m.more
+            if m.secure:
+                env["OVMF_CODE"] = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
+                env["OVMF_VARS"] = "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"
+                more += ("-machine", "smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on")
+            command = [os.path.join(TOP, "scripts", "run-qemu"), esp, "--", *more]
         else:
             # Bochs comes to us: a listening socket that exists before it starts.
             loopback_up()

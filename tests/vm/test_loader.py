@@ -2,11 +2,13 @@
 """The loader when it cannot launch Newleaf: it says why, and the stock system boots all the same, or the machine halts if it was told to."""
 
 import os
+import shutil
+import struct
 import subprocess
 import tempfile
 
 from command import newleaf
-from guest import BUILD
+from guest import BUILD, Machine, Skip, kernel_file
 from vmtest import test
 
 NO_SVM = "max,-svm,-la57"
@@ -127,3 +129,69 @@ def loader_boot_counter(t):
         again(g)  # steps aside if the count was not cleared
         newleaf(g, "status")
         g.poweroff()
+
+
+KEYS = "/usr/share/ovmf/PkKek-1-snakeoil"
+
+
+class Signer:
+    """Signs EFI programs with the key that the ovmf package's snakeoil variables trust."""
+
+    def __init__(self, folder):
+        if not shutil.which("sbsign") or not os.path.exists(KEYS + ".key"):
+            raise Skip("sbsigntool or the snakeoil key of ovmf is missing (scripts/setup test)")
+        self.folder, self.key = folder, os.path.join(folder, "key")
+        command = ["openssl", "rsa", "-in", KEYS + ".key", "-passin", "pass:snakeoil", "-out", self.key]
+        subprocess.run(command, check=True, capture_output=True)
+
+    def sign(self, program, name):
+        out = os.path.join(self.folder, name)
+        command = ["sbsign", "--key", self.key, "--cert", KEYS + ".pem", "--output", out, program]
+        subprocess.run(command, check=True, capture_output=True)
+        return out
+
+    def image(self, name, conf_may=0, security_version=1):
+        """newleaf.efi with another policy, signed."""
+        policy, raw = os.path.join(self.folder, "policy"), os.path.join(self.folder, "raw.efi")
+        with open(policy, "wb") as f:
+            f.write(struct.pack("<4I", 3, 10000, conf_may, security_version))
+        plain = os.path.join(BUILD, "newleaf.efi")
+        subprocess.run(["objcopy", "--update-section", f".nlpol={policy}", plain, raw], check=True)
+        return self.sign(raw, name)
+
+
+@test()
+def loader_secure_boot(t):
+    """Secure Boot: newleaf.conf chooses neither command line nor port unless the signed image lets it; no older image"""
+    with tempfile.TemporaryDirectory() as folder:
+        signer = Signer(folder)
+        kernel = signer.sign(kernel_file(Machine.kernel), "vmlinuz")
+        variables = os.path.join(folder, "vars")
+        settings = ("console com1", "boot-tries 0")
+
+        def boot(loader):
+            return t.boot(ready=False, secure=True, kernel=kernel, loader=loader, variables=variables, settings=settings)
+
+        g = boot(signer.image("plain.efi"))
+        g.wait_console(r"warning: options is ignored: Secure Boot is on", 120)
+        g.wait_console(r"warning: console is ignored: Secure Boot is on")
+        g.wait_console(r"newleaf: launched: CPUs 2")
+        g.wait_console(r"newleaf: starting \\vmlinuz")
+        t.expect(" on SVM/NPT" not in g.console(), "the core wrote to the port that was refused")
+        g.close()
+
+        g = boot(signer.image("open.efi", conf_may=3, security_version=2))
+        g.wait_console(r"newleaf: \S+ on SVM/NPT", 120)
+        g.wait_ready()
+        t.expect("is ignored" not in g.console(), "what the image allows was ignored")
+        t.expect("no_timer_check" in g.run("cat /proc/cmdline"), "the kernel did not get its command line")
+        g.poweroff()
+
+        g = boot(signer.image("old.efi", conf_may=3, security_version=1))
+        g.wait_console(r"newleaf: this image has security version 1, the floor is 2", 120)
+        g.wait_ready()
+        without(t, g, "NL_EOLDIMAGE")
+        g.poweroff()
+
+        g = boot(os.path.join(folder, "raw.efi"))  # not signed: does this firmware look at all?
+        g.wait_console(r"Access Denied|Security Violation", 120)

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Decisions of policy.h.
+ */
+#include "policy.h"
+
+static void restrict_policy(const struct nl_conf *conf, struct nl_policy *out, nl_policy_warn *warn)
+{
+	if (conf->has_guest_may) {
+		if (conf->guest_may & ~out->guest_may)
+			warn("guest-may wants more than the image allows: only restricted");
+		out->guest_may &= conf->guest_may;
+	}
+	if (!conf->has_deadline)
+		return;
+	if (conf->deadline_ms > out->deadline_ms)
+		warn("deadline-ms is more than the image allows: the image's holds");
+	else
+		out->deadline_ms = conf->deadline_ms;
+}
+
+void nl_policy_make(const void *image, size_t size, bool secure_boot, struct nl_conf *conf, struct nl_policy *out,
+                    nl_policy_warn *warn)
+{
+	const struct nl_policy *p = image;
+
+	*out = (struct nl_policy){.guest_may = NL_GUEST_MAY_NONE, .deadline_ms = 1000};
+	if (p && size >= sizeof(*p) && p->deadline_ms >= 1 && p->deadline_ms <= 10000) {
+		*out = *p;
+		out->guest_may &= NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT;
+	} else {
+		warn("this image carries no valid policy: the guest may do nothing");
+	}
+	restrict_policy(conf, out, warn);
+	if (!secure_boot)
+		return;
+	if (conf->options[0] && !(out->conf_may & NL_CONF_MAY_OPTIONS)) {
+		conf->options[0] = '\0';
+		warn("options is ignored: Secure Boot is on, and the image does not allow it");
+	}
+	if (conf->console_port && !(out->conf_may & NL_CONF_MAY_CONSOLE)) {
+		conf->console_port = 0;
+		warn("console is ignored: Secure Boot is on, and the image does not allow it");
+	}
+}
+
+bool nl_floor_forged(const struct nl_floor *f)
+{
+	return f->there && (f->attributes != NL_FLOOR_ATTRIBUTES || f->size != sizeof(f->version));
+}
+
+enum nl_err nl_floor_check(const struct nl_floor *f, uint32_t version, bool secure_boot, bool *raise)
+{
+	uint32_t floor = f->there && !nl_floor_forged(f) ? f->version : 0;
+
+	*raise = secure_boot && version > floor;
+	return version < floor ? NL_EOLDIMAGE : NL_OK;
+}

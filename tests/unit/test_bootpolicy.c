@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the loader decides before it launches: the image's policy against newleaf.conf, with and without Secure Boot;
+ * the floor of security versions; memory encryption.
+ */
+// sources: efi/policy.c efi/encryption.c
+// cflags: -Iefi
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "encryption.h"
+#include "policy.h"
+
+static unsigned warnings;
+static void warn(const char *what)
+{
+	assert_true(strlen(what) > 0);
+	warnings++;
+}
+
+static struct nl_conf conf;
+static struct nl_policy out;
+
+static void make(const struct nl_policy *image, size_t size, bool secure_boot)
+{
+	void *exact = image ? malloc(size ? size : 1) : NULL;
+
+	if (image)
+		memcpy(exact, image, size);
+	warnings = 0;
+	nl_policy_make(exact, size, secure_boot, &conf, &out, warn);
+	free(exact);
+}
+
+static const struct nl_policy image = {
+        .guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT, .deadline_ms = 5000, .security_version = 7};
+
+static void no_policy_allows_nothing(void **state)
+{
+	struct nl_policy bad = image;
+
+	(void)state;
+	memset(&conf, 0, sizeof(conf));
+	make(NULL, 0, false);
+	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+	assert_int_equal(warnings, 1);
+	make(&image, sizeof(image) - 1, false);
+	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+	assert_int_equal(out.security_version, 0);
+	bad.deadline_ms = 0;
+	make(&bad, sizeof(bad), false);
+	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+	bad.deadline_ms = 10001;
+	make(&bad, sizeof(bad), true);
+	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+}
+
+static void conf_only_restricts(void **state)
+{
+	(void)state;
+	memset(&conf, 0, sizeof(conf));
+	make(&image, sizeof(image), true);
+	assert_memory_equal(&out, &image, sizeof(image));
+	assert_int_equal(warnings, 0);
+	conf = (struct nl_conf){
+	        .has_guest_may = true, .guest_may = NL_GUEST_MAY_APPLY, .has_deadline = true, .deadline_ms = 100};
+	make(&image, sizeof(image), true);
+	assert_int_equal(out.guest_may, NL_GUEST_MAY_APPLY);
+	assert_int_equal(out.deadline_ms, 100);
+	assert_int_equal(warnings, 0);
+	struct nl_policy narrow = {.guest_may = NL_GUEST_MAY_REVERT, .deadline_ms = 50};
+	make(&narrow, sizeof(narrow), false);
+	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+	assert_int_equal(out.deadline_ms, 50);
+	assert_int_equal(warnings, 2);
+}
+
+/* The unsigned file must not choose the kernel's command line, nor a port that the core writes to. */
+static void secure_boot_silences_conf(void **state)
+{
+	struct nl_policy open = image;
+
+	(void)state;
+	for (unsigned may = 0; may < 4; may++)
+		for (unsigned secure = 0; secure < 2; secure++) {
+			bool options = !secure || (may & NL_CONF_MAY_OPTIONS),
+			     console = !secure || (may & NL_CONF_MAY_CONSOLE);
+
+			open.conf_may = may;
+			conf = (struct nl_conf){.options = "init=/bin/sh", .console_port = 0x60, .next = "\\x.efi"};
+			make(&open, sizeof(open), secure);
+			assert_int_equal(conf.options[0] != '\0', options);
+			assert_int_equal(conf.console_port, console ? 0x60 : 0);
+			assert_string_equal(conf.next, "\\x.efi"); /* the firmware checks its signature */
+			assert_int_equal(warnings, !options + !console);
+		}
+	conf = (struct nl_conf){.options = "quiet"};
+	make(NULL, 0, true);
+	assert_string_equal(conf.options, "");
+}
+
+static enum nl_err check(bool there, uint32_t attributes, size_t size, uint32_t floor, uint32_t version, bool secure,
+                         bool raises)
+{
+	struct nl_floor f = {.there = there, .attributes = attributes, .size = size, .version = floor};
+	bool raise = !raises;
+	enum nl_err e = nl_floor_check(&f, version, secure, &raise);
+
+	assert_int_equal(raise, raises);
+	return e;
+}
+
+static void floor_of_security_versions(void **state)
+{
+	(void)state;
+	assert_int_equal(check(false, 0, 4, 0, 0, true, false), NL_OK); /* a first boot, of an image without a number */
+	assert_int_equal(check(false, 0, 4, 0, 1, true, true), NL_OK);
+	assert_int_equal(check(false, 0, 4, 0, 1, false, false), NL_OK); /* Secure Boot off: nothing is promised */
+	assert_int_equal(check(true, 3, 4, 1, 1, true, false), NL_OK);
+	assert_int_equal(check(true, 3, 4, 1, 2, true, true), NL_OK);
+	assert_int_equal(check(true, 3, 4, 2, 1, true, false), NL_EOLDIMAGE);
+	assert_int_equal(check(true, 3, 4, 2, 0, false, false), NL_EOLDIMAGE);
+	assert_int_equal(check(true, 3, 4, UINT32_MAX, UINT32_MAX - 1, true, false), NL_EOLDIMAGE);
+	/* What an operating system can write (attribute 4, run time) says nothing, neither low nor high. */
+	assert_int_equal(check(true, 7, 4, 0, 2, true, true), NL_OK);
+	assert_int_equal(check(true, 7, 4, 9, 2, true, true), NL_OK);
+	assert_int_equal(check(true, 2, 4, 9, 2, true, true), NL_OK);
+	assert_int_equal(check(true, 3, 3, 9, 2, true, true), NL_OK);
+	assert_int_equal(check(true, 3, 8, 9, 2, true, true), NL_OK);
+}
+
+/* A CPU of tables: a register that CPUID does not promise must not be read. */
+static struct {
+	uint32_t leaf0, leaf7_ecx, extended, leaf1f_eax;
+	uint64_t tme, syscfg, sev;
+} cpu;
+
+static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	assert_int_equal(sub, 0);
+	memset(r, 0, 16);
+	if (leaf == 0)
+		r[0] = cpu.leaf0;
+	else if (leaf == 7)
+		r[2] = cpu.leaf7_ecx;
+	else if (leaf == 0x80000000)
+		r[0] = cpu.extended;
+	else if (leaf == 0x8000001f)
+		r[0] = cpu.leaf1f_eax;
+	assert_true(leaf != 7 || cpu.leaf0 >= 7);
+	assert_true(leaf != 0x8000001f || cpu.extended >= leaf);
+}
+
+static uint64_t rdmsr(uint32_t index)
+{
+	if (index == 0x982) {
+		assert_true(cpu.leaf7_ecx >> 13 & 1);
+		return cpu.tme;
+	}
+	assert_true(cpu.leaf1f_eax & 3);
+	assert_true(index == 0xc0010010 || index == 0xc0010131);
+	return index == 0xc0010010 ? cpu.syscfg : cpu.sev;
+}
+
+static const char *found(void)
+{
+	static const struct nl_probe probe = {cpuid, rdmsr};
+	const char *s = nl_encryption(&probe);
+
+	return s ? s : "";
+}
+
+static void encryption_by_name(void **state)
+{
+	(void)state;
+	memset(&cpu, 0, sizeof(cpu));
+	assert_string_equal(found(), "");
+	cpu.leaf0 = 6;
+	cpu.leaf7_ecx = 1u << 13;
+	cpu.tme = 1ULL << 1 | 6ULL << 32;
+	assert_string_equal(found(), "");
+	cpu.leaf0 = 0x20;
+	assert_string_equal(found(), "TME-MK (key IDs)");
+	cpu.tme = 6ULL << 32; /* offered, not on */
+	assert_string_equal(found(), "");
+	cpu.tme = 1ULL << 1 | 1; /* one key for all: no address has a second name */
+	assert_string_equal(found(), "");
+
+	memset(&cpu, 0, sizeof(cpu));
+	cpu.syscfg = 1ULL << 23;
+	cpu.extended = 0x8000001e;
+	cpu.leaf1f_eax = 1;
+	assert_string_equal(found(), "");
+	cpu.extended = 0x80000022;
+	assert_string_equal(found(), "SME");
+	cpu.syscfg = 1ULL << 23 | 1ULL << 24;
+	assert_string_equal(found(), "SEV-SNP");
+	cpu.syscfg = 1ULL << 26;
+	assert_string_equal(found(), "SME-HMK");
+	cpu.syscfg = 0;
+	assert_string_equal(found(), "");
+	cpu.leaf1f_eax = 2;
+	cpu.sev = 1;
+	assert_string_equal(found(), "SEV (this machine is a guest of it)");
+	cpu.leaf1f_eax = 0;
+	assert_string_equal(found(), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(no_policy_allows_nothing),  cmocka_unit_test(conf_only_restricts),
+	        cmocka_unit_test(secure_boot_silences_conf), cmocka_unit_test(floor_of_security_versions),
+	        cmocka_unit_test(encryption_by_name),
+	};
+	return cmocka_run_group_tests_name("bootpolicy", tests, NULL, NULL);
+}
