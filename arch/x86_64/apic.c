@@ -109,7 +109,7 @@ static void guest_nmi(struct nl_cpu *c, uint64_t icr)
 {
 	switch (load(&c->state)) {
 	case NL_CPU_RUNNING:
-		store(&c->nmi_guest, 1);
+		store(&c->nmi_pending, 1);
 		nl_vendor->kick(c);
 		break;
 	case NL_CPU_ABSENT:

@@ -7,7 +7,7 @@ CORE_CFLAGS = $(CFLAGS_COMMON) -Ihv -Iarch/x86_64/include -Iarch/x86_64/svm -Iar
 	-fno-pic -mcmodel=kernel -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none $(NO_INDIRECT) $(CRYPTO_CFLAGS)
 # No indirect branch that predicts: an ordinary user can train the predictor and make the core exit (CPUID), and the core maps all of memory.
 NO_INDIRECT = $(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk-inline -mindirect-branch-register) -fno-jump-tables
-SVM_SRCS := arch/x86_64/svm/svm.c arch/x86_64/svm/exit.c arch/x86_64/svm/entry.S
+SVM_SRCS := $(addprefix arch/x86_64/svm/,svm.c exit.c nmi.c entry.S)
 CORE_SRCS := $(wildcard hv/*.c hv/*/*.c hv/*/*/*.c arch/x86_64/*.c arch/x86_64/*.S) $(SVM_SRCS) $(VMX_SRCS)
 CORE_OBJS := $(patsubst %,$(B)/core/%.o,$(CORE_SRCS))
 

@@ -167,6 +167,7 @@ static void unexpected(const struct frame *f)
 static void interrupt(struct cpu *cpu, const struct frame *f)
 {
 	cpu->irq_rip = f->rip;
+	cpu->irq_rflags = f->rflags;
 	cpu->irqs[f->vector]++;
 	if (f->vector >= 0x20 && f->vector < 0x30) { /* the 8259 */
 		if (f->vector >= 0x28)
@@ -186,6 +187,7 @@ void trap_handler(struct frame *f)
 
 	if (f->vector == NMI) {
 		cpu->nmi_rip = f->rip;
+		cpu->nmi_frame = f;
 		cpu->nmis++;
 		if (cpu->nmi_hook)
 			cpu->nmi_hook(cpu);
@@ -217,6 +219,7 @@ void trap_handler(struct frame *f)
 	cpu->vector = (int32_t)f->vector;
 	cpu->error = (uint32_t)f->error;
 	cpu->fault_rip = f->rip;
+	cpu->fault_nmis = cpu->nmis;
 	cpu->cr2 = read_cr2();
 	f->rip = cpu->resume;
 	f->rflags &= ~0x100ULL;

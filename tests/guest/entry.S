@@ -57,6 +57,38 @@ common:
 	add $16, %rsp
 	iretq
 
+/*
+ * void leave_nmi(struct frame *f, const void *last): leaves a handler as `common` does, but by the two instructions at `last`: the word of the
+ * error code is on top of the stack, the IRET frame follows.
+ */
+	.globl leave_nmi, leave_by_popf, leave_by_sti
+leave_nmi:
+	mov %rsi, 120(%rdi)		/* the vector's word */
+	mov %rdi, %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rdi
+	pop %rsi
+	pop %rbp
+	pop %rbx
+	pop %rdx
+	pop %rcx
+	pop %rax
+	ret
+leave_by_popf:
+	popfq
+	iretq
+leave_by_sti:
+	add $8, %rsp
+	sti
+	iretq
+
 /* void enter_user(const struct user_regs *r, uint64_t rip, uint64_t rsp): returns by leave_user, called by the handler at CPL 0 */
 	.globl enter_user, leave_user
 enter_user:

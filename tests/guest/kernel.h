@@ -58,7 +58,9 @@ struct cpu {
 	uint64_t db_rip[8], db_dr6[8];
 	/* counts, read by other CPUs */
 	volatile uint64_t irqs[256], nmis;
-	volatile uint64_t irq_rip, nmi_rip;
+	volatile uint64_t irq_rip, irq_rflags, nmi_rip;
+	uint64_t fault_nmis; /* nmis when the fault that was caught came */
+	struct frame *nmi_frame;
 	void (*volatile nmi_hook)(struct cpu *);
 	void (*volatile job)(struct cpu *);
 	volatile uint64_t arg, result, base;
@@ -286,7 +288,7 @@ struct test {
 #define SMP_ONLY 2u     /* wants a second CPU */
 
 extern const struct test memory_tests[], msr_tests[], cpuid_tests[], instruction_tests[], mmio_tests[], step_tests[],
-        state_tests[], call_tests[], start_tests[], ipi_tests[], nmi_tests[], time_tests[],
+        state_tests[], call_tests[], start_tests[], ipi_tests[], nmi_tests[], iret_tests[], time_tests[],
         x2apic_tests[]; /* each ended by a null name */
 
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -98,8 +98,8 @@ struct nl_cpu {
 	uint32_t sipi_vector;  /* 0x100 | vector when a SIPI waits (SVM: from the ICR trap) */
 	uint32_t init_pending; /* an INIT waits (SVM: from the ICR trap) */
 	bool leaves_x2;        /* the guest switched its x2APIC off, which is done when it switches the xAPIC on */
-	uint32_t nmi_kick;     /* SVM: a kick NMI is in flight */
-	uint32_t nmi_guest;    /* SVM: the guest sent this CPU an NMI */
+	uint32_t kick;         /* one of ours is in flight to this CPU (nmi.c) */
+	uint32_t nmi_pending;  /* an NMI waits for the guest: one, as in hardware; more merge into it */
 	uint64_t hold_since_tsc, hold_longest_tsc;
 	void *vendor; /* struct vmx_cpu or struct svm_cpu */
 	void *stack_top;

@@ -1,68 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Decoding SVM's exits (APM vol. 2, appendix C) into struct nl_exit, and the NMI exit, which is SVM's own business.
+ * Decoding SVM's exits (APM vol. 2, appendix C) into struct nl_exit.
  */
 #include "svm_exit.h"
 #include "apic.h"
 #include "core/core.h"
 #include <svm_insn.h>
 #include "x86.h"
-
-/*
- * On AMD the LVT does not mask itself when it delivers. Linux starts counters below zero, so one whose top bit is clear
- * has overflowed (APM vol. 2, 13.2.1: EN is bit 22, INT bit 20 of PERF_CTL).
- */
-static bool counter_overflowed(void)
-{
-	uint64_t control, counter;
-
-	for (uint32_t i = 0; i < 6; i++)
-		if (x86_rdmsr_safe(0xc0010200 + 2 * i, &control) && (control >> 20 & 5) == 5 &&
-		    x86_rdmsr_safe(0xc0010201 + 2 * i, &counter) && !(counter >> 47 & 1))
-			return true;
-	return false;
-}
-
-/* Could an NMI of the hardware's own have merged with our kick? Then pass one on: a lost one kills the watchdog (SDM
- * vol. 3, 11.5.1). */
-static bool hardware_nmi_waits(void)
-{
-	uint32_t lvt = apic_read(APIC_LVTPC);
-	uint64_t ibs;
-
-	if ((lvt & 0x700) == 0x400 && (lvt & 1u << 16 || counter_overflowed()))
-		return true;
-	/* IBS: a sample that nobody has fetched stops it (APM vol. 2, 13.3); it comes by another LVT */
-	if ((x86_rdmsr_safe(0xc0011033, &ibs) && ibs >> 18 & 1) || (x86_rdmsr_safe(0xc0011030, &ibs) && ibs >> 49 & 1))
-		return true;
-	return (x86_inb(0x61) & 0xc0) != 0; /* SERR or IOCHK */
-}
-
-void svm_take_pending(struct nl_cpu *cpu, void (*with)(void), struct svm_nmi *out)
-{
-	uint32_t before = cpu->nmis;
-
-	insn_stgi(); /* host IF is 0: an NMI comes, interrupts only if `with` lets them */
-	if (with)
-		with();
-	insn_clgi();
-	*out = (struct svm_nmi){.taken = *(volatile uint32_t *)&cpu->nmis != before};
-	if (!out->taken)
-		return;
-	out->kick = __atomic_exchange_n(&cpu->nmi_kick, 0, __ATOMIC_SEQ_CST);
-	out->guest = __atomic_exchange_n(&cpu->nmi_guest, 0, __ATOMIC_SEQ_CST) || !out->kick || hardware_nmi_waits();
-}
-
-static void nmi(struct nl_cpu *cpu)
-{
-	struct svm_nmi n;
-
-	svm_take_pending(cpu, NULL, &n);
-	if (n.kick)
-		cpu->exits[NL_CAUSE_KICK]++;
-	if (n.guest)
-		svm_open_nmi(cpu);
-}
 
 static bool no_inject_npf(struct vmcb *v) { return v->exit_info1 >> 33 & 1; } /* fault of a guest page table access */
 
@@ -87,14 +31,22 @@ void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 		break;
 	case EXIT_NMI:
 		e = (struct nl_exit){.cause = NL_CAUSE_NMI};
-		nmi(cpu);
+		svm_open(cpu, NULL);
 		break;
-	case EXIT_IRET: /* not executed yet: NMIs are blocked until it is */
+	case EXIT_IRET:
 		e = (struct nl_exit){.cause = NL_CAUSE_IRET};
-		svm_close_nmi(cpu);
-		if (__atomic_load_n(&cpu->nmi_kick, __ATOMIC_SEQ_CST))
-			apic_send_nmi(cpu->apic_id); /* a kick may have merged with the guest's: this one exits after
-			                                the IRET */
+		svm_iret(cpu);
+		break;
+	case EXIT_INTR: /* intercepted during the step over an IRET only: the guest takes it by itself */
+		e = (struct nl_exit){.cause = NL_CAUSE_IRET};
+		svm_undo_step(cpu);
+		break;
+	case EXIT_EXCEPTION + 1:
+	case EXIT_EXCEPTION + 10 ... EXIT_EXCEPTION + 14:
+	case EXIT_EXCEPTION + 17 ... EXIT_EXCEPTION + 18:
+	case EXIT_EXCEPTION + 21:
+		e = (struct nl_exit){.cause = NL_CAUSE_IRET};
+		svm_step_exception(cpu, (uint8_t)(v->exit_code - EXIT_EXCEPTION));
 		break;
 	case EXIT_NPF:
 		e = (struct nl_exit){.cause = NL_CAUSE_NPF,

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * SVM: switching it on, the VMCB, roots and flushes, the NMI that kicks, and the loop. Decoding of exits is svm/exit.c.
- *
- * NMIs (APM vol. 2, 15.13, 15.20): they are intercepted, and after the exit stay pending until GIF opens. Ours are told
- * from the guest's by count: every NMI that the guest sends passes the ICR trap, which sets nmi_guest, and every kick
- * sets nmi_kick. A guest NMI is never injected: the core takes the pending one in a STGI window, sends itself another
- * and enters with the intercept dropped and IRET intercepted, so that the hardware's own blocking rules apply. At the
- * guest's IRET the intercept is back.
+ * SVM: switching it on, the VMCB, roots and flushes, and the loop. Decoding of exits is exit.c, NMIs are nmi.c.
  */
 #include "svm.h"
 #include "apic.h"
 #include "core/core.h"
 #include "host.h"
+#include "nmi.h"
 #include "core/pool.h"
 #include "svm_exit.h"
 #include "view/npt.h"
@@ -219,8 +214,7 @@ static void reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
 	v->debugctl = 0;
 	v->interrupt_shadow = 0;
 	v->event_injection = 0;
-	v->intercept1 = (v->intercept1 | I1_NMI) & ~I1_IRET; /* INIT ends NMI blocking */
-	s->nmi_open = false;
+	svm_nmi_reset(cpu);
 	flush_all(cpu);
 	vmload(s);
 }
@@ -229,15 +223,14 @@ static void reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
  * ICR trap leaves. */
 static void wait_for_sipi(struct nl_cpu *cpu)
 {
-	struct svm_nmi lost;
 	uint32_t vector;
 
 	while (!(vector = __atomic_load_n(&cpu->sipi_vector, __ATOMIC_SEQ_CST))) {
-		svm_take_pending(cpu, NULL, &lost); /* SMIs are held while GIF is 0 (APM vol. 2, 15.17): let them in */
+		svm_open(cpu, NULL); /* SMIs are held while GIF is 0 (APM vol. 2, 15.17): let them in */
 		x86_pause();
 	}
 	__atomic_store_n(&cpu->sipi_vector, 0, __ATOMIC_SEQ_CST);
-	svm_take_pending(cpu, apic_reset_local, &lost); /* INIT forgets a pending NMI */
+	svm_open(cpu, apic_reset_local);
 	reset_to_sipi(cpu, (uint8_t)vector);
 	__atomic_store_n(&cpu->state, NL_CPU_RUNNING, __ATOMIC_SEQ_CST);
 }
@@ -248,7 +241,8 @@ static void context(struct nl_cpu *cpu, struct nl_context *out)
 	uint8_t b[3];
 
 	*out = (struct nl_context){.rip = v->rip,
-	                           .rflags = v->rflags,
+	                           .rflags = svm(cpu)->step.armed && !svm(cpu)->step.tf ? v->rflags & ~RFLAGS_TF
+	                                                                                : v->rflags,
 	                           .cr0 = v->cr0,
 	                           .cr3 = v->cr3,
 	                           .cr4 = v->cr4,
@@ -286,6 +280,7 @@ static void inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t 
 	/* An event whose delivery this exit cut short comes first; the fault happens again by itself. */
 	if (v->event_injection & EVENT_VALID)
 		return;
+	svm_undo_step(cpu);
 	v->event_injection =
 	        vector | EVENT_EXCEPTION | EVENT_VALID | (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
 }
@@ -310,29 +305,6 @@ static bool set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value)
 	return true;
 }
 
-static void kick(struct nl_cpu *cpu)
-{
-	if (!__atomic_exchange_n(&cpu->nmi_kick, 1, __ATOMIC_SEQ_CST))
-		apic_send_nmi(cpu->apic_id);
-}
-
-void svm_open_nmi(struct nl_cpu *cpu)
-{
-	struct vmcb *v = svm(cpu)->vmcb;
-
-	apic_send_nmi(cpu->apic_id);
-	v->intercept1 = (v->intercept1 & ~I1_NMI) | I1_IRET;
-	svm(cpu)->nmi_open = true;
-}
-
-void svm_close_nmi(struct nl_cpu *cpu)
-{
-	struct vmcb *v = svm(cpu)->vmcb;
-
-	v->intercept1 = (v->intercept1 & ~I1_IRET) | I1_NMI;
-	svm(cpu)->nmi_open = false;
-}
-
 /* INTn, INT3 and INTO are executed again instead: without nRIP an injection would return to them (APM vol.
  * 2, 15.7.1, 15.20). */
 static bool by_instruction(uint64_t event)
@@ -355,6 +327,7 @@ __attribute__((noreturn)) static void run(struct nl_cpu *cpu)
 			t->mc_pending = false;
 			inject(cpu, 18, false, 0);
 		}
+		svm_nmi_before_entry(cpu);
 		v->efer |= EFER_SVME; /* SMM code entered in the guest may have cleared it */
 		v->rax = cpu->gprs.rax;
 		v->rsp = cpu->gprs.rsp;
@@ -401,7 +374,7 @@ const struct nl_vendor nl_svm = {
         .set_msr = set_msr,
         .intercept_msr = intercept_msr,
         .intercept_port = intercept_port,
-        .kick = kick,
+        .kick = nmi_kick,
         .dump = dump,
         .keep_icr_trap = true,
 };

@@ -77,6 +77,7 @@ VMCB_AT(cr2, 0x640);
 VMCB_AT(g_pat, 0x668);
 
 /* intercept1, 0x00c */
+#define I1_INTR (1u << 0)
 #define I1_NMI (1u << 1)
 #define I1_INIT (1u << 3)
 #define I1_CPUID (1u << 18)
@@ -101,6 +102,7 @@ VMCB_AT(g_pat, 0x668);
 
 /* exit codes */
 #define EXIT_EXCEPTION 0x40
+#define EXIT_INTR 0x60
 #define EXIT_NMI 0x61
 #define EXIT_INIT 0x63
 #define EXIT_CPUID 0x72
@@ -117,13 +119,21 @@ VMCB_AT(g_pat, 0x668);
 
 #define EVENT_VALID (1ULL << 31)
 #define EVENT_HAS_ERROR (1ULL << 11)
+#define EVENT_NMI (2ULL << 8)
 #define EVENT_EXCEPTION (3ULL << 8)
 #define EVENT_TYPE(e) ((e) >> 8 & 7)
+
+struct svm_step { /* over an IRET, and what it will leave as it was */
+	bool armed, tf;
+	uint64_t dr6, dr7, debugctl;
+};
 
 struct svm_cpu {
 	struct vmcb *vmcb; /* first: entry.S knows nothing of it, but the debugger's eye does */
 	void *host_save;
-	bool nmi_open; /* a guest NMI is on its way or in service: NMI not intercepted, IRET is */
+	bool nmi_blocked;    /* one is in service: until an IRET has completed */
+	uint64_t shadow_rip; /* where an NMI was held back last */
+	struct svm_step step;
 };
 
 /* entry.S: VMRUN with the guest's registers; returns at the next exit. rax and rsp are the VMCB's business. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Between svm.c and exit.c.
+ * Between svm.c, exit.c and nmi.c.
  */
 #ifndef SVM_EXIT_H
 #define SVM_EXIT_H
@@ -8,19 +8,13 @@
 #include "svm.h"
 
 void svm_exit(struct nl_cpu *cpu, struct vmcb *v); /* decodes, acts on what is SVM's own, hands the rest to hv_exit */
-void svm_open_nmi(struct nl_cpu *cpu);             /* let the guest take an NMI natively */
-void svm_close_nmi(struct nl_cpu *cpu);
 
-struct svm_nmi {
-	bool taken; /* an NMI came */
-	bool kick;  /* it was ours */
-	bool guest; /* the guest's, or the hardware's: to be passed on */
-};
-
-/*
- * Run `with` (or nothing) with GIF open, so that what is pending reaches the core, and say what an NMI that came stood
- * for. The flags that say so are taken only when an NMI was seen: one that is still on its way keeps its meaning.
- */
-void svm_take_pending(struct nl_cpu *cpu, void (*with)(void), struct svm_nmi *out);
+/* nmi.c */
+void svm_open(struct nl_cpu *cpu, void (*with)(void)); /* run `with` (or nothing) with GIF open: what waits comes */
+void svm_nmi_before_entry(struct nl_cpu *cpu);         /* the guest's, if one waits and may come */
+void svm_nmi_reset(struct nl_cpu *cpu);                /* INIT: nothing waits, nothing is blocked */
+void svm_iret(struct nl_cpu *cpu);                     /* an IRET is about to be executed while NMIs are blocked */
+void svm_step_exception(struct nl_cpu *cpu, uint8_t vector);
+void svm_undo_step(struct nl_cpu *cpu); /* before any event that the guest may see */
 
 #endif

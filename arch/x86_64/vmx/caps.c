@@ -28,8 +28,9 @@ enum nl_err vmx_controls(const struct vmx_msrs *m, const struct vmx_guest_featur
 	need |= f->invpcid ? SECONDARY_INVPCID : 0;
 	need |= f->xsaves ? SECONDARY_XSAVES : 0;
 	need |= f->user_wait ? SECONDARY_USER_WAIT : 0;
-	/* No pin-based control: interrupts and NMIs go to the guest (nmi.c says why). */
-	ok = vmx_control(m->pin, 0, 0, &out->pin);
+	/* Interrupts go to the guest, NMIs exit (nmi.c). */
+	ok = vmx_control(m->pin, PIN_NMI_EXITING | PIN_VIRTUAL_NMIS, 0, &out->pin);
+	ok &= m->proc >> 32 & PROC_NMI_WINDOW ? 1 : 0; /* set when it is needed */
 	ok &= vmx_control(m->proc, PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_SECONDARY, 0, &out->proc);
 	ok &= vmx_control(m->secondary, need, like, &out->secondary);
 	ok &= vmx_control(m->exit,

@@ -20,7 +20,7 @@ vmx_restart:
 	mov (%rsp), %rdi
 	mov VMX_CPU_CPU(%rdi), %rsi
 	cmpl $0, VMX_NMIS(%rsi)
-	jne vmx_restart_end
+	jne loop
 	cmpl $0, VMX_CPU_LAUNCHED(%rdi)	/* the flags stay until the jump */
 	mov %rsi, %rdi
 	mov VMX_GPRS+0(%rdi), %rax
@@ -44,8 +44,6 @@ vmx_restart:
 1:	vmresume
 	jmp failed
 vmx_restart_end:
-	call vmx_resend_nmi
-	jmp vmx_restart
 failed: /* the instruction itself failed: still in root operation, CF or ZF says how (SDM vol. 3, 31.2) */
 	pushfq
 	pop %rsi
@@ -80,10 +78,7 @@ vmx_exit_entry:
 	call vmx_after_exit
 	jmp loop
 
-/*
- * An NMI in root operation (kick.c explains). Records it and returns without IRET, so that NMIs stay blocked until the guest is entered: RFLAGS by
- * POPF, RIP by RET through the word below the interrupted stack pointer, which is free (no red zone) or the SS slot of this very frame.
- */
+/* An NMI in root operation (nmi.c): counted, and if an entry is being made, seen by it. */
 	.globl vmx_nmi
 vmx_nmi:
 	push %rax
@@ -92,20 +87,13 @@ vmx_nmi:
 	and $-16384, %rax		/* HOST_STACK_SIZE: the lowest word points to the CPU (host.h) */
 	mov (%rax), %rcx
 	incl VMX_NMIS(%rcx)
-	mov 16(%rsp), %rax		/* RIP; above it CS, RFLAGS, RSP, SS */
+	mov 16(%rsp), %rax		/* RIP */
 	cmp $vmx_restart, %rax
 	jb 1f
 	cmp $vmx_restart_end, %rax
 	jae 1f
-	mov $vmx_restart, %rax
-1:	mov 40(%rsp), %rcx
-	lea -8(%rcx), %rcx
-	mov %rax, (%rcx)
-	mov %rcx, 40(%rsp)
-	pushq 32(%rsp)
-	popfq
-	pop %rcx
+	movq $vmx_restart, 16(%rsp)
+1:	pop %rcx
 	pop %rax
-	mov 24(%rsp), %rsp
-	ret
+	iretq
 	.section .note.GNU-stack, "", @progbits

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Decoding VMX's exits (SDM vol. 3, chapter 28 and appendix C) into struct nl_exit, events on entry, and the loop. What
- * INIT exits mean: kick.c.
+ * NMI exits mean: nmi.c.
  */
+#include "ap.h"
 #include "apic.h"
 #include "core/core.h"
 #include "host.h"
@@ -78,24 +79,19 @@ static void control_register(struct nl_cpu *cpu, uint64_t qualification)
 		vmx_inject(cpu, GP, true, 0);
 }
 
-/* true: nothing more to do but enter, quickly: a SIPI that comes in root operation is lost. The reset state is made
- * when it comes. */
-static bool init_exit(struct nl_cpu *cpu, bool just_started)
+/* Nothing more is done but enter, quickly: a SIPI that comes in root operation is lost. The reset state is made when it
+ * comes. */
+static void init_exit(struct nl_cpu *cpu, bool just_started)
 {
-	if (vmx_take_kick(cpu))
-		return false;
 	/* While a CPU waits for SIPI, INIT is blocked (26.2). One that was kept all the same (Bochs does) comes at the
 	 * first entry after the SIPI. */
 	if (just_started && vmx_read(GUEST_RIP) == 0)
-		return true;
-	if (cpu->index == 0) { /* a reset of the platform: hv_before_entry */
-		__atomic_store_n(&cpu->init_pending, 1, __ATOMIC_SEQ_CST);
-		return false;
-	}
+		return;
+	if (cpu->index == 0)
+		nl_platform_reset("INIT for the boot CPU");
 	vmx_wait_for_sipi(cpu);
 	__atomic_store_n(&cpu->state, NL_CPU_WAIT_SIPI, __ATOMIC_SEQ_CST);
 	cpu->exits[NL_CAUSE_INIT]++;
-	return true;
 }
 
 static struct nl_exit io_exit(uint64_t q)
@@ -125,24 +121,24 @@ void vmx_after_exit(struct vmx_cpu *v)
 	v->just_started = false;
 	if (reason & REASON_ENTRY_FAILED)
 		nl_panic("VM entry failed: reason %x qualification %lx", reason & 0xffff, q);
-	if (v->kick_spare && reason != REASON_INIT &&
-	    x86_rdtsc() - __atomic_load_n(&v->kick_sent_tsc, __ATOMIC_RELAXED) > RESEND_TICKS)
-		v->kick_spare = 0; /* had a second INIT been latched, it would have exited first */
-	if (reason == REASON_INIT && init_exit(cpu, just_started))
+	if (reason == REASON_INIT) {
+		init_exit(cpu, just_started);
 		return;
+	}
+	v->nmi_window = reason == REASON_NMI_WINDOW;
 	cpu->gprs.rsp = vmx_read(GUEST_RSP);
 	deliver_again();
 	switch (reason) {
 	case REASON_TRIPLE:
 		e = (struct nl_exit){.cause = NL_CAUSE_TRIPLE};
 		break;
-	case REASON_INIT:
-		e = (struct nl_exit){.cause = NL_CAUSE_KICK};
-		/* STI's shadow covered the HLT and has ended with it, but not every emulator says so; entry wants no
-		 * shadow in HLT (27.3.1.5). */
-		if (vmx_read(GUEST_ACTIVITY) != ACTIVITY_ACTIVE)
-			vmx_write(GUEST_INTERRUPTIBILITY,
-			          vmx_read(GUEST_INTERRUPTIBILITY) & ~(BLOCKING_STI | BLOCKING_MOV_SS));
+	case REASON_EXCEPTION_NMI: /* no exception exits */
+		e = (struct nl_exit){.cause = NL_CAUSE_NMI};
+		vmx_nmi_exit(cpu);
+		break;
+	case REASON_NMI_WINDOW:
+		e = (struct nl_exit){.cause = NL_CAUSE_IRET};
+		vmx_write(PROC_CONTROLS, vmx.controls.proc);
 		break;
 	case REASON_SIPI:
 		if ((uint8_t)q == nl_boot.trampoline >> 12) { /* our own second one (ap.c), late */
@@ -212,6 +208,7 @@ void vmx_before_entry(struct vmx_cpu *v)
 	struct nl_cpu *cpu = v->cpu;
 	struct host_tables *t = host_tables(cpu);
 
+	vmx_nmi_in_root(cpu);
 	if (!waits_for_sipi(cpu))
 		hv_before_entry(cpu); /* may make it wait */
 	if (waits_for_sipi(cpu))
@@ -221,6 +218,7 @@ void vmx_before_entry(struct vmx_cpu *v)
 		t->mc_pending = false;
 		vmx_inject(cpu, MC, false, 0);
 	}
+	vmx_nmi_before_entry(cpu, v->nmi_window);
 	vmx_write(GUEST_RSP, cpu->gprs.rsp);
 }
 

@@ -2,6 +2,7 @@
 /*
  * The door of this room: struct nl_vendor of VMX, and the two permission maps.
  */
+#include "nmi.h"
 #include "vmx.h"
 
 static void intercept_msr(uint32_t index, bool read, bool write)
@@ -40,7 +41,7 @@ const struct nl_vendor nl_vmx = {
         .set_msr = vmx_set_msr,
         .intercept_msr = intercept_msr,
         .intercept_port = intercept_port,
-        .kick = vmx_kick,
+        .kick = nmi_kick,
         .dump = vmx_dump,
         .keep_icr_trap = false,
 };

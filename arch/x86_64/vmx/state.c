@@ -46,6 +46,7 @@ static void no_event(void)
 	vmx_write(GUEST_INTERRUPTIBILITY, 0);
 	vmx_write(GUEST_PENDING_DEBUG, 0);
 	vmx_write(ENTRY_EVENT, 0);
+	vmx_write(PROC_CONTROLS, vmx.controls.proc); /* no window for an NMI */
 }
 
 void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
@@ -123,6 +124,7 @@ void vmx_reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
 	vmx_write(GUEST_RIP, 0);
 	vmx_write(GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 	no_event();
+	vmx_nmi_reset(cpu);
 	vmx_flush_all(cpu);
 }
 

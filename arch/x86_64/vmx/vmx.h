@@ -47,7 +47,7 @@ enum vmx_event_type {
 /* clang-format off */
 /* SDM vol. 3, appendix C */
 enum vmx_reason {
-	REASON_TRIPLE = 2, REASON_INIT = 3, REASON_SIPI = 4, REASON_TASK_SWITCH = 9, REASON_CPUID = 10, REASON_GETSEC = 11,
+	REASON_EXCEPTION_NMI = 0, REASON_TRIPLE = 2, REASON_INIT = 3, REASON_SIPI = 4, REASON_NMI_WINDOW = 8, REASON_TASK_SWITCH = 9, REASON_CPUID = 10, REASON_GETSEC = 11,
 	REASON_INVD = 13, REASON_VMCALL = 18, REASON_VMXON = 27, REASON_CR = 28, REASON_IO = 30, REASON_RDMSR = 31,
 	REASON_WRMSR = 32, REASON_EPT_VIOLATION = 48, REASON_INVEPT = 50, REASON_INVVPID = 53, REASON_XSETBV = 55,
 	REASON_VMFUNC = 59, REASON_XSAVES = 63, REASON_XRSTORS = 64, REASON_SEAMCALL = 76, REASON_TDCALL = 77,
@@ -55,18 +55,14 @@ enum vmx_reason {
 };
 /* clang-format on */
 
-#define RESEND_TICKS \
-	4000000ULL /* above a millisecond on any CPU: a kick in flight for longer is repeated, or was lost */
-
 struct vmx_cpu {
-	struct nl_cpu *cpu;  /* 0 */
-	uint32_t launched;   /* 8: VMRESUME from now on */
-	bool just_started;   /* by SIPI: nothing has been executed since, as far as exits tell */
-	uint32_t kick_spare; /* a kick was repeated: one more INIT may come that is not the guest's */
+	struct nl_cpu *cpu; /* 0 */
+	uint32_t launched;  /* 8: VMRESUME from now on */
+	bool just_started;  /* by SIPI: nothing has been executed since, as far as exits tell */
+	bool nmi_window;    /* the last exit said that an NMI may come now */
 	uint8_t *vmxon, *vmcs;
 	struct vmx_msr_entry *guest_msrs, *host_msrs; /* switched by entry and exit themselves */
 	uint64_t saved_cr0, saved_cr4;                /* before cpu_init, for cpu_exit */
-	uint64_t kick_sent_tsc;                       /* of the kick in flight; written by kickers only */
 };
 
 struct vmx_msr_entry { /* SDM vol. 3, table 25-15 */
@@ -118,10 +114,11 @@ void vmx_before_entry(struct vmx_cpu *v); /* these three are called by entry.S *
 void vmx_after_exit(struct vmx_cpu *v);
 _Noreturn void vmx_entry_failed(struct vmx_cpu *v, uint64_t rflags);
 
-/* kick.c */
-void vmx_kick(struct nl_cpu *cpu);
-bool vmx_take_kick(struct nl_cpu *cpu); /* at an INIT exit: was it ours? */
-void vmx_resend_nmi(struct vmx_cpu *v); /* called by entry.S */
+/* nmi.c */
+void vmx_nmi_exit(struct nl_cpu *cpu);
+void vmx_nmi_in_root(struct nl_cpu *cpu); /* account for those that vmx_nmi has counted */
+void vmx_nmi_before_entry(struct nl_cpu *cpu, bool window);
+void vmx_nmi_reset(struct nl_cpu *cpu); /* INIT: nothing waits */
 
 /* entry.S */
 _Noreturn void vmx_loop(struct vmx_cpu *v, void *stack_top);

@@ -37,6 +37,15 @@ VMX_ON_MEMORY(vmptrld)
 
 static inline void insn_vmxoff(void) { __asm__ volatile("vmxoff" ::: "cc", "memory"); }
 
+/* To the next instruction, with the selectors that are loaded: NMIs are unblocked. */
+static inline void insn_iret(uint64_t cs, uint64_t ss)
+{
+	__asm__ volatile("mov %%rsp, %%rax; push %1; push %%rax; pushfq; push %0; lea 1f(%%rip), %%rax; push %%rax\n\t"
+	                 "iretq\n1:" ::"r"(cs),
+	                 "r"(ss)
+	                 : "rax", "cc", "memory");
+}
+
 /* Types of both: 1 single-context, 2 all-context. */
 #define VMX_INVALIDATE(name) \
 	static inline bool insn_##name(uint64_t type, uint64_t first) \

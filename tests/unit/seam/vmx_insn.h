@@ -11,6 +11,7 @@ bool insn_vmxon(uint64_t pa);
 bool insn_vmclear(uint64_t pa);
 bool insn_vmptrld(uint64_t pa);
 void insn_vmxoff(void);
+void insn_iret(uint64_t cs, uint64_t ss);
 bool insn_invept(uint64_t type, uint64_t first);
 bool insn_invvpid(uint64_t type, uint64_t first);
 
