@@ -13,6 +13,7 @@
 #include <newleaf/bootblock.h>
 #include <newleaf/bootcounter.h>
 #include <newleaf/errors.h>
+#include <newleaf/panic.h>
 
 #include "conf.h"
 
@@ -26,7 +27,8 @@ struct loader {
 	bool counted;                /* this boot is in the counter */
 	uint64_t trampoline, region; /* 0 = not allocated */
 	const struct nl_core_header *core;
-	struct nl_boot_block *boot; /* in the region: out of reach once launched */
+	struct nl_panic_record *panic; /* of the boot before; NULL = none */
+	struct nl_boot_block *boot;    /* in the region: out of reach once launched */
 	uint64_t tsc_hz;
 	uint32_t n_cpus, n_keys;
 };
@@ -52,6 +54,11 @@ enum nl_err image_keys(struct loader *l, struct nl_boot_block *b);
 enum nl_err memory_reserve(struct loader *l);
 enum nl_err memory_fill(struct loader *l); /* core image, boot block's place, host page table, ranges */
 void memory_release(struct loader *l);
+bool memory_is_free(uint64_t base, uint64_t size); /* nobody has it, so nobody minds our looking at it */
+
+/* panic.c: what the core of the boot before left when it gave up. */
+void panic_read(struct loader *l);      /* shows it and keeps it; before anything else takes memory */
+void panic_hand_over(struct loader *l); /* to the new core's console; remembers where a panic of this boot will be */
 
 /* machine.c: what the core wants to know of the machine. */
 enum nl_err machine_describe(struct nl_boot_block *b);

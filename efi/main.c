@@ -146,6 +146,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	void *other;
 
 	InitializeLib(image, table);
+	panic_read(&l);
 	l.image = image;
 	s = BS->HandleProtocol(image, &LoadedImageProtocol, (void **)&l.loaded);
 	if (EFI_ERROR(s))

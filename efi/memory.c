@@ -72,6 +72,25 @@ static bool is_ram(UINT32 type)
 	}
 }
 
+bool memory_is_free(uint64_t base, uint64_t size)
+{
+	UINTN n, key, each;
+	UINT32 version;
+	EFI_MEMORY_DESCRIPTOR *map = LibMemoryMap(&n, &key, &each, &version);
+	bool is = false;
+
+	for (UINTN i = 0; map && i < n && !is; i++) {
+		EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)((uint8_t *)map + i * each);
+		uint64_t bytes = d->NumberOfPages * NL_PAGE_SIZE;
+
+		is = d->Type == EfiConventionalMemory && base >= d->PhysicalStart && size <= bytes &&
+		     base - d->PhysicalStart <= bytes - size;
+	}
+	if (map)
+		FreePool(map);
+	return is;
+}
+
 static enum nl_err fill_ranges(struct nl_boot_block *b)
 {
 	UINTN n, key, size;
@@ -125,6 +144,9 @@ enum nl_err memory_fill(struct loader *l)
 		return e;
 
 	m.next = image + ((sizeof(*l->boot) + NL_PAGE_MASK) & ~NL_PAGE_MASK);
+	l->boot->panic = l->region + m.next;
+	panic_hand_over(l);
+	m.next += NL_PANIC_SIZE;
 	m.limit = NL_REGION_ARENA_TEXT;
 	m.ram_top = l->boot->ranges[l->boot->n_ranges - 1].base + l->boot->ranges[l->boot->n_ranges - 1].size;
 	ask_paging(&m);

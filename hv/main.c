@@ -12,6 +12,7 @@
 #include "exits/cpuid.h"
 #include "host.h"
 #include "core/journal.h"
+#include "core/panic.h"
 #include "exits/msr.h"
 #include "core/pool.h"
 #include "x86.h"
@@ -24,8 +25,9 @@ static bool boot_block_ok(const struct nl_boot_block *b)
 	return b->magic == NL_BOOT_MAGIC && b->version == NL_BOOT_VERSION && b->size == sizeof(*b) && b->n_cpus >= 1 &&
 	       b->n_cpus <= NL_MAX_CPUS && b->n_ranges >= 1 && b->n_ranges <= NL_MAX_RANGES &&
 	       b->n_keys <= NL_MAX_KEYS && !(b->region & (NL_2M - 1)) && b->region + NL_REGION_SIZE <= 1ULL << 32 &&
-	       b->free_start < NL_REGION_ARENA_TEXT && !(b->free_start & NL_PAGE_MASK) && b->trampoline < 0x100000 &&
-	       !(b->trampoline & NL_PAGE_MASK);
+	       !(b->panic & NL_PAGE_MASK) && b->panic > b->region &&
+	       b->panic + NL_PANIC_SIZE <= b->region + b->free_start && b->free_start < NL_REGION_ARENA_TEXT &&
+	       !(b->free_start & NL_PAGE_MASK) && b->trampoline < 0x100000 && !(b->trampoline & NL_PAGE_MASK);
 }
 
 static enum nl_err choose_vendor(void)
@@ -82,6 +84,7 @@ uint64_t nl_main(const struct nl_boot_block *b)
 	}
 	cpu->state = NL_CPU_RUNNING;
 	nl_journal(NL_EV_BOOT, NL_OK, NULL, NULL, nl_n_cpus, 0);
+	nl_panic_init(x86_phys(HPA(nl_boot.panic)));
 	nl_log("newleaf: %s on %s/%s, %u CPUs, %lu KiB of %lu KiB free%s\n", NL_VERSION, nl_vendor->name,
 	       nl_vendor->paging, nl_n_cpus, (uint64_t)nl_pool_free_pages() * 4, (uint64_t)NL_REGION_SIZE >> 10,
 	       nl_emulated ? ", emulated" : "");

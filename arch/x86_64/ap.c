@@ -149,6 +149,11 @@ void nl_ap_main(struct nl_cpu *cpu)
 void nl_platform_reset(const char *why)
 {
 	nl_log("newleaf: platform reset: %s\n", why);
+	ap_reset();
+}
+
+void ap_reset(void)
+{
 	if (nl_boot.reset_port)
 		x86_outb((uint16_t)nl_boot.reset_port, (uint8_t)nl_boot.reset_value);
 	x86_outb(0xcf9, 0x02);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The core's console: a ring that `newleaf console` reads, and the serial port if the configuration names one. And the
- * panic.
+ * The core's console: a ring that `newleaf console` reads, and the serial port if the configuration names one.
  */
 #include <stdarg.h>
 #include "core/core.h"
@@ -13,6 +12,9 @@
 static char ring[RING];
 static uint64_t written;
 static nl_lock_t lock;
+static void (*tee)(char c); /* where a panic keeps its words */
+
+void nl_console_tee(void (*to)(char c)) { tee = to; }
 
 static void serial(char c)
 {
@@ -26,9 +28,20 @@ static void serial(char c)
 	x86_outb(port, (uint8_t)c);
 }
 
+/* Until the last byte has left the line: a reset would cut it off. Bounded as above. */
+void nl_console_drain(void)
+{
+	uint16_t port = (uint16_t)nl_boot.console_port;
+
+	for (int i = 0; port && i < 1000000 && !(x86_inb((uint16_t)(port + 5)) & 0x40); i++)
+		x86_pause();
+}
+
 static void put(char c)
 {
 	ring[written++ % RING] = c;
+	if (tee)
+		tee(c);
 	if (c == '\n')
 		serial('\r');
 	serial(c);
@@ -97,31 +110,7 @@ void nl_log(const char *f, ...)
 	nl_unlock(&lock);
 }
 
-void nl_panic(const char *f, ...)
-{
-	va_list ap;
-	struct nl_cpu *cpu = nl_this_cpu();
-
-	/* The lock may be held by the CPU that panics: go on without it, broken lines are better than none. */
-	nl_log_unlocked("\nnewleaf: PANIC: ");
-	va_start(ap, f);
-	format(f, ap);
-	va_end(ap);
-	nl_log_unlocked("\nCPU %u APIC %u state %u root %lx generation %lu\n", cpu->index, cpu->apic_id, cpu->state,
-	                cpu->root.v, cpu->root_generation);
-	const struct nl_gprs *g = &cpu->gprs;
-	nl_log_unlocked("guest rax %lx rcx %lx rdx %lx rbx %lx rsp %lx rbp %lx rsi %lx rdi %lx\n", g->rax, g->rcx,
-	                g->rdx, g->rbx, g->rsp, g->rbp, g->rsi, g->rdi);
-	nl_log_unlocked("      r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx\n", g->r8, g->r9, g->r10,
-	                g->r11, g->r12, g->r13, g->r14, g->r15);
-	if (nl_vendor && nl_vendor->dump)
-		nl_vendor->dump(cpu);
-	for (unsigned i = 0; i < NL_CAUSES; i++)
-		if (cpu->exits[i])
-			nl_log_unlocked("exits[%u] %lu\n", i, cpu->exits[i]);
-	for (;;)
-		__asm__ volatile("cli; hlt");
-}
+void nl_vlog_unlocked(const char *f, va_list ap) { format(f, ap); }
 
 void nl_log_unlocked(const char *f, ...)
 {

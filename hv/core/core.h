@@ -6,6 +6,8 @@
 #ifndef HV_CORE_H
 #define HV_CORE_H
 
+#include <stdarg.h>
+
 #include <newleaf/bootblock.h>
 #include <newleaf/errors.h>
 #include <newleaf/types.h>
@@ -17,8 +19,11 @@
 void nl_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* For dumps on the way down only. */
 void nl_log_unlocked(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Prints everything it knows of this CPU and its guest, then stops this machine's CPUs. For defects of ours only, never
- * for what a guest does. */
+void nl_vlog_unlocked(const char *format, va_list args);
+void nl_console_tee(void (*to)(char c)); /* each byte from now on goes there, too */
+void nl_console_drain(void);
+/* Stops all CPUs, prints everything it knows of this one and its guest, resets the machine: panic.c. For defects of
+ * ours only, never for what a guest does. */
 _Noreturn void nl_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define NL_ASSERT(x) ((x) ? (void)0 : nl_panic("%s:%u: %s", __FILE__, __LINE__, #x))
 

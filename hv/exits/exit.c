@@ -7,6 +7,7 @@
 #include "view/base.h"
 #include "commit/commit.h"
 #include "core/core.h"
+#include "core/panic.h"
 #include "exits/cpuid.h"
 #include "exits/hypercall.h"
 #include "exits/msr.h"
@@ -123,6 +124,7 @@ void hv_before_entry(struct nl_cpu *cpu)
 {
 	const struct nl_view *v;
 
+	nl_panic_stop();
 	apic_deliver_init(cpu);
 	if (nl_quiesce_pending() && __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_RUNNING)
 		nl_quiesce_answer(cpu);

@@ -74,9 +74,10 @@ struct nl_boot_block {
 	uint64_t free_start;   /* first free byte in the region (offset) behind core image, .bss and host page table */
 	uint64_t host_cr3;     /* the loader's host page table, inside the region */
 	uint64_t firmware_cr3; /* what CR3 held before the loader switched to host_cr3 */
-	uint64_t trampoline;   /* host-physical, one reserved 4 KiB page below 1 MiB, for application processors */
-	uint64_t rsdp;         /* ACPI root, 0 = none */
-	uint64_t reset_port;   /* ACPI reset register if it is an I/O port, else 0 */
+	uint64_t panic;      /* host-physical, in the region: struct nl_panic_record, perhaps one of the boot before */
+	uint64_t trampoline; /* host-physical, one reserved 4 KiB page below 1 MiB, for application processors */
+	uint64_t rsdp;       /* ACPI root, 0 = none */
+	uint64_t reset_port; /* ACPI reset register if it is an I/O port, else 0 */
 	uint32_t reset_value;
 	uint32_t secure_boot;    /* 1 = on: keys come from the signed image alone */
 	uint32_t console_port;   /* 0x3f8 ... or 0 = silent */

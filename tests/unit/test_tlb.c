@@ -15,6 +15,7 @@
 #include "host.h"
 #include "history.h"
 #include "core/journal.h"
+#include "core/panic.h"
 #include "commit/quiesce.h"
 #include "tlb_model.h"
 #include "vendors.h"
@@ -61,6 +62,7 @@ static struct tlb_cpu *tlb(unsigned cpu) { return &t.m.cpus[cpu]; }
 
 /* No freeze here. */
 bool nl_quiesce_pending(void) { return false; }
+void nl_panic_stop(void) {}
 void nl_journal_generation(uint64_t generation) { (void)generation; }
 
 static void publish(void)

@@ -21,6 +21,7 @@ void x86_wrmsr(uint32_t i, uint64_t v);
 bool x86_rdmsr_safe(uint32_t index, uint64_t *value);
 bool x86_wrmsr_safe(uint32_t index, uint64_t value);
 bool x86_xsetbv_safe(uint32_t index, uint64_t value);
+void x86_halt(void);
 void x86_wbinvd(void);
 void x86_outb(uint16_t p, uint8_t v);
 void x86_outw(uint16_t p, uint16_t v);

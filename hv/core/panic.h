@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Around nl_panic (core.h): the other CPUs' part, and the record that outlives the reset.
+ */
+#ifndef HV_PANIC_H
+#define HV_PANIC_H
+
+#include <newleaf/panic.h>
+
+/* Where the record is. One that the loader found of the boot before is told to the console first. */
+void nl_panic_init(struct nl_panic_record *record);
+/* Before each entry to the guest: does not return once another CPU has given up. */
+void nl_panic_stop(void);
+
+#endif
