@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The authoring companion against a stock Debian kernel: both demo leaves built twice, signed, verified and checked; a flipped bit,
-# a strange key, another kernel; and every refusal of `build` by its name. Needs the kernel and its headers (scripts/get-kernel).
+# The authoring companion against a stock Debian kernel: both demo leaves built twice, signed, verified and checked; a
+# flipped bit, a strange key, another kernel; and every refusal of `build` by its name. Needs the kernel and its headers
+# (scripts/get-kernel).
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -30,7 +31,10 @@ build() { "$author" build "$@" -k "$kernel" -H "$headers"; }
 # recipe STATEMENTS: writes $dir/r.recipe
 recipe() { printf 'id r\nversion 1\n%s\n' "$1" >"$dir/r.recipe"; }
 # body TEXT: writes $dir/b.c
-body() { printf '#include <linux/kernel.h>\n#include <linux/sched.h>\n#include <linux/uaccess.h>\n%s\n' "$1" >"$dir/b.c"; }
+body() {
+	printf '#include <linux/%s.h>\n' kernel sched uaccess >"$dir/b.c"
+	printf '%s\n' "$1" >>"$dir/b.c"
+}
 
 refused() { # NAME CODE TEXT STATEMENTS [BODY]
 	recipe "$4"
@@ -89,14 +93,16 @@ for what in "inspect $dir/prctl-auxv.leaf" "check $dir/proc-net-chmod.leaf -k $k
 	# shellcheck disable=SC2086
 	"$author" "$verb" --json $rest >"$dir/out.json" 2>/dev/null
 	schema=$(jq -r .schema "$dir/out.json")
-	jq -r --slurpfile schema "docs/reference/schemas/${schema/\//-}.json" -f tests/unit/schema.jq "$dir/out.json" >"$dir/problems" 2>&1
+	jq -r --slurpfile schema "docs/reference/schemas/${schema/\//-}.json" -f tests/unit/schema.jq "$dir/out.json" \
+		>"$dir/problems" 2>&1
 	expect "schema of $verb: $schema" 0 "" test -n "$schema" -a ! -s "$dir/problems"
 done
 
 # Hardware token: digest out, signature of OpenSSL's own command (DER) back in
 expect "digest out" 0 "" "$author" sign "$dir/prctl-auxv.leaf" --digest-out "$dir/digest"
 openssl pkeyutl -sign -inkey "$dir/two.pem" -in "$dir/digest" -out "$dir/sig"
-expect "attach" 0 "signed" "$author" sign "$dir/prctl-auxv.leaf" --attach "$dir/sig" --pub "$dir/two.pub" -o "$dir/token.leaf"
+expect "attach" 0 "signed" \
+	"$author" sign "$dir/prctl-auxv.leaf" --attach "$dir/sig" --pub "$dir/two.pub" -o "$dir/token.leaf"
 expect "attached verifies" 0 'good signature' "$author" verify "$dir/token.leaf" --keys "$dir/two.bin"
 expect "attach for the wrong key" 4 "NL_ESIGNATURE" \
 	"$author" sign "$dir/prctl-auxv.leaf" --attach "$dir/sig" --pub "$dir/one.pub" -o "$dir/x.leaf"
@@ -106,7 +112,8 @@ if other=$(scripts/get-kernel --vmlinuz linux-image-6.1.0-56-cloud-amd64 2>/dev/
 	expect "check other kernel" 5 "NL_EBUILDID" "$author" check "$dir/prctl-auxv.leaf" -k "$other"
 	expect "headers of another kernel" 11 "no headers of" \
 		"$author" build leaves/prctl-auxv/prctl-auxv.recipe -k "$other" -H "$headers" -o "$dir/x.leaf"
-	expect "already fixed" 5 "NL_ETARGET" "$author" build leaves/proc-net-chmod/proc-net-chmod.recipe -k "$other" -o "$dir/x.leaf"
+	expect "already fixed" 5 "NL_ETARGET" \
+		"$author" build leaves/proc-net-chmod/proc-net-chmod.recipe -k "$other" -o "$dir/x.leaf"
 fi
 head -c 1000000 "$kernel" >"$dir/vmlinuz"
 expect "truncated kernel" 5 "is truncated" "$author" check "$dir/prctl-auxv.leaf" -k "$dir/vmlinuz"
@@ -131,9 +138,11 @@ refused "branch into the site" 4 "into the bytes that the jump takes" 'replace h
 refused "too short" 4 "NL_ESITE" 'replace abort with b.c'
 refused "writable data" 4 "is not in read-only data" 'data (struct ctl_table) ipv4_net_table.maxlen = 8'
 refused "ro_after_init" 4 "__ro_after_init" 'data (u64) x86_return_thunk = 0'
-refused "unknown member" 5 "has no member 'setatr'" 'data (struct inode_operations) proc_net_inode_operations.setatr = 0'
+refused "unknown member" 5 "has no member 'setatr'" \
+	'data (struct inode_operations) proc_net_inode_operations.setatr = 0'
 refused "unknown type" 5 "has no type 'struct nothing'" 'data (struct nothing) proc_net_inode_operations.a = 0'
-refused "other value" 5 "holds 0, not 0x7" 'data (struct inode_operations) proc_net_inode_operations.setattr = &proc_setattr expect 7'
+refused "other value" 5 "holds 0, not 0x7" \
+	'data (struct inode_operations) proc_net_inode_operations.setattr = &proc_setattr expect 7'
 refused "same value" 5 "nothing to patch" 'data (struct inode_operations) proc_net_inode_operations.setattr = NULL'
 refused "value too large" 2 "does not fit" 'data (u8) linux_banner = 256'
 refused "overlap" 7 "NL_EOVERLAP" $'data (u16) linux_banner = 1\ndata (u8) linux_banner+1 = 2'
@@ -172,7 +181,8 @@ printf 'r\033[2J\302\233' | dd of="$dir/vmlinuz" bs=1 seek="$at" conv=notrunc st
 expect "release that a terminal obeys" 5 "'r\\x1b[2J\\xc2\\x9b" "$author" build "$dir/r.recipe" -k "$dir/vmlinuz"
 
 # Names of files and what key files say is shown, not obeyed; a leaf holds plain text only
-refused "words of a leaf" 2 "r.recipe:3: a description is plain text" $'description "gr\303\274n"\ndata (u8) linux_banner = 1'
+refused "words of a leaf" 2 "r.recipe:3: a description is plain text" \
+	$'description "gr\303\274n"\ndata (u8) linux_banner = 1'
 expect "name of a file in JSON" 11 $'cannot read \\u001b[2Jgr\303\274n\\u009b\\u202e\\ufffd:' \
 	"$author" inspect --json $'\e[2Jgr\303\274n\302\233\342\200\256\377'
 cp "$dir/one.pub" "$dir/bad.pub"
@@ -187,15 +197,18 @@ target='replace ioprio_check_cap with b.c'
 of() { printf 'int ioprio_check_cap(int p); %s int ioprio_check_cap(int p) { %s return 0; }' "${2:-}" "$1"; }
 refused "does not compile" 4 "NL_ECOMPILE" "$target" "$(of 'syntax error;')"
 refused "defines another function" 2 "defines no function" "$target" 'int other(void); int other(void) { return 1; }'
-refused "BUG in assembler" 4 "__bug_table" "$target" "$(of 'asm(".pushsection __bug_table,\"aw\"; .long 0; .popsection");')"
-refused "inline user access" 4 "made by" "$target" "$(of 'if (user_access_begin((void __user *)8UL, 8)) user_access_end();')"
+refused "BUG in assembler" 4 "__bug_table" "$target" \
+	"$(of 'asm(".pushsection __bug_table,\"aw\"; .long 0; .popsection");')"
+refused "inline user access" 4 "made by" "$target" \
+	"$(of 'if (user_access_begin((void __user *)8UL, 8)) user_access_end();')"
 refused "alternative" 4 ".altinstructions" "$target" "$(of 'alternative("nop", "mfence", X86_FEATURE_XMM2);')"
 refused "per-CPU variable" 4 ".data..percpu" "$target" "$(of 'this_cpu_inc(mine);' 'static DEFINE_PER_CPU(int, mine);')"
 refused "export" 4 "__ksymtab" "$target" "$(of '' 'EXPORT_SYMBOL_GPL(ioprio_check_cap);')"
 refused "init" 4 ".init" "$target" "$(of 'f();' 'static noinline void __init f(void) { jiffies++; }')"
 refused "unknown symbol" 5 "no_such_symbol" "$target" "$(of 'return no_such_symbol;' 'extern int no_such_symbol;')"
 refused "ambiguous symbol" 5 "say which with jhash,1" "$target" "$(of 'return jhash();' 'extern int jhash(void);')"
-refused "page-aligned data" 4 "to be aligned" "$target" "$(of 'return page[p];' 'static char page[4096] __aligned(4096) = { 1 };')"
+refused "page-aligned data" 4 "to be aligned" "$target" \
+	"$(of 'return page[p];' 'static char page[4096] __aligned(4096) = { 1 };')"
 
 # What a body may use
 good() { # NAME STATEMENTS BODY
@@ -206,7 +219,8 @@ good() { # NAME STATEMENTS BODY
 }
 b='static int count = 3, zero[64]; static const char *const names[] = { "a", "b" };'
 f='count++; pr_info("%s %d\n", names[p & 1], count); if (put_user(count, (int __user *)(long)p)) return -EFAULT;'
-good "statics, strings, per-CPU, printk, user access" "$target" "$(of "$f return zero[p & 63] + current->pid + smp_processor_id();" "$b")"
+good "statics, strings, per-CPU, printk, user access" "$target" \
+	"$(of "$f return zero[p & 63] + current->pid + smp_processor_id();" "$b")"
 
 b='extern struct static_key_false sched_numa_balancing;'
 f='if (static_branch_unlikely(&sched_numa_balancing) || static_cpu_has(X86_FEATURE_PCID)) pr_warn_once("once\n");'
@@ -223,7 +237,8 @@ good "data and code together" "$b" "#include <linux/fs.h>
 $f; $f { return generic_permission(ns, i, mask); }"
 
 f='long keyctl_describe_key(int id, char __user *b, size_t n)'
-good "several functions" "$target"$'\nreplace keyctl_describe_key with b.c' "$(of '') $f; $f { return ioprio_check_cap(id); }"
+good "several functions" "$target"$'\nreplace keyctl_describe_key with b.c' \
+	"$(of '') $f; $f { return ioprio_check_cap(id); }"
 good "the second place of a name" 'replace add_grec,2 with b.c' 'int add_grec(void); int add_grec(void) { return 0; }'
 refused "no third place of a name" 5 "only 2 places named add_grec" 'replace add_grec,3 with b.c'
 

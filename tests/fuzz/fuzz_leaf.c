@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: hv/leaf/leaf.c hv/leaf/reloc.c hv/guest/target.c hv/guest/linux/target.c
+// length: 8192
+// quick: 50000
 /*
  * libFuzzer: any bytes as a leaf file. What the parser accepts is relocated into buffers of exactly the sizes it
  * promises, so that the sanitizers see a bound that does not hold. The mutator keeps the lengths in the header true
  * most of the time, so that the checks behind them are reached.
  */
+#include "fuzz.h"
 #include "leaf/leaf.h"
 #include "leaf/reloc.h"
-#include <stdlib.h>
-#include <string.h>
 
 #define LINK 0xffffffff81000000ULL
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
@@ -47,7 +48,7 @@ static void relocate(const struct nl_leaf *l)
 	free(data);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+void fuzz_one(const uint8_t *bytes, size_t size)
 {
 	uint8_t *file = aligned_alloc(8, (size + 8) & ~(size_t)7);
 	struct nl_leaf_signature signature;
@@ -66,7 +67,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (nl_leaf_parse(file, signed_size, &leaf) == NL_OK)
 		relocate(&leaf);
 	free(file);
-	return 0;
 }
 
 /* A leaf that passes: one site in each kind, a body, one relocation in each place. */
@@ -148,4 +148,11 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 		memcpy(data, &h, sizeof(h));
 	}
 	return size;
+}
+
+void fuzz_seeds(void)
+{
+	uint8_t leaf[8192];
+
+	fuzz_seed(leaf, valid(leaf, sizeof(leaf)));
 }

@@ -1,11 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzing, by clang's libFuzzer. Not part of `make check`: it runs for FUZZ_SECONDS and keeps what it found in build/fuzz/.
+# Fuzzing, by clang's libFuzzer. Every tests/fuzz/fuzz_X.c becomes build/fuzz/fuzz_X; lines at its top name what it is
+# linked with, as in tests/unit/rules.mk:
+#     // sources: hv/leaf/leaf.c        the product's own files
+#     // libs: -lelf
+#     // length: 8192                   of the longest input
+#     // quick: 10000                   inputs that the checks try: a second or so
+# `make fuzz` runs each for FUZZ_SECONDS, one after another, `make fuzz-X` one. Corpora grow in build/fuzz/corpus/X from
+# seeds that the target makes; what was found lies in build/fuzz/X-*. The checks try the same few inputs each time.
 FUZZ_SECONDS ?= 60
+FUZZ_CLANG ?= clang
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_PLAIN := -std=gnu11 -O2 -g $(CFLAGS_WARN) -fno-omit-frame-pointer -MMD -MP -Itests/unit/seam -Iinclude -Ihv \
+	-Iarch/x86_64/include -Itests/unit -Itests/fuzz -Itools/author -Iefi
+FUZZ_CFLAGS := $(FUZZ_PLAIN) -O1 $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link
+fuzz_object = $(B)/fuzz/objects/$(1:.c=.o)
+fuzz_says = $(shell sed -n '1,16s,^// $(2): *,,p' tests/fuzz/fuzz_$(1).c)
 
-$(B)/fuzz/fuzz_leaf: tests/fuzz/fuzz_leaf.c hv/leaf/leaf.c hv/leaf/reloc.c hv/guest/target.c hv/guest/linux/target.c hv/leaf/leaf.h hv/leaf/reloc.h include/newleaf/leaf.h tests/fuzz/rules.mk
-	@mkdir -p $(@D)/corpus
-	clang -std=gnu11 -O1 -g $(CFLAGS_WARN) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iinclude -Ihv -o $@ $(filter %.c,$^)
+$(B)/fuzz/objects/%.o: %.c tests/fuzz/rules.mk
+	@mkdir -p $(@D)
+	$(FUZZ_CLANG) $(FUZZ_CFLAGS) -c -o $@ $<
 
-.PHONY: fuzz
-fuzz: $(B)/fuzz/fuzz_leaf ## the leaf parser under libFuzzer for FUZZ_SECONDS (60)
-	$(B)/fuzz/fuzz_leaf -max_len=8192 -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=$(B)/fuzz/ $(B)/fuzz/corpus
+# Oracles and fakes are not under test: no way through them is worth a new input, and they shall be quick.
+$(B)/fuzz/objects/tests/unit/%.o: tests/unit/%.c tests/fuzz/rules.mk
+	@mkdir -p $(@D)
+	$(FUZZ_CLANG) $(FUZZ_PLAIN) -c -o $@ $<
+
+define fuzz_target
+$(B)/fuzz/fuzz_$(1): $(foreach f,tests/fuzz/fuzz_$(1).c tests/fuzz/fuzz.c $(call fuzz_says,$(1),sources), \
+		$(call fuzz_object,$(f)))
+	$(FUZZ_CLANG) $(FUZZ_SANITIZE) -fsanitize=fuzzer -o $$@ $$^ $(call fuzz_says,$(1),libs)
+
+.PHONY: fuzz-$(1) fuzz-quick-$(1)
+fuzz-$(1): $(B)/fuzz/fuzz_$(1)
+	tests/fuzz/run $$< $(FUZZ_SECONDS) $(call fuzz_says,$(1),length)
+fuzz-quick-$(1): $(B)/fuzz/fuzz_$(1)
+	@tests/fuzz/run --quick $$< $(call fuzz_says,$(1),quick) $(call fuzz_says,$(1),length)
+endef
+$(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
+
+.PHONY: fuzz check-fuzz
+fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS)) ## every fuzz target under libFuzzer for FUZZ_SECONDS (60)
+check-fuzz: $(addprefix fuzz-quick-,$(FUZZ_TARGETS)) ## every fuzz target with a few thousand inputs
+
+CHECKS += check-fuzz

@@ -18,6 +18,7 @@
 #define SETUP_PAYLOAD_LENGTH 0x24c
 #define RELEASE_MAX 64 /* __NEW_UTS_LEN */
 #define KERNEL_MAX (512u << 20)
+#define XZ_MEMORY (256u << 20) /* xz -9 takes a quarter of it; a file can ask for 4 GiB */
 #define LZ4_LEGACY_MAGIC 0x184c2102u
 #define LZ4_LEGACY_BLOCK (8u << 20)
 
@@ -74,7 +75,7 @@ static struct buf unpack_gzip(const uint8_t *p, size_t n, size_t size, const cha
 static struct buf unpack_xz(const uint8_t *p, size_t n, size_t size, const char *path)
 {
 	struct buf out = {0};
-	uint64_t limit = UINT64_MAX;
+	uint64_t limit = XZ_MEMORY;
 	size_t in = 0, done = 0;
 
 	buf_add(&out, NULL, size);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: efi/acpi.c
+// length: 2048
+// quick: 30000
+/*
+ * Any bytes as the firmware's ACPI tables. Checksums are put right where the input says so, else nothing behind them
+ * would be reached; each table is handed out in memory of exactly the length asked for.
+ */
+#include "fuzz.h"
+
+#include "acpi.h"
+
+#define BASE 0x7f77d000ULL
+
+struct memory {
+	uint8_t *p;
+	size_t n;
+};
+
+static const void *map(void *ctx, uint64_t pa, size_t length)
+{
+	const struct memory *m = ctx;
+	uint8_t *copy;
+
+	if (pa < BASE || pa - BASE > m->n || length > m->n - (pa - BASE))
+		return NULL;
+	copy = malloc(length ? length : 1); /* fuzz.c frees it */
+	return memcpy(copy, m->p + (pa - BASE), length);
+}
+
+static void correct(uint8_t *p, size_t n, size_t at)
+{
+	uint8_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum = (uint8_t)(sum + p[i]);
+	p[at] = (uint8_t)(p[at] - sum);
+}
+
+void fuzz_one(const uint8_t *bytes, size_t size)
+{
+	struct fuzz f = {bytes, size};
+	uint32_t rsdp = (uint32_t)fuzz_number(&f, 2), boot_id = (uint32_t)fuzz_number(&f, 1);
+	uint8_t fix = fuzz_byte(&f);
+	struct nl_acpi out;
+	struct memory m;
+
+	m.p = fuzz_bytes(&f, f.n, &m.n);
+	for (size_t at = 0; at + 36 <= m.n; at += 4) { /* tables begin at multiples of 4 here */
+		uint32_t length;
+
+		memcpy(&length, m.p + at + 4, 4);
+		if (fix & 1 && m.p[at] >= 'A' && m.p[at] <= 'Z' && length >= 36 && length <= m.n - at)
+			correct(m.p + at, length, 9);
+	}
+	if (fix & 2 && rsdp + 36 <= m.n) {
+		correct(m.p + rsdp, 20, 8);
+		correct(m.p + rsdp, 36, 32);
+	}
+	nl_acpi_read(map, &m, fix & 4 ? 0 : BASE + rsdp, boot_id, &out);
+	FUZZ_CHECK(out.n_cpus >= 1 && out.n_cpus <= NL_MAX_CPUS && out.apic_ids[0] == boot_id);
+	FUZZ_CHECK(out.reset_port <= 0xffff);
+	for (uint32_t i = 0; i < out.n_cpus; i++)
+		for (uint32_t j = 0; j < i; j++)
+			FUZZ_CHECK(out.apic_ids[i] != out.apic_ids[j]);
+}
+
+static uint8_t *table(uint8_t *image, size_t at, const char *name, uint32_t length)
+{
+	memcpy(image + at, name, 4);
+	memcpy(image + at + 4, &length, 4);
+	image[at + 8] = 6;
+	return image + at;
+}
+
+void fuzz_seeds(void)
+{
+	static uint8_t image[4 + 0x300];
+	uint8_t *m = image + 4, *madt;
+	const uint64_t pa[] = {BASE + 0x100, BASE + 0x200};
+	const uint32_t low[] = {BASE + 0x100, BASE + 0x200};
+
+	image[3] = 3;
+	memcpy(m, "RSD PTR ", 8);
+	m[15] = 2;
+	memcpy(m + 16, &(uint32_t){BASE + 0x80}, 4);
+	m[20] = 36;
+	memcpy(m + 24, &(uint64_t){BASE + 0x40}, 8);
+	memcpy(table(m, 0x40, "XSDT", 36 + 16) + 36, pa, 16);
+	memcpy(table(m, 0x80, "RSDT", 36 + 8) + 36, low, 8);
+	madt = table(m, 0x100, "APIC", 36 + 8 + 8 + 8 + 16);
+	memcpy(madt + 44, "\0\x08\0\0\x01\0\0\0", 8);
+	memcpy(madt + 52, "\0\x08\1\1\x01\0\0\0", 8);
+	memcpy(madt + 60, "\x09\x10\0\0\x02\x01\0\0\x01\0\0\0\2\0\0\0", 16);
+	memcpy(table(m, 0x200, "FACP", 0x100) + 112, "\0\x04\0\0", 4);
+	memcpy(m + 0x200 + 116, "\x01\x08\0\1\xf9\x0c\0\0\0\0\0\0\x06", 13);
+	fuzz_seed(image, sizeof(image));
+	image[3] = 1 | 2 | 8;
+	m[15] = 0; /* the old pointer */
+	fuzz_seed(image, sizeof(image));
+}

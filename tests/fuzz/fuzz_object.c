@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: tests/fuzz/author.c tests/unit/makekernel.c tools/author/body.c tools/author/redirect.c
+// sources: tools/author/code.c tools/author/livesites.c tools/author/draft.c tools/author/place.c
+// sources: tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c tools/author/krelocs.c
+// sources: tools/author/author.c tests/unit/author_refuse.c
+// libs: -lelf -lbpf -llz4 -llzma -lz -lZydis
+// length: 4096
+// quick: 12000
+/* Any bytes as an object file: the body of a function that is replaced by what it defines. */
+#include "author.h"
+
+#include "author_refuse.h"
+#include "body.h"
+#include "makekernel.h"
+#include "redirect.h"
+
+#include <elf.h>
+
+static void check(const struct draft *d, const struct body *b)
+{
+	const struct nl_leaf_reloc *r = (const struct nl_leaf_reloc *)d->relocs.p;
+
+	FUZZ_CHECK(d->text.n + d->data.n <= 2 * NL_LEAF_MAX_SIZE);
+	for (size_t i = 0; i < d->relocs.n / sizeof(*r); i++) {
+		size_t n = r[i].where == NL_AT_TEXT ? d->text.n : d->data.n;
+
+		FUZZ_CHECK(r[i].where == NL_AT_BYTES || r[i].offset + (r[i].type == NL_REL_ABS64 ? 8 : 4) <= n);
+	}
+	for (size_t i = 0; i < b->n_symbols; i++)
+		if (b->symbols[i].place.symbol == NL_SYM_TEXT)
+			FUZZ_CHECK(b->symbols[i].place.value + b->symbols[i].size <= d->text.n);
+}
+
+void fuzz_one(const uint8_t *bytes, size_t size)
+{
+	struct recipe_replace replace = {
+	        .line = 1, .function.name = (char *)"f", .source = (char *)"f.c", .body = (char *)"f"};
+	char *path = (char *)(uintptr_t)make_file(0, bytes, size);
+	struct fuzz nothing = {0};
+	struct recipe *r;
+	struct kernel *k;
+	struct body *b;
+	struct draft d;
+
+	if (setjmp(author_refused))
+		return;
+	r = xalloc(sizeof(*r));
+	r->path = (char *)"r";
+	k = fuzz_kernel(&nothing);
+	draft_start(&d);
+	b = body_load(&d, k, r, &path, 1);
+	check(&d, b);
+	redirect_add(&d, k, r, &replace, b);
+	check(&d, b);
+	draft_finish(&d);
+}
+
+void fuzz_seeds(void)
+{
+	struct made_section s[MADE_O_COUNT];
+	struct buf b;
+
+	make_object(s);
+	b = make_elf(ET_REL, s, MADE_O_COUNT);
+	fuzz_seed(b.p, b.n);
+	s[MADE_O_RELA].bytes.n = 0;
+	b = make_elf(ET_REL, s, MADE_O_COUNT);
+	fuzz_seed(b.p, b.n);
+}

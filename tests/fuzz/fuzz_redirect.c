@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: tests/fuzz/author.c tools/author/redirect.c tools/author/code.c tools/author/livesites.c
+// sources: tools/author/body.c tools/author/draft.c tools/author/place.c tools/author/kernel.c tools/author/unpack.c
+// sources: tools/author/kallsyms.c tools/author/krelocs.c tools/author/author.c tests/unit/author_refuse.c
+// libs: -lelf -lbpf -llz4 -llzma -lz -lZydis
+// length: 1024
+// quick: 6000
+/* Any bytes as a function of the kernel and as the tables around it: a jump that is taken lies inside the function. */
+#include "author.h"
+
+#include "author_refuse.h"
+#include "redirect.h"
+
+void fuzz_one(const uint8_t *bytes, size_t size)
+{
+	static const uint8_t body[] = {0x31, 0xc0, 0xc3};
+	struct recipe_replace replace = {
+	        .line = 1, .function.name = (char *)"f", .source = (char *)"f.c", .body = (char *)"f"};
+	struct body_symbol symbol = {
+	        .name = (char *)"f", .place = {NL_SYM_TEXT, 0}, .size = sizeof(body), .function = true, .global = true};
+	struct body b = {.symbols = &symbol, .n_symbols = 1};
+	struct fuzz f = {bytes, size};
+	const struct nl_leaf_site *s;
+	const struct ksym *at = NULL;
+	struct recipe *r;
+	struct kernel *k;
+	struct draft d;
+	uint8_t flags;
+
+	if (setjmp(author_refused))
+		return;
+	r = xalloc(sizeof(*r));
+	r->path = (char *)"r";
+	flags = fuzz_byte(&f);
+	replace.allow_ipa_ra = flags & 1;
+	replace.allow_clones = flags & 2;
+	k = fuzz_kernel(&f);
+	draft_start(&d);
+	buf_add(&d.text, body, sizeof(body));
+	redirect_check(k, r, &replace);
+	redirect_add(&d, k, r, &replace, &b);
+	kallsyms_find(&k->syms, "f", 1, &at);
+	s = (const struct nl_leaf_site *)d.sites.p;
+	FUZZ_CHECK(d.sites.n >= sizeof(*s) && s->kind == NL_SITE_TEXT);
+	FUZZ_CHECK(s->func_va == at->va && s->va >= at->va && s->len >= 5 && s->len <= NL_SITE_MAX_LEN);
+	FUZZ_CHECK(s->va + s->len <= s->func_va + s->func_size && d.bytes.p[s->fresh] == 0xe9);
+}
+
+void fuzz_seeds(void)
+{
+	static const struct {
+		const char *code;
+		size_t n;
+	} codes[] = {{"\xb9\x30\x00\x00\x00\xc3", 6},
+	             {"\xf3\x0f\x1e\xfa\x0f\x1f\x44\x00\x00\x41\x55\xb9\x30\x00\x00\x00\xc3", 17},
+	             {"\x53\x48\x89\xfb\xe8\x00\x00\x00\x00\x75\xf0\x5b\xc3", 13},
+	             {"\x48\xc7\xc7\x00\x01\x00\x81\xe9\xf0\xff\xff\xff", 12}};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		struct buf all = {0}, b = fuzz_kernel_seed(codes[i].code, codes[i].n, 0, NULL, 0);
+
+		buf_add(&all, "\1", 1);
+		buf_add(&all, b.p, b.n);
+		fuzz_seed(all.p, all.n);
+	}
+}
