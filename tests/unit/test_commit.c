@@ -540,6 +540,29 @@ static void strict_leaf(void **state)
 	assert_int_equal(try_it(), NL_OK);
 }
 
+/* A process whose list of threads is empty is looked at itself, so that each step of the walk counts and takes time. */
+static void process_without_threads(void **state)
+{
+	const uint64_t site = FG_LINK + SLIDE + TEXT_SITE;
+	const struct nl_watch watch = {site, site + 5, 0, true, false};
+	uint64_t *stack, task = fg_task("leader", 0, 8, &stack), signal, head, next = task + fg.target.task_tasks;
+	struct nl_guest space;
+	struct nl_scan scan;
+
+	(void)state;
+	memcpy(&signal, fg.ram + (task - FG_DIRECT) + fg.target.task_signal, 8);
+	head = signal + fg.target.signal_thread_head;
+	memcpy(fg.ram + (head - FG_DIRECT), &head, 8);
+	stack[3] = site + 1;
+	nl_guest_init(&space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
+	nl_scan_init(&scan, &watch, 1);
+	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	stack[3] = 0;
+	memcpy(fg.ram + (task - FG_DIRECT) + fg.target.task_tasks, &next, 8); /* a circle */
+	scan.until = seam_tsc + 1000;
+	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_EDEADLINE);
+}
+
 static void broken_lists(void **state)
 {
 	uint8_t sha[1][32];
@@ -1005,6 +1028,7 @@ int main(void)
 	        T(blocker_is_named),
 	        T(halted_cpus),
 	        T(strict_leaf),
+	        T(process_without_threads),
 	        T(broken_lists),
 	        T(deadline),
 	        T(abandon_and_replace),

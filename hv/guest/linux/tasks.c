@@ -108,6 +108,8 @@ static enum nl_err visit_threads(const struct walk *w, uint64_t leader)
 	head = signal + w->t->signal_thread_head;
 	if (nl_guest_read64(w->space, GVA(head + LIST_NEXT), &node))
 		return NL_EKERNEL;
+	if (node == head) /* so is this one; and a walk in which nobody is visited would not be bounded */
+		return w->visit(w, leader);
 	while (node != head) {
 		if ((err = w->visit(w, node - w->t->task_thread_node)))
 			return err;
