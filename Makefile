@@ -8,6 +8,7 @@ CFLAGS_WARN = -Wall -Wextra -Wmissing-prototypes -Wshadow -Wundef -Werror
 CFLAGS_COMMON = -std=gnu11 -O2 -g $(CFLAGS_WARN) -Iinclude -MMD -MP
 ALL :=
 CHECKS :=
+REVIEWS :=
 
 -include */rules.mk arch/x86_64/rules.mk tools/*/rules.mk tests/*/rules.mk
 

@@ -27,6 +27,9 @@ endef
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t))))
 
 .SECONDARY:
+.PHONY: unit-tests
+unit-tests: $(addprefix $(B)/tests/test_,$(UNIT_TESTS))
+
 CHECKS += $(addprefix check-,$(UNIT_TESTS))
 
 tcb: ## lines of the trusted base; fails when it is over its limit

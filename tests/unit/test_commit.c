@@ -4,7 +4,7 @@
 // sources: hv/leaf/leaf.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c hv/view/view.c hv/view/npt.c
 // sources: hv/view/current.c hv/core/clock.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
 // sources: tests/unit/fakeguest.c tests/unit/makeleaf.c
-// libs: -lcrypto
+// libs: -lcrypto -Wl,--wrap=nl_publish_view
 /*
  * The way of a leaf through the hypercalls, on a fake guest: staged, verified, applied, reverted; what the guest writes
  * meanwhile stays; whatever refuses, refuses by name and changes neither a byte that the guest can see, nor the
@@ -692,6 +692,7 @@ static void policy(void **state)
 	leaf_rodata("one", DATA_SITE, 0x11);
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
 	nl_boot.policy.guest_may = NL_GUEST_MAY_REVERT;
+	assert_int_equal(stage(64), NL_EPOLICY);
 	assert_int_equal(commit((const void *)sha, 1), NL_EPOLICY);
 	nl_boot.policy.guest_may = NL_GUEST_MAY_APPLY;
 	assert_int_equal(commit((const void *)sha, 1), NL_OK);
@@ -757,6 +758,73 @@ static void no_leak_over_rounds(void **state)
 	assert_true(nl_pool_free_pages() + 8 >= free_pages);
 }
 
+/* At the flip itself, what goes home is there already: a CPU that enters at once finds it. */
+static const uint8_t *at_the_flip;
+static uint8_t shown_at_the_flip[8];
+
+void __real_nl_publish_view(struct nl_view *view);
+void __wrap_nl_publish_view(struct nl_view *view);
+void __wrap_nl_publish_view(struct nl_view *view)
+{
+	if (at_the_flip)
+		memcpy(shown_at_the_flip, at_the_flip, sizeof(shown_at_the_flip));
+	__real_nl_publish_view(view);
+}
+
+static void home_before_the_flip(void **state)
+{
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_rodata("one", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	memcpy(fg_shown(DATA_SITE + 32), "12345678", 8); /* the guest writes to the copy */
+	at_the_flip = fg_image(DATA_SITE + 32);
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	at_the_flip = NULL;
+	assert_memory_equal(shown_at_the_flip, "12345678", 8);
+}
+
+static enum nl_err no_edit(struct nl_view *view)
+{
+	(void)view;
+	return NL_OK;
+}
+
+/* What was prepared from tables that a base edit has changed since is not carried out. */
+static void prepared_before_a_base_edit(void **state)
+{
+	uint8_t sha[1][32];
+	struct moment was;
+
+	(void)state;
+	leaf_rodata("one", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	was = before();
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
+	assert_int_equal(nl_edit_base(no_edit), NL_OK);
+	assert_int_equal(try_it(), NL_ESTATE);
+	unchanged(was);
+}
+
+/* The kernel that was there at PREPARE is another at TRY. */
+static void prepared_for_another_kernel(void **state)
+{
+	uint8_t sha[1][32];
+	struct moment was;
+
+	(void)state;
+	leaf_rodata("one", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	was = before();
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
+	fg_image(FG_BUILD_ID)[5] ^= 1;
+	assert_int_equal(try_it(), NL_EBUILDID);
+	fg_image(FG_BUILD_ID)[5] ^= 1;
+	unchanged(was);
+}
+
 static void old_root_in_use(void **state)
 {
 	uint8_t sha[1][32];
@@ -794,6 +862,34 @@ static void other_kernels(void **state)
 	fg.ctx.lstar = 0;
 	assert_int_equal(verify_leaf(sha[0]), NL_EKERNEL);
 	assert_int_equal(nl_registry_count(), 0);
+}
+
+/* The table that CR3 points to shows, where the kernel's own one should be, another page: one that shows the right one.
+ */
+static void another_table_in_front(void **state)
+{
+	enum { TOP = 0xf00000, L3 = 0xf01000, L2 = 0xf02000, L1 = 0xf03000, COPY = 0xf04000 };
+	const uint64_t va = FG_LINK + SLIDE + FG_TOP;
+	uint64_t *top = (uint64_t *)(fg.ram + TOP), *l3 = (uint64_t *)(fg.ram + L3), *l2 = (uint64_t *)(fg.ram + L2),
+	         *l1 = (uint64_t *)(fg.ram + L1);
+	uint8_t sha[1][32];
+
+	(void)state;
+	memcpy(top, fg.ram + (fg.user_cr3 & ~0xfffULL), NL_PAGE_SIZE);
+	memcpy(l3, fg.ram + (top[511] & ~0xfffULL), NL_PAGE_SIZE);
+	memcpy(l2, fg.ram + (l3[va >> 30 & 511] & ~0xfffULL), NL_PAGE_SIZE);
+	memcpy(fg.ram + COPY, fg_image(FG_TOP), NL_PAGE_SIZE);
+	for (unsigned i = 0; i < 512; i++)
+		l1[i] = ((FG_KERNEL + FG_TOP) & ~(NL_2M - 1)) + i * NL_PAGE_SIZE + 3;
+	l1[va >> 12 & 511] = COPY | 3;
+	l2[va >> 21 & 511] = L1 | 3;
+	l3[va >> 30 & 511] = L2 | 3;
+	top[511] = L3 | 3;
+	fg.ctx.cr3 = TOP;
+	leaf_rodata("one", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_EBUILDID);
+	l1[va >> 12 & 511] = (FG_KERNEL + FG_TOP) | 3;
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
 }
 
 static void bodies_and_the_arena(void **state)
@@ -1037,8 +1133,12 @@ int main(void)
 	        T(policy),
 	        T(out_of_memory_everywhere),
 	        T(no_leak_over_rounds),
+	        T(home_before_the_flip),
+	        T(prepared_before_a_base_edit),
+	        T(prepared_for_another_kernel),
 	        T(old_root_in_use),
 	        T(other_kernels),
+	        T(another_table_in_front),
 	        T(bodies_and_the_arena),
 	        T(registry_is_bounded),
 	        T(refused_leaves),

@@ -233,7 +233,7 @@ static void garbage_tables(void **state)
 int main(void)
 {
 #define T(f) \
-	{#f " 4 levels", f, setup, teardown, NULL}, { #f " 5 levels", f, setup, teardown, &la57 }
+	{#f "_4_levels", f, setup, teardown, NULL}, { #f "_5_levels", f, setup, teardown, &la57 }
 	const struct CMUnitTest tests[] = {
 	        T(page_sizes),     T(ignored_bits),         T(canonical),
 	        T(rights),         T(absent_at_each_level), T(only_ram),

@@ -227,6 +227,17 @@ static void keys(void **state)
 	X(many_sites, NL_ELEAF, (m.n_sites = NL_LEAF_MAX_SITES + 1))
 BAD_LEAVES(BAD)
 
+/* Two parts that share bytes: one of them would be relocated under the other's eyes. */
+static void bad_parts_overlap(void **state)
+{
+	size_t size = make_write(&m, file);
+	struct nl_leaf_header *h = (struct nl_leaf_header *)file;
+
+	(void)state;
+	h->text.offset = h->bytes.offset;
+	assert_int_equal(check_exact(make_sign(file, size)), NL_ELEAF);
+}
+
 /* Mutations that no one thought of: the parser either refuses or everything it points at is inside the file. */
 static void mutated(void **state)
 {
@@ -278,6 +289,7 @@ int main(void)
 	                                   cmocka_unit_test_setup(truncated_everywhere, setup),
 	                                   cmocka_unit_test_setup(any_bit_flipped, setup),
 	                                   cmocka_unit_test_setup(keys, setup),
+	                                   cmocka_unit_test_setup(bad_parts_overlap, setup),
 	                                   cmocka_unit_test_setup(mutated, setup),
 	                                   BAD_LEAVES(BAD_TEST)};
 

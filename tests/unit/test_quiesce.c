@@ -22,19 +22,29 @@ enum { CPUS = 4 };
 /* What the thread of a CPU does next. */
 static struct cpu_thread {
 	pthread_t thread;
-	bool kicked, deaf, stop, parked;
+	bool kicked, deaf, slow, answering, stop, parked;
 	uint64_t executed; /* counts while the CPU is in the guest */
 	struct nl_context ctx;
 } threads[CPUS];
 
 void nl_journal_generation(uint64_t now) { (void)now; }
 
-static void kick(struct nl_cpu *cpu) { __atomic_store_n(&threads[cpu->index].kicked, true, __ATOMIC_SEQ_CST); }
-static void context(struct nl_cpu *cpu, struct nl_context *out) { *out = threads[cpu->index].ctx; }
-static const struct nl_vendor vendor = {.name = "FAKE", .kick = kick, .context = context};
-
 static bool flag(bool *f) { return __atomic_load_n(f, __ATOMIC_SEQ_CST); }
 static void set(bool *f, bool v) { __atomic_store_n(f, v, __ATOMIC_SEQ_CST); }
+
+static void kick(struct nl_cpu *cpu) { __atomic_store_n(&threads[cpu->index].kicked, true, __ATOMIC_SEQ_CST); }
+static void context(struct nl_cpu *cpu, struct nl_context *out)
+{
+	struct cpu_thread *t = &threads[cpu->index];
+
+	set(&t->answering, true);
+	while (flag(&t->slow))
+		sched_yield();
+	set(&t->answering, false);
+	*out = t->ctx;
+}
+static const struct nl_vendor vendor = {.name = "FAKE", .kick = kick, .context = context};
+
 static uint64_t executed(unsigned i) { return __atomic_load_n(&threads[i].executed, __ATOMIC_SEQ_CST); }
 
 /* The run loop of a vendor in small: guest, exit, hv_before_entry. */
@@ -58,6 +68,8 @@ static void *run(void *arg)
 	}
 	return NULL;
 }
+
+static uint32_t request_of(unsigned i) { return __atomic_load_n(&nl_cpus[i]->request, __ATOMIC_SEQ_CST); }
 
 static void begin(unsigned i) { assert_int_equal(pthread_create(&threads[i].thread, NULL, run, &threads[i]), 0); }
 
@@ -197,6 +209,7 @@ static void a_cpu_that_never_answers(void **state)
 	assert_true(r.blocker.missing >= 1);
 	assert_int_equal(r.total, CPUS);
 	assert_false(nl_quiesce_pending());
+	assert_int_equal(request_of(3), 0); /* withdrawn */
 	all_execute();
 	set(&threads[3].deaf, false); /* its answer comes late and belongs to no freeze */
 	all_execute();
@@ -204,6 +217,29 @@ static void a_cpu_that_never_answers(void **state)
 	assert_int_equal(r.held, CPUS);
 	nl_thaw(nl_cpus[0], &r);
 	all_execute();
+}
+
+/* Our CPUs are threads and must share the host's few: where the core spins, they give way. The limit passes when the
+ * slow one has begun. */
+void x86_pause(void)
+{
+	if (flag(&threads[3].slow) && flag(&threads[3].answering))
+		__atomic_store_n(&seam_tsc_step, nl_us_to_tsc(NL_FREEZE_LIMIT_US), __ATOMIC_SEQ_CST);
+	sched_yield();
+}
+
+/* It has begun to answer when the freeze is given up. */
+static void a_late_answer_belongs_to_no_freeze(void **state)
+{
+	struct nl_freeze_result r;
+
+	(void)state;
+	set(&threads[3].slow, true);
+	assert_int_equal(freeze(&r), NL_AGAIN);
+	seam_tsc_step = 1;
+	set(&threads[3].slow, false);
+	all_execute();
+	assert_int_equal(request_of(3), 0);
 }
 
 static void parked_cpus_are_not_awaited(void **state)
@@ -268,6 +304,7 @@ int main(void)
 	        T(kernel_mode_is_refused),
 	        T(halted_is_good),
 	        T(a_cpu_that_never_answers),
+	        T(a_late_answer_belongs_to_no_freeze),
 	        T(parked_cpus_are_not_awaited),
 	        T(a_cpu_that_starts_meanwhile),
 	        T(back_to_back),

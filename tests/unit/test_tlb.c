@@ -60,9 +60,17 @@ static struct {
 static struct nl_view *current(void) { return t.current.root.v ? &t.current : &t.base; }
 static struct tlb_cpu *tlb(unsigned cpu) { return &t.m.cpus[cpu]; }
 
-/* No freeze here. */
-bool nl_quiesce_pending(void) { return false; }
+/* A freeze: the CPU is held until `flip` is done. */
+static void (*flip)(void);
+bool nl_quiesce_pending(void) { return flip; }
+void nl_quiesce_answer(struct nl_cpu *cpu)
+{
+	(void)cpu;
+	flip();
+	flip = NULL;
+}
 void nl_panic_stop(void) {}
+
 void nl_journal_generation(uint64_t generation) { (void)generation; }
 
 static void publish(void)
@@ -159,6 +167,7 @@ static void reclaim(void)
 		return;
 	enter_all();
 	nl_view_release_between(&t.views, &t.retired, &t.base, t.current.root.v ? &t.current : NULL);
+	t.retired.root = HPA(0);
 }
 
 static void commit(void)
@@ -387,6 +396,24 @@ static void a_started_cpu_keeps_nothing_of_its_former_life(void **state)
 		}
 }
 
+/* What a CPU looks at before it answers is not what it must enter with. */
+static void a_flip_inside_the_freeze_is_seen(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(right); i++) {
+		begin(&right[i], i + 1);
+		for (unsigned round = 0; round < 20; round++) {
+			reclaim();
+			flip = commit;
+			enter(round % TLB_CPUS, false);
+			if (t.stale || flip)
+				fail_msg("%s, round %u: %s", right[i].name, round, t.stale);
+			enter_all();
+		}
+		end();
+	}
+}
+
 /* Idle means absent: an entry without a flip or an edit costs no translation. */
 static void an_entry_alone_forgets_nothing(void **state)
 {
@@ -410,6 +437,7 @@ int main(void)
 	        cmocka_unit_test(every_mutant_is_caught),
 	        cmocka_unit_test(after_a_commit_all_cpus_show_the_new_view_alone),
 	        cmocka_unit_test(a_started_cpu_keeps_nothing_of_its_former_life),
+	        cmocka_unit_test(a_flip_inside_the_freeze_is_seen),
 	        cmocka_unit_test(an_entry_alone_forgets_nothing),
 	};
 	return cmocka_run_group_tests_name("tlb", tests, NULL, NULL);

@@ -19,6 +19,7 @@ void svm_enter(struct nl_gprs *gprs, uint64_t pa)
 	struct tlb_cpu *tlb = &vendor_host.m->cpus[vendor_host.self];
 
 	(void)gprs;
+	assert_true(v->tlb_control != TLB_FLUSH_ASID || vendor_host.tagged); /* reserved without FlushByAsid */
 	tlb->root = HPA(v->nested_cr3);
 	tlb->id = v->asid;
 	tlb->tlb_control = v->tlb_control;

@@ -2,4 +2,4 @@
 # Real guests. The tests themselves are run by scripts/test; the Makefile only tells it which host checks there are.
 .PHONY: list-checks
 list-checks:
-	@echo $(CHECKS)
+	@echo $(CHECKS) $(REVIEWS)

@@ -10,7 +10,10 @@
 
 uint64_t seam_tsc, seam_tsc_step = 1;
 
-uint64_t x86_rdtsc(void) { return __atomic_add_fetch(&seam_tsc, seam_tsc_step, __ATOMIC_SEQ_CST); }
+uint64_t x86_rdtsc(void)
+{
+	return __atomic_add_fetch(&seam_tsc, __atomic_load_n(&seam_tsc_step, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
+}
 WEAK void x86_pause(void) { sched_yield(); }
 
 /* clang-format off */

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: hv/view/base.c hv/view/current.c hv/view/mtrr.c hv/view/view.c hv/view/npt.c tests/unit/history.c
+// libs: -no-pie -Wl,--unresolved-symbols=ignore-all
+/*
+ * The base view, from the boot block on: of the reserved region the guest sees nothing but the arena, with the arena's
+ * rights, and nobody takes a byte of it for the guest's RAM.
+ */
+#include "host.h"
+#include "apic.h"
+#include "core/journal.h"
+#include "core/pool.h"
+#include "history.h"
+#include "view/base.h"
+#include "view/current.h"
+#include "x86.h"
+
+#define REGION 0x40000000ULL
+#define RAM_END 0x80000000ULL
+
+const struct nl_vendor *nl_vendor;
+static struct nl_npt_format format;
+static const struct nl_npt_format *format_of(void) { return &format; }
+static const struct nl_vendor vendor = {.name = "FAKE", .format = format_of};
+
+/* 36 address bits, no MTRRs. */
+void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	(void)sub;
+	memset(r, 0, 4 * sizeof(*r));
+	if (leaf == 0x80000008)
+		r[0] = 36;
+}
+
+/* The pool: tables in the fake memory of history.h, and one page that serves as sink. */
+static uint8_t sink[NL_PAGE_SIZE];
+#define SINK 0x40200000ULL
+void nl_pool_init(void *at, hpa_t base, size_t pages) { (void)at, (void)base, (void)pages; }
+void *nl_pool_page(void) { return sink; }
+hpa_t nl_pool_hpa(const void *va) { return va == sink ? HPA(SINK) : HPA(0); }
+static uint64_t *map(void *ctx, hpa_t table) { return history_ops().map(ctx, table); }
+static bool alloc(void *ctx, hpa_t *out) { return history_ops().alloc(ctx, out); }
+static void release(void *ctx, hpa_t table) { history_ops().release(ctx, table); }
+const struct nl_table_ops nl_pool_tables = {.map = map, .alloc = alloc, .release = release};
+void nl_journal_generation(uint64_t generation) { (void)generation; }
+
+static int setup(void **state)
+{
+	(void)state;
+	history_reset();
+	nl_boot.region = REGION;
+	nl_boot.n_ranges = 1; /* a firmware that calls the region RAM as well */
+	nl_boot.ranges[0] = (struct nl_boot_range){0x100000, RAM_END - 0x100000};
+	nl_vendor = &vendor;
+	format = nl_npt_format_ept(true, 36);
+	assert_int_equal(nl_base_init(), NL_OK);
+	return 0;
+}
+
+static void shows(uint64_t gpa, uint64_t hpa, enum nl_rights rights)
+{
+	enum nl_rights granted;
+	hpa_t frame;
+
+	assert_true(nl_view_walk(nl_views(), nl_base_view(), GPA(gpa), &frame, &granted, NULL, NULL));
+	if (frame.v != hpa || granted != rights)
+		fail_msg("%lx shows %lx with rights %u", gpa, frame.v, granted);
+}
+
+static void the_region_is_hidden(void **state)
+{
+	(void)state;
+	for (uint64_t at = REGION; at < REGION + NL_REGION_ARENA_TEXT; at += NL_PAGE_SIZE)
+		shows(at, SINK, NL_RWX);
+	shows(REGION - NL_PAGE_SIZE, REGION - NL_PAGE_SIZE, NL_RWX);
+	shows(REGION + NL_REGION_SIZE, REGION + NL_REGION_SIZE, NL_RWX);
+	shows(RAM_END, RAM_END, NL_RWX);
+	shows((1ULL << 36) - NL_PAGE_SIZE, (1ULL << 36) - NL_PAGE_SIZE, NL_RWX);
+}
+
+static void rights_of_the_arena(void **state)
+{
+	(void)state;
+	for (uint64_t at = REGION + NL_REGION_ARENA_TEXT; at < REGION + NL_REGION_ARENA_DATA; at += NL_PAGE_SIZE)
+		shows(at, at, NL_RX);
+	for (uint64_t at = REGION + NL_REGION_ARENA_DATA; at < REGION + NL_REGION_SIZE; at += NL_PAGE_SIZE)
+		shows(at, at, NL_RW);
+}
+
+static void writes_to_the_apic_are_watched(void **state)
+{
+	(void)state;
+	shows(APIC_DEFAULT_BASE, APIC_DEFAULT_BASE, NL_R);
+	shows(APIC_DEFAULT_BASE + NL_PAGE_SIZE, APIC_DEFAULT_BASE + NL_PAGE_SIZE, NL_RWX);
+}
+
+static void the_region_is_no_ram_of_the_guest(void **state)
+{
+	(void)state;
+	assert_true(nl_is_guest_ram(GPA(REGION - 1)));
+	for (uint64_t at = REGION; at < REGION + NL_REGION_SIZE; at += NL_PAGE_SIZE)
+		assert_false(nl_is_guest_ram(GPA(at)));
+	assert_true(nl_is_guest_ram(GPA(REGION + NL_REGION_SIZE)));
+	assert_false(nl_is_guest_ram(GPA(RAM_END)));
+	assert_false(nl_is_guest_ram(GPA(0xfffff)));
+	assert_false(nl_is_guest_ram(GPA(~0ULL)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(the_region_is_hidden, setup),
+	        cmocka_unit_test_setup(rights_of_the_arena, setup),
+	        cmocka_unit_test_setup(writes_to_the_apic_are_watched, setup),
+	        cmocka_unit_test_setup(the_region_is_no_ram_of_the_guest, setup),
+	};
+
+	return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}

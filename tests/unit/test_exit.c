@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: hv/exits/exit.c
+// libs: -no-pie -Wl,--unresolved-symbols=ignore-all
+/*
+ * The table of exits: who may make a hypercall, and what a guest gets that reaches for more than it has. Nothing below
+ * is linked: what an exit must not come to, such as a call, ends the test.
+ */
+#include "host.h"
+#include "exits/hypercall.h"
+#include "vendor.h"
+#include "x86.h"
+#undef skip /* cmocka has one, and so has a vendor */
+
+enum { UD = 6, GP = 13 };
+
+const struct nl_vendor *nl_vendor;
+static struct nl_cpu cpu;
+static struct nl_context guest;
+static unsigned calls, skipped, written_back;
+static int injected; /* vector, -1: none */
+
+void nl_hypercall(struct nl_cpu *c, const struct nl_context *ctx)
+{
+	assert_ptr_equal(c, &cpu);
+	assert_int_equal(ctx->cpl, 3);
+	calls++;
+}
+
+void x86_wbinvd(void) { written_back++; }
+bool x86_xsetbv_safe(uint32_t index, uint64_t value) { return index == 0 && value == 7; }
+
+static void context(struct nl_cpu *c, struct nl_context *out) { (void)c, *out = guest; }
+static void skip(struct nl_cpu *c, unsigned length) { (void)c, skipped += length; }
+static void inject(struct nl_cpu *c, uint8_t vector, bool has_error, uint32_t error)
+{
+	(void)c;
+	assert_true(has_error == (vector == GP) && !error);
+	injected = vector;
+}
+static const struct nl_vendor vendor = {.name = "FAKE", .context = context, .skip = skip, .inject = inject};
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&cpu, 0, sizeof(cpu));
+	guest = (struct nl_context){.cpl = 3, .long_mode = true};
+	nl_vendor = &vendor;
+	calls = skipped = written_back = 0;
+	injected = -1;
+	return 0;
+}
+
+/* An access to a port as an exit; the low bytes of RAX afterwards. */
+static uint64_t port(uint16_t number, uint8_t width, bool in, bool string, uint64_t rax)
+{
+	struct nl_exit e = {.cause = NL_CAUSE_IO, .length = 1, .io = {number, width, in, string}};
+
+	cpu.gprs.rax = rax;
+	hv_exit(&cpu, &e);
+	return cpu.gprs.rax;
+}
+
+static void calls_come_from_user_mode_alone(void **state)
+{
+	(void)state;
+	port(NL_CALL_PORT, 4, false, false, 0xffffffff00000000 | NL_CALL_MAGIC);
+	assert_int_equal(calls, 1);
+	assert_int_equal(skipped, 1);
+	assert_int_equal(cpu.exits[NL_CAUSE_CALL], 1);
+	for (guest.cpl = 0; guest.cpl < 3; guest.cpl++)
+		port(NL_CALL_PORT, 4, false, false, NL_CALL_MAGIC);
+	port(NL_CALL_PORT, 4, false, false, NL_CALL_MAGIC ^ 1);
+	port(NL_CALL_PORT, 2, false, false, NL_CALL_MAGIC);
+	port(NL_CALL_PORT, 1, false, false, NL_CALL_MAGIC);
+	assert_int_equal(calls, 1);
+	assert_int_equal(skipped, 7);
+	assert_int_equal(cpu.exits[NL_CAUSE_IO], 6);
+	assert_int_equal(injected, -1);
+}
+
+/* As where no device answers; a string instruction, whose memory would have to be walked, is refused. */
+static void the_port_is_empty(void **state)
+{
+	(void)state;
+	assert_int_equal(port(NL_CALL_PORT, 1, true, false, 0x1122334455667700), 0x11223344556677ff);
+	assert_int_equal(port(NL_CALL_PORT, 2, true, false, 0x1122334455660000), 0x112233445566ffff);
+	assert_int_equal(port(NL_CALL_PORT, 4, true, false, NL_CALL_MAGIC), 0xffffffff);
+	assert_int_equal(calls, 0);
+	assert_int_equal(skipped, 3);
+	port(NL_CALL_PORT, 4, false, true, NL_CALL_MAGIC);
+	assert_int_equal(injected, GP);
+	assert_int_equal(skipped, 3);
+	assert_int_equal(calls, 0);
+}
+
+static void exit_of(struct nl_exit e)
+{
+	injected = -1;
+	hv_exit(&cpu, &e);
+}
+
+static void instructions_that_are_not_there(void **state)
+{
+	(void)state;
+	exit_of((struct nl_exit){.cause = NL_CAUSE_VIRT});
+	assert_int_equal(injected, UD);
+	assert_int_equal(cpu.exits[NL_CAUSE_VIRT], 1);
+	exit_of((struct nl_exit){.cause = NL_CAUSE_INVD, .length = 2}); /* dirty lines of ours would be lost */
+	assert_int_equal(written_back, 1);
+	assert_int_equal(skipped, 2);
+	assert_int_equal(injected, -1);
+	cpu.gprs.rax = 7;
+	exit_of((struct nl_exit){.cause = NL_CAUSE_XSETBV, .length = 3});
+	assert_int_equal(skipped, 5);
+	cpu.gprs.rcx = 1;
+	exit_of((struct nl_exit){.cause = NL_CAUSE_XSETBV, .length = 3}); /* refused by the hardware */
+	assert_int_equal(injected, GP);
+	assert_int_equal(skipped, 5);
+}
+
+static void memory_that_is_not_there(void **state)
+{
+	(void)state;
+	exit_of((struct nl_exit){.cause = NL_CAUSE_NPF, .npf = {.gpa = GPA(1ULL << 40), .write = true}});
+	assert_int_equal(injected, GP);
+	assert_int_equal(skipped, 0);
+	assert_int_equal(cpu.exits[NL_CAUSE_NPF], 1);
+}
+
+static void an_exit_without_a_name_stops_the_machine(void **state)
+{
+	(void)state;
+	expect_panic(exit_of((struct nl_exit){.cause = NL_CAUSE_OTHER}));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(calls_come_from_user_mode_alone, setup),
+	        cmocka_unit_test_setup(the_port_is_empty, setup),
+	        cmocka_unit_test_setup(instructions_that_are_not_there, setup),
+	        cmocka_unit_test_setup(memory_that_is_not_there, setup),
+	        cmocka_unit_test_setup(an_exit_without_a_name_stops_the_machine, setup),
+	};
+
+	return cmocka_run_group_tests_name("exit", tests, NULL, NULL);
+}
