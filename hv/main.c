@@ -9,6 +9,7 @@
 #include "commit/commit.h"
 #include "core/clock.h"
 #include "core/core.h"
+#include "exits/config.h"
 #include "exits/cpuid.h"
 #include "host.h"
 #include "core/journal.h"
@@ -59,6 +60,8 @@ uint64_t nl_main(const struct nl_boot_block *b)
 	if ((x86_rdmsr(MSR_APIC_BASE) & ~0xfffULL) != APIC_DEFAULT_BASE) /* the page that is watched (apic.c) */
 		return NL_EUNSUPPORTED;
 	err = nl_base_init();
+	if (!err)
+		err = nl_config_init();
 	if (err)
 		return err;
 	if (!nl_cpus_init())
@@ -71,6 +74,8 @@ uint64_t nl_main(const struct nl_boot_block *b)
 	nl_commit_init(nl_base_view());
 	nl_msr_init();
 	nl_vendor->intercept_port(NL_CALL_PORT);
+	for (uint16_t p = NL_CONFIG_PORTS; p < NL_CONFIG_PORTS + 8; p++)
+		nl_vendor->intercept_port(p);
 
 	struct nl_cpu *cpu = nl_cpus[0];
 	host_init_idt();

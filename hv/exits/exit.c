@@ -8,6 +8,7 @@
 #include "commit/commit.h"
 #include "core/core.h"
 #include "core/panic.h"
+#include "exits/config.h"
 #include "exits/cpuid.h"
 #include "exits/hypercall.h"
 #include "exits/msr.h"
@@ -31,26 +32,40 @@ static void cpuid(struct nl_cpu *cpu, const struct nl_exit *exit)
 	nl_vendor->skip(cpu, exit->length);
 }
 
-/* A port that exits but is not a call: done on the guest's behalf, as if nobody had looked. */
+static bool touches(const struct nl_exit *exit, unsigned first, unsigned n)
+{
+	return exit->io.port < first + n && first < exit->io.port + exit->io.width;
+}
+
+/* A port that exits but is not a call: done on the guest's behalf, as if nobody had looked. Not so INS and OUTS: nobody
+ * uses them on the call port and on a pair of address and data, and they would need a walker that injects faults. */
 static void port(struct nl_cpu *cpu, const struct nl_exit *exit)
 {
-	uint16_t p = exit->io.port;
-	uint64_t *rax = &cpu->gprs.rax;
+	bool config = touches(exit, NL_CONFIG_PORTS, 8), in = exit->io.in;
+	uint64_t mask = UINT64_MAX >> (64 - 8 * exit->io.width), v = cpu->gprs.rax & mask;
 	struct nl_context c;
 
+	nl_vendor->context(cpu, &c);
+	if (!in && !exit->io.string && exit->io.port == NL_CALL_PORT && v == NL_CALL_MAGIC && exit->io.width == 4 &&
+	    c.cpl == 3) {
+		cpu->exits[NL_CAUSE_CALL]++;
+		nl_hypercall(cpu, &c);
+		nl_vendor->skip(cpu, exit->length);
+		return;
+	}
+	cpu->exits[config ? NL_CAUSE_CONFIG : NL_CAUSE_IO]++;
 	if (exit->io.string) {
 		nl_vendor->inject(cpu, GP, true, 0);
 		return;
 	}
-	nl_vendor->context(cpu, &c);
-	if (!exit->io.in && p == NL_CALL_PORT && exit->io.width == 4 && (uint32_t)*rax == NL_CALL_MAGIC && c.cpl == 3) {
-		cpu->exits[NL_CAUSE_CALL]++;
-		nl_hypercall(cpu, &c);
-	} else {
-		cpu->exits[NL_CAUSE_IO]++;
-		if (exit->io.in)
-			*rax = exit->io.width == 4 ? UINT32_MAX : exit->io.width == 2 ? *rax | 0xffff : *rax | 0xff;
-	}
+	if (config)
+		v = nl_config_port(cpu, exit->io.port, exit->io.width, in, (uint32_t)v);
+	else if (in)
+		v = x86_in(exit->io.port, exit->io.width);
+	else
+		x86_out(exit->io.port, exit->io.width, (uint32_t)v);
+	if (in) /* a dword clears the upper half */
+		cpu->gprs.rax = exit->io.width == 4 ? v : (cpu->gprs.rax & ~mask) | v;
 	nl_vendor->skip(cpu, exit->length);
 }
 
@@ -66,6 +81,8 @@ static void nested_fault(struct nl_cpu *cpu, const struct nl_exit *exit)
 			nl_vendor->flush_all(cpu);
 		return;
 	}
+	if (exit->npf.write && nl_config_store(cpu, exit->npf.gpa))
+		return;
 	cpu->exits[NL_CAUSE_NPF]++;
 	if (logged++ < 8)
 		nl_log("newleaf: CPU %u: guest access to %lx refused\n", cpu->index, exit->npf.gpa.v);

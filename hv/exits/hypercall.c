@@ -2,6 +2,8 @@
 /* The hypercalls: see hypercall.h. Buffers are copied once; an answer's buffer is proven writable before anything is
  * done. */
 #include "exits/hypercall.h"
+#include "exits/config.h"
+#include "exits/windows.h"
 #include "exits/msr.h"
 #include "view/base.h"
 #include "commit/commit.h"
@@ -95,6 +97,8 @@ static enum nl_err call_status(struct call *c)
 	memcpy(s.kernel_build_id, nl_registry_build_id(&s.kernel_build_id_len, &s.kernel_slide),
 	       sizeof(s.kernel_build_id));
 	s.emulated = nl_emulated;
+	s.undecided = nl_windows_undecided();
+	s.config_refused = nl_config_refused();
 	s.microcode_dropped = nl_msr_updates_dropped();
 	c->rcx = sizeof(s);
 	return answer(c, &s, sizeof(s));

@@ -62,7 +62,7 @@ static const struct range {
          "SYSCFG"}, /* could put memory encryption or DRAM routing under us */
         {0xc0010016, 0xc001001d, PASS, DROP, "SVM", "IORR, TOM"},
         {MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, PASS, UPDATE, "SVM", "microcode update"},
-        {0xc0010058, 0xc0010058, PASS, DROP, "SVM", "MMIO_CFG_BASE"}, /* could be moved over us */
+        {MSR_AMD_MMIO_CFG_BASE, MSR_AMD_MMIO_CFG_BASE, PASS, DROP, "SVM", "MMIO_CFG_BASE"}, /* could be moved over us */
         {0xc0010111, 0xc0010113, PASS, DROP, "SVM", "SMM_BASE, TSEG"},
         {0xc0010130, 0xc0010133, FAULT, FAULT, "SVM", "SEV, RMP"},
         {MSR_VM_CR, MSR_VM_CR, SVM_OFF, DROP, "SVM", "VM_CR"},

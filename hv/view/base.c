@@ -88,6 +88,8 @@ enum nl_err nl_base_init(void)
 	return err;
 }
 
+enum nl_err nl_base_watch(gpa_t gpa) { return page(gpa, HPA(gpa.v), NL_R); }
+
 static enum nl_err disarm_apic(struct nl_view *view)
 {
 	return nl_view_base_edit_rights(&views, view, GPA(APIC_DEFAULT_BASE), NL_RW);

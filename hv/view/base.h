@@ -9,7 +9,8 @@
 #include "vendor.h"
 #include "view/view.h"
 
-enum nl_err nl_base_init(void); /* pool, MTRR types, base view with the region hidden and the APIC page trapped */
+enum nl_err nl_base_init(void);       /* pool, MTRR types, base view with the region hidden and the APIC page trapped */
+enum nl_err nl_base_watch(gpa_t gpa); /* before first use: writes to this page exit */
 enum nl_err nl_base_cpu_start(struct nl_cpu *cpu); /* on the CPU itself: virtualisation on, current root loaded */
 void nl_base_disarm_apic(void);                    /* base edit; callers flush every CPU */
 void nl_base_mtrrs_changed(

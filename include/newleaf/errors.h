@@ -122,7 +122,9 @@ enum nl_exit_code {
 	X(NL_EENCRYPTED, 51, NL_EXIT_ABSENT, "the firmware has switched memory encryption on", \
 	  "switch what the message names off in the firmware's setup") \
 	X(NL_EFLOORS, 52, NL_EXIT_CONFLICT, "no room is left to remember how new this leaf is", \
-	  "reboot; until then only leaves that were applied since boot, or newer ones of them, are taken")
+	  "reboot; until then only leaves that were applied since boot, or newer ones of them, are taken") \
+	X(NL_EWINDOW, 53, NL_EXIT_ABSENT, "a window of the chipset lies over the hypervisor's memory", \
+	  "the core's console names it; look for a firmware update")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

@@ -78,7 +78,16 @@ struct nl_status {
 	uint32_t emulated; /* 1 = an emulator was recognised: compare ratios, not microseconds */
 	uint64_t kernel_slide;
 	uint64_t microcode_dropped; /* updates that the guest tried since launch */
-	uint64_t reserved[7];
+	uint32_t undecided;         /* bits of enum nl_undecided */
+	uint32_t config_refused;    /* writes to configuration space, since launch */
+	uint64_t reserved[6];
+};
+
+/* Ways of the guest to the hypervisor's memory that cannot be decided on this chipset (hv/exits/windows.c). */
+enum nl_undecided {
+	NL_UNDECIDED_CHIPSET = 1, /* not known: none of its windows is watched */
+	NL_UNDECIDED_SMN = 2,     /* AMD: the system management network is reached through devices, too */
+	NL_UNDECIDED_MCHBAR = 4,  /* Intel: registers behind MCHBAR are held by the firmware's locks alone */
 };
 
 enum nl_leaf_condition { NL_LEAF_VERIFIED = 1, NL_LEAF_APPLIED = 2, NL_LEAF_REVERTED = 3 };
@@ -163,6 +172,7 @@ enum nl_event {
 	NL_EV_KERNEL, /* a kernel was found, or replaced by another */
 	NL_EV_CPU,    /* a CPU came under the hypervisor */
 	NL_EV_POLICY,
+	NL_EV_CONFIG, /* a write to configuration space was refused: a = function << 12 | register, b = value */
 };
 
 struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the first one has zeroes */
@@ -185,7 +195,8 @@ struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the
 	X(CPUID, "cpuid") X(RDMSR, "rdmsr") X(WRMSR, "wrmsr") X(XSETBV, "xsetbv") X(CR, "cr-access") X(IO, "io") \
 	X(CALL, "hypercall") X(NMI, "nmi") X(IRET, "iret-window") X(INIT, "init") X(SIPI, "sipi") X(APIC, "apic-write") \
 	X(NPF, "nested-fault") X(INVD, "invd") X(VIRT, "virt-instruction") X(TRIPLE, "triple-fault") \
-	X(MC, "machine-check") X(EXCEPTION, "exception") X(PREEMPT, "preemption-timer") X(KICK, "kick") X(OTHER, "other")
+	X(MC, "machine-check") X(EXCEPTION, "exception") X(PREEMPT, "preemption-timer") X(KICK, "kick") \
+	X(CONFIG, "config") X(OTHER, "other")
 // clang-format on
 enum nl_cause {
 #define NL_CAUSE_ENUM(name, label) NL_CAUSE_##name,

@@ -542,12 +542,18 @@ static void status_tells_what_weakens(void **state)
 	f->status.kernel_build_id_len = 20;
 	f->status.keys_from_file = 1;
 	f->status.microcode_dropped = 3;
+	f->status.config_refused = 2;
+	f->status.undecided = NL_UNDECIDED_SMN;
 	assert_int_equal(newleaf("status", "--json"), 0);
 	assert_schema("status");
 	assert_says(out, "\"microcode_dropped\":3");
+	assert_says(out, "\"config_refused\":2");
+	assert_says(out, "\"undecided\":[\"amd-smn\"]");
 	assert_int_equal(newleaf("status"), 0);
 	assert_says(out, "from a file");
 	assert_says(out, "microcode updates of the guest dropped: 3");
+	assert_says(out, "undecided amd-smn");
+	assert_says(out, "configuration space refused: 2");
 	assert_int_equal(newleaf("-q", "status"), 0);
 	assert_string_equal(out, "");
 	f->torn_status = true;

@@ -14,7 +14,9 @@
 #include "commit/commit.h"
 #include "fakeguest.h"
 #include "exits/hypercall.h"
+#include "exits/config.h"
 #include "exits/msr.h"
+#include "exits/windows.h"
 #include "makeleaf.h"
 #include "guest/linux/linux.h"
 #include "core/pool.h"
@@ -33,6 +35,8 @@ static struct make_leaf m;
 
 /* The core's console and MSRs are not part of this. */
 uint64_t nl_msr_updates_dropped(void) { return 0; }
+uint32_t nl_windows_undecided(void) { return 0; }
+uint32_t nl_config_refused(void) { return 0; }
 size_t nl_console_read(uint64_t from, char *out, size_t max, uint64_t *next)
 {
 	size_t n = from < 3 && max ? 1 : 0;

@@ -139,6 +139,9 @@ def idle_causes():
 def idle_exits(t):
     """exits of an idle guest for 10 s, by cause"""
     g = t.boot()
+    t.note("of the boot:\n" + g.run("newleaf exits").rstrip())
+    refused = newleaf(g, "status")["config_refused"]
+    t.expect(refused == 0, f"{refused} of the stock kernel's writes to configuration space were refused")
     g.run("newleaf exits --interval 1s >/dev/null")  # let the boot's last work settle
     said = g.run("newleaf exits --interval 10s", timeout=60).rstrip()
     t.note(said)

@@ -16,7 +16,7 @@ static const char *const events[] = {
         [NL_EV_BOOT] = "boot",       [NL_EV_ALIVE] = "alive",         [NL_EV_VERIFIED] = "verified",
         [NL_EV_REFUSED] = "refused", [NL_EV_APPLIED] = "applied",     [NL_EV_REVERTED] = "reverted",
         [NL_EV_COMMIT] = "commit",   [NL_EV_ABANDONED] = "abandoned", [NL_EV_KERNEL] = "kernel",
-        [NL_EV_CPU] = "cpu",         [NL_EV_POLICY] = "policy",
+        [NL_EV_CPU] = "cpu",         [NL_EV_POLICY] = "policy",       [NL_EV_CONFIG] = "config",
 };
 
 static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && events[e] ? events[e] : "unknown"; }

@@ -27,6 +27,12 @@ static const char *may(const struct nl_status *s)
 	}
 }
 
+static const struct {
+	uint32_t bit;
+	const char *name;
+} undecided[] = {
+        {NL_UNDECIDED_CHIPSET, "chipset"}, {NL_UNDECIDED_SMN, "amd-smn"}, {NL_UNDECIDED_MCHBAR, "intel-mchbar"}};
+
 /* The kernel's own name: for the reader only, nothing is decided by it. */
 static const char *release(struct utsname *u)
 {
@@ -105,6 +111,12 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 	json_close(&j, '}');
 	json_bool(&j, "emulated", s->emulated);
 	json_uint(&j, "microcode_dropped", s->microcode_dropped);
+	json_uint(&j, "config_refused", s->config_refused);
+	json_open(&j, "undecided", '[');
+	for (size_t i = 0; i < NL_ARRAY_SIZE(undecided); i++)
+		if (s->undecided & undecided[i].bit)
+			json_string(&j, NULL, undecided[i].name);
+	json_close(&j, ']');
 	json_open(&j, "leaves", '[');
 	for (size_t i = 0; i < n; i++)
 		leaf_json(&j, s, &leaves[i]);
@@ -130,6 +142,12 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		printf("not matched by a leaf yet");
 	printf("     generation %llu   journal %llu\n", (unsigned long long)s->generation,
 	       (unsigned long long)s->journal_newest);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(undecided); i++)
+		if (s->undecided & undecided[i].bit)
+			printf("undecided %s: see docs/explanation/threat-model.md\n", undecided[i].name);
+	if (s->config_refused)
+		printf("writes of the guest to configuration space refused: %u; newleaf console names them\n",
+		       s->config_refused);
 	if (s->microcode_dropped)
 		printf("microcode updates of the guest dropped: %llu; load them by firmware, or before Newleaf\n",
 		       (unsigned long long)s->microcode_dropped);

@@ -62,20 +62,6 @@ static inline uint32_t x86_inl(uint16_t p)
 	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p));
 	return v;
 }
-/* An access whose width is known at run time only. */
-static inline uint32_t x86_in(uint16_t p, unsigned width)
-{
-	return width == 4 ? x86_inl(p) : width == 2 ? x86_inw(p) : x86_inb(p);
-}
-static inline void x86_out(uint16_t p, unsigned width, uint32_t v)
-{
-	if (width == 4)
-		x86_outl(p, v);
-	else if (width == 2)
-		x86_outw(p, (uint16_t)v);
-	else
-		x86_outb(p, (uint8_t)v);
-}
 
 #define X86_RW_REG(name) \
 	static inline uint64_t x86_read_##name(void) \

@@ -7,6 +7,21 @@
 
 #include <insn.h>
 
+/* An access whose width is known at run time only. */
+static inline uint32_t x86_in(uint16_t p, unsigned width)
+{
+	return width == 4 ? x86_inl(p) : width == 2 ? x86_inw(p) : x86_inb(p);
+}
+static inline void x86_out(uint16_t p, unsigned width, uint32_t v)
+{
+	if (width == 4)
+		x86_outl(p, v);
+	else if (width == 2)
+		x86_outw(p, (uint16_t)v);
+	else
+		x86_outb(p, (uint8_t)v);
+}
+
 /* Any physical address, through the host's direct map. */
 static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff800000000000ULL); }
 
@@ -64,6 +79,7 @@ static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff8000000000
 #define MSR_GS_BASE 0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 #define MSR_AMD_PATCH_LOADER 0xc0010020
+#define MSR_AMD_MMIO_CFG_BASE 0xc0010058
 #define MSR_VM_CR 0xc0010114
 #define MSR_VM_HSAVE_PA 0xc0010117
 

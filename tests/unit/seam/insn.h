@@ -27,6 +27,8 @@ void x86_outb(uint16_t p, uint8_t v);
 void x86_outw(uint16_t p, uint16_t v);
 void x86_outl(uint16_t p, uint32_t v);
 uint8_t x86_inb(uint16_t p);
+uint16_t x86_inw(uint16_t p);
+uint32_t x86_inl(uint16_t p);
 uint64_t x86_read_cr0(void);
 uint64_t x86_read_cr2(void);
 uint64_t x86_read_cr3(void);

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Configuration space on the guest's behalf. Address and data are two writes, so a second CPU could change the address
+ * between check and access: one lock covers both, and every write of the address. Ports of the pair are what the host
+ * bridge takes for a dword at CF8 alone; a byte or word there is another device's (CF9 resets the machine).
+ */
+#include "exits/config.h"
+#include "exits/windows.h"
+#include "core/core.h"
+#include "core/journal.h"
+#include "mmio.h"
+#include "view/base.h"
+#include "x86.h"
+
+#define ADDRESS NL_CONFIG_PORTS
+#define DATA (NL_CONFIG_PORTS + 4)
+
+static nl_lock_t lock;
+static uint64_t ecam; /* 0: none that is known */
+static unsigned buses;
+static uint32_t refusals;
+
+static uint64_t ecam_of(uint16_t function) { return ecam + ((uint64_t)function << 12); }
+
+/* AMD: configuration space in memory wants AX, EAX or AL (PPR, "MMIO configuration coding requirements"). */
+static uint64_t load(uint64_t pa, unsigned width)
+{
+	volatile void *p = x86_phys(HPA(pa));
+	uint64_t v = 0;
+
+	switch (width) {
+	case 1:
+		__asm__ volatile("movb (%1), %%al" : "+a"(v) : "r"(p) : "memory");
+		break;
+	case 2:
+		__asm__ volatile("movw (%1), %%ax" : "+a"(v) : "r"(p) : "memory");
+		break;
+	case 4:
+		__asm__ volatile("movl (%1), %%eax" : "+a"(v) : "r"(p) : "memory");
+		break;
+	default:
+		__asm__ volatile("movq (%1), %%rax" : "+a"(v) : "r"(p) : "memory");
+	}
+	return v;
+}
+
+static void store(uint64_t pa, unsigned width, uint64_t v)
+{
+	volatile void *p = x86_phys(HPA(pa));
+
+	switch (width) {
+	case 1:
+		__asm__ volatile("movb %%al, (%1)" ::"a"(v), "r"(p) : "memory");
+		break;
+	case 2:
+		__asm__ volatile("movw %%ax, (%1)" ::"a"(v), "r"(p) : "memory");
+		break;
+	case 4:
+		__asm__ volatile("movl %%eax, (%1)" ::"a"(v), "r"(p) : "memory");
+		break;
+	default:
+		__asm__ volatile("movq %%rax, (%1)" ::"a"(v), "r"(p) : "memory");
+	}
+}
+
+/* With the lock held, or before any other CPU runs. Registers behind the first 256 are there in memory only. */
+uint32_t nl_config_peek(uint16_t function, unsigned reg, unsigned width)
+{
+	if (ecam && function >> 8 < buses)
+		return (uint32_t)load(ecam_of(function) + reg, width);
+	uint32_t before = x86_inl(ADDRESS), v;
+	x86_outl(ADDRESS, 1u << 31 | (reg & 0xf00) << 16 | (uint32_t)function << 8 | (reg & 0xfc));
+	v = x86_in(DATA + (reg & 3), width);
+	x86_outl(ADDRESS, before);
+	return v;
+}
+
+/* Said once for a function's register, counted always. */
+static void note(struct nl_cpu *cpu, uint16_t function, unsigned reg, uint64_t value, const char *name)
+{
+	static uint32_t said[16];
+	static unsigned n;
+	uint32_t id = (uint32_t)function << 12 | reg;
+
+	refusals++;
+	for (unsigned i = 0; i < n; i++)
+		if (said[i] == id)
+			return;
+	if (n == NL_ARRAY_SIZE(said))
+		return;
+	said[n++] = id;
+	nl_log("newleaf: CPU %u: write of %lx to register %x of function %x refused: %s\n", cpu->index, value, reg,
+	       function, name);
+	nl_journal(NL_EV_CONFIG, NL_EPOLICY, NULL, NULL, id, value);
+}
+
+static bool may_write(struct nl_cpu *cpu, uint16_t function, unsigned reg, unsigned width, uint64_t value)
+{
+	const char *name = nl_windows_refuse(function, reg, width, value);
+
+	if (name)
+		note(cpu, function, reg, value, name);
+	return !name;
+}
+
+/* Bits 27 to 24 of the address are the register's upper ones where AMD's northbridge is told so, else nothing. */
+static bool may_write_data(struct nl_cpu *cpu, uint16_t port, unsigned width, uint32_t value)
+{
+	uint32_t address = x86_inl(ADDRESS), reg = (address & 0xfc) | (port & 3), upper = address >> 16 & 0xf00;
+	uint16_t function = (uint16_t)(address >> 8);
+
+	return !(address >> 31) || (may_write(cpu, function, reg, width, value) &&
+	                            (!upper || may_write(cpu, function, upper | reg, width, value)));
+}
+
+/* Within one dword, as the bus has it. */
+static uint32_t access(struct nl_cpu *cpu, uint16_t port, unsigned width, bool in, uint32_t value)
+{
+	if (in)
+		return x86_in(port, width);
+	if ((port & ~3) != DATA || may_write_data(cpu, port, width, value))
+		x86_out(port, width, value);
+	return 0;
+}
+
+uint32_t nl_config_port(struct nl_cpu *cpu, uint16_t port, unsigned width, bool in, uint32_t value)
+{
+	uint32_t v = 0;
+
+	nl_lock(&lock);
+	if ((port & 3) + width <= 4)
+		v = access(cpu, port, width, in, value);
+	else
+		for (unsigned i = 0; i < width; i++)
+			v |= access(cpu, (uint16_t)(port + i), 1, in, value >> 8 * i) << 8 * i;
+	nl_unlock(&lock);
+	return v;
+}
+
+bool nl_config_store(struct nl_cpu *cpu, gpa_t gpa)
+{
+	uint64_t offset = gpa.v - ecam;
+	uint16_t function = (uint16_t)(offset >> 12);
+	unsigned reg = offset & 0xfff;
+	struct store s;
+
+	if (!ecam || offset >= (uint64_t)buses << 20)
+		return false;
+	cpu->exits[NL_CAUSE_CONFIG]++;
+	if (!mmio_decode(cpu, gpa, &s))
+		return true;
+	bool inside = reg + s.width <= NL_PAGE_SIZE; /* else over the end of the page: nobody's register */
+	nl_lock(&lock);
+	uint64_t v = mmio_execute(cpu, &s, inside && store_reads(&s) ? load(gpa.v, s.width) : 0);
+	if (inside && may_write(cpu, function, reg, s.width, v))
+		store(gpa.v, s.width, v);
+	nl_unlock(&lock);
+	return true;
+}
+
+uint32_t nl_config_refused(void) { return __atomic_load_n(&refusals, __ATOMIC_RELAXED); }
+
+/* efi/hostmap.c: all below 4 GiB, and with pages of 1 GiB all below 512. */
+static bool in_direct_map(uint64_t end)
+{
+	uint32_t r[4];
+
+	x86_cpuid(0x80000001, 0, r);
+	return end <= 4 * NL_1G || ((r[3] >> 26 & 1) && end <= 512 * NL_1G);
+}
+
+enum nl_err nl_config_init(void)
+{
+	enum nl_err err = nl_windows_init();
+	uint64_t base = err ? 0 : nl_windows_ecam(&buses);
+
+	if (!base)
+		return err;
+	uint64_t end = base + ((uint64_t)buses << 20);
+	if (!in_direct_map(end)) {
+		nl_log("newleaf: configuration space at %lx is out of reach\n", base);
+		return NL_EMACHINE;
+	}
+	if (base < nl_boot.region + NL_REGION_SIZE && nl_boot.region < end)
+		return NL_EWINDOW;
+	ecam = base;
+	for (unsigned f = 0; f < buses << 8 && !err; f++)
+		if (nl_windows_watched((uint16_t)f))
+			err = nl_base_watch(GPA(ecam_of((uint16_t)f)));
+	return err;
+}
