@@ -123,15 +123,6 @@ void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit)
 	case NL_CAUSE_TRIPLE:
 		nl_vendor->dump(cpu);
 		nl_platform_reset("triple fault of the guest");
-	case NL_CAUSE_NMI:
-	case NL_CAUSE_IRET:
-	case NL_CAUSE_INIT:
-	case NL_CAUSE_SIPI:
-	case NL_CAUSE_KICK:
-	case NL_CAUSE_EXCEPTION:
-	case NL_CAUSE_MC:
-	case NL_CAUSE_CR:
-		break; /* the vendor has acted: counted here */
 	default:
 		nl_panic("unexpected exit %lx info %lx %lx", exit->raw.code, exit->raw.info1, exit->raw.info2);
 	}

@@ -48,6 +48,7 @@ struct nl_launch_state {
 	uint64_t star, lstar, cstar, fmask, kernel_gs, sysenter_cs, sysenter_esp, sysenter_eip, pat, debugctl;
 };
 
+/* An exit that common code decides. What the vendor does by itself (NMI, INIT, SIPI, kick, CR) it also counts. */
 struct nl_exit {
 	enum nl_cause cause;
 	unsigned length; /* bytes to skip when the instruction is emulated; 0 = the vendor does not know */
@@ -65,19 +66,6 @@ struct nl_exit {
 			gpa_t gpa;
 			bool read, write, fetch;
 		} npf; /* also for NL_CAUSE_APIC: a write to the APIC page */
-		struct {
-			uint8_t vector;
-		} sipi;
-		struct {
-			uint8_t vector;
-			uint32_t error;
-			bool has_error;
-		} exception;
-		struct {
-			uint8_t number;
-			uint64_t value;
-			bool write;
-		} cr; /* a move to a CR whose bits are ours */
 		struct {
 			uint64_t code, info1, info2;
 		} raw; /* NL_CAUSE_OTHER: printed */

@@ -30,24 +30,24 @@ void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 		                            v->exit_info1 >> 2 & 1}};
 		break;
 	case EXIT_NMI:
-		e = (struct nl_exit){.cause = NL_CAUSE_NMI};
+		cpu->exits[NL_CAUSE_NMI]++;
 		svm_open(cpu, NULL);
-		break;
+		return;
 	case EXIT_IRET:
-		e = (struct nl_exit){.cause = NL_CAUSE_IRET};
+		cpu->exits[NL_CAUSE_IRET]++;
 		svm_iret(cpu);
-		break;
+		return;
 	case EXIT_INTR: /* intercepted during the step over an IRET only: the guest takes it by itself */
-		e = (struct nl_exit){.cause = NL_CAUSE_IRET};
+		cpu->exits[NL_CAUSE_IRET]++;
 		svm_undo_step(cpu);
-		break;
+		return;
 	case EXIT_EXCEPTION + 1:
 	case EXIT_EXCEPTION + 10 ... EXIT_EXCEPTION + 14:
 	case EXIT_EXCEPTION + 17 ... EXIT_EXCEPTION + 18:
 	case EXIT_EXCEPTION + 21:
-		e = (struct nl_exit){.cause = NL_CAUSE_IRET};
+		cpu->exits[NL_CAUSE_IRET]++;
 		svm_step_exception(cpu, (uint8_t)(v->exit_code - EXIT_EXCEPTION));
-		break;
+		return;
 	case EXIT_NPF:
 		e = (struct nl_exit){.cause = NL_CAUSE_NPF,
 		                     .npf = {GPA(v->exit_info2), !(v->exit_info1 & 0x12),

@@ -133,28 +133,28 @@ void vmx_after_exit(struct vmx_cpu *v)
 		e = (struct nl_exit){.cause = NL_CAUSE_TRIPLE};
 		break;
 	case REASON_EXCEPTION_NMI: /* no exception exits */
-		e = (struct nl_exit){.cause = NL_CAUSE_NMI};
+		cpu->exits[NL_CAUSE_NMI]++;
 		vmx_nmi_exit(cpu);
-		break;
+		return;
 	case REASON_NMI_WINDOW:
-		e = (struct nl_exit){.cause = NL_CAUSE_IRET};
+		cpu->exits[NL_CAUSE_IRET]++;
 		vmx_write(PROC_CONTROLS, vmx.controls.proc);
-		break;
+		return;
 	case REASON_SIPI:
 		if ((uint8_t)q == nl_boot.trampoline >> 12) { /* our own second one (ap.c), late */
 			vmx_wait_for_sipi(cpu);
 			return;
 		}
-		e = (struct nl_exit){.cause = NL_CAUSE_SIPI, .sipi = {(uint8_t)q}};
+		cpu->exits[NL_CAUSE_SIPI]++;
 		apic_reset_local(); /* an INIT that exits performs nothing of a reset (26.2) */
 		vmx_reset_to_sipi(cpu, (uint8_t)q);
 		v->just_started = true;
 		__atomic_store_n(&cpu->state, NL_CPU_RUNNING, __ATOMIC_SEQ_CST);
-		break;
+		return;
 	case REASON_TASK_SWITCH:
-		e = (struct nl_exit){.cause = NL_CAUSE_EXCEPTION};
+		cpu->exits[NL_CAUSE_EXCEPTION]++;
 		task_switch(cpu);
-		break;
+		return;
 	case REASON_CPUID:
 		e = (struct nl_exit){.cause = NL_CAUSE_CPUID};
 		break;
@@ -173,9 +173,9 @@ void vmx_after_exit(struct vmx_cpu *v)
 		e = (struct nl_exit){.cause = NL_CAUSE_VIRT};
 		break;
 	case REASON_CR:
-		e = (struct nl_exit){.cause = NL_CAUSE_CR};
+		cpu->exits[NL_CAUSE_CR]++;
 		control_register(cpu, q);
-		break;
+		return;
 	case REASON_IO:
 		e = io_exit(q);
 		break;
