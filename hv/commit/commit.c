@@ -8,6 +8,7 @@
 #include "core/pool.h"
 #include "commit/quiesce.h"
 #include "commit/request.h"
+#include "leaf/floor.h"
 #include "commit/window.h"
 #include "core/clock.h"
 #include "x86.h"
@@ -374,6 +375,8 @@ static void settle(void)
 		if (!(changed >> i & 1))
 			continue;
 		e->ever_applied = true;
+		if (on)
+			nl_floor_raise(e->state.id, e->state.version); /* there is room: nl_request_check */
 		e->state.condition = on ? NL_LEAF_APPLIED : NL_LEAF_REVERTED;
 		e->state.since_tsc = x86_rdtsc();
 		e->state.generation = current->view.generation;
@@ -498,6 +501,17 @@ static enum nl_err fold_all(struct nl_cpu *self, const struct nl_context *ctx)
 	return NL_OK;
 }
 
+/* What was applied is so no more: the journal says it, whoever asked for it. */
+static void tell_lost(void)
+{
+	for (unsigned i = 0; i < NL_MAX_LEAVES; i++) {
+		const struct nl_leaf_state *s = &nl_registry[i].state;
+
+		if (nl_registry[i].used && s->condition == NL_LEAF_APPLIED)
+			nl_journal(NL_EV_REVERTED, NL_OK, s->id, s->sha256, 0, 0);
+	}
+}
+
 void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 {
 	enum nl_err err = NL_OK;
@@ -508,6 +522,8 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 		drop();
 	if (gone && current->n_pages)
 		err = fold_all(cpu, ctx);
+	if (gone && !err)
+		tell_lost();
 	if (gone && nl_registry_count()) {
 		nl_journal(NL_EV_KERNEL, err, NULL, NULL, ctx->lstar, 0);
 		if (!err)

@@ -2,6 +2,7 @@
 /* What a commit asks for: see request.h. */
 #include "commit/request.h"
 #include "core/core.h"
+#include "leaf/floor.h"
 
 /* The leaf that takes this one's place: the same id, newer. */
 static bool superseded(const struct nl_entry *e, uint32_t set)
@@ -38,17 +39,20 @@ enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *se
 
 static enum nl_err check_policy(uint32_t applied, uint32_t set)
 {
-	unsigned i;
+	unsigned i, fresh = 0;
 
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		const struct nl_entry *e = &nl_registry[i];
+		const struct nl_floor *floor = nl_floor_find(e->state.id);
 		bool is = applied >> i & 1, shall = set >> i & 1;
 
 		if (shall && !is) {
 			if (!(nl_boot.policy.guest_may & NL_GUEST_MAY_APPLY))
 				return NL_EPOLICY;
-			if (e->state.version < nl_registry_version_floor(e->state.id))
+			if (floor && e->state.version < floor->version)
 				return NL_EVERSION;
+			if (!floor && ++fresh > nl_floor_room())
+				return NL_EFLOORS;
 		}
 		if (is && !shall && !(nl_boot.policy.guest_may & NL_GUEST_MAY_REVERT) && !superseded(e, set))
 			return NL_EPOLICY;

@@ -51,19 +51,6 @@ uint32_t nl_registry_count(void)
 	return n;
 }
 
-uint32_t nl_registry_version_floor(const char *id)
-{
-	uint32_t i, floor = 0;
-
-	for (i = 0; i < NL_MAX_LEAVES; i++) {
-		const struct nl_entry *e = &nl_registry[i];
-
-		if (e->used && e->ever_applied && !memcmp(e->state.id, id, NL_LEAF_ID_LEN) && e->state.version > floor)
-			floor = e->state.version;
-	}
-	return floor;
-}
-
 const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide)
 {
 	*len = matched.target.build_id_len;

@@ -46,9 +46,6 @@ enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_re
 /* What weakens each applied leaf now: state.note of all entries. */
 void nl_registry_note(const struct nl_context *ctx);
 
-/* Highest version of this id that was ever applied in this boot, 0 = none. */
-uint32_t nl_registry_version_floor(const char *id);
-
 uint32_t nl_registry_count(void);
 void nl_registry_arena_free(uint64_t *text, uint64_t *data);
 const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide); /* of the kernel that a leaf matched */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/commit/commit.c hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
 // sources: hv/guest/guest.c hv/guest/target.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c hv/guest/linux/target.c hv/guest/guestmem.c
-// sources: hv/leaf/leaf.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c hv/view/view.c hv/view/npt.c
+// sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c hv/view/view.c hv/view/npt.c
 // sources: hv/view/current.c hv/core/clock.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
 // sources: tests/unit/fakeguest.c tests/unit/makeleaf.c
 // libs: -lcrypto -Wl,--wrap=nl_publish_view
@@ -21,6 +21,7 @@
 #include "guest/linux/linux.h"
 #include "core/pool.h"
 #include "commit/quiesce.h"
+#include "leaf/floor.h"
 #include "leaf/registry.h"
 #include "x86.h"
 
@@ -64,6 +65,7 @@ static void start(uint64_t slide, bool la57, bool pti)
 {
 	fg_start(slide, la57, pti, 1);
 	memset(nl_registry, 0, sizeof(nl_registry));
+	memset(nl_floors, 0, sizeof(nl_floors));
 	nl_views_init(fg_views());
 	nl_commit_init(&fg.base);
 	make_key(&nl_boot.keys[0], "demo", NL_ROLE_AUTHOR);
@@ -1094,6 +1096,62 @@ static void lstar_written(void **state)
 	assert_int_equal(commit((const void *)v1, 1), NL_EVERSION);
 }
 
+/* A kernel pretended to be gone, by one changed byte of its name, is the old one again a moment later: what was applied
+ * is forgotten, how new it was is not. */
+static void kernel_pretended(void **state)
+{
+	uint8_t v1[1][32], v2[1][32], *name = fg_shown(FG_BUILD_ID);
+	struct nl_journal_entry *j = (struct nl_journal_entry *)fg_user(FG_USER);
+	uint64_t first;
+
+	(void)state;
+	leaf_text_and_data("body", 2);
+	assert_int_equal(verify_leaf(v2[0]), NL_OK);
+	assert_int_equal(commit((const void *)v2, 1), NL_OK);
+	assert_int_equal(call(NL_CALL_JOURNAL, FG_USER, 0, 1, 0), NL_OK);
+	first = out_r8 + 1;
+	name[0] ^= 1;
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	fg.cpus[0].root_generation = nl_current_view()->generation;
+	name = fg_shown(FG_BUILD_ID);
+	name[0] ^= 1;
+	assert_null(nl_registry_find(v2[0]));
+	assert_int_equal(call(NL_CALL_JOURNAL, FG_USER, 2 * sizeof(*j), first, 0), NL_OK);
+	assert_true(out_rcx == 2 && j[0].event == NL_EV_REVERTED && j[1].event == NL_EV_KERNEL);
+	assert_memory_equal(j[0].leaf_sha256, v2[0], 32); /* the record says what went with it */
+	leaf_text_and_data("body", 1);
+	assert_int_equal(verify_leaf(v1[0]), NL_OK);
+	assert_int_equal(commit((const void *)v1, 1), NL_EVERSION);
+	leaf_text_and_data("body", 2);
+	assert_int_equal(verify_leaf(v2[0]), NL_OK);
+	assert_int_equal(commit((const void *)v2, 1), NL_OK);
+}
+
+/* Only so many names can be remembered: one more is refused before anything is done, a known one never is. */
+static void floors_are_full(void **state)
+{
+	uint8_t sha[1][32], known[1][32];
+	struct moment was;
+
+	(void)state;
+	leaf_text_and_data("known", 3);
+	assert_int_equal(verify_leaf(known[0]), NL_OK);
+	assert_int_equal(commit((const void *)known, 1), NL_OK);
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	for (unsigned i = 1; i < NL_MAX_FLOORS; i++) {
+		char id[NL_LEAF_ID_LEN] = "";
+
+		snprintf(id, sizeof(id), "leaf-%u", i);
+		assert_true(nl_floor_raise(id, i));
+	}
+	leaf_text_and_data("one-more", 1);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	was = before();
+	assert_int_equal(commit((const void *)sha, 1), NL_EFLOORS);
+	unchanged(was);
+	assert_int_equal(commit((const void *)known, 1), NL_OK);
+}
+
 static void kernel_replaced(void **state)
 {
 	uint8_t sha[1][32];
@@ -1150,6 +1208,8 @@ int main(void)
 	        T(bad_buffers),
 	        T(answers),
 	        T(lstar_written),
+	        T(kernel_pretended),
+	        T(floors_are_full),
 	        T(kernel_replaced),
 	};
 
