@@ -13,8 +13,9 @@ enum { IDLE = 0, ASKED = 1, HELD = 2, REFUSED = 3, STATE = 3 };
 
 struct nl_held nl_held[NL_MAX_CPUS];
 
-static uint32_t armed;  /* ticket of the freeze under way, 0 = none */
-static uint32_t ticket; /* last one given out; the commit lock protects it */
+static uint32_t armed;    /* ticket of the freeze under way, 0 = none */
+static uint32_t ticket;   /* last one given out; the commit lock protects it */
+static unsigned patience; /* how often the limit is doubled */
 static struct nl_blocker refusal[NL_MAX_CPUS];
 
 bool nl_quiesce_pending(void) { return __atomic_load_n(&armed, __ATOMIC_SEQ_CST) != 0; }
@@ -120,10 +121,19 @@ static unsigned look(uint32_t mine, struct nl_freeze_result *result, int *refuse
 	return missing;
 }
 
+static uint64_t limit_us(void) { return (nl_emulated ? NL_FREEZE_LIMIT_EMULATED_US : NL_FREEZE_LIMIT_US) << patience; }
+
+static void adapt(bool late)
+{
+	if (late && limit_us() < (nl_emulated ? NL_FREEZE_HIGHEST_EMULATED_US : NL_FREEZE_HIGHEST_US))
+		patience++;
+	else if (!late && patience)
+		patience--;
+}
+
 enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, struct nl_freeze_result *result)
 {
-	uint64_t start = x86_rdtsc(),
-	         limit = nl_us_to_tsc(nl_emulated ? NL_FREEZE_LIMIT_EMULATED_US : NL_FREEZE_LIMIT_US);
+	uint64_t start = x86_rdtsc(), limit = nl_us_to_tsc(limit_us());
 	unsigned i, missing;
 	int refused;
 
@@ -144,6 +154,8 @@ enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, struct 
 	}
 	while ((missing = look(ticket, result, &refused)) && refused < 0 && x86_rdtsc() - start < limit)
 		x86_pause();
+	if (refused < 0)
+		adapt(missing);
 	if (!missing && refused < 0) {
 		for (i = 0; i < nl_n_cpus; i++)
 			if (nl_cpus[i] && nl_cpus[i]->request == (ticket << 2 | HELD))

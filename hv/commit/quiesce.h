@@ -10,10 +10,15 @@
 #include "guest/guest.h"
 #include "vendor.h"
 
-/* How long the first CPU may be held while the last is awaited. Emulators schedule their CPUs in slices of
- * milliseconds. */
+/*
+ * How long the first CPU may be held while the last is awaited. A kick waits for an SMI's end and for the way out of a
+ * deep C-state, and nobody says how long these are: the limit doubles after each try in which a CPU was late, up to the
+ * highest, and halves after each that succeeded. Emulators schedule their CPUs in slices of milliseconds.
+ */
 #define NL_FREEZE_LIMIT_US 1000u
+#define NL_FREEZE_HIGHEST_US 16000u
 #define NL_FREEZE_LIMIT_EMULATED_US 50000u
+#define NL_FREEZE_HIGHEST_EMULATED_US 200000u
 
 /*
  * For hv_before_entry, in this order: nl_quiesce_pending, nl_quiesce_answer, compare cpu->root_generation with

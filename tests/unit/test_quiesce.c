@@ -242,6 +242,52 @@ static void a_late_answer_belongs_to_no_freeze(void **state)
 	assert_int_equal(request_of(3), 0);
 }
 
+/* To the lowest limit. */
+static void calm_down(void)
+{
+	struct nl_freeze_result r;
+
+	for (unsigned i = 0; i < 8; i++) {
+		assert_int_equal(freeze(&r), NL_OK);
+		nl_thaw(nl_cpus[0], &r);
+	}
+	all_execute(); /* nobody is on the way out of the last one */
+}
+
+/* The limit doubles with every try that a CPU is late for, to the highest, and comes back with those that succeed. */
+static void the_limit_adapts(void **state)
+{
+	struct nl_freeze_result r;
+	uint64_t expected = NL_FREEZE_LIMIT_US;
+	unsigned i;
+
+	(void)state;
+	calm_down();
+	set(&threads[3].deaf, true);
+	for (i = 0; i < 8; i++) {
+		uint64_t limit = nl_us_to_tsc(expected), start = seam_tsc;
+
+		seam_tsc_step = nl_us_to_tsc(NL_FREEZE_LIMIT_US) / 64;
+		assert_int_equal(nl_freeze(nl_cpus[0], &fg.ctx, &r), NL_AGAIN);
+		seam_tsc_step = 1;
+		assert_in_range(seam_tsc - start, limit, limit + nl_us_to_tsc(NL_FREEZE_LIMIT_US));
+		assert_in_range(r.longest_hold_tsc, limit, limit + nl_us_to_tsc(NL_FREEZE_LIMIT_US));
+		if (expected < NL_FREEZE_HIGHEST_US)
+			expected *= 2;
+	}
+	assert_int_equal(expected, NL_FREEZE_HIGHEST_US);
+	set(&threads[3].deaf, false);
+	calm_down();
+	set(&threads[3].deaf, true);
+	seam_tsc_step = nl_us_to_tsc(NL_FREEZE_LIMIT_US) / 64;
+	assert_int_equal(nl_freeze(nl_cpus[0], &fg.ctx, &r), NL_AGAIN);
+	seam_tsc_step = 1;
+	assert_in_range(r.longest_hold_tsc, nl_us_to_tsc(NL_FREEZE_LIMIT_US), nl_us_to_tsc(2 * NL_FREEZE_LIMIT_US));
+	set(&threads[3].deaf, false);
+	assert_int_equal(freeze(&r), NL_OK);
+	nl_thaw(nl_cpus[0], &r);
+}
+
 static void parked_cpus_are_not_awaited(void **state)
 {
 	struct nl_freeze_result r;
@@ -305,6 +351,7 @@ int main(void)
 	        T(halted_is_good),
 	        T(a_cpu_that_never_answers),
 	        T(a_late_answer_belongs_to_no_freeze),
+	        T(the_limit_adapts),
 	        T(parked_cpus_are_not_awaited),
 	        T(a_cpu_that_starts_meanwhile),
 	        T(back_to_back),
