@@ -123,7 +123,8 @@ static void whole(void)
 	assert_int_equal(gives_up(), HALT); /* too late to say anything */
 	assert_false(says("CPU 2"));
 
-	nl_panic_init(&record); /* the next boot: told once */
+	nl_console_tee(NULL); /* the next boot: told once */
+	nl_panic_init(&record);
 	n = nl_console_read(next, ring, sizeof(ring) - 1, &next);
 	ring[n] = '\0';
 	assert_non_null(strstr(ring, "the boot before ended in a panic"));
