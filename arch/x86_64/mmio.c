@@ -6,36 +6,9 @@
 #include "ap.h"
 #include "apic.h"
 #include "mmio.h"
-#include "view/current.h"
 #include "core/core.h"
-#include "guest/guestmem.h"
+#include "guest/guest.h"
 #include "x86.h"
-
-bool nl_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n)
-{
-	uint64_t at = c->long_mode ? rip : (uint32_t)(c->cs_base + rip);
-	size_t first = NL_PAGE_SIZE - (at & NL_PAGE_MASK);
-	struct nl_guest g;
-
-	if (!(c->cr0 & CR0_PG)) { /* firmware, perhaps in memory that its map calls reserved: where code runs, bytes can
-		                     be read */
-		enum nl_rights rights;
-		hpa_t pa;
-
-		if (!nl_view_walk(nl_views(), nl_current_view(), GPA(at), &pa, &rights, NULL, NULL) || !(rights & NL_X))
-			return false;
-		memcpy(out, x86_phys(pa), first < n ? first : n);
-		return true;
-	}
-	if (!(c->efer & EFER_LMA)) /* 32-bit paging: nothing that runs under us uses it any more */
-		return false;
-	nl_guest_init(&g, nl_views(), nl_current_view(), c->cr3, c->cr4 & CR4_LA57);
-	if (nl_guest_read(&g, GVA(at), NL_GUEST_READ, out, first < n ? first : n))
-		return false;
-	if (first < n && nl_guest_read(&g, GVA(at + first), NL_GUEST_READ, out + first, n - first))
-		memset(out + first, 0, n - first); /* the next page need not exist if the instruction ends before it */
-	return true;
-}
 
 bool mmio_decode(struct nl_cpu *cpu, gpa_t gpa, struct store *s)
 {
@@ -46,11 +19,11 @@ bool mmio_decode(struct nl_cpu *cpu, gpa_t gpa, struct store *s)
 	nl_vendor->context(cpu, &c);
 	if (c.n_bytes)
 		memcpy(bytes, c.bytes, c.n_bytes);
-	if ((c.n_bytes || nl_fetch(&c, c.rip, bytes, STORE_MAX_LENGTH)) && store_decode(bytes,
-	                                                                                c.long_mode ? 64
-	                                                                                : c.code32  ? 32
-	                                                                                            : 16,
-	                                                                                s))
+	if ((c.n_bytes || nl_guest_fetch(&c, c.rip, bytes, STORE_MAX_LENGTH)) && store_decode(bytes,
+	                                                                                      c.long_mode ? 64
+	                                                                                      : c.code32  ? 32
+	                                                                                                  : 16,
+	                                                                                      s))
 		return true;
 	if (logged++ < 8)
 		nl_log("newleaf: CPU %u: store to %lx at %lx not understood: %02x %02x %02x %02x\n", cpu->index, gpa.v,

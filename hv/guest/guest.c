@@ -12,17 +12,40 @@ const struct nl_guest_os *nl_guest_os(const struct nl_leaf_target *t)
 	return &nl_linux;
 }
 
+bool nl_guest_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n)
+{
+	uint64_t at = c->long_mode ? rip : (uint32_t)(c->cs_base + rip);
+	size_t first = NL_PAGE_SIZE - (at & NL_PAGE_MASK);
+	struct nl_guest g;
+
+	if (!(c->cr0 & CR0_PG)) { /* firmware, perhaps in memory that its map calls reserved: where code runs, bytes can
+		                     be read */
+		enum nl_rights rights;
+		hpa_t pa;
+
+		if (!nl_view_walk(nl_views(), nl_current_view(), GPA(at), &pa, &rights, NULL, NULL) || !(rights & NL_X))
+			return false;
+		memcpy(out, nl_phys(pa), first < n ? first : n);
+		return true;
+	}
+	if (!(c->efer & EFER_LMA)) /* 32-bit paging: nothing that runs under us uses it any more */
+		return false;
+	nl_guest_init(&g, nl_views(), nl_current_view(), c->cr3, c->cr4 & CR4_LA57);
+	if (nl_guest_read(&g, GVA(at), NL_GUEST_READ, out, first < n ? first : n))
+		return false;
+	if (first < n && nl_guest_read(&g, GVA(at + first), NL_GUEST_READ, out + first, n - first))
+		memset(out + first, 0, n - first); /* the next page need not exist if the instruction ends before it */
+	return true;
+}
+
+/* MWAIT has no activity state on VMX, and nothing has on SVM: what ended the wait leaves RIP behind the instruction. */
 bool nl_guest_waits(const struct nl_context *ctx)
 {
 	uint8_t code[3] = {0};
-	struct nl_guest space;
 
 	if (ctx->halted)
 		return true;
-	if (!ctx->long_mode || ctx->cpl)
-		return false;
-	nl_guest_init(&space, nl_views(), nl_current_view(), ctx->cr3, ctx->cr4 & CR4_LA57);
-	if (nl_guest_read(&space, GVA(ctx->rip - 3), NL_GUEST_READ, code, 3))
+	if (ctx->cpl || ctx->rip < 3 || !nl_guest_fetch(ctx, ctx->rip - 3, code, 3))
 		return false;
 	/* HLT, MWAIT, and IN AL, DX: a C-state entered through an I/O port */
 	return code[2] == 0xf4 || (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xc9) ||

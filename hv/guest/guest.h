@@ -86,6 +86,10 @@ struct nl_guest_os {
 /* The tenant for a target that nl_target_check has accepted (target.h). */
 const struct nl_guest_os *nl_guest_os(const struct nl_leaf_target *t);
 
+/* Instruction bytes at rip (an offset in CS). Bytes on a following page that is not mapped read as zero; false: nothing
+ * could be read. */
+bool nl_guest_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n);
+
 /*
  * Does a CPU that stands here wait, whatever its OS: in or just behind HLT, MWAIT, or a read of a C-state's port? One
  * that an interrupt has just woken stands there too, which is as good: its stack is scanned.

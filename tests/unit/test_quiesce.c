@@ -194,6 +194,31 @@ static void halted_is_good(void **state)
 	all_execute();
 }
 
+/* Where firmware leaves CPUs that nobody uses: a loop of HLT or MWAIT, perhaps in 32-bit code without paging. */
+static void halted_by_firmware(void **state)
+{
+	struct nl_freeze_result r;
+
+	(void)state;
+	memcpy(fg.ram + 0x3342, "\x0f\x01\xc9\xf4", 4); /* MWAIT, HLT */
+	for (unsigned i = 2; i < 4; i++) {
+		threads[i].ctx = fg.ctx;
+		threads[i].ctx.cpl = 0;
+		threads[i].ctx.long_mode = false;
+		threads[i].ctx.cr0 = threads[i].ctx.efer = threads[i].ctx.cr3 = 0;
+		threads[i].ctx.cs_base = 0x3000;
+		threads[i].ctx.rip = i == 2 ? 0x345 : 0x346;
+	}
+	assert_int_equal(freeze(&r), NL_OK);
+	assert_true(nl_held[2].halted && nl_held[3].halted);
+	nl_thaw(nl_cpus[0], &r);
+	all_execute();
+	threads[2].ctx.rip = 0x347; /* runs */
+	assert_int_equal(freeze(&r), NL_AGAIN);
+	assert_int_equal(r.blocker.cpu, 2);
+	all_execute();
+}
+
 static void a_cpu_that_never_answers(void **state)
 {
 	struct nl_freeze_result r;
@@ -349,6 +374,7 @@ int main(void)
 	        T(holds_everybody),
 	        T(kernel_mode_is_refused),
 	        T(halted_is_good),
+	        T(halted_by_firmware),
 	        T(a_cpu_that_never_answers),
 	        T(a_late_answer_belongs_to_no_freeze),
 	        T(the_limit_adapts),

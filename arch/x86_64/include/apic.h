@@ -32,10 +32,6 @@ bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2);
 /* A guest's write to the xAPIC page. */
 void apic_guest_mmio(struct nl_cpu *cpu, const struct nl_exit *exit);
 
-/* Instruction bytes at rip (an offset in CS). Bytes on a following page that is not mapped read as zero; false: nothing
- * could be read. */
-bool nl_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n);
-
 /* In hv_before_entry: INIT and SIPI that the ICR trap caught (SVM always, VMX until all CPUs are ours). */
 void apic_deliver_init(struct nl_cpu *cpu);
 void apic_reset_local(void); /* this CPU's APIC as after INIT */

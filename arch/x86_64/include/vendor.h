@@ -18,12 +18,13 @@ struct nl_gprs {
 	        r15; /* x86 register numbers */
 };
 
-/* What common code may want to know of a stopped guest CPU. Filled by vendor->context on demand, not at every exit. */
+/* What common code may want to know of a stopped guest CPU. Filled by vendor->context on demand, not at every exit,
+ * from registers alone: nothing of the guest's memory is read for it. */
 struct nl_context {
 	uint64_t rip, rflags, cr0, cr3, cr4, efer, lstar;
 	uint64_t cs_base;
 	unsigned cpl;
-	bool halted;          /* in HLT (activity state, or the instruction just executed was HLT/MWAIT) */
+	bool halted;          /* in the activity state HLT: VMX. nl_guest_waits (guest.h) looks at the instruction */
 	bool long_mode;       /* EFER.LMA and CS.L */
 	bool code32;          /* CS.D: else, outside long mode, 16-bit code */
 	const uint8_t *bytes; /* of the instruction that faulted, where the hardware hands them over: n_bytes of them,

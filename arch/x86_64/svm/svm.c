@@ -238,7 +238,6 @@ static void wait_for_sipi(struct nl_cpu *cpu)
 static void context(struct nl_cpu *cpu, struct nl_context *out)
 {
 	const struct vmcb *v = svm(cpu)->vmcb;
-	uint8_t b[3];
 
 	*out = (struct nl_context){.rip = v->rip,
 	                           .rflags = svm(cpu)->step.armed && !svm(cpu)->step.tf ? v->rflags & ~RFLAGS_TF
@@ -254,9 +253,6 @@ static void context(struct nl_cpu *cpu, struct nl_context *out)
 	                           .code32 = v->cs.attributes >> 10 & 1};
 	if (v->exit_code == EXIT_NPF) /* decode assists (APM vol. 2, 15.8.4) */
 		out->bytes = v->bytes, out->n_bytes = v->fetched & 15;
-	/* No activity state on SVM: an NMI that ends HLT or MWAIT leaves RIP behind the instruction. */
-	if (v->exit_code == EXIT_NMI && out->cpl == 0 && v->rip >= 3 && nl_fetch(out, v->rip - 3, b, 3))
-		out->halted = b[2] == 0xf4 || (b[0] == 0x0f && b[1] == 0x01 && b[2] == 0xc9);
 }
 
 static void skip(struct nl_cpu *cpu, unsigned length)
