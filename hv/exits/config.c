@@ -18,6 +18,7 @@
 static nl_lock_t lock;
 static uint64_t ecam; /* 0: none that is known */
 static unsigned buses;
+static bool ports_can_hide; /* on a virtual machine */
 static uint32_t refusals;
 
 static uint64_t ecam_of(uint16_t function) { return ecam + ((uint64_t)function << 12); }
@@ -103,14 +104,24 @@ static bool may_write(struct nl_cpu *cpu, uint16_t function, unsigned reg, unsig
 	return !name;
 }
 
-/* Bits 27 to 24 of the address are the register's upper ones where AMD's northbridge is told so, else nothing. */
-static bool may_write_data(struct nl_cpu *cpu, uint16_t port, unsigned width, uint32_t value)
+/*
+ * Bits 27 to 24 of the address are the register's upper ones where AMD's northbridge is told so, else nothing. The
+ * host bridge takes these ports before any device sees them; QEMU lets the ports of a device win, so that what reads as
+ * the address need not be the one in force when the data come: there they go where the check was, by memory.
+ */
+static void write_data(struct nl_cpu *cpu, uint16_t port, unsigned width, uint32_t value)
 {
 	uint32_t address = x86_inl(ADDRESS), reg = (address & 0xfc) | (port & 3), upper = address >> 16 & 0xf00;
 	uint16_t function = (uint16_t)(address >> 8);
+	bool enabled = address >> 31, by_memory = ports_can_hide && ecam && function >> 8 < buses;
 
-	return !(address >> 31) || (may_write(cpu, function, reg, width, value) &&
-	                            (!upper || may_write(cpu, function, upper | reg, width, value)));
+	if (enabled && (!may_write(cpu, function, reg, width, value) ||
+	                (upper && !may_write(cpu, function, upper | reg, width, value))))
+		return;
+	if (!by_memory)
+		x86_out(port, width, value);
+	else if (enabled)
+		store(ecam_of(function) + reg, width, value);
 }
 
 /* Within one dword, as the bus has it. */
@@ -118,7 +129,9 @@ static uint32_t access(struct nl_cpu *cpu, uint16_t port, unsigned width, bool i
 {
 	if (in)
 		return x86_in(port, width);
-	if ((port & ~3) != DATA || may_write_data(cpu, port, width, value))
+	if ((port & ~3) == DATA)
+		write_data(cpu, port, width, value);
+	else
 		x86_out(port, width, value);
 	return 0;
 }
@@ -173,6 +186,7 @@ enum nl_err nl_config_init(void)
 {
 	enum nl_err err = nl_windows_init();
 	uint64_t base = err ? 0 : nl_windows_ecam(&buses);
+	uint32_t r[4];
 
 	if (!base)
 		return err;
@@ -184,6 +198,8 @@ enum nl_err nl_config_init(void)
 	if (base < nl_boot.region + NL_REGION_SIZE && nl_boot.region < end)
 		return NL_EWINDOW;
 	ecam = base;
+	x86_cpuid(1, 0, r);
+	ports_can_hide = r[2] >> 31;
 	for (unsigned f = 0; f < buses << 8 && !err; f++)
 		if (nl_windows_watched((uint16_t)f))
 			err = nl_base_watch(GPA(ecam_of((uint16_t)f)));

@@ -5,8 +5,9 @@
  * Not in it, and why: BARs and the windows of bridges. An address below TOLUD goes to memory whatever a BAR says
  * (Intel client datasheets vol. 2, system address map: memory decode has priority over overlapping ranges); on AMD the
  * data fabric's map decides before a device is asked (PPR, DRAM and MMIO maps), and QEMU gives RAM priority over the
- * PCI address space (test config-bars). PAM and the compatible SMRAM: they move what lies below 1 MiB, where nothing of
- * ours is. A function that shall not be there at all would be one more kind of row, asked for reads as well.
+ * PCI address space (test config-bars). BARs of ports over the ports of the gate: see write_data() there. PAM and the
+ * compatible SMRAM: they move what lies below 1 MiB, where nothing of ours is. A function that shall not be there at
+ * all would be one more kind of row, asked for reads as well.
  */
 #include "exits/windows.h"
 #include "core/core.h"
@@ -119,11 +120,11 @@ bool nl_windows_watched(uint16_t function)
 	return false;
 }
 
-static bool meets_region(const struct row *r, uint64_t v)
+static bool meets(const struct row *r, uint64_t v, uint64_t at, uint64_t size)
 {
 	uint64_t base = v & r->base;
 
-	return (v & r->enable) && base < nl_boot.region + NL_REGION_SIZE && nl_boot.region < base + r->size;
+	return (v & r->enable) && base < at + size && at < base + r->size;
 }
 
 /* The register as it is, with what is written (width bytes at reg, perhaps none) laid over. */
@@ -147,13 +148,26 @@ static bool changed(const struct row *r, uint16_t function, unsigned reg, unsign
 	return false;
 }
 
+/* Nor may a window hide the place where the gate reads what registers hold. */
+static bool refused(const struct row *r, uint16_t function, unsigned reg, unsigned width, uint64_t value)
+{
+	unsigned buses;
+
+	if (r->kind == FROZEN)
+		return changed(r, function, reg, width, value);
+	if (r->kind == NEVER)
+		return true;
+	value = resulting(r, function, reg, width, value);
+	uint64_t ecam = nl_windows_ecam(&buses);
+	return meets(r, value, nl_boot.region, NL_REGION_SIZE) ||
+	       (ecam && meets(r, value, ecam, (uint64_t)buses << 20));
+}
+
 const char *nl_windows_refuse(uint16_t function, unsigned reg, unsigned width, uint64_t value)
 {
 	for (const struct row *r = rows; r < rows + NL_ARRAY_SIZE(rows); r++)
 		if (reg < r->reg + r->bytes && r->reg < reg + width && has(r, function) &&
-		    (r->kind == WINDOW   ? meets_region(r, resulting(r, function, reg, width, value))
-		     : r->kind == FROZEN ? changed(r, function, reg, width, value)
-		                         : true))
+		    refused(r, function, reg, width, value))
 			return r->name;
 	return NULL;
 }
@@ -192,7 +206,8 @@ enum nl_err nl_windows_init(void)
 {
 	chipset = identify();
 	for (const struct row *r = rows; r < rows + NL_ARRAY_SIZE(rows); r++) {
-		if (r->kind != WINDOW || !has(r, r->function) || !meets_region(r, resulting(r, r->function, 0, 0, 0)))
+		if (r->kind != WINDOW || !has(r, r->function) ||
+		    !meets(r, resulting(r, r->function, 0, 0, 0), nl_boot.region, NL_REGION_SIZE))
 			continue;
 		nl_log("newleaf: %s lies over the hypervisor's memory\n", r->name);
 		return NL_EWINDOW;

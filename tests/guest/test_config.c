@@ -228,6 +228,63 @@ static void race(void)
 	note("%lu rounds, %lu turns", i, cpus[1].result);
 }
 
+/*
+ * The second CPU lets a device's ports cover address and data, and takes them away again, by memory: then the address
+ * that is checked is the device's answer, and what is written may go where the true one says.
+ */
+static volatile uint16_t *shadow_command;
+
+static void flicker(struct cpu *cpu)
+{
+	uint16_t off = *shadow_command & 0xfffe;
+
+	for (cpu->result = 0; racing; cpu->result++) {
+		*shadow_command = off | 1;
+		for (uint64_t wait = cpu->result % 64; wait--;)
+			pause();
+		*shadow_command = off;
+	}
+}
+
+static void shadowed(void)
+{
+	uint32_t arena = (uint32_t)(region_base() + NL_REGION_ARENA_TEXT), before, bar, command, size, f;
+	bool shown;
+
+	if (!q35())
+		return;
+	REQUIRE(smp_running() > 1 || smp_start(&cpus[1], 0), "no second CPU");
+	for (f = 8; f < 0xf8; f++) /* a device with ports in its first BAR */
+		if (get(f, 0) != UINT32_MAX && !(get(f, 0xc) >> 16 & 0x7f) && (get(f, 0x10) & 1))
+			break;
+	if (f == 0xf8) {
+		skip("no device with ports");
+		return;
+	}
+	before = get(LPC, RCBA);
+	bar = get(f, 0x10);
+	command = get(f, 4);
+	put(f, 4, command & 0xfffe);
+	put(f, 0x10, UINT32_MAX);
+	size = -(get(f, 0x10) & ~3u);
+	put(f, 0x10, 0xcf8 & -size);
+	shadow_command = (volatile uint16_t *)ecam(f, 4);
+	aim(LPC, RCBA);
+	racing = true;
+	smp_give(&cpus[1], flicker);
+	for (uint64_t i = 0; i < rounds(60000); i++)
+		outl(0xcfc, arena | 1);
+	racing = false;
+	EXPECT(smp_wait(&cpus[1]), "the second CPU does not come back");
+	shown = get(LPC, RCBA) == (arena | 1);
+	REQUIRE(!shown, "RCBA lies over the arena");
+	put(LPC, RCBA, before);
+	put(f, 0x10, bar);
+	put(f, 4, command);
+	alive();
+	note("function %x, %u ports, %lu times", f, size, cpus[1].result);
+}
+
 /* Where memory and its windows begin and end is not the guest's to change. Each is moved to where it would do no harm.
  */
 static void frozen(void)
@@ -398,5 +455,6 @@ const struct test config_tests[] = {
         {"config-frozen", frozen, NEWLEAF_ONLY},
         {"config-rcba", rcba, NEWLEAF_ONLY},
         {"config-race", race, NEWLEAF_ONLY | SMP_ONLY},
+        {"config-shadowed", shadowed, NEWLEAF_ONLY | SMP_ONLY},
         {NULL, NULL, 0},
 };

@@ -182,6 +182,9 @@ static void frozen(void **state)
 	assert_string_equal(refuse(0, 0xb0, 2, 0x7000), "TOLUD");
 	assert_string_equal(refuse(0, 0xaf, 2, 0x0100), "TOLUD");
 	assert_string_equal(refuse(0, 0x9e, 1, 1), "SMRAM, ESMRAMC");
+	assert_string_equal(refuse(0xf8, 0xf0, 4, 0xb00f8001), "RCBA"); /* over the configuration space */
+	assert_null(refuse(0xf8, 0xf0, 4, 0xc0000001));
+	assert_null(refuse(0xf8, 0xf0, 4, 0xb00f8000));
 	assert_null(refuse(0, 0x90, 4, 0x33333333)); /* PAM */
 	assert_null(refuse(8, 0x60, 4, 0));          /* another function */
 	assert_null(refuse(0x100, 0x60, 4, 0));

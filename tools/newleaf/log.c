@@ -69,6 +69,10 @@ static void print_particulars(const struct nl_journal_entry *e)
 		if (e->a)
 			printf("  site 0x%llx", (unsigned long long)e->a);
 		break;
+	case NL_EV_CONFIG:
+		printf("  %llx to register %x of %02x:%02x.%x", (unsigned long long)e->b, (unsigned)e->a & 0xfff,
+		       (unsigned)(e->a >> 20 & 0xff), (unsigned)(e->a >> 15 & 31), (unsigned)(e->a >> 12 & 7));
+		break;
 	default:
 		if (e->a || e->b)
 			printf("  0x%llx 0x%llx", (unsigned long long)e->a, (unsigned long long)e->b);
