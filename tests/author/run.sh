@@ -120,6 +120,8 @@ expect "truncated kernel" 5 "is truncated" "$author" check "$dir/prctl-auxv.leaf
 cp "$kernel" "$dir/vmlinuz"
 printf 'damage damage damage damage' | dd of="$dir/vmlinuz" bs=1 seek=4000000 conv=notrunc status=none
 expect "damaged kernel" 5 "NL_E" "$author" check "$dir/prctl-auxv.leaf" -k "$dir/vmlinuz"
+expect "what to do" 5 "give the /boot/vmlinuz of the kernel's own package" \
+	"$author" check "$dir/prctl-auxv.leaf" -k "$dir/vmlinuz"
 expect "no kernel" 5 "is no x86 bzImage" "$author" check "$dir/prctl-auxv.leaf" -k "$dir/prctl-auxv.leaf"
 
 # Refusals of names and places

@@ -82,7 +82,7 @@ void fuzz_seed(const void *bytes, size_t n)
 	char path[4096];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/seed-%02u", directory, count++);
+	snprintf(path, sizeof(path), "%s/seed-%03u", directory, count++);
 	f = fopen(path, "wb");
 	if (!f || fwrite(bytes, 1, n, f) != n || fclose(f)) {
 		perror(path);

@@ -167,4 +167,7 @@ void fuzz_seeds(void)
 	seed(WHOLE, image.p, image.n);
 	packed(&image, &elf, false);
 	packed(&image, &elf, true);
+	s[MADE_S_NOTES].type = SHT_NOBITS;
+	elf = make_payload(s, MADE_S_COUNT);
+	seed(PAYLOAD, elf.p, elf.n);
 }

@@ -46,6 +46,24 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	FUZZ_CHECK(s->va + s->len <= s->func_va + s->func_size && d.bytes.p[s->fresh] == 0xe9);
 }
 
+/* Short functions of a real kernel, one in some hundreds. */
+static void real_functions(const struct kernel *k)
+{
+	for (size_t i = 0, n = 0; i + 1 < k->syms.n && n < 200; i += 251) {
+		uint64_t va = k->syms.sym[i].va, size = k->syms.sym[i + 1].va - va;
+		const uint8_t *code = size && size <= 0x100 ? kernel_bytes(k, va, size) : NULL;
+		struct buf all = {0}, b;
+
+		if (!code || va < kernel_symbol(k, "_stext") || va >= kernel_symbol(k, "_etext"))
+			continue;
+		b = fuzz_kernel_seed(code, size, 0, NULL, 0);
+		buf_add(&all, "\1", 1);
+		buf_add(&all, b.p, b.n);
+		fuzz_seed(all.p, all.n);
+		n++;
+	}
+}
+
 void fuzz_seeds(void)
 {
 	static const struct {
@@ -63,4 +81,6 @@ void fuzz_seeds(void)
 		buf_add(&all, b.p, b.n);
 		fuzz_seed(all.p, all.n);
 	}
+	if (getenv("FUZZ_KERNEL") && *getenv("FUZZ_KERNEL"))
+		real_functions(kernel_open(getenv("FUZZ_KERNEL")));
 }

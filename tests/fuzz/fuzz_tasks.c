@@ -27,7 +27,7 @@ enum { CPUS = 3, WRITES = 48, PATIENCE = 2000 };
 void nl_journal_generation(uint64_t now) { (void)now; }
 
 static struct nl_leaf_target good;
-static uint64_t objects_end;
+static uint64_t objects_end, last;
 
 static void start(void)
 {
@@ -37,11 +37,11 @@ static void start(void)
 	nl_views_init(fg_views());
 	nl_publish_view(&fg.base);
 	first = fg_task("first", 0, 8, &stack);
-	stack[2] = FG_LINK + 0x5003; /* inside the second watch */
 	fg_task("second", first, 4, &stack);
 	fg_task("third", first, 4, &stack);
 	fg_task_on_cpu(fg_task("runs", 0, 4, NULL), true);
-	fg_task("last", 0, 16, NULL);
+	last = fg_task("last", 0, 16, &stack);
+	stack[2] = FG_LINK + 0x5003; /* inside the first watch */
 	fg_kprobe(FG_LINK + 0x6000);
 	fg_kprobe(FG_LINK + 0x7000);
 	good = fg.target;
@@ -160,7 +160,18 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 void fuzz_seeds(void)
 {
 	static const uint8_t none[] = {0, 0, 0, 0}, held[] = {0x0f, 0x0f, 0, 0, 5, 9, 0, 8, 0};
+	static const uint8_t circle[] = {0xc, 0xc, 0xc, 0, 5, 9, 0, 9, 0}; /* the first process is followed by itself */
+	uint8_t named[] = {0xc,  0xc, 0xc, 0,  0x35, 0,  0,  65, 66, 67, 68, 69, 70, 71, 72, /* a name without an end */
+	                   0x35, 0,   0,   65, 66,   67, 68, 69, 70, 71, 72};
 
 	fuzz_seed(none, sizeof(none));
+	fuzz_seed(circle, sizeof(circle));
+	start();
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t at = (last + good.task_comm + 8 * i - FG_DIRECT - OBJECTS) / 8;
+
+		memcpy(named + 5 + 11 * i, &at, 2);
+	}
+	fuzz_seed(named, sizeof(named));
 	fuzz_seed(held, sizeof(held));
 }

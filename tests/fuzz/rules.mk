@@ -9,6 +9,9 @@
 # seeds that the target makes; what was found lies in build/fuzz/X-*. The checks try the same few inputs each time.
 FUZZ_SECONDS ?= 60
 FUZZ_CLANG ?= clang
+# A real kernel adds seeds: one that scripts/get-kernel has fetched, if any.
+FUZZ_CACHE := $(or $(NEWLEAF_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/newleaf)
+FUZZ_KERNEL ?= $(lastword $(sort $(wildcard $(FUZZ_CACHE)/kernels/*/boot/vmlinuz-*)))
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_PLAIN := -std=gnu11 -O2 -g $(CFLAGS_WARN) -fno-omit-frame-pointer -MMD -MP -Itests/unit/seam -Iinclude -Ihv \
@@ -33,7 +36,7 @@ $(B)/fuzz/fuzz_$(1): $(foreach f,tests/fuzz/fuzz_$(1).c tests/fuzz/fuzz.c $(call
 
 .PHONY: fuzz-$(1) fuzz-quick-$(1)
 fuzz-$(1): $(B)/fuzz/fuzz_$(1)
-	tests/fuzz/run $$< $(FUZZ_SECONDS) $(call fuzz_says,$(1),length)
+	FUZZ_KERNEL=$(FUZZ_KERNEL) tests/fuzz/run $$< $(FUZZ_SECONDS) $(call fuzz_says,$(1),length)
 fuzz-quick-$(1): $(B)/fuzz/fuzz_$(1)
 	@tests/fuzz/run --quick $$< $(call fuzz_says,$(1),quick) $(call fuzz_says,$(1),length)
 endef

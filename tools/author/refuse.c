@@ -32,6 +32,23 @@ void refuse_context(const char *subject, const char *what, bool json)
 	context_json = json;
 }
 
+/* The table's advice is for a machine with a guest; here the same code means a file. */
+static const char *next_step(enum nl_err err)
+{
+	switch (err) {
+	case NL_EKERNEL:
+		return "give the /boot/vmlinuz of the kernel's own package, unchanged";
+	case NL_EBYTES:
+		return "build the leaf again for this kernel file";
+	case NL_EOVERLAP:
+		return "merge the statements of the recipe that take the same bytes";
+	case NL_EARENA:
+		return "use a smaller body, or several leaves";
+	default:
+		return rows[err].next;
+	}
+}
+
 void refuse(enum nl_err err, const char *why, ...)
 {
 	const struct err_row *row = &rows[err];
@@ -48,12 +65,12 @@ void refuse(enum nl_err err, const char *why, ...)
 		       row->name, row->exit);
 		json_string(stdout, text);
 		printf(",\"next\":");
-		json_string(stdout, row->next);
+		json_string(stdout, next_step(err));
 		printf(",\"blockers\":[]}\n");
 	}
 	fprintf(stderr,
 	        "newleaf: %s%snot %s; nothing changed [%s, exit %d]\n  why   %s\n  next  %s;  newleaf explain %s\n",
 	        context_subject ? escape(context_subject, FOR_TERMINAL) : "", context_subject ? " " : "", context_what,
-	        row->name, row->exit, escape(text, FOR_TERMINAL), row->next, row->name);
+	        row->name, row->exit, escape(text, FOR_TERMINAL), next_step(err), row->name);
 	exit(row->exit);
 }

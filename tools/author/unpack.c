@@ -107,8 +107,8 @@ static struct buf unpack_payload(const uint8_t *p, size_t n, size_t size, const 
 		if (n < kinds[i].n || memcmp(p, kinds[i].magic, kinds[i].n))
 			continue;
 		if (!kinds[i].unpack)
-			refuse(NL_EKERNEL, "%s: the kernel is packed with %s, which this version does not unpack", path,
-			       kinds[i].name);
+			refuse(NL_EKERNEL, "%s: the kernel is packed with %s; this version unpacks LZ4, gzip and xz",
+			       path, kinds[i].name);
 		return kinds[i].unpack(p, n, size, path);
 	}
 	refuse(NL_EKERNEL, "%s: the kernel is packed in an unknown way", path);
