@@ -168,6 +168,10 @@ static void test_refusals(void **state)
 	assert_true(refuses(KERNEL_WITH("\xb9\x30\x00\x00\x00\x75\xf9\xc3", AUTHOR_NOT_TRACED), NL_ESITE,
 	                    "leads to +0")); /* a loop, no call */
 	assert_true(refuses(KERNEL_WITH(NOP5 "\xff\xd0\x31\xc0\x31\xc9\xc3", 0), NL_ESITE, "would return into"));
+	assert_true(refuses(KERNEL_WITH(NOP5 "\xf3\x48\xa5\x31\xc0\xc3", 0), NL_ESITE, "in its middle"));
+	assert_true(refuses(KERNEL_WITH(NOP5 "\x31\xc0\xf2\xae\x31\xc0\xc3", 0), NL_ESITE, "in its middle"));
+	assert_true(refuses(KERNEL_WITH(NOP5 "\xc4\xe2\x71\x90\x04\x15\x00\x00\x00\x00\xc3", 0), NL_ESITE,
+	                    "in its middle"));
 	assert_true(refuses(KERNEL_WITH(NOP5 "\x06\x06\x06\x06\x06\x06", 0), NL_ESITE, "no instruction"));
 	k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);
 	author_kernel_pointer(k, AUTHOR_F + 7);

@@ -26,6 +26,9 @@ struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va)
 		return s;
 	s.len = i.length;
 	s.is_call = i.meta.category == ZYDIS_CATEGORY_CALL;
+	s.resumes = i.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE) ||
+	            i.meta.category == ZYDIS_CATEGORY_AVX2GATHER || i.meta.category == ZYDIS_CATEGORY_GATHER ||
+	            i.meta.category == ZYDIS_CATEGORY_SCATTER;
 	s.ends = i.meta.category == ZYDIS_CATEGORY_RET || i.meta.category == ZYDIS_CATEGORY_UNCOND_BR ||
 	         i.mnemonic == ZYDIS_MNEMONIC_UD2 || i.mnemonic == ZYDIS_MNEMONIC_INT3 ||
 	         i.mnemonic == ZYDIS_MNEMONIC_HLT;

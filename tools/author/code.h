@@ -8,8 +8,9 @@
 struct code_step {    /* one instruction */
 	uint32_t len; /* 0 = not an instruction */
 	bool is_call;
-	bool ends;  /* control does not continue behind it: ret, jmp, ud2, int3, hlt */
-	bool jumps; /* a relative branch or call; `target` is where to */
+	bool resumes; /* an interrupt may come in its middle, and it goes on there: REP, gathers, scatters */
+	bool ends;    /* control does not continue behind it: ret, jmp, ud2, int3, hlt */
+	bool jumps;   /* a relative branch or call; `target` is where to */
 	uint64_t target;
 	uint32_t writes; /* general registers written, bit n = register number n; CALLER_SAVED by a call */
 };

@@ -98,6 +98,10 @@ static void find_site(const struct kernel *k, struct entry *e)
 			refuse(NL_ESITE, "%s: %s is too short for a jump of %d bytes", e->where, e->name, JMP_LENGTH);
 		if (!s.len)
 			refuse(NL_ESITE, "%s: %s+%#x holds no instruction", e->where, e->name, at);
+		/* Its address would be that of a beginning, also of the site's. */
+		if (s.resumes)
+			refuse(NL_ESITE, "%s: the instruction at %s+%#x may be interrupted in its middle", e->where,
+			       e->name, at);
 		ended = s.ends;
 		e->site_len += s.len;
 		if (s.is_call && e->site_len < JMP_LENGTH)
