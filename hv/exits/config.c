@@ -145,7 +145,7 @@ uint32_t nl_config_port(struct nl_cpu *cpu, uint16_t port, unsigned width, bool 
 		v = access(cpu, port, width, in, value);
 	else
 		for (unsigned i = 0; i < width; i++)
-			v |= access(cpu, (uint16_t)(port + i), 1, in, value >> 8 * i) << 8 * i;
+			v |= access(cpu, (uint16_t)(port + i), 1, in, (uint8_t)(value >> 8 * i)) << 8 * i;
 	nl_unlock(&lock);
 	return v;
 }
