@@ -327,12 +327,23 @@ enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_comm
 	return err;
 }
 
+/* Leaves that replace functions, a bit each: in the others nobody can stand. */
+static uint32_t replacing(void)
+{
+	uint32_t i, leaves = 0;
+
+	for (i = 0; i < tx.n_watches; i++)
+		if (!tx.watches[i].site)
+			leaves |= 1u << tx.watches[i].leaf;
+	return leaves;
+}
+
 /* All CPUs are held. Whatever fails here leaves nothing that the guest could see. */
 static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space)
 {
 	static struct nl_scan scan;
+	uint32_t i, unread;
 	enum nl_err err;
-	uint32_t i;
 
 	nl_scan_init(&scan, tx.watches, tx.n_watches);
 	scan.held = nl_held;
@@ -341,7 +352,8 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 	if (!err)
 		err = tx.os->scan(space, tx.target, kernel->slide, &scan);
 	tx.report.tasks_scanned = scan.scanned;
-	tx.report.old_tasks = scan.old_tasks;
+	unread = scan.all ? 0 : replacing();
+	tx.report.old_tasks = unread ? NL_UNCOUNTED : scan.old_tasks;
 	if (err) {
 		tx.report.blocker = scan.blocker;
 		return err;
@@ -354,7 +366,7 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 	nl_publish_view(&tx.next->view);
 	for (i = 0; i < NL_MAX_LEAVES; i++)
 		if ((tx.next->applied ^ current->applied) >> i & 1)
-			nl_registry[i].state.old_tasks = scan.old_by_leaf[i];
+			nl_registry[i].state.old_tasks = unread >> i & 1 ? NL_UNCOUNTED : scan.old_by_leaf[i];
 	return NL_OK;
 }
 

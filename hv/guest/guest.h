@@ -34,8 +34,11 @@ struct nl_scan {
 	const struct nl_held *held; /* nl_n_cpus of them; NULL: no CPU is held */
 	uint64_t until;             /* TSC when a walk gives up; 0 = never */
 	/* results */
-	uint32_t scanned, old_tasks;
+	bool all; /* every task was read; else those alone that could stand inside a site, and the next two say nothing
+	           */
+	uint32_t old_tasks;
 	uint32_t old_by_leaf[NL_MAX_LEAVES];
+	uint32_t scanned; /* tasks read, each time they were */
 	struct nl_blocker blocker;
 };
 void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n);
@@ -68,7 +71,8 @@ struct nl_guest_os {
 	enum nl_err (*map_arena)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide);
 
 	/*
-	 * Scan the contexts that could stand inside a watch, all CPUs held. Conservative: any word between a saved
+	 * Scan the contexts that could stand inside a watched site, and every context when a replaced function is
+	 * strict or the tenant cannot tell them apart; all CPUs held. Conservative: any word between a saved
 	 * stack pointer and the top of its stack counts as a return address. NL_AGAIN: somebody is in the way, the
 	 * blocker names him. NL_EKERNEL: the guest's lists are not what the leaf says. NL_EDEADLINE: scan->until.
 	 */

@@ -92,6 +92,8 @@ enum nl_undecided {
 
 enum nl_leaf_condition { NL_LEAF_VERIFIED = 1, NL_LEAF_APPLIED = 2, NL_LEAF_REVERTED = 3 };
 
+#define NL_UNCOUNTED UINT32_MAX /* the stop window read no tasks but those that could stand inside a site */
+
 struct nl_leaf_state {
 	char id[NL_LEAF_ID_LEN];
 	uint8_t sha256[32]; /* of the signed part */
@@ -101,7 +103,7 @@ struct nl_leaf_state {
 	uint32_t version;
 	uint32_t pages, sites;
 	uint32_t body_bytes;
-	uint32_t old_tasks; /* tasks that stood in replaced functions at the flip */
+	uint32_t old_tasks; /* tasks that stood in replaced functions at the flip, or NL_UNCOUNTED */
 	uint64_t since_tsc;
 	uint64_t generation; /* in which it became what it is */
 	uint32_t flags;      /* NL_LEAF_* of the header */
@@ -153,9 +155,9 @@ struct nl_commit_report {
 	uint32_t tries;
 	uint32_t cpus_held, cpus_total;
 	uint32_t pages;
-	uint32_t old_tasks;
-	uint32_t level; /* enum nl_quiesce_level that was held */
-	uint32_t tasks_scanned;
+	uint32_t old_tasks;     /* or NL_UNCOUNTED */
+	uint32_t level;         /* enum nl_quiesce_level that was held */
+	uint32_t tasks_scanned; /* tasks that the stop window read */
 	uint32_t reserved;
 	struct nl_blocker blocker;
 };

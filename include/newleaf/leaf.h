@@ -38,6 +38,10 @@
 #define NL_PART_ALIGN \
 	64u /* the hypervisor places text[] and data[] at multiples of this; no section of a body asks for more */
 
+struct nl_leaf_field {         /* a number in a structure of the guest whose width differs between versions */
+	uint16_t offset, size; /* bytes; size 1, 2, 4 or 8 */
+};
+
 struct nl_leaf_part {    /* a run of bytes in the file */
 	uint32_t offset; /* from the start of the file */
 	uint32_t count;  /* elements for sites and relocs, bytes otherwise */
@@ -58,8 +62,16 @@ struct nl_leaf_target {
 	uint64_t return_thunk;             /* x86_return_thunk, the pointer variable; 0 = none */
 	uint64_t kprobe_table;             /* kprobe_table[1 << kprobe_hash_bits] of struct hlist_head; 0 = none */
 	uint64_t init_task;
-	uint64_t per_cpu_offset;   /* __per_cpu_offset[] */
-	uint64_t idle_threads;     /* per-CPU variable idle_threads (a per-CPU offset, no slide); 0 = none */
+	uint64_t per_cpu_offset; /* __per_cpu_offset[] */
+	/* Per-CPU variables: on CPU i at __per_cpu_offset[i] + value, plus the slide when the value lies in the image.
+	 */
+	uint64_t idle_threads; /* 0 = none */
+	uint64_t runqueues;    /* struct rq */
+	/* static_key __cfs_bandwidth_used of kernels that take a throttled task off its queue where it returns to user
+	 * mode (6.18); 0 = throttled tasks stay in rq.cfs_tasks */
+	uint64_t cfs_bandwidth;
+	uint64_t ext_class;        /* ext_sched_class; 0 = no sched_ext, and so are the other fields of it */
+	uint64_t nr_cpu_ids;       /* the variable: one more than the highest possible CPU; 0 = a constant */
 	uint32_t nr_cpu_ids_max;   /* entries in __per_cpu_offset[] */
 	uint32_t kprobe_hash_bits; /* 6 in Linux 6.1 */
 	/* offsets from the target's BTF, bytes */
@@ -67,7 +79,21 @@ struct nl_leaf_target {
 	uint32_t task_tasks, task_thread_node;    /* in task_struct */
 	uint32_t task_signal, signal_thread_head; /* task_struct.signal, signal_struct.thread_head */
 	uint32_t task_stack, task_thread_sp;      /* task_struct.stack, task_struct.thread.sp */
-	uint32_t task_pid, task_comm, task_on_cpu;
+	uint32_t task_pid, task_comm;
+	struct nl_leaf_field task_on_cpu, task_on_rq;
+	uint32_t task_class;                                 /* task_struct.sched_class */
+	uint32_t task_cfs_node, task_rt_node, task_ext_node; /* se.group_node, rt.run_list, scx.runnable_node */
+	uint32_t task_rt_group;                              /* rt.my_q; 0 = real-time tasks have no groups */
+	uint32_t rq_cfs_tasks, rq_rt_queues,
+	        rq_ext_tasks; /* in struct rq: cfs_tasks, rt.active.queue[], scx.runnable_list */
+	uint32_t rq_tasks, rq_cfs, rq_rt,
+	        rq_ext; /* 32-bit counts: nr_running, cfs.h_nr_*, rt.rt_nr_running, scx.nr_running */
+	uint32_t rq_curr, rq_stop;
+	/* Deadline tasks of a queue: dl.this_bw less the bandwidth of its servers, fair_server.dl_bw, ext_server.dl_bw
+	 * (0 = none), each of which counts if its bit is set in the byte at offset + server_attached (mask 0: always).
+	 */
+	uint32_t rq_dl_bw, rq_server_bw[2];
+	uint32_t server_attached, server_attached_mask; /* from dl_bw, in struct sched_dl_entity */
 	uint32_t thread_size; /* bytes of a kernel stack; stacks are aligned to it or vmapped */
 	uint32_t reserved[8];
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tests/unit/makekernel.c tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c
-// sources: tools/author/krelocs.c tools/author/types.c tools/author/linux_target.c tools/author/place.c
-// sources: tools/author/author.c tests/unit/author_refuse.c
+// sources: tools/author/krelocs.c tools/author/types.c tools/author/linux_target.c tools/author/linux_queues.c
+// sources: tools/author/place.c tools/author/author.c tests/unit/author_refuse.c
 // libs: -lelf -lbpf -llz4 -llzma -lz
 // length: 16384
 // quick: 12000

@@ -10,6 +10,7 @@
 #include "fuzz.h"
 #include "leaf/leaf.h"
 #include "leaf/reloc.h"
+#include "queuetarget.h"
 
 #define LINK 0xffffffff81000000ULL
 
@@ -106,6 +107,7 @@ static size_t valid(uint8_t *out, size_t max)
 	                             .nr_cpu_ids_max = 64,
 	                             .kprobe_hash_bits = 6,
 	                             .thread_size = 16384};
+	queue_target(&h.target);
 	h.sites = (struct nl_leaf_part){at, 2};
 	h.relocs = (struct nl_leaf_part){at += sizeof(sites), 4};
 	h.bytes = (struct nl_leaf_part){at += sizeof(relocs), 26};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/guest/linux/tasks.c hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/view/view.c
-// sources: hv/view/npt.c hv/view/current.c hv/core/pool.c tests/unit/fakeguest.c tests/unit/host.c
+// sources: hv/guest/linux/tasks.c hv/guest/linux/queues.c hv/guest/guest.c hv/guest/guestmem.c
+// sources: hv/guest/linux/kernel.c hv/view/view.c hv/view/npt.c hv/view/current.c hv/core/pool.c
+// sources: tests/unit/fakeguest.c tests/unit/host.c
 // sources: tests/unit/seam/seam.c
 // libs: -lcmocka
 // length: 512
@@ -42,6 +43,9 @@ static void start(void)
 	fg_task_on_cpu(fg_task("runs", 0, 4, NULL), true);
 	last = fg_task("last", 0, 16, &stack);
 	stack[2] = FG_LINK + 0x5003; /* inside the first watch */
+	fg_sleeps(last, FG_FAIR, 0); /* and asleep: the lists alone name it */
+	fg_runs(fg_task("real time", 0, 4, NULL), FG_REAL_TIME, 1);
+	fg_runs(fg_task("sched_ext", 0, 4, NULL), FG_EXT, 2);
 	fg_kprobe(FG_LINK + 0x6000);
 	fg_kprobe(FG_LINK + 0x7000);
 	good = fg.target;
@@ -82,13 +86,13 @@ static uint64_t value(struct fuzz *f, uint8_t kind)
 	return v << 48 | fuzz_number(f, 6);
 }
 
-static void walks(const struct nl_leaf_target *t, const struct nl_held *held)
+static void walks(const struct nl_leaf_target *t, const struct nl_held *held, bool strict)
 {
-	static const struct nl_watch watches[] = {
+	const struct nl_watch watches[] = {
 	        {.start = FG_LINK + 0x5000, .end = FG_LINK + 0x5008, .leaf = 0, .site = true},
 	        {.start = FG_LINK + 0x5000, .end = FG_LINK + 0x5100, .leaf = 0},
 	        {.start = FG_LINK + 0x6000, .end = FG_LINK + 0x6008, .leaf = 1, .site = true},
-	        {.start = FG_LINK + 0x6000, .end = FG_LINK + 0x6100, .leaf = 1, .strict = true}};
+	        {.start = FG_LINK + 0x6000, .end = FG_LINK + 0x6100, .leaf = 1, .strict = strict}};
 	struct nl_blocker blocker;
 	struct nl_guest space;
 	struct nl_scan scan;
@@ -100,6 +104,7 @@ static void walks(const struct nl_leaf_target *t, const struct nl_held *held)
 	scan.until = seam_tsc + PATIENCE;
 	err = nl_linux_scan(&space, t, 0, &scan);
 	FUZZ_CHECK(err == NL_OK || err == NL_AGAIN || err == NL_EKERNEL || err == NL_EDEADLINE);
+	FUZZ_CHECK(!strict || scan.all || err);
 	FUZZ_CHECK(scan.scanned <= PATIENCE + CPUS + 1 && scan.old_tasks <= scan.scanned + CPUS);
 	FUZZ_CHECK(memchr(scan.blocker.comm, 0, sizeof(scan.blocker.comm)));
 	err = nl_linux_probes(&space, t, 0, &scan);
@@ -118,6 +123,8 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	struct nl_held held[NL_MAX_CPUS] = {0};
 	struct nl_leaf_target t;
 	unsigned n = 0;
+	uint8_t say;
+	bool strict;
 
 	if (!fg.ram)
 		start();
@@ -129,13 +136,27 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 		held[i].rip = v & 4 ? FG_LINK + 0x1234 : fuzz_number(&f, 8);
 		held[i].rsp = v & 8 ? FG_LINK + FG_INIT_STACK + 0x3f00 : value(&f, v);
 	}
-	switch (fuzz_byte(&f) % 4) { /* a leaf's author may say other offsets; the parser bounds them */
+	say = fuzz_byte(&f);
+	strict = say & 0x80;
+	switch ((say & 0x7f) % 6) { /* a leaf's author may say other offsets; the parser bounds them */
 	case 1:
 		t.idle_threads = fuzz_number(&f, 2);
 		break;
 	case 2:
 		t.task_tasks = (uint32_t)fuzz_number(&f, 2);
 		t.task_thread_node = (uint32_t)fuzz_number(&f, 2);
+		break;
+	case 4:
+		t.runqueues = fuzz_number(&f, 2);
+		t.rq_cfs_tasks = (uint32_t)fuzz_number(&f, 2);
+		t.rq_rt_queues = (uint32_t)fuzz_number(&f, 2);
+		t.rq_ext_tasks = (uint32_t)fuzz_number(&f, 2);
+		break;
+	case 5:
+		t.task_cfs_node = (uint32_t)fuzz_number(&f, 2);
+		t.task_on_cpu = (struct nl_leaf_field){(uint16_t)fuzz_number(&f, 2), 8};
+		t.nr_cpu_ids = 0;
+		t.rq_stop = (uint32_t)fuzz_number(&f, 2);
 		break;
 	case 3:
 		t.task_stack = (uint32_t)fuzz_number(&f, 2);
@@ -151,7 +172,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 		memcpy(undo[n].at, &v, 8);
 	}
 	mprotect(fg.ram, FG_RAM, PROT_READ);
-	walks(&t, held);
+	walks(&t, held, strict);
 	mprotect(fg.ram, FG_RAM, PROT_READ | PROT_WRITE);
 	while (n--)
 		memcpy(undo[n].at, &undo[n].was, 8);
@@ -159,10 +180,12 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 
 void fuzz_seeds(void)
 {
-	static const uint8_t none[] = {0, 0, 0, 0}, held[] = {0x0f, 0x0f, 0, 0, 5, 9, 0, 8, 0};
-	static const uint8_t circle[] = {0xc, 0xc, 0xc, 0, 5, 9, 0, 9, 0}; /* the first process is followed by itself */
-	uint8_t named[] = {0xc,  0xc, 0xc, 0,  0x35, 0,  0,  65, 66, 67, 68, 69, 70, 71, 72, /* a name without an end */
-	                   0x35, 0,   0,   65, 66,   67, 68, 69, 70, 71, 72};
+	static const uint8_t none[] = {0, 0, 0, 0}, held[] = {0x0f, 0x0f, 0, 0x80, 5, 9, 0, 8, 0};
+	static const uint8_t circle[] = {0xc, 0xc, 0xc, 0x80, 5,
+	                                 9,   0,   9,   0}; /* the first process is followed by itself */
+	uint8_t named[] = {0xc,  0xc, 0xc, 0x80, 0x35, 0,  0,  65, 66, 67, 68,
+	                   69,   70,  71,  72, /* a name without an end */
+	                   0x35, 0,   0,   65,   66,   67, 68, 69, 70, 71, 72};
 
 	fuzz_seed(none, sizeof(none));
 	fuzz_seed(circle, sizeof(circle));

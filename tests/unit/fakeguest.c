@@ -37,21 +37,45 @@ enum {
 	OBJECTS = 0x400000,
 };
 
-/* Offsets in the fake task_struct, signal_struct and kprobe: unlike any real ones. */
+/* Offsets in the fake task_struct, signal_struct, kprobe and rq: unlike any real ones. */
 enum {
 	T_STACK = 0x18,
-	T_ON_CPU = 0x24,
+	T_ON_CPU = 0x24, /* one byte, as from 7.2 on: what stands beside it is never 0 */
+	T_BESIDE = 0x25,
+	T_ON_RQ = 0x26, /* two bytes: no kernel's yet */
 	T_PID = 0x28,
 	T_COMM = 0x30,
 	T_TASKS = 0x48,
 	T_SIGNAL = 0x60,
 	T_NODE = 0x70,
 	T_SP = 0x90,
+	T_CFS_NODE = 0xa0,
+	T_RT_NODE = 0xb0,
+	T_RT_GROUP = 0xc0,
+	T_EXT_NODE = 0xd0,
+	T_CLASS = 0xe0,
 	TASK = 0x200
 };
+enum {
+	Q_TASKS = 0x4,
+	Q_CFS = 0x8,
+	Q_RT = 0xc,
+	Q_EXT = 0x10,
+	Q_CFS_TASKS = 0x20,
+	Q_EXT_TASKS = 0x30,
+	Q_DL_BW = 0x40,
+	Q_FAIR_BW = 0x50,
+	Q_EXT_BW = 0x60,
+	Q_ATTACHED = 0x8, /* from the bandwidth of a server */
+	Q_STOP = 0x70,
+	Q_CURR = 0x78,
+	Q_RT_QUEUES = 0x80,
+};
+#define ATTACHED 0x4
 enum { S_HEAD = 0x20, SIGNAL = 0x100 };
 enum { KP_HLIST = 0x10, KP_ADDR = 0x28, KPROBE = 0x40 };
 #define IDLE_THREADS 0x40ULL
+#define RUNQUEUES 0x80ULL
 
 struct fake_guest fg;
 struct nl_cpu *nl_cpus[NL_MAX_CPUS];
@@ -160,6 +184,10 @@ static void fill_target(void)
 	t->init_task = FG_LINK + FG_INIT_TASK;
 	t->per_cpu_offset = FG_LINK + FG_PER_CPU;
 	t->idle_threads = IDLE_THREADS;
+	t->runqueues = RUNQUEUES;
+	t->ext_class = FG_LINK + FG_EXT_CLASS;
+	t->cfs_bandwidth = FG_LINK + FG_BANDWIDTH;
+	t->nr_cpu_ids = FG_LINK + FG_NR_CPUS;
 	t->nr_cpu_ids_max = 64;
 	t->kprobe_hash_bits = 6;
 	t->kprobe_hlist = KP_HLIST;
@@ -172,7 +200,27 @@ static void fill_target(void)
 	t->task_thread_sp = T_SP;
 	t->task_pid = T_PID;
 	t->task_comm = T_COMM;
-	t->task_on_cpu = T_ON_CPU;
+	t->task_on_cpu = (struct nl_leaf_field){T_ON_CPU, 1};
+	t->task_on_rq = (struct nl_leaf_field){T_ON_RQ, 2};
+	t->task_class = T_CLASS;
+	t->task_cfs_node = T_CFS_NODE;
+	t->task_rt_node = T_RT_NODE;
+	t->task_ext_node = T_EXT_NODE;
+	t->task_rt_group = T_RT_GROUP;
+	t->rq_cfs_tasks = Q_CFS_TASKS;
+	t->rq_rt_queues = Q_RT_QUEUES;
+	t->rq_ext_tasks = Q_EXT_TASKS;
+	t->rq_tasks = Q_TASKS;
+	t->rq_cfs = Q_CFS;
+	t->rq_rt = Q_RT;
+	t->rq_ext = Q_EXT;
+	t->rq_curr = Q_CURR;
+	t->rq_stop = Q_STOP;
+	t->rq_dl_bw = Q_DL_BW;
+	t->rq_server_bw[0] = Q_FAIR_BW;
+	t->rq_server_bw[1] = Q_EXT_BW;
+	t->server_attached = Q_ATTACHED;
+	t->server_attached_mask = ATTACHED;
 	t->thread_size = FG_THREAD_SIZE;
 }
 
@@ -207,6 +255,65 @@ static void list_append(uint64_t head, uint64_t node)
 	set64(last, node);
 }
 
+static void list_remove(uint64_t head, uint64_t node)
+{
+	uint64_t before = head;
+
+	while (get64(before) != node)
+		before = get64(before);
+	set64(before, get64(node));
+	set64(node, node);
+}
+
+static uint64_t queue_of(unsigned cpu) { return direct(PER_CPU_AREA + 0x1000 * (uint64_t)cpu + RUNQUEUES); }
+static void add32(uint64_t va, int n) { set32(va, (uint32_t)((int)get64(va) + n)); }
+
+/* Where a class keeps its tasks, their node in it, and its count. */
+static void class_of(enum fg_class class, unsigned cpu, uint64_t *head, unsigned *node, uint64_t *count)
+{
+	static const unsigned heads[] = {Q_CFS_TASKS, Q_RT_QUEUES + 16 * 41, Q_EXT_TASKS};
+	static const unsigned nodes[] = {T_CFS_NODE, T_RT_NODE, T_EXT_NODE};
+	static const unsigned counts[] = {Q_CFS, Q_RT, Q_EXT};
+
+	*head = queue_of(cpu) + heads[class];
+	*node = nodes[class];
+	*count = queue_of(cpu) + counts[class];
+}
+
+void fg_runs(uint64_t task, enum fg_class class, unsigned cpu)
+{
+	uint64_t head, count;
+	unsigned node;
+
+	class_of(class, cpu, &head, &node, &count);
+	list_append(head, task + node);
+	add32(count, 1);
+	add32(queue_of(cpu) + Q_TASKS, 1);
+	object(task + T_ON_RQ)[0] = 1;
+	set64(task + T_CLASS, class == FG_EXT ? FG_LINK + fg.slide + FG_EXT_CLASS : 0);
+}
+
+void fg_sleeps(uint64_t task, enum fg_class class, unsigned cpu)
+{
+	uint64_t head, count;
+	unsigned node;
+
+	class_of(class, cpu, &head, &node, &count);
+	list_remove(head, task + node);
+	add32(count, -1);
+	add32(queue_of(cpu) + Q_TASKS, -1);
+	object(task + T_ON_RQ)[0] = 0;
+}
+
+uint8_t *fg_queue(unsigned cpu, uint32_t offset) { return object(queue_of(cpu) + offset); }
+uint8_t *fg_object(uint64_t va) { return object(va); }
+
+void fg_released(uint64_t task)
+{
+	list_remove(fg.target.init_task + fg.slide + T_TASKS, task + T_TASKS);
+	set64(task + T_SIGNAL, 0);
+}
+
 uint64_t fg_task(const char *comm, uint64_t leader, unsigned words, uint64_t **stack)
 {
 	uint64_t task = allocate(TASK, 64), low = allocate(FG_THREAD_SIZE, FG_THREAD_SIZE),
@@ -225,10 +332,13 @@ uint64_t fg_task(const char *comm, uint64_t leader, unsigned words, uint64_t **s
 	list_append(signal + S_HEAD, task + T_NODE);
 	if (stack)
 		*stack = (uint64_t *)object(sp);
+	object(task + T_BESIDE)[0] = 1;
+	set64(task + T_EXT_NODE, task + T_EXT_NODE);
+	fg_runs(task, FG_FAIR, 0);
 	return task;
 }
 
-void fg_task_on_cpu(uint64_t task, bool on_cpu) { set32(task + T_ON_CPU, on_cpu); }
+void fg_task_on_cpu(uint64_t task, bool on_cpu) { object(task + T_ON_CPU)[0] = on_cpu; }
 
 uint64_t fg_kprobe(uint64_t addr)
 {
@@ -242,7 +352,7 @@ uint64_t fg_kprobe(uint64_t addr)
 
 static void build_kernel_objects(unsigned cpus)
 {
-	uint64_t task = FG_LINK + fg.slide + FG_INIT_TASK, i;
+	uint64_t task = FG_LINK + fg.slide + FG_INIT_TASK, i, q;
 
 	memcpy(fg_image(FG_BUILD_ID), fg.target.build_id, fg.target.build_id_len);
 	set64(FG_LINK + fg.slide + FG_RETURN_THUNK, FG_LINK + fg.slide + FG_THUNK);
@@ -250,12 +360,25 @@ static void build_kernel_objects(unsigned cpus)
 	set64(task + T_SP, FG_LINK + fg.slide + FG_INIT_STACK + FG_THREAD_SIZE - 64);
 	set64(task + T_TASKS, task + T_TASKS);
 	memcpy(object(task + T_COMM), "swapper/0", 10);
+	set32(FG_LINK + fg.slide + FG_NR_CPUS, cpus);
 	/* CPUs that exist have an area; the others still hold the address of the initial one, inside the image. */
 	for (i = 0; i < 64; i++)
 		set64(FG_LINK + fg.slide + FG_PER_CPU + 8 * i,
 		      i < cpus ? direct(PER_CPU_AREA + 0x1000 * i) : FG_LINK + fg.slide + 0x3f0000);
-	for (i = 0; i < cpus; i++)
+	for (i = 0; i < cpus; i++) {
 		set64(direct(PER_CPU_AREA + 0x1000 * i + IDLE_THREADS), i ? 0 : task);
+		set64(queue_of((unsigned)i) + Q_CURR, task);
+		for (q = Q_RT_QUEUES; q < Q_RT_QUEUES + 16 * 100; q += 16)
+			set64(queue_of((unsigned)i) + q, queue_of((unsigned)i) + q);
+		set64(queue_of((unsigned)i) + Q_CFS_TASKS, queue_of((unsigned)i) + Q_CFS_TASKS);
+		set64(queue_of((unsigned)i) + Q_EXT_TASKS, queue_of((unsigned)i) + Q_EXT_TASKS);
+		/* both servers have bandwidth, and one is attached */
+		set64(queue_of((unsigned)i) + Q_FAIR_BW, 52428);
+		object(queue_of((unsigned)i) + Q_FAIR_BW + Q_ATTACHED)[0] = 0xff;
+		set64(queue_of((unsigned)i) + Q_EXT_BW, 52428);
+		object(queue_of((unsigned)i) + Q_EXT_BW + Q_ATTACHED)[0] = 0xff & ~ATTACHED;
+		set64(queue_of((unsigned)i) + Q_DL_BW, 52428);
+	}
 }
 
 static void no_kick(struct nl_cpu *cpu) { (void)cpu; }

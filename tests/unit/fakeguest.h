@@ -34,6 +34,9 @@
 #define FG_INIT_TASK 0x304000ULL
 #define FG_PER_CPU 0x306000ULL
 #define FG_INIT_STACK 0x308000ULL
+#define FG_EXT_CLASS 0x30c000ULL
+#define FG_BANDWIDTH 0x30d000ULL
+#define FG_NR_CPUS 0x30d008ULL
 
 struct fake_guest {
 	uint8_t *ram, *region;
@@ -60,6 +63,13 @@ uint8_t *fg_user(uint64_t va);      /* home frame of a byte of the user buffer *
 /* A task with its own stack and `words` of it in use; returns where they lie. leader 0: a process of its own, else a
  * thread of that one. */
 uint64_t fg_task(const char *comm, uint64_t leader, unsigned words, uint64_t **stack);
+/* It is queued as a fair task of CPU 0, as if it had been preempted, until it sleeps. */
+enum fg_class { FG_FAIR, FG_REAL_TIME, FG_EXT };
+void fg_runs(uint64_t task, enum fg_class class, unsigned cpu);
+void fg_sleeps(uint64_t task, enum fg_class class, unsigned cpu);
+void fg_released(uint64_t task); /* the leader of one thread: it dies, and is on no list of tasks any more */
+uint8_t *fg_queue(unsigned cpu, uint32_t offset); /* home frame of a byte of struct rq */
+uint8_t *fg_object(uint64_t va);                  /* of a byte of what lies in the image or in the direct map */
 void fg_task_on_cpu(uint64_t task, bool on_cpu);
 uint64_t fg_kprobe(uint64_t addr); /* register a kprobe at a run-time address; returns its node */
 

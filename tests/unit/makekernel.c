@@ -116,6 +116,7 @@ struct buf make_elf(uint16_t type, const struct made_section *s, size_t n)
 
 static const struct ksym symbols[] = {
         {0x10, "sym_percpu", 'A'},
+        {0x40, "runqueues", 'A'},
         {MADE_TEXT, "_text", 'T'},
         {MADE_TEXT, "_stext", 'T'},
         {MADE_TEXT + 0x100, "entry_SYSCALL_64", 'T'},
@@ -132,6 +133,8 @@ static const struct ksym symbols[] = {
         {MADE_DATA + 0x3000, "__per_cpu_offset", 'D'},
         {MADE_DATA + 0x3200, "kprobe_table", 'd'},
         {MADE_DATA + 0x3400, "x86_return_thunk", 'D'},
+        {MADE_DATA + 0x3410, "__cfs_bandwidth_used", 'd'},
+        {MADE_DATA + 0x3420, "ext_sched_class", 'D'},
         {MADE_DATA + 0x3500, "__start_mcount_loc", 'D'},
         {MADE_DATA + 0x3508, "__stop_mcount_loc", 'D'},
         {MADE_DATA + 0x4000, "__start_init_task", 'D'},
@@ -139,7 +142,47 @@ static const struct ksym symbols[] = {
         {MADE_END, "_end", 'B'},
 };
 
-static struct buf types(void)
+static void add_member(struct btf *btf, const char *name, const char *type, uint32_t offset)
+{
+	btf__add_field(btf, name, btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT), 8 * offset, 0);
+}
+
+/* What is left of task_struct, the last type, and struct rq: as in 7.3, with all that other kernels have not. */
+static void add_scheduler(struct btf *btf, int u32, bool proxy_execution)
+{
+	int queues, u8 = btf__find_by_name_kind(btf, "unsigned char", BTF_KIND_INT);
+
+	btf__add_field(btf, "on_cpu", u8, 8 * 128, 0);
+	btf__add_field(btf, "sched_class", u32, 8 * 136, 0);
+	btf__add_field(btf, "throttle_node", u32, 8 * 144, 0);
+	add_member(btf, "se", "sched_entity", 160);
+	add_member(btf, "rt", "sched_rt_entity", 224);
+	add_member(btf, "scx", "sched_ext_entity", 288);
+	queues = btf__add_array(btf, u32, btf__find_by_name_kind(btf, "list_head", BTF_KIND_STRUCT), 100);
+	btf__add_struct(btf, "rt_prio_array", 1616);
+	btf__add_field(btf, "queue", queues, 8 * 16, 0);
+	btf__add_struct(btf, "rt_rq", 1664);
+	add_member(btf, "active", "rt_prio_array", 0);
+	btf__add_field(btf, "rt_nr_running", u32, 8 * 1616, 0);
+	btf__add_struct(btf, "sched_dl_entity", 64);
+	btf__add_field(btf, "dl_bw", u32, 8 * 16, 0);
+	btf__add_field(btf, "dl_throttled", u32, 8 * 40, 1);
+	btf__add_field(btf, "dl_bw_attached", u32, 8 * 40 + 10, 1);
+	btf__add_struct(btf, "rq", 4096);
+	btf__add_field(btf, "nr_running", u32, 0, 0);
+	btf__add_field(btf, "donor", u32, 8 * 8, 0);
+	btf__add_field(btf, "curr", u32, 8 * (proxy_execution ? 24 : 8), 0);
+	btf__add_field(btf, "stop", u32, 8 * 16, 0);
+	btf__add_field(btf, "cfs_tasks", u32, 8 * 32, 0);
+	add_member(btf, "cfs", "cfs_rq", 64);
+	add_member(btf, "rt", "rt_rq", 128);
+	add_member(btf, "dl", "dl_rq", 2048);
+	add_member(btf, "scx", "scx_rq", 2112);
+	add_member(btf, "ext_server", "sched_dl_entity", 2176);
+	add_member(btf, "fair_server", "sched_dl_entity", 2240);
+}
+
+struct buf make_types(bool proxy_execution)
 {
 	static const struct {
 		const char *type;
@@ -150,13 +193,22 @@ static struct buf types(void)
 	        {"thread_struct", 64, {"sp"}},
 	        {"kprobe", 64, {"hlist", "addr"}},
 	        {"signal_struct", 64, {"thread_head"}},
-	        {"task_struct", 256, {"tasks", "thread_node", "signal", "stack", "pid", "comm", "on_cpu", "__state"}},
+	        {"static_key", 16, {"enabled"}},
+	        {"sched_entity", 64, {"load", "group_node"}},
+	        {"sched_rt_entity", 64, {"run_list"}},
+	        {"sched_ext_entity", 64, {"flags", "runnable_node"}},
+	        {"cfs_rq", 64, {"load", "h_nr_queued"}},
+	        {"scx_rq", 64, {"runnable_list", "nr_running"}},
+	        {"dl_rq", 64, {"root", "this_bw"}},
+	        {"task_struct", 512, {"tasks", "thread_node", "signal", "stack", "pid", "comm", "on_rq", "__state"}},
 	};
 	struct btf *btf = btf__new_empty();
 	struct buf out = {0};
 	const void *raw;
 	uint32_t n;
 	int u32 = btf__add_int(btf, "unsigned int", 4, 0), inner, thread = 0;
+
+	btf__add_int(btf, "unsigned char", 1, 0);
 
 	for (size_t i = 0; i < COUNT(structs); i++) {
 		int id = btf__add_struct(btf, structs[i].type, structs[i].size);
@@ -169,6 +221,7 @@ static struct buf types(void)
 		if (!strcmp(structs[i].type, "task_struct"))
 			btf__add_field(btf, "thread", thread, at, 0);
 	}
+	add_scheduler(btf, u32, proxy_execution);
 	inner = btf__add_struct(btf, NULL, 8); /* through an unnamed member, an array and a typedef */
 	btf__add_field(btf, "deep", u32, 0, 0);
 	u32 = btf__add_array(btf, u32, u32, 4);
@@ -223,7 +276,7 @@ void make_sections(struct made_section s[MADE_S_COUNT])
 	                                      .type = SHT_PROGBITS,
 	                                      .flags = SHF_ALLOC,
 	                                      .va = MADE_RODATA + 0xa0000,
-	                                      .bytes = types()};
+	                                      .bytes = make_types(false)};
 }
 
 struct buf make_payload(const struct made_section *s, size_t n)

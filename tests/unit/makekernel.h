@@ -35,6 +35,7 @@ struct buf make_elf(uint16_t type, const struct made_section *s, size_t n); /* s
 /* A kernel with one function `f` to redirect and all that a leaf's target needs. The sections may be changed. */
 enum { MADE_S_TEXT, MADE_S_RODATA, MADE_S_DATA, MADE_S_NOTES, MADE_S_BTF, MADE_S_COUNT };
 void make_sections(struct made_section s[MADE_S_COUNT]);
+struct buf make_types(bool proxy_execution);                     /* the bytes of .BTF */
 struct buf make_payload(const struct made_section *s, size_t n); /* the ELF and a relocation list behind it */
 struct buf make_bzimage(const struct buf *payload, const char *release);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c tools/author/krelocs.c
-// sources: tools/author/types.c tools/author/linux_target.c tools/author/place.c tools/author/author.c
-// sources: tests/unit/author_refuse.c tests/unit/makekernel.c
+// sources: tools/author/types.c tools/author/linux_target.c tools/author/linux_queues.c tools/author/place.c
+// sources: tools/author/author.c tests/unit/author_refuse.c tests/unit/makekernel.c
 // libs: -lelf -lbpf -llz4 -llzma -lz
 // cflags: -Itools/author
 /* Kernel files as anybody may make them: what is read from a good one, and that a bad one is refused by name. */
@@ -43,6 +43,35 @@ static struct kernel *open_release(const char *release)
 	return kernel_open(make_file(0, image.p, image.n));
 }
 
+static void check_queues(const struct nl_leaf_target *t)
+{
+	assert_int_equal(t->runqueues, 0x40);
+	assert_true(t->ext_class == MADE_DATA + 0x3420 && t->cfs_bandwidth == MADE_DATA + 0x3410);
+	assert_int_equal(t->task_on_cpu.offset, 128);
+	assert_int_equal(t->task_on_cpu.size, 1);
+	assert_int_equal(t->task_on_rq.offset, 48);
+	assert_int_equal(t->task_on_rq.size, 4);
+	assert_int_equal(t->task_class, 136);
+	assert_int_equal(t->task_cfs_node, 168);
+	assert_int_equal(t->task_rt_node, 224);
+	assert_int_equal(t->task_ext_node, 296);
+	assert_int_equal(t->task_rt_group, 0);
+	assert_int_equal(t->rq_tasks, 0);
+	assert_int_equal(t->rq_curr, 8);
+	assert_int_equal(t->rq_stop, 16);
+	assert_int_equal(t->rq_cfs_tasks, 32);
+	assert_int_equal(t->rq_cfs, 72);
+	assert_int_equal(t->rq_rt_queues, 144);
+	assert_int_equal(t->rq_rt, 128 + 1616);
+	assert_int_equal(t->rq_dl_bw, 2056);
+	assert_int_equal(t->rq_ext_tasks, 2112);
+	assert_int_equal(t->rq_ext, 2120);
+	assert_int_equal(t->rq_server_bw[0], 2256);
+	assert_int_equal(t->rq_server_bw[1], 2192);
+	assert_int_equal(t->server_attached, 25);
+	assert_int_equal(t->server_attached_mask, 1 << 2);
+}
+
 static void test_good(void **state)
 {
 	struct nl_leaf_target t = {0};
@@ -60,6 +89,7 @@ static void test_good(void **state)
 	assert_int_equal(t.nr_cpu_ids_max, 64);
 	assert_int_equal(t.kprobe_hash_bits, 6);
 	assert_int_equal(t.thread_size, 16384);
+	check_queues(&t);
 	m = member_find(k, "struct outer", "list[3]", "here");
 	assert_int_equal(m.offset, 12);
 	assert_int_equal(m.size, 4);
@@ -70,6 +100,17 @@ static void test_good(void **state)
 	assert_true(AUTHOR_REFUSES(NL_ETARGET, member_find(k, "struct outer", "list[4]", "here")));
 	assert_true(AUTHOR_REFUSES(NL_ETARGET, member_find(k, "struct outer", "list[]", "here")));
 	assert_true(AUTHOR_REFUSES(NL_ETARGET, member_find(k, "struct outer", "deep.er", "here")));
+}
+
+/* Proxy execution: the running task and the one whose turn it is are two members. */
+static void test_proxy_execution(void **state)
+{
+	struct nl_leaf_target t = {0};
+
+	(void)state;
+	s[MADE_S_BTF].bytes = make_types(true);
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, (linux_target_fill(&t, open_sections()), 0)));
+	assert_non_null(strstr(author_why, "CONFIG_SCHED_PROXY_EXEC"));
 }
 
 /* The release becomes part of paths in which make runs. */
@@ -225,7 +266,7 @@ int main(void)
 	        cmocka_unit_test_setup(test_good, setup),           cmocka_unit_test_setup(test_release, setup),
 	        cmocka_unit_test_setup(test_notes, setup),          cmocka_unit_test_setup(test_sections, setup),
 	        cmocka_unit_test_setup(test_circles, setup),        cmocka_unit_test_setup(test_fan_out, setup),
-	        cmocka_unit_test_setup(test_names_of_types, setup),
+	        cmocka_unit_test_setup(test_names_of_types, setup), cmocka_unit_test_setup(test_proxy_execution, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

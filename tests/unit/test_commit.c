@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/commit/commit.c hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
-// sources: hv/guest/guest.c hv/guest/target.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c hv/guest/linux/target.c hv/guest/guestmem.c
-// sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c hv/view/view.c hv/view/npt.c
+// sources: hv/guest/guest.c hv/guest/target.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
+// sources: hv/guest/linux/queues.c hv/guest/linux/target.c
+// sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
+// sources: hv/view/view.c hv/view/npt.c
 // sources: hv/view/current.c hv/core/clock.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
 // sources: tests/unit/fakeguest.c tests/unit/makeleaf.c
 // libs: -lcrypto -Wl,--wrap=nl_publish_view
@@ -245,7 +247,8 @@ static void apply_and_revert(void)
 		assert_int_equal(commit((const void *)sha, 1), NL_OK);
 		assert_int_equal(commit_report()->pages, 2);
 		assert_int_equal(commit_report()->generation_to, commit_report()->generation_from + 1);
-		assert_int_equal(commit_report()->level, NL_LEVEL_TASK);
+		assert_int_equal(commit_report()->level, NL_LEVEL_CPU);
+		assert_int_equal(commit_report()->old_tasks, NL_UNCOUNTED);
 		assert_int_equal(fg_shown(TEXT_SITE)[0], 0xe9);
 		memcpy(&displacement, fg_shown(TEXT_SITE + 1), 4);
 		assert_int_equal(FG_LINK + fg.slide + TEXT_SITE + 5 + (uint64_t)(int64_t)displacement,
@@ -466,7 +469,14 @@ static void somebody_in_the_way(void **state)
 	assert_int_equal(commit_report()->tasks_scanned, 4);
 	fg_task_on_cpu(task, false);
 	stack[5] = site + 5;                /* the next instruction: not inside */
-	stack[7] = NL_LINUX_ARENA_TEXT + 3; /* asleep in the body */
+	stack[7] = NL_LINUX_ARENA_TEXT + 3; /* in the body */
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	assert_int_equal(commit_report()->old_tasks, NL_UNCOUNTED); /* who sleeps there was not asked */
+	assert_int_equal(commit_report()->level, NL_LEVEL_CPU);
+	assert_int_equal(nl_registry_find(sha[0])->state.old_tasks, NL_UNCOUNTED);
+	fg_queue(0, fg.target.rq_tasks)[0]++; /* the counts of a run queue disagree: all are read */
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	assert_int_equal(commit_report()->old_tasks, 1); /* in the replaced function */
 	assert_int_equal(commit(NULL, 0), NL_OK);
 	assert_int_equal(commit_report()->old_tasks, 1);
 	assert_int_equal(commit_report()->level, NL_LEVEL_CPU);
@@ -544,18 +554,20 @@ static void strict_leaf(void **state)
 	assert_string_equal(commit_report()->blocker.comm, "sleeper");
 	stack[5] = FG_LINK + SLIDE + FUNC + FUNC_SIZE;
 	assert_int_equal(try_it(), NL_OK);
+	assert_int_equal(commit_report()->level, NL_LEVEL_TASK);
 }
 
 /* A process whose list of threads is empty is looked at itself, so that each step of the walk counts and takes time. */
 static void process_without_threads(void **state)
 {
 	const uint64_t site = FG_LINK + SLIDE + TEXT_SITE;
-	const struct nl_watch watch = {site, site + 5, 0, true, false};
+	const struct nl_watch watch = {site, site + 5, 0, false, true}; /* strict: the lists of tasks are walked */
 	uint64_t *stack, task = fg_task("leader", 0, 8, &stack), signal, head, next = task + fg.target.task_tasks;
 	struct nl_guest space;
 	struct nl_scan scan;
 
 	(void)state;
+	fg_sleeps(task, FG_FAIR, 0);
 	memcpy(&signal, fg.ram + (task - FG_DIRECT) + fg.target.task_signal, 8);
 	head = signal + fg.target.signal_thread_head;
 	memcpy(fg.ram + (head - FG_DIRECT), &head, 8);
@@ -577,7 +589,8 @@ static void broken_lists(void **state)
 	struct moment then;
 
 	(void)state;
-	leaf_rodata("one", DATA_SITE, 0x11);
+	leaf_text_and_data("body", 1);
+	m.header.flags = NL_LEAF_STRICT;
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
 	memcpy(&was, next, 8);
 	memcpy(next, &bad, 8);

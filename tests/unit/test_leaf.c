@@ -10,6 +10,7 @@
 #include "host.h"
 #include "leaf/leaf.h"
 #include "makeleaf.h"
+#include "queuetarget.h"
 #include "core/sha256.h"
 #include "leaf/signature.h"
 
@@ -42,6 +43,7 @@ static struct nl_leaf_target target(void)
 	        .kprobe_hash_bits = 6,
 	        .thread_size = 16384,
 	};
+	queue_target(&t);
 	return t;
 }
 
@@ -191,6 +193,22 @@ static void keys(void **state)
 	X(stack_huge, NL_ELEAF, TARGET.thread_size = 1u << 31) \
 	X(offset_huge, NL_ELEAF, TARGET.task_stack = 0xfffffff0u) \
 	X(cpus_none, NL_ELEAF, TARGET.nr_cpu_ids_max = 0) \
+	X(queues_none, NL_ELEAF, TARGET.runqueues = 0) \
+	X(queues_out, NL_ERANGE, TARGET.runqueues = LINK + 0x400000) \
+	X(queues_odd, NL_ERANGE, TARGET.runqueues = 16u << 20) \
+	X(idle_out, NL_ERANGE, TARGET.idle_threads = LINK - 8) \
+	X(queue_of_no_class, NL_ELEAF, TARGET.rq_cfs_tasks = 0) \
+	X(queue_node_none, NL_ELEAF, TARGET.task_rt_node = 0) \
+	X(queue_deadline_none, NL_ELEAF, TARGET.rq_dl_bw = 0) \
+	X(queue_offset_huge, NL_ELEAF, TARGET.rq_stop = 1u << 16) \
+	X(on_cpu_none, NL_ELEAF, TARGET.task_on_cpu.size = 0) \
+	X(on_cpu_wide, NL_ELEAF, TARGET.task_on_cpu.size = 16) \
+	X(on_rq_odd, NL_ELEAF, TARGET.task_on_rq.size = 3) \
+	X(ext_by_halves, NL_ELEAF, TARGET.ext_class = LINK + 0x310000) \
+	X(ext_without_class, NL_ELEAF, TARGET.rq_ext = 8) \
+	X(cpu_ids_out, NL_ERANGE, TARGET.nr_cpu_ids = LINK + 0x400000 - 2) \
+	X(bandwidth_out, NL_ERANGE, TARGET.cfs_bandwidth = LINK + 0x400000 - 2) \
+	X(attached_mask, NL_ELEAF, TARGET.server_attached_mask = 0x100) \
 	X(site_empty, NL_ELEAF, m.sites[1].len = 0) \
 	X(site_long, NL_ELEAF, m.sites[0].len = NL_SITE_MAX_LEN + 1) \
 	X(site_kind, NL_ELEAF, m.sites[0].kind = 3) \

@@ -33,6 +33,7 @@ static void fill_addresses(struct nl_leaf_target *t, const struct kernel *k)
 	t->init_task = kernel_symbol(k, "init_task");
 	t->per_cpu_offset = kernel_symbol(k, "__per_cpu_offset");
 	t->idle_threads = kernel_symbol_or_0(k, "idle_threads");
+	t->nr_cpu_ids = kernel_symbol_or_0(k, "nr_cpu_ids");
 	t->nr_cpu_ids_max = (uint32_t)(distance_to_next(k, t->per_cpu_offset) / 8);
 	if (!t->nr_cpu_ids_max)
 		refuse(NL_EKERNEL, "%s: __per_cpu_offset has no size", k->path);
@@ -69,7 +70,7 @@ void linux_target_fill(struct nl_leaf_target *t, const struct kernel *k)
 	t->task_thread_sp = offset_of(k, "struct task_struct", "thread.sp");
 	t->task_pid = offset_of(k, "struct task_struct", "pid");
 	t->task_comm = offset_of(k, "struct task_struct", "comm");
-	t->task_on_cpu = offset_of(k, "struct task_struct", "on_cpu");
+	linux_queues_fill(t, k);
 	/* INIT_TASK_DATA of vmlinux.lds.h: the first stack is THREAD_SIZE bytes, with or without KASAN */
 	t->thread_size = (uint32_t)(kernel_symbol(k, "__end_init_task") - kernel_symbol(k, "__start_init_task"));
 	if (t->thread_size < 8192 || t->thread_size & (t->thread_size - 1))

@@ -8,5 +8,6 @@
 #include <newleaf/leaf.h>
 
 void linux_target_fill(struct nl_leaf_target *t, const struct kernel *k);
+void linux_queues_fill(struct nl_leaf_target *t, const struct kernel *k); /* part of it */
 
 #endif

@@ -111,32 +111,70 @@ static const char *subscripts(struct walk *w, const char *path, const char *name
 	return path;
 }
 
-struct member member_find(const struct kernel *k, const char *type, const char *path, const char *where)
+/* False: no such member; *missing is its name. */
+static bool find(struct walk *w, const char *type, const char *path, struct member *found, char **missing)
 {
-	struct walk w = {.k = k, .where = where};
-	struct member found = {0};
 	const struct btf_type *t;
 	uint64_t bits = 0;
 	uint32_t id;
 
-	find_type(&w, type, &id);
+	find_type(w, type, &id);
 	while (*path) {
 		size_t n = strcspn(path, ".[");
-		char *name = xformat("%.*s", (int)n, path);
 
-		t = plain(&w, id);
-		if (!t || !btf_is_composite(t) || !descend(&w, t, name, &bits, &id, 0))
-			refuse(NL_ETARGET, "%s: '%s' of %s has no member '%s' (or it is a bit field)", where, type,
-			       k->release, name);
-		path = subscripts(&w, path + n, name, &bits, &id);
+		*missing = xformat("%.*s", (int)n, path);
+		t = plain(w, id);
+		if (!t || !btf_is_composite(t) || !descend(w, t, *missing, &bits, &id, 0))
+			return false;
+		path = subscripts(w, path + n, *missing, &bits, &id);
 		if (*path == '.')
 			path++;
 	}
 	if (bits % 8 || bits / 8 > OFFSET_MAX)
-		damaged(&w);
-	t = plain(&w, id);
-	found.offset = (uint32_t)(bits / 8);
-	found.size = size_of(&w, id);
-	found.array_count = t && btf_is_array(t) ? btf_array(t)->nelems : 0;
+		damaged(w);
+	t = plain(w, id);
+	found->offset = (uint32_t)(bits / 8);
+	found->size = size_of(w, id);
+	found->array_count = t && btf_is_array(t) ? btf_array(t)->nelems : 0;
+	return true;
+}
+
+struct member member_find(const struct kernel *k, const char *type, const char *path, const char *where)
+{
+	struct walk w = {.k = k, .where = where};
+	struct member found;
+	char *missing;
+
+	if (!find(&w, type, path, &found, &missing))
+		refuse(NL_ETARGET, "%s: '%s' of %s has no member '%s' (or it is a bit field)", where, type, k->release,
+		       missing);
 	return found;
+}
+
+bool member_maybe(const struct kernel *k, const char *type, const char *path, const char *where, struct member *out)
+{
+	struct walk w = {.k = k, .where = where};
+	char *missing;
+
+	return find(&w, type, path, out, &missing);
+}
+
+bool member_bit(const struct kernel *k, const char *type, const char *name, const char *where, uint32_t *bit)
+{
+	struct walk w = {.k = k, .where = where};
+	const struct btf_type *t;
+	uint32_t id;
+
+	t = find_type(&w, type, &id);
+	for (uint32_t i = 0; i < btf_vlen(t); i++, step(&w)) {
+		const char *its = btf__name_by_offset(k->btf, btf_members(t)[i].name_off);
+
+		if (!its)
+			damaged(&w);
+		if (btf_member_bitfield_size(t, i) != 1 || strcmp(its, name))
+			continue;
+		*bit = btf_member_bit_offset(t, i);
+		return true;
+	}
+	return false;
 }

@@ -213,7 +213,7 @@ static void print_json(const struct change *x, const char *result, const struct 
 		json_uint(&j, "gathers", x->c->agent.details.gathers);
 		json_uint(&j, "cpus", r->cpus_total);
 		json_uint(&j, "pages", r->pages);
-		json_uint(&j, "old_tasks", r->old_tasks);
+		json_count(&j, "old_tasks", r->old_tasks);
 		json_uint(&j, "tasks_scanned", r->tasks_scanned);
 		json_bool(&j, "emulated", x->c->status.emulated);
 		json_string(&j, "note", note == NL_OK ? NULL : cli_error(note)->name);
@@ -282,7 +282,7 @@ static int finish(struct change *x)
 	for (size_t i = 0; i < n; i++) {
 		if (after[i].generation != r.generation_to)
 			continue;
-		if (after[i].old_tasks)
+		if (after[i].old_tasks && after[i].old_tasks != NL_UNCOUNTED)
 			printf("note: %u task%s stood in the old code of %s and finish%s in it\n", after[i].old_tasks,
 			       after[i].old_tasks == 1 ? "" : "s", after[i].id, after[i].old_tasks == 1 ? "es" : "");
 	}

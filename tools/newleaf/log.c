@@ -59,7 +59,9 @@ static void print_particulars(const struct nl_journal_entry *e)
 	case NL_EV_COMMIT:
 	case NL_EV_APPLIED:
 	case NL_EV_REVERTED:
-		printf("  stop window %s, %llu old tasks", text_ns(&t, e->a), (unsigned long long)e->b);
+		printf("  stop window %s", text_ns(&t, e->a));
+		if (e->b != NL_UNCOUNTED)
+			printf(", %llu old tasks", (unsigned long long)e->b);
 		break;
 	case NL_EV_ABANDONED:
 		if (e->b)

@@ -57,7 +57,7 @@ static void leaf_json(struct json *j, const struct nl_status *s, const struct nl
 	json_uint(j, "pages", l->pages);
 	json_uint(j, "sites", l->sites);
 	json_uint(j, "body_bytes", l->body_bytes);
-	json_uint(j, "old_tasks", l->old_tasks);
+	json_count(j, "old_tasks", l->old_tasks);
 	json_uint(j, "generation", l->generation);
 	json_time(j, "since", s->wall_unix_ns_launch ? s->wall_unix_ns_launch + at : 0);
 	json_uint(j, "age_ns", text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz));
@@ -127,7 +127,7 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 static void print_text(const struct nl_status *s, const struct nl_leaf_state *leaves, size_t n)
 {
 	struct utsname u;
-	struct text t;
+	struct text t, count;
 
 	printf("Newleaf %s  %s/%s  %u/%u CPUs", s->version, s->vendor, s->paging, s->cpus_running, s->cpus_known);
 	if (s->tsc_hz)
@@ -159,9 +159,9 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 	for (size_t i = 0; i < n; i++) {
 		const struct nl_leaf_state *l = &leaves[i];
 
-		printf("%-15s %-8s %-6s %-6u %-10u %s\n", l->id, conditions[l->condition],
+		printf("%-15s %-8s %-6s %-6u %-10s %s\n", l->id, conditions[l->condition],
 		       s->tsc_hz ? text_age(&t, text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz)) : "-", l->pages,
-		       l->old_tasks, l->note == NL_OK ? "" : cli_error((enum nl_err)l->note)->name);
+		       text_count(&count, l->old_tasks), l->note == NL_OK ? "" : cli_error((enum nl_err)l->note)->name);
 	}
 }
 

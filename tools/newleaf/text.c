@@ -51,6 +51,15 @@ const char *text_uptime(struct text *t, uint64_t ns)
 	return count_of(t, ns / NS_PER_S, unit);
 }
 
+const char *text_count(struct text *t, uint32_t n)
+{
+	if (n == UINT32_MAX)
+		snprintf(t->s, sizeof(t->s), "-");
+	else
+		snprintf(t->s, sizeof(t->s), "%u", n);
+	return t->s;
+}
+
 const char *text_bytes(struct text *t, uint64_t bytes)
 {
 	if (bytes < 10240)
@@ -174,6 +183,14 @@ void json_uint(struct json *j, const char *key, uint64_t value)
 {
 	put_key(j, key);
 	fprintf(j->f, "%" PRIu64, value);
+}
+
+void json_count(struct json *j, const char *key, uint32_t value)
+{
+	if (value == UINT32_MAX)
+		json_string(j, key, NULL);
+	else
+		json_uint(j, key, value);
 }
 
 void json_number(struct json *j, const char *key, double value)

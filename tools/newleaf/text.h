@@ -16,6 +16,7 @@ struct text {
 const char *text_ns(struct text *t, uint64_t ns);                        /* 214 us, 6.1 ms, 1.2 s */
 const char *text_age(struct text *t, uint64_t ns);                       /* 41s, 2m, 3h, 5d */
 const char *text_uptime(struct text *t, uint64_t ns);                    /* 3 min */
+const char *text_count(struct text *t, uint32_t n);                      /* -: UINT32_MAX, not counted */
 const char *text_bytes(struct text *t, uint64_t bytes);                  /* 412 B, 1.5 MiB */
 const char *text_hex(struct text *t, const void *bytes, size_t n);       /* 0f1f44 */
 const char *text_hex_brief(struct text *t, const void *bytes, size_t n); /* 3f9c..a1 */
@@ -33,6 +34,7 @@ void json_open(struct json *j, const char *key, char bracket); /* key NULL in ar
 void json_close(struct json *j, char bracket);
 void json_string(struct json *j, const char *key, const char *value); /* NULL: null */
 void json_uint(struct json *j, const char *key, uint64_t value);
+void json_count(struct json *j, const char *key, uint32_t value); /* null if UINT32_MAX: not counted */
 void json_bool(struct json *j, const char *key, bool value);
 void json_address(struct json *j, const char *key, uint64_t value);            /* "0x..." */
 void json_bytes(struct json *j, const char *key, const void *bytes, size_t n); /* hex; null if n is 0 */

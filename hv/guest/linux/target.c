@@ -6,11 +6,52 @@
  * apart). */
 #define KERNEL_LOW 0xffffffff80000000ULL
 
+#define PER_CPU_MAX (16u << 20) /* a per-CPU area is smaller */
+
+static bool is_per_cpu(const struct nl_leaf_target *t, uint64_t symbol)
+{
+	return symbol < PER_CPU_MAX || nl_in_image(t, symbol, 8);
+}
+
+static bool is_number(struct nl_leaf_field f) { return f.size == 1 || f.size == 2 || f.size == 4 || f.size == 8; }
+
+/* What tells who may stand inside a site. All of it must be there: a leaf without it would be taken for one of a kernel
+ * in which nobody can. Offset 0 is that of a field of another structure, except for the first of struct rq. */
+static enum nl_err check_queues(const struct nl_leaf_target *t)
+{
+	const uint32_t needed[] = {t->task_cfs_node, t->task_rt_node, t->rq_cfs_tasks, t->rq_rt_queues, t->rq_cfs,
+	                           t->rq_rt,         t->rq_curr,      t->rq_stop,      t->rq_dl_bw};
+	const uint32_t ext[] = {t->task_ext_node, t->task_class, t->rq_ext_tasks, t->rq_ext};
+	size_t i;
+
+	for (i = 0; i < NL_ARRAY_SIZE(needed); i++)
+		if (!needed[i])
+			return NL_ELEAF;
+	for (i = 0; i < NL_ARRAY_SIZE(ext); i++)
+		if (!ext[i] != !t->ext_class)
+			return NL_ELEAF;
+	if (!is_number(t->task_on_cpu) || !is_number(t->task_on_rq) || !t->runqueues || t->server_attached_mask > 0xff)
+		return NL_ELEAF;
+	if (!is_per_cpu(t, t->runqueues) || !is_per_cpu(t, t->idle_threads) ||
+	    (t->ext_class && !nl_in_image(t, t->ext_class, 8)) ||
+	    (t->cfs_bandwidth && !nl_in_image(t, t->cfs_bandwidth, 4)) ||
+	    (t->nr_cpu_ids && !nl_in_image(t, t->nr_cpu_ids, 4)))
+		return NL_ERANGE;
+	return NL_OK;
+}
+
 enum nl_err nl_linux_target_check(const struct nl_leaf_target *t)
 {
-	const uint32_t offsets[] = {t->kprobe_hlist, t->kprobe_addr,        t->task_tasks, t->task_thread_node,
-	                            t->task_signal,  t->signal_thread_head, t->task_stack, t->task_thread_sp,
-	                            t->task_pid,     t->task_comm,          t->task_on_cpu};
+	const uint32_t offsets[] = {t->kprobe_hlist,     t->kprobe_addr,     t->task_tasks,
+	                            t->task_thread_node, t->task_signal,     t->signal_thread_head,
+	                            t->task_stack,       t->task_thread_sp,  t->task_pid,
+	                            t->task_comm,        t->task_class,      t->task_cfs_node,
+	                            t->task_rt_node,     t->task_ext_node,   t->task_rt_group,
+	                            t->rq_cfs_tasks,     t->rq_rt_queues,    t->rq_ext_tasks,
+	                            t->rq_tasks,         t->rq_cfs,          t->rq_rt,
+	                            t->rq_ext,           t->rq_curr,         t->rq_stop,
+	                            t->rq_dl_bw,         t->rq_server_bw[0], t->rq_server_bw[1],
+	                            t->server_attached};
 	size_t i;
 
 	/* KASLR moves the image up by less than 1 GiB: with the image below the top by that much, no address with the
@@ -35,5 +76,5 @@ enum nl_err nl_linux_target_check(const struct nl_leaf_target *t)
 	for (i = 0; i < NL_ARRAY_SIZE(offsets); i++)
 		if (offsets[i] >= 1u << 16)
 			return NL_ELEAF;
-	return NL_OK;
+	return check_queues(t);
 }

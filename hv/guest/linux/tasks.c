@@ -1,25 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Walks over Linux's tasks and kprobes: see linux.h and guest.h. What is relied on is in include/linux of the target:
  * list_head, hlist, task_struct. */
-#include "guest/linux/linux.h"
+#include "guest/linux/walk.h"
 #include "core/core.h"
 #include "x86.h"
 
 #define MAX_TASKS (4u << 20) /* Linux's PID_MAX_LIMIT: against lists without an end; time is bounded by scan->until */
 #define MAX_PROBES 65536u
 #define MAX_NAMED 4096u /* beyond that a blocker stays without a name: interrupts are off meanwhile */
-#define LIST_NEXT 0u    /* struct list_head, struct hlist_node: next comes first */
-
-struct walk {
-	struct nl_guest *space;
-	const struct nl_leaf_target *t;
-	uint64_t slide;
-	struct nl_scan *scan;
-	enum nl_err (*visit)(const struct walk *w, uint64_t task); /* of each task; anything but NL_OK ends the walk */
-	bool running;                                              /* also scan tasks that say they have a CPU */
-	uint64_t sp;     /* for owns_stack: an address in the stack that is sought, */
-	uint64_t *owner; /* and whose it is */
-};
 
 /* The words in [from, to). NL_AGAIN: one of them blocks. */
 static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, uint32_t *old)
@@ -41,16 +29,17 @@ static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, 
 	return blocks ? NL_AGAIN : NL_OK;
 }
 
-static enum nl_err read32(const struct walk *w, uint64_t va, uint32_t *out)
+static bool read_field(const struct walk *w, uint64_t object, struct nl_leaf_field field, uint64_t *out)
 {
-	return nl_guest_read(w->space, GVA(va), NL_GUEST_READ, out, sizeof(*out));
+	*out = 0;
+	return !nl_guest_read(w->space, GVA(object + field.offset), NL_GUEST_READ, out, field.size);
 }
 
 static void name_task(const struct walk *w, uint64_t task)
 {
 	struct nl_blocker *b = &w->scan->blocker;
 
-	if (read32(w, task + w->t->task_pid, &b->pid))
+	if (nl_guest_read(w->space, GVA(task + w->t->task_pid), NL_GUEST_READ, &b->pid, sizeof(b->pid)))
 		b->pid = 0;
 	if (nl_guest_read(w->space, GVA(task + w->t->task_comm), NL_GUEST_READ, b->comm, sizeof(b->comm)))
 		b->comm[0] = 0;
@@ -69,13 +58,13 @@ static void count_old(struct nl_scan *scan, uint32_t old)
 
 static enum nl_err scan_task(const struct walk *w, uint64_t task)
 {
-	uint64_t stack, sp;
-	uint32_t on_cpu, old = 0;
+	uint64_t on_cpu, stack, sp;
+	uint32_t old = 0;
 	enum nl_err err;
 
 	if (w->scan->until && x86_rdtsc() > w->scan->until)
 		return NL_EDEADLINE; /* the next try would take as long: one stop, not one after another */
-	if (++w->scan->scanned > MAX_TASKS || read32(w, task + w->t->task_on_cpu, &on_cpu) ||
+	if (++w->scan->scanned > MAX_TASKS || !read_field(w, task, w->t->task_on_cpu, &on_cpu) ||
 	    nl_guest_read64(w->space, GVA(task + w->t->task_stack), &stack) ||
 	    nl_guest_read64(w->space, GVA(task + w->t->task_thread_sp), &sp)) {
 		name_task(w, task);
@@ -90,7 +79,8 @@ static enum nl_err scan_task(const struct walk *w, uint64_t task)
 		return NL_EKERNEL;
 	}
 	err = scan_stack(w, sp, stack + w->t->thread_size, &old);
-	count_old(w->scan, old);
+	if (w->counts)
+		count_old(w->scan, old);
 	if (err)
 		name_task(w, task);
 	return err;
@@ -139,24 +129,38 @@ static enum nl_err visit_processes(const struct walk *w)
 	return NL_OK;
 }
 
+bool nl_linux_per_cpu(const struct walk *w, uint32_t cpu, uint64_t symbol, uint64_t *va)
+{
+	const struct nl_leaf_target *t = w->t;
+	uint64_t low = t->image_start + w->slide, high = t->image_end + w->slide, area;
+
+	if (nl_guest_read64(w->space, GVA(t->per_cpu_offset + w->slide + 8ULL * cpu), &area))
+		return false;
+	/* A CPU that Linux does not think possible: nothing, or still the initial area, inside the image and long
+	 * freed (setup_percpu.c: BOOT_PERCPU_OFFSET). */
+	if (!area || (area >= low && area < high))
+		*va = 0;
+	else
+		*va = area + symbol + (nl_in_image(t, symbol, 1) ? w->slide : 0);
+	return true;
+}
+
 /* Idle tasks are on no list. They matter when another task has the CPU: a running one is on a CPU that is held. */
 static enum nl_err visit_idle_tasks(const struct walk *w)
 {
 	const struct nl_leaf_target *t = w->t;
-	uint64_t low = t->image_start + w->slide, high = t->image_end + w->slide, area, task;
+	uint64_t at, task;
 	enum nl_err err;
 	uint32_t i;
 
 	if (!t->idle_threads)
 		return w->visit(w, t->init_task + w->slide);
 	for (i = 0; i < t->nr_cpu_ids_max && i < nl_n_cpus; i++) {
-		if (nl_guest_read64(w->space, GVA(t->per_cpu_offset + w->slide + 8ULL * i), &area))
+		if (!nl_linux_per_cpu(w, i, t->idle_threads, &at))
 			return NL_EKERNEL;
-		/* A CPU that Linux does not think possible still holds the address of the initial area, inside the
-		 * image and long freed. */
-		if (!area || (area >= low && area < high))
+		if (!at)
 			continue;
-		if (nl_guest_read64(w->space, GVA(area + t->idle_threads), &task))
+		if (nl_guest_read64(w->space, GVA(at), &task))
 			return NL_EKERNEL;
 		if (task && (err = w->visit(w, task)))
 			return err;
@@ -190,7 +194,13 @@ static enum nl_err scan_held(struct walk *w)
 		const struct nl_held *h = &w->scan->held[i];
 		struct nl_scan unused;
 		uint64_t task;
-		const struct walk find = {w->space, w->t, w->slide, &unused, owns_stack, false, h->rsp, &task};
+		const struct walk find = {.space = w->space,
+		                          .t = w->t,
+		                          .slide = w->slide,
+		                          .scan = &unused,
+		                          .visit = owns_stack,
+		                          .sp = h->rsp,
+		                          .owner = &task};
 		uint32_t old = 0;
 		enum nl_err err;
 
@@ -214,12 +224,31 @@ static enum nl_err scan_held(struct walk *w)
 	return NL_OK;
 }
 
+static bool is_strict(const struct nl_scan *scan)
+{
+	uint32_t i;
+
+	for (i = 0; i < scan->n; i++)
+		if (scan->watches[i].strict)
+			return true;
+	return false;
+}
+
+/*
+ * Inside a site may stand whom the run queues name; inside a replaced function anybody. Both walks are made for strict
+ * leaves: one that dies is on a queue alone.
+ */
 enum nl_err nl_linux_scan(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan)
 {
 	struct walk w = {.space = space, .t = t, .slide = slide, .scan = scan, .visit = scan_task};
 	enum nl_err err;
+	bool sound;
 
-	if ((err = scan_held(&w)) || (err = visit_idle_tasks(&w)))
+	if ((err = scan_held(&w)) || (err = nl_linux_visit_queues(&w, &sound)))
+		return err;
+	scan->all = is_strict(scan) || !sound;
+	w.counts = scan->all;
+	if ((err = visit_idle_tasks(&w)) || !scan->all)
 		return err;
 	return visit_processes(&w);
 }
@@ -229,7 +258,8 @@ void nl_linux_name(struct nl_guest *space, const struct nl_leaf_target *t, uint6
 {
 	struct nl_scan scan = {0};
 	uint64_t task;
-	const struct walk w = {space, t, slide, &scan, owns_stack, false, sp, &task};
+	const struct walk w = {
+	        .space = space, .t = t, .slide = slide, .scan = &scan, .visit = owns_stack, .sp = sp, .owner = &task};
 	enum nl_err err = visit_idle_tasks(&w);
 
 	if (!err)
