@@ -18,11 +18,12 @@ all: $(ALL) ## everything: build/newleaf.efi, build/newleaf, build/newleaf-autho
 check: $(CHECKS) ## host unit tests under ASan and UBSan
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile */rules.mk arch/*/rules.mk tools/*/rules.mk tests/*/rules.mk 2>/dev/null | sed 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
+	@grep -hE '^[a-z-]+:.*## ' Makefile */rules.mk arch/*/rules.mk tools/*/rules.mk tests/*/rules.mk 2>/dev/null | \
+		sed 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
 
 # Copies what is built and builds nothing: `sudo make install` without the KEYS= of the build would make another image.
 PREFIX ?= /usr/local
-install: ## put what is built under $(DESTDIR)$(PREFIX): sbin/newleaf, bin/newleaf-author, man pages, lib/newleaf/newleaf.efi
+install: ## put both commands, their man pages and lib/newleaf/newleaf.efi under $(DESTDIR)$(PREFIX)
 	install -D -t $(DESTDIR)$(PREFIX)/sbin $(B)/newleaf
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(B)/newleaf-author
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(B)/newleaf.1 $(B)/newleaf-author.1

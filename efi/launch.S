@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The step into the core. On success the core lets the return path below run as its guest: CR3 is then the firmware's again already,
- * and every instruction here means the same for both. Callee-saved registers and the stack are the core's to keep.
+ * The step into the core. On success the core lets the return path below run as its guest: CR3 is then the firmware's
+ * again already, and every instruction here means the same for both. Callee-saved registers and the stack are the
+ * core's to keep.
  */
 #define MSR_EFER 0xc0000080
 #define EFER_NXE (1 << 11)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the loader carries for others: the core, the trusted keys, the policy. Each is a section of the image, so that the image's
- * signature covers it; keys and policy have fixed room and can be replaced in a built image with objcopy --update-section.
+ * What the loader carries for others: the core, the trusted keys, the policy. Each is a section of the image, so that
+ * the image's signature covers it; keys and policy have fixed room and can be replaced in a built image with
+ * objcopy --update-section.
  */
 	.section .core, "a"
 	.balign 4096

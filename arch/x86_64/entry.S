@@ -13,7 +13,10 @@ nl_core_header:
 	.quad nl_entry
 
 	.text
-/* uint64_t nl_entry(struct nl_boot_block *): returns only when nothing was changed; on success the loader goes on as our guest. */
+/*
+ * uint64_t nl_entry(struct nl_boot_block *): returns only when nothing was changed; on success the loader goes on as
+ * our guest.
+ */
 	.globl nl_entry
 nl_entry:
 	lea nl_launch_frame(%rip), %rdx
@@ -159,7 +162,8 @@ host_stubs:
 	vector = 0
 	.rept 32
 	.balign 16
-	.if !((0x60227d00 >> vector) & 1)	/* 8, 10-14, 17, 21, 29, 30 come with an error code (SDM vol. 3, table 7-1) */
+	/* 8, 10-14, 17, 21, 29, 30 come with an error code (SDM vol. 3, table 7-1) */
+	.if !((0x60227d00 >> vector) & 1)
 	pushq $0
 	.endif
 	pushq $vector

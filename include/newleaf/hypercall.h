@@ -195,7 +195,8 @@ struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the
 // clang-format off
 #define NL_EXIT_CAUSES(X) \
 	X(CPUID, "cpuid") X(RDMSR, "rdmsr") X(WRMSR, "wrmsr") X(XSETBV, "xsetbv") X(CR, "cr-access") X(IO, "io") \
-	X(CALL, "hypercall") X(NMI, "nmi") X(IRET, "iret-window") X(INIT, "init") X(SIPI, "sipi") X(APIC, "apic-write") \
+	X(CALL, "hypercall") X(NMI, "nmi") X(IRET, "iret-window") X(INIT, "init") X(SIPI, "sipi") \
+	X(APIC, "apic-write") \
 	X(NPF, "nested-fault") X(INVD, "invd") X(VIRT, "virt-instruction") X(TRIPLE, "triple-fault") \
 	X(MC, "machine-check") X(EXCEPTION, "exception") X(PREEMPT, "preemption-timer") X(KICK, "kick") \
 	X(CONFIG, "config") X(OTHER, "other")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/guest/guestmem.c hv/view/view.c hv/view/npt.c tests/unit/history.c tests/unit/host.c tests/unit/seam/seam.c
+// sources: hv/guest/guestmem.c hv/view/view.c hv/view/npt.c tests/unit/history.c
+// sources: tests/unit/host.c tests/unit/seam/seam.c
 // libs: -lcmocka
 // length: 2048
 // quick: 12000

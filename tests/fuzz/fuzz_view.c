@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/view/view.c hv/view/npt.c tests/unit/history.c tests/unit/shape.c tests/unit/host.c tests/unit/seam/seam.c
+// sources: hv/view/view.c hv/view/npt.c tests/unit/history.c tests/unit/shape.c
+// sources: tests/unit/host.c tests/unit/seam/seam.c
 // libs: -lcmocka
 // length: 256
 // quick: 600

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The test kernel's assembly: exception stubs, the way to CPL 3 and back, the trampoline of application processors, and the probe that
- * shows every general register around one instruction.
+ * The test kernel's assembly: exception stubs, the way to CPL 3 and back, the trampoline of application processors, and
+ * the probe that shows every general register around one instruction.
  */
 	.text
 
@@ -12,7 +12,7 @@ stubs:
 	.set vector, 0
 	.rept 256
 	.balign 16
-	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
+	.if vector != 8 && (vector < 10 || vector > 14) && vector != 17 && vector != 21 && vector != 29 && vector != 30
 	push $0
 	.endif
 	push $vector
@@ -58,8 +58,8 @@ common:
 	iretq
 
 /*
- * void leave_nmi(struct frame *f, const void *last): leaves a handler as `common` does, but by the two instructions at `last`: the word of the
- * error code is on top of the stack, the IRET frame follows.
+ * void leave_nmi(struct frame *f, const void *last): leaves a handler as `common` does, but by the two instructions at
+ * `last`: the word of the error code is on top of the stack, the IRET frame follows.
  */
 	.globl leave_nmi, leave_by_popf, leave_by_sti
 leave_nmi:
@@ -89,7 +89,10 @@ leave_by_sti:
 	sti
 	iretq
 
-/* void enter_user(const struct user_regs *r, uint64_t rip, uint64_t rsp): returns by leave_user, called by the handler at CPL 0 */
+/*
+ * void enter_user(const struct user_regs *r, uint64_t rip, uint64_t rsp): returns by leave_user, called by the handler
+ * at CPL 0
+ */
 	.globl enter_user, leave_user
 enter_user:
 	push %rbx
@@ -135,8 +138,8 @@ reload_segments:
 	lretq
 
 /*
- * void switch_la57(uint64_t root): to 5-level paging. The bit cannot be changed in long mode (SDM vol. 3, 4.1.2): through a 32-bit segment
- * (0x18), where paging can be off. Code and stack are below 4 GiB and mapped one to one.
+ * void switch_la57(uint64_t root): to 5-level paging. The bit cannot be changed in long mode (SDM vol. 3, 4.1.2):
+ * through a 32-bit segment (0x18), where paging can be off. Code and stack are below 4 GiB and mapped one to one.
  */
 	.globl switch_la57
 switch_la57:
@@ -162,8 +165,8 @@ switch_la57:
 3:	ret
 
 /*
- * void probe(uint64_t r[16], const void *code): loads rax rcx rdx rbx rbp rsi rdi r8..r14, a gap, and RFLAGS from r, calls code (an instruction
- * and RET), stores them back. r15 holds the address of the code and is not probed.
+ * void probe(uint64_t r[16], const void *code): loads rax rcx rdx rbx rbp rsi rdi r8..r14, a gap, and RFLAGS from r,
+ * calls code (an instruction and RET), stores them back. r15 holds the address of the code and is not probed.
  */
 	.globl probe
 probe:
@@ -221,8 +224,9 @@ probe:
 	ret
 
 /*
- * The trampoline, copied to a page below 1 MiB. Registers as SIPI left them are stored at 0x800 (struct first_state), parameters stand at
- * 0xc00 (smp.c). AX and FS are used up before they can be stored: there is no other way to reach the page.
+ * The trampoline, copied to a page below 1 MiB. Registers as SIPI left them are stored at 0x800 (struct first_state),
+ * parameters stand at 0xc00 (smp.c). AX and FS are used up before they can be stored: there is no other way to reach
+ * the page.
  */
 	.globl trampoline, trampoline_end, trampoline_32, trampoline_64
 	.balign 16

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# The test kernel: build/guest/testkernel.efi, every .c and .S of this folder. `make testkernel` builds it, tests/guest/run boots it.
-GUEST_CFLAGS = $(CFLAGS_COMMON) -Itests/guest -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -ffreestanding \
-	-fpic -fshort-wchar -fno-stack-protector -fno-strict-aliasing -fcf-protection=none -mgeneral-regs-only -mno-red-zone \
+# The test kernel: build/guest/testkernel.efi, every .c and .S of this folder. `make testkernel` builds it,
+# tests/guest/run boots it.
+GUEST_CFLAGS = $(CFLAGS_COMMON) -Itests/guest -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
+	-DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar -fno-stack-protector -fno-strict-aliasing \
+	-fcf-protection=none -mgeneral-regs-only -mno-red-zone \
 	-fno-asynchronous-unwind-tables -fno-builtin
 GUEST_OBJS := $(patsubst tests/guest/%,$(B)/guest/%.o,$(wildcard tests/guest/*.c tests/guest/*.S))
 GUEST_EFI_LIB := /usr/lib

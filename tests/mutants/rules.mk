@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Do the tests notice what they are for? Not part of `make check`: scripts/test runs it, and whoever changes what an entry names.
+# Do the tests notice what they are for? Not part of `make check`: scripts/test runs it, and whoever changes what an
+# entry names.
 .PHONY: mutants
 mutants: unit-tests ## break the product in some eighty places, one by one: each must turn a unit test red
 	B=$(B) tests/mutants/run

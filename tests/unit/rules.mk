@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-# Host unit tests: every tests/unit/test_X.c becomes build/tests/test_X. Lines at the top of the file name what it is linked with:
-#     // sources: hv/view/view.c hv/view/npt.c      the core files under test (never hv/core/string.c: the host has its own memcpy)
+# Host unit tests: every tests/unit/test_X.c becomes build/tests/test_X. Lines at the top of the file name what it is
+# linked with:
+#     // sources: hv/view/view.c hv/view/npt.c      files under test (not hv/core/string.c: the host has its own)
 #     // libs: -lcrypto                   host libraries
 #     // cflags: -DFOO                    whatever else the test itself needs
 # host.c stands in for console and panic, seam/ for the CPU. `make check` runs all of them, `make check-X` one.
 UNIT_TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-UNIT_CFLAGS := -std=gnu11 -O1 -g $(CFLAGS_WARN) $(UNIT_SANITIZE) -Itests/unit/seam -Iinclude -Ihv -Iarch/x86_64/include \
-	-Iarch/x86_64/vmx -Iarch/x86_64/svm -Itests/unit -MMD -MP
+UNIT_CFLAGS := -std=gnu11 -O1 -g $(CFLAGS_WARN) $(UNIT_SANITIZE) -Itests/unit/seam -Iinclude -Ihv \
+	-Iarch/x86_64/include -Iarch/x86_64/vmx -Iarch/x86_64/svm -Itests/unit -MMD -MP
+UNIT_HOST := tests/unit/host.c tests/unit/seam/seam.c
 unit_says = $(shell sed -n '1,20s,^// $(2): *,,p' tests/unit/test_$(1).c)
 unit_object = $(B)/unit/$(1:.c=.o)
+unit_objects = $(foreach f,$(1),$(call unit_object,$(f)))
 
 $(B)/unit/%.o: %.c tests/unit/rules.mk
 	@mkdir -p $(@D)
@@ -17,7 +20,7 @@ $(B)/unit/%.o: %.c tests/unit/rules.mk
 
 define unit_test
 $(B)/unit/tests/unit/test_$(1).o: UNIT_EXTRA := $(call unit_says,$(1),cflags)
-$(B)/tests/test_$(1): $(foreach f,tests/unit/test_$(1).c tests/unit/host.c tests/unit/seam/seam.c $(call unit_says,$(1),sources),$(call unit_object,$(f)))
+$(B)/tests/test_$(1): $(call unit_objects,tests/unit/test_$(1).c $(UNIT_HOST) $(call unit_says,$(1),sources))
 	@mkdir -p $$(@D)
 	gcc $$(UNIT_SANITIZE) -o $$@ $$^ -lcmocka $(call unit_says,$(1),libs)
 .PHONY: check-$(1)

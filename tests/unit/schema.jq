@@ -7,8 +7,8 @@ def kind: if type == "number" and floor == . then "integer" else type end;
 
 # A keyword that is not looked at below would be a promise that nobody checks.
 def unread($at):
-	(keys - ["$schema", "title", "description", "const", "enum", "type", "pattern", "minimum", "maximum", "required",
-		"properties", "additionalProperties", "items"])[] | "schema of \($at): \(.) is not checked";
+	(keys - ["$schema", "title", "description", "const", "enum", "type", "pattern", "minimum", "maximum",
+		"required", "properties", "additionalProperties", "items"])[] | "schema of \($at): \(.) is not checked";
 
 def problems($s; $at):
 	. as $v
@@ -34,7 +34,8 @@ def problems($s; $at):
 		(($s.required // [])[] | select(. as $k | $v | has($k) | not) | "\($at): \(.) is missing"),
 		($v | to_entries[] | . as $e
 		 | (($s.properties // {})[$e.key] // $s.additionalProperties // null) as $sub
-		 | if $sub == null then "\($at): \($e.key) is unknown" else $e.value | problems($sub; "\($at).\($e.key)") end)
+		 | if $sub == null then "\($at): \($e.key) is unknown"
+		   else $e.value | problems($sub; "\($at).\($e.key)") end)
 	   else empty end),
 	  (if ($v | type) == "array" and ($s | has("items")) then
 		range($v | length) as $i | $v[$i] | problems($s.items; "\($at)[\($i)]")

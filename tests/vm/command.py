@@ -55,12 +55,15 @@ def refused(g, arguments, name, exits):
     if answer.get("code") not in names or answer.get("changed") is not False:
         raise Failure(f"newleaf {arguments}: expected {names}, changed false; got {answer}")
     if generation(g) != before:
-        raise Failure(f"newleaf {arguments} was refused ({answer['code']}) but the generation went from {before} to {generation(g)}")
+        raise Failure(
+            f"newleaf {arguments} was refused ({answer['code']})"
+            f" but the generation went from {before} to {generation(g)}"
+        )
     return answer
 
 
-# Apply/revert rounds, run inside the guest so that 200 of them do not cost 200 conversations. A deadline (exit 8) under load is a retry,
-# not a failure; it is counted.
+# Apply/revert rounds, run inside the guest so that 200 of them do not cost 200 conversations. A deadline (exit 8) under
+# load is a retry, not a failure; it is counted.
 ROUNDS = r"""
 leaf=%(leaf)s id=%(id)s rounds=%(rounds)d again=0
 attempt() {
@@ -68,7 +71,8 @@ attempt() {
 	while :; do
 		newleaf "$@" -q 2>/tmp/said && return 0
 		code=$?
-		[ $code = 8 ] && [ $n -lt 20 ] || { echo "round $i: newleaf $* ended with $code"; cat /tmp/said; exit 1; }
+		[ $code = 8 ] && [ $n -lt 20 ] ||
+			{ echo "round $i: newleaf $* ended with $code"; cat /tmp/said; exit 1; }
 		n=$((n + 1)) again=$((again + 1))
 	done
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One emulated machine with the test guest in it: start, run scripts as root over the second serial port, wait for what the console
-says, stop. Waits are for events, each with a time limit; when the emulator dies or the time is over, the exception carries the last
-console lines. Not here: which tests there are (test_*.py), how an emulator is called (scripts/run-qemu, scripts/run-bochs)."""
+"""One emulated machine with the test guest in it: start, run scripts as root over the second serial port, wait for
+what the console says, stop. Waits are for events, each with a time limit; when the emulator dies or the time is over,
+the exception carries the last console lines. Not here: which tests there are (test_*.py), how an emulator is called
+(scripts/run-qemu, scripts/run-bochs)."""
 
 import base64
 import dataclasses
@@ -24,7 +25,8 @@ LOGS = os.path.join(BUILD, "logs")
 
 # What must not be in the log of a healthy guest.
 BAD_DMESG = re.compile(
-    r"\bWARNING:|\bBUG:|\bOops\b|Kernel panic|[Uu]nknown NMI|NMI received for unknown reason|Uhhuh|soft lockup|hard LOCKUP|"
+    r"\bWARNING:|\bBUG:|\bOops\b|Kernel panic|[Uu]nknown NMI|NMI received for unknown reason|Uhhuh|soft lockup|"
+    r"hard LOCKUP|"
     r"rcu.*(stall|detected)|blocked for more than|general protection|unchecked MSR|Bad page|double fault|Call Trace|"
     r"corruption|Tainted|clocksource.*unstable|spurious APIC"
 )
@@ -33,7 +35,8 @@ KNOWN_DMESG = re.compile(r"(Speculative Return Stack Overflow|RETBleed|Spectre V
 
 
 def loopback_up():
-    """Bochs's second serial port is a socket of 127.0.0.1, and in a network namespace of one's own (`unshare -n`) that is down at first."""
+    """Bochs's second serial port is a socket of 127.0.0.1, and in a network namespace of one's own (`unshare -n`)
+    that is down at first."""
     get_flags, set_flags, up, request = 0x8913, 0x8914, 1, "16sh14x"  # netdevice(7)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         flags = struct.unpack(request, fcntl.ioctl(s, get_flags, struct.pack(request, b"lo", 0)))[1]
@@ -84,8 +87,8 @@ class Machine:
 
 
 def kernel_file(package):
-    """Path of the kernel image of a package, or of a guest of scripts/guests.table ("guest:NAME"); fetched when it is not
-    in the cache. A path is itself. Skip when it cannot be had."""
+    """Path of the kernel image of a package, or of a guest of scripts/guests.table ("guest:NAME"); fetched when it is
+    not in the cache. A path is itself. Skip when it cannot be had."""
     if "/" in package:
         return package
     command = ["get-kernel", "--vmlinuz", package]
@@ -126,7 +129,7 @@ class Guest:
         self.console_at = 0
         self.on_wait = None  # called about five times a second while something is awaited
 
-    # -- life ---------------------------------------------------------------------------------------------------------------------
+    # -- life --
 
     def __enter__(self):
         try:
@@ -141,8 +144,8 @@ class Guest:
 
     def _esp(self):
         m = self.machine
-        # Linux counts timer ticks against the TSC at boot and panics when they are late, as they are on an overloaded host,
-        # with Newleaf as often as without (docs/explanation/limits.md). The check is left out.
+        # Linux counts timer ticks against the TSC at boot and panics when they are late, as they are on an overloaded
+        # host, with Newleaf as often as without (docs/explanation/limits.md). The check is left out.
         line = "console=ttyS0,115200 no_timer_check " + m.cmdline
         esp = os.path.join(self.scratch, "esp.img" if m.emulator == "bochs" else "esp")
         args = [os.path.join(TOP, "scripts", "mkesp"), "--image" if m.emulator == "bochs" else "--dir"]
@@ -194,7 +197,13 @@ class Guest:
         RUNNING.add(self)
         with open(self.emulator_log, "wb") as log:
             self.process = subprocess.Popen(
-                command, env=env, cwd=self.log_dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                env=env,
+                cwd=self.log_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self._connect()
 
@@ -251,7 +260,7 @@ class Guest:
         if getattr(self, "scratch", None):
             shutil.rmtree(self.scratch, ignore_errors=True)
 
-    # -- waiting ------------------------------------------------------------------------------------------------------------------
+    # -- waiting --
 
     def console(self):
         with open(self.console_path, "rb") as f:
@@ -266,11 +275,16 @@ class Guest:
         return f"last console lines ({os.path.relpath(self.console_path)}):\n{last}{said}"
 
     def _fxrstor_race(self):
-        """Was the reset QEMU's own triple fault of the first CPU at the core's first instruction behind VMRUN? See limits.md."""
+        """Was the reset QEMU's own triple fault of the first CPU at the core's first instruction behind VMRUN? See
+        limits.md."""
         try:
             with open(os.path.join(self.log_dir, "qemu.log"), encoding="utf-8", errors="replace") as f:
-                resets = re.findall(r"^Triple fault\nCPU Reset \(CPU 0\)\n(?:(?!CPU Reset|RIP=).*\n)*RIP=([0-9a-f]+)", f.read(), re.M)
-            symbols = subprocess.run(["nm", os.path.join(BUILD, "core.elf")], capture_output=True, text=True, check=True).stdout
+                resets = re.findall(
+                    r"^Triple fault\nCPU Reset \(CPU 0\)\n(?:(?!CPU Reset|RIP=).*\n)*RIP=([0-9a-f]+)", f.read(), re.M
+                )
+            symbols = subprocess.run(
+                ["nm", os.path.join(BUILD, "core.elf")], capture_output=True, text=True, check=True
+            ).stdout
         except (OSError, subprocess.CalledProcessError):
             return False
         vmrun = re.search(r"^([0-9a-f]+) \w svm_vmrun$", symbols, re.M)
@@ -333,7 +347,7 @@ class Guest:
                 self.boot_id = line.split("NLREADY ")[1]
                 return time.monotonic() - self.started
 
-    # -- doing --------------------------------------------------------------------------------------------------------------------
+    # -- doing --
 
     def send(self, script):
         """Start a script and do not wait for its end (poweroff)."""

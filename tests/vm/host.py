@@ -17,8 +17,14 @@ BUILD = threading.Lock()
 def build():
     """All unit tests at once: two makes that ran at the same time would write the same objects."""
     with BUILD:
-        done = subprocess.run(["make", "-s", "-j2", "--no-print-directory", "unit-tests"], cwd=TOP, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=900)
+        done = subprocess.run(
+            ["make", "-s", "-j2", "--no-print-directory", "unit-tests"],
+            cwd=TOP,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
     if done.returncode:
         raise Failure(f"make unit-tests ended with {done.returncode}\n{done.stderr[-3000:]}")
 
@@ -30,16 +36,25 @@ def run_check(target):
         os.makedirs(LOGS, exist_ok=True)
         with open(path, "w", encoding="utf-8") as log:
             code = subprocess.run(
-                ["make", "-s", "--no-print-directory", target], cwd=TOP, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=900
+                ["make", "-s", "--no-print-directory", target],
+                cwd=TOP,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                timeout=900,
             ).returncode
         with open(path, encoding="utf-8", errors="replace") as log:
             said = log.read()
         passed = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", said))
         passed += len(re.findall(r"^red  ", said, re.M))
-        failed = len(re.findall(r"^BAD  ", said, re.M)) + sum(int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test", said))
+        failed = len(re.findall(r"^BAD  ", said, re.M)) + sum(
+            int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test", said)
+        )
         if code != 0 or failed:
             t.counts = (passed, max(failed, 1), 0)
-            raise Failure(f"make {target} ended with {code}\n" + "\n".join("    | " + x for x in said.splitlines()[-25:]))
+            raise Failure(
+                f"make {target} ended with {code}\n" + "\n".join("    | " + x for x in said.splitlines()[-25:])
+            )
         t.counts = (max(passed, 1), 0, 0)
         t.note(f"{t.counts[0]} cases" if passed else said.strip().splitlines()[-1] if said.strip() else "ok")
 
@@ -47,8 +62,15 @@ def run_check(target):
 
 
 def register():
-    """Ask the Makefile which checks there are. An old make or a broken fragment shows up as a failure, not as an empty list."""
-    done = subprocess.run(["make", "-s", "--no-print-directory", "list-checks"], cwd=TOP, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    """Ask the Makefile which checks there are. An old make or a broken fragment shows up as a failure, not as an
+    empty list."""
+    done = subprocess.run(
+        ["make", "-s", "--no-print-directory", "list-checks"],
+        cwd=TOP,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode != 0:
         raise SystemExit(f"make list-checks: {done.stderr}")
     for target in done.stdout.split():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leaf files for the tests: where the shipped ones lie, and how to make broken ones. A leaf is taken apart, changed and put together again
-(include/newleaf/leaf.h), then signed by a test key, so that each refusal has exactly one reason."""
+"""Leaf files for the tests: where the shipped ones lie, and how to make broken ones. A leaf is taken apart, changed
+and put together again (include/newleaf/leaf.h), then signed by a test key, so that each refusal has exactly one
+reason."""
 
 import dataclasses
 import hashlib
@@ -86,7 +87,8 @@ class Leaf:
     def file(self):
         """The unsigned file."""
         parts = dict(
-            sites=b"".join(SITE.pack(*s) for s in self.sites), relocs=self.relocs, bytes=self.bytes, text=self.text, data=self.data,
+            sites=b"".join(SITE.pack(*s) for s in self.sites), relocs=self.relocs, bytes=self.bytes,
+            text=self.text, data=self.data,
             strings=self.strings,
         )  # fmt: skip
         count = {"sites": len(self.sites), "relocs": len(self.relocs) // 32}
@@ -98,14 +100,16 @@ class Leaf:
             body += bytes(pad) + parts[name]
             at += pad + len(parts[name])
         head = HEADER.pack(
-            0x3146414C57454E, 1, header_size, at, self.flags, self.version, 0, self.id.encode().ljust(48, b"\0"), *table,
+            0x3146414C57454E, 1, header_size, at, self.flags, self.version, 0, self.id.encode().ljust(48, b"\0"),
+            *table,
             self.description, self.bss_size,
         )  # fmt: skip
         return head + self.target + body
 
 
 def signed(directory, data, key=DEMO_KEY):
-    """The signed form of an unsigned leaf's bytes. Not by newleaf-author, which refuses what the hypervisor would refuse."""
+    """The signed form of an unsigned leaf's bytes. Not by newleaf-author, which refuses what the hypervisor would
+    refuse."""
 
     def openssl(*args, given=None):
         done = subprocess.run(["openssl", *args], input=given, capture_output=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The story that scripts/demo tells, once everything is built: boot through Newleaf, then for each leaf probe, apply, probe, revert, probe,
-apply, probe; the guest's boot id and uptime stand on each line. Exit 1 when any step went otherwise than told."""
+"""The story that scripts/demo tells, once everything is built: boot through Newleaf, then for each leaf probe, apply,
+probe, revert, probe, apply, probe; the guest's boot id and uptime stand on each line. Exit 1 when any step went
+otherwise than told."""
 
 import argparse
 import json
@@ -59,18 +60,27 @@ class Story:
             answer = {}
         if result.code != 0 or answer.get("result") != "ok":
             self.wrong += 1
-            self.step(verb, f"{fix}: NOT DONE, exit {result.code}: {answer.get('code', '')} {answer.get('detail') or result.out.strip()}")
+            self.step(
+                verb,
+                f"{fix}: NOT DONE, exit {result.code}: {answer.get('code', '')}"
+                f" {answer.get('detail') or result.out.strip()}",
+            )
             return
         generation = answer["generation"]
         pages = answer.get("pages", 0)
         text = f"{fix}: generation {generation['from']} -> {generation['to']}, {pages} page{'s' if pages != 1 else ''}"
-        text += f", stop window {answer['stop_window_ns'] / 1000:.0f} us, whole {verb} {answer['apply_ns'] / 1e6:.1f} ms"
+        text += (
+            f", stop window {answer['stop_window_ns'] / 1000:.0f} us, whole {verb} {answer['apply_ns'] / 1e6:.1f} ms"
+        )
         self.step(verb, text)
 
 
 def interactive(guest):
     """The user's terminal on a shell of the guest, until the shell ends or Ctrl-] is pressed."""
-    print("Root shell of the live guest; try: newleaf status, newleaf log, repro --all. Ctrl-] leaves and powers off.", flush=True)
+    print(
+        "Root shell of the live guest; try: newleaf status, newleaf log, repro --all. Ctrl-] leaves and powers off.",
+        flush=True,
+    )
     terminal = sys.stdin.isatty()
     if terminal:
         import termios
@@ -123,14 +133,20 @@ def tell(options):
     began = options.began / 1e9
     with Guest("demo", machine) as guest:
         story = Story(guest, began)
-        story.step("boot", f"{'Bochs, VMX with EPT' if bochs else 'QEMU, SVM with NPT'}, {cpus} CPU{'s' if cpus > 1 else ''}, EFI firmware -> Newleaf -> Linux")
+        story.step(
+            "boot",
+            f"{'Bochs, VMX with EPT' if bochs else 'QEMU, SVM with NPT'}, {cpus} CPU{'s' if cpus > 1 else ''},"
+            " EFI firmware -> Newleaf -> Linux",
+        )
         guest.on_wait = boot_progress
         guest.wait_ready()
         guest.on_wait = None
         if sys.stderr.isatty():
             sys.stderr.write("\r\033[K")
         release = guest.run("uname -r").strip()
-        story.step("guest", f"user space of {release} after {time.monotonic() - guest.started:.0f} s; {story.same_guest()}")
+        story.step(
+            "guest", f"user space of {release} after {time.monotonic() - guest.started:.0f} s; {story.same_guest()}"
+        )
         guest.call("newleaf alive")
         story.step("newleaf", guest.run("newleaf status", timeout=60).splitlines()[0])
         for fix in options.fixes:
@@ -152,9 +168,15 @@ def tell(options):
         if os.environ.get("ACCEL") != "kvm":
             print("Emulated: compare ratios, not microseconds.")
         if story.wrong:
-            print(f"VERDICT: {story.wrong} step{'s' if story.wrong > 1 else ''} went otherwise than promised\n{guest.tail()}")
+            print(
+                f"VERDICT: {story.wrong} step{'s' if story.wrong > 1 else ''} went otherwise than promised\n"
+                f"{guest.tail()}"
+            )
         else:
-            print(f"VERDICT: as promised. {len(options.fixes)} leaves applied, reverted and applied in one boot of an unmodified {release}.")
+            print(
+                f"VERDICT: as promised. {len(options.fixes)} leaves applied, reverted and applied in one boot"
+                f" of an unmodified {release}."
+            )
         if options.shell:
             interactive(guest)
         else:

@@ -121,18 +121,25 @@ def boot_time(t):
     """boot time with and without Newleaf, side by side"""
     seconds = {}
     for newleaf_on in (False, True):
-        # Both through the loader: without it the firmware's shell would start the kernel, after a pause of five seconds.
+        # Both through the loader: without it the firmware's shell would start the kernel, after a pause of five
+        # seconds.
         g = t.boot(settings=() if newleaf_on else ("launch no",), cmdline="quiet")
         seconds[newleaf_on] = g.boot_seconds
         g.poweroff()
-    t.note(f"to user space: without {seconds[False]:.1f} s, with {seconds[True]:.1f} s, ratio {seconds[True] / seconds[False]:.2f}")
+    t.note(
+        f"to user space: without {seconds[False]:.1f} s, with {seconds[True]:.1f} s,"
+        f" ratio {seconds[True] / seconds[False]:.2f}"
+    )
 
 
 def idle_causes():
-    """The causes that docs/reference/exits.md expects of an idle guest: its last column does not begin with "no" or a dash."""
+    """The causes that docs/reference/exits.md expects of an idle guest: its last column does not begin with "no" or
+    a dash."""
     with open(os.path.join(TOP, "docs", "reference", "exits.md"), encoding="utf-8") as f:
         rows = [line.strip().strip("|").split("|") for line in f if line.startswith("| `")]
-    return {cause for row in rows if not re.match(r"(no\b|–)", row[2].strip()) for cause in re.findall(r"`([^`]+)`", row[0])}
+    return {
+        cause for row in rows if not re.match(r"(no\b|–)", row[2].strip()) for cause in re.findall(r"`([^`]+)`", row[0])
+    }
 
 
 @test(alone=True)
@@ -149,7 +156,10 @@ def idle_exits(t):
     counted = re.findall(r"^(\S+)((?: +[\d.]+)+)", said, re.M)
     t.expect(len(explained) >= 2 and counted, f"nothing to compare: {explained}\n{said}")
     for cause, rates in counted:
-        t.expect(cause in explained or not any(map(float, rates.split())), f"{cause}: docs/reference/exits.md does not expect it of an idle guest")
+        t.expect(
+            cause in explained or not any(map(float, rates.split())),
+            f"{cause}: docs/reference/exits.md does not expect it of an idle guest",
+        )
     g.poweroff()
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does the guest notice? Registers, backtraces by NMI, kernel log, CPUID; and does it stay healthy when the agent is killed."""
+"""Does the guest notice? Registers, backtraces by NMI, kernel log, CPUID; and does it stay healthy when the agent is
+killed."""
 
 import collections
 import os
@@ -15,7 +16,8 @@ CHMOD, AUXV = FIXES
 
 @test()
 def registers(t):
-    """x87, SSE, AVX, MXCSR, FS, GS and debug registers unchanged over 10^5 hypercalls while leaves are applied and reverted"""
+    """x87, SSE, AVX, MXCSR, FS, GS and debug registers unchanged over 10^5 hypercalls while leaves are applied and
+    reverted"""
     g = t.boot()
     g.run("taskset 2 regs 100000 >/tmp/regs.out 2>&1 & echo $! >/tmp/regs.pid")
     for _ in range(3):
@@ -31,7 +33,10 @@ def backtrace_all_cpus(t):
     """SysRq-l during apply rounds: every CPU answers, and no NMI is unknown"""
     g = t.boot()
     g.run("dmesg -n 1")
-    g.run(f"(while :; do newleaf apply -q {leaf_path(OLD, AUXV)}; newleaf revert -q {AUXV}; done) >/dev/null 2>&1 & echo $! >/tmp/loop")
+    g.run(
+        f"(while :; do newleaf apply -q {leaf_path(OLD, AUXV)}; newleaf revert -q {AUXV}; done)"
+        " >/dev/null 2>&1 & echo $! >/tmp/loop"
+    )
     for _ in range(20):
         g.run("dmesg -c >/dev/null; echo l >/proc/sysrq-trigger")
         said = g.run(
@@ -65,7 +70,8 @@ while [ $i -lt 60 ]; do
 	wait $pid 2>/dev/null
 	newleaf status --json >/tmp/status || { echo "round $i: status ended with $?"; exit 1; }
 	repro $id >/tmp/probe; state=$?
-	if grep -q '"id":"'$id'"[^}]*"state":"applied"' /tmp/status; then want=0 applied=$((applied + 1)); else want=1; fi
+	want=1
+	grep -q '"id":"'$id'"[^}]*"state":"applied"' /tmp/status && want=0 applied=$((applied + 1))
 	[ $state = $want ] || { echo "round $i: status and behaviour differ"; cat /tmp/status /tmp/probe; exit 1; }
 	i=$((i + 1))
 done
@@ -159,7 +165,9 @@ def register_differences():
         def run(t, machine=machine):
             compare(t, **machine)
 
-        run.__doc__ = f"{about}: dmesg, /proc/cpuinfo, CPUID and readable MSRs with and without Newleaf differ only as documented"
+        run.__doc__ = (
+            f"{about}: dmesg, /proc/cpuinfo, CPUID and readable MSRs with and without Newleaf differ only as documented"
+        )
         test(full=full, emulator=machine.get("emulator", "qemu"), name=name)(run)
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The small test kernel (tests/guest) as tests of this list: each of its lines counts. It does what Linux cannot provoke."""
+"""The small test kernel (tests/guest) as tests of this list: each of its lines counts. It does what Linux cannot
+provoke."""
 
 import os
 import re
@@ -11,7 +12,11 @@ from vmtest import test
 
 def run(t, *arguments):
     done = subprocess.run(
-        [os.path.join(TOP, "tests", "guest", "run"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1500
+        [os.path.join(TOP, "tests", "guest", "run"), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=1500,
     )
     said = done.stdout.strip().splitlines()
     if done.returncode == 77:
@@ -31,12 +36,36 @@ def run(t, *arguments):
 def register():
     for name, full, emulator, arguments, about in (
         ("testkernel-qemu-2", False, "qemu", ("qemu", "2"), "test kernel on QEMU, SVM, 2 CPUs"),
-        ("testkernel-qemu-4-la57", True, "qemu", ("qemu", "4", "--cpu", "max,+svm"), "test kernel on QEMU, SVM, 4 CPUs, 5-level paging"),
-        ("testkernel-qemu-2-epyc", True, "qemu", ("qemu", "2", "--cpu", "EPYC,+svm"), "test kernel on QEMU, EPYC, 2 CPUs"),
+        (
+            "testkernel-qemu-4-la57",
+            True,
+            "qemu",
+            ("qemu", "4", "--cpu", "max,+svm"),
+            "test kernel on QEMU, SVM, 4 CPUs, 5-level paging",
+        ),
+        (
+            "testkernel-qemu-2-epyc",
+            True,
+            "qemu",
+            ("qemu", "2", "--cpu", "EPYC,+svm"),
+            "test kernel on QEMU, EPYC, 2 CPUs",
+        ),
         ("testkernel-bochs-1", False, "bochs", ("bochs", "1"), "test kernel on Bochs, VMX, 1 CPU"),
         ("testkernel-triple", False, "qemu", ("qemu", "2", "--mode", "triple"), "a triple fault resets the machine"),
-        ("testkernel-triple-ap", True, "qemu", ("qemu", "2", "--mode", "triple-ap"), "a triple fault of another CPU resets the machine"),
-        ("testkernel-init-bsp", True, "qemu", ("qemu", "2", "--mode", "init-bsp"), "INIT to the boot CPU resets the machine"),
+        (
+            "testkernel-triple-ap",
+            True,
+            "qemu",
+            ("qemu", "2", "--mode", "triple-ap"),
+            "a triple fault of another CPU resets the machine",
+        ),
+        (
+            "testkernel-init-bsp",
+            True,
+            "qemu",
+            ("qemu", "2", "--mode", "init-bsp"),
+            "INIT to the boot CPU resets the machine",
+        ),
     ):
 
         def entry(t, arguments=arguments):

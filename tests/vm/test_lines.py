@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guests beside the kernels that leaves are made for: other lines of Linux, memtest86+, Xen (scripts/guests.table). They
-must run on Newleaf as they do without it."""
+"""Guests beside the kernels that leaves are made for: other lines of Linux, memtest86+, Xen (scripts/guests.table).
+They must run on Newleaf as they do without it."""
 
 import collections
 import os
@@ -12,8 +12,8 @@ from test_guest import allowed_differences, normalised
 from vmtest import test
 
 DOM0 = "linux-image-6.1.0-50-amd64"  # the cloud flavour knows no Xen
-# QEMU 7.2 leaves garbage in RFLAGS behind CMPXCHG16B of a two-CPU guest, which 6.12 and later use: without the flag they
-# are stable, with it they crash with and without Newleaf.
+# QEMU 7.2 leaves garbage in RFLAGS behind CMPXCHG16B of a two-CPU guest, which 6.12 and later use: without the flag
+# they are stable, with it they crash with and without Newleaf.
 MODEL = "max,+svm,-la57,cx16=off"
 
 
@@ -47,7 +47,9 @@ def register_lines():
             more = [line for line in said[True] - said[False] if not any(p.search("dmesg + " + line) for p in allowed)]
             t.expect(not more, "warnings that only come with Newleaf:\n" + "\n".join("    | " + x for x in more))
 
-        run.__doc__ = f"{name} boots on 2 CPUs, answers status, and warns of nothing that it does not warn of without Newleaf"
+        run.__doc__ = (
+            f"{name} boots on 2 CPUs, answers status, and warns of nothing that it does not warn of without Newleaf"
+        )
         test(full=name != "linux-6.12", name=name.replace(".", "-"))(run)
 
 
@@ -57,7 +59,14 @@ register_lines()
 @test(full=True)
 def memtest(t):
     """memtest86+ (EFI, 2 CPUs) tests memory on Newleaf and finds no error"""
-    g = t.boot(ready=False, kernel="guest:memtest86+", initrd="", cmdline="console=ttyS0,115200", memory=256, more=("-vga", "std"))
+    g = t.boot(
+        ready=False,
+        kernel="guest:memtest86+",
+        initrd="",
+        cmdline="console=ttyS0,115200",
+        memory=256,
+        more=("-vga", "std"),
+    )
     g.wait_console(r"Memtest86\+", 120)
     g.wait_console(r"#[3-9] ", 600)  # two tests are through
     said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", " ", g.console())

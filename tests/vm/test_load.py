@@ -13,7 +13,10 @@ def under_load(t, count, cmdline, cpus=2):
     began = g.uptime()
     said = rounds(g, AUXV, count, timeout=1500)
     took = g.uptime() - began
-    out = g.run("kill $(cat /tmp/load.pid); while [ -d /proc/$(cat /tmp/load.pid) ]; do usleep 50000; done; cat /tmp/load.out", timeout=60)
+    out = g.run(
+        "kill $(cat /tmp/load.pid); while [ -d /proc/$(cat /tmp/load.pid) ]; do usleep 50000; done; cat /tmp/load.out",
+        timeout=60,
+    )
     t.expect(" 0 failures" in out, out)
     t.note(f"{said} in {took:.0f} s; {out.strip()}")
     probe(g, AUXV, "VULNERABLE")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loader when it cannot launch Newleaf: it says why, and the stock system boots all the same, or the machine halts if it was told to."""
+"""The loader when it cannot launch Newleaf: it says why, and the stock system boots all the same, or the machine
+halts if it was told to."""
 
 import os
 import shutil
@@ -71,7 +72,9 @@ def loader_core_damaged(t):
         bits[0] ^= 1
         with open(core, "wb") as f:
             f.write(bits)
-        subprocess.run(["objcopy", "--update-section", f".core={core}", os.path.join(BUILD, "newleaf.efi"), image], check=True)
+        subprocess.run(
+            ["objcopy", "--update-section", f".core={core}", os.path.join(BUILD, "newleaf.efi"), image], check=True
+        )
         g = t.boot(loader=image)
         without(t, g, "NL_EBOOTBLOCK")
         g.poweroff()
@@ -162,7 +165,8 @@ class Signer:
 
 @test()
 def loader_secure_boot(t):
-    """Secure Boot: newleaf.conf chooses neither command line nor port unless the signed image lets it; no older image"""
+    """Secure Boot: newleaf.conf chooses neither command line nor port unless the signed image lets it; no older
+    image"""
     with tempfile.TemporaryDirectory() as folder:
         signer = Signer(folder)
         kernel = signer.sign(kernel_file(Machine.kernel), "vmlinuz")
@@ -170,7 +174,9 @@ def loader_secure_boot(t):
         settings = ("console com1", "boot-tries 0")
 
         def boot(loader):
-            return t.boot(ready=False, secure=True, kernel=kernel, loader=loader, variables=variables, settings=settings)
+            return t.boot(
+                ready=False, secure=True, kernel=kernel, loader=loader, variables=variables, settings=settings
+            )
 
         g = boot(signer.image("plain.efi"))
         g.wait_console(r"warning: options is ignored: Secure Boot is on", 120)

@@ -64,7 +64,8 @@ class Debugger:
 
 @test()
 def panic(t):
-    """a defect of the core: all CPUs stop, the platform resets, the next boot's loader and console tell what was said"""
+    """a defect of the core: all CPUs stop, the platform resets, the next boot's loader and console tell what was
+    said"""
     stub = os.path.join(BUILD, f"gdb.{os.getpid()}")
     t.expect(len(stub) < 100, "the path of the socket is too long")
     g = t.boot(settings=("console com1",), more=("-gdb", f"unix:{stub},server=on,wait=off"))
@@ -82,7 +83,9 @@ def panic(t):
     g.wait_console(r"newleaf: launched")
     g.wait_ready()
     said = "\n".join(newleaf(g, "console")["text"])
-    t.expect("the boot before ended in a panic" in said and "PANIC: exception 6" in said, f"newleaf console says {said}")
+    t.expect(
+        "the boot before ended in a panic" in said and "PANIC: exception 6" in said, f"newleaf console says {said}"
+    )
     g.check_dmesg()
     newleaf(g, "alive")
     g.send("reboot -f")

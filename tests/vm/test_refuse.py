@@ -27,7 +27,8 @@ def try_file(t, g, what, data, name, exits):
 
 @test()
 def refuse_untrusted(t):
-    """wrong key, no signature, another kernel's leaf, expected bytes that differ, places outside the kernel, bodies too large"""
+    """wrong key, no signature, another kernel's leaf, expected bytes that differ, places outside the kernel, bodies
+    too large"""
     g = t.boot(cpus=1)
     whole = original()
     author("key", "new", "stranger", "-o", g.scratch)
@@ -50,14 +51,35 @@ def refuse_untrusted(t):
     try_file(t, g, "another kernel", changed(target=lambda x: bytes([x[0] ^ 1]) + x[1:]), "NL_EBUILDID", 5)
     expected = Leaf.read(whole).sites[0][3]
     try_file(
-        t, g, "expected bytes differ", changed(bytes=lambda x: x[:expected] + bytes([x[expected] ^ 1]) + x[expected + 1 :]), "NL_EBYTES", 5
+        t,
+        g,
+        "expected bytes differ",
+        changed(bytes=lambda x: x[:expected] + bytes([x[expected] ^ 1]) + x[expected + 1 :]),
+        "NL_EBYTES",
+        5,
     )
     try_file(t, g, "two sites in one place", changed(sites=lambda s: s + s), ("NL_EOVERLAP", "NL_ELEAF"), (4, 7))
-    try_file(t, g, "site outside the kernel", changed(sites=site(0, lambda va: va + (1 << 28))), ("NL_ERANGE", "NL_ELEAF"), 4)
-    try_file(t, g, "site in the text, called data", changed(sites=site(0, lambda va: 0xFFFFFFFF81001000)), ("NL_ERANGE", "NL_ELEAF"), 4)
+    try_file(
+        t, g, "site outside the kernel", changed(sites=site(0, lambda va: va + (1 << 28))), ("NL_ERANGE", "NL_ELEAF"), 4
+    )
+    try_file(
+        t,
+        g,
+        "site in the text, called data",
+        changed(sites=site(0, lambda va: 0xFFFFFFFF81001000)),
+        ("NL_ERANGE", "NL_ELEAF"),
+        4,
+    )
     try_file(t, g, "site across a page", changed(sites=site(0, lambda va: va | 0xFFC)), ("NL_ERANGE", "NL_ELEAF"), 4)
     try_file(t, g, "data larger than the arena", changed(AUXV, bss_size=4 << 20), ("NL_EARENA", "NL_ELEAF"), (4, 7))
-    try_file(t, g, "body larger than a leaf may be", changed(AUXV, text=lambda x: x + bytes(300 << 10)), ("NL_EARENA", "NL_ELEAF"), (4, 7))
+    try_file(
+        t,
+        g,
+        "body larger than a leaf may be",
+        changed(AUXV, text=lambda x: x + bytes(300 << 10)),
+        ("NL_EARENA", "NL_ELEAF"),
+        (4, 7),
+    )
     apply(g, CHMOD)
     other = changed(id="other-name")
     g.put(other, "/tmp/bad.leaf")
@@ -74,9 +96,12 @@ def refuse_damaged(t):
     g = t.boot(cpus=1)
     whole = original()
     g.put(whole, "/tmp/whole.leaf")
-    # One bit in each of many bytes, every byte of the header's fixed part among them. Flipped in the guest: a hundred uploads are slow.
+    # One bit in each of many bytes, every byte of the header's fixed part among them. Flipped in the guest: a hundred
+    # uploads are slow.
     pick = random.Random(1)
-    places = sorted(set(range(0, 136)) | set(pick.sample(range(136, len(whole)), 150)) | set(range(len(whole) - 112, len(whole), 3)))
+    places = sorted(
+        set(range(0, 136)) | set(pick.sample(range(136, len(whole)), 150)) | set(range(len(whole) - 112, len(whole), 3))
+    )
     before = generation(g)
     script = "ok=0\n"
     for place in places:
@@ -84,16 +109,22 @@ def refuse_damaged(t):
         script += f"t {place} {byte:03o}\n"
     g.put(
         (
-            "t() { cp /tmp/whole.leaf /tmp/b.leaf; printf \"\\\\$2\" | dd of=/tmp/b.leaf bs=1 seek=$1 conv=notrunc 2>/dev/null\n"
-            "newleaf apply -q /tmp/b.leaf 2>/tmp/said; c=$?\n"
-            "case $c in 4|5) ok=$((ok + 1));; *) echo \"flipped byte $1: exit $c\"; cat /tmp/said; exit 1;; esac; }\n" + script + "echo $ok\n"
+            't() { cp /tmp/whole.leaf /tmp/b.leaf; printf "\\\\$2" | dd of=/tmp/b.leaf bs=1 seek=$1'
+            " conv=notrunc 2>/dev/null\n"
+            "newleaf apply -q /tmp/b.leaf"
+            " 2>/tmp/said; c=$?\n"
+            'case $c in 4|5) ok=$((ok + 1));; *) echo "flipped byte $1: exit $c"; cat /tmp/said; exit 1;; esac; }\n'
+            + script
+            + "echo $ok\n"
         ).encode(),
         "/tmp/flip.sh",
     )
     t.note(f"flipped bits refused: {g.run('sh /tmp/flip.sh', timeout=300).strip()}")
     out = g.run(
-        "n=0; while [ $n -lt %d ]; do head -c $n /tmp/whole.leaf >/tmp/b.leaf; newleaf apply -q /tmp/b.leaf 2>/tmp/said; c=$?\n"
-        'if [ $c != 4 ]; then echo "length $n: exit $c"; cat /tmp/said; exit 1; fi; n=$((n + 1)); done; echo $n' % len(whole),
+        "n=0; while [ $n -lt %d ]; do head -c $n /tmp/whole.leaf >/tmp/b.leaf; newleaf apply -q /tmp/b.leaf"
+        " 2>/tmp/said; c=$?\n"
+        'if [ $c != 4 ]; then echo "length $n: exit $c"; cat /tmp/said; exit 1; fi; n=$((n + 1)); done; echo $n'
+        % len(whole),
         timeout=400,
     )
     t.note(f"truncated files refused: {out.strip()}")
@@ -106,7 +137,8 @@ def refuse_damaged(t):
 
 @test()
 def refuse_states(t):
-    """revert of what is not applied, apply of what is applied, an older version, an ordinary user, a bad command line"""
+    """revert of what is not applied, apply of what is applied, an older version, an ordinary user, a bad command
+    line"""
     g = t.boot(cpus=1)
     refused(g, f"revert {CHMOD}", "NL_EUNKNOWN_LEAF", 7)
     refused(g, "revert no-such-leaf", "NL_EUNKNOWN_LEAF", 7)
@@ -122,9 +154,15 @@ def refuse_states(t):
     refused(g, f"apply {leaf_path(OLD, CHMOD)}", "NL_EVERSION", 7)
     revert(g, CHMOD)
     probe(g, CHMOD, "VULNERABLE")
-    as_user = "setpriv --reuid 65534 --regid 65534 --clear-groups" if "--reuid" in g.call("setpriv --help").out else "su -s /bin/sh nobody -c"
+    as_user = (
+        "setpriv --reuid 65534 --regid 65534 --clear-groups"
+        if "--reuid" in g.call("setpriv --help").out
+        else "su -s /bin/sh nobody -c"
+    )
     command = f"newleaf apply --json {leaf_path(OLD, CHMOD)}"
-    out = g.run(f"chmod 755 /leaves; {as_user} {command!r}" if as_user.startswith("su") else f"{as_user} {command}", code=6)
+    out = g.run(
+        f"chmod 755 /leaves; {as_user} {command!r}" if as_user.startswith("su") else f"{as_user} {command}", code=6
+    )
     t.expect("NL_EROOT" in out, f"an ordinary user was not refused by name: {out}")
     probe(g, CHMOD, "VULNERABLE")
     g.run("newleaf frobnicate", code=2)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The test guest without Newleaf: proves harness, initramfs and reproducers, and gives what the other tests compare with."""
+"""The test guest without Newleaf: proves harness, initramfs and reproducers, and gives what the other tests compare
+with."""
 
 from vmtest import test
 

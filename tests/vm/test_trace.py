@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guest's own patching of its text beside ours: ftrace, kprobes at +0 and +5, static keys on a patched page; before, during and after an
-apply. Either both work, or the answer is a named refusal; never a crash, never a lost patch."""
+"""The guest's own patching of its text beside ours: ftrace, kprobes at +0 and +5, static keys on a patched page;
+before, during and after an apply. Either both work, or the answer is a named refusal; never a crash, never a lost
+patch."""
 
 import os
 
@@ -119,7 +120,8 @@ def kprobe_at_5(t):
     remove_probe(g, 5)
     apply(g, AUXV)
     probe(g, AUXV, "FIXED")
-    # Set while the leaf is applied: the guest decodes and moves our jump. It must stay FIXED, and the revert must wait for its end.
+    # Set while the leaf is applied: the guest decodes and moves our jump. It must stay FIXED, and the revert must wait
+    # for its end.
     add_probe(g, 5, code=(0, 1))
     if "at5" in g.run(f"cat {TRACING}/kprobe_events"):
         arm(g, 5, True)
@@ -146,7 +148,8 @@ def kprobe_at_5(t):
 def text_writes_on_page(t):
     """ftrace patches every other function on the patched page, before, during and after: nothing of it is lost"""
     g = t.boot()
-    # All traceable functions of the page that holds the patched one (busybox awk has no 64-bit integers: cut the address as text).
+    # All traceable functions of the page that holds the patched one (busybox awk has no 64-bit integers: cut the
+    # address as text).
     page = g.run(f"grep -w {FUNCTION} /proc/kallsyms | cut -c1-13").strip()
     g.run(f"grep -i '^{page}' /proc/kallsyms | awk '{{print $3}}' >/tmp/on-page")
     g.run(f"cut -d' ' -f1 {TRACING}/available_filter_functions >/tmp/traceable")
@@ -157,11 +160,16 @@ def text_writes_on_page(t):
 
     def trace(on):
         if on:
-            g.run(f"cd {TRACING}; for f in {' '.join(names)}; do echo $f >>set_ftrace_filter; done; echo function >current_tracer")
+            g.run(
+                f"cd {TRACING}; for f in {' '.join(names)}; do echo $f >>set_ftrace_filter; done;"
+                " echo function >current_tracer"
+            )
         else:
             g.run(f"cd {TRACING}; echo nop >current_tracer; echo >set_ftrace_filter")
         count = g.run(f"grep -c . {TRACING}/enabled_functions || true").strip()
-        t.expect(int(count) == (len(names) if on else 0), f"{count} functions are traced, not {len(names) if on else 0}")
+        t.expect(
+            int(count) == (len(names) if on else 0), f"{count} functions are traced, not {len(names) if on else 0}"
+        )
 
     trace(True)
     apply(g, AUXV)
@@ -181,7 +189,8 @@ def text_writes_on_page(t):
     g.check_dmesg()  # ftrace compares what it finds with what it wrote: a lost byte is a WARNING
 
 
-# Replaces umask(2) by one that answers 0123: its page also holds prctl(2) with static branches of the mmap_lock tracepoints.
+# Replaces umask(2) by one that answers 0123: its page also holds prctl(2) with static branches of the mmap_lock
+# tracepoints.
 UMASK_RECIPE = """id test-umask
 version 1
 description "a test of writes to a patched page: umask always says 0123"
@@ -202,7 +211,8 @@ long __x64_sys_umask(const struct pt_regs *regs)
 
 @test()
 def static_keys(t):
-    """static keys whose branches lie on the patched page are flipped before, during and after: no flip is lost, the leaf holds"""
+    """static keys whose branches lie on the patched page are flipped before, during and after: no flip is lost, the
+    leaf holds"""
     g = t.boot()
     with open(os.path.join(g.scratch, "test-umask.c"), "w", encoding="utf-8") as f:
         f.write(UMASK_BODY)
@@ -212,7 +222,9 @@ def static_keys(t):
     lines = g.run(f"grep -E ' ({wanted})$' /proc/kallsyms | cut -d' ' -f1,3").splitlines()
     symbols = dict(reversed(line.split()) for line in lines)
     # struct tracepoint begins with its name; the static key is its second field.
-    keys = "|".join(f"{int(address, 16) + 8:016x}" for name, address in symbols.items() if name.startswith("__tracepoint_"))
+    keys = "|".join(
+        f"{int(address, 16) + 8:016x}" for name, address in symbols.items() if name.startswith("__tracepoint_")
+    )
     table = f"jumplabels {symbols['__start___jump_table']} {symbols['__stop___jump_table']}"
     page = symbols["__x64_sys_umask"][:13]
 

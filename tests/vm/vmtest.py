@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Registry and runner of the real-guest tests. A test is a function `def NAME(t)` with @test; t.boot(...) gives a guest that is stopped
-when the test ends. Started by scripts/test; `vmtest.py --list`, `vmtest.py [--full] [--jobs N] [NAME...]`."""
+"""Registry and runner of the real-guest tests. A test is a function `def NAME(t)` with @test; t.boot(...) gives a
+guest that is stopped when the test ends. Started by scripts/test; `vmtest.py --list`, `vmtest.py [--full] [--jobs N]
+[NAME...]`."""
 
 import argparse
 import concurrent.futures
@@ -25,7 +26,7 @@ class Test:
     def __init__(self, function, full=False, emulator="", alone=False):
         self.name = function.__name__.replace("_", "-")
         self.function, self.full, self.emulator, self.alone = function, full, emulator, alone
-        self.about = (function.__doc__ or "").strip().splitlines()[0]
+        self.about = " ".join((function.__doc__ or "").split("\n\n")[0].split())
 
 
 def test(full=False, emulator="qemu", name=None, alone=False):
@@ -101,7 +102,10 @@ def run_one(entry, again=False):
     spent = sum(guest.cost for guest in context.guests)
     cost = f", {spent:.0f} s of CPU" if spent else ""
     with PRINT:
-        print(f"{outcome} {entry.name} ({time.monotonic() - started:.1f} s{cost}){': ' + detail if outcome == 'SKIP' else ''}")
+        print(
+            f"{outcome} {entry.name} ({time.monotonic() - started:.1f} s{cost})"
+            + (f": {detail}" if outcome == "SKIP" else "")
+        )
         for note in context.notes:
             print("     " + note.replace("\n", "\n     "))
         if outcome == "FAIL":
@@ -143,7 +147,9 @@ def main():
         if missing:
             print(f"no such test: {' '.join(missing)}", file=sys.stderr)
             return 2
-    chosen.sort(key=lambda e: e.emulator)  # host checks, then the slow emulator first: it shares the time with all others
+    chosen.sort(
+        key=lambda e: e.emulator
+    )  # host checks, then the slow emulator first: it shares the time with all others
     os.makedirs(BUILD, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
         outcomes = list(pool.map(run_one, [e for e in chosen if not e.alone]))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The `newleaf` command: one static binary for the guest and the admin.
 ALL += $(B)/newleaf $(B)/newleaf.1 $(B)/newleaf-author.1
-NEWLEAF_OBJECTS := $(patsubst %.c,$(B)/%.o,$(filter-out tools/newleaf/main.c tools/newleaf/manual.c,$(wildcard tools/newleaf/*.c)))
+NEWLEAF_PARTS := $(filter-out tools/newleaf/main.c tools/newleaf/manual.c,$(wildcard tools/newleaf/*.c))
+NEWLEAF_OBJECTS := $(NEWLEAF_PARTS:%.c=$(B)/%.o)
 
 $(B)/tools/newleaf/%.o: tools/newleaf/%.c tools/newleaf/rules.mk guest-agent/rules.mk
 	@mkdir -p $(@D)

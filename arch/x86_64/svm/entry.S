@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * void svm_enter(struct nl_gprs *gprs, uint64_t vmcb_pa): one trip into the guest. VMRUN saves and restores rax, rsp and the host's control
- * state (VM_HSAVE_PA); the other registers are swapped here. GIF is 0 before and after.
+ * void svm_enter(struct nl_gprs *gprs, uint64_t vmcb_pa): one trip into the guest. VMRUN saves and restores rax, rsp
+ * and the host's control state (VM_HSAVE_PA); the other registers are swapped here. GIF is 0 before and after.
  */
 	.text
 	.globl svm_enter, svm_vmrun

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Entering the guest and coming back, and the NMI handler of root operation, which belongs here because it must know where an entry stands.
+ * Entering the guest and coming back, and the NMI handler of root operation, which belongs here because it must know
+ * where an entry stands.
  *
- * Between vmx_restart and vmx_restart_end the general registers may be the guest's already; all that the restart needs is the stack, whose top
- * word is the struct vmx_cpu. An NMI in this range, which has passed the check of nmis and would be forgotten, sends it back to the check.
+ * Between vmx_restart and vmx_restart_end the general registers may be the guest's already; all that the restart needs
+ * is the stack, whose top word is the struct vmx_cpu. An NMI in this range, which has passed the check of nmis and
+ * would be forgotten, sends it back to the check.
  */
 #include "vmx.h"
 
