@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: hv/commit/commit.c hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
+// sources: hv/guest/guest.c hv/guest/target.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
+// sources: hv/guest/linux/queues.c hv/guest/linux/target.c
+// sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
+// sources: hv/view/view.c hv/view/npt.c
+// sources: hv/view/current.c hv/core/clock.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
+// sources: tests/unit/fakeguest.c tests/unit/makeleaf.c tests/unit/commit_fixture.c
+// libs: -lcrypto
+/*
+ * What comes before a commit, and what is told of it: staging and verifying leaves, kernels that are others or come and
+ * go, the registry's room, buffers that are none, the answers of every call.
+ */
+#include "commit_fixture.h"
+#include "commit/commit.h"
+#include "leaf/floor.h"
+#include "leaf/registry.h"
+
+static void other_kernels(void **state)
+{
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_rodata("one", DATA_SITE, 0x11);
+	m.header.target.build_id[3] ^= 1;
+	assert_int_equal(verify_leaf(sha[0]), NL_EBUILDID);
+	assert_int_equal(verify_report()->found_build_id_len, 20);
+	assert_memory_equal(verify_report()->found_build_id, fg.target.build_id, 20);
+	leaf_rodata("one", DATA_SITE, 0x11);
+	m.header.target.syscall_entry += 0x40;
+	assert_int_equal(verify_leaf(sha[0]), NL_EBUILDID);
+	leaf_rodata("one", DATA_SITE, 0x11);
+	m.header.target.page_table += 0x1000;
+	assert_int_equal(verify_leaf(sha[0]), NL_EBUILDID);
+	leaf_rodata("one", DATA_SITE, 0x11);
+	fg.ctx.lstar = 0;
+	assert_int_equal(verify_leaf(sha[0]), NL_EKERNEL);
+	assert_int_equal(nl_registry_count(), 0);
+}
+
+/* The table that CR3 points to shows, where the kernel's own one should be, another page: one that shows the right one.
+ */
+static void another_table_in_front(void **state)
+{
+	enum { TOP = 0xf00000, L3 = 0xf01000, L2 = 0xf02000, L1 = 0xf03000, COPY = 0xf04000 };
+	const uint64_t va = FG_LINK + SLIDE + FG_TOP;
+	uint64_t *top = (uint64_t *)(fg.ram + TOP), *l3 = (uint64_t *)(fg.ram + L3), *l2 = (uint64_t *)(fg.ram + L2),
+	         *l1 = (uint64_t *)(fg.ram + L1);
+	uint8_t sha[1][32];
+
+	(void)state;
+	memcpy(top, fg.ram + (fg.user_cr3 & ~0xfffULL), NL_PAGE_SIZE);
+	memcpy(l3, fg.ram + (top[511] & ~0xfffULL), NL_PAGE_SIZE);
+	memcpy(l2, fg.ram + (l3[va >> 30 & 511] & ~0xfffULL), NL_PAGE_SIZE);
+	memcpy(fg.ram + COPY, fg_image(FG_TOP), NL_PAGE_SIZE);
+	for (unsigned i = 0; i < 512; i++)
+		l1[i] = ((FG_KERNEL + FG_TOP) & ~(NL_2M - 1)) + i * NL_PAGE_SIZE + 3;
+	l1[va >> 12 & 511] = COPY | 3;
+	l2[va >> 21 & 511] = L1 | 3;
+	l3[va >> 30 & 511] = L2 | 3;
+	top[511] = L3 | 3;
+	fg.ctx.cr3 = TOP;
+	leaf_rodata("one", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_EBUILDID);
+	l1[va >> 12 & 511] = (FG_KERNEL + FG_TOP) | 3;
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+}
+
+static void bodies_and_the_arena(void **state)
+{
+	uint8_t sha[1][32];
+	uint64_t text, data;
+
+	(void)state;
+	leaf_text_and_data("body", 1);
+	m.header.bss_size = 0x200000;
+	assert_int_equal(verify_leaf(sha[0]), NL_EARENA);
+	m.header.bss_size = 0x100000;
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	leaf_text_and_data("body", 2);
+	m.header.bss_size = 0x100000;
+	assert_int_equal(verify_leaf(sha[0]), NL_EARENA);
+	nl_registry_arena_free(&text, &data);
+	assert_int_equal(text, 0x200000 - 128);
+	assert_int_equal(data, 0x100000 - 64);
+}
+
+static void registry_is_bounded(void **state)
+{
+	uint8_t sha[NL_MAX_LEAVES + 2][32];
+	char id[16];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < NL_MAX_LEAVES; i++) {
+		snprintf(id, sizeof(id), "leaf-%u", i);
+		leaf_rodata(id, DATA_SITE + 8 * i, 0x11);
+		assert_int_equal(verify_leaf(sha[i]), NL_OK);
+	}
+	leaf_rodata("one-more", DATA_SITE + 0x800, 0x11);
+	assert_int_equal(verify_leaf(sha[i]), NL_OK); /* takes the place of the oldest that was never applied */
+	assert_int_equal(nl_registry_count(), NL_MAX_LEAVES);
+	assert_null(nl_registry_find(sha[0]));
+	assert_int_equal(commit((const void *)(sha + 1), NL_MAX_LEAVES), NL_OK);
+	leaf_rodata("too-many", DATA_SITE + 0x900, 0x11);
+	assert_int_equal(verify_leaf(sha[i + 1]), NL_ENOMEM);
+}
+
+static void refused_leaves(void **state)
+{
+	struct moment was = before();
+	struct nl_key other;
+	size_t size;
+	unsigned i;
+
+	(void)state;
+	leaf_text_and_data("body", 1);
+	size = make_write(&m, file);
+	assert_int_equal(stage(size), NL_OK);
+	assert_int_equal(verify(), NL_EUNSIGNED);
+	make_sign(file, size);
+	size += sizeof(struct nl_leaf_signature);
+	for (i = 0; i < 64; i++) {
+		unsigned at = (unsigned)host_below(size);
+
+		file[at] ^= 0x10;
+		assert_int_equal(stage(size), NL_OK);
+		assert_int_not_equal(verify(), NL_OK);
+		file[at] ^= 0x10;
+	}
+	assert_int_equal(call(NL_CALL_STAGE, FG_USER, 0, 0, 0), NL_OK); /* an empty file */
+	assert_int_equal(verify(), NL_ELEAF);
+	assert_int_equal(call(NL_CALL_STAGE, FG_USER, 0, 0, NL_LEAF_MAX_SIZE + 1), NL_ELEAF);
+	assert_int_equal(call(NL_CALL_STAGE, FG_USER, 8, 0, 100), NL_OK);
+	assert_int_equal(verify(), NL_ESTATE);                                 /* not all of it is there */
+	assert_int_equal(call(NL_CALL_STAGE, FG_USER, 8, 16, 100), NL_ESTATE); /* a hole */
+	assert_int_equal(call(NL_CALL_STAGE, FG_USER, 93, 8, 100), NL_EUSAGE);
+	make_key(&other, "stranger", NL_ROLE_AUTHOR);
+	assert_int_equal(stage(make_sign(file, make_write(&m, file))), NL_OK);
+	assert_int_equal(verify(), NL_EKEY);
+	assert_int_equal(nl_registry_count(), 0);
+	unchanged(was);
+}
+
+static void long_leaf_in_slices(void **state)
+{
+	static uint8_t big[NL_LEAF_MAX_SIZE];
+	struct nl_leaf_header h;
+	size_t size;
+	unsigned again = 0;
+	enum nl_err err;
+
+	(void)state;
+	leaf_rodata("big", DATA_SITE, 0x11);
+	size = make_write(&m, file);
+	memcpy(&h, file, sizeof(h));
+	memcpy(big, file, size);
+	h.strings.count = 200000; /* padding: a long description */
+	h.signed_size = h.strings.offset + h.strings.count;
+	memcpy(big, &h, sizeof(h));
+	memcpy(file, big, h.signed_size);
+	size = make_sign(file, h.signed_size);
+	assert_int_equal(stage(size), NL_OK);
+	while ((err = call(NL_CALL_VERIFY, FG_USER, sizeof(struct nl_verify_report), 0, 0)) == NL_AGAIN)
+		again++;
+	assert_int_equal(err, NL_OK);
+	assert_int_equal(again, 3);
+}
+
+static void bad_buffers(void **state)
+{
+	const uint64_t read_only = FG_USER + FG_USER_SIZE, kernel = FG_LINK + SLIDE + FG_TOP,
+	               nowhere = FG_USER + 0x100000;
+	struct moment was = before();
+	uint64_t i;
+
+	(void)state;
+	assert_int_equal(call(NL_CALL_STATUS, read_only, sizeof(struct nl_status), 0, 0), NL_EFAULT);
+	assert_int_equal(call(NL_CALL_STATUS, read_only - 8, sizeof(struct nl_status), 0, 0), NL_EFAULT);
+	assert_int_equal(call(NL_CALL_STATUS, kernel, sizeof(struct nl_status), 0, 0), NL_EFAULT);
+	assert_int_equal(call(NL_CALL_STATUS, nowhere, sizeof(struct nl_status), 0, 0), NL_EFAULT);
+	assert_int_equal(call(NL_CALL_STATUS, 0x800000000000, sizeof(struct nl_status), 0, 0), NL_EFAULT);
+	assert_int_equal(call(NL_CALL_STATUS, ~0ULL, sizeof(struct nl_status), 0, 0), NL_EFAULT);
+	assert_int_equal(call(NL_CALL_STATUS, FG_USER, sizeof(struct nl_status) - 1, 0, 0), NL_EUSAGE);
+	assert_int_equal(call(NL_CALL_STATUS, FG_USER, NL_CALL_MAX_BUFFER + 1, 0, 0), NL_EUSAGE);
+	assert_int_equal(call(NL_CALL_STAGE, kernel, 64, 0, 64), NL_EFAULT);
+	assert_int_equal(call(NL_CALL_STAGE, read_only, 64, 0, 64), NL_OK); /* reading is all it does */
+	assert_int_equal(call(NL_CALL_EXITS, FG_USER, sizeof(struct nl_exit_counts), 1, 0), NL_EUSAGE);
+	assert_int_equal(call(NL_CALL_EXITS, FG_USER, sizeof(struct nl_exit_counts), ~0ULL, 0), NL_EUSAGE);
+	for (i = 0; i < 20000; i++) { /* garbage */
+		uint64_t buffer = host_below(2) ? FG_USER + host_below(0x20000) : host_random();
+
+		call((enum nl_call)(host_below(4) ? host_below(16) : host_random()), buffer,
+		     host_below(2) ? host_below(2000) : host_random(), host_below(2) ? host_below(64) : host_random(),
+		     host_below(2) ? host_below(64) : host_random());
+		if (i % 1000 == 0) {
+			assert_int_equal(call((enum nl_call)0, FG_USER, 64, 0, 0), NL_EUSAGE);
+			assert_int_equal(call((enum nl_call)12, FG_USER, 64, 0, 0), NL_EUSAGE);
+		}
+	}
+	unchanged(was);
+}
+
+static void answers(void **state)
+{
+	struct nl_status *s = (struct nl_status *)fg_user(FG_USER);
+	struct nl_leaf_state *l = (struct nl_leaf_state *)fg_user(FG_USER);
+	struct nl_journal_entry *j = (struct nl_journal_entry *)fg_user(FG_USER);
+	uint64_t first;
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_text_and_data("body", 7);
+	assert_int_equal(call(NL_CALL_JOURNAL, FG_USER, 0, 1, 0), NL_OK);
+	first = out_r8 + 1; /* the journal is older than this test */
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	assert_int_equal(call(NL_CALL_STATUS, FG_USER, sizeof(*s), 0, 0), NL_OK);
+	assert_int_equal(out_rcx, sizeof(*s));
+	assert_int_equal(s->generation, 2);
+	assert_int_equal(s->kernel_slide, SLIDE);
+	assert_memory_equal(s->kernel_build_id, fg.target.build_id, 20);
+	assert_string_equal(s->vendor, "FAKE");
+	assert_int_equal(s->leaves, 1);
+	assert_int_equal(call(NL_CALL_LEAVES, FG_USER, 4096, 0, 0), NL_OK);
+	assert_int_equal(out_rcx, 1);
+	assert_string_equal(l->id, "body");
+	assert_string_equal(l->key_name, "demo");
+	assert_int_equal(l->condition, NL_LEAF_APPLIED);
+	assert_int_equal(l->version, 7);
+	assert_int_equal(l->pages, 2);
+	assert_int_equal(l->generation, 2);
+	assert_int_equal(call(NL_CALL_JOURNAL, FG_USER, 8 * sizeof(*j), first, 0), NL_OK);
+	assert_int_equal(out_rcx, 4); /* kernel, verified, applied, commit */
+	assert_int_equal(out_r8, first + 3);
+	assert_int_equal(j[1].event, NL_EV_VERIFIED);
+	assert_int_equal(j[2].event, NL_EV_APPLIED);
+	assert_string_equal(j[2].id, "body");
+	assert_int_equal(j[3].generation, 2);
+	assert_int_equal(call(NL_CALL_CONSOLE, FG_USER, 16, 0, 0), NL_OK);
+	assert_int_equal(out_rcx, 3);
+	assert_int_equal(out_r8, 3);
+	assert_memory_equal(fg_user(FG_USER), "abc", 3);
+}
+
+/* LSTAR is written, by a program that plays with MSRs, but the kernel is the same: nothing is forgotten, above all no
+ * version. */
+static void lstar_written(void **state)
+{
+	uint8_t v1[1][32], v2[1][32];
+
+	(void)state;
+	leaf_text_and_data("body", 1);
+	assert_int_equal(verify_leaf(v1[0]), NL_OK);
+	leaf_text_and_data("body", 2);
+	assert_int_equal(verify_leaf(v2[0]), NL_OK);
+	assert_int_equal(commit((const void *)v2, 1), NL_OK);
+	fg.ctx.lstar += 4;
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	fg.ctx.lstar -= 4;
+	assert_int_equal(nl_registry_find(v2[0])->state.condition, NL_LEAF_APPLIED);
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	assert_int_equal(commit((const void *)v1, 1), NL_EVERSION);
+}
+
+/* A kernel pretended to be gone, by one changed byte of its name, is the old one again a moment later: what was applied
+ * is forgotten, how new it was is not. */
+static void kernel_pretended(void **state)
+{
+	uint8_t v1[1][32], v2[1][32], *name = fg_shown(FG_BUILD_ID);
+	struct nl_journal_entry *j = (struct nl_journal_entry *)fg_user(FG_USER);
+	uint64_t first;
+
+	(void)state;
+	leaf_text_and_data("body", 2);
+	assert_int_equal(verify_leaf(v2[0]), NL_OK);
+	assert_int_equal(commit((const void *)v2, 1), NL_OK);
+	assert_int_equal(call(NL_CALL_JOURNAL, FG_USER, 0, 1, 0), NL_OK);
+	first = out_r8 + 1;
+	name[0] ^= 1;
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	fg.cpus[0].root_generation = nl_current_view()->generation;
+	name = fg_shown(FG_BUILD_ID);
+	name[0] ^= 1;
+	assert_null(nl_registry_find(v2[0]));
+	assert_int_equal(call(NL_CALL_JOURNAL, FG_USER, 2 * sizeof(*j), first, 0), NL_OK);
+	assert_true(out_rcx == 2 && j[0].event == NL_EV_REVERTED && j[1].event == NL_EV_KERNEL);
+	assert_memory_equal(j[0].leaf_sha256, v2[0], 32); /* the record says what went with it */
+	leaf_text_and_data("body", 1);
+	assert_int_equal(verify_leaf(v1[0]), NL_OK);
+	assert_int_equal(commit((const void *)v1, 1), NL_EVERSION);
+	leaf_text_and_data("body", 2);
+	assert_int_equal(verify_leaf(v2[0]), NL_OK);
+	assert_int_equal(commit((const void *)v2, 1), NL_OK);
+}
+
+/* Only so many names can be remembered: one more is refused before anything is done, a known one never is. */
+static void floors_are_full(void **state)
+{
+	uint8_t sha[1][32], known[1][32];
+	struct moment was;
+
+	(void)state;
+	leaf_text_and_data("known", 3);
+	assert_int_equal(verify_leaf(known[0]), NL_OK);
+	assert_int_equal(commit((const void *)known, 1), NL_OK);
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	for (unsigned i = 1; i < NL_MAX_FLOORS; i++) {
+		char id[NL_LEAF_ID_LEN] = "";
+
+		snprintf(id, sizeof(id), "leaf-%u", i);
+		assert_true(nl_floor_raise(id, i));
+	}
+	leaf_text_and_data("one-more", 1);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	was = before();
+	assert_int_equal(commit((const void *)sha, 1), NL_EFLOORS);
+	unchanged(was);
+	assert_int_equal(commit((const void *)known, 1), NL_OK);
+}
+
+static void kernel_replaced(void **state)
+{
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_text_and_data("body", 1);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	memset(fg_shown(DATA_SITE & ~0xfffULL), 0x77, 4096); /* a new kernel was loaded there */
+	memset(fg_shown(FG_BUILD_ID), 0x77, 20);
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	fg.cpus[0].root_generation = nl_current_view()->generation;
+	assert_int_equal(fg_image(DATA_SITE)[0], 0x77);
+	assert_ptr_equal(fg_shown(DATA_SITE), fg_image(DATA_SITE));
+	assert_int_equal(nl_registry_count(), 0);
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_EUNKNOWN_LEAF);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	        T(other_kernels),  T(another_table_in_front), T(bodies_and_the_arena), T(registry_is_bounded),
+	        T(refused_leaves), T(long_leaf_in_slices),    T(bad_buffers),          T(answers),
+	        T(lstar_written),  T(kernel_pretended),       T(floors_are_full),      T(kernel_replaced),
+	};
+
+	return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
+}
