@@ -2,143 +2,19 @@
 // sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c
 // sources: tools/newleaf/status.c
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
-// sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c
+// sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
 // cflags: -Iguest-agent -Itools/newleaf
 /*
- * The command as its users see it: exit codes, what is said where, JSON against the published schemas, and that
- * failures change nothing.
+ * The command as its users see it, where it changes something or refuses to: exit codes, what is said where, JSON
+ * against the published schemas, and that failures change nothing.
  */
-#include "host.h"
-
+#include "cli_fixture.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "cli.h"
-#include "fake_newleaf.h"
-
-static char dir[] = "/tmp/newleaf-test-XXXXXX";
-static char path_a[PATH_MAX], path_b[PATH_MAX], path_a2[PATH_MAX];
-static char out[1 << 16], err[1 << 16];
-static struct fake *f;
-
-static void slurp(const char *name, char *to, size_t size)
-{
-	char path[PATH_MAX];
-	size_t n;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	file = fopen(path, "r");
-	n = fread(to, 1, size - 1, file);
-	to[n] = 0;
-	fclose(file);
-}
-
-static int redirect(int fd, const char *name)
-{
-	char path[PATH_MAX];
-	int saved = dup(fd), to;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	to = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	dup2(to, fd);
-	close(to);
-	return saved;
-}
-
-/* Runs `newleaf ARGS` in this process on the fake; out[] and err[] hold what it said. */
-#define newleaf(...) run((const char *[]){"newleaf", __VA_ARGS__, NULL})
-static int run(const char **args)
-{
-	int argc = 0, code, saved_out, saved_err;
-
-	while (args[argc])
-		argc++;
-	fflush(stdout);
-	fflush(stderr);
-	saved_out = redirect(STDOUT_FILENO, "out");
-	saved_err = redirect(STDERR_FILENO, "err");
-	code = cli_main(argc, (char **)args, &f->transport);
-	fflush(stdout);
-	fflush(stderr);
-	dup2(saved_out, STDOUT_FILENO);
-	dup2(saved_err, STDERR_FILENO);
-	close(saved_out);
-	close(saved_err);
-	slurp("out", out, sizeof(out));
-	slurp("err", err, sizeof(err));
-	return code;
-}
-
-/* out[] is one JSON document for each line; each holds the schema. */
-static void assert_schema(const char *name)
-{
-	char command[3 * PATH_MAX];
-	char problems[4096] = "";
-	FILE *p;
-
-	snprintf(
-	        command, sizeof(command),
-	        "jq -r --slurpfile schema docs/reference/schemas/newleaf.%s-1.json -f tests/unit/schema.jq %s/out 2>&1",
-	        name, dir);
-	p = popen(command, "r");
-	problems[fread(problems, 1, sizeof(problems) - 1, p)] = 0;
-	assert_int_equal(pclose(p), 0);
-	assert_string_equal(problems, "");
-	assert_non_null(strstr(out, "\"schema\":\"newleaf."));
-}
-
-#define assert_says(where, text) \
-	do { \
-		if (!strstr(where, text)) \
-			fail_msg("\"%s\" is not in: %s", text, where); \
-	} while (0)
-
-static void write_leaf(char *path, const char *file, const char *id, uint32_t salt)
-{
-	uint8_t bytes[4096];
-	size_t n = fake_leaf(bytes, id, salt);
-	FILE *file_out;
-
-	snprintf(path, PATH_MAX, "%s/%s", dir, file);
-	file_out = fopen(path, "w");
-	assert_int_equal(fwrite(bytes, 1, n, file_out), n);
-	fclose(file_out);
-}
-
-static int set_up_group(void **state)
-{
-	(void)state;
-	if (!mkdtemp(dir))
-		return -1;
-	cli_run_dir = dir;
-	write_leaf(path_a, "a.leaf", "alpha", 1);
-	write_leaf(path_a2, "a2.file", "alpha", 2);
-	write_leaf(path_b, "b.leaf", "beta", 1);
-	return 0;
-}
-
-static int tear_down_group(void **state)
-{
-	char command[PATH_MAX + 16];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	f = fake_new();
-	f->cancel = &cli_cancel;
-	return 0;
-}
 
 static void usage_errors_exit_2(void **state)
 {
@@ -522,156 +398,6 @@ static void changes_are_serialised(void **state)
 	assert_int_equal(newleaf("apply", path_a), 0);
 }
 
-static void status_tells_what_weakens(void **state)
-{
-	(void)state;
-	assert_int_equal(newleaf("apply", path_a), 0);
-	assert_int_equal(newleaf("status", "--check"), 0);
-	assert_string_equal(out, "");
-	f->leaves[0].note = NL_EPROBED;
-	assert_int_equal(newleaf("status", "--check"), NL_EXIT_DEGRADED);
-	assert_says(out, "alpha: a probe");
-	assert_int_equal(newleaf("status"), 0);
-	assert_says(out, "NL_EPROBED");
-	f->status.kernel_build_id_len = 20;
-	f->status.keys_from_file = 1;
-	f->status.microcode_dropped = 3;
-	f->status.config_refused = 2;
-	f->status.undecided = NL_UNDECIDED_SMN;
-	assert_int_equal(newleaf("status", "--json"), 0);
-	assert_schema("status");
-	assert_says(out, "\"microcode_dropped\":3");
-	assert_says(out, "\"config_refused\":2");
-	assert_says(out, "\"undecided\":[\"amd-smn\"]");
-	assert_int_equal(newleaf("status"), 0);
-	assert_says(out, "from a file");
-	assert_says(out, "microcode updates of the guest dropped: 3");
-	assert_says(out, "undecided amd-smn");
-	assert_says(out, "configuration space refused: 2");
-	assert_int_equal(newleaf("-q", "status"), 0);
-	assert_string_equal(out, "");
-	f->torn_status = true;
-	assert_int_equal(newleaf("status"), NL_EXIT_INTERNAL);
-}
-
-static void log_checks_the_chain(void **state)
-{
-	(void)state;
-	for (unsigned broken = 0; broken < 2; broken++) {
-		int expected = broken ? NL_EXIT_INTERNAL : NL_EXIT_OK;
-
-		f = fake_new();
-		f->broken_chain = broken;
-		fake_journal(f, NL_EV_BOOT, NL_OK, NULL, 0, 0);
-		fake_journal(f, NL_EV_CPU, NL_OK, NULL, 1, 0);
-		fake_journal(f, NL_EV_COMMIT, NL_OK, NULL, 214000, 0);
-		fake_journal(f, NL_EV_REFUSED, NL_EBYTES, "alpha", 0, 0);
-		assert_int_equal(newleaf("log"), expected);
-		assert_says(out, "2023-11-14T22:13:21.000Z  boot");
-		assert_says(out, "stop window 214 us");
-		assert_says(out, "refused    generation 1  alpha  NL_EBYTES");
-		assert_int_equal(newleaf("log", "--since", "2"), expected); /* the link to the entry before counts */
-		assert_null(strstr(out, "boot"));
-		if (broken)
-			assert_says(err, "the hash chain breaks at entry 2");
-		assert_int_equal(newleaf("log", "--since", "3"), 0); /* what is not looked at cannot be broken */
-		if (!broken) {
-			assert_int_equal(newleaf("log", "--json"), 0);
-			assert_schema("log");
-		}
-	}
-}
-
-static void blockers_come_from_the_journal(void **state)
-{
-	(void)state;
-	assert_int_equal(newleaf("blockers"), NL_EXIT_NOTHING);
-	assert_int_equal(newleaf("blockers", "--json"), NL_EXIT_NOTHING);
-	assert_schema("blockers");
-	fake_journal(f, NL_EV_ABANDONED, NL_EDEADLINE, NULL, 1, 0xffffffff81000000);
-	assert_int_equal(newleaf("blockers"), 0);
-	assert_says(out, "NL_EDEADLINE");
-	assert_says(out, "CPU 1 stood at ");
-	assert_int_equal(newleaf("blockers", "--json"), 0);
-	assert_schema("blockers");
-}
-
-static void counts_and_console(void **state)
-{
-	(void)state;
-	assert_int_equal(newleaf("exits"), 0);
-	assert_says(out, "cpuid");
-	assert_null(strstr(out, "wrmsr")); /* what never happened is not listed */
-	assert_int_equal(newleaf("exits", "--json"), 0);
-	assert_schema("exits");
-	assert_int_equal(newleaf("exits", "--interval", "4s", "--json"), 0);
-	assert_schema("exits");
-	assert_says(out, "\"per_second\":{\"cpuid\":1.000");
-	assert_int_equal(newleaf("console"), 0);
-	assert_string_equal(out, "newleaf: two CPUs\n?[31mred"); /* nothing that a terminal would obey */
-	assert_int_equal(newleaf("console", "--json"), 0);
-	assert_schema("console");
-}
-
-static void what_is_not_there_says_so(void **state)
-{
-	pid_t pid;
-	int status;
-
-	(void)state;
-	for (size_t i = 0; i < cli_n_verbs; i++) {
-		if (cli_verbs[i].group != GROUP_LATER)
-			continue;
-		assert_int_equal(newleaf(cli_verbs[i].name, "x"), NL_EXIT_CONFLICT);
-		assert_says(err, "NL_EUNSUPPORTED");
-		assert_says(err, cli_verbs[i].more);
-		assert_null(strstr(err, "the message names it"));
-		assert_int_equal(newleaf(cli_verbs[i].name, "--anything", "--help"), 0);
-		assert_says(out, cli_verbs[i].summary);
-		assert_says(out, "Not in version");
-		assert_int_equal(newleaf("-h", cli_verbs[i].name), 0);
-		assert_says(out, cli_verbs[i].more);
-	}
-	assert_int_equal(newleaf("kill", "f", "--json"), NL_EXIT_CONFLICT);
-	fflush(stdout);
-	pid = fork(); /* if it were there it would take over this process */
-	if (pid == 0) {
-		setenv("PATH", "/nonexistent", 1);
-		_exit(newleaf("build", "--anything", "x"));
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(WEXITSTATUS(status), NL_EXIT_ENVIRONMENT);
-	slurp("err", err, sizeof(err));
-	assert_says(err, "newleaf-author");
-}
-
-/* `newleaf --help build` is answered by the other tool, as `newleaf build --help` is. */
-static void help_of_authoring_verbs(void **state)
-{
-	static const char *const order[][2] = {{"--help", "build"}, {"build", "--help"}};
-	char path[PATH_MAX];
-	int status;
-
-	(void)state;
-	snprintf(path, sizeof(path), "%s/newleaf-author", dir);
-	FILE *tool = fopen(path, "w");
-	fputs("#!/bin/sh\necho author \"$@\"\n", tool);
-	fclose(tool);
-	chmod(path, 0700);
-	for (size_t i = 0; i < NL_ARRAY_SIZE(order); i++) {
-		fflush(stdout);
-		pid_t pid = fork();
-		if (pid == 0) {
-			setenv("PATH", dir, 1);
-			_exit(newleaf(order[i][0], order[i][1]));
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(WEXITSTATUS(status), 0);
-		slurp("out", out, sizeof(out));
-		assert_string_equal(out, "author build --help\n");
-	}
-}
-
 /* A lock in /tmp could be made and held by any user. */
 static void the_lock_has_one_place(void **state)
 {
@@ -708,12 +434,6 @@ int main(void)
 	        cmocka_unit_test_setup(deadline_names_the_blocker, set_up),
 	        cmocka_unit_test_setup(ctrl_c_leaves_it_unchanged, set_up),
 	        cmocka_unit_test_setup(changes_are_serialised, set_up),
-	        cmocka_unit_test_setup(status_tells_what_weakens, set_up),
-	        cmocka_unit_test_setup(log_checks_the_chain, set_up),
-	        cmocka_unit_test_setup(blockers_come_from_the_journal, set_up),
-	        cmocka_unit_test_setup(counts_and_console, set_up),
-	        cmocka_unit_test_setup(what_is_not_there_says_so, set_up),
-	        cmocka_unit_test_setup(help_of_authoring_verbs, set_up),
 	        cmocka_unit_test_setup(the_lock_has_one_place, set_up),
 	};
 

@@ -1,89 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/view/view.c hv/view/npt.c tests/unit/history.c tests/unit/shape.c
+// sources: hv/view/view.c hv/view/npt.c tests/unit/history.c tests/unit/shape.c tests/unit/view_fixture.c
 /*
  * Views, for both formats with and without 1 GiB pages: what they show, what they cost, what they release; what
  * hardware would see after every single write; and that a failed allocation at any point changes nothing. The oracle
  * edits shapes (shape.h), never tables.
  */
-#include "host.h"
-#include "history.h"
-#include "shape.h"
-#include "view/view.h"
-
-enum { ADDRESS_BITS = 33 };
-#define END (1ULL << ADDRESS_BITS)
-#define SINK 0x7700000000ULL
-#define HIDDEN 0x13fc00000ULL /* across the boundary of two 1 GiB pages */
-#define HIDDEN_SIZE 0x800000ULL
-#define APIC 0xfee00000ULL
-#define FRAME 0x5500000000ULL
-
-/* A PC with its legacy hole, memory that ends at no 2 MiB boundary, and memory above 4 GiB. */
-static const struct nl_type_run pc[] = {
-        {0, 0xa0000, NL_MT_WB},
-        {0xa0000, 0x20000, NL_MT_UC},
-        {0xc0000, 0x40000, NL_MT_WP},
-        {0x100000, 0x7fe03000 - 0x100000, NL_MT_WB},
-        {0x7fe03000, 0x100000000 - 0x7fe03000, NL_MT_UC},
-        {0x100000000, 0xc0000000, NL_MT_WB},
-        {0x1c0000000, 0x40000000, NL_MT_UC},
-};
-
-struct machine {
-	enum shape_format shape;
-	bool has_1g;
-};
-
-static struct nl_npt_format format;
-static struct nl_views views;
-static enum shape_format shape_format;
-
-static int start(void **state)
-{
-	const struct machine *m = *state;
-	history_reset();
-	host_seed(1);
-	shape_format = m->shape;
-	format = (m->shape == SHAPE_EPT ? nl_npt_format_ept : nl_npt_format_npt)(m->has_1g, ADDRESS_BITS);
-	views = (struct nl_views){.format = &format, .ops = history_ops()};
-	return 0;
-}
-
-static void read_view(struct shape *s, const struct nl_view *view)
-{
-	shape_read(s, shape_format, view->root, ADDRESS_BITS);
-}
-
-static void assert_shows(const struct nl_view *view, const struct shape *expected)
-{
-	static struct shape now;
-	read_view(&now, view);
-	if (shape_equal(&now, expected))
-		return;
-	shape_print("expected", expected);
-	shape_print("shown", &now);
-	fail();
-}
-
-static void make_base(struct nl_view *base, struct shape *shape)
-{
-	assert_int_equal(nl_view_base(&views, pc, NL_ARRAY_SIZE(pc), base), NL_OK);
-	read_view(shape, base);
-	assert_null(shape->wrong);
-}
-
-static void make_hidden_base(struct nl_view *base, struct shape *shape)
-{
-	make_base(base, shape);
-	assert_int_equal(nl_view_hide(&views, base, GPA(HIDDEN), HIDDEN_SIZE, HPA(SINK)), NL_OK);
-	shape_hide(shape, HIDDEN, HIDDEN_SIZE, SINK);
-}
-
-static void release_last(struct nl_view *view)
-{
-	nl_view_release(&views, view, NULL);
-	assert_int_equal(history_used(), 0);
-}
+#include "view_fixture.h"
 
 /* --- The base view --- */
 
@@ -507,131 +429,13 @@ static void an_edit_without_memory_changes_nothing(void **state)
 	release_last(&base);
 }
 
-/* --- Any sequence --- */
-
-enum { CHAIN = 5, STEPS = 1500 };
-static struct {
-	struct nl_view view;
-	struct shape shape;
-} chain[CHAIN];
-static unsigned n_chain;
-
-/* Exactly the tables that some living view reaches are allocated. */
-static void assert_nothing_leaks(void)
-{
-	static struct shape now;
-	static bool met[HISTORY_PAGES];
-	size_t n = 0;
-
-	memset(met, 0, sizeof(met));
-	for (unsigned i = 0; i < n_chain; i++) {
-		read_view(&now, &chain[i].view);
-		assert_true(shape_equal(&now, &chain[i].shape));
-		for (size_t t = 0; t < HISTORY_PAGES; t++)
-			met[t] |= now.met[t];
-	}
-	for (size_t t = 0; t < HISTORY_PAGES; t++)
-		n += met[t];
-	assert_int_equal(history_used(), n);
-}
-
-static uint64_t some_page(void)
-{
-	static const uint64_t near[] = {0,          0x7fe00000, HIDDEN,      HIDDEN + NL_2M,
-	                                0x12345000, 0x12400000, 0x180000000, 0x1c0000000};
-	return near[host_below(NL_ARRAY_SIZE(near))] + host_below(24) * NL_PAGE_SIZE;
-}
-
-static void edit_newest(unsigned pages)
-{
-	static const enum nl_rights rights[] = {NL_R, NL_RX, NL_RW, NL_RWX};
-	const struct nl_view *parent = n_chain > 1 ? &chain[n_chain - 2].view : NULL;
-
-	while (pages--) {
-		const uint64_t gpa = some_page(),
-		               frame = host_below(3) ? FRAME + host_below(1 << 20) * NL_PAGE_SIZE : gpa;
-		const enum nl_rights r = rights[host_below(4)];
-		history_fail_after(host_below(4) ? -1 : (int)host_below(3));
-		const enum nl_err err =
-		        nl_view_set_page(&views, &chain[n_chain - 1].view, parent, GPA(gpa), HPA(frame), r);
-		history_fail_after(-1);
-		if (err == NL_OK)
-			shape_show(&chain[n_chain - 1].shape, gpa, NL_PAGE_SIZE, frame, r);
-		else
-			assert_int_equal(err, NL_ENOMEM);
-	}
-}
-
-static void fork_newest(void)
-{
-	assert_int_equal(nl_view_fork(&views, &chain[n_chain - 1].view, &chain[n_chain].view), NL_OK);
-	assert_int_equal(chain[n_chain].view.generation, chain[n_chain - 1].view.generation + 1);
-	chain[n_chain].shape = chain[n_chain - 1].shape;
-	n_chain++;
-	edit_newest(1 + host_below(4));
-}
-
-static void drop(unsigned i)
-{
-	nl_view_release_between(&views, &chain[i].view, i ? &chain[i - 1].view : NULL,
-	                        i + 1 < n_chain ? &chain[i + 1].view : NULL);
-	memmove(&chain[i], &chain[i + 1], (n_chain - i - 1) * sizeof(chain[0]));
-	n_chain--;
-}
-
-static void base_edit(void)
-{
-	const enum nl_rights rights = host_below(2) ? NL_R : NL_RW;
-	for (unsigned i = 0; i < n_chain; i++) {
-		const uint64_t frame =
-		        shape_at(&chain[i].shape, APIC)->hpa + APIC - shape_at(&chain[i].shape, APIC)->gpa;
-		assert_int_equal(nl_view_base_edit_rights(&views, &chain[i].view, GPA(APIC), rights), NL_OK);
-		shape_show(&chain[i].shape, APIC, NL_PAGE_SIZE, frame, rights);
-	}
-}
-
-static void any_sequence_of_commits_keeps_every_view_and_leaks_nothing(void **state)
-{
-	(void)state;
-	make_hidden_base(&chain[0].view, &chain[0].shape);
-	n_chain = 1;
-	edit_newest(8); /* the base before it is first used */
-	assert_nothing_leaks();
-	for (unsigned step = 0; step < STEPS; step++) {
-		switch (host_below(8)) {
-		case 0:
-			base_edit();
-			break;
-		case 1:
-		case 2: /* prepared, then abandoned */
-			if (n_chain < CHAIN) {
-				fork_newest();
-				drop(n_chain - 1);
-			}
-			break;
-		case 3: /* a generation that no CPU uses any more: any but the current one, the oldest most often */
-			if (n_chain > 1)
-				drop(host_below(2) ? 0 : host_below(n_chain - 1));
-			break;
-		default:
-			if (n_chain == CHAIN)
-				drop(host_below(2) ? 0 : host_below(n_chain - 1));
-			fork_newest();
-		}
-		assert_nothing_leaks();
-	}
-	while (n_chain > 1)
-		drop(host_below(n_chain));
-	release_last(&chain[0].view);
-}
-
 int main(void)
 {
-	static const struct {
-		const char *name;
-		CMUnitTestFunction function;
-	} tests[] = {
-#define TEST(f) {#f, f}
+#define TEST(f) \
+	{ \
+#f, f \
+	}
+	static const struct view_test tests[] = {
 	        TEST(base_is_identity_from_the_largest_pages),
 	        TEST(walk_agrees_with_hardware),
 	        TEST(base_without_memory_leaves_nothing),
@@ -644,20 +448,7 @@ int main(void)
 	        TEST(a_retyping_without_memory_keeps_translations),
 	        TEST(the_watch_sees_a_table_linked_too_early),
 	        TEST(an_edit_without_memory_changes_nothing),
-	        TEST(any_sequence_of_commits_keeps_every_view_and_leaks_nothing),
 	};
-	static struct machine machines[] = {
-	        {SHAPE_EPT, true}, {SHAPE_EPT, false}, {SHAPE_NPT, true}, {SHAPE_NPT, false}};
-	int failed = 0;
 
-	for (size_t m = 0; m < NL_ARRAY_SIZE(machines); m++) {
-		struct CMUnitTest group[NL_ARRAY_SIZE(tests)];
-		char name[32];
-		snprintf(name, sizeof(name), "view: %s, %s", machines[m].shape == SHAPE_EPT ? "EPT" : "NPT",
-		         machines[m].has_1g ? "1G pages" : "2M pages");
-		for (size_t t = 0; t < NL_ARRAY_SIZE(tests); t++)
-			group[t] = (struct CMUnitTest){tests[t].name, tests[t].function, start, NULL, &machines[m]};
-		failed += _cmocka_run_group_tests(name, group, NL_ARRAY_SIZE(tests), NULL, NULL);
-	}
-	return failed;
+	return run_for_all_formats(tests, NL_ARRAY_SIZE(tests));
 }

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c
+// sources: tools/newleaf/status.c
+// sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
+// sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
+// cflags: -Iguest-agent -Itools/newleaf
+/*
+ * The command where it looks: status, log, exits, console, and what is not there.
+ */
+#include "cli_fixture.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void status_tells_what_weakens(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("apply", path_a), 0);
+	assert_int_equal(newleaf("status", "--check"), 0);
+	assert_string_equal(out, "");
+	f->leaves[0].note = NL_EPROBED;
+	assert_int_equal(newleaf("status", "--check"), NL_EXIT_DEGRADED);
+	assert_says(out, "alpha: a probe");
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "NL_EPROBED");
+	f->status.kernel_build_id_len = 20;
+	f->status.keys_from_file = 1;
+	f->status.microcode_dropped = 3;
+	f->status.config_refused = 2;
+	f->status.undecided = NL_UNDECIDED_SMN;
+	assert_int_equal(newleaf("status", "--json"), 0);
+	assert_schema("status");
+	assert_says(out, "\"microcode_dropped\":3");
+	assert_says(out, "\"config_refused\":2");
+	assert_says(out, "\"undecided\":[\"amd-smn\"]");
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "from a file");
+	assert_says(out, "microcode updates of the guest dropped: 3");
+	assert_says(out, "undecided amd-smn");
+	assert_says(out, "configuration space refused: 2");
+	assert_int_equal(newleaf("-q", "status"), 0);
+	assert_string_equal(out, "");
+	f->torn_status = true;
+	assert_int_equal(newleaf("status"), NL_EXIT_INTERNAL);
+}
+
+static void log_checks_the_chain(void **state)
+{
+	(void)state;
+	for (unsigned broken = 0; broken < 2; broken++) {
+		int expected = broken ? NL_EXIT_INTERNAL : NL_EXIT_OK;
+
+		f = fake_new();
+		f->broken_chain = broken;
+		fake_journal(f, NL_EV_BOOT, NL_OK, NULL, 0, 0);
+		fake_journal(f, NL_EV_CPU, NL_OK, NULL, 1, 0);
+		fake_journal(f, NL_EV_COMMIT, NL_OK, NULL, 214000, 0);
+		fake_journal(f, NL_EV_REFUSED, NL_EBYTES, "alpha", 0, 0);
+		assert_int_equal(newleaf("log"), expected);
+		assert_says(out, "2023-11-14T22:13:21.000Z  boot");
+		assert_says(out, "stop window 214 us");
+		assert_says(out, "refused    generation 1  alpha  NL_EBYTES");
+		assert_int_equal(newleaf("log", "--since", "2"), expected); /* the link to the entry before counts */
+		assert_null(strstr(out, "boot"));
+		if (broken)
+			assert_says(err, "the hash chain breaks at entry 2");
+		assert_int_equal(newleaf("log", "--since", "3"), 0); /* what is not looked at cannot be broken */
+		if (!broken) {
+			assert_int_equal(newleaf("log", "--json"), 0);
+			assert_schema("log");
+		}
+	}
+}
+
+static void blockers_come_from_the_journal(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("blockers"), NL_EXIT_NOTHING);
+	assert_int_equal(newleaf("blockers", "--json"), NL_EXIT_NOTHING);
+	assert_schema("blockers");
+	fake_journal(f, NL_EV_ABANDONED, NL_EDEADLINE, NULL, 1, 0xffffffff81000000);
+	assert_int_equal(newleaf("blockers"), 0);
+	assert_says(out, "NL_EDEADLINE");
+	assert_says(out, "CPU 1 stood at ");
+	assert_int_equal(newleaf("blockers", "--json"), 0);
+	assert_schema("blockers");
+}
+
+static void counts_and_console(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("exits"), 0);
+	assert_says(out, "cpuid");
+	assert_null(strstr(out, "wrmsr")); /* what never happened is not listed */
+	assert_int_equal(newleaf("exits", "--json"), 0);
+	assert_schema("exits");
+	assert_int_equal(newleaf("exits", "--interval", "4s", "--json"), 0);
+	assert_schema("exits");
+	assert_says(out, "\"per_second\":{\"cpuid\":1.000");
+	assert_int_equal(newleaf("console"), 0);
+	assert_string_equal(out, "newleaf: two CPUs\n?[31mred"); /* nothing that a terminal would obey */
+	assert_int_equal(newleaf("console", "--json"), 0);
+	assert_schema("console");
+}
+
+static void what_is_not_there_says_so(void **state)
+{
+	pid_t pid;
+	int status;
+
+	(void)state;
+	for (size_t i = 0; i < cli_n_verbs; i++) {
+		if (cli_verbs[i].group != GROUP_LATER)
+			continue;
+		assert_int_equal(newleaf(cli_verbs[i].name, "x"), NL_EXIT_CONFLICT);
+		assert_says(err, "NL_EUNSUPPORTED");
+		assert_says(err, cli_verbs[i].more);
+		assert_null(strstr(err, "the message names it"));
+		assert_int_equal(newleaf(cli_verbs[i].name, "--anything", "--help"), 0);
+		assert_says(out, cli_verbs[i].summary);
+		assert_says(out, "Not in version");
+		assert_int_equal(newleaf("-h", cli_verbs[i].name), 0);
+		assert_says(out, cli_verbs[i].more);
+	}
+	assert_int_equal(newleaf("kill", "f", "--json"), NL_EXIT_CONFLICT);
+	fflush(stdout);
+	pid = fork(); /* if it were there it would take over this process */
+	if (pid == 0) {
+		setenv("PATH", "/nonexistent", 1);
+		_exit(newleaf("build", "--anything", "x"));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), NL_EXIT_ENVIRONMENT);
+	slurp("err", err, sizeof(err));
+	assert_says(err, "newleaf-author");
+}
+
+/* `newleaf --help build` is answered by the other tool, as `newleaf build --help` is. */
+static void help_of_authoring_verbs(void **state)
+{
+	static const char *const order[][2] = {{"--help", "build"}, {"build", "--help"}};
+	char path[PATH_MAX];
+	int status;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/newleaf-author", dir);
+	FILE *tool = fopen(path, "w");
+	fputs("#!/bin/sh\necho author \"$@\"\n", tool);
+	fclose(tool);
+	chmod(path, 0700);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(order); i++) {
+		fflush(stdout);
+		pid_t pid = fork();
+		if (pid == 0) {
+			setenv("PATH", dir, 1);
+			_exit(newleaf(order[i][0], order[i][1]));
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(WEXITSTATUS(status), 0);
+		slurp("out", out, sizeof(out));
+		assert_string_equal(out, "author build --help\n");
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(status_tells_what_weakens, set_up),
+	        cmocka_unit_test_setup(log_checks_the_chain, set_up),
+	        cmocka_unit_test_setup(blockers_come_from_the_journal, set_up),
+	        cmocka_unit_test_setup(counts_and_console, set_up),
+	        cmocka_unit_test_setup(what_is_not_there_says_so, set_up),
+	        cmocka_unit_test_setup(help_of_authoring_verbs, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+}
