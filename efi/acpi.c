@@ -16,6 +16,7 @@
 #define MADT_LOCAL_APIC 0u
 #define MADT_LOCAL_X2APIC 9u
 #define MADT_ENABLED 1u
+#define MADT_ONLINE_CAPABLE 2u
 #define FADT_FLAGS 112u
 #define FADT_RESET_REG 116u /* generic address structure, 5.2.3.2: space, width, offset, access, address */
 #define FADT_RESET_VALUE 128u
@@ -54,11 +55,14 @@ static bool is(const uint8_t *p, const char *signature)
 	return true;
 }
 
-static void add_cpu(struct nl_acpi *out, uint32_t id)
+static void add_cpu(struct nl_acpi *out, uint32_t id, uint32_t flags)
 {
+	if (!(flags & (MADT_ENABLED | MADT_ONLINE_CAPABLE)))
+		return;
 	for (uint32_t i = 0; i < out->n_cpus; i++)
 		if (out->apic_ids[i] == id) /* the boot CPU, or listed as local APIC and as x2APIC */
 			return;
+	out->n_enabled += flags & MADT_ENABLED;
 	if (out->n_cpus == NL_MAX_CPUS)
 		out->too_many = true;
 	else
@@ -75,10 +79,10 @@ static void read_madt(struct nl_acpi *out, const uint8_t *t, size_t length)
 		size = e[1];
 		if (size < 2 || size > length - at)
 			return;
-		if (e[0] == MADT_LOCAL_APIC && size >= 8 && (get(e + 4, 4) & MADT_ENABLED))
-			add_cpu(out, e[3]);
-		else if (e[0] == MADT_LOCAL_X2APIC && size >= 16 && (get(e + 8, 4) & MADT_ENABLED))
-			add_cpu(out, (uint32_t)get(e + 4, 4));
+		if (e[0] == MADT_LOCAL_APIC && size >= 8)
+			add_cpu(out, e[3], (uint32_t)get(e + 4, 4));
+		else if (e[0] == MADT_LOCAL_X2APIC && size >= 16)
+			add_cpu(out, (uint32_t)get(e + 4, 4), (uint32_t)get(e + 8, 4));
 	}
 }
 
@@ -133,7 +137,7 @@ void nl_acpi_read(nl_acpi_map *map, void *ctx, uint64_t rsdp, uint32_t boot_apic
 	const uint8_t *p = rsdp ? map(ctx, rsdp, RSDP_V1_SIZE) : NULL;
 	uint64_t xsdt = 0, rsdt;
 
-	*out = (struct nl_acpi){.n_cpus = 1, .apic_ids = {boot_apic_id}};
+	*out = (struct nl_acpi){.n_cpus = 1, .n_enabled = 1, .apic_ids = {boot_apic_id}};
 	if (!p || !is(p, "RSD PTR ") || !sums_up(p, RSDP_V1_SIZE))
 		return;
 	rsdt = get(p + RSDP_RSDT, 4);

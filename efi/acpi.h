@@ -9,7 +9,8 @@
 #include <newleaf/bootblock.h>
 
 struct nl_acpi {
-	uint32_t n_cpus; /* enabled ones, the boot CPU first; at least 1 */
+	uint32_t n_cpus;    /* enabled ones and those that may be switched on later, the boot CPU first; at least 1 */
+	uint32_t n_enabled; /* of them */
 	uint32_t apic_ids[NL_MAX_CPUS];
 	bool too_many;       /* there are more than NL_MAX_CPUS */
 	uint64_t reset_port; /* 0 = none, or not an I/O port */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Builds the host page table: the region at NL_CORE_VA, all physical memory at NL_DIRECT_VA, and, for the moment of the
- * launch, the low 512 GiB one to one. The direct map and the one-to-one map share their tables; only the former forbids
- * execution, in its root entry.
+ * Builds the host page tables: the region at NL_CORE_VA, physical memory at NL_DIRECT_VA, and, for the way in and back,
+ * one to one as well. The direct map and the one-to-one map share their tables; only the former forbids execution, in
+ * its entries of the root. Nothing of the core is both writable and executable.
  */
 #include <newleaf/bootblock.h>
 
@@ -33,7 +33,7 @@ static uint64_t new_table(struct nl_hostmap *m)
 	uint64_t offset = m->next;
 	uint64_t *t = (uint64_t *)(m->region + offset);
 
-	if (offset + NL_PAGE_SIZE > m->limit)
+	if (offset + NL_PAGE_SIZE > m->region_size)
 		return 0;
 	m->next += NL_PAGE_SIZE;
 	for (unsigned i = 0; i < SPAN; i++)
@@ -60,15 +60,9 @@ static bool put(struct nl_hostmap *m, uint64_t *t, unsigned level, unsigned at, 
 	return true;
 }
 
-/*
- * Physical memory. Below 4 GiB RAM and devices alternate, and a large page over ranges of different MTRR types is
- * undefined (SDM vol. 3, 12.11.9): 4 KiB pages below 2 MiB (fixed MTRRs), then 2 MiB, then 1 GiB where the CPU has
- * them.
- */
-static bool map_direct(struct nl_hostmap *m, uint64_t *pdpt)
+uint64_t nl_hostmap_top(const struct nl_hostmap *m)
 {
-	uint64_t top = m->phys_bits >= 39 ? SPAN * NL_1G : 1ULL << m->phys_bits;
-	uint64_t pa;
+	uint64_t top = m->phys_bits < 48 ? 1ULL << m->phys_bits : NL_DIRECT_MAX;
 
 	if (!m->has_1g) { /* 2 MiB pages cost tables: as much as there is RAM, and all devices below 4 GiB */
 		uint64_t ram = (m->ram_top + NL_1G - 1) & ~(NL_1G - 1);
@@ -78,52 +72,82 @@ static bool map_direct(struct nl_hostmap *m, uint64_t *pdpt)
 		if (ram < top)
 			top = ram;
 	}
-	for (pa = 0; pa < NL_2M && pa < top; pa += NL_PAGE_SIZE)
-		if (!put(m, pdpt, 2, 0, pa, pa | LEAF))
-			return false;
-	for (; pa < 4 * NL_1G && pa < top; pa += NL_2M)
-		if (!put(m, pdpt, 2, 1, pa, pa | LEAF))
-			return false;
-	while (pa < top) {
-		unsigned level = m->has_1g ? 2 : 1;
+	return top < NL_DIRECT_MAX ? top : NL_DIRECT_MAX;
+}
 
-		if (!put(m, pdpt, 2, level, pa, pa | LEAF))
+/*
+ * Physical memory. Below 4 GiB RAM and devices alternate, and a large page over ranges of different MTRR types is
+ * undefined (SDM vol. 3, 12.11.9): 4 KiB pages below 2 MiB (fixed MTRRs), then 2 MiB, then 1 GiB where the CPU has
+ * them.
+ */
+static bool map_physical(struct nl_hostmap *m, uint64_t *pml4)
+{
+	uint64_t top = nl_hostmap_top(m), pa, size;
+
+	for (pa = 0; pa < top; pa += size) {
+		unsigned level = pa < NL_2M ? 0 : pa < 4 * NL_1G || !m->has_1g ? 1 : 2;
+
+		if (!put(m, pml4, 3, level, pa, pa | LEAF))
 			return false;
-		pa += m->has_1g ? NL_1G : NL_2M;
+		size = NL_PAGE_SIZE << 9 * level;
 	}
 	return true;
 }
 
-/* The region at NL_CORE_VA: executable as far as the core reaches, in 4 KiB pages there, so that nothing behind it can
- * ever run. */
+/* The region at NL_CORE_VA, in 4 KiB pages as far as the core reaches, so that nothing behind its code can ever run. */
 static bool map_core(struct nl_hostmap *m, uint64_t *pml4)
 {
-	uint64_t small = (m->image_size + NL_2M - 1) & ~(NL_2M - 1);
-	uint64_t offset;
+	uint64_t small_end = (m->data_end + NL_2M - 1) & ~(NL_2M - 1), at, size;
 
-	for (offset = 0; offset < small; offset += NL_PAGE_SIZE)
-		if (!put(m, pml4, 3, 0, NL_CORE_VA + offset,
-		         (m->region_pa + offset) | LEAF | (offset < m->image_size ? 0 : PTE_NX)))
+	for (at = 0; at < m->region_size; at += size) {
+		bool small = at >= (m->text & ~(NL_2M - 1)) && at < small_end;
+		bool code = at >= m->text && at < m->rodata, constant = at >= m->rodata && at < m->data;
+		uint64_t leaf = (m->region_pa + at) | LEAF | PTE_NX;
+
+		if (code || constant)
+			leaf &= ~PTE_W;
+		if (code)
+			leaf &= ~PTE_NX;
+		if (!put(m, pml4, 3, small ? 0 : 1, NL_CORE_VA + at, leaf))
 			return false;
-	for (; offset < NL_REGION_SIZE; offset += NL_2M)
-		if (!put(m, pml4, 3, 1, NL_CORE_VA + offset, (m->region_pa + offset) | LEAF | PTE_NX))
-			return false;
+		size = small ? NL_PAGE_SIZE : NL_2M;
+	}
 	return true;
 }
 
-enum nl_err nl_hostmap_build(struct nl_hostmap *m, uint64_t *root)
+/* A fifth level above both halves of a fourth, or above the upper half alone: addresses stay what they are. */
+static uint64_t fifth_level(struct nl_hostmap *m, uint64_t pml4_pa, bool low)
 {
-	uint64_t pml4_pa = new_table(m);
-	uint64_t pdpt_pa = new_table(m);
-	uint64_t *pml4;
+	uint64_t pml5_pa = new_table(m);
 
-	if (!pml4_pa || !pdpt_pa)
+	if (pml5_pa) {
+		table(m, pml5_pa)[511] = pml4_pa | TABLE;
+		if (low)
+			table(m, pml5_pa)[0] = pml4_pa | TABLE;
+	}
+	return pml5_pa;
+}
+
+enum nl_err nl_hostmap_build(struct nl_hostmap *m)
+{
+	uint64_t *host, *launch;
+
+	m->host_cr3 = new_table(m);
+	m->launch_cr3 = new_table(m);
+	if (!m->host_cr3 || !m->launch_cr3)
 		return NL_ENOMEM;
-	pml4 = table(m, pml4_pa);
-	pml4[INDEX(0ULL, 3)] = pdpt_pa | TABLE;
-	pml4[INDEX(NL_DIRECT_VA, 3)] = pdpt_pa | TABLE | PTE_NX;
-	if (!map_direct(m, table(m, pdpt_pa)) || !map_core(m, pml4))
+	host = table(m, m->host_cr3);
+	launch = table(m, m->launch_cr3);
+	if (!map_physical(m, launch) || !map_core(m, host))
 		return NL_ENOMEM;
-	*root = pml4_pa;
-	return NL_OK;
+	for (unsigned i = 0; i < SPAN / 2 - 1; i++)
+		if (launch[i])
+			host[INDEX(NL_DIRECT_VA, 3) + i] = launch[i] | PTE_NX;
+	for (unsigned i = SPAN / 2; i < SPAN; i++)
+		launch[i] = host[i];
+	if (m->la57) {
+		m->host_cr3 = fifth_level(m, m->host_cr3, false);
+		m->launch_cr3 = fifth_level(m, m->launch_cr3, true);
+	}
+	return m->host_cr3 && m->launch_cr3 ? NL_OK : NL_ENOMEM;
 }

@@ -25,8 +25,9 @@ enum nl_err image_find_core(struct loader *l)
 		return NL_EBOOTBLOCK;
 	}
 	if (h->image_size < sizeof(*h) || h->image_size > size || h->memory_size < h->image_size ||
-	    h->memory_size > NL_REGION_ARENA_TEXT || h->entry_va < NL_CORE_VA ||
-	    h->entry_va - NL_CORE_VA >= h->image_size) {
+	    h->memory_size > NL_REGION_SIZE(1) - NL_REGION_CORE || h->rodata_end > h->image_size ||
+	    h->text_end > h->rodata_end || ((h->text_end | h->rodata_end) & NL_PAGE_MASK) ||
+	    h->entry_va - (NL_CORE_VA + NL_REGION_CORE) >= h->text_end) {
 		say_why(L"the core's header is damaged");
 		return NL_EBOOTBLOCK;
 	}

@@ -15,7 +15,10 @@
 #include <newleaf/errors.h>
 #include <newleaf/panic.h>
 
+#include "acpi.h"
 #include "conf.h"
+
+struct mp_services;
 
 struct loader {
 	EFI_HANDLE image;
@@ -24,17 +27,32 @@ struct loader {
 	bool secure_boot;
 	struct nl_policy policy; /* the image's, restricted by newleaf.conf */
 	struct nl_boot_counter counter;
-	bool counted;                /* this boot is in the counter */
-	uint64_t trampoline, region; /* 0 = not allocated */
+	bool counted;    /* this boot is in the counter */
+	uint64_t region; /* 0 = not allocated */
 	const struct nl_core_header *core;
 	struct nl_panic_record *panic; /* of the boot before; NULL = none */
-	struct nl_boot_block *boot;    /* in the region: out of reach once launched */
+	struct nl_boot_block *boot;             /* in the region: out of reach once launched */
+	uint64_t launch_cr3, entry_va, boot_va; /* the way into the core (launch.S) */
+	struct mp_services *mp;                 /* NULL: the firmware has none */
+	enum nl_err cpu_error;                  /* what one of the other CPUs met in the core, and which */
+	uint32_t failed_apic_id;
+	uint64_t boot_cr4;
 	uint64_t tsc_hz;
 	uint32_t n_cpus, n_keys;
 };
 
+#define CR4_LA57 (1ULL << 12)
+static inline uint64_t read_cr4(void)
+{
+	uint64_t v;
+
+	__asm__ volatile("mov %%cr4, %0" : "=r"(v));
+	return v;
+}
+
 /* say.c: messages. All go to the firmware's console. */
 void say_error(enum nl_err error);
+const char *error_name(enum nl_err error);
 void say_why(const CHAR16 *format, ...);
 void say_warning(const CHAR16 *format, ...);
 
@@ -52,7 +70,7 @@ enum nl_err image_keys(struct loader *l, struct nl_boot_block *b);
 
 /* memory.c */
 enum nl_err memory_reserve(struct loader *l);
-enum nl_err memory_fill(struct loader *l); /* core image, boot block's place, host page table, ranges */
+enum nl_err memory_fill(struct loader *l); /* core image, boot block's place, host page tables, ranges */
 void memory_release(struct loader *l);
 bool memory_is_free(uint64_t base, uint64_t size); /* nobody has it, so nobody minds our looking at it */
 
@@ -61,7 +79,13 @@ void panic_read(struct loader *l);      /* shows it and keeps it; before anythin
 void panic_hand_over(struct loader *l); /* to the new core's console; remembers where a panic of this boot will be */
 
 /* machine.c: what the core wants to know of the machine. */
-enum nl_err machine_describe(struct nl_boot_block *b);
+enum nl_err machine_describe(struct loader *l, struct nl_boot_block *b);
+
+/* cpus.c */
+uint32_t cpus_own_apic_id(void);
+enum nl_err cpus_find(struct loader *l); /* how many there are: n_cpus, mp */
+enum nl_err cpus_list(struct loader *l, struct nl_boot_block *b, const struct nl_acpi *acpi);
+void cpus_take(struct loader *l); /* all but this one into the core */
 
 /* bootcount.c */
 void counter_read(struct loader *l);
@@ -73,9 +97,9 @@ void counter_failed(struct loader *l,
 /* floor.c: no image below the floor of security versions; under Secure Boot the floor follows the image. */
 enum nl_err floor_hold(struct loader *l);
 
-/* launch.S: interrupts off, EFER.NXE on, CR3 = host_cr3, entry(boot); then everything as it was. Returns what entry
- * returned. */
-uint64_t launch(uint64_t host_cr3, uint64_t entry_va, uint64_t boot_va);
+/* launch.S: interrupts off, EFER.NXE on, CR3 = launch_cr3, entry(boot, what, CR3 before); then everything as it was.
+ * Returns what entry returned. On any CPU. */
+uint64_t launch(uint64_t launch_cr3, uint64_t entry_va, uint64_t boot_va, enum nl_enter what);
 
 /* chain.c: starts the next EFI program; returns when that returns or cannot be started. */
 EFI_STATUS chain(struct loader *l);

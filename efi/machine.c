@@ -4,11 +4,10 @@
  */
 #include <cpuid.h>
 
-#include "acpi.h"
 #include "loader.h"
 
 #define STALL_US 20000
-#define MAPPED_TOP (512 * NL_1G) /* the firmware maps all its tables one to one; beyond this we do not look */
+#define TABLES_TOP (1ULL << 47) /* the firmware maps all its tables one to one, in the lower half */
 
 static uint64_t tsc(void)
 {
@@ -21,40 +20,21 @@ static uint64_t tsc(void)
 static const void *map_physical(void *ctx, uint64_t pa, size_t length)
 {
 	(void)ctx;
-	return pa < MAPPED_TOP && length <= MAPPED_TOP - pa ? (const void *)pa : NULL;
+	return pa < TABLES_TOP && length <= TABLES_TOP - pa ? (const void *)pa : NULL;
 }
 
-static uint32_t own_apic_id(void)
-{
-	unsigned a, b, c, d;
-
-	if (__get_cpuid_count(0xb, 0, &a, &b, &c, &d) && b != 0) /* SDM vol. 2, CPUID leaf 0BH: the x2APIC ID */
-		return d;
-	__get_cpuid(1, &a, &b, &c, &d);
-	return b >> 24;
-}
-
-static enum nl_err describe_acpi(struct nl_boot_block *b)
+static void describe_acpi(struct nl_boot_block *b, uint32_t boot_apic_id, struct nl_acpi *acpi)
 {
 	static EFI_GUID guids[] = {ACPI_20_TABLE_GUID, ACPI_TABLE_GUID};
-	struct nl_acpi acpi;
 	void *rsdp = NULL;
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(guids) && !rsdp; i++)
 		if (EFI_ERROR(LibGetSystemConfigurationTable(&guids[i], &rsdp)))
 			rsdp = NULL;
 	b->rsdp = (uint64_t)rsdp;
-	nl_acpi_read(map_physical, NULL, b->rsdp, own_apic_id(), &acpi);
-	b->n_cpus = acpi.n_cpus;
-	for (uint32_t i = 0; i < acpi.n_cpus; i++)
-		b->apic_ids[i] = acpi.apic_ids[i];
-	b->reset_port = acpi.reset_port;
-	b->reset_value = acpi.reset_value;
-	if (acpi.too_many) { /* one CPU beside the hypervisor would undo all it promises */
-		say_why(L"more than %d CPUs", NL_MAX_CPUS);
-		return NL_EMACHINE;
-	}
-	return NL_OK;
+	nl_acpi_read(map_physical, NULL, b->rsdp, boot_apic_id, acpi);
+	b->reset_port = acpi->reset_port;
+	b->reset_value = acpi->reset_value;
 }
 
 /* Days since 1970-01-01 of a date of the Gregorian calendar; the year begins in March, so that the leap day is its
@@ -114,9 +94,12 @@ static void describe_boot_id(struct nl_boot_block *b)
 	CopyMem(b->boot_id, v, sizeof(b->boot_id));
 }
 
-enum nl_err machine_describe(struct nl_boot_block *b)
+enum nl_err machine_describe(struct loader *l, struct nl_boot_block *b)
 {
+	static struct nl_acpi acpi;
+
 	describe_clocks(b);
 	describe_boot_id(b);
-	return describe_acpi(b);
+	describe_acpi(b, cpus_own_apic_id(), &acpi);
+	return cpus_list(l, b, &acpi);
 }

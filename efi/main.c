@@ -9,22 +9,11 @@
 #include "encryption.h"
 #include "loader.h"
 
-#define CR4_LA57 (1ULL << 12)
-#define MAPPED_TOP (512 * NL_1G)
-
 /* Installed on our handle while we run: a loader that finds it was started by the loader, that is, `next` names Newleaf
  * itself. */
 static EFI_GUID running_guid = {0x5f0b4c1e, 0x6e65, 0x776c, {0x65, 0x61, 0x66, 0x6c, 0x6f, 0x61, 0x64, 0x31}};
 
 static uint64_t tsc(void) { return __builtin_ia32_rdtsc(); }
-
-static uint64_t read_cr3(void)
-{
-	uint64_t v;
-
-	__asm__ volatile("mov %%cr3, %0" : "=r"(v));
-	return v;
-}
 
 static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4]) { __cpuid_count(leaf, sub, r[0], r[1], r[2], r[3]); }
 
@@ -41,45 +30,41 @@ static enum nl_err check_platform(void)
 	static const struct nl_probe probe = {cpuid, rdmsr};
 	const char *encrypted = nl_encryption(&probe);
 	unsigned a, b, c, d;
-	uint64_t cr4;
 
 	if (encrypted) {
 		say_why(L"memory has more than one physical address: %a is on", encrypted);
 		return NL_EENCRYPTED;
 	}
-
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	if (cr4 &
-	    CR4_LA57) { /* SDM vol. 3, 4.1.1: LA57 cannot change while paging is on, and our tables have four levels */
-		say_why(L"the firmware runs with 5-level paging, which this version cannot take over");
-		return NL_EMACHINE;
-	}
 	if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(d >> 20 & 1)) { /* the core's page tables need it */
 		say_why(L"no-execute (NX, XD) is missing or switched off in the firmware's setup");
-		return NL_EMACHINE;
-	}
-	if ((uint64_t)&cr4 >= MAPPED_TOP || (uint64_t)check_platform >= MAPPED_TOP) {
-		say_why(L"the firmware put this program above 512 GiB");
 		return NL_EMACHINE;
 	}
 	return NL_OK;
 }
 
-static enum nl_err enter_core(struct loader *l)
+static enum nl_err enter_core(struct loader *l, enum nl_enter what)
 {
-	struct nl_boot_block *b = l->boot;
-	EFI_TPL tpl;
-	uint64_t answer;
+	EFI_TPL tpl = BS->RaiseTPL(TPL_HIGH_LEVEL);
+	uint64_t answer = launch(l->launch_cr3, l->entry_va, l->boot_va, what);
 
-	l->tsc_hz = b->tsc_hz;
-	l->n_cpus = b->n_cpus;
-	l->n_keys = b->n_keys;
-	b->console_port = l->conf.console_port;
-	b->firmware_cr3 = read_cr3();
-	tpl = BS->RaiseTPL(TPL_HIGH_LEVEL);
-	answer = launch(b->host_cr3, l->core->entry_va, NL_CORE_VA + ((uint64_t)b - l->region));
 	BS->RestoreTPL(tpl);
 	return (enum nl_err)answer;
+}
+
+static enum nl_err start_core(struct loader *l)
+{
+	struct nl_boot_block *b = l->boot;
+	enum nl_err e;
+
+	l->tsc_hz = b->tsc_hz;
+	l->n_keys = b->n_keys;
+	b->console_port = l->conf.console_port;
+	e = enter_core(l, NL_ENTER_PREPARE);
+	if (e)
+		return e;
+	cpus_take(l);
+	e = enter_core(l, NL_ENTER_LAUNCH);
+	return e == NL_ECPUS && l->cpu_error ? l->cpu_error : e;
 }
 
 /* Everything up to the launch. The first failure ends it. */
@@ -87,15 +72,15 @@ static enum nl_err bring_up(struct loader *l)
 {
 	enum nl_err e;
 
-	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_find_core(l)) || (e = memory_reserve(l)) ||
-	    (e = memory_fill(l)))
+	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_find_core(l)) || (e = cpus_find(l)) ||
+	    (e = memory_reserve(l)) || (e = memory_fill(l)))
 		return e;
 	l->boot->policy = l->policy;
 	l->boot->secure_boot = l->secure_boot;
-	if ((e = machine_describe(l->boot)) || (e = image_keys(l, l->boot)) || (e = floor_hold(l)) ||
+	if ((e = machine_describe(l, l->boot)) || (e = image_keys(l, l->boot)) || (e = floor_hold(l)) ||
 	    (e = counter_start(l)))
 		return e;
-	return enter_core(l);
+	return start_core(l);
 }
 
 static _Noreturn void halt(void)

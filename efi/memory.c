@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The memory that the operating system will never own: the region and the trampoline page, both EfiReservedMemoryType,
- * and what the loader puts into the region.
+ * The memory that the operating system will never own: the region, of EfiReservedMemoryType, and what the loader puts
+ * into it.
  */
 #include <cpuid.h>
 
@@ -9,13 +9,13 @@
 #include "loader.h"
 #include "ranges.h"
 
-#define TRAMPOLINE_TOP 0x9efff /* below the extended BIOS data area, and with room for a SIPI vector */
+#define EFI_MEMORY_SPECIAL 0x40000ULL /* UEFI 2.10, 7.2.3: EFI_MEMORY_SP, meant for somebody else */
 
-static uint64_t allocate(uint64_t pages, uint64_t max)
+static uint64_t allocate(EFI_ALLOCATE_TYPE how, uint64_t pages, uint64_t at)
 {
-	EFI_PHYSICAL_ADDRESS a = max;
+	EFI_PHYSICAL_ADDRESS a = at;
 
-	return EFI_ERROR(BS->AllocatePages(AllocateMaxAddress, EfiReservedMemoryType, pages, &a)) ? 0 : a;
+	return EFI_ERROR(BS->AllocatePages(how, EfiReservedMemoryType, pages, &a)) ? 0 : a;
 }
 
 static void release(uint64_t base, uint64_t end)
@@ -24,22 +24,77 @@ static void release(uint64_t base, uint64_t end)
 		BS->FreePages(base, (end - base) / NL_PAGE_SIZE);
 }
 
-enum nl_err memory_reserve(struct loader *l)
+/* The map as the firmware gives it; free with FreePool. NULL: none. */
+static uint8_t *memory_map(UINTN *n, UINTN *step)
+{
+	UINTN key;
+	UINT32 version;
+	uint8_t *map = (uint8_t *)LibMemoryMap(n, &key, step, &version);
+
+	if (!map)
+		say_why(L"the firmware gives no memory map");
+	return map;
+}
+
+/*
+ * Above 4 GiB no message that a device sends by a 32-bit address can reach the region. AllocateMaxAddress would not
+ * find that memory: firmware prefers what is below 4 GiB. So the highest free place is asked for by its address.
+ */
+static uint64_t reserve_high(uint64_t size, uint64_t top)
+{
+	UINTN n, step;
+	uint8_t *map = memory_map(&n, &step);
+	uint64_t best = 0;
+
+	for (UINTN i = 0; map && i < n; i++) {
+		const EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)(map + i * step);
+		uint64_t end = d->PhysicalStart + d->NumberOfPages * NL_PAGE_SIZE, at;
+
+		if (d->Type != EfiConventionalMemory || (d->Attribute & EFI_MEMORY_SPECIAL))
+			continue;
+		at = ((end < top ? end : top) - size) & ~(NL_2M - 1);
+		if (end > size && at >= d->PhysicalStart && at >= 4 * NL_1G && at > best)
+			best = at;
+	}
+	if (map)
+		FreePool(map);
+	return best ? allocate(AllocateAddress, size / NL_PAGE_SIZE, best) : 0;
+}
+
+static uint64_t reserve_low(uint64_t size)
 {
 	const uint64_t slack = NL_2M - NL_PAGE_SIZE;
-	uint64_t run = allocate((NL_REGION_SIZE + slack) / NL_PAGE_SIZE, UINT32_MAX);
+	uint64_t run = allocate(AllocateMaxAddress, (size + slack) / NL_PAGE_SIZE, UINT32_MAX), region;
 
-	if (!run) {
-		say_why(L"no %d MiB of free memory in one piece below 4 GiB", NL_REGION_SIZE >> 20);
-		return NL_EMEMORY;
-	}
-	l->region = (run + slack) & ~(NL_2M - 1);
-	release(run, l->region);
-	release(l->region + NL_REGION_SIZE, run + NL_REGION_SIZE + slack);
+	if (!run)
+		return 0;
+	region = (run + slack) & ~(NL_2M - 1);
+	release(run, region);
+	release(region + size, run + size + slack);
+	return region;
+}
 
-	l->trampoline = allocate(1, TRAMPOLINE_TOP);
-	if (!l->trampoline) { /* page 0 counts as none: it is nobody's idea of a place for code */
-		say_why(L"no free page below 1 MiB, which the other CPUs need to start");
+static void ask_paging(struct nl_hostmap *m)
+{
+	unsigned a, b, c, d;
+
+	m->phys_bits = __get_cpuid(0x80000008, &a, &b, &c, &d) ? a & 0xff : 36; /* SDM vol. 3, 4.1.4 */
+	if (!__get_cpuid(0x80000001, &a, &b, &c, &d))
+		d = 0;
+	m->has_1g = d >> 26 & 1;
+	m->la57 = read_cr4() & CR4_LA57;
+}
+
+enum nl_err memory_reserve(struct loader *l)
+{
+	struct nl_hostmap m = {.ram_top = UINT64_MAX - NL_1G}; /* RAM is mapped wherever it is */
+
+	ask_paging(&m);
+	l->region = reserve_high(NL_REGION_SIZE(l->n_cpus), nl_hostmap_top(&m));
+	if (!l->region)
+		l->region = reserve_low(NL_REGION_SIZE(l->n_cpus));
+	if (!l->region) {
+		say_why(L"no %d MiB of free memory in one piece", NL_REGION_SIZE(l->n_cpus) >> 20);
 		return NL_EMEMORY;
 	}
 	return NL_OK;
@@ -48,10 +103,8 @@ enum nl_err memory_reserve(struct loader *l)
 void memory_release(struct loader *l)
 {
 	if (l->region)
-		release(l->region, l->region + NL_REGION_SIZE);
-	if (l->trampoline)
-		release(l->trampoline, l->trampoline + NL_PAGE_SIZE);
-	l->region = l->trampoline = 0;
+		release(l->region, l->region + NL_REGION_SIZE(l->n_cpus));
+	l->region = 0;
 }
 
 static bool is_ram(UINT32 type)
@@ -74,13 +127,12 @@ static bool is_ram(UINT32 type)
 
 bool memory_is_free(uint64_t base, uint64_t size)
 {
-	UINTN n, key, each;
-	UINT32 version;
-	EFI_MEMORY_DESCRIPTOR *map = LibMemoryMap(&n, &key, &each, &version);
+	UINTN n, step;
+	uint8_t *map = memory_map(&n, &step);
 	bool is = false;
 
 	for (UINTN i = 0; map && i < n && !is; i++) {
-		EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)((uint8_t *)map + i * each);
+		EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)(map + i * step);
 		uint64_t bytes = d->NumberOfPages * NL_PAGE_SIZE;
 
 		is = d->Type == EfiConventionalMemory && base >= d->PhysicalStart && size <= bytes &&
@@ -93,16 +145,13 @@ bool memory_is_free(uint64_t base, uint64_t size)
 
 static enum nl_err fill_ranges(struct nl_boot_block *b)
 {
-	UINTN n, key, size;
-	UINT32 version;
-	EFI_MEMORY_DESCRIPTOR *map = LibMemoryMap(&n, &key, &size, &version);
+	UINTN n, step;
+	uint8_t *map = memory_map(&n, &step);
 
-	if (!map) {
-		say_why(L"the firmware gives no memory map");
+	if (!map)
 		return NL_EFIRMWARE;
-	}
 	for (UINTN i = 0; i < n; i++) {
-		EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)((uint8_t *)map + i * size);
+		EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)(map + i * step);
 
 		if (is_ram(d->Type) && !nl_ranges_add(b, d->PhysicalStart, d->NumberOfPages * NL_PAGE_SIZE)) {
 			FreePool(map);
@@ -118,47 +167,53 @@ static enum nl_err fill_ranges(struct nl_boot_block *b)
 	return NL_OK;
 }
 
-static void ask_paging(struct nl_hostmap *m)
-{
-	unsigned a, b, c, d;
-
-	m->phys_bits = __get_cpuid(0x80000008, &a, &b, &c, &d) ? a & 0xff : 36; /* SDM vol. 3, 4.1.4 */
-	if (!__get_cpuid(0x80000001, &a, &b, &c, &d))
-		d = 0;
-	m->has_1g = d >> 26 & 1;
-}
-
 enum nl_err memory_fill(struct loader *l)
 {
 	uint8_t *region = (uint8_t *)l->region;
-	uint64_t image = (l->core->memory_size + NL_PAGE_MASK) & ~NL_PAGE_MASK;
-	struct nl_hostmap m = {.region = region, .region_pa = l->region, .image_size = image};
+	const struct nl_core_header *core = l->core;
+	uint64_t boot = NL_REGION_CORE + ((core->memory_size + NL_PAGE_MASK) & ~NL_PAGE_MASK);
+	struct nl_boot_block *b = (struct nl_boot_block *)(region + boot);
+	struct nl_hostmap m = {.region = region,
+	                       .region_pa = l->region,
+	                       .region_size = NL_REGION_SIZE(l->n_cpus),
+	                       .text = NL_REGION_CORE,
+	                       .rodata = NL_REGION_CORE + core->text_end,
+	                       .data = NL_REGION_CORE + core->rodata_end,
+	                       .data_end = boot};
 	enum nl_err e;
 
-	BS->SetMem(region, NL_REGION_SIZE,
-	           0); /* the firmware's: gnu-efi's goes byte by byte, which an emulator feels */
-	CopyMem(region, (void *)l->core, l->core->image_size);
-	l->boot = (struct nl_boot_block *)(region + image);
-	e = fill_ranges(l->boot);
+	/* The firmware's: gnu-efi's goes byte by byte, which an emulator feels. */
+	BS->SetMem(region, m.region_size, 0);
+	CopyMem(region + NL_REGION_CORE, (void *)core, core->image_size);
+	l->boot = b;
+	e = fill_ranges(b);
 	if (e)
 		return e;
 
-	m.next = image + ((sizeof(*l->boot) + NL_PAGE_MASK) & ~NL_PAGE_MASK);
-	l->boot->panic = l->region + m.next;
+	m.next = boot + ((sizeof(*b) + NL_PAGE_MASK) & ~NL_PAGE_MASK);
+	b->panic = l->region + m.next;
 	panic_hand_over(l);
 	m.next += NL_PANIC_SIZE;
-	m.limit = NL_REGION_ARENA_TEXT;
-	m.ram_top = l->boot->ranges[l->boot->n_ranges - 1].base + l->boot->ranges[l->boot->n_ranges - 1].size;
+	m.ram_top = b->ranges[b->n_ranges - 1].base + b->ranges[b->n_ranges - 1].size;
 	ask_paging(&m);
-	if (nl_hostmap_build(&m, &l->boot->host_cr3)) {
+	if ((uint64_t)&e >= nl_hostmap_top(&m) || (uint64_t)memory_fill >= nl_hostmap_top(&m)) {
+		say_why(L"the firmware put this program beyond what the core maps");
+		return NL_EMACHINE;
+	}
+	if (nl_hostmap_build(&m)) {
 		say_why(L"the host page table does not fit into the region");
 		return NL_EMACHINE;
 	}
-	l->boot->magic = NL_BOOT_MAGIC;
-	l->boot->version = NL_BOOT_VERSION;
-	l->boot->size = sizeof(*l->boot);
-	l->boot->region = l->region;
-	l->boot->free_start = m.next;
-	l->boot->trampoline = l->trampoline;
+	b->magic = NL_BOOT_MAGIC;
+	b->version = NL_BOOT_VERSION;
+	b->size = sizeof(*b);
+	b->region = l->region;
+	b->region_size = m.region_size;
+	b->free_start = m.next;
+	b->host_cr3 = m.host_cr3;
+	b->launch_cr3 = l->launch_cr3 = m.launch_cr3;
+	b->direct_size = nl_hostmap_top(&m);
+	l->entry_va = core->entry_va;
+	l->boot_va = NL_CORE_VA + boot;
 	return NL_OK;
 }

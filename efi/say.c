@@ -21,6 +21,14 @@ static void say(const CHAR16 *before, const CHAR16 *format, va_list args)
 	Print(L"\n");
 }
 
+const char *error_name(enum nl_err error)
+{
+	for (size_t i = 0; i < NL_ARRAY_SIZE(errors); i++)
+		if (errors[i].code == error)
+			return errors[i].name;
+	return "an error that this loader does not know";
+}
+
 void say_error(enum nl_err error)
 {
 	for (size_t i = 0; i < NL_ARRAY_SIZE(errors); i++)

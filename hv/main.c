@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Launch: from the loader's call to the loader's next instruction as a guest. A failure undoes what was done and
- * returns its name.
+ * How CPUs come in: the boot CPU prepares everything, all others join, the boot CPU launches. Each goes from the
+ * loader's call to the loader's next instruction as a guest. A failure undoes what was done and returns its name.
  */
-#include "ap.h"
 #include "apic.h"
 #include "view/base.h"
 #include "commit/commit.h"
 #include "core/clock.h"
 #include "core/core.h"
+#include "core/cpu.h"
 #include "exits/config.h"
 #include "exits/cpuid.h"
 #include "host.h"
@@ -19,16 +19,17 @@
 #include "x86.h"
 
 struct nl_boot_block nl_boot;
-uint64_t nl_main(const struct nl_boot_block *b);
+uint64_t nl_main(const struct launch_frame *f, enum nl_enter what, const struct nl_boot_block *b);
 
 static bool boot_block_ok(const struct nl_boot_block *b)
 {
 	return b->magic == NL_BOOT_MAGIC && b->version == NL_BOOT_VERSION && b->size == sizeof(*b) && b->n_cpus >= 1 &&
 	       b->n_cpus <= NL_MAX_CPUS && b->n_ranges >= 1 && b->n_ranges <= NL_MAX_RANGES &&
-	       b->n_keys <= NL_MAX_KEYS && !(b->region & (NL_2M - 1)) && b->region + NL_REGION_SIZE <= 1ULL << 32 &&
+	       b->n_keys <= NL_MAX_KEYS && !(b->region & (NL_2M - 1)) && b->region_size == NL_REGION_SIZE(b->n_cpus) &&
+	       b->direct_size <= NL_DIRECT_MAX && b->region + b->region_size <= b->direct_size &&
 	       !(b->panic & NL_PAGE_MASK) && b->panic > b->region &&
-	       b->panic + NL_PANIC_SIZE <= b->region + b->free_start && b->free_start < NL_REGION_ARENA_TEXT &&
-	       !(b->free_start & NL_PAGE_MASK) && b->trampoline < 0x100000 && !(b->trampoline & NL_PAGE_MASK);
+	       b->panic + NL_PANIC_SIZE <= b->region + b->free_start && b->free_start < b->region_size &&
+	       !(b->free_start & NL_PAGE_MASK);
 }
 
 static enum nl_err choose_vendor(void)
@@ -45,9 +46,8 @@ static enum nl_err choose_vendor(void)
 	return svm && vmx != NL_ENOVIRT ? vmx : svm; /* "locked" of either says more than "absent" of the other */
 }
 
-uint64_t nl_main(const struct nl_boot_block *b)
+static enum nl_err prepare(const struct nl_boot_block *b)
 {
-	static struct nl_launch_state start;
 	enum nl_err err;
 
 	if (!boot_block_ok(b))
@@ -57,8 +57,6 @@ uint64_t nl_main(const struct nl_boot_block *b)
 	err = choose_vendor();
 	if (err)
 		return err;
-	if ((x86_rdmsr(MSR_APIC_BASE) & ~0xfffULL) != APIC_DEFAULT_BASE) /* the page that is watched (apic.c) */
-		return NL_EUNSUPPORTED;
 	err = nl_base_init();
 	if (!err)
 		err = nl_config_init();
@@ -67,7 +65,7 @@ uint64_t nl_main(const struct nl_boot_block *b)
 	if (!nl_cpus_init())
 		return NL_ENOMEM;
 	nl_cpuid_init();
-	host_capture(&start);
+	host_init_idt();
 	err = nl_vendor->machine_init();
 	if (err)
 		return err;
@@ -76,25 +74,55 @@ uint64_t nl_main(const struct nl_boot_block *b)
 	nl_vendor->intercept_port(NL_CALL_PORT);
 	for (uint16_t p = NL_CONFIG_PORTS; p < NL_CONFIG_PORTS + 8; p++)
 		nl_vendor->intercept_port(p);
+	return NL_OK;
+}
 
-	struct nl_cpu *cpu = nl_cpus[0];
-	host_init_idt();
-	host_load(cpu);
-	err = nl_base_cpu_start(cpu);
-	if (err || !host_drop_identity()) {
-		if (!err)
-			nl_vendor->cpu_exit(cpu);
-		host_undo_load();
-		return err ? err : NL_ENOMEM;
-	}
-	cpu->state = NL_CPU_RUNNING;
+static void greet(void)
+{
 	nl_journal(NL_EV_BOOT, NL_OK, NULL, NULL, nl_n_cpus, 0);
 	nl_panic_init(x86_phys(HPA(nl_boot.panic)));
 	nl_log("newleaf: %s on %s/%s, %u CPUs, %lu KiB of %lu KiB free%s\n", NL_VERSION, nl_vendor->name,
-	       nl_vendor->paging, nl_n_cpus, (uint64_t)nl_pool_free_pages() * 4, (uint64_t)NL_REGION_SIZE >> 10,
+	       nl_vendor->paging, nl_n_cpus, (uint64_t)nl_pool_free_pages() * 4, nl_boot.region_size >> 10,
 	       nl_emulated ? ", emulated" : "");
-	if (nl_n_cpus == 1 && !nl_vendor->keep_icr_trap)
-		ap_start_all(cpu); /* nobody to wait for: no INIT of the guest would ever end the ICR trap */
+	if (nl_boot.n_beyond)
+		nl_log("newleaf: the firmware shows %u CPUs more, which can never be started\n", nl_boot.n_beyond);
+}
+
+/* The boot CPU tries itself while it prepares, so that its launch cannot fail when the others are guests already. */
+static bool stays(enum nl_enter what, enum nl_err err)
+{
+	if (what == NL_ENTER_JOIN)
+		return nl_cpus_meet(err == NL_OK);
+	return what == NL_ENTER_LAUNCH && err == NL_OK;
+}
+
+uint64_t nl_main(const struct launch_frame *f, enum nl_enter what, const struct nl_boot_block *b)
+{
+	struct launch_frame frame = *f; /* the firmware's stack is not mapped for long */
+	struct nl_launch_state start;
+	struct nl_cpu *cpu;
+	enum nl_err err;
+
+	if (what == NL_ENTER_PREPARE && (err = prepare(b)))
+		return err;
+	if (what == NL_ENTER_LAUNCH && !nl_cpus_taken())
+		return NL_ECPUS;
+	cpu = nl_this_cpu();
+	host_capture(&frame, &start);
+	host_load(cpu);
+	/* Elsewhere it could not be watched (apic.c). */
+	err = (x86_rdmsr(MSR_APIC_BASE) & ~0xfffULL) != APIC_DEFAULT_BASE ? NL_EUNSUPPORTED : nl_base_cpu_start(cpu);
+	if (!stays(what, err)) {
+		if (!err)
+			nl_vendor->cpu_exit(cpu);
+		host_unload(&frame, &start);
+		if (what == NL_ENTER_LAUNCH)
+			nl_panic("the boot CPU cannot be virtualised (error %u)", err);
+		return err || what == NL_ENTER_PREPARE ? err : NL_ECPUS;
+	}
+	nl_cpu_runs(cpu);
+	if (what == NL_ENTER_LAUNCH)
+		greet();
 	nl_vendor->launch_state(cpu, &start);
 	nl_vendor->run(cpu);
 }

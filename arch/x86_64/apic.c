@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the guest sends through the interrupt command register, and how application processors come under the
- * hypervisor. INIT never reaches a virtualised CPU on SVM: it is caught here and emulated, and so are SIPI and (to keep
- * count of them) NMI. On VMX the trap stands only until every CPU is under the hypervisor; from then on INIT and SIPI
- * are exits of their target.
+ * What the guest sends through the interrupt command register. INIT never reaches a virtualised CPU on SVM: it is
+ * caught here and emulated, and so are SIPI and (to keep count of them) NMI. On VMX INIT and SIPI are exits of their
+ * target, and the register is watched only if the firmware shows CPUs that are not ours: nobody may ever start one.
  */
 #include "apic.h"
 #include "core/core.h"
-#include "ap.h"
+#include "core/cpu.h"
+#include "host.h"
 #include "x86.h"
 
 enum { MODE_NMI = 4, MODE_INIT = 5, MODE_SIPI = 6 };
@@ -15,6 +15,37 @@ enum { MODE_NMI = 4, MODE_INIT = 5, MODE_SIPI = 6 };
 #define ICR_LOGICAL (1u << 11)
 #define ICR_ASSERT (1u << 14)
 #define ICR_LEVEL (1u << 15)
+
+static struct {            /* by index of the CPU */
+	uint32_t ldr, dfr; /* as the guest wrote them to the xAPIC while it is watched; dfr 0 = not yet */
+	bool leaves_x2;    /* the guest switched its x2APIC off, which is done when it switches the xAPIC on */
+} seen[NL_MAX_CPUS];
+static uint32_t refused; /* IPIs for CPUs that are not ours */
+
+bool apic_is_watched(void) { return !nl_vendor->init_exits || nl_boot.n_beyond; }
+uint32_t apic_refused(void) { return refused; }
+
+uint32_t apic_own_id(void)
+{
+	uint32_t r[4];
+
+	x86_cpuid(0, 0, r);
+	if (r[0] >= 0xb) {
+		x86_cpuid(0xb, 0, r);
+		if (r[1]) /* SDM vol. 2, CPUID leaf 0BH: the x2APIC ID */
+			return r[3];
+	}
+	x86_cpuid(1, 0, r);
+	return r[1] >> 24;
+}
+
+void apic_note_write(const struct nl_cpu *cpu, uint32_t offset, uint32_t value)
+{
+	if (offset == APIC_LDR)
+		seen[cpu->index].ldr = value;
+	if (offset == APIC_DFR)
+		seen[cpu->index].dfr = value | 0x0fffffff;
+}
 
 bool apic_is_x2(void) { return (x86_rdmsr(MSR_APIC_BASE) & 0xc00) == 0xc00; }
 
@@ -29,7 +60,7 @@ uint32_t apic_read(uint32_t offset)
 }
 
 /* The guest may be between its two writes of the ICR when we send: its high half is put back. */
-void apic_send(uint32_t apic_id, uint32_t low)
+static void apic_send(uint32_t apic_id, uint32_t low)
 {
 	if (apic_is_x2()) {
 		x86_wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id << 32 | low);
@@ -47,9 +78,6 @@ void apic_send(uint32_t apic_id, uint32_t low)
 
 void apic_send_init(uint32_t apic_id) { apic_send(apic_id, ICR_ASSERT | MODE_INIT << 8); }
 void apic_send_nmi(uint32_t apic_id) { apic_send(apic_id, ICR_ASSERT | MODE_NMI << 8); }
-
-static uint32_t load(uint32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
-static void store(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 
 /* SDM vol. 3, 11.6.2: does a destination name this CPU? Logical destinations go by the LDR that the guest wrote through
  * the trap. */
@@ -71,100 +99,104 @@ static bool is_target(const struct nl_cpu *self, const struct nl_cpu *c, uint64_
 		return dest == c->apic_id;
 	if (x2)
 		return dest >> 16 == c->apic_id >> 4 && (dest & 0xffff & 1u << (c->apic_id & 15));
-	uint32_t ldr = ap_ldr(c) >> 24;
-	return ap_dfr(c) >> 28 == 0xf ? (dest & ldr) != 0 : dest >> 4 == ldr >> 4 && (dest & ldr & 15);
+	uint32_t ldr = seen[c->index].ldr >> 24, dfr = seen[c->index].dfr;
+	return !dfr || dfr >> 28 == 0xf ? (dest & ldr) != 0 : dest >> 4 == ldr >> 4 && (dest & ldr & 15);
 }
 
 static void guest_init(struct nl_cpu *self, struct nl_cpu *c)
 {
-	switch (load(&c->state)) {
-	case NL_CPU_ABSENT: /* sits where the firmware left it until its SIPI */
-		store(&c->init_pending, 1);
-		break;
-	case NL_CPU_RUNNING:
-		store(&c->sipi_vector, 0); /* a SIPI may follow before the target has seen the INIT */
-		store(&c->init_pending, 1);
-		if (c != self)
-			nl_vendor->kick(c);
-		break;
-	default: /* already waits */
-		break;
-	}
+	if (nl_cpu_post_init(c) && c != self)
+		nl_vendor->kick(c);
 }
 
 static void guest_sipi(struct nl_cpu *c, uint8_t vector)
 {
-	if (load(&c->state) == NL_CPU_ABSENT) {
-		if (load(&c->init_pending))
-			ap_start(c, vector);
-	} else if (load(&c->init_pending) || load(&c->state) == NL_CPU_WAIT_SIPI) {
-		if (nl_vendor->keep_icr_trap)
-			store(&c->sipi_vector, 0x100u | vector);
-		else /* one CPU is not ours, so the trap still stands: the others wait in the hardware */
-			apic_send(c->apic_id, ICR_ASSERT | MODE_SIPI << 8 | vector);
-	} /* a running CPU ignores SIPI: the second one of the usual pair */
+	if (!nl_cpu_takes_sipi(c))
+		return; /* a running CPU ignores it: the second one of the usual pair */
+	nl_cpu_post_sipi(c, vector);
+	if (nl_vendor->init_exits) /* it may wait in the hardware already; in root operation a SIPI is lost */
+		apic_send(c->apic_id, ICR_ASSERT | MODE_SIPI << 8 | vector);
 }
 
-static void guest_nmi(struct nl_cpu *c, uint64_t icr)
+static void guest_nmi(struct nl_cpu *c)
 {
-	switch (load(&c->state)) {
-	case NL_CPU_RUNNING:
-		store(&c->nmi_pending, 1);
+	if (nl_cpu_is_running(c)) { /* blocked in wait-for-SIPI */
+		__atomic_store_n(&c->nmi_pending, 1, __ATOMIC_SEQ_CST);
 		nl_vendor->kick(c);
-		break;
-	case NL_CPU_ABSENT:
-		apic_send(c->apic_id, (uint32_t)(icr & 0xff) | ICR_ASSERT | MODE_NMI << 8);
-		break;
-	default: /* blocked in wait-for-SIPI */
-		break;
 	}
+}
+
+/* For a CPU that the loader did not take, or for nobody: it would run beside the hypervisor. */
+static void refuse(const struct nl_cpu *self, uint64_t icr, bool x2)
+{
+	if (!__atomic_fetch_add(&refused, 1, __ATOMIC_RELAXED))
+		nl_log("newleaf: CPU %u: INIT, SIPI or NMI for APIC %u refused: that CPU is not ours\n", self->index,
+		       (uint32_t)(x2 ? icr >> 32 : icr >> 56));
 }
 
 bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
 {
-	unsigned mode = icr >> 8 & 7;
+	unsigned mode = icr >> 8 & 7, targets = 0;
 	bool deassert = (icr & ICR_LEVEL) && !(icr & ICR_ASSERT);
-	bool ours =
-	        mode == MODE_SIPI || (mode == MODE_INIT && !deassert) || (mode == MODE_NMI && nl_vendor->keep_icr_trap);
 
 	if (mode == MODE_INIT && deassert)
 		return true; /* ignored by every CPU since the Pentium 4 */
-	if (!ours) {
+	if (mode != MODE_SIPI && mode != MODE_INIT && mode != MODE_NMI) {
 		if (x2)
 			return x86_wrmsr_safe(MSR_X2APIC_ICR, icr);
 		*page(APIC_ICR_LOW) = (uint32_t)icr;
 		return true;
 	}
-	if (!nl_vendor->keep_icr_trap && mode == MODE_INIT && apic_trap_armed())
-		ap_start_all(cpu); /* VMX: all come under the hypervisor now and wait for SIPI; the trap is no longer
-		                      needed */
 	for (unsigned i = 0; i < nl_n_cpus; i++) {
 		struct nl_cpu *c = nl_cpus[i];
 
 		if (!is_target(cpu, c, icr, x2))
 			continue;
+		targets++;
 		if (mode == MODE_INIT)
 			guest_init(cpu, c);
 		else if (mode == MODE_SIPI)
 			guest_sipi(c, (uint8_t)icr);
 		else
-			guest_nmi(c, icr);
+			guest_nmi(c);
 	}
+	if (!targets && !(icr & ICR_LOGICAL) && !(icr >> 18 & 3))
+		refuse(cpu, icr, x2);
 	return true;
+}
+
+/* The page that is watched, and any page of ours, must stay where they are, and the APIC on, since we send through it.
+ * Off as the way from x2APIC to xAPIC is done when the second step comes (SDM vol. 3, 11.12.5). */
+bool apic_guest_base(struct nl_cpu *cpu, uint64_t v)
+{
+	bool *leaves_x2 = &seen[cpu->index].leaves_x2;
+
+	if ((v ^ APIC_DEFAULT_BASE) & ~0xfffULL)
+		return false;
+	if (!(v & 1u << 11))
+		return *leaves_x2 = apic_is_x2() && !(v & 1u << 10);
+	if (*leaves_x2 && !(v & 1u << 10))
+		x86_wrmsr_safe(MSR_APIC_BASE, v & ~0xc00ULL);
+	*leaves_x2 = false;
+	return x86_wrmsr_safe(MSR_APIC_BASE, v);
 }
 
 void apic_deliver_init(struct nl_cpu *cpu)
 {
-	while (load(&cpu->init_pending)) {
+	uint8_t vector;
+
+	while (nl_cpu_init_pending(cpu)) {
 		if (cpu->index == 0)
 			nl_platform_reset("INIT for the boot CPU");
-		ap_note_apic_write(
-		        cpu, APIC_LDR,
-		        0); /* INIT clears it: no logical destination names this CPU until it is written again */
-		ap_note_apic_write(cpu, APIC_DFR, UINT32_MAX);
-		store(&cpu->state, NL_CPU_WAIT_SIPI);
-		store(&cpu->init_pending, 0);
+		/* INIT clears it: no logical destination names this CPU until it is written again. */
+		apic_note_write(cpu, APIC_LDR, 0);
+		apic_note_write(cpu, APIC_DFR, UINT32_MAX);
+		nl_cpu_stopped(cpu);
 		nl_vendor->wait_for_sipi(cpu);
+		if (nl_cpu_waits_for_sipi(cpu) && nl_cpu_take_sipi(cpu, &vector)) {
+			apic_reset_local();
+			nl_cpu_started(cpu, vector);
+		}
 	}
 }
 

@@ -7,64 +7,74 @@
 	.globl nl_core_header
 nl_core_header:
 	.quad 0x45524f434c4e /* NL_CORE_MAGIC */
-	.long 1		     /* NL_BOOT_VERSION */
+	.long 2		     /* NL_BOOT_VERSION */
 	.long core_image_size
 	.quad core_memory_size
+	.quad core_text_size
+	.quad core_rodata_size
 	.quad nl_entry
 
 	.text
 /*
- * uint64_t nl_entry(struct nl_boot_block *): returns only when nothing was changed; on success the loader goes on as
- * our guest.
+ * uint64_t nl_entry(struct nl_boot_block *, enum nl_enter what, uint64_t firmware_cr3), on any CPU: see bootblock.h.
+ * struct launch_frame is made on the firmware's stack, below all that the firmware needs of it.
  */
+	.equ FRAME_SIZE, 136
 	.globl nl_entry
 nl_entry:
-	lea nl_launch_frame(%rip), %rdx
-	mov %rbx, 0(%rdx)
-	mov %rbp, 8(%rdx)
-	mov %r12, 16(%rdx)
-	mov %r13, 24(%rdx)
-	mov %r14, 32(%rdx)
-	mov %r15, 40(%rdx)
-	mov %rsp, 48(%rdx)
-	mov (%rsp), %rax
-	mov %rax, 56(%rdx)
 	pushfq
-	pop %rax
-	mov %rax, 64(%rdx)
+	pop %rcx
+	sub $FRAME_SIZE, %rsp
+	mov %rbx, 0(%rsp)
+	mov %rbp, 8(%rsp)
+	mov %r12, 16(%rsp)
+	mov %r13, 24(%rsp)
+	mov %r14, 32(%rsp)
+	mov %r15, 40(%rsp)
+	lea FRAME_SIZE+8(%rsp), %rax
+	mov %rax, 48(%rsp)
+	mov FRAME_SIZE(%rsp), %rax
+	mov %rax, 56(%rsp)
+	mov %rcx, 64(%rsp)
 	mov %cr0, %rax
-	mov %rax, 72(%rdx)
+	mov %rax, 72(%rsp)
+	mov %rdx, 80(%rsp)
 	mov %cr4, %rax
-	mov %rax, 80(%rdx)
-	sgdt 88(%rdx)
-	sidt 98(%rdx)
-	mov %cs, 108(%rdx)
-	mov %ds, 110(%rdx)
-	mov %es, 112(%rdx)
-	mov %fs, 114(%rdx)
-	mov %gs, 116(%rdx)
-	mov %ss, 118(%rdx)
-	str 120(%rdx)
-	sldt 122(%rdx)
-	lea nl_boot_stack_top(%rip), %rsp
+	mov %rax, 88(%rsp)
+	sgdt 96(%rsp)
+	sidt 106(%rsp)
+	mov %cs, 116(%rsp)
+	mov %ds, 118(%rsp)
+	mov %es, 120(%rsp)
+	mov %fs, 122(%rsp)
+	mov %gs, 124(%rsp)
+	mov %ss, 126(%rsp)
+	str 128(%rsp)
+	sldt 130(%rsp)
+	mov %rsp, %rbx
+	mov %rdi, %r12
+	mov %esi, %r13d
+	mov %esi, %edi
+	call nl_entry_stack
+	mov %rax, %rcx
+	mov $54, %eax			/* NL_ECPUS */
+	test %rcx, %rcx
+	jz 1f
+	mov %rcx, %rsp
 	xor %ebp, %ebp
+	mov %rbx, %rdi
+	mov %r13d, %esi
+	mov %r12, %rdx
 	call nl_main
-	lea nl_launch_frame(%rip), %rdx
-	mov 0(%rdx), %rbx
-	mov 8(%rdx), %rbp
-	mov 16(%rdx), %r12
-	mov 24(%rdx), %r13
-	mov 32(%rdx), %r14
-	mov 40(%rdx), %r15
-	mov 48(%rdx), %rsp
+1:	mov %rbx, %rsp
+	mov 0(%rsp), %rbx
+	mov 8(%rsp), %rbp
+	mov 16(%rsp), %r12
+	mov 24(%rsp), %r13
+	mov 32(%rsp), %r14
+	mov 40(%rsp), %r15
+	add $FRAME_SIZE, %rsp
 	ret
-
-/* An application processor in long mode with its own stack: rdi = struct nl_cpu * */
-	.globl nl_ap_entry
-nl_ap_entry:
-	xor %ebp, %ebp
-	call nl_ap_main
-	ud2
 
 /* void host_reload_segments(void) */
 	.globl host_reload_segments

@@ -3,7 +3,6 @@
  * A guest's store to a watched page: the bytes at RIP, the decoder (store.c), and the one page that is watched here,
  * the local APIC's. The other, the functions' configuration space, is hv/exits/config.c.
  */
-#include "ap.h"
 #include "apic.h"
 #include "mmio.h"
 #include "core/core.h"
@@ -49,7 +48,7 @@ static void apic_write(struct nl_cpu *cpu, uint32_t offset, uint32_t value)
 {
 	volatile uint32_t *page = x86_phys(HPA(APIC_DEFAULT_BASE));
 
-	ap_note_apic_write(cpu, offset, value);
+	apic_note_write(cpu, offset, value);
 	if (offset == APIC_ICR_LOW)
 		apic_guest_icr(cpu, (uint64_t)page[APIC_ICR_HIGH / 4] << 32 | value, false);
 	else if (offset != APIC_ID) /* CPUs are known by the ID the firmware gave them */

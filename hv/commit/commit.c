@@ -4,6 +4,7 @@
  * running generation, and every byte the guest can see, as they were; the flip itself is one store.
  */
 #include "commit/commit.h"
+#include "core/cpu.h"
 #include "core/journal.h"
 #include "core/pool.h"
 #include "commit/quiesce.h"
@@ -88,7 +89,7 @@ static bool reclaim(void)
 	for (i = 0; i < nl_n_cpus; i++) {
 		const struct nl_cpu *cpu = nl_cpus[i];
 
-		if (cpu && __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_RUNNING &&
+		if (cpu && nl_cpu_is_running(cpu) &&
 		    __atomic_load_n(&cpu->root_generation, __ATOMIC_SEQ_CST) < current->view.generation)
 			return false;
 	}

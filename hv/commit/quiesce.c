@@ -7,6 +7,7 @@
 #include "commit/quiesce.h"
 #include "core/clock.h"
 #include "core/core.h"
+#include "core/cpu.h"
 #include "x86.h"
 
 enum { IDLE = 0, ASKED = 1, HELD = 2, REFUSED = 3, STATE = 3 };
@@ -78,7 +79,7 @@ void nl_quiesce_answer(struct nl_cpu *cpu)
 static bool takes_part(const struct nl_cpu *cpu, const struct nl_cpu *self)
 {
 	/* Pairs with the CPU's own order: state to RUNNING, then nl_quiesce_pending. */
-	return cpu && cpu != self && __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_RUNNING;
+	return cpu && cpu != self && nl_cpu_is_running(cpu);
 }
 
 /* Withdraw what is still asked and let everybody go. */

@@ -4,10 +4,11 @@
  * record, and the platform resets: a core with a defect must not go on deciding what a guest may do.
  */
 #include <stdarg.h>
-#include "ap.h"
 #include "core/clock.h"
 #include "core/core.h"
+#include "core/cpu.h"
 #include "core/panic.h"
+#include "host.h"
 #include "x86.h"
 
 #define STOP_US 100000 /* for CPUs to come out of the guest; one whose NMIs are blocked does not */
@@ -51,7 +52,7 @@ static void stop_others(const struct nl_cpu *self)
 	for (unsigned i = 0; i < nl_n_cpus; i++) {
 		struct nl_cpu *c = nl_cpus[i];
 
-		if (!c || c == self || __atomic_load_n(&c->state, __ATOMIC_SEQ_CST) != NL_CPU_RUNNING)
+		if (!c || c == self || !nl_cpu_is_running(c))
 			continue;
 		nl_vendor->kick(c);
 		others++;
@@ -89,7 +90,7 @@ _Noreturn static void leave(void)
 		x86_wbinvd();
 	}
 	nl_console_drain();
-	ap_reset();
+	host_reset();
 }
 
 void nl_panic(const char *f, ...)

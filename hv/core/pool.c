@@ -82,6 +82,8 @@ void *nl_pool_run(size_t pages)
 	return run ? memset(run, 0, pages * NL_PAGE_SIZE) : NULL;
 }
 
+void *nl_pool_bytes(size_t n) { return nl_pool_run((n + NL_PAGE_MASK) / NL_PAGE_SIZE); }
+
 void nl_pool_release(void *page)
 {
 	const uintptr_t offset = (uintptr_t)page - (uintptr_t)pool.base;
@@ -108,14 +110,14 @@ size_t nl_pool_total_pages(void) { return pool.pages; }
 hpa_t nl_pool_hpa(const void *va)
 {
 	const intptr_t offset = (intptr_t)((uintptr_t)va - (uintptr_t)pool.base);
-	NL_ASSERT(offset > -(intptr_t)NL_REGION_SIZE && offset < (intptr_t)NL_REGION_SIZE);
+	NL_ASSERT(offset > -(intptr_t)NL_REGION_MAX && offset < (intptr_t)NL_REGION_MAX);
 	return HPA(pool.base_hpa.v + (uint64_t)offset);
 }
 
 void *nl_pool_va(hpa_t pa)
 {
 	const int64_t offset = (int64_t)(pa.v - pool.base_hpa.v);
-	NL_ASSERT(offset > -(int64_t)NL_REGION_SIZE && offset < (int64_t)NL_REGION_SIZE);
+	NL_ASSERT(offset > -(int64_t)NL_REGION_MAX && offset < (int64_t)NL_REGION_MAX);
 	return (void *)((uintptr_t)pool.base + (uintptr_t)offset);
 }
 

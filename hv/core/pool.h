@@ -13,6 +13,7 @@ void nl_pool_init(void *base, hpa_t base_hpa, size_t pages); /* bookkeeping is t
 void *nl_pool_page(void);                                    /* NULL: used up */
 void *nl_pool_run(size_t pages); /* contiguous; only during initialisation; never released */
 void nl_pool_release(void *page);
+void *nl_pool_bytes(size_t n); /* a run of as many pages as n bytes take */
 size_t nl_pool_free_pages(void);
 size_t nl_pool_total_pages(void);
 hpa_t nl_pool_hpa(const void *va); /* of any address inside the region */

@@ -174,14 +174,6 @@ bool nl_config_store(struct nl_cpu *cpu, gpa_t gpa)
 uint32_t nl_config_refused(void) { return __atomic_load_n(&refusals, __ATOMIC_RELAXED); }
 
 /* efi/hostmap.c: all below 4 GiB, and with pages of 1 GiB all below 512. */
-static bool in_direct_map(uint64_t end)
-{
-	uint32_t r[4];
-
-	x86_cpuid(0x80000001, 0, r);
-	return end <= 4 * NL_1G || ((r[3] >> 26 & 1) && end <= 512 * NL_1G);
-}
-
 enum nl_err nl_config_init(void)
 {
 	enum nl_err err = nl_windows_init();
@@ -191,11 +183,11 @@ enum nl_err nl_config_init(void)
 	if (!base)
 		return err;
 	uint64_t end = base + ((uint64_t)buses << 20);
-	if (!in_direct_map(end)) {
+	if (end > nl_boot.direct_size) {
 		nl_log("newleaf: configuration space at %lx is out of reach\n", base);
 		return NL_EMACHINE;
 	}
-	if (base < nl_boot.region + NL_REGION_SIZE && nl_boot.region < end)
+	if (base < nl_boot.region + nl_boot.region_size && nl_boot.region < end)
 		return NL_EWINDOW;
 	ecam = base;
 	x86_cpuid(1, 0, r);

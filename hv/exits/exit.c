@@ -3,14 +3,15 @@
  * What the hypervisor does when a guest CPU leaves the guest: one table of causes. Common to both vendors.
  */
 #include "apic.h"
-#include "ap.h"
 #include "view/base.h"
 #include "commit/commit.h"
 #include "core/core.h"
+#include "core/cpu.h"
 #include "core/panic.h"
 #include "exits/config.h"
 #include "exits/cpuid.h"
 #include "exits/hypercall.h"
+#include "host.h"
 #include "exits/msr.h"
 #include "commit/quiesce.h"
 #include "x86.h"
@@ -75,10 +76,7 @@ static void nested_fault(struct nl_cpu *cpu, const struct nl_exit *exit)
 
 	if (exit->npf.gpa.v - APIC_DEFAULT_BASE < NL_PAGE_SIZE && exit->npf.write) {
 		cpu->exits[NL_CAUSE_APIC]++;
-		if (apic_trap_armed()) /* else another CPU disarmed it meanwhile: simply try again */
-			apic_guest_mmio(cpu, exit);
-		else
-			nl_vendor->flush_all(cpu);
+		apic_guest_mmio(cpu, exit);
 		return;
 	}
 	if (exit->npf.write && nl_config_store(cpu, exit->npf.gpa))
@@ -134,7 +132,7 @@ void hv_before_entry(struct nl_cpu *cpu)
 
 	nl_panic_stop();
 	apic_deliver_init(cpu);
-	if (nl_quiesce_pending() && __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_RUNNING)
+	if (nl_quiesce_pending() && nl_cpu_is_running(cpu))
 		nl_quiesce_answer(cpu);
 	v = nl_current_view();
 	if (cpu->root_generation != v->generation) {

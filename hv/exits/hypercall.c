@@ -9,6 +9,7 @@
 #include "commit/commit.h"
 #include "core/clock.h"
 #include "core/core.h"
+#include "core/cpu.h"
 #include "guest/guestmem.h"
 #include "core/journal.h"
 #include "core/pool.h"
@@ -76,7 +77,7 @@ static enum nl_err call_status(struct call *c)
 	copy_string(s.paging, sizeof(s.paging), nl_vendor->paging);
 	s.cpus_known = nl_n_cpus;
 	for (i = 0; i < nl_n_cpus; i++)
-		s.cpus_running += nl_cpus[i] && __atomic_load_n(&nl_cpus[i]->state, __ATOMIC_SEQ_CST) == NL_CPU_RUNNING;
+		s.cpus_running += nl_cpus[i] && nl_cpu_is_running(nl_cpus[i]);
 	s.generation = nl_current_view()->generation;
 	s.tsc_hz = nl_boot.tsc_hz;
 	s.tsc_launch = launched_tsc;

@@ -74,6 +74,8 @@ static const struct range {
 
 static bool mine(const struct range *r)
 {
+	if (r->write == ICR && !apic_is_watched())
+		return false;
 	return !r->vendor || !memcmp(r->vendor, nl_vendor->name, strlen(r->vendor) + 1);
 }
 
@@ -193,16 +195,8 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 	case DROP:
 		drop(cpu, r, index);
 		return true;
-	case APIC: /* the page that is watched, and any page of ours, must stay where they are */
-		if ((v ^ APIC_DEFAULT_BASE) & ~0xfffULL)
-			return false;
-		if (!(v & 1u << 11)) /* nor be switched off, since we send through it; as the way from x2APIC it is done
-		                        below (SDM vol. 3, 11.12.5) */
-			return cpu->leaves_x2 = apic_is_x2() && !(v & 1u << 10);
-		if (cpu->leaves_x2 && !(v & 1u << 10))
-			x86_wrmsr_safe(index, v & ~0xc00ULL);
-		cpu->leaves_x2 = false;
-		return x86_wrmsr_safe(index, v);
+	case APIC:
+		return apic_guest_base(cpu, v);
 	case ICR:
 		return apic_guest_icr(cpu, v, true);
 	case EFER:

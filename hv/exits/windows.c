@@ -159,7 +159,7 @@ static bool refused(const struct row *r, uint16_t function, unsigned reg, unsign
 		return true;
 	value = resulting(r, function, reg, width, value);
 	uint64_t ecam = nl_windows_ecam(&buses);
-	return meets(r, value, nl_boot.region, NL_REGION_SIZE) ||
+	return meets(r, value, nl_boot.region, nl_boot.region_size) ||
 	       (ecam && meets(r, value, ecam, (uint64_t)buses << 20));
 }
 
@@ -207,7 +207,7 @@ enum nl_err nl_windows_init(void)
 	chipset = identify();
 	for (const struct row *r = rows; r < rows + NL_ARRAY_SIZE(rows); r++) {
 		if (r->kind != WINDOW || !has(r, r->function) ||
-		    !meets(r, resulting(r, r->function, 0, 0, 0), nl_boot.region, NL_REGION_SIZE))
+		    !meets(r, resulting(r, r->function, 0, 0, 0), nl_boot.region, nl_boot.region_size))
 			continue;
 		nl_log("newleaf: %s lies over the hypervisor's memory\n", r->name);
 		return NL_EWINDOW;

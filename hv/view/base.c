@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Builds the base view: identity, from the largest pages that the memory types allow; the reserved region and the AP
- * trampoline show a sink page, the arena in it shows itself with the rights of what lies there, the local APIC page is
- * read-only while its writes are watched.
+ * Builds the base view: identity, from the largest pages that the memory types allow; the reserved region shows a sink
+ * page, the arena in it shows itself with the rights of what lies there, the local APIC page is read-only where its
+ * writes are watched.
  */
 #include "view/base.h"
 #include "apic.h"
@@ -63,7 +63,7 @@ enum nl_err nl_base_init(void)
 	uint64_t arena_text = nl_boot.region + NL_REGION_ARENA_TEXT, arena_data = nl_boot.region + NL_REGION_ARENA_DATA;
 
 	nl_pool_init((void *)(NL_CORE_VA + nl_boot.free_start), HPA(nl_boot.region + nl_boot.free_start),
-	             (NL_REGION_ARENA_TEXT - nl_boot.free_start) / NL_PAGE_SIZE);
+	             (nl_boot.region_size - nl_boot.free_start) / NL_PAGE_SIZE);
 	views = (struct nl_views){.format = nl_vendor->format(), .ops = nl_pool_tables};
 	nl_views_init(&views);
 	read_mtrrs(&mtrrs);
@@ -75,32 +75,19 @@ enum nl_err nl_base_init(void)
 	sink = nl_pool_page();
 	if (!sink)
 		return NL_ENOMEM;
-	err = nl_view_hide(&views, &base, GPA(nl_boot.region), NL_REGION_ARENA_TEXT, nl_pool_hpa(sink));
-	if (!err)
-		err = page(GPA(nl_boot.trampoline), nl_pool_hpa(sink), NL_RW);
+	err = nl_view_hide(&views, &base, GPA(nl_boot.region + NL_REGION_CORE), nl_boot.region_size - NL_REGION_CORE,
+	                   nl_pool_hpa(sink));
 	for (uint64_t at = 0; at < NL_2M && !err; at += NL_PAGE_SIZE) {
 		err = page(GPA(arena_text + at), HPA(arena_text + at), NL_RX);
 		if (!err)
 			err = page(GPA(arena_data + at), HPA(arena_data + at), NL_RW);
 	}
-	if (!err)
+	if (!err && apic_is_watched())
 		err = page(GPA(APIC_DEFAULT_BASE), HPA(APIC_DEFAULT_BASE), NL_R);
 	return err;
 }
 
 enum nl_err nl_base_watch(gpa_t gpa) { return page(gpa, HPA(gpa.v), NL_R); }
-
-static enum nl_err disarm_apic(struct nl_view *view)
-{
-	return nl_view_base_edit_rights(&views, view, GPA(APIC_DEFAULT_BASE), NL_RW);
-}
-
-void nl_base_disarm_apic(void)
-{
-	enum nl_err err = nl_edit_base(disarm_apic);
-
-	NL_ASSERT(err == NL_OK);
-}
 
 static enum nl_err retype(struct nl_view *view)
 {
@@ -138,11 +125,9 @@ enum nl_err nl_base_cpu_start(struct nl_cpu *cpu)
 	return nl_vendor->cpu_init(cpu, v->root);
 }
 
-/* The host's direct map ends at 512 GiB (efi/hostmap.c): what lies above is not reached. */
 bool nl_is_guest_ram(gpa_t gpa)
 {
-	if (gpa.v >> 39 || gpa.v - nl_boot.region < NL_REGION_SIZE ||
-	    gpa.v >> NL_PAGE_SHIFT == nl_boot.trampoline >> NL_PAGE_SHIFT)
+	if (gpa.v >= nl_boot.direct_size || gpa.v - nl_boot.region < nl_boot.region_size)
 		return false;
 	for (uint32_t i = 0; i < nl_boot.n_ranges; i++)
 		if (gpa.v - nl_boot.ranges[i].base < nl_boot.ranges[i].size)

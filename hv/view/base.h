@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The base of all views: who sees what of physical memory before any leaf, and the two things that may change it under
- * use (base edits).
+ * The base of all views: who sees what of physical memory before any leaf, and what may change it under use.
  */
 #ifndef HV_BASE_H
 #define HV_BASE_H
@@ -9,13 +8,12 @@
 #include "vendor.h"
 #include "view/view.h"
 
-enum nl_err nl_base_init(void);       /* pool, MTRR types, base view with the region hidden and the APIC page trapped */
+enum nl_err nl_base_init(void);       /* pool, MTRR types, base view with the region hidden and the APIC page watched */
 enum nl_err nl_base_watch(gpa_t gpa); /* before first use: writes to this page exit */
 enum nl_err nl_base_cpu_start(struct nl_cpu *cpu); /* on the CPU itself: virtualisation on, current root loaded */
-void nl_base_disarm_apic(void);                    /* base edit; callers flush every CPU */
 void nl_base_mtrrs_changed(
         struct nl_cpu *cpu); /* base edit: EPT types follow the MTRRs; flushes this CPU, every CPU comes here itself */
 const struct nl_view *nl_base_view(void);
-bool nl_is_guest_ram(gpa_t gpa); /* RAM of the firmware's map, outside the reserved region */
+bool nl_is_guest_ram(gpa_t gpa); /* RAM of the firmware's map that the core can reach, outside the reserved region */
 
 #endif

@@ -10,36 +10,46 @@
 #include <newleaf/types.h>
 
 #define NL_BOOT_MAGIC 0x544f4f424c4eULL /* "NLBOOT" */
-#define NL_BOOT_VERSION 1
+#define NL_BOOT_VERSION 2
 
 /*
- * The reserved region: one run of EfiReservedMemoryType, 2 MiB aligned, below 4 GiB (host CR3 is loaded from 32-bit
- * code on APs). The core is linked at NL_CORE_VA and the whole region is mapped there by the loader's host page table;
- * all physical memory is mapped at NL_DIRECT_VA; during launch the low 512 GiB are mapped one to one as well (the core
- * drops that later).
+ * The reserved region: one run of EfiReservedMemoryType, 2 MiB aligned, above 4 GiB where there is memory, else below.
+ * The whole of it is mapped at NL_CORE_VA, all physical memory that the host page table reaches at NL_DIRECT_VA.
+ * Another root, for the way in and back, shows physical memory one to one as well.
  */
-#define NL_REGION_SIZE 0x1000000ULL      /* 16 MiB */
-#define NL_REGION_CORE 0x0ULL            /* core image with .bss, first */
-#define NL_REGION_ARENA_TEXT 0xc00000ULL /* 2 MiB: bodies, read-execute for the guest */
-#define NL_REGION_ARENA_DATA 0xe00000ULL /* 2 MiB: body data, read-write no-execute for the guest */
-#define NL_CORE_VA 0xffffffff80000000ULL
+#define NL_REGION_ARENA_TEXT 0x0ULL      /* 2 MiB: bodies, read-execute for the guest */
+#define NL_REGION_ARENA_DATA 0x200000ULL /* 2 MiB: body data, read-write no-execute for the guest */
+#define NL_REGION_CORE 0x400000ULL       /* core image with .bss, boot block, host page tables, then the pool */
+#define NL_REGION_SIZE(n_cpus) (0x1000000ULL + ((n_cpus)-1ULL) / 64 * NL_2M) /* 16 MiB for 64 CPUs, 32 KiB for more */
+#define NL_REGION_MAX NL_REGION_SIZE(NL_MAX_CPUS)
+#define NL_CORE_VA 0xffffffff80000000ULL /* of the region */
 #define NL_DIRECT_VA 0xffff800000000000ULL
+#define NL_DIRECT_MAX (255 * 512 * NL_1G) /* up to the root's entry that holds the core */
 
-/* First bytes of the core image (a flat binary): what the loader must know of it. */
+/* First bytes of the core image (a flat binary): what the loader must know of it. All ends are page aligned. */
 #define NL_CORE_MAGIC 0x45524f434c4eULL /* "NLCORE" */
 struct nl_core_header {
 	uint64_t magic;
 	uint32_t version;     /* NL_BOOT_VERSION */
 	uint32_t image_size;  /* bytes in the file */
-	uint64_t memory_size; /* with .bss; from here to NL_REGION_ARENA_TEXT is free for tables and the pool */
-	uint64_t entry_va;    /* uint64_t entry(struct nl_boot_block *), System V ABI, returns enum nl_err */
+	uint64_t memory_size; /* with .bss; from here to the end of the region is free for tables and the pool */
+	uint64_t text_end,
+	        rodata_end; /* offsets in the image: up to text_end it is executed, up to rodata_end only read */
+	uint64_t entry_va;  /* uint64_t entry(struct nl_boot_block *, enum nl_enter, uint64_t firmware_cr3) */
 };
+
+/*
+ * The entry, System V ABI: returns enum nl_err. PREPARE, on the boot CPU, changes nothing that the firmware could see.
+ * JOIN, on each other CPU, waits for all of them: either every one returns NL_OK and runs as a guest from then on, or
+ * none does. LAUNCH, on the boot CPU, the same for itself.
+ */
+enum nl_enter { NL_ENTER_PREPARE, NL_ENTER_JOIN, NL_ENTER_LAUNCH };
 
 struct nl_boot_range { /* one descriptor of the firmware's memory map that is RAM, coalesced */
 	uint64_t base, size;
 };
 
-#define NL_MAX_CPUS 64
+#define NL_MAX_CPUS 512
 #define NL_MAX_RANGES 64
 #define NL_MAX_KEYS 16
 
@@ -69,15 +79,16 @@ _Static_assert(sizeof(struct nl_policy) == 16, "policy layout");
 struct nl_boot_block {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t size;         /* sizeof(struct nl_boot_block) */
-	uint64_t region;       /* host-physical base of the reserved region */
-	uint64_t free_start;   /* first free byte in the region (offset) behind core image, .bss and host page table */
-	uint64_t host_cr3;     /* the loader's host page table, inside the region */
-	uint64_t firmware_cr3; /* what CR3 held before the loader switched to host_cr3 */
-	uint64_t panic;      /* host-physical, in the region: struct nl_panic_record, perhaps one of the boot before */
-	uint64_t trampoline; /* host-physical, one reserved 4 KiB page below 1 MiB, for application processors */
-	uint64_t rsdp;       /* ACPI root, 0 = none */
-	uint64_t reset_port; /* ACPI reset register if it is an I/O port, else 0 */
+	uint32_t size;        /* sizeof(struct nl_boot_block) */
+	uint64_t region;      /* host-physical base of the reserved region */
+	uint64_t region_size; /* NL_REGION_SIZE(n_cpus) */
+	uint64_t free_start;  /* first free byte in the region (offset) behind core image, .bss and host page table */
+	uint64_t host_cr3;    /* the core's page table, inside the region, with as many levels as the firmware's */
+	uint64_t launch_cr3;  /* the same, and physical memory one to one: the way in, and back when it fails */
+	uint64_t direct_size; /* physical memory mapped at NL_DIRECT_VA: [0, direct_size) */
+	uint64_t panic;       /* host-physical, in the region: struct nl_panic_record, perhaps one of the boot before */
+	uint64_t rsdp;        /* ACPI root, 0 = none */
+	uint64_t reset_port;  /* ACPI reset register if it is an I/O port, else 0 */
 	uint32_t reset_value;
 	uint32_t secure_boot;    /* 1 = on: keys come from the signed image alone */
 	uint32_t console_port;   /* 0x3f8 ... or 0 = silent */
@@ -87,8 +98,10 @@ struct nl_boot_block {
 	uint64_t tsc_hz;         /* measured by the loader against Stall(), 0 = unknown */
 	uint8_t boot_id[16];     /* random, from EFI_RNG_PROTOCOL, RDRAND or time */
 	struct nl_policy policy; /* image's policy, restricted by newleaf.conf */
-	uint32_t n_cpus;         /* enabled CPUs of the MADT, the boot CPU first */
+	uint32_t n_cpus;         /* CPUs that the firmware hands over, the boot CPU first */
+	uint32_t n_beyond;       /* CPUs of the MADT that are not among them: never to be started */
 	uint32_t n_ranges;
+	uint32_t reserved0;
 	uint32_t apic_ids[NL_MAX_CPUS];
 	struct nl_boot_range ranges[NL_MAX_RANGES]; /* RAM, ascending */
 	uint32_t n_keys;

@@ -110,7 +110,7 @@ enum nl_exit_code {
 	X(NL_EFIRMWARE, 45, NL_EXIT_ABSENT, "the firmware refused what Newleaf needs", \
 	  "the message names it; look for a firmware update") \
 	X(NL_EMEMORY, 46, NL_EXIT_ABSENT, "the machine has too little memory for Newleaf", \
-	  "16 MiB in one piece below 4 GiB and a page below 1 MiB are needed") \
+	  "16 MiB in one piece are needed, and 32 KiB more for each CPU beyond 64") \
 	X(NL_EKEYLIST, 47, NL_EXIT_ABSENT, "a list of trusted keys is damaged", \
 	  "make it again with newleaf-author key image") \
 	X(NL_EMACHINE, 48, NL_EXIT_ABSENT, "the machine is beyond what this Newleaf supports", \
@@ -124,7 +124,9 @@ enum nl_exit_code {
 	X(NL_EFLOORS, 52, NL_EXIT_CONFLICT, "no room is left to remember how new this leaf is", \
 	  "reboot; until then only leaves that were applied since boot, or newer ones of them, are taken") \
 	X(NL_EWINDOW, 53, NL_EXIT_ABSENT, "a window of the chipset lies over the hypervisor's memory", \
-	  "the core's console names it; look for a firmware update")
+	  "the core's console names it; look for a firmware update") \
+	X(NL_ECPUS, 54, NL_EXIT_ABSENT, "not every CPU could be taken, and none may run beside the hypervisor", \
+	  "the message names the CPU or what the firmware lacks; look for a firmware update")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

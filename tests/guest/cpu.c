@@ -54,19 +54,29 @@ static uint64_t *level_5(uint64_t *pml4)
 	return pml5;
 }
 
-/* The first 4 GiB one to one for CPL 0, and 2 MiB of single pages at WINDOW. */
+/* One GiB one to one, for CPL 0. */
+static void map_gib(uint64_t *pdpt, uint64_t g)
+{
+	uint64_t *pd = page_alloc(1);
+
+	for (unsigned i = 0; i < 512; i++)
+		pd[i] = g << 30 | (uint64_t)i << 21 | 0x80 | PTE_W | PTE_P;
+	pdpt[g] = (uint64_t)pd | PTE_W | PTE_P;
+}
+
+/* The first 4 GiB and what is reserved above, and 2 MiB of single pages at WINDOW. */
 void map_init(void)
 {
 	uint64_t *pml4 = page_alloc(1), *pdpt = page_alloc(1), *window_pdpt = page_alloc(1), *window_pd = page_alloc(1);
 
 	window = page_alloc(1);
-	for (unsigned g = 0; g < 4; g++) {
-		uint64_t *pd = page_alloc(1);
-
-		for (unsigned i = 0; i < 512; i++)
-			pd[i] = (uint64_t)g << 30 | (uint64_t)i << 21 | 0x80 | PTE_W | PTE_P;
-		pdpt[g] = (uint64_t)pd | PTE_W | PTE_P;
-	}
+	for (unsigned g = 0; g < 4; g++)
+		map_gib(pdpt, g);
+	for (unsigned i = 0; i < machine.n_reserved; i++)
+		for (uint64_t at = machine.reserved[i].base; at < machine.reserved[i].base + machine.reserved[i].size;
+		     at = (at | (NL_1G - 1)) + 1)
+			if (at < MAPPED_TOP && !pdpt[at >> 30])
+				map_gib(pdpt, at >> 30);
 	pml4[0] = (uint64_t)pdpt | PTE_W | PTE_P;
 	pml4[WINDOW >> 39] = (uint64_t)window_pdpt | PTE_U | PTE_W | PTE_P;
 	window_pdpt[0] = (uint64_t)window_pd | PTE_U | PTE_W | PTE_P;

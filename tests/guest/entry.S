@@ -224,6 +224,40 @@ probe:
 	ret
 
 /*
+ * An NMI while a CPU is still the firmware's: is Newleaf below? Looks at the signature in the first CPUID blocks
+ * (0x40000000, 0x40000100) and counts in firmware_nmi_counts: all, those that saw it.
+ */
+	.globl firmware_nmi, firmware_nmi_counts
+firmware_nmi:
+	push %rax
+	push %rbx
+	push %rcx
+	push %rdx
+	push %rsi
+	mov $0x40000000, %esi
+1:	mov %esi, %eax
+	cpuid
+	cmp $0x6c77654e, %ebx		/* NL_CPUID_EBX */
+	je 2f
+	add $0x100, %esi
+	cmp $0x40000200, %esi
+	jne 1b
+	jmp 3f
+2:	lock incl firmware_nmi_counts+4(%rip)
+3:	lock incl firmware_nmi_counts(%rip)
+	pop %rsi
+	pop %rdx
+	pop %rcx
+	pop %rbx
+	pop %rax
+	iretq
+	.data
+	.balign 8
+firmware_nmi_counts:
+	.long 0, 0
+	.text
+
+/*
  * The trampoline, copied to a page below 1 MiB. Registers as SIPI left them are stored at 0x800 (struct first_state),
  * parameters stand at 0xc00 (smp.c). AX and FS are used up before they can be stored: there is no other way to reach
  * the page.

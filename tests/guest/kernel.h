@@ -10,6 +10,7 @@
 #include <newleaf/types.h>
 
 #define MAX_CPUS 64
+#define MAPPED_TOP (1ULL << 39) /* as far as the kernel maps memory one to one, where it needs it */
 
 /* --- What the firmware said (start.c) --- */
 
@@ -25,9 +26,10 @@ struct machine {
 	uint64_t low[2];             /* two free pages below 1 MiB: SIPI vectors */
 	struct {
 		uint64_t base, size;
-	} reserved[128]; /* EfiReservedMemoryType, below 4 GiB */
+	} reserved[128]; /* EfiReservedMemoryType, below MAPPED_TOP */
 	unsigned n_reserved;
 	uint64_t heap, heap_end;
+	unsigned firmware_nmis, firmware_seen; /* CPUs that took an NMI in the firmware's hands; on Newleaf at that */
 };
 extern struct machine machine;
 

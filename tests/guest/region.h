@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where Newleaf's reserved memory is: found by what it shows, one sink page in every page of 12 MiB.
+ * Where Newleaf's reserved memory is: found by what it shows, one sink page in every page of the hidden part.
  */
 #ifndef GUEST_REGION_H
 #define GUEST_REGION_H
@@ -8,7 +8,6 @@
 #include <newleaf/bootblock.h>
 #include <newleaf/types.h>
 
-uint64_t region_base(void);       /* 0: not found */
-uint64_t region_trampoline(void); /* the page below 1 MiB; 0: not found */
+uint64_t region_base(void); /* 0: not found */
 
 #endif

@@ -132,7 +132,7 @@ static EFI_STATUS leave_firmware(EFI_HANDLE image)
 	for (uint8_t *p = map; p < map + size; p += step) {
 		const EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)p;
 
-		if (d->Type == EfiReservedMemoryType && d->PhysicalStart < 1ULL << 32 &&
+		if (d->Type == EfiReservedMemoryType && d->PhysicalStart < MAPPED_TOP &&
 		    machine.n_reserved < NL_ARRAY_SIZE(machine.reserved)) {
 			machine.reserved[machine.n_reserved].base = d->PhysicalStart;
 			machine.reserved[machine.n_reserved++].size = d->NumberOfPages * NL_PAGE_SIZE;
@@ -142,6 +142,63 @@ static EFI_STATUS leave_firmware(EFI_HANDLE image)
 	if (EFI_ERROR(s))
 		machine.n_reserved = 0;
 	return s;
+}
+
+/*
+ * --- The other CPUs while they are the firmware's ---
+ * An NMI makes them run what stands in their IDT, which anybody may write. Each firmware has a place of its own for it,
+ * so every table of gates in memory is taken for one: 32 gates with the selector and the type of the boot CPU's.
+ */
+
+void firmware_nmi(void);
+extern volatile uint32_t firmware_nmi_counts[2];
+
+static bool is_idt(const uint64_t *gates, uint64_t kind)
+{
+	for (unsigned i = 0; i < 32; i++)
+		if ((gates[2 * i] & 0x0000ffffffff0000) != kind || gates[2 * i + 1])
+			return false;
+	return true;
+}
+
+static void take_gates(uint8_t *from, uint8_t *end, uint64_t kind)
+{
+	uint64_t at = (uint64_t)firmware_nmi;
+
+	for (; from + 512 <= end; from += 8)
+		if (is_idt((uint64_t *)from, kind)) {
+			((uint64_t *)from)[2 * NMI] = kind | (at & 0xffff) | (at >> 16 & 0xffff) << 48;
+			from += 504;
+		}
+}
+
+static void nmi_to_firmware_cpus(void)
+{
+	static uint8_t map[65536] __attribute__((aligned(8)));
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) idtr;
+	UINTN size = sizeof(map), key, step;
+	UINT32 version;
+
+	if (EFI_ERROR(st->BootServices->GetMemoryMap(&size, (EFI_MEMORY_DESCRIPTOR *)map, &key, &step, &version)))
+		return;
+	__asm__ volatile("sidt %0" : "=m"(idtr));
+	for (uint8_t *p = map; p < map + size; p += step) {
+		const EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)p;
+
+		if (d->Type == EfiBootServicesData || d->Type == EfiBootServicesCode)
+			take_gates((uint8_t *)d->PhysicalStart,
+			           (uint8_t *)d->PhysicalStart + d->NumberOfPages * NL_PAGE_SIZE,
+			           *(uint64_t *)idtr.base & 0x0000ffffffff0000);
+	}
+	for (unsigned i = 1; i < machine.n_cpus; i++) {
+		apic_send(machine.apic_ids[i], ICR_NMI | ICR_ASSERT);
+		WAIT(firmware_nmi_counts[0] >= i);
+	}
+	machine.firmware_nmis = firmware_nmi_counts[0];
+	machine.firmware_seen = firmware_nmi_counts[1];
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
@@ -166,6 +223,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	uint64_t start = tsc();
 	st->BootServices->Stall(20000);
 	machine.tsc_hz = (tsc() - start) * 50;
+	nmi_to_firmware_cpus();
 	s = leave_firmware(image); /* the first call may change the map that it was given */
 	if (EFI_ERROR(s))
 		s = leave_firmware(image);

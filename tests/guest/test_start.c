@@ -335,9 +335,20 @@ static void keeps_pat(void)
 	smp_call(&cpus[1], write_pat);
 }
 
+/* What start.c saw: no CPU that the firmware holds may run anything outside Newleaf, or it could write to all memory.
+ */
+static void firmware_cpus(void)
+{
+	EXPECT(machine.firmware_nmis == machine.n_cpus - 1, "%u of %u CPUs in the firmware's hands took an NMI",
+	       machine.firmware_nmis, machine.n_cpus - 1);
+	EXPECT(machine.firmware_seen == machine.n_cpus - 1, "%u of %u CPUs in the firmware's hands ran on Newleaf",
+	       machine.firmware_seen, machine.n_cpus - 1);
+}
+
 static void all_running(void) { EXPECT(smp_start_all(), "%u CPUs of %u run", smp_running(), machine.n_cpus); }
 
 const struct test start_tests[] = {
+        {"start-firmware-cpus", firmware_cpus, SMP_ONLY},
         {"start-physical", physical, SMP_ONLY},
         {"start-parallel", parallel, SMP_ONLY},
         {"start-others", others, SMP_ONLY},

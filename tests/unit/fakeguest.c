@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The fake guest: see fakeguest.h. */
+#include "core/cpu.h"
 #include "fakeguest.h"
 #include "host.h"
 #include "view/base.h"
@@ -9,7 +10,7 @@
 #include "x86.h"
 #include <sys/mman.h>
 
-#define POOL_OFFSET 0x100000ULL
+#define POOL_OFFSET (NL_REGION_CORE + 0x100000ULL)
 #define P 0x1ULL
 #define W 0x2ULL
 #define U 0x4ULL
@@ -90,7 +91,7 @@ void *nl_phys(hpa_t pa)
 {
 	if (pa.v < FG_RAM)
 		return fg.ram + pa.v;
-	assert_in_range(pa.v, FG_REGION, FG_REGION + NL_REGION_SIZE - 1);
+	assert_in_range(pa.v, FG_REGION, FG_REGION + NL_REGION_MAX - 1);
 	return fg.region + (pa.v - FG_REGION);
 }
 
@@ -391,7 +392,7 @@ void fg_start(uint64_t slide, bool la57, bool pti, unsigned cpus)
 
 	memset(&fg, 0, sizeof(fg));
 	fg.ram = mmap(NULL, FG_RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	fg.region = mmap(NULL, NL_REGION_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fg.region = mmap(NULL, NL_REGION_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(fg.ram != MAP_FAILED && fg.region != MAP_FAILED);
 	fg.slide = slide;
 	fg.next_object = OBJECTS;
@@ -433,5 +434,5 @@ void fg_start(uint64_t slide, bool la57, bool pti, unsigned cpus)
 void fg_stop(void)
 {
 	munmap(fg.ram, FG_RAM);
-	munmap(fg.region, NL_REGION_SIZE);
+	munmap(fg.region, NL_REGION_MAX);
 }

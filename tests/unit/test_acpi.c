@@ -17,9 +17,9 @@
 #define RSDP 0x14u
 #define XSDT 0x100u
 #define RSDT 0x200u
-#define MADT 0x300u
-#define FADT 0xa00u
-#define SIZE 0x1000u
+#define FADT 0x300u
+#define MADT 0x400u
+#define SIZE 0x3000u
 
 static uint8_t memory[SIZE];
 static void *handed_out[64]; /* copies of exactly the length asked for: ASan sees what is read behind them */
@@ -104,8 +104,8 @@ static unsigned x2apic(unsigned at, uint32_t id, uint32_t flags)
 	return at + 16;
 }
 
-/* Four CPUs in the MADT: 0, 2 (boot CPU), 4 as local APIC and again as x2APIC, 0x1234; two that are not enabled; a
- * reset register. */
+/* Five CPUs in the MADT: 0, 2 (boot CPU), 4 as local APIC and again as x2APIC, 7 that may come later, 0x1234; two that
+ * never will; a reset register. */
 static void build(void)
 {
 	unsigned at = MADT + 44;
@@ -139,9 +139,10 @@ static void build(void)
 
 static void check_good(const struct nl_acpi *a)
 {
-	static const uint32_t ids[] = {2, 0, 4, 0x1234};
+	static const uint32_t ids[] = {2, 0, 4, 7, 0x1234};
 
-	assert_int_equal(a->n_cpus, 4);
+	assert_int_equal(a->n_cpus, 5);
+	assert_int_equal(a->n_enabled, 4);
 	assert_memory_equal(a->apic_ids, ids, sizeof(ids));
 	assert_false(a->too_many);
 	assert_int_equal(a->reset_port, 0xcf9);
@@ -217,7 +218,7 @@ static void test_every_bit(void **state)
 				assert_int_equal(a.n_cpus, 1);
 				assert_int_equal(a.reset_port, 0xcf9);
 			} else if (within(byte, FADT, 244)) {
-				assert_int_equal(a.n_cpus, 4);
+				assert_int_equal(a.n_cpus, 5);
 				assert_int_equal(a.reset_port, 0);
 			} else { /* between the tables, in the RSDT that nobody asks, or in the second half of the RSDP:
 				    the RSDT is asked */
@@ -278,7 +279,7 @@ static void test_reset_register(void **state)
 	table(FADT, "FACP", 116); /* ACPI 1.0 */
 	a = read_tables(BASE + RSDP, 2);
 	assert_int_equal(a.reset_port, 0);
-	assert_int_equal(a.n_cpus, 4);
+	assert_int_equal(a.n_cpus, 5);
 }
 
 static void test_too_many(void **state)
@@ -289,12 +290,12 @@ static void test_too_many(void **state)
 	(void)state;
 	build();
 	for (unsigned i = 0; i < NL_MAX_CPUS; i++)
-		at = local_apic(at, (uint8_t)i, 1);
+		at = x2apic(at, i, 1);
 	table(MADT, "APIC", at - MADT);
 	a = read_tables(BASE + RSDP, 2);
 	assert_int_equal(a.n_cpus, NL_MAX_CPUS);
 	assert_false(a.too_many);
-	at = local_apic(at, 200, 1);
+	at = x2apic(at, NL_MAX_CPUS, 1);
 	table(MADT, "APIC", at - MADT);
 	a = read_tables(BASE + RSDP, 2);
 	assert_int_equal(a.n_cpus, NL_MAX_CPUS);

@@ -15,6 +15,7 @@
 #include "x86.h"
 
 #define REGION 0x40000000ULL
+#define SIZE NL_REGION_SIZE(65)
 #define RAM_END 0x80000000ULL
 
 const struct nl_vendor *nl_vendor;
@@ -33,13 +34,15 @@ void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 
 /* The pool: tables in the fake memory of history.h, and one page that serves as sink. */
 static uint8_t sink[NL_PAGE_SIZE];
-#define SINK 0x40200000ULL
+static bool watched = true;
+#define SINK (REGION + NL_REGION_CORE + 0x200000)
 void nl_pool_init(void *at, hpa_t base, size_t pages) { (void)at, (void)base, (void)pages; }
 void *nl_pool_page(void) { return sink; }
 hpa_t nl_pool_hpa(const void *va) { return va == sink ? HPA(SINK) : HPA(0); }
 static uint64_t *map(void *ctx, hpa_t table) { return history_ops().map(ctx, table); }
 static bool alloc(void *ctx, hpa_t *out) { return history_ops().alloc(ctx, out); }
 static void release(void *ctx, hpa_t table) { history_ops().release(ctx, table); }
+bool apic_is_watched(void) { return watched; }
 const struct nl_table_ops nl_pool_tables = {.map = map, .alloc = alloc, .release = release};
 void nl_journal_generation(uint64_t generation) { (void)generation; }
 
@@ -48,6 +51,8 @@ static int setup(void **state)
 	(void)state;
 	history_reset();
 	nl_boot.region = REGION;
+	nl_boot.region_size = SIZE;
+	nl_boot.direct_size = 1ULL << 36;
 	nl_boot.n_ranges = 1; /* a firmware that calls the region RAM as well */
 	nl_boot.ranges[0] = (struct nl_boot_range){0x100000, RAM_END - 0x100000};
 	nl_vendor = &vendor;
@@ -69,10 +74,10 @@ static void shows(uint64_t gpa, uint64_t hpa, enum nl_rights rights)
 static void the_region_is_hidden(void **state)
 {
 	(void)state;
-	for (uint64_t at = REGION; at < REGION + NL_REGION_ARENA_TEXT; at += NL_PAGE_SIZE)
+	for (uint64_t at = REGION + NL_REGION_CORE; at < REGION + SIZE; at += NL_PAGE_SIZE)
 		shows(at, SINK, NL_RWX);
 	shows(REGION - NL_PAGE_SIZE, REGION - NL_PAGE_SIZE, NL_RWX);
-	shows(REGION + NL_REGION_SIZE, REGION + NL_REGION_SIZE, NL_RWX);
+	shows(REGION + SIZE, REGION + SIZE, NL_RWX);
 	shows(RAM_END, RAM_END, NL_RWX);
 	shows((1ULL << 36) - NL_PAGE_SIZE, (1ULL << 36) - NL_PAGE_SIZE, NL_RWX);
 }
@@ -82,7 +87,7 @@ static void rights_of_the_arena(void **state)
 	(void)state;
 	for (uint64_t at = REGION + NL_REGION_ARENA_TEXT; at < REGION + NL_REGION_ARENA_DATA; at += NL_PAGE_SIZE)
 		shows(at, at, NL_RX);
-	for (uint64_t at = REGION + NL_REGION_ARENA_DATA; at < REGION + NL_REGION_SIZE; at += NL_PAGE_SIZE)
+	for (uint64_t at = REGION + NL_REGION_ARENA_DATA; at < REGION + NL_REGION_CORE; at += NL_PAGE_SIZE)
 		shows(at, at, NL_RW);
 }
 
@@ -91,15 +96,20 @@ static void writes_to_the_apic_are_watched(void **state)
 	(void)state;
 	shows(APIC_DEFAULT_BASE, APIC_DEFAULT_BASE, NL_R);
 	shows(APIC_DEFAULT_BASE + NL_PAGE_SIZE, APIC_DEFAULT_BASE + NL_PAGE_SIZE, NL_RWX);
+	watched = false; /* VMX, and every CPU is ours */
+	setup(state);
+	shows(APIC_DEFAULT_BASE, APIC_DEFAULT_BASE, NL_RWX);
+	watched = true;
+	setup(state);
 }
 
 static void the_region_is_no_ram_of_the_guest(void **state)
 {
 	(void)state;
 	assert_true(nl_is_guest_ram(GPA(REGION - 1)));
-	for (uint64_t at = REGION; at < REGION + NL_REGION_SIZE; at += NL_PAGE_SIZE)
+	for (uint64_t at = REGION; at < REGION + SIZE; at += NL_PAGE_SIZE)
 		assert_false(nl_is_guest_ram(GPA(at)));
-	assert_true(nl_is_guest_ram(GPA(REGION + NL_REGION_SIZE)));
+	assert_true(nl_is_guest_ram(GPA(REGION + SIZE)));
 	assert_false(nl_is_guest_ram(GPA(RAM_END)));
 	assert_false(nl_is_guest_ram(GPA(0xfffff)));
 	assert_false(nl_is_guest_ram(GPA(~0ULL)));

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/core/panic.c hv/core/console.c hv/core/clock.c
+// sources: hv/core/panic.c hv/core/console.c hv/core/clock.c hv/core/cpu.c
 /*
  * The core gives up: every other CPU that runs a guest is made to leave it and stands still, the words reach ring and
  * record, the record is whole before the platform resets, and the next boot tells it once.
  */
 #include "host.h"
-#include "ap.h"
+#include "../../arch/x86_64/include/host.h"
+#include "core/cpu.h"
 #include "core/panic.h"
 #include "vendor.h"
 #include "x86.h"
@@ -23,7 +24,7 @@ static jmp_buf end;
 enum { RESET = 1, HALT = 2 };
 
 struct nl_cpu *nl_this_cpu(void) { return self; }
-void ap_reset(void) { longjmp(end, RESET); }
+void host_reset(void) { longjmp(end, RESET); }
 void x86_halt(void) { longjmp(end, HALT); }
 void x86_wbinvd(void) { written_back += nl_panic_valid(&record); }
 

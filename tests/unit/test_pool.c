@@ -129,9 +129,9 @@ static void addresses_go_both_ways(void **state)
 	/* The pool lies in the region behind the core image, whose own addresses count as well. */
 	assert_int_equal(nl_pool_hpa((void *)((uintptr_t)region - 0x3000)).v, region_hpa.v - 0x3000);
 	assert_int_equal((uintptr_t)nl_pool_va(HPA(region_hpa.v - 0x3000)), (uintptr_t)region - 0x3000);
-	expect_panic(nl_pool_hpa((void *)((uintptr_t)region + NL_REGION_SIZE)));
-	expect_panic(nl_pool_hpa((void *)((uintptr_t)region - NL_REGION_SIZE)));
-	expect_panic(nl_pool_va(HPA(region_hpa.v + NL_REGION_SIZE)));
+	expect_panic(nl_pool_hpa((void *)((uintptr_t)region + NL_REGION_MAX)));
+	expect_panic(nl_pool_hpa((void *)((uintptr_t)region - NL_REGION_MAX)));
+	expect_panic(nl_pool_va(HPA(region_hpa.v + NL_REGION_MAX)));
 	expect_panic(nl_pool_va(HPA(0)));
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/commit/quiesce.c hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
 // sources: hv/guest/linux/queues.c
-// sources: hv/view/view.c hv/view/npt.c hv/view/current.c hv/core/clock.c hv/core/pool.c tests/unit/fakeguest.c
+// sources: hv/view/view.c hv/view/npt.c hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/pool.c
+// sources: tests/unit/fakeguest.c
 // libs: -lpthread
 /*
  * The freeze, with threads for CPUs: while it holds nobody executes, whoever is late or stands badly makes it fail by
  * name, and in every case everybody runs on afterwards.
  */
+#include "core/cpu.h"
 #include "host.h"
 #include "fakeguest.h"
 #include "commit/quiesce.h"

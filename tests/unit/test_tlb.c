@@ -2,7 +2,7 @@
 // sources: arch/x86_64/svm/svm.c arch/x86_64/svm/nmi.c arch/x86_64/vmx/caps.c arch/x86_64/vmx/ept.c
 // sources: arch/x86_64/vmx/exit.c arch/x86_64/vmx/nl_vmx.c arch/x86_64/vmx/nmi.c
 // sources: arch/x86_64/vmx/state.c arch/x86_64/vmx/vmcs.c
-// sources: hv/exits/exit.c hv/view/current.c hv/view/view.c hv/view/npt.c
+// sources: hv/core/cpu.c hv/exits/exit.c hv/view/current.c hv/view/view.c hv/view/npt.c
 // sources: tests/unit/history.c tests/unit/tlb_model.c tests/unit/vendors.c tests/unit/vendor_svm.c
 // sources: tests/unit/vendor_vmx.c
 // libs: -no-pie -Wl,--unresolved-symbols=ignore-all
@@ -14,6 +14,7 @@
  * too much, and the model must catch it.
  */
 #include "host.h"
+#include "core/cpu.h"
 #include "history.h"
 #include "core/journal.h"
 #include "core/panic.h"
@@ -388,7 +389,7 @@ static void a_started_cpu_keeps_nothing_of_its_former_life(void **state)
 			if (way == LAUNCH)
 				assert_int_equal(nl_vendor->cpu_init(vendor_on(0), t.base.root), NL_OK);
 			if (way == SIPI)
-				nl_vendor->reset_to_sipi(vendor_on(0), 0x9a);
+				nl_cpu_started(vendor_on(0), 0x9a);
 			enter(0, false);
 			if (!t.stale != (way != NOTHING))
 				fail_msg("%s, way %u: %s", right[i].name, way, t.stale);

@@ -58,6 +58,7 @@ static void machine(uint32_t id)
 {
 	memset(space, 0, sizeof(space));
 	nl_boot.region = REGION;
+	nl_boot.region_size = NL_REGION_SIZE(1);
 	bridge(0, id);
 	set(0, 0x34, 1, 0xe0);
 	set(0, 0xe0, 1, 9);
@@ -112,8 +113,8 @@ static void covered_already(void **state)
 	} rows[] = {{0xf8, 0xf0, REGION | 1, true},
 	            {0xf8, 0xf0, REGION, false},
 	            {0xf8, 0xf0, REGION - 0x4000 + 1, false},
-	            {0xf8, 0xf0, (REGION + NL_REGION_SIZE - 0x4000) | 1, true},
-	            {0xf8, 0xf0, (REGION + NL_REGION_SIZE) | 1, false},
+	            {0xf8, 0xf0, (REGION + NL_REGION_SIZE(1) - 0x4000) | 1, true},
+	            {0xf8, 0xf0, (REGION + NL_REGION_SIZE(1)) | 1, false},
 	            {0, 0x48, (REGION - 0x1c000) | 1, true},
 	            {0, 0x48, REGION | 1 | 1ULL << 35, false},
 	            {0, 0x40, (REGION + 0x1000) | 1, true},
@@ -139,7 +140,7 @@ static void partial_writes(void **state)
 	host_seed(3);
 	for (unsigned i = 0; i < 200000; i++) {
 		unsigned width = 1u << host_below(4), reg = 0xe8 + (unsigned)host_below(0x14);
-		uint64_t near = REGION - 0x8000 + (host_below(NL_REGION_SIZE + 0x10000) & ~0x3fffULL) + host_below(2);
+		uint64_t near = REGION - 0x8000 + (host_below(NL_REGION_SIZE(1) + 0x10000) & ~0x3fffULL) + host_below(2);
 		uint8_t *at = &space[0xf8][0xf0], before[32];
 		uint32_t after;
 
@@ -150,7 +151,7 @@ static void partial_writes(void **state)
 		set(0xf8, reg, width, v);
 		memcpy(&after, at, 4);
 		uint64_t base = after & 0xffffc000;
-		bool meets = (after & 1) && base < REGION + NL_REGION_SIZE && REGION < base + 0x4000;
+		bool meets = (after & 1) && base < REGION + NL_REGION_SIZE(1) && REGION < base + 0x4000;
 		if (reg + width <= 0xf0 || reg >= 0xf4)
 			assert_false(said);
 		else

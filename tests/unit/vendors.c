@@ -4,6 +4,7 @@
 #include "vendors.h"
 #include "apic.h"
 #include "../../arch/x86_64/include/host.h"
+#include "core/cpu.h"
 #include "core/pool.h"
 #include "x86.h"
 
@@ -15,6 +16,7 @@ static uint8_t pages[64][NL_PAGE_SIZE] __attribute__((aligned(4096)));
 static unsigned n_pages;
 
 void *nl_pool_page(void) { return nl_pool_run(1); }
+void *nl_pool_bytes(size_t n) { return nl_pool_run((n + NL_PAGE_MASK) / NL_PAGE_SIZE); }
 hpa_t nl_pool_hpa(const void *va) { return HPA((uintptr_t)va); }
 
 void *nl_pool_run(size_t n)
@@ -65,20 +67,13 @@ void x86_write_cr4(uint64_t v) { (void)v; }
 void x86_write_dr6(uint64_t v) { (void)v; }
 void x86_clear_dr0_3(void) {}
 
-struct host_tables *host_tables(struct nl_cpu *cpu)
-{
-	static struct host_tables tables;
-	(void)cpu;
-	return &tables;
-}
-uint64_t host_cr3(void) { return 0; }
 uint64_t host_idt_base(void) { return 0; }
 void host_set_gate(unsigned vector, void (*handler)(void)) { (void)vector, (void)handler; }
 void apic_deliver_init(struct nl_cpu *cpu) { (void)cpu; }
 
 void vendor_start(struct tlb_machine *m, const struct nl_vendor *vendor, bool tagged)
 {
-	static struct nl_cpu cpus[TLB_CPUS];
+	static struct host_cpu cpus[TLB_CPUS];
 
 	memset(pages, 0, sizeof(pages));
 	memset(cpus, 0, sizeof(cpus));
@@ -87,8 +82,9 @@ void vendor_start(struct tlb_machine *m, const struct nl_vendor *vendor, bool ta
 	nl_vendor = vendor;
 	nl_n_cpus = TLB_CPUS;
 	for (unsigned i = 0; i < TLB_CPUS; i++) {
-		cpus[i] = (struct nl_cpu){.index = i, .state = NL_CPU_RUNNING};
-		nl_cpus[i] = &cpus[i];
+		nl_cpus[i] = &cpus[i].cpu;
+		nl_cpus[i]->index = i;
+		nl_cpu_runs(nl_cpus[i]);
 		m->cpus[i].vendor = vendor == &nl_vmx ? TLB_INTEL : TLB_AMD;
 	}
 	assert_int_equal(vendor->machine_init(), NL_OK);

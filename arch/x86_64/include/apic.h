@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The local APIC: sending from the core, watching what the guest sends, starting application processors.
+ * The local APIC: sending from the core, watching what the guest sends.
  */
 #ifndef ARCH_APIC_H
 #define ARCH_APIC_H
@@ -24,6 +24,7 @@
 void apic_send_init(uint32_t apic_id);
 void apic_send_nmi(uint32_t apic_id);
 bool apic_is_x2(void);
+uint32_t apic_own_id(void); /* of the CPU that asks, as the firmware numbered it */
 uint32_t apic_read(uint32_t offset);
 
 /* A guest's write of the interrupt command register. INIT, SIPI and NMI are ours to deliver, all else goes to the
@@ -32,12 +33,16 @@ bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2);
 /* A guest's write to the xAPIC page. */
 void apic_guest_mmio(struct nl_cpu *cpu, const struct nl_exit *exit);
 
-/* In hv_before_entry: INIT and SIPI that the ICR trap caught (SVM always, VMX until all CPUs are ours). */
+/* A guest's write of IA32_APIC_BASE. false: #GP. */
+bool apic_guest_base(struct nl_cpu *cpu, uint64_t value);
+
+/* In hv_before_entry: an INIT that was caught at the ICR. */
 void apic_deliver_init(struct nl_cpu *cpu);
 void apic_reset_local(void); /* this CPU's APIC as after INIT */
 void host_interrupt(void);   /* entry.S: an interrupt that came while apic_reset_local was taking what waits */
 
-/* Is the trap armed? Both are written by apic.c only. */
-bool apic_trap_armed(void);
+bool apic_is_watched(void);  /* the guest's writes come here: fixed at launch */
+uint32_t apic_refused(void); /* INIT, SIPI and NMI for CPUs that are not ours, so far */
+void apic_note_write(const struct nl_cpu *cpu, uint32_t offset, uint32_t value); /* to the xAPIC page: LDR, DFR */
 
 #endif

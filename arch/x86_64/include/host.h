@@ -23,7 +23,8 @@ struct host_tss {
 } __attribute__((packed));
 _Static_assert(sizeof(struct host_tss) == 104, "TSS, SDM vol. 3, 8.7");
 
-struct host_tables { /* per CPU */
+struct host_cpu {          /* all of one CPU but its stack */
+	struct nl_cpu cpu; /* first */
 	uint64_t gdt[5];
 	struct host_tss tss;
 	bool mc_pending; /* a machine check came while the core ran: injected at the next entry */
@@ -42,24 +43,26 @@ struct host_frame {
 
 void host_init_idt(void);                                   /* once, on the boot CPU */
 void host_set_gate(unsigned vector, void (*handler)(void)); /* VMX takes vector 2 */
-void host_load(struct nl_cpu *cpu); /* GDT, IDT, TSS, control registers of the core, on the CPU itself */
-struct host_tables *host_tables(struct nl_cpu *cpu);
+static inline struct host_cpu *host_cpu(struct nl_cpu *cpu) { return (struct host_cpu *)cpu; }
 uint64_t host_idt_base(void);
-uint64_t host_cr3(void);
-bool host_drop_identity(void); /* after launch only the AP trampoline stays mapped one to one */
 
-/* entry.S: where the loader stood when it called us */
+/* entry.S: where the loader stood when it called us, on the firmware's stack */
 struct launch_frame {
 	uint64_t rbx, rbp, r12, r13, r14, r15, rsp, rip, rflags;
-	uint64_t cr0, cr4;
+	uint64_t cr0, cr3, cr4;
 	struct descriptor_pointer gdtr, idtr;
 	uint16_t cs, ds, es, fs, gs, ss, tr, ldtr;
 };
-extern struct launch_frame nl_launch_frame;
-void host_capture(struct nl_launch_state *out); /* from nl_launch_frame and the firmware's descriptor tables */
-void host_undo_load(void);                      /* the firmware's GDT and IDT again, for a launch that failed */
 
-void *nl_cpu_stack_of(struct nl_cpu *cpu);
+/* On the CPU itself: the firmware's state from the frame and its descriptor tables; then GDT, IDT, control registers
+ * and page table of the core; and back, where something failed. */
+void host_capture(const struct launch_frame *f, struct nl_launch_state *out);
+void host_load(struct nl_cpu *cpu);
+void host_unload(const struct launch_frame *f, const struct nl_launch_state *before);
+
+_Noreturn void host_reset(void);                   /* the machine, without a word */
+_Noreturn void nl_platform_reset(const char *why); /* as a triple fault or INIT of the boot CPU on bare hardware */
+
 bool nl_cpus_init(void); /* CPU table from the boot block; false: out of memory */
 
 #endif

@@ -39,12 +39,11 @@ struct nl_segment {
 	uint64_t base;
 };
 
-/* The state in which a guest CPU starts: the boot CPU from where the loader stands, the others from SIPI
- * (vendor->reset). */
+/* The state in which a guest CPU starts: from where the loader stands, or as SIPI leaves it (core/cpu.c). */
 struct nl_launch_state {
 	struct nl_gprs gprs;
-	uint64_t rip, rflags, cr0, cr3, cr4, efer;
-	uint64_t dr7;
+	uint64_t rip, rflags, cr0, cr2, cr3, cr4, efer;
+	uint64_t dr6, dr7;
 	struct nl_segment cs, ds, es, fs, gs, ss, tr, ldtr, gdtr, idtr; /* gdtr, idtr: base and limit */
 	uint64_t star, lstar, cstar, fmask, kernel_gs, sysenter_cs, sysenter_esp, sysenter_eip, pat, debugctl;
 };
@@ -81,12 +80,11 @@ struct nl_cpu {
 	uint64_t exits[NL_CAUSES];
 	uint64_t root_generation; /* of the root this CPU has loaded (hv/view/view.h) */
 	hpa_t root;               /* which that is */
-	/* life of the CPU; written with atomics */
+	/* life of the CPU: core/cpu.h alone; atomics */
 	uint32_t state;        /* enum nl_cpu_state */
-	uint32_t request;      /* hv: a freeze is under way and this CPU has not answered (quiesce.c) */
-	uint32_t sipi_vector;  /* 0x100 | vector when a SIPI waits (SVM: from the ICR trap) */
-	uint32_t init_pending; /* an INIT waits (SVM: from the ICR trap) */
-	bool leaves_x2;        /* the guest switched its x2APIC off, which is done when it switches the xAPIC on */
+	uint32_t sipi_vector;  /* 0x100 | vector when a SIPI waits */
+	uint32_t init_pending; /* an INIT waits */
+	uint32_t request;      /* a freeze is under way and this CPU has not answered (quiesce.c) */
 	uint32_t kick;         /* one of ours is in flight to this CPU (nmi.c) */
 	uint32_t nmi_pending;  /* an NMI waits for the guest: one, as in hardware; more merge into it */
 	uint64_t hold_since_tsc, hold_longest_tsc;
@@ -94,12 +92,6 @@ struct nl_cpu {
 	void *stack_top;
 };
 _Static_assert(offsetof(struct nl_cpu, nmis) == 136, "entry.S counts there");
-enum nl_cpu_state {
-	NL_CPU_ABSENT = 0, /* not under the hypervisor (yet) */
-	NL_CPU_STARTING,
-	NL_CPU_RUNNING,   /* runs the guest, or this core on its behalf */
-	NL_CPU_WAIT_SIPI, /* waits for a SIPI: counts as parked, takes the current root before it enters */
-};
 
 struct nl_npt_format; /* hv/view/npt.h */
 
@@ -117,12 +109,10 @@ struct nl_vendor {
 	 * step fails. */
 	enum nl_err (*cpu_init)(struct nl_cpu *cpu, hpa_t root);
 	void (*cpu_exit)(struct nl_cpu *cpu);
-	/* The guest starts in exactly this state. */
+	/* The guest starts in exactly this state, and with no event, shadow, blocking or translation of another life.
+	 */
 	void (*launch_state)(struct nl_cpu *cpu, const struct nl_launch_state *s);
-	/* The architectural state after INIT (SDM vol. 3, table 10-1), then CS:IP from the SIPI vector; keeps XCR0 and
-	 * PAT. */
-	void (*reset_to_sipi)(struct nl_cpu *cpu, uint8_t vector);
-	/* Enter wait-for-SIPI: VMX by activity state (returns; the next entry waits), SVM by a loop in the core. */
+	/* After nl_cpu_stopped: VMX by activity state (returns; the next entry waits), SVM by a loop in the core. */
 	void (*wait_for_sipi)(struct nl_cpu *cpu);
 	/* The loop: enter the guest, decode, hv_exit(); before every entry hv_before_entry(). Never returns. */
 	void (*run)(struct nl_cpu *cpu) __attribute__((noreturn));
@@ -146,10 +136,8 @@ struct nl_vendor {
 
 	/* From another CPU: make it leave the guest soon and pass hv_before_entry. */
 	void (*kick)(struct nl_cpu *cpu);
-	/* How application processors come under the hypervisor (arch/x86_64/apic.c). */
 	void (*dump)(struct nl_cpu *cpu); /* VMCS/VMCB of this CPU, for a panic; no locks */
-	bool keep_icr_trap; /* SVM: INIT/SIPI must be caught at the ICR for ever. VMX: until every CPU is under the
-	                       hypervisor */
+	bool init_exits;                  /* INIT and SIPI are exits of their target; else they are caught at the ICR */
 };
 
 extern const struct nl_vendor nl_vmx, nl_svm;
@@ -162,7 +150,7 @@ void hv_before_entry(
 
 /* cpu.c */
 extern struct nl_cpu *nl_cpus[NL_MAX_CPUS];
-extern unsigned nl_n_cpus; /* known from the firmware; fixed after launch */
+extern unsigned nl_n_cpus; /* all of the machine's that ever run */
 struct nl_cpu *nl_this_cpu(void);
 
 #endif

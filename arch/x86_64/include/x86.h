@@ -26,6 +26,7 @@ static inline void x86_out(uint16_t p, unsigned width, uint32_t v)
 static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff800000000000ULL); }
 
 #define CR0_PE (1ULL << 0)
+#define CR0_ET (1ULL << 4)
 #define CR0_NE (1ULL << 5)
 #define CR0_WP (1ULL << 16)
 #define CR0_NW (1ULL << 29)
@@ -43,6 +44,8 @@ static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff8000000000
 #define EFER_LMA (1ULL << 10)
 #define EFER_NXE (1ULL << 11)
 #define EFER_SVME (1ULL << 12)
+#define DR6_NONE 0xffff0ff0ULL
+#define DR7_NONE 0x400ULL
 #define RFLAGS_TF (1ULL << 8)
 #define RFLAGS_IF (1ULL << 9)
 

@@ -5,6 +5,7 @@
 #include "svm.h"
 #include "apic.h"
 #include "core/core.h"
+#include "core/cpu.h"
 #include "host.h"
 #include "nmi.h"
 #include "core/pool.h"
@@ -62,9 +63,10 @@ static enum nl_err machine_init(void)
 	iopm = nl_pool_run(3);
 	if (!msrpm || !iopm)
 		return NL_ENOMEM;
+	struct svm_cpu *cpus = nl_pool_bytes(nl_n_cpus * sizeof(*cpus));
+	if (!cpus)
+		return NL_ENOMEM;
 	for (unsigned i = 0; i < nl_n_cpus; i++) {
-		static struct svm_cpu cpus[NL_MAX_CPUS];
-
 		cpus[i].vmcb = nl_pool_page();
 		cpus[i].host_save = nl_pool_page();
 		if (!cpus[i].vmcb || !cpus[i].host_save)
@@ -163,10 +165,11 @@ static void launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 	v->cpl = 0;
 	v->efer = s->efer | EFER_SVME;
 	v->cr0 = s->cr0;
+	v->cr2 = s->cr2;
 	v->cr3 = s->cr3;
 	v->cr4 = s->cr4;
+	v->dr6 = s->dr6;
 	v->dr7 = s->dr7;
-	v->dr6 = 0xffff0ff0;
 	v->rflags = s->rflags;
 	v->rip = s->rip;
 	v->rsp = s->gprs.rsp;
@@ -181,58 +184,25 @@ static void launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 	v->sysenter_eip = s->sysenter_eip;
 	v->g_pat = s->pat;
 	v->debugctl = s->debugctl;
-	vmload(svm(cpu));
-}
-
-/* State after INIT, APM vol. 2, table 14-1; CS from the SIPI vector. XCR0 and PAT survive INIT. */
-static void reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
-{
-	struct svm_cpu *s = svm(cpu);
-	struct vmcb *v = s->vmcb;
-	struct vmcb_segment data = {0, 0x93, 0xffff, 0};
-	uint32_t r[4];
-	uint64_t pat = v->g_pat ? v->g_pat : x86_rdmsr(MSR_PAT);
-
-	x86_cpuid(1, 0, r);
-	cpu->gprs = (struct nl_gprs){.rdx = r[0]};
-	v->cs = (struct vmcb_segment){(uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12};
-	v->ds = v->es = v->ss = v->fs = v->gs = data;
-	v->gdtr = v->idtr = (struct vmcb_segment){0, 0, 0xffff, 0};
-	v->ldtr = (struct vmcb_segment){0, 0x82, 0xffff, 0};
-	v->tr = (struct vmcb_segment){0, 0x8b, 0xffff, 0};
-	v->cpl = 0;
-	v->efer = EFER_SVME;
-	v->cr0 = 0x60000010; /* CD, NW, ET */
-	v->cr2 = v->cr3 = v->cr4 = 0;
-	v->dr6 = 0xffff0ff0;
-	v->dr7 = 0x400;
-	v->rflags = 2;
-	v->rip = v->rsp = v->rax = 0;
-	v->star = v->lstar = v->cstar = v->sfmask = v->kernel_gs = 0;
-	v->sysenter_cs = v->sysenter_esp = v->sysenter_eip = 0;
-	v->g_pat = pat;
-	v->debugctl = 0;
 	v->interrupt_shadow = 0;
 	v->event_injection = 0;
 	svm_nmi_reset(cpu);
 	flush_all(cpu);
-	vmload(s);
+	vmload(svm(cpu));
 }
 
 /* SIPI cannot be intercepted (APM vol. 2, 15.21.8): a CPU that waits for it waits here, with GIF closed, for what the
  * ICR trap leaves. */
 static void wait_for_sipi(struct nl_cpu *cpu)
 {
-	uint32_t vector;
+	uint8_t vector;
 
-	while (!(vector = __atomic_load_n(&cpu->sipi_vector, __ATOMIC_SEQ_CST))) {
+	while (!nl_cpu_take_sipi(cpu, &vector)) {
 		svm_open(cpu, NULL); /* SMIs are held while GIF is 0 (APM vol. 2, 15.17): let them in */
 		x86_pause();
 	}
-	__atomic_store_n(&cpu->sipi_vector, 0, __ATOMIC_SEQ_CST);
 	svm_open(cpu, apic_reset_local);
-	reset_to_sipi(cpu, (uint8_t)vector);
-	__atomic_store_n(&cpu->state, NL_CPU_RUNNING, __ATOMIC_SEQ_CST);
+	nl_cpu_started(cpu, vector);
 }
 
 static void context(struct nl_cpu *cpu, struct nl_context *out)
@@ -285,9 +255,12 @@ static void set_flags(struct nl_cpu *cpu, uint64_t rflags) { svm(cpu)->vmcb->rfl
 
 static bool get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value)
 {
-	if (index != MSR_EFER)
+	if (index == MSR_EFER)
+		*value = svm(cpu)->vmcb->efer & ~EFER_SVME;
+	else if (index == MSR_PAT) /* with nested paging the guest's own (APM vol. 2, 15.25.2) */
+		*value = svm(cpu)->vmcb->g_pat;
+	else
 		return false;
-	*value = svm(cpu)->vmcb->efer & ~EFER_SVME;
 	return true;
 }
 
@@ -318,7 +291,7 @@ __attribute__((noreturn)) static void run(struct nl_cpu *cpu)
 
 	for (;;) {
 		hv_before_entry(cpu);
-		struct host_tables *t = host_tables(cpu);
+		struct host_cpu *t = host_cpu(cpu);
 		if (t->mc_pending && !(v->event_injection & EVENT_VALID)) {
 			t->mc_pending = false;
 			inject(cpu, 18, false, 0);
@@ -357,7 +330,6 @@ const struct nl_vendor nl_svm = {
         .cpu_init = cpu_init,
         .cpu_exit = cpu_exit,
         .launch_state = launch_state,
-        .reset_to_sipi = reset_to_sipi,
         .wait_for_sipi = wait_for_sipi,
         .run = run,
         .context = context,
@@ -372,5 +344,5 @@ const struct nl_vendor nl_svm = {
         .intercept_port = intercept_port,
         .kick = nmi_kick,
         .dump = dump,
-        .keep_icr_trap = true,
+        .init_exits = false,
 };

@@ -3,9 +3,9 @@
  * Decoding VMX's exits (SDM vol. 3, chapter 28 and appendix C) into struct nl_exit, events on entry, and the loop. What
  * NMI exits mean: nmi.c.
  */
-#include "ap.h"
 #include "apic.h"
 #include "core/core.h"
+#include "core/cpu.h"
 #include "host.h"
 #include "vmx.h"
 #include "x86.h"
@@ -89,8 +89,8 @@ static void init_exit(struct nl_cpu *cpu, bool just_started)
 		return;
 	if (cpu->index == 0)
 		nl_platform_reset("INIT for the boot CPU");
+	nl_cpu_stopped(cpu);
 	vmx_wait_for_sipi(cpu);
-	__atomic_store_n(&cpu->state, NL_CPU_WAIT_SIPI, __ATOMIC_SEQ_CST);
 	cpu->exits[NL_CAUSE_INIT]++;
 }
 
@@ -141,15 +141,10 @@ void vmx_after_exit(struct vmx_cpu *v)
 		vmx_write(PROC_CONTROLS, vmx.controls.proc);
 		return;
 	case REASON_SIPI:
-		if ((uint8_t)q == nl_boot.trampoline >> 12) { /* our own second one (ap.c), late */
-			vmx_wait_for_sipi(cpu);
-			return;
-		}
 		cpu->exits[NL_CAUSE_SIPI]++;
 		apic_reset_local(); /* an INIT that exits performs nothing of a reset (26.2) */
-		vmx_reset_to_sipi(cpu, (uint8_t)q);
+		nl_cpu_started(cpu, (uint8_t)q);
 		v->just_started = true;
-		__atomic_store_n(&cpu->state, NL_CPU_RUNNING, __ATOMIC_SEQ_CST);
 		return;
 	case REASON_TASK_SWITCH:
 		cpu->exits[NL_CAUSE_EXCEPTION]++;
@@ -198,20 +193,15 @@ void vmx_after_exit(struct vmx_cpu *v)
 	hv_exit(cpu, &e);
 }
 
-static bool waits_for_sipi(struct nl_cpu *cpu)
-{
-	return __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) == NL_CPU_WAIT_SIPI;
-}
-
 void vmx_before_entry(struct vmx_cpu *v)
 {
 	struct nl_cpu *cpu = v->cpu;
-	struct host_tables *t = host_tables(cpu);
+	struct host_cpu *t = host_cpu(cpu);
 
 	vmx_nmi_in_root(cpu);
-	if (!waits_for_sipi(cpu))
+	if (!nl_cpu_waits_for_sipi(cpu))
 		hv_before_entry(cpu); /* may make it wait */
-	if (waits_for_sipi(cpu))
+	if (nl_cpu_waits_for_sipi(cpu))
 		return; /* executes nothing and takes no event; root and requests are looked at when it leaves this
 		           state */
 	if (t->mc_pending && !(vmx_read(ENTRY_EVENT) & EVENT_VALID)) {

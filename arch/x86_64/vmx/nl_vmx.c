@@ -28,7 +28,6 @@ const struct nl_vendor nl_vmx = {
         .cpu_init = vmx_cpu_init,
         .cpu_exit = vmx_cpu_exit,
         .launch_state = vmx_launch_state,
-        .reset_to_sipi = vmx_reset_to_sipi,
         .wait_for_sipi = vmx_wait_for_sipi,
         .run = vmx_run,
         .context = vmx_context,
@@ -43,5 +42,5 @@ const struct nl_vendor nl_vmx = {
         .intercept_port = intercept_port,
         .kick = nmi_kick,
         .dump = vmx_dump,
-        .keep_icr_trap = false,
+        .init_exits = true,
 };

@@ -68,6 +68,8 @@ void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 	vmx_write(GUEST_IDTR_BASE, s->idtr.base);
 	vmx_write(GUEST_IDTR_LIMIT, s->idtr.limit);
 	control_registers(s->cr0, s->cr3, s->cr4, s->efer);
+	x86_write_cr2(s->cr2);
+	x86_write_dr6(s->dr6); /* not in the VMCS; DR7 is 400h in root operation */
 	vmx_write(GUEST_DR7, s->dr7);
 	vmx_write(GUEST_DEBUGCTL, s->debugctl);
 	vmx_write(GUEST_PAT, s->pat);
@@ -84,46 +86,6 @@ void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 	x86_wrmsr(MSR_CSTAR, s->cstar);
 	x86_wrmsr(MSR_FMASK, s->fmask);
 	x86_wrmsr(MSR_KERNEL_GS_BASE, s->kernel_gs);
-}
-
-/* SDM vol. 3, table 10-1, column INIT: PAT, XCR0, the system-call MSRs and CR0.CD/NW (which entries do not load) stay.
- */
-void vmx_reset_to_sipi(struct nl_cpu *cpu, uint8_t vector)
-{
-	static const struct nl_segment data = {0, 0x93, 0xffff, 0};
-	uint32_t r[4];
-
-	x86_cpuid(1, 0, r);
-	cpu->gprs = (struct nl_gprs){.rdx = r[0]};
-	segment(ES, data);
-	segment(CS, (struct nl_segment){(uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12});
-	segment(SS, data);
-	segment(DS, data);
-	segment(FS, data);
-	segment(GS, data);
-	segment(LDTR, (struct nl_segment){0, 0x82, 0xffff, 0});
-	segment(TR, (struct nl_segment){0, 0x8b, 0xffff, 0});
-	vmx_write(GUEST_GDTR_BASE, 0);
-	vmx_write(GUEST_GDTR_LIMIT, 0xffff);
-	vmx_write(GUEST_IDTR_BASE, 0);
-	vmx_write(GUEST_IDTR_LIMIT, 0xffff);
-	control_registers(CR0_CD | CR0_NW | 1u << 4 /* ET */, 0, 0, 0);
-	x86_write_cr2(0);
-	x86_clear_dr0_3(); /* DR7 is 400h in root operation */
-	x86_write_dr6(0xffff0ff0);
-	vmx_write(GUEST_DR7, 0x400);
-	vmx_write(GUEST_DEBUGCTL, 0);
-	if (!vmx_cpu(cpu)->launched) { /* a CPU that comes to us in this state: what the firmware left in hardware is
-		                          the guest's */
-		vmx_write(GUEST_PAT, x86_rdmsr(MSR_PAT));
-		vmx_write(GUEST_SYSENTER_CS, x86_rdmsr(MSR_SYSENTER_CS));
-		vmx_write(GUEST_SYSENTER_ESP, x86_rdmsr(MSR_SYSENTER_ESP));
-		vmx_write(GUEST_SYSENTER_EIP, x86_rdmsr(MSR_SYSENTER_EIP));
-	}
-	vmx_write(GUEST_RFLAGS, 2);
-	vmx_write(GUEST_RIP, 0);
-	vmx_write(GUEST_ACTIVITY, ACTIVITY_ACTIVE);
-	no_event();
 	vmx_nmi_reset(cpu);
 	vmx_flush_all(cpu);
 }

@@ -129,7 +129,7 @@ static bool has_perf_global(void)
 
 enum nl_err vmx_machine_init(void)
 {
-	static struct vmx_cpu cpus[NL_MAX_CPUS];
+	struct vmx_cpu *cpus = nl_pool_bytes(nl_n_cpus * sizeof(*cpus));
 	struct vmx_guest_features f = {0};
 
 	read_msrs(&vmx.msrs);
@@ -139,7 +139,7 @@ enum nl_err vmx_machine_init(void)
 	vmx.switch_perf = has_perf_global();
 	vmx.msr_bitmap = nl_pool_page();
 	vmx.io_bitmap = nl_pool_run(2);
-	if (!vmx.msr_bitmap || !vmx.io_bitmap)
+	if (!cpus || !vmx.msr_bitmap || !vmx.io_bitmap)
 		return NL_ENOMEM;
 	for (unsigned i = 0; i < nl_n_cpus; i++) {
 		struct vmx_cpu *v = &cpus[i];
@@ -155,6 +155,7 @@ enum nl_err vmx_machine_init(void)
 		*(uint32_t *)v->vmxon = *(uint32_t *)v->vmcs = (uint32_t)(vmx.msrs.basic & VMX_BASIC_REVISION);
 		nl_cpus[i]->vendor = v;
 	}
+	host_set_gate(2, vmx_nmi);
 	return NL_OK;
 }
 
@@ -195,10 +196,10 @@ static void write_controls(struct vmx_cpu *v)
 
 static void write_host_state(struct nl_cpu *cpu)
 {
-	struct host_tables *t = host_tables(cpu);
+	struct host_cpu *t = host_cpu(cpu);
 
 	vmx_write(HOST_CR0, x86_read_cr0());
-	vmx_write(HOST_CR3, host_cr3());
+	vmx_write(HOST_CR3, nl_boot.host_cr3);
 	vmx_write(HOST_CR4, x86_read_cr4());
 	vmx_write(HOST_CS_SELECTOR, HOST_CS);
 	vmx_write(HOST_SS_SELECTOR, HOST_DS);
@@ -264,7 +265,6 @@ enum nl_err vmx_cpu_init(struct nl_cpu *cpu, hpa_t root)
 	write_controls(v);
 	write_host_state(cpu);
 	vmx_set_root(cpu, root);
-	host_set_gate(2, vmx_nmi);
 	return NL_OK;
 }
 

@@ -95,7 +95,6 @@ void vmx_cpu_exit(struct nl_cpu *cpu);
 
 /* state.c */
 void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s);
-void vmx_reset_to_sipi(struct nl_cpu *cpu, uint8_t vector);
 void vmx_wait_for_sipi(struct nl_cpu *cpu);
 void vmx_context(struct nl_cpu *cpu, struct nl_context *out);
 void vmx_set_flags(struct nl_cpu *cpu, uint64_t rflags);

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The machine's CPUs: who they are, and the way of those that are not the boot CPU into the core. The firmware runs a
+ * procedure on all of them at once; it comes back on each either as before, or as a guest. Between that and the boot
+ * CPU's own launch nothing may wake them: on SVM a stray INIT would take them out of the core's hands.
+ */
+#include <cpuid.h>
+
+#include "loader.h"
+#include "mp.h"
+
+#define FIRMWARE_LIMIT_US 30000000 /* longer than they wait for each other in the core */
+
+uint32_t cpus_own_apic_id(void)
+{
+	unsigned a, b, c, d;
+
+	if (__get_cpuid_count(0xb, 0, &a, &b, &c, &d) && b != 0) /* SDM vol. 2, CPUID leaf 0BH: the x2APIC ID */
+		return d;
+	__get_cpuid(1, &a, &b, &c, &d);
+	return b >> 24;
+}
+
+enum nl_err cpus_find(struct loader *l)
+{
+	static EFI_GUID guid = MP_SERVICES_GUID;
+	UINTN all, enabled;
+
+	l->n_cpus = 1;
+	if (EFI_ERROR(LibLocateProtocol(&guid, (void **)&l->mp)) || EFI_ERROR(l->mp->count(l->mp, &all, &enabled))) {
+		l->mp = NULL; /* as good on a machine with one CPU */
+		return NL_OK;
+	}
+	if (enabled > NL_MAX_CPUS) { /* one CPU beside the hypervisor would undo all it promises */
+		say_why(L"more than %d CPUs", NL_MAX_CPUS);
+		return NL_EMACHINE;
+	}
+	l->n_cpus = enabled;
+	return NL_OK;
+}
+
+static bool is_listed(const struct nl_boot_block *b, uint32_t id)
+{
+	for (uint32_t i = 0; i < b->n_cpus; i++)
+		if (b->apic_ids[i] == id)
+			return true;
+	return false;
+}
+
+static void list_all(struct loader *l, struct nl_boot_block *b)
+{
+	struct mp_processor p;
+	UINTN all, enabled;
+
+	if (!l->mp || EFI_ERROR(l->mp->count(l->mp, &all, &enabled)))
+		return;
+	for (UINTN i = 0; i < all && b->n_cpus < NL_MAX_CPUS; i++)
+		if (!EFI_ERROR(l->mp->info(l->mp, i, &p)) && (p.status & MP_IS_ENABLED) &&
+		    !is_listed(b, (uint32_t)p.id))
+			b->apic_ids[b->n_cpus++] = (uint32_t)p.id;
+}
+
+enum nl_err cpus_list(struct loader *l, struct nl_boot_block *b, const struct nl_acpi *acpi)
+{
+	b->n_cpus = 1;
+	b->apic_ids[0] = cpus_own_apic_id();
+	list_all(l, b);
+	if (b->n_cpus != l->n_cpus) {
+		say_why(L"the firmware counts %d CPUs and lists %d", l->n_cpus, b->n_cpus);
+		return NL_ECPUS;
+	}
+	if (!l->mp && acpi->n_enabled > 1) {
+		say_why(L"the firmware has no MP services, by which its other %d CPUs could be taken",
+		        acpi->n_enabled - 1);
+		return NL_ECPUS;
+	}
+	for (uint32_t i = 0; i < acpi->n_cpus; i++)
+		b->n_beyond += !is_listed(b, acpi->apic_ids[i]);
+	b->n_beyond += acpi->too_many;
+	return NL_OK;
+}
+
+static VOID EFIAPI join(VOID *argument)
+{
+	struct loader *l = argument;
+	enum nl_err e = NL_EMACHINE; /* launch_cr3 would mean something else to it (SDM vol. 3, 4.5.1) */
+
+	if (!((l->boot_cr4 ^ read_cr4()) & CR4_LA57))
+		e = (enum nl_err)launch(l->launch_cr3, l->entry_va, l->boot_va, NL_ENTER_JOIN);
+
+	if (e && e != NL_ECPUS) { /* that one: because of another CPU */
+		l->failed_apic_id = cpus_own_apic_id();
+		l->cpu_error = e;
+	}
+}
+
+/* What has become of it the core knows: it says so at the boot CPU's own launch. */
+void cpus_take(struct loader *l)
+{
+	EFI_STATUS s;
+
+	if (l->n_cpus == 1)
+		return;
+	l->boot_cr4 = read_cr4();
+	s = l->mp->run_all(l->mp, join, FALSE, NULL, FIRMWARE_LIMIT_US, l, NULL);
+	if (EFI_ERROR(s))
+		say_why(L"the firmware did not run a procedure on all CPUs: %r", s);
+	else if (l->cpu_error)
+		say_why(L"the CPU with APIC ID %d: %a", l->failed_apic_id, error_name(l->cpu_error));
+}

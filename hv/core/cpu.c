@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The life of a CPU: see cpu.h. */
+#include "core/cpu.h"
+#include "core/clock.h"
+#include "core/core.h"
+#include "x86.h"
+
+#define MEETING_LIMIT_US 10000000u /* emulators run many CPUs on few: the last one may be late */
+
+enum verdict { OPEN = 0, GO, BACK };
+static uint32_t arrived, verdict;
+
+static uint32_t load(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
+static void store(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
+
+static bool decide(uint32_t to)
+{
+	uint32_t open = OPEN;
+
+	__atomic_compare_exchange_n(&verdict, &open, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return load(&verdict) == GO;
+}
+
+bool nl_cpus_meet(bool well)
+{
+	uint64_t start = x86_rdtsc();
+
+	if (!well)
+		return decide(BACK);
+	if (__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST) == nl_n_cpus - 1)
+		return decide(GO);
+	while (load(&verdict) == OPEN) {
+		if (x86_rdtsc() - start > nl_us_to_tsc(MEETING_LIMIT_US))
+			decide(BACK);
+		x86_pause();
+	}
+	return load(&verdict) == GO;
+}
+
+bool nl_cpus_taken(void) { return nl_n_cpus == 1 || decide(BACK); }
+
+void nl_cpu_runs(struct nl_cpu *cpu) { store(&cpu->state, NL_CPU_RUNNING); }
+bool nl_cpu_is_running(const struct nl_cpu *cpu) { return load(&cpu->state) == NL_CPU_RUNNING; }
+bool nl_cpu_waits_for_sipi(const struct nl_cpu *cpu) { return load(&cpu->state) == NL_CPU_WAIT_SIPI; }
+bool nl_cpu_init_pending(const struct nl_cpu *cpu) { return load(&cpu->init_pending); }
+
+bool nl_cpu_post_init(struct nl_cpu *cpu)
+{
+	if (!nl_cpu_is_running(cpu))
+		return false;
+	store(&cpu->sipi_vector, 0); /* one may follow before the target has seen the INIT */
+	store(&cpu->init_pending, 1);
+	return true;
+}
+
+bool nl_cpu_takes_sipi(const struct nl_cpu *cpu) { return nl_cpu_init_pending(cpu) || nl_cpu_waits_for_sipi(cpu); }
+
+void nl_cpu_post_sipi(struct nl_cpu *cpu, uint8_t vector) { store(&cpu->sipi_vector, 0x100u | vector); }
+
+bool nl_cpu_take_sipi(struct nl_cpu *cpu, uint8_t *vector)
+{
+	uint32_t v = __atomic_exchange_n(&cpu->sipi_vector, 0, __ATOMIC_SEQ_CST);
+
+	*vector = (uint8_t)v;
+	return v;
+}
+
+void nl_cpu_stopped(struct nl_cpu *cpu)
+{
+	store(&cpu->state, NL_CPU_WAIT_SIPI);
+	store(&cpu->init_pending, 0);
+}
+
+/* What the guest sees of an MSR, wherever it is kept while the core runs. */
+static uint64_t kept(struct nl_cpu *cpu, uint32_t index)
+{
+	uint64_t v;
+
+	return nl_vendor->get_msr(cpu, index, &v) ? v : x86_rdmsr(index);
+}
+
+/* SDM vol. 3, table 10-1, column INIT; APM vol. 2, table 14-1. MSRs but EFER, and XCR0, stay what they were. */
+void nl_cpu_started(struct nl_cpu *cpu, uint8_t vector)
+{
+	const struct nl_segment data = {0, 0x93, 0xffff, 0};
+	uint32_t r[4];
+
+	store(&cpu->sipi_vector, 0);
+	x86_cpuid(1, 0, r);
+	x86_clear_dr0_3();
+	nl_vendor->launch_state(cpu, &(struct nl_launch_state){
+	                                     .gprs = {.rdx = r[0]},
+	                                     .rflags = 2,
+	                                     .cr0 = CR0_CD | CR0_NW | CR0_ET,
+	                                     .dr6 = DR6_NONE,
+	                                     .dr7 = DR7_NONE,
+	                                     .cs = {(uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12},
+	                                     .ds = data,
+	                                     .es = data,
+	                                     .fs = data,
+	                                     .gs = data,
+	                                     .ss = data,
+	                                     .tr = {0, 0x8b, 0xffff, 0},
+	                                     .ldtr = {0, 0x82, 0xffff, 0},
+	                                     .gdtr = {.limit = 0xffff},
+	                                     .idtr = {.limit = 0xffff},
+	                                     .star = kept(cpu, MSR_STAR),
+	                                     .lstar = kept(cpu, MSR_LSTAR),
+	                                     .cstar = kept(cpu, MSR_CSTAR),
+	                                     .fmask = kept(cpu, MSR_FMASK),
+	                                     .kernel_gs = kept(cpu, MSR_KERNEL_GS_BASE),
+	                                     .sysenter_cs = kept(cpu, MSR_SYSENTER_CS),
+	                                     .sysenter_esp = kept(cpu, MSR_SYSENTER_ESP),
+	                                     .sysenter_eip = kept(cpu, MSR_SYSENTER_EIP),
+	                                     .pat = kept(cpu, MSR_PAT),
+	                             });
+	nl_cpu_runs(cpu);
+}
