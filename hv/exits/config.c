@@ -23,25 +23,19 @@ static uint32_t refusals;
 
 static uint64_t ecam_of(uint16_t function) { return ecam + ((uint64_t)function << 12); }
 
-/* AMD: configuration space in memory wants AX, EAX or AL (PPR, "MMIO configuration coding requirements"). */
+/* AMD: configuration space in memory wants AL, AX or EAX (PPR, "MMIO configuration coding requirements"). */
 static uint64_t load(uint64_t pa, unsigned width)
 {
 	volatile void *p = x86_phys(HPA(pa));
 	uint64_t v = 0;
 
-	switch (width) {
-	case 1:
-		__asm__ volatile("movb (%1), %%al" : "+a"(v) : "r"(p) : "memory");
-		break;
-	case 2:
-		__asm__ volatile("movw (%1), %%ax" : "+a"(v) : "r"(p) : "memory");
-		break;
-	case 4:
-		__asm__ volatile("movl (%1), %%eax" : "+a"(v) : "r"(p) : "memory");
-		break;
-	default:
-		__asm__ volatile("movq (%1), %%rax" : "+a"(v) : "r"(p) : "memory");
-	}
+#define LOAD(n, reg) \
+	if (width == (n)) \
+	__asm__ volatile("mov (%1), %%" reg : "+a"(v) : "r"(p) : "memory")
+	LOAD(1, "al");
+	LOAD(2, "ax");
+	LOAD(4, "eax");
+	LOAD(8, "rax");
 	return v;
 }
 
@@ -49,19 +43,13 @@ static void store(uint64_t pa, unsigned width, uint64_t v)
 {
 	volatile void *p = x86_phys(HPA(pa));
 
-	switch (width) {
-	case 1:
-		__asm__ volatile("movb %%al, (%1)" ::"a"(v), "r"(p) : "memory");
-		break;
-	case 2:
-		__asm__ volatile("movw %%ax, (%1)" ::"a"(v), "r"(p) : "memory");
-		break;
-	case 4:
-		__asm__ volatile("movl %%eax, (%1)" ::"a"(v), "r"(p) : "memory");
-		break;
-	default:
-		__asm__ volatile("movq %%rax, (%1)" ::"a"(v), "r"(p) : "memory");
-	}
+#define STORE(n, reg) \
+	if (width == (n)) \
+	__asm__ volatile("mov %%" reg ", (%1)" ::"a"(v), "r"(p) : "memory")
+	STORE(1, "al");
+	STORE(2, "ax");
+	STORE(4, "eax");
+	STORE(8, "rax");
 }
 
 /* With the lock held, or before any other CPU runs. Registers behind the first 256 are there in memory only. */

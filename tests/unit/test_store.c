@@ -70,7 +70,7 @@ static bool is_memory_store(const ZydisDecodedInstruction *in, const ZydisDecode
 static int register_number(ZydisRegister r, unsigned *shift)
 {
 	ZydisRegisterClass c = ZydisRegisterGetClass(r);
-	int id = ZydisRegisterGetId(r);
+	int id = (unsigned char)ZydisRegisterGetId(r);
 
 	*shift = 0;
 	if (c == ZYDIS_REGCLASS_GPR8) {
