@@ -140,7 +140,8 @@ static void partial_writes(void **state)
 	host_seed(3);
 	for (unsigned i = 0; i < 200000; i++) {
 		unsigned width = 1u << host_below(4), reg = 0xe8 + (unsigned)host_below(0x14);
-		uint64_t near = REGION - 0x8000 + (host_below(NL_REGION_SIZE(1) + 0x10000) & ~0x3fffULL) + host_below(2);
+		uint64_t near = REGION - 0x8000 + (host_below(NL_REGION_SIZE(1) + 0x10000) & ~0x3fffULL);
+		near |= host_below(2);
 		uint8_t *at = &space[0xf8][0xf0], before[32];
 		uint32_t after;
 
