@@ -6,6 +6,7 @@
  * is linked: what an exit must not come to, such as a call, ends the test.
  */
 #include "host.h"
+#include "exits/config.h"
 #include "exits/hypercall.h"
 #include "vendor.h"
 #include "x86.h"
@@ -24,6 +25,50 @@ void nl_hypercall(struct nl_cpu *c, const struct nl_context *ctx)
 	assert_ptr_equal(c, &cpu);
 	assert_int_equal(ctx->cpl, 3);
 	calls++;
+}
+
+/* The bus behind the ports: nobody answers, and what is written is remembered. */
+static struct {
+	unsigned reads, writes, config;
+	uint16_t port;
+	uint32_t value;
+} bus;
+
+static uint32_t nobody(uint16_t p)
+{
+	bus.reads++;
+	bus.port = p;
+	return UINT32_MAX;
+}
+
+static void remember(uint16_t p, uint32_t v)
+{
+	bus.writes++;
+	bus.port = p;
+	bus.value = v;
+}
+
+uint8_t x86_inb(uint16_t p) { return (uint8_t)nobody(p); }
+uint16_t x86_inw(uint16_t p) { return (uint16_t)nobody(p); }
+uint32_t x86_inl(uint16_t p) { return nobody(p); }
+void x86_outb(uint16_t p, uint8_t v) { remember(p, v); }
+void x86_outw(uint16_t p, uint16_t v) { remember(p, v); }
+void x86_outl(uint16_t p, uint32_t v) { remember(p, v); }
+
+uint32_t nl_config_port(struct nl_cpu *c, uint16_t p, unsigned width, bool in, uint32_t value)
+{
+	assert_ptr_equal(c, &cpu);
+	assert_true(width == 1 || width == 2 || width == 4);
+	bus.config++;
+	bus.port = p;
+	bus.value = value;
+	return in ? 0x12345678 & (uint32_t)(UINT64_MAX >> (64 - 8 * width)) : 0;
+}
+
+bool nl_config_store(struct nl_cpu *c, gpa_t gpa)
+{
+	assert_ptr_equal(c, &cpu);
+	return gpa.v >> 28 == 0xb; /* where this machine has its configuration space */
 }
 
 void x86_wbinvd(void) { written_back++; }
@@ -45,6 +90,7 @@ static int setup(void **state)
 	memset(&cpu, 0, sizeof(cpu));
 	guest = (struct nl_context){.cpl = 3, .long_mode = true};
 	nl_vendor = &vendor;
+	memset(&bus, 0, sizeof(bus));
 	calls = skipped = written_back = 0;
 	injected = -1;
 	return 0;
@@ -72,10 +118,32 @@ static void calls_come_from_user_mode_alone(void **state)
 	port(NL_CALL_PORT, 4, false, false, NL_CALL_MAGIC ^ 1);
 	port(NL_CALL_PORT, 2, false, false, NL_CALL_MAGIC);
 	port(NL_CALL_PORT, 1, false, false, NL_CALL_MAGIC);
+	port(NL_CALL_PORT - 1, 4, false, false, NL_CALL_MAGIC);
 	assert_int_equal(calls, 1);
-	assert_int_equal(skipped, 7);
-	assert_int_equal(cpu.exits[NL_CAUSE_IO], 6);
+	assert_int_equal(skipped, 8);
+	assert_int_equal(cpu.exits[NL_CAUSE_IO], 7);
+	assert_int_equal(bus.writes, 7); /* each is done as if nobody had looked */
+	assert_int_equal(bus.port, NL_CALL_PORT - 1);
+	assert_int_equal(bus.value, NL_CALL_MAGIC);
 	assert_int_equal(injected, -1);
+}
+
+static void configuration_space_goes_through_its_gate(void **state)
+{
+	(void)state;
+	assert_int_equal(port(NL_CONFIG_PORTS, 4, true, false, 0), 0x12345678);
+	assert_int_equal(port(NL_CONFIG_PORTS + 7, 1, true, false, 0xaabb00), 0xaabb78);
+	port(NL_CONFIG_PORTS - 3, 4, false, false, 1); /* its last byte is the gate's */
+	assert_int_equal(bus.config, 3);
+	assert_int_equal(cpu.exits[NL_CAUSE_CONFIG], 3);
+	port(NL_CONFIG_PORTS + 8, 4, false, false, 1);
+	port(NL_CONFIG_PORTS - 4, 4, false, false, 1);
+	assert_int_equal(bus.config, 3);
+	assert_int_equal(bus.reads, 0);
+	assert_int_equal(bus.writes, 2);
+	port(NL_CONFIG_PORTS + 4, 4, false, true, 1);
+	assert_int_equal(injected, GP);
+	assert_int_equal(bus.config, 3);
 }
 
 /* As where no device answers; a string instruction, whose memory would have to be walked, is refused. */
@@ -86,6 +154,7 @@ static void the_port_is_empty(void **state)
 	assert_int_equal(port(NL_CALL_PORT, 2, true, false, 0x1122334455660000), 0x112233445566ffff);
 	assert_int_equal(port(NL_CALL_PORT, 4, true, false, NL_CALL_MAGIC), 0xffffffff);
 	assert_int_equal(calls, 0);
+	assert_int_equal(bus.reads, 3);
 	assert_int_equal(skipped, 3);
 	port(NL_CALL_PORT, 4, false, true, NL_CALL_MAGIC);
 	assert_int_equal(injected, GP);
@@ -125,6 +194,11 @@ static void memory_that_is_not_there(void **state)
 	assert_int_equal(injected, GP);
 	assert_int_equal(skipped, 0);
 	assert_int_equal(cpu.exits[NL_CAUSE_NPF], 1);
+	exit_of((struct nl_exit){.cause = NL_CAUSE_NPF, .npf = {.gpa = GPA(0xb0000060), .write = true}});
+	assert_int_equal(injected, -1); /* the gate has done it, or refused it */
+	assert_int_equal(cpu.exits[NL_CAUSE_NPF], 1);
+	exit_of((struct nl_exit){.cause = NL_CAUSE_NPF, .npf = {.gpa = GPA(0xb0000060), .read = true}});
+	assert_int_equal(injected, GP);
 }
 
 static void an_exit_without_a_name_stops_the_machine(void **state)
@@ -137,6 +211,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(calls_come_from_user_mode_alone, setup),
+	        cmocka_unit_test_setup(configuration_space_goes_through_its_gate, setup),
 	        cmocka_unit_test_setup(the_port_is_empty, setup),
 	        cmocka_unit_test_setup(instructions_that_are_not_there, setup),
 	        cmocka_unit_test_setup(memory_that_is_not_there, setup),
