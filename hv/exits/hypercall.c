@@ -2,6 +2,7 @@
 /* The hypercalls: see hypercall.h. Buffers are copied once; an answer's buffer is proven writable before anything is
  * done. */
 #include "exits/hypercall.h"
+#include "apic.h"
 #include "exits/config.h"
 #include "exits/windows.h"
 #include "exits/msr.h"
@@ -100,6 +101,8 @@ static enum nl_err call_status(struct call *c)
 	s.emulated = nl_emulated;
 	s.undecided = nl_windows_undecided();
 	s.config_refused = nl_config_refused();
+	s.cpus_beyond = nl_boot.n_beyond;
+	s.ipis_refused = apic_refused();
 	s.microcode_dropped = nl_msr_updates_dropped();
 	c->rcx = sizeof(s);
 	return answer(c, &s, sizeof(s));

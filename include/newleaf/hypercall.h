@@ -80,7 +80,9 @@ struct nl_status {
 	uint64_t microcode_dropped; /* updates that the guest tried since launch */
 	uint32_t undecided;         /* bits of enum nl_undecided */
 	uint32_t config_refused;    /* writes to configuration space, since launch */
-	uint64_t reserved[6];
+	uint32_t cpus_beyond;       /* that the firmware shows and did not hand over: never to be started */
+	uint32_t ipis_refused;      /* INIT, SIPI and NMI of the guest for CPUs that are not ours, since launch */
+	uint64_t reserved[5];
 };
 
 /* Ways of the guest to the hypervisor's memory that cannot be decided on this chipset (hv/exits/windows.c). */

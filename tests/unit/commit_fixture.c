@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* See commit_fixture.h. */
 #include "commit_fixture.h"
+#include "apic.h"
 #include "commit/commit.h"
 #include "core/pool.h"
 #include "exits/config.h"
@@ -18,6 +19,7 @@ struct make_leaf m;
 uint64_t nl_msr_updates_dropped(void) { return 0; }
 uint32_t nl_windows_undecided(void) { return 0; }
 uint32_t nl_config_refused(void) { return 0; }
+uint32_t apic_refused(void) { return 0; }
 size_t nl_console_read(uint64_t from, char *out, size_t max, uint64_t *next)
 {
 	size_t n = from < 3 && max ? 1 : 0;

@@ -112,6 +112,8 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 	json_bool(&j, "emulated", s->emulated);
 	json_uint(&j, "microcode_dropped", s->microcode_dropped);
 	json_uint(&j, "config_refused", s->config_refused);
+	json_uint(&j, "cpus_beyond", s->cpus_beyond);
+	json_uint(&j, "ipis_refused", s->ipis_refused);
 	json_open(&j, "undecided", '[');
 	for (size_t i = 0; i < NL_ARRAY_SIZE(undecided); i++)
 		if (s->undecided & undecided[i].bit)
@@ -145,6 +147,10 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 	for (size_t i = 0; i < NL_ARRAY_SIZE(undecided); i++)
 		if (s->undecided & undecided[i].bit)
 			printf("undecided %s: see docs/explanation/threat-model.md\n", undecided[i].name);
+	if (s->cpus_beyond)
+		printf("CPUs that the firmware did not hand over, and that can never be started: %u\n", s->cpus_beyond);
+	if (s->ipis_refused)
+		printf("INIT, SIPI and NMI of the guest for CPUs that are not ours refused: %u\n", s->ipis_refused);
 	if (s->config_refused)
 		printf("writes of the guest to configuration space refused: %u; newleaf console names them\n",
 		       s->config_refused);

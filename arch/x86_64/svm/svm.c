@@ -63,13 +63,16 @@ static enum nl_err machine_init(void)
 	iopm = nl_pool_run(3);
 	if (!msrpm || !iopm)
 		return NL_ENOMEM;
+	bool la57 = x86_read_cr4() & CR4_LA57;
 	struct svm_cpu *cpus = nl_pool_bytes(nl_n_cpus * sizeof(*cpus));
 	if (!cpus)
 		return NL_ENOMEM;
 	for (unsigned i = 0; i < nl_n_cpus; i++) {
 		cpus[i].vmcb = nl_pool_page();
 		cpus[i].host_save = nl_pool_page();
-		if (!cpus[i].vmcb || !cpus[i].host_save)
+		if (la57)
+			cpus[i].top = nl_pool_page();
+		if (!cpus[i].vmcb || !cpus[i].host_save || (la57 && !cpus[i].top))
 			return NL_ENOMEM;
 		nl_cpus[i]->vendor = &cpus[i];
 	}
@@ -100,9 +103,11 @@ static void flush_all(struct nl_cpu *cpu)
 
 static void set_root(struct nl_cpu *cpu, hpa_t root)
 {
-	struct vmcb *v = svm(cpu)->vmcb;
+	struct svm_cpu *s = svm(cpu);
 
-	v->nested_cr3 = root.v;
+	if (s->top) /* the nested table has as many levels as the host's (APM vol. 2, 15.25.3) */
+		s->top[0] = root.v | format()->table;
+	s->vmcb->nested_cr3 = s->top ? nl_pool_hpa(s->top).v : root.v;
 	flush_all(cpu);
 }
 

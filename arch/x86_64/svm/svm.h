@@ -131,6 +131,7 @@ struct svm_step { /* over an IRET, and what it will leave as it was */
 struct svm_cpu {
 	struct vmcb *vmcb; /* first: entry.S knows nothing of it, but the debugger's eye does */
 	void *host_save;
+	uint64_t *top;       /* fifth level above the root, where the host has five */
 	bool nmi_blocked;    /* one is in service: until an IRET has completed */
 	uint64_t shadow_rip; /* where an NMI was held back last */
 	struct svm_step step;
