@@ -94,8 +94,8 @@ enum nl_err counter_start(struct loader *l); /* counts this boot up */
 void counter_failed(struct loader *l,
                     enum nl_err outcome); /* Newleaf does not run: takes the count back, keeps the reason */
 
-/* floor.c: no image below the floor of security versions; under Secure Boot the floor follows the image. */
-enum nl_err floor_hold(struct loader *l);
+/* security.c: no image below the floor of security versions; under Secure Boot the floor follows the image. */
+enum nl_err security_hold(struct loader *l);
 
 /* launch.S: interrupts off, EFER.NXE on, CR3 = launch_cr3, entry(boot, what, CR3 before); then everything as it was.
  * Returns what entry returned. On any CPU. */

@@ -77,7 +77,7 @@ static enum nl_err bring_up(struct loader *l)
 		return e;
 	l->boot->policy = l->policy;
 	l->boot->secure_boot = l->secure_boot;
-	if ((e = machine_describe(l, l->boot)) || (e = image_keys(l, l->boot)) || (e = floor_hold(l)) ||
+	if ((e = machine_describe(l, l->boot)) || (e = image_keys(l, l->boot)) || (e = security_hold(l)) ||
 	    (e = counter_start(l)))
 		return e;
 	return start_core(l);

@@ -44,14 +44,14 @@ void nl_policy_make(const void *image, size_t size, bool secure_boot, struct nl_
 	}
 }
 
-bool nl_floor_forged(const struct nl_floor *f)
+bool nl_security_forged(const struct nl_security_floor *f)
 {
-	return f->there && (f->attributes != NL_FLOOR_ATTRIBUTES || f->size != sizeof(f->version));
+	return f->there && (f->attributes != NL_SECURITY_ATTRIBUTES || f->size != sizeof(f->version));
 }
 
-enum nl_err nl_floor_check(const struct nl_floor *f, uint32_t version, bool secure_boot, bool *raise)
+enum nl_err nl_security_check(const struct nl_security_floor *f, uint32_t version, bool secure_boot, bool *raise)
 {
-	uint32_t floor = f->there && !nl_floor_forged(f) ? f->version : 0;
+	uint32_t floor = f->there && !nl_security_forged(f) ? f->version : 0;
 
 	*raise = secure_boot && version > floor;
 	return version < floor ? NL_EOLDIMAGE : NL_OK;

@@ -11,7 +11,7 @@
 #include "host.h"
 #include "x86.h"
 
-#define STOP_US 100000 /* for CPUs to come out of the guest; one whose NMIs are blocked does not */
+#define STOP_US 100000 /* for CPUs to come out of the guest; one in SMM may not */
 
 static struct nl_panic_record *record;
 static uint32_t first;   /* APIC ID + 1 of the CPU that gave up first */

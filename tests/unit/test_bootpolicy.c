@@ -106,9 +106,9 @@ static void secure_boot_silences_conf(void **state)
 static enum nl_err check(bool there, uint32_t attributes, size_t size, uint32_t floor, uint32_t version, bool secure,
                          bool raises)
 {
-	struct nl_floor f = {.there = there, .attributes = attributes, .size = size, .version = floor};
+	struct nl_security_floor f = {.there = there, .attributes = attributes, .size = size, .version = floor};
 	bool raise = !raises;
-	enum nl_err e = nl_floor_check(&f, version, secure, &raise);
+	enum nl_err e = nl_security_check(&f, version, secure, &raise);
 
 	assert_int_equal(raise, raises);
 	return e;

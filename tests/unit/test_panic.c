@@ -135,7 +135,7 @@ static void whole(void)
 
 static void deaf(void)
 {
-	obeys = false; /* NMIs blocked: it runs on until the reset, and the record says so */
+	obeys = false; /* it runs on until the reset, and the record says so */
 	assert_int_equal(gives_up(), RESET);
 	assert_true(nl_panic_valid(&record));
 	assert_true(says("other CPUs stopped: 0 of 2"));
