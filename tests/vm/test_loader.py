@@ -198,7 +198,7 @@ def loader_secure_boot(t):
         write = "printf '\\%s\\000\\000\\000\\000\\000\\000\\000' > %s"
         g.run(write % ("007", COUNTER.replace("NewleafBoots", "NewleafOther")))  # it can write others
         for attributes in ("007", "003"):
-            t.expect(g.call(write % (attributes, floor)).code != 0, f"the guest wrote the floor, attributes {attributes}")
+            t.expect(g.call(write % (attributes, floor)).code != 0, f"the guest wrote the floor: {attributes}")
         g.poweroff()
 
         g = boot(signer.image("old.efi", conf_may=3, security_version=1))
