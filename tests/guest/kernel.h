@@ -29,6 +29,7 @@ struct machine {
 	} reserved[128]; /* EfiReservedMemoryType, below MAPPED_TOP */
 	unsigned n_reserved;
 	uint64_t heap, heap_end;
+	bool high_ram;                         /* there is memory above 4 GiB */
 	unsigned firmware_nmis, firmware_seen; /* CPUs that took an NMI in the firmware's hands; on Newleaf at that */
 };
 extern struct machine machine;

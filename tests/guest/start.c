@@ -132,6 +132,7 @@ static EFI_STATUS leave_firmware(EFI_HANDLE image)
 	for (uint8_t *p = map; p < map + size; p += step) {
 		const EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)p;
 
+		machine.high_ram |= d->Type == EfiConventionalMemory && d->PhysicalStart >= 4 * NL_1G;
 		if (d->Type == EfiReservedMemoryType && d->PhysicalStart < MAPPED_TOP &&
 		    machine.n_reserved < NL_ARRAY_SIZE(machine.reserved)) {
 			machine.reserved[machine.n_reserved].base = d->PhysicalStart;

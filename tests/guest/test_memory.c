@@ -160,6 +160,42 @@ static void table_in_arena(void)
 	hypervisor_alive();
 }
 
+/*
+ * A device writes where its driver says. The HPET's messages are stores of a value to an address of 32 bits (IA-PC HPET
+ * 1.0a, 2.3.8 and 2.3.9): first one that is seen to arrive, then the question whether one could name the region.
+ */
+static volatile uint32_t *hpet(uint32_t reg) { return (volatile uint32_t *)(0xfed00000ULL + reg); }
+
+static void hpet_store(uint32_t address, uint32_t value)
+{
+	*hpet(0x10) |= 1; /* the main counter runs */
+	*hpet(0x110) = value;
+	*hpet(0x114) = address;
+	*hpet(0x100) = 1u << 14 | 1u << 2; /* timer 0: a message, once, by a change of level */
+	*hpet(0x108) = *hpet(0xf0) + 10000;
+	*hpet(0x10c) = 0;
+}
+
+static void hpet_message(void)
+{
+	volatile uint32_t *seen = page_alloc(1);
+
+	if (*hpet(0) == UINT32_MAX || !(*hpet(0x100) >> 15 & 1)) {
+		skip("no HPET that sends messages");
+		return;
+	}
+	hpet_store((uint32_t)(uint64_t)seen, 0x4e4c4e4c);
+	REQUIRE(WAIT(*seen == 0x4e4c4e4c), "the HPET stored %x, configuration %x", *seen, *hpet(0x100));
+	*hpet(0x100) = 0;
+	if (!machine.high_ram) {
+		skip("all memory lies below 4 GiB, the region, too");
+		return;
+	}
+	REQUIRE(region_base(), "no region found");
+	EXPECT(region_base() >= 4 * NL_1G, "a message of the HPET can be stored into the region at %lx", region_base());
+	note("region at %lx", region_base());
+}
+
 /* INVD would drop every dirty line, ours and the guest's. */
 static void invd(void)
 {
@@ -185,6 +221,7 @@ const struct test memory_tests[] = {
         {"memory-arena-text", arena_text, NEWLEAF_ONLY},
         {"memory-arena-data", arena_data, NEWLEAF_ONLY},
         {"memory-page-table-in-region", table_in_arena, NEWLEAF_ONLY},
+        {"memory-hpet-message", hpet_message, NEWLEAF_ONLY},
         {"memory-invd", invd, 0},
         {NULL, NULL, 0},
 };

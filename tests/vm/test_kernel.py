@@ -50,6 +50,13 @@ def register():
             ("qemu", "2", "--cpu", "EPYC,+svm"),
             "test kernel on QEMU, EPYC, 2 CPUs",
         ),
+        (
+            "testkernel-qemu-2-high",
+            False,
+            "qemu",
+            ("qemu", "2", "--mem", "4096", "--only", "memory-hidden-read,memory-hpet-message,start-firmware-cpus"),
+            "the region above 4 GiB, out of reach of the HPET's messages",
+        ),
         ("testkernel-bochs-1", False, "bochs", ("bochs", "1"), "test kernel on Bochs, VMX, 1 CPU"),
         ("testkernel-triple", False, "qemu", ("qemu", "2", "--mode", "triple"), "a triple fault resets the machine"),
         (
