@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The core's entry from the loader, exception stubs, and the accesses that may fault.
+ * The core's entry from the loader, and exception stubs.
  */
 #define NL_CPU_NMIS 136 /* offset of nmis in struct nl_cpu */
 	.section .header, "a"
@@ -87,48 +87,6 @@ host_reload_segments:
 	mov %eax, %es
 	mov %eax, %ss
 	lretq
-
-/* bool x86_rdmsr_safe(uint32_t index, uint64_t *value) */
-	.globl x86_rdmsr_safe, x86_rdmsr_fault
-x86_rdmsr_safe:
-	mov %edi, %ecx
-x86_rdmsr_fault:
-	rdmsr
-	shl $32, %rdx
-	or %rdx, %rax
-	mov %rax, (%rsi)
-	mov $1, %eax
-	ret
-
-/* bool x86_wrmsr_safe(uint32_t index, uint64_t value) */
-	.globl x86_wrmsr_safe, x86_wrmsr_fault
-x86_wrmsr_safe:
-	mov %edi, %ecx
-	mov %esi, %eax
-	mov %rsi, %rdx
-	shr $32, %rdx
-x86_wrmsr_fault:
-	wrmsr
-	mov $1, %eax
-	ret
-
-/* bool x86_xsetbv_safe(uint32_t index, uint64_t value) */
-	.globl x86_xsetbv_safe, x86_xsetbv_fault
-x86_xsetbv_safe:
-	mov %edi, %ecx
-	mov %esi, %eax
-	mov %rsi, %rdx
-	shr $32, %rdx
-x86_xsetbv_fault:
-	xsetbv
-	mov $1, %eax
-	ret
-
-/* where the exception handler sends a faulting access */
-	.globl x86_access_failed
-x86_access_failed:
-	xor %eax, %eax
-	ret
 
 /* The SVM core takes an NMI only in a STGI window, and only to get rid of it; host_nmis tells that one came. */
 	.globl host_nmi_ignore

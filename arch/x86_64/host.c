@@ -22,7 +22,9 @@ _Static_assert(offsetof(struct launch_frame, cr3) == 80 && offsetof(struct launc
 _Static_assert(NL_ECPUS == 54 && NL_BOOT_VERSION == 2, "entry.S knows these numbers");
 
 extern const uint8_t host_stubs[];
-extern const uint8_t x86_rdmsr_fault[], x86_wrmsr_fault[], x86_xsetbv_fault[], x86_access_failed[];
+extern const struct fault { /* made by X86_MAY_FAULT */
+	uint64_t at, resume;
+} core_faults[], core_faults_end[];
 void host_reload_segments(void);
 void host_nmi_ignore(void);
 void host_interrupt_stub(void);
@@ -153,17 +155,41 @@ void host_capture(const struct launch_frame *f, struct nl_launch_state *out)
 	out->gs.base = x86_rdmsr(MSR_GS_BASE);
 }
 
+/*
+ * A machine check that came to the core is broadcast, or the guest's memory is its reason: the guest gets it with the
+ * next entry. `ip` says what of the core's was interrupted: without RIPV that cannot go on (SDM vol. 3, 16.3.1.2; APM
+ * vol. 2, 9.3.1.2).
+ */
+void host_machine_check(struct nl_cpu *cpu, const char *where, uint64_t ip)
+{
+	uint64_t status = x86_rdmsr(MSR_MCG_STATUS), bank;
+
+	if (!(status & MCG_RIPV)) {
+		for (uint32_t i = 0; i < (x86_rdmsr(MSR_MCG_CAP) & 0xff); i++)
+			if (x86_rdmsr_safe(MSR_MC0_STATUS + 4 * i, &bank) && bank >> 63)
+				nl_log_unlocked("machine check bank %u: %lx\n", i, bank);
+		nl_panic("machine check %s at %lx: MCG_STATUS %lx, it cannot be resumed", where, ip, status);
+	}
+	host_cpu(cpu)->mc_pending = true;
+}
+
 void host_exception(struct host_frame *f)
 {
-	bool access = f->rip == (uint64_t)x86_rdmsr_fault || f->rip == (uint64_t)x86_wrmsr_fault ||
-	              f->rip == (uint64_t)x86_xsetbv_fault;
+	const struct fault *fault = core_faults;
 
-	if (f->vector == 13 && access) {
-		f->rip = (uint64_t)x86_access_failed;
+	while (fault < core_faults_end && fault->at != f->rip)
+		fault++;
+	if (f->vector == 18 && fault < core_faults_end && (x86_rdmsr(MSR_MCG_STATUS) & MCG_EIPV)) {
+		host_cpu(nl_this_cpu())->mc_pending = true; /* the access itself */
+		f->rip = fault->resume;
 		return;
 	}
-	if (f->vector == 18) { /* broadcast: the guest's business, as if it had come one instruction later */
-		host_cpu(nl_this_cpu())->mc_pending = true;
+	if (f->vector == 18) {
+		host_machine_check(nl_this_cpu(), "in the core", f->rip);
+		return;
+	}
+	if (f->vector == 13 && fault < core_faults_end) {
+		f->rip = fault->resume;
 		return;
 	}
 	nl_panic("exception %lu error %lx at %lx rsp %lx cr2 %lx rax %lx rcx %lx rdx %lx rbx %lx rsi %lx rdi %lx",

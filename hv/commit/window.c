@@ -2,6 +2,7 @@
 /* Page contents in the stop window: see window.h. */
 #include "commit/window.h"
 #include "core/core.h"
+#include "x86.h"
 
 static enum nl_err differs(const struct nl_edit *e, const uint8_t *found, const uint8_t *expected,
                            struct nl_blocker *blocker)
@@ -20,8 +21,8 @@ enum nl_err nl_window_build(const struct nl_plan *plan, struct nl_blocker *block
 	uint32_t i;
 
 	for (i = 0; i < plan->n_changes; i++)
-		if (!plan->changes[i].home)
-			memcpy(plan->changes[i].to, plan->changes[i].from, NL_PAGE_SIZE);
+		if (!plan->changes[i].home && !x86_copy_safe(plan->changes[i].to, plan->changes[i].from, NL_PAGE_SIZE))
+			return NL_EBYTES; /* the page is poisoned */
 	for (i = 0; i < plan->n_edits; i++) {
 		const struct nl_edit *e = &plan->edits[i];
 		const struct nl_change *c = &plan->changes[e->change];

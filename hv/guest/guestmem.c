@@ -2,6 +2,7 @@
 /* Guest memory through views: see guestmem.h. Entry formats: SDM vol. 3, 4.5.4; APM vol. 2, 5.3. */
 #include "guest/guestmem.h"
 #include "view/base.h"
+#include "x86.h"
 #include "core/core.h"
 
 #define PTE_P (1ULL << 0)
@@ -53,9 +54,8 @@ enum nl_err nl_guest_translate(const struct nl_guest *g, gva_t va, unsigned acce
 		uint64_t offset = (va.v >> shift & 0x1ff) * 8, entry, page;
 		const uint8_t *at = nl_view_pointer(g->views, g->view, GPA(table + offset), NL_R);
 
-		if (!at)
+		if (!at || !x86_load_safe((const uint64_t *)at, &entry))
 			return NL_EFAULT;
-		entry = __atomic_load_n((const uint64_t *)at, __ATOMIC_RELAXED);
 		if (!(entry & PTE_P) || (access & NL_GUEST_USER && !(entry & PTE_U)) ||
 		    (access & NL_GUEST_WRITE && !(entry & PTE_W)))
 			return NL_EFAULT;
@@ -107,9 +107,8 @@ enum nl_err nl_guest_read(struct nl_guest *g, gva_t va, unsigned access, void *o
 		size_t k = in_page(va, n);
 		const uint8_t *at = nl_guest_pointer(g, va, access);
 
-		if (!at)
+		if (!at || !x86_copy_safe(to, at, k))
 			return NL_EFAULT;
-		memcpy(to, at, k);
 		to += k;
 		va.v += k;
 		n -= k;
@@ -125,9 +124,8 @@ enum nl_err nl_guest_write(struct nl_guest *g, gva_t va, unsigned access, const 
 		size_t k = in_page(va, n);
 		uint8_t *at = nl_guest_pointer(g, va, access | NL_GUEST_WRITE);
 
-		if (!at)
+		if (!at || !x86_copy_safe(at, from, k))
 			return NL_EFAULT;
-		memcpy(at, from, k);
 		from += k;
 		va.v += k;
 		n -= k;
@@ -142,10 +140,7 @@ enum nl_err nl_guest_read64(struct nl_guest *g, gva_t va, uint64_t *out)
 	if (va.v % 8)
 		return nl_guest_read(g, va, NL_GUEST_READ, out, 8);
 	at = nl_guest_pointer(g, va, NL_GUEST_READ);
-	if (!at)
-		return NL_EFAULT;
-	*out = __atomic_load_n((const uint64_t *)at, __ATOMIC_RELAXED);
-	return NL_OK;
+	return at && x86_load_safe((const uint64_t *)at, out) ? NL_OK : NL_EFAULT;
 }
 
 enum nl_err nl_guest_probe(struct nl_guest *g, gva_t va, unsigned access, size_t n)

@@ -230,6 +230,28 @@ static void garbage_tables(void **state)
 	/* what counts is that no fake was asked for memory beyond RAM: nl_phys fails the test then */
 }
 
+/* A page that the hardware calls poisoned: an error, for data and for a page table on the way to them. */
+static void poisoned_memory(void **state)
+{
+	uint64_t word = 7, va = FG_LINK + 0x4000000 + 0x2000;
+	uint8_t bytes[16];
+
+	(void)state;
+	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_OK);
+	word = 7;
+	seam_poison = fg_image(0x2000);
+	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_EFAULT);
+	assert_int_equal(word, 7);
+	assert_int_equal(nl_guest_read(&g, GVA(va - 8), NL_GUEST_READ, bytes, 16), NL_EFAULT);
+	assert_int_equal(nl_guest_write(&g, GVA(va), NL_GUEST_READ, bytes, 16), NL_EFAULT);
+	assert_int_equal(nl_guest_read(&g, GVA(va - 16), NL_GUEST_READ, bytes, 16), NL_OK);
+	seam_poison = entry(va, 3);
+	forget();
+	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_EFAULT);
+	seam_poison = NULL;
+	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_OK);
+}
+
 int main(void)
 {
 #define T(f) \
@@ -238,7 +260,7 @@ int main(void)
 	        T(page_sizes),     T(ignored_bits),         T(canonical),
 	        T(rights),         T(absent_at_each_level), T(only_ram),
 	        T(crossing_pages), T(through_the_view),     T(many_pages_through_the_cache),
-	        T(garbage_tables),
+	        T(garbage_tables), T(poisoned_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,6 +44,16 @@ struct host_frame {
 void host_init_idt(void);                                   /* once, on the boot CPU */
 void host_set_gate(unsigned vector, void (*handler)(void)); /* VMX takes vector 2 */
 static inline struct host_cpu *host_cpu(struct nl_cpu *cpu) { return (struct host_cpu *)cpu; }
+/* A machine check that the guest did not get itself: kept for it, or a panic when `where` cannot be resumed. */
+void host_machine_check(struct nl_cpu *cpu, const char *where, uint64_t ip);
+/* Is one to be injected now? It is taken. A guest with MCE off would shut down: none for it. */
+static inline bool host_give_machine_check(struct nl_cpu *cpu, uint64_t cr4)
+{
+	bool pending = host_cpu(cpu)->mc_pending;
+
+	host_cpu(cpu)->mc_pending = false;
+	return pending && (cr4 >> 6 & 1);
+}
 uint64_t host_idt_base(void);
 
 /* entry.S: where the loader stood when it called us, on the firmware's stack */

@@ -26,10 +26,54 @@ static inline void x86_wrmsr(uint32_t i, uint64_t v)
 	__asm__ volatile("wrmsr" ::"c"(i), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
-/* #GP-safe forms (entry.S, exception table of two entries): false when the CPU raised #GP. */
-bool x86_rdmsr_safe(uint32_t index, uint64_t *value);
-bool x86_wrmsr_safe(uint32_t index, uint64_t value);
-bool x86_xsetbv_safe(uint32_t index, uint64_t value);
+/* Instructions that may fault, by #GP or by #MC of the access itself: the handler (host.c) goes on behind, with `ok` as
+ * it was. */
+#define X86_MAY_FAULT(insn) \
+	"xor %k[ok], %k[ok]\n1:\t" insn \
+	"\n\tmov $1, %k[ok]\n2:\t.pushsection .faults, \"a\"\n\t.quad 1b, 2b\n\t.popsection"
+static inline bool x86_rdmsr_safe(uint32_t index, uint64_t *value)
+{
+	uint32_t ok, lo, hi;
+	__asm__ volatile(X86_MAY_FAULT("rdmsr") : [ok] "=&r"(ok), "=a"(lo), "=d"(hi) : "c"(index) : "cc");
+	if (ok)
+		*value = (uint64_t)hi << 32 | lo;
+	return ok;
+}
+
+#define X86_WRITE_SAFE(name) \
+	static inline bool x86_##name##_safe(uint32_t index, uint64_t value) \
+	{ \
+		uint32_t ok; \
+		__asm__ volatile(X86_MAY_FAULT(#name) \
+		                 : [ok] "=&r"(ok) \
+		                 : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) \
+		                 : "cc", "memory"); \
+		return ok; \
+	}
+X86_WRITE_SAFE(wrmsr)
+X86_WRITE_SAFE(xsetbv)
+#undef X86_WRITE_SAFE
+
+/* Memory of the guest's: false where the hardware calls it poisoned. */
+static inline bool x86_load_safe(const uint64_t *at, uint64_t *value)
+{
+	uint64_t v;
+	uint32_t ok;
+	__asm__ volatile(X86_MAY_FAULT("mov %[at], %[v]")
+	                 : [ok] "=&r"(ok), [v] "=r"(v)
+	                 : [at] "m"(*at)
+	                 : "cc", "memory");
+	if (ok)
+		*value = v;
+	return ok;
+}
+
+static inline bool x86_copy_safe(void *to, const void *from, size_t n)
+{
+	uint32_t ok;
+	__asm__ volatile(X86_MAY_FAULT("rep movsb") : [ok] "=&r"(ok), "+D"(to), "+S"(from), "+c"(n) : : "cc", "memory");
+	return ok;
+}
 
 static inline uint64_t x86_rdtsc(void)
 {

@@ -57,6 +57,11 @@ static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff8000000000
 #define MSR_SYSENTER_CS 0x174
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176
+#define MSR_MCG_CAP 0x179
+#define MSR_MCG_STATUS 0x17a
+#define MCG_RIPV 1ULL
+#define MCG_EIPV 2ULL
+#define MSR_MC0_STATUS 0x401
 #define MSR_DEBUGCTL 0x1d9
 #define MSR_MTRR_PHYSBASE0 0x200
 #define MSR_MTRR_FIX64K 0x250

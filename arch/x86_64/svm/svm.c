@@ -296,11 +296,8 @@ __attribute__((noreturn)) static void run(struct nl_cpu *cpu)
 
 	for (;;) {
 		hv_before_entry(cpu);
-		struct host_cpu *t = host_cpu(cpu);
-		if (t->mc_pending && !(v->event_injection & EVENT_VALID)) {
-			t->mc_pending = false;
+		if (!(v->event_injection & EVENT_VALID) && host_give_machine_check(cpu, v->cr4))
 			inject(cpu, 18, false, 0);
-		}
 		svm_nmi_before_entry(cpu);
 		v->efer |= EFER_SVME; /* SMM code entered in the guest may have cleared it */
 		v->rax = cpu->gprs.rax;

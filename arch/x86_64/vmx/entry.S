@@ -58,7 +58,6 @@ failed: /* the instruction itself failed: still in root operation, CF or ZF says
 vmx_exit_entry:
 	push %rdi
 	mov 8(%rsp), %rdi
-	movl $1, VMX_CPU_LAUNCHED(%rdi)
 	mov VMX_CPU_CPU(%rdi), %rdi
 	mov %rax, VMX_GPRS+0(%rdi)
 	mov %rcx, VMX_GPRS+8(%rdi)

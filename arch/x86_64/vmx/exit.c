@@ -119,8 +119,14 @@ void vmx_after_exit(struct vmx_cpu *v)
 	struct nl_exit e = {.cause = NL_CAUSE_OTHER, .raw = {reason, q, vmx_read(GUEST_RIP)}};
 
 	v->just_started = false;
+	if (reason == (REASON_ENTRY_FAILED | REASON_MACHINE_CHECK)) {
+		/* Nothing but reason and qualification was written, and what was to be injected still is (27.8) */
+		host_machine_check(cpu, "during a VM entry", 0);
+		return;
+	}
 	if (reason & REASON_ENTRY_FAILED)
 		nl_panic("VM entry failed: reason %x qualification %lx", reason & 0xffff, q);
+	v->launched = true;
 	if (reason == REASON_INIT) {
 		init_exit(cpu, just_started);
 		return;
@@ -196,7 +202,6 @@ void vmx_after_exit(struct vmx_cpu *v)
 void vmx_before_entry(struct vmx_cpu *v)
 {
 	struct nl_cpu *cpu = v->cpu;
-	struct host_cpu *t = host_cpu(cpu);
 
 	vmx_nmi_in_root(cpu);
 	if (!nl_cpu_waits_for_sipi(cpu))
@@ -204,10 +209,9 @@ void vmx_before_entry(struct vmx_cpu *v)
 	if (nl_cpu_waits_for_sipi(cpu))
 		return; /* executes nothing and takes no event; root and requests are looked at when it leaves this
 		           state */
-	if (t->mc_pending && !(vmx_read(ENTRY_EVENT) & EVENT_VALID)) {
-		t->mc_pending = false;
+	if (host_cpu(cpu)->mc_pending && !(vmx_read(ENTRY_EVENT) & EVENT_VALID) &&
+	    host_give_machine_check(cpu, vmx_read(GUEST_CR4)))
 		vmx_inject(cpu, MC, false, 0);
-	}
 	vmx_nmi_before_entry(cpu, v->nmi_window);
 	vmx_write(GUEST_RSP, cpu->gprs.rsp);
 }

@@ -19,12 +19,16 @@ static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, 
 		return NL_EKERNEL; /* no stack of an honest kernel; and the sums below must not wrap */
 	while (va < to) {
 		uint64_t end = (va | NL_PAGE_MASK) + 1;
-		const uint64_t *word = (const uint64_t *)nl_guest_pointer(w->space, GVA(va), NL_GUEST_READ);
+		const uint64_t *at = (const uint64_t *)nl_guest_pointer(w->space, GVA(va), NL_GUEST_READ);
+		uint64_t word;
 
-		if (!word)
+		if (!at)
 			return NL_EKERNEL;
-		for (; va < end && va < to; va += 8)
-			blocks |= nl_scan_word(w->scan, *word++, old);
+		for (; va < end && va < to; va += 8) {
+			if (!x86_load_safe(at++, &word))
+				return NL_EKERNEL;
+			blocks |= nl_scan_word(w->scan, word, old);
+		}
 	}
 	return blocks ? NL_AGAIN : NL_OK;
 }

@@ -21,6 +21,10 @@ void x86_wrmsr(uint32_t i, uint64_t v);
 bool x86_rdmsr_safe(uint32_t index, uint64_t *value);
 bool x86_wrmsr_safe(uint32_t index, uint64_t value);
 bool x86_xsetbv_safe(uint32_t index, uint64_t value);
+/* As they are, but for a page that the test calls poisoned. */
+extern const void *seam_poison;
+bool x86_load_safe(const uint64_t *at, uint64_t *value);
+bool x86_copy_safe(void *to, const void *from, size_t n);
 void x86_halt(void);
 void x86_wbinvd(void);
 void x86_outb(uint16_t p, uint8_t v);

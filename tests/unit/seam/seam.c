@@ -16,6 +16,26 @@ uint64_t x86_rdtsc(void)
 }
 WEAK void x86_pause(void) { sched_yield(); }
 
+const void *seam_poison;
+
+static bool poisoned(const void *at) { return seam_poison && ((uintptr_t)at ^ (uintptr_t)seam_poison) < NL_PAGE_SIZE; }
+
+bool x86_load_safe(const uint64_t *at, uint64_t *value)
+{
+	if (poisoned(at))
+		return false;
+	*value = __atomic_load_n(at, __ATOMIC_RELAXED);
+	return true;
+}
+
+bool x86_copy_safe(void *to, const void *from, size_t n)
+{
+	if (poisoned(from) || poisoned(to))
+		return false;
+	memcpy(to, from, n);
+	return true;
+}
+
 /* clang-format off */
 #define UNEXPECTED(type, name, ...) WEAK type name(__VA_ARGS__) { nl_panic("the test has no " #name); }
 /* clang-format on */
