@@ -54,6 +54,17 @@ def register_matrix():
 register_matrix()
 
 
+@test()
+def qemu_2_maxcpus(t):
+    """a CPU that Linux never starts (maxcpus=1) waits in the firmware's loop, as a guest: apply, revert"""
+    g = t.boot(cpus=2, cmdline="maxcpus=1")
+    t.expect(int(g.run("nproc")) == 1, "Linux runs more than one CPU")
+    status = newleaf(g, "status")
+    t.expect(status["cpus"] == {"known": 2, "running": 2}, f"not every CPU is under Newleaf: {status}")
+    cycle(g)
+    g.poweroff()
+
+
 @test(emulator="bochs")
 def bochs_1(t):
     """Bochs, VMX with EPT, 1 CPU: boot, apply, revert, poweroff"""
