@@ -9,7 +9,7 @@
 #include "loader.h"
 #include "mp.h"
 
-#define FIRMWARE_LIMIT_US 30000000 /* longer than they wait for each other in the core */
+#define FIRMWARE_LIMIT_US 120000000 /* longer than they wait for each other in the core */
 
 uint32_t cpus_own_apic_id(void)
 {

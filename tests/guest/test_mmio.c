@@ -263,7 +263,7 @@ static void widths(void)
 	bool merged;
 
 	if (machine.intel) { /* nothing of Newleaf's is in the way there */
-		skip("not watched for long on VMX, and Bochs ends when such a store reaches its APIC");
+		skip("not watched on VMX, and Bochs ends when such a store reaches its APIC");
 		return;
 	}
 	apic_write(APIC_INITIAL, 0x01020304);

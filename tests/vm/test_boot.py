@@ -54,6 +54,21 @@ def register_matrix():
 register_matrix()
 
 
+@test(full=True)
+def qemu_2_520g(t):
+    """520 GiB of memory that nobody fills: Newleaf and the page tables of Linux above 512 GiB, apply, revert"""
+    backend = "memory-backend-ram,id=ram,size=520G,reserve=off"
+    g = t.boot(
+        memory=520 << 10,
+        cmdline="memmap=510G$6G",
+        more=("-object", backend, "-machine", "memory-backend=ram"),
+    )
+    t.note(f"boot to user space {g.boot_seconds:.1f} s")
+    cycle(g)
+    g.check_dmesg()
+    g.poweroff()
+
+
 @test()
 def qemu_2_maxcpus(t):
     """a CPU that Linux never starts (maxcpus=1) waits in the firmware's loop, as a guest: apply, revert"""
