@@ -9,10 +9,11 @@ CFLAGS_COMMON = -std=gnu11 -O2 -g $(CFLAGS_WARN) -Iinclude -MMD -MP
 ALL :=
 CHECKS :=
 REVIEWS :=
+REVIEWS_FULL :=
 
 -include */rules.mk arch/x86_64/rules.mk tools/*/rules.mk tests/*/rules.mk
 
-.PHONY: all help install clean check tcb format tidy
+.PHONY: all help install clean check tcb
 all: $(ALL) ## everything: build/newleaf.efi, build/newleaf, build/newleaf-author
 
 check: $(CHECKS) ## host unit tests under ASan and UBSan

@@ -30,7 +30,7 @@ struct loader {
 	bool counted;    /* this boot is in the counter */
 	uint64_t region; /* 0 = not allocated */
 	const struct nl_core_header *core;
-	struct nl_panic_record *panic; /* of the boot before; NULL = none */
+	struct nl_panic_record *panic;          /* of the boot before; NULL = none */
 	struct nl_boot_block *boot;             /* in the region: out of reach once launched */
 	uint64_t launch_cr3, entry_va, boot_va; /* the way into the core (launch.S) */
 	struct mp_services *mp;                 /* NULL: the firmware has none */

@@ -205,11 +205,11 @@ static bool online_by_sysfs(cpu_set_t *out)
 	if (!f)
 		return false;
 	CPU_ZERO(out);
-	while (c == ',' && fscanf(f, "%u", &first) == 1) {
+	while (c == ',' && fscanf(f, "%u", &first) == 1) { // NOLINT(cert-err34-c): the kernel's own numbers
 		last = first;
 		c = fgetc(f);
 		if (c == '-') {
-			if (fscanf(f, "%u", &last) != 1)
+			if (fscanf(f, "%u", &last) != 1) // NOLINT(cert-err34-c)
 				break;
 			c = fgetc(f);
 		}
@@ -292,7 +292,7 @@ static void name_occupant(struct nl_missing *m)
 		int fd;
 		ssize_t n;
 
-		if (!isdigit((unsigned char)e->d_name[0]) || atoi(e->d_name) == getpid())
+		if (!isdigit((unsigned char)e->d_name[0]) || strtol(e->d_name, NULL, 10) == getpid())
 			continue;
 		snprintf(path, sizeof(path), "/proc/%.16s/stat", e->d_name);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -314,13 +314,13 @@ static void name_occupant(struct nl_missing *m)
 				break;
 			field++;
 			if (i + 1 == 18)
-				priority = atol(field);
+				priority = strtol(field, NULL, 10);
 			if (i + 1 == 39)
-				cpu = atol(field);
+				cpu = strtol(field, NULL, 10);
 		}
 		if (cpu == (long)m->cpu && priority < best) {
 			best = priority;
-			m->pid = (uint32_t)atoi(e->d_name);
+			m->pid = (uint32_t)strtol(e->d_name, NULL, 10);
 			snprintf(m->comm, sizeof(m->comm), "%.15s", comm + 1);
 		}
 	}

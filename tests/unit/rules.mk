@@ -37,10 +37,3 @@ CHECKS += $(addprefix check-,$(UNIT_TESTS))
 
 tcb: ## lines of the trusted base; fails when it is over its limit
 	@scripts/tcb
-
-TIDY ?= $(wildcard hv/*.c hv/*/*.c hv/*/*/*.c tests/unit/*.c)
-tidy: ## clang-tidy over the core's common code and the unit tests (or TIDY="files")
-	clang-tidy --quiet $(TIDY) -- -std=gnu11 -Iinclude -Ihv -Iarch/x86_64/include -Itests/unit
-
-format: ## clang-format over the same files (or TIDY="files")
-	clang-format -i $(TIDY)

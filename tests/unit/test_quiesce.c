@@ -374,15 +374,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(holds_everybody),
-	        T(kernel_mode_is_refused),
-	        T(halted_is_good),
-	        T(halted_by_firmware),
-	        T(a_cpu_that_never_answers),
-	        T(a_late_answer_belongs_to_no_freeze),
-	        T(the_limit_adapts),
-	        T(parked_cpus_are_not_awaited),
-	        T(a_cpu_that_starts_meanwhile),
+	        T(holds_everybody),    T(kernel_mode_is_refused),      T(halted_is_good),
+	        T(halted_by_firmware), T(a_cpu_that_never_answers),    T(a_late_answer_belongs_to_no_freeze),
+	        T(the_limit_adapts),   T(parked_cpus_are_not_awaited), T(a_cpu_that_starts_meanwhile),
 	        T(back_to_back),
 	};
 

@@ -64,18 +64,19 @@ def run_check(target):
 def register():
     """Ask the Makefile which checks there are. An old make or a broken fragment shows up as a failure, not as an
     empty list."""
-    done = subprocess.run(
-        ["make", "-s", "--no-print-directory", "list-checks"],
-        cwd=TOP,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"make list-checks: {done.stderr}")
-    for target in done.stdout.split():
-        function = run_check(target)
-        function.__name__ = target
-        function.__doc__ = "host check: make " + target
-        TESTS[target] = Test(function)
-        TESTS[target].name = target  # as make calls it: with its underscores
+    for question, full in (("list-checks", False), ("list-full-checks", True)):
+        done = subprocess.run(
+            ["make", "-s", "--no-print-directory", question],
+            cwd=TOP,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"make {question}: {done.stderr}")
+        for target in done.stdout.split():
+            function = run_check(target)
+            function.__name__ = target
+            function.__doc__ = "host check: make " + target
+            TESTS[target] = Test(function, full=full)
+            TESTS[target].name = target  # as make calls it: with its underscores

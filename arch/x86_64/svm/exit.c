@@ -61,8 +61,6 @@ void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 		e = (struct nl_exit){.cause = NL_CAUSE_VIRT};
 		break;
 	case EXIT_SHUTDOWN: /* the VMCB's state is undefined from here on */
-		e = (struct nl_exit){.cause = NL_CAUSE_TRIPLE};
-		break;
 	case EXIT_EXCEPTION + 30:
 	case EXIT_INIT: /* no way for the guest to send one past the ICR trap: the platform resets */
 		e = (struct nl_exit){.cause = NL_CAUSE_TRIPLE};
