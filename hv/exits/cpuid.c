@@ -37,9 +37,11 @@ static const struct {
         {0x7, 0, 1, 1u << 2 | 1u << 25},           /* SGX, Intel PT */
         {0x7, 0, 2, 1u << 13 | 1u << 23 | 1u << 30 | 1u << 31}, /* TME, key locker, SGX_LC, PKS */
         {0x7, 0, 3, 1u << 5 | 1u << 18},                        /* user interrupts, PCONFIG */
-        {0x7, 1, 0, 1u << 8 | 1u << 17 | 1u << 18 | 1u << 27}, /* leaf 0x23 (architectural PEBS), FRED, LKGS, MSRLIST */
-        {0x80000001, UINT32_MAX, 2, 1u << 2 | 1u << 12},       /* SVM, SKINIT */
-        {0x80000008, UINT32_MAX, 1, 1u << 3 | 1u << 21},       /* INVLPGB, its nested form */
+        /* leaf 0x23 (architectural PEBS), FRED, LKGS, NMI sources (which NMIs that we inject have not), MSRLIST */
+        {0x7, 1, 0, 1u << 8 | 1u << 17 | 1u << 18 | 1u << 20 | 1u << 27},
+        {0x80000001, UINT32_MAX, 2, 1u << 2 | 1u << 12}, /* SVM, SKINIT */
+        {0x80000008, UINT32_MAX, 1, 1u << 3 | 1u << 21}, /* INVLPGB, its nested form */
+        {0x80000021, UINT32_MAX, 0, 1u << 24},           /* ERAPS: the VMCB has a control for it */
 };
 
 static const uint32_t emptied[] = {0x12, 0x14, 0x8000000a, 0x8000001f}; /* SGX, Intel PT, SVM features, SME and SEV */

@@ -21,6 +21,7 @@ static struct vmx_msrs haswell(void)
 	        .exit = 0x007fffff00036dfbULL,
 	        .entry = 0x0000ffff000011fbULL,
 	        .ept_vpid = 0x00000f0106734141ULL,
+	        .misc = 0x300481e5, /* activity states: HLT, shutdown, wait-for-SIPI */
 	        .cr0_fixed0 = 0x80000021,
 	        .cr0_fixed1 = 0xffffffff,
 	        .cr4_fixed0 = 0x2000,
@@ -84,6 +85,10 @@ static void test_what_is_missing_is_refused(void **state)
 	REFUSED(m.entry &= ~((uint64_t)ENTRY_LOAD_PAT << 32));
 	REFUSED(m.ept_vpid &= ~EPT_CAP_WB);
 	REFUSED(m.ept_vpid &= ~(1ULL << 25));
+	REFUSED(m.pin &= ~((uint64_t)PIN_VIRTUAL_NMIS << 32));
+	REFUSED(m.proc &= ~((uint64_t)PROC_NMI_WINDOW << 32));
+	REFUSED(m.misc &= ~(1ULL << 6)); /* a CPU that was in HLT could not be entered again */
+	REFUSED(m.misc &= ~(1ULL << 8)); /* nor one wait for SIPI */
 #undef REFUSED
 	m = haswell();
 	assert_int_equal(vmx_controls(&m, &f, &c), NL_OK);

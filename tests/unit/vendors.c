@@ -36,6 +36,7 @@ uint64_t x86_rdmsr(uint32_t index)
 		return 5;
 	case MSR_VMX_BASIC:
 		return 1ULL << 55 | 6ULL << 50 | 1;
+	case MSR_VMX_BASIC + 5: /* IA32_VMX_MISC */
 	case MSR_VMX_BASIC + 7: /* CR0 and CR4, fixed to 1 */
 	case MSR_VMX_BASIC + 9:
 		return ~0ULL;

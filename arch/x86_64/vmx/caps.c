@@ -19,7 +19,8 @@ enum nl_err vmx_controls(const struct vmx_msrs *m, const struct vmx_guest_featur
 	uint64_t ept = EPT_CAP_4_LEVELS | EPT_CAP_WB | EPT_CAP_2M | EPT_CAP_INVEPT;
 	bool ok;
 
-	if (VMX_BASIC_TYPE(m->basic) != 6 || !(m->basic & VMX_BASIC_TRUE_CONTROLS) || (m->ept_vpid & ept) != ept)
+	if (VMX_BASIC_TYPE(m->basic) != 6 || !(m->basic & VMX_BASIC_TRUE_CONTROLS) || (m->ept_vpid & ept) != ept ||
+	    (m->misc & VMX_MISC_STATES) != VMX_MISC_STATES)
 		return NL_ENOVIRT;
 	/* VPID without a way to invalidate is of no use; on every CPU with EPT and unrestricted guest both exist. */
 	if ((m->ept_vpid & VPID_CAP_INVVPID) != VPID_CAP_INVVPID)

@@ -15,6 +15,8 @@
 /* IA32_FEATURE_CONTROL, SDM vol. 3, 24.7 */
 #define FEATURE_CONTROL_LOCK 1ULL
 #define FEATURE_CONTROL_VMX 4ULL
+/* IA32_VMX_MISC, A.6: activity states that an entry takes */
+#define VMX_MISC_STATES (1ULL << 6 | 1ULL << 8) /* HLT, wait-for-SIPI */
 /* IA32_VMX_EPT_VPID_CAP, A.10 */
 #define EPT_CAP_4_LEVELS (1ULL << 6)
 #define EPT_CAP_WB (1ULL << 14)
@@ -52,7 +54,7 @@
 
 /* The capability MSRs as read; the controls' low half: must be 1, high half: may be 1 (A.2). */
 struct vmx_msrs {
-	uint64_t basic, pin, proc, secondary, exit, entry, ept_vpid;
+	uint64_t basic, misc, pin, proc, secondary, exit, entry, ept_vpid;
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 };
 

@@ -58,6 +58,7 @@ void vmx_dump(struct nl_cpu *cpu)
 static void read_msrs(struct vmx_msrs *m)
 {
 	m->basic = x86_rdmsr(MSR_VMX_BASIC);
+	m->misc = x86_rdmsr(MSR_VMX_BASIC + 5);
 	m->cr0_fixed0 = x86_rdmsr(MSR_VMX_BASIC + 6);
 	m->cr0_fixed1 = x86_rdmsr(MSR_VMX_BASIC + 7);
 	m->cr4_fixed0 = x86_rdmsr(MSR_VMX_BASIC + 8);
