@@ -17,7 +17,7 @@
 static struct nl_views views;
 static struct nl_mtrrs mtrrs;
 static struct nl_type_run runs[MAX_RUNS];
-static size_t n_runs;
+static size_t n_runs; /* 0: an edit has failed, the types follow neither the old ones nor the new */
 static struct nl_view base;
 
 const struct nl_view *nl_base_view(void) { return &base; }
@@ -91,17 +91,23 @@ enum nl_err nl_base_watch(gpa_t gpa) { return page(gpa, HPA(gpa.v), NL_R); }
 
 static enum nl_err retype(struct nl_view *view)
 {
+	static struct nl_type_run fresh[MAX_RUNS]; /* the lock of base edits protects it */
 	struct nl_mtrrs now = {0};
 	enum nl_err err;
+	size_t n;
 
 	read_mtrrs(&now);
 	if (!memcmp(&now, &mtrrs, sizeof(now)))
 		return NL_OK;
-	err = nl_mtrr_runs(&now, runs, MAX_RUNS, &n_runs);
-	if (!err)
-		err = nl_view_retype(&views, view, runs, n_runs);
-	if (!err)
-		mtrrs = now; /* else the next CPU that comes here tries again */
+	err = nl_mtrr_runs(&now, fresh, MAX_RUNS, &n);
+	if (err)
+		return err; /* the next CPU that comes here tries again */
+	err = nl_view_retype(&views, view, fresh, n, runs, n_runs);
+	n_runs = err ? 0 : n;
+	if (!err) {
+		memcpy(runs, fresh, sizeof(runs));
+		mtrrs = now;
+	}
 	return err;
 }
 

@@ -302,23 +302,42 @@ enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t b
 struct retyping {
 	const struct nl_views *v;
 	const struct nl_view *view;
-	const struct nl_type_run *runs;
-	size_t n_runs;
+	struct runs {
+		const struct nl_type_run *at;
+		size_t n;
+	} now, was;
 };
 
 /* The run that holds gpa. Runs cover the space. */
-static const struct nl_type_run *run_at(const struct retyping *r, uint64_t gpa)
+static const struct nl_type_run *run_at(struct runs r, uint64_t gpa)
 {
-	size_t low = 0, high = r->n_runs - 1;
+	size_t low = 0, high = r.n - 1;
 
 	while (low < high) {
 		const size_t middle = (low + high + 1) / 2;
-		if (r->runs[middle].base <= gpa)
+		if (r.at[middle].base <= gpa)
 			low = middle;
 		else
 			high = middle - 1;
 	}
-	return &r->runs[low];
+	return &r.at[low];
+}
+
+static uint64_t end_of(const struct nl_type_run *run) { return run->base + run->size; }
+
+/* Does anything in [gpa, end) get another type? Where the runs end, so does the space. */
+static bool changes(const struct retyping *r, uint64_t gpa, uint64_t end)
+{
+	const uint64_t space = end_of(&r->now.at[r->now.n - 1]);
+
+	while (r->was.n && gpa < end && gpa < space) {
+		const struct nl_type_run *now = run_at(r->now, gpa), *was = run_at(r->was, gpa);
+
+		if (now->type != was->type)
+			return true;
+		gpa = end_of(now) < end_of(was) ? end_of(now) : end_of(was);
+	}
+	return !r->was.n;
 }
 
 static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned level, uint64_t gpa)
@@ -331,16 +350,17 @@ static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned 
 		const bool table_below = is_table(f, level, entry);
 		enum nl_err err;
 
-		if (!(entry & f->present) || (table_below && target(entry).v == r->view->hidden.v))
+		if (!(entry & f->present) || (table_below && target(entry).v == r->view->hidden.v) ||
+		    !changes(r, gpa, gpa + span(level)))
 			continue;
 		if (table_below) {
 			err = retype_table(r, target(entry), level - 1, gpa);
 		} else {
-			const struct nl_type_run *run = run_at(r, gpa);
+			const struct nl_type_run *run = run_at(r->now, gpa);
 			const uint64_t typed = (entry & ~(7ULL << f->type_shift)) | (uint64_t)run->type
 			                                                                    << f->type_shift;
 
-			if (gpa + span(level) <= run->base + run->size) {
+			if (gpa + span(level) <= end_of(run)) {
 				if (typed != entry)
 					store(&entries[i], typed);
 				continue;
@@ -359,9 +379,9 @@ static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned 
 }
 
 enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs,
-                           size_t n_runs)
+                           size_t n_runs, const struct nl_type_run *was, size_t n_was)
 {
-	const struct retyping r = {.v = v, .view = view, .runs = runs, .n_runs = n_runs};
+	const struct retyping r = {.v = v, .view = view, .now = {runs, n_runs}, .was = {was, n_was}};
 
 	return v->format->has_type ? retype_table(&r, view->root, ROOT_LEVEL, 0) : NL_OK;
 }

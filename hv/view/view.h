@@ -64,10 +64,12 @@ enum nl_err nl_view_base_edit_rights(const struct nl_views *v, struct nl_view *v
 
 /*
  * Base edit: let the types of all pages follow `runs` (the MTRRs have changed). Large pages that would cross a run are
- * split. Else as above. On NL_ENOMEM translations are as before and some types are still the old ones.
+ * split. Only what differs from `was`, which the types follow now, is walked: exits keep the guest's CR0.CD, so it may
+ * be done without caches; n_was 0: everything. Else as above. On NL_ENOMEM translations are as before and some types
+ * are still the old ones.
  */
 enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs,
-                           size_t n_runs);
+                           size_t n_runs, const struct nl_type_run *was, size_t n_was);
 
 /* Translate. false: not mapped. Any pointer may be NULL; *page_size is 4K, 2M or 1G. */
 bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gpa, hpa_t *out, enum nl_rights *rights,

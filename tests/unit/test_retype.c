@@ -65,7 +65,7 @@ static void types_follow(void **state)
 	(void)state;
 	begin(true);
 	look(was);
-	assert_int_equal(nl_view_retype(&views, &view, after, NL_ARRAY_SIZE(after)), NL_OK);
+	assert_int_equal(nl_view_retype(&views, &view, after, NL_ARRAY_SIZE(after), NULL, 0), NL_OK);
 	look(is);
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(probes); i++) {
 		assert_int_equal(is[i].at.v, was[i].at.v);
@@ -77,6 +77,49 @@ static void types_follow(void **state)
 	assert_int_equal(history_used(), 0);
 }
 
+/* Only what changes is walked: the tables that are looked at are those on the way to it. */
+static size_t looked_at;
+
+static uint64_t *counted(void *ctx, hpa_t table)
+{
+	looked_at++;
+	return history_ops().map(ctx, table);
+}
+
+static void only_what_changes_is_walked(void **state)
+{
+	const struct nl_type_run moved[] = {{0, 0x80000000, NL_MT_WB},
+	                                    {0x80000000, 0x50000000, NL_MT_UC},
+	                                    {0xd0000000, 0x1000000, NL_MT_WC}, /* a page less than in `after` */
+	                                    {0xd1000000, 0x2f000000, NL_MT_UC},
+	                                    {0x100000000, 0x100000000, NL_MT_WT}};
+	size_t all, few;
+	enum nl_memtype type;
+
+	(void)state;
+	begin(true);
+	assert_int_equal(nl_view_retype(&views, &view, after, NL_ARRAY_SIZE(after), NULL, 0), NL_OK);
+	views.ops.map = counted;
+	looked_at = 0;
+	assert_int_equal(nl_view_retype(&views, &view, after, NL_ARRAY_SIZE(after), NULL, 0), NL_OK);
+	all = looked_at;
+	looked_at = 0;
+	assert_int_equal(nl_view_retype(&views, &view, moved, NL_ARRAY_SIZE(moved), after, NL_ARRAY_SIZE(after)),
+	                 NL_OK);
+	few = looked_at;
+	assert_int_equal(few, 4); /* one a level */
+	assert_true(all > few);
+	assert_true(nl_view_walk(&views, &view, GPA(0xd1000000), NULL, NULL, &type, NULL));
+	assert_int_equal(type, NL_MT_UC);
+	assert_true(nl_view_walk(&views, &view, GPA(0xd0fff000), NULL, NULL, &type, NULL));
+	assert_int_equal(type, NL_MT_WC);
+	looked_at = 0;
+	assert_int_equal(nl_view_retype(&views, &view, moved, NL_ARRAY_SIZE(moved), moved, NL_ARRAY_SIZE(moved)),
+	                 NL_OK);
+	assert_int_equal(looked_at, 1);
+	nl_view_release(&views, &view, NULL);
+}
+
 /* A view forked before shares the tables that were edited, and can be edited on its own all the same. */
 static void forks_follow(void **state)
 {
@@ -86,7 +129,7 @@ static void forks_follow(void **state)
 	begin(true);
 	assert_int_equal(nl_view_fork(&views, &view, &fork), NL_OK);
 	assert_int_equal(nl_view_set_page(&views, &fork, &view, GPA(0xd0000000), HPA(FRAME), NL_RW), NL_OK);
-	assert_int_equal(nl_view_retype(&views, &fork, after, NL_ARRAY_SIZE(after)), NL_OK);
+	assert_int_equal(nl_view_retype(&views, &fork, after, NL_ARRAY_SIZE(after), NULL, 0), NL_OK);
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(probes); i++) {
 		enum nl_memtype type;
 		assert_true(nl_view_walk(&views, &fork, GPA(probes[i]), NULL, NULL, &type, NULL));
@@ -108,7 +151,7 @@ static void without_memory_nothing_moves(void **state)
 		begin(true);
 		look(was);
 		history_fail_after(n);
-		err = nl_view_retype(&views, &view, after, NL_ARRAY_SIZE(after));
+		err = nl_view_retype(&views, &view, after, NL_ARRAY_SIZE(after), NULL, 0);
 		history_fail_after(-1);
 		assert_true(n > 0 || err == NL_ENOMEM); /* this change does need tables */
 		look(is);
@@ -129,7 +172,7 @@ static void npt_has_no_types(void **state)
 	(void)state;
 	begin(false);
 	used = history_used();
-	assert_int_equal(nl_view_retype(&views, &view, after, NL_ARRAY_SIZE(after)), NL_OK);
+	assert_int_equal(nl_view_retype(&views, &view, after, NL_ARRAY_SIZE(after), NULL, 0), NL_OK);
 	assert_int_equal(history_used(), used);
 	nl_view_release(&views, &view, NULL);
 }
@@ -137,9 +180,8 @@ static void npt_has_no_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(types_follow),
-	        cmocka_unit_test(forks_follow),
-	        cmocka_unit_test(without_memory_nothing_moves),
+	        cmocka_unit_test(types_follow),     cmocka_unit_test(only_what_changes_is_walked),
+	        cmocka_unit_test(forks_follow),     cmocka_unit_test(without_memory_nothing_moves),
 	        cmocka_unit_test(npt_has_no_types),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -318,9 +318,9 @@ static void every_write_of_a_retyping_leaves_valid_tables(void **state)
 	watch_view(&base, &shape, &later);
 	watch_view(&next, &next_shape, &next_later);
 	history_watch(after_a_write);
-	enum nl_err err = nl_view_retype(&views, &next, pc_later, NL_ARRAY_SIZE(pc_later));
+	enum nl_err err = nl_view_retype(&views, &next, pc_later, NL_ARRAY_SIZE(pc_later), NULL, 0);
 	if (!err)
-		err = nl_view_retype(&views, &base, pc_later, NL_ARRAY_SIZE(pc_later));
+		err = nl_view_retype(&views, &base, pc_later, NL_ARRAY_SIZE(pc_later), NULL, 0);
 	history_unwatch();
 	if (complaint)
 		fail_msg("%s", complaint);
@@ -330,7 +330,7 @@ static void every_write_of_a_retyping_leaves_valid_tables(void **state)
 
 	/* Once more: nothing is left to write. */
 	history_watch(after_a_write);
-	assert_int_equal(nl_view_retype(&views, &base, pc_later, NL_ARRAY_SIZE(pc_later)), NL_OK);
+	assert_int_equal(nl_view_retype(&views, &base, pc_later, NL_ARRAY_SIZE(pc_later), NULL, 0), NL_OK);
 	history_unwatch();
 	assert_int_equal(history_writes(), 0);
 	nl_view_release(&views, &next, &base);
@@ -351,7 +351,7 @@ static void a_retyping_without_memory_keeps_translations(void **state)
 	retype_shape(&later);
 	do {
 		history_fail_after(n++ % 2); /* it may be tried again: what was split stays so */
-		err = nl_view_retype(&views, &base, pc_later, NL_ARRAY_SIZE(pc_later));
+		err = nl_view_retype(&views, &base, pc_later, NL_ARRAY_SIZE(pc_later), NULL, 0);
 		assert_true(err == NL_OK || err == NL_ENOMEM);
 		read_view(&now, &base);
 		assert_true(shape_between(&shape, &now, &later));
