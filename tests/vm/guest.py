@@ -81,7 +81,6 @@ class Machine:
     loader: str = os.path.join(BUILD, "newleaf.efi")
     variables: str = ""  # file with EFI variables that outlives the machine
     no_reboot: bool = False
-    files: tuple = ()  # more files of the ESP, SRC:DST
     more: tuple = ()  # options for QEMU itself
     secure: bool = False  # firmware with Secure Boot on, which trusts the ovmf package's snakeoil key
 
@@ -153,8 +152,6 @@ class Guest:
         args += ["--kernel", kernel_file(m.kernel), "--initrd", m.initrd, "--cmdline", line.strip()]
         for setting in m.settings if m.newleaf else ():
             args += ["--set", setting]
-        for pair in m.files:
-            args += ["--file", pair]
         done = subprocess.run(args + [esp], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode == 77:
             raise Skip(done.stderr.strip())

@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guests beside the kernels that leaves are made for: other lines of Linux, memtest86+, Xen (scripts/guests.table).
+"""Guests beside the kernels that leaves are made for: other lines of Linux, memtest86+ (scripts/guests.table).
 They must run on Newleaf as they do without it."""
 
 import collections
-import os
 import re
 
 from command import newleaf
-from guest import LOGS, Failure, kernel_file
+from guest import Failure, kernel_file
 from test_guest import allowed_differences, normalised
 from vmtest import test
 
-DOM0 = "linux-image-6.1.0-50-amd64"  # the cloud flavour knows no Xen
 # QEMU 7.2 leaves garbage in RFLAGS behind CMPXCHG16B of a two-CPU guest, which 6.12 and later use: without the flag
 # they are stable, with it they crash with and without Newleaf.
 MODEL = "max,+svm,-la57,cx16=off"
@@ -74,32 +72,3 @@ def memtest(t):
     errors = re.findall(r"Errors: *(\d+)", said)
     if any(int(n) for n in errors):
         raise Failure(f"memtest86+ found errors:\n{g.tail()}")
-
-
-XEN_CONF = """[global]
-default=debian
-[debian]
-options=console=com1 com1=115200,8n1 dom0_mem=512M loglvl=all noreboot
-kernel=dom0 console=hvc0
-ramdisk=initrd.img
-"""
-
-
-@test(full=True)
-def xen(t):
-    """Xen 4.17 with a Debian dom0 comes as far on Newleaf as without it"""
-    dom0 = kernel_file(DOM0)
-    reached = {}
-    for on in (False, True):
-        conf = os.path.join(LOGS, "xen.cfg")
-        os.makedirs(LOGS, exist_ok=True)
-        with open(conf, "w", encoding="utf-8") as f:
-            f.write(XEN_CONF)
-        files = (f"{conf}:vmlinuz.cfg", f"{dom0}:dom0")
-        g = t.boot(ready=False, newleaf=on, kernel="guest:xen", files=files, memory=2048)
-        g.wait_console(r"\(XEN\) \*\*\* Serial input to DOM0|\(XEN\) Freed \d+kB init memory|Panic on CPU", 240)
-        text = "\n".join(re.findall(r"^\(XEN\) .*", g.console(), re.M))
-        reached[on] = normalised(re.sub(r"^\(XEN\) (\[.*?\] )?", "", text, flags=re.M))
-        t.expect("Panic on CPU" not in text, f"Xen panics {'with' if on else 'without'} Newleaf\n{g.tail()}")
-        g.close()
-    t.note(f"{sum(reached[False].values())} lines of Xen without, {sum(reached[True].values())} with Newleaf")
