@@ -18,8 +18,8 @@
 #define BACKOFF_MAX_NS (5 * MS)
 #define NO_CPU UINT32_MAX
 
-#define NL_ERR_LAST(name, code, exit, what, next) +1 // NOLINT(bugprone-macro-parentheses): a sum of ones
-enum { ERRORS_KNOWN = 0 NL_ERRORS(NL_ERR_LAST) };    /* codes are dense from 0: errors.h says append only */
+#define NL_ERR_LAST(name, code, exit, what, next) +1
+enum { ERRORS_KNOWN = 0 NL_ERRORS(NL_ERR_LAST) }; /* codes are dense from 0: errors.h says append only */
 
 static enum nl_err fail(struct nl_agent *a, enum nl_err e, enum nl_reason why)
 {

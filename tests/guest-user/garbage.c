@@ -42,7 +42,7 @@ static void on_signal(int signal)
 	static void name(const uint64_t r[8]) \
 	{ \
 		uint64_t a = r[0], b = r[1], c = r[2], d = r[3], s = r[4], t = r[5]; \
-		__asm__ volatile(text /* NOLINT(bugprone-macro-parentheses) */ \
+		__asm__ volatile(text \
 		                 : "+a"(a), "+b"(b), "+c"(c), "+d"(d), "+S"(s), "+D"(t) \
 		                 : \
 		                 : "memory", "cc", "r8", "r9"); \

@@ -234,7 +234,7 @@ static void test_fan_out(void **state)
 static void test_names_of_types(void **state)
 {
 	struct buf *b = &s[MADE_S_BTF].bytes;
-	struct btf_header *h = (struct btf_header *)b->p;
+	struct btf_header *h;
 	struct btf *btf;
 	struct btf_type *t;
 	int id;

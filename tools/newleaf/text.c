@@ -117,6 +117,7 @@ const char *text_symbol(struct text *t, uint64_t address)
 	while (f && fgets(line, sizeof(line), f)) {
 		char type;
 
+		/* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
 		if (sscanf(line, "%" SCNx64 " %c %127s", &at, &type, name) == 3 && strchr("tTwW", type) && at &&
 		    at <= address && at >= best_at) {
 			best_at = at;
