@@ -15,11 +15,11 @@
 /* --- What the firmware said (start.c) --- */
 
 struct machine {
-	bool bare;      /* Newleaf is not expected below */
-	bool intel;     /* vendor string: VMX, else SVM */
-	unsigned scale; /* percent of the usual number of rounds */
-	char only[256]; /* names of tests, with commas; empty = all */
-	char mode[16];  /* what to do instead of tests: "triple" ... */
+	bool bare;       /* Newleaf is not expected below */
+	bool intel;      /* vendor string: VMX, else SVM */
+	unsigned scale;  /* percent of the usual number of rounds */
+	char only[2048]; /* names of tests, with commas; empty = all */
+	char mode[16];   /* what to do instead of tests: "triple" ... */
 	uint64_t tsc_hz;
 	unsigned n_cpus;
 	uint32_t apic_ids[MAX_CPUS]; /* the boot CPU first */

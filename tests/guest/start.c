@@ -40,7 +40,7 @@ static unsigned number(const CHAR16 *from)
 
 static void parse_options(const CHAR16 *s, size_t n)
 {
-	static CHAR16 text[512];
+	static CHAR16 text[sizeof(machine.only) + 64];
 	const CHAR16 *rest;
 
 	machine.scale = 100;
