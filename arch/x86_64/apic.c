@@ -188,9 +188,7 @@ void apic_deliver_init(struct nl_cpu *cpu)
 	while (nl_cpu_init_pending(cpu)) {
 		if (cpu->index == 0)
 			nl_platform_reset("INIT for the boot CPU");
-		/* INIT clears it: no logical destination names this CPU until it is written again. */
-		apic_note_write(cpu, APIC_LDR, 0);
-		apic_note_write(cpu, APIC_DFR, UINT32_MAX);
+		apic_forget_address(cpu);
 		nl_cpu_stopped(cpu);
 		nl_vendor->wait_for_sipi(cpu);
 		if (nl_cpu_waits_for_sipi(cpu) && nl_cpu_take_sipi(cpu, &vector)) {
@@ -223,9 +221,24 @@ static void write_local(uint32_t offset, uint32_t value)
 void host_interrupt(void) { write_local(APIC_EOI, 0); }
 
 /*
- * What INIT does to the local APIC (SDM vol. 3, 11.4.7.3), as far as software can. Requests cannot be cleared, only
- * taken: so they are, by a handler that forgets them. Clearing SVR's enable bit masks the LVTs. Interrupts must be able
- * to reach the core here: on SVM the caller opens GIF.
+ * What INIT does to the local APIC (SDM vol. 3, 11.4.7.3), as far as software can, in two steps: an INIT that exits, or
+ * is caught, performs nothing of it (26.2). At INIT, so that nobody's logical or lowest-priority message ends at a CPU
+ * that waits for SIPI: three writes, for a SIPI is near. Clearing SVR's enable bit masks the LVTs.
+ */
+void apic_forget_address(struct nl_cpu *cpu)
+{
+	apic_note_write(cpu, APIC_LDR, 0);
+	apic_note_write(cpu, APIC_DFR, UINT32_MAX);
+	write_local(APIC_SVR, 0xff);
+	if (!apic_is_x2()) { /* there the LDR comes from the ID and stays (11.12.5.1) */
+		write_local(APIC_DFR, UINT32_MAX);
+		write_local(APIC_LDR, 0);
+	}
+}
+
+/*
+ * At SIPI, the rest. Requests cannot be cleared, only taken: so they are, by a handler that forgets them. Interrupts
+ * must be able to reach the core here: on SVM the caller opens GIF.
  */
 void apic_reset_local(void)
 {
@@ -237,8 +250,4 @@ void apic_reset_local(void)
 		open_interrupts();
 	}
 	write_local(APIC_SVR, 0xff);
-	if (!apic_is_x2()) {
-		write_local(APIC_DFR, UINT32_MAX);
-		write_local(APIC_LDR, 0);
-	}
 }

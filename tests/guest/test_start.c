@@ -182,20 +182,45 @@ static void init_states(void)
 		}
 }
 
-/* Modern kernels wait for nothing between INIT and the first SIPI, and send the second at once. */
+static uint64_t exit_ticks(void)
+{
+	uint64_t start = tsc();
+	uint32_t r[4];
+
+	for (unsigned i = 0; i < 16; i++)
+		cpuid(0, 0, r);
+	return (tsc() - start) / 16;
+}
+
+/*
+ * Modern kernels wait for nothing between INIT and the first SIPI, and send the second 20 us later (Linux
+ * with init_udelay 0). Where INIT exits, the first may find its target in root operation and is lost (SDM vol.
+ * 3, 26.2): there the pair must do it. 20 us are more than 20 exits of a real CPU; those of an emulator are longer.
+ */
 static void no_delay(void)
 {
-	for (uint64_t n = rounds(20); n && !failed(); n--) {
-		uint64_t before = cpus[1].starts;
+	bool lossy = machine.intel && !machine.bare;
+	uint64_t wait = 20 * exit_ticks() > us(20) ? 20 * exit_ticks() : us(20), n = rounds(20), first = 0;
+
+	for (uint64_t i = 0; i < n && !failed(); i++) {
+		uint64_t before = cpus[1].starts, end = tsc() + wait;
 
 		apic_send(cpus[1].apic_id, ICR_INIT | ICR_ASSERT);
 		apic_send(cpus[1].apic_id, SIPI(0));
-		if (!WAIT_MS(cpus[1].starts > before, 300)) {
-			fail("CPU 1 did not start by the SIPI right behind INIT (a second one %s)",
-			     smp_start(&cpus[1], 0) ? "does it" : "does not do it either");
-			return;
-		}
+		while (lossy && tsc() < end)
+			pause();
+		first += cpus[1].starts > before;
+		if (lossy)
+			apic_send(cpus[1].apic_id, SIPI(0));
+		EXPECT(WAIT_MS(cpus[1].starts > before, 300), "CPU 1 did not start by %s right behind INIT",
+		       lossy ? "two SIPIs" : "the SIPI");
+		settle(1000);
+		EXPECT(!failed() && cpus[1].starts == before + 1, "CPU 1 started %lu times", cpus[1].starts - before);
 	}
+	if (lossy)
+		note("%lu of %lu started by the first SIPI", first, n);
+	if (failed())
+		smp_start(&cpus[1], 0);
 }
 
 static void twice(void)

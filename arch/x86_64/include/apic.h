@@ -38,7 +38,9 @@ bool apic_guest_base(struct nl_cpu *cpu, uint64_t value);
 
 /* In hv_before_entry: an INIT that was caught at the ICR. */
 void apic_deliver_init(struct nl_cpu *cpu);
-void apic_reset_local(void); /* this CPU's APIC as after INIT */
+void apic_forget_address(
+        struct nl_cpu *cpu); /* at INIT, on the CPU itself: no message but INIT, NMI and SIPI finds it */
+void apic_reset_local(void); /* at SIPI: the rest of what INIT does to its APIC */
 void host_interrupt(void);   /* entry.S: an interrupt that came while apic_reset_local was taking what waits */
 
 bool apic_is_watched(void);  /* the guest's writes come here: fixed at launch */

@@ -79,8 +79,8 @@ static void control_register(struct nl_cpu *cpu, uint64_t qualification)
 		vmx_inject(cpu, GP, true, 0);
 }
 
-/* Nothing more is done but enter, quickly: a SIPI that comes in root operation is lost. The reset state is made when it
- * comes. */
+/* No more is done than must be before the entry: a SIPI that comes in root operation is lost. The reset state is made
+ * when it comes. */
 static void init_exit(struct nl_cpu *cpu, bool just_started)
 {
 	/* While a CPU waits for SIPI, INIT is blocked (26.2). One that was kept all the same (Bochs does) comes at the
@@ -91,6 +91,7 @@ static void init_exit(struct nl_cpu *cpu, bool just_started)
 		nl_platform_reset("INIT for the boot CPU");
 	nl_cpu_stopped(cpu);
 	vmx_wait_for_sipi(cpu);
+	apic_forget_address(cpu);
 	cpu->exits[NL_CAUSE_INIT]++;
 }
 
@@ -148,7 +149,7 @@ void vmx_after_exit(struct vmx_cpu *v)
 		return;
 	case REASON_SIPI:
 		cpu->exits[NL_CAUSE_SIPI]++;
-		apic_reset_local(); /* an INIT that exits performs nothing of a reset (26.2) */
+		apic_reset_local();
 		nl_cpu_started(cpu, (uint8_t)q);
 		v->just_started = true;
 		return;
