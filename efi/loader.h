@@ -63,10 +63,12 @@ void file_beside(struct loader *l, const CHAR16 *name, CHAR16 *out,
                  size_t max); /* path of `name` in the loader's own folder */
 enum nl_err conf_load(struct loader *l);
 
-/* image.c: what the loader carries in sections of its own image. */
+/* image.c: the core in a section of the loader's own image. */
 enum nl_err image_find_core(struct loader *l);
-void image_policy(struct loader *l); /* and takes out of the conf what it may not say */
-enum nl_err image_keys(struct loader *l, struct nl_boot_block *b);
+
+/* trust.c: policy and keys, from sections of the image; keys, unless Secure Boot is on, from a file as well. */
+void trust_policy(struct loader *l); /* and takes out of the conf what it may not say */
+enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b);
 
 /* memory.c */
 enum nl_err memory_reserve(struct loader *l);

@@ -77,7 +77,7 @@ static enum nl_err bring_up(struct loader *l)
 		return e;
 	l->boot->policy = l->policy;
 	l->boot->secure_boot = l->secure_boot;
-	if ((e = machine_describe(l, l->boot)) || (e = image_keys(l, l->boot)) || (e = security_hold(l)) ||
+	if ((e = machine_describe(l, l->boot)) || (e = trust_keys(l, l->boot)) || (e = security_hold(l)) ||
 	    (e = counter_start(l)))
 		return e;
 	return start_core(l);
@@ -105,7 +105,7 @@ static void run(struct loader *l, uint64_t start)
 {
 	enum nl_err e = conf_load(l);
 
-	image_policy(l); /* also for a boot without Newleaf: it decides what the conf file may say */
+	trust_policy(l); /* also for a boot without Newleaf: it decides what the conf file may say */
 	counter_read(l);
 	if (!e && l->conf.no_launch) {
 		say_why(L"not launched, as newleaf.conf says (launch no)");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the signed image lets others say: the policy that the core gets, what newleaf.conf may ask for under Secure
- * Boot, and which image is too old to run. Pure C, tested on the host. Reading sections and variables: image.c,
+ * Boot, and which image is too old to run. Pure C, tested on the host. Reading sections and variables: trust.c,
  * security.c.
  */
 #ifndef EFI_POLICY_H

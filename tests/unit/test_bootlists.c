@@ -2,7 +2,7 @@
 /*
  * Two lists of the boot block that the loader fills from what strangers give it: RAM ranges and trusted keys.
  */
-// sources: efi/ranges.c efi/keys.c
+// sources: efi/ranges.c efi/keylist.c
 // cflags: -Iefi
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "keys.h"
+#include "keylist.h"
 #include "ranges.h"
 
 static struct nl_boot_block block;

@@ -2,8 +2,8 @@
 /*
  * Lists of trusted keys, from a section of the image or from a file. Pure C, tested on the host.
  */
-#ifndef EFI_KEYS_H
-#define EFI_KEYS_H
+#ifndef EFI_KEYLIST_H
+#define EFI_KEYLIST_H
 
 #include <newleaf/bootblock.h>
 #include <newleaf/errors.h>

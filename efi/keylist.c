@@ -3,7 +3,7 @@
  * Reads lists of trusted keys. Whether a point lies on the curve is for the signature library to find out, each time it
  * uses the key.
  */
-#include "keys.h"
+#include "keylist.h"
 
 #define POINT_UNCOMPRESSED 4 /* SEC 1, 2.3.3 */
 
