@@ -75,24 +75,20 @@ class Story:
         self.step(verb, text)
 
 
-def interactive(guest):
+def interactive(guest, keyboard=0, screen=1):
     """The user's terminal on a shell of the guest, until the shell ends or Ctrl-] is pressed."""
-    print(
-        "Root shell of the live guest; try: newleaf status, newleaf log, repro --all. Ctrl-] leaves and powers off.",
-        flush=True,
-    )
-    terminal = sys.stdin.isatty()
+    terminal = os.isatty(keyboard)
     if terminal:
         import termios
         import tty
 
-        size = os.get_terminal_size()
-        guest.run(f"stty -F /dev/ttyS1 rows {size.lines} cols {size.columns}")
-        saved = termios.tcgetattr(sys.stdin)
-        tty.setraw(sys.stdin)
+        size = os.get_terminal_size(keyboard)  # 0 of both where nobody has said it: a serial line, a container
+        guest.run(f"stty -F /dev/ttyS1 rows {size.lines or 24} cols {size.columns or 80}")
+        saved = termios.tcgetattr(keyboard)
+        tty.setraw(keyboard)
     try:
         guest.channel.sendall(b"NLI\n")
-        inputs = [guest.channel, sys.stdin]
+        inputs = [guest.channel, keyboard]
         seen = b""
         while True:
             ready = select.select(inputs, [], [])[0]
@@ -101,19 +97,18 @@ def interactive(guest):
                 seen = (seen + data)[-200:]
                 if not data or b"NLREADY " in seen:
                     return
-                os.write(1, data)
-            if sys.stdin in ready:
-                data = os.read(0, 1024)
+                os.write(screen, data)
+            if keyboard in ready:
+                data = os.read(keyboard, 1024)
                 if b"\x1d" in data:
                     return
                 if not data:  # end of a script: let the shell end, too
-                    inputs.remove(sys.stdin)
+                    inputs.remove(keyboard)
                     data = b"\nexit\n"
                 guest.channel.sendall(data)
     finally:
         if terminal:
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, saved)
-        print(flush=True)
+            termios.tcsetattr(keyboard, termios.TCSADRAIN, saved)
 
 
 def boot_progress(guest):
@@ -178,7 +173,13 @@ def tell(options):
                 f" of an unmodified {release}."
             )
         if options.shell:
+            print(
+                "Root shell of the live guest; try: newleaf status, newleaf log, repro --all."
+                " Ctrl-] leaves and powers off.",
+                flush=True,
+            )
             interactive(guest)
+            print(flush=True)
         else:
             print("Try it yourself: scripts/demo --shell")
         guest.poweroff()

@@ -4,10 +4,13 @@ killed."""
 
 import collections
 import os
+import pty
 import re
+import threading
 
 from command import FIXES, cycle, newleaf, revert
 from guest import TOP, leaf_path
+from story import interactive
 from test_stock import OLD
 from vmtest import test
 
@@ -176,10 +179,34 @@ register_differences()
 
 @test()
 def interactive_shell(t):
-    """the root shell that `scripts/demo --shell` gives: a prompt, commands, and its end gives the line back"""
+    """the root shell that `scripts/demo --shell` gives, also to a terminal without a size: a prompt, commands, and its
+    end gives the line back"""
     g = t.boot(cpus=1)
-    g.channel.sendall(b"NLI\n")
-    g.channel.sendall(b"newleaf status\nexit\n")
-    g.wait_ready(30)
+    ours, terminal = pty.openpty()  # its size is 0 by 0, as a serial line's is
+    said = bytearray()
+
+    def user():
+        todo = b"newleaf status\nexit\n"
+        while True:
+            try:
+                said.extend(os.read(ours, 4096))
+            except OSError:  # the terminal is closed
+                return
+            if todo and b"# " in said:  # the prompt
+                os.write(ours, todo)
+                todo = b""
+
+    hands = threading.Thread(target=user, daemon=True)
+    hands.start()
+    patience = threading.Timer(60 * g.slow, os.write, (ours, b"\x1d"))
+    patience.daemon = True
+    patience.start()
+    interactive(g, terminal, terminal)
+    patience.cancel()
+    os.close(terminal)
+    hands.join()
+    os.close(ours)
+    text = said.decode(errors="replace")
+    t.expect("guest-may" in text, f"the shell did not answer: {text!r}")
     t.expect(g.run("echo again").strip() == "again", "the line is not usable after the shell")
     g.poweroff()
