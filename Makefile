@@ -20,7 +20,7 @@ check: $(CHECKS) ## host unit tests under ASan and UBSan
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile */rules.mk arch/*/rules.mk tools/*/rules.mk tests/*/rules.mk 2>/dev/null | \
-		sed 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
+		sort | awk -F ':.*## ' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 # Copies what is built and builds nothing: `sudo make install` without the KEYS= of the build would make another image.
 PREFIX ?= /usr/local
