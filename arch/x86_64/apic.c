@@ -206,7 +206,7 @@ static bool requests_wait(void)
 	uint32_t any = 0;
 
 	for (uint32_t i = 0; i < 8; i++)
-		any |= apic_read(APIC_IRR + 16 * i) | apic_read(APIC_ISR + 16 * i);
+		any |= (i ? apic_read(APIC_IRR + 16 * i) : 0) | apic_read(APIC_ISR + 16 * i);
 	return any != 0;
 }
 
@@ -237,17 +237,21 @@ void apic_forget_address(struct nl_cpu *cpu)
 }
 
 /*
- * At SIPI, the rest. Requests cannot be cleared, only taken: so they are, by a handler that forgets them. Interrupts
- * must be able to reach the core here: on SVM the caller opens GIF.
+ * At SIPI, the rest. Requests cannot be cleared, only taken: so they are, by a handler that forgets them; but not
+ * vectors 16 to 31, which would look like exceptions. Interrupts must be able to reach the core here: on SVM the caller
+ * opens GIF.
  */
 void apic_reset_local(void)
 {
+	for (uint32_t lvt = APIC_LVT_TIMER; lvt <= APIC_LVT_ERROR; lvt += 16)
+		write_local(lvt, 0x10000); /* no mode but one-shot: a deadline is disarmed */
 	write_local(APIC_INITIAL_COUNT, 0);
 	write_local(APIC_SVR, 0x1ff); /* a disabled APIC delivers nothing */
-	write_local(APIC_TPR, 0);
+	write_local(APIC_TPR, 0x10);
 	for (unsigned i = 0; i < 256 && requests_wait(); i++) {
 		write_local(APIC_EOI, 0); /* what the guest had in service */
 		open_interrupts();
 	}
+	write_local(APIC_TPR, 0);
 	write_local(APIC_SVR, 0xff);
 }

@@ -80,19 +80,22 @@ static uint64_t kept(struct nl_cpu *cpu, uint32_t index)
 	return nl_vendor->get_msr(cpu, index, &v) ? v : x86_rdmsr(index);
 }
 
-/* SDM vol. 3, table 10-1, column INIT; APM vol. 2, table 14-1. MSRs but EFER, and XCR0, stay what they were. */
+/* SDM vol. 3, table 10-1, column INIT; APM vol. 2, table 14-1. MSRs but EFER, XCR0, and CD and NW stay what they were.
+ */
 void nl_cpu_started(struct nl_cpu *cpu, uint8_t vector)
 {
 	const struct nl_segment data = {0, 0x93, 0xffff, 0};
+	struct nl_context was;
 	uint32_t r[4];
 
 	store(&cpu->sipi_vector, 0);
+	nl_vendor->context(cpu, &was);
 	x86_cpuid(1, 0, r);
 	x86_clear_dr0_3();
 	nl_vendor->launch_state(cpu, &(struct nl_launch_state){
 	                                     .gprs = {.rdx = r[0]},
 	                                     .rflags = 2,
-	                                     .cr0 = CR0_CD | CR0_NW | CR0_ET,
+	                                     .cr0 = (was.cr0 & (CR0_CD | CR0_NW)) | CR0_ET,
 	                                     .dr6 = DR6_NONE,
 	                                     .dr7 = DR7_NONE,
 	                                     .cs = {(uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12},

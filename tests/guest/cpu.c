@@ -203,7 +203,7 @@ void trap_handler(struct frame *f)
 			cpu->nmi_hook(cpu);
 		return;
 	}
-	if (f->vector >= 32 && f->vector != 0x80) {
+	if ((f->vector >= 32 && f->vector != 0x80) || f->vector == 0x12 || f->vector == 0x1f) { /* start-low-vectors */
 		interrupt(cpu, f);
 		return;
 	}

@@ -53,11 +53,12 @@ static void launch_state(struct nl_cpu *c, const struct nl_launch_state *s)
 }
 static bool get_msr(struct nl_cpu *c, uint32_t index, uint64_t *v) { return (void)c, (void)index, *v = 0, true; }
 static void wait_for_sipi(struct nl_cpu *c) { (void)c; }
+static void context(struct nl_cpu *c, struct nl_context *out) { (void)c, memset(out, 0, sizeof(*out)); }
 
 #define VENDOR(exits) \
 	{ \
 		.kick = kick, .launch_state = launch_state, .get_msr = get_msr, .wait_for_sipi = wait_for_sipi, \
-		.init_exits = (exits) \
+		.context = context, .init_exits = (exits) \
 	}
 static const struct nl_vendor exiting = VENDOR(true), caught = VENDOR(false);
 

@@ -18,7 +18,9 @@
 #define APIC_IRR 0x200
 #define APIC_ICR_LOW 0x300
 #define APIC_ICR_HIGH 0x310
+#define APIC_LVT_TIMER 0x320
 #define APIC_LVTPC 0x340
+#define APIC_LVT_ERROR 0x370
 #define APIC_INITIAL_COUNT 0x380
 
 void apic_send_init(uint32_t apic_id);
