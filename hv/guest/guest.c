@@ -25,8 +25,7 @@ bool nl_guest_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size
 
 		if (!nl_view_walk(nl_views(), nl_current_view(), GPA(at), &pa, &rights, NULL, NULL) || !(rights & NL_X))
 			return false;
-		memcpy(out, nl_phys(pa), first < n ? first : n);
-		return true;
+		return x86_copy_safe(out, nl_phys(pa), first < n ? first : n);
 	}
 	if (!(c->efer & EFER_LMA)) /* 32-bit paging: nothing that runs under us uses it any more */
 		return false;

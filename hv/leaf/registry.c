@@ -154,6 +154,7 @@ static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ct
 	struct nl_guest space;
 	struct nl_watch watch;
 	struct nl_scan scan;
+	uint8_t now[NL_SITE_MAX_LEN];
 	uint32_t i, len;
 
 	if (nl_guest_os(&e->target)->find(ctx, &e->target, nl_current_view(), &kernel, &space, id, &len))
@@ -164,7 +165,7 @@ static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ct
 
 		watch = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
 		nl_scan_init(&scan, &watch, 1);
-		if (!at || memcmp(at, s->fresh, s->len) ||
+		if (!at || !x86_copy_safe(now, at, s->len) || memcmp(now, s->fresh, s->len) ||
 		    nl_guest_os(&e->target)->probes(&space, &e->target, kernel.slide, &scan) == NL_EPROBED)
 			return NL_EPROBED;
 	}
@@ -188,9 +189,8 @@ static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
 	const uint8_t *at = nl_view_pointer(nl_views(), nl_current_view(), GPA(s->gpa), NL_R);
 	unsigned i, j, k;
 
-	if (!at)
+	if (!at || !x86_copy_safe(out, at, s->len))
 		return NL_ERANGE;
-	memcpy(out, at, s->len);
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		const struct nl_entry *e = &nl_registry[i];
 

@@ -12,6 +12,7 @@
 #include "core/journal.h"
 #include "guest/linux/linux.h"
 #include "core/pool.h"
+#include "view/current.h"
 #include "x86.h"
 
 static struct nl_guest g;
@@ -233,8 +234,10 @@ static void garbage_tables(void **state)
 /* A page that the hardware calls poisoned: an error, for data and for a page table on the way to them. */
 static void poisoned_memory(void **state)
 {
+	const struct nl_context real = {.cr0 = 0};
 	uint64_t word = 7, va = FG_LINK + 0x4000000 + 0x2000;
 	uint8_t bytes[16];
+	gpa_t at;
 
 	(void)state;
 	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_OK);
@@ -250,6 +253,14 @@ static void poisoned_memory(void **state)
 	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_EFAULT);
 	seam_poison = NULL;
 	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_OK);
+	/* code that runs without paging */
+	assert_int_equal(nl_guest_translate(&g, GVA(va), NL_GUEST_READ, &at), NL_OK);
+	nl_views_init(fg_views());
+	nl_publish_view(&fg.base);
+	assert_true(nl_guest_fetch(&real, at.v, bytes, 15));
+	seam_poison = fg_image(0x2000);
+	assert_false(nl_guest_fetch(&real, at.v, bytes, 15));
+	seam_poison = NULL;
 }
 
 int main(void)

@@ -15,6 +15,7 @@
 #include "commit/commit.h"
 #include "leaf/floor.h"
 #include "leaf/registry.h"
+#include <insn.h>
 
 static void other_kernels(void **state)
 {
@@ -243,6 +244,27 @@ static void answers(void **state)
 	assert_memory_equal(fg_user(FG_USER), "abc", 3);
 }
 
+/* Sites in memory that the hardware calls poisoned: an answer, and no word that was read. */
+static void poisoned_sites(void **state)
+{
+	struct nl_leaf_state *l = (struct nl_leaf_state *)fg_user(FG_USER);
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_text_and_data("body", 1);
+	seam_poison = fg_image(DATA_SITE);
+	assert_int_equal(verify_leaf(sha[0]), NL_ERANGE);
+	seam_poison = NULL;
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	assert_int_equal(call(NL_CALL_LEAVES, FG_USER, 4096, 0, 0), NL_OK);
+	assert_int_equal(l->note, NL_OK);
+	seam_poison = fg_shown(DATA_SITE);
+	assert_int_equal(call(NL_CALL_LEAVES, FG_USER, 4096, 0, 0), NL_OK);
+	assert_int_equal(l->note, NL_EPROBED);
+	seam_poison = NULL;
+}
+
 /* LSTAR is written, by a program that plays with MSRs, but the kernel is the same: nothing is forgotten, above all no
  * version. */
 static void lstar_written(void **state)
@@ -342,9 +364,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(other_kernels),  T(another_table_in_front), T(bodies_and_the_arena), T(registry_is_bounded),
-	        T(refused_leaves), T(long_leaf_in_slices),    T(bad_buffers),          T(answers),
-	        T(lstar_written),  T(kernel_pretended),       T(floors_are_full),      T(kernel_replaced),
+	        T(other_kernels),   T(another_table_in_front), T(bodies_and_the_arena), T(registry_is_bounded),
+	        T(refused_leaves),  T(long_leaf_in_slices),    T(bad_buffers),          T(answers),
+	        T(poisoned_sites),  T(lstar_written),          T(kernel_pretended),     T(floors_are_full),
+	        T(kernel_replaced),
 	};
 
 	return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
