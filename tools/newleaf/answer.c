@@ -148,7 +148,7 @@ static const char *why_root(const struct nl_details *d)
 	case NL_WHY_NOT_ROOT:
 		return "this is not root: the I/O port was refused";
 	case NL_WHY_LOCKDOWN:
-		return "kernel lockdown refuses the I/O port even to root: boot without it (docs/explanation/limits.md)";
+		return "kernel lockdown refuses the I/O port even to root: see docs/explanation/limits.md";
 	case NL_WHY_NO_RAWIO:
 		return "root here has no CAP_SYS_RAWIO: a container, or a kernel without ioperm";
 	case NL_WHY_FAULT:
