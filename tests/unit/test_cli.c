@@ -203,6 +203,8 @@ static void sync_makes_exactly_this_set(void **state)
 	snprintf(command, sizeof(command), "mkdir %s && cp %s %s", set, path_b, set);
 	assert_int_equal(system(command), 0);
 	assert_int_equal(newleaf("apply", path_a), 0);
+	assert_int_equal(newleaf("sync", "-n", set), 0);
+	assert_says(out, "would be synced: beta; reverted: alpha (generation 2 stays)");
 	assert_int_equal(newleaf("sync", set, "--json"), 0);
 	assert_schema("sync");
 	assert_int_equal(f->leaves[0].condition, NL_LEAF_REVERTED);
@@ -219,8 +221,14 @@ static void sync_makes_exactly_this_set(void **state)
 	snprintf(command, sizeof(command), "rm %s/*.leaf", set);
 	assert_int_equal(system(command), 0);
 	assert_int_equal(newleaf("sync", set), 0);
+	assert_says(out, "reverted beta: generation 3 -> 4 ");
 	assert_int_equal(f->leaves[1].condition, NL_LEAF_REVERTED);
 	assert_int_equal(f->status.generation, 4);
+	assert_int_equal(newleaf("apply", path_a), 0);
+	snprintf(command, sizeof(command), "cp %s %s", path_b, set);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(newleaf("sync", set), 0);
+	assert_says(out, "synced beta; reverted alpha: generation 5 -> 6 ");
 }
 
 static void dry_run_changes_nothing(void **state)

@@ -249,8 +249,9 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 		break;
 	case NL_EKEY:
 		if (r && memcmp(r->key_id, no_key, sizeof(no_key)))
-			snprintf(why, sizeof(why), "%s: key %s; %u keys are trusted", cli_error(e)->what,
-			         text_hex(&a, r->key_id, 8), c->status.keys);
+			snprintf(why, sizeof(why), "%s: key %s; %u %s trusted", cli_error(e)->what,
+			         text_hex(&a, r->key_id, 8), c->status.keys,
+			         c->status.keys == 1 ? "key is" : "keys are");
 		break;
 	case NL_EBUILDID:
 		if (r && r->found_build_id_len && peek_header(leaf, &h))

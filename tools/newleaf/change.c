@@ -221,7 +221,7 @@ static void print_json(const struct change *x, const char *result, const struct 
 	json_end(&j);
 }
 
-/* What the answer speaks of: the files for apply and sync, what is gone for revert; of a sync both. */
+/* What the answer speaks of first: the files, or what is gone where there is none. */
 static const char *names_of(const struct change *x, char *out, size_t size)
 {
 	const char *names[2 * NL_MAX_LEAVES];
@@ -236,12 +236,30 @@ static const char *names_of(const struct change *x, char *out, size_t size)
 	return join(out, size, names, n);
 }
 
+/* "; reverted: a, b": what a sync takes away besides what the files replace. */
+static const char *besides(const struct change *x, const char *between, char *out, size_t size)
+{
+	const char *names[NL_MAX_LEAVES];
+	size_t n = 0;
+	int len;
+
+	for (size_t i = 0; i < x->n_gone && x->n_files; i++)
+		if (!file_has_id(x, x->gone[i]->id))
+			names[n++] = x->gone[i]->id;
+	out[0] = 0;
+	if (n) {
+		len = snprintf(out, size, "; reverted%s", between);
+		join(out + len, size - (size_t)len, names, n);
+	}
+	return out;
+}
+
 static int finish(struct change *x)
 {
 	struct cli *c = x->c;
 	struct nl_commit_report r;
 	struct text t[3];
-	char names[WHAT_MAX];
+	char names[WHAT_MAX], more[WHAT_MAX];
 	enum nl_err e, note = NL_OK;
 	struct nl_leaf_state after[NL_MAX_LEAVES];
 	uint64_t took;
@@ -251,12 +269,14 @@ static int finish(struct change *x)
 	names_of(x, names, sizeof(names));
 	if (!x->n_new && !x->n_gone)
 		return cli_nothing(c, x->schema, "%s %s %s already", names, x->n_files > 1 ? "are" : "is", x->done);
+	if (!x->n_files)
+		x->done = "reverted"; /* by a sync, too: its directory is empty */
 	if (c->given & OPT_DRY_RUN) {
 		if (c->json)
 			print_json(x, "ok", NULL, 0, NL_OK);
 		else if (!c->quiet)
-			printf("would be %s: %s (generation %llu stays)\n", x->done, names,
-			       (unsigned long long)c->status.generation);
+			printf("would be %s: %s%s (generation %llu stays)\n", x->done, names,
+			       besides(x, ": ", more, sizeof(more)), (unsigned long long)c->status.generation);
 		return NL_EXIT_OK;
 	}
 	e = nl_agent_commit(&c->agent, &x->request, &r);
@@ -273,9 +293,10 @@ static int finish(struct change *x)
 	if (c->json)
 		print_json(x, note == NL_OK ? "ok" : "degraded", &r, took, note);
 	else if (!c->quiet)
-		printf("%s %s: generation %llu -> %llu in %s; stop window %s, longest hold %s%s\n", x->done, names,
-		       (unsigned long long)r.generation_from, (unsigned long long)r.generation_to, text_ns(&t[0], took),
-		       text_ns(&t[1], r.window_ns), text_ns(&t[2], r.longest_hold_ns),
+		printf("%s %s%s: generation %llu -> %llu in %s; stop window %s, longest hold %s%s\n", x->done, names,
+		       besides(x, " ", more, sizeof(more)), (unsigned long long)r.generation_from,
+		       (unsigned long long)r.generation_to, text_ns(&t[0], took), text_ns(&t[1], r.window_ns),
+		       text_ns(&t[2], r.longest_hold_ns),
 		       c->status.emulated ? " (emulated: compare ratios, not microseconds)" : "");
 	if (c->json || c->quiet || nl_agent_leaves(&c->agent, after, NL_MAX_LEAVES, &n) != NL_OK)
 		return note == NL_OK ? NL_EXIT_OK : NL_EXIT_DEGRADED;
