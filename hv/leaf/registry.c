@@ -324,6 +324,7 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
 	fresh.state.flags = h->flags;
 	fresh.state.body_bytes = h->text.count + h->data.count + h->bss_size;
 	fresh.state.since_tsc = x86_rdtsc();
+	fresh.state.old_tasks = NL_UNCOUNTED;
 	fresh.state.generation = nl_current_view()->generation;
 	*e = fresh;
 	return NL_OK;

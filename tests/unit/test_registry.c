@@ -65,6 +65,7 @@ static void another_table_in_front(void **state)
 	assert_int_equal(verify_leaf(sha[0]), NL_EBUILDID);
 	l1[va >> 12 & 511] = (FG_KERNEL + FG_TOP) | 3;
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(nl_registry_find(sha[0])->state.old_tasks, NL_UNCOUNTED); /* nobody has looked yet */
 }
 
 static void bodies_and_the_arena(void **state)
