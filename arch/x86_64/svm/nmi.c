@@ -119,8 +119,12 @@ static void stepped(struct nl_cpu *cpu)
 	for (unsigned i = 0; i < 4; i++)
 		if (s->step.dr7 >> 2 * i & 3)
 			found |= v->dr6 & 1u << i;
-	disarm(s);
-	s->nmi_blocked = false;
+	if (v->dr6 & DR6_BS) {
+		disarm(s);
+		s->nmi_blocked = false;
+	} else { /* a breakpoint on the IRET, which has not been executed */
+		svm_undo_step(cpu);
+	}
 	if (!found)
 		return;
 	v->dr6 |= found;

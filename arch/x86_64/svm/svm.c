@@ -252,6 +252,7 @@ static void inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t 
 	if (v->event_injection & EVENT_VALID)
 		return;
 	svm_undo_step(cpu);
+	has_error = has_error && (v->cr0 & CR0_PE); /* real mode has no error codes */
 	v->event_injection =
 	        vector | EVENT_EXCEPTION | EVENT_VALID | (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
 }

@@ -114,7 +114,8 @@ static void task_switch(struct nl_cpu *cpu)
 void vmx_after_exit(struct vmx_cpu *v)
 {
 	struct nl_cpu *cpu = v->cpu;
-	uint32_t reason = (uint32_t)vmx_read(EXIT_REASON);
+	/* without what the bits between say besides, as that it was an enclave that was left (25.9.1) */
+	uint32_t reason = (uint32_t)vmx_read(EXIT_REASON) & (REASON_ENTRY_FAILED | 0xffff);
 	uint64_t q = vmx_read(EXIT_QUALIFICATION);
 	bool just_started = v->just_started;
 	struct nl_exit e = {.cause = NL_CAUSE_OTHER, .raw = {reason, q, vmx_read(GUEST_RIP)}};
