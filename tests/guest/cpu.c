@@ -113,6 +113,21 @@ void *map_window(unsigned slot, uint64_t pa, uint64_t flags)
 	return va;
 }
 
+/* One page anywhere, read-write, in all CPUs' table; never taken back. */
+void map_kernel_page(uint64_t va, uint64_t pa)
+{
+	uint64_t *table = root;
+
+	for (unsigned level = read_cr4() & CR4_LA57 ? 5 : 4; level > 1; level--) {
+		uint64_t *entry = &table[va >> (12 + 9 * (level - 1)) & 511];
+
+		if (!*entry)
+			*entry = (uint64_t)page_alloc(1) | PTE_W | PTE_P;
+		table = (uint64_t *)(*entry & ~NL_PAGE_MASK);
+	}
+	table[va >> 12 & 511] = pa | PTE_W | PTE_P;
+}
+
 static void init_idt(void)
 {
 	for (unsigned v = 0; v < 256; v++) {

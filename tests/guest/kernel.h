@@ -107,6 +107,7 @@ void *map_window(unsigned slot, uint64_t pa,
 #define PTE_U 4ULL
 #define PTE_CD 16ULL
 #define PTE_NX (1ULL << 63)
+void map_kernel_page(uint64_t va, uint64_t pa);
 uint64_t kernel_cr3(void);
 void *page_alloc(unsigned n); /* zeroed, never freed */
 
@@ -118,6 +119,8 @@ struct user_regs {
 void user_init(void);
 void user_allow_ports(bool allowed);
 int user_run(const void *code, const void *end, struct user_regs *r); /* vector by which it was left; 0x80 = INT 0x80 */
+int user_call(uint64_t call, uint64_t buffer, uint64_t length, uint64_t rcx, uint64_t r8,
+              struct user_regs *r); /* test_call.c: a hypercall, by the port */
 #define USER_DATA_VA \
 	(WINDOW + 0x2000) /* 64 KiB + one page, user read-write; physical pages not adjacent to what follows: nothing \
 	                     follows */
@@ -266,6 +269,7 @@ static inline uint8_t inb(uint16_t port)
 static inline void sti(void) { __asm__ volatile("sti" ::: "memory"); }
 static inline void cli(void) { __asm__ volatile("cli" ::: "memory"); }
 
+#define MSR_LSTAR 0xc0000082u
 #define EFER 0xc0000080u
 #define EFER_SCE (1ULL << 0)
 #define EFER_LME (1ULL << 8)
@@ -292,7 +296,7 @@ struct test {
 
 extern const struct test memory_tests[], msr_tests[], cpuid_tests[], instruction_tests[], mmio_tests[], step_tests[],
         state_tests[], call_tests[], start_tests[], ipi_tests[], nmi_tests[], iret_tests[], time_tests[],
-        x2apic_tests[], config_tests[]; /* each ended by a null name */
+        x2apic_tests[], config_tests[], freeze_tests[]; /* each ended by a null name */
 
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2))); /* the first one is kept */

@@ -14,7 +14,21 @@ $(B)/guest/%.c.o: tests/guest/%.c
 
 $(B)/guest/%.S.o: tests/guest/%.S
 	@mkdir -p $(@D)
-	$(CC) -g -MMD -MP -c -o $@ $<
+	$(CC) -g -MMD -MP -Wa,-I$(B)/guest -c -o $@ $<
+
+# The leaf that the test kernel applies to itself, and the key that it is signed with: a list of its own beside the
+# loader, keys.bin, made once.
+$(B)/guest/keys.bin: | $(B)/newleaf-author
+	@mkdir -p $(@D)
+	rm -f $(B)/guest/test.pem $(B)/guest/test.pub
+	$(B)/newleaf-author key new test -o $(B)/guest
+	$(B)/newleaf-author key image $(B)/guest/test.pub -o $@
+
+$(B)/guest/commit.leaf: $(B)/guest/leaf/commit.c.o $(B)/guest/keys.bin
+	objcopy -O binary -j .leaf $< $@.unsigned
+	$(B)/newleaf-author sign $@.unsigned --key $(B)/guest/test.pem -o $@
+
+$(B)/guest/commit_leaf.S.o: $(B)/guest/commit.leaf
 
 $(B)/guest/testkernel.so: $(GUEST_OBJS)
 	ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined -T $(GUEST_EFI_LIB)/elf_x86_64_efi.lds -o $@ \

@@ -80,7 +80,7 @@ static void string_port(void)
 	       p[0]);
 }
 
-static int user_call(enum nl_call call, uint64_t buffer, uint64_t len, uint64_t rcx, uint64_t r8, struct user_regs *r)
+int user_call(uint64_t call, uint64_t buffer, uint64_t len, uint64_t rcx, uint64_t r8, struct user_regs *r)
 {
 	*r = (struct user_regs){.rax = NL_CALL_MAGIC,
 	                        .rbx = call,

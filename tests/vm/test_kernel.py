@@ -58,6 +58,7 @@ def register():
             "the region above 4 GiB, out of reach of the HPET's messages",
         ),
         ("testkernel-bochs-1", False, "bochs", ("bochs", "1"), "test kernel on Bochs, VMX, 1 CPU"),
+        ("testkernel-bochs-2", False, "bochs", ("bochs", "2"), "test kernel on a newer Bochs (BOCHS=/path), 2 CPUs"),
         ("testkernel-triple", False, "qemu", ("qemu", "2", "--mode", "triple"), "a triple fault resets the machine"),
         (
             "testkernel-triple-ap",
