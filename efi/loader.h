@@ -29,6 +29,7 @@ struct loader {
 	struct nl_boot_counter counter;
 	bool counted;    /* this boot is in the counter */
 	uint64_t region; /* 0 = not allocated */
+	bool smi_page;   /* the pages at NL_SMI_HANDLER are ours */
 	const struct nl_core_header *core;
 	struct nl_panic_record *panic;          /* of the boot before; NULL = none */
 	struct nl_boot_block *boot;             /* in the region: out of reach once launched */

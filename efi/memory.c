@@ -74,6 +74,22 @@ static uint64_t reserve_low(uint64_t size)
 	return region;
 }
 
+/* The handler is one RSM. Where the firmware has SMM of its own, nobody ever comes here. */
+static bool reserve_smi(void)
+{
+	uint8_t *handler = (uint8_t *)NL_SMI_HANDLER;
+
+	if (!allocate(AllocateAddress, (NL_SMI_END - NL_SMI_HANDLER) / NL_PAGE_SIZE, NL_SMI_HANDLER)) {
+		say_warning(L"memory at %lx is not free: a firmware without SMM leaves SMIs to the guest",
+		            NL_SMI_HANDLER);
+		return false;
+	}
+	BS->SetMem(handler, NL_SMI_END - NL_SMI_HANDLER, 0);
+	handler[0] = 0x0f;
+	handler[1] = 0xaa;
+	return true;
+}
+
 static void ask_paging(struct nl_hostmap *m)
 {
 	unsigned a, b, c, d;
@@ -97,6 +113,7 @@ enum nl_err memory_reserve(struct loader *l)
 		say_why(L"no %d MiB of free memory in one piece", NL_REGION_SIZE(l->n_cpus) >> 20);
 		return NL_EMEMORY;
 	}
+	l->smi_page = reserve_smi();
 	return NL_OK;
 }
 
@@ -105,6 +122,9 @@ void memory_release(struct loader *l)
 	if (l->region)
 		release(l->region, l->region + NL_REGION_SIZE(l->n_cpus));
 	l->region = 0;
+	if (l->smi_page)
+		release(NL_SMI_HANDLER, NL_SMI_END);
+	l->smi_page = false;
 }
 
 static bool is_ram(UINT32 type)
@@ -208,6 +228,7 @@ enum nl_err memory_fill(struct loader *l)
 	b->version = NL_BOOT_VERSION;
 	b->size = sizeof(*b);
 	b->region = l->region;
+	b->smi_page = l->smi_page;
 	b->region_size = m.region_size;
 	b->free_start = m.next;
 	b->host_cr3 = m.host_cr3;

@@ -10,7 +10,7 @@
 #include "host.h"
 #include "x86.h"
 
-enum { MODE_NMI = 4, MODE_INIT = 5, MODE_SIPI = 6 };
+enum { MODE_SMI = 2, MODE_NMI = 4, MODE_INIT = 5, MODE_SIPI = 6 };
 #define ICR_BUSY (1u << 12)
 #define ICR_LOGICAL (1u << 11)
 #define ICR_ASSERT (1u << 14)
@@ -20,7 +20,7 @@ static struct {            /* by index of the CPU */
 	uint32_t ldr, dfr; /* as the guest wrote them to the xAPIC while it is watched; dfr 0 = not yet */
 	bool leaves_x2;    /* the guest switched its x2APIC off, which is done when it switches the xAPIC on */
 } seen[NL_MAX_CPUS];
-static uint32_t refused; /* IPIs for CPUs that are not ours */
+static uint32_t refused; /* IPIs for CPUs that are not ours, and SMIs */
 
 bool apic_is_watched(void) { return !nl_vendor->init_exits || nl_boot.n_beyond; }
 uint32_t apic_refused(void) { return refused; }
@@ -126,12 +126,12 @@ static void guest_nmi(struct nl_cpu *c)
 	}
 }
 
-/* For a CPU that the loader did not take, or for nobody: it would run beside the hypervisor. */
+/* For a CPU that the loader did not take, or for nobody: it would run beside the hypervisor. Or an SMI. */
 static void refuse(const struct nl_cpu *self, uint64_t icr, bool x2)
 {
 	if (!__atomic_fetch_add(&refused, 1, __ATOMIC_RELAXED))
-		nl_log("newleaf: CPU %u: INIT, SIPI or NMI for APIC %u refused: that CPU is not ours\n", self->index,
-		       (uint32_t)(x2 ? icr >> 32 : icr >> 56));
+		nl_log("newleaf: CPU %u: IPI %lx for APIC %u refused: an SMI, or that CPU is not ours\n", self->index,
+		       icr & 0xfffff, (uint32_t)(x2 ? icr >> 32 : icr >> 56));
 }
 
 bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
@@ -140,7 +140,11 @@ bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
 	bool deassert = (icr & ICR_LEVEL) && !(icr & ICR_ASSERT);
 
 	if (mode == MODE_INIT && deassert)
-		return true; /* ignored by every CPU since the Pentium 4 */
+		return true;    /* ignored by every CPU since the Pentium 4 */
+	if (mode == MODE_SMI) { /* firmware's alone; and two CPUs at a time could meet at one SMBASE (base.c) */
+		refuse(cpu, icr, x2);
+		return true;
+	}
 	if (mode != MODE_SIPI && mode != MODE_INIT && mode != MODE_NMI) {
 		if (x2)
 			return x86_wrmsr_safe(MSR_X2APIC_ICR, icr);

@@ -2,7 +2,7 @@
 /*
  * Builds the base view: identity, from the largest pages that the memory types allow; the reserved region shows a sink
  * page, the arena in it shows itself with the rights of what lies there, the local APIC page is read-only where its
- * writes are watched.
+ * writes are watched. So is the place of SMIs after reset, and the state that is saved there is hidden.
  */
 #include "view/base.h"
 #include "apic.h"
@@ -82,6 +82,8 @@ enum nl_err nl_base_init(void)
 		if (!err)
 			err = page(GPA(arena_data + at), HPA(arena_data + at), NL_RW);
 	}
+	for (uint64_t at = NL_SMI_HANDLER; nl_boot.smi_page && at < NL_SMI_END && !err; at += NL_PAGE_SIZE)
+		err = at == NL_SMI_HANDLER ? page(GPA(at), HPA(at), NL_RX) : page(GPA(at), nl_pool_hpa(sink), NL_RWX);
 	if (!err && apic_is_watched())
 		err = page(GPA(APIC_DEFAULT_BASE), HPA(APIC_DEFAULT_BASE), NL_R);
 	return err;

@@ -22,6 +22,13 @@
 #define NL_REGION_CORE 0x400000ULL       /* core image with .bss, boot block, host page tables, then the pool */
 #define NL_REGION_SIZE(n_cpus) (0x1000000ULL + ((n_cpus)-1ULL) / 64 * NL_2M) /* 16 MiB for 64 CPUs, 32 KiB for more */
 #define NL_REGION_MAX NL_REGION_SIZE(NL_MAX_CPUS)
+/*
+ * Where a CPU goes at an SMI, and saves its state behind it, until somebody moves its SMBASE (SDM vol. 3, 32.4, 32.11;
+ * APM vol. 2, 10.2). A firmware without SMM of its own does not: then this would be the guest's way past the nested
+ * page tables.
+ */
+#define NL_SMI_HANDLER 0x38000ULL
+#define NL_SMI_END 0x40000ULL
 #define NL_CORE_VA 0xffffffff80000000ULL /* of the region */
 #define NL_DIRECT_VA 0xffff800000000000ULL
 #define NL_DIRECT_MAX (255 * 512 * NL_1G) /* up to the root's entry that holds the core */
@@ -101,7 +108,7 @@ struct nl_boot_block {
 	uint32_t n_cpus;         /* CPUs that the firmware hands over, the boot CPU first */
 	uint32_t n_beyond;       /* CPUs of the MADT that are not among them: never to be started */
 	uint32_t n_ranges;
-	uint32_t reserved0;
+	uint32_t smi_page; /* 1: the pages at NL_SMI_HANDLER are ours */
 	uint32_t apic_ids[NL_MAX_CPUS];
 	struct nl_boot_range ranges[NL_MAX_RANGES]; /* RAM, ascending */
 	uint32_t n_keys;

@@ -82,6 +82,21 @@ static void the_region_is_hidden(void **state)
 	shows((1ULL << 36) - NL_PAGE_SIZE, (1ULL << 36) - NL_PAGE_SIZE, NL_RWX);
 }
 
+/* Where SMIs go after reset: code that stays ours, and a saved state that is nobody's to see. */
+static void smis_are_not_the_guests(void **state)
+{
+	(void)state;
+	shows(NL_SMI_HANDLER, NL_SMI_HANDLER, NL_RWX); /* the loader did not get the pages: somebody else's */
+	nl_boot.smi_page = 1;
+	setup(state);
+	nl_boot.smi_page = 0;
+	shows(NL_SMI_HANDLER - NL_PAGE_SIZE, NL_SMI_HANDLER - NL_PAGE_SIZE, NL_RWX);
+	shows(NL_SMI_HANDLER, NL_SMI_HANDLER, NL_RX);
+	for (uint64_t at = NL_SMI_HANDLER + NL_PAGE_SIZE; at < NL_SMI_END; at += NL_PAGE_SIZE)
+		shows(at, SINK, NL_RWX);
+	shows(NL_SMI_END, NL_SMI_END, NL_RWX);
+}
+
 static void rights_of_the_arena(void **state)
 {
 	(void)state;
@@ -119,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(the_region_is_hidden, setup),
+	        cmocka_unit_test_setup(smis_are_not_the_guests, setup),
 	        cmocka_unit_test_setup(rights_of_the_arena, setup),
 	        cmocka_unit_test_setup(writes_to_the_apic_are_watched, setup),
 	        cmocka_unit_test_setup(the_region_is_no_ram_of_the_guest, setup),

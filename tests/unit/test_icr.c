@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { NMI = 4, INIT = 5, SIPI = 6, CPUS = 4 };
+enum { SMI = 2, NMI = 4, INIT = 5, SIPI = 6, CPUS = 4 };
 #define ASSERT_LEVEL (1u << 14)
 #define TO(id, mode, vector) ((uint64_t)(id) << 32 | ASSERT_LEVEL | (mode) << 8 | (vector))
 #define OTHERS (3u << 18)
@@ -95,6 +95,20 @@ static void nothing_reaches_a_cpu_that_is_not_ours(void **state)
 			for (unsigned i = 0; i < CPUS; i++)
 				assert_true(!kicks[i] && nl_cpu_is_running(&cpus[i]) && !nl_cpu_init_pending(&cpus[i]));
 		}
+}
+
+static void no_smi_is_sent(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < CPUS; i++) {
+		uint32_t before = apic_refused();
+
+		begin(&caught);
+		assert_true(apic_guest_icr(&cpus[0], TO(cpus[i].apic_id, SMI, 0), true));
+		assert_true(apic_guest_icr(&cpus[0], TO(0, SMI, 0) | i << 18, true));
+		assert_int_equal(n_sent, 0);
+		assert_int_equal(apic_refused(), before + 2);
+	}
 }
 
 static void a_shorthand_reaches_each_of_ours_by_its_own_id(void **state)
@@ -192,6 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(nothing_reaches_a_cpu_that_is_not_ours),
+	        cmocka_unit_test(no_smi_is_sent),
 	        cmocka_unit_test(a_shorthand_reaches_each_of_ours_by_its_own_id),
 	        cmocka_unit_test(sipi_may_overtake_init),
 	        cmocka_unit_test(an_nmi_waits_for_its_cpu),

@@ -150,7 +150,8 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 	if (s->cpus_beyond)
 		printf("CPUs that the firmware did not hand over, and that can never be started: %u\n", s->cpus_beyond);
 	if (s->ipis_refused)
-		printf("INIT, SIPI and NMI of the guest for CPUs that are not ours refused: %u\n", s->ipis_refused);
+		printf("SMIs of the guest, and INIT, SIPI and NMI for CPUs that are not ours refused: %u\n",
+		       s->ipis_refused);
 	if (s->config_refused)
 		printf("writes of the guest to configuration space refused: %u; newleaf console names them\n",
 		       s->config_refused);
