@@ -39,6 +39,8 @@ static const struct {
         {0x7, 0, 3, 1u << 5 | 1u << 18},                        /* user interrupts, PCONFIG */
         /* leaf 0x23 (architectural PEBS), FRED, LKGS, NMI sources (which NMIs that we inject have not), MSRLIST */
         {0x7, 1, 0, 1u << 8 | 1u << 17 | 1u << 18 | 1u << 20 | 1u << 27},
+        {0x7, 1, 2, 1u << 5},                            /* MSRs named by an immediate, */
+        {0x7, 1, 3, 1u << 15},                           /* or by user mode: exits of their own */
         {0x80000001, UINT32_MAX, 2, 1u << 2 | 1u << 12}, /* SVM, SKINIT */
         {0x80000008, UINT32_MAX, 1, 1u << 3 | 1u << 21}, /* INVLPGB, its nested form */
         {0x80000021, UINT32_MAX, 0, 1u << 24},           /* ERAPS: the VMCB has a control for it */

@@ -25,6 +25,7 @@ enum policy {
 	MISC, /* IA32_MISC_ENABLE: the core's page tables need NX */
 	XSS,  /* IA32_XSS: only supervisor state that is shown */
 	MTRR, /* memory types of the EPT follow */
+	PAGE, /* of an outer hypervisor: may not name a page of ours */
 };
 
 static const struct range {
@@ -34,6 +35,7 @@ static const struct range {
 	const char *name;
 } ranges[] = {
         {MSR_APIC_BASE, MSR_APIC_BASE, PASS, APIC, NULL, "APIC_BASE"},
+        {0x011, 0x012, PASS, PAGE, NULL, "KVM's first clocks"},
         {MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, FEATURES, FAULT, "VMX", "FEATURE_CONTROL"},
         {MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, PASS, UPDATE, "VMX", "microcode update"},
         {0x087, 0x087, FAULT, FAULT, "VMX",
@@ -183,14 +185,24 @@ static void drop(const struct nl_cpu *cpu, const struct range *r, uint32_t index
 		nl_log("newleaf: CPU %u: write of %s (MSR %x) dropped\n", cpu->index, r->name, index);
 }
 
+/* KVM writes up to 64 bytes at the address, which may run on into the next page; Hyper-V and Xen lay a page there. */
+static bool names_a_page_of_ours(uint64_t v)
+{
+	uint64_t page = v & ~NL_PAGE_MASK;
+
+	return page - nl_boot.region < nl_boot.region_size || nl_boot.region - page == NL_PAGE_SIZE;
+}
+
 static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 {
 	const struct range *r = find(index);
 	struct nl_context c;
 
-	switch (r ? r->write : NATIVE) {
+	switch (r ? r->write : PAGE) { /* none: beyond the hardware's bitmaps, where it has no registers itself */
 	case FAULT:
 		return false;
+	case PAGE:
+		return !names_a_page_of_ours(v) && (nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v));
 	case UPDATE:
 	case DROP:
 		drop(cpu, r, index);

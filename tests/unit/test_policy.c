@@ -189,6 +189,7 @@ static void hidden_features(void **state)
 	        {6, 0, 0, 19},         {6, 0, 0, 23},         {0x80000001, 0, 2, 2}, {0x80000001, 0, 2, 12},
 	        {0x80000008, 0, 1, 3}, {0x8000000a, 0, 3, 0}, {0x8000001f, 0, 0, 0}, {0x8000001f, 0, 0, 1},
 	        {0x12, 0, 0, 0},       {0x14, 0, 0, 0},       {7, 1, 0, 20},         {0x80000021, 0, 0, 24},
+	        {7, 1, 2, 5},          {7, 1, 3, 15},
 	};
 
 	(void)state;
@@ -331,6 +332,36 @@ static void physical_pointers(void **state)
 		assert_false(write_of(amd[i], 0));
 	}
 	assert_int_equal(exit_of(0x480), 0);
+}
+
+/* Registers of an outer hypervisor name pages that it writes, or lays over memory: KVM's clocks, Hyper-V's pages. */
+static void outer_hypervisors_pages(void **state)
+{
+	static const uint32_t pages[] = {0x11,       0x12,       0x40000001, 0x40000021, 0x40000073,
+	                                 0x40000083, 0x4b564d00, 0x4b564d01, 0x4b564d03};
+	const uint64_t region = 0x40000000, size = 0x1000000;
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * NL_ARRAY_SIZE(pages); i++) {
+		uint32_t index = pages[i / 2];
+
+		machine(i & 1 ? &svm : &vmx);
+		nl_boot.region = region;
+		nl_boot.region_size = size;
+		*msr(index) = 0;
+		assert_true(index > 0x1fff || exit_of(index) == 2);
+		assert_true(write_of(index, region - 0x2000 + 1));
+		assert_true(write_of(index, region + size + 1));
+		assert_int_equal(*msr(index), region + size + 1);
+		assert_false(write_of(index, region - 0x20 + 1)); /* and on into ours */
+		assert_false(write_of(index, region + 1));
+		assert_false(write_of(index, region + 0x400040));
+		assert_false(write_of(index, region + size - 8));
+		assert_int_equal(*msr(index), region + size + 1);
+		assert_true(write_of(index, 0));
+		assert_true(write_of(index, UINT64_MAX));
+	}
+	nl_boot.region = nl_boot.region_size = 0;
 }
 
 static void locked_off(void **state)
@@ -501,6 +532,7 @@ int main(void)
 	        cmocka_unit_test(mirrors_of_cr4),
 	        cmocka_unit_test(presence),
 	        cmocka_unit_test(physical_pointers),
+	        cmocka_unit_test(outer_hypervisors_pages),
 	        cmocka_unit_test(locked_off),
 	        cmocka_unit_test(dropped),
 	        cmocka_unit_test(apic_base),

@@ -173,6 +173,8 @@ void vmx_after_exit(struct vmx_cpu *v)
 	case REASON_XRSTORS:
 	case REASON_SEAMCALL:
 	case REASON_TDCALL:
+	case REASON_URDMSR ... REASON_UWRMSR: /* hidden: cpuid.c */
+	case REASON_RDMSR_IMM ... REASON_WRMSR_IMM:
 		e = (struct nl_exit){.cause = NL_CAUSE_VIRT};
 		break;
 	case REASON_CR:
