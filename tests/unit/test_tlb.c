@@ -432,6 +432,17 @@ static void an_entry_alone_forgets_nothing(void **state)
 	}
 }
 
+/* With address line 20 masked the core's pages would be others: APM vol. 2, 15.30.1 (R_INIT, DIS_A20M). */
+static void svm_shuts_what_passes_by_the_nested_table(void **state)
+{
+	static struct tlb_machine m;
+
+	(void)state;
+	vendor_start(&m, &nl_svm, true);
+	assert_int_equal(nl_svm.cpu_init(vendor_on(0), HPA(0x1000)), NL_OK);
+	assert_int_equal(vendor_host.vm_cr & 6, 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +452,7 @@ int main(void)
 	        cmocka_unit_test(a_started_cpu_keeps_nothing_of_its_former_life),
 	        cmocka_unit_test(a_flip_inside_the_freeze_is_seen),
 	        cmocka_unit_test(an_entry_alone_forgets_nothing),
+	        cmocka_unit_test(svm_shuts_what_passes_by_the_nested_table),
 	};
 	return cmocka_run_group_tests_name("tlb", tests, NULL, NULL);
 }

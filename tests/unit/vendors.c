@@ -59,7 +59,12 @@ void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 }
 
 void x86_wrmsr(uint32_t index, uint64_t v) { (void)index, (void)v; }
-bool x86_wrmsr_safe(uint32_t index, uint64_t v) { return index && v; }
+bool x86_wrmsr_safe(uint32_t index, uint64_t v)
+{
+	if (index == MSR_VM_CR)
+		vendor_host.vm_cr = v;
+	return index && v;
+}
 uint64_t x86_read_cr0(void) { return CR0_PE | CR0_PG; }
 uint64_t x86_read_cr4(void) { return CR4_PAE; }
 void x86_write_cr0(uint64_t v) { (void)v; }

@@ -28,6 +28,7 @@ extern struct vendor_host {
 	struct tlb_machine *m;
 	unsigned self;
 	bool tagged;
+	uint64_t vm_cr; /* as SVM's cpu_init left it */
 } vendor_host;
 void vendor_vmx_enter(struct nl_cpu *cpu);
 void vendor_vmx_put(struct nl_cpu *cpu, hpa_t root, unsigned id);

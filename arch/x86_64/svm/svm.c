@@ -14,6 +14,8 @@
 #include <svm_insn.h>
 #include "x86.h"
 
+#define VM_CR_R_INIT 2ULL
+#define VM_CR_DIS_A20M 4ULL
 #define ASID_GUEST \
 	1u /* one for all generations: a flip flushes it, and guest INVLPG reaches all that it must (APM 15.16) */
 
@@ -118,8 +120,9 @@ static enum nl_err cpu_init(struct nl_cpu *cpu, hpa_t root)
 
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME);
 	/* R_INIT: an INIT by chipset or IOAPIC that comes in the core becomes #SX, a panic, and never a CPU that runs
-	 * beside us (APM 15.21.8). */
-	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | 2);
+	 * beside us (APM 15.21.8). DIS_A20M: no gate of the chipset changes our addresses (APM 15.30.1; on VMX the
+	 * processor sees to it, SDM vol. 3, 24.8). */
+	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | VM_CR_R_INIT | VM_CR_DIS_A20M);
 	insn_clgi();
 	x86_wrmsr(MSR_VM_HSAVE_PA, nl_pool_hpa(s->host_save).v);
 	memset(v, 0, sizeof(*v));
@@ -138,7 +141,7 @@ static void cpu_exit(struct nl_cpu *cpu)
 {
 	(void)cpu;
 	x86_wrmsr(MSR_VM_HSAVE_PA, 0);
-	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) & ~2ULL);
+	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) & ~(VM_CR_R_INIT | VM_CR_DIS_A20M));
 	insn_stgi();
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) & ~EFER_SVME);
 }
