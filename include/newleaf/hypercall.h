@@ -81,7 +81,7 @@ struct nl_status {
 	uint32_t undecided;         /* bits of enum nl_undecided */
 	uint32_t config_refused;    /* writes to configuration space, since launch */
 	uint32_t cpus_beyond;       /* that the firmware shows and did not hand over: never to be started */
-	uint32_t ipis_refused;      /* SMIs of the guest, and INIT, SIPI, NMI for CPUs that are not ours, since launch */
+	uint32_t ipis_refused;      /* SMIs of the guest, and IPIs for CPUs that are not ours, since launch */
 	uint64_t reserved[5];
 };
 
