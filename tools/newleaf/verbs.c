@@ -27,7 +27,9 @@ const size_t cli_n_options = NL_ARRAY_SIZE(cli_options);
 
 const struct verb cli_verbs[] = {
         {"status", "list", "", 0, 0, OPT_CHECK, GROUP_LOOK, "what runs below this system and which leaves are applied",
-         "One line on Newleaf, one on the kernel, one on each leaf. With --check a script learns from the exit code "
+         "One line on Newleaf, one on the kernel, one on each leaf. OLD-TASKS: how many tasks stood in the functions "
+         "that the leaf replaces when it was applied or reverted; -: nobody had to ask. NOTE: the error that weakens "
+         "it; newleaf explain says more. With --check a script learns from the exit code "
          "alone: 0 all well, "
          "9 no Newleaf, 10 a leaf is applied but a promise is weakened.",
          verb_status},
