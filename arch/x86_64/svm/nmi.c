@@ -14,6 +14,7 @@
 #include <svm_insn.h>
 #include "x86.h"
 
+#define DR6_BREAKPOINTS 15ULL
 #define DR6_BS (1ULL << 14)
 #define DR6_CLEAR 0xffff0ff0ULL
 #define DR7_GD (1ULL << 13)
@@ -119,7 +120,8 @@ static void stepped(struct nl_cpu *cpu)
 	for (unsigned i = 0; i < 4; i++)
 		if (s->step.dr7 >> 2 * i & 3)
 			found |= v->dr6 & 1u << i;
-	if (v->dr6 & DR6_BS) {
+	/* DR6 is what the handler would see (APM vol. 2, 15.12.2); Bochs leaves it as it was */
+	if ((v->dr6 & DR6_BS) || !(v->dr6 & DR6_BREAKPOINTS)) {
 		disarm(s);
 		s->nmi_blocked = false;
 	} else { /* a breakpoint on the IRET, which has not been executed */
