@@ -77,21 +77,36 @@ static bool rdrand(uint64_t *v)
 	return ok;
 }
 
-/* A name, not a secret: two boots must differ, nothing more. */
-static void describe_boot_id(struct nl_boot_block *b)
+/* false: this machine has no source of randomness, and `out` is what it was. */
+static bool randomness(uint64_t *out, size_t n)
 {
 	static EFI_GUID guid = EFI_RNG_PROTOCOL_GUID;
 	EFI_RNG_PROTOCOL *rng;
-	uint64_t v[2] = {0, 0};
+	uint64_t v[4];
 
-	if (!EFI_ERROR(LibLocateProtocol(&guid, (void **)&rng)) &&
-	    !EFI_ERROR(rng->GetRNG(rng, NULL, sizeof(b->boot_id), b->boot_id)))
-		return;
-	if (!rdrand(&v[0]) || !rdrand(&v[1])) {
-		v[0] = tsc() * 0x9e3779b97f4a7c15ULL ^ b->wall_unix_ns; /* 2^64 / golden ratio: spreads the low bits */
-		v[1] = (tsc() ^ v[0] >> 29) * 0x9e3779b97f4a7c15ULL;
-	}
-	CopyMem(b->boot_id, v, sizeof(b->boot_id));
+	if (EFI_ERROR(LibLocateProtocol(&guid, (void **)&rng)) ||
+	    EFI_ERROR(rng->GetRNG(rng, NULL, n * sizeof(*v), (UINT8 *)v)))
+		for (size_t i = 0; i < n; i++)
+			if (!rdrand(&v[i]))
+				return false;
+	CopyMem(out, v, n * sizeof(*v));
+	return true;
+}
+
+/* The boot's name is no secret: two boots must differ, nothing more. The secret is one, or there is none. */
+static void describe_boot(struct nl_boot_block *b)
+{
+	uint64_t id[2] = {tsc() * 0x9e3779b97f4a7c15ULL ^
+	                  b->wall_unix_ns}; /* 2^64 / golden ratio: spreads the low bits */
+	uint64_t secret[4] = {0};
+
+	id[1] = (tsc() ^ id[0] >> 29) * 0x9e3779b97f4a7c15ULL;
+	(void)randomness(id, NL_ARRAY_SIZE(id));
+	CopyMem(b->boot_id, id, sizeof(b->boot_id));
+	if (!randomness(secret, NL_ARRAY_SIZE(secret)))
+		say_warning(L"no source of randomness: no tokens, so the command needs its I/O port");
+	CopyMem(b->secret, secret, sizeof(b->secret));
+	ZeroMem(secret, sizeof(secret));
 }
 
 enum nl_err machine_describe(struct loader *l, struct nl_boot_block *b)
@@ -99,7 +114,7 @@ enum nl_err machine_describe(struct loader *l, struct nl_boot_block *b)
 	static struct nl_acpi acpi;
 
 	describe_clocks(b);
-	describe_boot_id(b);
+	describe_boot(b);
 	describe_acpi(b, cpus_own_apic_id(), &acpi);
 	return cpus_list(l, b, &acpi);
 }

@@ -24,10 +24,12 @@ void nl_policy_make(const void *image, size_t size, bool secure_boot, struct nl_
 {
 	const struct nl_policy *p = image;
 
-	*out = (struct nl_policy){.guest_may = NL_GUEST_MAY_NONE, .deadline_ms = 1000};
+	*out = (struct nl_policy){
+	        .guest_may = NL_GUEST_MAY_NONE, .deadline_ms = 1000, .proofs = NL_PROOF_PORT | NL_PROOF_TOKEN};
 	if (p && size >= sizeof(*p) && p->deadline_ms >= 1 && p->deadline_ms <= 10000) {
 		*out = *p;
 		out->guest_may &= NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT;
+		out->proofs &= NL_PROOF_PORT | NL_PROOF_TOKEN;
 	} else {
 		warn("this image carries no valid policy: the guest may do nothing");
 	}

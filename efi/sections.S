@@ -26,5 +26,6 @@ nlkeys_start:
 	.long 10000 /* deadline_ms */
 	.long 0 /* conf_may: under Secure Boot neither options nor console */
 	.long 1 /* security_version: one more with each hole that is closed */
+	.long 3 /* proofs: port and token */
 
 	.section .note.GNU-stack, "", @progbits

@@ -38,4 +38,4 @@ BEARSSL_USERS := core/sha256 leaf/signature
 $(BEARSSL_USERS:%=$(B)/core/hv/%.c.o) $(BEARSSL_USERS:%=$(B)/unit/hv/%.o): $(BEARSSL_SRC)/.stamp
 
 $(BEARSSL_USERS:%=$(B)/unit/hv/%.o): UNIT_EXTRA := $(CRYPTO_CFLAGS)
-$(addprefix $(B)/tests/test_,commit journal leaf registry window): $(BEARSSL_HOST)
+$(addprefix $(B)/tests/test_,commit journal leaf registry token window): $(BEARSSL_HOST)

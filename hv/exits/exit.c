@@ -14,6 +14,7 @@
 #include "host.h"
 #include "exits/msr.h"
 #include "commit/quiesce.h"
+#include "exits/token.h"
 #include "x86.h"
 
 enum { UD = 6, GP = 13 };
@@ -24,6 +25,13 @@ static void cpuid(struct nl_cpu *cpu, const struct nl_exit *exit)
 	uint32_t r[4], leaf = (uint32_t)cpu->gprs.rax, sub = (uint32_t)cpu->gprs.rcx;
 
 	nl_vendor->context(cpu, &c);
+	if (leaf == NL_CALL_MAGIC && c.cpl == 3 && nl_token_spend(cpu, cpu->gprs.rdx)) {
+		cpu->exits[NL_CAUSE_CALL]++;
+		nl_hypercall(cpu, &c, NL_PROOF_TOKEN);
+		cpu->gprs.rdx = NL_TOKEN_TAKEN;
+		nl_vendor->skip(cpu, exit->length);
+		return;
+	}
 	x86_cpuid(leaf, sub, r);
 	nl_cpuid_filter(leaf, sub, c.cr4, nl_cpuid_block(), r);
 	cpu->gprs.rax = r[0];
@@ -48,9 +56,9 @@ static void port(struct nl_cpu *cpu, const struct nl_exit *exit)
 
 	nl_vendor->context(cpu, &c);
 	if (!in && !exit->io.string && exit->io.port == NL_CALL_PORT && v == NL_CALL_MAGIC && exit->io.width == 4 &&
-	    c.cpl == 3) {
+	    c.cpl == 3 && (nl_boot.policy.proofs & NL_PROOF_PORT)) {
 		cpu->exits[NL_CAUSE_CALL]++;
-		nl_hypercall(cpu, &c);
+		nl_hypercall(cpu, &c, NL_PROOF_PORT);
 		nl_vendor->skip(cpu, exit->length);
 		return;
 	}

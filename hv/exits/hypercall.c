@@ -6,6 +6,7 @@
 #include "exits/config.h"
 #include "exits/windows.h"
 #include "exits/msr.h"
+#include "exits/token.h"
 #include "view/base.h"
 #include "commit/commit.h"
 #include "core/clock.h"
@@ -25,6 +26,7 @@ struct call {
 	gva_t buffer;
 	uint64_t length;
 	uint64_t rcx, r8; /* in, then out */
+	enum nl_proof proof;
 };
 
 static uint64_t launched_tsc;
@@ -104,6 +106,9 @@ static enum nl_err call_status(struct call *c)
 	s.cpus_beyond = nl_boot.n_beyond;
 	s.ipis_refused = apic_refused();
 	s.microcode_dropped = nl_msr_updates_dropped();
+	s.proof = c->proof;
+	s.proofs = nl_boot.policy.proofs;
+	s.tokens_refused = nl_tokens_refused();
 	c->rcx = sizeof(s);
 	return answer(c, &s, sizeof(s));
 }
@@ -263,14 +268,15 @@ static enum nl_err (*const calls[])(struct call *) = {
         [NL_CALL_CONSOLE] = call_console, [NL_CALL_ALIVE] = call_alive,
 };
 
-void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx)
+void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof)
 {
 	struct call c = {.cpu = cpu,
 	                 .ctx = ctx,
 	                 .buffer = GVA(cpu->gprs.rsi),
 	                 .length = cpu->gprs.rdi,
 	                 .rcx = cpu->gprs.rcx,
-	                 .r8 = cpu->gprs.r8};
+	                 .r8 = cpu->gprs.r8,
+	                 .proof = proof};
 	uint64_t number = cpu->gprs.rbx;
 	enum nl_err err = NL_EUSAGE;
 

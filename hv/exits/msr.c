@@ -4,6 +4,7 @@
  * hardware's bitmaps) is the hardware's own answer through a #GP-safe access.
  */
 #include "exits/msr.h"
+#include "exits/token.h"
 #include "apic.h"
 #include "view/base.h"
 #include "commit/commit.h"
@@ -26,6 +27,7 @@ enum policy {
 	XSS,  /* IA32_XSS: only supervisor state that is shown */
 	MTRR, /* memory types of the EPT follow */
 	PAGE, /* of an outer hypervisor: may not name a page of ours */
+	TOKEN,
 };
 
 static const struct range {
@@ -58,6 +60,7 @@ static const struct range {
         {MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, PASS, MTRR, "VMX", "MTRR"},
         {MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_C0000 + 7, PASS, MTRR, "VMX", "MTRR"},
         {MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, PASS, MTRR, "VMX", "MTRR"},
+        {NL_TOKEN_MSR, NL_TOKEN_MSR, TOKEN, FAULT, NULL, "token"}, /* outside the bitmaps: exits by itself */
         {MSR_EFER, MSR_EFER, EFER, EFER, "SVM", "EFER"},
         {MSR_LSTAR, MSR_LSTAR, PASS, KERNEL, NULL, "LSTAR"},
         {0xc0010010, 0xc0010010, PASS, DROP, "SVM",
@@ -111,6 +114,8 @@ static bool read_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *v)
 	case SVM_OFF:
 		*v = 0x18; /* LOCK, SVMDIS (APM vol. 2, 15.30.1) */
 		return true;
+	case TOKEN:
+		return nl_token_make(cpu, v);
 	default:
 		return nl_vendor->get_msr(cpu, index, v) || x86_rdmsr_safe(index, v);
 	}
@@ -225,6 +230,7 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 			nl_base_mtrrs_changed(cpu);
 		return true;
 	case KERNEL:
+		nl_tokens_forget();
 		if (cpu->index == 0 && v != x86_rdmsr(MSR_LSTAR)) { /* the boot CPU writes it once in the life of a
 			                                               kernel: any other time a new kernel begins */
 			nl_vendor->context(cpu, &c);

@@ -10,7 +10,7 @@
 #include <newleaf/types.h>
 
 #define NL_BOOT_MAGIC 0x544f4f424c4eULL /* "NLBOOT" */
-#define NL_BOOT_VERSION 2
+#define NL_BOOT_VERSION 3
 
 /*
  * The reserved region: one run of EfiReservedMemoryType, 2 MiB aligned, above 4 GiB where there is memory, else below.
@@ -75,13 +75,15 @@ _Static_assert(sizeof(struct nl_key) == 96, "key layout");
 /* The section `.nlpol`: what the conf file may only restrict. (PE section names have eight characters.) */
 enum nl_guest_may { NL_GUEST_MAY_NONE = 0, NL_GUEST_MAY_APPLY = 1, NL_GUEST_MAY_REVERT = 2 };
 enum nl_conf_may { NL_CONF_MAY_OPTIONS = 1, NL_CONF_MAY_CONSOLE = 2 };
+enum nl_proof { NL_PROOF_PORT = 1, NL_PROOF_TOKEN = 2 }; /* how a caller shows that it is root: hypercall.h */
 struct nl_policy {
 	uint32_t guest_may;        /* bits of enum nl_guest_may */
 	uint32_t deadline_ms;      /* longest deadline a caller may ask for, 1..10000 */
 	uint32_t conf_may;         /* what newleaf.conf may say under Secure Boot: bits of enum nl_conf_may */
 	uint32_t security_version; /* rises with each hole that is closed; an image below the floor does not launch */
+	uint32_t proofs;           /* which are taken: bits of enum nl_proof */
 };
-_Static_assert(sizeof(struct nl_policy) == 16, "policy layout");
+_Static_assert(sizeof(struct nl_policy) == 20, "policy layout");
 
 struct nl_boot_block {
 	uint64_t magic;
@@ -102,8 +104,9 @@ struct nl_boot_block {
 	uint32_t keys_from_file; /* 1 = keys came from a file on the ESP: status warns */
 	uint64_t wall_unix_ns;   /* wall clock at launch, 0 = unknown */
 	uint64_t tsc_at_wall;
-	uint64_t tsc_hz;         /* measured by the loader against Stall(), 0 = unknown */
-	uint8_t boot_id[16];     /* random, from EFI_RNG_PROTOCOL, RDRAND or time */
+	uint64_t tsc_hz;     /* measured by the loader against Stall(), 0 = unknown */
+	uint8_t boot_id[16]; /* random, from EFI_RNG_PROTOCOL, RDRAND or time */
+	uint8_t secret[32];  /* random, for this boot's tokens; all zero: this machine has no source of randomness */
 	struct nl_policy policy; /* image's policy, restricted by newleaf.conf */
 	uint32_t n_cpus;         /* CPUs that the firmware hands over, the boot CPU first */
 	uint32_t n_beyond;       /* CPUs of the MADT that are not among them: never to be started */

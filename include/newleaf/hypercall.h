@@ -8,6 +8,13 @@
  * VMCALL/VMMCALL are always #UD. Any other value or width on the port behaves as an unused port (string I/O there is
  * #GP). Calls from CPL != 3 are treated the same way.
  *
+ * Second channel, for kernels whose lockdown closes the ports to root: a read of NL_TOKEN_MSR at CPL 0, which Linux'
+ * msr driver does for a holder of CAP_SYS_RAWIO (/dev/cpu/N/msr), yields a token. It counts once, on the CPU that it
+ * was read on, within NL_TOKEN_LIFE_MS (ten times that on an emulator), for this kernel. It is presented by a CPUID at
+ * CPL 3 with RAX = NL_CALL_MAGIC and RDX = token, other registers as below; the call then also sets RDX =
+ * NL_TOKEN_TAKEN, which no CPUID does (it clears the upper halves). Without a valid token CPUID answers as it always
+ * does. NL_TOKEN_MSR lies where no CPU will ever have one of its own (SDM vol. 4, table 2-2: 40000000H to 400000FFH).
+ *
  * Registers in:  rax = NL_CALL_MAGIC, rbx = enum nl_call, rsi = buffer (guest-virtual), rdi = its length in bytes,
  *                rcx, r8 = arguments as given below.
  * Registers out: rax = enum nl_err, rcx, r8 = results as given below. All others unchanged.
@@ -25,6 +32,9 @@
 #define NL_CALL_MAGIC 0x4e4c4631u
 #define NL_ABI_VERSION 1u
 #define NL_CALL_MAX_BUFFER 65536u
+#define NL_TOKEN_MSR 0x400000fdu
+#define NL_TOKEN_TAKEN 0x4e4c46314e4c4631ULL
+#define NL_TOKEN_LIFE_MS 100u
 
 /*
  * Presence: CPUID, at the first free 0x4000_0x00 block (step 0x100, up to 0x4000_ff00; an outer hypervisor's blocks
@@ -82,7 +92,11 @@ struct nl_status {
 	uint32_t config_refused;    /* writes to configuration space, since launch */
 	uint32_t cpus_beyond;       /* that the firmware shows and did not hand over: never to be started */
 	uint32_t ipis_refused;      /* SMIs of the guest, and IPIs for CPUs that are not ours, since launch */
-	uint64_t reserved[5];
+	uint32_t proof;             /* enum nl_proof of this very call */
+	uint32_t proofs;            /* which the policy takes */
+	uint32_t tokens_refused;    /* presented and not valid, since launch */
+	uint32_t reserved0;
+	uint64_t reserved[3];
 };
 
 /* Ways of the guest to the hypervisor's memory that cannot be decided on this chipset (hv/exits/windows.c). */
@@ -177,6 +191,7 @@ enum nl_event {
 	NL_EV_CPU,    /* a CPU came under the hypervisor */
 	NL_EV_POLICY,
 	NL_EV_CONFIG, /* a write to configuration space was refused: a = function << 12 | register, b = value */
+	NL_EV_TOKEN,  /* tokens that were not valid: a = how many since launch (noted at each power of two), b = CPU */
 };
 
 struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the first one has zeroes */

@@ -259,7 +259,7 @@ static _Noreturn void run_mode(void)
 static const struct test *const groups[] = {cpuid_tests,    msr_tests,   instruction_tests, memory_tests, call_tests,
                                             mmio_tests,     step_tests,  state_tests,       time_tests,   start_tests,
                                             ipi_tests,      nmi_tests,   iret_tests,        freeze_tests, config_tests,
-                                            platform_tests, x2apic_tests};
+                                            platform_tests, token_tests, x2apic_tests};
 
 _Noreturn void kernel_main(void)
 {

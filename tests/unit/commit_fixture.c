@@ -6,6 +6,7 @@
 #include "core/pool.h"
 #include "exits/config.h"
 #include "exits/hypercall.h"
+#include "exits/token.h"
 #include "exits/msr.h"
 #include "exits/windows.h"
 #include "leaf/floor.h"
@@ -19,6 +20,7 @@ struct make_leaf m;
 uint64_t nl_msr_updates_dropped(void) { return 0; }
 uint32_t nl_windows_undecided(void) { return 0; }
 uint32_t nl_config_refused(void) { return 0; }
+uint32_t nl_tokens_refused(void) { return 0; }
 uint32_t apic_refused(void) { return 0; }
 size_t nl_console_read(uint64_t from, char *out, size_t max, uint64_t *next)
 {
@@ -36,7 +38,7 @@ enum nl_err call(enum nl_call number, uint64_t buffer, uint64_t length, uint64_t
 	struct nl_gprs *r = &fg.cpus[0].gprs;
 
 	*r = (struct nl_gprs){.rax = NL_CALL_MAGIC, .rbx = number, .rsi = buffer, .rdi = length, .rcx = rcx, .r8 = r8};
-	nl_hypercall(&fg.cpus[0], &fg.ctx);
+	nl_hypercall(&fg.cpus[0], &fg.ctx, NL_PROOF_PORT);
 	fg.cpus[0].root_generation = nl_current_view()->generation; /* what hv_before_entry does */
 	out_rcx = r->rcx;
 	out_r8 = r->r8;

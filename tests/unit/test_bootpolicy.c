@@ -36,8 +36,10 @@ static void make(const struct nl_policy *image, size_t size, bool secure_boot)
 	free(exact);
 }
 
-static const struct nl_policy image = {
-        .guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT, .deadline_ms = 5000, .security_version = 7};
+static const struct nl_policy image = {.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT,
+                                       .deadline_ms = 5000,
+                                       .security_version = 7,
+                                       .proofs = NL_PROOF_PORT | NL_PROOF_TOKEN};
 
 static void no_policy_allows_nothing(void **state)
 {
@@ -47,7 +49,14 @@ static void no_policy_allows_nothing(void **state)
 	memset(&conf, 0, sizeof(conf));
 	make(NULL, 0, false);
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+	assert_int_equal(out.proofs, NL_PROOF_PORT | NL_PROOF_TOKEN); /* root may ask what stands here */
 	assert_int_equal(warnings, 1);
+	bad.proofs = UINT32_MAX;
+	make(&bad, sizeof(bad), true);
+	assert_int_equal(out.proofs, NL_PROOF_PORT | NL_PROOF_TOKEN);
+	bad.proofs = NL_PROOF_TOKEN;
+	make(&bad, sizeof(bad), true);
+	assert_int_equal(out.proofs, NL_PROOF_TOKEN);
 	make(&image, sizeof(image) - 1, false);
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
 	assert_int_equal(out.security_version, 0);

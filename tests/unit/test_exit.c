@@ -7,7 +7,10 @@
  */
 #include "host.h"
 #include "exits/config.h"
+#include "exits/cpuid.h"
 #include "exits/hypercall.h"
+#include "exits/token.h"
+#include "core/core.h"
 #include "vendor.h"
 #include "x86.h"
 #undef skip /* cmocka has one, and so has a vendor */
@@ -19,11 +22,13 @@ static struct nl_cpu cpu;
 static struct nl_context guest;
 static unsigned calls, skipped, written_back;
 static int injected; /* vector, -1: none */
+static enum nl_proof proof;
 
-void nl_hypercall(struct nl_cpu *c, const struct nl_context *ctx)
+void nl_hypercall(struct nl_cpu *c, const struct nl_context *ctx, enum nl_proof how)
 {
 	assert_ptr_equal(c, &cpu);
 	assert_int_equal(ctx->cpl, 3);
+	proof = how;
 	calls++;
 }
 
@@ -89,6 +94,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&cpu, 0, sizeof(cpu));
 	guest = (struct nl_context){.cpl = 3, .long_mode = true};
+	nl_boot.policy.proofs = NL_PROOF_PORT | NL_PROOF_TOKEN;
 	nl_vendor = &vendor;
 	memset(&bus, 0, sizeof(bus));
 	calls = skipped = written_back = 0;
@@ -126,6 +132,64 @@ static void calls_come_from_user_mode_alone(void **state)
 	assert_int_equal(bus.port, NL_CALL_PORT - 1);
 	assert_int_equal(bus.value, NL_CALL_MAGIC);
 	assert_int_equal(injected, -1);
+}
+
+#define TOKEN 0x1122334455667788
+static unsigned spent;
+
+bool nl_token_spend(struct nl_cpu *c, uint64_t token)
+{
+	assert_ptr_equal(c, &cpu);
+	spent++;
+	return token == TOKEN;
+}
+
+void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4]) { r[0] = leaf, r[1] = sub, r[2] = 3, r[3] = 4; }
+uint32_t nl_cpuid_block(void) { return 0x40000000; }
+void nl_cpuid_filter(uint32_t leaf, uint32_t sub, uint64_t cr4, uint32_t block, uint32_t r[4])
+{
+	(void)leaf, (void)sub, (void)cr4, (void)block;
+	r[3] |= 0x10;
+}
+
+static void cpuid_with(uint64_t rax, uint64_t rdx)
+{
+	struct nl_exit e = {.cause = NL_CAUSE_CPUID, .length = 2};
+
+	cpu.gprs = (struct nl_gprs){.rax = rax, .rbx = 0x5500000000000000, .rcx = 0x6600000000000009, .rdx = rdx};
+	hv_exit(&cpu, &e);
+}
+
+static void a_token_makes_cpuid_a_call(void **state)
+{
+	(void)state;
+	cpuid_with(0xaa00000000000000 | NL_CALL_MAGIC, TOKEN);
+	assert_int_equal(calls, 1);
+	assert_int_equal(proof, NL_PROOF_TOKEN);
+	assert_int_equal(skipped, 2);
+	assert_true(cpu.gprs.rdx == NL_TOKEN_TAKEN && cpu.gprs.rbx == 0x5500000000000000);
+	spent = 0;
+	cpuid_with(NL_CALL_MAGIC, TOKEN ^ 1); /* as any other leaf, in all registers */
+	assert_true(cpu.gprs.rax == NL_CALL_MAGIC && cpu.gprs.rbx == 9 && cpu.gprs.rcx == 3 && cpu.gprs.rdx == 0x14);
+	assert_int_equal(spent, 1);
+	cpuid_with(NL_CALL_MAGIC + 1, TOKEN);
+	for (guest.cpl = 0; guest.cpl < 3; guest.cpl++)
+		cpuid_with(NL_CALL_MAGIC, TOKEN);
+	assert_int_equal(spent, 1); /* no token is looked at, let alone spent */
+	assert_int_equal(calls, 1);
+	assert_int_equal(skipped, 12);
+	assert_int_equal(cpu.exits[NL_CAUSE_CALL], 1);
+	assert_int_equal(injected, -1);
+}
+
+/* A policy that takes no port leaves an unused port. */
+static void the_port_can_be_forbidden(void **state)
+{
+	(void)state;
+	nl_boot.policy.proofs = NL_PROOF_TOKEN;
+	assert_int_equal(port(NL_CALL_PORT, 4, false, false, NL_CALL_MAGIC), NL_CALL_MAGIC);
+	assert_int_equal(calls, 0);
+	assert_int_equal(bus.writes, 1);
 }
 
 static void configuration_space_goes_through_its_gate(void **state)
@@ -211,6 +275,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(calls_come_from_user_mode_alone, setup),
+	        cmocka_unit_test_setup(a_token_makes_cpuid_a_call, setup),
+	        cmocka_unit_test_setup(the_port_can_be_forbidden, setup),
 	        cmocka_unit_test_setup(configuration_space_goes_through_its_gate, setup),
 	        cmocka_unit_test_setup(the_port_is_empty, setup),
 	        cmocka_unit_test_setup(instructions_that_are_not_there, setup),

@@ -11,6 +11,7 @@
 #include "commit/commit.h"
 #include "exits/cpuid.h"
 #include "exits/msr.h"
+#include "exits/token.h"
 #include "view/base.h"
 #include "x86.h"
 #undef skip /* cmocka has one, and so has a vendor */
@@ -75,6 +76,15 @@ void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 const struct nl_vendor *nl_vendor;
 void nl_commit_kernel_gone(struct nl_cpu *c, const struct nl_context *ctx) { (void)c, (void)ctx, kernels_gone++; }
 void nl_base_mtrrs_changed(struct nl_cpu *c) { (void)c, mtrr_changes++; }
+static bool tokens_are_given;
+static unsigned tokens_forgotten;
+bool nl_token_make(struct nl_cpu *c, uint64_t *token)
+{
+	assert_ptr_equal(c, &me);
+	*token = 0x8899aabbccddeeff;
+	return tokens_are_given;
+}
+void nl_tokens_forget(void) { tokens_forgotten++; }
 struct nl_cpu *nl_cpus[NL_MAX_CPUS] = {&me};
 unsigned nl_n_cpus = 1;
 void nl_platform_reset(const char *why)
@@ -506,6 +516,29 @@ static void memory_types(void **state)
 	assert_int_equal(mtrr_changes, 2);
 }
 
+static void tokens(void **state)
+{
+	const struct nl_vendor *vendors[] = {&vmx, &svm};
+	unsigned before;
+	uint64_t v;
+
+	(void)state;
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(vendors); i++) {
+		machine(vendors[i]);
+		*msr(NL_TOKEN_MSR) = 1; /* even where the hardware below has one */
+		tokens_are_given = true;
+		assert_true(read_of(NL_TOKEN_MSR, &v));
+		assert_true(v == 0x8899aabbccddeeff);
+		assert_false(write_of(NL_TOKEN_MSR, v));
+		tokens_are_given = false;
+		assert_false(read_of(NL_TOKEN_MSR, &v));
+		before = tokens_forgotten;
+		assert_true(write_of(MSR_LSTAR, 0xffffffff82a00000));
+		assert_true(write_of_other(MSR_LSTAR, 0xffffffff82a00000));
+		assert_int_equal(tokens_forgotten, before + 2);
+	}
+}
+
 /* What no row names: the hardware's own answer, and its own #GP. */
 static void unknown(void **state)
 {
@@ -538,6 +571,7 @@ int main(void)
 	        cmocka_unit_test(apic_base),
 	        cmocka_unit_test(icr),
 	        cmocka_unit_test(lstar),
+	        cmocka_unit_test(tokens),
 	        cmocka_unit_test(efer_of_svm),
 	        cmocka_unit_test(memory_types),
 	        cmocka_unit_test(unknown),

@@ -88,6 +88,10 @@ struct nl_cpu {
 	uint32_t kick;         /* one of ours is in flight to this CPU (nmi.c) */
 	uint32_t nmi_pending;  /* an NMI waits for the guest: one, as in hardware; more merge into it */
 	uint64_t hold_since_tsc, hold_longest_tsc;
+	struct {
+		uint64_t value, until_tsc, made;
+		uint32_t epoch;
+	} token;      /* exits/token.c */
 	void *vendor; /* struct vmx_cpu or struct svm_cpu */
 	void *stack_top;
 };
