@@ -14,10 +14,11 @@
 /* Why a call could not be made at all; the error code alone does not tell what to do about it. */
 enum nl_reason {
 	NL_WHY_NONE,
-	NL_WHY_NOT_ROOT,     /* ioperm refused: not uid 0 */
-	NL_WHY_LOCKDOWN,     /* ioperm refused: kernel lockdown */
-	NL_WHY_NO_RAWIO,     /* ioperm refused: root without CAP_SYS_RAWIO, a container */
-	NL_WHY_FAULT,        /* the OUT itself faulted */
+	NL_WHY_NOT_ROOT,     /* not uid 0 */
+	NL_WHY_NO_RAWIO,     /* root without CAP_SYS_RAWIO, a container */
+	NL_WHY_NO_DRIVER,    /* ioperm refused by kernel lockdown, and there is no msr driver for a token */
+	NL_WHY_FORBIDDEN,    /* root, but the image's policy takes no proof that this kernel allows */
+	NL_WHY_FAULT,        /* the OUT faulted, or no token could be read */
 	NL_WHY_SILENT,       /* CPUID shows Newleaf but the call was not answered */
 	NL_WHY_GARBAGE,      /* the answer makes no sense */
 	NL_WHY_NOT_GATHERED, /* a CPU did not arrive in user mode in time: details.missing */

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The agent's door on Linux: CPUID, proof of root by ioperm(2), the OUT that is the hypercall, and memory that stays
- * resident. Gathering the CPUs is in linux_gather.c.
+ * resident. The other proof is in linux_token.c, gathering the CPUs in linux_gather.c.
  */
 #define _GNU_SOURCE
 #include "linux.h"
 
+#include <newleaf/bootblock.h>
+
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <string.h>
 #include <sys/io.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -52,10 +51,12 @@ static __attribute__((noinline)) bool do_call(struct nl_registers *r)
 	return ok;
 }
 
+static enum nl_proof proof; /* the channel that open() chose */
+
 static bool linux_call(void *ctx, struct nl_registers *r)
 {
 	(void)ctx;
-	return do_call(r);
+	return proof == NL_PROOF_TOKEN ? nl_linux_token_call(r) : do_call(r);
 }
 
 static void on_segv(int signal, siginfo_t *info, void *context)
@@ -70,48 +71,41 @@ static void on_segv(int signal, siginfo_t *info, void *context)
 		          NULL); /* not ours: it happens again, and ends as it would have without us */
 }
 
-/* Nothing of this process stands in the way: it has the capability, and no filter of system calls. */
-static bool may_rawio(void)
+static bool port_answers(void)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	struct nl_registers nothing = {.rax = NL_CALL_MAGIC};
 
-	return syscall(SYS_capget, &header, data) == 0 && data[0].effective & 1u << CAP_SYS_RAWIO &&
-	       prctl(PR_GET_SECCOMP) == 0;
+	return ioperm(NL_CALL_PORT, 4, 1) == 0 && do_call(&nothing) && nothing.rax != NL_CALL_MAGIC;
 }
 
-static enum nl_reason why_refused(int error)
+/* The port, which needs no driver; where lockdown or policy keep it shut, the token. */
+static enum nl_err choose_proof(struct nl_details *details)
 {
-	char text[128] = "";
-	int fd;
+	proof = port_answers() ? NL_PROOF_PORT : NL_PROOF_TOKEN;
+	return proof == NL_PROOF_PORT ? NL_OK : nl_linux_token_open(details);
+}
 
-	if (geteuid() != 0)
-		return NL_WHY_NOT_ROOT;
-	fd = open("/sys/kernel/security/lockdown", O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		ssize_t n = read(fd, text, sizeof(text) - 1);
-
-		close(fd);
-		if (n > 0)
-			return strstr(text, "[none]") ? NL_WHY_NO_RAWIO : NL_WHY_LOCKDOWN;
-	}
-	/* securityfs is not mounted everywhere; without ioperm in the kernel it is ENOSYS. */
-	return error == EPERM && may_rawio() ? NL_WHY_LOCKDOWN : NL_WHY_NO_RAWIO;
+static void linux_close(void *ctx)
+{
+	nl_linux_disperse(ctx);
+	nl_linux_token_close();
+	munlockall();
+	sigaction(SIGSEGV, &old_segv, NULL);
+	ioperm(NL_CALL_PORT, 4, 0);
 }
 
 static enum nl_err linux_open(void *ctx, struct nl_details *details, uint8_t **buffer)
 {
 	struct sigaction sa = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO};
+	enum nl_err e;
 
-	(void)ctx;
-	if (ioperm(NL_CALL_PORT, 4, 1) != 0) {
-		details->sys_errno = errno;
-		details->reason = why_refused(details->sys_errno);
-		return NL_EROOT;
-	}
 	if (sigaction(SIGSEGV, &sa, &old_segv) != 0) {
 		details->sys_errno = errno;
 		return NL_EENVIRONMENT;
+	}
+	if ((e = choose_proof(details))) {
+		linux_close(ctx);
+		return e;
 	}
 	/* A page fault inside the gather would put a CPU into the kernel, and the hypervisor reads no page that is not
 	 * there. */
@@ -121,14 +115,6 @@ static enum nl_err linux_open(void *ctx, struct nl_details *details, uint8_t **b
 	memset(call_buffer, 0, sizeof(call_buffer));
 	*buffer = call_buffer;
 	return NL_OK;
-}
-
-static void linux_close(void *ctx)
-{
-	nl_linux_disperse(ctx);
-	munlockall();
-	sigaction(SIGSEGV, &old_segv, NULL);
-	ioperm(NL_CALL_PORT, 4, 0);
 }
 
 const struct nl_transport *nl_linux_transport(void)

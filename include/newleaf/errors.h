@@ -66,7 +66,7 @@ enum nl_exit_code {
 	X(NL_EPOLICY, 22, NL_EXIT_PERMISSION, "the policy of this machine does not allow this to the guest", \
 	  "see guest-may in newleaf.conf and in the image") \
 	X(NL_EROOT, 23, NL_EXIT_PERMISSION, "only guest root may ask", \
-	  "run as root; in containers CAP_SYS_RAWIO is needed") \
+	  "run as root, with CAP_SYS_RAWIO in containers; under kernel lockdown also load the msr module") \
 	X(NL_EABSENT, 24, NL_EXIT_ABSENT, "no Newleaf below this system", \
 	  "boot through newleafx64.efi; its message at boot says why it stepped aside") \
 	X(NL_EABI, 25, NL_EXIT_ABSENT, "the command and the hypervisor speak different versions", \

@@ -362,6 +362,8 @@ struct fake *fake_new(void)
 	        .tsc_now = 1000,
 	        .wall_unix_ns_launch = 1700000000000000000ULL,
 	        .guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT,
+	        .proof = NL_PROOF_PORT,
+	        .proofs = NL_PROOF_PORT | NL_PROOF_TOKEN,
 	        .deadline_max_ms = 10000,
 	        .keys = 1,
 	        .memory_total = 8 << 20,

@@ -97,9 +97,9 @@ static void root_is_proven_before_any_call(void **state)
 
 	(void)state;
 	f->ordinary_user = true;
-	f->refusal = NL_WHY_LOCKDOWN;
+	f->refusal = NL_WHY_NO_DRIVER;
 	assert_int_equal(nl_agent_open(&agent, &f->transport, NULL), NL_EROOT);
-	assert_int_equal(agent.details.reason, NL_WHY_LOCKDOWN);
+	assert_int_equal(agent.details.reason, NL_WHY_NO_DRIVER);
 	assert_int_equal(f->calls, 0);
 }
 

@@ -124,7 +124,7 @@ static void not_root_exit_6(void **state)
 	f->refusal = NL_WHY_NOT_ROOT;
 	assert_int_equal(newleaf("status"), NL_EXIT_PERMISSION);
 	assert_says(err, "not root");
-	f->refusal = NL_WHY_LOCKDOWN;
+	f->refusal = NL_WHY_NO_DRIVER;
 	assert_int_equal(newleaf("apply", path_a), NL_EXIT_PERMISSION);
 	assert_says(err, "lockdown");
 	f->refusal = NL_WHY_NO_RAWIO;

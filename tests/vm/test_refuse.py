@@ -4,7 +4,7 @@
 import os
 import random
 
-from command import FIXES, apply, generation, newleaf, probe, refused, revert
+from command import FIXES, apply, generation, probe, refused, revert
 from guest import leaf_path
 from leaves import Leaf, author, built, signed
 from test_stock import OLD
@@ -170,21 +170,6 @@ def refuse_states(t):
     g.run("newleaf apply /no/such/file", code=(2, 4, 11))
     g.check_dmesg()
 
-
-@test()
-def lockdown(t):
-    """kernel lockdown closes the channel to root: the answer names it, also where securityfs is not mounted, and what
-    is applied stays applied"""
-    g = t.boot(cpus=1)
-    apply(g, CHMOD)
-    g.run("mount -t securityfs none /sys/kernel/security && echo integrity >/sys/kernel/security/lockdown")
-    for command in (":", "umount /sys/kernel/security"):
-        g.run(command)
-        for verb in ("status", "alive", f"revert {CHMOD}"):
-            answer = newleaf(g, verb, code=6)
-            t.expect(answer["code"] == "NL_EROOT" and "lockdown" in answer["detail"], f"{verb}: {answer}")
-    probe(g, CHMOD, "FIXED")
-    g.poweroff()
 
 
 @test()

@@ -146,13 +146,17 @@ static const char *why_root(const struct nl_details *d)
 {
 	switch (d->reason) {
 	case NL_WHY_NOT_ROOT:
-		return "this is not root: the I/O port was refused";
-	case NL_WHY_LOCKDOWN:
-		return "kernel lockdown refuses the I/O port even to root: see docs/explanation/limits.md";
+		return "this is not root: neither the I/O port nor a token was given";
 	case NL_WHY_NO_RAWIO:
-		return "root here has no CAP_SYS_RAWIO: a container, or a kernel without ioperm";
+		return "root here has no CAP_SYS_RAWIO: a container";
+	case NL_WHY_NO_DRIVER:
+		return "the kernel refuses the I/O port (lockdown), and there is no msr driver to read a token with: "
+		       "modprobe msr";
+	case NL_WHY_FORBIDDEN:
+		return "the image's policy takes no proof of root that this kernel allows (newleafx64.efi, .nlpol: "
+		       "proofs)";
 	case NL_WHY_FAULT:
-		return "the call faulted: this thread may not use the I/O port";
+		return "the call was refused: this thread may not use the I/O port, or no token could be read";
 	default:
 		return cli_error(NL_EROOT)->what;
 	}
@@ -249,9 +253,8 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 		break;
 	case NL_EKEY:
 		if (r && memcmp(r->key_id, no_key, sizeof(no_key)))
-			snprintf(why, sizeof(why), "%s: key %s; %u %s trusted", cli_error(e)->what,
-			         text_hex(&a, r->key_id, 8), c->status.keys,
-			         c->status.keys == 1 ? "key is" : "keys are");
+			snprintf(why, sizeof(why), "%s: key %s; %u keys are trusted", cli_error(e)->what,
+			         text_hex(&a, r->key_id, 8), c->status.keys);
 		break;
 	case NL_EBUILDID:
 		if (r && r->found_build_id_len && peek_header(leaf, &h))

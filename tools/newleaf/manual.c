@@ -48,9 +48,11 @@ static const char places[] =
         "The commands that change something are serialised by /run/newleaf/lock. An interrupted or killed command "
         "changes nothing: it is applied on all CPUs or on none.";
 static const char root_words[] =
-        "Only root may ask: the call to the hypervisor is an I/O port access that needs CAP_SYS_RAWIO. explain, "
-        "--help and --version need neither "
-        "root nor Newleaf.";
+        "Only root may ask. The proof is in each call: an access to an I/O port that needs CAP_SYS_RAWIO or, where "
+        "kernel lockdown keeps that port even from root, a one-time token that the kernel's msr driver reads for a "
+        "holder of "
+        "CAP_SYS_RAWIO (the module is loaded if need be); newleaf status says which one it was. explain, --help and "
+        "--version need neither root nor Newleaf.";
 
 static const struct {
 	const char *name, *form, *summary, *what;

@@ -33,6 +33,11 @@ static const struct {
 } undecided[] = {
         {NL_UNDECIDED_CHIPSET, "chipset"}, {NL_UNDECIDED_SMN, "amd-smn"}, {NL_UNDECIDED_MCHBAR, "intel-mchbar"}};
 
+static const struct {
+	uint32_t bit;
+	const char *name, *text;
+} proofs[] = {{NL_PROOF_PORT, "port", "I/O port"}, {NL_PROOF_TOKEN, "token", "token (msr driver)"}};
+
 /* The kernel's own name: for the reader only, nothing is decided by it. */
 static const char *release(struct utsname *u)
 {
@@ -94,6 +99,17 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 	if (s->guest_may & NL_GUEST_MAY_REVERT)
 		json_string(&j, NULL, "revert");
 	json_close(&j, ']');
+	json_open(&j, "proof", '{');
+	for (size_t i = 0; i < NL_ARRAY_SIZE(proofs); i++)
+		if (s->proof == proofs[i].bit)
+			json_string(&j, "by", proofs[i].name);
+	json_open(&j, "taken", '[');
+	for (size_t i = 0; i < NL_ARRAY_SIZE(proofs); i++)
+		if (s->proofs & proofs[i].bit)
+			json_string(&j, NULL, proofs[i].name);
+	json_close(&j, ']');
+	json_uint(&j, "tokens_refused", s->tokens_refused);
+	json_close(&j, '}');
 	json_uint(&j, "deadline_max_ns", s->deadline_max_ms * 1000000ULL);
 	json_open(&j, "kernel", '{');
 	json_string(&j, "release", release(&u));
@@ -137,6 +153,12 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 	printf("   keys %u (%s)   guest-may %s%s\n", s->keys,
 	       s->keys_from_file ? "from a file: anybody who can write the ESP can change them" : "image", may(s),
 	       s->emulated ? "   emulated" : "");
+	for (size_t i = 0; i < NL_ARRAY_SIZE(proofs); i++)
+		if (s->proof == proofs[i].bit)
+			printf("Proof of root by %s%s\n", proofs[i].text,
+			       s->proofs == s->proof ? ", the only one that the policy takes" : "");
+	if (s->tokens_refused)
+		printf("tokens presented that were not valid: %u; newleaf log has them\n", s->tokens_refused);
 	printf("Kernel  %s  ", release(&u));
 	if (s->kernel_build_id_len)
 		printf("build-id %s matched", text_hex_brief(&t, s->kernel_build_id, s->kernel_build_id_len));
