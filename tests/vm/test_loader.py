@@ -157,7 +157,7 @@ class Signer:
         """newleaf.efi with another policy, signed."""
         policy, raw = os.path.join(self.folder, "policy"), os.path.join(self.folder, "raw.efi")
         with open(policy, "wb") as f:
-            f.write(struct.pack("<4I", 3, 10000, conf_may, security_version))
+            f.write(struct.pack("<5I", 3, 10000, conf_may, security_version, 3))
         plain = os.path.join(BUILD, "newleaf.efi")
         subprocess.run(["objcopy", "--update-section", f".nlpol={policy}", plain, raw], check=True)
         return self.sign(raw, name)
