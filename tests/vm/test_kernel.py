@@ -12,11 +12,10 @@ from vmtest import test
 
 def run(t, *arguments):
     done = subprocess.run(
-        [os.path.join(TOP, "tests", "guest", "run"), *arguments],
+        [os.path.join(TOP, "tests", "guest", "run"), "--timeout", "7200", *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=1500,
     )
     said = done.stdout.strip().splitlines()
     if done.returncode == 77:

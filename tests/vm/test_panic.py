@@ -27,7 +27,7 @@ class Debugger:
 
     def __init__(self, path):
         self.channel = socket.socket(socket.AF_UNIX)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while True:
             try:
                 self.channel.connect(path)
@@ -36,7 +36,7 @@ class Debugger:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
-        self.channel.settimeout(30)
+        self.channel.settimeout(300)
 
     def ask(self, text):
         self.channel.sendall(f"${text}#{sum(text.encode()) & 255:02x}".encode())

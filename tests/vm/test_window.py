@@ -69,11 +69,21 @@ def strict_leaf(g, name):
     g.put(signed(g.scratch, leaf.file()), name)
 
 
+def beside_sleepers(g, rounds):
+    """Commits and tasks without sleepers and with them. The ratio of two times is the host's too when it is busy: a bad
+    one is taken again, and what is slower thrice is slower."""
+    for again in (True, True, False):
+        few, before = commits(g, rounds), tasks(g)
+        sleepers(g)
+        many, after = commits(g, rounds), tasks(g)
+        if median_us(many) <= 2 * median_us(few) or not again:
+            return few, before, many, after
+        g.run("kill $(cat /tmp/sleepers.pid); while [ -d /proc/$(cat /tmp/sleepers.pid) ]; do usleep 50000; done")
+
+
 def flat(t, rounds):
     g = t.boot(memory=1536)
-    few, before = commits(g, rounds), tasks(g)
-    sleepers(g)
-    many, after = commits(g, rounds), tasks(g)
+    few, before, many, after = beside_sleepers(g, rounds)
     t.expect(after >= before + SLEEPERS, f"{after} tasks, before {before}")
     # Nobody but whom a CPU runs or will run, and the idle tasks; how many that are differs from window to window.
     most = max(read(few) + read(many))
