@@ -9,7 +9,7 @@
 
 #include <newleaf/types.h>
 
-#define MAX_CPUS 64
+#define MAX_CPUS 128
 #define MAPPED_TOP (1ULL << 39) /* as far as the kernel maps memory one to one, where it needs it */
 
 /* --- What the firmware said (start.c) --- */
