@@ -45,12 +45,44 @@ static void debug_registers(void)
 	write_dr7(0x400);
 }
 
+/*
+ * A probe for a defect of Bochs 3 with several CPUs: its loop for them keeps the RIP from before an exception for the
+ * first instruction of the handler. If that one faults it is said to stand there; a breakpoint there comes again and
+ * again. So #UD goes to an instruction that faults.
+ */
+__asm__("ud_then_gp: mov (%rax), %al\n");
+extern const uint8_t ud_then_gp[];
+
+static bool handlers_begin_right(void)
+{
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) idtr;
+	uint64_t at = (uint64_t)ud_then_gp, rax = 1ULL << 63;
+
+	__asm__ volatile("sidt %0" : "=m"(idtr));
+	volatile uint64_t *gate = (uint64_t *)idtr.base + 2 * UD;
+	const uint64_t was[] = {gate[0], gate[1]};
+	gate[0] = (was[0] & 0x0000ffffffff0000) | (at & 0xffff) | (at >> 16 & 0xffff) << 48;
+	gate[1] = at >> 32;
+	int vector = TRY("lea 1f(%%rip), %%r10; mov %%r10, %%gs:8; mov %%rsp, %%r10; ud2\n1: mov %%r10, %%rsp",
+	                 ARGS("+a"(rax)), ARGS(), "r10");
+	gate[0] = was[0];
+	gate[1] = was[1];
+	return vector == GP && this_cpu()->fault_rip == at;
+}
+
 /* A breakpoint still fires when exits lie between setting and reaching it. */
 static void breakpoint(void)
 {
 	struct cpu *cpu = this_cpu();
 	uint64_t at;
 
+	if (machine.intel && machine.n_cpus > 1 && !handlers_begin_right()) {
+		skip("this Bochs forgets where a handler's first instruction stands");
+		return;
+	}
 	cpu->db_max = 8;
 	cpu->db_count = 0;
 	write_dr6(0xffff0ff0);
