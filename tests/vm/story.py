@@ -187,7 +187,9 @@ def tell(options):
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves the guest's `with`, which ends the emulator
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(end) != signal.SIG_IGN:  # nohup
+            signal.signal(end, lambda number, _: sys.exit(128 + number))  # leaves the `with`: that ends the emulator
     parser = argparse.ArgumentParser()
     parser.add_argument("--shell", action="store_true")
     parser.add_argument("--emulator", default="qemu")

@@ -6,6 +6,9 @@ import collections
 import os
 import pty
 import re
+import signal
+import subprocess
+import sys
 import threading
 
 from command import FIXES, cycle, newleaf, revert
@@ -238,3 +241,41 @@ def interactive_shell(t):
     t.expect("guest-may" in text, f"the shell did not answer: {text!r}")
     t.expect(g.run("echo again").strip() == "again", "the line is not usable after the shell")
     g.poweroff()
+
+
+@test()
+def shell_hangup(t):
+    """a terminal that goes away while `scripts/demo --shell` waits for its user takes the emulator with it"""
+    script = os.path.join(TOP, "tests", "vm", "story.py")
+    told = subprocess.Popen(
+        [sys.executable, script, "--shell", "--kernel", OLD, AUXV],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines = []
+    for line in told.stdout:
+        lines.append(line)
+        if line.startswith("Root shell"):
+            break
+    emulator = [p for p, parent, _ in processes() if parent == told.pid]  # leads a session of its own
+    told.send_signal(signal.SIGHUP)
+    told.communicate(timeout=240)
+    left = [p for p, _, session in processes() if session in emulator]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    t.expect(emulator, "".join(lines))
+    t.expect(not left, f"{len(left)} processes of the emulator went on")
+
+
+def processes():
+    """pid, parent and session of each that runs."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                state, parent, _, session = f.read().rsplit(")", 1)[1].split()[:4]
+        except OSError:
+            continue  # it has ended meanwhile
+        if state != "Z":
+            yield int(pid), int(parent), int(session)

@@ -115,15 +115,16 @@ def run_one(entry, again=False):
 
 
 def stop_all(*_):
-    """Told to end (a time limit of CI, Ctrl-C): no emulator stays behind."""
+    """Told to end (a time limit of CI, Ctrl-C, a terminal that is gone): no emulator stays behind."""
     for guest in list(RUNNING):
         guest.close()
     os._exit(143)
 
 
 def main():
-    signal.signal(signal.SIGTERM, stop_all)
-    signal.signal(signal.SIGINT, stop_all)
+    for end in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(end) != signal.SIG_IGN:  # nohup
+            signal.signal(end, stop_all)
     parser = argparse.ArgumentParser(prog="vmtest.py")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--full", action="store_true", help="the whole matrix of CPUs, models and kernels")
