@@ -178,7 +178,7 @@ uint64_t nl_windows_ecam(unsigned *buses)
 
 	if (chipset & INTEL) { /* 256, 128 or 64 buses; longer ones have more segments behind the first */
 		v = (uint64_t)nl_config_peek(HOST, 0x64, 4) << 32 | nl_config_peek(HOST, 0x60, 4);
-		*buses = (v & 6) == 2 ? 128 : (v & 6) == 4 ? 64 : 256;
+		*buses = (v & 14) == 2 ? 128 : (v & 14) == 4 ? 64 : 256;
 		return v & 1 ? v & ~(((uint64_t)*buses << 20) - 1) & 0x7fffffffffffULL : 0;
 	}
 	if ((chipset & (AMD | AMD_OLD)) && x86_rdmsr_safe(MSR_AMD_MMIO_CFG_BASE, &v) && (v & 1)) {

@@ -90,6 +90,10 @@ static void recognised(void **state)
 	set(0, 0x60, 8, 0x4000000001);
 	assert_int_equal(nl_windows_init(), NL_OK);
 	assert_int_equal(nl_windows_ecam(&buses), 0x4000000000);
+	set(0, 0x60, 8, 0x408000000b); /* 2 GiB: 256 buses, and seven segments behind them */
+	assert_int_equal(nl_windows_ecam(&buses), 0x4080000000);
+	assert_int_equal(buses, 256);
+	set(0, 0x60, 8, 0x4000000001);
 	assert_non_null(refuse(0, 0xbc, 4, 1));
 	machine(0x20208086); /* a server's: PCI Express where the client has its map */
 	set(0, 0x34, 1, 0x90);
