@@ -179,10 +179,14 @@ bool apic_guest_base(struct nl_cpu *cpu, uint64_t v)
 		return false;
 	if (!(v & 1u << 11))
 		return *leaves_x2 = apic_is_x2() && !(v & 1u << 10);
-	if (*leaves_x2 && !(v & 1u << 10))
+	bool off = *leaves_x2 && !(v & 1u << 10);
+	if (off)
 		x86_wrmsr_safe(MSR_APIC_BASE, v & ~0xc00ULL);
 	*leaves_x2 = false;
-	return x86_wrmsr_safe(MSR_APIC_BASE, v);
+	bool ok = x86_wrmsr_safe(MSR_APIC_BASE, v);
+	if (off) /* a kick that came meanwhile is lost, and the next must be sent */
+		__atomic_store_n(&cpu->kick, 0, __ATOMIC_SEQ_CST);
+	return ok;
 }
 
 void apic_deliver_init(struct nl_cpu *cpu)

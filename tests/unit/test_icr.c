@@ -179,6 +179,18 @@ static int gone_on(unsigned come, int ill)
 	return nl_cpus_taken() == (n == CPUS - 1) ? n : -1;
 }
 
+/* From x2APIC to xAPIC leads over an APIC that is off: a kick that comes then is lost, and the next must be sent. */
+static void a_kick_is_lost_with_the_apic(void **state)
+{
+	(void)state;
+	begin(&caught);
+	cpus[1].kick = 1;
+	assert_true(apic_guest_base(&cpus[1], APIC_DEFAULT_BASE));
+	assert_int_equal(cpus[1].kick, 1);
+	assert_true(apic_guest_base(&cpus[1], APIC_DEFAULT_BASE | 0x800));
+	assert_int_equal(cpus[1].kick, 0);
+}
+
 static void all_are_taken_or_none(void **state)
 {
 	static const struct {
@@ -210,6 +222,7 @@ int main(void)
 	        cmocka_unit_test(a_shorthand_reaches_each_of_ours_by_its_own_id),
 	        cmocka_unit_test(sipi_may_overtake_init),
 	        cmocka_unit_test(an_nmi_waits_for_its_cpu),
+	        cmocka_unit_test(a_kick_is_lost_with_the_apic),
 	        cmocka_unit_test(all_are_taken_or_none),
 	};
 
