@@ -27,7 +27,7 @@ LOGS = os.path.join(BUILD, "logs")
 BAD_DMESG = re.compile(
     r"\bWARNING:|\bBUG:|\bOops\b|Kernel panic|[Uu]nknown NMI|NMI received for unknown reason|Uhhuh|soft lockup|"
     r"hard LOCKUP|"
-    r"rcu.*(stall|detected)|blocked for more than|general protection|unchecked MSR|Bad page|double fault|Call Trace|"
+    r"rcu.*(detected|starved)|blocked for more than|general protection|unchecked MSR|Bad page|double fault|Call Trace|"
     r"corruption|Tainted|spurious APIC"
 )
 # What a kernel says of clocks that it compares: on an emulator they are as even as the host's time for it.
