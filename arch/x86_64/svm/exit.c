@@ -10,6 +10,34 @@
 
 static bool no_inject_npf(struct vmcb *v) { return v->exit_info1 >> 33 & 1; } /* fault of a guest page table access */
 
+/*
+ * For an emulator without VM_CR.DIS_A20M (svm.c asks): the gate is held open where it is operated, which is bit 1 of
+ * port 92, the keyboard controller's command DD, and bit 1 of its output port, the byte behind command D1.
+ */
+static void port_with_a20(struct nl_cpu *cpu, const struct nl_exit *e)
+{
+	static nl_lock_t lock;
+	static bool output;
+	uint64_t rax = cpu->gprs.rax;
+
+	nl_lock(&lock);
+	for (unsigned i = 0; i < e->io.width && !e->io.in && !e->io.string; i++) {
+		unsigned port = e->io.port + i, shift = 8 * i;
+		bool disable = port == 0x64 && (rax >> shift & 0xff) == 0xdd;
+
+		if (port == 0x92 || (port == 0x60 && output))
+			cpu->gprs.rax |= 2ULL << shift;
+		if (disable)
+			cpu->gprs.rax |= 0xffULL << shift; /* FF does nothing */
+		if (port == 0x60 || port == 0x64)
+			output = port == 0x64 && (rax >> shift & 0xff) == 0xd1;
+	}
+	hv_exit(cpu, e);
+	if (!e->io.in)
+		cpu->gprs.rax = rax;
+	nl_unlock(&lock);
+}
+
 void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 {
 	struct nl_exit e = {.cause = NL_CAUSE_OTHER, .raw = {v->exit_code, v->exit_info1, v->exit_info2}};
@@ -28,6 +56,10 @@ void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 		                     .length = (unsigned)(v->exit_info2 - v->rip),
 		                     .io = {(uint16_t)(v->exit_info1 >> 16), v->exit_info1 >> 4 & 7, v->exit_info1 & 1,
 		                            v->exit_info1 >> 2 & 1}};
+		if (svm_a20_gate && e.io.port <= 0x92) {
+			port_with_a20(cpu, &e);
+			return;
+		}
 		break;
 	case EXIT_NMI:
 		cpu->exits[NL_CAUSE_NMI]++;

@@ -21,6 +21,7 @@
 
 static uint8_t *msrpm, *iopm;
 static bool has_flush_by_asid, has_next_rip;
+bool svm_a20_gate;
 
 static struct svm_cpu *svm(struct nl_cpu *cpu) { return cpu->vendor; }
 
@@ -54,6 +55,20 @@ static const struct nl_npt_format *format(void)
 	return &f;
 }
 
+static void intercept_port(uint16_t port) { iopm[port / 8] |= (uint8_t)(1u << port % 8); }
+
+/* Emulators: QEMU's TCG masks the line and has not the bit that forbids it. */
+static void ask_a20(void)
+{
+	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | VM_CR_DIS_A20M);
+	svm_a20_gate = !(x86_rdmsr(MSR_VM_CR) & VM_CR_DIS_A20M);
+	if (!svm_a20_gate)
+		return;
+	intercept_port(0x60);
+	intercept_port(0x64);
+	intercept_port(0x92);
+}
+
 static enum nl_err machine_init(void)
 {
 	uint32_t r[4];
@@ -65,6 +80,7 @@ static enum nl_err machine_init(void)
 	iopm = nl_pool_run(3);
 	if (!msrpm || !iopm)
 		return NL_ENOMEM;
+	ask_a20();
 	bool la57 = x86_read_cr4() & CR4_LA57;
 	struct svm_cpu *cpus = nl_pool_bytes(nl_n_cpus * sizeof(*cpus));
 	if (!cpus)
@@ -94,8 +110,6 @@ static void intercept_msr(uint32_t index, bool read, bool write)
 	uint8_t mask = (uint8_t)(3u << bit % 8), set = (uint8_t)((read | write << 1) << bit % 8);
 	map[bit / 8] = (uint8_t)((map[bit / 8] & ~mask) | set);
 }
-
-static void intercept_port(uint16_t port) { iopm[port / 8] |= (uint8_t)(1u << port % 8); }
 
 /* Both scopes of tlb.h are one on SVM: the root is no tag, so everything of the ASID goes. */
 static void flush_all(struct nl_cpu *cpu)

@@ -9,6 +9,8 @@
 
 void svm_exit(struct nl_cpu *cpu, struct vmcb *v); /* decodes, acts on what is SVM's own, hands the rest to hv_exit */
 
+extern bool svm_a20_gate; /* an emulator's: address line 20 can be switched off */
+
 /* nmi.c */
 void svm_open(struct nl_cpu *cpu, void (*with)(void)); /* run `with` (or nothing) with GIF open: what waits comes */
 void svm_nmi_before_entry(struct nl_cpu *cpu);         /* the guest's, if one waits and may come */
