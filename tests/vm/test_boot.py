@@ -55,12 +55,34 @@ def register_matrix():
 register_matrix()
 
 
+def online(g, cpus, value):
+    for cpu in cpus:
+        g.run(f"echo {value} >/sys/devices/system/cpu/cpu{cpu}/online", timeout=240)
+
+
 @test(full=True)
 def qemu_32_max(t):
-    """QEMU max,+svm,-la57, 32 CPUs: boot, apply, revert, poweroff"""
-    g = boot_and_cycle(t, cpus=32, model=MODELS["max"], memory=2048)
+    """QEMU max,+svm,-la57, 32 CPUs: boot, status; apply, revert with 24 of them offline, which see it on return"""
+    # A host with few cores hardly ever gets all of 32 into user mode at once, which a commit needs of those that are
+    # online (docs/explanation/limits.md).
+    g = t.boot(cpus=32, model=MODELS["max"], memory=2048)
+    t.note(f"boot to user space {g.boot_seconds:.1f} s")
+    t.expect(int(g.run("nproc")) == 32, "the guest sees not 32 CPUs")
     status = newleaf(g, "status")
     t.expect(status["cpus"] == {"known": 32, "running": 32}, f"not every CPU is under Newleaf: {status['cpus']}")
+    newleaf(g, "alive")
+    most = range(8, 32)
+    online(g, most, 0)
+    apply(g, FIXES[1])
+    online(g, most, 1)
+    for cpu in (0, 8, 31):
+        g.run(f"taskset {1 << cpu:x} repro {FIXES[1]} | grep -q -- '-> FIXED'")
+    online(g, most, 0)
+    newleaf(g, f"revert {FIXES[1]}")
+    online(g, most, 1)
+    for cpu in (0, 8, 31):
+        g.run(f"taskset {1 << cpu:x} repro {FIXES[1]} | grep -q -- '-> VULNERABLE'")
+    g.check_dmesg()
     g.poweroff()
 
 
