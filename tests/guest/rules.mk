@@ -41,3 +41,15 @@ $(B)/guest/testkernel.efi: $(B)/guest/testkernel.so
 .PHONY: testkernel
 testkernel: $(B)/guest/testkernel.efi ## the test kernel, build/guest/testkernel.efi
 ALL += $(B)/guest/testkernel.efi
+
+# A firmware that is otherwise: build/guest/firmware.efi, which tests/guest/run --firmware puts before the loader.
+$(B)/guest/firmware/%.c.o: GUEST_CFLAGS += -I$(EFI_INC)
+
+$(B)/guest/firmware.so: $(B)/guest/firmware/mp.c.o
+	ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined -T $(GUEST_EFI_LIB)/elf_x86_64_efi.lds -o $@ \
+		$(GUEST_EFI_LIB)/crt0-efi-x86_64.o $< -L$(GUEST_EFI_LIB) -lefi -lgnuefi
+
+$(B)/guest/firmware.efi: $(B)/guest/firmware.so
+	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' -j .reloc \
+		--target efi-app-x86_64 --subsystem=10 $< $@
+ALL += $(B)/guest/firmware.efi

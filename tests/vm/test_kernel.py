@@ -10,6 +10,9 @@ from guest import TOP, Failure, Skip
 from vmtest import test
 
 
+BARE = "instruction-xsetbv,start-others,start-spurious-sipi,start-all"
+
+
 def run(t, *arguments):
     done = subprocess.run(
         [os.path.join(TOP, "tests", "guest", "run"), "--timeout", "7200", *arguments],
@@ -58,6 +61,27 @@ def register():
         ),
         ("testkernel-bochs-1", False, "bochs", ("bochs", "1"), "test kernel on Bochs, VMX, 1 CPU"),
         ("testkernel-bochs-2", False, "bochs", ("bochs", "2"), "test kernel on a newer Bochs (BOCHS=/path), 2 CPUs"),
+        (
+            "firmware-without-mp",
+            False,
+            "qemu",
+            ("qemu", "3", "--firmware", "hide", "--only", BARE),
+            "no MP services and three CPUs: refused by name, and all start without Newleaf",
+        ),
+        (
+            "firmware-cpu-refuses",
+            False,
+            "qemu",
+            ("qemu", "3", "--firmware", "refuse", "--only", BARE),
+            "one CPU of three cannot be virtualised: the others go back, and all start without Newleaf",
+        ),
+        (
+            "firmware-cpu-refuses-bochs",
+            False,
+            "bochs",
+            ("bochs", "3", "--firmware", "refuse", "--only", BARE),
+            "the same on a newer Bochs (BOCHS=/path)",
+        ),
         ("testkernel-triple", False, "qemu", ("qemu", "2", "--mode", "triple"), "a triple fault resets the machine"),
         (
             "testkernel-triple-ap",
