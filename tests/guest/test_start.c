@@ -164,14 +164,27 @@ static void exiting(struct cpu *cpu)
 {
 	uint32_t r[4];
 
-	for (cpu->result = 1;;)
+	for (cpu->arg = 0; !cpu->arg; cpu->result++)
 		cpuid(0, 0, r);
+}
+
+/* A newer Bochs drops an INIT that meets a CPU in root operation, where it must wait (SDM vol. 3, 26.2): a CPU that
+ * always exits runs on. */
+static bool init_is_lost(struct cpu *cpu)
+{
+	uint64_t counted;
+
+	apic_send(cpu->apic_id, ICR_INIT | ICR_ASSERT);
+	settle(10000);
+	counted = cpu->result;
+	settle(10000);
+	return cpu->result != counted;
 }
 
 /* Whatever the CPU does when INIT comes, it starts again at the next SIPI. */
 static void init_states(void)
 {
-	static void (*const jobs[])(struct cpu *) = {halted, halted_open, exiting, counting};
+	static void (*const jobs[])(struct cpu *) = {halted, halted_open, counting, exiting};
 
 	for (uint64_t n = rounds(3); n; n--)
 		for (unsigned i = 0; i < NL_ARRAY_SIZE(jobs); i++) {
@@ -179,6 +192,12 @@ static void init_states(void)
 			smp_give(&cpus[1], jobs[i]);
 			REQUIRE(WAIT(cpus[1].result), "CPU 1 did not take job %u", i);
 			settle(1000);
+			if (jobs[i] == exiting && machine.intel && !machine.bare && init_is_lost(&cpus[1])) {
+				skip("this emulator drops an INIT that meets an exit");
+				cpus[1].arg = 1;
+				smp_wait(&cpus[1]);
+				return;
+			}
 			REQUIRE(smp_start(&cpus[1], 0), "CPU 1 did not start again out of job %u", i);
 		}
 }
