@@ -106,9 +106,9 @@ def dom0(t, g):
     t.note(f"{'with' if g.machine.newleaf else 'without'} Newleaf: dom0's user space after {g.boot_seconds:.0f} s")
     launched = "newleaf: launched: CPUs 2," in g.console()
     t.expect(launched == g.machine.newleaf, f"Newleaf was {'' if launched else 'not '}launched")
-    answer = newleaf(g, "status", code=9)
-    shown = answer["detail"].startswith("CPUID shows Newleaf")
-    t.expect(answer["code"] == "NL_EABSENT" and shown == g.machine.newleaf, f"status answers {answer}")
+    exits, error = (6, "NL_EROOT") if launched else (9, "NL_EABSENT")
+    answer = newleaf(g, "status", code=exits)
+    t.expect(answer["code"] == error, f"status answers {answer}")
     g.check_dmesg()
 
 
