@@ -74,16 +74,22 @@ static uint64_t reserve_low(uint64_t size)
 	return region;
 }
 
-/* The handler is one RSM. Where the firmware has SMM of its own, nobody ever comes here. */
+/* A firmware with SMM of its own has moved SMBASE for all CPUs, and says so (PI 1.8, vol. 4, 2.4.1). */
+static bool firmware_has_smm(void)
+{
+	static EFI_GUID base2 = {0xf4ccbfb7, 0xf6e0, 0x47fd, {0x9d, 0xd4, 0x10, 0xa8, 0xf1, 0x50, 0xc1, 0x91}};
+	void *protocol;
+
+	return !EFI_ERROR(LibLocateProtocol(&base2, &protocol));
+}
+
+/* Else SMIs come here, into memory that a guest could write: the handler is one RSM. */
 static bool reserve_smi(void)
 {
 	uint8_t *handler = (uint8_t *)NL_SMI_HANDLER;
 
-	if (!allocate(AllocateAddress, (NL_SMI_END - NL_SMI_HANDLER) / NL_PAGE_SIZE, NL_SMI_HANDLER)) {
-		say_warning(L"memory at %lx is not free: a firmware without SMM leaves SMIs to the guest",
-		            NL_SMI_HANDLER);
+	if (!allocate(AllocateAddress, (NL_SMI_END - NL_SMI_HANDLER) / NL_PAGE_SIZE, NL_SMI_HANDLER))
 		return false;
-	}
 	BS->SetMem(handler, NL_SMI_END - NL_SMI_HANDLER, 0);
 	handler[0] = 0x0f;
 	handler[1] = 0xaa;
@@ -113,8 +119,11 @@ enum nl_err memory_reserve(struct loader *l)
 		say_why(L"no %d MiB of free memory in one piece", NL_REGION_SIZE(l->n_cpus) >> 20);
 		return NL_EMEMORY;
 	}
-	l->smi_page = reserve_smi();
-	return NL_OK;
+	l->smi_page = !firmware_has_smm() && reserve_smi();
+	if (l->smi_page || firmware_has_smm())
+		return NL_OK;
+	say_why(L"this firmware has no SMM of its own, and the place of SMIs, %lx, is not free", NL_SMI_HANDLER);
+	return NL_EFIRMWARE;
 }
 
 void memory_release(struct loader *l)
