@@ -210,7 +210,7 @@ static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
 static enum nl_err check_bytes(const struct nl_entry *e, struct nl_guest *space, uint64_t slide,
                                struct nl_blocker *blocker)
 {
-	uint8_t found[NL_SITE_MAX_LEN];
+	uint8_t found[NL_SITE_MAX_LEN] = {0};
 	struct nl_watch watch;
 	struct nl_scan scan;
 	uint32_t i, n;
