@@ -35,7 +35,7 @@ $(B)/efi/newleaf.so: $(EFI_OBJS)
 
 $(B)/newleaf.efi: $(B)/efi/newleaf.so
 	objcopy -S -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j '.rela*' \
-		-j .reloc -j .core -j .nlkeys -j .nlpol --output-target pei-x86-64 --subsystem efi-app $< $@
+		-j .reloc -j .core -j .nlkeys -j .nlpol -j .sbat --output-target pei-x86-64 --subsystem efi-app $< $@
 	@$(if $(filter file,$(origin KEYS)),echo "newleaf.efi trusts $(if $(KEYS),$(KEYS) (the demo's key),\
 		no key and takes no leaf); make KEYS=FILE for a machine" >&2)
 

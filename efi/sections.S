@@ -28,4 +28,10 @@ nlkeys_start:
 	.long 1 /* security_version: one more with each hole that is closed */
 	.long 3 /* proofs: port and token */
 
+	/* Without it shim starts nothing: the generation of this program, which a list can revoke (SBAT.md of shim). */
+	.section .sbat, "a"
+	.balign 4096
+	.ascii "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\n"
+	.ascii "newleaf,1,Newleaf,newleaf,0.1.0,SECURITY.md\n"
+
 	.section .note.GNU-stack, "", @progbits
