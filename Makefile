@@ -24,11 +24,14 @@ help: ## this list
 
 # Copies what is built and builds nothing: `sudo make install` without the KEYS= of the build would make another image.
 PREFIX ?= /usr/local
-install: ## put both commands, their man pages and lib/newleaf/newleaf.efi under $(DESTDIR)$(PREFIX)
+install: ## put both commands, man pages, systemd units and lib/newleaf/newleaf.efi under $(DESTDIR)$(PREFIX)
 	install -D -t $(DESTDIR)$(PREFIX)/sbin $(B)/newleaf
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(B)/newleaf-author
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(B)/newleaf.1 $(B)/newleaf-author.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/newleaf $(B)/newleaf.efi
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in alive sync; do sed 's,@PREFIX@,$(PREFIX),' systemd/newleaf-$$unit.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/newleaf-$$unit.service; done
 
 clean: ## remove build/
 	rm -rf $(B)
