@@ -164,8 +164,7 @@ static int race(uint64_t n)
 	qsort(list, all, sizeof(*list), by_value);
 	for (uint64_t i = 1; i < all; i++)
 		twice += list[i] == list[i - 1];
-	printf("race: %llu presented, %llu counted, %zu twice\n", (unsigned long long)(4 * n), (unsigned long long)all,
-	       twice);
+	printf("race: %llu presented, %llu counted, %zu twice\n", 4ULL * n, (unsigned long long)all, twice);
 	return twice || all < n || all > 2 * n;
 }
 

@@ -92,6 +92,7 @@ class Machine:
     no_reboot: bool = False
     files: tuple = ()  # more files of the ESP, SRC:DST
     more: tuple = ()  # options for QEMU itself
+    disk: str = ""  # a disk that boots by itself (scripts/mkdebian), instead of kernel, loader and their settings
     secure: bool = False  # firmware with Secure Boot on, which trusts the ovmf package's snakeoil key
 
 
@@ -154,6 +155,8 @@ class Guest:
 
     def _esp(self):
         m = self.machine
+        if m.disk:
+            return m.disk
         line = m.base + " " + m.cmdline
         esp = os.path.join(self.scratch, "esp.img" if m.emulator == "bochs" else "esp")
         args = [os.path.join(TOP, "scripts", "mkesp"), "--image" if m.emulator == "bochs" else "--dir"]
