@@ -103,7 +103,7 @@ static void describe_boot(struct nl_boot_block *b)
 	id[1] = (tsc() ^ id[0] >> 29) * 0x9e3779b97f4a7c15ULL;
 	(void)randomness(id, NL_ARRAY_SIZE(id));
 	CopyMem(b->boot_id, id, sizeof(b->boot_id));
-	if (!randomness(secret, NL_ARRAY_SIZE(secret)))
+	if (!randomness(secret, NL_ARRAY_SIZE(secret)) || !CompareMem(secret, secret + 1, sizeof(secret) - 8))
 		say_warning(L"no source of randomness: no tokens, so the command needs its I/O port");
 	CopyMem(b->secret, secret, sizeof(b->secret));
 	ZeroMem(secret, sizeof(secret));

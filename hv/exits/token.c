@@ -14,11 +14,12 @@
 static uint32_t epoch; /* of kernels */
 static uint32_t refused;
 
+/* Words that are all the same are no secret: none, or a RDRAND that says one thing for ever and calls it valid, as
+ * those of AMD before a correction of their microcode. */
 static bool possible(void)
 {
-	static const uint8_t none[sizeof(nl_boot.secret)];
-
-	return (nl_boot.policy.proofs & NL_PROOF_TOKEN) && memcmp(nl_boot.secret, none, sizeof(none));
+	return (nl_boot.policy.proofs & NL_PROOF_TOKEN) &&
+	       memcmp(nl_boot.secret, nl_boot.secret + 8, sizeof(nl_boot.secret) - 8);
 }
 
 bool nl_token_make(struct nl_cpu *cpu, uint64_t *token)

@@ -106,7 +106,7 @@ struct nl_boot_block {
 	uint64_t tsc_at_wall;
 	uint64_t tsc_hz;     /* measured by the loader against Stall(), 0 = unknown */
 	uint8_t boot_id[16]; /* random, from EFI_RNG_PROTOCOL, RDRAND or time */
-	uint8_t secret[32];  /* random, for this boot's tokens; all zero: this machine has no source of randomness */
+	uint8_t secret[32];  /* random, for this boot's tokens; four words that are the same: no source of randomness */
 	struct nl_policy policy; /* image's policy, restricted by newleaf.conf */
 	uint32_t n_cpus;         /* CPUs that the firmware hands over, the boot CPU first */
 	uint32_t n_beyond;       /* CPUs of the MADT that are not among them: never to be started */
