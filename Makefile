@@ -30,8 +30,8 @@ install: ## put both commands, man pages, systemd units and lib/newleaf/newleaf.
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(B)/newleaf.1 $(B)/newleaf-author.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/newleaf $(B)/newleaf.efi
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	for unit in alive sync; do sed 's,@PREFIX@,$(PREFIX),' systemd/newleaf-$$unit.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/newleaf-$$unit.service; done
+	for unit in alive sync; do sed 's,@PREFIX@,$(PREFIX),' systemd/newleaf-$$unit.service | install -m 644 \
+		/dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/newleaf-$$unit.service || exit 1; done
 
 clean: ## remove build/
 	rm -rf $(B)
