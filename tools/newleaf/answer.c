@@ -153,8 +153,8 @@ static const char *why_root(const struct nl_details *d)
 		return "the kernel refuses the I/O port (lockdown), and there is no msr driver to read a token with: "
 		       "modprobe msr";
 	case NL_WHY_FORBIDDEN:
-		return "the image's policy takes no proof of root that this kernel allows (newleafx64.efi, .nlpol: "
-		       "proofs)";
+		return "no token was taken, and the I/O port is shut: by kernel lockdown, or by the image's policy "
+		       "(newleafx64.efi, .nlpol: proofs). A boot without a source of randomness has no tokens";
 	case NL_WHY_FAULT:
 		return "the call was refused: this thread may not use the I/O port, or no token could be read";
 	default:
