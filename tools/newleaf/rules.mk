@@ -32,3 +32,6 @@ CHECKS += check-docs
 check-docs: $(B)/newleaf-manual
 	@$< cli | cmp - docs/reference/cli.md || { echo "docs/reference/cli.md is stale: make docs"; exit 1; }
 	@$< errors | cmp - docs/reference/errors.md || { echo "docs/reference/errors.md is stale: make docs"; exit 1; }
+	@[ "$$(sed -n 's/^\(printf .*\) > policy.bin$$/\1/p' docs/reference/conf.md | sh | wc -c)" = \
+		$$((4 * $$(grep -c '^	.long ' efi/sections.S))) ] || \
+		{ echo "docs/reference/conf.md: the policy that it prints has not the size of .nlpol"; exit 1; }
