@@ -77,36 +77,36 @@ static bool rdrand(uint64_t *v)
 	return ok;
 }
 
-/* false: this machine has no source of randomness, and `out` is what it was. */
-static bool randomness(uint64_t *out, size_t n)
+/* In place, so that no copy stays behind in memory that the guest gets. false: this machine has no source, or one that
+ * says one thing for ever; `out` is zero. */
+static bool randomness(void *out, size_t n)
 {
 	static EFI_GUID guid = EFI_RNG_PROTOCOL_GUID;
 	EFI_RNG_PROTOCOL *rng;
-	uint64_t v[4];
+	uint64_t *v = out;
+	bool ok = true;
 
 	if (EFI_ERROR(LibLocateProtocol(&guid, (void **)&rng)) ||
-	    EFI_ERROR(rng->GetRNG(rng, NULL, n * sizeof(*v), (UINT8 *)v)))
+	    EFI_ERROR(rng->GetRNG(rng, NULL, n * sizeof(*v), out)))
 		for (size_t i = 0; i < n; i++)
-			if (!rdrand(&v[i]))
-				return false;
-	CopyMem(out, v, n * sizeof(*v));
-	return true;
+			ok = rdrand(&v[i]) && ok;
+	ok = ok && CompareMem(v, v + 1, (n - 1) * sizeof(*v));
+	if (!ok)
+		ZeroMem(out, n * sizeof(*v));
+	return ok;
 }
 
 /* The boot's name is no secret: two boots must differ, nothing more. The secret is one, or there is none. */
 static void describe_boot(struct nl_boot_block *b)
 {
-	uint64_t id[2] = {tsc() * 0x9e3779b97f4a7c15ULL ^
-	                  b->wall_unix_ns}; /* 2^64 / golden ratio: spreads the low bits */
-	uint64_t secret[4] = {0};
+	uint64_t *id = (uint64_t *)b->boot_id;
 
-	id[1] = (tsc() ^ id[0] >> 29) * 0x9e3779b97f4a7c15ULL;
-	(void)randomness(id, NL_ARRAY_SIZE(id));
-	CopyMem(b->boot_id, id, sizeof(b->boot_id));
-	if (!randomness(secret, NL_ARRAY_SIZE(secret)) || !CompareMem(secret, secret + 1, sizeof(secret) - 8))
+	if (!randomness(id, sizeof(b->boot_id) / sizeof(*id))) {
+		id[0] = tsc() * 0x9e3779b97f4a7c15ULL ^ b->wall_unix_ns; /* 2^64 / golden ratio: spreads the low bits */
+		id[1] = (tsc() ^ id[0] >> 29) * 0x9e3779b97f4a7c15ULL;
+	}
+	if (!randomness(b->secret, sizeof(b->secret) / sizeof(uint64_t)))
 		say_warning(L"no source of randomness: no tokens, so the command needs its I/O port");
-	CopyMem(b->secret, secret, sizeof(b->secret));
-	ZeroMem(secret, sizeof(secret));
 }
 
 enum nl_err machine_describe(struct loader *l, struct nl_boot_block *b)
