@@ -21,10 +21,12 @@ void nl_journal(enum nl_event event, enum nl_err error, const char *id, const ui
 {
 	struct nl_journal_entry *e;
 	struct nl_sha256 c;
+	bool failure = event == NL_EV_REFUSED || event == NL_EV_ABANDONED;
 
 	nl_lock(&lock);
-	failures = event == NL_EV_REFUSED || event == NL_EV_ABANDONED ? failures + 1 : 0;
-	if (failures > FAILURES_KEPT) {
+	if (event != NL_EV_TOKEN) /* anybody can cause those, and would end the run */
+		failures = failure ? failures + 1 : 0;
+	if (failure && failures > FAILURES_KEPT) {
 		nl_unlock(&lock);
 		return;
 	}

@@ -108,7 +108,7 @@ static enum nl_err call_status(struct call *c)
 	s.microcode_dropped = nl_msr_updates_dropped();
 	s.proof = c->proof;
 	s.proofs = nl_boot.policy.proofs;
-	s.tokens_refused = nl_tokens_refused();
+	s.tokens_refused = __atomic_load_n(&nl_tokens_refused, __ATOMIC_RELAXED);
 	c->rcx = sizeof(s);
 	return answer(c, &s, sizeof(s));
 }

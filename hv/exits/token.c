@@ -12,7 +12,7 @@
 #include "x86.h"
 
 static uint32_t epoch; /* of kernels */
-static uint32_t refused;
+uint64_t nl_tokens_refused;
 
 /* Words that are all the same are no secret: none, or a RDRAND that says one thing for ever and calls it valid, as
  * those of AMD before a correction of their microcode. */
@@ -44,7 +44,7 @@ bool nl_token_spend(struct nl_cpu *cpu, uint64_t token)
 {
 	uint64_t wrong = (cpu->token.value ^ token) | (cpu->token.epoch ^ __atomic_load_n(&epoch, __ATOMIC_ACQUIRE)) |
 	                 (x86_rdtsc() >= cpu->token.until_tsc);
-	uint32_t n;
+	uint64_t n;
 
 	if (!possible())
 		return false;
@@ -52,12 +52,10 @@ bool nl_token_spend(struct nl_cpu *cpu, uint64_t token)
 		cpu->token.until_tsc = 0;
 		return true;
 	}
-	n = __atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
-	if (n && (n & (n - 1)) == 0)
+	n = __atomic_add_fetch(&nl_tokens_refused, 1, __ATOMIC_RELAXED);
+	if ((n & (n - 1)) == 0)
 		nl_journal(NL_EV_TOKEN, NL_EROOT, NULL, NULL, n, cpu->index);
 	return false;
 }
 
 void nl_tokens_forget(void) { __atomic_add_fetch(&epoch, 1, __ATOMIC_RELEASE); }
-
-uint32_t nl_tokens_refused(void) { return __atomic_load_n(&refused, __ATOMIC_RELAXED); }

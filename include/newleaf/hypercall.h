@@ -94,8 +94,7 @@ struct nl_status {
 	uint32_t ipis_refused;      /* SMIs of the guest, and IPIs for CPUs that are not ours, since launch */
 	uint32_t proof;             /* enum nl_proof of this very call */
 	uint32_t proofs;            /* which the policy takes */
-	uint32_t tokens_refused;    /* presented and not valid, since launch */
-	uint32_t reserved0;
+	uint64_t tokens_refused;    /* presented and not valid, since launch */
 	uint64_t reserved[3];
 };
 

@@ -97,7 +97,7 @@ static void taken(void)
 
 static void refused(void)
 {
-	uint32_t before = status()->tokens_refused;
+	uint64_t before = status()->tokens_refused;
 	uint64_t t = token(), newer;
 	struct user_regs r;
 
@@ -112,7 +112,7 @@ static void refused(void)
 	/* on an emulator it lives ten times as long; loader and test measured the clock apart, on a busy host */
 	settle(NL_TOKEN_LIFE_MS * 1000 * 30);
 	expect_plain(t, "a token that is too old");
-	EXPECT(status()->tokens_refused == before + 4, "%u refusals are counted, %u were before",
+	EXPECT(status()->tokens_refused == before + 4, "%lu refusals are counted, %lu were before",
 	       ((const struct nl_status *)USER_DATA_VA)->tokens_refused, before);
 }
 
@@ -144,7 +144,7 @@ static void at_cpl0(void)
 
 static void guesses(void)
 {
-	uint32_t before = status()->tokens_refused;
+	uint64_t before = status()->tokens_refused;
 	uint64_t n = rounds(100000), begin;
 	struct user_regs r = {.rsi = n, .r8 = tsc() | 1, .rflags = 2};
 
@@ -153,7 +153,7 @@ static void guesses(void)
 	EXPECT_VECTOR(user_run(token_guess, token_guess_end, &r), 0x80, "guesses");
 	EXPECT(r.rsi == 0, "a guess was taken, %lu before the end", r.rsi);
 	note("%lu guesses in %lu us", n, (tsc() - begin) / (machine.tsc_hz / 1000000));
-	EXPECT(status()->tokens_refused == before + n, "%lu guesses, %u are counted", n,
+	EXPECT(status()->tokens_refused == before + n, "%lu guesses, %lu are counted", n,
 	       ((const struct nl_status *)USER_DATA_VA)->tokens_refused - before);
 }
 

@@ -20,7 +20,7 @@ struct make_leaf m;
 uint64_t nl_msr_updates_dropped(void) { return 0; }
 uint32_t nl_windows_undecided(void) { return 0; }
 uint32_t nl_config_refused(void) { return 0; }
-uint32_t nl_tokens_refused(void) { return 0; }
+uint64_t nl_tokens_refused;
 uint32_t apic_refused(void) { return 0; }
 size_t nl_console_read(uint64_t from, char *out, size_t max, uint64_t *next)
 {

@@ -56,6 +56,26 @@ static void chain(void **state)
 	assert_int_equal(e[0].seq, 2);
 }
 
+/* Tokens that are not valid need no right to call: they do not let a run of refusals go on, and are not lost in one. */
+static void refusals_in_a_row(void **state)
+{
+	struct nl_journal_entry e;
+	uint64_t before, n;
+
+	(void)state;
+	nl_journal_read(UINT64_MAX, &e, 0, &before);
+	for (unsigned i = 0; i < 200; i++)
+		nl_journal(i % 20 == 19 ? NL_EV_TOKEN : NL_EV_REFUSED, NL_EROOT, NULL, NULL, i, 0);
+	nl_journal_read(UINT64_MAX, &e, 0, &n);
+	assert_int_equal(n - before, 16 + 10);
+	nl_journal_read(n, &e, 1, &n);
+	assert_int_equal(e.event, NL_EV_TOKEN);
+	nl_journal(NL_EV_CPU, NL_OK, NULL, NULL, 0, 0);
+	nl_journal(NL_EV_REFUSED, NL_EBYTES, NULL, NULL, 0, 0);
+	nl_journal_read(UINT64_MAX, &e, 0, &before);
+	assert_int_equal(before - n, 2);
+}
+
 static void *writer(void *arg)
 {
 	unsigned i;
@@ -91,7 +111,8 @@ static void overwritten_by_many(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(chain), cmocka_unit_test(overwritten_by_many)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(chain), cmocka_unit_test(overwritten_by_many),
+	                                   cmocka_unit_test(refusals_in_a_row)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

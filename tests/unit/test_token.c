@@ -35,14 +35,14 @@ static uint64_t made(unsigned cpu)
 
 static void counts_once(void **state)
 {
-	uint64_t t = made(0), refused = nl_tokens_refused();
+	uint64_t t = made(0), refused = nl_tokens_refused;
 
 	(void)state;
 	assert_true(nl_token_spend(&cpus[0], t));
-	assert_int_equal(nl_tokens_refused(), refused);
+	assert_int_equal(nl_tokens_refused, refused);
 	assert_false(nl_token_spend(&cpus[0], t));
 	assert_false(nl_token_spend(&cpus[0], t));
-	assert_int_equal(nl_tokens_refused(), refused + 2);
+	assert_int_equal(nl_tokens_refused, refused + 2);
 }
 
 /* Nothing that an ordinary user can present is one where none was made: least of all zero. */
@@ -123,7 +123,7 @@ static void not_without_policy_or_secret(void **state)
 
 	(void)state;
 	nl_boot.policy.proofs = NL_PROOF_PORT;
-	refused = nl_tokens_refused();
+	refused = nl_tokens_refused;
 	assert_false(nl_token_make(&cpus[0], &v));
 	assert_false(nl_token_spend(&cpus[0], t));
 	nl_boot.policy.proofs = NL_PROOF_TOKEN;
@@ -133,25 +133,41 @@ static void not_without_policy_or_secret(void **state)
 		assert_false(nl_token_spend(&cpus[0], t));
 	}
 	assert_int_equal(v, 77);
-	assert_int_equal(nl_tokens_refused(), refused); /* nobody is told apart from a machine without tokens */
+	assert_int_equal(nl_tokens_refused, refused); /* nobody is told apart from a machine without tokens */
 }
 
 static void guesses_do_not_flood_the_journal(void **state)
 {
 	struct nl_journal_entry e;
-	uint64_t t = made(0), before, after, refused = nl_tokens_refused(), guess = 0x9e3779b97f4a7c15;
+	uint64_t t = made(0), before, after, refused = nl_tokens_refused, guess = 0x9e3779b97f4a7c15;
 
 	(void)state;
 	nl_journal_read(UINT64_MAX, &e, 0, &before);
 	for (unsigned i = 0; i < 1000000; i++, guess = guess * 6364136223846793005 + 1442695040888963407)
 		assert_false(nl_token_spend(&cpus[0], guess));
-	assert_int_equal(nl_tokens_refused(), refused + 1000000);
+	assert_int_equal(nl_tokens_refused, refused + 1000000);
 	nl_journal_read(UINT64_MAX, &e, 0, &after);
 	assert_in_range(after - before, 10, 20);
 	assert_int_equal(nl_journal_read(after, &e, 1, &after), 1);
 	assert_int_equal(e.event, NL_EV_TOKEN);
 	assert_int_equal(e.a, 524288);
 	assert_false(nl_token_spend(&cpus[0], ~t));
+}
+
+/* With 32 bits an ordinary user of a big machine had filled the journal within minutes: 32 entries for each 2^32. */
+static void not_even_by_four_thousand_million(void **state)
+{
+	struct nl_journal_entry e;
+	uint64_t before, after;
+
+	(void)state;
+	nl_tokens_refused = UINT32_MAX - 10;
+	nl_journal_read(UINT64_MAX, &e, 0, &before);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_false(nl_token_spend(&cpus[0], i));
+	nl_journal_read(UINT64_MAX, &e, 0, &after);
+	assert_int_equal(after - before, 1);
+	assert_int_equal(nl_tokens_refused, UINT32_MAX - 10 + 1000ULL);
 }
 
 int main(void)
@@ -166,6 +182,7 @@ int main(void)
 	        cmocka_unit_test_setup(follows_from_the_secret_alone, setup),
 	        cmocka_unit_test_setup(not_without_policy_or_secret, setup),
 	        cmocka_unit_test_setup(guesses_do_not_flood_the_journal, setup),
+	        cmocka_unit_test_setup(not_even_by_four_thousand_million, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "text.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -158,7 +159,7 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 			printf("Proof of root by %s%s\n", proofs[i].text,
 			       s->proofs == s->proof ? ", the only one that the policy takes" : "");
 	if (s->tokens_refused)
-		printf("tokens presented that were not valid: %u; newleaf log has them\n", s->tokens_refused);
+		printf("tokens presented that were not valid: %" PRIu64 "; newleaf log has them\n", s->tokens_refused);
 	printf("Kernel  %s  ", release(&u));
 	if (s->kernel_build_id_len)
 		printf("build-id %s matched", text_hex_brief(&t, s->kernel_build_id, s->kernel_build_id_len));
