@@ -18,7 +18,7 @@ static int setup(void **state)
 	(void)state;
 	memset(cpus, 0, sizeof(cpus));
 	cpus[1].index = 1;
-	for (uint8_t i = 0; i < sizeof(nl_boot.secret); i++)
+	for (size_t i = 0; i < sizeof(nl_boot.secret); i++)
 		nl_boot.secret[i] = i * 5;
 	nl_boot.policy.proofs = NL_PROOF_PORT | NL_PROOF_TOKEN;
 	nl_boot.tsc_hz = 1000000000;
