@@ -10,18 +10,29 @@
 
 #define KEYS_FILE L"\\EFI\\newleaf\\keys.bin"
 
+static UINT8 variable(const CHAR16 *name, EFI_GUID *owner, UINT32 *attributes)
+{
+	UINT8 v = 0;
+	UINTN size = sizeof(v);
+
+	return EFI_ERROR(RT->GetVariable((CHAR16 *)name, owner, attributes, &size, &v)) ? 0 : v;
+}
+
 static bool secure_boot(void)
 {
 	static EFI_GUID global = EFI_GLOBAL_VARIABLE;
-	UINT8 on = 0, setup = 0;
-	UINTN size = sizeof(on);
 
-	if (EFI_ERROR(RT->GetVariable(L"SecureBoot", &global, NULL, &size, &on)))
-		return false;
-	size = sizeof(setup);
-	if (EFI_ERROR(RT->GetVariable(L"SetupMode", &global, NULL, &size, &setup)))
-		setup = 0;
-	return on == 1 && setup != 1;
+	return variable(L"SecureBoot", &global, NULL) == 1 && variable(L"SetupMode", &global, NULL) != 1;
+}
+
+/* `mokutil --disable-validation`: the firmware's Secure Boot stays on, and shim starts anything. As kernels read it: a
+ * variable that an operating system can write is not shim's. */
+static bool shim_is_off(void)
+{
+	static EFI_GUID shim = {0x605dab50, 0xe046, 0x4300, {0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23}};
+	UINT32 attributes = 0;
+
+	return variable(L"MokSBState", &shim, &attributes) == 1 && !(attributes & EFI_VARIABLE_RUNTIME_ACCESS);
 }
 
 static void warn(const char *what) { say_warning(L"%a", what); }
@@ -57,6 +68,10 @@ enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b)
 	if (k && (e = add_keys(b, k, size, L"this image")))
 		return e;
 	if (l->secure_boot) {
+		b->secure_boot = !shim_is_off(); /* as shown; what conf file and key file may say stays restricted */
+		if (!b->secure_boot)
+			say_warning(
+			        L"shim checks no signature (MokSBState): who writes this partition decides what runs");
 		if (file_exists(l, KEYS_FILE))
 			say_warning(L"%s is not read: Secure Boot is on, keys come from the image alone", KEYS_FILE);
 	} else {

@@ -99,7 +99,7 @@ struct nl_boot_block {
 	uint64_t rsdp;        /* ACPI root, 0 = none */
 	uint64_t reset_port;  /* ACPI reset register if it is an I/O port, else 0 */
 	uint32_t reset_value;
-	uint32_t secure_boot;    /* 1 = on: keys come from the signed image alone */
+	uint32_t secure_boot;    /* 1 = on, and shim checks: keys come from the signed image alone */
 	uint32_t console_port;   /* 0x3f8 ... or 0 = silent */
 	uint32_t keys_from_file; /* 1 = keys came from a file on the ESP: status warns */
 	uint64_t wall_unix_ns;   /* wall clock at launch, 0 = unknown */

@@ -255,3 +255,25 @@ def debian_mok(t):
         g = t.boot(disk=image, variables=keys.variables, secure=True, ready=False)
         g.wait_console(r"Security Violation|Access Denied|Security Policy Violation|Verification failed", 120)
         t.expect("newleaf: launched" not in g.console(), "an unsigned image was launched")
+
+
+@test(full=True)
+def debian_shim_off(t):
+    """`mokutil --disable-validation`: shim starts an unsigned Newleaf though the firmware's Secure Boot is on; it is
+    said, and conf file and key file may say no more than before"""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = Keys(folder, mok=True)
+        v = Variables(keys.variables)
+        v.set("MokSBState", SHIM, b"\1", NON_VOLATILE | BOOT)
+        v.save(keys.variables)
+        image, conf = disk(folder), os.path.join(folder, "conf")
+        with open(conf, "w", encoding="ascii") as f:
+            f.write("next \\EFI\\debian\\shimx64.efi\nconsole com1\n")
+        to_esp(image, keys.image("unsigned.efi", signed=False), "/EFI/BOOT/grubx64.efi")
+        run("mmd", "-i", f"{image}@@{ESP_START}", "::/EFI/newleaf")
+        to_esp(image, conf, "/EFI/newleaf/newleaf.conf")
+        g = t.boot(disk=image, variables=keys.variables, secure=True)
+        said = g.console()
+        t.expect("warning: shim checks no signature" in said, "the loader does not say that shim is off")
+        t.expect("warning: console is ignored" in said, "newleaf.conf may say more")
+        t.expect(newleaf(g, "status")["secure_boot"] is False, "an unsigned image says that Secure Boot is on")
