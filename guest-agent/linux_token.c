@@ -93,10 +93,10 @@ static bool pin(cpu_set_t *old)
 
 bool nl_linux_token_call(struct nl_registers *r)
 {
-	bool readable = true, done = false;
+	bool readable = false, done = false;
 	cpu_set_t old;
 
-	for (int i = 0; i < TRIES && readable && !done; i++) {
+	for (int i = 0; i < TRIES && !done; i++) {
 		uint64_t token;
 		int fd;
 

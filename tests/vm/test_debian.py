@@ -91,6 +91,19 @@ def debian(t):
         g.check_dmesg()
 
 
+# A commit that finds no moment is tried again by systemd. Here the command is one that does so once.
+BUSY = r"""
+mkdir -p /run/systemd/system/newleaf-sync.service.d
+printf '%s\n' '[Service]' ExecStart= "ExecStart=/bin/sh -c 'test -e /run/again || { touch /run/again; exit 8; }'" \
+	RestartSec=1 >/run/systemd/system/newleaf-sync.service.d/busy.conf
+systemctl daemon-reload
+systemctl restart newleaf-sync
+n=0
+until systemctl -q is-active newleaf-sync || [ $n = 60 ]; do sleep 1; n=$((n + 1)); done
+systemctl is-active newleaf-sync && [ -e /run/again ]
+"""
+
+
 @test(full=True)
 def debian_upgrade(t):
     """an upgrade of the kernel package: the leaf is refused by name for the new kernel, and nothing else breaks"""
@@ -107,6 +120,7 @@ def debian_upgrade(t):
         out = g.run("systemctl --failed --no-legend; systemctl is-active newleaf-alive; journalctl -u newleaf-sync")
         t.expect("NL_EBUILDID" in out and out.count("loaded failed") == 1 and "\nactive\n" in out, out)
         g.run("rm /etc/newleaf/leaves/*; systemctl restart newleaf-sync")  # the way out that the how-to names
+        g.run(BUSY)
         g.check_dmesg()
 
 
