@@ -119,8 +119,10 @@ enum nl_err memory_reserve(struct loader *l)
 		say_why(L"no %d MiB of free memory in one piece", NL_REGION_SIZE(l->n_cpus) >> 20);
 		return NL_EMEMORY;
 	}
-	l->smi_page = !firmware_has_smm() && reserve_smi();
-	if (l->smi_page || firmware_has_smm())
+	if (firmware_has_smm())
+		return NL_OK;
+	l->smi_page = reserve_smi();
+	if (l->smi_page)
 		return NL_OK;
 	say_why(L"this firmware has no SMM of its own, and the place of SMIs, %lx, is not free", NL_SMI_HANDLER);
 	return NL_EFIRMWARE;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Tokens: see token.h. One place for each CPU, touched by exits of that CPU alone, so that nothing here needs a lock:
- * of two callers who race for it the later one's token holds. 64 bits against guesses: at 10^8 a second, a thousand
- * years of tokens that are always out. A wrong guess takes nothing from whoever holds the right one.
+ * of two callers who race for it the later one's token holds. 64 bits against guesses: at 10^8 a second, thousands
+ * of years of tokens that are always out. A wrong guess takes nothing from whoever holds the right one.
  */
 #include "exits/token.h"
 #include "core/clock.h"
