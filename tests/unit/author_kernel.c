@@ -14,6 +14,8 @@ static const struct ksym names[] = {
         {0x10, "percpu", 'A'},
         {TEXT, "_text", 'T'},
         {TEXT, "_stext", 'T'},
+        {TEXT + 0x20, "__fentry__", 'T'},
+        {TEXT + 0x30, "__x86_return_thunk", 'T'},
         {TEXT + 0x100, "twice", 't'},
         {TEXT + 0x110, "twice", 't'},
         {TEXT + 0x120, "g.isra.0", 't'},

@@ -19,6 +19,7 @@ struct table {
 	uint32_t length; /* of the site; 0 = in the entry at length_at */
 	uint32_t length_at;
 	uint32_t target_at; /* a second relative field: where control may arrive; 0 = none */
+	bool copyable;      /* a copy that nobody lists is as right as the listed code, only less refined */
 	const char *what;
 };
 
@@ -29,15 +30,25 @@ static const struct table tables[] = {
          .form = WHOLE,
          .length_at = 9,
          .what = "a paravirt call, which boot patches"},
-        {.section = ".retpoline_sites", .entry = 4, .length = 5, .what = "a retpoline, which boot patches"},
-        {.section = ".return_sites", .entry = 4, .length = 5, .what = "a return, which boot patches"},
+        {.section = ".retpoline_sites",
+         .copyable = true,
+         .entry = 4,
+         .length = 5,
+         .what = "a retpoline, which boot patches"},
+        {.section = ".return_sites", .copyable = true, .entry = 4, .length = 5, .what = "a return, which boot patches"},
         {.section = ".call_sites",
+         .copyable = true,
          .entry = 4,
          .length = 5,
          .what = "a call, which boot patches for call depth tracking"},
         {.section = ".cfi_sites", .entry = 4, .length = 4, .what = "a control flow check, which boot patches"},
-        {.section = ".ibt_endbr_seal", .entry = 4, .length = 4, .what = "an ENDBR, which boot may seal"},
+        {.section = ".ibt_endbr_seal",
+         .copyable = true,
+         .entry = 4,
+         .length = 4,
+         .what = "an ENDBR, which boot may seal"},
         {.section = ".smp_locks",
+         .copyable = true,
          .entry = 4,
          .length = 1,
          .what = "a lock prefix, which is patched when the number of CPUs changes"},
@@ -59,6 +70,7 @@ static const struct table tables[] = {
          .length = 5,
          .what = "a static call, which is patched at any time"},
         {.start = "__start_mcount_loc",
+         .copyable = true,
          .stop = "__stop_mcount_loc",
          .entry = 8,
          .form = WHOLE,
@@ -183,15 +195,25 @@ static const char *pointer_conflict(const struct kernel *k, uint64_t va, uint32_
 	return NULL;
 }
 
-const char *livesites_conflict(const struct kernel *k, uint64_t va, uint32_t len)
+static const char *conflict(const struct kernel *k, uint64_t va, uint32_t len, bool copied)
 {
 	for (size_t i = 0; i < NL_ARRAY_SIZE(tables); i++) {
-		const char *what = table_conflict(k, &tables[i], va, len);
+		const char *what = copied && tables[i].copyable ? NULL : table_conflict(k, &tables[i], va, len);
 
 		if (what)
 			return what;
 	}
 	return pointer_conflict(k, va, len);
+}
+
+const char *livesites_conflict(const struct kernel *k, uint64_t va, uint32_t len)
+{
+	return conflict(k, va, len, false);
+}
+
+const char *livesites_uncopyable(const struct kernel *k, uint64_t va, uint32_t len)
+{
+	return conflict(k, va, len, true);
 }
 
 bool livesites_ftrace(const struct kernel *k, uint64_t va)

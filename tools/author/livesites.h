@@ -7,6 +7,9 @@
 
 /* What of the kernel's own overlaps [va, va+len), or holds an address strictly inside it; NULL = nothing. */
 const char *livesites_conflict(const struct kernel *k, uint64_t va, uint32_t len);
+/* The same for code that is copied elsewhere: what boot would have made better (returns, locks, ftrace) does not count.
+ */
+const char *livesites_uncopyable(const struct kernel *k, uint64_t va, uint32_t len);
 /* Is there a call to __fentry__ (a nop at run time, until a tracer wants it) at va? */
 bool livesites_ftrace(const struct kernel *k, uint64_t va);
 
