@@ -177,9 +177,11 @@ static void write_kbuild(const struct recipe *r, const struct compiled *c)
 		buf_add(&b, s, strlen(s));
 	}
 	/* No ftrace call in a body (nobody lists it), no objtool: its tables would tell of a place that the kernel does
-	 * not know. */
+	 * not know. -fno-ipa-ra: a function of the body may be called from elsewhere. -gbtf: its types, which are
+	 * compared with the kernel's. */
 	s = xformat(
-	        "ccflags-y := -include %s/newleaf-prelude.h -I%s -g0 -fmacro-prefix-map=%s/= -fmacro-prefix-map=%s/=\n"
+	        "ccflags-y := -include %s/newleaf-prelude.h -I%s -g0 -fmacro-prefix-map=%s/= -fmacro-prefix-map=%s/="
+	        " -fno-ipa-ra $(call cc-option,-gbtf) $(call cc-option,-gno-prune-btf)\n"
 	        "ccflags-remove-y := $(CC_FLAGS_FTRACE)\nOBJECT_FILES_NON_STANDARD := y\n",
 	        plain_path(c->directory), include, c->directory, include);
 	buf_add(&b, s, strlen(s));
