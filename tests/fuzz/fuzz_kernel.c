@@ -2,7 +2,7 @@
 // sources: tests/unit/makekernel.c tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c
 // sources: tools/author/krelocs.c tools/author/types.c tools/author/linux_target.c tools/author/linux_queues.c
 // sources: tools/author/place.c tools/author/author.c tests/unit/author_refuse.c
-// libs: -lelf -lbpf -llz4 -llzma -lz
+// libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz
 // length: 16384
 // quick: 12000
 /*
@@ -65,7 +65,7 @@ static void symbols(const uint8_t *bytes, size_t size)
 	const struct ksym *found = NULL;
 	struct kallsyms s = {0};
 
-	if (!kallsyms_decode(&s, bytes, size))
+	if (!kallsyms_decode(&s, bytes, size, MADE_RODATA))
 		return;
 	for (size_t i = 0; i < s.n; i++) {
 		FUZZ_CHECK(!i || s.sym[i].va >= s.sym[i - 1].va);

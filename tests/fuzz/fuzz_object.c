@@ -3,7 +3,7 @@
 // sources: tools/author/code.c tools/author/livesites.c tools/author/draft.c tools/author/place.c
 // sources: tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c tools/author/krelocs.c
 // sources: tools/author/author.c tests/unit/author_refuse.c
-// libs: -lelf -lbpf -llz4 -llzma -lz -lZydis
+// libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis
 // length: 4096
 // quick: 12000
 /* Any bytes as an object file: the body of a function that is replaced by what it defines. */

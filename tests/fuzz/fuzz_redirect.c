@@ -2,7 +2,7 @@
 // sources: tests/fuzz/author.c tools/author/redirect.c tools/author/code.c tools/author/livesites.c
 // sources: tools/author/body.c tools/author/draft.c tools/author/place.c tools/author/kernel.c tools/author/unpack.c
 // sources: tools/author/kallsyms.c tools/author/krelocs.c tools/author/author.c tests/unit/author_refuse.c
-// libs: -lelf -lbpf -llz4 -llzma -lz -lZydis
+// libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis
 // length: 1024
 // quick: 6000
 /* Any bytes as a function of the kernel and as the tables around it: a jump that is taken lies inside the function. */

@@ -33,34 +33,48 @@ static void add_addresses(struct buf *b, const struct ksym *sym, size_t n)
 	buf_add(b, &base, 8);
 }
 
-struct made_kallsyms make_kallsyms(const struct ksym *sym, size_t n, bool addresses_last)
+static void add_distances(struct buf *b, const struct ksym *sym, size_t n, uint64_t va)
 {
+	for (size_t i = 0; i < n; i++)
+		add32(b, (uint32_t)(sym[i].va - (va + b->n)));
+}
+
+/* The length of what follows in one or two bytes (ULEB128), then the type and the name. */
+static void add_name(struct buf *b, const struct ksym *sym)
+{
+	static const uint8_t prefix_token = 0;
+	bool prefix = !strncmp(sym->name, "sym_", 4);
+	const char *rest = sym->name + (prefix ? 4 : 0);
+	size_t n = strlen(rest) + 1 + prefix;
+	uint8_t length[2] = {(uint8_t)(n < 128 ? n : (n & 0x7f) | 0x80), (uint8_t)(n >> 7)};
+
+	buf_add(b, length, n < 128 ? 1 : 2);
+	buf_add(b, &sym->type, 1);
+	buf_add(b, &prefix_token, prefix);
+	buf_add(b, rest, strlen(rest));
+}
+
+struct made_kallsyms make_kallsyms(const struct ksym *sym, size_t n, enum made_form form, uint64_t va)
+{
+	size_t names, table, align = form == MADE_RELATIVE ? 4 : 8;
 	struct made_kallsyms m = {0};
 	struct buf index = {0}, markers = {0};
-	size_t names, table;
 
-	buf_add(&m.b, NULL, 64);
+	buf_add(&m.b, NULL, form == MADE_RELATIVE ? 60 : 64);
 	add32(&m.b, 0x1234567);
-	buf_align(&m.b, 8, 0x55);
-	if (!addresses_last)
+	buf_align(&m.b, align, 0x55);
+	if (form == MADE_OFFSETS_FIRST)
 		add_addresses(&m.b, sym, n);
 	add32(&m.b, (uint32_t)n);
-	names = buf_align(&m.b, 8, 0);
+	names = buf_align(&m.b, align, 0);
 	for (size_t i = 0; i < n; i++) {
-		const char *name = sym[i].name, first = 0;
-		bool prefix = !strncmp(name, "sym_", 4);
-		uint8_t head[2] = {(uint8_t)(strlen(name) + (prefix ? 2 - 4 : 1)), (uint8_t)sym[i].type};
-
 		if (i % 256 == 0)
 			add32(&markers, (uint32_t)(m.b.n - names));
-		buf_add(&m.b, head, 2);
-		if (prefix)
-			buf_add(&m.b, &first, 1);
-		buf_add(&m.b, name + (prefix ? 4 : 0), strlen(name) - (prefix ? 4 : 0));
+		add_name(&m.b, &sym[i]);
 	}
-	m.markers = buf_align(&m.b, 8, 0);
+	m.markers = buf_align(&m.b, align, 0);
 	buf_add(&m.b, markers.p, markers.n);
-	table = buf_align(&m.b, 8, 0);
+	table = buf_align(&m.b, align, 0);
 	for (unsigned i = 0; i < 256; i++) {
 		uint16_t at = (uint16_t)(m.b.n - table);
 		char *t = token(i);
@@ -68,11 +82,15 @@ struct made_kallsyms make_kallsyms(const struct ksym *sym, size_t n, bool addres
 		buf_add(&index, &at, 2);
 		buf_add(&m.b, t, strlen(t) + 1);
 	}
-	buf_align(&m.b, 8, 0);
+	buf_align(&m.b, align, 0);
+	if (form == MADE_RELATIVE && m.b.n % 8 == 0)
+		buf_add(&m.b, NULL, 4); /* not where the older search looked */
 	buf_add(&m.b, index.p, index.n);
-	buf_align(&m.b, 8, 0);
-	if (addresses_last)
+	buf_align(&m.b, align, 0);
+	if (form == MADE_OFFSETS_LAST)
 		add_addresses(&m.b, sym, n);
+	if (form == MADE_RELATIVE)
+		add_distances(&m.b, sym, n, va);
 	buf_add(&m.b, NULL, 40);
 	return m;
 }
@@ -253,7 +271,7 @@ void make_sections(struct made_section s[MADE_S_COUNT])
 		uint8_t id[20];
 	} note = {{4, 20, NT_GNU_BUILD_ID}, "GNU", {1, 2, 3, 4, 5, 6, 7, 8, 9}};
 	const uint64_t site = MADE_TEXT + 0x200;
-	struct made_kallsyms tables = make_kallsyms(symbols, COUNT(symbols), false);
+	struct made_kallsyms tables = make_kallsyms(symbols, COUNT(symbols), MADE_OFFSETS_FIRST, MADE_RODATA);
 
 	s[MADE_S_TEXT] = (struct made_section){.name = ".text",
 	                                       .type = SHT_PROGBITS,
@@ -289,25 +307,33 @@ struct buf make_payload(const struct made_section *s, size_t n)
 	return b;
 }
 
-struct buf make_bzimage(const struct buf *payload, const char *release)
+struct buf make_packed(const void *packed, size_t n, uint32_t size, const char *release)
 {
 	const char *version = xformat("%s (somebody@somewhere) #1", release);
-	int room = LZ4_compressBound((int)payload->n), packed;
-	char *lz4 = xalloc((size_t)room);
 	struct buf b = {0};
 
-	packed = LZ4_compress_default((const char *)payload->p, lz4, (int)payload->n, room);
 	buf_add(&b, NULL, 0x600); /* a boot sector and two more of set-up */
 	b.p[0x1f1] = 2;
 	memcpy(b.p + 0x202, "HdrS", 4);
 	b.p[0x20e + 1] = 1; /* the version lies at 0x200 + 0x100 */
 	memcpy(b.p + 0x300, version, strlen(version) < 0x2ff ? strlen(version) : 0x2ff);
-	memcpy(b.p + 0x24c, &(uint32_t){(uint32_t)packed + 12}, 4);
+	memcpy(b.p + 0x24c, &(uint32_t){(uint32_t)n + 4}, 4);
+	buf_add(&b, packed, n);
+	add32(&b, size);
+	return b;
+}
+
+struct buf make_bzimage(const struct buf *payload, const char *release)
+{
+	int room = LZ4_compressBound((int)payload->n), packed;
+	char *lz4 = xalloc((size_t)room);
+	struct buf b = {0};
+
+	packed = LZ4_compress_default((const char *)payload->p, lz4, (int)payload->n, room);
 	add32(&b, 0x184c2102);
 	add32(&b, (uint32_t)packed);
 	buf_add(&b, lz4, (size_t)packed);
-	add32(&b, (uint32_t)payload->n);
-	return b;
+	return make_packed(b.p, b.n, (uint32_t)payload->n, release);
 }
 
 static void add_symbol(struct buf *symbols_of, struct buf *names, const char *name, unsigned info, uint16_t section,

@@ -18,8 +18,13 @@ struct made_kallsyms {
 	struct buf b;
 	size_t markers;
 };
-/* The tables for symbols that ascend by address. addresses_last: the order since Linux 6.4. */
-struct made_kallsyms make_kallsyms(const struct ksym *sym, size_t n, bool addresses_last);
+enum made_form {
+	MADE_OFFSETS_FIRST, /* until 6.3 */
+	MADE_OFFSETS_LAST,  /* since 6.4 */
+	MADE_RELATIVE,      /* 7.x: each offset counts from its own place, and tables are aligned to 4 bytes only */
+};
+/* The tables for symbols that ascend by address, as they stand at `va` (MADE_RELATIVE alone depends on it). */
+struct made_kallsyms make_kallsyms(const struct ksym *sym, size_t n, enum made_form form, uint64_t va);
 
 struct made_section {
 	const char *name;
@@ -35,9 +40,10 @@ struct buf make_elf(uint16_t type, const struct made_section *s, size_t n); /* s
 /* A kernel with one function `f` to redirect and all that a leaf's target needs. The sections may be changed. */
 enum { MADE_S_TEXT, MADE_S_RODATA, MADE_S_DATA, MADE_S_NOTES, MADE_S_BTF, MADE_S_COUNT };
 void make_sections(struct made_section s[MADE_S_COUNT]);
-struct buf make_types(bool proxy_execution);                     /* the bytes of .BTF */
-struct buf make_payload(const struct made_section *s, size_t n); /* the ELF and a relocation list behind it */
-struct buf make_bzimage(const struct buf *payload, const char *release);
+struct buf make_types(bool proxy_execution);                             /* the bytes of .BTF */
+struct buf make_payload(const struct made_section *s, size_t n);         /* the ELF and a relocation list behind it */
+struct buf make_bzimage(const struct buf *payload, const char *release); /* packed with LZ4 */
+struct buf make_packed(const void *packed, size_t n, uint32_t size, const char *release); /* with whatever it is */
 
 /* An object file: .text with `f`, .data and .bss, a relocation of each kind. */
 enum { MADE_O_TEXT, MADE_O_DATA, MADE_O_BSS, MADE_O_RELA, MADE_O_SYMTAB, MADE_O_STRTAB, MADE_O_COUNT };

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Decodes kallsyms without help: the token index is recognised by its shape (256 ascending 16-bit offsets that agree
- * with the strings before it), the rest is found from there and believed only if every marker agrees with the names.
- * Written by scripts/kallsyms.c of Linux; read like kernel/kallsyms.c does. Orders known: up to 6.3 (offsets first)
- * and since 6.4 (offsets behind the token index).
+ * with the strings before it), the rest is found from there and believed only if every marker agrees with the names
+ * and the addresses ascend. Written by scripts/kallsyms.c of Linux; read like kernel/kallsyms.c does. What differs:
+ *
+ *     tables are aligned to   8 bytes, or 4 where no entry has 8 (7.x)
+ *     offsets stand           before the names (until 6.3), or behind the token index
+ *     an offset counts from   a base behind the offsets, or its own place (7.x, which has no base)
+ *
+ * The letter before a name is what the linker knew of a section's flags (7.x: `T` for data, too). Nothing is told by
+ * it.
  */
 #include "kallsyms.h"
 
@@ -21,6 +27,8 @@
 struct tables {
 	const uint8_t *bytes;
 	size_t n;
+	uint64_t va;                     /* of bytes[0] */
+	size_t align;                    /* of each table */
 	size_t token_table, token_index; /* offsets */
 	size_t names;
 	uint32_t count;
@@ -42,7 +50,7 @@ static uint32_t get32(const uint8_t *p)
 	return v;
 }
 
-static size_t up8(size_t v) { return (v + 7) & ~(size_t)7; }
+static size_t up(const struct tables *t, size_t v) { return (v + t->align - 1) & ~(t->align - 1); }
 
 /* Is there a token index at `at`, and where does its table start? */
 static bool token_index_at(const uint8_t *b, size_t n, size_t at, size_t *table)
@@ -93,9 +101,10 @@ static size_t name_length(const uint8_t *b, size_t n, size_t *at)
 }
 
 /* Do `count` names start at `at`, followed by markers that agree with each 256th of them? */
-static bool names_at(const uint8_t *b, size_t limit, size_t at, uint32_t count, uint64_t *budget)
+static bool names_at(const struct tables *t, size_t at, uint32_t count, uint64_t *budget)
 {
-	size_t here = at, length, markers, n_markers = (count + MARKER_STEP - 1) / MARKER_STEP;
+	const uint8_t *b = t->bytes;
+	size_t limit = t->token_table, here = at, length, markers, n_markers = (count + MARKER_STEP - 1) / MARKER_STEP;
 
 	for (uint32_t i = 0; i < count; i++) {
 		length = name_length(b, limit, &here);
@@ -104,7 +113,7 @@ static bool names_at(const uint8_t *b, size_t limit, size_t at, uint32_t count, 
 		here += length;
 		--*budget;
 	}
-	markers = up8(here);
+	markers = up(t, here);
 	if (markers + 4 * n_markers > limit)
 		return false;
 	here = at;
@@ -119,12 +128,12 @@ static bool names_at(const uint8_t *b, size_t limit, size_t at, uint32_t count, 
 
 static bool find_names(struct tables *t, uint64_t *budget)
 {
-	for (size_t at = t->token_table & ~(size_t)7; at >= 8 && *budget; at -= 8, --*budget) {
-		uint32_t count = get32(t->bytes + at - 8);
+	for (size_t at = t->token_table & ~(t->align - 1); at >= t->align && *budget; at -= t->align, --*budget) {
+		uint32_t count = get32(t->bytes + at - t->align);
 
 		if (count < SYMBOLS_MIN || count > SYMBOLS_MAX || count > t->token_table - at)
 			continue;
-		if (names_at(t->bytes, t->token_table, at, count, budget)) {
+		if (names_at(t, at, count, budget)) {
 			t->names = at;
 			t->count = count;
 			return true;
@@ -158,13 +167,33 @@ static bool addresses_at(const struct tables *t, size_t offsets, size_t base_at,
 	return true;
 }
 
+/* Each offset counts from where it stands. All of them are places of the image, so none leads out of the upper 2 GiB.
+ */
+static bool relative_addresses_at(const struct tables *t, size_t offsets, struct ksym *sym)
+{
+	uint64_t last = KERNEL_HALF;
+
+	if (offsets + 4 * (size_t)t->count > t->n)
+		return false;
+	for (uint32_t i = 0; i < t->count; i++) {
+		size_t at = offsets + 4 * (size_t)i;
+
+		sym[i].va = t->va + at + (uint64_t)(int64_t)(int32_t)get32(t->bytes + at);
+		if (sym[i].va < last)
+			return false;
+		last = sym[i].va;
+	}
+	return true;
+}
+
 static bool find_addresses(const struct tables *t, struct ksym *sym)
 {
-	size_t before = 4 * (size_t)t->count, behind = up8(t->token_index + TOKENS * 2);
+	size_t size = up(t, 4 * (size_t)t->count), behind = up(t, t->token_index + TOKENS * 2);
+	size_t before = up(t, 8) + t->align + size; /* offsets, base, count, names */
 
-	if (t->names >= 16 + up8(before) && addresses_at(t, t->names - 16 - up8(before), t->names - 16, sym))
+	if (t->names >= before && addresses_at(t, t->names - before, t->names - before + size, sym))
 		return true;
-	return addresses_at(t, behind, behind + up8(before), sym);
+	return addresses_at(t, behind, behind + size, sym) || relative_addresses_at(t, behind, sym);
 }
 
 static void decode_names(const struct tables *t, struct ksym *sym)
@@ -199,30 +228,36 @@ static int by_name(const void *a, const void *b)
 	return order ? order : x->va < y->va ? -1 : x->va > y->va;
 }
 
-bool kallsyms_decode(struct kallsyms *out, const uint8_t *bytes, size_t n)
+static void decode(struct kallsyms *out, const struct tables *t)
 {
-	struct tables t = {.bytes = bytes, .n = n};
+	out->n = t->count;
+	decode_names(t, out->sym);
+	out->by_name = xalloc(out->n * sizeof(*out->by_name));
+	for (uint32_t i = 0; i < out->n; i++)
+		out->by_name[i] = i;
+	sorting = out;
+	qsort(out->by_name, out->n, sizeof(*out->by_name), by_name);
+}
+
+bool kallsyms_decode(struct kallsyms *out, const uint8_t *bytes, size_t n, uint64_t va)
+{
+	struct tables t = {.bytes = bytes, .n = n, .va = va};
 	uint64_t budget = NAMES_TRIED;
 
-	for (size_t at = 0; at + TOKENS * 2 <= n; at += 8) {
+	for (size_t at = 0; at + TOKENS * 2 <= n; at += 4) {
 		if (!token_index_at(bytes, n, at, &t.token_table))
 			continue;
 		t.token_index = at;
-		if (!find_names(&t, &budget))
-			continue;
-		out->sym = xalloc(t.count * sizeof(*out->sym));
-		if (!find_addresses(&t, out->sym)) {
+		for (t.align = 8; t.align >= 4; t.align /= 2) {
+			if (at % t.align || !find_names(&t, &budget))
+				continue;
+			out->sym = xalloc(t.count * sizeof(*out->sym));
+			if (find_addresses(&t, out->sym)) {
+				decode(out, &t);
+				return true;
+			}
 			free(out->sym);
-			continue;
 		}
-		out->n = t.count;
-		decode_names(&t, out->sym);
-		out->by_name = xalloc(out->n * sizeof(*out->by_name));
-		for (uint32_t i = 0; i < out->n; i++)
-			out->by_name[i] = i;
-		sorting = out;
-		qsort(out->by_name, out->n, sizeof(*out->by_name), by_name);
-		return true;
 	}
 	return false;
 }

@@ -8,7 +8,7 @@
 struct ksym {
 	uint64_t va;
 	const char *name;
-	char type; /* as nm(1) */
+	char type; /* as nm(1), but of no meaning for what it is: kallsyms.c */
 };
 
 struct kallsyms { /* ascending by va */
@@ -17,8 +17,8 @@ struct kallsyms { /* ascending by va */
 	uint32_t *by_name; /* indices, ascending by name, then by va */
 };
 
-/* Searches `bytes` for the tables. False: not there. */
-bool kallsyms_decode(struct kallsyms *out, const uint8_t *bytes, size_t n);
+/* Searches `bytes`, which the kernel has at `va`, for the tables. False: not there. */
+bool kallsyms_decode(struct kallsyms *out, const uint8_t *bytes, size_t n, uint64_t va);
 
 /* How many different addresses carry the name; the `position`th (from 1, by address) goes to *found. */
 size_t kallsyms_find(const struct kallsyms *s, const char *name, size_t position, const struct ksym **found);

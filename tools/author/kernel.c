@@ -83,7 +83,7 @@ static void read_symbols(struct kernel *k)
 
 		if (s->bytes &&
 		    (!strcmp(s->name, ".rodata") || !strcmp(s->name, ".init.data") || !strcmp(s->name, ".data")) &&
-		    kallsyms_decode(&k->syms, s->bytes, s->size))
+		    kallsyms_decode(&k->syms, s->bytes, s->size, s->va))
 			return;
 	}
 	refuse(NL_EKERNEL, "%s: no kallsyms tables found; CONFIG_KALLSYMS and CONFIG_KALLSYMS_ALL are needed", k->path);

@@ -2,7 +2,7 @@
 # newleaf-author: the authoring companion, for the author's machine; shared libraries are fine there.
 AUTHOR_SRC := $(wildcard tools/author/*.c) hv/leaf/leaf.c hv/guest/target.c hv/guest/linux/target.c
 AUTHOR_OBJ := $(AUTHOR_SRC:%.c=$(B)/author/%.o)
-AUTHOR_LIBS := -lelf -lbpf -llz4 -llzma -lz -lZydis -lcrypto
+AUTHOR_LIBS := -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis -lcrypto
 
 $(B)/author/%.o: %.c
 	@mkdir -p $(@D)
