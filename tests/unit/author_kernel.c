@@ -28,6 +28,7 @@ static const struct ksym names[] = {
         {DATA, "__start_mcount_loc", 'D'},
         {DATA + 8, "__stop_mcount_loc", 'D'},
         {DATA + 0x100, "outside", 'D'},
+        {DATA + 0x400, "text_here", 'D'},
         {DATA + PAGE, "_end", 'B'},
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
@@ -87,6 +88,16 @@ void author_kernel_pointer(struct kernel *k, uint64_t value)
 {
 	memcpy((uint8_t *)(uintptr_t)kernel_bytes(k, DATA + 0x200, 8), &value, 8);
 	author_kernel_reloc(k, DATA + 0x200, KREL_64);
+}
+
+void author_kernel_text(struct kernel *k, const char *name, const char *text)
+{
+	memcpy((uint8_t *)(uintptr_t)kernel_bytes(k, DATA + 0x400, 1), text, strlen(text) + 1);
+	for (size_t i = 0; i < NAMES; i++)
+		if (k->syms.sym[i].va == DATA + 0x400)
+			k->syms.sym[i].name = name;
+	sorting = k->syms.sym;
+	qsort(k->syms.by_name, NAMES, sizeof(uint32_t), by_name);
 }
 
 void author_kernel_table(struct kernel *k, const char *name, uint64_t va)

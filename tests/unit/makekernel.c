@@ -135,6 +135,7 @@ struct buf make_elf(uint16_t type, const struct made_section *s, size_t n)
 static const struct ksym symbols[] = {
         {0x10, "sym_percpu", 'A'},
         {0x40, "runqueues", 'A'},
+        {0x48, "idle_threads", 'A'},
         {MADE_TEXT, "_text", 'T'},
         {MADE_TEXT, "_stext", 'T'},
         {MADE_TEXT + 0x100, "entry_SYSCALL_64", 'T'},

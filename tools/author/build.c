@@ -11,7 +11,7 @@
 #include <getopt.h>
 #include <string.h>
 
-static struct buf build(const struct recipe *r, const struct kernel *k, const char *headers)
+static struct buf build(const struct recipe *r, const struct kernel *k, const char *headers, const char *cc)
 {
 	struct draft *d = xalloc(sizeof(*d));
 	struct body *b = NULL;
@@ -25,8 +25,10 @@ static struct buf build(const struct recipe *r, const struct kernel *k, const ch
 	for (size_t i = 0; i < r->n_replace; i++) /* before the compiler runs: a refusal is quick */
 		redirect_check(k, r, &r->replace[i]);
 	if (r->n_source) {
-		struct compiled objects = compile(k, r, headers);
+		struct compiled objects = compile(k, r, headers, cc);
 
+		if (objects.note)
+			fprintf(stderr, "note: %s\n", escape(objects.note, FOR_TERMINAL));
 		b = body_load(d, k, r, objects.path, r->n_source);
 		compile_clean(&objects);
 	}
@@ -42,10 +44,11 @@ int command_build(int argc, char **argv)
 	static const struct option options[] = {
 	        {"kernel", required_argument, NULL, 'k'},
 	        {"headers", required_argument, NULL, 'H'},
+	        {"cc", required_argument, NULL, 'c'},
 	        {"output", required_argument, NULL, 'o'},
 	        {NULL, 0, NULL, 0},
 	};
-	const char *kernel = NULL, *headers = NULL, *output = NULL;
+	const char *kernel = NULL, *headers = NULL, *output = NULL, *cc = NULL;
 	struct leaffile l;
 	struct recipe *r;
 	struct buf file;
@@ -59,6 +62,9 @@ int command_build(int argc, char **argv)
 		case 'H':
 			headers = optarg;
 			break;
+		case 'c':
+			cc = optarg;
+			break;
 		case 'o':
 			output = optarg;
 			break;
@@ -71,7 +77,7 @@ int command_build(int argc, char **argv)
 	refuse_context(argv[optind], "built", false);
 	r = recipe_read(argv[optind]);
 	refuse_context(r->id, "built", false);
-	file = build(r, kernel_open(kernel), headers);
+	file = build(r, kernel_open(kernel), headers, cc);
 	l = leaffile_parse(file, r->id); /* what the hypervisor would refuse is not written */
 	output = output ? output : xformat("%s.leaf", r->id);
 	file_write(output, l.file.p, l.file.n, 0644);

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "compile.h"
+#include "toolchain.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -100,13 +101,18 @@ static const char *plain_path(const char *path)
 	return path;
 }
 
-/* The makefile to run: the one that Debian's stub includes, or the directory's own. */
+/*
+ * The makefile to run: the one that Debian's stub includes, or the directory's own. Since 6.13 the stub also says by an
+ * absolute path where the configuration is (KBUILD_OUTPUT): compile() says it.
+ */
 static char *find_makefile(const char *headers)
 {
 	char *stub = xformat("%s/Makefile", headers);
 	struct buf b = file_read(stub, 1u << 20);
 	char *text = xformat("%.*s", (int)b.n, (char *)b.p), *included, *slash, *real;
 
+	if (!strncmp(text, "KBUILD_OUTPUT=", 14) && strchr(text, '\n'))
+		text = strchr(text, '\n') + 1;
 	if (strncmp(text, "include /", 9))
 		return stub;
 	included = xformat("%.*s", (int)strcspn(text + 8, "\n"), text + 8);
@@ -178,11 +184,12 @@ static void write_kbuild(const struct recipe *r, const struct compiled *c)
 	}
 	/* No ftrace call in a body (nobody lists it), no objtool: its tables would tell of a place that the kernel does
 	 * not know. -fno-ipa-ra: a function of the body may be called from elsewhere. -gbtf: its types, which are
-	 * compared with the kernel's. */
+	 * compared with the kernel's. No padding before functions: boot fills it only where the kernel's tables lead.
+	 */
 	s = xformat(
 	        "ccflags-y := -include %s/newleaf-prelude.h -I%s -g0 -fmacro-prefix-map=%s/= -fmacro-prefix-map=%s/="
 	        " -fno-ipa-ra $(call cc-option,-gbtf) $(call cc-option,-gno-prune-btf)\n"
-	        "ccflags-remove-y := $(CC_FLAGS_FTRACE)\nOBJECT_FILES_NON_STANDARD := y\n",
+	        "ccflags-remove-y := $(CC_FLAGS_FTRACE) $(PADDING_CFLAGS)\nOBJECT_FILES_NON_STANDARD := y\n",
 	        plain_path(c->directory), include, c->directory, include);
 	buf_add(&b, s, strlen(s));
 	file_write(xformat("%s/Kbuild", c->directory), b.p, b.n, 0644);
@@ -190,15 +197,17 @@ static void write_kbuild(const struct recipe *r, const struct compiled *c)
 	           0644);
 }
 
-struct compiled compile(const struct kernel *k, const struct recipe *r, const char *given)
+struct compiled compile(const struct kernel *k, const struct recipe *r, const char *given, const char *cc)
 {
 	struct compiled c = {.directory = NULL};
-	char *argv[RECIPE_MAX + 8], *headers = find_headers(k, given), *makefile;
+	struct toolchain tools = toolchain_find(k, cc);
+	char *argv[RECIPE_MAX + 8 + TOOLCHAIN_ARGUMENTS], *headers = find_headers(k, given), *makefile;
 	size_t n = 0;
 	int status;
 
 	check_release(k, headers);
 	makefile = find_makefile(headers);
+	c.note = tools.note;
 	c.directory = temporary_directory();
 	copy_sources(r, &c);
 	write_kbuild(r, &c);
@@ -207,6 +216,8 @@ struct compiled compile(const struct kernel *k, const struct recipe *r, const ch
 	argv[n++] = xformat("-C%s", plain_path(headers));
 	argv[n++] = xformat("-f%s", plain_path(makefile));
 	argv[n++] = xformat("M=%s", c.directory);
+	argv[n++] = xformat("KBUILD_OUTPUT=%s", headers);
+	n += toolchain_arguments(&tools, argv + n);
 	for (size_t i = 0; i < r->n_source; i++)
 		argv[n++] = xformat("%s", base_name(c.path[i]));
 	argv[n] = NULL;

@@ -9,10 +9,11 @@
 struct compiled {
 	char *directory;        /* temporary; also removed when the command ends early */
 	char *path[RECIPE_MAX]; /* one object per source of the recipe */
+	char *note;             /* what is not proven about the compiler: toolchain.h */
 };
 
-struct compiled compile(const struct kernel *k, const struct recipe *r,
-                        const char *headers); /* refuses NL_ECOMPILE, NL_EENVIRONMENT */
+/* headers, cc: where the caller says that they are, or NULL. Refuses NL_ECOMPILE, NL_EENVIRONMENT. */
+struct compiled compile(const struct kernel *k, const struct recipe *r, const char *headers, const char *cc);
 void compile_clean(struct compiled *c);
 
 #endif

@@ -8,13 +8,17 @@
 
 /* X(name, arguments in brief, all arguments, one line, what --help says below) */
 #define AUTHOR_COMMANDS(X) \
-	X(build, "RECIPE -k VMLINUZ", "RECIPE -k VMLINUZ [-H HEADERS] [-o OUT.leaf]", \
+	X(build, "RECIPE -k VMLINUZ", "RECIPE -k VMLINUZ [-H HEADERS] [--cc GCC] [-o OUT.leaf]", \
 	  "build a leaf from a recipe and a kernel", \
 	  "Makes an unsigned leaf for one kernel.\n" \
 	  "  -k, --kernel FILE   the /boot/vmlinuz that the machine boots\n" \
 	  "  -H, --headers DIR   the kernel's headers: /usr/src/linux-headers-VERSION, or a directory that the " \
 	  "headers packages\n" \
 	  "                      were unpacked to; default: where the packages install them. Only bodies need them\n" \
+	  "      --cc GCC        the compiler, or a directory with its bin/gcc; default: the one that built the " \
+	  "kernel,\n" \
+	  "                      from the machine or the cache (scripts/get-kernel --compiler), else another, which " \
+	  "is noted\n" \
 	  "  -o, --output FILE   default: ID.leaf in the current directory\n") \
 	X(sign, "LEAF --key KEY.pem", "LEAF --key KEY.pem | --digest-out FILE | --attach SIG --pub KEY [-o OUT.leaf]", \
 	  "sign a leaf", \

@@ -32,7 +32,7 @@ static void fill_addresses(struct nl_leaf_target *t, const struct kernel *k)
 	t->return_thunk = kernel_symbol_or_0(k, "x86_return_thunk");
 	t->init_task = kernel_symbol(k, "init_task");
 	t->per_cpu_offset = kernel_symbol(k, "__per_cpu_offset");
-	t->idle_threads = kernel_symbol_or_0(k, "idle_threads");
+	t->idle_threads = kernel_symbol(k, "idle_threads");
 	t->nr_cpu_ids = kernel_symbol_or_0(k, "nr_cpu_ids");
 	t->nr_cpu_ids_max = (uint32_t)(distance_to_next(k, t->per_cpu_offset) / 8);
 	if (!t->nr_cpu_ids_max)
@@ -54,6 +54,20 @@ static void fill_kprobes(struct nl_leaf_target *t, const struct kernel *k)
 	t->kprobe_addr = offset_of(k, "struct kprobe", "addr");
 }
 
+/* INIT_TASK_DATA of vmlinux.lds.h: the first stack is THREAD_SIZE bytes, with or without KASAN; another name
+ * since 6.10. */
+static uint32_t stack_size(const struct kernel *k)
+{
+	bool old = kernel_symbol_or_0(k, "__start_init_task");
+	uint64_t size = kernel_symbol(k, old ? "__end_init_task" : "__end_init_stack") -
+	                kernel_symbol(k, old ? "__start_init_task" : "__start_init_stack");
+
+	if (size < 8192 || size > 65536 || size & (size - 1))
+		refuse(NL_EKERNEL, "%s: a kernel stack of %llu bytes is not plausible", k->path,
+		       (unsigned long long)size);
+	return (uint32_t)size;
+}
+
 void linux_target_fill(struct nl_leaf_target *t, const struct kernel *k)
 {
 	memcpy(t->build_id, k->build_id, k->build_id_len);
@@ -71,8 +85,5 @@ void linux_target_fill(struct nl_leaf_target *t, const struct kernel *k)
 	t->task_pid = offset_of(k, "struct task_struct", "pid");
 	t->task_comm = offset_of(k, "struct task_struct", "comm");
 	linux_queues_fill(t, k);
-	/* INIT_TASK_DATA of vmlinux.lds.h: the first stack is THREAD_SIZE bytes, with or without KASAN */
-	t->thread_size = (uint32_t)(kernel_symbol(k, "__end_init_task") - kernel_symbol(k, "__start_init_task"));
-	if (t->thread_size < 8192 || t->thread_size & (t->thread_size - 1))
-		refuse(NL_EKERNEL, "%s: a kernel stack of %u bytes is not plausible", k->path, t->thread_size);
+	t->thread_size = stack_size(k);
 }

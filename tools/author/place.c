@@ -5,11 +5,19 @@
 
 #include <string.h>
 
+static bool between(const struct kernel *k, uint64_t va, const char *start, const char *end)
+{
+	uint64_t first = kernel_symbol_or_0(k, start);
+
+	return first && va >= first && va < kernel_symbol_or_0(k, end);
+}
+
+/* Per-CPU variables: numbers from 0, or (7.x) addresses in the image's init part, of which each CPU's copy keeps the
+ * distance. */
 struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol *s, const char *where)
 {
 	const struct ksym *found = NULL;
 	size_t n = kallsyms_find(&k->syms, s->name, s->position ? s->position : 1, &found);
-	uint64_t init_start = kernel_symbol_or_0(k, "__init_begin"), init_end = kernel_symbol_or_0(k, "__init_end");
 
 	if (!n)
 		refuse(NL_ETARGET, "%s: %s has no symbol %s", where, k->release, s->name);
@@ -20,7 +28,8 @@ struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol 
 		refuse(NL_ETARGET, "%s: %s has only %zu places named %s", where, k->release, n, s->name);
 	if (found->va < kernel_symbol(k, "_text")) /* per-CPU offsets and constants: KALLSYMS_ABSOLUTE_PERCPU */
 		return (struct place){NL_SYM_ABSOLUTE, found->va};
-	if (init_start && found->va >= init_start && found->va < init_end)
+	if (between(k, found->va, "__init_begin", "__init_end") &&
+	    !between(k, found->va, "__per_cpu_start", "__per_cpu_end"))
 		refuse(NL_ESITE, "%s: %s lies in an init section, which the kernel frees after boot", where, s->name);
 	return (struct place){NL_SYM_KERNEL, found->va};
 }

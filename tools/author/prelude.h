@@ -20,16 +20,24 @@ struct static_key;
  * WARN: the kernel's is an invalid instruction and a table entry that says "go on"; without the entry it would be an
  * Oops. A body reports by itself. BUG: the same instruction; an Oops that ends the task is what is meant.
  */
-#undef __WARN_FLAGS
-#define __WARN_FLAGS(flags) \
+#define newleaf_warn(flags, how...) \
 	do { \
 		static bool newleaf_warned; \
 		if (!((flags)&BUGFLAG_ONCE) || !newleaf_warned) { \
 			newleaf_warned = true; \
-			_printk(KERN_WARNING "WARNING: %s:%d %s, in a leaf\n", __FILE__, __LINE__, __func__); \
+			newleaf_printk(KERN_WARNING "WARNING: %s:%d %s, in a leaf\n", __FILE__, __LINE__, __func__); \
+			how; \
 			dump_stack(); \
 		} \
 	} while (0)
+#define newleaf_second(first, second, ...) second
+/* The flags, or the condition as a string and the flags (7.x). */
+#undef __WARN_FLAGS
+#define __WARN_FLAGS(...) newleaf_warn(newleaf_second(__VA_ARGS__, __VA_ARGS__, 0))
+#ifdef __WARN_print_arg /* 7.x: with a text it is a static call, and its entry tells the call */
+#undef __WARN_print_arg
+#define __WARN_print_arg(flags, format, arg...) newleaf_warn(flags, newleaf_printk(format, ##arg))
+#endif
 #undef BUG
 #define BUG() \
 	do { \
@@ -39,6 +47,11 @@ struct static_key;
 
 #include <linux/jump_label.h>
 #include <linux/printk.h>
+#ifdef printk /* since 5.15 a macro that also lists the text */
+#define newleaf_printk _printk
+#else
+#define newleaf_printk printk
+#endif
 
 #ifdef CONFIG_PARAVIRT_XXL
 #include <asm/irqflags.h>
@@ -64,6 +77,13 @@ static __always_inline void newleaf_irq_restore(unsigned long flags)
 #define arch_irqs_disabled() (!(native_save_fl() & X86_EFLAGS_IF))
 #endif
 
+#if defined(CONFIG_PARAVIRT_SPINLOCKS) && !defined(CONFIG_UNINLINE_SPIN_UNLOCK)
+#include <asm/paravirt.h>
+/* 5.10: inline, and patched at boot. What boot would write there is what the pointer says. */
+#define pv_queued_spin_unlock(lock) \
+	((void (*)(struct qspinlock *))READ_ONCE(pv_ops.lock.queued_spin_unlock.func))(lock)
+#endif
+
 #include <asm/cpufeature.h>
 #undef static_cpu_has
 #define static_cpu_has(bit) boot_cpu_has(bit)
@@ -72,5 +92,16 @@ static __always_inline void newleaf_irq_restore(unsigned long flags)
 /* access_ok() with 4- and 5-level paging: normally an alternative (arch/x86/include/asm/page_64.h). */
 #undef task_size_max
 #define task_size_max() ((1UL << (boot_cpu_has(X86_FEATURE_LA57) ? 56 : 47)) - PAGE_SIZE)
+
+#if __has_include(<asm/runtime-const.h>)
+#include <asm/runtime-const.h>
+/* Variables that boot writes into the instructions which use them (6.11). */
+#undef runtime_const_ptr
+#define runtime_const_ptr(sym) (sym)
+#undef runtime_const_shift_right_32
+#define runtime_const_shift_right_32(val, sym) ((u32)(val) >> (sym))
+#undef runtime_const_mask_32
+#define runtime_const_mask_32(val, sym) ((u32)(val) & (sym))
+#endif
 
 #endif
