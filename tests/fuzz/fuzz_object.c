@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tests/fuzz/author.c tests/unit/makekernel.c tools/author/body.c tools/author/redirect.c
+// sources: tools/author/contract.c tools/author/stub.c tools/author/typenames.c
 // sources: tools/author/code.c tools/author/livesites.c tools/author/draft.c tools/author/place.c
 // sources: tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c tools/author/krelocs.c
 // sources: tools/author/author.c tests/unit/author_refuse.c
@@ -13,6 +14,7 @@
 #include "body.h"
 #include "makekernel.h"
 #include "redirect.h"
+#include "typenames.h"
 
 #include <elf.h>
 
@@ -42,6 +44,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	struct body *b;
 	struct draft d;
 
+	typenames_forget();
 	if (setjmp(author_refused))
 		return;
 	r = xalloc(sizeof(*r));

@@ -44,7 +44,7 @@ void fuzz_seeds(void)
 	                          "data (struct inode_operations) ops.setattr = &proc_setattr expect NULL\n"
 	                          "data (union t) many,2+0x40.entry[3].max = -1 expect 0x10\ndata (u16) word+2 = 5\n"
 	                          "body helper.c\nreplace func with \"dir/body.c\"\n"
-	                          "replace other,3 with body.c:new_other allow ipa-ra allow clones\n"
+	                          "replace other,3 with body.c:new_other allow types allow clones\n"
 	                          "symbol lock = mutex,2\n";
 
 	fuzz_seed(all, sizeof(all) - 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tests/fuzz/author.c tools/author/redirect.c tools/author/code.c tools/author/livesites.c
+// sources: tests/fuzz/author.c tools/author/redirect.c tools/author/contract.c tools/author/stub.c
+// sources: tools/author/typenames.c tools/author/code.c tools/author/livesites.c
 // sources: tools/author/body.c tools/author/draft.c tools/author/place.c tools/author/kernel.c tools/author/unpack.c
 // sources: tools/author/kallsyms.c tools/author/krelocs.c tools/author/author.c tests/unit/author_refuse.c
 // libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis
@@ -10,6 +11,21 @@
 
 #include "author_refuse.h"
 #include "redirect.h"
+#include "typenames.h"
+
+#include <bpf/btf.h>
+
+/* f, of some number of arguments. */
+static const struct btf *types_of_f(unsigned n)
+{
+	struct btf *btf = btf__new_empty();
+	int word = btf__add_int(btf, "long int", 8, BTF_INT_SIGNED);
+	btf__add_func_proto(btf, n & 1 ? word : 0);
+	for (unsigned i = 0; i < n / 2; i++)
+		btf__add_func_param(btf, "x", word);
+	btf__add_func(btf, "f", BTF_FUNC_GLOBAL, word + 1);
+	return btf;
+}
 
 void fuzz_one(const uint8_t *bytes, size_t size)
 {
@@ -27,12 +43,13 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	struct draft d;
 	uint8_t flags;
 
+	typenames_forget();
 	if (setjmp(author_refused))
 		return;
 	r = xalloc(sizeof(*r));
 	r->path = (char *)"r";
 	flags = fuzz_byte(&f);
-	replace.allow_ipa_ra = flags & 1;
+	symbol.types = flags & 1 ? types_of_f(flags >> 2) : NULL;
 	replace.allow_clones = flags & 2;
 	k = fuzz_kernel(&f);
 	draft_start(&d);

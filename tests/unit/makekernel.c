@@ -337,6 +337,33 @@ struct buf make_bzimage(const struct buf *payload, const char *release)
 	return make_packed(b.p, b.n, (uint32_t)payload->n, release);
 }
 
+/* struct outer *f(unsigned int n) is defined, long g(struct outer *) and constant are used. */
+static struct buf make_body_types(void)
+{
+	struct btf *btf = btf__new_empty();
+	int u32 = btf__add_int(btf, "unsigned int", 4, 0), outer, pointer, array;
+	struct buf out = {0};
+	const void *raw;
+	uint32_t n;
+
+	array = btf__add_array(btf, u32, u32, 4);
+	array = btf__add_typedef(btf, "four", array);
+	outer = btf__add_struct(btf, "outer", 32);
+	btf__add_field(btf, "list", array, 0, 0);
+	pointer = btf__add_ptr(btf, outer);
+	btf__add_func_proto(btf, pointer);
+	btf__add_func_param(btf, "n", u32);
+	btf__add_func(btf, "f", BTF_FUNC_STATIC, pointer + 1);
+	btf__add_func_proto(btf, u32);
+	btf__add_func_param(btf, "o", pointer);
+	btf__add_func(btf, "g", BTF_FUNC_STATIC, pointer + 3);
+	btf__add_var(btf, "constant", BTF_VAR_GLOBAL_ALLOCATED, u32);
+	raw = btf__raw_data(btf, &n);
+	buf_add(&out, raw, n);
+	btf__free(btf);
+	return out;
+}
+
 static void add_symbol(struct buf *symbols_of, struct buf *names, const char *name, unsigned info, uint16_t section,
                        uint64_t size)
 {
@@ -390,6 +417,8 @@ void make_object(struct made_section s[MADE_O_COUNT])
 	                                         .align = 8,
 	                                         .entry = sizeof(Elf64_Sym)};
 	s[MADE_O_STRTAB] = (struct made_section){.name = ".strtab", .type = SHT_STRTAB, .bytes = strtab, .align = 1};
+	s[MADE_O_BTF] =
+	        (struct made_section){.name = ".BTF", .type = SHT_PROGBITS, .bytes = make_body_types(), .align = 1};
 }
 
 const char *make_file(unsigned slot, const void *bytes, size_t n)

@@ -46,7 +46,7 @@ struct buf make_bzimage(const struct buf *payload, const char *release); /* pack
 struct buf make_packed(const void *packed, size_t n, uint32_t size, const char *release); /* with whatever it is */
 
 /* An object file: .text with `f`, .data and .bss, a relocation of each kind. */
-enum { MADE_O_TEXT, MADE_O_DATA, MADE_O_BSS, MADE_O_RELA, MADE_O_SYMTAB, MADE_O_STRTAB, MADE_O_COUNT };
+enum { MADE_O_TEXT, MADE_O_DATA, MADE_O_BSS, MADE_O_RELA, MADE_O_SYMTAB, MADE_O_STRTAB, MADE_O_BTF, MADE_O_COUNT };
 void make_object(struct made_section s[MADE_O_COUNT]);
 
 /* A file that is nowhere but in memory; the path stays good until the next call with the same slot (0..3). */

@@ -27,7 +27,7 @@ static void test_all_statements(void **state)
 	                                "data (u16) word+2 = 5\n"
 	                                "body helper.c\n"
 	                                "replace func with body.c\n"
-	                                "replace other,3 with body.c:new_other allow ipa-ra allow clones\n"
+	                                "replace other,3 with body.c:new_other allow types allow clones\n"
 	                                "symbol lock = mutex,2\n");
 
 	(void)state;
@@ -56,10 +56,10 @@ static void test_all_statements(void **state)
 	assert_false(r->data[2].has_expect);
 	assert_int_equal(r->n_replace, 2);
 	assert_string_equal(r->replace[0].body, "func");
-	assert_false(r->replace[0].allow_ipa_ra || r->replace[0].allow_clones);
+	assert_false(r->replace[0].allow_types || r->replace[0].allow_clones);
 	assert_int_equal(r->replace[1].function.position, 3);
 	assert_string_equal(r->replace[1].body, "new_other");
-	assert_true(r->replace[1].allow_ipa_ra && r->replace[1].allow_clones);
+	assert_true(r->replace[1].allow_types && r->replace[1].allow_clones);
 	assert_int_equal(r->n_source, 2); /* each source once */
 	assert_string_equal(r->source[0], "helper.c");
 	assert_string_equal(r->source[1], "body.c");

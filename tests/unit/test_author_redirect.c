@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/redirect.c tools/author/code.c tools/author/livesites.c tools/author/place.c
-// sources: tools/author/draft.c
+// sources: tools/author/draft.c tools/author/contract.c tools/author/stub.c tools/author/typenames.c
 // sources: tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c tests/unit/author_refuse.c
 // sources: tests/unit/author_kernel.c
 // cflags: -Itools/author
-// libs: -lZydis
+// libs: -lZydis -lbpf
 /* Where a redirect goes, and every reason why it may not: small functions in a made-up kernel text, one page. */
 #include "author_kernel.h"
 #include "author_refuse.h"
 #include "redirect.h"
 
+#include <bpf/btf.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <setjmp.h>
@@ -23,6 +24,8 @@
 /* body_find() of tools/author/body.c: one body, 16 bytes at offset 0x40 of text[]. */
 static struct body_symbol the_body = {
         .name = (char *)"f", .place = {NL_SYM_TEXT, 0x40}, .size = 16, .function = true, .global = true};
+
+static const struct body only;
 
 const struct body_symbol *body_find(const struct body *b, const char *name)
 {
@@ -42,11 +45,12 @@ static struct nl_leaf_site site_of(struct kernel *k, struct draft *d)
 	struct nl_leaf_site s;
 
 	draft_start(d);
+	d->h.target.return_thunk = AUTHOR_F;
 	buf_add(&d->text, NULL, 0x50);
 	memcpy(d->text.p + 0x40, "\xc3", 1);
 	if (setjmp(author_refused))
 		fail_msg("refused: %s", author_why);
-	redirect_add(d, k, &recipe, &replace_f, NULL);
+	redirect_add(d, k, &recipe, &replace_f, &only);
 	assert_int_equal(d->sites.n, sizeof(s));
 	memcpy(&s, d->sites.p, sizeof(s));
 	return s;
@@ -96,30 +100,93 @@ static void test_behind_endbr_and_nop(void **state)
 	assert_true(site_of(k, &d).va == AUTHOR_F + 9);
 }
 
+/* Types that know f, which takes `n` words and returns something or nothing; is it a wide thing? */
+static struct btf *types_of_f(const char *name, unsigned n, int returned)
+{
+	struct btf *btf = btf__new_empty();
+	int word = btf__add_int(btf, "long int", 8, BTF_INT_SIGNED), wide = btf__add_int(btf, "__int128", 16, 0);
+
+	btf__add_func_proto(btf, returned == 16 ? wide : returned ? word : 0);
+	for (unsigned i = 0; i < n; i++)
+		btf__add_func_param(btf, "x", word);
+	btf__add_func(btf, name, BTF_FUNC_STATIC, wide + 1);
+	return btf;
+}
+
+/* The text that a redirect of a function without nop leads to. */
+static const uint8_t *stub_of(struct kernel *k, struct draft *d)
+{
+	struct nl_leaf_site s = site_of(k, d);
+	struct nl_leaf_reloc r[2];
+
+	assert_true(s.va == AUTHOR_F);
+	assert_int_equal(d->relocs.n, sizeof(r));
+	memcpy(r, d->relocs.p, sizeof(r));
+	assert_int_equal(r[0].where, NL_AT_TEXT); /* the return, through the thunk */
+	assert_int_equal(r[0].symbol, NL_SYM_RETURN_THUNK);
+	assert_int_equal(r[0].type, NL_REL_PC32);
+	assert_true(r[0].addend == -4);
+	assert_int_equal(d->text.p[r[0].offset - 1], 0xe9);
+	assert_int_equal(r[1].where, NL_AT_BYTES);
+	assert_int_equal(r[1].symbol, NL_SYM_TEXT);
+	assert_int_not_equal(r[1].value, 0x40); /* not to the body itself */
+	return d->text.p + r[1].value;
+}
+
+#define PUSHES "\x51\x52\x56\x57\x41\x50\x41\x51\x41\x52\x41\x53"
+#define POPS "\x41\x5b\x41\x5a\x41\x59\x41\x58\x5f\x5e\x5a\x59"
+
 static void test_without_nop(void **state)
+{
+	struct kernel *k = KERNEL_WITH("\xb9\x30\x00\x00\x00\xc3", AUTHOR_NOT_TRACED);
+	const uint8_t *stub;
+	struct draft d;
+	int32_t distance;
+
+	(void)state;
+	k->btf = types_of_f("f", 2, 8);
+	stub = stub_of(k, &d);
+	assert_memory_equal(stub, PUSHES "\xe8", 13);
+	memcpy(&distance, stub + 13, 4);
+	assert_true(stub + 17 + distance == d.text.p + 0x40);
+	assert_memory_equal(stub + 17, POPS "\xe9", 13);
+	k->btf = types_of_f("f", 2, 0); /* rax is the caller's, too */
+	stub = stub_of(k, &d);
+	assert_memory_equal(stub, "\x50" PUSHES "\xe8", 14);
+	assert_memory_equal(stub + 18, POPS "\x58\xe9", 14);
+	author_kernel_table(k, ".ibt_endbr_seal", AUTHOR_F + 0x100); /* with IBT */
+	assert_memory_equal(stub_of(k, &d), ENDBR "\x50" PUSHES, 17);
+}
+
+static void test_contracts(void **state)
 {
 	struct kernel *k = KERNEL_WITH("\xb9\x30\x00\x00\x00\xc3", AUTHOR_NOT_TRACED);
 	struct draft d;
 
 	(void)state;
-	assert_true(site_of(k, &d).va == AUTHOR_F); /* the body, a lone ret, changes no register */
-}
-
-static void test_registers_of_a_nopless_function(void **state)
-{
-	struct kernel *k = KERNEL_WITH("\xb9\x30\x00\x00\x00\xc3", AUTHOR_NOT_TRACED); /* changes rcx alone */
-	struct draft d;
-
-	(void)state;
+	k->btf = types_of_f("f", 7, 8);
+	assert_true(refuses(k, NL_ESITE, "argument 7 is passed on the stack"));
+	k->btf = types_of_f("f", 1, 16);
+	assert_true(refuses(k, NL_ESITE, "returns 16 bytes"));
+	/* The assembler's word for all of its functions is void f(void); this one takes rdi. */
+	k = KERNEL_WITH("\x89\xf8\xb9\x30\x00\x00\x00\xc3", AUTHOR_NOT_TRACED);
+	k->btf = types_of_f("f", 0, 0);
+	assert_true(refuses(k, NL_ESITE, "assembler code"));
+	k->btf = types_of_f("f", 1, 0);
+	stub_of(k, &d);
+	/* Unknown to the kernel: by the body's word, or not at all. */
+	k->btf = types_of_f("other", 0, 0);
 	draft_start(&d);
 	buf_add(&d.text, NULL, 0x50);
-	memcpy(d.text.p + 0x40, "\xba\x01\x00\x00\x00\xc3", 6); /* mov $1,%edx */
-	assert_true(AUTHOR_REFUSES(NL_ESITE, (redirect_add(&d, k, &recipe, &replace_f, NULL), 0)));
-	assert_non_null(strstr(author_why, "changes rdx;"));
-	replace_f.allow_ipa_ra = true;
-	assert_false(AUTHOR_REFUSES(NL_ESITE, (redirect_add(&d, k, &recipe, &replace_f, NULL), 0)));
-	assert_int_equal(author_code, NL_OK);
-	replace_f.allow_ipa_ra = false;
+	assert_true(AUTHOR_REFUSES(NL_ESITE, (redirect_add(&d, k, &recipe, &replace_f, &only), 0)));
+	assert_non_null(strstr(author_why, "neither the kernel's types nor the body's"));
+	the_body.types = types_of_f("f", 3, 0);
+	assert_memory_equal(stub_of(k, &d), "\x50" PUSHES, 13);
+	the_body.types = types_of_f("f", 9, 0);
+	draft_start(&d);
+	buf_add(&d.text, NULL, 0x50);
+	assert_true(AUTHOR_REFUSES(NL_ESITE, (redirect_add(&d, k, &recipe, &replace_f, &only), 0)));
+	the_body.types = NULL;
 }
 
 static void test_address_in_the_site(void **state)
@@ -213,7 +280,7 @@ int main(void)
 	        cmocka_unit_test(test_behind_the_nop),
 	        cmocka_unit_test(test_behind_endbr_and_nop),
 	        cmocka_unit_test(test_without_nop),
-	        cmocka_unit_test(test_registers_of_a_nopless_function),
+	        cmocka_unit_test(test_contracts),
 	        cmocka_unit_test(test_address_in_the_site),
 	        cmocka_unit_test(test_percpu_in_the_site),
 	        cmocka_unit_test(test_refusals),

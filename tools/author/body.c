@@ -6,6 +6,8 @@
  */
 #include "body.h"
 
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <gelf.h>
 #include <newleaf/types.h>
 #include <string.h>
@@ -17,6 +19,7 @@ struct object {
 	Elf *elf;
 	size_t n_sections, section_names, symbol_names, symbol_count;
 	Elf_Data *symbols;
+	struct btf *types; /* NULL = none */
 	struct placed {
 		struct place place; /* symbol 0 = not placed */
 		uint64_t size;
@@ -98,6 +101,17 @@ static const char *name_at(const struct object *o, size_t table, size_t offset)
 	return name;
 }
 
+static void read_types(struct object *o, Elf_Scn *scn)
+{
+	Elf_Data *data = elf_getdata(scn, NULL);
+
+	if (o->types || !data || !data->d_buf || !data->d_size || data->d_size > UINT32_MAX)
+		refuse(NL_EBODY, "%s: .BTF is there twice, or empty", o->path);
+	o->types = btf__new(data->d_buf, (uint32_t)data->d_size);
+	if (libbpf_get_error(o->types))
+		refuse(NL_EBODY, "%s: the types (.BTF) are not understood", o->path);
+}
+
 static void object_open(struct object *o, const char *path, struct buf *file)
 {
 	GElf_Ehdr eh;
@@ -115,7 +129,11 @@ static void object_open(struct object *o, const char *path, struct buf *file)
 		Elf_Scn *scn = elf_getscn(o->elf, i);
 		GElf_Shdr sh;
 
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_SYMTAB)
+		if (!gelf_getshdr(scn, &sh))
+			continue;
+		if (!strcmp(name_at(o, o->section_names, sh.sh_name), ".BTF"))
+			read_types(o, scn);
+		if (sh.sh_type != SHT_SYMTAB)
 			continue;
 		o->symbols = elf_getdata(scn, NULL);
 		o->symbol_names = sh.sh_link;
@@ -215,6 +233,7 @@ static void collect_symbols(struct loading *l, struct object *o)
 		s->place = in->place;
 		s->place.value += sym.st_value;
 		s->size = sym.st_size;
+		s->types = o->types;
 		s->function = GELF_ST_TYPE(sym.st_info) == STT_FUNC;
 		b->n_symbols++;
 	}

@@ -6,8 +6,11 @@
 #include "draft.h"
 #include "place.h"
 
+struct btf;
+
 struct body_symbol {
 	char *name;
+	const struct btf *types; /* of its object; NULL = it has none */
 	struct place place;
 	uint64_t size;
 	bool function, global;

@@ -14,6 +14,16 @@ static uint32_t general(ZydisRegister r)
 	return 1u << ZydisRegisterGetId(whole);
 }
 
+/* Reads its register only in name: xor r, r, sub r, r and or -1, r are how compilers set one. */
+static bool sets_anyhow(const ZydisDecodedInstruction *i, const ZydisDecodedOperand *o)
+{
+	if (i->mnemonic == ZYDIS_MNEMONIC_XOR || i->mnemonic == ZYDIS_MNEMONIC_SUB || i->mnemonic == ZYDIS_MNEMONIC_SBB)
+		return o[0].type == ZYDIS_OPERAND_TYPE_REGISTER && o[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		       o[0].reg.value == o[1].reg.value;
+	return i->mnemonic == ZYDIS_MNEMONIC_OR && o[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	       o[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && o[1].imm.value.s == -1;
+}
+
 struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va)
 {
 	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
@@ -37,22 +47,18 @@ struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va)
 
 		if (op->type == ZYDIS_OPERAND_TYPE_IMMEDIATE && op->imm.is_relative)
 			s.jumps = ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&i, op, va, &s.target));
+		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY)
+			s.reads |= general(op->mem.base) | general(op->mem.index);
 		if (op->type == ZYDIS_OPERAND_TYPE_REGISTER && op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
 			s.writes |= general(op->reg.value);
+		if (op->type == ZYDIS_OPERAND_TYPE_REGISTER && op->actions & ZYDIS_OPERAND_ACTION_MASK_READ)
+			s.reads |= general(op->reg.value);
 	}
-	if (s.is_call)
+	if (sets_anyhow(&i, operands))
+		s.reads = 0;
+	if (s.is_call) {
+		s.reads = 0;
 		s.writes |= CODE_CALLER_SAVED;
+	}
 	return s;
-}
-
-const char *code_registers(uint32_t mask)
-{
-	static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-	                                    "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
-	char *all = xformat("%s", "");
-
-	for (unsigned r = 0; r < 16; r++)
-		if (mask & 1u << r)
-			all = xformat("%s%s%s", all, *all ? " " : "", names[r]);
-	return all;
 }

@@ -12,12 +12,11 @@ struct code_step {    /* one instruction */
 	bool ends;    /* control does not continue behind it: ret, jmp, ud2, int3, hlt */
 	bool jumps;   /* a relative branch or call; `target` is where to */
 	uint64_t target;
-	uint32_t writes; /* general registers written, bit n = register number n; CALLER_SAVED by a call */
+	/* general registers, bit n = register number n; a call writes CALLER_SAVED, and reads nothing that is known */
+	uint32_t reads, writes;
 };
 
 #define CODE_CALLER_SAVED 0x0fc7u /* rax rcx rdx rsi rdi r8-r11 */
 
 struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va);
-const char *code_registers(uint32_t mask); /* "rax rcx" */
-
 #endif

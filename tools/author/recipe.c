@@ -197,12 +197,12 @@ static void statement_replace(struct scan *s)
 	while (accept(s, "allow")) {
 		char *word = run(s, in_word, "a permission");
 
-		if (!strcmp(word, "ipa-ra"))
-			p->allow_ipa_ra = true;
-		else if (!strcmp(word, "clones"))
+		if (!strcmp(word, "clones"))
 			p->allow_clones = true;
+		else if (!strcmp(word, "types"))
+			p->allow_types = true;
 		else
-			BAD(s, "unknown permission '%s': ipa-ra or clones", word);
+			BAD(s, "unknown permission '%s': clones or types", word);
 	}
 }
 

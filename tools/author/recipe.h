@@ -28,11 +28,11 @@ struct recipe_data { /* data (TYPE) SYMBOL.PATH = VALUE [expect VALUE] */
 	bool has_expect;
 };
 
-struct recipe_replace { /* replace FUNCTION with SOURCE[:BODY] [allow ipa-ra] [allow clones] */
+struct recipe_replace { /* replace FUNCTION with SOURCE[:BODY] [allow clones] [allow types] */
 	uint32_t line;
 	struct recipe_symbol function;
 	char *source, *body;
-	bool allow_ipa_ra, allow_clones;
+	bool allow_clones, allow_types;
 };
 
 struct recipe_alias { /* symbol NAME = KERNEL-SYMBOL */

@@ -6,7 +6,9 @@
  */
 #include "redirect.h"
 #include "code.h"
+#include "contract.h"
 #include "livesites.h"
+#include "stub.h"
 
 #include <newleaf/types.h>
 #include <string.h>
@@ -184,53 +186,24 @@ static struct entry find_entry(const struct kernel *k, const struct recipe *r, c
 
 void redirect_check(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s)
 {
-	find_entry(k, r, s);
+	struct entry e = find_entry(k, r, s);
+	char *note;
+
+	if (!e.traced)
+		contract_find(k, e.name, e.va, e.size, NULL, NULL, e.where, &note);
 }
 
-/* Registers that code may leave changed. `relocs` = the body's; NULL for the kernel's own code, whose branches are all
- * resolved. */
-static uint32_t clobbers(const uint8_t *p, uint32_t size, uint64_t va, uint64_t return_thunk, const struct buf *relocs)
+/* Where the jump goes: to the body, or where callers may rely on what the old code leaves alone, to a stub. */
+static uint64_t destination(struct draft *d, const struct kernel *k, const struct entry *e, const struct body *b,
+                            const struct body_symbol *body)
 {
-	uint32_t all = 0;
+	struct contract c;
+	char *note;
 
-	for (uint32_t at = 0; at < size;) {
-		struct code_step s = code_decode(p + at, size - at, va + at);
-
-		all |= s.writes;
-		if (s.ends && s.jumps && (s.target < va || s.target >= va + size) && s.target != return_thunk)
-			all |= CODE_CALLER_SAVED; /* a tail call */
-		at += s.len ? s.len : 1;
-	}
-	for (size_t i = 0; relocs && i < relocs->n / sizeof(struct nl_leaf_reloc); i++) {
-		const struct nl_leaf_reloc *r = (const struct nl_leaf_reloc *)relocs->p + i;
-
-		if (r->where == NL_AT_TEXT && r->offset >= va && r->offset < va + size && r->offset &&
-		    r->symbol == NL_SYM_KERNEL && r->type == NL_REL_PC32 && (p[r->offset - va - 1] & 0xfe) == 0xe8)
-			all |= CODE_CALLER_SAVED; /* call or jmp to the kernel */
-	}
-	return all & CODE_CALLER_SAVED;
-}
-
-/*
- * A file built without -pg is compiled with -fipa-ra: callers in it may know which registers the callee leaves alone
- * and keep values there. Without a nop we cannot tell the file, so the body must leave alone what the old code left
- * alone.
- */
-static void check_ipa_ra(const struct kernel *k, const struct entry *e, const struct recipe_replace *s,
-                         const struct draft *d, const struct body_symbol *body)
-{
-	uint32_t extra;
-
-	if (e->traced || s->allow_ipa_ra)
-		return;
-	extra = clobbers(d->text.p + body->place.value, (uint32_t)body->size, body->place.value, 0, &d->relocs) &
-	        ~clobbers(e->bytes, e->size, e->va, kernel_symbol_or_0(k, "__x86_return_thunk"), NULL);
-	if (extra)
-		refuse(NL_ESITE,
-		       "%s: %s has no ftrace nop, so its callers may rely on the registers that it leaves alone "
-		       "(-fipa-ra), and the body "
-		       "changes %s; if no caller does, say: allow ipa-ra",
-		       e->where, e->name, code_registers(extra));
+	if (e->traced) /* compiled with -pg, and all of its unit: no -fipa-ra (stub.c) */
+		return body->place.value;
+	c = contract_find(k, e->name, e->va, e->size, b, body, e->where, &note);
+	return stub_add(d, body->place.value, c.returns_void, kernel_section(k, ".ibt_endbr_seal") != NULL);
 }
 
 void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_replace *s,
@@ -255,12 +228,11 @@ void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *
 
 	if (!body || !body->function || body->place.symbol != NL_SYM_TEXT)
 		refuse(NL_ERECIPE, "%s: %s defines no function %s", e.where, s->source, s->body);
-	check_ipa_ra(k, &e, s, d, body);
 	site.n_expected_relocs =
 	        runtime_bytes(k, site.va, site.len, expected, expected_relocs, NL_ARRAY_SIZE(expected_relocs), e.where);
 	memset(fresh, INT3, sizeof(fresh));
 	fresh[0] = 0xe9;
 	memset(fresh + 1, 0, 4);
-	jump.value = body->place.value;
+	jump.value = destination(d, k, &e, b, body);
 	draft_add_site(d, &site);
 }

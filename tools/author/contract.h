@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a function's callers give it and want back, in registers: System V ABI for x86-64, 3.2.3, without floating
+ * point, which the kernel has not. A stub (stub.h) can stand between caller and function when that is all.
+ */
+#ifndef NEWLEAF_AUTHOR_CONTRACT_H
+#define NEWLEAF_AUTHOR_CONTRACT_H
+
+#include "body.h"
+
+struct contract {
+	char *trouble;     /* why no stub can stand before it; NULL = none */
+	bool returns_void; /* then even rax is the caller's */
+};
+
+/* Of a FUNC_PROTO. */
+struct contract contract_of(const struct btf *btf, uint32_t proto);
+
+/*
+ * Of a function without ftrace nop at va, which the kernel calls `name`: by the kernel's types, or where they do not
+ * know it by those of the body, and then *note says so. body NULL: not compiled yet. Refuses NL_ESITE where no stub can
+ * stand before it.
+ */
+struct contract contract_find(const struct kernel *k, const char *name, uint64_t va, uint32_t size,
+                              const struct body *b, const struct body_symbol *body, const char *where, char **note);
+
+#endif
