@@ -97,14 +97,11 @@ class Machine:
 
 
 def kernel_file(package):
-    """Path of the kernel image of a package, or of a guest of scripts/guests.table ("guest:NAME"); fetched when it is
-    not in the cache. A path is itself. Skip when it cannot be had."""
+    """Path of the kernel image of a package, or of a line or guest of scripts/kernels.table ("guest:NAME"); fetched
+    when it is not in the cache. A path is itself. Skip when it cannot be had."""
     if "/" in package:
         return package
-    command = ["get-kernel", "--vmlinuz", package]
-    if package.startswith("guest:"):
-        command = ["get-guest", package.removeprefix("guest:")]
-    command[0] = os.path.join(TOP, "scripts", command[0])
+    command = [os.path.join(TOP, "scripts/get-kernel"), "--vmlinuz", package.removeprefix("guest:")]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode == 11:
         raise Skip(done.stderr.strip().splitlines()[-1] if done.stderr else f"{package} cannot be had")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guests beside the kernels that leaves are made for: other lines of Linux, memtest86+, Xen (scripts/guests.table).
+"""Guests beside the kernels that leaves are made for: other lines of Linux, memtest86+, Xen (scripts/kernels.table).
 They must run on Newleaf as they do without it."""
 
 import collections
