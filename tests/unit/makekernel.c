@@ -63,7 +63,7 @@ struct made_kallsyms make_kallsyms(const struct ksym *sym, size_t n, enum made_f
 	buf_add(&m.b, NULL, form == MADE_RELATIVE ? 60 : 64);
 	add32(&m.b, 0x1234567);
 	buf_align(&m.b, align, 0x55);
-	if (form == MADE_OFFSETS_FIRST)
+	if (form <= MADE_ORDER)
 		add_addresses(&m.b, sym, n);
 	add32(&m.b, (uint32_t)n);
 	names = buf_align(&m.b, align, 0);
@@ -74,6 +74,10 @@ struct made_kallsyms make_kallsyms(const struct ksym *sym, size_t n, enum made_f
 	}
 	m.markers = buf_align(&m.b, align, 0);
 	buf_add(&m.b, markers.p, markers.n);
+	if (form == MADE_ORDER) {
+		buf_align(&m.b, align, 0);
+		buf_add(&m.b, NULL, 3 * n);
+	}
 	table = buf_align(&m.b, align, 0);
 	for (unsigned i = 0; i < 256; i++) {
 		uint16_t at = (uint16_t)(m.b.n - table);

@@ -20,6 +20,7 @@ struct made_kallsyms {
 };
 enum made_form {
 	MADE_OFFSETS_FIRST, /* until 6.3 */
+	MADE_ORDER,         /* 6.2, 6.3: also the order by name, behind the markers */
 	MADE_OFFSETS_LAST,  /* since 6.4 */
 	MADE_RELATIVE,      /* 7.x: each offset counts from its own place, and tables are aligned to 4 bytes only */
 };

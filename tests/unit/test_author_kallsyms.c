@@ -77,6 +77,12 @@ static void test_order_of_6_1(void **state)
 	check(MADE_OFFSETS_FIRST);
 }
 
+static void test_order_of_6_2(void **state)
+{
+	(void)state;
+	check(MADE_ORDER);
+}
+
 static void test_order_since_6_4(void **state)
 {
 	(void)state;
@@ -104,13 +110,33 @@ static void test_damage(void **state)
 	assert_false(kallsyms_decode(&s, m.b.p, m.b.n, VA ^ (1ULL << 40))); /* no address of a kernel from there */
 }
 
+/*
+ * Two names of the table, read from their middle, are a small number and names of their own, and a byte behind that is
+ * 0 their marker: of a kernel of 7.2 so were 57 symbols found.
+ */
+static void test_nothing_between(void **state)
+{
+	static const char few[] = {20, 0, 0, 0, 2, 'T', 'a', 0};
+	struct kallsyms s = {0};
+	struct made_kallsyms m = make(MADE_RELATIVE);
+
+	(void)state;
+	/* A table of 20 names with its marker, in the place of the last of the real one's */
+	for (size_t at = m.markers - 200; at < m.markers; at++)
+		m.b.p[at] = 0;
+	memcpy(m.b.p + ((m.markers - 200) & ~(size_t)3), few, 4);
+	for (size_t i = 0, at = ((m.markers - 200) & ~(size_t)3) + 4; i < 20; i++, at += 3)
+		memcpy(m.b.p + at, few + 4, 3);
+	assert_false(kallsyms_decode(&s, m.b.p, m.b.n, VA));
+}
+
 /* Whatever is thrown at it: no access outside the buffer (ASan), and an end. */
 static void test_noise(void **state)
 {
 	(void)state;
 	srandom(1);
 	for (int round = 0; round < 300; round++) {
-		struct made_kallsyms m = make((enum made_form)(round % 3));
+		struct made_kallsyms m = make((enum made_form)(round % 4));
 		uint8_t *exact = malloc(m.b.n);
 		struct kallsyms s = {0};
 
@@ -125,8 +151,9 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_order_of_6_1), cmocka_unit_test(test_order_since_6_4),
-	        cmocka_unit_test(test_order_of_7),   cmocka_unit_test(test_damage),
+	        cmocka_unit_test(test_order_of_6_1),    cmocka_unit_test(test_order_of_6_2),
+	        cmocka_unit_test(test_order_since_6_4), cmocka_unit_test(test_nothing_between),
+	        cmocka_unit_test(test_order_of_7),      cmocka_unit_test(test_damage),
 	        cmocka_unit_test(test_noise),
 	};
 

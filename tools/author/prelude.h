@@ -80,8 +80,7 @@ static __always_inline void newleaf_irq_restore(unsigned long flags)
 #if defined(CONFIG_PARAVIRT_SPINLOCKS) && !defined(CONFIG_UNINLINE_SPIN_UNLOCK)
 #include <asm/paravirt.h>
 /* 5.10: inline, and patched at boot. What boot would write there is what the pointer says. */
-#define pv_queued_spin_unlock(lock) \
-	((void (*)(struct qspinlock *))READ_ONCE(pv_ops.lock.queued_spin_unlock.func))(lock)
+#define pv_queued_spin_unlock(lock) ((void (*)(struct qspinlock *))READ_ONCE(pv_ops.lock.queued_spin_unlock.func))(lock)
 #endif
 
 #include <asm/cpufeature.h>
