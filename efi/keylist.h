@@ -8,10 +8,12 @@
 #include <newleaf/bootblock.h>
 #include <newleaf/errors.h>
 
+#define NL_KEYS_MAX_SIZE 4096u /* bytes of a file */
+
 /*
- * Adds the keys of one list to those of the boot block. NL_EKEYLIST: a key is damaged, the list stops inside one, or
- * there are too many; NL_EROLE: a key has another role than author. A list that is only half understood is no list of
- * whom to trust. A role of 0 or the end of the bytes ends a list.
+ * Adds the keys of one list to those of the boot block. NL_ERECORD: the list or a key is damaged, or there are too
+ * many; NL_ENEWER; NL_EROLE: a key has no role, or one that is not known. A list that is only half understood is no
+ * list of whom to trust.
  */
 enum nl_err nl_keys_add(struct nl_boot_block *b, const void *list, size_t size);
 

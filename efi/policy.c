@@ -22,16 +22,20 @@ static void restrict_policy(const struct nl_conf *conf, struct nl_policy *out, n
 void nl_policy_make(const void *image, size_t size, bool secure_boot, struct nl_conf *conf, struct nl_policy *out,
                     nl_policy_warn *warn)
 {
-	const struct nl_policy *p = image;
+	enum nl_err e = nl_record_check(NL_POLICY_KIND, image, size);
+	const struct nl_policy *p = e ? NULL : nl_record_at(image, 0);
 
-	*out = (struct nl_policy){
-	        .guest_may = NL_GUEST_MAY_NONE, .deadline_ms = 1000, .proofs = NL_PROOF_PORT | NL_PROOF_TOKEN};
-	if (p && size >= sizeof(*p) && p->deadline_ms >= 1 && p->deadline_ms <= 10000) {
+	*out = (struct nl_policy){.guest_may = NL_GUEST_MAY_NONE,
+	                          .deadline_ms = 1000,
+	                          .proofs = NL_PROOF_PORT | NL_PROOF_TOKEN,
+	                          .signatures = 1};
+	if (p && p->deadline_ms >= 1 && p->deadline_ms <= 10000 && p->signatures >= 1 && p->signatures <= NL_MAX_KEYS) {
 		*out = *p;
 		out->guest_may &= NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT;
 		out->proofs &= NL_PROOF_PORT | NL_PROOF_TOKEN;
 	} else {
-		warn("this image carries no valid policy: the guest may do nothing");
+		warn(e == NL_ENEWER ? "this image's policy is for a newer loader: the guest may do nothing"
+		                    : "this image carries no valid policy: the guest may do nothing");
 	}
 	restrict_policy(conf, out, warn);
 	if (!secure_boot)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # newleaf.efi, with gnu-efi. CORE= and KEYS= choose what it carries; in a built image objcopy --update-section
-# .nlkeys=FILE changes the keys (FILE as newleaf-author key image writes it), and .nlpol=FILE the policy (20 bytes).
+# .nlkeys=FILE changes the keys (FILE as newleaf-author key image writes it), and .nlpol=FILE the policy.
 EFI_LIB ?= /usr/lib
 EFI_INC ?= /usr/include/efi
 CORE ?= $(B)/core.bin

@@ -14,19 +14,26 @@
 nlkeys_start:
 #ifdef NL_KEYS_FILE
 	.incbin NL_KEYS_FILE
+#else
+	.quad 0x5359454b4c4e /* struct nl_record: NL_KEYS_MAGIC, version, size of head and of a record, none */
+	.long 1, 24, 96, 0
 #endif
-	.if . - nlkeys_start > 16 * 96
-	.error "more keys than NL_MAX_KEYS"
+	.if . - nlkeys_start > 4096
+	.error "more keys than NL_KEYS_MAX_SIZE"
 	.endif
-	.org nlkeys_start + 16 * 96, 0
+	.org nlkeys_start + 4096, 0
 
 	.section .nlpol, "a"
 	.balign 4096
+	.quad 0x5943494c4f504c4e /* struct nl_record: NL_POLICY_MAGIC, version, size of head and of a record, one */
+	.long 1, 24, 32, 1
 	.long 3 /* guest_may: apply and revert */
 	.long 10000 /* deadline_ms */
 	.long 0 /* conf_may: under Secure Boot neither options nor console */
 	.long 1 /* security_version: one more with each hole that is closed */
 	.long 3 /* proofs: port and token */
+	.long 1 /* signatures: one author's is enough */
+	.long 0, 0
 
 	/* Without it shim starts nothing: the generation of this program, which a list can revoke (SBAT.md of shim). */
 	.section .sbat, "a"

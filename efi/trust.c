@@ -50,10 +50,8 @@ static enum nl_err add_keys(struct nl_boot_block *b, const void *list, size_t si
 {
 	enum nl_err e = nl_keys_add(b, list, size);
 
-	if (e == NL_EROLE)
-		say_why(L"a key in %s has another role than author", from);
-	else if (e)
-		say_why(L"a key in %s is damaged, or there are more than %d", from, NL_MAX_KEYS);
+	if (e)
+		say_why(L"the list of keys in %s is not taken", from);
 	return e;
 }
 
@@ -75,7 +73,7 @@ enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b)
 		if (file_exists(l, KEYS_FILE))
 			say_warning(L"%s is not read: Secure Boot is on, keys come from the image alone", KEYS_FILE);
 	} else {
-		s = file_read(l, KEYS_FILE, sizeof(b->keys), &file, &size);
+		s = file_read(l, KEYS_FILE, NL_KEYS_MAX_SIZE, &file, &size);
 		if (!EFI_ERROR(s)) {
 			e = add_keys(b, file, size, KEYS_FILE);
 			FreePool(file);
@@ -87,7 +85,7 @@ enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b)
 			        KEYS_FILE);
 		} else if (s != EFI_NOT_FOUND) {
 			say_why(L"cannot read %s: %r", KEYS_FILE, s);
-			return NL_EKEYLIST;
+			return NL_ERECORD;
 		}
 	}
 	if (b->n_keys == 0)

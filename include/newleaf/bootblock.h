@@ -7,6 +7,7 @@
 #ifndef NEWLEAF_BOOTBLOCK_H
 #define NEWLEAF_BOOTBLOCK_H
 
+#include <newleaf/record.h>
 #include <newleaf/types.h>
 
 #define NL_BOOT_MAGIC 0x544f4f424c4eULL /* "NLBOOT" */
@@ -60,19 +61,28 @@ struct nl_boot_range { /* one descriptor of the firmware's memory map that is RA
 #define NL_MAX_RANGES 64
 #define NL_MAX_KEYS 16
 
-/* Only authors are known yet. The other two are planned (docs/plan.md); a list that names them is refused. */
+/* What a key may sign: leaves, orders (a later version; a list may hold such keys already), lists of what is revoked.
+ */
 enum nl_key_role { NL_ROLE_AUTHOR = 1, NL_ROLE_OPERATOR = 2, NL_ROLE_REVOKE = 4 };
+#define NL_ROLES 7u
 
-/* The section `.nlkeys` of newleafx64.efi is an array of these, ended by role 0. Also the format of a key file on the
- * ESP. */
+/* The section `.nlkeys` of newleafx64.efi, and a key file: a head (record.h) and these. */
+#define NL_KEYS_MAGIC 0x5359454b4c4eULL /* "NLKEYS" */
+#define NL_KEYS_KIND \
+	(&(const struct nl_record_kind){NL_KEYS_MAGIC, 1, sizeof(struct nl_record), sizeof(struct nl_key), 0, \
+	                                NL_MAX_KEYS})
 struct nl_key {
-	uint32_t role;     /* bits of enum nl_key_role; 0 ends the list */
+	uint32_t role;     /* bits of enum nl_key_role */
 	uint8_t point[65]; /* uncompressed P-256 point, 04 || X || Y */
 	char name[27];     /* NUL-terminated, printable ASCII */
 };
 _Static_assert(sizeof(struct nl_key) == 96, "key layout");
 
-/* The section `.nlpol`: what the conf file may only restrict. (PE section names have eight characters.) */
+/* The section `.nlpol`: a head and one record, what the conf file may only restrict. (PE section names have eight
+ * characters.) */
+#define NL_POLICY_MAGIC 0x5943494c4f504c4eULL /* "NLPOLICY" */
+#define NL_POLICY_KIND \
+	(&(const struct nl_record_kind){NL_POLICY_MAGIC, 1, sizeof(struct nl_record), sizeof(struct nl_policy), 1, 1})
 enum nl_guest_may { NL_GUEST_MAY_NONE = 0, NL_GUEST_MAY_APPLY = 1, NL_GUEST_MAY_REVERT = 2 };
 enum nl_conf_may { NL_CONF_MAY_OPTIONS = 1, NL_CONF_MAY_CONSOLE = 2 };
 enum nl_proof { NL_PROOF_PORT = 1, NL_PROOF_TOKEN = 2 }; /* how a caller shows that it is root: hypercall.h */
@@ -82,8 +92,10 @@ struct nl_policy {
 	uint32_t conf_may;         /* what newleaf.conf may say under Secure Boot: bits of enum nl_conf_may */
 	uint32_t security_version; /* rises with each hole that is closed; an image below the floor does not launch */
 	uint32_t proofs;           /* which are taken: bits of enum nl_proof */
+	uint32_t signatures;       /* of how many different authors a leaf needs, 1..NL_MAX_KEYS */
+	uint32_t reserved[2];
 };
-_Static_assert(sizeof(struct nl_policy) == 20, "policy layout");
+_Static_assert(sizeof(struct nl_policy) == 32, "policy layout");
 
 struct nl_boot_block {
 	uint64_t magic;

@@ -111,12 +111,13 @@ enum nl_exit_code {
 	  "the message names it; look for a firmware update") \
 	X(NL_EMEMORY, 46, NL_EXIT_ABSENT, "the machine has too little memory for Newleaf", \
 	  "16 MiB in one piece are needed, and 32 KiB more for each CPU beyond 64") \
-	X(NL_EKEYLIST, 47, NL_EXIT_ABSENT, "a list of trusted keys is damaged", \
-	  "make it again with newleaf-author key image") \
+	X(NL_ERECORD, 47, NL_EXIT_ABSENT, "a record of keys, policy, state or a list is damaged", \
+	  "the message names it; make it again (keys: newleaf-author key image)") \
 	X(NL_EMACHINE, 48, NL_EXIT_ABSENT, "the machine is beyond what this Newleaf supports", \
 	  "the message names it; see docs/explanation/limits.md") \
-	X(NL_EROLE, 49, NL_EXIT_USAGE, "a key has a role that means nothing in this version", \
-	  "make the list without it: only author keys are used yet") \
+	X(NL_EROLE, 49, NL_EXIT_USAGE, \
+	  "a key has a role that this version does not know, or not the one that is needed", \
+	  "roles are author, operator and revoke: newleaf-author key list") \
 	X(NL_EOLDIMAGE, 50, NL_EXIT_ABSENT, "an image of a higher security version has run on this machine", \
 	  "install a current image; docs/how-to/real-machine.md says how to go back on purpose") \
 	X(NL_EENCRYPTED, 51, NL_EXIT_ABSENT, "the firmware has switched memory encryption on", \
@@ -126,7 +127,9 @@ enum nl_exit_code {
 	X(NL_EWINDOW, 53, NL_EXIT_ABSENT, "a window of the chipset lies over the hypervisor's memory", \
 	  "the core's console names it; look for a firmware update") \
 	X(NL_ECPUS, 54, NL_EXIT_ABSENT, "not every CPU could be taken, and none may run beside the hypervisor", \
-	  "the message names the CPU or what the firmware lacks; look for a firmware update")
+	  "the message names the CPU or what the firmware lacks; look for a firmware update") \
+	X(NL_ENEWER, 55, NL_EXIT_ABSENT, "a record was made for a newer version of Newleaf", \
+	  "the message names it; use the newer version, or make the record again with this one")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

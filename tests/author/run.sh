@@ -47,14 +47,23 @@ refused() { # NAME CODE TEXT STATEMENTS [BODY]
 # Keys
 expect "key new" 0 "$dir/one.pem" "$author" key new one -o "$dir"
 expect "key new again" 2 "a key is never overwritten" "$author" key new one -o "$dir"
-expect "key of a role that means nothing yet" 2 "NL_EROLE" "$author" key new two --role author,revoke -o "$dir"
+expect "key of a role that is not known" 2 "NL_EROLE" "$author" key new two --role author,owner -o "$dir"
 expect "second key" 0 "two" "$author" key new two --role author -o "$dir"
 expect "key mode" 0 600 stat -c %a "$dir/one.pem"
 expect "key image" 0 "" "$author" key image "$dir/one.pub" "$dir/two.pub" -o "$dir/keys.bin"
 expect "key list" 0 "author" "$author" key list "$dir/keys.bin"
-{ printf '\005' && tail -c +2 "$dir/two.pub"; } >"$dir/old.pub" # author and revoke, as earlier versions made it
-expect "key image, a role too many" 2 "NL_EROLE" "$author" key image "$dir/one.pub" "$dir/old.pub" -o "$dir/old.bin"
-expect "key list, malformed" 11 "is no key file" "$author" key list "$dir/one.pem"
+expect "key of two roles" 0 "three" "$author" key new three --role revoke,operator -o "$dir"
+expect "key list, roles" 0 "operator,revoke" "$author" key list "$dir/three.pub"
+changed() { # OFFSET BYTE: two.pub with a byte of its head (record.h) changed
+	{ head -c "$1" "$dir/two.pub" && printf "$2" && tail -c +"$(($1 + 2))" "$dir/two.pub"; } >"$dir/bad.pub"
+}
+changed 24 '\011'
+expect "key image, a role that is not known" 2 "NL_EROLE" "$author" key image "$dir/bad.pub" -o "$dir/bad.bin"
+changed 8 '\002'
+expect "key list, newer" 9 "NL_ENEWER" "$author" key list "$dir/bad.pub"
+changed 20 '\002'
+expect "key list, cut short" 9 "NL_ERECORD" "$author" key list "$dir/bad.pub"
+expect "key list, malformed" 9 "NL_ERECORD" "$author" key list "$dir/one.pem"
 "$author" key image "$dir/two.pub" -o "$dir/two.bin"
 
 # The two demo leaves

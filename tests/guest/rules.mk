@@ -18,7 +18,7 @@ $(B)/guest/%.S.o: tests/guest/%.S
 
 # The leaf that the test kernel applies to itself, and the key that it is signed with: a list of its own beside the
 # loader, keys.bin, made once.
-$(B)/guest/keys.bin: | $(B)/newleaf-author
+$(B)/guest/keys.bin: include/newleaf/bootblock.h | $(B)/newleaf-author
 	@mkdir -p $(@D)
 	rm -f $(B)/guest/test.pem $(B)/guest/test.pub
 	$(B)/newleaf-author key new test -o $(B)/guest

@@ -92,41 +92,51 @@ static void test_ranges_full(void **state)
 
 static struct nl_key key(uint32_t role, const char *name)
 {
-	struct nl_key k = {.role = role, .point = {4}};
+	struct nl_key k = {.role = role};
 
 	strncpy(k.name, name, sizeof(k.name));
 	return k;
 }
 
+static struct {
+	struct nl_record head;
+	struct nl_key keys[NL_MAX_KEYS + 1];
+} list;
+
 /* The list lies in memory of exactly its size. */
-static enum nl_err answer_of(const struct nl_key *keys, size_t size)
+static enum nl_err answer_of(size_t size)
 {
 	void *exact = malloc(size ? size : 1);
 	enum nl_err err;
 
-	memcpy(exact, keys, size);
+	memcpy(exact, &list, size);
 	err = nl_keys_add(&block, exact, size);
 	free(exact);
 	return err;
 }
 
-static bool add(const struct nl_key *keys, size_t size) { return answer_of(keys, size) == NL_OK; }
+static enum nl_err add(const struct nl_key *keys, uint32_t n)
+{
+	list.head = (struct nl_record){NL_KEYS_MAGIC, 1, sizeof(list.head), sizeof(*keys), n};
+	memcpy(list.keys, keys, n * sizeof(*keys));
+	return answer_of(sizeof(list.head) + n * sizeof(*keys));
+}
 
 static void test_keys(void **state)
 {
-	struct nl_key k[3] = {key(NL_ROLE_AUTHOR, "one"), key(NL_ROLE_AUTHOR, "twenty-six characters long")};
+	struct nl_key k[2] = {key(NL_ROLE_AUTHOR, "one"), key(NL_ROLE_AUTHOR, "twenty-six characters long")};
 
 	(void)state;
-	assert_true(add(k, sizeof(k))); /* ended by role 0 */
+	assert_int_equal(add(k, 2), NL_OK);
 	assert_int_equal(block.n_keys, 2);
-	assert_memory_equal(block.keys, k, 2 * sizeof(k[0]));
-	assert_true(add(k, 2 * sizeof(k[0]))); /* ended by the end: a second list is added */
-	assert_int_equal(block.n_keys, 4);
-	assert_true(add(k, 0));
-	assert_int_equal(block.n_keys, 4);
-	memset(&k[2], 0xff, sizeof(k[2]));
-	k[1].role = 0; /* what stands behind the end does not count */
-	assert_true(add(k, sizeof(k)));
+	assert_memory_equal(block.keys, k, sizeof(k));
+	assert_int_equal(add(k, 1), NL_OK); /* a second list is added */
+	assert_int_equal(block.n_keys, 3);
+	assert_int_equal(add(k, 0), NL_OK);
+	assert_int_equal(block.n_keys, 3);
+	add(k, 1);
+	memset(&list.keys[1], 0xff, sizeof(k[1])); /* the room behind them in a section does not count */
+	assert_int_equal(answer_of(sizeof(list)), NL_OK);
 	assert_int_equal(block.n_keys, 5);
 }
 
@@ -135,31 +145,59 @@ static void test_keys_damaged(void **state)
 	struct nl_key good = key(NL_ROLE_AUTHOR, "name"), bad;
 
 	(void)state;
-	for (size_t cut = 1; cut < sizeof(good); cut++)
-		assert_false(add(&good, cut));
-	bad = good;
-	bad.point[0] = 2; /* compressed */
-	assert_false(add(&bad, sizeof(bad)));
+	add(&good, 1);
+	clear(NULL);
+	for (size_t cut = 0; cut < sizeof(list.head) + sizeof(good); cut++)
+		assert_int_equal(answer_of(cut), NL_ERECORD);
 	bad = good;
 	memset(bad.name, 'x', sizeof(bad.name)); /* without an end */
-	assert_false(add(&bad, sizeof(bad)));
+	assert_int_equal(add(&bad, 1), NL_ERECORD);
 	bad = good;
 	bad.name[0] = '\x1b';
-	assert_false(add(&bad, sizeof(bad)));
+	assert_int_equal(add(&bad, 1), NL_ERECORD);
 	assert_int_equal(block.n_keys, 0);
 }
 
-/* A role that nothing here acts on would be a promise that nobody keeps: refused by its own name. */
-static void test_keys_roles(void **state)
+/* Longer records of the same version: what is known of each counts. Another version: refused by name. */
+static void test_keys_versions(void **state)
 {
-	static const uint32_t roles[] = {NL_ROLE_OPERATOR, NL_ROLE_REVOKE, NL_ROLE_AUTHOR | NL_ROLE_REVOKE, 8,
-	                                 1u << 31};
+	enum { LARGER = sizeof(struct nl_key) + 16 };
+	struct nl_key k = key(NL_ROLE_AUTHOR, "name");
 
 	(void)state;
-	for (size_t i = 0; i < NL_ARRAY_SIZE(roles); i++) {
-		struct nl_key k[2] = {key(NL_ROLE_AUTHOR, "good"), key(roles[i], "early")};
+	add(&k, 1);
+	clear(NULL);
+	list.head.count = 2;
+	list.head.record_size = LARGER;
+	memcpy((char *)list.keys + LARGER, &k, sizeof(k));
+	assert_int_equal(answer_of(sizeof(list.head) + 2 * LARGER), NL_OK);
+	assert_int_equal(block.n_keys, 2);
+	assert_memory_equal(&block.keys[1], &k, sizeof(k));
+	list.head.version = 2;
+	assert_int_equal(answer_of(sizeof(list.head) + 2 * LARGER), NL_ENEWER);
+	list.head.version = 0;
+	assert_int_equal(answer_of(sizeof(list.head) + 2 * LARGER), NL_ERECORD);
+	add(&k, 1);
+	list.head.magic = NL_POLICY_MAGIC;
+	assert_int_equal(answer_of(sizeof(list)), NL_ERECORD);
+}
 
-		assert_int_equal(answer_of(k, sizeof(k)), NL_EROLE);
+/* Roles are bits; one that nothing here acts on would be a promise that nobody keeps: refused by its own name. */
+static void test_keys_roles(void **state)
+{
+	static const uint32_t unknown[] = {0, 8, 1u << 31, NL_ROLES + 1};
+
+	(void)state;
+	for (uint32_t role = 1; role <= NL_ROLES; role++) {
+		struct nl_key k = key(role, "good");
+
+		assert_int_equal(add(&k, 1), NL_OK);
+		assert_int_equal(block.keys[role - 1].role, role);
+	}
+	for (size_t i = 0; i < NL_ARRAY_SIZE(unknown); i++) {
+		struct nl_key k[2] = {key(NL_ROLE_AUTHOR, "good"), key(unknown[i], "early")};
+
+		assert_int_equal(add(k, 2), NL_EROLE);
 	}
 }
 
@@ -170,20 +208,20 @@ static void test_keys_full(void **state)
 	(void)state;
 	for (unsigned i = 0; i <= NL_MAX_KEYS; i++)
 		k[i] = key(NL_ROLE_AUTHOR, "name");
-	assert_false(add(k, sizeof(k)));
+	assert_int_equal(add(k, NL_MAX_KEYS + 1), NL_ERECORD);
 	clear(NULL);
-	assert_true(add(k, NL_MAX_KEYS * sizeof(k[0])));
+	assert_int_equal(add(k, NL_MAX_KEYS), NL_OK);
 	assert_int_equal(block.n_keys, NL_MAX_KEYS);
-	assert_false(add(k, sizeof(k[0])));
+	assert_int_equal(add(k, 1), NL_ERECORD);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup(test_ranges_join, clear),  cmocka_unit_test(test_ranges_any_order),
-	        cmocka_unit_test_setup(test_ranges_full, clear),  cmocka_unit_test_setup(test_keys, clear),
-	        cmocka_unit_test_setup(test_keys_damaged, clear), cmocka_unit_test_setup(test_keys_roles, clear),
-	        cmocka_unit_test_setup(test_keys_full, clear),
+	        cmocka_unit_test_setup(test_ranges_join, clear),   cmocka_unit_test(test_ranges_any_order),
+	        cmocka_unit_test_setup(test_ranges_full, clear),   cmocka_unit_test_setup(test_keys, clear),
+	        cmocka_unit_test_setup(test_keys_damaged, clear),  cmocka_unit_test_setup(test_keys_roles, clear),
+	        cmocka_unit_test_setup(test_keys_versions, clear), cmocka_unit_test_setup(test_keys_full, clear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

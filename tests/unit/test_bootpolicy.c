@@ -25,21 +25,39 @@ static void warn(const char *what)
 static struct nl_conf conf;
 static struct nl_policy out;
 
-static void make(const struct nl_policy *image, size_t size, bool secure_boot)
-{
-	void *exact = image ? malloc(size ? size : 1) : NULL;
+struct section { /* .nlpol */
+	struct nl_record head;
+	struct nl_policy policy;
+};
 
-	if (image)
-		memcpy(exact, image, size);
+static struct section section_of(const struct nl_policy *policy)
+{
+	return (struct section){{NL_POLICY_MAGIC, 1, sizeof(struct nl_record), sizeof(*policy), 1}, *policy};
+}
+
+static void make_of(const struct section *s, size_t size, bool secure_boot)
+{
+	void *exact = s ? malloc(size ? size : 1) : NULL;
+
+	if (s)
+		memcpy(exact, s, size);
 	warnings = 0;
 	nl_policy_make(exact, size, secure_boot, &conf, &out, warn);
 	free(exact);
 }
 
+static void make(const struct nl_policy *policy, bool secure_boot)
+{
+	struct section s = section_of(policy);
+
+	make_of(&s, sizeof(s), secure_boot);
+}
+
 static const struct nl_policy image = {.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT,
                                        .deadline_ms = 5000,
                                        .security_version = 7,
-                                       .proofs = NL_PROOF_PORT | NL_PROOF_TOKEN};
+                                       .proofs = NL_PROOF_PORT | NL_PROOF_TOKEN,
+                                       .signatures = 1};
 
 static void no_policy_allows_nothing(void **state)
 {
@@ -47,42 +65,78 @@ static void no_policy_allows_nothing(void **state)
 
 	(void)state;
 	memset(&conf, 0, sizeof(conf));
-	make(NULL, 0, false);
+	make_of(NULL, 0, false);
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
 	assert_int_equal(out.proofs, NL_PROOF_PORT | NL_PROOF_TOKEN); /* root may ask what stands here */
 	assert_int_equal(warnings, 1);
 	bad.proofs = UINT32_MAX;
-	make(&bad, sizeof(bad), true);
+	make(&bad, true);
 	assert_int_equal(out.proofs, NL_PROOF_PORT | NL_PROOF_TOKEN);
 	bad.proofs = NL_PROOF_TOKEN;
-	make(&bad, sizeof(bad), true);
+	make(&bad, true);
 	assert_int_equal(out.proofs, NL_PROOF_TOKEN);
-	make(&image, sizeof(image) - 1, false);
-	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
-	assert_int_equal(out.security_version, 0);
 	bad.deadline_ms = 0;
-	make(&bad, sizeof(bad), false);
+	make(&bad, false);
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
 	bad.deadline_ms = 10001;
-	make(&bad, sizeof(bad), true);
+	make(&bad, true);
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+	for (bad = image, bad.signatures = 0; bad.signatures <= NL_MAX_KEYS + 1; bad.signatures += NL_MAX_KEYS + 1) {
+		make(&bad, true);
+		assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+		assert_int_equal(out.signatures, 1);
+	}
+}
+
+/* The head of the section: cut short anywhere, of another kind, version or size. */
+static void policy_record(void **state)
+{
+	struct section good = section_of(&image), s;
+	struct {
+		struct section known;
+		uint64_t more;
+	} larger = {good, 0xffffffffffffffffULL};
+
+	(void)state;
+	memset(&conf, 0, sizeof(conf));
+	for (size_t cut = 0; cut < sizeof(good); cut++) {
+		make_of(&good, cut, false);
+		assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+		assert_int_equal(out.security_version, 0);
+		assert_int_equal(warnings, 1);
+	}
+	static const struct nl_record heads[] = {{NL_KEYS_MAGIC, 1, 24, 32, 1},   {NL_POLICY_MAGIC, 0, 24, 32, 1},
+	                                         {NL_POLICY_MAGIC, 2, 24, 32, 1}, {NL_POLICY_MAGIC, 1, 16, 32, 1},
+	                                         {NL_POLICY_MAGIC, 1, 24, 24, 1}, {NL_POLICY_MAGIC, 1, 24, 32, 0},
+	                                         {NL_POLICY_MAGIC, 1, 24, 32, 2}, {NL_POLICY_MAGIC, 1, 64, 32, 1},
+	                                         {NL_POLICY_MAGIC, 1, 24, 36, 1}, {NL_POLICY_MAGIC, 1, ~7u, 32, 1}};
+	for (size_t i = 0; i < NL_ARRAY_SIZE(heads); i++) {
+		s = good;
+		s.head = heads[i];
+		make_of(&s, sizeof(s), false);
+		assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+		assert_int_equal(warnings, 1);
+	}
+	larger.known.head.record_size += 8; /* what a later version adds */
+	make_of(&larger.known, sizeof(larger), false);
+	assert_memory_equal(&out, &image, sizeof(image));
 }
 
 static void conf_only_restricts(void **state)
 {
 	(void)state;
 	memset(&conf, 0, sizeof(conf));
-	make(&image, sizeof(image), true);
+	make(&image, true);
 	assert_memory_equal(&out, &image, sizeof(image));
 	assert_int_equal(warnings, 0);
 	conf = (struct nl_conf){
 	        .has_guest_may = true, .guest_may = NL_GUEST_MAY_APPLY, .has_deadline = true, .deadline_ms = 100};
-	make(&image, sizeof(image), true);
+	make(&image, true);
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_APPLY);
 	assert_int_equal(out.deadline_ms, 100);
 	assert_int_equal(warnings, 0);
-	struct nl_policy narrow = {.guest_may = NL_GUEST_MAY_REVERT, .deadline_ms = 50};
-	make(&narrow, sizeof(narrow), false);
+	struct nl_policy narrow = {.guest_may = NL_GUEST_MAY_REVERT, .deadline_ms = 50, .signatures = 1};
+	make(&narrow, false);
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
 	assert_int_equal(out.deadline_ms, 50);
 	assert_int_equal(warnings, 2);
@@ -101,14 +155,14 @@ static void secure_boot_silences_conf(void **state)
 
 			open.conf_may = may;
 			conf = (struct nl_conf){.options = "init=/bin/sh", .console_port = 0x60, .next = "\\x.efi"};
-			make(&open, sizeof(open), secure);
+			make(&open, secure);
 			assert_int_equal(conf.options[0] != '\0', options);
 			assert_int_equal(conf.console_port, console ? 0x60 : 0);
 			assert_string_equal(conf.next, "\\x.efi"); /* the firmware checks its signature */
 			assert_int_equal(warnings, !options + !console);
 		}
 	conf = (struct nl_conf){.options = "quiet"};
-	make(NULL, 0, true);
+	make_of(NULL, 0, true);
 	assert_string_equal(conf.options, "");
 }
 
@@ -222,9 +276,9 @@ static void encryption_by_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(no_policy_allows_nothing),  cmocka_unit_test(conf_only_restricts),
-	        cmocka_unit_test(secure_boot_silences_conf), cmocka_unit_test(floor_of_security_versions),
-	        cmocka_unit_test(encryption_by_name),
+	        cmocka_unit_test(no_policy_allows_nothing),   cmocka_unit_test(policy_record),
+	        cmocka_unit_test(conf_only_restricts),        cmocka_unit_test(secure_boot_silences_conf),
+	        cmocka_unit_test(floor_of_security_versions), cmocka_unit_test(encryption_by_name),
 	};
 	return cmocka_run_group_tests_name("bootpolicy", tests, NULL, NULL);
 }

@@ -4,13 +4,13 @@ docs/how-to/real-machine.md says, by those very commands; leaves come on at each
 package is upgraded. The same with Secure Boot on."""
 
 import os
-import struct
 import subprocess
 import tempfile
 
 from command import newleaf, probe
 from efivars import BOOT, NON_VOLATILE, SECURITY_DATABASE, SHIM, Variables, signature_list
 from guest import BUILD, TOP, Failure, Skip
+from records import policy_record
 from leaves import built
 from test_stock import NEW, OLD
 from vmtest import test
@@ -149,7 +149,7 @@ class Keys:
         """newleaf.efi with another policy."""
         policy, out = os.path.join(self.folder, "policy"), os.path.join(self.folder, name)
         with open(policy, "wb") as f:
-            f.write(struct.pack("<5I", guest_may, 10000, 0, security_version, 3))
+            f.write(policy_record(guest_may=guest_may, security_version=security_version))
         plain = os.path.join(BUILD, "newleaf.efi")
         run("objcopy", "--update-section", f".nlpol={policy}", plain, out)
         if signed:
@@ -162,8 +162,8 @@ def changed_keys(image, out):
     with open(image, "rb") as f:
         data = bytearray(f.read())
     with open(os.path.join(BUILD, "keys.bin"), "rb") as f:
-        key = f.read(96)
-    at = data.find(key[:69])
+        key = f.read(64)  # the list's head, and of its first record role and key
+    at = data.find(key)
     if at < 0:
         raise Failure("the image does not hold the demo's key")
     data[at + 40] ^= 1

@@ -4,12 +4,12 @@ halts if it was told to."""
 
 import os
 import shutil
-import struct
 import subprocess
 import tempfile
 
 from command import newleaf
 from guest import BUILD, Machine, Skip, kernel_file
+from records import policy_record
 from vmtest import test
 
 NO_SVM = "max,-svm,-la57"
@@ -157,7 +157,7 @@ class Signer:
         """newleaf.efi with another policy, signed."""
         policy, raw = os.path.join(self.folder, "policy"), os.path.join(self.folder, "raw.efi")
         with open(policy, "wb") as f:
-            f.write(struct.pack("<5I", 3, 10000, conf_may, security_version, 3))
+            f.write(policy_record(conf_may=conf_may, security_version=security_version))
         plain = os.path.join(BUILD, "newleaf.efi")
         subprocess.run(["objcopy", "--update-section", f".nlpol={policy}", plain, raw], check=True)
         return self.sign(raw, name)

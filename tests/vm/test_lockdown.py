@@ -5,12 +5,12 @@ CAP_SYS_RAWIO gets nothing by either, and guesses and replays count for nothing.
 import lzma
 import os
 import re
-import struct
 import subprocess
 import tempfile
 
 from command import FIXES, apply, cycle, newleaf, probe, revert
 from guest import BUILD, Failure, kernel_file
+from records import policy_record
 from test_lines import MODEL
 from test_stock import OLD
 from vmtest import test
@@ -69,7 +69,7 @@ def image(folder, proofs):
     """newleaf.efi whose policy takes these proofs only."""
     policy, out = os.path.join(folder, "policy"), os.path.join(folder, f"{proofs}.efi")
     with open(policy, "wb") as f:
-        f.write(struct.pack("<5I", 3, 10000, 0, 1, proofs))
+        f.write(policy_record(proofs=proofs))
     command = ["objcopy", "--update-section", f".nlpol={policy}", os.path.join(BUILD, "newleaf.efi"), out]
     subprocess.run(command, check=True, capture_output=True)
     return out

@@ -36,9 +36,11 @@
 	  "Says whether the signature is good and whose it is.\n" \
 	  "      --keys FILE   records of trusted keys, as made by key image\n" \
 	  "      --pub KEY     one public key, PEM or record\n") \
-	X(key, "new|list|image ...", "new NAME [--role author] [-o DIR] | list FILE | image KEY.pub... -o FILE", \
+	X(key, "new|list|image ...", "new NAME [--role ROLE[,ROLE]] [-o DIR] | list FILE | image KEY.pub... -o FILE", \
 	  "make and list keys", \
-	  "new    makes NAME.pem (private, mode 0600) and NAME.pub (public record); author is the only role yet\n" \
+	  "new    makes NAME.pem (private, mode 0600) and NAME.pub (public record)\n" \
+	  "       --role ROLE  what it may sign: author (leaves; the default), revoke (lists of what is revoked),\n" \
+	  "                    operator (orders: a later version)\n" \
 	  "list   shows the records of a file\n" \
 	  "image  joins public records into one file, to be put into the EFI image or beside it\n")
 

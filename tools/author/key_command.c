@@ -6,16 +6,9 @@
 #include <getopt.h>
 #include <string.h>
 
-/* Records of other roles were made by versions that ignored them: an image that held one would not launch. */
-static void only_authors(const struct nl_key *key, const char *where)
-{
-	if (key->role != NL_ROLE_AUTHOR)
-		refuse(NL_EROLE, "%s: key %s has the roles %s", where, key->name, key_role_name(key->role));
-}
-
 static int key_new(const char *name, const char *role, const char *directory)
 {
-	struct nl_key record = {.role = NL_ROLE_AUTHOR};
+	struct nl_key record = {.role = key_role(role)};
 	char *secret = xformat("%s/%s.pem", directory, name), *public = xformat("%s/%s.pub", directory, name);
 	EVP_PKEY *key;
 	uint8_t id[32];
@@ -23,8 +16,8 @@ static int key_new(const char *name, const char *role, const char *directory)
 	if (!*name || strlen(name) >= sizeof(record.name) ||
 	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(name))
 		usage_error("key", "a name has at most 26 letters, digits, '.', '_', '-'");
-	if (strcmp(role, "author"))
-		refuse(NL_EROLE, "role %s: author is the only one that means anything in this version", role);
+	if (!record.role)
+		refuse(NL_EROLE, "role %s is not made of author, operator, revoke", role);
 	if (file_exists(secret) || file_exists(public))
 		refuse(NL_EUSAGE,
 		       "%s or %s exists already; a key is never overwritten: choose another name or directory", secret,
@@ -34,7 +27,7 @@ static int key_new(const char *name, const char *role, const char *directory)
 	memcpy(record.name, name, strlen(name));
 	key_id(record.point, id);
 	key_write_private(secret, key);
-	file_write(public, &record, sizeof(record), 0644);
+	key_write_records(public, &record, 1);
 	printf("%02x%02x%02x%02x  %s  %s  %s\n", id[0], id[1], id[2], id[3], name, escape(secret, FOR_TERMINAL),
 	       escape(public, FOR_TERMINAL));
 	return NL_EXIT_OK;
@@ -57,19 +50,14 @@ static int key_list(const char *path)
 
 static int key_image(char *const files[], int n, const char *output)
 {
-	struct nl_key all[NL_MAX_KEYS + 1] = {0};
+	struct nl_key all[NL_MAX_KEYS] = {0};
 	size_t have = 0;
 
-	for (int i = 0; i < n; i++) {
-		size_t more = key_read_records(files[i], all + have, NL_MAX_KEYS - have);
-
-		for (; more; more--)
-			only_authors(&all[have++], files[i]);
-	}
+	for (int i = 0; i < n; i++)
+		have += key_read_records(files[i], all + have, NL_MAX_KEYS - have);
 	if (!have)
 		usage_error("key", "no key given");
-	file_write(output, all, (have < NL_MAX_KEYS ? have + 1 : have) * sizeof(all[0]),
-	           0644); /* a full list needs no end mark */
+	key_write_records(output, all, have);
 	return NL_EXIT_OK;
 }
 

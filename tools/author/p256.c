@@ -94,30 +94,69 @@ void key_id(const uint8_t point[65], uint8_t id[32]) { digest_of(point, 65, id);
 
 size_t key_read_records(const char *path, struct nl_key *out, size_t max)
 {
-	struct buf b = file_read(path, sizeof(struct nl_key) * 64);
-	size_t n = 0;
+	struct buf b = file_read(path, 65536);
+	enum nl_err err = nl_record_check(NL_KEYS_KIND, b.p, b.n);
+	size_t n = err ? 0 : ((const struct nl_record *)(const void *)b.p)->count;
 
-	if (!b.n || b.n % sizeof(*out))
-		refuse(NL_EENVIRONMENT, "%s is no key file: its size is no multiple of %zu", path, sizeof(*out));
-	for (size_t at = 0; at < b.n; at += sizeof(*out)) {
-		struct nl_key k;
-
-		memcpy(&k, b.p + at, sizeof(k));
-		if (!k.role)
-			break;
-		if (k.role & ~7u || k.point[0] != 4 || !memchr(k.name, 0, sizeof(k.name)))
-			refuse(NL_EENVIRONMENT, "%s: record %zu is malformed", path, n);
-		if (n == max)
-			refuse(NL_EENVIRONMENT, "%s holds more than %zu keys", path, max);
-		out[n++] = k;
+	if (err)
+		refuse(err, "%s is no list of keys that this version reads", path);
+	if (n > max)
+		refuse(NL_EENVIRONMENT, "%s holds more than %zu keys", path, max);
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&out[i], nl_record_at(b.p, (uint32_t)i), sizeof(out[i]));
+		if (!out[i].role || (out[i].role & ~NL_ROLES))
+			refuse(NL_EROLE, "%s: record %zu has a role that is not known", path, i);
+		if (!memchr(out[i].name, 0, sizeof(out[i].name)))
+			refuse(NL_ERECORD, "%s: record %zu has a name without an end", path, i);
 	}
 	return n;
 }
 
+void key_write_records(const char *path, const struct nl_key *keys, size_t n)
+{
+	struct nl_record head = {.magic = NL_KEYS_MAGIC,
+	                         .version = NL_KEYS_KIND->version,
+	                         .head_size = sizeof(head),
+	                         .record_size = sizeof(*keys),
+	                         .count = (uint32_t)n};
+	struct buf out = {0};
+
+	buf_add(&out, &head, sizeof(head));
+	buf_add(&out, keys, n * sizeof(*keys));
+	file_write(path, out.p, out.n, 0644);
+}
+
+static const struct {
+	const char *name;
+	uint32_t role;
+} roles[] = {{"author", NL_ROLE_AUTHOR}, {"operator", NL_ROLE_OPERATOR}, {"revoke", NL_ROLE_REVOKE}};
+
 const char *key_role_name(uint32_t role)
 {
-	return xformat("%s%s%s", role & NL_ROLE_AUTHOR ? "author " : "", role & NL_ROLE_OPERATOR ? "operator " : "",
-	               role & NL_ROLE_REVOKE ? "revoke " : "");
+	char *text = xformat("%s", "");
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(roles); i++)
+		if (role & roles[i].role)
+			text = xformat("%s%s%s", text, *text ? "," : "", roles[i].name);
+	return text;
+}
+
+uint32_t key_role(const char *names)
+{
+	uint32_t role = 0;
+
+	for (size_t n; *names; names += n + (names[n] == ',')) {
+		uint32_t one = 0;
+
+		n = strcspn(names, ",");
+		for (size_t i = 0; i < NL_ARRAY_SIZE(roles); i++)
+			if (strlen(roles[i].name) == n && !memcmp(names, roles[i].name, n))
+				one = roles[i].role;
+		if (!one)
+			return 0;
+		role |= one;
+	}
+	return role;
 }
 
 void digest_of(const void *p, size_t n, uint8_t digest[32]) { SHA256(p, n, digest); }

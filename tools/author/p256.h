@@ -17,9 +17,11 @@ void key_point(EVP_PKEY *key, uint8_t point[65]);
 /* Public key from a PEM (public or private) or from a record file with one key. */
 void key_read_point(const char *path, uint8_t point[65]);
 void key_id(const uint8_t point[65], uint8_t id[32]);
-/* All records of a file up to the one with role 0; returns how many. Refuses NL_EENVIRONMENT when malformed. */
+/* All records of a file; returns how many. Refuses what is malformed or newer, and roles that are not known. */
 size_t key_read_records(const char *path, struct nl_key *out, size_t max);
+void key_write_records(const char *path, const struct nl_key *keys, size_t n);
 const char *key_role_name(uint32_t role);
+uint32_t key_role(const char *names); /* "author,revoke"; 0: not understood */
 
 void digest_of(const void *p, size_t n, uint8_t digest[32]);
 void sign_digest(EVP_PKEY *key, const uint8_t digest[32], uint8_t rs[64]);
