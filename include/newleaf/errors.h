@@ -129,7 +129,14 @@ enum nl_exit_code {
 	X(NL_ECPUS, 54, NL_EXIT_ABSENT, "not every CPU could be taken, and none may run beside the hypervisor", \
 	  "the message names the CPU or what the firmware lacks; look for a firmware update") \
 	X(NL_ENEWER, 55, NL_EXIT_ABSENT, "a record was made for a newer version of Newleaf", \
-	  "the message names it; use the newer version, or make the record again with this one")
+	  "the message names it; use the newer version, or make the record again with this one") \
+	X(NL_ETYPES, 56, NL_EXIT_LEAF, "the body's types are not those of the kernel", \
+	  "include the kernel's headers instead of own declarations; the message shows both sides") \
+	X(NL_EOLDCODE, 57, NL_EXIT_TARGET, "the function is not one that the recipe was written against", \
+	  "read it; if the body fits, add the hash that the message shows to the recipe") \
+	X(NL_EALREADY, 58, NL_EXIT_NOTHING, "the kernel holds already what the leaf would bring", "nothing") \
+	X(NL_ENAME, 59, NL_EXIT_USAGE, "the recipe names what this kernel has not", \
+	  "check the spelling; newleaf symbols -k VMLINUZ PATTERN shows what there is")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),
