@@ -117,7 +117,7 @@ static void drop(void)
 static void watch_leaf(uint32_t leaf, bool remove)
 {
 	const struct nl_entry *e = &nl_registry[leaf];
-	bool strict = e->state.flags & NL_LEAF_STRICT;
+	bool strict = e->state.consistency == NL_CONSISTENCY_STRICT;
 	uint32_t i;
 
 	for (i = 0; i < e->n_sites; i++) {

@@ -1,28 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What every target says, whatever its OS: see target.h. */
 #include "guest/target.h"
+#include "core/core.h"
 
-static bool part_of_image(const struct nl_leaf_target *t, uint64_t start, uint64_t end)
+/* Only the kernel yet: its three regions in their order, two of them inside the first, and no byte beside what is used.
+ */
+static enum nl_err check_kernel(const struct nl_leaf_object *o)
 {
-	return end >= start && nl_in_image(t, start, end - start);
+	static const char name[NL_OBJECT_NAME_LEN] = "vmlinux";
+	static const struct nl_leaf_region unused;
+	const struct nl_leaf_region *image = &o->regions[NL_KERNEL_IMAGE], *r;
+	size_t i;
+
+	if (o->kind != NL_OBJECT_KERNEL || o->n_regions != NL_KERNEL_REGIONS || memcmp(o->name, name, sizeof(name)) ||
+	    o->reserved || o->build_id_len < 8 || o->build_id_len > NL_BUILD_ID_MAX)
+		return NL_ELEAF;
+	for (i = o->build_id_len; i < NL_BUILD_ID_MAX; i++)
+		if (o->build_id[i])
+			return NL_ELEAF;
+	if (!image->size || image->base + image->size < image->base)
+		return NL_ERANGE;
+	for (i = 0; i < NL_MAX_REGIONS; i++) {
+		r = &o->regions[i];
+		if (i >= NL_KERNEL_REGIONS ? memcmp(r, &unused, sizeof(*r)) != 0 : r->kind != NL_MEM_IMAGE + i)
+			return NL_ELEAF;
+		if (i < NL_KERNEL_REGIONS && !nl_inside(r->base, r->size, image->base, image->base + image->size))
+			return NL_ERANGE;
+	}
+	if (o->build_id_region >= NL_KERNEL_REGIONS)
+		return NL_ELEAF;
+	r = &o->regions[o->build_id_region];
+	return nl_inside(o->build_id_offset, o->build_id_len, 0, r->size) ? NL_OK : NL_ERANGE;
 }
 
 enum nl_err nl_target_check(const struct nl_leaf_target *t)
 {
+	enum nl_err err;
 	size_t i;
 
 	if (t->guest_os != NL_GUEST_LINUX)
 		return NL_EUNSUPPORTED;
-	if (t->build_id_len < 8 || t->build_id_len > NL_BUILD_ID_MAX)
-		return NL_ELEAF;
-	for (i = t->build_id_len; i < NL_BUILD_ID_MAX; i++)
-		if (t->build_id[i])
-			return NL_ELEAF;
 	for (i = 0; i < NL_ARRAY_SIZE(t->reserved); i++)
 		if (t->reserved[i])
 			return NL_ELEAF;
-	if (t->image_end <= t->image_start || !part_of_image(t, t->text_start, t->text_end) ||
-	    !part_of_image(t, t->rodata_start, t->rodata_end) || !nl_in_image(t, t->build_id_va, t->build_id_len))
-		return NL_ERANGE;
-	return nl_linux_target_check(t);
+	if (t->reserved0)
+		return NL_ELEAF;
+	err = check_kernel(&t->kernel);
+	return err ? err : nl_linux_target_check(t);
 }

@@ -17,9 +17,19 @@ static inline bool nl_inside(uint64_t va, uint64_t len, uint64_t start, uint64_t
 	return start <= end && va >= start && va <= end && len <= end - va;
 }
 
+static inline uint64_t nl_region_start(const struct nl_leaf_target *t, enum nl_kernel_region r)
+{
+	return t->kernel.regions[r].base;
+}
+
+static inline uint64_t nl_region_end(const struct nl_leaf_target *t, enum nl_kernel_region r)
+{
+	return t->kernel.regions[r].base + t->kernel.regions[r].size;
+}
+
 static inline bool nl_in_image(const struct nl_leaf_target *t, uint64_t va, uint64_t len)
 {
-	return nl_inside(va, len, t->image_start, t->image_end);
+	return nl_inside(va, len, nl_region_start(t, NL_KERNEL_IMAGE), nl_region_end(t, NL_KERNEL_IMAGE));
 }
 
 enum nl_err nl_linux_target_check(const struct nl_leaf_target *t); /* linux/target.c */

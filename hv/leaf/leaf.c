@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The leaf parser. Order of checks: fixed header, parts inside the file, strings, target, sites, relocations. All
+ * The leaf parser. Order of checks: fixed header, where the parts lie, strings, target, sites, relocations, facts. All
  * arithmetic on offsets and counts is in 64 bits on 32-bit inputs, so that it cannot wrap; addresses are compared by
  * subtraction from a bound already checked.
  */
@@ -31,17 +31,18 @@ enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size, st
 	return NL_OK;
 }
 
-static bool part_ok(const struct nl_leaf_part *p, size_t element, size_t align, uint64_t *at, size_t end)
+/* The part begins where the one before ends, and nothing but zeroes lies between. */
+static bool part_ok(const uint8_t *file, const struct nl_leaf_part *p, size_t element, size_t align, uint64_t *at,
+                    size_t end)
 {
 	uint64_t length = (uint64_t)p->count * element;
 
-	if (p->offset > end || length > end - p->offset)
+	for (; *at % align; ++*at)
+		if (*at >= end || file[*at])
+			return false;
+	if (p->offset != *at || length > end - *at)
 		return false;
-	if (p->count == 0)
-		return true;
-	if (p->offset < *at || p->offset % align)
-		return false;
-	*at = p->offset + length;
+	*at += length;
 	return true;
 }
 
@@ -65,36 +66,46 @@ static bool id_ok(const char *id)
 
 static bool string_ok(const struct nl_leaf_header *h, uint32_t offset) { return offset < h->strings.count; }
 
+uint64_t nl_leaf_va(const struct nl_leaf *l, uint16_t region, uint64_t offset)
+{
+	return l->header->target.kernel.regions[region].base + offset;
+}
+
+static bool is_zero(const uint8_t *p, size_t n)
+{
+	while (n && !p[n - 1])
+		n--;
+	return !n;
+}
+
 static enum nl_err check_site(const struct nl_leaf *l, const struct nl_leaf_site *s)
 {
 	const struct nl_leaf_header *h = l->header;
-	const struct nl_leaf_target *t = &h->target;
+	bool text = s->kind == NL_SITE_TEXT;
+	const struct nl_leaf_region *r;
 
+	if (s->object || s->region >= NL_KERNEL_REGIONS || (!text && s->kind != NL_SITE_RODATA))
+		return NL_ELEAF;
 	if (s->len == 0 || s->len > NL_SITE_MAX_LEN || !string_ok(h, s->name))
 		return NL_ELEAF;
 	if (s->expected > h->bytes.count || s->len > h->bytes.count - s->expected || s->fresh > h->bytes.count ||
 	    s->len > h->bytes.count - s->fresh)
 		return NL_ELEAF;
+	r = &h->target.kernel.regions[s->region];
 	/* Both runs are relocated in place. */
 	if (s->expected < s->fresh + s->len && s->fresh < s->expected + s->len)
 		return NL_ELEAF;
-	switch (s->kind) {
-	case NL_SITE_TEXT:
-		if (!nl_inside(s->va, s->len, t->text_start, t->text_end) ||
-		    !nl_inside(s->func_va, s->func_size, t->text_start, t->text_end) ||
-		    !nl_inside(s->va, s->len, s->func_va, s->func_va + s->func_size))
-			return NL_ERANGE;
-		break;
-	case NL_SITE_RODATA:
-		if (!nl_inside(s->va, s->len, t->rodata_start, t->rodata_end))
-			return NL_ERANGE;
-		if (s->func_va || s->func_size)
-			return NL_ELEAF;
-		break;
-	default:
+	if (r->kind != (text ? NL_MEM_TEXT : NL_MEM_RODATA) || !nl_inside(s->offset, s->len, 0, r->size) ||
+	    (nl_leaf_va(l, s->region, s->offset) & NL_PAGE_MASK) + s->len > NL_PAGE_SIZE)
+		return NL_ERANGE;
+	if (s->counter > h->counters)
 		return NL_ELEAF;
-	}
-	if ((s->va & NL_PAGE_MASK) + s->len > NL_PAGE_SIZE)
+	if (!text)
+		return s->func_offset || s->func_size || s->counter || !is_zero(s->old_hash, sizeof(s->old_hash))
+		               ? NL_ELEAF
+		               : NL_OK;
+	if (!nl_inside(s->func_offset, s->func_size, 0, r->size) ||
+	    !nl_inside(s->offset, s->len, s->func_offset, (uint64_t)s->func_offset + s->func_size))
 		return NL_ERANGE;
 	return NL_OK;
 }
@@ -104,6 +115,7 @@ static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len) { re
 static enum nl_err check_sites(const struct nl_leaf *l)
 {
 	const struct nl_leaf_header *h = l->header;
+	uint64_t used = 0;
 	size_t i, j;
 
 	for (i = 0; i < h->sites.count; i++) {
@@ -112,10 +124,12 @@ static enum nl_err check_sites(const struct nl_leaf *l)
 
 		if (err)
 			return err;
+		used += 2ULL * s->len;
 		for (j = 0; j < i; j++) {
 			const struct nl_leaf_site *o = &l->sites[j];
 
-			if (overlap(s->va, s->len, o->va, o->len))
+			if (overlap(nl_leaf_va(l, s->region, s->offset), s->len, nl_leaf_va(l, o->region, o->offset),
+			            o->len))
 				return NL_EOVERLAP;
 			if (overlap(s->expected, s->len, o->expected, o->len) ||
 			    overlap(s->expected, s->len, o->fresh, o->len) ||
@@ -124,7 +138,7 @@ static enum nl_err check_sites(const struct nl_leaf *l)
 				return NL_ELEAF;
 		}
 	}
-	return NL_OK;
+	return used == h->bytes.count ? NL_OK : NL_ELEAF; /* no run shares a byte, so every byte is of one */
 }
 
 unsigned nl_reloc_size(uint16_t type)
@@ -147,11 +161,11 @@ static enum nl_err check_reloc(const struct nl_leaf *l, const struct nl_leaf_rel
 	const struct nl_leaf_site *s;
 	bool arena_symbol = false;
 
-	if (!size)
+	if (!size || r->object || r->region >= NL_KERNEL_REGIONS || (r->symbol != NL_SYM_REGION && r->region))
 		return NL_ERELOC;
 	switch (r->symbol) {
-	case NL_SYM_KERNEL: /* one past the end is an address that C may form */
-		if (!nl_in_image(&h->target, r->value, 0))
+	case NL_SYM_REGION: /* one past the end is an address that C may form */
+		if (r->value > h->target.kernel.regions[r->region].size)
 			return NL_ERELOC;
 		break;
 	case NL_SYM_ABSOLUTE:
@@ -192,6 +206,59 @@ static enum nl_err check_reloc(const struct nl_leaf *l, const struct nl_leaf_rel
 	return NL_ERELOC;
 }
 
+static bool printable(const char *p, size_t n)
+{
+	while (n && p[n - 1] >= 0x20 && p[n - 1] <= 0x7e)
+		n--;
+	return !n;
+}
+
+static size_t fact_size(const struct nl_leaf_fact *f) { return sizeof(*f) + ((f->length + 3u) & ~3u); }
+
+const struct nl_leaf_fact *nl_fact_next(const uint8_t *facts, size_t size, const struct nl_leaf_fact *before)
+{
+	const uint8_t *at = before ? (const uint8_t *)before + fact_size(before) : facts;
+
+	return at < facts + size ? (const struct nl_leaf_fact *)(const void *)at : NULL;
+}
+
+static enum nl_err check_facts(const struct nl_leaf *l)
+{
+	uint32_t size = l->header->facts.count, at;
+	const struct nl_leaf_fact *f;
+
+	for (at = 0; at < size; at += (uint32_t)fact_size(f)) {
+		char id[NL_LEAF_ID_LEN] = "";
+
+		f = (const void *)(l->facts + at);
+		if (size - at < sizeof(*f) || !f->kind || f->kind >= NL_FACT_KINDS || !f->length ||
+		    f->length > NL_FACT_MAX_LEN || fact_size(f) > size - at || !printable(f->text, f->length) ||
+		    !is_zero((const uint8_t *)f->text + f->length, fact_size(f) - sizeof(*f) - f->length))
+			return NL_ELEAF;
+		if (f->version && f->kind != NL_FACT_REQUIRES)
+			return NL_ELEAF;
+		if (f->kind < NL_FACT_REQUIRES || f->kind > NL_FACT_CONFLICTS)
+			continue;
+		if (f->length >= sizeof(id))
+			return NL_ELEAF;
+		memcpy(id, f->text, f->length);
+		if (!id_ok(id) || !memcmp(id, l->header->id, sizeof(id))) /* of itself a leaf says nothing here */
+			return NL_ELEAF;
+	}
+	return NL_OK;
+}
+
+/* The counters of the leaf lie in its zero bytes. */
+static bool counters_ok(const struct nl_leaf_header *h)
+{
+	uint64_t size = (uint64_t)h->counters * NL_COUNTER_CPUS * NL_COUNTER_STRIDE;
+
+	if (!h->counters)
+		return !h->counter_offset;
+	return h->counters <= h->sites.count && h->counter_offset % NL_COUNTER_STRIDE == 0 &&
+	       nl_inside(h->counter_offset, size, h->data.count, (uint64_t)h->data.count + h->bss_size);
+}
+
 enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *out)
 {
 	const uint8_t *p = file;
@@ -205,18 +272,25 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 	if (h->magic != NL_LEAF_MAGIC || h->format != NL_LEAF_FORMAT || h->header_size != sizeof(*h) ||
 	    h->signed_size != signed_size)
 		return NL_ELEAF;
-	if (h->flags & ~(NL_LEAF_STRICT | NL_LEAF_MIXABLE) || h->reserved0 || !id_ok(h->id))
+	if (h->consistency > NL_CONSISTENCY_MIXABLE || !is_zero((const uint8_t *)h->reserved, sizeof(h->reserved)) ||
+	    !id_ok(h->id))
 		return NL_ELEAF;
-	if (h->sites.count == 0 || h->sites.count > NL_LEAF_MAX_SITES || h->relocs.count > NL_LEAF_MAX_RELOCS)
+	if (h->sites.count == 0 || h->sites.count > NL_LEAF_MAX_SITES || h->relocs.count > NL_LEAF_MAX_RELOCS ||
+	    h->facts.count > NL_LEAF_MAX_FACTS)
 		return NL_ELEAF;
-	if (!part_ok(&h->sites, sizeof(struct nl_leaf_site), 8, &at, signed_size) ||
-	    !part_ok(&h->relocs, sizeof(struct nl_leaf_reloc), 8, &at, signed_size) ||
-	    !part_ok(&h->bytes, 1, 1, &at, signed_size) || !part_ok(&h->text, 1, 1, &at, signed_size) ||
-	    !part_ok(&h->data, 1, 1, &at, signed_size) || !part_ok(&h->strings, 1, 1, &at, signed_size))
+	if (!part_ok(p, &h->objects, sizeof(struct nl_leaf_object), 8, &at, signed_size) ||
+	    !part_ok(p, &h->sites, sizeof(struct nl_leaf_site), 8, &at, signed_size) ||
+	    !part_ok(p, &h->relocs, sizeof(struct nl_leaf_reloc), 8, &at, signed_size) ||
+	    !part_ok(p, &h->facts, 1, 4, &at, signed_size) || !part_ok(p, &h->bytes, 1, 1, &at, signed_size) ||
+	    !part_ok(p, &h->text, 1, 1, &at, signed_size) || !part_ok(p, &h->data, 1, 1, &at, signed_size) ||
+	    !part_ok(p, &h->strings, 1, 1, &at, signed_size) || at != signed_size)
 		return NL_ELEAF;
+	if (h->objects.count)
+		return NL_EOBJECT;
 	out->header = h;
 	out->sites = (const void *)(p + h->sites.offset);
 	out->relocs = (const void *)(p + h->relocs.offset);
+	out->facts = p + h->facts.offset;
 	out->bytes = p + h->bytes.offset;
 	out->text = p + h->text.offset;
 	out->data = p + h->data.offset;
@@ -224,9 +298,9 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 	if (h->strings.count == 0 || out->strings[h->strings.count - 1])
 		return NL_ELEAF;
 	for (i = 0; i < h->strings.count; i++) /* they reach a terminal */
-		if (out->strings[i] && (out->strings[i] < 0x20 || out->strings[i] > 0x7e))
+		if (out->strings[i] && !printable(out->strings + i, 1))
 			return NL_ELEAF;
-	if (!string_ok(h, h->description))
+	if (!string_ok(h, h->description) || !counters_ok(h))
 		return NL_ELEAF;
 	if ((err = nl_target_check(&h->target)))
 		return err;
@@ -238,5 +312,5 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 	for (i = 0; i < h->relocs.count; i++)
 		if ((err = check_reloc(out, &out->relocs[i])))
 			return err;
-	return NL_OK;
+	return check_facts(out);
 }

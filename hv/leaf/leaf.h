@@ -14,6 +14,7 @@ struct nl_leaf {
 	const struct nl_leaf_header *header;
 	const struct nl_leaf_site *sites;
 	const struct nl_leaf_reloc *relocs;
+	const uint8_t *facts; /* header.facts.count bytes: walk with nl_fact_next */
 	const uint8_t *bytes, *text, *data;
 	const char *strings;
 };
@@ -24,9 +25,15 @@ struct nl_leaf {
  */
 enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size, struct nl_leaf_signature *signature);
 
-/* The whole content, after the signature was found good. NL_ELEAF, NL_EOVERLAP, NL_ERANGE, NL_ERELOC, NL_EUNSUPPORTED.
- */
+/* The whole content, after the signature was found good. NL_ELEAF, NL_EOBJECT, NL_EOVERLAP, NL_ERANGE, NL_ERELOC,
+ * NL_EUNSUPPORTED. */
 enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *out);
+
+/* Link address of a place in the kernel. */
+uint64_t nl_leaf_va(const struct nl_leaf *l, uint16_t region, uint64_t offset);
+
+/* The fact behind that one, of facts that were found good; NULL: the first, and behind the last. */
+const struct nl_leaf_fact *nl_fact_next(const uint8_t *facts, size_t size, const struct nl_leaf_fact *before);
 
 /* Bytes that a relocation writes; 0 = unknown type. */
 unsigned nl_reloc_size(uint16_t type);

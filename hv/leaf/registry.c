@@ -27,7 +27,7 @@ static struct {
 } staging;
 
 static struct {
-	struct nl_leaf_target target; /* build_id_len 0: none yet */
+	struct nl_leaf_target target; /* kernel.build_id_len 0: none yet */
 	uint64_t slide;
 } matched;                    /* the kernel */
 static struct nl_entry fresh; /* under construction; copied when nothing can fail any more */
@@ -53,14 +53,15 @@ uint32_t nl_registry_count(void)
 
 const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide)
 {
-	*len = matched.target.build_id_len;
+	*len = matched.target.kernel.build_id_len;
 	*slide = matched.slide;
-	return matched.target.build_id;
+	return matched.target.kernel.build_id;
 }
 
 bool nl_registry_kernel_stands(const struct nl_context *ctx)
 {
-	return matched.target.build_id_len && nl_guest_os(&matched.target)->stands(ctx, &matched.target, matched.slide);
+	return matched.target.kernel.build_id_len &&
+	       nl_guest_os(&matched.target)->stands(ctx, &matched.target, matched.slide);
 }
 
 void nl_registry_forget(void)
@@ -247,9 +248,9 @@ static enum nl_err place_sites(const struct nl_leaf *leaf, const struct nl_place
 		struct nl_site *s = &e->sites[i];
 		gpa_t gpa;
 
-		s->va = from->va + at->slide;
+		s->va = nl_leaf_va(leaf, from->region, from->offset) + at->slide;
 		s->len = from->len;
-		s->func_start = from->func_va ? from->func_va + at->slide : 0;
+		s->func_start = nl_leaf_va(leaf, from->region, from->func_offset) + at->slide;
 		s->func_end = s->func_start + from->func_size;
 		memcpy(s->expected, leaf->bytes + from->expected, s->len);
 		memcpy(s->fresh, leaf->bytes + from->fresh, s->len);
@@ -321,7 +322,7 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
 	fresh.used = true;
 	fresh.state.condition = NL_LEAF_VERIFIED;
 	fresh.state.version = h->version;
-	fresh.state.flags = h->flags;
+	fresh.state.consistency = h->consistency;
 	fresh.state.body_bytes = h->text.count + h->data.count + h->bss_size;
 	fresh.state.since_tsc = x86_rdtsc();
 	fresh.state.old_tasks = NL_UNCOUNTED;
@@ -380,7 +381,7 @@ static enum nl_err verify_signed(const struct nl_context *ctx, const struct nl_l
 	if ((err = admit(&leaf, &kernel, &space, &report->blocker)))
 		return err;
 	report->pages = fresh.state.pages;
-	if (!matched.target.build_id_len) {
+	if (!matched.target.kernel.build_id_len) {
 		matched.target = leaf.header->target;
 		matched.slide = kernel.slide;
 		nl_journal(NL_EV_KERNEL, NL_OK, NULL, NULL, kernel.slide, 0);

@@ -13,7 +13,7 @@
 
 struct nl_site { /* a site of a verified leaf, at run time */
 	uint64_t va, gpa;
-	uint64_t func_start, func_end; /* the function replaced; equal: none */
+	uint64_t func_start, func_end; /* the function replaced; equal: none (data) */
 	uint32_t len;
 	uint8_t expected[NL_SITE_MAX_LEN], fresh[NL_SITE_MAX_LEN];
 };

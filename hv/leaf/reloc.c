@@ -3,11 +3,12 @@
 #include "leaf/reloc.h"
 #include "core/core.h"
 
-static enum nl_err symbol_value(const struct nl_leaf_reloc *r, const struct nl_placement *at, uint64_t *out)
+static enum nl_err symbol_value(const struct nl_leaf *l, const struct nl_leaf_reloc *r, const struct nl_placement *at,
+                                uint64_t *out)
 {
 	switch (r->symbol) {
-	case NL_SYM_KERNEL:
-		*out = r->value + at->slide;
+	case NL_SYM_REGION:
+		*out = nl_leaf_va(l, r->region, r->value) + at->slide;
 		return NL_OK;
 	case NL_SYM_ABSOLUTE:
 		*out = r->value;
@@ -26,12 +27,12 @@ static enum nl_err symbol_value(const struct nl_leaf_reloc *r, const struct nl_p
 }
 
 /* Addresses are modulo 2^64; a 32-bit field must give back the same 64 bits when the CPU extends it. */
-static enum nl_err relocate(const struct nl_leaf_reloc *r, const struct nl_placement *at, uint8_t *field,
-                            uint64_t field_va)
+static enum nl_err relocate(const struct nl_leaf *l, const struct nl_leaf_reloc *r, const struct nl_placement *at,
+                            uint8_t *field, uint64_t field_va)
 {
 	uint64_t v;
 	uint32_t v32;
-	enum nl_err err = symbol_value(r, at, &v);
+	enum nl_err err = symbol_value(l, r, at, &v);
 
 	if (err)
 		return err;
@@ -58,9 +59,9 @@ enum nl_err nl_reloc_body(const struct nl_leaf *leaf, const struct nl_placement 
 		const struct nl_leaf_reloc *r = &leaf->relocs[i];
 
 		if (r->where == NL_AT_TEXT)
-			err = relocate(r, at, text + r->offset, at->text + r->offset);
+			err = relocate(leaf, r, at, text + r->offset, at->text + r->offset);
 		else if (r->where == NL_AT_DATA)
-			err = relocate(r, at, data + r->offset, at->data + r->offset);
+			err = relocate(leaf, r, at, data + r->offset, at->data + r->offset);
 		else
 			continue;
 		if (err)
@@ -83,7 +84,8 @@ enum nl_err nl_reloc_site(const struct nl_leaf *leaf, const struct nl_placement 
 
 		if (r->where != NL_AT_BYTES || r->site != site)
 			continue;
-		err = relocate(r, at, (is_fresh ? fresh : expected) + delta, s->va + at->slide + delta);
+		err = relocate(leaf, r, at, (is_fresh ? fresh : expected) + delta,
+		               nl_leaf_va(leaf, s->region, s->offset) + at->slide + delta);
 		if (err)
 			return err;
 	}

@@ -136,7 +136,13 @@ enum nl_exit_code {
 	  "read it; if the body fits, add the hash that the message shows to the recipe") \
 	X(NL_EALREADY, 58, NL_EXIT_NOTHING, "the kernel holds already what the leaf would bring", "nothing") \
 	X(NL_ENAME, 59, NL_EXIT_USAGE, "the recipe names what this kernel has not", \
-	  "check the spelling; newleaf symbols -k VMLINUZ PATTERN shows what there is")
+	  "check the spelling; newleaf symbols -k VMLINUZ PATTERN shows what there is") \
+	X(NL_EOBJECT, 60, NL_EXIT_LEAF, "the leaf changes a module, which this version cannot", \
+	  "make a leaf for the kernel image alone") \
+	X(NL_EREQUIRES, 61, NL_EXIT_CONFLICT, "a leaf needs another that would not be applied with it", \
+	  "apply both in one command; to revert, take back the one that needs it first or with it") \
+	X(NL_ECONFLICT, 62, NL_EXIT_CONFLICT, "two leaves exclude each other, or one takes the other's place", \
+	  "revert one of them in the same command; newleaf inspect says what they say of each other")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

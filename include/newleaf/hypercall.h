@@ -120,9 +120,9 @@ struct nl_leaf_state {
 	uint32_t body_bytes;
 	uint32_t old_tasks; /* tasks that stood in replaced functions at the flip, or NL_UNCOUNTED */
 	uint64_t since_tsc;
-	uint64_t generation; /* in which it became what it is */
-	uint32_t flags;      /* NL_LEAF_* of the header */
-	uint32_t note;       /* enum nl_err: NL_OK, or what weakens it (NL_EPROBED ...) */
+	uint64_t generation;  /* in which it became what it is */
+	uint32_t consistency; /* enum nl_consistency */
+	uint32_t note;        /* enum nl_err: NL_OK, or what weakens it (NL_EPROBED ...) */
 };
 
 /* Where a refusal comes from: filled as far as known, else zero. */

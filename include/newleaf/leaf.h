@@ -3,12 +3,15 @@
  * The leaf: one signed patch file. Written by `newleaf build`, signed by `newleaf sign`, believed only by the
  * hypervisor.
  *
- * Layout of a file, little endian, no padding between parts but what the header's offsets say:
+ * Layout of a file, little endian. The parts come in this order, each where the one before ends, rounded up to its
+ * alignment; padding is zero; the signed part ends with the last of them:
  *
  *     struct nl_leaf_header
+ *     objects[] struct nl_leaf_object    8-byte aligned: modules; object 0, the kernel, stands in the header
  *     sites[]   struct nl_leaf_site      8-byte aligned
  *     relocs[]  struct nl_leaf_reloc     8-byte aligned
- *     bytes[]   expected and new bytes of all sites
+ *     facts[]   struct nl_leaf_fact      4-byte aligned, and so is each of them
+ *     bytes[]   expected and new bytes of all sites; every byte belongs to one run of one site
  *     text[]    body code  (goes to the code half of the arena)
  *     data[]    body data  (goes to the data half of the arena: .data, .rodata, .bss written out)
  *     strings[] NUL-terminated names for messages (functions, description)
@@ -17,15 +20,18 @@
  * header.signed_size is the length of everything before the signature. A file is exactly signed_size or
  * signed_size + sizeof(struct nl_leaf_signature) bytes; anything else is NL_ELEAF. The signature is ECDSA P-256 over
  * the SHA-256 of the first signed_size bytes, as r || s (64 bytes, big endian each; RFC 6979/FIPS 186-4 "raw" form).
- * All addresses are link addresses of the target (before KASLR). Every reserved byte must be zero.
+ * Every reserved byte must be zero.
+ *
+ * Places of the kernel are (object, region, offset): a region is a run of memory that keeps its shape, and has one base
+ * at run time. The kernel's regions are where they were linked, plus the KASLR slide.
  */
 #ifndef NEWLEAF_LEAF_H
 #define NEWLEAF_LEAF_H
 
 #include <newleaf/types.h>
 
-#define NL_LEAF_MAGIC 0x3146414c57454eULL /* "NEWLAF1\0" */
-#define NL_LEAF_FORMAT 1
+#define NL_LEAF_MAGIC 0x324641454c57454eULL /* "NEWLEAF2" */
+#define NL_LEAF_FORMAT 2
 #define NL_SIG_MAGIC 0x315347464145 /* "EAFGS1" */
 
 /* Limits: a file that exceeds one is NL_ELEAF. They bound the hypervisor's memory and time. */
@@ -35,6 +41,11 @@
 #define NL_SITE_MAX_LEN 64u /* bytes of one site; a site never crosses a page */
 #define NL_LEAF_ID_LEN 48   /* incl. NUL; [a-z0-9][a-z0-9._-]* */
 #define NL_BUILD_ID_MAX 32
+#define NL_LEAF_MAX_OBJECTS 8u /* with the kernel */
+#define NL_OBJECT_NAME_LEN 56  /* incl. NUL, as Linux has it for modules */
+#define NL_MAX_REGIONS 8u
+#define NL_LEAF_MAX_FACTS 4096u /* bytes of all facts */
+#define NL_FACT_MAX_LEN 512u    /* characters of one */
 #define NL_PART_ALIGN \
 	64u /* the hypervisor places text[] and data[] at multiples of this; no section of a body asks for more */
 
@@ -47,20 +58,53 @@ struct nl_leaf_part {    /* a run of bytes in the file */
 	uint32_t count;  /* elements for sites and relocs, bytes otherwise */
 };
 
+enum nl_object_kind {
+	NL_OBJECT_KERNEL = 1,
+	NL_OBJECT_MODULE = 2, /* planned: a leaf that has one is NL_EOBJECT */
+};
+
+enum nl_memory_kind {                   /* what a region holds */
+	              NL_MEM_IMAGE = 1, /* the kernel's whole image, _text .. _end: holds the two that follow */
+	              NL_MEM_TEXT = 2,  /* _stext .. _etext; a module's code */
+	              NL_MEM_RODATA =
+	                      3, /* __start_rodata .. __end_rodata; what is read-only from a module's start on */
+	              NL_MEM_RO_AFTER_INIT = 4,
+	              NL_MEM_DATA = 5,
+};
+
+struct nl_leaf_region {
+	uint32_t kind; /* enum nl_memory_kind; 0 in those that are not used */
+	uint32_t size; /* bytes */
+	uint64_t base; /* link address; 0 in a module, which has none */
+};
+
+struct nl_leaf_object {
+	uint32_t kind; /* enum nl_object_kind */
+	uint32_t n_regions;
+	char name[NL_OBJECT_NAME_LEN]; /* "vmlinux", or the module's; zeroes behind it */
+	uint8_t build_id[NL_BUILD_ID_MAX];
+	uint32_t build_id_len;                     /* 8..32 */
+	uint32_t build_id_region, build_id_offset; /* where the note's descriptor bytes lie in memory */
+	uint32_t reserved;
+	struct nl_leaf_region regions[NL_MAX_REGIONS];
+};
+enum nl_kernel_region {
+	NL_KERNEL_IMAGE,
+	NL_KERNEL_TEXT,
+	NL_KERNEL_RODATA,
+	NL_KERNEL_REGIONS
+}; /* object 0's, in order */
+
 /* What the hypervisor must know of the target kernel. Link addresses; 0 = the target has none. */
 struct nl_leaf_target {
-	uint8_t build_id[NL_BUILD_ID_MAX];
-	uint32_t build_id_len;             /* 8..32 */
-	uint32_t guest_os;                 /* NL_GUEST_LINUX */
-	uint64_t build_id_va;              /* where the note's descriptor bytes lie in memory */
-	uint64_t image_start, image_end;   /* _text .. _end */
-	uint64_t text_start, text_end;     /* _stext .. _etext */
-	uint64_t rodata_start, rodata_end; /* __start_rodata .. __end_rodata */
-	uint64_t syscall_entry;            /* entry_SYSCALL_64: what LSTAR holds; gives the KASLR slide */
-	uint64_t page_table;               /* init_top_pgt */
-	uint64_t arena_pmd;                /* level2_fixmap_pgt: entries 508 (code) and 509 (data) become the arena */
-	uint64_t return_thunk;             /* x86_return_thunk, the pointer variable; 0 = none */
-	uint64_t kprobe_table;             /* kprobe_table[1 << kprobe_hash_bits] of struct hlist_head; 0 = none */
+	struct nl_leaf_object kernel; /* object 0 */
+	uint32_t guest_os;            /* NL_GUEST_LINUX */
+	uint32_t reserved0;
+	uint64_t syscall_entry; /* entry_SYSCALL_64: what LSTAR holds; gives the KASLR slide */
+	uint64_t page_table;    /* init_top_pgt */
+	uint64_t arena_pmd;     /* level2_fixmap_pgt: entries 508 (code) and 509 (data) become the arena */
+	uint64_t return_thunk;  /* x86_return_thunk, the pointer variable; 0 = none */
+	uint64_t kprobe_table;  /* kprobe_table[1 << kprobe_hash_bits] of struct hlist_head; 0 = none */
 	uint64_t init_task;
 	uint64_t per_cpu_offset; /* __per_cpu_offset[] */
 	/* Per-CPU variables: on CPU i at __per_cpu_offset[i] + value, plus the slide when the value lies in the image.
@@ -105,14 +149,19 @@ enum nl_site_kind {
 };
 
 struct nl_leaf_site {
-	uint64_t va;       /* link address of the first byte */
-	uint32_t len;      /* 1..NL_SITE_MAX_LEN; [va, va+len) lies in one 4 KiB page */
-	uint32_t kind;     /* enum nl_site_kind */
-	uint32_t expected; /* offset in bytes[] of len bytes */
-	uint32_t fresh;    /* offset in bytes[] of len bytes: what is written */
-	uint64_t func_va;  /* NL_SITE_TEXT: the function replaced, else 0 */
+	uint16_t object, region; /* NL_SITE_TEXT: a region of kind NL_MEM_TEXT; NL_SITE_RODATA: NL_MEM_RODATA */
+	uint32_t offset;         /* of the first byte, in that region */
+	uint32_t len;            /* 1..NL_SITE_MAX_LEN; the bytes lie in one 4 KiB page */
+	uint16_t kind;           /* enum nl_site_kind */
+	uint16_t counter;        /* NL_SITE_TEXT: which of header.counters counts calls of its body, from 1; 0 = none */
+	uint32_t expected;       /* offset in bytes[] of len bytes */
+	uint32_t fresh;          /* offset in bytes[] of len bytes: what is written */
+	uint32_t func_offset;    /* NL_SITE_TEXT: the function replaced, in the same region; else both 0 */
 	uint32_t func_size;
 	uint32_t name; /* offset in strings[] */
+	/* NL_SITE_TEXT: SHA-256 of the old function, normalised: what the author saw is what stands in the kernel that
+	 * the leaf was built for (docs/reference/leaf-format.md). For the author's tools; zero in data. */
+	uint8_t old_hash[32];
 };
 
 enum nl_reloc_type {
@@ -122,29 +171,63 @@ enum nl_reloc_type {
 	NL_REL_ABS32 = 4,  /* S + A, 4 bytes, must fit unsigned */
 };
 
-enum nl_reloc_where {                  /* which part is written */
-	              NL_AT_BYTES = 1, /* bytes[]: P is the run-time address of the site byte concerned */
-	              NL_AT_TEXT = 2,
-	              NL_AT_DATA = 3,
+// clang-format off
+enum nl_reloc_where { /* which part is written */
+	NL_AT_BYTES = 1, /* bytes[]: P is the run-time address of the site byte concerned */
+	NL_AT_TEXT = 2,
+	NL_AT_DATA = 3,
 };
 
-enum nl_reloc_symbol {                      /* what S is */
-	               NL_SYM_KERNEL = 1,   /* value + KASLR slide; value inside [image_start, image_end) */
-	               NL_SYM_ABSOLUTE = 2, /* value as it is: per-CPU offsets, constants; KASLR does not move it */
-	               NL_SYM_TEXT = 3,     /* value = offset in text[], at its run-time address in the arena */
-	               NL_SYM_DATA = 4,     /* value = offset in data[], at its run-time address in the arena */
-	               NL_SYM_RETURN_THUNK =
-	                       5, /* *(u64 *)(target.return_thunk + slide), read at apply: the thunk this CPU needs */
+enum nl_reloc_symbol { /* what S is */
+	NL_SYM_REGION = 1,       /* value = offset in (object, region), up to its size: where that is at run time */
+	NL_SYM_ABSOLUTE = 2,     /* value as it is: per-CPU offsets, constants; KASLR does not move it */
+	NL_SYM_TEXT = 3,         /* value = offset in text[], at its run-time address in the arena */
+	NL_SYM_DATA = 4,         /* value = offset in data[], at its run-time address in the arena */
+	NL_SYM_RETURN_THUNK = 5, /* *(u64 *)(target.return_thunk + slide), read at apply: the thunk this CPU needs */
 };
+// clang-format on
 
 struct nl_leaf_reloc {
-	uint32_t where;  /* enum nl_reloc_where */
-	uint32_t offset; /* in that part */
-	uint16_t type;   /* enum nl_reloc_type */
-	uint16_t symbol; /* enum nl_reloc_symbol */
-	uint32_t site;   /* NL_AT_BYTES: index of the site the bytes belong to, else 0 */
+	uint16_t where;          /* enum nl_reloc_where */
+	uint16_t type;           /* enum nl_reloc_type */
+	uint16_t symbol;         /* enum nl_reloc_symbol */
+	uint16_t site;           /* NL_AT_BYTES: index of the site the bytes belong to, else 0 */
+	uint32_t offset;         /* in the part that is written */
+	uint16_t object, region; /* NL_SYM_REGION; else 0 */
 	uint64_t value;
 	int64_t addend;
+};
+
+/*
+ * What the author says of the leaf, to people and to programs. The hypervisor acts on REQUIRES, SUPERSEDES and
+ * CONFLICTS: of the leaves that are to be applied at once, no two may conflict or one supersede the other, and what one
+ * requires must be among them. The others it keeps and shows (NL_CALL_FACTS).
+ */
+enum nl_fact_kind {
+	NL_FACT_CVE = 1,    /* "CVE-2024-1086" */
+	NL_FACT_AUTHOR,     /* of the fix */
+	NL_FACT_SOURCE,     /* URL of the patch */
+	NL_FACT_LICENCE,    /* SPDX expression of the body */
+	NL_FACT_DATE,       /* of the leaf, "2026-11-25" */
+	NL_FACT_REQUIRES,   /* id of another leaf; version = the lowest that will do, 0 = any */
+	NL_FACT_SUPERSEDES, /* id */
+	NL_FACT_CONFLICTS,  /* id */
+	NL_FACT_ALLOW,      /* an override: what the author said a check may let pass */
+	NL_FACT_NOTE,       /* what could not be proven */
+	NL_FACT_KINDS
+};
+
+struct nl_leaf_fact {
+	uint16_t kind;   /* enum nl_fact_kind */
+	uint16_t length; /* of text, 1..NL_FACT_MAX_LEN; the record is padded to 4 bytes with zeroes */
+	uint32_t version;
+	char text[]; /* printable ASCII, no NUL */
+};
+
+enum nl_consistency {
+	NL_CONSISTENCY_SWITCH = 0,  /* no CPU and no task inside the bytes that change; old calls finish in old code */
+	NL_CONSISTENCY_STRICT = 1,  /* task level: no task inside a replaced function */
+	NL_CONSISTENCY_MIXABLE = 2, /* as SWITCH; author's word that old and new may run side by side */
 };
 
 struct nl_leaf_header {
@@ -152,17 +235,24 @@ struct nl_leaf_header {
 	uint32_t format;
 	uint32_t header_size; /* sizeof(struct nl_leaf_header) */
 	uint32_t signed_size;
-	uint32_t flags;   /* NL_LEAF_* */
-	uint32_t version; /* of this id: never goes down on one boot */
-	uint32_t reserved0;
+	uint32_t version;     /* of this id: never goes down on one boot */
+	uint32_t consistency; /* enum nl_consistency */
+	uint32_t reserved[3]; /* one is meant for a security level */
 	char id[NL_LEAF_ID_LEN];
-	struct nl_leaf_part sites, relocs, bytes, text, data, strings;
+	struct nl_leaf_part objects, sites, relocs, facts, bytes, text, data, strings;
 	uint32_t description; /* offset in strings[] */
 	uint32_t bss_size;    /* zero bytes behind data[], in the data arena */
+	/*
+	 * Hit counters: counters * NL_COUNTER_CPUS slots of NL_COUNTER_STRIDE bytes in the zero bytes behind data[], a
+	 * 64-bit number at the start of each: counter c (from 1) of CPU i is slot (c - 1) * NL_COUNTER_CPUS + i. The
+	 * guest can write there: what they say is information, nothing more.
+	 */
+	uint32_t counters;       /* 0 = none; at most one per site */
+	uint32_t counter_offset; /* from the start of data[], a multiple of NL_COUNTER_STRIDE; 0 if there is none */
 	struct nl_leaf_target target;
 };
-#define NL_LEAF_STRICT (1u << 0)  /* task level: no task inside a replaced function */
-#define NL_LEAF_MIXABLE (1u << 1) /* author's word: old and new may run side by side */
+#define NL_COUNTER_STRIDE 64u
+#define NL_COUNTER_CPUS 512u /* NL_MAX_CPUS */
 
 struct nl_leaf_signature {
 	uint64_t magic;     /* NL_SIG_MAGIC */
@@ -173,9 +263,11 @@ struct nl_leaf_signature {
 };
 #define NL_SIG_P256_SHA256 1u
 
-_Static_assert(sizeof(struct nl_leaf_site) == 40, "leaf site layout");
+_Static_assert(sizeof(struct nl_leaf_region) == 16 && sizeof(struct nl_leaf_object) == 240, "leaf object layout");
+_Static_assert(sizeof(struct nl_leaf_site) == 68, "leaf site layout");
 _Static_assert(sizeof(struct nl_leaf_reloc) == 32, "leaf reloc layout");
 _Static_assert(sizeof(struct nl_leaf_target) % 8 == 0, "leaf target layout");
+_Static_assert(sizeof(struct nl_leaf_header) % 8 == 0, "leaf header layout");
 _Static_assert(sizeof(struct nl_leaf_signature) == 112, "leaf signature layout");
 
 #endif

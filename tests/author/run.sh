@@ -201,7 +201,7 @@ at=$(grep -abo one "$dir/bad.pub" | head -1 | cut -d: -f1)
 printf '\033[2J' | dd of="$dir/bad.pub" bs=1 seek="$at" conv=notrunc status=none
 expect "name of a key" 0 '\x1b[2J' "$author" key list "$dir/bad.pub"
 expect "name of a file" 11 '\x1b[31m.recipe' build "$dir/"$'\e[31m.recipe'
-refused "escape on the terminal" 2 "a flag expected before '\\x1b[31m'" $'flags strict \e[31m'
+refused "escape on the terminal" 2 "switch, strict or mixable expected before '\\x1b[31m'" $'consistency \e[31m'
 
 # Refusals of bodies
 target='replace ioprio_check_cap with b.c'

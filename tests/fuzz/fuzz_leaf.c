@@ -8,6 +8,7 @@
  * most of the time, so that the checks behind them are reached.
  */
 #include "fuzz.h"
+#include "guest/target.h"
 #include "leaf/leaf.h"
 #include "leaf/reloc.h"
 #include "queuetarget.h"
@@ -30,8 +31,13 @@ static void relocate(const struct nl_leaf *l)
 	const struct nl_placement at = {
 	        .slide = 0x1000000, .text = 0xffffffffff800000, .data = 0xffffffffffa00000, .return_thunk = LINK};
 	uint8_t *text = copy_of(l->text, h->text.count), *data = copy_of(l->data, h->data.count);
+	const struct nl_leaf_fact *f = NULL;
+	uint64_t va;
 	uint32_t i;
 
+	while ((f = nl_fact_next(l->facts, h->facts.count, f)))
+		if (f->text[f->length - 1] < ' ' || (const uint8_t *)f->text + f->length > l->facts + h->facts.count)
+			abort();
 	nl_reloc_body(l, &at, text, data);
 	for (i = 0; i < h->sites.count; i++) {
 		const struct nl_leaf_site *s = &l->sites[i];
@@ -39,8 +45,8 @@ static void relocate(const struct nl_leaf *l)
 		        *fresh = copy_of(l->bytes + s->fresh, s->len);
 
 		nl_reloc_site(l, &at, i, expected, fresh);
-		if (s->va < h->target.image_start || s->va + s->len > h->target.image_end ||
-		    (s->va & 0xfff) + s->len > 0x1000)
+		va = nl_leaf_va(l, s->region, s->offset);
+		if (!nl_in_image(&h->target, va, s->len) || (va & 0xfff) + s->len > 0x1000)
 			abort();
 		free(expected);
 		free(fresh);
@@ -74,29 +80,30 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 static size_t valid(uint8_t *out, size_t max)
 {
 	static const struct nl_leaf_site sites[2] = {
-	        {LINK + 0x5005, 5, NL_SITE_TEXT, 0, 5, LINK + 0x5000, 0x80, 0},
-	        {LINK + 0x200100, 8, NL_SITE_RODATA, 10, 18, 0, 0, 0},
+	        {0, NL_KERNEL_TEXT, 0x5005, 5, NL_SITE_TEXT, 1, 0, 5, 0x5000, 0x80, 0, {7}},
+	        {0, NL_KERNEL_RODATA, 0x100, 8, NL_SITE_RODATA, 0, 10, 18, 0, 0, 0, {0}},
 	};
 	static const struct nl_leaf_reloc relocs[4] = {
-	        {NL_AT_BYTES, 6, NL_REL_PC32, NL_SYM_TEXT, 0, 0, -4},
-	        {NL_AT_BYTES, 18, NL_REL_ABS64, NL_SYM_KERNEL, 1, LINK + 0x100, 0},
-	        {NL_AT_TEXT, 8, NL_REL_ABS32S, NL_SYM_DATA, 0, 0, 0},
-	        {NL_AT_DATA, 8, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, 0, 0},
+	        {NL_AT_BYTES, NL_REL_PC32, NL_SYM_TEXT, 0, 6, 0, 0, 0, -4},
+	        {NL_AT_BYTES, NL_REL_ABS64, NL_SYM_REGION, 1, 18, 0, NL_KERNEL_IMAGE, 0x100, 0},
+	        {NL_AT_TEXT, NL_REL_ABS32S, NL_SYM_DATA, 0, 8, 0, 0, 0, 0},
+	        {NL_AT_DATA, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, 8, 0, 0, 0, 0},
 	};
+	static const char facts[] = "\x01\0\x0a\0\0\0\0\0CVE-2026-1\0\0\x06\0\x05\0\x02\0\0\0other\0\0";
 	struct nl_leaf_header h = {
 	        .magic = NL_LEAF_MAGIC, .format = NL_LEAF_FORMAT, .header_size = sizeof(h), .version = 1, .id = "leaf"};
 	struct nl_leaf_target *t = &h.target;
 	uint32_t at = sizeof(h);
 
-	*t = (struct nl_leaf_target){.build_id_len = 20,
+	*t = (struct nl_leaf_target){.kernel = {.kind = NL_OBJECT_KERNEL,
+	                                        .n_regions = NL_KERNEL_REGIONS,
+	                                        .name = "vmlinux",
+	                                        .build_id_len = 20,
+	                                        .build_id_offset = 0x2f0000,
+	                                        .regions = {{NL_MEM_IMAGE, 0x400000, LINK},
+	                                                    {NL_MEM_TEXT, 0x200000, LINK},
+	                                                    {NL_MEM_RODATA, 0x100000, LINK + 0x200000}}},
 	                             .guest_os = NL_GUEST_LINUX,
-	                             .build_id_va = LINK + 0x2f0000,
-	                             .image_start = LINK,
-	                             .image_end = LINK + 0x400000,
-	                             .text_start = LINK,
-	                             .text_end = LINK + 0x200000,
-	                             .rodata_start = LINK + 0x200000,
-	                             .rodata_end = LINK + 0x300000,
 	                             .syscall_entry = LINK + 0x1000,
 	                             .page_table = LINK + 0x300000,
 	                             .arena_pmd = LINK + 0x301000,
@@ -108,18 +115,24 @@ static size_t valid(uint8_t *out, size_t max)
 	                             .kprobe_hash_bits = 6,
 	                             .thread_size = 16384};
 	queue_target(&h.target);
+	h.objects = (struct nl_leaf_part){at, 0};
 	h.sites = (struct nl_leaf_part){at, 2};
-	h.relocs = (struct nl_leaf_part){at += sizeof(sites), 4};
-	h.bytes = (struct nl_leaf_part){at += sizeof(relocs), 26};
+	h.relocs = (struct nl_leaf_part){at += sizeof(sites), 4}; /* 136 bytes: no padding */
+	h.facts = (struct nl_leaf_part){at += sizeof(relocs), sizeof(facts)};
+	h.bytes = (struct nl_leaf_part){at += sizeof(facts), 26};
 	h.text = (struct nl_leaf_part){at += 26, 32};
 	h.data = (struct nl_leaf_part){at += 32, 32};
 	h.strings = (struct nl_leaf_part){at += 32, 2};
+	h.counters = 1;
+	h.counter_offset = 64;
+	h.bss_size = 32 + NL_COUNTER_CPUS * NL_COUNTER_STRIDE;
 	h.signed_size = at + 2;
 	if (h.signed_size > max)
 		return 0;
 	memset(out, 0, h.signed_size);
 	memcpy(out + h.sites.offset, sites, sizeof(sites));
 	memcpy(out + h.relocs.offset, relocs, sizeof(relocs));
+	memcpy(out + h.facts.offset, facts, sizeof(facts));
 	memcpy(out, &h, sizeof(h));
 	return h.signed_size;
 }

@@ -40,7 +40,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 void fuzz_seeds(void)
 {
 	static const char all[] = "# comment\nid fix-1.2_a\nversion 7 # trailing\ndescription \"says # what\"\n"
-	                          "flags strict mixable\n"
+	                          "consistency mixable\n"
 	                          "data (struct inode_operations) ops.setattr = &proc_setattr expect NULL\n"
 	                          "data (union t) many,2+0x40.entry[3].max = -1 expect 0x10\ndata (u16) word+2 = 5\n"
 	                          "body helper.c\nreplace func with \"dir/body.c\"\n"

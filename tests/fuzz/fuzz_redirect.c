@@ -36,7 +36,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	        .name = (char *)"f", .place = {NL_SYM_TEXT, 0}, .size = sizeof(body), .function = true, .global = true};
 	struct body b = {.symbols = &symbol, .n_symbols = 1};
 	struct fuzz f = {bytes, size};
-	const struct nl_leaf_site *s;
+	const struct draft_piece *s;
 	const struct ksym *at = NULL;
 	struct recipe *r;
 	struct kernel *k;
@@ -57,10 +57,10 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	redirect_check(k, r, &replace);
 	redirect_add(&d, k, r, &replace, &b);
 	kallsyms_find(&k->syms, "f", 1, &at);
-	s = (const struct nl_leaf_site *)d.sites.p;
-	FUZZ_CHECK(d.sites.n >= sizeof(*s) && s->kind == NL_SITE_TEXT);
-	FUZZ_CHECK(s->func_va == at->va && s->va >= at->va && s->len >= 5 && s->len <= NL_SITE_MAX_LEN);
-	FUZZ_CHECK(s->va + s->len <= s->func_va + s->func_size && d.bytes.p[s->fresh] == 0xe9);
+	s = (const struct draft_piece *)d.sites.p;
+	FUZZ_CHECK(d.sites.n >= sizeof(*s) && s->site.kind == NL_SITE_TEXT);
+	FUZZ_CHECK(s->func_va == at->va && s->va >= at->va && s->site.len >= 5 && s->site.len <= NL_SITE_MAX_LEN);
+	FUZZ_CHECK(s->va + s->site.len <= s->func_va + s->site.func_size && d.bytes.p[s->site.fresh] == 0xe9);
 }
 
 /* Short functions of a real kernel, one in some hundreds. */

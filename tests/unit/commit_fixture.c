@@ -125,10 +125,12 @@ void leaf_text_and_data(const char *id, uint32_t version)
 	memset(m.text, 0x90, m.n_text = 100);
 	m.n_data = 16;
 	m.header.bss_size = 100;
-	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, m.sites[0].fresh + 1, NL_REL_PC32, NL_SYM_TEXT, 0, 0, -4});
-	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, m.sites[1].fresh, NL_REL_ABS64, NL_SYM_TEXT, 1, 0, 0});
-	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_TEXT, 90, NL_REL_PC32, NL_SYM_RETURN_THUNK, 0, 0, -4});
-	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_DATA, 0, NL_REL_ABS64, NL_SYM_KERNEL, 0, FG_LINK + 0x777, 0});
+	make_reloc(&m,
+	           (struct nl_leaf_reloc){NL_AT_BYTES, NL_REL_PC32, NL_SYM_TEXT, 0, m.sites[0].fresh + 1, 0, 0, 0, -4});
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, NL_REL_ABS64, NL_SYM_TEXT, 1, m.sites[1].fresh, 0, 0, 0, 0});
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_TEXT, NL_REL_PC32, NL_SYM_RETURN_THUNK, 0, 90, 0, 0, 0, -4});
+	make_reloc(&m,
+	           (struct nl_leaf_reloc){NL_AT_DATA, NL_REL_ABS64, NL_SYM_REGION, 0, 0, 0, NL_KERNEL_IMAGE, 0x777, 0});
 }
 
 void leaf_rodata(const char *id, uint64_t offset, uint8_t fresh)

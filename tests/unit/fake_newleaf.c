@@ -381,8 +381,8 @@ size_t fake_leaf(uint8_t *out, const char *id, uint32_t salt)
 	struct nl_leaf_header h = {.magic = NL_LEAF_MAGIC, .format = NL_LEAF_FORMAT, .version = salt};
 
 	strncpy(h.id, id, sizeof(h.id) - 1);
-	h.target.build_id_len = 20;
-	memset(h.target.build_id, 0xa1, 20);
+	h.target.kernel.build_id_len = 20;
+	memset(h.target.kernel.build_id, 0xa1, 20);
 	memcpy(out, &h, sizeof(h));
 	return sizeof(h);
 }

@@ -166,17 +166,19 @@ static void fill_target(void)
 	unsigned i;
 
 	memset(t, 0, sizeof(*t));
-	t->build_id_len = 20;
-	for (i = 0; i < t->build_id_len; i++)
-		t->build_id[i] = (uint8_t)(0x30 + i);
+	t->kernel = (struct nl_leaf_object){
+	        .kind = NL_OBJECT_KERNEL,
+	        .n_regions = NL_KERNEL_REGIONS,
+	        .name = "vmlinux",
+	        .build_id_len = 20,
+	        .build_id_offset = FG_BUILD_ID,
+	        .regions = {{NL_MEM_IMAGE, FG_IMAGE, FG_LINK},
+	                    {NL_MEM_TEXT, FG_RODATA - FG_TEXT, FG_LINK + FG_TEXT},
+	                    {NL_MEM_RODATA, FG_TOP - FG_RODATA, FG_LINK + FG_RODATA}},
+	};
+	for (i = 0; i < t->kernel.build_id_len; i++)
+		t->kernel.build_id[i] = (uint8_t)(0x30 + i);
 	t->guest_os = NL_GUEST_LINUX;
-	t->build_id_va = FG_LINK + FG_BUILD_ID;
-	t->image_start = FG_LINK;
-	t->image_end = FG_LINK + FG_IMAGE;
-	t->text_start = FG_LINK + FG_TEXT;
-	t->text_end = FG_LINK + FG_RODATA;
-	t->rodata_start = FG_LINK + FG_RODATA;
-	t->rodata_end = FG_LINK + FG_TOP;
 	t->syscall_entry = FG_LINK + FG_SYSCALL;
 	t->page_table = FG_LINK + FG_TOP;
 	t->arena_pmd = FG_LINK + FG_ARENA_PMD;
@@ -355,7 +357,7 @@ static void build_kernel_objects(unsigned cpus)
 {
 	uint64_t task = FG_LINK + fg.slide + FG_INIT_TASK, i, q;
 
-	memcpy(fg_image(FG_BUILD_ID), fg.target.build_id, fg.target.build_id_len);
+	memcpy(fg_image(FG_BUILD_ID), fg.target.kernel.build_id, fg.target.kernel.build_id_len);
 	set64(FG_LINK + fg.slide + FG_RETURN_THUNK, FG_LINK + fg.slide + FG_THUNK);
 	set64(task + T_STACK, FG_LINK + fg.slide + FG_INIT_STACK);
 	set64(task + T_SP, FG_LINK + fg.slide + FG_INIT_STACK + FG_THREAD_SIZE - 64);

@@ -25,11 +25,14 @@ unsigned make_site(struct make_leaf *m, uint64_t va, const void *expected, const
                    uint64_t func_va, uint32_t func_size)
 {
 	struct nl_leaf_site *s = &m->sites[m->n_sites];
+	uint16_t region = func_va ? NL_KERNEL_TEXT : NL_KERNEL_RODATA;
+	uint64_t base = m->header.target.kernel.regions[region].base;
 
-	*s = (struct nl_leaf_site){.va = va,
+	*s = (struct nl_leaf_site){.region = region,
+	                           .offset = (uint32_t)(va - base),
 	                           .len = len,
 	                           .kind = func_va ? NL_SITE_TEXT : NL_SITE_RODATA,
-	                           .func_va = func_va,
+	                           .func_offset = func_va ? (uint32_t)(func_va - base) : 0,
 	                           .func_size = func_size};
 	s->expected = m->n_bytes;
 	s->fresh = m->n_bytes + len;
@@ -41,9 +44,18 @@ unsigned make_site(struct make_leaf *m, uint64_t va, const void *expected, const
 
 void make_reloc(struct make_leaf *m, struct nl_leaf_reloc r) { m->relocs[m->n_relocs++] = r; }
 
-static struct nl_leaf_part add(uint8_t *out, size_t *at, const void *from, size_t count, size_t element)
+void make_fact(struct make_leaf *m, enum nl_fact_kind kind, const char *text, uint32_t version)
 {
-	struct nl_leaf_part p = {(uint32_t)*at, (uint32_t)count};
+	struct nl_leaf_fact f = {(uint16_t)kind, (uint16_t)strlen(text), version};
+
+	memcpy(m->facts + m->n_facts, &f, sizeof(f));
+	memcpy(m->facts + m->n_facts + sizeof(f), text, f.length);
+	m->n_facts += sizeof(f) + ((f.length + 3u) & ~3u);
+}
+
+static struct nl_leaf_part add(uint8_t *out, size_t *at, const void *from, size_t count, size_t element, size_t align)
+{
+	struct nl_leaf_part p = {(uint32_t)(*at = (*at + align - 1) & ~(align - 1)), (uint32_t)count};
 
 	memcpy(out + *at, from, count * element);
 	*at += count * element;
@@ -56,12 +68,14 @@ size_t make_write(const struct make_leaf *m, uint8_t *out)
 	size_t at = sizeof(h);
 
 	memset(out, 0, NL_LEAF_MAX_SIZE);
-	h.sites = add(out, &at, m->sites, m->n_sites, sizeof(m->sites[0]));
-	h.relocs = add(out, &at, m->relocs, m->n_relocs, sizeof(m->relocs[0]));
-	h.bytes = add(out, &at, m->bytes, m->n_bytes, 1);
-	h.text = add(out, &at, m->text, m->n_text, 1);
-	h.data = add(out, &at, m->data, m->n_data, 1);
-	h.strings = add(out, &at, "site", 5, 1);
+	h.objects = add(out, &at, out, 0, sizeof(struct nl_leaf_object), 8);
+	h.sites = add(out, &at, m->sites, m->n_sites, sizeof(m->sites[0]), 8);
+	h.relocs = add(out, &at, m->relocs, m->n_relocs, sizeof(m->relocs[0]), 8);
+	h.facts = add(out, &at, m->facts, m->n_facts, 1, 4);
+	h.bytes = add(out, &at, m->bytes, m->n_bytes, 1, 1);
+	h.text = add(out, &at, m->text, m->n_text, 1, 1);
+	h.data = add(out, &at, m->data, m->n_data, 1, 1);
+	h.strings = add(out, &at, "site", 5, 1, 1);
 	h.signed_size = (uint32_t)at;
 	memcpy(out, &h, sizeof(h));
 	return at;

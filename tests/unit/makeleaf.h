@@ -15,12 +15,15 @@ struct make_leaf {
 	unsigned n_bytes;
 	uint8_t text[4096], data[4096];
 	unsigned n_text, n_data;
+	uint8_t facts[NL_LEAF_MAX_FACTS + 64];
+	unsigned n_facts;
 };
 
 void make_start(struct make_leaf *m, const char *id, uint32_t version, const struct nl_leaf_target *target);
-/* A site with these bytes; returns its index. func_va 0: read-only data. */
+/* A site with these bytes, by link addresses; returns its index. func_va 0: read-only data. */
 unsigned make_site(struct make_leaf *m, uint64_t va, const void *expected, const void *fresh, uint32_t len,
                    uint64_t func_va, uint32_t func_size);
+void make_fact(struct make_leaf *m, enum nl_fact_kind kind, const char *text, uint32_t version);
 void make_reloc(struct make_leaf *m, struct nl_leaf_reloc r);
 size_t make_write(const struct make_leaf *m,
                   uint8_t *out); /* unsigned; out has NL_LEAF_MAX_SIZE bytes, 8-byte aligned */

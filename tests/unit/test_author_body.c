@@ -60,7 +60,7 @@ static void test_good(void **state)
 	assert_true(body_find(b, "f")->function);
 	assert_int_equal(body_find(b, "zeroes")->place.value, 32);
 	assert_int_equal(d.relocs.n / sizeof(*r), 5);
-	assert_int_equal(r[0].symbol, NL_SYM_KERNEL);
+	assert_int_equal(r[0].symbol, NL_SYM_REGION);
 	assert_int_equal(r[2].symbol, NL_SYM_TEXT);
 	assert_int_equal(r[4].symbol, NL_SYM_ABSOLUTE);
 }

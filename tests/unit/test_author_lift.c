@@ -75,9 +75,9 @@ static void test_what_moves_and_what_stays(void **state)
 	assert_memory_equal(draft.text.p + l.offset, "\x0f\x1f\x44\x00\x00\x74\x07", 7);
 	assert_memory_equal(draft.text.p + l.offset + 22, "\x0f\x84\xe9\xff\xff\xff", 6);
 	r = reloc_at(&l, 9);
-	assert_true(r.symbol == NL_SYM_KERNEL && r.type == NL_REL_PC32 && r.value == DATA + 0x100 && r.addend == -8);
+	assert_true(r.symbol == NL_SYM_REGION && r.type == NL_REL_PC32 && r.value == DATA + 0x100 && r.addend == -8);
 	r = reloc_at(&l, 18);
-	assert_true(r.symbol == NL_SYM_KERNEL && r.value == TEXT + 0x100 && r.addend == -4);
+	assert_true(r.symbol == NL_SYM_REGION && r.value == TEXT + 0x100 && r.addend == -4);
 	r = reloc_at(&l, 29);
 	assert_true(r.symbol == NL_SYM_RETURN_THUNK && r.type == NL_REL_PC32 && !r.value && r.addend == -4);
 	assert_int_equal(draft.relocs.n / sizeof(r), 3);
@@ -102,7 +102,7 @@ static void test_fields_that_the_kernel_lists(void **state)
 	assert_true(r.symbol == NL_SYM_ABSOLUTE && r.type == NL_REL_PC32);
 	assert_true(r.value + (uint64_t)r.addend + 4 == 0x10);
 	r = reloc_at(&l, 10);
-	assert_true(r.symbol == NL_SYM_KERNEL && r.type == NL_REL_ABS32S && r.value == DATA + 0x100 && !r.addend);
+	assert_true(r.symbol == NL_SYM_REGION && r.type == NL_REL_ABS32S && r.value == DATA + 0x100 && !r.addend);
 	assert_int_equal(draft.relocs.n / sizeof(r), 2);
 	assert_int_equal(draft.text.p[l.offset + 14], 0xc3);
 }

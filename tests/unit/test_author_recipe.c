@@ -21,7 +21,7 @@ static void test_all_statements(void **state)
 	                                "id fix-1.2_a\n"
 	                                "version 7 # trailing\n"
 	                                "description \"says # what\"\n"
-	                                "flags strict mixable\n"
+	                                "consistency strict\n"
 	                                "data (struct inode_operations) ops.setattr = &proc_setattr expect NULL\n"
 	                                "data (struct table) many,2+0x40.entry[3].max = -1 expect 0x10\n"
 	                                "data (u16) word+2 = 5\n"
@@ -35,7 +35,7 @@ static void test_all_statements(void **state)
 	assert_string_equal(r->id, "fix-1.2_a");
 	assert_int_equal(r->version, 7);
 	assert_string_equal(r->description, "says # what");
-	assert_int_equal(r->flags, NL_LEAF_STRICT | NL_LEAF_MIXABLE);
+	assert_int_equal(r->consistency, NL_CONSISTENCY_STRICT);
 	assert_int_equal(r->n_data, 3);
 	assert_string_equal(r->data[0].type, "struct inode_operations");
 	assert_string_equal(r->data[0].symbol.name, "ops");
@@ -90,7 +90,7 @@ static void test_mistakes(void **state)
 	        {"id x\nversion 4294967296\n" DATA, ":2: versions"},
 	        {"id x\nversion one\n" DATA, ":2: a number"},
 	        {HEAD "sing\n", ":3: unknown statement 'sing'"},
-	        {HEAD "flags loud\n" DATA, ":3: unknown flag 'loud'"},
+	        {HEAD "consistency loud\n" DATA, ":3: unknown consistency 'loud'"},
 	        {HEAD "data (struct) a.b = 1\n", ":3: the name of a type"},
 	        {HEAD "data (long) a = 1\n", ":3: 'long' is no type"},
 	        {HEAD "data (struct s) a = 1\n", ":3: which member"},

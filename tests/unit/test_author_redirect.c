@@ -40,9 +40,9 @@ static struct recipe_replace replace_f = {
 #define KERNEL_WITH(code, traced) author_kernel((const uint8_t *)(code PAD), sizeof(code PAD) - 1, traced)
 
 /* The one site that a good function gives. */
-static struct nl_leaf_site site_of(struct kernel *k, struct draft *d)
+static struct draft_piece site_of(struct kernel *k, struct draft *d)
 {
-	struct nl_leaf_site s;
+	struct draft_piece s;
 
 	draft_start(d);
 	d->h.target.return_thunk = AUTHOR_F;
@@ -73,19 +73,19 @@ static void test_behind_the_nop(void **state)
 	/* push r13; mov $0x30,%ecx; ret */
 	struct kernel *k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);
 	struct draft d;
-	struct nl_leaf_site s = site_of(k, &d);
+	struct draft_piece s = site_of(k, &d);
 	struct nl_leaf_reloc r;
 
 	(void)state;
 	assert_true(s.va == AUTHOR_F + 5 && s.func_va == AUTHOR_F);
-	assert_int_equal(s.len, 7);
-	assert_int_equal(s.kind, NL_SITE_TEXT);
-	assert_memory_equal(d.bytes.p + s.expected, "\x41\x55\xb9\x30\x00\x00\x00", 7);
-	assert_memory_equal(d.bytes.p + s.fresh, "\xe9\x00\x00\x00\x00\xcc\xcc", 7);
+	assert_int_equal(s.site.len, 7);
+	assert_int_equal(s.site.kind, NL_SITE_TEXT);
+	assert_memory_equal(d.bytes.p + s.site.expected, "\x41\x55\xb9\x30\x00\x00\x00", 7);
+	assert_memory_equal(d.bytes.p + s.site.fresh, "\xe9\x00\x00\x00\x00\xcc\xcc", 7);
 	assert_int_equal(d.relocs.n, sizeof(r));
 	memcpy(&r, d.relocs.p, sizeof(r));
 	assert_int_equal(r.where, NL_AT_BYTES);
-	assert_int_equal(r.offset, s.fresh + 1);
+	assert_int_equal(r.offset, s.site.fresh + 1);
 	assert_int_equal(r.type, NL_REL_PC32);
 	assert_int_equal(r.symbol, NL_SYM_TEXT);
 	assert_true(r.value == 0x40 && r.addend == -4);
@@ -116,7 +116,7 @@ static struct btf *types_of_f(const char *name, unsigned n, int returned)
 /* The text that a redirect of a function without nop leads to. */
 static const uint8_t *stub_of(struct kernel *k, struct draft *d)
 {
-	struct nl_leaf_site s = site_of(k, d);
+	struct draft_piece s = site_of(k, d);
 	struct nl_leaf_reloc r[2];
 
 	assert_true(s.va == AUTHOR_F);
@@ -193,17 +193,17 @@ static void test_address_in_the_site(void **state)
 {
 	struct kernel *k = KERNEL_WITH(NOP5 "\x48\xc7\xc7\x00\x01\x00\x81\xc3", 0); /* mov $0xffffffff81000100,%rdi */
 	struct nl_leaf_reloc r;
-	struct nl_leaf_site s;
+	struct draft_piece s;
 	struct draft d;
 
 	(void)state;
 	author_kernel_reloc(k, AUTHOR_F + 8, KREL_32);
 	s = site_of(k, &d);
-	assert_memory_equal(d.bytes.p + s.expected, "\x48\xc7\xc7\x00\x00\x00\x00", 7);
+	assert_memory_equal(d.bytes.p + s.site.expected, "\x48\xc7\xc7\x00\x00\x00\x00", 7);
 	memcpy(&r, d.relocs.p, sizeof(r));
-	assert_int_equal(r.offset, s.expected + 3);
+	assert_int_equal(r.offset, s.site.expected + 3);
 	assert_int_equal(r.type, NL_REL_ABS32S);
-	assert_int_equal(r.symbol, NL_SYM_KERNEL);
+	assert_int_equal(r.symbol, NL_SYM_REGION);
 	assert_true(r.value == 0xffffffff81000100 && r.addend == 0);
 }
 

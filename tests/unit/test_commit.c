@@ -32,7 +32,7 @@ static void apply_and_revert(void)
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
 	assert_int_equal(verify_report()->pages, 2);
 	assert_int_equal(verify_report()->slide, fg.slide);
-	assert_memory_equal(verify_report()->found_build_id, fg.target.build_id, 20);
+	assert_memory_equal(verify_report()->found_build_id, fg.target.kernel.build_id, 20);
 	for (round = 0; round < 3; round++) {
 		assert_int_equal(commit((const void *)sha, 1), NL_OK);
 		assert_int_equal(commit_report()->pages, 2);

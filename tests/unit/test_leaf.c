@@ -8,6 +8,7 @@
  * sees a read too far.
  */
 #include "host.h"
+#include "guest/target.h"
 #include "leaf/leaf.h"
 #include "makeleaf.h"
 #include "queuetarget.h"
@@ -23,15 +24,15 @@ static struct make_leaf m;
 static struct nl_leaf_target target(void)
 {
 	struct nl_leaf_target t = {
-	        .build_id_len = 20,
+	        .kernel = {.kind = NL_OBJECT_KERNEL,
+	                   .n_regions = NL_KERNEL_REGIONS,
+	                   .name = "vmlinux",
+	                   .build_id_len = 20,
+	                   .build_id_offset = 0x2f0000,
+	                   .regions = {{NL_MEM_IMAGE, 0x400000, LINK},
+	                               {NL_MEM_TEXT, 0x200000, LINK},
+	                               {NL_MEM_RODATA, 0x100000, LINK + 0x200000}}},
 	        .guest_os = NL_GUEST_LINUX,
-	        .build_id_va = LINK + 0x2f0000,
-	        .image_start = LINK,
-	        .image_end = LINK + 0x400000,
-	        .text_start = LINK,
-	        .text_end = LINK + 0x200000,
-	        .rodata_start = LINK + 0x200000,
-	        .rodata_end = LINK + 0x300000,
 	        .syscall_entry = LINK + 0x1000,
 	        .page_table = LINK + 0x300000,
 	        .arena_pmd = LINK + 0x301000,
@@ -57,11 +58,14 @@ static void start_leaf(void)
 	memset(m.text, 0x90, m.n_text = 64);
 	memset(m.data, 0x11, m.n_data = 32);
 	m.header.bss_size = 64;
-	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, m.sites[0].fresh + 1, NL_REL_PC32, NL_SYM_TEXT, 0, 0, -4});
-	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, m.sites[1].fresh, NL_REL_ABS64, NL_SYM_KERNEL, 1,
-	                                      LINK + 0x6000, 0});
-	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_TEXT, 8, NL_REL_ABS32S, NL_SYM_DATA, 0, 96, 0});
-	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_DATA, 24, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, 0, 0});
+	make_reloc(&m,
+	           (struct nl_leaf_reloc){NL_AT_BYTES, NL_REL_PC32, NL_SYM_TEXT, 0, m.sites[0].fresh + 1, 0, 0, 0, -4});
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, NL_REL_ABS64, NL_SYM_REGION, 1, m.sites[1].fresh, 0,
+	                                      NL_KERNEL_IMAGE, 0x6000, 0});
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_TEXT, NL_REL_ABS32S, NL_SYM_DATA, 0, 8, 0, 0, 96, 0});
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_DATA, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, 24, 0, 0, 0, 0});
+	make_fact(&m, NL_FACT_CVE, "CVE-2026-1", 0);
+	make_fact(&m, NL_FACT_REQUIRES, "other-leaf", 2);
 }
 
 /* Everything the core does with a file before it looks at the guest. */
@@ -159,6 +163,18 @@ static void keys(void **state)
 
 /* One wrong thing each; the name it must be refused by. */
 #define TARGET m.header.target
+#define FACT ((struct nl_leaf_fact *)(void *)m.facts)
+#define LONG_ID "a23456789.b23456789.c23456789.d23456789.e2345678"
+
+/* n counters, of which the first begins there, behind the body's data. */
+static void count(uint32_t n, uint32_t at)
+{
+	m.header.counters = n;
+	m.header.counter_offset = at;
+	m.header.bss_size = at + n * NL_COUNTER_CPUS * NL_COUNTER_STRIDE - m.n_data;
+}
+
+#define REGION(name) TARGET.kernel.regions[NL_KERNEL_##name]
 #define BAD(name, error, change) \
 	static void bad_##name(void **state) \
 	{ \
@@ -171,18 +187,30 @@ static void keys(void **state)
 	X(id_empty, NL_ELEAF, memset(m.header.id, 0, NL_LEAF_ID_LEN)) \
 	X(id_endless, NL_ELEAF, memset(m.header.id, 'a', NL_LEAF_ID_LEN)) \
 	X(id_tail, NL_ELEAF, m.header.id[40] = 'x') \
-	X(flags, NL_ELEAF, m.header.flags = 1u << 7) \
+	X(consistency, NL_ELEAF, m.header.consistency = 3) \
 	X(reserved, NL_ELEAF, TARGET.reserved[3] = 1) \
+	X(reserved_header, NL_ELEAF, m.header.reserved[2] = 1) \
+	X(reserved_target, NL_ELEAF, TARGET.reserved0 = 1) \
+	X(reserved_kernel, NL_ELEAF, TARGET.kernel.reserved = 1) \
+	X(kernel_kind, NL_ELEAF, TARGET.kernel.kind = NL_OBJECT_MODULE) \
+	X(kernel_name, NL_ELEAF, TARGET.kernel.name[NL_OBJECT_NAME_LEN - 1] = 1) \
+	X(build_id_tail, NL_ELEAF, TARGET.kernel.build_id[31] = 1) \
+	X(build_id_region, NL_ELEAF, TARGET.kernel.build_id_region = NL_KERNEL_REGIONS) \
+	X(regions_few, NL_ELEAF, TARGET.kernel.n_regions = 2) \
+	X(regions_many, NL_ELEAF, TARGET.kernel.n_regions = 4) \
+	X(region_kind, NL_ELEAF, REGION(TEXT).kind = NL_MEM_DATA) \
+	X(region_unused, NL_ELEAF, TARGET.kernel.regions[7].base = 1) \
 	X(no_sites, NL_ELEAF, (m.n_sites = 0, m.n_relocs = 0)) \
 	X(description, NL_ELEAF, m.header.description = 5) \
 	X(guest, NL_EUNSUPPORTED, TARGET.guest_os = 2) \
-	X(build_id_short, NL_ELEAF, TARGET.build_id_len = 7) \
-	X(build_id_long, NL_ELEAF, TARGET.build_id_len = 33) \
-	X(build_id_out, NL_ERANGE, TARGET.build_id_va = LINK + 0x400000 - 19) \
-	X(image_low, NL_ERANGE, TARGET.image_start = 0x1000) \
-	X(image_wraps, NL_ERANGE, TARGET.image_end = ~0ULL) \
-	X(text_out, NL_ERANGE, TARGET.text_end = LINK + 0x400001) \
-	X(text_backwards, NL_ERANGE, TARGET.text_start = TARGET.text_end + 1) \
+	X(build_id_short, NL_ELEAF, TARGET.kernel.build_id_len = 7) \
+	X(build_id_long, NL_ELEAF, TARGET.kernel.build_id_len = 33) \
+	X(build_id_out, NL_ERANGE, TARGET.kernel.build_id_offset = 0x400000 - 19) \
+	X(image_low, NL_ERANGE, REGION(IMAGE).base = 0x1000) \
+	X(image_wraps, NL_ERANGE, REGION(IMAGE).size = 0x7f000000) \
+	X(image_top, NL_ERANGE, REGION(IMAGE).size = 0x40000000) \
+	X(text_out, NL_ERANGE, REGION(TEXT).size = 0x400001) \
+	X(text_before, NL_ERANGE, REGION(TEXT).base = LINK - 1) \
 	X(table_out, NL_ERANGE, TARGET.page_table = LINK + 0x3ff800) \
 	X(table_skewed, NL_ERANGE, TARGET.page_table = LINK + 0x300008) \
 	X(arena_out, NL_ERANGE, TARGET.arena_pmd = 0x1000) \
@@ -213,17 +241,43 @@ static void keys(void **state)
 	X(site_long, NL_ELEAF, m.sites[0].len = NL_SITE_MAX_LEN + 1) \
 	X(site_kind, NL_ELEAF, m.sites[0].kind = 3) \
 	X(site_name, NL_ELEAF, m.sites[0].name = 5) \
-	X(site_before_image, NL_ERANGE, m.sites[1].va = LINK - 8) \
-	X(site_behind_image, NL_ERANGE, m.sites[1].va = LINK + 0x400000) \
-	X(site_wraps, NL_ERANGE, m.sites[1].va = ~0ULL - 3) \
-	X(site_user, NL_ERANGE, m.sites[1].va = 0x400000) \
-	X(rodata_in_text, NL_ERANGE, m.sites[1].va = LINK + 0x7000) \
-	X(text_in_rodata, NL_ERANGE, m.sites[0].va = LINK + 0x200000) \
-	X(site_crosses_page, NL_ERANGE, m.sites[1].va = LINK + 0x200ffc) \
-	X(site_outside_function, NL_ERANGE, m.sites[0].va = LINK + 0x507c) \
-	X(function_wraps, NL_ERANGE, (m.sites[0].func_va = ~0ULL - 7, m.sites[0].func_size = 0xffffffff)) \
-	X(sites_overlap, NL_EOVERLAP, (m.sites[1] = m.sites[0], m.sites[1].va++)) \
+	X(site_object, NL_ELEAF, m.sites[1].object = 1) \
+	X(site_region, NL_ELEAF, m.sites[1].region = NL_KERNEL_REGIONS) \
+	X(site_image, NL_ERANGE, m.sites[1].region = NL_KERNEL_IMAGE) \
+	X(site_behind_region, NL_ERANGE, m.sites[1].offset = 0x100000) \
+	X(site_wraps, NL_ERANGE, m.sites[1].offset = ~0u - 3) \
+	X(rodata_in_text, NL_ERANGE, m.sites[1].region = NL_KERNEL_TEXT) \
+	X(text_in_rodata, NL_ERANGE, m.sites[0].region = NL_KERNEL_RODATA) \
+	X(site_crosses_page, NL_ERANGE, m.sites[1].offset = 0xffc) \
+	X(site_outside_function, NL_ERANGE, m.sites[0].offset = 0x507c) \
+	X(site_before_function, NL_ERANGE, m.sites[0].offset = 0x4fff) \
+	X(function_wraps, NL_ERANGE, (m.sites[0].func_offset = ~0u - 7, m.sites[0].func_size = 0xffffffff)) \
+	X(function_of_data, NL_ELEAF, m.sites[1].func_size = 1) \
+	X(hash_of_data, NL_ELEAF, m.sites[1].old_hash[31] = 1) \
+	X(sites_overlap, NL_EOVERLAP, (m.sites[1] = m.sites[0], m.sites[1].offset++)) \
 	X(sites_same, NL_EOVERLAP, m.sites[1] = m.sites[0]) \
+	X(counter_unknown, NL_ELEAF, m.sites[0].counter = 1) \
+	X(counter_of_data, NL_ELEAF, (count(1, 64), m.sites[1].counter = 1)) \
+	X(counters_in_data, NL_ELEAF, count(1, 0)) \
+	X(counters_skewed, NL_ELEAF, count(1, 72)) \
+	X(counters_too_long, NL_ELEAF, (count(1, 64), m.header.bss_size--)) \
+	X(counters_too_many, NL_ELEAF, count(3, 64)) \
+	X(counters_without, NL_ELEAF, (count(1, 64), m.header.counters = 0)) \
+	X(bytes_unused, NL_ELEAF, m.n_bytes++) \
+	X(fact_kind, NL_ELEAF, FACT->kind = NL_FACT_KINDS) \
+	X(fact_no_kind, NL_ELEAF, FACT->kind = 0) \
+	X(fact_empty, NL_ELEAF, FACT->length = 0) \
+	X(fact_long, NL_ELEAF, (memset(FACT->text, 'x', 600), FACT->length = NL_FACT_MAX_LEN + 1, m.n_facts = 524)) \
+	X(fact_past_the_end, NL_ELEAF, FACT->length = 64) \
+	X(fact_cut, NL_ELEAF, m.n_facts += 4) \
+	X(fact_escape, NL_ELEAF, FACT->text[3] = 0x1b) \
+	X(fact_nul, NL_ELEAF, FACT->text[9] = 0) \
+	X(fact_padding, NL_ELEAF, FACT->text[10] = 'x') \
+	X(fact_version, NL_ELEAF, FACT->version = 1) \
+	X(fact_no_id, NL_ELEAF, make_fact(&m, NL_FACT_CONFLICTS, "No Id", 0)) \
+	X(fact_long_id, NL_ELEAF, make_fact(&m, NL_FACT_SUPERSEDES, LONG_ID, 0)) \
+	X(fact_of_itself, NL_ELEAF, make_fact(&m, NL_FACT_REQUIRES, "prctl-auxv", 0)) \
+	X(facts_too_many, NL_ELEAF, (memset(m.facts, 0, sizeof(m.facts)), m.n_facts = NL_LEAF_MAX_FACTS + 4)) \
 	X(bytes_out, NL_ELEAF, m.sites[0].expected = m.n_bytes - 4) \
 	X(bytes_wrap, NL_ELEAF, m.sites[0].fresh = 0xfffffffeu) \
 	X(bytes_shared, NL_ELEAF, m.sites[0].fresh = m.sites[0].expected + 1) \
@@ -238,7 +292,10 @@ static void keys(void **state)
 	X(reloc_past_text, NL_ERELOC, m.relocs[2].offset = 61) \
 	X(reloc_past_data, NL_ERELOC, m.relocs[3].offset = 25) \
 	X(reloc_wraps, NL_ERELOC, m.relocs[2].offset = 0xfffffffeu) \
-	X(reloc_outside_kernel, NL_ERELOC, m.relocs[1].value = LINK + 0x400001) \
+	X(reloc_outside_kernel, NL_ERELOC, m.relocs[1].value = 0x400001) \
+	X(reloc_object, NL_ERELOC, m.relocs[1].object = 1) \
+	X(reloc_region, NL_ERELOC, m.relocs[1].region = NL_KERNEL_REGIONS) \
+	X(reloc_region_of_none, NL_ERELOC, m.relocs[0].region = 1) \
 	X(reloc_behind_data, NL_ERELOC, m.relocs[2].value = 97) \
 	X(reloc_behind_text, NL_ERELOC, m.relocs[0].value = 65) \
 	X(thunk_none, NL_ERELOC, TARGET.return_thunk = 0) \
@@ -254,6 +311,53 @@ static void bad_parts_overlap(void **state)
 	(void)state;
 	h->text.offset = h->bytes.offset;
 	assert_int_equal(check_exact(make_sign(file, size)), NL_ELEAF);
+}
+
+/* Bytes between two parts, or behind the last one, are no part of anything. */
+static void bad_holes(void **state)
+{
+	size_t size;
+	struct nl_leaf_header *h = (struct nl_leaf_header *)file;
+
+	(void)state;
+	m.n_sites = 1; /* 68 bytes: four of padding follow */
+	m.n_bytes = 10;
+	m.n_relocs = 1;
+	assert_int_equal(check_signed(), NL_OK);
+	size = make_write(&m, file);
+	file[h->relocs.offset - 1] = 1;
+	assert_int_equal(check_exact(make_sign(file, size)), NL_ELEAF);
+	size = make_write(&m, file);
+	h->signed_size++;
+	assert_int_equal(check_exact(make_sign(file, size + 1)), NL_ELEAF);
+}
+
+/* What a module is like is written down, so that its layout fits; this version says that it cannot patch one. */
+static void module(void **state)
+{
+	static uint8_t with[NL_LEAF_MAX_SIZE] __attribute__((aligned(8)));
+	const size_t object = sizeof(struct nl_leaf_object);
+	size_t size = make_write(&m, file) + object;
+	struct nl_leaf_header *h = (struct nl_leaf_header *)with;
+	struct nl_leaf_part *part;
+
+	(void)state;
+	memcpy(with, file, sizeof(*h));
+	memcpy(with + sizeof(*h) + object, file + sizeof(*h), size - object - sizeof(*h));
+	h->objects.count = 1;
+	for (part = &h->sites; part <= &h->strings; part++)
+		part->offset += (uint32_t)object;
+	h->signed_size = (uint32_t)size;
+	memcpy(file, with, size);
+	assert_int_equal(check_exact(make_sign(file, size)), NL_EOBJECT);
+}
+
+static void counters(void **state)
+{
+	(void)state;
+	count(1, 64);
+	m.sites[0].counter = 1;
+	assert_int_equal(check_signed(), NL_OK);
 }
 
 /* Mutations that no one thought of: the parser either refuses or everything it points at is inside the file. */
@@ -284,8 +388,10 @@ static void mutated(void **state)
 
 			assert_true((uint64_t)l.header->bytes.offset + s->fresh + s->len <= size);
 			assert_true((uint64_t)l.header->bytes.offset + s->expected + s->len <= size);
-			assert_true((s->va & NL_PAGE_MASK) + s->len <= NL_PAGE_SIZE);
-			assert_true(s->va >= LINK && s->va + s->len <= LINK + 0x400000);
+			uint64_t va = nl_leaf_va(&l, s->region, s->offset);
+
+			assert_true((va & NL_PAGE_MASK) + s->len <= NL_PAGE_SIZE);
+			assert_true(nl_in_image(&l.header->target, va, s->len));
 		}
 		for (k = 0; k < l.header->relocs.count; k++) {
 			const struct nl_leaf_part *p = l.relocs[k].where == NL_AT_TEXT   ? &l.header->text
@@ -308,6 +414,9 @@ int main(void)
 	                                   cmocka_unit_test_setup(any_bit_flipped, setup),
 	                                   cmocka_unit_test_setup(keys, setup),
 	                                   cmocka_unit_test_setup(bad_parts_overlap, setup),
+	                                   cmocka_unit_test_setup(bad_holes, setup),
+	                                   cmocka_unit_test_setup(module, setup),
+	                                   cmocka_unit_test_setup(counters, setup),
 	                                   cmocka_unit_test_setup(mutated, setup),
 	                                   BAD_LEAVES(BAD_TEST)};
 

@@ -23,10 +23,10 @@ static void other_kernels(void **state)
 
 	(void)state;
 	leaf_rodata("one", DATA_SITE, 0x11);
-	m.header.target.build_id[3] ^= 1;
+	m.header.target.kernel.build_id[3] ^= 1;
 	assert_int_equal(verify_leaf(sha[0]), NL_EBUILDID);
 	assert_int_equal(verify_report()->found_build_id_len, 20);
-	assert_memory_equal(verify_report()->found_build_id, fg.target.build_id, 20);
+	assert_memory_equal(verify_report()->found_build_id, fg.target.kernel.build_id, 20);
 	leaf_rodata("one", DATA_SITE, 0x11);
 	m.header.target.syscall_entry += 0x40;
 	assert_int_equal(verify_leaf(sha[0]), NL_EBUILDID);
@@ -221,7 +221,7 @@ static void answers(void **state)
 	assert_int_equal(out_rcx, sizeof(*s));
 	assert_int_equal(s->generation, 2);
 	assert_int_equal(s->kernel_slide, SLIDE);
-	assert_memory_equal(s->kernel_build_id, fg.target.build_id, 20);
+	assert_memory_equal(s->kernel_build_id, fg.target.kernel.build_id, 20);
 	assert_string_equal(s->vendor, "FAKE");
 	assert_int_equal(s->leaves, 1);
 	assert_int_equal(call(NL_CALL_LEAVES, FG_USER, 4096, 0, 0), NL_OK);

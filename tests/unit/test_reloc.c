@@ -19,7 +19,9 @@ static int setup(void **state)
 	(void)state;
 	header = (struct nl_leaf_header){
 	        .sites.count = 1, .relocs.count = 1, .text.count = 16, .data.count = 16, .bytes.count = 32};
-	site = (struct nl_leaf_site){.va = LINK + 0x5000, .len = 16, .expected = 16, .fresh = 0};
+	site = (struct nl_leaf_site){.offset = 0x5000, .len = 16, .expected = 16, .fresh = 0};
+	header.target.kernel.regions[NL_KERNEL_IMAGE] = (struct nl_leaf_region){NL_MEM_IMAGE, 0x400000, LINK};
+	header.target.kernel.regions[NL_KERNEL_TEXT] = (struct nl_leaf_region){NL_MEM_TEXT, 0x200000, LINK + 0x1000};
 	at = (struct nl_placement){.slide = 0x4000000,
 	                           .text = 0xffffffffff800040,
 	                           .data = 0xffffffffffa00080,
@@ -40,16 +42,23 @@ static uint64_t field(const uint8_t *p, unsigned size)
 
 static enum nl_err body(uint32_t where, uint16_t type, uint16_t symbol, uint64_t value, int64_t addend)
 {
-	reloc = (struct nl_leaf_reloc){
-	        .where = where, .offset = 4, .type = type, .symbol = symbol, .value = value, .addend = addend};
+	reloc = (struct nl_leaf_reloc){.where = (uint16_t)where,
+	                               .offset = 4,
+	                               .type = type,
+	                               .symbol = symbol,
+	                               .value = value,
+	                               .addend = addend};
 	return nl_reloc_body(&leaf, &at, text, data);
 }
 
 static void symbols(void **state)
 {
 	(void)state;
-	assert_int_equal(body(NL_AT_TEXT, NL_REL_ABS64, NL_SYM_KERNEL, LINK + 0x777, 1), NL_OK);
+	assert_int_equal(body(NL_AT_TEXT, NL_REL_ABS64, NL_SYM_REGION, 0x777, 1), NL_OK);
 	assert_int_equal(field(text + 4, 8), LINK + 0x777 + 0x4000000 + 1);
+	reloc.region = NL_KERNEL_TEXT; /* each region has its own base */
+	assert_int_equal(nl_reloc_body(&leaf, &at, text, data), NL_OK);
+	assert_int_equal(field(text + 4, 8), LINK + 0x1777 + 0x4000000 + 1);
 	assert_int_equal(text[3], 0xaa);
 	assert_int_equal(text[12], 0xaa);
 	assert_int_equal(body(NL_AT_TEXT, NL_REL_ABS64, NL_SYM_ABSOLUTE, 0x1fbc0, 0), NL_OK);
@@ -107,7 +116,8 @@ static void site_bytes(void **state)
 	(void)state;
 	/* jmp rel32 at the first byte of the site: the displacement counts from the end of the field */
 	assert_int_equal(in_site(1, NL_REL_PC32, 0, -4), NL_OK);
-	assert_int_equal((uint64_t)(int64_t)(int32_t)field(fresh + 1, 4), at.text - (site.va + at.slide + 5));
+	assert_int_equal((uint64_t)(int64_t)(int32_t)field(fresh + 1, 4),
+	                 at.text - (LINK + site.offset + at.slide + 5));
 	assert_int_equal(expected[1], 0xaa);
 	assert_int_equal(in_site(16 + 12, NL_REL_ABS32S, 0, 0), NL_OK);
 	assert_int_equal(field(expected + 12, 4), (uint32_t)at.text);

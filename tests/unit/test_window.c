@@ -219,7 +219,7 @@ static void strict_leaf(void **state)
 	(void)state;
 	fg_task("sleeper", 0, 32, &stack);
 	leaf_text_and_data("body", 1);
-	m.header.flags = NL_LEAF_STRICT;
+	m.header.consistency = NL_CONSISTENCY_STRICT;
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
 	stack[5] = FG_LINK + SLIDE + FUNC + 0x40;
 	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
@@ -263,7 +263,7 @@ static void broken_lists(void **state)
 
 	(void)state;
 	leaf_text_and_data("body", 1);
-	m.header.flags = NL_LEAF_STRICT;
+	m.header.consistency = NL_CONSISTENCY_STRICT;
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
 	memcpy(&was, next, 8);
 	memcpy(next, &bad, 8);

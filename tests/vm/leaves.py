@@ -13,10 +13,11 @@ from guest import BUILD, TOP, Failure, Skip, kernel_file
 
 AUTHOR = os.path.join(BUILD, "newleaf-author")
 DEMO_KEY = os.path.join(BUILD, "keys", "demo.pem")
-HEADER = struct.Struct("<QIIIIII48s12III")  # up to header.target
-SITE = struct.Struct("<QIIIIQII")
+HEADER = struct.Struct("<QIIIIIIII48s16IIIII")  # up to header.target
+SITE = struct.Struct("<HHIIHHIIIII32s")
+ALIGN = {"objects": 8, "sites": 8, "relocs": 8, "facts": 4}
 SIGNATURE_SIZE = 112
-PARTS = ("sites", "relocs", "bytes", "text", "data", "strings")
+PARTS = ("objects", "sites", "relocs", "facts", "bytes", "text", "data", "strings")
 
 
 def release_of(package):
@@ -59,14 +60,17 @@ def make(directory, package, recipe):
 class Leaf:
     """A leaf taken apart. Change fields, then file()."""
 
-    flags: int
     version: int
+    consistency: int
     id: str
     description: int
     bss_size: int
+    counters: int
+    counter_offset: int
     target: bytes
-    sites: list  # lists of the eight fields of struct nl_leaf_site
+    sites: list  # lists of the fields of struct nl_leaf_site
     relocs: bytes
+    facts: bytes
     bytes: bytes
     text: bytes
     data: bytes
@@ -74,35 +78,36 @@ class Leaf:
 
     @classmethod
     def read(cls, raw):
-        _, _, header_size, _, flags, version, _, ident, *rest = HEADER.unpack_from(raw)
-        at = dict(zip(PARTS, zip(rest[0:12:2], rest[1:12:2])))
+        _, _, header_size, _, version, consistency, *_, ident = HEADER.unpack_from(raw)[:10]
+        rest = HEADER.unpack_from(raw)[10:]
+        at = dict(zip(PARTS, zip(rest[0:16:2], rest[1:16:2])))
         size = {"sites": SITE.size, "relocs": 32}
         part = {p: raw[offset : offset + count * size.get(p, 1)] for p, (offset, count) in at.items()}
         sites = [list(SITE.unpack_from(part["sites"], i * SITE.size)) for i in range(at["sites"][1])]
         return cls(
-            flags, version, ident.rstrip(b"\0").decode(), rest[12], rest[13], raw[HEADER.size : header_size], sites,
-            part["relocs"], part["bytes"], part["text"], part["data"], part["strings"],
+            version, consistency, ident.rstrip(b"\0").decode(), *rest[16:], raw[HEADER.size : header_size], sites,
+            part["relocs"], part["facts"], part["bytes"], part["text"], part["data"], part["strings"],
         )  # fmt: skip
 
     def file(self):
         """The unsigned file."""
         parts = dict(
-            sites=b"".join(SITE.pack(*s) for s in self.sites), relocs=self.relocs, bytes=self.bytes,
-            text=self.text, data=self.data,
+            sites=b"".join(SITE.pack(*s) for s in self.sites), relocs=self.relocs, facts=self.facts,
+            objects=b"", bytes=self.bytes, text=self.text, data=self.data,
             strings=self.strings,
         )  # fmt: skip
-        count = {"sites": len(self.sites), "relocs": len(self.relocs) // 32}
+        count = {"objects": 0, "sites": len(self.sites), "relocs": len(self.relocs) // 32}
         header_size = HEADER.size + len(self.target)
         at, body, table = header_size, b"", []
         for name in PARTS:
-            pad = -at % (8 if name in ("sites", "relocs") else 1)
+            pad = -at % ALIGN.get(name, 1)
             table += [at + pad, count.get(name, len(parts[name]))]
             body += bytes(pad) + parts[name]
             at += pad + len(parts[name])
         head = HEADER.pack(
-            0x3146414C57454E, 1, header_size, at, self.flags, self.version, 0, self.id.encode().ljust(48, b"\0"),
-            *table,
-            self.description, self.bss_size,
+            0x324641454C57454E, 2, header_size, at, self.version, self.consistency, 0, 0, 0,
+            self.id.encode().ljust(48, b"\0"), *table,
+            self.description, self.bss_size, self.counters, self.counter_offset,
         )  # fmt: skip
         return head + self.target + body
 

@@ -194,7 +194,7 @@ def text_writes_on_page(t):
 UMASK_RECIPE = """id test-umask
 version 1
 description "a test of writes to a patched page: umask always says 0123"
-flags mixable
+consistency mixable
 replace __x64_sys_umask with test-umask.c
 """
 UMASK_BODY = """// SPDX-License-Identifier: GPL-2.0-only

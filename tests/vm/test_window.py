@@ -11,7 +11,7 @@ from leaves import Leaf, built, signed
 from vmtest import test
 
 AUXV = FIXES[1]  # its site holds several instructions
-STRICT = 1  # NL_LEAF_STRICT
+STRICT = 1  # NL_CONSISTENCY_STRICT
 SLEEPERS = 5000
 
 # Each round is an apply and a revert; one JSON document a line. Under load a deadline (exit 8) is another try.
@@ -65,7 +65,7 @@ def strict_leaf(g, name):
     """The same leaf, strict: everybody is read for it."""
     with open(built(g.machine.kernel, AUXV), "rb") as f:
         leaf = Leaf.read(f.read())
-    leaf.flags, leaf.id = STRICT, "auxv-strict"
+    leaf.consistency, leaf.id = STRICT, "auxv-strict"
     g.put(signed(g.scratch, leaf.file()), name)
 
 

@@ -19,7 +19,7 @@ static struct buf build(const struct recipe *r, const struct kernel *k, const ch
 	draft_start(d);
 	memcpy(d->h.id, r->id, strlen(r->id));
 	d->h.version = r->version;
-	d->h.flags = r->flags;
+	d->h.consistency = r->consistency;
 	d->h.description = draft_string(d, r->description);
 	linux_target_fill(&d->h.target, k);
 	for (size_t i = 0; i < r->n_replace; i++) /* before the compiler runs: a refusal is quick */

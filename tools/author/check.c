@@ -14,10 +14,10 @@ static void check_identity(const struct leaffile *l, const struct kernel *k)
 	const struct nl_leaf_target *t = &l->leaf.header->target;
 	struct nl_leaf_target own = {0};
 
-	if (t->build_id_len != k->build_id_len || memcmp(t->build_id, k->build_id, k->build_id_len))
+	if (t->kernel.build_id_len != k->build_id_len || memcmp(t->kernel.build_id, k->build_id, k->build_id_len))
 		refuse(NL_EBUILDID, "the leaf wants build-id %02x%02x%02x%02x.., %s has %02x%02x%02x%02x..",
-		       t->build_id[0], t->build_id[1], t->build_id[2], t->build_id[3], k->release, k->build_id[0],
-		       k->build_id[1], k->build_id[2], k->build_id[3]);
+		       t->kernel.build_id[0], t->kernel.build_id[1], t->kernel.build_id[2], t->kernel.build_id[3],
+		       k->release, k->build_id[0], k->build_id[1], k->build_id[2], k->build_id[3]);
 	linux_target_fill(&own, k);
 	if (memcmp(&own, t, sizeof(own)))
 		refuse(NL_ELEAF, "the leaf describes this kernel otherwise than the kernel itself does");
@@ -36,6 +36,12 @@ static const struct nl_leaf_reloc *expected_reloc(const struct leaffile *l, uint
 			return r;
 	}
 	return NULL;
+}
+
+/* As place.c has it: a link address, or what stays. */
+static uint64_t symbol_address(const struct leaffile *l, const struct nl_leaf_reloc *r)
+{
+	return r->symbol == NL_SYM_REGION ? nl_leaf_va(&l->leaf, r->region, r->value) : r->value;
 }
 
 static uint32_t count_expected(const struct leaffile *l, uint32_t site)
@@ -58,14 +64,14 @@ static void check_site(const struct leaffile *l, const struct kernel *k, uint32_
 	const char *place = leaffile_site_place(l, s);
 	struct nl_leaf_reloc own[NL_SITE_MAX_LEN / 4];
 	uint8_t bytes[NL_SITE_MAX_LEN];
-	size_t n = runtime_bytes(k, s->va, s->len, bytes, own, NL_ARRAY_SIZE(own), place);
+	size_t n = runtime_bytes(k, leaffile_site_va(l, s), s->len, bytes, own, NL_ARRAY_SIZE(own), place);
 	bool same = !memcmp(bytes, l->leaf.bytes + s->expected, s->len) && n == count_expected(l, index);
 
 	for (size_t i = 0; same && i < n; i++) {
 		const struct nl_leaf_reloc *r = expected_reloc(l, index, own[i].offset);
 
 		same = r && r->type == own[i].type && r->symbol == own[i].symbol &&
-		       r->value + (uint64_t)r->addend == own[i].value + (uint64_t)own[i].addend;
+		       symbol_address(l, r) + (uint64_t)r->addend == own[i].value + (uint64_t)own[i].addend;
 	}
 	if (!same)
 		refuse(NL_EBYTES, "%s of %s does not hold the bytes that the leaf expects", place, k->release);

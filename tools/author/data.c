@@ -102,7 +102,7 @@ void data_add(struct draft *d, const struct kernel *k, const struct recipe *r, c
 	                          .expected_relocs = &expected_reloc,
 	                          .fresh_relocs = &fresh_reloc};
 
-	if (p.symbol != NL_SYM_KERNEL)
+	if (p.symbol != NL_SYM_REGION)
 		refuse(NL_ESITE, "%s: %s is no data of the image", where, name);
 	site.va = p.value + (uint64_t)s->symbol.addend + m.offset;
 	check_writable(k, site.va, m.size, name, where);

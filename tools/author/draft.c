@@ -15,6 +15,37 @@ void draft_start(struct draft *d)
 
 uint32_t draft_string(struct draft *d, const char *s) { return (uint32_t)buf_add(&d->strings, s, strlen(s) + 1); }
 
+void draft_fact_version(struct draft *d, enum nl_fact_kind kind, const char *text, uint32_t version)
+{
+	struct nl_leaf_fact f = {.kind = (uint16_t)kind, .length = (uint16_t)strlen(text), .version = version};
+
+	if (!*text || strlen(text) > NL_FACT_MAX_LEN)
+		refuse(NL_ERECIPE, "a fact has 1 to %u characters, not %zu: %s", NL_FACT_MAX_LEN, strlen(text), text);
+	for (const char *p = text; *p; p++)
+		if (*p < 0x20 || *p > 0x7e) /* the hypervisor takes no other text */
+			refuse(NL_ERECIPE, "a fact is printable ASCII: %s", text);
+	buf_add(&d->facts, &f, sizeof(f));
+	buf_add(&d->facts, text, f.length);
+	buf_align(&d->facts, 4, 0);
+	if (d->facts.n > NL_LEAF_MAX_FACTS)
+		refuse(NL_EARENA, "the facts of a leaf have at most %u bytes", NL_LEAF_MAX_FACTS);
+}
+
+void draft_fact(struct draft *d, enum nl_fact_kind kind, const char *text) { draft_fact_version(d, kind, text, 0); }
+
+/* The counters go behind all else that the body has in memory. */
+uint32_t draft_counter(struct draft *d)
+{
+	const uint32_t size = NL_COUNTER_CPUS * NL_COUNTER_STRIDE, align = NL_COUNTER_STRIDE;
+	struct nl_leaf_header *h = &d->h;
+	uint32_t at = ((uint32_t)d->data.n + h->bss_size + align - 1) / align * align;
+
+	if (!h->counters++)
+		h->counter_offset = at;
+	h->bss_size = at + size - (uint32_t)d->data.n;
+	return at;
+}
+
 static void add_relocs(struct draft *d, const struct nl_leaf_reloc *r, size_t n, uint32_t from, uint32_t len,
                        uint32_t bytes, uint32_t site)
 {
@@ -28,27 +59,31 @@ static void add_relocs(struct draft *d, const struct nl_leaf_reloc *r, size_t n,
 			refuse(NL_ESITE, "an address inside the site crosses a page");
 		copy.where = NL_AT_BYTES;
 		copy.offset = bytes + copy.offset - from;
-		copy.site = site;
+		copy.site = (uint16_t)site;
 		buf_add(&d->relocs, &copy, sizeof(copy));
 	}
 }
 
 static void add_piece(struct draft *d, const struct draft_site *s, uint32_t from, uint32_t len)
 {
-	struct nl_leaf_site site = {
-	        .va = s->va + from, .len = len, .kind = s->kind, .func_va = s->func_va, .func_size = s->func_size};
-	const struct nl_leaf_site *all = (const struct nl_leaf_site *)d->sites.p;
-	uint32_t index = (uint32_t)(d->sites.n / sizeof(site));
+	struct draft_piece piece = {s->va + from, s->func_va, {.len = len, .kind = (uint16_t)s->kind}};
+	const struct draft_piece *all = (const struct draft_piece *)d->sites.p;
+	uint32_t index = (uint32_t)(d->sites.n / sizeof(piece));
+	struct nl_leaf_site *site = &piece.site;
 
 	for (uint32_t i = 0; i < index; i++)
-		if (site.va < all[i].va + all[i].len && all[i].va < site.va + len)
-			refuse(NL_EOVERLAP, "%s overlaps %s", s->name, (char *)d->strings.p + all[i].name);
-	site.expected = (uint32_t)buf_add(&d->bytes, s->expected + from, len);
-	site.fresh = (uint32_t)buf_add(&d->bytes, s->fresh + from, len);
-	site.name = draft_string(d, s->name);
-	buf_add(&d->sites, &site, sizeof(site));
-	add_relocs(d, s->expected_relocs, s->n_expected_relocs, from, len, site.expected, index);
-	add_relocs(d, s->fresh_relocs, s->n_fresh_relocs, from, len, site.fresh, index);
+		if (piece.va < all[i].va + all[i].site.len && all[i].va < piece.va + len)
+			refuse(NL_EOVERLAP, "%s overlaps %s", s->name, (char *)d->strings.p + all[i].site.name);
+	site->func_size = s->func_size;
+	site->counter = s->counter;
+	if (s->old_hash)
+		memcpy(site->old_hash, s->old_hash, sizeof(site->old_hash));
+	site->expected = (uint32_t)buf_add(&d->bytes, s->expected + from, len);
+	site->fresh = (uint32_t)buf_add(&d->bytes, s->fresh + from, len);
+	site->name = draft_string(d, s->name);
+	buf_add(&d->sites, &piece, sizeof(piece));
+	add_relocs(d, s->expected_relocs, s->n_expected_relocs, from, len, site->expected, index);
+	add_relocs(d, s->fresh_relocs, s->n_fresh_relocs, from, len, site->fresh, index);
 }
 
 void draft_add_site(struct draft *d, const struct draft_site *s)
@@ -70,14 +105,61 @@ static struct nl_leaf_part place(struct buf *file, const struct buf *part, uint3
 	return p;
 }
 
+static uint32_t offset_in(const struct draft *d, enum nl_kernel_region region, uint64_t va, const char *name)
+{
+	const struct nl_leaf_region *r = &d->h.target.kernel.regions[region];
+
+	if (va < r->base || va - r->base > r->size)
+		refuse(NL_ERANGE, "%s: %#llx lies outside the kernel's %s", name, (unsigned long long)va,
+		       region == NL_KERNEL_IMAGE  ? "image"
+		       : region == NL_KERNEL_TEXT ? "text"
+		                                  : "read-only data");
+	return (uint32_t)(va - r->base);
+}
+
+static struct nl_leaf_part place_sites(const struct draft *d, struct buf *file)
+{
+	struct buf sites = {0};
+
+	for (size_t i = 0; i < d->sites.n / sizeof(struct draft_piece); i++) {
+		struct draft_piece p = ((const struct draft_piece *)d->sites.p)[i];
+		const char *name = (const char *)d->strings.p + p.site.name;
+		bool text = p.site.kind == NL_SITE_TEXT;
+
+		p.site.region = text ? NL_KERNEL_TEXT : NL_KERNEL_RODATA;
+		p.site.offset = offset_in(d, p.site.region, p.va, name);
+		p.site.func_offset = text ? offset_in(d, p.site.region, p.func_va, name) : 0;
+		buf_add(&sites, &p.site, sizeof(p.site));
+	}
+	return place(file, &sites, sizeof(struct nl_leaf_site), 8);
+}
+
+static struct nl_leaf_part place_relocs(const struct draft *d, struct buf *file)
+{
+	struct buf relocs = {0};
+
+	for (size_t i = 0; i < d->relocs.n / sizeof(struct nl_leaf_reloc); i++) {
+		struct nl_leaf_reloc r = ((const struct nl_leaf_reloc *)d->relocs.p)[i];
+
+		if (r.symbol == NL_SYM_REGION) {
+			r.region = NL_KERNEL_IMAGE;
+			r.value = offset_in(d, r.region, r.value, "a relocation");
+		}
+		buf_add(&relocs, &r, sizeof(r));
+	}
+	return place(file, &relocs, sizeof(struct nl_leaf_reloc), 8);
+}
+
 struct buf draft_finish(struct draft *d)
 {
 	struct buf file = {0};
 	struct nl_leaf_header *h = &d->h;
 
 	buf_add(&file, NULL, sizeof(*h));
-	h->sites = place(&file, &d->sites, sizeof(struct nl_leaf_site), 8);
-	h->relocs = place(&file, &d->relocs, sizeof(struct nl_leaf_reloc), 8);
+	h->objects = place(&file, &(struct buf){0}, sizeof(struct nl_leaf_object), 8);
+	h->sites = place_sites(d, &file);
+	h->relocs = place_relocs(d, &file);
+	h->facts = place(&file, &d->facts, 1, 4);
 	h->bytes = place(&file, &d->bytes, 1, 1);
 	h->text = place(&file, &d->text, 1, 1);
 	h->data = place(&file, &d->data, 1, 1);

@@ -20,8 +20,10 @@ static struct counts count(const struct leaffile *l)
 		bool new_page = true, new_function = s->kind == NL_SITE_TEXT;
 
 		for (uint32_t j = 0; j < i; j++) {
-			new_page &= l->leaf.sites[j].va >> NL_PAGE_SHIFT != s->va >> NL_PAGE_SHIFT;
-			new_function &= l->leaf.sites[j].func_va != s->func_va;
+			const struct nl_leaf_site *o = &l->leaf.sites[j];
+
+			new_page &= leaffile_site_va(l, o) >> NL_PAGE_SHIFT != leaffile_site_va(l, s) >> NL_PAGE_SHIFT;
+			new_function &= o->kind != s->kind || o->func_offset != s->func_offset;
 		}
 		c.pages += new_page;
 		c.functions += new_function;
@@ -30,12 +32,7 @@ static struct counts count(const struct leaffile *l)
 	return c;
 }
 
-static const char *flag_names(uint32_t flags)
-{
-	return xformat("%s%s%s", flags & NL_LEAF_STRICT ? "strict" : "",
-	               flags & NL_LEAF_STRICT && flags & NL_LEAF_MIXABLE ? " " : "",
-	               flags & NL_LEAF_MIXABLE ? "mixable" : "");
-}
+static const char *const consistency[] = {"switch", "strict", "mixable"};
 
 static const char *needs(const struct leaffile *l)
 {
@@ -44,8 +41,10 @@ static const char *needs(const struct leaffile *l)
 	for (uint32_t i = 0; i < l->leaf.header->relocs.count; i++)
 		if (l->leaf.relocs[i].symbol == NL_SYM_RETURN_THUNK)
 			return xformat("build-id %02x%02x%02x%02x.., the return thunk of the running CPU",
-			               t->build_id[0], t->build_id[1], t->build_id[2], t->build_id[3]);
-	return xformat("build-id %02x%02x%02x%02x..", t->build_id[0], t->build_id[1], t->build_id[2], t->build_id[3]);
+			               t->kernel.build_id[0], t->kernel.build_id[1], t->kernel.build_id[2],
+			               t->kernel.build_id[3]);
+	return xformat("build-id %02x%02x%02x%02x..", t->kernel.build_id[0], t->kernel.build_id[1],
+	               t->kernel.build_id[2], t->kernel.build_id[3]);
 }
 
 static void print_text(const struct leaffile *l)
@@ -61,18 +60,18 @@ static void print_text(const struct leaffile *l)
 	       c.data, c.pages, c.pages == 1 ? "" : "s", c.body_bytes);
 	for (uint32_t i = 0; i < h->sites.count; i++)
 		printf("WHERE %s, %u bytes at %#llx\n", escape(leaffile_site_place(l, &l->leaf.sites[i]), FOR_TERMINAL),
-		       l->leaf.sites[i].len, (unsigned long long)l->leaf.sites[i].va);
+		       l->leaf.sites[i].len, (unsigned long long)leaffile_site_va(l, &l->leaf.sites[i]));
 	if (l->is_signed)
 		printf("WHO   signed by key %02x%02x%02x%02x (newleaf verify says whether to believe it)\n",
 		       l->signature.key_id[0], l->signature.key_id[1], l->signature.key_id[2], l->signature.key_id[3]);
 	else
 		printf("WHO   unsigned\n");
 	printf("NEEDS %s\n", needs(l));
-	printf("RISK  %s · reversible: yes · side tables: none%s%s\n",
-	       !c.functions                ? "old values may have been read before"
-	       : h->flags & NL_LEAF_STRICT ? "strict: waits until no task is inside the old code"
-	                                   : "old callers may finish in old code",
-	       h->flags ? " · author says: " : "", flag_names(h->flags));
+	printf("RISK  %s · reversible: yes · side tables: none\n",
+	       !c.functions                               ? "old values may have been read before"
+	       : h->consistency == NL_CONSISTENCY_STRICT  ? "strict: waits until no task is inside the old code"
+	       : h->consistency == NL_CONSISTENCY_MIXABLE ? "mixable: the author says old and new may run side by side"
+	                                                  : "old callers may finish in old code");
 }
 
 static void print_json(const struct leaffile *l)
@@ -85,8 +84,8 @@ static void print_json(const struct leaffile *l)
 	hex_print(stdout, l->digest, sizeof(l->digest));
 	printf("\",\"description\":");
 	json_string(stdout, l->leaf.strings + h->description);
-	printf(",\"flags\":\"%s\",\"target\":{\"build_id\":\"", flag_names(h->flags));
-	hex_print(stdout, h->target.build_id, h->target.build_id_len);
+	printf(",\"consistency\":\"%s\",\"target\":{\"build_id\":\"", consistency[h->consistency]);
+	hex_print(stdout, h->target.kernel.build_id, h->target.kernel.build_id_len);
 	printf("\"},\"signed\":%s,\"key_id\":", l->is_signed ? "true" : "false");
 	if (l->is_signed) {
 		putchar('"');
@@ -103,7 +102,7 @@ static void print_json(const struct leaffile *l)
 		printf("%s{\"place\":", i ? "," : "");
 		json_string(stdout, leaffile_site_place(l, s));
 		printf(",\"kind\":\"%s\",\"va\":\"%#llx\",\"length_bytes\":%u,\"expected\":\"",
-		       s->kind == NL_SITE_TEXT ? "text" : "rodata", (unsigned long long)s->va, s->len);
+		       s->kind == NL_SITE_TEXT ? "text" : "rodata", (unsigned long long)leaffile_site_va(l, s), s->len);
 		hex_print(stdout, l->leaf.bytes + s->expected, s->len);
 		printf("\"}");
 	}

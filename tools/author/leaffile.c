@@ -22,9 +22,14 @@ struct leaffile leaffile_parse(struct buf file, const char *path)
 
 struct leaffile leaffile_read(const char *path) { return leaffile_parse(file_read(path, NL_LEAF_MAX_SIZE), path); }
 
+uint64_t leaffile_site_va(const struct leaffile *l, const struct nl_leaf_site *s)
+{
+	return nl_leaf_va(&l->leaf, s->region, s->offset);
+}
+
 const char *leaffile_site_place(const struct leaffile *l, const struct nl_leaf_site *s)
 {
 	const char *name = l->leaf.strings + s->name;
 
-	return s->func_va ? xformat("%s+%#llx", name, (unsigned long long)(s->va - s->func_va)) : xformat("%s", name);
+	return s->kind == NL_SITE_TEXT ? xformat("%s+%#x", name, s->offset - s->func_offset) : xformat("%s", name);
 }

@@ -19,6 +19,7 @@ struct leaffile {
 
 struct leaffile leaffile_read(const char *path); /* refuses NL_ELEAF and what the parser says */
 struct leaffile leaffile_parse(struct buf file, const char *path);
+uint64_t leaffile_site_va(const struct leaffile *l, const struct nl_leaf_site *s);
 const char *leaffile_site_place(const struct leaffile *l, const struct nl_leaf_site *s); /* "prctl_set_auxv+0x5" */
 
 #endif

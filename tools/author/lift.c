@@ -57,7 +57,7 @@ static void reach(const struct lift *l, uint64_t field, uint64_t next, uint64_t 
 	if (to && to->va == target && !strcmp(to->name, "__x86_return_thunk"))
 		r.symbol = NL_SYM_RETURN_THUNK;
 	else if (target >= kernel_symbol(l->k, "_text") && target < kernel_symbol(l->k, "_end"))
-		r.symbol = NL_SYM_KERNEL, r.value = target;
+		r.symbol = NL_SYM_REGION, r.value = target;
 	else
 		refuse(NL_ESITE, "%s: the instruction that ends at %s reaches out of the kernel", l->where,
 		       place_name(l, next));

@@ -18,14 +18,30 @@ static uint64_t distance_to_next(const struct kernel *k, uint64_t va)
 	return next ? next->va - va : 0;
 }
 
+/* Object 0: the image, and what the hypervisor tells apart in it. */
+static void fill_kernel(struct nl_leaf_object *o, const struct kernel *k)
+{
+	static const char *const bounds[NL_KERNEL_REGIONS][2] = {
+	        [NL_KERNEL_IMAGE] = {"_text", "_end"},
+	        [NL_KERNEL_TEXT] = {"_stext", "_etext"},
+	        [NL_KERNEL_RODATA] = {"__start_rodata", "__end_rodata"}};
+
+	o->kind = NL_OBJECT_KERNEL;
+	memcpy(o->name, "vmlinux", sizeof("vmlinux"));
+	o->n_regions = NL_KERNEL_REGIONS;
+	for (uint32_t i = 0; i < NL_KERNEL_REGIONS; i++) {
+		o->regions[i].kind = NL_MEM_IMAGE + i;
+		o->regions[i].base = kernel_symbol(k, bounds[i][0]);
+		o->regions[i].size = (uint32_t)(kernel_symbol(k, bounds[i][1]) - o->regions[i].base);
+	}
+	memcpy(o->build_id, k->build_id, k->build_id_len);
+	o->build_id_len = k->build_id_len;
+	o->build_id_region = NL_KERNEL_IMAGE;
+	o->build_id_offset = (uint32_t)(k->build_id_va - o->regions[NL_KERNEL_IMAGE].base);
+}
+
 static void fill_addresses(struct nl_leaf_target *t, const struct kernel *k)
 {
-	t->image_start = kernel_symbol(k, "_text");
-	t->image_end = kernel_symbol(k, "_end");
-	t->text_start = kernel_symbol(k, "_stext");
-	t->text_end = kernel_symbol(k, "_etext");
-	t->rodata_start = kernel_symbol(k, "__start_rodata");
-	t->rodata_end = kernel_symbol(k, "__end_rodata");
 	t->syscall_entry = kernel_symbol(k, "entry_SYSCALL_64");
 	t->page_table = kernel_symbol(k, "init_top_pgt");
 	t->arena_pmd = kernel_symbol(k, "level2_fixmap_pgt");
@@ -70,10 +86,8 @@ static uint32_t stack_size(const struct kernel *k)
 
 void linux_target_fill(struct nl_leaf_target *t, const struct kernel *k)
 {
-	memcpy(t->build_id, k->build_id, k->build_id_len);
-	t->build_id_len = k->build_id_len;
-	t->build_id_va = k->build_id_va;
 	t->guest_os = NL_GUEST_LINUX;
+	fill_kernel(&t->kernel, k);
 	fill_addresses(t, k);
 	fill_kprobes(t, k);
 	t->task_tasks = offset_of(k, "struct task_struct", "tasks");

@@ -31,13 +31,13 @@ struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol 
 	if (between(k, found->va, "__init_begin", "__init_end") &&
 	    !between(k, found->va, "__per_cpu_start", "__per_cpu_end"))
 		refuse(NL_ESITE, "%s: %s lies in an init section, which the kernel frees after boot", where, s->name);
-	return (struct place){NL_SYM_KERNEL, found->va};
+	return (struct place){NL_SYM_REGION, found->va};
 }
 
 static struct nl_leaf_reloc describe(const struct kernel *k, const struct krel *r, const uint8_t *field)
 {
 	uint64_t start = kernel_symbol(k, "_text"), end = kernel_symbol(k, "_end");
-	struct nl_leaf_reloc out = {.symbol = NL_SYM_KERNEL};
+	struct nl_leaf_reloc out = {.symbol = NL_SYM_REGION};
 	int32_t v32;
 	uint64_t v;
 

@@ -217,18 +217,17 @@ static void statement_symbol(struct scan *s)
 	a->symbol = symbol(s, in_function);
 }
 
-static void statement_flags(struct scan *s)
+static void statement_consistency(struct scan *s)
 {
-	while (!at_end(s)) {
-		char *word = run(s, in_word, "a flag");
+	static const char *const words[] = {"switch", "strict", "mixable"};
+	char *word = run(s, in_word, "switch, strict or mixable");
 
-		if (!strcmp(word, "strict"))
-			s->r->flags |= NL_LEAF_STRICT;
-		else if (!strcmp(word, "mixable"))
-			s->r->flags |= NL_LEAF_MIXABLE;
-		else
-			BAD(s, "unknown flag '%s': strict or mixable", word);
-	}
+	for (uint32_t i = 0; i < NL_ARRAY_SIZE(words); i++)
+		if (!strcmp(word, words[i])) {
+			s->r->consistency = (enum nl_consistency)i;
+			return;
+		}
+	BAD(s, "unknown consistency '%s': switch, strict or mixable", word);
 }
 
 static void statement_id(struct scan *s)
@@ -268,9 +267,14 @@ static void one_line(struct scan *s)
 		const char *word;
 		void (*parse)(struct scan *s);
 	} statements[] = {
-	        {"id", statement_id},         {"version", statement_version}, {"description", statement_description},
-	        {"flags", statement_flags},   {"data", statement_data},       {"replace", statement_replace},
-	        {"symbol", statement_symbol}, {"body", statement_body},
+	        {"id", statement_id},
+	        {"version", statement_version},
+	        {"description", statement_description},
+	        {"consistency", statement_consistency},
+	        {"data", statement_data},
+	        {"replace", statement_replace},
+	        {"symbol", statement_symbol},
+	        {"body", statement_body},
 	};
 	char *word;
 

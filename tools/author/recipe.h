@@ -45,7 +45,8 @@ struct recipe_alias { /* symbol NAME = KERNEL-SYMBOL */
 struct recipe {
 	char *path, *directory;
 	char *id, *description;
-	uint32_t version, flags;
+	uint32_t version;
+	enum nl_consistency consistency;
 	struct recipe_data data[RECIPE_MAX];
 	struct recipe_replace replace[RECIPE_MAX];
 	struct recipe_alias alias[RECIPE_MAX];

@@ -167,7 +167,7 @@ static struct entry find_entry(const struct kernel *k, const struct recipe *r, c
 
 	check_name(k, s, e.where);
 	p = place_in_kernel(k, &s->function, e.where);
-	if (p.symbol != NL_SYM_KERNEL)
+	if (p.symbol != NL_SYM_REGION)
 		refuse(NL_ESITE, "%s: %s is no function", e.where, e.name);
 	e.va = p.value;
 	check_section(k, &e);

@@ -206,7 +206,7 @@ static bool peek_header(const struct cli_leaf_file *leaf, struct nl_leaf_header 
 	if (!leaf || leaf->size < sizeof(*h))
 		return false;
 	memcpy(h, leaf->bytes, sizeof(*h));
-	return h->magic == NL_LEAF_MAGIC && h->target.build_id_len <= NL_BUILD_ID_MAX;
+	return h->magic == NL_LEAF_MAGIC && h->target.kernel.build_id_len <= NL_BUILD_ID_MAX;
 }
 
 int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct cli_leaf_file *leaf)
@@ -260,10 +260,10 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 		if (r && r->found_build_id_len && peek_header(leaf, &h))
 			snprintf(why, sizeof(why), "the running kernel has build-id %s, the leaf was built for %s",
 			         text_hex(&a, r->found_build_id, r->found_build_id_len),
-			         text_hex(&b, h.target.build_id, h.target.build_id_len));
+			         text_hex(&b, h.target.kernel.build_id, h.target.kernel.build_id_len));
 		else if (peek_header(leaf, &h))
 			snprintf(why, sizeof(why), "%s: it was built for build-id %s", cli_error(e)->what,
-			         text_hex(&b, h.target.build_id, h.target.build_id_len));
+			         text_hex(&b, h.target.kernel.build_id, h.target.kernel.build_id_len));
 		break;
 	case NL_EARENA:
 		snprintf(why, sizeof(why), "%s: %s free for code, %s for data", cli_error(e)->what,

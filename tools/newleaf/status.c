@@ -14,6 +14,9 @@
 static const char *const conditions[] = {
         [NL_LEAF_VERIFIED] = "verified", [NL_LEAF_APPLIED] = "applied", [NL_LEAF_REVERTED] = "reverted"};
 
+static const char *const consistencies[] = {
+        [NL_CONSISTENCY_SWITCH] = "switch", [NL_CONSISTENCY_STRICT] = "strict", [NL_CONSISTENCY_MIXABLE] = "mixable"};
+
 static const char *may(const struct nl_status *s)
 {
 	switch (s->guest_may & (NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT)) {
@@ -67,7 +70,7 @@ static void leaf_json(struct json *j, const struct nl_status *s, const struct nl
 	json_uint(j, "generation", l->generation);
 	json_time(j, "since", s->wall_unix_ns_launch ? s->wall_unix_ns_launch + at : 0);
 	json_uint(j, "age_ns", text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz));
-	json_bool(j, "strict", l->flags & NL_LEAF_STRICT);
+	json_string(j, "consistency", consistencies[l->consistency]);
 	json_string(j, "note", l->note == NL_OK ? NULL : cli_error((enum nl_err)l->note)->name);
 	json_close(j, '}');
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The kernel's anchor and the arena's entries: see linux.h. */
 #include "guest/linux/linux.h"
+#include "guest/target.h"
 #include "core/core.h"
 #include "view/current.h"
 #include "x86.h"
@@ -36,6 +37,7 @@ static enum nl_err find(const struct nl_context *ctx, const struct nl_leaf_targe
                         struct nl_kernel *out, struct nl_guest *space, uint8_t *found, uint32_t *found_len)
 {
 	uint64_t slide = ctx->lstar - t->syscall_entry, cr3 = ctx->cr3 & CR3_ADDRESS;
+	const struct nl_leaf_object *k = &t->kernel;
 	bool la57 = ctx->cr4 & CR4_LA57;
 
 	*found_len = 0;
@@ -46,10 +48,11 @@ static enum nl_err find(const struct nl_context *ctx, const struct nl_leaf_targe
 	if (!find_root(space, cr3, la57, view, ctx->lstar, t->page_table + slide) &&
 	    !find_root(space, cr3 & ~CR3_PTI_USER, la57, view, ctx->lstar, t->page_table + slide))
 		return NL_EBUILDID;
-	if (nl_guest_read(space, GVA(t->build_id_va + slide), NL_GUEST_READ, found, t->build_id_len))
+	if (nl_guest_read(space, GVA(k->regions[k->build_id_region].base + k->build_id_offset + slide), NL_GUEST_READ,
+	                  found, k->build_id_len))
 		return NL_EBUILDID;
-	*found_len = t->build_id_len;
-	if (memcmp(found, t->build_id, t->build_id_len))
+	*found_len = k->build_id_len;
+	if (memcmp(found, k->build_id, k->build_id_len))
 		return NL_EBUILDID;
 	out->slide = slide;
 	out->root = space->root;
@@ -75,7 +78,9 @@ static uint64_t return_thunk(struct nl_guest *space, const struct nl_leaf_target
 
 	if (!t->return_thunk || nl_guest_read64(space, GVA(t->return_thunk + slide), &thunk))
 		return 0;
-	return thunk >= t->text_start + slide && thunk < t->image_end + slide ? thunk : 0;
+	return nl_inside(thunk - slide, 1, nl_region_start(t, NL_KERNEL_TEXT), nl_region_end(t, NL_KERNEL_IMAGE))
+	               ? thunk
+	               : 0;
 }
 
 /* *was: what the entry held when it is not ours already. */

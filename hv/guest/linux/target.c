@@ -56,7 +56,7 @@ enum nl_err nl_linux_target_check(const struct nl_leaf_target *t)
 
 	/* KASLR moves the image up by less than 1 GiB: with the image below the top by that much, no address with the
 	 * slide wraps. */
-	if (t->image_start < KERNEL_LOW || t->image_end > 0ULL - NL_1G)
+	if (nl_region_start(t, NL_KERNEL_IMAGE) < KERNEL_LOW || nl_region_end(t, NL_KERNEL_IMAGE) > 0ULL - NL_1G)
 		return NL_ERANGE;
 	if (!nl_in_image(t, t->syscall_entry, 1) || !nl_in_image(t, t->page_table, NL_PAGE_SIZE) ||
 	    t->page_table & NL_PAGE_MASK || !nl_in_image(t, t->init_task, 8) || !nl_in_image(t, t->per_cpu_offset, 8))

@@ -136,7 +136,8 @@ static enum nl_err visit_processes(const struct walk *w)
 bool nl_linux_per_cpu(const struct walk *w, uint32_t cpu, uint64_t symbol, uint64_t *va)
 {
 	const struct nl_leaf_target *t = w->t;
-	uint64_t low = t->image_start + w->slide, high = t->image_end + w->slide, area;
+	uint64_t low = nl_region_start(t, NL_KERNEL_IMAGE) + w->slide,
+	         high = nl_region_end(t, NL_KERNEL_IMAGE) + w->slide, area;
 
 	if (nl_guest_read64(w->space, GVA(t->per_cpu_offset + w->slide + 8ULL * cpu), &area))
 		return false;
