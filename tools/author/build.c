@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `build`: recipe and kernel in, unsigned leaf out. */
+#include "build.h"
 #include "body.h"
 #include "commands.h"
 #include "compile.h"
 #include "data.h"
 #include "leaffile.h"
+#include "made.h"
 #include "redirect.h"
 #include "linux_target.h"
 
 #include <getopt.h>
 #include <string.h>
 
-static struct buf build(const struct recipe *r, const struct kernel *k, const char *headers, const char *cc)
+struct buf build_leaf(const struct recipe *r, const struct kernel *k, const char *headers, const char *cc)
 {
 	struct draft *d = xalloc(sizeof(*d));
 	struct body *b = NULL;
@@ -23,7 +25,7 @@ static struct buf build(const struct recipe *r, const struct kernel *k, const ch
 	d->h.description = draft_string(d, r->description);
 	linux_target_fill(&d->h.target, k);
 	for (size_t i = 0; i < r->n_replace; i++) /* before the compiler runs: a refusal is quick */
-		redirect_check(k, r, &r->replace[i]);
+		redirect_check(k, r, &r->replace[i]), made_check(k, r, &r->replace[i]);
 	if (r->n_source) {
 		struct compiled objects = compile(k, r, headers, cc);
 
@@ -32,6 +34,10 @@ static struct buf build(const struct recipe *r, const struct kernel *k, const ch
 		b = body_load(d, k, r, objects.path, r->n_source);
 		compile_clean(&objects);
 	}
+	b = b ? b : xalloc(sizeof(*b));
+	for (size_t i = 0; i < r->n_replace; i++)
+		if (r->replace[i].origin != FROM_SOURCE)
+			made_add(d, k, r, &r->replace[i], b);
 	for (size_t i = 0; i < r->n_data; i++)
 		data_add(d, k, r, &r->data[i], b);
 	for (size_t i = 0; i < r->n_replace; i++)
@@ -77,7 +83,7 @@ int command_build(int argc, char **argv)
 	refuse_context(argv[optind], "built", false);
 	r = recipe_read(argv[optind]);
 	refuse_context(r->id, "built", false);
-	file = build(r, kernel_open(kernel), headers, cc);
+	file = build_leaf(r, kernel_open(kernel), headers, cc);
 	l = leaffile_parse(file, r->id); /* what the hypervisor would refuse is not written */
 	output = output ? output : xformat("%s.leaf", r->id);
 	file_write(output, l.file.p, l.file.n, 0644);

@@ -8,6 +8,7 @@ int command_sign(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_transplant(int argc, char **argv);
 int command_key(int argc, char **argv);
 
 _Noreturn void usage_error(const char *command, const char *why);

@@ -114,6 +114,18 @@ static size_t known(const struct btf *btf, const char *name, struct contract *c,
 	return n;
 }
 
+bool contract_by_kernel(const struct kernel *k, const char *name, uint64_t va, uint32_t size, struct contract *c)
+{
+	uint32_t proto = 0;
+
+	*c = (struct contract){0};
+	if (!k->btf || !known(k->btf, name, c, &proto))
+		return false;
+	if (of_assembler(k, proto, va, size))
+		c->trouble = xformat("it is assembler code with rules of its own");
+	return true;
+}
+
 struct contract contract_find(const struct kernel *k, const char *name, uint64_t va, uint32_t size,
                               const struct body *b, const struct body_symbol *body, const char *where, char **note)
 {
@@ -121,15 +133,14 @@ struct contract contract_find(const struct kernel *k, const char *name, uint64_t
 	uint32_t proto = 0;
 
 	*note = NULL;
-	if (k->btf && known(k->btf, name, &c, &proto)) {
-		if (of_assembler(k, proto, va, size))
-			c.trouble = xformat("it is assembler code with rules of its own");
-	} else if (!b) {
-		return c; /* its own types may know */
-	} else if (body->types && known(body->types, body->name, &c, &proto)) {
-		*note = xformat("the kernel's types do not know %s, so the prototype of the body is believed", name);
-	} else {
-		c.trouble = xformat("neither the kernel's types nor the body's know its prototype");
+	if (!contract_by_kernel(k, name, va, size, &c)) {
+		if (!b)
+			return c; /* its own types may know */
+		if (body->types && known(body->types, body->name, &c, &proto))
+			*note = xformat("the kernel's types do not know %s, so the prototype of the body is believed",
+			                name);
+		else
+			c.trouble = xformat("neither the kernel's types nor the body's know its prototype");
 	}
 	if (c.trouble)
 		refuse(NL_ESITE,

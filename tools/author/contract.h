@@ -16,6 +16,9 @@ struct contract {
 /* Of a FUNC_PROTO. */
 struct contract contract_of(const struct btf *btf, uint32_t proto);
 
+/* Of a function at va, by the kernel's types; false: they do not know it. */
+bool contract_by_kernel(const struct kernel *k, const char *name, uint64_t va, uint32_t size, struct contract *c);
+
 /*
  * Of a function without ftrace nop at va, which the kernel calls `name`: by the kernel's types, or where they do not
  * know it by those of the body, and then *note says so. body NULL: not compiled yet. Refuses NL_ESITE where no stub can

@@ -32,6 +32,14 @@
 	  "Shows what a leaf does, where, by whom, what it needs and what it risks.\n") \
 	X(check, "LEAF -k VMLINUZ", "LEAF -k VMLINUZ [--json]", "check a leaf against a kernel file", \
 	  "Compares a leaf with a kernel image: build-id, description of the kernel, every expected byte.\n") \
+	X(transplant, "FUNCTION... -k VMLINUZ", "FUNCTION... | --count N [--seed S]  -k VMLINUZ [-o DIR]", \
+	  "make leaves that change nothing", \
+	  "Makes unsigned leaves whose bodies are the functions' own machine code, at another place: a test of " \
+	  "Newleaf\n" \
+	  "on a kernel that needs no fix. Prints NAME, built or the error, and the reason, separated by tabs.\n" \
+	  "      --count N     draw N functions by lot instead of naming them\n" \
+	  "      --seed S      of the lot; the same number draws the same functions (default 1)\n" \
+	  "  -o, --output DIR  where transplant-NN.leaf go; default: the current directory\n") \
 	X(verify, "LEAF --keys FILE", "LEAF --keys FILE | --pub KEY", "check a leaf's signature", \
 	  "Says whether the signature is good and whose it is.\n" \
 	  "      --keys FILE   records of trusted keys, as made by key image\n" \

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Reads a recipe: one statement per line, `#` starts a comment. A scanner over one line; no state between lines. */
+#define _GNU_SOURCE /* strerrorname_np */
 #include "recipe.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ERRORS 134 /* of the ABI: asm-generic/errno.h */
 
 struct scan {
 	struct recipe *r;
@@ -182,18 +185,20 @@ static void statement_data(struct scan *s)
 		d->expect = value(s);
 }
 
-static void statement_replace(struct scan *s)
+static struct recipe_replace *new_replace(struct scan *s, enum recipe_origin origin)
 {
 	struct recipe_replace *p = &s->r->replace[s->r->n_replace];
 
 	if (s->r->n_replace++ == RECIPE_MAX)
-		BAD(s, "too many replace statements");
+		BAD(s, "too many functions");
 	p->line = s->line;
+	p->origin = origin;
 	p->function = symbol(s, in_function);
-	expect(s, "with");
-	p->source = file_name(s);
-	p->body = accept(s, ":") ? run(s, in_name, "the name of a function") : xformat("%s", p->function.name);
-	add_source(s, p->source);
+	return p;
+}
+
+static void permissions(struct scan *s, struct recipe_replace *p)
+{
 	while (accept(s, "allow")) {
 		char *word = run(s, in_word, "a permission");
 
@@ -204,6 +209,55 @@ static void statement_replace(struct scan *s)
 		else
 			BAD(s, "unknown permission '%s': clones or types", word);
 	}
+}
+
+static void statement_replace(struct scan *s)
+{
+	struct recipe_replace *p = new_replace(s, FROM_SOURCE);
+
+	expect(s, "with");
+	p->source = file_name(s);
+	p->body = accept(s, ":") ? run(s, in_name, "the name of a function") : xformat("%s", p->function.name);
+	add_source(s, p->source);
+	permissions(s, p);
+}
+
+/* What the body of a function that needs no source is called; a comma is in no name of C. */
+static char *made_name(const struct recipe_symbol *f) { return xformat("%s,%u", f->name, f->position); }
+
+static void statement_transplant(struct scan *s)
+{
+	struct recipe_replace *p = new_replace(s, FROM_ITSELF);
+
+	p->body = made_name(&p->function);
+	permissions(s, p);
+}
+
+/* A number, or an error by its name: -EPERM. */
+static int64_t returned(struct scan *s)
+{
+	char *name;
+
+	blank(s);
+	if (strncmp(s->p, "-E", 2))
+		return (int64_t)number(s);
+	s->p++;
+	name = run(s, in_name, "the name of an error");
+	for (int e = 1; e < ERRORS; e++)
+		if (strerrorname_np(e) && !strcmp(strerrorname_np(e), name))
+			return -e;
+	BAD(s, "there is no error %s", name);
+}
+
+static void statement_kill(struct scan *s)
+{
+	struct recipe_replace *p = new_replace(s, FROM_VALUE);
+
+	p->body = made_name(&p->function);
+	p->has_value = accept(s, "=");
+	if (p->has_value)
+		p->value = returned(s);
+	permissions(s, p);
 }
 
 static void statement_symbol(struct scan *s)
@@ -275,6 +329,8 @@ static void one_line(struct scan *s)
 	        {"replace", statement_replace},
 	        {"symbol", statement_symbol},
 	        {"body", statement_body},
+	        {"kill", statement_kill},
+	        {"transplant", statement_transplant},
 	};
 	char *word;
 
@@ -314,7 +370,8 @@ struct recipe *recipe_parse(const char *path, const char *text)
 	if (!r->version)
 		refuse(NL_ERECIPE, "%s: no 'version' statement", path);
 	if (!r->n_data && !r->n_replace)
-		refuse(NL_ERECIPE, "%s: neither 'data' nor 'replace': the leaf would do nothing", path);
+		refuse(NL_ERECIPE,
+		       "%s: neither 'data' nor 'replace', 'kill' or 'transplant': the leaf would do nothing", path);
 	if (!r->description)
 		r->description = xformat("%s", "");
 	return r;

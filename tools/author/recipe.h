@@ -28,11 +28,20 @@ struct recipe_data { /* data (TYPE) SYMBOL.PATH = VALUE [expect VALUE] */
 	bool has_expect;
 };
 
-struct recipe_replace { /* replace FUNCTION with SOURCE[:BODY] [allow clones] [allow types] */
+enum recipe_origin {
+	FROM_SOURCE, /* replace FUNCTION with SOURCE[:BODY] [allow clones] [allow types] */
+	FROM_ITSELF, /* transplant FUNCTION: its own code, at another place */
+	FROM_VALUE,  /* kill FUNCTION [= VALUE] */
+};
+
+struct recipe_replace {
 	uint32_t line;
+	enum recipe_origin origin;
 	struct recipe_symbol function;
-	char *source, *body;
+	char *source, *body; /* source: NULL unless from one */
 	bool allow_clones, allow_types;
+	bool has_value;
+	int64_t value; /* what a killed function returns */
 };
 
 struct recipe_alias { /* symbol NAME = KERNEL-SYMBOL */

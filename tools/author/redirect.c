@@ -189,18 +189,21 @@ void redirect_check(const struct kernel *k, const struct recipe *r, const struct
 	struct entry e = find_entry(k, r, s);
 	char *note;
 
-	if (!e.traced)
+	if (!e.traced && s->origin == FROM_SOURCE)
 		contract_find(k, e.name, e.va, e.size, NULL, NULL, e.where, &note);
 }
 
 /* Where the jump goes: to the body, or where callers may rely on what the old code leaves alone, to a stub. */
 static uint64_t destination(struct draft *d, const struct kernel *k, const struct entry *e, const struct body *b,
-                            const struct body_symbol *body)
+                            const struct body_symbol *body, enum recipe_origin origin)
 {
 	struct contract c;
 	char *note;
 
-	if (e->traced) /* compiled with -pg, and all of its unit: no -fipa-ra (stub.c) */
+	if (e->traced || origin == FROM_VALUE) /* compiled with -pg, and all of its unit: no -fipa-ra (stub.c) */
+		return body->place.value;
+	/* A function's own code leaves alone what it always did; but where a stub can stand, it shall be tried, too. */
+	if (origin == FROM_ITSELF && (!contract_by_kernel(k, e->name, e->va, e->size, &c) || c.trouble))
 		return body->place.value;
 	c = contract_find(k, e->name, e->va, e->size, b, body, e->where, &note);
 	return stub_add(d, body->place.value, c.returns_void, kernel_section(k, ".ibt_endbr_seal") != NULL);
@@ -233,6 +236,6 @@ void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *
 	memset(fresh, INT3, sizeof(fresh));
 	fresh[0] = 0xe9;
 	memset(fresh + 1, 0, 4);
-	jump.value = destination(d, k, &e, b, body);
+	jump.value = destination(d, k, &e, b, body, s->origin);
 	draft_add_site(d, &site);
 }

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `transplant`: leaves whose bodies are the functions' own code, for functions that are named or drawn by lot. They
+ * change nothing that anybody could see, so whoever notices one has found a defect: of the reader of kernels, of sites,
+ * relocations and stubs, or of the hypervisor.
+ */
+#include "attempt.h"
+#include "build.h"
+#include "commands.h"
+#include "leaffile.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PER_LEAF 40u /* of NL_LEAF_MAX_SITES, and of the arena */
+
+struct one {
+	const struct kernel *k;
+	const char *name; /* NAME or NAME,POSITION */
+};
+
+static struct recipe *recipe_of(const char *id, char *const *names, size_t n)
+{
+	char *text = xformat("id %s\nversion 1\ndescription \"the functions' own code at another place\"\n", id);
+
+	for (size_t i = 0; i < n; i++)
+		text = xformat("%stransplant %s allow clones\n", text, names[i]);
+	return recipe_parse(id, text);
+}
+
+static void try_one(const void *with)
+{
+	const struct one *o = with;
+
+	build_leaf(recipe_of("t", (char *const *)&o->name, 1), o->k, NULL, NULL);
+}
+
+/* xorshift64*: the same seed draws the same functions everywhere. */
+static uint64_t draw(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1dULL;
+}
+
+/* Functions in the kernel's text that a source could name: no clones, no halves, no marks. */
+static bool is_candidate(const struct kernel *k, const struct ksym *s, uint64_t start, uint64_t end)
+{
+	const struct ksym *next = kallsyms_next(&k->syms, s->va);
+
+	return s->va >= start && s->va < end && next && !strchr(s->name, '.') && strncmp(s->name, "__pfx_", 6) &&
+	       strncmp(s->name, "_R", 2) && kallsyms_at(&k->syms, s->va) == s;
+}
+
+static char *named(const struct kernel *k, const struct ksym *s)
+{
+	const struct ksym *found = NULL;
+	size_t n = kallsyms_find(&k->syms, s->name, 1, &found);
+
+	for (size_t i = 1; n > 1 && i <= n; i++)
+		if (kallsyms_find(&k->syms, s->name, i, &found) && found->va == s->va)
+			return xformat("%s,%zu", s->name, i);
+	return xformat("%s", s->name);
+}
+
+/* Draws `count` different candidates, or takes all if there are not so many. */
+static size_t choose(const struct kernel *k, size_t count, uint64_t seed, char ***names)
+{
+	uint64_t start = kernel_symbol(k, "_stext"), end = kernel_symbol(k, "_etext"), state = seed * 2 + 1;
+	uint32_t *all = xalloc(k->syms.n * sizeof(*all));
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < k->syms.n; i++)
+		if (is_candidate(k, &k->syms.sym[i], start, end))
+			all[n++] = i;
+	count = count < n ? count : n;
+	*names = xalloc((count + 1) * sizeof(**names));
+	for (size_t i = 0; i < count; i++) {
+		size_t j = i + draw(&state) % (n - i);
+		uint32_t chosen = all[j];
+
+		all[j] = all[i];
+		(*names)[i] = named(k, &k->syms.sym[chosen]);
+	}
+	free(all);
+	return count;
+}
+
+static void write_leaf(const struct kernel *k, char *const *names, size_t n, unsigned number, const char *directory)
+{
+	char *id = xformat("transplant-%02u", number), *path = xformat("%s/%s.leaf", directory, id);
+	struct leaffile l = leaffile_parse(build_leaf(recipe_of(id, names, n), k, NULL, NULL), id);
+
+	file_write(path, l.file.p, l.file.n, 0644);
+	fprintf(stderr, "%s: %zu functions, body %u bytes, %u relocations\n", escape(path, FOR_TERMINAL), n,
+	        l.leaf.header->text.count, l.leaf.header->relocs.count);
+}
+
+int command_transplant(int argc, char **argv)
+{
+	static const struct option options[] = {
+	        {"kernel", required_argument, NULL, 'k'},
+	        {"count", required_argument, NULL, 'n'},
+	        {"seed", required_argument, NULL, 's'},
+	        {"output", required_argument, NULL, 'o'},
+	        {NULL, 0, NULL, 0},
+	};
+	const char *kernel = NULL, *output = ".";
+	size_t count = 0, built = 0;
+	unsigned leaves = 0;
+	uint64_t seed = 1;
+	struct one o;
+	char **names;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "k:o:", options, NULL)) != -1) {
+		switch (c) {
+		case 'k':
+			kernel = optarg;
+			break;
+		case 'n':
+			count = strtoul(optarg, NULL, 0);
+			break;
+		case 's':
+			seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'o':
+			output = optarg;
+			break;
+		default:
+			usage_error("transplant", "an option is not understood");
+		}
+	}
+	if (!kernel || !count == (argc == optind))
+		usage_error("transplant", "the kernel by -k, and functions or --count");
+	refuse_context("transplant", "built", false);
+	o.k = kernel_open(kernel);
+	names = argv + optind;
+	count = count ? choose(o.k, count, seed, &names) : (size_t)(argc - optind);
+	for (size_t i = 0; i < count; i++) {
+		struct attempt a;
+
+		o.name = names[i];
+		a = attempt(try_one, &o);
+		printf("%s\t%s\t%s\n", names[i], a.exit ? a.code ? a.code : xformat("exit %d", a.exit) : "built",
+		       a.why ? a.why : "");
+		if (!a.exit)
+			names[built++] = names[i];
+	}
+	for (size_t at = 0; at < built; at += PER_LEAF, leaves++)
+		write_leaf(o.k, names + at, built - at < PER_LEAF ? built - at : PER_LEAF, leaves, output);
+	fprintf(stderr, "%zu of %zu functions in %u leaves\n", built, count, leaves);
+	return built ? NL_EXIT_OK : NL_EXIT_NOTHING;
+}
