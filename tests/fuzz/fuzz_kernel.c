@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/livesites.c tools/author/code.c
 // sources: tests/unit/makekernel.c tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c
 // sources: tools/author/krelocs.c tools/author/types.c tools/author/linux_target.c tools/author/linux_queues.c
 // sources: tools/author/place.c tools/author/author.c tests/unit/author_refuse.c
-// libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz
+// libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis
 // length: 16384
 // quick: 12000
 /*

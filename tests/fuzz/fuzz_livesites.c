@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/code.c
 // sources: tests/fuzz/author.c tools/author/livesites.c tools/author/kernel.c tools/author/unpack.c
 // sources: tools/author/kallsyms.c tools/author/krelocs.c tools/author/author.c tests/unit/author_refuse.c
-// libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz
+// libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis
 // length: 1024
 // quick: 15000
 /* Any bytes as the kernel's tables of patch sites; where nothing is in the way, a second look finds nothing either. */

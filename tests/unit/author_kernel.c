@@ -47,7 +47,7 @@ static uint8_t *section(struct kernel *k, const char *name, uint64_t va, size_t 
 {
 	uint8_t *bytes = xalloc(size);
 
-	k->sections[k->n_sections++] = (struct ksection){name, va, size, bytes};
+	k->sections[k->n_sections++] = (struct ksection){name, va, size, bytes, !strcmp(name, ".text")};
 	return bytes;
 }
 
@@ -59,7 +59,7 @@ struct kernel *author_kernel(const uint8_t *code, size_t n, uint32_t traced)
 
 	k->path = "made-up";
 	k->release = xformat("0.0-test");
-	k->sections = xalloc(8 * sizeof(*k->sections));
+	k->sections = xalloc(16 * sizeof(*k->sections));
 	text = section(k, ".text", TEXT, PAGE);
 	memset(text, 0xcc, PAGE);
 	memcpy(text + (AUTHOR_F - TEXT), code, n);
@@ -79,6 +79,20 @@ struct kernel *author_kernel(const uint8_t *code, size_t n, uint32_t traced)
 	return k;
 }
 
+void author_kernel_section(struct kernel *k, const char *name, uint64_t va, const void *bytes, size_t n)
+{
+	memcpy(section(k, name, va, n), bytes, n);
+}
+
+void author_kernel_rename(struct kernel *k, const char *from, const char *to)
+{
+	for (size_t i = 0; i < NAMES; i++)
+		if (!strcmp(k->syms.sym[i].name, from))
+			k->syms.sym[i].name = to;
+	sorting = k->syms.sym;
+	qsort(k->syms.by_name, NAMES, sizeof(uint32_t), by_name);
+}
+
 void author_kernel_reloc(struct kernel *k, uint64_t va, enum krel_kind kind)
 {
 	k->relocs.rel[k->relocs.n++] = (struct krel){va, kind};
@@ -93,11 +107,7 @@ void author_kernel_pointer(struct kernel *k, uint64_t value)
 void author_kernel_text(struct kernel *k, const char *name, const char *text)
 {
 	memcpy((uint8_t *)(uintptr_t)kernel_bytes(k, DATA + 0x400, 1), text, strlen(text) + 1);
-	for (size_t i = 0; i < NAMES; i++)
-		if (k->syms.sym[i].va == DATA + 0x400)
-			k->syms.sym[i].name = name;
-	sorting = k->syms.sym;
-	qsort(k->syms.by_name, NAMES, sizeof(uint32_t), by_name);
+	author_kernel_rename(k, "text_here", name);
 }
 
 void author_kernel_table(struct kernel *k, const char *name, uint64_t va)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/livesites.c tools/author/code.c
 // sources: tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c tools/author/krelocs.c
 // sources: tools/author/types.c tools/author/linux_target.c tools/author/linux_queues.c tools/author/place.c
 // sources: tools/author/author.c tests/unit/author_refuse.c tests/unit/makekernel.c
-// libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz
+// libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis
 // cflags: -Itools/author
 /* Kernel files as anybody may make them: what is read from a good one, and that a bad one is refused by name. */
 #include "author_refuse.h"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/code.c
 // sources: tools/author/lift.c tools/author/livesites.c tools/author/place.c tools/author/draft.c
 // sources: tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c tests/unit/author_refuse.c
 // sources: tests/unit/author_kernel.c
 // cflags: -Itools/author
-// libs: -lZydis
+// libs: -lZydis -lbpf
 /* A copy of a function's machine code: which fields follow it, which stay, and what has no copy. */
 #include "author_kernel.h"
 #include "author_refuse.h"

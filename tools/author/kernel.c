@@ -36,7 +36,8 @@ static void read_sections(struct kernel *k, struct buf *payload)
 			refuse(NL_EKERNEL, "%s: section %s ends beyond the last address", k->path, name ? name : "?");
 		k->sections[k->n_sections++] =
 		        (struct ksection){name ? name : "", sh.sh_addr, sh.sh_size,
-		                          sh.sh_type == SHT_NOBITS ? NULL : payload->p + sh.sh_offset};
+		                          sh.sh_type == SHT_NOBITS ? NULL : payload->p + sh.sh_offset,
+		                          (sh.sh_flags & SHF_EXECINSTR) != 0};
 	}
 }
 

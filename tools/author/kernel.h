@@ -14,6 +14,7 @@ struct ksection {
 	const char *name;
 	uint64_t va, size;
 	const uint8_t *bytes; /* NULL for .bss and the like */
+	bool code;            /* executable; in 7.x .data is so, too (relocate_kernel) */
 };
 
 struct btf;

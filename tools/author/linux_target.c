@@ -2,6 +2,7 @@
 /* Fills struct nl_leaf_target: addresses from kallsyms, offsets from BTF, table sizes from the distance to the next
  * symbol. */
 #include "linux_target.h"
+#include "livesites.h"
 #include "types.h"
 
 #include <string.h>
@@ -86,6 +87,7 @@ static uint32_t stack_size(const struct kernel *k)
 
 void linux_target_fill(struct nl_leaf_target *t, const struct kernel *k)
 {
+	livesites_verify(k);
 	t->guest_os = NL_GUEST_LINUX;
 	fill_kernel(&t->kernel, k);
 	fill_addresses(t, k);

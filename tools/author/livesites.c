@@ -2,9 +2,15 @@
 /*
  * Reads the kernel's tables of patch sites. Each is an array whose entries hold the address of an instruction, either
  * whole (8 bytes) or relative to the field itself (4 bytes): include/linux/{jump_label,static_call_types}.h,
- * arch/x86/include/asm/{alternative, paravirt_types,extable}.h, include/asm-generic/bug.h of Linux.
+ * arch/x86/include/asm/{alternative, paravirt_types,extable,runtime-const}.h, include/asm-generic/bug.h of Linux.
+ * Entries have grown (struct alt_instr in 6.3, struct bug_entry in 7.0): their size comes from the kernel's types, and
+ * livesites_verify() believes it only if every entry leads to code. It also knows every table of the image by name, so
+ * that a new one does not pass unseen.
  */
 #include "livesites.h"
+#include "code.h"
+
+#include <bpf/btf.h>
 
 #include <newleaf/types.h>
 #include <string.h>
@@ -14,21 +20,31 @@ enum form { RELATIVE, WHOLE };
 struct table {
 	const char *section;      /* or, when it has no section of its own, */
 	const char *start, *stop; /* the symbols around it */
-	uint32_t entry;           /* bytes of an entry; 0 = struct alt_instr, whose size changed */
+	bool prefix;              /* `section` is how the names of several begin */
+	const char *type;         /* of an entry, when its size differs between kernels; */
+	uint32_t entry;           /* else bytes of an entry, */
+	uint32_t padding;         /* of which the last one may lack so many */
 	enum form form;
-	uint32_t length; /* of the site; 0 = in the entry at length_at */
-	uint32_t length_at;
+	uint32_t length;    /* of the site; 0 = that of the instruction, or */
+	uint32_t length_at; /* in the entry, so far from its end */
 	uint32_t target_at; /* a second relative field: where control may arrive; 0 = none */
 	bool copyable;      /* a copy that nobody lists is as right as the listed code, only less refined */
 	const char *what;
 };
 
+#define RUNTIME_CONST "a variable's value, which boot writes into the instruction"
+
 static const struct table tables[] = {
-        {.section = ".altinstructions", .what = "an alternative, which boot patches for the CPU"},
+        {.section = ".altinstructions",
+         .type = "alt_instr",
+         .entry = 12,
+         .length_at = 2,
+         .what = "an alternative, which boot patches for the CPU"},
         {.section = ".parainstructions",
          .entry = 16,
+         .padding = 4,
          .form = WHOLE,
-         .length_at = 9,
+         .length_at = 7,
          .what = "a paravirt call, which boot patches"},
         {.section = ".retpoline_sites",
          .copyable = true,
@@ -57,7 +73,11 @@ static const struct table tables[] = {
          .length = 1,
          .target_at = 4,
          .what = "an instruction whose faults the kernel catches (__ex_table)"},
-        {.section = "__bug_table", .entry = 12, .length = 2, .what = "a BUG or WARN"},
+        /* UD2, or (7.x, a WARN with a text) a call */
+        {.section = "__bug_table", .type = "bug_entry", .entry = 12, .what = "a BUG or WARN"},
+        {.section = "runtime_ptr_", .prefix = true, .entry = 4, .length = 8, .what = RUNTIME_CONST},
+        {.section = "runtime_shift_", .prefix = true, .entry = 4, .length = 1, .what = RUNTIME_CONST},
+        {.section = "runtime_mask_", .prefix = true, .entry = 4, .length = 4, .what = RUNTIME_CONST},
         {.start = "__start___jump_table",
          .stop = "__stop___jump_table",
          .entry = 16,
@@ -83,13 +103,24 @@ struct span {
 	uint64_t va, size;
 };
 
-static struct span table_span(const struct kernel *k, const struct table *t)
+static bool is_section(const struct table *t, const char *name)
 {
-	const struct ksection *s = t->section ? kernel_section(k, t->section) : NULL;
+	return t->section && (t->prefix ? !strncmp(name, t->section, strlen(t->section)) : !strcmp(name, t->section));
+}
+
+/* The `nth` part of a table; size 0 = there is none. */
+static struct span table_span(const struct kernel *k, const struct table *t, size_t nth)
+{
 	uint64_t start, stop;
 
-	if (t->section)
-		return s && s->bytes ? (struct span){s->bytes, s->va, s->size} : (struct span){0};
+	for (size_t i = 0; t->section && i < k->n_sections; i++) {
+		const struct ksection *s = &k->sections[i];
+
+		if (s->bytes && s->size && is_section(t, s->name) && !nth--)
+			return (struct span){s->bytes, s->va, s->size};
+	}
+	if (t->section || nth)
+		return (struct span){0};
 	start = kernel_symbol_or_0(k, t->start);
 	stop = kernel_symbol_or_0(k, t->stop);
 	if (!start || stop <= start || !kernel_bytes(k, start, stop - start))
@@ -115,58 +146,51 @@ static uint64_t site_of(const struct span *s, const struct table *t, uint64_t at
 	return v;
 }
 
-/*
- * struct alt_instr: { s32 instr, repl; u16 cpuid; u8 instrlen, replacementlen; } until 6.2, then { s32 instr, repl; u32
- * ft_flags; u8, u8 }. The right size is the one with which every entry names code and a length of 1 to 15 replacement
- * bytes or more.
- */
-static bool alt_fits(const struct kernel *k, const struct span *s, uint32_t entry)
+static uint32_t entry_size(const struct kernel *k, const struct table *t)
 {
-	uint64_t start = kernel_symbol(k, "_text"), end = kernel_symbol(k, "_end");
+	int id = t->type && k->btf ? btf__find_by_name_kind(k->btf, t->type, BTF_KIND_STRUCT) : -1;
+	long size = id > 0 ? (long)btf__resolve_size(k->btf, (uint32_t)id) : 0;
 
-	if (s->size % entry)
-		return false;
-	for (uint64_t at = 0; at < s->size; at += entry) {
-		uint64_t va = relative(s, at);
-
-		if (va < start || va >= end || !s->bytes[at + entry - 2] ||
-		    s->bytes[at + entry - 1] > s->bytes[at + entry - 2])
-			return false;
-	}
-	return true;
+	return size >= 4 && size <= 64 ? (uint32_t)size : t->entry;
 }
 
-static struct table concrete(const struct kernel *k, const struct table *t, const struct span *s)
+static uint64_t site_length(const struct kernel *k, const struct table *t, const uint8_t *length, uint64_t site)
 {
-	struct table c = *t;
+	const uint8_t *code = kernel_bytes(k, site, 1);
+	struct code_step step;
 
-	if (c.entry)
-		return c;
-	c.entry = alt_fits(k, s, 12) ? 12 : alt_fits(k, s, 14) ? 14 : 0;
-	if (!c.entry && s->size)
-		refuse(NL_EKERNEL, "%s: .altinstructions has a form that this version does not know", k->path);
-	c.length_at = c.entry - 2;
-	return c;
+	if (t->length || t->length_at)
+		return t->length ? t->length : *length;
+	step = code ? code_decode(code, kernel_bytes(k, site, 15) ? 15 : 1, site) : (struct code_step){0};
+	return step.len ? step.len : 2;
 }
 
-static const char *table_conflict(const struct kernel *k, const struct table *any, uint64_t va, uint32_t len)
+static const char *span_conflict(const struct kernel *k, const struct table *t, const struct span *s, uint64_t va,
+                                 uint32_t len)
 {
-	struct span s = table_span(k, any);
-	struct table t;
+	uint32_t entry = entry_size(k, t);
 
-	if (!s.size)
-		return NULL;
-	t = concrete(k, any, &s);
-	for (uint64_t at = 0; at + t.entry <= s.size; at += t.entry) {
-		uint64_t site = site_of(&s, &t, at), length = t.length ? t.length : s.bytes[at + t.length_at];
+	for (uint64_t at = 0; at + entry - t->padding <= s->size; at += entry) {
+		uint64_t site = site_of(s, t, at);
 
-		if (site < va + len && va < site + length)
-			return t.what;
-		site = t.target_at ? relative(&s, at + t.target_at) : 0;
+		if (site < va + len && va < site + 256 &&
+		    va < site + site_length(k, t, s->bytes + at + entry - t->length_at, site))
+			return t->what;
+		site = t->target_at ? relative(s, at + t->target_at) : 0;
 		if (site > va && site < va + len)
-			return xformat("the place where control continues after %s", t.what);
+			return xformat("the place where control continues after %s", t->what);
 	}
 	return NULL;
+}
+
+static const char *table_conflict(const struct kernel *k, const struct table *t, uint64_t va, uint32_t len)
+{
+	const char *what = NULL;
+	struct span s;
+
+	for (size_t nth = 0; !what && (s = table_span(k, t, nth)).size; nth++)
+		what = span_conflict(k, t, &s, va, len);
+	return what;
 }
 
 /* Pointers that KASLR knows of (tables of handlers, of jumps) and that lead strictly inside. */
@@ -219,10 +243,147 @@ const char *livesites_uncopyable(const struct kernel *k, uint64_t va, uint32_t l
 bool livesites_ftrace(const struct kernel *k, uint64_t va)
 {
 	const struct table *t = &tables[NL_ARRAY_SIZE(tables) - 1];
-	struct span s = table_span(k, t);
+	struct span s = table_span(k, t, 0);
 
 	for (uint64_t at = 0; at + t->entry <= s.size; at += t->entry)
 		if (site_of(&s, t, at) == va)
 			return true;
 	return false;
+}
+
+/* Other parts of an image that is loaded: nothing that leads to code which is changed. Sections, and what has symbols
+ * around it: include/asm-generic/vmlinux.lds.h, arch/x86/kernel/vmlinux.lds.S of Linux. */
+static const char *const harmless[] = {
+        ".BTF",
+        ".BTF_ids",
+        ".altinstr_aux",
+        ".altinstr_replacement",
+        ".apicdrivers",
+        ".brk",
+        ".bss",
+        ".data",
+        ".data..percpu",
+        ".data_nosave",
+        ".exit.text",
+        ".init.data",
+        ".init.scratch",
+        ".init.text",
+        ".iommu_table",
+        ".notes",
+        ".orc_header",
+        ".orc_lookup",
+        ".orc_unwind",
+        ".orc_unwind_ip",
+        ".pci_fixup",
+        ".rodata",
+        ".text",
+        ".vvar",
+        ".x86_cpu_dev.init",
+        "BTF",
+        "__dyndbg",
+        "__dyndbg_classes",
+        "__init_rodata",
+        "__kcrctab",
+        "__kcrctab_gpl",
+        "__kflagstab",
+        "__kflagstab_gpl",
+        "__ksymtab",
+        "__ksymtab_gpl",
+        "__modver",
+        "__ksymtab_strings",
+        "__param",
+        "__trace_bprintk_fmt",
+        "__tracepoint_str",
+        "_bpf_raw_tp",
+        "__tracepoints_ptrs",
+        "alloc_tags",
+        "ftrace_eval_maps",
+        "ftrace_events",
+        "notes",
+        "kprobe_blacklist",
+        "orc_header",
+        "orc_unwind",
+        "orc_unwind_ip",
+        "once",
+        "syscalls_metadata",
+        "static_call_tramp_key",
+};
+
+static bool is_known(const char *name, bool section)
+{
+	for (size_t i = 0; i < NL_ARRAY_SIZE(tables); i++) {
+		const struct table *t = &tables[i];
+
+		if (is_section(t, name) || (!section && t->start && !strcmp(t->start + strlen("__start_"), name)))
+			return true;
+	}
+	for (size_t i = 0; i < NL_ARRAY_SIZE(harmless); i++)
+		if (!strcmp(harmless[i], name))
+			return true;
+	return false;
+}
+
+static void check_known(const struct kernel *k)
+{
+	const char *unknown = NULL;
+
+	for (size_t i = 0; i < k->n_sections && !unknown; i++)
+		if (k->sections[i].size && !is_known(k->sections[i].name, true))
+			unknown = k->sections[i].name;
+	for (size_t i = 0; i < k->syms.n && !unknown; i++) {
+		const char *start = k->syms.sym[i].name, *name = start + strlen("__start_");
+
+		if (strncmp(start, "__start_", strlen("__start_")) || is_known(name, false))
+			continue;
+		if (kernel_symbol_or_0(k, xformat("__stop_%s", name)) > k->syms.sym[i].va)
+			unknown = name;
+	}
+	if (unknown)
+		refuse(NL_EKERNEL,
+		       "%s: the image holds a table, %s, that this version does not know: the kernel might patch the "
+		       "code that it names",
+		       k->path, unknown);
+}
+
+static bool is_code(const struct kernel *k, uint64_t va)
+{
+	for (size_t i = 0; i < k->n_sections; i++)
+		if (k->sections[i].code && va >= k->sections[i].va && va - k->sections[i].va < k->sections[i].size)
+			return true;
+	return false;
+}
+
+/* A dropped weak function leaves zeroes in the list of ftrace sites, and a page of lock prefixes is filled with them.
+ */
+static bool is_empty(const uint8_t *entry, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (entry[i])
+			return false;
+	return true;
+}
+
+static void check_entries(const struct kernel *k, const struct table *t, const struct span *s)
+{
+	uint32_t entry = entry_size(k, t), rest = (uint32_t)(s->size % entry);
+	const char *name = t->section ? t->section : t->start;
+
+	for (uint64_t at = 0; at + entry - t->padding <= s->size; at += entry)
+		if (!is_code(k, site_of(s, t, at)) && !is_empty(s->bytes + at, entry - t->padding))
+			refuse(NL_EKERNEL,
+			       "%s: entry %llu of %s, taken to have %u bytes, does not lead to code: its form is not "
+			       "known",
+			       k->path, (unsigned long long)(at / entry), name, entry);
+	if (rest && rest != entry - t->padding)
+		refuse(NL_EKERNEL, "%s: %s holds no whole number of entries of %u bytes", k->path, name, entry);
+}
+
+void livesites_verify(const struct kernel *k)
+{
+	struct span s;
+
+	check_known(k);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(tables); i++)
+		for (size_t nth = 0; (s = table_span(k, &tables[i], nth)).size; nth++)
+			check_entries(k, &tables[i], &s);
 }
