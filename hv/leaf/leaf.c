@@ -251,11 +251,13 @@ static enum nl_err check_facts(const struct nl_leaf *l)
 /* The counters of the leaf lie in its zero bytes. */
 static bool counters_ok(const struct nl_leaf_header *h)
 {
-	uint64_t size = (uint64_t)h->counters * NL_COUNTER_CPUS * NL_COUNTER_STRIDE;
+	uint64_t size = (uint64_t)NL_COUNTER_ROW(h->counters) * h->counter_cpus;
 
 	if (!h->counters)
-		return !h->counter_offset;
-	return h->counters <= h->sites.count && h->counter_offset % NL_COUNTER_STRIDE == 0 &&
+		return !h->counter_offset && !h->counter_cpus;
+	if (!h->counter_cpus || h->counter_cpus > NL_COUNTER_CPUS || h->counter_cpus & (h->counter_cpus - 1))
+		return false;
+	return h->counters <= h->sites.count && h->counter_offset % NL_COUNTER_LINE == 0 &&
 	       nl_inside(h->counter_offset, size, h->data.count, (uint64_t)h->data.count + h->bss_size);
 }
 

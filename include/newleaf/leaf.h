@@ -237,22 +237,24 @@ struct nl_leaf_header {
 	uint32_t signed_size;
 	uint32_t version;     /* of this id: never goes down on one boot */
 	uint32_t consistency; /* enum nl_consistency */
-	uint32_t reserved[3]; /* one is meant for a security level */
+	uint32_t reserved[2]; /* one is meant for a security level */
 	char id[NL_LEAF_ID_LEN];
 	struct nl_leaf_part objects, sites, relocs, facts, bytes, text, data, strings;
 	uint32_t description; /* offset in strings[] */
 	uint32_t bss_size;    /* zero bytes behind data[], in the data arena */
 	/*
-	 * Hit counters: counters * NL_COUNTER_CPUS slots of NL_COUNTER_STRIDE bytes in the zero bytes behind data[], a
-	 * 64-bit number at the start of each: counter c (from 1) of CPU i is slot (c - 1) * NL_COUNTER_CPUS + i. The
-	 * guest can write there: what they say is information, nothing more.
+	 * Hit counters: one row for each of counter_cpus CPUs in the zero bytes behind data[], of 64-bit numbers, one
+	 * for each counter, rounded up to NL_COUNTER_LINE bytes, so that no two CPUs share a line. A CPU counts in row
+	 * (its number modulo counter_cpus). The guest can write there: what they say is information, nothing more.
 	 */
-	uint32_t counters;       /* 0 = none; at most one per site */
-	uint32_t counter_offset; /* from the start of data[], a multiple of NL_COUNTER_STRIDE; 0 if there is none */
+	uint32_t counters;       /* 0 = none, and so are the other two; at most one per site */
+	uint32_t counter_cpus;   /* a power of two, 1..NL_COUNTER_CPUS */
+	uint32_t counter_offset; /* from the start of data[], a multiple of NL_COUNTER_LINE */
 	struct nl_leaf_target target;
 };
-#define NL_COUNTER_STRIDE 64u
+#define NL_COUNTER_LINE 64u
 #define NL_COUNTER_CPUS 512u /* NL_MAX_CPUS */
+#define NL_COUNTER_ROW(counters) (((counters)*8u + NL_COUNTER_LINE - 1) / NL_COUNTER_LINE * NL_COUNTER_LINE)
 
 struct nl_leaf_signature {
 	uint64_t magic;     /* NL_SIG_MAGIC */

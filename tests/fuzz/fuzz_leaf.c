@@ -124,8 +124,9 @@ static size_t valid(uint8_t *out, size_t max)
 	h.data = (struct nl_leaf_part){at += 32, 32};
 	h.strings = (struct nl_leaf_part){at += 32, 2};
 	h.counters = 1;
+	h.counter_cpus = 2;
 	h.counter_offset = 64;
-	h.bss_size = 32 + NL_COUNTER_CPUS * NL_COUNTER_STRIDE;
+	h.bss_size = 32 + NL_COUNTER_ROW(1) * 2;
 	h.signed_size = at + 2;
 	if (h.signed_size > max)
 		return 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tests/fuzz/author.c tools/author/redirect.c tools/author/contract.c tools/author/stub.c
-// sources: tools/author/typenames.c tools/author/code.c tools/author/livesites.c
+// sources: tools/author/typenames.c tools/author/types.c tools/author/counter.c tools/author/code.c tools/author/livesites.c
 // sources: tools/author/body.c tools/author/draft.c tools/author/place.c tools/author/kernel.c tools/author/unpack.c
 // sources: tools/author/kallsyms.c tools/author/krelocs.c tools/author/author.c tests/unit/author_refuse.c
 // libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis

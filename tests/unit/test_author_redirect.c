@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/redirect.c tools/author/code.c tools/author/livesites.c tools/author/place.c
-// sources: tools/author/draft.c tools/author/contract.c tools/author/stub.c tools/author/typenames.c
+// sources: tools/author/counter.c tools/author/types.c tools/author/draft.c tools/author/contract.c
+// sources: tools/author/stub.c tools/author/typenames.c
 // sources: tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c tests/unit/author_refuse.c
 // sources: tests/unit/author_kernel.c
 // cflags: -Itools/author

@@ -170,8 +170,9 @@ static void keys(void **state)
 static void count(uint32_t n, uint32_t at)
 {
 	m.header.counters = n;
+	m.header.counter_cpus = 4;
 	m.header.counter_offset = at;
-	m.header.bss_size = at + n * NL_COUNTER_CPUS * NL_COUNTER_STRIDE - m.n_data;
+	m.header.bss_size = at + NL_COUNTER_ROW(n) * 4 - m.n_data;
 }
 
 #define REGION(name) TARGET.kernel.regions[NL_KERNEL_##name]
@@ -189,7 +190,7 @@ static void count(uint32_t n, uint32_t at)
 	X(id_tail, NL_ELEAF, m.header.id[40] = 'x') \
 	X(consistency, NL_ELEAF, m.header.consistency = 3) \
 	X(reserved, NL_ELEAF, TARGET.reserved[3] = 1) \
-	X(reserved_header, NL_ELEAF, m.header.reserved[2] = 1) \
+	X(reserved_header, NL_ELEAF, m.header.reserved[1] = 1) \
 	X(reserved_target, NL_ELEAF, TARGET.reserved0 = 1) \
 	X(reserved_kernel, NL_ELEAF, TARGET.kernel.reserved = 1) \
 	X(kernel_kind, NL_ELEAF, TARGET.kernel.kind = NL_OBJECT_MODULE) \

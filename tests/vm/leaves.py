@@ -13,7 +13,7 @@ from guest import BUILD, TOP, Failure, Skip, kernel_file
 
 AUTHOR = os.path.join(BUILD, "newleaf-author")
 DEMO_KEY = os.path.join(BUILD, "keys", "demo.pem")
-HEADER = struct.Struct("<QIIIIIIII48s16IIIII")  # up to header.target
+HEADER = struct.Struct("<QIIIIIII48s16IIIIII")  # up to header.target
 SITE = struct.Struct("<HHIIHHIIIII32s")
 ALIGN = {"objects": 8, "sites": 8, "relocs": 8, "facts": 4}
 SIGNATURE_SIZE = 112
@@ -66,6 +66,7 @@ class Leaf:
     description: int
     bss_size: int
     counters: int
+    counter_cpus: int
     counter_offset: int
     target: bytes
     sites: list  # lists of the fields of struct nl_leaf_site
@@ -78,8 +79,8 @@ class Leaf:
 
     @classmethod
     def read(cls, raw):
-        _, _, header_size, _, version, consistency, *_, ident = HEADER.unpack_from(raw)[:10]
-        rest = HEADER.unpack_from(raw)[10:]
+        _, _, header_size, _, version, consistency, *_, ident = HEADER.unpack_from(raw)[:9]
+        rest = HEADER.unpack_from(raw)[9:]
         at = dict(zip(PARTS, zip(rest[0:16:2], rest[1:16:2])))
         size = {"sites": SITE.size, "relocs": 32}
         part = {p: raw[offset : offset + count * size.get(p, 1)] for p, (offset, count) in at.items()}
@@ -105,9 +106,9 @@ class Leaf:
             body += bytes(pad) + parts[name]
             at += pad + len(parts[name])
         head = HEADER.pack(
-            0x324641454C57454E, 2, header_size, at, self.version, self.consistency, 0, 0, 0,
+            0x324641454C57454E, 2, header_size, at, self.version, self.consistency, 0, 0,
             self.id.encode().ljust(48, b"\0"), *table,
-            self.description, self.bss_size, self.counters, self.counter_offset,
+            self.description, self.bss_size, self.counters, self.counter_cpus, self.counter_offset,
         )  # fmt: skip
         return head + self.target + body
 

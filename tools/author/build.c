@@ -40,6 +40,8 @@ struct buf build_leaf(const struct recipe *r, const struct kernel *k, const char
 			made_add(d, k, r, &r->replace[i], b);
 	for (size_t i = 0; i < r->n_data; i++)
 		data_add(d, k, r, &r->data[i], b);
+	if (r->counter_cpus && r->n_replace)
+		draft_counters(d, (uint32_t)r->n_replace, r->counter_cpus);
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_add(d, k, r, &r->replace[i], b);
 	return draft_finish(d);

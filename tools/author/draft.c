@@ -34,16 +34,15 @@ void draft_fact_version(struct draft *d, enum nl_fact_kind kind, const char *tex
 void draft_fact(struct draft *d, enum nl_fact_kind kind, const char *text) { draft_fact_version(d, kind, text, 0); }
 
 /* The counters go behind all else that the body has in memory. */
-uint32_t draft_counter(struct draft *d)
+void draft_counters(struct draft *d, uint32_t counters, uint32_t cpus)
 {
-	const uint32_t size = NL_COUNTER_CPUS * NL_COUNTER_STRIDE, align = NL_COUNTER_STRIDE;
 	struct nl_leaf_header *h = &d->h;
-	uint32_t at = ((uint32_t)d->data.n + h->bss_size + align - 1) / align * align;
+	uint32_t at = (uint32_t)d->data.n + h->bss_size;
 
-	if (!h->counters++)
-		h->counter_offset = at;
-	h->bss_size = at + size - (uint32_t)d->data.n;
-	return at;
+	h->counters = counters;
+	h->counter_cpus = cpus;
+	h->counter_offset = (at + NL_COUNTER_LINE - 1) / NL_COUNTER_LINE * NL_COUNTER_LINE;
+	h->bss_size = h->counter_offset + NL_COUNTER_ROW(counters) * cpus - (uint32_t)d->data.n;
 }
 
 static void add_relocs(struct draft *d, const struct nl_leaf_reloc *r, size_t n, uint32_t from, uint32_t len,

@@ -31,16 +31,15 @@ struct draft_site { /* what draft_add_site takes; relocs are in terms of offsets
 	uint32_t func_size;
 	const char *name;
 	const uint8_t *old_hash; /* 32 bytes, or NULL */
-	uint16_t counter;        /* from draft_counter, or 0 */
+	uint16_t counter;        /* from 1, or 0 */
 };
 
 void draft_start(struct draft *d);
 uint32_t draft_string(struct draft *d, const char *s);
 void draft_fact(struct draft *d, enum nl_fact_kind kind, const char *text); /* refuses what the format does not take */
 void draft_fact_version(struct draft *d, enum nl_fact_kind kind, const char *text, uint32_t version);
-/* One more hit counter, the h.counters-th: the offset in data of its slot for CPU 0. After the body's data is complete.
- */
-uint32_t draft_counter(struct draft *d);
+/* So many hit counters, in rows for so many CPUs (a power of two). After the body's data is complete. */
+void draft_counters(struct draft *d, uint32_t counters, uint32_t cpus);
 /* Refuses overlaps and a relocation that crosses a page; splits a site at a page's end. */
 void draft_add_site(struct draft *d, const struct draft_site *s);
 struct buf draft_finish(struct draft *d); /* the unsigned file; refuses what exceeds a limit of the format */

@@ -313,6 +313,15 @@ static void statement_description(struct scan *s)
 	expect(s, "\"");
 }
 
+static void statement_counters(struct scan *s)
+{
+	uint64_t cpus = accept(s, "cpus") ? number(s) : NL_COUNTER_CPUS;
+
+	if (!cpus || cpus > NL_COUNTER_CPUS || cpus & (cpus - 1))
+		BAD(s, "rows for CPUs are a power of two up to %u", NL_COUNTER_CPUS);
+	s->r->counter_cpus = (uint32_t)cpus;
+}
+
 static void statement_body(struct scan *s) { add_source(s, file_name(s)); }
 
 static void one_line(struct scan *s)
@@ -330,6 +339,7 @@ static void one_line(struct scan *s)
 	        {"symbol", statement_symbol},
 	        {"body", statement_body},
 	        {"kill", statement_kill},
+	        {"counters", statement_counters},
 	        {"transplant", statement_transplant},
 	};
 	char *word;

@@ -60,6 +60,7 @@ struct recipe {
 	struct recipe_replace replace[RECIPE_MAX];
 	struct recipe_alias alias[RECIPE_MAX];
 	char *source[RECIPE_MAX]; /* each once, relative to directory */
+	uint32_t counter_cpus;    /* count the calls of each replaced function, in so many rows; 0 = do not */
 	size_t n_data, n_replace, n_alias, n_source;
 };
 

@@ -7,6 +7,7 @@
 #include "redirect.h"
 #include "code.h"
 #include "contract.h"
+#include "counter.h"
 #include "livesites.h"
 #include "stub.h"
 
@@ -237,5 +238,9 @@ void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *
 	fresh[0] = 0xe9;
 	memset(fresh + 1, 0, 4);
 	jump.value = destination(d, k, &e, b, body, s->origin);
+	if (d->h.counters) {
+		site.counter = (uint16_t)(s - r->replace + 1);
+		jump.value = counter_add(d, k, site.counter, jump.value, e.where);
+	}
 	draft_add_site(d, &site);
 }

@@ -22,7 +22,8 @@ struct one {
 
 static struct recipe *recipe_of(const char *id, char *const *names, size_t n)
 {
-	char *text = xformat("id %s\nversion 1\ndescription \"the functions' own code at another place\"\n", id);
+	char *text = xformat(
+	        "id %s\nversion 1\ndescription \"the functions' own code at another place\"\ncounters cpus 4\n", id);
 
 	for (size_t i = 0; i < n; i++)
 		text = xformat("%stransplant %s allow clones\n", text, names[i]);
