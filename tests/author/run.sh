@@ -221,6 +221,25 @@ refused "ambiguous symbol" 5 "say which with jhash,1" "$target" "$(of 'return jh
 refused "page-aligned data" 4 "to be aligned" "$target" \
 	"$(of 'return page[p];' 'static char page[4096] __aligned(4096) = { 1 };')"
 
+# Types that are not the kernel's: prototype, extern, private structure; each named with both sides
+refused "another prototype" 4 "ioprio_check_cap: argument 1: long int here, int in 6.1.0-50" "$target" \
+	'int ioprio_check_cap(long p); int ioprio_check_cap(long p) { return p > 0; }'
+refused "nothing returned" 4 "ioprio_check_cap: what it returns: void here, int in 6.1.0-50" "$target" \
+	'void ioprio_check_cap(int p); void ioprio_check_cap(int p) { }'
+refused "a wrong extern" 4 "keyctl_describe_key: 2 arguments here, 3 in 6.1.0-50" "$target" \
+	"$(of 'return keyctl_describe_key(p, NULL);' 'extern long keyctl_describe_key(int id, char __user *b);')"
+refused "a wrong extern, per-CPU" 4 "runqueues: int here, struct rq in 6.1.0-50" "$target" \
+	"$(of 'return runqueues;' 'extern int runqueues;')"
+refused "a private structure" 4 "struct io_context.refcount: long int here, struct {...} in" "$target" \
+	"$(of 'return ((struct io_context *)(long)p)->active_ref;' \
+		'struct io_context { long refcount; int active_ref; };')"
+recipe "$target allow types"
+expect "allowed types are named" 0 "allowed: types of b.c: struct io_context" build "$dir/r.recipe" -o "$dir/r.leaf"
+recipe "$target"
+body "$(of 'return other(p);' 'extern int other(int) __asm__("keyctl_describe_key");')"
+expect "another name for it is told" 0 "no declaration of its own of keyctl_describe_key" \
+	build "$dir/r.recipe" -o "$dir/r.leaf"
+
 # What a body may use
 good() { # NAME STATEMENTS BODY
 	recipe "$2"
@@ -250,7 +269,8 @@ $f; $f { return generic_permission(ns, i, mask); }"
 f='long keyctl_describe_key(int id, char __user *b, size_t n)'
 good "several functions" "$target"$'\nreplace keyctl_describe_key with b.c' \
 	"$(of '') $f; $f { return ioprio_check_cap(id); }"
-good "the second place of a name" 'replace add_grec,2 with b.c' 'int add_grec(void); int add_grec(void) { return 0; }'
+good "the second place of a name" 'replace add_grec,2 with b.c allow types' \
+	'int add_grec(void); int add_grec(void) { return 0; }'
 refused "no third place of a name" 5 "only 2 places named add_grec" 'replace add_grec,3 with b.c'
 
 # The command line

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tests/fuzz/author.c tests/unit/makekernel.c tools/author/body.c tools/author/redirect.c
+// sources: tools/author/counter.c tools/author/types.c
+// sources: tools/author/body_types.c tools/author/compare_types.c tools/author/note.c
 // sources: tools/author/contract.c tools/author/stub.c tools/author/typenames.c
 // sources: tools/author/code.c tools/author/livesites.c tools/author/draft.c tools/author/place.c
 // sources: tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c tools/author/krelocs.c
-// sources: tools/author/author.c tests/unit/author_refuse.c
+// sources: tools/author/author.c tools/author/escape.c tests/unit/author_refuse.c
 // libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis
 // length: 4096
 // quick: 12000
-/* Any bytes as an object file: the body of a function that is replaced by what it defines. */
+/* Any bytes as an object file, its types among them: the body of a function that is replaced by what it defines. */
 #include "author.h"
 
 #include "author_refuse.h"
-#include "body.h"
+#include "body_types.h"
 #include "makekernel.h"
 #include "redirect.h"
 #include "typenames.h"
 
+#include <bpf/btf.h>
 #include <elf.h>
 
 static void check(const struct draft *d, const struct body *b)
@@ -39,6 +42,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	        .line = 1, .function.name = (char *)"f", .source = (char *)"f.c", .body = (char *)"f"};
 	char *path = (char *)(uintptr_t)make_file(0, bytes, size);
 	struct fuzz nothing = {0};
+	struct buf types;
 	struct recipe *r;
 	struct kernel *k;
 	struct body *b;
@@ -50,9 +54,17 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	r = xalloc(sizeof(*r));
 	r->path = (char *)"r";
 	k = fuzz_kernel(&nothing);
+	types = make_types(false);
+	k->btf = btf__new(types.p, (uint32_t)types.n);
+	r->n_source = 1;
+	r->source[0] = replace.source;
+	r->n_replace = 1;
+	r->allow_types[0] = size & 1;
+	r->replace[0] = replace;
 	draft_start(&d);
 	b = body_load(&d, k, r, &path, 1);
 	check(&d, b);
+	body_types_check(&d, k, r, b);
 	redirect_add(&d, k, r, &replace, b);
 	check(&d, b);
 	draft_finish(&d);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tests/fuzz/author.c tools/author/redirect.c tools/author/contract.c tools/author/stub.c
-// sources: tools/author/typenames.c tools/author/types.c tools/author/counter.c tools/author/code.c tools/author/livesites.c
+// sources: tools/author/typenames.c tools/author/note.c tools/author/types.c tools/author/counter.c
+// sources: tools/author/code.c tools/author/livesites.c
 // sources: tools/author/body.c tools/author/draft.c tools/author/place.c tools/author/kernel.c tools/author/unpack.c
-// sources: tools/author/kallsyms.c tools/author/krelocs.c tools/author/author.c tests/unit/author_refuse.c
+// sources: tools/author/kallsyms.c tools/author/krelocs.c tools/author/author.c tools/author/escape.c
+// sources: tests/unit/author_refuse.c
 // libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis
 // length: 1024
 // quick: 6000
@@ -34,7 +36,8 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	        .line = 1, .function.name = (char *)"f", .source = (char *)"f.c", .body = (char *)"f"};
 	struct body_symbol symbol = {
 	        .name = (char *)"f", .place = {NL_SYM_TEXT, 0}, .size = sizeof(body), .function = true, .global = true};
-	struct body b = {.symbols = &symbol, .n_symbols = 1};
+	const struct btf *types;
+	struct body b = {.symbols = &symbol, .n_symbols = 1, .types = &types, .n_objects = 1};
 	struct fuzz f = {bytes, size};
 	const struct draft_piece *s;
 	const struct ksym *at = NULL;
@@ -49,7 +52,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	r = xalloc(sizeof(*r));
 	r->path = (char *)"r";
 	flags = fuzz_byte(&f);
-	symbol.types = flags & 1 ? types_of_f(flags >> 2) : NULL;
+	types = flags & 1 ? types_of_f(flags >> 2) : NULL;
 	replace.allow_clones = flags & 2;
 	k = fuzz_kernel(&f);
 	draft_start(&d);

@@ -56,13 +56,14 @@ static void test_all_statements(void **state)
 	assert_false(r->data[2].has_expect);
 	assert_int_equal(r->n_replace, 2);
 	assert_string_equal(r->replace[0].body, "func");
-	assert_false(r->replace[0].allow_types || r->replace[0].allow_clones);
+	assert_false(r->replace[0].allow_clones);
 	assert_int_equal(r->replace[1].function.position, 3);
 	assert_string_equal(r->replace[1].body, "new_other");
-	assert_true(r->replace[1].allow_types && r->replace[1].allow_clones);
+	assert_true(r->replace[1].allow_clones);
 	assert_int_equal(r->n_source, 2); /* each source once */
 	assert_string_equal(r->source[0], "helper.c");
 	assert_string_equal(r->source[1], "body.c");
+	assert_true(!r->allow_types[0] && r->allow_types[1]);
 	assert_int_equal(r->n_alias, 1);
 	assert_string_equal(r->alias[0].symbol.name, "mutex");
 	assert_int_equal(r->alias[0].symbol.position, 2);

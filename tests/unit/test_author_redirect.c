@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/redirect.c tools/author/code.c tools/author/livesites.c tools/author/place.c
 // sources: tools/author/counter.c tools/author/types.c tools/author/draft.c tools/author/contract.c
-// sources: tools/author/stub.c tools/author/typenames.c
+// sources: tools/author/stub.c tools/author/typenames.c tools/author/note.c tools/author/escape.c
 // sources: tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c tests/unit/author_refuse.c
 // sources: tests/unit/author_kernel.c
 // cflags: -Itools/author
@@ -26,7 +26,8 @@
 static struct body_symbol the_body = {
         .name = (char *)"f", .place = {NL_SYM_TEXT, 0x40}, .size = 16, .function = true, .global = true};
 
-static const struct body only;
+static const struct btf *types;
+static const struct body only = {.types = &types, .n_objects = 1};
 
 const struct body_symbol *body_find(const struct body *b, const char *name)
 {
@@ -181,13 +182,13 @@ static void test_contracts(void **state)
 	buf_add(&d.text, NULL, 0x50);
 	assert_true(AUTHOR_REFUSES(NL_ESITE, (redirect_add(&d, k, &recipe, &replace_f, &only), 0)));
 	assert_non_null(strstr(author_why, "neither the kernel's types nor the body's"));
-	the_body.types = types_of_f("f", 3, 0);
+	types = types_of_f("f", 3, 0);
 	assert_memory_equal(stub_of(k, &d), "\x50" PUSHES, 13);
-	the_body.types = types_of_f("f", 9, 0);
+	types = types_of_f("f", 9, 0);
 	draft_start(&d);
 	buf_add(&d.text, NULL, 0x50);
 	assert_true(AUTHOR_REFUSES(NL_ESITE, (redirect_add(&d, k, &recipe, &replace_f, &only), 0)));
-	the_body.types = NULL;
+	types = NULL;
 }
 
 static void test_address_in_the_site(void **state)

@@ -19,6 +19,7 @@ struct object {
 	Elf *elf;
 	size_t n_sections, section_names, symbol_names, symbol_count;
 	Elf_Data *symbols;
+	size_t index;
 	struct btf *types; /* NULL = none */
 	struct placed {
 		struct place place; /* symbol 0 = not placed */
@@ -233,7 +234,7 @@ static void collect_symbols(struct loading *l, struct object *o)
 		s->place = in->place;
 		s->place.value += sym.st_value;
 		s->size = sym.st_size;
-		s->types = o->types;
+		s->object = o->index;
 		s->function = GELF_ST_TYPE(sym.st_info) == STT_FUNC;
 		b->n_symbols++;
 	}
@@ -253,6 +254,15 @@ const struct body_symbol *body_find(const struct body *b, const char *name)
 	return found;
 }
 
+/* An object names each symbol once; a second object may name it again. */
+static void note_use(struct body *b, const struct object *o, const char *name, const char *kernel_name)
+{
+	for (size_t i = 0; i < b->n_uses; i++)
+		if (b->uses[i].object == o->index && !strcmp(b->uses[i].name, name))
+			return;
+	b->uses[b->n_uses++] = (struct body_use){xformat("%s", name), kernel_name, o->index};
+}
+
 static struct place resolve_undefined(const struct loading *l, const struct object *o, const char *name)
 {
 	struct recipe_symbol wanted_symbol = {.name = (char *)(uintptr_t)name};
@@ -267,6 +277,7 @@ static struct place resolve_undefined(const struct loading *l, const struct obje
 	for (size_t i = 0; i < l->r->n_alias; i++)
 		if (!strcmp(l->r->alias[i].name, name))
 			wanted_symbol = l->r->alias[i].symbol;
+	note_use(l->body, o, name, xformat("%s", wanted_symbol.name));
 	return place_in_kernel(l->k, &wanted_symbol, xformat("%s refers to %s", o->path, name));
 }
 
@@ -368,8 +379,12 @@ struct body *body_load(struct draft *d, const struct kernel *k, const struct rec
 	struct buf *files = xalloc(n * sizeof(*files));
 	size_t symbols = 0;
 
+	l.body->n_objects = n;
+	l.body->types = xalloc(n * sizeof(*l.body->types));
 	for (size_t i = 0; i < n; i++) {
 		object_open(&o[i], objects[i], &files[i]);
+		o[i].index = i;
+		l.body->types[i] = o[i].types;
 		place_sections(&l, &o[i], false);
 		symbols += o[i].symbol_count;
 	}
@@ -379,9 +394,23 @@ struct body *body_load(struct draft *d, const struct kernel *k, const struct rec
 		place_sections(&l, &o[i], true);
 	d->h.bss_size = (uint32_t)(l.bss - d->data.n);
 	l.body->symbols = xalloc((symbols + 1) * sizeof(*l.body->symbols));
+	l.body->uses = xalloc((symbols + 1) * sizeof(*l.body->uses));
 	for (size_t i = 0; i < n; i++)
 		collect_symbols(&l, &o[i]);
 	for (size_t i = 0; i < n; i++)
 		add_relocs(&l, &o[i]);
 	return l.body;
+}
+
+void body_take_types(struct body *b, char *const objects[])
+{
+	for (size_t i = 0; i < b->n_objects; i++) {
+		struct object o = {0};
+		struct buf file;
+
+		if (b->types[i])
+			continue;
+		object_open(&o, objects[i], &file);
+		b->types[i] = o.types;
+	}
 }

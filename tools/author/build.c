@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `build`: recipe and kernel in, unsigned leaf out. */
 #include "build.h"
-#include "body.h"
+#include "body_types.h"
 #include "commands.h"
 #include "compile.h"
 #include "data.h"
 #include "leaffile.h"
 #include "made.h"
+#include "note.h"
 #include "redirect.h"
 #include "linux_target.h"
 
@@ -30,9 +31,17 @@ struct buf build_leaf(const struct recipe *r, const struct kernel *k, const char
 		struct compiled objects = compile(k, r, headers, cc);
 
 		if (objects.note)
-			fprintf(stderr, "note: %s\n", escape(objects.note, FOR_TERMINAL));
+			note(d, NL_FACT_NOTE, objects.note);
 		b = body_load(d, k, r, objects.path, r->n_source);
 		compile_clean(&objects);
+		if (!b->types[0]) { /* older than GCC 12 */
+			note(d, NL_FACT_NOTE,
+			     "the body's compiler tells no types: compared as the machine's own makes them");
+			objects = compile(k, r, headers, "gcc");
+			body_take_types(b, objects.path);
+			compile_clean(&objects);
+		}
+		body_types_check(d, k, r, b);
 	}
 	b = b ? b : xalloc(sizeof(*b));
 	for (size_t i = 0; i < r->n_replace; i++)

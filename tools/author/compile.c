@@ -226,9 +226,7 @@ struct compiled compile(const struct kernel *k, const struct recipe *r, const ch
 		refuse(NL_EENVIRONMENT, "make is not installed");
 	for (size_t i = 0; i < r->n_source; i++)
 		if (status || !file_exists(c.path[i]))
-			refuse(NL_ECOMPILE,
-			       "%s: %s does not compile for %s (make ended with %d); is the compiler that the headers "
-			       "want installed?",
-			       r->path, r->source[i], k->release, status);
+			refuse(NL_ECOMPILE, "%s: %s does not compile for %s (make ended with %d): see above", r->path,
+			       r->source[i], k->release, status);
 	return c;
 }

@@ -127,18 +127,18 @@ bool contract_by_kernel(const struct kernel *k, const char *name, uint64_t va, u
 }
 
 struct contract contract_find(const struct kernel *k, const char *name, uint64_t va, uint32_t size,
-                              const struct body *b, const struct body_symbol *body, const char *where, char **note)
+                              const struct body *b, const struct body_symbol *body, const char *where, char **unknown)
 {
 	struct contract c = {0};
 	uint32_t proto = 0;
 
-	*note = NULL;
+	*unknown = NULL;
 	if (!contract_by_kernel(k, name, va, size, &c)) {
 		if (!b)
 			return c; /* its own types may know */
-		if (body->types && known(body->types, body->name, &c, &proto))
-			*note = xformat("the kernel's types do not know %s, so the prototype of the body is believed",
-			                name);
+		if (b->types[body->object] && known(b->types[body->object], body->name, &c, &proto))
+			*unknown = xformat(
+			        "the kernel's types do not know %s, so the prototype of the body is believed", name);
 		else
 			c.trouble = xformat("neither the kernel's types nor the body's know its prototype");
 	}

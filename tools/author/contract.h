@@ -21,10 +21,10 @@ bool contract_by_kernel(const struct kernel *k, const char *name, uint64_t va, u
 
 /*
  * Of a function without ftrace nop at va, which the kernel calls `name`: by the kernel's types, or where they do not
- * know it by those of the body, and then *note says so. body NULL: not compiled yet. Refuses NL_ESITE where no stub can
- * stand before it.
+ * know it by those of the body, and then *unknown says so. body NULL: not compiled yet. Refuses NL_ESITE where no stub
+ * can stand before it.
  */
 struct contract contract_find(const struct kernel *k, const char *name, uint64_t va, uint32_t size,
-                              const struct body *b, const struct body_symbol *body, const char *where, char **note);
+                              const struct body *b, const struct body_symbol *body, const char *where, char **unknown);
 
 #endif

@@ -133,7 +133,7 @@ static char *file_name(struct scan *s)
 
 /* The file's name becomes a line of a Kbuild file and an argument of make: `$(shell ...)` would run there, `--eval=...`
  * be an option. */
-static void add_source(struct scan *s, const char *name)
+static size_t add_source(struct scan *s, const char *name)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
@@ -149,10 +149,11 @@ static void add_source(struct scan *s, const char *name)
 		    base);
 	for (size_t i = 0; i < r->n_source; i++)
 		if (!strcmp(r->source[i], name))
-			return;
+			return i;
 	if (r->n_source == RECIPE_MAX)
 		BAD(s, "too many sources");
-	r->source[r->n_source++] = xformat("%s", name);
+	r->source[r->n_source] = xformat("%s", name);
+	return r->n_source++;
 }
 
 static void statement_data(struct scan *s)
@@ -197,17 +198,18 @@ static struct recipe_replace *new_replace(struct scan *s, enum recipe_origin ori
 	return p;
 }
 
-static void permissions(struct scan *s, struct recipe_replace *p)
+/* types: what the types of the function's source may do; NULL = it has none. */
+static void permissions(struct scan *s, struct recipe_replace *p, bool *types)
 {
 	while (accept(s, "allow")) {
 		char *word = run(s, in_word, "a permission");
 
 		if (!strcmp(word, "clones"))
 			p->allow_clones = true;
-		else if (!strcmp(word, "types"))
-			p->allow_types = true;
+		else if (types && !strcmp(word, "types"))
+			*types = true;
 		else
-			BAD(s, "unknown permission '%s': clones or types", word);
+			BAD(s, "unknown permission '%s': clones%s", word, types ? " or types" : "");
 	}
 }
 
@@ -218,8 +220,7 @@ static void statement_replace(struct scan *s)
 	expect(s, "with");
 	p->source = file_name(s);
 	p->body = accept(s, ":") ? run(s, in_name, "the name of a function") : xformat("%s", p->function.name);
-	add_source(s, p->source);
-	permissions(s, p);
+	permissions(s, p, &s->r->allow_types[add_source(s, p->source)]);
 }
 
 /* What the body of a function that needs no source is called; a comma is in no name of C. */
@@ -230,7 +231,7 @@ static void statement_transplant(struct scan *s)
 	struct recipe_replace *p = new_replace(s, FROM_ITSELF);
 
 	p->body = made_name(&p->function);
-	permissions(s, p);
+	permissions(s, p, NULL);
 }
 
 /* A number, or an error by its name: -EPERM. */
@@ -257,7 +258,7 @@ static void statement_kill(struct scan *s)
 	p->has_value = accept(s, "=");
 	if (p->has_value)
 		p->value = returned(s);
-	permissions(s, p);
+	permissions(s, p, NULL);
 }
 
 static void statement_symbol(struct scan *s)
@@ -322,7 +323,15 @@ static void statement_counters(struct scan *s)
 	s->r->counter_cpus = (uint32_t)cpus;
 }
 
-static void statement_body(struct scan *s) { add_source(s, file_name(s)); }
+static void statement_body(struct scan *s)
+{
+	size_t source = add_source(s, file_name(s));
+
+	if (!accept(s, "allow"))
+		return;
+	expect(s, "types");
+	s->r->allow_types[source] = true;
+}
 
 static void one_line(struct scan *s)
 {

@@ -39,7 +39,7 @@ struct recipe_replace {
 	enum recipe_origin origin;
 	struct recipe_symbol function;
 	char *source, *body; /* source: NULL unless from one */
-	bool allow_clones, allow_types;
+	bool allow_clones;
 	bool has_value;
 	int64_t value; /* what a killed function returns */
 };
@@ -59,8 +59,9 @@ struct recipe {
 	struct recipe_data data[RECIPE_MAX];
 	struct recipe_replace replace[RECIPE_MAX];
 	struct recipe_alias alias[RECIPE_MAX];
-	char *source[RECIPE_MAX]; /* each once, relative to directory */
-	uint32_t counter_cpus;    /* count the calls of each replaced function, in so many rows; 0 = do not */
+	char *source[RECIPE_MAX];     /* each once, relative to directory */
+	bool allow_types[RECIPE_MAX]; /* of each source: its types may differ from the kernel's */
+	uint32_t counter_cpus;        /* count the calls of each replaced function, in so many rows; 0 = do not */
 	size_t n_data, n_replace, n_alias, n_source;
 };
 

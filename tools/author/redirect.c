@@ -9,6 +9,7 @@
 #include "contract.h"
 #include "counter.h"
 #include "livesites.h"
+#include "note.h"
 #include "stub.h"
 
 #include <newleaf/types.h>
@@ -188,10 +189,10 @@ static struct entry find_entry(const struct kernel *k, const struct recipe *r, c
 void redirect_check(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s)
 {
 	struct entry e = find_entry(k, r, s);
-	char *note;
+	char *unknown;
 
 	if (!e.traced && s->origin == FROM_SOURCE)
-		contract_find(k, e.name, e.va, e.size, NULL, NULL, e.where, &note);
+		contract_find(k, e.name, e.va, e.size, NULL, NULL, e.where, &unknown);
 }
 
 /* Where the jump goes: to the body, or where callers may rely on what the old code leaves alone, to a stub. */
@@ -199,14 +200,16 @@ static uint64_t destination(struct draft *d, const struct kernel *k, const struc
                             const struct body_symbol *body, enum recipe_origin origin)
 {
 	struct contract c;
-	char *note;
+	char *unknown;
 
 	if (e->traced || origin == FROM_VALUE) /* compiled with -pg, and all of its unit: no -fipa-ra (stub.c) */
 		return body->place.value;
 	/* A function's own code leaves alone what it always did; but where a stub can stand, it shall be tried, too. */
 	if (origin == FROM_ITSELF && (!contract_by_kernel(k, e->name, e->va, e->size, &c) || c.trouble))
 		return body->place.value;
-	c = contract_find(k, e->name, e->va, e->size, b, body, e->where, &note);
+	c = contract_find(k, e->name, e->va, e->size, b, body, e->where, &unknown);
+	if (unknown)
+		note(d, NL_FACT_NOTE, unknown);
 	return stub_add(d, body->place.value, c.returns_void, kernel_section(k, ".ibt_endbr_seal") != NULL);
 }
 

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The types of a body (.BTF of its objects) against the kernel's. */
+#ifndef NEWLEAF_AUTHOR_BODY_TYPES_H
+#define NEWLEAF_AUTHOR_BODY_TYPES_H
+
+#include "body.h"
+
+/*
+ * Compares the prototype of each function replaced, the type of each function and variable of the kernel that the body
+ * uses, and the inside of each structure, union and enumeration that it shares with the kernel. Refuses NL_ETARGET with
+ * all that differs, unless the recipe says `allow types`; then, and for what the kernel's types do not know, the facts
+ * of the draft name it.
+ */
+void body_types_check(struct draft *d, const struct kernel *k, const struct recipe *r, const struct body *b);
+
+#endif
