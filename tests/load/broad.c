@@ -13,6 +13,7 @@
 #include <linux/perf_event.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +52,14 @@
 #define HOME "/tmp/broad"
 
 static unsigned long children;
+
+static void tell(const char *name)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	printf("%ld %s\n", (long)now.tv_sec, name);
+}
 
 /* Runs the step in a child that lives for so many seconds at most. */
 static void step(void (*what)(long), long with, unsigned seconds)
@@ -127,14 +136,13 @@ static void every_call(void)
 
 static char here[4096];
 
-static void read_one(long write_back)
+static void read_one(void)
 {
 	static char bytes[65536];
 	int fd = open(here, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	ssize_t n;
 
-	(void)write_back;
 	if (fd < 0)
 		return;
 	poll(&p, 1, 0);
@@ -143,8 +151,9 @@ static void read_one(long write_back)
 		(void)!pread(fd, bytes, 512, 64);
 	lseek(fd, 0, SEEK_SET);
 	(void)!readv(fd, (struct iovec[]){{bytes, 100}, {bytes + 200, 4000}}, 2);
-	mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	munmap(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0), 4096);
 	getxattr(here, "security.selinux", bytes, 64);
+	close(fd);
 }
 
 /* Files whose reading waits for others, takes the log away, or takes for ever. */
@@ -152,29 +161,47 @@ static const char *const left_alone[] = {"/proc/kmsg",          "/proc/kcore", "
                                          "/proc/sysrq-trigger", "/proc/acpi",  "snapshot_raw", "/proc/self",
                                          "/proc/thread-self",   "hvc"};
 
-static void read_tree(char *at, int depth)
+static bool is_left_alone(const char *path)
 {
-	DIR *d = opendir(at);
-	size_t n = strlen(at);
+	for (size_t i = 0; i < sizeof(left_alone) / sizeof(left_alone[0]); i++)
+		if (strstr(path, left_alone[i]))
+			return true;
+	return false;
+}
+
+/* All files of the directory `here`, in one child: a fork for each would be most of the work. */
+static void read_directory(long unused)
+{
+	DIR *d = opendir(here);
+	size_t n = strlen(here);
 	struct dirent *e;
 
+	(void)unused;
 	while (d && (e = readdir(d))) {
-		size_t i;
-
-		if (e->d_name[0] == '.' || n + strlen(e->d_name) + 2 > sizeof(here))
+		if (e->d_type != DT_REG || n + strlen(e->d_name) + 2 > sizeof(here))
 			continue;
-		sprintf(at + n, "/%s", e->d_name);
-		for (i = 0; i < sizeof(left_alone) / sizeof(left_alone[0]); i++)
-			if (strstr(at, left_alone[i]))
-				break;
-		if (i < sizeof(left_alone) / sizeof(left_alone[0]))
-			continue;
-		if (e->d_type == DT_DIR && depth < 12)
-			read_tree(at, depth + 1);
-		else if (e->d_type == DT_REG)
-			step(read_one, 0, 2);
+		sprintf(here + n, "/%s", e->d_name);
+		if (!is_left_alone(here))
+			read_one();
+		here[n] = 0;
 	}
-	at[n] = 0;
+}
+
+static void read_tree(int depth)
+{
+	DIR *d = opendir(here);
+	size_t n = strlen(here);
+	struct dirent *e;
+
+	step(read_directory, 0, 4);
+	while (d && depth < 12 && (e = readdir(d))) {
+		if (e->d_name[0] == '.' || e->d_type != DT_DIR || n + strlen(e->d_name) + 2 > sizeof(here))
+			continue;
+		sprintf(here + n, "/%s", e->d_name);
+		if (!is_left_alone(here))
+			read_tree(depth + 1);
+		here[n] = 0;
+	}
 	if (d)
 		closedir(d);
 }
@@ -308,7 +335,7 @@ static void mount_one(long unused)
 	    mount("none", HOME "/mnt", here, 0, NULL))
 		return;
 	strcpy(here, HOME "/mnt");
-	read_tree(here, 10);
+	read_tree(10);
 	close(open(HOME "/mnt/x", O_RDWR | O_CREAT, 0600));
 	mount("none", HOME "/mnt", NULL, MS_REMOUNT | MS_RDONLY, NULL);
 	umount(HOME "/mnt");
@@ -482,26 +509,26 @@ int main(void)
 	mkdir(HOME, 0700);
 	setvbuf(stdout, NULL, _IONBF, 0);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		printf("%s ", steps[i].name);
+		tell(steps[i].name);
 		for (int round = 0; round < 3; round++)
 			step(steps[i].what, 0, 20);
 	}
-	printf("sockets ");
+	tell("sockets");
 	for (long family = 0; family < 48; family++)
 		step(sockets, family, 3);
 	step(stream, AF_INET, 20);
 	step(stream, AF_INET6, 20);
 	step(stream, AF_UNIX, 20);
-	printf("calls ");
+	tell("calls");
 	every_call();
-	printf("file-systems ");
+	tell("file-systems");
 	every_file_system();
-	printf("sys ");
+	tell("sys");
 	strcpy(here, "/sys");
-	read_tree(here, 0);
-	printf("proc ");
+	read_tree(0);
+	tell("proc");
 	strcpy(here, "/proc");
-	read_tree(here, 0);
-	printf("\n%lu children\n", children);
+	read_tree(0);
+	printf("%lu children\n", children);
 	return 0;
 }
