@@ -101,11 +101,13 @@ static enum nl_err check_site(const struct nl_leaf *l, const struct nl_leaf_site
 	if (s->counter > h->counters)
 		return NL_ELEAF;
 	if (!text)
-		return s->func_offset || s->func_size || s->counter || !is_zero(s->old_hash, sizeof(s->old_hash))
+		return s->func_offset || s->func_size || s->counter || s->body_offset || s->body_size ||
+		                       !is_zero(s->old_hash, sizeof(s->old_hash))
 		               ? NL_ELEAF
 		               : NL_OK;
 	if (!nl_inside(s->func_offset, s->func_size, 0, r->size) ||
-	    !nl_inside(s->offset, s->len, s->func_offset, (uint64_t)s->func_offset + s->func_size))
+	    !nl_inside(s->offset, s->len, s->func_offset, (uint64_t)s->func_offset + s->func_size) ||
+	    !nl_inside(s->body_offset, s->body_size, 0, h->text.count))
 		return NL_ERANGE;
 	return NL_OK;
 }

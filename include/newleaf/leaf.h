@@ -158,7 +158,8 @@ struct nl_leaf_site {
 	uint32_t fresh;          /* offset in bytes[] of len bytes: what is written */
 	uint32_t func_offset;    /* NL_SITE_TEXT: the function replaced, in the same region; else both 0 */
 	uint32_t func_size;
-	uint32_t name; /* offset in strings[] */
+	uint32_t name;                   /* offset in strings[] */
+	uint32_t body_offset, body_size; /* NL_SITE_TEXT: what replaces the function, in text[]: for the reader; or 0 */
 	/* NL_SITE_TEXT: SHA-256 of the old function, normalised: what the author saw is what stands in the kernel that
 	 * the leaf was built for (docs/reference/leaf-format.md). For the author's tools; zero in data. */
 	uint8_t old_hash[32];
@@ -266,7 +267,7 @@ struct nl_leaf_signature {
 #define NL_SIG_P256_SHA256 1u
 
 _Static_assert(sizeof(struct nl_leaf_region) == 16 && sizeof(struct nl_leaf_object) == 240, "leaf object layout");
-_Static_assert(sizeof(struct nl_leaf_site) == 68, "leaf site layout");
+_Static_assert(sizeof(struct nl_leaf_site) == 76, "leaf site layout");
 _Static_assert(sizeof(struct nl_leaf_reloc) == 32, "leaf reloc layout");
 _Static_assert(sizeof(struct nl_leaf_target) % 8 == 0, "leaf target layout");
 _Static_assert(sizeof(struct nl_leaf_header) % 8 == 0, "leaf header layout");

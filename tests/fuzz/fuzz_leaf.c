@@ -117,7 +117,7 @@ static size_t valid(uint8_t *out, size_t max)
 	queue_target(&h.target);
 	h.objects = (struct nl_leaf_part){at, 0};
 	h.sites = (struct nl_leaf_part){at, 2};
-	h.relocs = (struct nl_leaf_part){at += sizeof(sites), 4}; /* 136 bytes: no padding */
+	h.relocs = (struct nl_leaf_part){at += sizeof(sites), 4}; /* 152 bytes: no padding */
 	h.facts = (struct nl_leaf_part){at += sizeof(relocs), sizeof(facts)};
 	h.bytes = (struct nl_leaf_part){at += sizeof(facts), 26};
 	h.text = (struct nl_leaf_part){at += 26, 32};

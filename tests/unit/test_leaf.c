@@ -254,6 +254,8 @@ static void count(uint32_t n, uint32_t at)
 	X(site_before_function, NL_ERANGE, m.sites[0].offset = 0x4fff) \
 	X(function_wraps, NL_ERANGE, (m.sites[0].func_offset = ~0u - 7, m.sites[0].func_size = 0xffffffff)) \
 	X(function_of_data, NL_ELEAF, m.sites[1].func_size = 1) \
+	X(body_outside_text, NL_ERANGE, m.sites[0].body_offset = 0x10000) \
+	X(body_of_data, NL_ELEAF, m.sites[1].body_size = 1) \
 	X(hash_of_data, NL_ELEAF, m.sites[1].old_hash[31] = 1) \
 	X(sites_overlap, NL_EOVERLAP, (m.sites[1] = m.sites[0], m.sites[1].offset++)) \
 	X(sites_same, NL_EOVERLAP, m.sites[1] = m.sites[0]) \
@@ -321,7 +323,7 @@ static void bad_holes(void **state)
 	struct nl_leaf_header *h = (struct nl_leaf_header *)file;
 
 	(void)state;
-	m.n_sites = 1; /* 68 bytes: four of padding follow */
+	m.n_sites = 1; /* 76 bytes: four of padding follow */
 	m.n_bytes = 10;
 	m.n_relocs = 1;
 	assert_int_equal(check_signed(), NL_OK);

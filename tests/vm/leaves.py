@@ -14,7 +14,7 @@ from guest import BUILD, TOP, Failure, Skip, kernel_file
 AUTHOR = os.path.join(BUILD, "newleaf-author")
 DEMO_KEY = os.path.join(BUILD, "keys", "demo.pem")
 HEADER = struct.Struct("<QIIIIIII48s16IIIIII")  # up to header.target
-SITE = struct.Struct("<HHIIHHIIIII32s")
+SITE = struct.Struct("<HHIIHHIIIIIII32s")
 ALIGN = {"objects": 8, "sites": 8, "relocs": 8, "facts": 4}
 SIGNATURE_SIZE = 112
 PARTS = ("objects", "sites", "relocs", "facts", "bytes", "text", "data", "strings")

@@ -75,6 +75,8 @@ static void add_piece(struct draft *d, const struct draft_site *s, uint32_t from
 			refuse(NL_EOVERLAP, "%s overlaps %s", s->name, (char *)d->strings.p + all[i].site.name);
 	site->func_size = s->func_size;
 	site->counter = s->counter;
+	site->body_offset = s->body_offset;
+	site->body_size = s->body_size;
 	if (s->old_hash)
 		memcpy(site->old_hash, s->old_hash, sizeof(site->old_hash));
 	site->expected = (uint32_t)buf_add(&d->bytes, s->expected + from, len);

@@ -29,6 +29,7 @@ struct draft_site { /* what draft_add_site takes; relocs are in terms of offsets
 	size_t n_expected_relocs, n_fresh_relocs;
 	uint64_t func_va;
 	uint32_t func_size;
+	uint32_t body_offset, body_size; /* in text[], or 0 */
 	const char *name;
 	const uint8_t *old_hash; /* 32 bytes, or NULL */
 	uint16_t counter;        /* from 1, or 0 */

@@ -240,6 +240,8 @@ void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *
 	memset(fresh, INT3, sizeof(fresh));
 	fresh[0] = 0xe9;
 	memset(fresh + 1, 0, 4);
+	site.body_offset = (uint32_t)body->place.value;
+	site.body_size = (uint32_t)body->size;
 	jump.value = destination(d, k, &e, b, body, s->origin);
 	if (d->h.counters) {
 		site.counter = (uint16_t)(s - r->replace + 1);
