@@ -21,6 +21,7 @@ struct object {
 	Elf_Data *symbols;
 	size_t index;
 	struct btf *types; /* NULL = none */
+	const struct body_object *from;
 	struct placed {
 		struct place place; /* symbol 0 = not placed */
 		uint64_t size;
@@ -75,15 +76,22 @@ static const char *const placed[] = {".text", ".rodata", ".data", ".bss"};
 
 static bool starts(const char *s, const char *prefix) { return !strncmp(s, prefix, strlen(prefix)); }
 
+const char *body_table_cause(const char *section)
+{
+	for (size_t i = 0; i < NL_ARRAY_SIZE(refused); i++)
+		if (starts(section, refused[i].name))
+			return refused[i].cause;
+	return NULL;
+}
+
 static bool wanted(const char *name, const GElf_Shdr *sh, const char *path)
 {
 	if (!(sh->sh_flags & SHF_ALLOC))
 		return false;
 	if (!sh->sh_size)
 		return false;
-	for (size_t i = 0; i < NL_ARRAY_SIZE(refused); i++)
-		if (starts(name, refused[i].name))
-			refuse(NL_EBODY, "%s: section %s, made by %s", path, name, refused[i].cause);
+	if (body_table_cause(name))
+		refuse(NL_EBODY, "%s: section %s, made by %s", path, name, body_table_cause(name));
 	for (size_t i = 0; i < NL_ARRAY_SIZE(ignored); i++)
 		if (starts(name, ignored[i]))
 			return false;
@@ -188,6 +196,8 @@ static void place_sections(struct loading *l, struct object *o, bool bss)
 
 		if (!gelf_getshdr(scn, &sh) || (sh.sh_type == SHT_NOBITS) != bss)
 			continue;
+		if (o->from->take && !o->from->take[i])
+			continue;
 		name = name_at(o, o->section_names, sh.sh_name);
 		if (!wanted(name, &sh, o->path))
 			continue;
@@ -227,10 +237,10 @@ static void collect_symbols(struct loading *l, struct object *o)
 			refuse(NL_EBODY, "%s: %s ends behind its section", o->path, name);
 		s = &b->symbols[b->n_symbols];
 		s->global = GELF_ST_BIND(sym.st_info) != STB_LOCAL;
+		s->name = xformat("%s%s", s->global ? "" : o->from->prefix, name);
 		for (size_t j = 0; s->global && j < b->n_symbols; j++)
-			if (b->symbols[j].global && !strcmp(b->symbols[j].name, name))
+			if (b->symbols[j].global && !strcmp(b->symbols[j].name, s->name))
 				refuse(NL_EBODY, "%s is defined twice", name);
-		s->name = xformat("%s", name);
 		s->place = in->place;
 		s->place.value += sym.st_value;
 		s->size = sym.st_size;
@@ -281,17 +291,35 @@ static struct place resolve_undefined(const struct loading *l, const struct obje
 	return place_in_kernel(l->k, &wanted_symbol, xformat("%s refers to %s", o->path, name));
 }
 
-static struct place resolve(const struct loading *l, const struct object *o, size_t index)
+/* Does the kernel keep this place? A taken function only where something points to it: pointers are compared. */
+static bool stays(const struct object *o, const GElf_Sym *sym, uint32_t type, int64_t addend)
+{
+	int64_t start = (int64_t)sym->st_value + addend + (type == R_X86_64_PC32 ? 4 : 0);
+
+	if (!o->from->bound || !o->from->bound[sym->st_shndx].symbol)
+		return false;
+	return !o->from->take[sym->st_shndx] || (type != R_X86_64_PLT32 && !start);
+}
+
+static struct place resolve(const struct loading *l, const struct object *o, size_t index, uint32_t type,
+                            int64_t addend)
 {
 	struct place p;
 	GElf_Sym sym;
 
 	if (!gelf_getsym(o->symbols, (int)index, &sym))
 		refuse(NL_EBODY, "%s: a relocation names no symbol", o->path);
+	if (sym.st_shndx == SHN_UNDEF && o->from->outside && o->from->outside[index].symbol)
+		return o->from->outside[index];
 	if (sym.st_shndx == SHN_UNDEF)
 		return resolve_undefined(l, o, name_at(o, o->symbol_names, sym.st_name));
 	if (sym.st_shndx == SHN_ABS)
 		return (struct place){NL_SYM_ABSOLUTE, sym.st_value};
+	if (sym.st_shndx < o->n_sections && stays(o, &sym, type, addend)) {
+		p = o->from->bound[sym.st_shndx];
+		p.value += sym.st_value;
+		return p;
+	}
 	if (sym.st_shndx >= o->n_sections || !o->at[sym.st_shndx].place.symbol ||
 	    sym.st_value > o->at[sym.st_shndx].size)
 		refuse(NL_EBODY, "%s: refers to a section that is not placed, or to behind its end (%s)", o->path,
@@ -319,7 +347,7 @@ static uint16_t reloc_type(const struct object *o, uint32_t elf_type)
 
 static void add_reloc(struct loading *l, const struct object *o, const struct placed *in, const GElf_Rela *rela)
 {
-	struct place s = resolve(l, o, GELF_R_SYM(rela->r_info));
+	struct place s = resolve(l, o, GELF_R_SYM(rela->r_info), (uint32_t)GELF_R_TYPE(rela->r_info), rela->r_addend);
 	struct nl_leaf_reloc r = {
 	        .where = in->place.symbol == NL_SYM_TEXT ? NL_AT_TEXT : NL_AT_DATA,
 	        .offset = (uint32_t)(in->place.value + rela->r_offset),
@@ -372,34 +400,53 @@ static void add_relocs(struct loading *l, const struct object *o)
 	}
 }
 
-struct body *body_load(struct draft *d, const struct kernel *k, const struct recipe *r, char *const objects[], size_t n)
+struct body *body_load_some(struct draft *d, const struct kernel *k, const struct recipe *r,
+                            const struct body_object *objects, size_t n)
 {
-	struct loading l = {.d = d, .k = k, .r = r, .body = xalloc(sizeof(struct body))};
+	struct loading *l = xalloc(sizeof(*l));
 	struct object *o = xalloc(n * sizeof(*o));
 	struct buf *files = xalloc(n * sizeof(*files));
 	size_t symbols = 0;
 
-	l.body->n_objects = n;
-	l.body->types = xalloc(n * sizeof(*l.body->types));
+	*l = (struct loading){.d = d, .k = k, .r = r, .body = xalloc(sizeof(struct body))};
+	l->body->loading = l;
+	l->body->objects = o;
+	l->body->n_objects = n;
+	l->body->types = xalloc(n * sizeof(*l->body->types));
 	for (size_t i = 0; i < n; i++) {
-		object_open(&o[i], objects[i], &files[i]);
+		o[i].from = &objects[i];
+		object_open(&o[i], objects[i].path, &files[i]);
 		o[i].index = i;
-		l.body->types[i] = o[i].types;
-		place_sections(&l, &o[i], false);
+		l->body->types[i] = o[i].types;
+		place_sections(l, &o[i], false);
 		symbols += o[i].symbol_count;
 	}
 	buf_align(&d->text, 16, INT3);
-	l.bss = d->data.n;
+	l->bss = d->data.n;
 	for (size_t i = 0; i < n; i++)
-		place_sections(&l, &o[i], true);
-	d->h.bss_size = (uint32_t)(l.bss - d->data.n);
-	l.body->symbols = xalloc((symbols + 1) * sizeof(*l.body->symbols));
-	l.body->uses = xalloc((symbols + 1) * sizeof(*l.body->uses));
+		place_sections(l, &o[i], true);
+	d->h.bss_size = (uint32_t)(l->bss - d->data.n);
+	l->body->symbols = xalloc((symbols + 1) * sizeof(*l->body->symbols));
+	l->body->uses = xalloc((symbols + 1) * sizeof(*l->body->uses));
 	for (size_t i = 0; i < n; i++)
-		collect_symbols(&l, &o[i]);
+		collect_symbols(l, &o[i]);
 	for (size_t i = 0; i < n; i++)
-		add_relocs(&l, &o[i]);
-	return l.body;
+		add_relocs(l, &o[i]);
+	return l->body;
+}
+
+struct place body_place(const struct body *b, size_t object, uint32_t symbol, uint32_t type, int64_t addend)
+{
+	return resolve(b->loading, &b->objects[object], symbol, type, addend);
+}
+
+struct body *body_load(struct draft *d, const struct kernel *k, const struct recipe *r, char *const objects[], size_t n)
+{
+	struct body_object *all = xalloc(n * sizeof(*all));
+
+	for (size_t i = 0; i < n; i++)
+		all[i] = (struct body_object){.path = objects[i], .prefix = ""};
+	return body_load_some(d, k, r, all, n);
 }
 
 void body_take_types(struct body *b, char *const objects[])

@@ -8,11 +8,15 @@
 #include "leaffile.h"
 #include "made.h"
 #include "note.h"
+#include "patch_build.h"
 #include "redirect.h"
 #include "linux_target.h"
 
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define PATCH_MAX (4u << 20)
 
 struct buf build_leaf(const struct recipe *r, const struct kernel *k, const char *headers, const char *cc)
 {
@@ -56,6 +60,16 @@ struct buf build_leaf(const struct recipe *r, const struct kernel *k, const char
 	return draft_finish(d);
 }
 
+static void allow(struct patch_options *p, const char *word)
+{
+	if (!strcmp(word, "unproven"))
+		p->allow_unproven = true;
+	else if (!strcmp(word, "layout"))
+		p->allow_layout = true;
+	else
+		usage_error("build", "--allow takes unproven or layout");
+}
+
 int command_build(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -63,24 +77,53 @@ int command_build(int argc, char **argv)
 	        {"headers", required_argument, NULL, 'H'},
 	        {"cc", required_argument, NULL, 'c'},
 	        {"output", required_argument, NULL, 'o'},
+	        {"source", required_argument, NULL, 'S'},
+	        {"id", required_argument, NULL, 'i'},
+	        {"version", required_argument, NULL, 'v'},
+	        {"allow", required_argument, NULL, 'a'},
+	        {"dry-run", no_argument, NULL, 'n'},
+	        {"json", no_argument, NULL, 'j'},
 	        {NULL, 0, NULL, 0},
 	};
-	const char *kernel = NULL, *headers = NULL, *output = NULL, *cc = NULL;
+	const char *output = NULL;
+	struct patch_options p = {0};
+	struct buf text;
+	char *id;
 	struct leaffile l;
 	struct recipe *r;
 	struct buf file;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "k:H:o:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "k:H:o:S:n", options, NULL)) != -1) {
 		switch (c) {
 		case 'k':
-			kernel = optarg;
+			p.kernel = optarg;
 			break;
 		case 'H':
-			headers = optarg;
+			p.headers = optarg;
 			break;
 		case 'c':
-			cc = optarg;
+			p.cc = optarg;
+			break;
+		case 'S':
+			p.source = optarg;
+			break;
+		case 'i':
+			p.id = optarg;
+			break;
+		case 'v':
+			p.version = (uint32_t)strtoul(optarg, NULL, 10);
+			if (!p.version || strspn(optarg, "0123456789") != strlen(optarg) || strlen(optarg) > 9)
+				usage_error("build", "versions are numbers from 1");
+			break;
+		case 'a':
+			allow(&p, optarg);
+			break;
+		case 'n':
+			p.dry_run = true;
+			break;
+		case 'j':
+			p.json = true;
 			break;
 		case 'o':
 			output = optarg;
@@ -89,16 +132,28 @@ int command_build(int argc, char **argv)
 			usage_error("build", "an option is not understood");
 		}
 	}
-	if (argc - optind != 1 || !kernel)
-		usage_error("build", "one recipe, and the kernel by -k");
-	refuse_context(argv[optind], "built", false);
-	r = recipe_read(argv[optind]);
-	refuse_context(r->id, "built", false);
-	file = build_leaf(r, kernel_open(kernel), headers, cc);
-	l = leaffile_parse(file, r->id); /* what the hypervisor would refuse is not written */
-	output = output ? output : xformat("%s.leaf", r->id);
+	if (argc - optind != 1 || !p.kernel)
+		usage_error("build", "one recipe or patch, and the kernel by -k");
+	refuse_context(argv[optind], "built", p.json);
+	text = file_read(argv[optind], PATCH_MAX);
+	if (patch_is(&text) && !p.source)
+		refuse(NL_EUSAGE, "a patch needs the source of exactly this kernel by -S; scripts/get-kernel --source");
+	if (patch_is(&text)) {
+		file = patch_build(argv[optind], &text, &p, &id);
+	} else if (p.source || p.id || p.version || p.allow_unproven || p.allow_layout || p.dry_run || p.json) {
+		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow and --json are for patches, and this is none");
+	} else {
+		r = recipe_read(argv[optind]);
+		refuse_context(r->id, "built", false);
+		file = build_leaf(r, kernel_open(p.kernel), p.headers, p.cc);
+		id = r->id;
+	}
+	l = leaffile_parse(file, id); /* what the hypervisor would refuse is not written */
+	if (p.dry_run)
+		return NL_EXIT_OK;
+	output = output ? output : xformat("%s.leaf", id);
 	file_write(output, l.file.p, l.file.n, 0644);
-	fprintf(stderr, "built %s: %u site%s, body %u + %u bytes, %u relocations -> %s\n", r->id,
+	fprintf(stderr, "built %s: %u site%s, body %u + %u bytes, %u relocations -> %s\n", id,
 	        l.leaf.header->sites.count, l.leaf.header->sites.count == 1 ? "" : "s", l.leaf.header->text.count,
 	        l.leaf.header->data.count + l.leaf.header->bss_size, l.leaf.header->relocs.count,
 	        escape(output, FOR_TERMINAL));

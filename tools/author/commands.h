@@ -4,6 +4,7 @@
 #define NEWLEAF_AUTHOR_COMMANDS_H
 
 int command_build(int argc, char **argv);
+int command_prove(int argc, char **argv);
 int command_sign(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_inspect(int argc, char **argv);

@@ -45,7 +45,7 @@ void compile_clean(struct compiled *c)
 	cleanup();
 }
 
-static char *temporary_directory(void)
+char *compile_directory(void)
 {
 	const char *base = getenv("TMPDIR");
 	char *directory = xformat("%s/newleaf-body.XXXXXX", base && *base == '/' ? base : "/tmp");
@@ -92,7 +92,7 @@ static void check_release(const struct kernel *k, const char *headers)
 
 /* Make and the shell of its rules read these paths: a directory called `$(command)` would run it, and a blank would end
  * the option. */
-static const char *plain_path(const char *path)
+const char *compile_plain_path(const char *path)
 {
 	for (const char *p = path; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr("/._-+,:@~", *p) && (unsigned char)*p < 0x80)
@@ -128,7 +128,7 @@ static char *find_makefile(const char *headers)
 }
 
 /* No shell: arguments as they are. What an outer make, or an environment, would tell this one is not for it. */
-static int run(char *const argv[])
+int compile_run(char *const argv[], const char *directory)
 {
 	static const char *const of_make[] = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS"};
 	int status;
@@ -141,6 +141,8 @@ static int run(char *const argv[])
 			unsetenv(of_make[i]);
 		setenv("LC_ALL", "C", 1);
 		dup2(STDERR_FILENO, STDOUT_FILENO);
+		if (directory && chdir(directory))
+			_exit(127);
 		execvp(argv[0], argv);
 		_exit(127);
 	}
@@ -174,7 +176,7 @@ static void copy_sources(const struct recipe *r, struct compiled *c)
 static void write_kbuild(const struct recipe *r, const struct compiled *c)
 {
 	char *real = realpath(r->directory, NULL);
-	const char *include = plain_path(real ? real : c->directory);
+	const char *include = compile_plain_path(real ? real : c->directory);
 	struct buf b = {0};
 	char *s;
 
@@ -190,38 +192,46 @@ static void write_kbuild(const struct recipe *r, const struct compiled *c)
 	        "ccflags-y := -include %s/newleaf-prelude.h -I%s -g0 -fmacro-prefix-map=%s/= -fmacro-prefix-map=%s/="
 	        " -fno-ipa-ra $(call cc-option,-gbtf) $(call cc-option,-gno-prune-btf)\n"
 	        "ccflags-remove-y := $(CC_FLAGS_FTRACE) $(PADDING_CFLAGS)\nOBJECT_FILES_NON_STANDARD := y\n",
-	        plain_path(c->directory), include, c->directory, include);
+	        compile_plain_path(c->directory), include, c->directory, include);
 	buf_add(&b, s, strlen(s));
 	file_write(xformat("%s/Kbuild", c->directory), b.p, b.n, 0644);
-	file_write(xformat("%s/newleaf-prelude.h", c->directory), prelude_start, (size_t)(prelude_end - prelude_start),
-	           0644);
+	compile_prelude(xformat("%s/newleaf-prelude.h", c->directory));
 }
+
+char *compile_headers(const struct kernel *k, const char *given)
+{
+	char *headers = find_headers(k, given);
+
+	check_release(k, headers);
+	return headers;
+}
+
+void compile_prelude(const char *path) { file_write(path, prelude_start, (size_t)(prelude_end - prelude_start), 0644); }
 
 struct compiled compile(const struct kernel *k, const struct recipe *r, const char *given, const char *cc)
 {
 	struct compiled c = {.directory = NULL};
 	struct toolchain tools = toolchain_find(k, cc);
-	char *argv[RECIPE_MAX + 8 + TOOLCHAIN_ARGUMENTS], *headers = find_headers(k, given), *makefile;
+	char *argv[RECIPE_MAX + 8 + TOOLCHAIN_ARGUMENTS], *headers = compile_headers(k, given), *makefile;
 	size_t n = 0;
 	int status;
 
-	check_release(k, headers);
 	makefile = find_makefile(headers);
 	c.note = tools.note;
-	c.directory = temporary_directory();
+	c.directory = compile_directory();
 	copy_sources(r, &c);
 	write_kbuild(r, &c);
 	argv[n++] = xformat("make");
 	argv[n++] = xformat("-s");
-	argv[n++] = xformat("-C%s", plain_path(headers));
-	argv[n++] = xformat("-f%s", plain_path(makefile));
+	argv[n++] = xformat("-C%s", compile_plain_path(headers));
+	argv[n++] = xformat("-f%s", compile_plain_path(makefile));
 	argv[n++] = xformat("M=%s", c.directory);
 	argv[n++] = xformat("KBUILD_OUTPUT=%s", headers);
 	n += toolchain_arguments(&tools, argv + n);
 	for (size_t i = 0; i < r->n_source; i++)
 		argv[n++] = xformat("%s", base_name(c.path[i]));
 	argv[n] = NULL;
-	status = run(argv);
+	status = compile_run(argv, NULL);
 	if (status == 127)
 		refuse(NL_EENVIRONMENT, "make is not installed");
 	for (size_t i = 0; i < r->n_source; i++)

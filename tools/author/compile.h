@@ -16,4 +16,11 @@ struct compiled {
 struct compiled compile(const struct kernel *k, const struct recipe *r, const char *headers, const char *cc);
 void compile_clean(struct compiled *c);
 
+/* The parts of it that the compilation of a kernel's own units needs, too. */
+char *compile_directory(void); /* temporary, as above */
+char *compile_headers(const struct kernel *k, const char *given);
+const char *compile_plain_path(const char *path); /* refuses what make or a shell would take for more than a path */
+int compile_run(char *const argv[], const char *directory); /* its exit status; 127: it could not be started */
+void compile_prelude(const char *path);
+
 #endif

@@ -20,7 +20,7 @@ static struct member locate(const struct kernel *k, const struct recipe_data *s,
 	return m;
 }
 
-static void check_writable(const struct kernel *k, uint64_t va, uint32_t size, const char *name, const char *where)
+void data_check_writable(const struct kernel *k, uint64_t va, uint32_t size, const char *name, const char *where)
 {
 	if (va < kernel_symbol(k, "__start_rodata") || va + size > kernel_symbol(k, "__end_rodata"))
 		refuse(NL_ESITE,
@@ -105,7 +105,7 @@ void data_add(struct draft *d, const struct kernel *k, const struct recipe *r, c
 	if (p.symbol != NL_SYM_REGION)
 		refuse(NL_ESITE, "%s: %s is no data of the image", where, name);
 	site.va = p.value + (uint64_t)s->symbol.addend + m.offset;
-	check_writable(k, site.va, m.size, name, where);
+	data_check_writable(k, site.va, m.size, name, where);
 	site.n_expected_relocs = runtime_bytes(k, site.va, m.size, expected, &expected_reloc, 1, where);
 	site.n_fresh_relocs = encode(k, &s->value, b, m.size, fresh, &fresh_reloc, where);
 	if (s->has_expect) {

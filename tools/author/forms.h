@@ -8,8 +8,9 @@
 
 /* X(name, arguments in brief, all arguments, one line, what --help says below) */
 #define AUTHOR_COMMANDS(X) \
-	X(build, "RECIPE -k VMLINUZ", "RECIPE -k VMLINUZ [-H HEADERS] [--cc GCC] [-o OUT.leaf]", \
-	  "build a leaf from a recipe and a kernel", \
+	X(build, "RECIPE|PATCH -k VMLINUZ [-S SOURCE]", \
+	  "RECIPE|PATCH -k VMLINUZ [-S SOURCE] [-H HEADERS] [--cc GCC] [-o OUT.leaf] [-n] [--json]", \
+	  "build a leaf from a recipe or a patch, for a kernel", \
 	  "Makes an unsigned leaf for one kernel.\n" \
 	  "  -k, --kernel FILE   the /boot/vmlinuz that the machine boots\n" \
 	  "  -H, --headers DIR   the kernel's headers: /usr/src/linux-headers-VERSION, or a directory that the " \
@@ -19,7 +20,24 @@
 	  "kernel,\n" \
 	  "                      from the machine or the cache (scripts/get-kernel --compiler), else another, which " \
 	  "is noted\n" \
-	  "  -o, --output FILE   default: ID.leaf in the current directory\n") \
+	  "  -o, --output FILE   default: ID.leaf in the current directory\n" \
+	  "From a patch (a unified diff for the kernel's source, -p1):\n" \
+	  "  -S, --source DIR    the source of exactly this kernel (scripts/get-kernel --source); it is not written\n" \
+	  "  -n, --dry-run       only say what would be in the leaf, and why\n" \
+	  "      --json          say it for a program\n" \
+	  "      --id ID         default: the CVE, the subject or the file's name\n" \
+	  "      --version N     default: 1\n" \
+	  "      --allow WORD    unproven: replace functions that this source does not make as shipped; layout: " \
+	  "change " \
+	  "the\n" \
+	  "                      layout of structures. Both stay visible in the leaf\n") \
+	X(prove, "UNIT.c... -k VMLINUZ -S SOURCE", "UNIT.c... -k VMLINUZ -S SOURCE [-H HEADERS] [--cc GCC] [--json]", \
+	  "compare units of the source with a kernel", \
+	  "Compiles units of the kernel's source (fs/pipe.c) and compares each function with the image: bytes, " \
+	  "symbols, strings.\n" \
+	  "  -k, --kernel FILE   the /boot/vmlinuz that the machine boots\n" \
+	  "  -S, --source DIR    the source of exactly this kernel, unpacked\n" \
+	  "  -H, --headers DIR   as for build\n") \
 	X(sign, "LEAF --key KEY.pem", "LEAF --key KEY.pem | --digest-out FILE | --attach SIG --pub KEY [-o OUT.leaf]", \
 	  "sign a leaf", \
 	  "Signs a leaf (ECDSA P-256, SHA-256), in place unless -o is given; an old signature is replaced.\n" \

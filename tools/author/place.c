@@ -14,6 +14,15 @@ static bool between(const struct kernel *k, uint64_t va, const char *start, cons
 
 /* Per-CPU variables: numbers from 0, or (7.x) addresses in the image's init part, of which each CPU's copy keeps the
  * distance. */
+struct place place_at(const struct kernel *k, uint64_t va, const char *where)
+{
+	if (va < kernel_symbol(k, "_text")) /* per-CPU offsets and constants: KALLSYMS_ABSOLUTE_PERCPU */
+		return (struct place){NL_SYM_ABSOLUTE, va};
+	if (between(k, va, "__init_begin", "__init_end") && !between(k, va, "__per_cpu_start", "__per_cpu_end"))
+		refuse(NL_ESITE, "%s lies in an init section, which the kernel frees after boot", where);
+	return (struct place){NL_SYM_REGION, va};
+}
+
 struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol *s, const char *where)
 {
 	const struct ksym *found = NULL;
@@ -26,12 +35,7 @@ struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol 
 		       where, s->name, n, k->release, s->name, s->name, n);
 	if (!found)
 		refuse(NL_ETARGET, "%s: %s has only %zu places named %s", where, k->release, n, s->name);
-	if (found->va < kernel_symbol(k, "_text")) /* per-CPU offsets and constants: KALLSYMS_ABSOLUTE_PERCPU */
-		return (struct place){NL_SYM_ABSOLUTE, found->va};
-	if (between(k, found->va, "__init_begin", "__init_end") &&
-	    !between(k, found->va, "__per_cpu_start", "__per_cpu_end"))
-		refuse(NL_ESITE, "%s: %s lies in an init section, which the kernel frees after boot", where, s->name);
-	return (struct place){NL_SYM_REGION, found->va};
+	return place_at(k, found->va, xformat("%s: %s", where, s->name));
 }
 
 static struct nl_leaf_reloc describe(const struct kernel *k, const struct krel *r, const uint8_t *field)

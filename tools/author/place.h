@@ -15,6 +15,9 @@ struct place {
  * leads the message. */
 struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol *s, const char *where);
 
+/* The same for an address that is known otherwise; `where` begins the message. */
+struct place place_at(const struct kernel *k, uint64_t va, const char *where);
+
 /*
  * The bytes that [va, va+len) holds at run time: as in the file, but fields that KASLR moves are zeroed in out[] and
  * described in relocs[], with offsets that count from va. Returns how many. Refuses NL_ESITE when a field crosses an

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Applies hunks as patch(1) does: at their line, else nearest to it, else with up to three lines less of context. And
+ * tells the compiler by #line which number each line had before, so that what stays is not compiled differently only
+ * because it moved.
+ */
+#include "patch_diff.h"
+
+#include <string.h>
+
+#define FUZZ 3
+
+struct lines {
+	const char **text;
+	uint32_t *length;
+	size_t n;
+};
+
+static struct lines split(const struct buf *b)
+{
+	struct lines l = {0};
+	size_t room = 1;
+
+	for (size_t i = 0; i < b->n; i++)
+		room += b->p[i] == '\n';
+	l.text = xalloc(room * sizeof(*l.text));
+	l.length = xalloc(room * sizeof(*l.length));
+	for (size_t at = 0; at < b->n;) {
+		const char *start = (const char *)b->p + at, *nl = memchr(start, '\n', b->n - at);
+
+		l.text[l.n] = start;
+		l.length[l.n] = (uint32_t)(nl ? nl + 1 - start : (const char *)b->p + b->n - start);
+		at += l.length[l.n++];
+	}
+	return l;
+}
+
+struct edges { /* lines of context that are left out of the comparison */
+	size_t head, tail;
+};
+
+static struct edges fuzzy(const struct diff_hunk *h, size_t fuzz)
+{
+	size_t head = 0, tail = 0, longer;
+	struct edges e;
+
+	while (head < h->n_lines && h->line[head].kind == ' ')
+		head++;
+	while (tail < h->n_lines - head && h->line[h->n_lines - 1 - tail].kind == ' ')
+		tail++;
+	longer = head > tail ? head : tail;
+	/* the longer context gives way first (patch(1): --fuzz) */
+	e.head = fuzz + head > longer ? fuzz + head - longer : 0;
+	e.tail = fuzz + tail > longer ? fuzz + tail - longer : 0;
+	e.head = e.head < head ? e.head : head;
+	e.tail = e.tail < tail ? e.tail : tail;
+	return e;
+}
+
+static bool fits(const struct lines *old, size_t at, const struct diff_hunk *h, struct edges e)
+{
+	for (size_t i = 0; i < h->n_lines; i++) {
+		const struct diff_line *l = &h->line[i];
+
+		if (l->kind == '+')
+			continue;
+		if (at >= old->n)
+			return false;
+		if (i >= e.head && i < h->n_lines - e.tail &&
+		    (old->length[at] != l->length || memcmp(old->text[at], l->text, l->length)))
+			return false;
+		at++;
+	}
+	return true;
+}
+
+/* The line, from 0, where the hunk fits best at or behind `from`. */
+static bool find(const struct lines *old, size_t from, size_t wanted, const struct diff_hunk *h, size_t *at,
+                 struct edges *e)
+{
+	for (size_t fuzz = 0; fuzz <= FUZZ; fuzz++) {
+		*e = fuzzy(h, fuzz);
+		for (size_t away = 0; away <= old->n; away++) {
+			*at = wanted + away;
+			if (*at >= from && *at <= old->n && fits(old, *at, h, *e))
+				return true;
+			*at = wanted - away;
+			if (away <= wanted && *at >= from && fits(old, *at, h, *e))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Where in C a line of output ends: a #line may stand only where no comment, string, macro or argument list is open. */
+struct state {
+	bool comment, continued;
+	int depth; /* of parentheses */
+};
+
+static void follow(struct state *s, const char *p, uint32_t n)
+{
+	char quote = 0;
+
+	if (n && (*p == '}' || *p == '{') && !s->comment) /* in the kernel's style a function begins or ends here */
+		s->depth = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		char c = p[i], next = i + 1 < n ? p[i + 1] : 0;
+
+		if (s->comment) {
+			s->comment = !(c == '*' && next == '/');
+			i += !s->comment;
+		} else if (quote) {
+			i += c == '\\';
+			quote = c == quote ? 0 : quote;
+		} else if (c == '/' && next == '*') {
+			s->comment = true;
+			i++;
+		} else if (c == '/' && next == '/') {
+			break;
+		} else if (c == '"' || c == '\'') {
+			quote = c;
+		} else {
+			s->depth += (c == '(') - (c == ')');
+		}
+	}
+	while (n && (p[n - 1] == '\n' || p[n - 1] == '\r'))
+		n--;
+	s->continued = n && p[n - 1] == '\\';
+}
+
+struct output {
+	struct buf b;
+	struct state s;
+	bool keep, due; /* a #line is wanted before the next old line that can have one */
+};
+
+static void put(struct output *o, const char *p, uint32_t n)
+{
+	buf_add(&o->b, p, n);
+	follow(&o->s, p, n);
+}
+
+static void put_old(struct output *o, const struct lines *old, size_t at)
+{
+	if (o->keep && o->due && !o->s.comment && !o->s.continued && o->s.depth <= 0) {
+		char *s = xformat("#line %zu\n", at + 1);
+
+		buf_add(&o->b, s, strlen(s));
+		o->due = false;
+	}
+	put(o, old->text[at], old->length[at]);
+}
+
+struct buf diff_apply(const struct diff *d, const struct diff_file *f, const struct buf *text, bool keep_lines)
+{
+	struct output o = {.keep = keep_lines};
+	struct lines old = split(text);
+	size_t done = 0;
+	int64_t shift = 0;
+
+	for (size_t i = 0; i < f->n_hunks; i++) {
+		const struct diff_hunk *h = &f->hunk[i];
+		size_t named = h->old_start - (h->old_start && h->old_count), at;
+		size_t wanted = (int64_t)named + shift < 0 ? 0 : (size_t)((int64_t)named + shift);
+		struct edges e;
+
+		if (!find(&old, done, wanted < old.n ? wanted : old.n, h, &at, &e))
+			refuse(NL_ETARGET, "%s: hunk %zu of %s, for line %u, fits nowhere: it is for another source",
+			       d->path, i + 1, f->path, h->old_start);
+		shift = (int64_t)at - (int64_t)named;
+		while (done < at)
+			put_old(&o, &old, done++);
+		for (size_t j = 0; j < h->n_lines; j++) {
+			const struct diff_line *l = &h->line[j];
+
+			if (l->kind == ' ') { /* the file's own line: fuzz may have let it differ */
+				put_old(&o, &old, done++);
+				continue;
+			}
+			if (l->kind == '+')
+				put(&o, l->text, l->length);
+			done += l->kind == '-';
+			o.due = true;
+		}
+	}
+	while (done < old.n)
+		put_old(&o, &old, done++);
+	return o.b;
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From a diff to a leaf: which units, compiled before, after and as bodies; what changed; the draft. */
+#include "patch_build.h"
+#include "compile.h"
+#include "linux_target.h"
+#include "patch_compile.h"
+#include "patch_data.h"
+#include "patch_diff.h"
+#include "patch_files.h"
+#include "patch_layout.h"
+#include "patch_report.h"
+#include "redirect.h"
+
+#include <ctype.h>
+#include <string.h>
+
+bool patch_is(const struct buf *text)
+{
+	const char *p = (const char *)text->p, *end = p + text->n;
+
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p)), *next = nl ? nl + 1 : end;
+
+		if ((size_t)(end - p) > 11 && !memcmp(p, "diff --git ", 11))
+			return true;
+		if ((size_t)(end - p) > 4 && !memcmp(p, "--- ", 4) && (size_t)(end - next) > 4 &&
+		    !memcmp(next, "+++ ", 4))
+			return true;
+		p = next;
+	}
+	return false;
+}
+
+static char *ascii(const char *text)
+{
+	char *copy = xformat("%s", text);
+
+	for (char *p = copy; *p; p++)
+		if (*p < 0x20 || *p > 0x7e || *p == '"')
+			*p = *p == '"' ? '\'' : '?';
+	return copy;
+}
+
+/* "[PATCH 6.1 1/2] mm: fix it" -> "mm: fix it" */
+static const char *subject(const struct diff *d)
+{
+	const char *s = d->subject;
+
+	while (s && (*s == '[' || *s == ' '))
+		s = *s == '[' && strchr(s, ']') ? strchr(s, ']') + 1 : s + 1;
+	return s;
+}
+
+/* A leaf's name: the CVE, else what the subject says, else the file's name. */
+static char *make_id(const struct diff *d, const char *path)
+{
+	const char *from = d->n_cves ? d->cve[0] : subject(d);
+	char id[NL_LEAF_ID_LEN] = "";
+	size_t n = 0;
+
+	if (!from || !*from) {
+		from = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+		from = xformat("%.*s", (int)(strrchr(from, '.') ? strrchr(from, '.') - from : (long)strlen(from)),
+		               from);
+	}
+	for (; *from && n < sizeof(id) - 1; from++) {
+		if (isalnum((unsigned char)*from))
+			id[n++] = (char)tolower((unsigned char)*from);
+		else if (n && id[n - 1] != '-')
+			id[n++] = '-';
+	}
+	while (n && id[n - 1] == '-')
+		n--;
+	return n ? xformat("%.*s", (int)n, id) : xformat("patch");
+}
+
+static struct recipe *make_recipe(const struct diff *d, const struct patch_options *o, const char *path)
+{
+	struct recipe *r = xalloc(sizeof(*r));
+
+	r->path = xformat("%s", path);
+	r->directory = xformat(".");
+	r->id = o->id ? xformat("%s", o->id) : make_id(d, path);
+	r->description = ascii(subject(d) ? subject(d) : "");
+	if (strlen(r->id) >= NL_LEAF_ID_LEN || !isalnum((unsigned char)*r->id) ||
+	    strspn(r->id, "abcdefghijklmnopqrstuvwxyz0123456789._-") != strlen(r->id))
+		refuse(NL_EUSAGE,
+		       "'%s': an id is made of a-z, 0-9, '.', '_', '-', begins with a letter or digit and has "
+		       "at most %d characters",
+		       r->id, NL_LEAF_ID_LEN - 1);
+	r->version = o->version ? o->version : 1;
+	return r;
+}
+
+/* Everything about one unit up to the point where it is known what it brings. False: the patch does not change it. */
+static bool examine(struct patch_unit *p, const struct tree *t, const struct patch_options *o, struct unit_command *c,
+                    size_t index)
+{
+	char *before = xformat("%s/before-%zu.o", t->work, index), *after = xformat("%s/after-%zu.o", t->work, index);
+	char *layout;
+
+	p->allow_unproven = o->allow_unproven;
+	p->c = unit_compare(unit_read(before), unit_read(after));
+	layout = layout_change(before, after);
+	if (layout && !o->allow_layout)
+		refuse(NL_ESITE,
+		       "%s: the patch changes the layout of %s; the running kernel has such in its memory. If none of "
+		       "them outlives a call, say: --allow layout",
+		       p->path, layout);
+	p->layout = layout;
+	patch_changes(p);
+	if (!p->n_functions && !p->n_data)
+		return false;
+	p->body = NULL;
+	(void)c;
+	return true;
+}
+
+static void add_replace(struct recipe *r, const struct patch_unit *p, const struct patch_function *f, size_t object)
+{
+	struct recipe_replace *s = &r->replace[r->n_replace];
+	const char *name = f->shipped->name;
+	const struct unit_symbol *body = unit_find(p->body, name);
+	const struct ksym *found;
+	size_t n = kallsyms_find(&p->k->syms, name, 1, &found);
+
+	if (r->n_replace++ == RECIPE_MAX)
+		refuse(NL_EARENA, "the patch changes more than %u functions", RECIPE_MAX);
+	s->function.name = xformat("%s", name);
+	for (uint32_t i = 1; i <= n && n > 1; i++)
+		if (kallsyms_find(&p->k->syms, name, i, &found) && found && found->va == f->va)
+			s->function.position = i;
+	s->source = xformat("%s", p->path);
+	s->body = body->binding == STB_LOCAL ? xformat("%zu:%s", object, name) : xformat("%s", name);
+	s->allow_clones = true; /* the comparison has seen every caller */
+}
+
+static void add_facts(struct draft *draft, const struct diff *d, const struct patch_unit *units, size_t n,
+                      const char *compiler_note)
+{
+	for (size_t i = 0; i < d->n_cves; i++)
+		draft_fact(draft, NL_FACT_CVE, d->cve[i]);
+	if (d->author && *d->author)
+		draft_fact(draft, NL_FACT_AUTHOR, ascii(d->author));
+	draft_fact(draft, NL_FACT_LICENCE, "GPL-2.0-only"); /* the kernel's code, compiled */
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < units[i].n_functions; j++)
+			if (units[i].function[j].unproven)
+				draft_fact(draft, NL_FACT_ALLOW,
+				           xformat("unproven: %s", units[i].function[j].shipped->name));
+		if (units[i].layout)
+			draft_fact(draft, NL_FACT_ALLOW, xformat("layout: %s", units[i].layout));
+	}
+	if (compiler_note)
+		draft_fact(draft, NL_FACT_NOTE, ascii(compiler_note));
+}
+
+static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct patch_unit *units, size_t n,
+                            const struct diff *diff, const char *compiler_note)
+{
+	struct body_object *objects = xalloc((n + 1) * sizeof(*objects));
+	struct draft *d = xalloc(sizeof(*d));
+	struct body *b;
+
+	draft_start(d);
+	memcpy(d->h.id, r->id, strlen(r->id));
+	d->h.version = r->version;
+	d->h.description = draft_string(d, r->description);
+	linux_target_fill(&d->h.target, k);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < units[i].n_functions; j++)
+			add_replace(r, &units[i], &units[i].function[j], i);
+		objects[i] = (struct body_object){.path = (char *)(uintptr_t)units[i].body->path,
+		                                  .prefix = xformat("%zu:", i),
+		                                  .take = units[i].take,
+		                                  .bound = units[i].bound,
+		                                  .outside = units[i].outside};
+	}
+	for (size_t i = 0; i < r->n_replace; i++)
+		redirect_check(k, r, &r->replace[i]);
+	add_facts(d, diff, units, n, compiler_note);
+	b = body_load_some(d, k, r, objects, n);
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < units[i].n_data; j++)
+			patch_data_add(d, &units[i], &units[i].datum[j], b, i);
+	for (size_t i = 0; i < r->n_replace; i++)
+		redirect_add(d, k, r, &r->replace[i], b);
+	return draft_finish(d);
+}
+
+struct buf patch_build(const char *path, const struct buf *text, const struct patch_options *o, char **id)
+{
+	struct diff *d = diff_parse(path, text);
+	struct recipe *r = make_recipe(d, o, path);
+	struct patch_files files = patch_files(d);
+	struct unit_command *commands;
+	struct patch_unit *units;
+	struct kernel *k;
+	size_t n = 0, n_commands = 0;
+	struct buf leaf = {0};
+	struct tree t;
+
+	*id = r->id;
+	refuse_context(r->id, o->dry_run ? "planned" : "built", o->json);
+	k = kernel_open(o->kernel);
+	t = tree_make(compile_directory(), o->source, compile_headers(k, o->headers), toolchain_find(k, o->cc));
+	compile_prelude(xformat("%s/newleaf-prelude.h", t.work));
+	patch_files_check(&files, d, &t);
+	commands = xalloc(files.n_units * sizeof(*commands));
+	units = xalloc(files.n_units * sizeof(*units));
+	for (size_t i = 0; i < files.n_units; i++) {
+		struct patch_unit *p = &units[n_commands];
+		struct unit_command *c = &commands[n_commands];
+
+		if (!unit_build(&t, files.unit[i], c)) {
+			patch_files_note(&files, xformat("%s: not built by this configuration", files.unit[i]));
+			continue;
+		}
+		if (c->module)
+			refuse(NL_EUNSUPPORTED, "%s is a part of the module %s, and leaves patch only the image",
+			       files.unit[i], c->module);
+		p->path = files.unit[i];
+		p->k = k;
+		p->shipped = unit_read(c->object);
+		p->proof = prove(k, p->shipped);
+		unit_compile(&t, c, UNIT_APART, xformat("%s/before-%zu.o", t.work, n_commands), false);
+		n_commands++;
+	}
+	patch_files_apply(&files, d, &t);
+	for (size_t i = 0; i < n_commands; i++)
+		unit_compile(&t, &commands[i], UNIT_APART, xformat("%s/after-%zu.o", t.work, i), false);
+	for (size_t i = 0; i < n_commands; i++) {
+		struct patch_unit p = units[i];
+		char *body = xformat("%s/body-%zu.o", t.work, i);
+
+		if (!examine(&p, &t, o, &commands[i], i)) {
+			patch_files_note(&files, xformat("%s: the compiler makes the same of it", p.path));
+			for (size_t j = 0; j < p.n_notes; j++)
+				patch_files_note(&files, xformat("%s: %s", p.path, p.notes[j]));
+			continue;
+		}
+		if (!unit_compile(&t, &commands[i], UNIT_BODY, body, true)) {
+			commands[i].prelude_failed = true;
+			patch_note(&p, xformat("compiled without the prelude, with which it does not compile"));
+			unit_compile(&t, &commands[i], UNIT_BODY, body, false);
+		}
+		p.body = unit_read(body);
+		patch_select(&p);
+		units[n++] = p;
+	}
+	if (!n)
+		refuse(NL_NOTHING, "%s changes nothing that this kernel runs%s", path, patch_files_text(&files));
+	leaf = make_leaf(r, k, units, n, d, t.tools.note);
+	patch_report(r, k, &files, units, n, o, t.tools.note);
+	return leaf;
+}

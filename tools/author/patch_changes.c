@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From "what the compiler makes otherwise" to "what must be replaced in the image", and the refusals between the two.
+ */
+#include "patch_select.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool starts(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
+
+void patch_note(struct patch_unit *p, char *text)
+{
+	char **more = xalloc((p->n_notes + 1) * sizeof(*more));
+
+	if (p->n_notes)
+		memcpy(more, p->notes, p->n_notes * sizeof(*more));
+	more[p->n_notes++] = text;
+	p->notes = more;
+}
+
+static const char *section_of(const struct unit *u, const struct unit_symbol *s) { return u->section[s->section].name; }
+
+/* A clone that changed has callers only in its unit: they get new code, and with it the clone. So has what it was made
+ * from. Until nothing more comes. */
+static void spread(struct patch_unit *p, const char **why)
+{
+	const struct unit *u = p->c->before;
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (uint32_t i = 1; i < u->n_symbols; i++) {
+			if (!p->replaced[i] || !unit_is_clone(u->symbol[i].name) || !unit_is_function(u, &u->symbol[i]))
+				continue;
+			for (uint32_t j = 1; j < u->n_symbols; j++) {
+				if (p->replaced[j] || !unit_is_function(u, &u->symbol[j]) ||
+				    !unit_refers(u, &u->symbol[j], &u->symbol[i]))
+					continue;
+				p->replaced[j] = true;
+				why[j] = xformat("calls the clone %s, which changes", u->symbol[i].name);
+				more = true;
+			}
+		}
+	}
+}
+
+/* The half of a function that the compiler put elsewhere is reached only from the other half. */
+static bool is_cold(const char *name) { return strstr(name, ".cold"); }
+
+static void add_function(struct patch_unit *p, const struct unit_symbol *before, const char *why)
+{
+	const struct proof_function *f = proof_of(p->proof, before->name);
+	const char *section = section_of(p->c->before, before);
+	struct patch_function *out = &p->function[p->n_functions];
+
+	if (starts(section, ".init.text"))
+		refuse(NL_ESITE, "%s: %s runs only while the kernel boots (__init): its change needs a boot", p->path,
+		       before->name);
+	if (starts(section, ".exit.text")) {
+		patch_note(p, xformat("%s is exit code, which a built-in unit never runs", before->name));
+		return;
+	}
+	if (starts(section, ".noinstr.text") || starts(section, ".entry.text"))
+		refuse(NL_ESITE, "%s: %s is %s code: it runs where nothing may be replaced", p->path, before->name,
+		       section + 1);
+	if (!f || (!f->va && f->why))
+		refuse(NL_ESITE, "%s: %s (%s) cannot be found in the image: %s", p->path, before->name, why,
+		       f ? f->why : "the compiler does not make it as shipped");
+	if (f->overridden) {
+		patch_note(p, xformat("%s is weak, and this kernel uses another in its place", before->name));
+		return;
+	}
+	if (f->why && !p->allow_unproven)
+		refuse(NL_ETARGET,
+		       "%s: %s of this source is not the one in the image (%s); if the source is right, say: --allow "
+		       "unproven",
+		       p->path, before->name, f->why);
+	*out = (struct patch_function){f->symbol, f->va, why, f->why != NULL};
+	p->n_functions++;
+}
+
+static void mark_changed(struct patch_unit *p, const char **why)
+{
+	const struct comparison *c = p->c;
+
+	for (uint32_t j = 1; j < c->after->n_symbols; j++) {
+		const struct unit_symbol *s = &c->after->symbol[j];
+
+		if (c->fate[j] != FATE_CHANGED || !unit_is_function(c->after, s))
+			continue;
+		p->replaced[c->origin[j]] = true;
+		why[c->origin[j]] = c->why[j];
+	}
+	for (uint32_t i = 1; i < c->before->n_symbols; i++) {
+		const struct unit_symbol *s = &c->before->symbol[i];
+
+		if (c->outcome[i] || !unit_is_function(c->before, s) || is_cold(s->name))
+			continue;
+		if (unit_is_clone(s->name)) { /* whoever called it calls another now; to be sure: */
+			p->replaced[i] = true;
+			why[i] = "a clone that is gone";
+		} else {
+			patch_note(p, xformat("%s is gone from the source; the image keeps it", s->name));
+		}
+	}
+}
+
+/* Does anything that stays as it is refer to this datum? */
+static bool used_by_others(const struct patch_unit *p, const struct unit_symbol *s)
+{
+	const struct unit *u = p->c->before;
+
+	if (s->binding != STB_LOCAL)
+		return true;
+	for (uint32_t i = 1; i < u->n_symbols; i++)
+		if (&u->symbol[i] != s && !p->replaced[i] &&
+		    (unit_is_function(u, &u->symbol[i]) || unit_is_datum(u, &u->symbol[i])) &&
+		    unit_refers(u, &u->symbol[i], s))
+			return true;
+	return false;
+}
+
+/* Does any function or datum refer to it at all? */
+static bool made_by_compiler(const char *name)
+{
+	return starts(name, "CSWTCH.") || starts(name, "__func__.") || starts(name, "__PRETTY_FUNCTION__.");
+}
+
+static bool boot_only(const char *section)
+{
+	return starts(section, ".init.") || starts(section, ".exit.") || starts(section, ".con_initcall") ||
+	       starts(section, ".initcall");
+}
+
+static void add_datum(struct patch_unit *p, uint32_t j)
+{
+	const struct comparison *c = p->c;
+	const struct unit_symbol *after = &c->after->symbol[j], *before = &c->before->symbol[c->origin[j]];
+	const struct unit_symbol *shipped = unit_find(p->shipped, before->name);
+	const struct unit_section *s = &c->before->section[before->section];
+	const char *why;
+	uint64_t va;
+
+	if (boot_only(s->name)) {
+		patch_note(p, xformat("%s changes, which only boot reads", after->name));
+		return;
+	}
+	if (made_by_compiler(before->name) || (unit_is_constant(s) && !used_by_others(p, before)))
+		return; /* only new code will read it: it has its own */
+	if (!unit_is_constant(s))
+		refuse(NL_ESITE,
+		       "%s: the initial value or the size of %s changes (%s), which is writable: the running kernel "
+		       "has "
+		       "changed it, or has copies of it",
+		       p->path, after->name, c->why[j]);
+	if (before->size != after->size)
+		refuse(NL_ESITE, "%s: %s, which unchanged code reads, changes its size", p->path, after->name);
+	if (!shipped)
+		refuse(NL_ESITE, "%s: %s is not in the unit as shipped", p->path, before->name);
+	why = proof_data(p->proof, shipped);
+	if (why || !proof_place(p->proof, shipped, &va))
+		refuse(NL_ETARGET, "%s: %s of this source is not the one in the image: %s", p->path, before->name, why);
+	p->datum[p->n_data++] = (struct patch_datum){shipped, NULL, va};
+}
+
+void patch_changes(struct patch_unit *p)
+{
+	const struct unit *u = p->c->before;
+	const char **why = xalloc((u->n_symbols + 1) * sizeof(*why));
+
+	p->replaced = xalloc((u->n_symbols + 1) * sizeof(*p->replaced));
+	p->function = xalloc((u->n_symbols + 1) * sizeof(*p->function));
+	p->datum = xalloc((u->n_symbols + 1) * sizeof(*p->datum));
+	mark_changed(p, why);
+	spread(p, why);
+	for (uint32_t i = 1; i < u->n_symbols; i++)
+		if (p->replaced[i] && !unit_is_clone(u->symbol[i].name))
+			add_function(p, &u->symbol[i], why[i]);
+	for (uint32_t j = 1; j < p->c->after->n_symbols; j++)
+		if (p->c->fate[j] == FATE_CHANGED && unit_is_datum(p->c->after, &p->c->after->symbol[j]))
+			add_datum(p, j);
+	free(why);
+}

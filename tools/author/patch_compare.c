@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Functions are compared byte by byte, and address by address by what it leads to: a symbol, or the content of a
+ * string. Static variables of functions are numbered by the compiler, and the numbers move; which is which is learnt
+ * from functions that are equal otherwise, then by order.
+ */
+#include "patch_compare.h"
+
+#include <newleaf/types.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Tables whose entries belong to the function that their first field leads to; relocations of one entry. */
+static const struct {
+	const char *name;
+	uint32_t relocs;
+} tables[] = {
+        {"__ex_table", 2}, {"__bug_table", 2}, {"__jump_table", 3}, {".altinstructions", 2}, {".parainstructions", 1},
+};
+
+struct guess { /* pairs that a function's comparison supposes */
+	uint32_t before, after;
+};
+
+struct comparing {
+	struct comparison *c;
+	struct guess *guess;
+	size_t n_guesses;
+};
+
+static bool kept(const struct unit_section *s)
+{
+	static const char *const without[] = {".discard", ".modinfo", "__ksymtab", "___ksymtab", ".BTF"};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(without); i++)
+		if (!strncmp(s->name, without[i], strlen(without[i])))
+			return false;
+	return s->flags & SHF_ALLOC;
+}
+
+bool unit_is_function(const struct unit *u, const struct unit_symbol *s)
+{
+	return s->section && s->type == STT_FUNC && s->size && unit_is_code(&u->section[s->section]) &&
+	       kept(&u->section[s->section]);
+}
+
+bool unit_is_datum(const struct unit *u, const struct unit_symbol *s)
+{
+	return s->section && s->type == STT_OBJECT && !unit_is_code(&u->section[s->section]) &&
+	       kept(&u->section[s->section]);
+}
+
+static uint32_t index_of(const struct unit *u, const struct unit_symbol *s) { return (uint32_t)(s - u->symbol); }
+
+static bool numbered(const char *name)
+{
+	char *base = unit_base_name(name);
+	bool is = strcmp(base, name) != 0;
+
+	free(base);
+	return is;
+}
+
+static bool same_base(const char *a, const char *b)
+{
+	char *x = unit_base_name(a), *y = unit_base_name(b);
+	bool is = !strcmp(x, y);
+
+	free(x);
+	free(y);
+	return is;
+}
+
+static bool same_kind(const struct unit *b, const struct unit_symbol *x, const struct unit *a,
+                      const struct unit_symbol *y)
+{
+	const struct unit_section *sx = &b->section[x->section], *sy = &a->section[y->section];
+
+	return unit_is_constant(sx) == unit_is_constant(sy) && unit_is_code(sx) == unit_is_code(sy);
+}
+
+/* Are these two the same thing? With a guess where nothing speaks against it. */
+static bool paired(struct comparing *m, uint32_t before, uint32_t after)
+{
+	struct comparison *c = m->c;
+	const struct unit_symbol *b = &c->before->symbol[before], *a = &c->after->symbol[after];
+
+	if (c->origin[after] || c->outcome[before])
+		return c->origin[after] == before;
+	if (!unit_is_datum(c->before, b) || !unit_is_datum(c->after, a) || !same_base(b->name, a->name) ||
+	    b->size != a->size || !same_kind(c->before, b, c->after, a))
+		return false;
+	for (size_t i = 0; i < m->n_guesses; i++)
+		if (m->guess[i].before == before || m->guess[i].after == after)
+			return m->guess[i].before == before && m->guess[i].after == after;
+	m->guess[m->n_guesses++] = (struct guess){before, after};
+	return true;
+}
+
+static bool same_text(const struct unit_section *b, int64_t x, const struct unit_section *a, int64_t y)
+{
+	const char *s, *t;
+	size_t n;
+
+	if (x < 0 || y < 0 || (uint64_t)x >= b->size || (uint64_t)y >= a->size || !b->bytes || !a->bytes)
+		return false;
+	s = (const char *)b->bytes + x;
+	t = (const char *)a->bytes + y;
+	if (!(b->flags & SHF_STRINGS) || !(a->flags & SHF_STRINGS)) {
+		n = b->entsize ? b->entsize : 16;
+		n = n < b->size - (uint64_t)x ? n : b->size - (uint64_t)x;
+		return n <= a->size - (uint64_t)y && !memcmp(s, t, n);
+	}
+	n = strnlen(s, b->size - (uint64_t)x);
+	return n == strnlen(t, a->size - (uint64_t)y) && !memcmp(s, t, n);
+}
+
+static const char *same_range(struct comparing *m, const struct unit_section *sb, uint64_t fb,
+                              const struct unit_section *sa, uint64_t fa, uint64_t size);
+
+/* Strings, constants, code that boot may put in another's place: told apart by what they hold. */
+static bool same_unnamed(struct comparing *m, const struct unit_target *x, const struct unit_target *y)
+{
+	const struct unit_section *b = &m->c->before->section[x->section], *a = &m->c->after->section[y->section];
+	uint64_t nb, na;
+
+	if (unit_is_string(b) || unit_is_string(a))
+		return unit_is_string(b) && unit_is_string(a) && same_text(b, x->offset, a, y->offset);
+	if (unit_is_code(b) != unit_is_code(a) || unit_is_constant(b) != unit_is_constant(a) || x->offset < 0 ||
+	    y->offset < 0 || (uint64_t)x->offset >= b->size || (uint64_t)y->offset >= a->size)
+		return false;
+	nb = unit_unnamed_size(m->c->before, x->section, (uint64_t)x->offset);
+	na = unit_unnamed_size(m->c->after, y->section, (uint64_t)y->offset);
+	return nb == na && !same_range(m, b, (uint64_t)x->offset, a, (uint64_t)y->offset, nb);
+}
+
+static const char *same_target(struct comparing *m, const struct unit_section *sb, const struct unit_reloc *rb,
+                               const struct unit_section *sa, const struct unit_reloc *ra)
+{
+	const struct unit *b = m->c->before, *a = m->c->after;
+	struct unit_target x = unit_target(b, sb, rb), y = unit_target(a, sa, ra);
+
+	if (rb->type != ra->type || !x.section != !y.section)
+		return "another kind of address";
+	if (!x.section)
+		return x.offset == y.offset && !strcmp(x.symbol->name, y.symbol->name)
+		               ? NULL
+		               : xformat("%s instead of %s", y.symbol->name, x.symbol->name);
+	if (x.symbol && y.symbol && *x.symbol->name && *y.symbol->name && x.offset == y.offset &&
+	    x.symbol->type != STT_SECTION && paired(m, index_of(b, x.symbol), index_of(a, y.symbol)))
+		return NULL;
+	if (!x.symbol && !y.symbol)
+		return same_unnamed(m, &x, &y) ? NULL : "another string or constant";
+	return xformat("%s instead of %s", y.symbol ? y.symbol->name : "a place",
+	               x.symbol ? x.symbol->name : "a place");
+}
+
+static size_t reloc_size(uint32_t type) { return type == R_X86_64_64 || type == R_X86_64_PC64 ? 8 : 4; }
+
+static size_t first_reloc(const struct unit_section *s, uint64_t from)
+{
+	size_t r = 0;
+
+	while (r < s->n_relocs && s->reloc[r].offset < from)
+		r++;
+	return r;
+}
+
+/* Equal ranges of two sections? NULL or the first difference. */
+static const char *same_range(struct comparing *m, const struct unit_section *sb, uint64_t fb,
+                              const struct unit_section *sa, uint64_t fa, uint64_t size)
+{
+	size_t rb = first_reloc(sb, fb), ra = first_reloc(sa, fa);
+
+	if (!sb->bytes || !sa->bytes)
+		return !sb->bytes && !sa->bytes ? NULL : "no longer only zeroes";
+	for (uint64_t i = 0; i < size;) {
+		bool hit_b = rb < sb->n_relocs && sb->reloc[rb].offset == fb + i;
+		bool hit_a = ra < sa->n_relocs && sa->reloc[ra].offset == fa + i;
+
+		if (hit_b != hit_a)
+			return "an address and no address";
+		if (hit_b) {
+			const char *why = same_target(m, sb, &sb->reloc[rb], sa, &sa->reloc[ra]);
+
+			if (why)
+				return why;
+			i += reloc_size(sb->reloc[rb].type);
+			rb++;
+			ra++;
+			continue;
+		}
+		if (sb->bytes[fb + i] != sa->bytes[fa + i])
+			return "other bytes";
+		i++;
+	}
+	return NULL;
+}
+
+static bool belongs(const struct unit *u, const struct unit_section *s, const struct unit_reloc *r,
+                    const struct unit_symbol *f)
+{
+	struct unit_target t = unit_target(u, s, r);
+
+	return t.symbol == f || (t.section == f->section && t.symbol && t.symbol->value >= f->value &&
+	                         t.symbol->value < f->value + f->size);
+}
+
+static const struct unit_section *table_of(const struct unit *u, const char *name)
+{
+	for (size_t i = 1; i < u->n_sections; i++)
+		if (u->section[i].n_relocs && !strcmp(u->section[i].name, name))
+			return &u->section[i];
+	return NULL;
+}
+
+/* The entries of a function in the tables of the kernel: they say as much about it as its code. */
+static const char *same_entries(struct comparing *m, const struct unit_symbol *b, const struct unit_symbol *a)
+{
+	for (size_t t = 0; t < NL_ARRAY_SIZE(tables); t++) {
+		const struct unit_section *sb = table_of(m->c->before, tables[t].name);
+		const struct unit_section *sa = table_of(m->c->after, tables[t].name);
+		size_t per = tables[t].relocs, i = 0, j = 0;
+
+		while (true) {
+			uint64_t size;
+
+			while (sb && i < sb->n_relocs && !belongs(m->c->before, sb, &sb->reloc[i], b))
+				i += per;
+			while (sa && j < sa->n_relocs && !belongs(m->c->after, sa, &sa->reloc[j], a))
+				j += per;
+			if ((!sb || i >= sb->n_relocs) && (!sa || j >= sa->n_relocs))
+				break;
+			if (!sb || !sa || i >= sb->n_relocs || j >= sa->n_relocs)
+				return xformat("another number of entries in %s", tables[t].name);
+			size = sb->size / (sb->n_relocs / per);
+			if (same_range(m, sb, sb->reloc[i].offset, sa, sa->reloc[j].offset, size))
+				return xformat("another entry in %s", tables[t].name);
+			i += per;
+			j += per;
+		}
+	}
+	return NULL;
+}
+
+static const char *same_symbol(struct comparing *m, uint32_t before, uint32_t after)
+{
+	const struct unit_symbol *b = &m->c->before->symbol[before], *a = &m->c->after->symbol[after];
+	const struct unit_section *sb = &m->c->before->section[b->section], *sa = &m->c->after->section[a->section];
+	const char *why;
+
+	if (b->size != a->size)
+		return xformat("%llu instead of %llu bytes", (unsigned long long)a->size, (unsigned long long)b->size);
+	if (!same_kind(m->c->before, b, m->c->after, a) || (sb->flags & SHF_WRITE) != (sa->flags & SHF_WRITE))
+		return "another section";
+	why = same_range(m, sb, b->value, sa, a->value, b->size);
+	return why || !unit_is_function(m->c->before, b) ? why : same_entries(m, b, a);
+}
+
+static void pair(struct comparison *c, uint32_t before, uint32_t after)
+{
+	c->origin[after] = before;
+	c->outcome[before] = after;
+}
+
+/* Names that the compiler does not number, and functions whatever their name. */
+static void pair_by_name(struct comparison *c)
+{
+	for (uint32_t j = 1; j < c->after->n_symbols; j++) {
+		const struct unit_symbol *a = &c->after->symbol[j];
+		bool function = unit_is_function(c->after, a);
+
+		if (!function && (!unit_is_datum(c->after, a) || numbered(a->name)))
+			continue;
+		for (uint32_t i = 1; i < c->before->n_symbols && !c->origin[j]; i++) {
+			const struct unit_symbol *b = &c->before->symbol[i];
+
+			if (!c->outcome[i] && !strcmp(a->name, b->name) &&
+			    (function ? unit_is_function(c->before, b) : unit_is_datum(c->before, b)))
+				pair(c, i, j);
+		}
+	}
+}
+
+/* What is left of one base name, on one side. */
+static size_t left(const struct unit *u, const uint32_t *done, const char *name, uint32_t *list)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 1; i < u->n_symbols; i++)
+		if (unit_is_datum(u, &u->symbol[i]) && !done[i] && same_base(u->symbol[i].name, name))
+			list[n++] = i;
+	return n;
+}
+
+static uint64_t number_of(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot ? strtoull(dot + 1, NULL, 10) : 0;
+}
+
+static void sort_by_number(const struct unit *u, uint32_t *list, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		for (size_t j = i; j && number_of(u->symbol[list[j - 1]].name) > number_of(u->symbol[list[j]].name);
+		     j--) {
+			uint32_t t = list[j];
+
+			list[j] = list[j - 1];
+			list[j - 1] = t;
+		}
+}
+
+/* The compiler numbers in the order of the source, so as many before as after are the same in that order. */
+static void pair_by_order(struct comparison *c)
+{
+	uint32_t *b = xalloc(c->before->n_symbols * sizeof(*b)), *a = xalloc(c->after->n_symbols * sizeof(*a));
+
+	for (uint32_t j = 1; j < c->after->n_symbols; j++) {
+		const struct unit_symbol *s = &c->after->symbol[j];
+		size_t nb, na;
+
+		if (!unit_is_datum(c->after, s) || c->origin[j] || c->unsure[j])
+			continue;
+		nb = left(c->before, c->outcome, s->name, b);
+		na = left(c->after, c->origin, s->name, a);
+		sort_by_number(c->before, b, nb);
+		sort_by_number(c->after, a, na);
+		for (size_t i = 0; i < na && nb; i++) {
+			if (na == nb)
+				pair(c, b[i], a[i]);
+			else
+				c->unsure[a[i]] = true;
+		}
+	}
+	free(a);
+	free(b);
+}
+
+static void compare_functions(struct comparing *m, bool last)
+{
+	struct comparison *c = m->c;
+
+	for (uint32_t j = 1; j < c->after->n_symbols; j++) {
+		const char *why;
+
+		if (!c->origin[j] || c->fate[j] == FATE_SAME || !unit_is_function(c->after, &c->after->symbol[j]))
+			continue;
+		m->n_guesses = 0;
+		why = same_symbol(m, c->origin[j], j);
+		for (size_t i = 0; i < m->n_guesses && !why; i++)
+			pair(c, m->guess[i].before, m->guess[i].after);
+		if (!why)
+			c->fate[j] = FATE_SAME;
+		else if (last)
+			c->fate[j] = FATE_CHANGED;
+		c->why[j] = why;
+	}
+}
+
+static void compare_data(struct comparing *m)
+{
+	struct comparison *c = m->c;
+
+	for (uint32_t j = 1; j < c->after->n_symbols; j++) {
+		const char *why;
+
+		if (!c->origin[j] || !unit_is_datum(c->after, &c->after->symbol[j]))
+			continue;
+		m->n_guesses = 0;
+		why = same_symbol(m, c->origin[j], j);
+		c->fate[j] = why ? FATE_CHANGED : FATE_SAME;
+		c->why[j] = why;
+	}
+}
+
+/* f.cold is a part of f: whoever has a new f has left the old f.cold. */
+static void join_cold(struct comparison *c)
+{
+	for (uint32_t j = 1; j < c->after->n_symbols; j++) {
+		const char *name = c->after->symbol[j].name, *cold = strstr(name, ".cold");
+		char *whole;
+
+		if (!cold || c->fate[j] != FATE_CHANGED)
+			continue;
+		whole = xformat("%.*s", (int)(cold - name), name);
+		for (uint32_t i = 1; i < c->after->n_symbols; i++)
+			if (c->fate[i] == FATE_SAME && !strcmp(c->after->symbol[i].name, whole)) {
+				c->fate[i] = FATE_CHANGED;
+				c->why[i] = c->why[j];
+			}
+	}
+}
+
+struct comparison *unit_compare(const struct unit *before, const struct unit *after)
+{
+	struct comparison *c = xalloc(sizeof(*c));
+	struct comparing m = {.c = c};
+	size_t relocs = 1;
+
+	c->before = before;
+	c->after = after;
+	c->origin = xalloc((after->n_symbols + 1) * sizeof(*c->origin));
+	c->outcome = xalloc((before->n_symbols + 1) * sizeof(*c->outcome));
+	c->fate = xalloc((after->n_symbols + 1) * sizeof(*c->fate));
+	c->unsure = xalloc((after->n_symbols + 1) * sizeof(*c->unsure));
+	c->why = xalloc((after->n_symbols + 1) * sizeof(*c->why));
+	for (size_t i = 1; i < after->n_sections; i++)
+		relocs += after->section[i].n_relocs;
+	m.guess = xalloc(relocs * sizeof(*m.guess));
+	pair_by_name(c);
+	compare_functions(&m, false);
+	pair_by_order(c);
+	compare_functions(&m, true);
+	compare_data(&m);
+	join_cold(c);
+	for (uint32_t j = 1; j < after->n_symbols; j++)
+		if (!c->origin[j] && !c->unsure[j] &&
+		    (unit_is_function(after, &after->symbol[j]) || unit_is_datum(after, &after->symbol[j])))
+			c->fate[j] = FATE_NEW;
+	return c;
+}
+
+bool unit_refers(const struct unit *u, const struct unit_symbol *f, const struct unit_symbol *to)
+{
+	const struct unit_section *s = &u->section[f->section];
+
+	for (size_t i = 0; i < s->n_relocs; i++)
+		if (s->reloc[i].offset >= f->value && s->reloc[i].offset < f->value + f->size &&
+		    unit_target(u, s, &s->reloc[i]).symbol == to)
+			return true;
+	return false;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Compiles single units of the kernel, as the kernel's own build does and in two other ways. */
+#ifndef NEWLEAF_AUTHOR_PATCH_COMPILE_H
+#define NEWLEAF_AUTHOR_PATCH_COMPILE_H
+
+#include "patch_tree.h"
+
+enum unit_form {
+	UNIT_APART, /* as shipped, but each function and datum in a section of its own: to be compared */
+	UNIT_BODY,  /* as a leaf needs it: prelude, untraced, no registers shared with callees, static functions kept */
+};
+
+struct unit_command { /* how the kernel's build compiles one unit */
+	char *path;   /* fs/pipe.c */
+	char *object; /* made by that build, below the output directory */
+	char **argv;
+	size_t n;
+	char *module; /* whose part it is; NULL: of the image */
+	bool prelude_failed;
+};
+
+/* Builds the unit as shipped and keeps how. False: this configuration does not build it. Refuses NL_ECOMPILE. */
+bool unit_build(const struct tree *t, const char *path, struct unit_command *out);
+/* The unit as it is in the overlay now. False: it does not compile (only with `may_fail`). */
+bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form form, const char *object, bool may_fail);
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A unified diff, git's or plain: which files, which hunks, and what its header says about it. */
+#ifndef NEWLEAF_AUTHOR_PATCH_DIFF_H
+#define NEWLEAF_AUTHOR_PATCH_DIFF_H
+
+#include "author.h"
+
+#define DIFF_FILES_MAX 256
+#define DIFF_HUNKS_MAX 4096
+#define DIFF_CVES_MAX 32
+
+struct diff_line {
+	char kind; /* ' ', '-', '+' */
+	const char *text;
+	uint32_t length; /* with its newline, if it has one */
+};
+
+struct diff_hunk {
+	uint32_t old_start, old_count, new_count;
+	struct diff_line *line;
+	size_t n_lines;
+};
+
+struct diff_file {
+	char *path; /* below the source tree */
+	enum { DIFF_CHANGED, DIFF_NEW, DIFF_GONE, DIFF_RENAMED, DIFF_MODE } kind;
+	struct diff_hunk *hunk;
+	size_t n_hunks;
+};
+
+struct diff {
+	const char *path; /* of the patch */
+	struct diff_file *file;
+	size_t n_files;
+	char *subject, *author, *date, *commit; /* NULL where the header does not say */
+	char *cve[DIFF_CVES_MAX];
+	size_t n_cves;
+};
+
+/* Refuses NL_ERECIPE with path:line; a path that leads out of the tree, or that a shell or make could take for more
+ * than a name, too. */
+struct diff *diff_parse(const char *path, const struct buf *text);
+
+/* The file with the hunks applied, as patch(1) -p1 -F3 would; refuses NL_ETARGET when a hunk fits nowhere. Lines that
+ * stay keep their number by #line where `keep_lines`. */
+struct buf diff_apply(const struct diff *d, const struct diff_file *f, const struct buf *old, bool keep_lines);
+
+#endif

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Sorts the files of a patch by their names, and puts their new content into the overlay. */
+#include "patch_files.h"
+#include "patch_include.h"
+
+#include <newleaf/types.h>
+#include <string.h>
+
+static bool starts(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
+
+static bool ends(const char *s, const char *with)
+{
+	size_t n = strlen(s), m = strlen(with);
+
+	return n >= m && !strcmp(s + n - m, with);
+}
+
+/* What is no part of the kernel that runs on this machine. */
+static bool ignored(const char *path)
+{
+	static const char *const without[] = {"Documentation/", "tools/", "samples/", "LICENSES/", "scripts/checkpatch",
+	                                      "lib/tests/",     ".",      "usr/",     "rust/"};
+	static const char *const text[] = {".rst", ".txt", ".yaml", ".md", "/README", ".gitignore"};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(without); i++)
+		if (starts(path, without[i]))
+			return true;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(text); i++)
+		if (ends(path, text[i]))
+			return true;
+	if (starts(path, "arch/"))
+		return !starts(path, "arch/x86/");
+	return !strcmp(path, "MAINTAINERS") || !strcmp(path, "CREDITS") || !strcmp(path, "COPYING");
+}
+
+/* NULL, or why a changed file of this name cannot become a leaf. */
+static const char *impossible(const char *path)
+{
+	static const struct {
+		const char *part, *why;
+	} places[] = {
+	        {"/vdso/", "the vdso, which runs in processes"},
+	        {"arch/x86/boot/", "code that runs before the kernel"},
+	        {"arch/x86/realmode/", "code that runs before the kernel"},
+	        {"arch/x86/purgatory/", "code of kexec"},
+	        {"arch/x86/entry/syscalls/", "the table of system calls"},
+	        {"scripts/", "the build"},
+	        {"arch/x86/tools/", "the build"},
+	};
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(places); i++)
+		if (strstr(path, places[i].part))
+			return places[i].why;
+	if (starts(base, "Kconfig"))
+		return "the configuration";
+	if (starts(base, "Makefile") || starts(base, "Kbuild"))
+		return "how the kernel is built";
+	if (ends(base, ".S") || ends(base, ".lds"))
+		return "assembler";
+	return ends(base, ".c") || ends(base, ".h") ? NULL : "neither C nor a header";
+}
+
+void patch_files_note(struct patch_files *f, char *text)
+{
+	char **more = xalloc((f->n_notes + 1) * sizeof(*more));
+
+	if (f->n_notes)
+		memcpy(more, f->note, f->n_notes * sizeof(*more));
+	more[f->n_notes++] = text;
+	f->note = more;
+}
+
+char *patch_files_text(const struct patch_files *f)
+{
+	char *all = xformat("%s", "");
+
+	for (size_t i = 0; i < f->n_notes; i++)
+		all = xformat("%s; %s", all, f->note[i]);
+	return all;
+}
+
+struct patch_files patch_files(const struct diff *d)
+{
+	struct patch_files f = {.unit = xalloc((INCLUDE_UNITS_MAX + DIFF_FILES_MAX) * sizeof(char *))};
+
+	for (size_t i = 0; i < d->n_files; i++) {
+		const struct diff_file *file = &d->file[i];
+		const char *why = impossible(file->path);
+
+		if (ignored(file->path)) {
+			patch_files_note(&f, xformat("%s: no part of this kernel", file->path));
+			continue;
+		}
+		if (why)
+			refuse(NL_EUNSUPPORTED, "%s: a leaf cannot change %s", file->path, why);
+		if (file->kind == DIFF_GONE || file->kind == DIFF_RENAMED)
+			refuse(NL_EUNSUPPORTED, "%s: the patch removes or renames the file", file->path);
+		if (file->kind == DIFF_NEW && ends(file->path, ".c"))
+			refuse(NL_EUNSUPPORTED, "%s: the patch adds a unit", file->path);
+		if (ends(file->path, ".c"))
+			f.unit[f.n_units++] = file->path;
+	}
+	return f;
+}
+
+static bool wanted(const struct diff_file *file)
+{
+	return !ignored(file->path) && (file->kind == DIFF_CHANGED || file->kind == DIFF_NEW);
+}
+
+static struct buf fresh(const struct diff *d, const struct diff_file *file, const struct tree *t)
+{
+	struct buf old = file->kind == DIFF_NEW ? (struct buf){0} : tree_original(t, file->path);
+
+	return diff_apply(d, file, &old, true);
+}
+
+void patch_files_check(struct patch_files *f, const struct diff *d, const struct tree *t)
+{
+	char *header[DIFF_FILES_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n_files; i++) {
+		if (!wanted(&d->file[i]))
+			continue;
+		fresh(d, &d->file[i], t);
+		if (d->file[i].kind == DIFF_CHANGED && ends(d->file[i].path, ".h"))
+			header[n++] = d->file[i].path;
+	}
+	if (n)
+		include_find(t, header, n, f->unit, &f->n_units);
+}
+
+void patch_files_apply(const struct patch_files *f, const struct diff *d, const struct tree *t)
+{
+	(void)f;
+	for (size_t i = 0; i < d->n_files; i++) {
+		struct buf b;
+
+		if (!wanted(&d->file[i]))
+			continue;
+		b = fresh(d, &d->file[i], t);
+		tree_write(t, d->file[i].path, &b);
+	}
+}

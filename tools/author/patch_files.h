@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The files of a patch: units to compile, headers, what means nothing to a running kernel, and what cannot be done. */
+#ifndef NEWLEAF_AUTHOR_PATCH_FILES_H
+#define NEWLEAF_AUTHOR_PATCH_FILES_H
+
+#include "patch_diff.h"
+#include "patch_tree.h"
+
+struct patch_files {
+	char **unit;
+	size_t n_units;
+	char **note; /* what was left out, and why */
+	size_t n_notes;
+};
+
+struct patch_files patch_files(const struct diff *d); /* refuses by name what no leaf can do */
+/* Does every hunk fit this source? Adds the units that include a changed header. */
+void patch_files_check(struct patch_files *f, const struct diff *d, const struct tree *t);
+void patch_files_apply(const struct patch_files *f, const struct diff *d, const struct tree *t);
+void patch_files_note(struct patch_files *f, char *text);
+char *patch_files_text(const struct patch_files *f); /* the notes as the rest of a sentence */
+
+#endif

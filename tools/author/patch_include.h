@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which units include a header, directly or through others? */
+#ifndef NEWLEAF_AUTHOR_PATCH_INCLUDE_H
+#define NEWLEAF_AUTHOR_PATCH_INCLUDE_H
+
+#include "patch_tree.h"
+
+#define INCLUDE_UNITS_MAX 64 /* more are refused: a change that is inlined everywhere wants another kernel */
+
+/* Adds the units to list[n], each once. Refuses NL_EUNSUPPORTED with the number when there are too many. */
+void include_find(const struct tree *t, char *const header[], size_t n_headers, char **list, size_t *n);
+
+#endif

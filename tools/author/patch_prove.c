@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The linker puts each section of an object down in one piece. So the place of one symbol gives the places of all
+ * others of its section, and one address in code whose bytes are equal gives the place of the section that it leads to.
+ * Names only propose a place (there may be several of a name); bytes decide.
+ */
+#include "patch_prove.h"
+
+#include <newleaf/types.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLACES_MAX 64 /* of one name */
+
+bool proof_is_named(const struct kernel *k, const char *name, uint64_t va)
+{
+	const struct ksym *found;
+	size_t n = kallsyms_find(&k->syms, name, 1, &found);
+
+	for (size_t i = 1; i <= n; i++)
+		if (kallsyms_find(&k->syms, name, i, &found) && found && found->va == va)
+			return true;
+	return false;
+}
+
+static bool linked(const struct unit_section *s)
+{
+	return s->flags & SHF_ALLOC && s->size && (s->type == SHT_PROGBITS || s->type == SHT_NOBITS);
+}
+
+/* What the image's field says about the address of the relocation's symbol. */
+static bool implied(const struct kernel *k, uint64_t at, const struct unit_reloc *r, uint64_t *s)
+{
+	size_t size = r->type == R_X86_64_64 || r->type == R_X86_64_PC64 ? 8 : 4;
+	const uint8_t *field = kernel_bytes(k, at, size);
+	uint64_t v = 0;
+
+	if (!field)
+		return false;
+	memcpy(&v, field, size);
+	switch (r->type) {
+	case R_X86_64_PC32:
+	case R_X86_64_PLT32:
+		v = (uint64_t)(int64_t)(int32_t)v + at;
+		break;
+	case R_X86_64_32S:
+		v = (uint64_t)(int64_t)(int32_t)v;
+		break;
+	case R_X86_64_PC64:
+		v += at;
+		break;
+	case R_X86_64_32:
+	case R_X86_64_64:
+		break;
+	default:
+		return false;
+	}
+	*s = v - (uint64_t)r->addend;
+	return true;
+}
+
+static size_t reloc_size(const struct unit_reloc *r)
+{
+	switch (r->type) {
+	case R_X86_64_NONE:
+		return 0;
+	case R_X86_64_64:
+	case R_X86_64_PC64:
+		return 8;
+	}
+	return 4;
+}
+
+/* Equal but for the fields of relocations. Returns the first offset that differs, or `size`. */
+static uint64_t first_difference(const struct kernel *k, const struct unit_section *s, uint64_t from, uint64_t size,
+                                 uint64_t va)
+{
+	const uint8_t *image = kernel_bytes(k, va, size);
+	size_t r = 0;
+
+	if (!image || !s->bytes)
+		return 0;
+	while (r < s->n_relocs && s->reloc[r].offset + reloc_size(&s->reloc[r]) <= from)
+		r++;
+	for (uint64_t i = 0; i < size; i++) {
+		while (r < s->n_relocs && s->reloc[r].offset + reloc_size(&s->reloc[r]) <= from + i)
+			r++;
+		if (r < s->n_relocs && s->reloc[r].offset <= from + i)
+			continue;
+		if (image[i] != s->bytes[from + i])
+			return i;
+	}
+	return size;
+}
+
+static bool is_function(const struct unit *u, const struct unit_symbol *s)
+{
+	return s->section && s->type == STT_FUNC && s->size && unit_is_code(&u->section[s->section]) &&
+	       strcmp(u->section[s->section].name, ".discard.text");
+}
+
+static bool is_named(const struct unit_symbol *s)
+{
+	return s->section && (s->type == STT_FUNC || s->type == STT_OBJECT || s->type == STT_NOTYPE) && *s->name;
+}
+
+/* How well a section would fit at a place: functions with equal bytes count most, names that fit a little. */
+static uint32_t fit(const struct proof *p, uint32_t section, uint64_t base)
+{
+	const struct unit_section *s = &p->u->section[section];
+	uint32_t score = 0;
+
+	for (size_t i = 1; i < p->u->n_symbols; i++) {
+		const struct unit_symbol *sym = &p->u->symbol[i];
+
+		if (sym->section != section || !is_named(sym))
+			continue;
+		score += proof_is_named(p->k, sym->name, base + sym->value);
+		if (is_function(p->u, sym) &&
+		    first_difference(p->k, s, sym->value, sym->size, base + sym->value) == sym->size)
+			score += 1000;
+	}
+	return score;
+}
+
+/* The places that names propose for a section; false when two fit equally well, or none does. */
+static bool propose(const struct proof *p, uint32_t section, uint64_t *base)
+{
+	uint64_t tried[PLACES_MAX];
+	uint32_t best = 0, n_tried = 0;
+	bool twice = false;
+
+	for (size_t i = 1; i < p->u->n_symbols && n_tried < PLACES_MAX; i++) {
+		const struct unit_symbol *sym = &p->u->symbol[i];
+		const struct ksym *found;
+		size_t n;
+
+		if (sym->section != section || !is_named(sym))
+			continue;
+		n = kallsyms_find(&p->k->syms, sym->name, 1, &found);
+		for (size_t j = 1; j <= n && n_tried < PLACES_MAX; j++) {
+			uint64_t candidate;
+			uint32_t score, t = 0;
+
+			kallsyms_find(&p->k->syms, sym->name, j, &found);
+			candidate = found->va - sym->value;
+			while (t < n_tried && tried[t] != candidate)
+				t++;
+			if (t < n_tried)
+				continue;
+			tried[n_tried++] = candidate;
+			score = fit(p, section, candidate);
+			twice = score == best ? true : score > best ? false : twice;
+			if (score > best) {
+				best = score;
+				*base = candidate;
+			}
+		}
+	}
+	return best && !twice;
+}
+
+static bool same_string(const struct proof *p, uint32_t section, int64_t offset, uint64_t va)
+{
+	const struct unit_section *s = &p->u->section[section];
+	size_t n;
+
+	if (offset < 0 || (uint64_t)offset >= s->size || !s->bytes)
+		return false;
+	n = s->flags & SHF_STRINGS ? strnlen((const char *)s->bytes + offset, s->size - (uint64_t)offset) + 1
+	                           : s->entsize;
+	if (n > s->size - (uint64_t)offset)
+		return false;
+	return kernel_bytes(p->k, va, n) && !memcmp(kernel_bytes(p->k, va, n), s->bytes + offset, n);
+}
+
+static void remember(struct proof *p, const char *name, uint64_t va)
+{
+	for (size_t i = 0; i < p->n_names; i++)
+		if (!strcmp(p->name[i].name, name))
+			return;
+	p->name[p->n_names++] = (struct proof_name){name, va};
+}
+
+/* One address field at va of the image. NULL: leads where the unit's does. With `learn`, sections that nobody knows yet
+ * get their place from it. */
+static const char *check_field(struct proof *p, const struct unit_section *s, const struct unit_reloc *r, uint64_t va,
+                               bool learn)
+{
+	const struct unit_symbol *sym = &p->u->symbol[r->symbol];
+	struct unit_target t;
+	uint64_t implies;
+
+	if (r->type == R_X86_64_NONE)
+		return NULL;
+	if (!implied(p->k, va, r, &implies))
+		return xformat("a relocation of type %u", r->type);
+	if (!sym->section) {
+		uint64_t known;
+
+		if (sym->absolute)
+			return implies == sym->value ? NULL : xformat("another constant than %s", sym->name);
+		if (proof_is_named(p->k, sym->name, implies)) {
+			remember(p, sym->name, implies);
+			return NULL;
+		}
+		if (proof_name_place(p, sym->name, &known))
+			return known == implies ? NULL : xformat("%s is another place", sym->name);
+		if (sym->binding == STB_WEAK && !implies)
+			return NULL;
+		return xformat("%s is another place", sym->name);
+	}
+	if (unit_is_string(&p->u->section[sym->section])) {
+		t = unit_target(p->u, s, r);
+		/* S is where the symbol lies; the instruction means another place of the section */
+		return !t.symbol && same_string(p, t.section, t.offset, implies + (uint64_t)t.offset - sym->value)
+		               ? NULL
+		               : xformat("another string");
+	}
+	if (sym->binding == STB_WEAK && proof_is_named(p->k, sym->name, implies))
+		return NULL; /* possibly another than the unit's own */
+	implies -= sym->value;
+	if (p->known[sym->section])
+		return p->base[sym->section] == implies ? NULL : xformat("%s is another place", sym->name);
+	if (learn) {
+		p->known[sym->section] = true;
+		p->base[sym->section] = implies;
+	}
+	return learn ? NULL : xformat("the place of %s is not known", p->u->section[sym->section].name);
+}
+
+static const char *check_range(struct proof *p, const struct unit_symbol *f, uint64_t va, bool learn)
+{
+	const struct unit_section *s = &p->u->section[f->section];
+	uint64_t same = first_difference(p->k, s, f->value, f->size, va);
+	const char *why;
+
+	if (same != f->size)
+		return xformat("other bytes from +%#llx on", (unsigned long long)same);
+	for (size_t i = 0; i < s->n_relocs; i++) {
+		const struct unit_reloc *r = &s->reloc[i];
+
+		if (r->offset < f->value || r->offset >= f->value + f->size)
+			continue;
+		why = check_field(p, s, r, va + r->offset - f->value, learn);
+		if (why)
+			return xformat("at +%#llx: %s", (unsigned long long)(r->offset - f->value), why);
+	}
+	return NULL;
+}
+
+static const char *check_end(const struct proof *p, const struct unit_symbol *f, uint64_t va)
+{
+	const struct ksym *next = kallsyms_next(&p->k->syms, va);
+
+	return next && next->va < va + f->size ? xformat("%s begins inside it", next->name) : NULL;
+}
+
+static void check_function(struct proof *p, struct proof_function *f)
+{
+	const char *section = p->u->section[f->symbol->section].name;
+
+	f->discarded = !strncmp(section, ".exit.", 6);
+	if (!p->known[f->symbol->section]) {
+		f->why = f->discarded ? "exit code, which the kernel drops" : "no such function in the image";
+		return;
+	}
+	f->va = p->base[f->symbol->section] + f->symbol->value;
+	f->why = check_range(p, f->symbol, f->va, false);
+	f->why = f->why ? f->why : check_end(p, f->symbol, f->va);
+	if (f->why || proof_is_named(p->k, f->symbol->name, f->va))
+		return;
+	f->overridden = f->symbol->binding == STB_WEAK;
+	f->why = f->overridden ? NULL : "the image has another name there";
+}
+
+struct proof *prove(const struct kernel *k, const struct unit *u)
+{
+	struct proof *p = xalloc(sizeof(*p));
+	bool progress = true;
+
+	p->k = k;
+	p->u = u;
+	p->base = xalloc(u->n_sections * sizeof(*p->base));
+	p->known = xalloc(u->n_sections * sizeof(*p->known));
+	p->function = xalloc((u->n_symbols + 1) * sizeof(*p->function));
+	p->name = xalloc((u->n_symbols + 1) * sizeof(*p->name));
+	for (uint32_t i = 1; i < u->n_sections; i++)
+		if (linked(&u->section[i]) && !unit_is_string(&u->section[i]))
+			p->known[i] = propose(p, i, &p->base[i]);
+	for (size_t i = 1; i < u->n_symbols; i++)
+		if (is_function(u, &u->symbol[i]))
+			p->function[p->n_functions++].symbol = &u->symbol[i];
+	while (progress) { /* equal code teaches where other sections lie, which may make more code comparable */
+		size_t before = 0, after = 0;
+
+		for (size_t i = 1; i < u->n_sections; i++)
+			before += p->known[i];
+		for (size_t i = 0; i < p->n_functions; i++) {
+			const struct unit_symbol *f = p->function[i].symbol;
+
+			if (p->known[f->section])
+				check_range(p, f, p->base[f->section] + f->value, true);
+		}
+		for (size_t i = 1; i < u->n_sections; i++)
+			after += p->known[i];
+		progress = after > before;
+	}
+	for (size_t i = 0; i < p->n_functions; i++) {
+		check_function(p, &p->function[i]);
+		p->n_proven += !p->function[i].why;
+		p->n_discarded += p->function[i].discarded;
+	}
+	return p;
+}
+
+const struct proof_function *proof_of(const struct proof *p, const char *function)
+{
+	for (size_t i = 0; i < p->n_functions; i++)
+		if (!strcmp(p->function[i].symbol->name, function))
+			return &p->function[i];
+	return NULL;
+}
+
+bool proof_place(const struct proof *p, const struct unit_symbol *s, uint64_t *va)
+{
+	if (!s->section || !p->known[s->section])
+		return false;
+	*va = p->base[s->section] + s->value;
+	return true;
+}
+
+bool proof_name_place(const struct proof *p, const char *name, uint64_t *va)
+{
+	for (size_t i = 0; i < p->n_names; i++) {
+		if (strcmp(p->name[i].name, name))
+			continue;
+		*va = p->name[i].va;
+		return true;
+	}
+	return false;
+}
+
+const char *proof_data(const struct proof *p, const struct unit_symbol *s)
+{
+	uint64_t va;
+
+	if (!proof_place(p, s, &va))
+		return "its place in the image is not known";
+	if (p->u->section[s->section].type == SHT_NOBITS)
+		return NULL;
+	return check_range((struct proof *)(uintptr_t)p, s, va, false);
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Walks from the new bodies over every address that they hold. A static variable that the kernel has stays the
+ * kernel's; a function that the image has with the plain calling convention stays there; a clone is never taken from
+ * the image, since its parameters are a private matter of its compilation.
+ */
+#include "patch_select.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool starts(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
+
+static bool same_base(const char *a, const char *b)
+{
+	char *x = unit_base_name(a), *y = unit_base_name(b);
+	bool is = !strcmp(x, y);
+
+	free(x);
+	free(y);
+	return is;
+}
+
+/* Variables of which a second copy does no harm: "said already", and names. */
+static bool harmless(const char *name)
+{
+	static const char *const flags[] = {"__already_done", "__warned", "__print_once",        "_rs",
+	                                    "newleaf_warned", "__func__", "__PRETTY_FUNCTION__", "CSWTCH",
+	                                    "___done"};
+	char *base = unit_base_name(name);
+	bool is = false;
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags) && !is; i++)
+		is = !strcmp(base, flags[i]);
+	free(base);
+	return is;
+}
+
+/* The function, without what the compiler added to its name, that refers to a datum: NULL when none or several do. */
+static char *only_user(const struct unit *u, const struct unit_symbol *s)
+{
+	char *user = NULL;
+
+	for (uint32_t i = 1; i < u->n_symbols; i++) {
+		char *name;
+
+		if (!unit_is_function(u, &u->symbol[i]) || !unit_refers(u, &u->symbol[i], s))
+			continue;
+		name = xformat("%.*s", (int)strcspn(u->symbol[i].name, "."), u->symbol[i].name);
+		if (user && strcmp(user, name))
+			return NULL;
+		user = name;
+	}
+	return user;
+}
+
+static uint64_t number_of(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot ? strtoull(dot + 1, NULL, 10) : 0;
+}
+
+/* How many data of that base name the unit has, and how many of them are numbered lower. */
+static size_t rank(const struct unit *u, const struct unit_symbol *of, const struct unit *in, size_t *total)
+{
+	size_t lower = 0;
+
+	(void)in;
+	*total = 0;
+	for (uint32_t i = 1; i < u->n_symbols; i++) {
+		if (!unit_is_datum(u, &u->symbol[i]) || !same_base(u->symbol[i].name, of->name))
+			continue;
+		lower += number_of(u->symbol[i].name) < number_of(of->name);
+		++*total;
+	}
+	return lower;
+}
+
+enum match { MATCH_NONE, MATCH_ONE, MATCH_UNSURE };
+
+/* Which datum of `after` is the one of the third compilation? Same source, other flags: names are equal but for the
+ * compiler's numbers. */
+static enum match find_datum(const struct patch_unit *p, const struct unit_symbol *s, const struct unit_symbol **found)
+{
+	const struct unit *after = p->c->after;
+	size_t total, others = 0, lower = rank(p->body, s, p->body, &total);
+	char *user = only_user(p->body, s);
+	uint32_t by_user = 0, users = 0, by_rank = 0;
+
+	for (uint32_t i = 1; i < after->n_symbols; i++) {
+		const struct unit_symbol *a = &after->symbol[i];
+		size_t unused;
+		char *its;
+
+		if (!unit_is_datum(after, a) || !same_base(a->name, s->name))
+			continue;
+		others++;
+		if (rank(after, a, after, &unused) == lower)
+			by_rank = i;
+		its = only_user(after, a);
+		if (user && its && !strcmp(user, its) && a->size == s->size) {
+			users++;
+			by_user = i;
+		}
+	}
+	if (!others)
+		return MATCH_NONE;
+	*found = &after->symbol[total == others && by_rank ? by_rank : by_user];
+	if ((total == others && by_rank) || users == 1)
+		return (*found)->size == s->size ? MATCH_ONE : MATCH_UNSURE;
+	return MATCH_UNSURE;
+}
+
+static bool changes_in_place(const struct patch_unit *p, const struct unit_symbol *shipped)
+{
+	for (size_t i = 0; i < p->n_data; i++)
+		if (p->datum[i].shipped == shipped)
+			return true;
+	return false;
+}
+
+struct fixed { /* where something stays */
+	bool is;
+	uint64_t va;
+};
+
+static struct fixed datum_place(const struct patch_unit *p, const struct unit_symbol *s)
+{
+	const struct unit_symbol *after = NULL, *shipped;
+	enum match m = find_datum(p, s, &after);
+	struct fixed f = {0};
+	uint32_t j;
+
+	if (harmless(s->name) || m == MATCH_NONE)
+		return f;
+	if (m == MATCH_UNSURE || p->c->unsure[j = (uint32_t)(after - p->c->after->symbol)])
+		refuse(NL_EBODY, "%s: which %s of the running kernel is meant cannot be told: there are several",
+		       p->path, unit_base_name(s->name));
+	if (p->c->fate[j] == FATE_NEW)
+		return f;
+	shipped = unit_find(p->shipped, p->c->before->symbol[p->c->origin[j]].name);
+	if (p->c->fate[j] == FATE_CHANGED && !(shipped && changes_in_place(p, shipped)))
+		return f; /* read by new code only */
+	f.is = shipped && proof_place(p->proof, shipped, &f.va);
+	if (!f.is && unit_is_constant(&p->body->section[s->section]) && s->binding == STB_LOCAL)
+		return f; /* a constant that the image does not have under a name */
+	if (!f.is)
+		refuse(NL_EBODY, "%s: where the kernel has %s is not known", p->path, s->name);
+	return f;
+}
+
+static struct fixed function_place(const struct patch_unit *p, const struct unit_symbol *s)
+{
+	const struct unit_symbol *shipped = unit_find(p->shipped, s->name);
+	const struct proof_function *proven = shipped ? proof_of(p->proof, s->name) : NULL;
+	struct fixed f = {0};
+
+	if (unit_is_clone(s->name) || !proven || proven->discarded)
+		return f;
+	if (proven->overridden) {
+		const struct ksym *found;
+
+		if (kallsyms_find(&p->k->syms, s->name, 1, &found) != 1)
+			refuse(NL_EBODY, "%s: where the kernel has %s is not known", p->path, s->name);
+		return (struct fixed){true, found->va};
+	}
+	if (starts(p->shipped->section[shipped->section].name, ".init."))
+		refuse(NL_EBODY, "%s: the new code calls %s, which is gone after boot (__init)", p->path, s->name);
+	if (proven->why && !p->allow_unproven)
+		refuse(NL_ETARGET,
+		       "%s: the new code uses %s, which is not the one in the image (%s); if the source is right, say: "
+		       "--allow unproven",
+		       p->path, s->name, proven->why);
+	f.is = proven->va != 0;
+	f.va = proven->va;
+	return f;
+}
+
+static const struct unit_symbol *symbol_of(const struct patch_unit *p, uint32_t section)
+{
+	for (uint32_t i = 1; i < p->body->n_symbols; i++)
+		if (p->body->symbol[i].section == section && *p->body->symbol[i].name &&
+		    (unit_is_function(p->body, &p->body->symbol[i]) || unit_is_datum(p->body, &p->body->symbol[i])))
+			return &p->body->symbol[i];
+	return NULL;
+}
+
+/* Takes a section, or binds it. With one symbol a section (-ffunction-sections, -fdata-sections) the two agree. */
+static void want(struct patch_unit *p, uint32_t section, uint32_t *list, size_t *n)
+{
+	const struct unit_symbol *s = symbol_of(p, section);
+	struct fixed f = {0};
+
+	if (p->bound[section].symbol || (p->take[section] && !(s && unit_is_function(p->body, s))))
+		return;
+	if (s)
+		f = unit_is_function(p->body, s) ? function_place(p, s) : datum_place(p, s);
+	if (f.is) {
+		p->bound[section] = place_at(p->k, f.va - s->value, xformat("%s: %s", p->path, s->name));
+		return;
+	}
+	if (!p->take[section])
+		list[(*n)++] = section;
+	p->take[section] = true;
+}
+
+/* A name from outside of which the image has several: the proven code knows which. */
+static void want_name(struct patch_unit *p, uint32_t symbol)
+{
+	const char *name = p->body->symbol[symbol].name;
+	const struct ksym *found;
+	uint64_t va;
+
+	if (p->outside[symbol].symbol || kallsyms_find(&p->k->syms, name, 1, &found) < 2)
+		return;
+	if (proof_name_place(p->proof, name, &va))
+		p->outside[symbol] = place_at(p->k, va, xformat("%s: %s", p->path, name));
+}
+
+static const struct unit_symbol *body_of(const struct patch_unit *p, const char *name)
+{
+	const struct unit_symbol *s = unit_find(p->body, name);
+
+	if (!s || !unit_is_function(p->body, s))
+		refuse(NL_EBODY, "%s: the compiler makes no plain %s for the leaf", p->path, name);
+	return s;
+}
+
+/* Entries of the kernel's tables about what is taken: it would need them. */
+static void check_tables(const struct patch_unit *p)
+{
+	for (uint32_t i = 1; i < p->body->n_sections; i++) {
+		const struct unit_section *s = &p->body->section[i];
+		/* who may be probed is asked by address: nobody asks for the leaf's */
+		bool blacklist = s->name && (starts(s->name, "_kprobe_blacklist") || starts(s->name, "_error_inj"));
+		const char *cause = s->name && !blacklist ? body_table_cause(s->name) : NULL;
+
+		for (size_t r = 0; cause && r < s->n_relocs; r++) {
+			struct unit_target t = unit_target(p->body, s, &s->reloc[r]);
+
+			if (t.section && p->take[t.section] && unit_is_code(&p->body->section[t.section]))
+				refuse(NL_EBODY, "%s: the new code of %s needs an entry in %s: %s", p->path,
+				       t.symbol ? t.symbol->name : "a function", s->name, cause);
+		}
+	}
+}
+
+void patch_select(struct patch_unit *p)
+{
+	uint32_t *list = xalloc((p->body->n_sections + 1) * sizeof(*list));
+	size_t n = 0;
+
+	p->take = xalloc(p->body->n_sections * sizeof(*p->take));
+	p->bound = xalloc(p->body->n_sections * sizeof(*p->bound));
+	p->outside = xalloc((p->body->n_symbols + 1) * sizeof(*p->outside));
+	for (size_t i = 0; i < p->n_functions; i++) {
+		uint32_t section = body_of(p, p->function[i].shipped->name)->section;
+
+		if (!p->take[section])
+			list[n++] = section;
+		p->take[section] = true;
+	}
+	for (size_t i = 0; i < p->n_data; i++) {
+		p->datum[i].fresh = unit_find(p->body, p->datum[i].shipped->name);
+		if (!p->datum[i].fresh)
+			refuse(NL_EBODY, "%s: %s is not among what the compiler makes for the leaf", p->path,
+			       p->datum[i].shipped->name);
+		/* its bytes are needed as a value only; where it leads to, as a place */
+		list[n++] = p->datum[i].fresh->section;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct unit_section *s = &p->body->section[list[i]];
+
+		for (size_t r = 0; r < s->n_relocs; r++) {
+			const struct unit_symbol *to = &p->body->symbol[s->reloc[r].symbol];
+
+			if (to->section)
+				want(p, to->section, list, &n);
+			else if (!to->absolute)
+				want_name(p, s->reloc[r].symbol);
+		}
+	}
+	check_tables(p);
+}

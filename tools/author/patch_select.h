@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a leaf takes from the third compilation of a unit, and what stays where the image has it. Everything that the
+ * new functions lead to is one of: carried (new, a clone, a string, or inlined in the image), or bound to a proven
+ * place.
+ */
+#ifndef NEWLEAF_AUTHOR_PATCH_SELECT_H
+#define NEWLEAF_AUTHOR_PATCH_SELECT_H
+
+#include "body.h"
+#include "patch_compare.h"
+#include "patch_prove.h"
+
+struct patch_function {                    /* one function of the image that gets a new body */
+	const struct unit_symbol *shipped; /* in the unit as shipped */
+	uint64_t va;
+	const char *why; /* the first difference, or whose clone changed */
+	bool unproven;   /* allowed by the author */
+};
+
+struct patch_datum {                               /* one read-only datum of the image that changes in place */
+	const struct unit_symbol *shipped, *fresh; /* fresh: in the third compilation */
+	uint64_t va;
+};
+
+struct patch_unit {
+	const char *path; /* fs/pipe.c */
+	const struct kernel *k;
+	const struct unit *shipped, *body;
+	const struct proof *proof;
+	const struct comparison *c;
+	bool allow_unproven;
+	const char *layout; /* what the author allowed to change, or NULL */
+	struct patch_function *function;
+	struct patch_datum *datum;
+	size_t n_functions, n_data;
+	bool *replaced; /* by symbol of c->before */
+	/* for each section of `body` */
+	bool *take;
+	struct place *bound;
+	struct place *outside; /* for each undefined symbol; symbol 0 = by its name */
+	char **notes;
+	size_t n_notes;
+};
+
+void patch_note(struct patch_unit *p, char *text);
+/* Which functions and data of the image must change. Refuses NL_ESITE, NL_EBODY by name what cannot. */
+void patch_changes(struct patch_unit *p);
+/* What goes into the leaf for that; fills take, bound and outside. */
+void patch_select(struct patch_unit *p);
+
+#endif
