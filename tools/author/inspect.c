@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `inspect`: what a leaf does, where, by whom, what it needs and what it risks. Reads the leaf alone, no kernel. */
+#include "codeview.h"
 #include "commands.h"
 #include "leaffile.h"
 
@@ -109,17 +110,31 @@ static void print_json(const struct leaffile *l)
 	printf("]}\n");
 }
 
+/* The kernel that the leaf is for. */
+static struct kernel *kernel_of(const struct leaffile *l, const char *path)
+{
+	struct kernel *k = kernel_open(path);
+	const struct nl_leaf_object *o = &l->leaf.header->target.kernel;
+
+	if (o->build_id_len != k->build_id_len || memcmp(o->build_id, k->build_id, k->build_id_len))
+		refuse(NL_EBUILDID, "%s is not the kernel that the leaf is for", path);
+	return k;
+}
+
 int command_inspect(int argc, char **argv)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+	        {"json", no_argument, NULL, 'j'}, {"kernel", required_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
+	const char *kernel = NULL;
 	struct leaffile l;
 	bool json = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
+	while ((c = getopt_long(argc, argv, "k:", options, NULL)) != -1) {
+		if (c != 'j' && c != 'k')
 			usage_error("inspect", "an option is not understood");
-		json = true;
+		json |= c == 'j';
+		kernel = c == 'k' ? optarg : kernel;
 	}
 	if (argc - optind != 1)
 		usage_error("inspect", "one leaf");
@@ -129,5 +144,7 @@ int command_inspect(int argc, char **argv)
 		print_json(&l);
 	else
 		print_text(&l);
+	if (kernel && !json)
+		codeview_text(stdout, &l, kernel_of(&l, kernel));
 	return NL_EXIT_OK;
 }

@@ -31,13 +31,32 @@ static char *hex(const uint8_t *p, size_t n)
 	return out;
 }
 
-static char *joined(char *so_far, const char *more) { return more ? xformat("%s  # %s", so_far, more) : so_far; }
+/* The instruction with the fields zeroed that have a name: the name says more, and says the same on both sides. */
+static char *formatted(const struct maker *m, const uint8_t *code, const ZydisDecodedInstruction *i, bool disp,
+                       bool imm)
+{
+	uint8_t copy[ZYDIS_MAX_INSTRUCTION_LENGTH];
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction again;
+	char text[256];
 
-static void describe(const struct maker *m, const ZydisDecodedInstruction *i, const ZydisDecodedOperand *operands,
-                     struct listing_line *line)
+	memcpy(copy, code, i->length);
+	if (disp)
+		memset(copy + i->raw.disp.offset, 0, i->raw.disp.size / 8);
+	if (imm)
+		memset(copy + i->raw.imm[0].offset, 0, i->raw.imm[0].size / 8);
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&m->decoder, copy, i->length, &again, operands)) ||
+	    !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&m->formatter, &again, operands, again.operand_count_visible,
+	                                                  text, sizeof(text), ZYDIS_RUNTIME_ADDRESS_NONE, NULL)))
+		return xformat("(not printable)");
+	return xformat("%s", text);
+}
+
+static void describe(const struct maker *m, const ZydisDecodedInstruction *i, struct listing_line *line)
 {
 	uint32_t at = line->offset, end = at + i->length;
-	char text[256];
+	bool of_rip = i->raw.modrm.mod == 0 && i->raw.modrm.rm == 5;
+	char *disp = NULL, *imm = NULL;
 
 	if (i->raw.imm[0].is_relative) {
 		uint64_t target = m->va + end + (uint64_t)i->raw.imm[0].value.s;
@@ -52,18 +71,16 @@ static void describe(const struct maker *m, const ZydisDecodedInstruction *i, co
 		line->plain = line->plain ? line->plain : line->text;
 		return;
 	}
-	if (!ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&m->formatter, i, operands, i->operand_count_visible, text,
-	                                                  sizeof(text), ZYDIS_RUNTIME_ADDRESS_NONE, NULL)))
-		snprintf(text, sizeof(text), "(not printable)");
-	line->text = xformat("%s", text);
 	if (i->raw.disp.size)
-		line->text = joined(line->text, m->name(m->with, at + i->raw.disp.offset, i->raw.disp.size / 8, end,
-		                                        i->raw.modrm.mod == 0 && i->raw.modrm.rm == 5
-		                                                ? m->va + end + (uint64_t)i->raw.disp.value
-		                                                : 0));
+		disp = m->name(m->with, at + i->raw.disp.offset, i->raw.disp.size / 8, end,
+		               of_rip ? m->va + end + (uint64_t)i->raw.disp.value : 0);
 	if (i->raw.imm[0].size)
-		line->text =
-		        joined(line->text, m->name(m->with, at + i->raw.imm[0].offset, i->raw.imm[0].size / 8, end, 0));
+		imm = m->name(m->with, at + i->raw.imm[0].offset, i->raw.imm[0].size / 8, end, 0);
+	line->text = formatted(m, m->code + at, i, disp, imm);
+	if (disp)
+		line->text = xformat("%s  # %s", line->text, disp);
+	if (imm)
+		line->text = xformat("%s  # %s", line->text, imm);
 	line->plain = line->text;
 }
 
@@ -71,7 +88,6 @@ struct listing listing_make(const uint8_t *code, uint32_t size, uint64_t va, lis
 {
 	struct listing l = {.line = xalloc((size + 1) * sizeof(*l.line))};
 	struct maker m = {.code = code, .size = size, .va = va, .name = name, .with = with};
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
 	ZydisDecodedInstruction i;
 
 	ZydisDecoderInit(&m.decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
@@ -80,8 +96,8 @@ struct listing listing_make(const uint8_t *code, uint32_t size, uint64_t va, lis
 		struct listing_line *line = &l.line[l.n++];
 
 		line->offset = at;
-		if (ZYAN_SUCCESS(ZydisDecoderDecodeFull(&m.decoder, code + at, size - at, &i, operands))) {
-			describe(&m, &i, operands, line);
+		if (ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&m.decoder, NULL, code + at, size - at, &i))) {
+			describe(&m, &i, line);
 		} else {
 			i.length = 1;
 			line->text = line->plain = xformat(".byte 0x%02x", code[at]);
