@@ -269,6 +269,9 @@ $f; $f { return generic_permission(ns, i, mask); }"
 f='long keyctl_describe_key(int id, char __user *b, size_t n)'
 good "several functions" "$target"$'\nreplace keyctl_describe_key with b.c' \
 	"$(of '') $f; $f { return ioprio_check_cap(id); }"
+good "e9 inside another instruction is no branch" 'replace mptcp_nl_cmd_sf_create with b.c' '#include <net/genetlink.h>
+int mptcp_nl_cmd_sf_create(struct sk_buff *skb, struct genl_info *info);
+int mptcp_nl_cmd_sf_create(struct sk_buff *skb, struct genl_info *info) { return 0; }'
 good "the second place of a name" 'replace add_grec,2 with b.c allow types' \
 	'int add_grec(void); int add_grec(void) { return 0; }'
 refused "no third place of a name" 5 "only 2 places named add_grec" 'replace add_grec,3 with b.c'

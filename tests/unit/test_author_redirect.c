@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/redirect.c tools/author/code.c tools/author/livesites.c tools/author/place.c
+// sources: tools/author/redirect.c tools/author/branches.c tools/author/code.c tools/author/livesites.c
+// sources: tools/author/place.c
 // sources: tools/author/counter.c tools/author/types.c tools/author/draft.c tools/author/contract.c
 // sources: tools/author/stub.c tools/author/typenames.c tools/author/note.c tools/author/escape.c
 // sources: tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c tests/unit/author_refuse.c
@@ -254,6 +255,31 @@ static void test_refusals(void **state)
 	assert_int_equal(author_code, NL_OK);
 }
 
+/* What stands behind f, in another function: does it keep f from being redirected? */
+static bool kept_by(const char *bytes, size_t n, const char *says)
+{
+	struct kernel *k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0); /* the site: +5 to +11 */
+
+	memcpy((uint8_t *)(uintptr_t)kernel_bytes(k, AUTHOR_F + 21, n), bytes, n);
+	if (says)
+		return refuses(k, NL_ESITE, says);
+	return AUTHOR_REFUSES(NL_ESITE, (redirect_check(k, &recipe, &replace_f), 0)) || author_code != NL_OK;
+}
+
+static void test_branches_from_elsewhere(void **state)
+{
+	(void)state;
+	assert_true(kept_by("\x90\xe9\xec\xff\xff\xff", 6, "the branch at behind_f+0x1 leads to f+0x7"));
+	assert_true(kept_by("\x0f\x84\xec\xff\xff\xff", 6, "the branch at behind_f+0 leads to f+0x7"));
+	assert_true(kept_by("\xc7\xf8\xec\xff\xff\xff", 6, "leads to f+0x7")); /* xbegin */
+	assert_true(kept_by("\x90\xeb\xf0\xc3", 4, "the branch at behind_f+0x1 leads to f+0x8"));
+	/* jns -23, and what follows looks like the distance of a jmp */
+	assert_false(kept_by("\x79\xe9\xec\xff\xff\xff", 6, NULL));
+	/* The same behind bytes that are no instruction: nobody can tell. */
+	assert_true(kept_by("\x06\x79\xe9\xeb\xff\xff\xff", 7, "the branch at behind_f+0x2 leads to f+0x7"));
+	assert_false(kept_by("\xe9\xe6\xff\xff\xff", 5, NULL)); /* a tail call of f */
+}
+
 static void test_names(void **state)
 {
 	struct kernel *k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);
@@ -286,6 +312,7 @@ int main(void)
 	        cmocka_unit_test(test_address_in_the_site),
 	        cmocka_unit_test(test_percpu_in_the_site),
 	        cmocka_unit_test(test_refusals),
+	        cmocka_unit_test(test_branches_from_elsewhere),
 	        cmocka_unit_test(test_names),
 	};
 

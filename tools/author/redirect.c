@@ -5,6 +5,7 @@
  * the bytes that it takes.
  */
 #include "redirect.h"
+#include "branches.h"
 #include "code.h"
 #include "contract.h"
 #include "counter.h"
@@ -117,47 +118,38 @@ static void find_site(const struct kernel *k, struct entry *e)
 		refuse(NL_ESITE, "%s: the jump at %s+%#x would cross a page", e->where, e->name, e->site);
 }
 
-/* May control come from `from` to the first byte of the site? Only as a call of the function: by call, or by the tail
- * call of another. */
-static bool enters_properly(const struct entry *e, uint64_t target, bool is_call, const char *from)
+/* Control may come to the first byte of the site only as a call of the function: by call, or by the tail call of
+ * another. */
+static bool enters_wrongly(const void *arg, const struct branch *b)
 {
+	const struct entry *e = arg;
+	const char *from = b->in ? b->in->name : "";
 	size_t n = strlen(e->name);
 	bool own = !strncmp(from, e->name, n) && (!from[n] || !strcmp(from + n, ".cold"));
 
-	return target == e->va && (is_call || !own);
+	return b->target != e->va || (!b->is_call && own);
 }
 
 static void check_branches(const struct kernel *k, const struct entry *e)
 {
 	uint64_t start = e->va + e->site, end = start + e->site_len;
-	const struct ksection *text = kernel_section(k, ".text");
+	struct branch b;
 
+	/* The whole of the function first: what it has in the middle reaches its beginning by a short branch, too. */
 	for (uint32_t at = 0; at < e->size;) {
 		struct code_step s = code_decode(e->bytes + at, e->size - at, e->va + at);
+		const struct ksym own = {e->va, e->name, 't'};
 
-		if (s.jumps && s.target >= start && s.target < end && !enters_properly(e, s.target, s.is_call, e->name))
+		b = (struct branch){e->va + at, s.target, &own, s.is_call};
+		if (s.jumps && s.target >= start && s.target < end && enters_wrongly(e, &b))
 			refuse(NL_ESITE, "%s: the branch at %s+%#x leads to +%#llx, into the bytes that the jump takes",
 			       e->where, e->name, at, (unsigned long long)(s.target - e->va));
 		at += s.len ? s.len : 1; /* padding may hold anything */
 	}
-	/* From elsewhere (the .cold part, assembler) only 32-bit distances reach: call, jmp, jcc. */
-	for (uint64_t at = 2; text && text->bytes && at + 4 <= text->size; at++) {
-		const uint8_t *p = text->bytes + at;
-		const struct ksym *from;
-		uint64_t target;
-		int32_t distance;
-
-		memcpy(&distance, p, 4);
-		target = text->va + at + 4 + (uint64_t)(int64_t)distance;
-		if (target < start || target >= end)
-			continue;
-		if (p[-1] != 0xe8 && p[-1] != 0xe9 && (p[-2] != 0x0f || (p[-1] & 0xf0) != 0x80))
-			continue;
-		from = kallsyms_at(&k->syms, text->va + at);
-		if (!enters_properly(e, target, p[-1] == 0xe8, from ? from->name : ""))
-			refuse(NL_ESITE, "%s: a branch of %s leads to %s+%#llx, into the bytes that the jump takes",
-			       e->where, from ? from->name : "?", e->name, (unsigned long long)(target - e->va));
-	}
+	if (branches_find(k, start, end, enters_wrongly, e, &b))
+		refuse(NL_ESITE, "%s: the branch at %s+%#llx leads to %s+%#llx, into the bytes that the jump takes",
+		       e->where, b.in ? b.in->name : "?", (unsigned long long)(b.from - (b.in ? b.in->va : 0)), e->name,
+		       (unsigned long long)(b.target - e->va));
 }
 
 static struct entry find_entry(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s)
