@@ -24,9 +24,11 @@ help: ## this list
 
 # Copies what is built and builds nothing: `sudo make install` without the KEYS= of the build would make another image.
 PREFIX ?= /usr/local
-install: ## put both commands, man pages, systemd units and lib/newleaf/newleaf.efi under $(DESTDIR)$(PREFIX)
+install: ## put the commands, man pages, systemd units and lib/newleaf/newleaf.efi under $(DESTDIR)$(PREFIX)
 	install -D -t $(DESTDIR)$(PREFIX)/sbin $(B)/newleaf
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(B)/newleaf-author
+	install -D -t $(DESTDIR)$(PREFIX)/libexec/newleaf scripts/get-kernel
+	install -m 644 -t $(DESTDIR)$(PREFIX)/libexec/newleaf scripts/kernels.table scripts/fixes.table
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(B)/newleaf.1 $(B)/newleaf-author.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/newleaf $(B)/newleaf.efi
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system

@@ -23,6 +23,14 @@ void refuse_context(const char *subject, const char *what, bool json);
 /* Ends the command: not done, why, that nothing changed, what next, the code. Unit tests link their own. */
 _Noreturn void refuse(enum nl_err err, const char *why, ...) __attribute__((format(printf, 2, 3)));
 
+/* A command that runs in a child of this program for one kernel among many says no to its parent instead: the place is
+ * shared memory. */
+struct refusal {
+	enum nl_err err;
+	char why[2048];
+};
+void refuse_to(struct refusal *r);
+
 const char *err_name(enum nl_err err);
 int err_exit(enum nl_err err);
 

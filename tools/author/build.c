@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `build`: recipe and kernel in, unsigned leaf out. */
+/* `build`: recipe and kernel in, unsigned leaf out; for a directory of kernels a set of leaves (matrix.c). */
 #include "build.h"
 #include "body_types.h"
 #include "commands.h"
 #include "compile.h"
 #include "data.h"
+#include "fetch.h"
 #include "leaffile.h"
 #include "made.h"
+#include "matrix.h"
 #include "note.h"
 #include "patch_build.h"
 #include "redirect.h"
@@ -18,9 +20,10 @@
 
 #define PATCH_MAX (4u << 20)
 
-struct buf build_leaf(const struct recipe *r, const struct kernel *k, const char *headers, const char *cc)
+struct built build_leaf(const struct recipe *r, const struct kernel *k, const struct build_with *with)
 {
 	struct draft *d = xalloc(sizeof(*d));
+	struct built built = {.id = r->id};
 	struct body *b = NULL;
 
 	draft_start(d);
@@ -32,16 +35,17 @@ struct buf build_leaf(const struct recipe *r, const struct kernel *k, const char
 	for (size_t i = 0; i < r->n_replace; i++) /* before the compiler runs: a refusal is quick */
 		redirect_check(k, r, &r->replace[i]), made_check(k, r, &r->replace[i]);
 	if (r->n_source) {
-		struct compiled objects = compile(k, r, headers, cc);
+		struct compiled objects = compile(k, r, with->headers, with->cc);
 
-		if (objects.note)
-			note(d, NL_FACT_NOTE, objects.note);
+		built.note = objects.note;
+		if (built.note)
+			note(d, NL_FACT_NOTE, built.note);
 		b = body_load(d, k, r, objects.path, r->n_source);
 		compile_clean(&objects);
 		if (!b->types[0]) { /* older than GCC 12 */
 			note(d, NL_FACT_NOTE,
 			     "the body's compiler tells no types: compared as the machine's own makes them");
-			objects = compile(k, r, headers, "gcc");
+			objects = compile(k, r, with->headers, "gcc");
 			body_take_types(b, objects.path);
 			compile_clean(&objects);
 		}
@@ -57,15 +61,41 @@ struct buf build_leaf(const struct recipe *r, const struct kernel *k, const char
 		draft_counters(d, (uint32_t)r->n_replace, r->counter_cpus);
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_add(d, k, r, &r->replace[i], b);
-	return draft_finish(d);
+	built.leaf = leaffile_parse(draft_finish(d), r->id); /* what the hypervisor would refuse is not written */
+	return built;
 }
 
-static void allow(struct patch_options *p, const char *word)
+struct built build_file(const char *path, const struct kernel *k, const struct build_with *with)
+{
+	struct buf text = file_read(path, PATCH_MAX);
+	struct recipe *r;
+
+	if (patch_is(&text))
+		return patch_build(path, &text, k, with);
+	if (with->source || with->id || with->version || with->allow_unproven || with->allow_layout || with->dry_run ||
+	    with->json)
+		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow and --json are for patches, and this is none");
+	r = recipe_read(path);
+	refuse_context(r->id, "built", false);
+	return build_leaf(r, k, with);
+}
+
+void build_write(const struct built *b, const char *output)
+{
+	const struct nl_leaf_header *h = b->leaf.leaf.header;
+
+	file_write(output, b->leaf.file.p, b->leaf.file.n, 0644);
+	fprintf(stderr, "built %s: %u site%s, body %u + %u bytes, %u relocations -> %s\n", b->id, h->sites.count,
+	        h->sites.count == 1 ? "" : "s", h->text.count, h->data.count + h->bss_size, h->relocs.count,
+	        escape(output, FOR_TERMINAL));
+}
+
+static void allow(struct build_with *with, const char *word)
 {
 	if (!strcmp(word, "unproven"))
-		p->allow_unproven = true;
+		with->allow_unproven = true;
 	else if (!strcmp(word, "layout"))
-		p->allow_layout = true;
+		with->allow_layout = true;
 	else
 		usage_error("build", "--allow takes unproven or layout");
 }
@@ -73,89 +103,69 @@ static void allow(struct patch_options *p, const char *word)
 int command_build(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"kernel", required_argument, NULL, 'k'},
-	        {"headers", required_argument, NULL, 'H'},
-	        {"cc", required_argument, NULL, 'c'},
-	        {"output", required_argument, NULL, 'o'},
-	        {"source", required_argument, NULL, 'S'},
-	        {"id", required_argument, NULL, 'i'},
-	        {"version", required_argument, NULL, 'v'},
-	        {"allow", required_argument, NULL, 'a'},
-	        {"dry-run", no_argument, NULL, 'n'},
-	        {"json", no_argument, NULL, 'j'},
-	        {NULL, 0, NULL, 0},
+	        {"kernel", required_argument, NULL, 'k'},  {"headers", required_argument, NULL, 'H'},
+	        {"cc", required_argument, NULL, 'c'},      {"output", required_argument, NULL, 'o'},
+	        {"source", required_argument, NULL, 'S'},  {"id", required_argument, NULL, 'i'},
+	        {"version", required_argument, NULL, 'v'}, {"allow", required_argument, NULL, 'a'},
+	        {"dry-run", no_argument, NULL, 'n'},       {"offline", no_argument, NULL, 'O'},
+	        {"json", no_argument, NULL, 'j'},          {NULL, 0, NULL, 0},
 	};
-	const char *output = NULL;
-	struct patch_options p = {0};
-	struct buf text;
-	char *id;
-	struct leaffile l;
-	struct recipe *r;
-	struct buf file;
+	struct matrix_job job = {.write = true};
+	struct built b;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "k:H:o:S:n", options, NULL)) != -1) {
 		switch (c) {
 		case 'k':
-			p.kernel = optarg;
+			job.kernels = optarg;
 			break;
 		case 'H':
-			p.headers = optarg;
+			job.with.headers = optarg;
 			break;
 		case 'c':
-			p.cc = optarg;
+			job.with.cc = optarg;
 			break;
 		case 'S':
-			p.source = optarg;
+			job.with.source = optarg;
 			break;
 		case 'i':
-			p.id = optarg;
+			job.with.id = optarg;
 			break;
 		case 'v':
-			p.version = (uint32_t)strtoul(optarg, NULL, 10);
-			if (!p.version || strspn(optarg, "0123456789") != strlen(optarg) || strlen(optarg) > 9)
+			job.with.version = (uint32_t)strtoul(optarg, NULL, 10);
+			if (!job.with.version || strspn(optarg, "0123456789") != strlen(optarg) || strlen(optarg) > 9)
 				usage_error("build", "versions are numbers from 1");
 			break;
 		case 'a':
-			allow(&p, optarg);
+			allow(&job.with, optarg);
 			break;
 		case 'n':
-			p.dry_run = true;
+			job.with.dry_run = true;
 			break;
 		case 'j':
-			p.json = true;
+			job.json = true;
 			break;
 		case 'o':
-			output = optarg;
+			job.output = optarg;
+			break;
+		case 'O':
+			fetch_offline();
 			break;
 		default:
 			usage_error("build", "an option is not understood");
 		}
 	}
-	if (argc - optind != 1 || !p.kernel)
-		usage_error("build", "one recipe or patch, and the kernel by -k");
-	refuse_context(argv[optind], "built", p.json);
-	text = file_read(argv[optind], PATCH_MAX);
-	if (patch_is(&text) && !p.source)
-		refuse(NL_EUSAGE, "a patch needs the source of exactly this kernel by -S; scripts/get-kernel --source");
-	if (patch_is(&text)) {
-		file = patch_build(argv[optind], &text, &p, &id);
-	} else if (p.source || p.id || p.version || p.allow_unproven || p.allow_layout || p.dry_run || p.json) {
-		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow and --json are for patches, and this is none");
-	} else {
-		r = recipe_read(argv[optind]);
-		refuse_context(r->id, "built", false);
-		file = build_leaf(r, kernel_open(p.kernel), p.headers, p.cc);
-		id = r->id;
+	if (argc - optind != 1 || !job.kernels)
+		usage_error("build", "one recipe or patch, and by -k a kernel or a directory of kernels");
+	job.subject = argv[optind];
+	refuse_context(job.subject, "built", job.json);
+	if (matrix_wanted(job.kernels)) {
+		job.write = !job.with.dry_run;
+		return matrix_run(&job);
 	}
-	l = leaffile_parse(file, id); /* what the hypervisor would refuse is not written */
-	if (p.dry_run)
-		return NL_EXIT_OK;
-	output = output ? output : xformat("%s.leaf", id);
-	file_write(output, l.file.p, l.file.n, 0644);
-	fprintf(stderr, "built %s: %u site%s, body %u + %u bytes, %u relocations -> %s\n", id,
-	        l.leaf.header->sites.count, l.leaf.header->sites.count == 1 ? "" : "s", l.leaf.header->text.count,
-	        l.leaf.header->data.count + l.leaf.header->bss_size, l.leaf.header->relocs.count,
-	        escape(output, FOR_TERMINAL));
+	job.with.json = job.json;
+	b = build_file(job.subject, kernel_open(job.kernels), &job.with);
+	if (!job.with.dry_run)
+		build_write(&b, job.output ? job.output : xformat("%s.leaf", b.id));
 	return NL_EXIT_OK;
 }

@@ -1,12 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From a recipe to the bytes of an unsigned leaf. */
+/* From what an author writes to an unsigned leaf for one kernel, in memory. */
 #ifndef NEWLEAF_AUTHOR_BUILD_H
 #define NEWLEAF_AUTHOR_BUILD_H
 
 #include "kernel.h"
+#include "leaffile.h"
 #include "recipe.h"
 
-/* headers, cc: where they are, or NULL (compile.h). Refuses whatever cannot be proven right. */
-struct buf build_leaf(const struct recipe *r, const struct kernel *k, const char *headers, const char *cc);
+struct build_with { /* what the caller gave; NULL = looked for */
+	const char *headers, *cc;
+	/* for patches */
+	const char *source, *id;
+	uint32_t version;
+	bool allow_unproven, allow_layout, dry_run, json;
+};
+
+struct built {
+	const char *id;
+	struct leaffile leaf; /* as the hypervisor's parser has read it */
+	const char *note;     /* what is not proven about it, or NULL */
+};
+
+/* Both refuse whatever cannot be proven right. */
+struct built build_leaf(const struct recipe *r, const struct kernel *k, const struct build_with *with);
+struct built build_file(const char *path, const struct kernel *k, const struct build_with *with);
+void build_write(const struct built *b, const char *output);
 
 #endif

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `check`: would this leaf match this kernel image? Everything that the hypervisor compares at run time, compared
- * before. */
+/* `check`: would this leaf match this kernel image, or each of a directory? Of a recipe: could one be built? */
+#include "check.h"
 #include "commands.h"
-#include "leaffile.h"
+#include "fetch.h"
+#include "matrix.h"
 #include "place.h"
 #include "linux_target.h"
 
@@ -77,42 +78,33 @@ static void check_site(const struct leaffile *l, const struct kernel *k, uint32_
 		refuse(NL_EBYTES, "%s of %s does not hold the bytes that the leaf expects", place, k->release);
 }
 
-int command_check(int argc, char **argv)
+uint32_t check_leaf(const struct leaffile *l, const struct kernel *k)
 {
-	static const struct option options[] = {
-	        {"kernel", required_argument, NULL, 'k'},
-	        {"json", no_argument, NULL, 'j'},
-	        {NULL, 0, NULL, 0},
-	};
-	const char *kernel = NULL;
 	uint32_t bytes = 0;
-	struct leaffile l;
-	struct kernel *k;
-	bool json = false;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "k:", options, NULL)) != -1) {
-		switch (c) {
-		case 'k':
-			kernel = optarg;
-			break;
-		case 'j':
-			json = true;
-			break;
-		default:
-			usage_error("check", "an option is not understood");
-		}
+	check_identity(l, k);
+	for (uint32_t i = 0; i < l->leaf.header->sites.count; i++) {
+		check_site(l, k, i);
+		bytes += l->leaf.sites[i].len;
 	}
-	if (argc - optind != 1 || !kernel)
-		usage_error("check", "one leaf, and the kernel by -k");
-	refuse_context(argv[optind], "matched", json);
-	l = leaffile_read(argv[optind]);
-	k = kernel_open(kernel);
-	check_identity(&l, k);
-	for (uint32_t i = 0; i < l.leaf.header->sites.count; i++) {
-		check_site(&l, k, i);
-		bytes += l.leaf.sites[i].len;
-	}
+	return bytes;
+}
+
+/* Recipes and patches are text. */
+static bool is_leaf(const char *path)
+{
+	static const char magic[] = "NEWLEAF"; /* of every format */
+	struct buf b = file_read(path, NL_LEAF_MAX_SIZE);
+
+	return b.n >= strlen(magic) && !memcmp(b.p, magic, strlen(magic));
+}
+
+static void check_one(const char *path, const char *kernel, bool json)
+{
+	struct leaffile l = leaffile_read(path);
+	struct kernel *k = kernel_open(kernel);
+	uint32_t bytes = check_leaf(&l, k);
+
 	if (json)
 		printf("{\"schema\":\"newleaf.check/"
 		       "1\",\"result\":\"ok\",\"id\":\"%s\",\"kernel\":\"%s\",\"sites\":%u,\"expected_bytes\":%u}\n",
@@ -120,5 +112,46 @@ int command_check(int argc, char **argv)
 	else
 		printf("match ok: %s fits %s, build-id, %u site%s, %u expected bytes\n", l.leaf.header->id, k->release,
 		       l.leaf.header->sites.count, l.leaf.header->sites.count == 1 ? "" : "s", bytes);
+}
+
+int command_check(int argc, char **argv)
+{
+	static const struct option options[] = {
+	        {"kernel", required_argument, NULL, 'k'}, {"headers", required_argument, NULL, 'H'},
+	        {"cc", required_argument, NULL, 'c'},     {"offline", no_argument, NULL, 'O'},
+	        {"json", no_argument, NULL, 'j'},         {NULL, 0, NULL, 0},
+	};
+	struct matrix_job job = {0};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "k:H:", options, NULL)) != -1) {
+		switch (c) {
+		case 'k':
+			job.kernels = optarg;
+			break;
+		case 'H':
+			job.with.headers = optarg;
+			break;
+		case 'c':
+			job.with.cc = optarg;
+			break;
+		case 'O':
+			fetch_offline();
+			break;
+		case 'j':
+			job.json = true;
+			break;
+		default:
+			usage_error("check", "an option is not understood");
+		}
+	}
+	if (argc - optind != 1 || !job.kernels)
+		usage_error("check", "one leaf or recipe, and by -k a kernel or a directory of kernels");
+	job.subject = argv[optind];
+	refuse_context(job.subject, "matched", job.json);
+	job.is_leaf = is_leaf(job.subject);
+	if (!job.is_leaf || matrix_wanted(job.kernels))
+		return matrix_run(&job);
+	check_one(job.subject, job.kernels, job.json);
 	return NL_EXIT_OK;
 }

@@ -6,12 +6,14 @@
  */
 #define _GNU_SOURCE
 #include "compile.h"
+#include "fetch.h"
 #include "toolchain.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,11 +72,18 @@ static char *find_headers(const struct kernel *k, const char *given)
 	              : xformat("/lib/modules/%s/build", k->release),
 	        given ? xformat("%s/linux-headers-%s", given, k->release) : NULL,
 	};
-	char *resolved;
+	char *resolved, *fetched;
+	glob_t g;
 
 	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++)
 		if (candidates[i] && is_headers(candidates[i]) && (resolved = realpath(candidates[i], NULL)))
 			return resolved;
+	/* Headers of many kernels, as get-kernel's cache has them. */
+	if (given && !glob(xformat("%s/*/usr/src/linux-headers-%s", given, k->release), 0, NULL, &g) &&
+	    is_headers(g.gl_pathv[0]) && (resolved = realpath(g.gl_pathv[0], NULL)))
+		return resolved;
+	if (!given && (fetched = fetch_part(k, "headers")))
+		return find_headers(k, fetched);
 	refuse(NL_EENVIRONMENT,
 	       "no headers of %s in %s; install linux-headers-%s, or unpack it with its -common and linux-kbuild "
 	       "packages and give -H",

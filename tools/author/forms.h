@@ -8,21 +8,31 @@
 
 /* X(name, arguments in brief, all arguments, one line, what --help says below) */
 #define AUTHOR_COMMANDS(X) \
-	X(build, "RECIPE|PATCH -k VMLINUZ [-S SOURCE]", \
-	  "RECIPE|PATCH -k VMLINUZ [-S SOURCE] [-H HEADERS] [--cc GCC] [-o OUT.leaf] [-n] [--json]", \
-	  "build a leaf from a recipe or a patch, for a kernel", \
-	  "Makes an unsigned leaf for one kernel.\n" \
-	  "  -k, --kernel FILE   the /boot/vmlinuz that the machine boots\n" \
+	X(build, "RECIPE|PATCH -k VMLINUZ|DIR", \
+	  "RECIPE|PATCH -k VMLINUZ|DIR [-S SOURCE] [-H HEADERS] [--cc GCC] [--offline] [-o OUT] [-n] [--json]", \
+	  "build leaves from a recipe or a patch", \
+	  "Makes an unsigned leaf for one kernel, or a set for all kernels of a directory and says what came of " \
+	  "each.\n" \
+	  "  -k, --kernel FILE   the /boot/vmlinuz that the machine boots; a directory stands for every vmlinuz and " \
+	  "vmlinuz-*\n" \
+	  "                      in it and below. One that is refused does not stop the others\n" \
 	  "  -H, --headers DIR   the kernel's headers: /usr/src/linux-headers-VERSION, or a directory that the " \
 	  "headers packages\n" \
-	  "                      were unpacked to; default: where the packages install them. Only bodies need them\n" \
+	  "                      were unpacked to, or one with many such; default: where the packages install them, " \
+	  "else\n" \
+	  "                      get-kernel fetches them from Debian into a cache. Only bodies need them\n" \
 	  "      --cc GCC        the compiler, or a directory with its bin/gcc; default: the one that built the " \
 	  "kernel,\n" \
-	  "                      from the machine or the cache (scripts/get-kernel --compiler), else another, which " \
-	  "is noted\n" \
-	  "  -o, --output FILE   default: ID.leaf in the current directory\n" \
+	  "                      from the machine or by get-kernel, else another, which is noted\n" \
+	  "      --offline       fetch nothing\n" \
+	  "  -o, --output OUT    default: ID.leaf in the current directory; of a directory of kernels, the directory " \
+	  "for\n" \
+	  "                      ID_RELEASE.leaf\n" \
+	  "      --json          for a directory of kernels: the answers as newleaf.matrix/1\n" \
 	  "From a patch (a unified diff for the kernel's source, -p1):\n" \
-	  "  -S, --source DIR    the source of exactly this kernel (scripts/get-kernel --source); it is not written\n" \
+	  "  -S, --source DIR    the source of exactly this kernel, which is not written; default: get-kernel " \
+	  "fetches " \
+	  "it\n" \
 	  "  -n, --dry-run       only say what would be in the leaf, and why\n" \
 	  "      --json          say it for a program\n" \
 	  "      --id ID         default: the CVE, the subject or the file's name\n" \
@@ -30,7 +40,12 @@
 	  "      --allow WORD    unproven: replace functions that this source does not make as shipped; layout: " \
 	  "change " \
 	  "the\n" \
-	  "                      layout of structures. Both stay visible in the leaf\n") \
+	  "                      layout of structures. Both stay visible in the leaf\n" \
+	  "For a directory the exit code is the highest of all kernels: 0 where leaves were built (or the fix is " \
+	  "there " \
+	  "already),\n" \
+	  "3 if all have the fix, 10 if a leaf was compiled by another compiler than its kernel, else that of a " \
+	  "refusal.\n") \
 	X(prove, "UNIT.c... -k VMLINUZ -S SOURCE", "UNIT.c... -k VMLINUZ -S SOURCE [-H HEADERS] [--cc GCC] [--json]", \
 	  "compare units of the source with a kernel", \
 	  "Compiles units of the kernel's source (fs/pipe.c) and compares each function with the image: bytes, " \
@@ -48,8 +63,17 @@
 	  "  -o, --output FILE\n") \
 	X(inspect, "LEAF", "LEAF [--json]", "show what a leaf would do", \
 	  "Shows what a leaf does, where, by whom, what it needs and what it risks.\n") \
-	X(check, "LEAF -k VMLINUZ", "LEAF -k VMLINUZ [--json]", "check a leaf against a kernel file", \
-	  "Compares a leaf with a kernel image: build-id, description of the kernel, every expected byte.\n") \
+	X(check, "LEAF|RECIPE|PATCH -k VMLINUZ|DIR", \
+	  "LEAF|RECIPE|PATCH -k VMLINUZ|DIR [-H HEADERS] [--cc GCC] [--offline] [--json]", \
+	  "check a leaf, recipe or patch against kernels", \
+	  "Compares a leaf with a kernel image: build-id, description of the kernel, every expected byte. A " \
+	  "directory of " \
+	  "kernels,\n" \
+	  "or a recipe or patch, gives a table with one answer for each kernel: fits, builds, already fixed, refused " \
+	  "and why, " \
+	  "or " \
+	  "unproven\n" \
+	  "(another compiler than the kernel's). Options and exit codes are build's; no leaf is written.\n") \
 	X(transplant, "FUNCTION... -k VMLINUZ", "FUNCTION... | --count N [--seed S]  -k VMLINUZ [-o DIR]", \
 	  "make leaves that change nothing", \
 	  "Makes unsigned leaves whose bodies are the functions' own machine code, at another place: a test of " \

@@ -2,6 +2,7 @@
 /* From a diff to a leaf: which units, compiled before, after and as bodies; what changed; the draft. */
 #include "patch_build.h"
 #include "compile.h"
+#include "fetch.h"
 #include "linux_target.h"
 #include "patch_compile.h"
 #include "patch_data.h"
@@ -74,7 +75,7 @@ static char *make_id(const struct diff *d, const char *path)
 	return n ? xformat("%.*s", (int)n, id) : xformat("patch");
 }
 
-static struct recipe *make_recipe(const struct diff *d, const struct patch_options *o, const char *path)
+static struct recipe *make_recipe(const struct diff *d, const struct build_with *o, const char *path)
 {
 	struct recipe *r = xalloc(sizeof(*r));
 
@@ -93,7 +94,7 @@ static struct recipe *make_recipe(const struct diff *d, const struct patch_optio
 }
 
 /* Everything about one unit up to the point where it is known what it brings. False: the patch does not change it. */
-static bool examine(struct patch_unit *p, const struct tree *t, const struct patch_options *o, struct unit_command *c,
+static bool examine(struct patch_unit *p, const struct tree *t, const struct build_with *o, struct unit_command *c,
                     size_t index)
 {
 	char *before = xformat("%s/before-%zu.o", t->work, index), *after = xformat("%s/after-%zu.o", t->work, index);
@@ -188,22 +189,23 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 	return draft_finish(d);
 }
 
-struct buf patch_build(const char *path, const struct buf *text, const struct patch_options *o, char **id)
+struct built patch_build(const char *path, const struct buf *text, const struct kernel *k, const struct build_with *o)
 {
 	struct diff *d = diff_parse(path, text);
 	struct recipe *r = make_recipe(d, o, path);
 	struct patch_files files = patch_files(d);
 	struct unit_command *commands;
 	struct patch_unit *units;
-	struct kernel *k;
 	size_t n = 0, n_commands = 0;
-	struct buf leaf = {0};
+	const char *source = o->source;
+	struct built built = {.id = r->id};
 	struct tree t;
 
-	*id = r->id;
 	refuse_context(r->id, o->dry_run ? "planned" : "built", o->json);
-	k = kernel_open(o->kernel);
-	t = tree_make(compile_directory(), o->source, compile_headers(k, o->headers), toolchain_find(k, o->cc));
+	if (!source && !(source = fetch_part(k, "source")))
+		refuse(NL_EENVIRONMENT,
+		       "a patch needs the source of exactly this kernel, and it cannot be fetched: give -S");
+	t = tree_make(compile_directory(), source, compile_headers(k, o->headers), toolchain_find(k, o->cc));
 	compile_prelude(xformat("%s/newleaf-prelude.h", t.work));
 	patch_files_check(&files, d, &t);
 	commands = xalloc(files.n_units * sizeof(*commands));
@@ -250,7 +252,8 @@ struct buf patch_build(const char *path, const struct buf *text, const struct pa
 	}
 	if (!n)
 		refuse(NL_NOTHING, "%s changes nothing that this kernel runs%s", path, patch_files_text(&files));
-	leaf = make_leaf(r, k, units, n, d, t.tools.note);
+	built.note = t.tools.note;
+	built.leaf = leaffile_parse(make_leaf(r, k, units, n, d, t.tools.note), r->id);
 	patch_report(r, k, &files, units, n, o, t.tools.note);
-	return leaf;
+	return built;
 }

@@ -3,17 +3,9 @@
 #ifndef NEWLEAF_AUTHOR_PATCH_BUILD_H
 #define NEWLEAF_AUTHOR_PATCH_BUILD_H
 
-#include "author.h"
-
-struct patch_options {
-	const char *kernel, *headers, *source, *cc;
-	const char *id; /* NULL: from the patch */
-	uint32_t version;
-	bool allow_unproven, allow_layout, dry_run, json;
-};
+#include "build.h"
 
 bool patch_is(const struct buf *text); /* is it a diff, and not a recipe? */
-/* The unsigned leaf; *id is what it is called. Empty when only the plan was asked for. */
-struct buf patch_build(const char *path, const struct buf *text, const struct patch_options *o, char **id);
+struct built patch_build(const char *path, const struct buf *text, const struct kernel *k, const struct build_with *o);
 
 #endif

@@ -93,7 +93,7 @@ static void json(const struct recipe *r, const struct kernel *k, const struct pa
 }
 
 void patch_report(const struct recipe *r, const struct kernel *k, const struct patch_files *f,
-                  const struct patch_unit *units, size_t n, const struct patch_options *o, const char *compiler_note)
+                  const struct patch_unit *units, size_t n, const struct build_with *o, const char *compiler_note)
 {
 	if (o->json)
 		json(r, k, f, units, n, compiler_note);

@@ -8,6 +8,7 @@
 
 static const char *context_subject, *context_what = "done";
 static bool context_json;
+static struct refusal *refusal;
 
 struct err_row {
 	const char *name;
@@ -49,6 +50,8 @@ static const char *next_step(enum nl_err err)
 	}
 }
 
+void refuse_to(struct refusal *r) { refusal = r; }
+
 void refuse(enum nl_err err, const char *why, ...)
 {
 	const struct err_row *row = &rows[err];
@@ -58,6 +61,11 @@ void refuse(enum nl_err err, const char *why, ...)
 	va_start(ap, why);
 	vsnprintf(text, sizeof(text), why, ap);
 	va_end(ap);
+	if (refusal) {
+		refusal->err = err;
+		snprintf(refusal->why, sizeof(refusal->why), "%s", text);
+		exit(row->exit);
+	}
 	fflush(stdout);
 	if (context_json) {
 		printf("{\"schema\":\"newleaf.error/"

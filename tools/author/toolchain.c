@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "toolchain.h"
+#include "fetch.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -20,19 +21,22 @@
 #define BANNER_MAX 512u
 #define SAYS_MAX 256u
 
-char *toolchain_of_kernel(const struct kernel *k)
+char *toolchain_banner(const struct kernel *k)
 {
 	uint64_t va = kernel_symbol_or_0(k, "linux_banner");
-	const char *banner = NULL, *start, *end;
+	const char *banner = NULL;
 	size_t n = BANNER_MAX;
 
 	while (va && n && !(banner = (const char *)kernel_bytes(k, va, n))) /* it may stand at a section's end */
 		n /= 2;
-	if (!banner || !memchr(banner, '\n', n))
-		return NULL;
-	banner = xformat("%.*s", (int)strcspn(banner, "\n"), banner);
+	return banner && memchr(banner, '\n', n) ? xformat("%.*s", (int)strcspn(banner, "\n"), banner) : NULL;
+}
+
+char *toolchain_of_kernel(const struct kernel *k)
+{
 	/* Linux version RELEASE (somebody@somewhere) (COMPILER, LINKER) #1 ... */
-	start = strstr(banner, ") (");
+	const char *banner = toolchain_banner(k), *start = banner ? strstr(banner, ") (") : NULL, *end;
+
 	end = start ? strstr(start, ", ") : NULL;
 	return end ? xformat("%.*s", (int)(end - start - 3), start + 3) : NULL;
 }
@@ -118,10 +122,10 @@ static void consider(struct search *s, const char *cc)
 	}
 }
 
-static void search(struct search *s)
+static void search(struct search *s, const struct kernel *k)
 {
 	static const char *const usual[] = {"gcc-12", "gcc"};
-	char *name = s->wanted ? name_of(s->wanted) : NULL;
+	char *name = s->wanted ? name_of(s->wanted) : NULL, *fetched;
 	glob_t g;
 
 	/* A kernel file may say anything. */
@@ -133,6 +137,8 @@ static void search(struct search *s)
 	}
 	for (size_t i = 0; i < NL_ARRAY_SIZE(usual); i++)
 		consider(s, usual[i]);
+	if (s->wanted && !s->exact && (fetched = fetch_part(k, "compiler")))
+		consider(s, fetched);
 }
 
 struct toolchain toolchain_find(const struct kernel *k, const char *given)
@@ -144,7 +150,7 @@ struct toolchain toolchain_find(const struct kernel *k, const char *given)
 	if (given)
 		consider(&s, file_exists(inside) ? inside : given);
 	else
-		search(&s);
+		search(&s, k);
 	t.cc = s.exact ? s.exact : s.other;
 	if (!t.cc)
 		refuse(NL_EENVIRONMENT, "%s: no compiler; %s was built by %s", given ? given : "gcc-12, gcc",

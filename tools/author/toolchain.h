@@ -17,6 +17,8 @@ struct toolchain toolchain_find(const struct kernel *k, const char *given);
 /* What make must be told, at most TOOLCHAIN_ARGUMENTS words. Returns how many. */
 size_t toolchain_arguments(const struct toolchain *t, char **argv);
 
+/* The kernel's linux_banner without its line end, or NULL. */
+char *toolchain_banner(const struct kernel *k);
 /* "gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0", as the kernel says it of its compiler. NULL: it does not. */
 char *toolchain_of_kernel(const struct kernel *k);
 

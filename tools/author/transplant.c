@@ -34,7 +34,7 @@ static void try_one(const void *with)
 {
 	const struct one *o = with;
 
-	build_leaf(recipe_of("t", (char *const *)&o->name, 1), o->k, NULL, NULL);
+	build_leaf(recipe_of("t", (char *const *)&o->name, 1), o->k, &(struct build_with){.headers = NULL});
 }
 
 /* xorshift64*: the same seed draws the same functions everywhere. */
@@ -92,7 +92,7 @@ static size_t choose(const struct kernel *k, size_t count, uint64_t seed, char *
 static void write_leaf(const struct kernel *k, char *const *names, size_t n, unsigned number, const char *directory)
 {
 	char *id = xformat("transplant-%02u", number), *path = xformat("%s/%s.leaf", directory, id);
-	struct leaffile l = leaffile_parse(build_leaf(recipe_of(id, names, n), k, NULL, NULL), id);
+	struct leaffile l = build_leaf(recipe_of(id, names, n), k, &(struct build_with){.headers = NULL}).leaf;
 
 	file_write(path, l.file.p, l.file.n, 0644);
 	fprintf(stderr, "%s: %zu functions, body %u bytes, %u relocations\n", escape(path, FOR_TERMINAL), n,
