@@ -184,7 +184,8 @@ enum nl_err nl_agent_leaves(struct nl_agent *a, struct nl_leaf_state *out, size_
 	if (there > max)
 		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
 	for (size_t i = 0; i < there; i++) {
-		if (!out[i].id[0] || out[i].condition < NL_LEAF_VERIFIED || out[i].condition > NL_LEAF_REVERTED)
+		if (!out[i].id[0] || out[i].condition < NL_LEAF_VERIFIED || out[i].condition > NL_LEAF_REVERTED ||
+		    out[i].consistency > NL_CONSISTENCY_MIXABLE)
 			return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
 		terminate(out[i].id, sizeof(out[i].id));
 		terminate(out[i].key_name, sizeof(out[i].key_name));
@@ -196,6 +197,8 @@ enum nl_err nl_agent_leaves(struct nl_agent *a, struct nl_leaf_state *out, size_
 static void clean_blocker(struct nl_blocker *b)
 {
 	terminate(b->comm, sizeof(b->comm));
+	terminate(b->leaf, sizeof(b->leaf));
+	terminate(b->other, sizeof(b->other));
 	if (b->bytes_len > sizeof(b->expected))
 		b->bytes_len = sizeof(b->expected);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The core: build/core.bin, a flat binary that the loader carries. Everything in hv/ and arch/ is compiled with
 # CORE_CFLAGS.
--include hv/bearssl.mk arch/x86_64/vmx/vmx.mk
+-include hv/libsodium.mk arch/x86_64/vmx/vmx.mk
 
 CORE_CFLAGS = $(CFLAGS_COMMON) -Ihv -Iarch/x86_64/include -Iarch/x86_64/svm -Iarch/x86_64/vmx -ffreestanding \
 	-fno-stack-protector -mgeneral-regs-only -mno-red-zone \

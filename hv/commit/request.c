@@ -3,6 +3,7 @@
 #include "commit/request.h"
 #include "core/core.h"
 #include "leaf/floor.h"
+#include "leaf/leaf.h"
 
 /* The leaf that takes this one's place: the same id, newer. */
 static bool superseded(const struct nl_entry *e, uint32_t set)
@@ -60,6 +61,45 @@ static enum nl_err check_policy(uint32_t applied, uint32_t set)
 	return NL_OK;
 }
 
+/* One of the set, but not `but`, with that id. */
+static const struct nl_entry *member(uint32_t set, const struct nl_entry *but, const char *id)
+{
+	unsigned i;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if (set >> i & 1 && &nl_registry[i] != but && !memcmp(nl_registry[i].state.id, id, NL_LEAF_ID_LEN))
+			return &nl_registry[i];
+	return NULL;
+}
+
+static enum nl_err named(struct nl_blocker *blocker, const struct nl_entry *e, const char *other, enum nl_err err)
+{
+	memcpy(blocker->leaf, e->state.id, sizeof(blocker->leaf));
+	memcpy(blocker->other, other, sizeof(blocker->other));
+	return err;
+}
+
+/* What the authors say of other leaves holds in the set. */
+static enum nl_err check_facts(const struct nl_entry *e, uint32_t set, struct nl_blocker *blocker)
+{
+	const struct nl_leaf_fact *f = NULL;
+
+	if (member(set, e, e->state.id)) /* two versions of one leaf */
+		return named(blocker, e, e->state.id, NL_ECONFLICT);
+	while ((f = nl_fact_next(e->facts.bytes, e->facts.size, f))) {
+		char id[NL_LEAF_ID_LEN] = "";
+		const struct nl_entry *o;
+
+		if (f->kind < NL_FACT_REQUIRES || f->kind > NL_FACT_CONFLICTS)
+			continue;
+		memcpy(id, f->text, f->length);
+		o = member(set, e, id);
+		if (f->kind == NL_FACT_REQUIRES ? !o || o->state.version < f->version : o != NULL)
+			return named(blocker, e, id, f->kind == NL_FACT_REQUIRES ? NL_EREQUIRES : NL_ECONFLICT);
+	}
+	return NL_OK;
+}
+
 static bool overlap(const struct nl_entry *a, const struct nl_entry *b, uint64_t *va)
 {
 	uint32_t i, j;
@@ -74,20 +114,25 @@ static bool overlap(const struct nl_entry *a, const struct nl_entry *b, uint64_t
 	return false;
 }
 
-static enum nl_err check_overlaps(uint32_t set, uint64_t *va)
+static enum nl_err check_overlaps(uint32_t set, struct nl_blocker *blocker)
 {
 	unsigned i, j;
 
 	for (i = 0; i < NL_MAX_LEAVES; i++)
 		for (j = 0; j < i; j++)
-			if (set >> i & 1 && set >> j & 1 && overlap(&nl_registry[i], &nl_registry[j], va))
-				return NL_EOVERLAP;
+			if (set >> i & 1 && set >> j & 1 &&
+			    overlap(&nl_registry[i], &nl_registry[j], &blocker->site_va))
+				return named(blocker, &nl_registry[i], nl_registry[j].state.id, NL_EOVERLAP);
 	return NL_OK;
 }
 
 enum nl_err nl_request_check(uint32_t applied, uint32_t set, struct nl_blocker *blocker)
 {
 	enum nl_err err = check_policy(applied, set);
+	unsigned i;
 
-	return err ? err : check_overlaps(set, &blocker->site_va);
+	for (i = 0; i < NL_MAX_LEAVES && !err; i++)
+		if (set >> i & 1)
+			err = check_facts(&nl_registry[i], set, blocker);
+	return err ? err : check_overlaps(set, blocker);
 }

@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-/* SHA-256 by BearSSL: see sha256.h. */
+/* SHA-256 by libsodium: see sha256.h. */
 #include "core/sha256.h"
-#include <bearssl.h>
+#include <crypto_hash_sha256.h>
 
-_Static_assert(sizeof(br_sha256_context) <= sizeof(struct nl_sha256), "room for the hash context");
+_Static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct nl_sha256), "room for the hash context");
 
-void nl_sha256_init(struct nl_sha256 *c) { br_sha256_init((br_sha256_context *)c); }
+void nl_sha256_init(struct nl_sha256 *c) { crypto_hash_sha256_init((crypto_hash_sha256_state *)c); }
 
 void nl_sha256_update(struct nl_sha256 *c, const void *data, size_t n)
 {
-	br_sha256_update((br_sha256_context *)c, data, n);
+	crypto_hash_sha256_update((crypto_hash_sha256_state *)c, data, n);
 }
 
-void nl_sha256_out(const struct nl_sha256 *c, uint8_t out[32]) { br_sha256_out((const br_sha256_context *)c, out); }
+void nl_sha256_out(struct nl_sha256 *c, uint8_t out[32])
+{
+	crypto_hash_sha256_final((crypto_hash_sha256_state *)c, out);
+}
+
+void nl_sha256_of(const void *data, size_t n, uint8_t out[32])
+{
+	struct nl_sha256 c;
+
+	nl_sha256_init(&c);
+	nl_sha256_update(&c, data, n);
+	nl_sha256_out(&c, out);
+}

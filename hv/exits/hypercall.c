@@ -64,7 +64,6 @@ static void copy_string(char *to, size_t size, const char *from)
 static enum nl_err call_status(struct call *c)
 {
 	struct nl_status s;
-	struct nl_journal_entry *none = NULL;
 	unsigned i;
 	enum nl_err err;
 
@@ -94,7 +93,7 @@ static enum nl_err call_status(struct call *c)
 	s.keys_from_file = nl_boot.keys_from_file;
 	s.secure_boot = nl_boot.secure_boot;
 	s.leaves = nl_registry_count();
-	nl_journal_read(UINT64_MAX, none, 0, &s.journal_newest);
+	nl_journal_read(UINT64_MAX, NULL, 0, &s.journal_newest);
 	s.memory_total = nl_pool_total_pages() * NL_PAGE_SIZE;
 	s.memory_free = nl_pool_free_pages() * NL_PAGE_SIZE;
 	nl_registry_arena_free(&s.arena_text_free, &s.arena_data_free);
@@ -125,16 +124,28 @@ static enum nl_err append(struct call *c, const void *from, size_t n)
 
 static enum nl_err call_leaves(struct call *c)
 {
+	const struct nl_entry *e;
 	enum nl_err err = NL_OK;
-	unsigned i;
 
 	if (!nl_trylock(&nl_generation_lock))
 		return NL_AGAIN;
 	nl_registry_note(c->ctx);
 	c->rcx = nl_registry_count();
-	for (i = 0; i < NL_MAX_LEAVES && !err; i++)
-		if (nl_registry[i].used && c->length >= sizeof(struct nl_leaf_state))
-			err = append(c, &nl_registry[i].state, sizeof(struct nl_leaf_state));
+	for (unsigned i = 0; !err && (e = nl_registry_nth(i)) && c->length >= sizeof(e->state); i++)
+		err = append(c, &e->state, sizeof(e->state));
+	nl_unlock(&nl_generation_lock);
+	return err;
+}
+
+static enum nl_err call_facts(struct call *c)
+{
+	const struct nl_entry *e;
+	enum nl_err err;
+
+	if (!nl_trylock(&nl_generation_lock))
+		return NL_AGAIN;
+	e = nl_registry_nth(c->rcx);
+	err = e && c->length >= sizeof(e->facts) ? append(c, &e->facts, sizeof(e->facts)) : NL_EUSAGE;
 	nl_unlock(&nl_generation_lock);
 	return err;
 }
@@ -265,7 +276,7 @@ static enum nl_err (*const calls[])(struct call *) = {
         [NL_CALL_STATUS] = call_status,   [NL_CALL_LEAVES] = call_leaves,   [NL_CALL_STAGE] = call_stage,
         [NL_CALL_VERIFY] = call_verify,   [NL_CALL_PREPARE] = call_prepare, [NL_CALL_TRY] = call_try,
         [NL_CALL_ABANDON] = call_abandon, [NL_CALL_JOURNAL] = call_journal, [NL_CALL_EXITS] = call_exits,
-        [NL_CALL_CONSOLE] = call_console, [NL_CALL_ALIVE] = call_alive,
+        [NL_CALL_CONSOLE] = call_console, [NL_CALL_ALIVE] = call_alive,     [NL_CALL_FACTS] = call_facts,
 };
 
 void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof)

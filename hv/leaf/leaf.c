@@ -8,24 +8,15 @@
 #include "core/core.h"
 #include "guest/target.h"
 
-enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size, struct nl_leaf_signature *signature)
+enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size)
 {
 	struct nl_leaf_header h;
 
 	if (size < sizeof(h) || size > NL_LEAF_MAX_SIZE)
 		return NL_ELEAF;
 	memcpy(&h, file, sizeof(h));
-	if (h.magic != NL_LEAF_MAGIC || h.format != NL_LEAF_FORMAT || h.header_size != sizeof(h))
-		return NL_ELEAF;
-	if (h.signed_size < sizeof(h) || h.signed_size > size)
-		return NL_ELEAF;
-	if (size == h.signed_size)
-		return NL_EUNSIGNED;
-	if (size - h.signed_size != sizeof(*signature))
-		return NL_ELEAF;
-	memcpy(signature, (const uint8_t *)file + h.signed_size, sizeof(*signature));
-	if (signature->magic != NL_SIG_MAGIC || signature->algorithm != NL_SIG_P256_SHA256 ||
-	    signature->size != sizeof(*signature))
+	if (h.magic != NL_LEAF_MAGIC || h.format != NL_LEAF_FORMAT || h.header_size != sizeof(h) ||
+	    h.signed_size < sizeof(h) || h.signed_size > size)
 		return NL_ELEAF;
 	*signed_size = h.signed_size;
 	return NL_OK;
@@ -271,10 +262,7 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 	enum nl_err err;
 	size_t i;
 
-	if (signed_size < sizeof(*h) || signed_size > NL_LEAF_MAX_SIZE || (uintptr_t)file % 8)
-		return NL_ELEAF;
-	if (h->magic != NL_LEAF_MAGIC || h->format != NL_LEAF_FORMAT || h->header_size != sizeof(*h) ||
-	    h->signed_size != signed_size)
+	if (nl_leaf_split(file, signed_size, &i) || i != signed_size || (uintptr_t)file % 8)
 		return NL_ELEAF;
 	if (h->consistency > NL_CONSISTENCY_MIXABLE || !is_zero((const uint8_t *)h->reserved, sizeof(h->reserved)) ||
 	    !id_ok(h->id))

@@ -19,11 +19,9 @@ struct nl_leaf {
 	const char *strings;
 };
 
-/*
- * Find the signature, believing nothing but lengths: NL_ELEAF, NL_EUNSIGNED, or NL_OK with the signature copied out and
- * the length of what it signs. `file` need not be aligned.
- */
-enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size, struct nl_leaf_signature *signature);
+/* How much of the file is signed, believing nothing but lengths: NL_ELEAF. The signatures follow (signature.h). `file`
+ * need not be aligned. */
+enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size);
 
 /* The whole content, after the signature was found good. NL_ELEAF, NL_EOBJECT, NL_EOVERLAP, NL_ERANGE, NL_ERELOC,
  * NL_EUNSUPPORTED. */

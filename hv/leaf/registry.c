@@ -23,6 +23,9 @@ static struct {
 	bool begun;
 	uint32_t size, received, hashed;
 	struct nl_sha256 hash;
+	uint8_t sha256[32];      /* of the signed part, when hashed has reached its end */
+	uint32_t checked, known; /* signatures; and the trusted keys among theirs, a bit each */
+	uint32_t n_known, first; /* how many these are; the one that stands first in the file */
 	uint8_t file[NL_LEAF_MAX_SIZE] __attribute__((aligned(64)));
 } staging;
 
@@ -38,6 +41,16 @@ struct nl_entry *nl_registry_find(const uint8_t sha256[32])
 
 	for (i = 0; i < NL_MAX_LEAVES; i++)
 		if (nl_registry[i].used && !memcmp(nl_registry[i].state.sha256, sha256, 32))
+			return &nl_registry[i];
+	return NULL;
+}
+
+const struct nl_entry *nl_registry_nth(uint64_t n)
+{
+	unsigned i;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if (nl_registry[i].used && !n--)
 			return &nl_registry[i];
 	return NULL;
 }
@@ -121,7 +134,7 @@ enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uin
 		return NL_ESTATE;
 	if (n > staging.size - staging.received)
 		return NL_EUSAGE;
-	staging.hashed = 0;
+	staging.hashed = staging.checked = 0;
 	if (nl_guest_read(caller, from, NL_GUEST_USER, staging.file + offset, n)) {
 		staging.begun = false;
 		return NL_EFAULT;
@@ -173,15 +186,36 @@ static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ct
 	return NL_OK;
 }
 
+static void *arena(uint64_t half, const struct nl_run *run)
+{
+	return nl_phys(HPA(nl_boot.region + half + run->offset));
+}
+
+/* The guest may write there while we read. All rows of all leaves are no more than the arena: 2 MiB. */
+static uint64_t hits_of(const struct nl_entry *e)
+{
+	const uint8_t *row = (const uint8_t *)arena(NL_REGION_ARENA_DATA, &e->data) + e->counter_offset;
+	uint64_t sum = 0;
+	uint32_t cpu, i;
+
+	for (cpu = 0; cpu < e->counter_cpus; cpu++, row += NL_COUNTER_ROW(e->state.counters))
+		for (i = 0; i < e->state.counters; i++)
+			sum += __atomic_load_n((const uint64_t *)(const void *)row + i, __ATOMIC_RELAXED);
+	return sum;
+}
+
 void nl_registry_note(const struct nl_context *ctx)
 {
 	unsigned i;
 
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		if (nl_registry[i].used)
-			nl_registry[i].state.note = nl_registry[i].state.condition == NL_LEAF_APPLIED
-			                                    ? note_of(&nl_registry[i], ctx)
-			                                    : NL_OK;
+	for (i = 0; i < NL_MAX_LEAVES; i++) {
+		struct nl_entry *e = &nl_registry[i];
+
+		if (!e->used)
+			continue;
+		e->state.note = e->state.condition == NL_LEAF_APPLIED ? note_of(e, ctx) : NL_OK;
+		e->state.hits = hits_of(e);
+	}
 }
 
 /* What the site would hold if no leaf were applied: a newer leaf may replace one that is on. */
@@ -270,11 +304,6 @@ static enum nl_err place_sites(const struct nl_leaf *leaf, const struct nl_place
 	return NL_OK;
 }
 
-static void *arena(uint64_t half, const struct nl_run *run)
-{
-	return nl_phys(HPA(nl_boot.region + half + run->offset));
-}
-
 static enum nl_err place_body(const struct nl_leaf *leaf, const struct nl_placement *at, const struct nl_entry *e)
 {
 	const struct nl_leaf_header *h = leaf->header;
@@ -323,6 +352,13 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
 	fresh.state.condition = NL_LEAF_VERIFIED;
 	fresh.state.version = h->version;
 	fresh.state.consistency = h->consistency;
+	fresh.state.signatures = staging.n_known;
+	fresh.state.counters = h->counters;
+	fresh.counter_offset = h->counter_offset;
+	fresh.counter_cpus = h->counter_cpus;
+	memcpy(fresh.facts.sha256, staging.sha256, sizeof(fresh.facts.sha256));
+	fresh.facts.size = h->facts.count;
+	memcpy(fresh.facts.bytes, leaf->facts, h->facts.count);
 	fresh.state.body_bytes = h->text.count + h->data.count + h->bss_size;
 	fresh.state.since_tsc = x86_rdtsc();
 	fresh.state.old_tasks = NL_UNCOUNTED;
@@ -343,20 +379,52 @@ static void fill_report(const struct nl_leaf *leaf, const struct nl_entry *e, st
 		report->pages = e->state.pages;
 }
 
-static enum nl_err verify_signed(const struct nl_context *ctx, const struct nl_leaf_signature *signature,
-                                 size_t signed_size, struct nl_verify_report *report)
+/* One piece of what takes long: of the hash, or one signature. NL_AGAIN: more is to come. */
+static enum nl_err verify_slice(const struct nl_signature *s, uint32_t count, size_t signed_size)
 {
-	const struct nl_key *key;
+	size_t left = signed_size - staging.hashed, n = left < HASH_SLICE ? left : HASH_SLICE;
+	uint32_t known = staging.known;
+	enum nl_err err;
+
+	if (left) {
+		if (!staging.hashed) {
+			nl_sha256_init(&staging.hash);
+			staging.known = staging.n_known = 0;
+		}
+		nl_sha256_update(&staging.hash, staging.file + staging.hashed, n);
+		staging.hashed += (uint32_t)n;
+		if (n == left)
+			nl_sha256_out(&staging.hash, staging.sha256);
+		return NL_AGAIN;
+	}
+	err = nl_signature_check(NL_DOMAIN_LEAF, staging.sha256, s + staging.checked, nl_boot.keys, nl_boot.n_keys,
+	                         NL_ROLE_AUTHOR, &staging.known);
+	if (staging.known != known && !staging.n_known++)
+		staging.first = (uint32_t)__builtin_ctz(staging.known);
+	return err ? err : ++staging.checked < count ? NL_AGAIN : NL_OK;
+}
+
+/* All signatures are good: are there enough that count? */
+static enum nl_err check_quorum(const struct nl_signature *s, struct nl_verify_report *report)
+{
+	const struct nl_key *key = &nl_boot.keys[staging.first];
+
+	nl_key_id(staging.known ? key->key : s->key, report->key_id);
+	if (!staging.known)
+		return NL_EKEY;
+	memcpy(report->key_name, key->name, sizeof(key->name));
+	report->signatures = staging.n_known;
+	return report->signatures < nl_boot.policy.signatures ? NL_EQUORUM : NL_OK;
+}
+
+static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_size, struct nl_verify_report *report)
+{
 	struct nl_kernel kernel;
 	struct nl_guest space;
 	struct nl_entry *known;
 	struct nl_leaf leaf;
 	enum nl_err err;
 
-	memcpy(report->key_id, signature->key_id, sizeof(report->key_id));
-	if ((err = nl_signature_check(report->sha256, signature, nl_boot.keys, nl_boot.n_keys, &key)))
-		return err;
-	memcpy(report->key_name, key->name, sizeof(key->name));
 	if ((err = nl_leaf_parse(staging.file, signed_size, &leaf)))
 		return err;
 	memcpy(report->id, leaf.header->id, sizeof(report->id));
@@ -377,7 +445,7 @@ static enum nl_err verify_signed(const struct nl_context *ctx, const struct nl_l
 	memcpy(fresh.state.id, report->id, sizeof(fresh.state.id));
 	memcpy(fresh.state.sha256, report->sha256, sizeof(fresh.state.sha256));
 	memcpy(fresh.state.key_id, report->key_id, sizeof(fresh.state.key_id));
-	memcpy(fresh.state.key_name, key->name, sizeof(fresh.state.key_name));
+	memcpy(fresh.state.key_name, report->key_name, sizeof(fresh.state.key_name) - 1);
 	if ((err = admit(&leaf, &kernel, &space, &report->blocker)))
 		return err;
 	report->pages = fresh.state.pages;
@@ -392,26 +460,26 @@ static enum nl_err verify_signed(const struct nl_context *ctx, const struct nl_l
 
 enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_report *report)
 {
-	struct nl_leaf_signature signature;
-	size_t signed_size, n;
+	const struct nl_signature *signatures;
+	size_t signed_size;
+	uint32_t count;
 	enum nl_err err;
 
 	memset(report, 0, sizeof(*report));
 	report->blocker.cpu = UINT32_MAX;
 	if (!staging.begun || staging.received != staging.size)
 		return NL_ESTATE;
-	err = nl_leaf_split(staging.file, staging.size, &signed_size, &signature);
+	err = nl_leaf_split(staging.file, staging.size, &signed_size);
+	if (!err)
+		err = nl_signatures_find(staging.file + signed_size, staging.size - signed_size, &signatures, &count);
 	if (!err) {
-		if (!staging.hashed)
-			nl_sha256_init(&staging.hash);
-		n = signed_size - staging.hashed < HASH_SLICE ? signed_size - staging.hashed : HASH_SLICE;
-		nl_sha256_update(&staging.hash, staging.file + staging.hashed, n);
-		staging.hashed += (uint32_t)n;
-		if (staging.hashed < signed_size)
-			return NL_AGAIN;
-		nl_sha256_out(&staging.hash, report->sha256);
-		staging.hashed = 0;
-		err = verify_signed(ctx, &signature, signed_size, report);
+		err = verify_slice(signatures, count, signed_size);
+		if (err == NL_AGAIN)
+			return err;
+		memcpy(report->sha256, staging.sha256, sizeof(report->sha256));
+		staging.hashed = staging.checked = 0;
+		if (!err && !(err = check_quorum(signatures, report)))
+			err = verify_signed(ctx, signed_size, report);
 	}
 	if (err)
 		nl_journal(NL_EV_REFUSED, err, report->id, report->sha256, report->blocker.site_va, 0);

@@ -26,6 +26,8 @@ struct nl_entry {
 	struct nl_leaf_state state;
 	struct nl_leaf_target target;
 	struct nl_run text, data;
+	uint32_t counter_offset, counter_cpus; /* in data, as the header has it */
+	struct nl_leaf_facts facts;
 	bool used;
 	bool ever_applied; /* its body may be in use until reboot: the entry stays */
 	bool pinned;       /* part of the prepared commit */
@@ -36,6 +38,7 @@ extern struct nl_entry nl_registry[NL_MAX_LEAVES];
 
 /* NULL: not known. */
 struct nl_entry *nl_registry_find(const uint8_t sha256[32]);
+const struct nl_entry *nl_registry_nth(uint64_t n); /* of those that are used */
 
 /* Copy a chunk of a leaf file from the caller into hypervisor memory. Chunks come in order; offset 0 starts anew. */
 enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uint64_t offset, uint64_t size);
@@ -43,7 +46,7 @@ enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uin
 /* The staged file. NL_AGAIN: not finished, call again. A refused leaf leaves no trace but a line in the journal. */
 enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_report *report);
 
-/* What weakens each applied leaf now: state.note of all entries. */
+/* What weakens each applied leaf now, and what it counts: state.note and state.hits of all entries. */
 void nl_registry_note(const struct nl_context *ctx);
 
 uint32_t nl_registry_count(void);

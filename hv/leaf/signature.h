@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ECDSA P-256 against the trusted keys. BearSSL does the arithmetic, compiled with the core's flags. */
+/* Ed25519 against the trusted keys. libsodium does the arithmetic, compiled with the core's flags. */
 #ifndef HV_SIGNATURE_H
 #define HV_SIGNATURE_H
 
 #include <newleaf/bootblock.h>
 #include <newleaf/errors.h>
-#include <newleaf/leaf.h>
+#include <newleaf/signature.h>
 
 /*
- * Is `signature` over `hash` made by an author among the keys? NL_EKEY, NL_ESIGNATURE. *key: which one, on NL_OK. Takes
- * about a millisecond and 4 KiB of stack, in one piece: the one check that does not run in slices.
+ * The signatures in the `size` bytes behind what is signed, believing nothing but lengths: NL_EUNSIGNED where there is
+ * nothing, NL_ELEAF where they are no whole block, else the first of *count.
  */
-enum nl_err nl_signature_check(const uint8_t hash[32], const struct nl_leaf_signature *signature,
-                               const struct nl_key *keys, uint32_t n_keys, const struct nl_key **key);
+enum nl_err nl_signatures_find(const void *block, size_t size, const struct nl_signature **first, uint32_t *count);
+
+/*
+ * Is it a signature over `sha256` in this domain? NL_ESIGNATURE; NL_OK also where nobody here knows the key. *known
+ * gets the bit of the first among the keys that it is, and that has the role. Takes 0.64 million instructions and some
+ * 4 KiB of stack, in one piece: callers that check several come back in between.
+ */
+enum nl_err nl_signature_check(const char *domain, const uint8_t sha256[32], const struct nl_signature *s,
+                               const struct nl_key *keys, uint32_t n_keys, uint32_t role, uint32_t *known);
+
+void nl_key_id(const uint8_t key[32], uint8_t id[32]);
 
 #endif

@@ -69,14 +69,14 @@ enum nl_key_role { NL_ROLE_AUTHOR = 1, NL_ROLE_OPERATOR = 2, NL_ROLE_REVOKE = 4 
 /* The section `.nlkeys` of newleafx64.efi, and a key file: a head (record.h) and these. */
 #define NL_KEYS_MAGIC 0x5359454b4c4eULL /* "NLKEYS" */
 #define NL_KEYS_KIND \
-	(&(const struct nl_record_kind){NL_KEYS_MAGIC, 1, sizeof(struct nl_record), sizeof(struct nl_key), 0, \
+	(&(const struct nl_record_kind){NL_KEYS_MAGIC, 2, sizeof(struct nl_record), sizeof(struct nl_key), 0, \
 	                                NL_MAX_KEYS})
 struct nl_key {
-	uint32_t role;     /* bits of enum nl_key_role */
-	uint8_t point[65]; /* uncompressed P-256 point, 04 || X || Y */
-	char name[27];     /* NUL-terminated, printable ASCII */
+	uint32_t role;   /* bits of enum nl_key_role */
+	uint8_t key[32]; /* Ed25519 public key */
+	char name[28];   /* NUL-terminated, printable ASCII */
 };
-_Static_assert(sizeof(struct nl_key) == 96, "key layout");
+_Static_assert(sizeof(struct nl_key) == 64, "key layout");
 
 /* The section `.nlpol`: a head and one record, what the conf file may only restrict. (PE section names have eight
  * characters.) */

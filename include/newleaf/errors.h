@@ -142,7 +142,10 @@ enum nl_exit_code {
 	X(NL_EREQUIRES, 61, NL_EXIT_CONFLICT, "a leaf needs another that would not be applied with it", \
 	  "apply both in one command; to revert, take back the one that needs it first or with it") \
 	X(NL_ECONFLICT, 62, NL_EXIT_CONFLICT, "two leaves exclude each other, or one takes the other's place", \
-	  "revert one of them in the same command; newleaf inspect says what they say of each other")
+	  "revert one of them in the same command; newleaf inspect says what they say of each other") \
+	X(NL_EQUORUM, 63, NL_EXIT_LEAF, \
+	  "fewer authors that this machine trusts have signed the leaf than its policy wants", \
+	  "have another author sign it: newleaf sign with his key adds a signature")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

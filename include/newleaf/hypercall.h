@@ -30,7 +30,7 @@
 
 #define NL_CALL_PORT 0x4e4c /* "NL" */
 #define NL_CALL_MAGIC 0x4e4c4631u
-#define NL_ABI_VERSION 1u
+#define NL_ABI_VERSION 2u
 #define NL_CALL_MAX_BUFFER 65536u
 #define NL_TOKEN_MSR 0x400000fdu
 #define NL_TOKEN_TAKEN 0x4e4c46314e4c4631ULL
@@ -62,6 +62,7 @@ enum nl_call {
 	NL_CALL_CONSOLE = 10, /* rcx = offset in the hypervisor's console ring; out buffer: text; rcx out: bytes, r8
 	                         out: next offset */
 	NL_CALL_ALIVE = 11,   /* the guest is up: boot counter may be cleared (the agent does it); journaled once */
+	NL_CALL_FACTS = 12,   /* rcx = place in the list of NL_CALL_LEAVES, from 0; out buffer: struct nl_leaf_facts */
 };
 
 struct nl_status {
@@ -123,6 +124,18 @@ struct nl_leaf_state {
 	uint64_t generation;  /* in which it became what it is */
 	uint32_t consistency; /* enum nl_consistency */
 	uint32_t note;        /* enum nl_err: NL_OK, or what weakens it (NL_EPROBED ...) */
+	uint32_t signatures;  /* of different trusted authors; key_id and key_name are the first one's */
+	uint32_t counters;    /* how many hit counters it has */
+	uint64_t hits;        /* all of them together, as the guest's memory says: information, no proof */
+};
+
+/* What the author says of a leaf, as it was signed (leaf.h). A leaf may have gone since its place was read: compare
+ * sha256. */
+struct nl_leaf_facts {
+	uint8_t sha256[32];
+	uint32_t size; /* of the records in bytes[] */
+	uint32_t reserved;
+	uint8_t bytes[NL_LEAF_MAX_FACTS];
 };
 
 /* Where a refusal comes from: filled as far as known, else zero. */
@@ -136,6 +149,8 @@ struct nl_blocker {
 	uint8_t expected[16], found[16]; /* first bytes of that site */
 	uint32_t bytes_len;
 	uint32_t missing; /* CPUs that did not answer in time */
+	/* NL_EREQUIRES, NL_ECONFLICT: who says so, and of whom; NL_EOVERLAP: whose sites overlap */
+	char leaf[NL_LEAF_ID_LEN], other[NL_LEAF_ID_LEN];
 };
 
 struct nl_verify_report {
@@ -146,7 +161,7 @@ struct nl_verify_report {
 	uint8_t found_build_id[NL_BUILD_ID_MAX]; /* of the running kernel, when it could be read */
 	uint32_t found_build_id_len;
 	uint32_t sites, pages, expected_bytes, body_bytes;
-	uint32_t reserved;
+	uint32_t signatures; /* of different trusted authors; key_id and key_name are the first one's */
 	uint64_t slide;
 	struct nl_blocker blocker;
 };
@@ -230,6 +245,6 @@ struct nl_exit_counts {
 };
 
 _Static_assert(sizeof(struct nl_journal_entry) == 184, "journal entry layout");
-_Static_assert(sizeof(struct nl_leaf_state) == 184, "leaf state layout");
+_Static_assert(sizeof(struct nl_leaf_state) == 200, "leaf state layout");
 
 #endif

@@ -15,11 +15,10 @@
  *     text[]    body code  (goes to the code half of the arena)
  *     data[]    body data  (goes to the data half of the arena: .data, .rodata, .bss written out)
  *     strings[] NUL-terminated names for messages (functions, description)
- *     struct nl_leaf_signature           absent in an unsigned leaf
+ *     struct nl_signatures               absent in an unsigned leaf
  *
- * header.signed_size is the length of everything before the signature. A file is exactly signed_size or
- * signed_size + sizeof(struct nl_leaf_signature) bytes; anything else is NL_ELEAF. The signature is ECDSA P-256 over
- * the SHA-256 of the first signed_size bytes, as r || s (64 bytes, big endian each; RFC 6979/FIPS 186-4 "raw" form).
+ * header.signed_size is the length of everything before the signatures (signature.h, domain NL_DOMAIN_LEAF), which
+ * reach to the end of the file and need no alignment. Anything else is NL_ELEAF.
  * Every reserved byte must be zero.
  *
  * Places of the kernel are (object, region, offset): a region is a run of memory that keeps its shape, and has one base
@@ -28,11 +27,11 @@
 #ifndef NEWLEAF_LEAF_H
 #define NEWLEAF_LEAF_H
 
+#include <newleaf/signature.h>
 #include <newleaf/types.h>
 
 #define NL_LEAF_MAGIC 0x324641454c57454eULL /* "NEWLEAF2" */
 #define NL_LEAF_FORMAT 2
-#define NL_SIG_MAGIC 0x315347464145 /* "EAFGS1" */
 
 /* Limits: a file that exceeds one is NL_ELEAF. They bound the hypervisor's memory and time. */
 #define NL_LEAF_MAX_SIZE (256u << 10) /* whole file, bytes */
@@ -257,20 +256,10 @@ struct nl_leaf_header {
 #define NL_COUNTER_CPUS 512u /* NL_MAX_CPUS */
 #define NL_COUNTER_ROW(counters) (((counters)*8u + NL_COUNTER_LINE - 1) / NL_COUNTER_LINE * NL_COUNTER_LINE)
 
-struct nl_leaf_signature {
-	uint64_t magic;     /* NL_SIG_MAGIC */
-	uint32_t algorithm; /* NL_SIG_P256_SHA256 */
-	uint32_t size;      /* sizeof(struct nl_leaf_signature) */
-	uint8_t key_id[32]; /* SHA-256 of the 65-byte uncompressed public point */
-	uint8_t rs[64];
-};
-#define NL_SIG_P256_SHA256 1u
-
 _Static_assert(sizeof(struct nl_leaf_region) == 16 && sizeof(struct nl_leaf_object) == 240, "leaf object layout");
 _Static_assert(sizeof(struct nl_leaf_site) == 76, "leaf site layout");
 _Static_assert(sizeof(struct nl_leaf_reloc) == 32, "leaf reloc layout");
 _Static_assert(sizeof(struct nl_leaf_target) % 8 == 0, "leaf target layout");
 _Static_assert(sizeof(struct nl_leaf_header) % 8 == 0, "leaf header layout");
-_Static_assert(sizeof(struct nl_leaf_signature) == 112, "leaf signature layout");
 
 #endif

@@ -59,7 +59,7 @@ changed() { # OFFSET BYTE: two.pub with a byte of its head (record.h) changed
 }
 changed 24 '\011'
 expect "key image, a role that is not known" 2 "NL_EROLE" "$author" key image "$dir/bad.pub" -o "$dir/bad.bin"
-changed 8 '\002'
+changed 8 '\003'
 expect "key list, newer" 9 "NL_ENEWER" "$author" key list "$dir/bad.pub"
 changed 20 '\002'
 expect "key list, cut short" 9 "NL_ERECORD" "$author" key list "$dir/bad.pub"
@@ -107,12 +107,22 @@ for what in "inspect $dir/prctl-auxv.leaf" "check $dir/proc-net-chmod.leaf -k $k
 	expect "schema of $verb: $schema" 0 "" test -n "$schema" -a ! -s "$dir/problems"
 done
 
-# Hardware token: digest out, signature of OpenSSL's own command (DER) back in
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$dir/old.pem" 2>/dev/null
+# Hardware token: what is to be signed out, signature of OpenSSL's own command back in
 expect "digest out" 0 "" "$author" sign "$dir/prctl-auxv.leaf" --digest-out "$dir/digest"
-openssl pkeyutl -sign -inkey "$dir/two.pem" -in "$dir/digest" -out "$dir/sig"
+openssl pkeyutl -sign -rawin -inkey "$dir/two.pem" -in "$dir/digest" -out "$dir/sig"
 expect "attach" 0 "signed" \
 	"$author" sign "$dir/prctl-auxv.leaf" --attach "$dir/sig" --pub "$dir/two.pub" -o "$dir/token.leaf"
 expect "attached verifies" 0 'good signature' "$author" verify "$dir/token.leaf" --keys "$dir/two.bin"
+expect "both have signed" 0 'signature by key' \
+	"$author" verify "$dir/token.leaf" --keys "$dir/keys.bin" --signatures 2
+expect "too few have signed" 4 "NL_EQUORUM" "$author" verify "$dir/token.leaf" --keys "$dir/keys.bin" --signatures 3
+expect "who is not trusted does not count" 4 "NL_EQUORUM" \
+	"$author" verify "$dir/token.leaf" --keys "$dir/two.bin" --signatures 2
+cp "$dir/token.leaf" "$dir/again.leaf"
+expect "the same key again" 0 ", signature 2" "$author" sign "$dir/again.leaf" --key "$dir/two.pem"
+expect "replaces its signature" 0 "" cmp "$dir/token.leaf" "$dir/again.leaf"
+expect "P-256 is no key" 11 "holds no Ed25519 key" "$author" sign "$dir/again.leaf" --key "$dir/old.pem"
 expect "attach for the wrong key" 4 "NL_ESIGNATURE" \
 	"$author" sign "$dir/prctl-auxv.leaf" --attach "$dir/sig" --pub "$dir/one.pub" -o "$dir/x.leaf"
 

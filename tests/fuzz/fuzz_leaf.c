@@ -58,12 +58,11 @@ static void relocate(const struct nl_leaf *l)
 void fuzz_one(const uint8_t *bytes, size_t size)
 {
 	uint8_t *file = aligned_alloc(8, (size + 8) & ~(size_t)7);
-	struct nl_leaf_signature signature;
 	struct nl_leaf leaf;
 	size_t signed_size = size;
 
 	memcpy(file, bytes, size);
-	nl_leaf_split(file, size, &signed_size, &signature);
+	nl_leaf_split(file, size, &signed_size);
 	if (signed_size < size) { /* behind the signed part nothing may be read any more */
 		uint8_t *shorter = aligned_alloc(8, (signed_size + 8) & ~(size_t)7);
 
@@ -80,8 +79,8 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 static size_t valid(uint8_t *out, size_t max)
 {
 	static const struct nl_leaf_site sites[2] = {
-	        {0, NL_KERNEL_TEXT, 0x5005, 5, NL_SITE_TEXT, 1, 0, 5, 0x5000, 0x80, 0, {7}},
-	        {0, NL_KERNEL_RODATA, 0x100, 8, NL_SITE_RODATA, 0, 10, 18, 0, 0, 0, {0}},
+	        {0, NL_KERNEL_TEXT, 0x5005, 5, NL_SITE_TEXT, 1, 0, 5, 0x5000, 0x80, 0, 8, 16, {7}},
+	        {0, NL_KERNEL_RODATA, 0x100, 8, NL_SITE_RODATA, 0, 10, 18, 0, 0, 0, 0, 0, {0}},
 	};
 	static const struct nl_leaf_reloc relocs[4] = {
 	        {NL_AT_BYTES, NL_REL_PC32, NL_SYM_TEXT, 0, 6, 0, 0, 0, -4},

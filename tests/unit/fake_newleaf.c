@@ -118,6 +118,7 @@ static enum nl_err do_verify(struct fake *f)
 		l->condition = NL_LEAF_VERIFIED;
 		l->pages = 1;
 		l->sites = 1;
+		l->signatures = 1;
 		l->version = h.version;
 	}
 	return NL_OK;
@@ -278,6 +279,12 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 		return do_console(f, r);
 	case NL_CALL_ALIVE:
 		f->alive++;
+		return NL_OK;
+	case NL_CALL_FACTS:
+		if (r->rcx >= f->n_leaves || r->rdi < sizeof(struct nl_leaf_facts))
+			return NL_EUSAGE;
+		memset(f->buffer, 0, sizeof(struct nl_leaf_facts));
+		memcpy(f->buffer, f->leaves[r->rcx].sha256, 32);
 		return NL_OK;
 	}
 	return NL_EUSAGE;

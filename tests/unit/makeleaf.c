@@ -2,15 +2,11 @@
 /* Leaves for tests: see makeleaf.h. */
 #include "makeleaf.h"
 #include "host.h"
-#define OPENSSL_SUPPRESS_DEPRECATED
-#include <openssl/bn.h>
-#include <openssl/ec.h>
-#include <openssl/ecdsa.h>
-#include <openssl/obj_mac.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 
-static EC_KEY *pair;
-static struct nl_key public;
+static EVP_PKEY *pairs[64];
+static unsigned n_pairs;
 
 void make_start(struct make_leaf *m, const char *id, uint32_t version, const struct nl_leaf_target *target)
 {
@@ -81,33 +77,51 @@ size_t make_write(const struct make_leaf *m, uint8_t *out)
 	return at;
 }
 
-void make_key(struct nl_key *key, const char *name, uint32_t role)
+unsigned make_key(struct nl_key *key, const char *name, uint32_t role)
 {
-	EC_KEY_free(pair);
-	pair = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
-	assert_true(pair && EC_KEY_generate_key(pair));
+	EVP_PKEY **pair = &pairs[n_pairs % NL_ARRAY_SIZE(pairs)];
+	size_t n = sizeof(key->key);
+
+	EVP_PKEY_free(*pair);
+	*pair = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	memset(key, 0, sizeof(*key));
 	key->role = role;
-	assert_int_equal(EC_POINT_point2oct(EC_KEY_get0_group(pair), EC_KEY_get0_public_key(pair),
-	                                    POINT_CONVERSION_UNCOMPRESSED, key->point, 65, NULL),
-	                 65);
+	assert_int_equal(EVP_PKEY_get_raw_public_key(*pair, key->key, &n), 1);
 	strcpy(key->name, name);
-	public = *key;
+	return n_pairs++;
+}
+
+static struct nl_signature sign(unsigned by, const uint8_t *file, size_t signed_size)
+{
+	EVP_PKEY *pair = pairs[by % NL_ARRAY_SIZE(pairs)];
+	struct nl_signed message = {.domain = NL_DOMAIN_LEAF};
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	struct nl_signature s;
+	size_t n = sizeof(s.key);
+
+	SHA256(file, signed_size, message.sha256);
+	EVP_PKEY_get_raw_public_key(pair, s.key, &n);
+	n = sizeof(s.bytes);
+	assert_int_equal(EVP_DigestSignInit(ctx, NULL, NULL, NULL, pair), 1);
+	assert_int_equal(EVP_DigestSign(ctx, s.bytes, &n, (const uint8_t *)&message, sizeof(message)), 1);
+	EVP_MD_CTX_free(ctx);
+	return s;
+}
+
+size_t make_sign_by(uint8_t *file, size_t signed_size, const unsigned *by, unsigned n)
+{
+	struct nl_signatures head = {NL_SIG_MAGIC, (uint32_t)(sizeof(head) + n * sizeof(struct nl_signature)), n};
+
+	for (unsigned i = 0; i < n; i++) {
+		struct nl_signature s = sign(by[i], file, signed_size);
+
+		memcpy(file + signed_size + sizeof(head) + i * sizeof(s), &s, sizeof(s));
+	}
+	memcpy(file + signed_size, &head, sizeof(head));
+	return signed_size + head.size;
 }
 
 size_t make_sign(uint8_t *file, size_t signed_size)
 {
-	struct nl_leaf_signature s = {.magic = NL_SIG_MAGIC, .algorithm = NL_SIG_P256_SHA256, .size = sizeof(s)};
-	uint8_t hash[32];
-	ECDSA_SIG *sig;
-
-	SHA256(file, signed_size, hash);
-	SHA256(public.point, 65, s.key_id);
-	sig = ECDSA_do_sign(hash, 32, pair);
-	assert_non_null(sig);
-	assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_r(sig), s.rs, 32), 32);
-	assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_s(sig), s.rs + 32, 32), 32);
-	ECDSA_SIG_free(sig);
-	memcpy(file + signed_size, &s, sizeof(s));
-	return signed_size + sizeof(s);
+	return make_sign_by(file, signed_size, (unsigned[]){n_pairs - 1}, 1);
 }

@@ -28,7 +28,11 @@ void make_reloc(struct make_leaf *m, struct nl_leaf_reloc r);
 size_t make_write(const struct make_leaf *m,
                   uint8_t *out); /* unsigned; out has NL_LEAF_MAX_SIZE bytes, 8-byte aligned */
 
-void make_key(struct nl_key *key, const char *name, uint32_t role); /* the pair stays inside; the last one made signs */
-size_t make_sign(uint8_t *file, size_t signed_size); /* appends the signature; returns the size of the file */
+/* The pair stays inside; returns its number. The last one made signs, or those named. */
+unsigned make_key(struct nl_key *key, const char *name, uint32_t role);
+/* Append the signatures; return the size of the file. */
+size_t make_sign(uint8_t *file, size_t signed_size);
+size_t make_sign_by(uint8_t *file, size_t signed_size, const unsigned *by, unsigned n);
+#define MAKE_SIGNATURE (sizeof(struct nl_signatures) + sizeof(struct nl_signature)) /* bytes that make_sign appends */
 
 #endif

@@ -117,7 +117,7 @@ static enum nl_err answer_of(size_t size)
 
 static enum nl_err add(const struct nl_key *keys, uint32_t n)
 {
-	list.head = (struct nl_record){NL_KEYS_MAGIC, 1, sizeof(list.head), sizeof(*keys), n};
+	list.head = (struct nl_record){NL_KEYS_MAGIC, NL_KEYS_KIND->version, sizeof(list.head), sizeof(*keys), n};
 	memcpy(list.keys, keys, n * sizeof(*keys));
 	return answer_of(sizeof(list.head) + n * sizeof(*keys));
 }
@@ -173,9 +173,9 @@ static void test_keys_versions(void **state)
 	assert_int_equal(answer_of(sizeof(list.head) + 2 * LARGER), NL_OK);
 	assert_int_equal(block.n_keys, 2);
 	assert_memory_equal(&block.keys[1], &k, sizeof(k));
-	list.head.version = 2;
+	list.head.version++;
 	assert_int_equal(answer_of(sizeof(list.head) + 2 * LARGER), NL_ENEWER);
-	list.head.version = 0;
+	list.head.version = 1; /* P-256 */
 	assert_int_equal(answer_of(sizeof(list.head) + 2 * LARGER), NL_ERECORD);
 	add(&k, 1);
 	list.head.magic = NL_POLICY_MAGIC;

@@ -5,6 +5,7 @@
 // sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
 // sources: hv/view/view.c hv/view/npt.c
 // sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
+// sources: hv/core/sodium.c
 // sources: tests/unit/fakeguest.c tests/unit/makeleaf.c tests/unit/commit_fixture.c
 // libs: -lcrypto -Wl,--wrap=nl_publish_view
 /*
@@ -385,6 +386,77 @@ static void old_root_in_use(void **state)
 	assert_int_equal(try_it(), NL_OK);
 }
 
+static void verified(uint8_t sha[32], const char *id, uint64_t site, uint32_t version, enum nl_fact_kind kind,
+                     const char *other, uint32_t least)
+{
+	leaf_rodata(id, site, 0x11);
+	m.header.version = version;
+	if (other)
+		make_fact(&m, kind, other, least);
+	assert_int_equal(verify_leaf(sha), NL_OK);
+}
+
+/* Refused by that name, which says who says so of whom; and nothing has changed. */
+static void excluded(const uint8_t (*set)[32], unsigned n, enum nl_err err, const char *leaf, const char *other)
+{
+	struct moment was = before();
+
+	assert_int_equal(prepare(set, n, UINT64_MAX), err);
+	assert_int_equal(call(NL_CALL_ABANDON, FG_USER, sizeof(struct nl_commit_report), 0, 0), NL_NOTHING);
+	assert_string_equal(commit_report()->blocker.leaf, leaf);
+	assert_string_equal(commit_report()->blocker.other, other);
+	unchanged(was);
+}
+
+static void requirements(void **state)
+{
+	enum { NEEDS, OLD, NEEDED, ALL }; /* sha */
+	uint8_t sha[ALL][32];
+
+	(void)state;
+	verified(sha[NEEDS], "needs", DATA_SITE, 1, NL_FACT_REQUIRES, "needed", 2);
+	verified(sha[OLD], "needed", DATA_SITE + 16, 1, 0, NULL, 0);
+	verified(sha[NEEDED], "needed", DATA_SITE + 32, 2, 0, NULL, 0);
+	excluded((const void *)sha, 1, NL_EREQUIRES, "needs", "needed");
+	excluded((const void *)sha, 2, NL_EREQUIRES, "needs", "needed");       /* too old */
+	excluded((const void *)sha[OLD], 2, NL_ECONFLICT, "needed", "needed"); /* two versions of one leaf */
+	assert_int_equal(commit((const void *)sha[NEEDED], 1), NL_OK);         /* in two steps */
+	memcpy(sha[OLD], sha[NEEDED], 32);
+	assert_int_equal(commit((const void *)sha, 2), NL_OK);
+	excluded((const void *)sha[NEEDS], 1, NL_EREQUIRES, "needs", "needed"); /* a revert of what another needs */
+	assert_int_equal(commit((const void *)sha[NEEDED], 1), NL_OK);
+	assert_int_equal(commit((const void *)sha, 2), NL_OK);
+	assert_int_equal(commit(NULL, 0), NL_OK); /* both together */
+}
+
+static void exclusions(void **state)
+{
+	enum { OLD, NEW, OTHER, ENEMY, ALL };
+	uint8_t sha[ALL][32];
+
+	(void)state;
+	verified(sha[OLD], "old", DATA_SITE, 7, 0, NULL, 0);
+	verified(sha[NEW], "new", DATA_SITE + 16, 1, NL_FACT_SUPERSEDES, "old", 0);
+	verified(sha[OTHER], "other", DATA_SITE + 32, 1, 0, NULL, 0);
+	verified(sha[ENEMY], "enemy", DATA_SITE + 48, 1, NL_FACT_CONFLICTS, "other", 0);
+	excluded((const void *)sha, 2, NL_ECONFLICT, "new", "old");
+	excluded((const void *)sha[OTHER], 2, NL_ECONFLICT, "enemy", "other");
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	assert_int_equal(commit((const void *)sha[NEW], 2), NL_OK); /* takes the old one's place, in one flip */
+	assert_int_equal(nl_registry_find(sha[OLD])->state.condition, NL_LEAF_REVERTED);
+	excluded((const void *)sha[NEW], 3, NL_ECONFLICT, "enemy", "other");
+}
+
+static void overlap_is_named(void **state)
+{
+	uint8_t sha[2][32];
+
+	(void)state;
+	verified(sha[0], "one", DATA_SITE, 1, 0, NULL, 0);
+	verified(sha[1], "two", DATA_SITE + 7, 1, 0, NULL, 0);
+	excluded((const void *)sha, 2, NL_EOVERLAP, "two", "one");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -398,6 +470,9 @@ int main(void)
 	        T(generations_and_sets),
 	        T(versions_never_go_down),
 	        T(policy),
+	        T(requirements),
+	        T(exclusions),
+	        T(overlap_is_named),
 	        T(out_of_memory_everywhere),
 	        T(no_leak_over_rounds),
 	        T(home_before_the_flip),

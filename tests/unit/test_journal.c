@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/core/journal.c hv/core/clock.c hv/core/sha256.c
+// sources: hv/core/journal.c hv/core/clock.c hv/core/sha256.c hv/core/sodium.c
 // libs: -lcrypto -lpthread
 /* The journal: numbers without gaps, each entry holds the hash of the one before, old ones give way, writers on several
  * CPUs do not mix. */

@@ -5,6 +5,7 @@
 // sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
 // sources: hv/view/view.c hv/view/npt.c
 // sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
+// sources: hv/core/sodium.c
 // sources: tests/unit/fakeguest.c tests/unit/makeleaf.c tests/unit/commit_fixture.c
 // libs: -lcrypto
 /*
@@ -121,7 +122,7 @@ static void refused_leaves(void **state)
 	assert_int_equal(stage(size), NL_OK);
 	assert_int_equal(verify(), NL_EUNSIGNED);
 	make_sign(file, size);
-	size += sizeof(struct nl_leaf_signature);
+	size += MAKE_SIGNATURE;
 	for (i = 0; i < 64; i++) {
 		unsigned at = (unsigned)host_below(size);
 
@@ -142,6 +143,115 @@ static void refused_leaves(void **state)
 	assert_int_equal(verify(), NL_EKEY);
 	assert_int_equal(nl_registry_count(), 0);
 	unchanged(was);
+}
+
+/* Of how many different authors a leaf needs the signature, the policy says. */
+static void quorum(void **state)
+{
+	struct nl_key other;
+	uint8_t sha[32];
+	unsigned by[3], me;
+	size_t size;
+
+	(void)state;
+	nl_boot.n_keys = 3;
+	by[0] = me = make_key(&nl_boot.keys[0], "one", NL_ROLE_AUTHOR);
+	by[1] = make_key(&nl_boot.keys[1], "two", NL_ROLE_AUTHOR);
+	by[2] = make_key(&nl_boot.keys[2], "watch", NL_ROLE_REVOKE);
+	leaf_text_and_data("body", 1);
+	size = make_write(&m, file);
+	nl_boot.policy.signatures = 2;
+	assert_int_equal(stage(make_sign_by(file, size, by, 1)), NL_OK);
+	assert_int_equal(verify(), NL_EQUORUM);
+	assert_string_equal(verify_report()->key_name, "one");
+	assert_int_equal(verify_report()->signatures, 1);
+	assert_int_equal(stage(make_sign_by(file, size, (unsigned[]){me, me, me}, 3)), NL_OK);
+	assert_int_equal(verify(), NL_EQUORUM); /* who signs twice counts once */
+	by[1] = make_key(&other, "stranger", NL_ROLE_AUTHOR);
+	assert_int_equal(stage(make_sign_by(file, size, by, 3)), NL_OK);
+	assert_int_equal(verify(), NL_EQUORUM); /* neither strangers nor other roles count */
+	assert_int_equal(nl_registry_count(), 0);
+	by[1] = me + 1;
+	for (unsigned i = 0; i < 2; i++) { /* one of two signatures is bad */
+		make_sign_by(file, size, by, 2);
+		file[size + sizeof(struct nl_signatures) + i * sizeof(struct nl_signature) + 40] ^= 1;
+		assert_int_equal(stage(size + sizeof(struct nl_signatures) + 2 * sizeof(struct nl_signature)), NL_OK);
+		assert_int_equal(verify(), NL_ESIGNATURE);
+	}
+	by[2] = by[1], by[1] = me + 3; /* a stranger between them is in nobody's way */
+	by[0] = by[2], by[2] = me;
+	assert_int_equal(stage(make_sign_by(file, size, by, 3)), NL_OK);
+	assert_int_equal(verify(), NL_OK);
+	assert_int_equal(verify_report()->signatures, 2);
+	assert_string_equal(verify_report()->key_name, "two"); /* that stands first in the file */
+	memcpy(sha, verify_report()->sha256, 32);
+	assert_int_equal(nl_registry_find(sha)->state.signatures, 2);
+	/* Two signatures wanted and one there: what a leaf with three left behind does not count for the next. */
+	leaf_text_and_data("body", 2);
+	assert_int_equal(stage(make_sign_by(file, make_write(&m, file), &me, 1)), NL_OK);
+	assert_int_equal(verify(), NL_EQUORUM);
+	nl_boot.policy.signatures = 1;
+}
+
+/* What the author says is kept, as it was signed, for whoever asks. */
+static void facts(void **state)
+{
+	struct nl_leaf_facts *f = (struct nl_leaf_facts *)fg_user(FG_USER);
+	const struct nl_leaf_fact *fact = (const struct nl_leaf_fact *)(const void *)f->bytes;
+	uint8_t sha[2][32];
+
+	(void)state;
+	leaf_rodata("none", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	leaf_text_and_data("body", 1);
+	make_fact(&m, NL_FACT_CVE, "CVE-2026-1", 0);
+	make_fact(&m, NL_FACT_ALLOW, "clones", 0);
+	assert_int_equal(verify_leaf(sha[1]), NL_OK);
+	assert_int_equal(call(NL_CALL_FACTS, FG_USER, sizeof(*f), 0, 0), NL_OK);
+	assert_memory_equal(f->sha256, sha[0], 32);
+	assert_int_equal(f->size, 0);
+	assert_int_equal(call(NL_CALL_FACTS, FG_USER, sizeof(*f), 1, 0), NL_OK);
+	assert_memory_equal(f->sha256, sha[1], 32);
+	assert_int_equal(f->size, m.n_facts);
+	assert_memory_equal(f->bytes, m.facts, m.n_facts);
+	assert_int_equal(fact->kind, NL_FACT_CVE);
+	assert_memory_equal(fact->text, "CVE-2026-1", fact->length);
+	assert_int_equal(call(NL_CALL_FACTS, FG_USER, sizeof(*f), 2, 0), NL_EUSAGE);
+	assert_int_equal(call(NL_CALL_FACTS, FG_USER, sizeof(*f), ~0ULL, 0), NL_EUSAGE);
+	assert_int_equal(call(NL_CALL_FACTS, FG_USER, sizeof(*f) - 1, 0, 0), NL_EUSAGE);
+}
+
+/* The counters of all CPUs and functions together; only they, and whatever the guest has written there. */
+static void hits(void **state)
+{
+	struct nl_leaf_state *l = (struct nl_leaf_state *)fg_user(FG_USER);
+	const size_t row = NL_COUNTER_LINE, rows = 4;
+	uint8_t sha[2][32], *data;
+
+	(void)state;
+	leaf_rodata("first", DATA_SITE + 64, 0x11);
+	m.header.bss_size = 64;
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	leaf_text_and_data("body", 1);
+	m.header.counters = 2;
+	m.header.counter_cpus = (uint32_t)rows;
+	m.header.counter_offset = 128;
+	m.header.bss_size = (uint32_t)(128 + rows * row) - m.n_data;
+	m.sites[0].counter = 2;
+	assert_int_equal(verify_leaf(sha[1]), NL_OK);
+	data = (uint8_t *)nl_phys(HPA(nl_boot.region + NL_REGION_ARENA_DATA)) + nl_registry_find(sha[1])->data.offset;
+	memset(data, 0x77, 128);
+	memset(data + 128 + rows * row, 0x77, 64);
+	data[128] = 3;
+	data[128 + 8] = 40;
+	data[128 + row + 1] = 5;
+	data[128 + 3 * row + 8] = 100;
+	memset(data + 128 + 16, 0xff, row - 16); /* the rest of a row is no counter */
+	assert_int_equal(call(NL_CALL_LEAVES, FG_USER, 4096, 0, 0), NL_OK);
+	assert_int_equal(l[0].counters, 0);
+	assert_int_equal(l[0].hits, 0);
+	assert_int_equal(l[1].counters, 2);
+	assert_int_equal(l[1].hits, 3 + 40 + 0x500 + 100);
 }
 
 static void long_leaf_in_slices(void **state)
@@ -166,7 +276,7 @@ static void long_leaf_in_slices(void **state)
 	while ((err = call(NL_CALL_VERIFY, FG_USER, sizeof(struct nl_verify_report), 0, 0)) == NL_AGAIN)
 		again++;
 	assert_int_equal(err, NL_OK);
-	assert_int_equal(again, 3);
+	assert_int_equal(again, 4); /* the signature has a call of its own */
 }
 
 static void bad_buffers(void **state)
@@ -197,7 +307,7 @@ static void bad_buffers(void **state)
 		     host_below(2) ? host_below(64) : host_random());
 		if (i % 1000 == 0) {
 			assert_int_equal(call((enum nl_call)0, FG_USER, 64, 0, 0), NL_EUSAGE);
-			assert_int_equal(call((enum nl_call)12, FG_USER, 64, 0, 0), NL_EUSAGE);
+			assert_int_equal(call((enum nl_call)13, FG_USER, 64, 0, 0), NL_EUSAGE);
 		}
 	}
 	unchanged(was);
@@ -365,9 +475,21 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(other_kernels),   T(another_table_in_front), T(bodies_and_the_arena), T(registry_is_bounded),
-	        T(refused_leaves),  T(long_leaf_in_slices),    T(bad_buffers),          T(answers),
-	        T(poisoned_sites),  T(lstar_written),          T(kernel_pretended),     T(floors_are_full),
+	        T(other_kernels),
+	        T(another_table_in_front),
+	        T(bodies_and_the_arena),
+	        T(registry_is_bounded),
+	        T(refused_leaves),
+	        T(quorum),
+	        T(facts),
+	        T(hits),
+	        T(long_leaf_in_slices),
+	        T(bad_buffers),
+	        T(answers),
+	        T(poisoned_sites),
+	        T(lstar_written),
+	        T(kernel_pretended),
+	        T(floors_are_full),
 	        T(kernel_replaced),
 	};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/exits/token.c hv/core/journal.c hv/core/clock.c hv/core/sha256.c
+// sources: hv/exits/token.c hv/core/journal.c hv/core/clock.c hv/core/sha256.c hv/core/sodium.c
 // libs: -lcrypto -lpthread
 /*
  * Tokens: each counts once, on its CPU, in its time, for its kernel; guesses and replays change nothing but a count

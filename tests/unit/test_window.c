@@ -5,6 +5,7 @@
 // sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
 // sources: hv/view/view.c hv/view/npt.c
 // sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
+// sources: hv/core/sodium.c
 // sources: tests/unit/fakeguest.c tests/unit/makeleaf.c tests/unit/commit_fixture.c
 // libs: -lcrypto
 /*

@@ -16,7 +16,7 @@ DEMO_KEY = os.path.join(BUILD, "keys", "demo.pem")
 HEADER = struct.Struct("<QIIIIIII48s16IIIIII")  # up to header.target
 SITE = struct.Struct("<HHIIHHIIIIIII32s")
 ALIGN = {"objects": 8, "sites": 8, "relocs": 8, "facts": 4}
-SIGNATURE_SIZE = 112
+SIGNATURES, SIGNATURE_SIZE = 0x53474953464C4E, 112  # magic, and bytes of a block with one
 PARTS = ("objects", "sites", "relocs", "facts", "bytes", "text", "data", "strings")
 
 
@@ -123,11 +123,9 @@ def signed(directory, data, key=DEMO_KEY):
             raise Failure(f"openssl {' '.join(args)}: {done.stderr.decode()}")
         return done.stdout
 
-    point = openssl("ec", "-in", key, "-pubout", "-outform", "DER")[-65:]
-    der = openssl("dgst", "-sha256", "-sign", key, given=data)
-    numbers, at = b"", 2  # SEQUENCE of two INTEGERs, each with a zero in front when its top bit is set
-    for _ in range(2):
-        size = der[at + 1]
-        numbers += der[at + 2 : at + 2 + size].lstrip(b"\0").rjust(32, b"\0")
-        at += 2 + size
-    return data + struct.pack("<QII", 0x315347464145, 1, SIGNATURE_SIZE) + hashlib.sha256(point).digest() + numbers
+    public = openssl("pkey", "-in", key, "-pubout", "-outform", "DER")[-32:]
+    message = os.path.join(directory, "message")
+    with open(message, "wb") as f:
+        f.write(b"newleaf leaf".ljust(32, b"\0") + hashlib.sha256(data).digest())
+    signature = openssl("pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", message)
+    return data + struct.pack("<QII", SIGNATURES, SIGNATURE_SIZE, 1) + public + signature

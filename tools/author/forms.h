@@ -55,11 +55,14 @@
 	  "  -H, --headers DIR   as for build\n") \
 	X(sign, "LEAF --key KEY.pem", "LEAF --key KEY.pem | --digest-out FILE | --attach SIG --pub KEY [-o OUT.leaf]", \
 	  "sign a leaf", \
-	  "Signs a leaf (ECDSA P-256, SHA-256), in place unless -o is given; an old signature is replaced.\n" \
+	  "Signs a leaf (Ed25519), in place unless -o is given. Signatures by other keys stay: several authors sign " \
+	  "one\n" \
+	  "after the other. The same key signs anew.\n" \
 	  "      --key FILE          private key, PEM\n" \
-	  "      --digest-out FILE   for a hardware token, step 1: writes the 32 bytes to sign instead of signing\n" \
-	  "      --attach SIG --pub KEY   step 2: attaches the signature (DER, or 64 bytes r || s) made with that " \
-	  "key\n" \
+	  "      --digest-out FILE   for a hardware token, step 1: writes the 64 bytes to sign instead of signing, " \
+	  "for\n" \
+	  "                          openssl pkeyutl -sign -rawin or what the token's vendor gives\n" \
+	  "      --attach SIG --pub KEY   step 2: attaches the signature (64 bytes) made with that key\n" \
 	  "  -o, --output FILE\n") \
 	X(inspect, "LEAF", "LEAF [--json]", "show what a leaf would do", \
 	  "Shows what a leaf does, where, by whom, what it needs and what it risks.\n") \
@@ -82,10 +85,11 @@
 	  "      --count N     draw N functions by lot instead of naming them\n" \
 	  "      --seed S      of the lot; the same number draws the same functions (default 1)\n" \
 	  "  -o, --output DIR  where transplant-NN.leaf go; default: the current directory\n") \
-	X(verify, "LEAF --keys FILE", "LEAF --keys FILE | --pub KEY", "check a leaf's signature", \
-	  "Says whether the signature is good and whose it is.\n" \
+	X(verify, "LEAF --keys FILE", "LEAF --keys FILE | --pub KEY [--signatures N]", "check a leaf's signatures", \
+	  "Says whether the signatures are good and whose each is.\n" \
 	  "      --keys FILE   records of trusted keys, as made by key image\n" \
-	  "      --pub KEY     one public key, PEM or record\n") \
+	  "      --pub KEY     one public key, PEM or record\n" \
+	  "      --signatures N   how many of these authors must have signed; default 1\n") \
 	X(key, "new|list|image ...", "new NAME [--role ROLE[,ROLE]] [-o DIR] | list FILE | image KEY.pub... -o FILE", \
 	  "make and list keys", \
 	  "new    makes NAME.pem (private, mode 0600) and NAME.pub (public record)\n" \

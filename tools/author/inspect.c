@@ -62,10 +62,14 @@ static void print_text(const struct leaffile *l)
 	for (uint32_t i = 0; i < h->sites.count; i++)
 		printf("WHERE %s, %u bytes at %#llx\n", escape(leaffile_site_place(l, &l->leaf.sites[i]), FOR_TERMINAL),
 		       l->leaf.sites[i].len, (unsigned long long)leaffile_site_va(l, &l->leaf.sites[i]));
-	if (l->is_signed)
-		printf("WHO   signed by key %02x%02x%02x%02x (newleaf verify says whether to believe it)\n",
-		       l->signature.key_id[0], l->signature.key_id[1], l->signature.key_id[2], l->signature.key_id[3]);
-	else
+	for (uint32_t i = 0; i < l->n_signatures; i++) {
+		uint8_t id[32];
+
+		nl_key_id(l->signatures[i].key, id);
+		printf("WHO   signed by key %02x%02x%02x%02x (newleaf verify says whether to believe it)\n", id[0],
+		       id[1], id[2], id[3]);
+	}
+	if (!l->n_signatures)
 		printf("WHO   unsigned\n");
 	printf("NEEDS %s\n", needs(l));
 	printf("RISK  %s · reversible: yes · side tables: none\n",
@@ -87,15 +91,16 @@ static void print_json(const struct leaffile *l)
 	json_string(stdout, l->leaf.strings + h->description);
 	printf(",\"consistency\":\"%s\",\"target\":{\"build_id\":\"", consistency[h->consistency]);
 	hex_print(stdout, h->target.kernel.build_id, h->target.kernel.build_id_len);
-	printf("\"},\"signed\":%s,\"key_id\":", l->is_signed ? "true" : "false");
-	if (l->is_signed) {
+	printf("\"},\"signed\":%s,\"key_ids\":[", l->n_signatures ? "true" : "false");
+	for (uint32_t i = 0; i < l->n_signatures; i++) {
+		uint8_t id[32];
+
+		nl_key_id(l->signatures[i].key, id);
+		printf("%s\"", i ? "," : "");
+		hex_print(stdout, id, sizeof(id));
 		putchar('"');
-		hex_print(stdout, l->signature.key_id, sizeof(l->signature.key_id));
-		putchar('"');
-	} else {
-		printf("null");
 	}
-	printf(",\"functions\":%u,\"data\":%u,\"pages\":%u,\"body_bytes\":%u,\"relocations\":%u,\"sites\":[",
+	printf("],\"functions\":%u,\"data\":%u,\"pages\":%u,\"body_bytes\":%u,\"relocations\":%u,\"sites\":[",
 	       c.functions, c.data, c.pages, c.body_bytes, h->relocs.count);
 	for (uint32_t i = 0; i < h->sites.count; i++) {
 		const struct nl_leaf_site *s = &l->leaf.sites[i];

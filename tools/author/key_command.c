@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `key new|list|image`: the keys that sign leaves, and the records by which an EFI image trusts them. */
 #include "commands.h"
-#include "p256.h"
+#include "keys.h"
+#include "leaf/signature.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static int key_new(const char *name, const char *role, const char *directory)
 
 	if (!*name || strlen(name) >= sizeof(record.name) ||
 	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(name))
-		usage_error("key", "a name has at most 26 letters, digits, '.', '_', '-'");
+		usage_error("key", "a name has at most 27 letters, digits, '.', '_', '-'");
 	if (!record.role)
 		refuse(NL_EROLE, "role %s is not made of author, operator, revoke", role);
 	if (file_exists(secret) || file_exists(public))
@@ -23,9 +24,9 @@ static int key_new(const char *name, const char *role, const char *directory)
 		       "%s or %s exists already; a key is never overwritten: choose another name or directory", secret,
 		       public);
 	key = key_generate();
-	key_point(key, record.point);
+	key_public(key, record.key);
 	memcpy(record.name, name, strlen(name));
-	key_id(record.point, id);
+	nl_key_id(record.key, id);
 	key_write_private(secret, key);
 	key_write_records(public, &record, 1);
 	printf("%02x%02x%02x%02x  %s  %s  %s\n", id[0], id[1], id[2], id[3], name, escape(secret, FOR_TERMINAL),
@@ -41,7 +42,7 @@ static int key_list(const char *path)
 	for (size_t i = 0; i < n; i++) {
 		uint8_t id[32];
 
-		key_id(keys[i].point, id);
+		nl_key_id(keys[i].key, id);
 		hex_print(stdout, id, sizeof(id));
 		printf("  %-26s  %s\n", escape(keys[i].name, FOR_TERMINAL), key_role_name(keys[i].role));
 	}

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Reads a leaf through the hypervisor's parser. */
 #include "leaffile.h"
-#include "p256.h"
+#include "keys.h"
 
 struct leaffile leaffile_parse(struct buf file, const char *path)
 {
 	struct leaffile l = {.file = file};
-	enum nl_err err = nl_leaf_split(file.p, file.n, &l.signed_size, &l.signature);
+	enum nl_err err = nl_leaf_split(file.p, file.n, &l.signed_size);
 
-	l.is_signed = err == NL_OK;
-	if (err == NL_EUNSIGNED)
-		l.signed_size = file.n;
-	else if (err)
+	if (!err)
+		err = nl_signatures_find(file.p + l.signed_size, file.n - l.signed_size, &l.signatures,
+		                         &l.n_signatures);
+	if (err && err != NL_EUNSIGNED)
 		refuse(err, "%s: no leaf of format %u, or cut short", path, NL_LEAF_FORMAT);
 	err = nl_leaf_parse(file.p, l.signed_size, &l.leaf);
 	if (err)

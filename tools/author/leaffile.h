@@ -7,12 +7,13 @@
 #include "author.h"
 
 #include "leaf/leaf.h"
+#include "leaf/signature.h"
 
 struct leaffile {
 	struct buf file;
 	size_t signed_size;
-	bool is_signed;
-	struct nl_leaf_signature signature;
+	const struct nl_signature *signatures; /* in the file */
+	uint32_t n_signatures;                 /* 0 = unsigned */
 	struct nl_leaf leaf;
 	uint8_t digest[32]; /* SHA-256 of the signed part: the leaf's name everywhere */
 };

@@ -201,6 +201,24 @@ static void why_site(char *why, size_t size, const struct nl_blocker *b, enum nl
 }
 
 /* The header of a file that may be anything: only for messages, and only if it is there. */
+/* Between two leaves. */
+static void why_other(char *why, size_t size, const struct nl_blocker *b, enum nl_err e)
+{
+	struct text site;
+
+	if (!b->leaf[0])
+		why_site(why, size, b, e);
+	else if (e == NL_EREQUIRES)
+		snprintf(why, size, "%s needs %s, which would not be applied with it, or not in the version it needs",
+		         b->leaf, b->other);
+	else if (e == NL_ECONFLICT && !strcmp(b->leaf, b->other))
+		snprintf(why, size, "two versions of %s", b->leaf);
+	else if (e == NL_ECONFLICT)
+		snprintf(why, size, "%s says that it cannot be beside %s, or takes its place", b->leaf, b->other);
+	else
+		snprintf(why, size, "%s overlaps %s at %s", b->leaf, b->other, text_symbol(&site, b->site_va));
+}
+
 static bool peek_header(const struct cli_leaf_file *leaf, struct nl_leaf_header *h)
 {
 	if (!leaf || leaf->size < sizeof(*h))
@@ -242,9 +260,17 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 		break;
 	case NL_EBYTES:
 	case NL_EPROBED:
-	case NL_EOVERLAP:
 	case NL_ERANGE:
 		why_site(why, sizeof(why), &d->blocker, e);
+		break;
+	case NL_EOVERLAP:
+	case NL_EREQUIRES:
+	case NL_ECONFLICT:
+		why_other(why, sizeof(why), &d->blocker, e);
+		break;
+	case NL_EQUORUM:
+		if (r)
+			snprintf(why, sizeof(why), "%s: %u signed", cli_error(e)->what, r->signatures);
 		break;
 	case NL_EPREEMPTED:
 		if (d->blocker.pid)

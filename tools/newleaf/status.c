@@ -71,6 +71,11 @@ static void leaf_json(struct json *j, const struct nl_status *s, const struct nl
 	json_time(j, "since", s->wall_unix_ns_launch ? s->wall_unix_ns_launch + at : 0);
 	json_uint(j, "age_ns", text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz));
 	json_string(j, "consistency", consistencies[l->consistency]);
+	json_uint(j, "signatures", l->signatures);
+	if (l->counters)
+		json_uint(j, "hits", l->hits);
+	else
+		json_string(j, "hits", NULL);
 	json_string(j, "note", l->note == NL_OK ? NULL : cli_error((enum nl_err)l->note)->name);
 	json_close(j, '}');
 }
@@ -150,6 +155,7 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 {
 	struct utsname u;
 	struct text t, count;
+	bool hits = false;
 
 	printf("Newleaf %s  %s/%s  %u/%u CPUs", s->version, s->vendor, s->paging, s->cpus_running, s->cpus_known);
 	if (s->tsc_hz)
@@ -188,13 +194,21 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		printf("no leaf is known\n");
 		return;
 	}
-	printf("%-15s %-8s %-6s %-6s %-10s NOTE\n", "LEAF", "STATE", "SINCE", "PAGES", "OLD-TASKS");
+	for (size_t i = 0; i < n; i++)
+		hits |= leaves[i].counters;
+	printf("%-15s %-8s %-6s %-6s %-10s %sNOTE\n", "LEAF", "STATE", "SINCE", "PAGES", "OLD-TASKS",
+	       hits ? "HITS       " : "");
 	for (size_t i = 0; i < n; i++) {
 		const struct nl_leaf_state *l = &leaves[i];
 
-		printf("%-15s %-8s %-6s %-6u %-10s %s\n", l->id, conditions[l->condition],
+		printf("%-15s %-8s %-6s %-6u %-10s ", l->id, conditions[l->condition],
 		       s->tsc_hz ? text_age(&t, text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz)) : "-", l->pages,
-		       text_count(&count, l->old_tasks), l->note == NL_OK ? "" : cli_error((enum nl_err)l->note)->name);
+		       text_count(&count, l->old_tasks));
+		if (l->counters)
+			printf("%-10" PRIu64 " ", l->hits);
+		else if (hits)
+			printf("%-10s ", "-");
+		printf("%s\n", l->note == NL_OK ? "" : cli_error((enum nl_err)l->note)->name);
 	}
 }
 

@@ -1,33 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-/* OpenSSL behind a small face. Raw signatures are r || s, 32 bytes each, big endian (FIPS 186-4); OpenSSL speaks DER.
- */
-#include "p256.h"
+/* OpenSSL behind a small face: it makes keys and signs. What a signature is worth says the hypervisor's own check
+ * (hv/leaf/signature.c). */
+#include "keys.h"
+#include "leaf/signature.h"
 
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
-#include <openssl/ec.h>
-#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <string.h>
 
-static void is_p256(EVP_PKEY *key, const char *path)
+static void is_ed25519(EVP_PKEY *key, const char *path)
 {
-	char group[64] = "";
-	size_t n;
-
-	if (!EVP_PKEY_is_a(key, "EC") ||
-	    !EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group), &n) ||
-	    (strcmp(group, "prime256v1") && strcmp(group, "P-256")))
-		refuse(NL_EENVIRONMENT, "%s holds no P-256 key", path);
+	if (!EVP_PKEY_is_a(key, "ED25519"))
+		refuse(NL_EENVIRONMENT, "%s holds no Ed25519 key", path);
 }
 
 EVP_PKEY *key_generate(void)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256");
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 
 	if (!key)
-		refuse(NL_EINTERNAL, "OpenSSL makes no P-256 key");
+		refuse(NL_EINTERNAL, "OpenSSL makes no Ed25519 key");
 	return key;
 }
 
@@ -40,7 +32,7 @@ EVP_PKEY *key_read_private(const char *path)
 	BIO_free(bio);
 	if (!key)
 		refuse(NL_EENVIRONMENT, "%s holds no private key in PEM form", path);
-	is_p256(key, path);
+	is_ed25519(key, path);
 	return key;
 }
 
@@ -57,16 +49,15 @@ void key_write_private(const char *path, EVP_PKEY *key)
 	BIO_free(bio);
 }
 
-void key_point(EVP_PKEY *key, uint8_t point[65])
+void key_public(EVP_PKEY *key, uint8_t public[32])
 {
-	size_t n = 0;
+	size_t n = 32;
 
-	if (!EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed") ||
-	    !EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, 65, &n) || n != 65)
-		refuse(NL_EINTERNAL, "OpenSSL does not give the public point");
+	if (EVP_PKEY_get_raw_public_key(key, public, &n) != 1 || n != 32)
+		refuse(NL_EINTERNAL, "OpenSSL does not give the public key");
 }
 
-void key_read_point(const char *path, uint8_t point[65])
+void key_read_public(const char *path, uint8_t public[32])
 {
 	struct buf b = file_read(path, 65536);
 	EVP_PKEY *key;
@@ -77,7 +68,7 @@ void key_read_point(const char *path, uint8_t point[65])
 
 		if (key_read_records(path, record, 2) != 1)
 			refuse(NL_EENVIRONMENT, "%s: one public key is wanted here", path);
-		memcpy(point, record[0].point, 65);
+		memcpy(public, record[0].key, 32);
 		return;
 	}
 	bio = BIO_new_mem_buf(b.p, (int)b.n);
@@ -85,12 +76,10 @@ void key_read_point(const char *path, uint8_t point[65])
 	BIO_free(bio);
 	if (!key)
 		key = key_read_private(path);
-	is_p256(key, path);
-	key_point(key, point);
+	is_ed25519(key, path);
+	key_public(key, public);
 	EVP_PKEY_free(key);
 }
-
-void key_id(const uint8_t point[65], uint8_t id[32]) { digest_of(point, 65, id); }
 
 size_t key_read_records(const char *path, struct nl_key *out, size_t max)
 {
@@ -161,73 +150,25 @@ uint32_t key_role(const char *names)
 
 void digest_of(const void *p, size_t n, uint8_t digest[32]) { SHA256(p, n, digest); }
 
-static void der_to_raw(const uint8_t *der, size_t n, uint8_t rs[64], bool *good)
+struct nl_signed signed_message(const char *domain, const uint8_t digest[32])
 {
-	const uint8_t *p = der;
-	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &p, (long)n);
+	struct nl_signed m = {.domain = ""};
 
-	*good = sig && p == der + n && BN_bn2binpad(ECDSA_SIG_get0_r(sig), rs, 32) == 32 &&
-	        BN_bn2binpad(ECDSA_SIG_get0_s(sig), rs + 32, 32) == 32;
-	ECDSA_SIG_free(sig);
+	memcpy(m.domain, domain, strlen(domain));
+	memcpy(m.sha256, digest, sizeof(m.sha256));
+	return m;
 }
 
-void sign_digest(EVP_PKEY *key, const uint8_t digest[32], uint8_t rs[64])
+void sign_digest(EVP_PKEY *key, const char *domain, const uint8_t digest[32], struct nl_signature *out)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-	uint8_t der[80];
-	size_t n = sizeof(der);
-	bool good = ctx && EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_sign(ctx, der, &n, digest, 32) == 1;
+	struct nl_signed m = signed_message(domain, digest);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	size_t n = sizeof(out->bytes);
+	bool good = ctx && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1 &&
+	            EVP_DigestSign(ctx, out->bytes, &n, (const uint8_t *)&m, sizeof(m)) == 1 && n == sizeof(out->bytes);
 
-	EVP_PKEY_CTX_free(ctx);
-	if (good)
-		der_to_raw(der, n, rs, &good);
+	EVP_MD_CTX_free(ctx);
 	if (!good)
 		refuse(NL_EINTERNAL, "OpenSSL does not sign");
-}
-
-static EVP_PKEY *key_from_point(const uint8_t point[65])
-{
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-	OSSL_PARAM params[] = {
-	        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t) "P-256", 0),
-	        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point, 65),
-	        OSSL_PARAM_construct_end(),
-	};
-	EVP_PKEY *key = NULL;
-
-	if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
-		key = NULL;
-	EVP_PKEY_CTX_free(ctx);
-	return key;
-}
-
-bool verify_digest(const uint8_t point[65], const uint8_t digest[32], const uint8_t rs[64])
-{
-	EVP_PKEY *key = key_from_point(point);
-	EVP_PKEY_CTX *ctx = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
-	ECDSA_SIG *sig = ECDSA_SIG_new();
-	BIGNUM *r = BN_bin2bn(rs, 32, NULL), *s = BN_bin2bn(rs + 32, 32, NULL);
-	uint8_t *der = NULL;
-	int n = 0;
-	bool good = ctx && sig && r && s && ECDSA_SIG_set0(sig, r, s) == 1;
-
-	if (good)
-		n = i2d_ECDSA_SIG(sig, &der);
-	good = good && n > 0 && EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_verify(ctx, der, (size_t)n, digest, 32) == 1;
-	OPENSSL_free(der);
-	ECDSA_SIG_free(sig);
-	EVP_PKEY_CTX_free(ctx);
-	EVP_PKEY_free(key);
-	return good;
-}
-
-bool signature_to_raw(const struct buf *in, uint8_t rs[64])
-{
-	bool good = in->n == 64;
-
-	if (good)
-		memcpy(rs, in->p, 64);
-	else
-		der_to_raw(in->p, in->n, rs, &good);
-	return good;
+	key_public(key, out->key);
 }
