@@ -51,6 +51,12 @@ struct nl_kernel {      /* the kernel that a leaf is for, where it runs */
 	bool la57;
 };
 
+struct nl_thunks {         /* what boot left of the kernel's own; 0: the target has none, or it cannot be told */
+	uint64_t ret;      /* to return by */
+	uint64_t indirect; /* to jump to what register 0 holds by; the next registers' follow */
+	uint32_t step;     /* by so many bytes */
+};
+
 struct nl_guest_os {
 	/*
 	 * Identify and locate. NL_EKERNEL: no kernel where one must be. NL_EBUILDID: another kernel. `found`
@@ -61,8 +67,8 @@ struct nl_guest_os {
 	                    struct nl_kernel *out, struct nl_guest *space, uint8_t *found, uint32_t *found_len);
 	/* Where `t` was found before: is it there still, wherever the system call entry points now? */
 	bool (*stands)(const struct nl_context *ctx, const struct nl_leaf_target *t, uint64_t slide);
-	/* The pointer that returns go through on this machine; 0: the target has none, or it points outside it. */
-	uint64_t (*return_thunk)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide);
+	/* What a body returns and jumps through on this machine. */
+	void (*thunks)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_thunks *out);
 
 	/* Where bodies stand in the guest's address space, */
 	uint64_t arena_text, arena_data;

@@ -36,13 +36,9 @@ static enum nl_err check_kernel(const struct nl_leaf_object *o)
 enum nl_err nl_target_check(const struct nl_leaf_target *t)
 {
 	enum nl_err err;
-	size_t i;
 
 	if (t->guest_os != NL_GUEST_LINUX)
 		return NL_EUNSUPPORTED;
-	for (i = 0; i < NL_ARRAY_SIZE(t->reserved); i++)
-		if (t->reserved[i])
-			return NL_ELEAF;
 	if (t->reserved0)
 		return NL_ELEAF;
 	err = check_kernel(&t->kernel);

@@ -177,6 +177,10 @@ static enum nl_err check_reloc(const struct nl_leaf *l, const struct nl_leaf_rel
 		if (!h->target.return_thunk || r->value)
 			return NL_ERELOC;
 		break;
+	case NL_SYM_INDIRECT_THUNK:
+		if (!h->target.indirect_thunks || r->value > 15)
+			return NL_ERELOC;
+		break;
 	default:
 		return NL_ERELOC;
 	}

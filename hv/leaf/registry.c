@@ -340,7 +340,7 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
 		return NL_EARENA;
 	at.text = os->arena_text + fresh.text.offset;
 	at.data = os->arena_data + fresh.data.offset;
-	at.return_thunk = os->return_thunk(space, &h->target, kernel->slide);
+	os->thunks(space, &h->target, kernel->slide, &at.thunks);
 	err = place_sites(leaf, &at, space, &fresh);
 	if (!err)
 		err = check_bytes(&fresh, space, kernel->slide, blocker);

@@ -20,8 +20,11 @@ static enum nl_err symbol_value(const struct nl_leaf *l, const struct nl_leaf_re
 		*out = at->data + r->value;
 		return NL_OK;
 	case NL_SYM_RETURN_THUNK:
-		*out = at->return_thunk;
-		return at->return_thunk ? NL_OK : NL_ERELOC;
+		*out = at->thunks.ret;
+		return *out ? NL_OK : NL_ERELOC;
+	case NL_SYM_INDIRECT_THUNK:
+		*out = at->thunks.indirect + at->thunks.step * r->value;
+		return at->thunks.indirect ? NL_OK : NL_ERELOC;
 	}
 	return NL_ERELOC;
 }

@@ -3,12 +3,13 @@
 #ifndef HV_RELOC_H
 #define HV_RELOC_H
 
+#include "guest/guest.h"
 #include "leaf/leaf.h"
 
-struct nl_placement {          /* where things are at run time */
-	uint64_t slide;        /* KASLR */
-	uint64_t text, data;   /* guest-virtual, of the body's parts in the arena */
-	uint64_t return_thunk; /* what the target's pointer holds; 0 = unknown */
+struct nl_placement {        /* where things are at run time */
+	uint64_t slide;      /* KASLR */
+	uint64_t text, data; /* guest-virtual, of the body's parts in the arena */
+	struct nl_thunks thunks;
 };
 
 /* Relocate copies of the body: text[header.text.count] and data[header.data.count]. */

@@ -138,7 +138,11 @@ struct nl_leaf_target {
 	uint32_t rq_dl_bw, rq_server_bw[2];
 	uint32_t server_attached, server_attached_mask; /* from dl_bw, in struct sched_dl_entity */
 	uint32_t thread_size; /* bytes of a kernel stack; stacks are aligned to it or vmapped */
-	uint32_t reserved[8];
+	/* What a body returns and jumps through, as boot left the kernel's own (docs/reference/assumptions.md). */
+	uint64_t return_default;  /* __x86_return_thunk where it is a trap for what boot forgot; 0 = it returns */
+	uint64_t return_plain;    /* what stands for it then: its_return_thunk, a bare return */
+	uint64_t indirect_thunks; /* __x86_indirect_thunk_rax; the next registers' follow by 32 bytes; 0 = none */
+	uint64_t its_thunks;      /* __x86_indirect_its_thunk_rax; by 64 bytes; 0 = none */
 };
 #define NL_GUEST_LINUX 1u
 
@@ -184,6 +188,7 @@ enum nl_reloc_symbol { /* what S is */
 	NL_SYM_TEXT = 3,         /* value = offset in text[], at its run-time address in the arena */
 	NL_SYM_DATA = 4,         /* value = offset in data[], at its run-time address in the arena */
 	NL_SYM_RETURN_THUNK = 5, /* *(u64 *)(target.return_thunk + slide), read at apply: the thunk this CPU needs */
+	NL_SYM_INDIRECT_THUNK = 6, /* value = number of a register, 0..15: the thunk that jumps there on this CPU */
 };
 // clang-format on
 

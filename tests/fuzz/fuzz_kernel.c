@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/thunks.c
 // sources: tools/author/livesites.c tools/author/code.c
 // sources: tests/unit/makekernel.c tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c
 // sources: tools/author/krelocs.c tools/author/types.c tools/author/linux_target.c tools/author/linux_queues.c

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tests/fuzz/author.c tests/unit/makekernel.c tools/author/body.c tools/author/redirect.c tools/author/branches.c
+// sources: tools/author/thunks.c tools/author/branches.c
+// sources: tests/fuzz/author.c tests/unit/makekernel.c tools/author/body.c tools/author/redirect.c
 // sources: tools/author/counter.c tools/author/types.c
 // sources: tools/author/body_types.c tools/author/compare_types.c tools/author/note.c
 // sources: tools/author/contract.c tools/author/stub.c tools/author/typenames.c

@@ -32,6 +32,7 @@ static const struct ksym names[] = {
         {DATA + PAGE, "_end", 'B'},
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
+#define NAMES_MAX 128
 
 static const struct ksym *sorting;
 
@@ -41,6 +42,21 @@ static int by_name(const void *a, const void *b)
 	int order = strcmp(x->name, y->name);
 
 	return order ? order : x->va < y->va ? -1 : x->va > y->va;
+}
+
+static int by_va(const void *a, const void *b)
+{
+	const struct ksym *x = a, *y = b;
+
+	return x->va < y->va ? -1 : x->va > y->va;
+}
+
+static void sort(struct kernel *k)
+{
+	for (uint32_t i = 0; i < k->syms.n; i++)
+		k->syms.by_name[i] = i;
+	sorting = k->syms.sym;
+	qsort(k->syms.by_name, k->syms.n, sizeof(uint32_t), by_name);
 }
 
 static uint8_t *section(struct kernel *k, const char *name, uint64_t va, size_t size)
@@ -64,17 +80,14 @@ struct kernel *author_kernel(const uint8_t *code, size_t n, uint32_t traced)
 	memset(text, 0xcc, PAGE);
 	memcpy(text + (AUTHOR_F - TEXT), code, n);
 	memcpy(section(k, ".data", DATA, PAGE), &site, 8);
-	k->syms.sym = xalloc(sizeof(names));
+	k->syms.sym = xalloc(NAMES_MAX * sizeof(names[0]));
 	memcpy(k->syms.sym, names, sizeof(names));
 	k->syms.n = NAMES;
-	k->syms.by_name = xalloc(NAMES * sizeof(uint32_t));
-	for (uint32_t i = 0; i < NAMES; i++) {
-		k->syms.by_name[i] = i;
+	k->syms.by_name = xalloc(NAMES_MAX * sizeof(uint32_t));
+	for (uint32_t i = 0; i < NAMES; i++)
 		if (!k->syms.sym[i].va)
 			k->syms.sym[i].va = AUTHOR_F + n;
-	}
-	sorting = k->syms.sym;
-	qsort(k->syms.by_name, NAMES, sizeof(uint32_t), by_name);
+	sort(k);
 	k->relocs.rel = xalloc(8 * sizeof(struct krel));
 	return k;
 }
@@ -86,11 +99,19 @@ void author_kernel_section(struct kernel *k, const char *name, uint64_t va, cons
 
 void author_kernel_rename(struct kernel *k, const char *from, const char *to)
 {
-	for (size_t i = 0; i < NAMES; i++)
+	for (size_t i = 0; i < k->syms.n; i++)
 		if (!strcmp(k->syms.sym[i].name, from))
 			k->syms.sym[i].name = to;
-	sorting = k->syms.sym;
-	qsort(k->syms.by_name, NAMES, sizeof(uint32_t), by_name);
+	sort(k);
+}
+
+void author_kernel_symbol(struct kernel *k, const char *name, uint64_t va)
+{
+	if (k->syms.n == NAMES_MAX)
+		abort();
+	k->syms.sym[k->syms.n++] = (struct ksym){va, name, 't'};
+	qsort(k->syms.sym, k->syms.n, sizeof(*k->syms.sym), by_va);
+	sort(k);
 }
 
 void author_kernel_reloc(struct kernel *k, uint64_t va, enum krel_kind kind)

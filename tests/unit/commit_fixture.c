@@ -129,6 +129,7 @@ void leaf_text_and_data(const char *id, uint32_t version)
 	           (struct nl_leaf_reloc){NL_AT_BYTES, NL_REL_PC32, NL_SYM_TEXT, 0, m.sites[0].fresh + 1, 0, 0, 0, -4});
 	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_BYTES, NL_REL_ABS64, NL_SYM_TEXT, 1, m.sites[1].fresh, 0, 0, 0, 0});
 	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_TEXT, NL_REL_PC32, NL_SYM_RETURN_THUNK, 0, 90, 0, 0, 0, -4});
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_TEXT, NL_REL_PC32, NL_SYM_INDIRECT_THUNK, 0, 80, 0, 0, 3, -4});
 	make_reloc(&m,
 	           (struct nl_leaf_reloc){NL_AT_DATA, NL_REL_ABS64, NL_SYM_REGION, 0, 0, 0, NL_KERNEL_IMAGE, 0x777, 0});
 }

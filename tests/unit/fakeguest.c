@@ -183,6 +183,10 @@ static void fill_target(void)
 	t->page_table = FG_LINK + FG_TOP;
 	t->arena_pmd = FG_LINK + FG_ARENA_PMD;
 	t->return_thunk = FG_LINK + FG_RETURN_THUNK;
+	t->return_default = FG_LINK + FG_THUNK_DEFAULT;
+	t->return_plain = FG_LINK + FG_THUNK_PLAIN;
+	t->indirect_thunks = FG_LINK + FG_INDIRECT_THUNKS;
+	t->its_thunks = FG_LINK + FG_ITS_THUNKS;
 	t->kprobe_table = FG_LINK + FG_KPROBES;
 	t->init_task = FG_LINK + FG_INIT_TASK;
 	t->per_cpu_offset = FG_LINK + FG_PER_CPU;
@@ -323,6 +327,7 @@ uint64_t fg_task(const char *comm, uint64_t leader, unsigned words, uint64_t **s
 	         sp = low + FG_THREAD_SIZE - 8ULL * words;
 	uint64_t signal = leader ? get64(leader + T_SIGNAL) : allocate(SIGNAL, 64);
 
+	*fg_image(FG_INDIRECT_THUNKS) = 0xff;
 	set64(task + T_STACK, low);
 	set64(task + T_SP, sp);
 	set32(task + T_PID, ++fg.next_pid);

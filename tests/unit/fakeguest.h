@@ -30,6 +30,10 @@
 #define FG_ARENA_PMD 0x301000ULL
 #define FG_RETURN_THUNK 0x302000ULL /* the pointer; it points to FG_THUNK */
 #define FG_THUNK 0x1f0000ULL
+#define FG_THUNK_DEFAULT 0x1f0100ULL /* a trap; a plain return stands for it */
+#define FG_THUNK_PLAIN 0x1f0200ULL
+#define FG_INDIRECT_THUNKS 0x1f1000ULL /* bare jumps */
+#define FG_ITS_THUNKS 0x1f2000ULL
 #define FG_KPROBES 0x303000ULL
 #define FG_INIT_TASK 0x304000ULL
 #define FG_PER_CPU 0x306000ULL

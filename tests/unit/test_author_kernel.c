@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/thunks.c
 // sources: tools/author/livesites.c tools/author/code.c
 // sources: tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c tools/author/krelocs.c
 // sources: tools/author/types.c tools/author/linux_target.c tools/author/linux_queues.c tools/author/place.c

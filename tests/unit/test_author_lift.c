@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/thunks.c
 // sources: tools/author/code.c
 // sources: tools/author/lift.c tools/author/livesites.c tools/author/place.c tools/author/draft.c
 // sources: tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c tests/unit/author_refuse.c
@@ -32,6 +33,7 @@ static void distance(uint8_t *code, uint32_t at, uint32_t end, uint64_t to)
 static struct lifted lift(struct kernel *k, uint32_t size)
 {
 	draft_start(&draft);
+	draft.h.target.return_thunk = AUTHOR_F;
 	buf_add(&draft.text, "\xc3", 1);
 	if (setjmp(author_refused))
 		fail_msg("refused: %s", author_why);

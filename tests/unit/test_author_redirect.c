@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/thunks.c
 // sources: tools/author/redirect.c tools/author/branches.c tools/author/code.c tools/author/livesites.c
 // sources: tools/author/place.c
 // sources: tools/author/counter.c tools/author/types.c tools/author/draft.c tools/author/contract.c

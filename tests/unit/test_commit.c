@@ -60,6 +60,47 @@ static void apply_and_revert(void)
 	assert_int_equal(*(uint64_t *)original, FG_LINK + fg.slide + 0x777);
 }
 
+/* Where the body's call or jump at an offset of its text leads to, as an offset of the image. */
+static uint64_t leads(uint32_t at)
+{
+	int32_t displacement;
+
+	memcpy(&displacement, fg.region + NL_REGION_ARENA_TEXT + at, 4);
+	return NL_LINUX_ARENA_TEXT + at + 4 + (uint64_t)(int64_t)displacement - fg.slide - FG_LINK;
+}
+
+/* What boot makes of the kernel's own returns and indirect calls decides what a body's are. */
+static void thunks(void **state)
+{
+	static const struct {
+		uint64_t pointer, its;
+		uint8_t first;
+		uint64_t ret, indirect;
+	} kernels[] = {
+	        {FG_THUNK, FG_ITS_THUNKS, 0xff, FG_THUNK, FG_ITS_THUNKS + 3 * 64},      /* bare jumps, perhaps ITS */
+	        {FG_THUNK, FG_ITS_THUNKS, 0xe8, FG_THUNK, FG_INDIRECT_THUNKS + 3 * 32}, /* retpolines */
+	        {FG_THUNK, FG_ITS_THUNKS, 0x0f, FG_THUNK, FG_INDIRECT_THUNKS + 3 * 32}, /* behind LFENCE */
+	        {FG_THUNK, 0, 0xff, FG_THUNK, FG_INDIRECT_THUNKS + 3 * 32},             /* a kernel before ITS */
+	        {FG_THUNK_DEFAULT, FG_ITS_THUNKS, 0xff, FG_THUNK_PLAIN, FG_ITS_THUNKS + 3 * 64}, /* no thunk wanted */
+	};
+
+	uint8_t sha[1][32];
+
+	for (unsigned i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
+		uint64_t pointer = FG_LINK + fg.slide + kernels[i].pointer;
+
+		fg.target.its_thunks = kernels[i].its ? FG_LINK + kernels[i].its : 0;
+		memcpy(fg_image(FG_RETURN_THUNK), &pointer, 8);
+		*fg_image(FG_INDIRECT_THUNKS) = kernels[i].first;
+		leaf_text_and_data("prctl-auxv", 1);
+		assert_int_equal(verify_leaf(sha[0]), NL_OK);
+		assert_int_equal(leads(90), kernels[i].ret);
+		assert_int_equal(leads(80), kernels[i].indirect);
+		teardown(state);
+		setup(state);
+	}
+}
+
 static void round_trip(void **state)
 {
 	(void)state;
@@ -461,6 +502,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+	        T(thunks),
 	        T(round_trip),
 	        T(round_trip_everywhere),
 	        T(arena_is_mapped_once),

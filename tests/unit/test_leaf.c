@@ -37,6 +37,8 @@ static struct nl_leaf_target target(void)
 	        .page_table = LINK + 0x300000,
 	        .arena_pmd = LINK + 0x301000,
 	        .return_thunk = LINK + 0x302000,
+	        .indirect_thunks = LINK + 0x1000,
+	        .its_thunks = LINK + 0x2000,
 	        .kprobe_table = LINK + 0x303000,
 	        .init_task = LINK + 0x304000,
 	        .per_cpu_offset = LINK + 0x305000,
@@ -64,6 +66,7 @@ static void start_leaf(void)
 	                                      NL_KERNEL_IMAGE, 0x6000, 0});
 	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_TEXT, NL_REL_ABS32S, NL_SYM_DATA, 0, 8, 0, 0, 96, 0});
 	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_DATA, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, 24, 0, 0, 0, 0});
+	make_reloc(&m, (struct nl_leaf_reloc){NL_AT_TEXT, NL_REL_PC32, NL_SYM_INDIRECT_THUNK, 0, 16, 0, 0, 15, -4});
 	make_fact(&m, NL_FACT_CVE, "CVE-2026-1", 0);
 	make_fact(&m, NL_FACT_REQUIRES, "other-leaf", 2);
 }
@@ -195,7 +198,6 @@ static void count(uint32_t n, uint32_t at)
 	X(id_endless, NL_ELEAF, memset(m.header.id, 'a', NL_LEAF_ID_LEN)) \
 	X(id_tail, NL_ELEAF, m.header.id[40] = 'x') \
 	X(consistency, NL_ELEAF, m.header.consistency = 3) \
-	X(reserved, NL_ELEAF, TARGET.reserved[3] = 1) \
 	X(reserved_header, NL_ELEAF, m.header.reserved[1] = 1) \
 	X(reserved_target, NL_ELEAF, TARGET.reserved0 = 1) \
 	X(reserved_kernel, NL_ELEAF, TARGET.kernel.reserved = 1) \
@@ -308,6 +310,11 @@ static void count(uint32_t n, uint32_t at)
 	X(reloc_behind_data, NL_ERELOC, m.relocs[2].value = 97) \
 	X(reloc_behind_text, NL_ERELOC, m.relocs[0].value = 65) \
 	X(thunk_none, NL_ERELOC, TARGET.return_thunk = 0) \
+	X(thunk_register, NL_ERELOC, m.relocs[4].value = 16) \
+	X(indirect_thunk_none, NL_ERELOC, TARGET.indirect_thunks = 0) \
+	X(indirect_thunk_outside, NL_ERANGE, TARGET.indirect_thunks = LINK + 0x400000 - 16 * 32 + 1) \
+	X(its_thunk_outside, NL_ERANGE, TARGET.its_thunks = LINK + 0x400000 - 16 * 64 + 1) \
+	X(plain_return_outside, NL_ERANGE, (TARGET.return_default = LINK, TARGET.return_plain = LINK + 0x400000)) \
 	X(many_sites, NL_ELEAF, (m.n_sites = NL_LEAF_MAX_SITES + 1))
 BAD_LEAVES(BAD)
 

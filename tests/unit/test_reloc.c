@@ -25,7 +25,7 @@ static int setup(void **state)
 	at = (struct nl_placement){.slide = 0x4000000,
 	                           .text = 0xffffffffff800040,
 	                           .data = 0xffffffffffa00080,
-	                           .return_thunk = LINK + 0x4123456};
+	                           .thunks = {.ret = LINK + 0x4123456, .indirect = LINK + 0x4200000, .step = 64}};
 	memset(text, 0xaa, 16);
 	memset(data, 0xaa, 16);
 	memset(expected, 0xaa, 16);
@@ -68,8 +68,12 @@ static void symbols(void **state)
 	assert_int_equal(body(NL_AT_DATA, NL_REL_ABS64, NL_SYM_DATA, 8, -8), NL_OK);
 	assert_int_equal(field(data + 4, 8), at.data);
 	assert_int_equal(body(NL_AT_TEXT, NL_REL_PC32, NL_SYM_RETURN_THUNK, 0, -4), NL_OK);
-	assert_int_equal(field(text + 4, 4), (uint32_t)(at.return_thunk - 4 - (at.text + 4)));
-	at.return_thunk = 0;
+	assert_int_equal(field(text + 4, 4), (uint32_t)(at.thunks.ret - 4 - (at.text + 4)));
+	assert_int_equal(body(NL_AT_TEXT, NL_REL_PC32, NL_SYM_INDIRECT_THUNK, 11, -4), NL_OK);
+	assert_int_equal(field(text + 4, 4), (uint32_t)(at.thunks.indirect + 11 * 64 - 4 - (at.text + 4)));
+	at.thunks.indirect = 0;
+	assert_int_equal(body(NL_AT_TEXT, NL_REL_PC32, NL_SYM_INDIRECT_THUNK, 11, -4), NL_ERELOC);
+	at.thunks.ret = 0;
 	assert_int_equal(body(NL_AT_TEXT, NL_REL_PC32, NL_SYM_RETURN_THUNK, 0, -4), NL_ERELOC);
 }
 

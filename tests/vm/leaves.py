@@ -6,6 +6,7 @@ reason."""
 import dataclasses
 import hashlib
 import os
+import re
 import struct
 import subprocess
 
@@ -29,15 +30,22 @@ def built(package, fix):
     return os.path.join(BUILD, "leaves", release_of(package), fix + ".leaf")
 
 
+class Unfit(Exception):
+    """The kernel does not have, or no longer needs, what the leaf is for; the text says what."""
+
+
 def author(*args):
     done = subprocess.run([AUTHOR, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode == 5:
+        raise Unfit(re.sub(r"(?s).*^ +why +(.*?)\n.*", r"\1", done.stderr, flags=re.M))
     if done.returncode != 0:
         raise Failure(f"newleaf-author {' '.join(args)} ended with {done.returncode}: {done.stderr.strip()}")
     return done.stdout
 
 
 def make(directory, package, recipe):
-    """Build and sign a leaf from a recipe (a path, or text) for a kernel; returns the path."""
+    """Build and sign a leaf from a recipe (a path, or text) for a kernel; returns the path. Skip when its headers
+    cannot be had, Unfit when the kernel does not have what the leaf replaces."""
     if "\n" in recipe:
         path = os.path.join(directory, recipe.split("id ", 1)[1].split()[0] + ".recipe")
         with open(path, "w", encoding="utf-8") as f:
@@ -45,7 +53,8 @@ def make(directory, package, recipe):
         recipe = path
     get = os.path.join(TOP, "scripts", "get-kernel")
     kernel = kernel_file(package)
-    headers = subprocess.run([get, "--headers", package], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    name = package.removeprefix("guest:")
+    headers = subprocess.run([get, "--headers", name], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if headers.returncode == 11:
         raise Skip(headers.stderr.strip().splitlines()[-1])
     if headers.returncode != 0:

@@ -7,8 +7,9 @@ import os
 import re
 import tempfile
 
-from command import newleaf
-from guest import Failure, Machine, kernel_file
+from command import apply, newleaf, probe, revert
+from guest import TOP, Failure, Machine, kernel_file
+from leaves import Unfit, make
 from test_guest import allowed_differences, compare, normalised
 from vmtest import test
 
@@ -27,6 +28,51 @@ def log_of(g):
     return said
 
 
+LINE = os.path.join(TOP, "tests", "vm", "line", "line.recipe")
+FIXES = ("ioprio-hint", "prctl-auxv", "timens-range")  # the others are for functions that only 6.1 has so
+
+
+def made(t, g, recipe):
+    """A leaf for this kernel, in the guest; None when the kernel does not have what it is for."""
+    try:
+        path = make(g.scratch, g.machine.kernel, recipe)
+    except Unfit as e:
+        t.note(f"{os.path.basename(recipe)}: {e}")
+        return None
+    name = "/tmp/" + os.path.basename(path)
+    with open(path, "rb") as f:
+        g.put(f.read(), name)
+    return name
+
+
+def state(g, fix):
+    return g.call(f"repro {fix}").out.strip().rsplit(" ", 1)[-1]
+
+
+def leaves_of_line(t, g):
+    """A body does all that bodies do (line.c), and each fix that this line lacks is seen, and is gone again. A line has
+    fixes of its own: there the leaf changes nothing that its reproducer could see."""
+    path, seen = made(t, g, LINE), []
+    ask = "busybox ionice -c2 -n5 true 2>&1"
+    quiet = g.call(ask).out
+    apply(g, "test-line", path=path)
+    t.expect("out of domain" in g.call(ask).out, f"the body does not do what it should: {g.call(ask).out}")
+    t.expect(re.search(r"test-line: 0 wrong", g.run("dmesg")), "the body has found something wrong")
+    revert(g, "test-line")
+    t.expect(g.call(ask).out == quiet, "the old function does not run again")
+    for fix in FIXES:
+        path = made(t, g, os.path.join(TOP, "leaves", fix, fix + ".recipe"))
+        if not path:
+            continue
+        before = state(g, fix)
+        apply(g, fix, path=path)
+        probe(g, fix, "FIXED")
+        revert(g, fix)
+        probe(g, fix, before)
+        seen.append(f"{fix} ({before.lower()} before)")
+    t.note("applied, seen and reverted: " + ", ".join(seen))
+
+
 def register_lines():
     for name in ("linux-5.10", "linux-6.12", "linux-6.12-trixie", "linux-7.2", "linux-7.3"):
 
@@ -41,6 +87,7 @@ def register_lines():
                     cpus = newleaf(g, "status")["cpus"]
                     t.expect(cpus["running"] == 2, f"not all CPUs are Newleaf's: {cpus}")
                     newleaf(g, "log")
+                    leaves_of_line(t, g)
                 g.check_dmesg()
                 g.poweroff()
             allowed = allowed_differences()
@@ -48,7 +95,8 @@ def register_lines():
             t.expect(not more, "warnings that only come with Newleaf:\n" + "\n".join("    | " + x for x in more))
 
         run.__doc__ = (
-            f"{name} boots on 2 CPUs, answers status, and warns of nothing that it does not warn of without Newleaf"
+            f"{name} boots on 2 CPUs, answers status, takes leaves, and warns of nothing that it does not warn of "
+            "without Newleaf"
         )
         test(full=name != "linux-6.12", name=name.replace(".", "-"))(run)
 

@@ -5,6 +5,7 @@
  * because the guest would have to be told about it.
  */
 #include "body.h"
+#include "thunks.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -277,11 +278,12 @@ static struct place resolve_undefined(const struct loading *l, const struct obje
 {
 	struct recipe_symbol wanted_symbol = {.name = (char *)(uintptr_t)name};
 	const struct body_symbol *own = body_find(l->body, name);
+	struct place thunk;
 
 	if (own && own->global)
 		return own->place;
-	if (!strcmp(name, "__x86_return_thunk") && l->d->h.target.return_thunk)
-		return (struct place){NL_SYM_RETURN_THUNK, 0};
+	if (thunk_place(&l->d->h.target, name, &thunk))
+		return thunk;
 	if (!strcmp(name, "__fentry__") || !strcmp(name, "__this_module"))
 		refuse(NL_EBODY, "%s: refers to %s, which is not for a body", o->path, name);
 	for (size_t i = 0; i < l->r->n_alias; i++)

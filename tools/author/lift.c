@@ -6,6 +6,7 @@
  */
 #include "lift.h"
 #include "livesites.h"
+#include "thunks.h"
 #include "place.h"
 
 #include <Zydis/Zydis.h>
@@ -53,9 +54,10 @@ static void reach(const struct lift *l, uint64_t field, uint64_t next, uint64_t 
 {
 	const struct ksym *to = kallsyms_at(&l->k->syms, target);
 	struct nl_leaf_reloc r = {.type = NL_REL_PC32, .addend = (int64_t)(field - next)};
+	struct place thunk;
 
-	if (to && to->va == target && !strcmp(to->name, "__x86_return_thunk"))
-		r.symbol = NL_SYM_RETURN_THUNK;
+	if (to && to->va == target && thunk_place(&l->d->h.target, to->name, &thunk))
+		r.symbol = thunk.symbol, r.value = thunk.value;
 	else if (target >= kernel_symbol(l->k, "_text") && target < kernel_symbol(l->k, "_end"))
 		r.symbol = NL_SYM_REGION, r.value = target;
 	else

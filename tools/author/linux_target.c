@@ -3,6 +3,7 @@
  * symbol. */
 #include "linux_target.h"
 #include "livesites.h"
+#include "thunks.h"
 #include "types.h"
 
 #include <string.h>
@@ -46,7 +47,6 @@ static void fill_addresses(struct nl_leaf_target *t, const struct kernel *k)
 	t->syscall_entry = kernel_symbol(k, "entry_SYSCALL_64");
 	t->page_table = kernel_symbol(k, "init_top_pgt");
 	t->arena_pmd = kernel_symbol(k, "level2_fixmap_pgt");
-	t->return_thunk = kernel_symbol_or_0(k, "x86_return_thunk");
 	t->init_task = kernel_symbol(k, "init_task");
 	t->per_cpu_offset = kernel_symbol(k, "__per_cpu_offset");
 	t->idle_threads = kernel_symbol(k, "idle_threads");
@@ -92,6 +92,7 @@ void linux_target_fill(struct nl_leaf_target *t, const struct kernel *k)
 	fill_kernel(&t->kernel, k);
 	fill_addresses(t, k);
 	fill_kprobes(t, k);
+	thunks_fill(t, k);
 	t->task_tasks = offset_of(k, "struct task_struct", "tasks");
 	t->task_thread_node = offset_of(k, "struct task_struct", "thread_node");
 	t->task_signal = offset_of(k, "struct task_struct", "signal");

@@ -10,6 +10,7 @@
 #include "contract.h"
 #include "counter.h"
 #include "livesites.h"
+#include "thunks.h"
 #include "note.h"
 #include "stub.h"
 
@@ -72,11 +73,12 @@ static void check_section(const struct kernel *k, const struct entry *e)
 	         "noinstr code: it runs where nothing may be called that can trap"},
 	        {"__static_call_text_start", "__static_call_text_end",
 	         "a static call's trampoline: the kernel writes it itself"},
-	        {"__indirect_thunk_start", "__indirect_thunk_end", "a thunk: the kernel writes it itself"},
 	};
 
 	if (e->va < kernel_symbol(k, "_stext") || e->va >= kernel_symbol(k, "_etext"))
 		refuse(NL_ESITE, "%s: %s lies outside the kernel's text", e->where, e->name);
+	if (thunk_name(e->name))
+		refuse(NL_ESITE, "%s: %s is a thunk or a trampoline: the kernel writes it itself", e->where, e->name);
 	for (size_t i = 0; i < NL_ARRAY_SIZE(closed); i++) {
 		uint64_t start = kernel_symbol_or_0(k, closed[i].start), stop = kernel_symbol_or_0(k, closed[i].stop);
 

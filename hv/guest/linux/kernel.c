@@ -72,15 +72,37 @@ static bool stands(const struct nl_context *ctx, const struct nl_leaf_target *t,
 	return !find(&at, t, nl_current_view(), &kernel, &space, id, &len);
 }
 
-static uint64_t return_thunk(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide)
-{
-	uint64_t thunk;
+#define JUMP_GROUP 0xff /* the first byte of jmp *%rax */
+#define THUNK_STEP 32u
+#define ITS_THUNK_STEP 64u
 
-	if (!t->return_thunk || nl_guest_read64(space, GVA(t->return_thunk + slide), &thunk))
-		return 0;
-	return nl_inside(thunk - slide, 1, nl_region_start(t, NL_KERNEL_TEXT), nl_region_end(t, NL_KERNEL_IMAGE))
-	               ? thunk
-	               : 0;
+/*
+ * Boot makes plain returns of the kernel's where no thunk is wanted; since 6.9 the default one then tells of a return
+ * that was forgotten. It makes a bare jump of each thunk where no retpolines are wanted, and leaves the calls of thunks
+ * bare as well, or leads them to others, which jump in the half of a cache line in which a CPU with ITS predicts well:
+ * those do as well as a bare jump everywhere (arch/x86/kernel/alternative.c, lib/retpoline.S).
+ */
+static void thunks(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_thunks *out)
+{
+	uint64_t ret;
+	uint8_t first;
+
+	memset(out, 0, sizeof(*out));
+	if (t->return_thunk && !nl_guest_read64(space, GVA(t->return_thunk + slide), &ret)) {
+		if (t->return_default && ret == t->return_default + slide)
+			ret = t->return_plain + slide;
+		if (nl_inside(ret - slide, 1, nl_region_start(t, NL_KERNEL_TEXT), nl_region_end(t, NL_KERNEL_IMAGE)))
+			out->ret = ret;
+	}
+	if (!t->indirect_thunks || nl_guest_read(space, GVA(t->indirect_thunks + slide), NL_GUEST_READ, &first, 1))
+		return;
+	if (t->its_thunks && first == JUMP_GROUP) {
+		out->indirect = t->its_thunks + slide;
+		out->step = ITS_THUNK_STEP;
+	} else {
+		out->indirect = t->indirect_thunks + slide;
+		out->step = THUNK_STEP;
+	}
 }
 
 /* *was: what the entry held when it is not ours already. */
@@ -121,7 +143,7 @@ static enum nl_err map_arena(struct nl_guest *space, const struct nl_leaf_target
 const struct nl_guest_os nl_linux = {
         .find = find,
         .stands = stands,
-        .return_thunk = return_thunk,
+        .thunks = thunks,
         .arena_text = NL_LINUX_ARENA_TEXT,
         .arena_data = NL_LINUX_ARENA_DATA,
         .map_arena = map_arena,

@@ -65,6 +65,10 @@ enum nl_err nl_linux_target_check(const struct nl_leaf_target *t)
 		return NL_ERANGE;
 	if (t->return_thunk && !nl_in_image(t, t->return_thunk, 8))
 		return NL_ERANGE;
+	if ((t->return_default && !nl_in_image(t, t->return_plain, 1)) ||
+	    (t->indirect_thunks && !nl_in_image(t, t->indirect_thunks, 16 * 32)) ||
+	    (t->its_thunks && !nl_in_image(t, t->its_thunks, 16 * 64)))
+		return NL_ERANGE;
 	if (t->kprobe_hash_bits > 16 ||
 	    (t->kprobe_table && !nl_in_image(t, t->kprobe_table, 8ULL << t->kprobe_hash_bits)))
 		return NL_ERANGE;
