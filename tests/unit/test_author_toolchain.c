@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "author_kernel.h"
 #include "author_refuse.h"
+#include "fetch.h"
 #include "toolchain.h"
 
 #include <stdarg.h>
@@ -30,6 +31,15 @@ static void compiler(const char *path, const char *says)
 	char *text = xformat("#!/bin/sh\necho '%s'\n", says);
 
 	file_write(xformat("%s/%s", root, path), text, strlen(text), 0755);
+}
+
+static char *fetched; /* what get-kernel would say */
+
+char *fetch_part(const struct kernel *k, const char *part)
+{
+	(void)k;
+	assert_string_equal(part, "compiler");
+	return fetched;
 }
 
 static struct kernel *kernel(const char *banner)
@@ -115,6 +125,27 @@ static void test_another_is_noted(void **state)
 	assert_non_null(strstr(t.note, "by one that it does not name"));
 }
 
+/* Only when it is neither here nor in the cache; and one that is not quite the same comes before any other. */
+static void test_fetched(void **state)
+{
+	struct toolchain t;
+
+	(void)state;
+	fetched = xformat("%s/bin/fetched", root);
+	compiler("bin/fetched", OWN);
+	t = toolchain_find(built_by_own(), NULL);
+	assert_string_equal(t.cc, fetched);
+	assert_null(t.note);
+	compiler("bin/fetched", "gcc-14 (Debian 14.2.0-20) 14.2.0");
+	t = toolchain_find(built_by_own(), NULL);
+	assert_string_equal(t.cc, fetched);
+	assert_non_null(strstr(t.note, "14.2.0-20"));
+	compiler("bin/gcc-14", OWN);
+	t = toolchain_find(built_by_own(), NULL);
+	assert_string_equal(t.cc, "gcc-14");
+	fetched = NULL;
+}
+
 static void test_given(void **state)
 {
 	char *argv[TOOLCHAIN_ARGUMENTS];
@@ -153,6 +184,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_on_the_machine, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_in_the_cache, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_another_is_noted, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_fetched, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_given, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 	};

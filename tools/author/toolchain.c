@@ -135,10 +135,11 @@ static void search(struct search *s, const struct kernel *k)
 			for (size_t i = 0; i < g.gl_pathc; i++)
 				consider(s, g.gl_pathv[i]);
 	}
-	for (size_t i = 0; i < NL_ARRAY_SIZE(usual); i++)
-		consider(s, usual[i]);
+	/* Before others, so that what is taken does not depend on whether it was in the cache already. */
 	if (s->wanted && !s->exact && (fetched = fetch_part(k, "compiler")))
 		consider(s, fetched);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(usual); i++)
+		consider(s, usual[i]);
 }
 
 struct toolchain toolchain_find(const struct kernel *k, const char *given)
