@@ -72,8 +72,8 @@ struct built build_file(const char *path, const struct kernel *k, const struct b
 
 	if (patch_is(&text))
 		return patch_build(path, &text, k, with);
-	if (with->source || with->id || with->version || with->allow_unproven || with->allow_layout || with->dry_run ||
-	    with->json)
+	if (with->source || with->id || with->version || with->allow_unproven || with->allow_layout ||
+	    with->allow_modules || with->dry_run || with->json)
 		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow and --json are for patches, and this is none");
 	r = recipe_read(path);
 	refuse_context(r->id, "built", false);
@@ -96,8 +96,10 @@ static void allow(struct build_with *with, const char *word)
 		with->allow_unproven = true;
 	else if (!strcmp(word, "layout"))
 		with->allow_layout = true;
+	else if (!strcmp(word, "modules"))
+		with->allow_modules = true;
 	else
-		usage_error("build", "--allow takes unproven or layout");
+		usage_error("build", "--allow takes unproven, layout or modules");
 }
 
 int command_build(int argc, char **argv)

@@ -137,7 +137,7 @@ static char *find_makefile(const char *headers)
 }
 
 /* No shell: arguments as they are. What an outer make, or an environment, would tell this one is not for it. */
-int compile_run(char *const argv[], const char *directory)
+static int run(char *const argv[], const char *directory, bool quiet)
 {
 	static const char *const of_make[] = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS"};
 	int status;
@@ -149,6 +149,8 @@ int compile_run(char *const argv[], const char *directory)
 		for (size_t i = 0; i < NL_ARRAY_SIZE(of_make); i++)
 			unsetenv(of_make[i]);
 		setenv("LC_ALL", "C", 1);
+		if (quiet)
+			dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 		if (directory && chdir(directory))
 			_exit(127);
@@ -159,6 +161,9 @@ int compile_run(char *const argv[], const char *directory)
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
+
+int compile_run(char *const argv[], const char *directory) { return run(argv, directory, false); }
+int compile_run_quietly(char *const argv[], const char *directory) { return run(argv, directory, true); }
 
 static const char *base_name(const char *path)
 {

@@ -21,6 +21,7 @@ char *compile_directory(void); /* temporary, as above */
 char *compile_headers(const struct kernel *k, const char *given);
 const char *compile_plain_path(const char *path); /* refuses what make or a shell would take for more than a path */
 int compile_run(char *const argv[], const char *directory); /* its exit status; 127: it could not be started */
+int compile_run_quietly(char *const argv[], const char *directory);
 void compile_prelude(const char *path);
 
 #endif

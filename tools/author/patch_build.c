@@ -102,6 +102,20 @@ static bool examine(struct patch_unit *p, const struct tree *t, const struct bui
 
 	p->allow_unproven = o->allow_unproven;
 	p->c = unit_compare(unit_read(before), unit_read(after));
+	if (c->module) {
+		char *how = unit_difference(p->c);
+
+		if (how && !o->allow_modules)
+			refuse(NL_EUNSUPPORTED,
+			       "%s, a part of the module %s, changes with the patch's headers (%s), and leaves patch "
+			       "only the "
+			       "image. If it may stay as it is, say: --allow modules",
+			       p->path, c->module, how);
+		if (how)
+			patch_note(p, xformat("%s: module %s stays as it is", p->path, c->module));
+		p->stays = how != NULL;
+		return false;
+	}
 	layout = layout_change(before, after);
 	if (layout && !o->allow_layout)
 		refuse(NL_ESITE,
@@ -112,8 +126,6 @@ static bool examine(struct patch_unit *p, const struct tree *t, const struct bui
 	patch_changes(p);
 	if (!p->n_functions && !p->n_data)
 		return false;
-	p->body = NULL;
-	(void)c;
 	return true;
 }
 
@@ -137,7 +149,7 @@ static void add_replace(struct recipe *r, const struct patch_unit *p, const stru
 }
 
 static void add_facts(struct draft *draft, const struct diff *d, const struct patch_unit *units, size_t n,
-                      const char *compiler_note)
+                      const char *compiler_note, bool allow_modules)
 {
 	for (size_t i = 0; i < d->n_cves; i++)
 		draft_fact(draft, NL_FACT_CVE, d->cve[i]);
@@ -152,12 +164,14 @@ static void add_facts(struct draft *draft, const struct diff *d, const struct pa
 		if (units[i].layout)
 			draft_fact(draft, NL_FACT_ALLOW, xformat("layout: %s", units[i].layout));
 	}
+	if (allow_modules)
+		draft_fact(draft, NL_FACT_ALLOW, "modules: loaded modules keep what the patch's headers change");
 	if (compiler_note)
 		draft_fact(draft, NL_FACT_NOTE, ascii(compiler_note));
 }
 
 static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct patch_unit *units, size_t n,
-                            const struct diff *diff, const char *compiler_note)
+                            const struct diff *diff, const char *compiler_note, bool allow_modules)
 {
 	struct body_object *objects = xalloc((n + 1) * sizeof(*objects));
 	struct draft *d = xalloc(sizeof(*d));
@@ -179,7 +193,7 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 	}
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_check(k, r, &r->replace[i]);
-	add_facts(d, diff, units, n, compiler_note);
+	add_facts(d, diff, units, n, compiler_note, allow_modules);
 	b = body_load_some(d, k, r, objects, n);
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < units[i].n_data; j++)
@@ -214,17 +228,22 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		struct patch_unit *p = &units[n_commands];
 		struct unit_command *c = &commands[n_commands];
 
-		if (!unit_build(&t, files.unit[i], c)) {
+		if (!unit_build(&t, files.unit[i], i >= files.n_named, c)) {
 			patch_files_note(&files, xformat("%s: not built by this configuration", files.unit[i]));
 			continue;
 		}
-		if (c->module)
+		if (c->module && i < files.n_named)
 			refuse(NL_EUNSUPPORTED, "%s is a part of the module %s, and leaves patch only the image",
 			       files.unit[i], c->module);
 		p->path = files.unit[i];
 		p->k = k;
 		p->shipped = unit_read(c->object);
-		p->proof = prove(k, p->shipped);
+		p->proof = c->module ? NULL : prove(k, p->shipped);
+		if (p->proof && p->proof->n_functions && !p->proof->n_proven) {
+			/* single units are built on demand, whether the configuration has them or not */
+			patch_files_note(&files, xformat("%s: not in this kernel", files.unit[i]));
+			continue;
+		}
 		unit_compile(&t, c, UNIT_APART, xformat("%s/before-%zu.o", t.work, n_commands), false);
 		n_commands++;
 	}
@@ -236,7 +255,8 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		char *body = xformat("%s/body-%zu.o", t.work, i);
 
 		if (!examine(&p, &t, o, &commands[i], i)) {
-			patch_files_note(&files, xformat("%s: the compiler makes the same of it", p.path));
+			if (!p.stays)
+				patch_files_note(&files, xformat("%s: the compiler makes the same of it", p.path));
 			for (size_t j = 0; j < p.n_notes; j++)
 				patch_files_note(&files, xformat("%s: %s", p.path, p.notes[j]));
 			continue;
@@ -253,7 +273,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	if (!n)
 		refuse(NL_NOTHING, "%s changes nothing that this kernel runs%s", path, patch_files_text(&files));
 	built.note = t.tools.note;
-	built.leaf = leaffile_parse(make_leaf(r, k, units, n, d, t.tools.note), r->id);
+	built.leaf = leaffile_parse(make_leaf(r, k, units, n, d, t.tools.note, o->allow_modules), r->id);
 	patch_report(r, k, &files, units, n, o, t.tools.note);
 	return built;
 }

@@ -432,3 +432,11 @@ bool unit_refers(const struct unit *u, const struct unit_symbol *f, const struct
 			return true;
 	return false;
 }
+
+char *unit_difference(const struct comparison *c)
+{
+	for (uint32_t j = 1; j < c->after->n_symbols; j++)
+		if (c->fate[j] == FATE_CHANGED)
+			return xformat("%s: %s", c->after->symbol[j].name, c->why[j]);
+	return NULL;
+}

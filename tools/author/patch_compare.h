@@ -16,6 +16,8 @@ struct comparison {
 	const char **why;  /* of what changed: the first difference */
 };
 
+/* The first function or datum that differs, and how; NULL: none. */
+char *unit_difference(const struct comparison *c);
 struct comparison *unit_compare(const struct unit *before, const struct unit *after);
 
 bool unit_is_datum(const struct unit *u, const struct unit_symbol *s);

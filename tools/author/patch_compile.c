@@ -67,7 +67,7 @@ static void read_command(const struct tree *t, struct unit_command *c)
 	}
 }
 
-bool unit_build(const struct tree *t, const char *path, struct unit_command *c)
+bool unit_build(const struct tree *t, const char *path, bool quiet, struct unit_command *c)
 {
 	char *object = object_of(path, "", ".o");
 	char *argv[24] = {"make",
@@ -93,7 +93,7 @@ bool unit_build(const struct tree *t, const char *path, struct unit_command *c)
 	toolchain_arguments(&t->tools, argv + 18);
 	*c = (struct unit_command){.path = xformat("%s", path), .object = xformat("%s/%s", t->output, object)};
 	tree_expose(t, path);
-	status = compile_run(argv, t->output);
+	status = quiet ? compile_run_quietly(argv, t->output) : compile_run(argv, t->output);
 	if (status == 127)
 		refuse(NL_EENVIRONMENT, "make is not installed");
 	if (status || !file_exists(c->object))

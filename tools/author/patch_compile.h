@@ -20,7 +20,7 @@ struct unit_command { /* how the kernel's build compiles one unit */
 };
 
 /* Builds the unit as shipped and keeps how. False: this configuration does not build it. Refuses NL_ECOMPILE. */
-bool unit_build(const struct tree *t, const char *path, struct unit_command *out);
+bool unit_build(const struct tree *t, const char *path, bool quiet, struct unit_command *out);
 /* The unit as it is in the overlay now. False: it does not compile (only with `may_fail`). */
 bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form form, const char *object, bool may_fail);
 

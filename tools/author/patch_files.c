@@ -2,6 +2,7 @@
 /* Sorts the files of a patch by their names, and puts their new content into the overlay. */
 #include "patch_files.h"
 #include "patch_include.h"
+#include "patch_names.h"
 
 #include <newleaf/types.h>
 #include <string.h>
@@ -116,17 +117,32 @@ static struct buf fresh(const struct diff *d, const struct diff_file *file, cons
 	return diff_apply(d, file, &old, true);
 }
 
+static char *stripped(const struct buf *b)
+{
+	char *text = xformat("%.*s", (int)b->n, b->n ? (char *)b->p : "");
+
+	names_strip(text);
+	return text;
+}
+
 void patch_files_check(struct patch_files *f, const struct diff *d, const struct tree *t)
 {
-	char *header[DIFF_FILES_MAX];
+	struct include_header header[DIFF_FILES_MAX];
 	size_t n = 0;
 
+	f->n_named = f->n_units;
 	for (size_t i = 0; i < d->n_files; i++) {
-		if (!wanted(&d->file[i]))
+		const struct diff_file *file = &d->file[i];
+		struct buf old, new;
+
+		if (!wanted(file))
 			continue;
-		fresh(d, &d->file[i], t);
-		if (d->file[i].kind == DIFF_CHANGED && ends(d->file[i].path, ".h"))
-			header[n++] = d->file[i].path;
+		new = fresh(d, file, t);
+		if (file->kind != DIFF_CHANGED || !ends(file->path, ".h"))
+			continue;
+		old = tree_original(t, file->path);
+		new = diff_apply(d, file, &old, false);
+		header[n++] = (struct include_header){file->path, stripped(&old), stripped(&new)};
 	}
 	if (n)
 		include_find(t, header, n, f->unit, &f->n_units);

@@ -8,8 +8,8 @@
 
 struct patch_files {
 	char **unit;
-	size_t n_units;
-	char **note; /* what was left out, and why */
+	size_t n_units, n_named; /* the first n_named are files of the patch; the others use its headers */
+	char **note;             /* what was left out, and why */
 	size_t n_notes;
 };
 

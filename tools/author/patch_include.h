@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which units include a header, directly or through others? */
+/* Which units include a header, directly or through others, and use what changes in it? */
 #ifndef NEWLEAF_AUTHOR_PATCH_INCLUDE_H
 #define NEWLEAF_AUTHOR_PATCH_INCLUDE_H
 
@@ -7,7 +7,11 @@
 
 #define INCLUDE_UNITS_MAX 64 /* more are refused: a change that is inlined everywhere wants another kernel */
 
+struct include_header {
+	char *path, *before, *after; /* both texts without comments */
+};
+
 /* Adds the units to list[n], each once. Refuses NL_EUNSUPPORTED with the number when there are too many. */
-void include_find(const struct tree *t, char *const header[], size_t n_headers, char **list, size_t *n);
+void include_find(const struct tree *t, const struct include_header *header, size_t n_headers, char **list, size_t *n);
 
 #endif

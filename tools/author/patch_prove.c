@@ -138,6 +138,8 @@ static bool propose(const struct proof *p, uint32_t section, uint64_t *base)
 		if (sym->section != section || !is_named(sym))
 			continue;
 		n = kallsyms_find(&p->k->syms, sym->name, 1, &found);
+		if (n > 1 && !unit_is_code(&p->u->section[section]))
+			continue; /* no bytes of its own would decide: code that leads there will */
 		for (size_t j = 1; j <= n && n_tried < PLACES_MAX; j++) {
 			uint64_t candidate;
 			uint32_t score, t = 0;
@@ -196,6 +198,7 @@ static const char *check_field(struct proof *p, const struct unit_section *s, co
 	if (!implied(p->k, va, r, &implies))
 		return xformat("a relocation of type %u", r->type);
 	if (!sym->section) {
+		const struct ksym *found;
 		uint64_t known;
 
 		if (sym->absolute)
@@ -206,6 +209,10 @@ static const char *check_field(struct proof *p, const struct unit_section *s, co
 		}
 		if (proof_name_place(p, sym->name, &known))
 			return known == implies ? NULL : xformat("%s is another place", sym->name);
+		if (!kallsyms_find(&p->k->syms, sym->name, 1, &found)) { /* the tables of names have none themselves */
+			remember(p, sym->name, implies);
+			return NULL;
+		}
 		if (sym->binding == STB_WEAK && !implies)
 			return NULL;
 		return xformat("%s is another place", sym->name);

@@ -58,7 +58,7 @@ static void prove_unit(const struct kernel *k, const struct tree *t, const char 
 	struct proof *p;
 
 	compile_plain_path(path);
-	if (!unit_build(t, path, &c) || c.module) {
+	if (!unit_build(t, path, true, &c) || c.module) {
 		fprintf(stderr, "%s: %s\n", path,
 		        c.module ? xformat("part of module %s, not of the image", c.module)
 		                 : "not built by this configuration");

@@ -29,7 +29,7 @@ struct patch_unit {
 	const struct unit *shipped, *body;
 	const struct proof *proof;
 	const struct comparison *c;
-	bool allow_unproven;
+	bool allow_unproven, stays;
 	const char *layout; /* what the author allowed to change, or NULL */
 	struct patch_function *function;
 	struct patch_datum *datum;

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Reads `obj-$(CONFIG_X) += a.o dir/` and `name-y := b.o`. Conditions (ifdef) are taken as true, variables as unknown:
+ * a unit is left out only where every line that names it hangs on an option that is not set.
+ */
+#include "patch_kbuild.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define DEPTH_MAX 8
+#define FILES_MAX 8192
+
+struct kbuild {
+	const struct tree *t;
+	char *config; /* "\nCONFIG_A=y\n..." */
+	struct makefile {
+		char *directory, *text; /* lines joined; NULL = there is none */
+	} * file;
+	size_t n_files;
+};
+
+struct kbuild *kbuild_open(const struct tree *t)
+{
+	struct kbuild *k = xalloc(sizeof(*k));
+	struct buf b = file_read(xformat("%s/include/config/auto.conf", t->output), 16u << 20);
+
+	k->t = t;
+	k->config = xformat("\n%.*s", (int)b.n, (char *)b.p);
+	k->file = xalloc(FILES_MAX * sizeof(*k->file));
+	return k;
+}
+
+static const char *makefile_of(struct kbuild *k, const char *directory)
+{
+	static const char *const names[] = {"Kbuild", "Makefile"};
+	struct makefile *f;
+
+	for (size_t i = 0; i < k->n_files; i++)
+		if (!strcmp(k->file[i].directory, directory))
+			return k->file[i].text;
+	if (k->n_files == FILES_MAX)
+		return NULL;
+	f = &k->file[k->n_files++];
+	f->directory = xformat("%s", directory);
+	for (size_t i = 0; i < 2 && !f->text; i++) {
+		char *path = xformat("%s/%s/%s", k->t->source, directory, names[i]);
+		struct buf b;
+
+		if (!file_exists(path))
+			continue;
+		b = file_read(path, 1u << 20);
+		f->text = xformat("%.*s", (int)b.n, (char *)b.p);
+		for (char *p = f->text; (p = strstr(p, "\\\n"));)
+			p[0] = p[1] = ' ';
+	}
+	return f->text;
+}
+
+/* "obj-$(CONFIG_X)" is it set? True where it is not of that form. */
+static bool is_on(const struct kbuild *k, const char *left, size_t n)
+{
+	const char *open = memchr(left, '$', n), *close = open ? memchr(open, ')', n - (size_t)(open - left)) : NULL;
+	char *key;
+
+	if (!open || !close || strncmp(open, "$(CONFIG_", 9) || close + 1 != left + n)
+		return true;
+	key = xformat("\n%.*s=", (int)(close - open - 2), open + 2);
+	return strstr(k->config, key);
+}
+
+static bool is_word_at(const char *line, const char *at, size_t n)
+{
+	return (at == line || isspace((unsigned char)at[-1]) || at[-1] == '=' || at[-1] == ':') &&
+	       (!at[n] || isspace((unsigned char)at[n]));
+}
+
+/* Which of the lines that name the object are on? NONE_NAMES: the text does not name it. */
+enum answer { NONE_NAMES, OFF, ON };
+
+static enum answer named(struct kbuild *k, const char *directory, const char *word, int depth)
+{
+	const char *text = makefile_of(k, directory);
+	enum answer a = NONE_NAMES;
+	size_t n = strlen(word);
+
+	if (depth > DEPTH_MAX)
+		return ON;
+	while (text && *text && a != ON) {
+		char *line = xformat("%.*s", (int)strcspn(text, "\n"), text), *p = line, *dash;
+		size_t left;
+
+		text += strcspn(text, "\n") + (text[strcspn(text, "\n")] == '\n');
+		while ((p = strstr(p, word)) && !is_word_at(line, p, n))
+			p += n;
+		if (!p)
+			continue;
+		left = strspn(line, " \t");
+		memmove(line, line + left, strlen(line + left) + 1);
+		left = strcspn(line, " \t:+=?");
+		while (left < strlen(line) && line[left] == ':' && line[left + 1] != '=')
+			left += 1 + strcspn(line + left + 1, " \t:+=?");
+		a = a == NONE_NAMES ? OFF : a;
+		dash = memchr(line, '-', left);
+		if (!dash || !is_on(k, line, left)) {
+			a = dash ? a : ON; /* a variable, a rule: unclear */
+			continue;
+		}
+		dash = strstr(line, "-$(") && strstr(line, "-$(") < line + left ? strstr(line, "-$(") : line + left;
+		while (dash > line && *dash != '-')
+			dash--;
+		if (!strncmp(line, "obj-", 4) || !strncmp(line, "lib-", 4) || strncmp(word + n - 2, ".o", 2)) {
+			a = ON;
+			continue;
+		}
+		/* a part of another object of the directory */
+		if (strcmp(xformat("%.*s.o", (int)(dash - line), line), word) == 0)
+			continue;
+		switch (named(k, directory, xformat("%.*s.o", (int)(dash - line), line), depth + 1)) {
+		case OFF:
+			break;
+		default:
+			a = ON;
+		}
+	}
+	return a;
+}
+
+bool kbuild_may_enter(struct kbuild *k, const char *directory)
+{
+	const char *slash = strrchr(directory, '/');
+	char *parent;
+
+	if (!slash)
+		return true;
+	parent = xformat("%.*s", (int)(slash - directory), directory);
+	if (!kbuild_may_enter(k, parent))
+		return false;
+	return named(k, parent, xformat("%s/", slash + 1), 0) != OFF;
+}
+
+bool kbuild_may_build(struct kbuild *k, const char *unit)
+{
+	const char *slash = strrchr(unit, '/');
+	char *directory, *object;
+
+	if (!slash)
+		return true;
+	directory = xformat("%.*s", (int)(slash - unit), unit);
+	object = xformat("%.*s.o", (int)strlen(slash + 1) - 2, slash + 1);
+	return kbuild_may_enter(k, directory) && named(k, directory, object, 0) != OFF;
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A header is a row of pieces: a #define with its continuation, or a declaration or definition up to its `;` or its
+ * closing brace. A piece defines names and mentions others.
+ */
+#include "patch_names.h"
+
+#include <ctype.h>
+#include <newleaf/types.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t hash(const char *word, size_t n)
+{
+	size_t h = 5381;
+
+	while (n--)
+		h = h * 33 + (uint8_t)*word++;
+	return h;
+}
+
+static char **find(const struct names *s, const char *word, size_t n)
+{
+	size_t at = hash(word, n) % s->room;
+
+	while (s->slot[at] && (strncmp(s->slot[at], word, n) || s->slot[at][n]))
+		at = (at + 1) % s->room;
+	return &s->slot[at];
+}
+
+static bool is_keyword(const char *word, size_t n)
+{
+	static const char *const keywords[] = {
+	        "auto",     "bool",   "break",    "case",   "char",     "const",  "continue",
+	        "default",  "do",     "double",   "else",   "enum",     "extern", "float",
+	        "for",      "goto",   "if",       "inline", "int",      "long",   "return",
+	        "short",    "signed", "sizeof",   "static", "struct",   "switch", "typedef",
+	        "typeof",   "union",  "unsigned", "void",   "volatile", "while",  "__attribute__",
+	        "__inline", "asm",    "u8",       "u16",    "u32",      "u64",    "size_t",
+	};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(keywords); i++)
+		if (strlen(keywords[i]) == n && !strncmp(keywords[i], word, n))
+			return true;
+	return false;
+}
+
+bool names_have(const struct names *s, const char *word, size_t n) { return s->n && *find(s, word, n); }
+
+void names_add(struct names *s, const char *word, size_t n)
+{
+	if (!n || names_have(s, word, n) || is_keyword(word, n))
+		return;
+	if (s->n * 2 >= s->room) {
+		struct names more = {.room = s->room * 2 + 64};
+
+		more.slot = xalloc(more.room * sizeof(*more.slot));
+		for (size_t i = 0; i < s->room; i++)
+			if (s->slot[i])
+				*find(&more, s->slot[i], strlen(s->slot[i])) = s->slot[i];
+		more.n = s->n;
+		*s = more;
+	}
+	*find(s, word, n) = xformat("%.*s", (int)n, word);
+	s->n++;
+}
+
+static bool begins_word(const char *p) { return isalpha((unsigned char)*p) || *p == '_'; }
+
+static size_t word_length(const char *p)
+{
+	size_t n = 0;
+
+	while (isalnum((unsigned char)p[n]) || p[n] == '_')
+		n++;
+	return n;
+}
+
+void names_strip(char *text)
+{
+	for (char *p = text; *p; p++) {
+		char *end = p;
+
+		if (p[0] == '/' && p[1] == '*') {
+			end = strstr(p + 2, "*/");
+			end = end ? end + 2 : p + strlen(p);
+		} else if (p[0] == '/' && p[1] == '/') {
+			end = p + strcspn(p, "\n");
+		} else if (*p == '"' || *p == '\'') {
+			for (end = p + 1; *end && *end != *p && *end != '\n'; end++)
+				end += *end == '\\' && end[1];
+			end += *end == *p;
+		}
+		if (end == p)
+			continue;
+		for (; p < end; p++)
+			*p = *p == '\n' ? '\n' : ' ';
+		p--;
+	}
+}
+
+struct piece {
+	const char *p;
+	size_t n;
+};
+
+static bool only_blank(const char *p, size_t n)
+{
+	while (n && isspace((unsigned char)*p))
+		p++, n--;
+	return !n;
+}
+
+/* The piece at *p, which is moved behind it. */
+static struct piece next_piece(const char **p)
+{
+	const char *start, *q;
+	int depth = 0;
+	bool function = false, brackets = false;
+
+	while (isspace((unsigned char)**p))
+		++*p;
+	start = q = *p;
+	if (*q == '#') {
+		while (*q && *q != '\n')
+			q += q[0] == '\\' && q[1] ? 2 : 1;
+		*p = q;
+		return (struct piece){start, (size_t)(q - start)};
+	}
+	for (; *q; q++) {
+		if (*q == '#' && (q == start || q[-1] == '\n') && !depth)
+			break; /* a directive inside a declaration: both are pieces */
+		if (*q == '(' || *q == '{') {
+			function |= *q == '{' && !depth && brackets;
+			depth++;
+		} else if (*q == ')' || *q == '}') {
+			depth -= depth > 0;
+			/* in the kernel's style a piece ends here, whatever an #else has left open */
+			depth = *q == '}' && q > start && q[-1] == '\n' ? 0 : depth;
+			brackets |= *q == ')' && !depth;
+		}
+		if (!depth && (*q == ';' || (*q == '}' && function))) {
+			q++;
+			break;
+		}
+	}
+	*p = q;
+	return (struct piece){start, (size_t)(q - start)};
+}
+
+static bool is_directive(const struct piece *c, const char *what, const char **rest)
+{
+	const char *p = c->p + 1;
+
+	if (!c->n || *c->p != '#')
+		return false;
+	while (*p == ' ' || *p == '\t')
+		p++;
+	if (strncmp(p, what, strlen(what)))
+		return false;
+	p += strlen(what);
+	while (*p == ' ' || *p == '\t')
+		p++;
+	*rest = p;
+	return true;
+}
+
+/* What a declaration declares: what stands before brackets, in an enum's braces, behind struct, before the end. */
+static void declared(struct names *out, const struct piece *c)
+{
+	const char *end = c->p + c->n, *last = NULL;
+	size_t last_n = 0;
+	bool is_enum = false, tag = false, plain = false;
+	int depth = 0, braces = 0;
+	char before = 0;
+
+	for (int pass = 0; pass < 2; pass++) { /* names that begin with __ before brackets are mostly attributes */
+		for (const char *p = c->p; p < end; p++) {
+			size_t n = begins_word(p) ? word_length(p) : 0;
+			const char *behind = p + n;
+
+			if (!n) {
+				depth += (*p == '(') - (*p == ')');
+				braces += (*p == '{') - (*p == '}');
+				if (*p == ';' || *p == '=' || *p == '[' || *p == ',') {
+					if (!depth && !braces && last)
+						names_add(out, last, last_n);
+				}
+				before = isspace((unsigned char)*p) ? before : *p;
+				if (isdigit((unsigned char)*p))
+					while (isalnum((unsigned char)p[1]))
+						p++;
+				continue;
+			}
+			while (behind < end && isspace((unsigned char)*behind))
+				behind++;
+			if (n == 4 && !strncmp(p, "enum", 4))
+				is_enum = true;
+			else if (tag)
+				names_add(out, p, n);
+			else if (is_enum && braces == 1 && !depth && (before == '{' || before == ','))
+				names_add(out, p, n);
+			else if (!depth && !braces && behind < end && *behind == '(' && (strncmp(p, "__", 2) || pass)) {
+				names_add(out, p, n);
+				plain = true;
+			} else if (depth == 1 && !braces && !memchr(c->p, '{', c->n) && isupper((unsigned char)*c->p)) {
+				names_add(out, p, n); /* DECLARE_SOMETHING(name) */
+			}
+			tag = (n == 6 && !strncmp(p, "struct", 6) && !depth && !braces &&
+			       memchr(p, '{', (size_t)(end - p))) ||
+			      (n == 5 && !strncmp(p, "union", 5) && !depth && !braces &&
+			       memchr(p, '{', (size_t)(end - p)));
+			last = depth || braces ? NULL : p;
+			last_n = n;
+			before = 0;
+			p += n - 1;
+		}
+		if (plain)
+			break;
+	}
+}
+
+static void defines(struct names *out, const struct piece *c)
+{
+	const char *rest;
+
+	if (is_directive(c, "define", &rest) || is_directive(c, "undef", &rest))
+		names_add(out, rest, word_length(rest));
+	else if (*c->p != '#')
+		declared(out, c);
+}
+
+/* Two pieces are equal when their words are, whatever lies between. */
+static bool equal(const struct piece *a, const struct piece *b)
+{
+	const char *p = a->p, *q = b->p, *pe = a->p + a->n, *qe = b->p + b->n;
+
+	while (true) {
+		while (p < pe && (isspace((unsigned char)*p) || *p == '\\'))
+			p++;
+		while (q < qe && (isspace((unsigned char)*q) || *q == '\\'))
+			q++;
+		if (p == pe || q == qe)
+			return p == pe && q == qe;
+		if (*p++ != *q++)
+			return false;
+	}
+}
+
+static size_t cut(const char *text, struct piece **out)
+{
+	size_t n = 0, room = strlen(text) / 2 + 2;
+
+	*out = xalloc(room * sizeof(**out));
+	while (*text) {
+		struct piece c = next_piece(&text);
+
+		if (c.n && !only_blank(c.p, c.n) && n < room)
+			(*out)[n++] = c;
+		else if (!c.n && *text)
+			text++;
+	}
+	return n;
+}
+
+static void only_in(struct names *out, const struct piece *a, size_t n, const struct piece *b, size_t m)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool found = false;
+
+		for (size_t j = 0; j < m && !found; j++)
+			found = equal(&a[i], &b[j]);
+		if (!found)
+			defines(out, &a[i]);
+	}
+}
+
+void names_changed(struct names *out, const char *before, const char *after)
+{
+	struct piece *b, *a;
+	size_t n = cut(before, &b), m = cut(after, &a), conditions = 0;
+
+	only_in(out, b, n, a, m);
+	only_in(out, a, m, b, n);
+	for (size_t i = 0; i < n; i++)
+		conditions += *b[i].p == '#' && memchr(b[i].p, 'i', 4) && strncmp(b[i].p, "#include", 8);
+	for (size_t i = 0; i < m; i++)
+		conditions -= *a[i].p == '#' && memchr(a[i].p, 'i', 4) && strncmp(a[i].p, "#include", 8);
+	for (size_t i = 0; conditions && i < n; i++) /* another #if: what it holds may be anything */
+		defines(out, &b[i]);
+	free(a);
+	free(b);
+}
+
+static bool used(const struct names *s, const char *p, const char *end)
+{
+	while (p < end) {
+		size_t n = begins_word(p) ? word_length(p) : 0;
+
+		if (n && names_have(s, p, n))
+			return true;
+		if (!n && isdigit((unsigned char)*p))
+			n = word_length(p);
+		p += n ? n : 1;
+	}
+	return false;
+}
+
+bool names_used(const struct names *s, const char *text) { return used(s, text, text + strlen(text)); }
+
+/* A prototype or an extern variable: it mentions types, and is as it was. */
+static bool only_declares(const struct piece *c)
+{
+	return *c->p != '#' && !memchr(c->p, '{', c->n) && !memchr(c->p, '=', c->n) && strncmp(c->p, "typedef", 7) &&
+	       (memchr(c->p, '(', c->n) || !strncmp(c->p, "extern", 6));
+}
+
+bool names_spread(struct names *s, const char *text)
+{
+	size_t before = s->n;
+
+	while (*text) {
+		struct piece c = next_piece(&text);
+
+		if (!c.n && *text)
+			text++;
+		if (c.n && !only_declares(&c) && used(s, c.p, c.p + c.n))
+			defines(s, &c);
+	}
+	return s->n != before;
+}

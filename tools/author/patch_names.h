@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Names of C source: which ones a change of a header defines otherwise, and who uses them. Read from the text, without
+ * a preprocessor: rather too many than too few.
+ */
+#ifndef NEWLEAF_AUTHOR_PATCH_NAMES_H
+#define NEWLEAF_AUTHOR_PATCH_NAMES_H
+
+#include "author.h"
+
+struct names { /* a hash table of words */
+	char **slot;
+	size_t n, room;
+};
+
+bool names_have(const struct names *s, const char *word, size_t n);
+void names_add(struct names *s, const char *word, size_t n);
+
+/* Comments and strings become blanks; the text keeps its length. */
+void names_strip(char *text);
+/* What the two versions of a header define differently. */
+void names_changed(struct names *out, const char *before, const char *after);
+/* Does the text use one of the names? */
+bool names_used(const struct names *s, const char *text);
+/* Adds what the text defines by means of the names. True if that was anything new. */
+bool names_spread(struct names *s, const char *text);
+
+#endif
