@@ -302,6 +302,27 @@ void make_sections(struct made_section s[MADE_S_COUNT])
 	                                      .bytes = make_types(false)};
 }
 
+void make_sections_of_7(struct made_section s[MADE_S_COUNT], const char *but)
+{
+	static const struct ksym moved[] = {
+	        {MADE_DATA + 0x3600, "__init_begin", 'T'},     {MADE_DATA + 0x3600, "__per_cpu_start", 'T'},
+	        {MADE_DATA + 0x3640, "runqueues", 'T'},        {MADE_DATA + 0x3648, "idle_threads", 'T'},
+	        {MADE_DATA + 0x3700, "__per_cpu_end", 'T'},    {MADE_DATA + 0x3800, "init_thing", 'T'},
+	        {MADE_DATA + 0x3900, "__init_end", 'T'},       {MADE_DATA + 0x4000, "__start_init_stack", 'T'},
+	        {MADE_DATA + 0x8000, "__end_init_stack", 'T'}, {MADE_END, "_end", 'T'},
+	};
+	struct ksym all[COUNT(symbols) + COUNT(moved)];
+	size_t n = 0;
+
+	make_sections(s);
+	for (size_t i = 3; i < COUNT(symbols) && symbols[i].va < MADE_DATA + 0x4000; i++)
+		all[n++] = symbols[i];
+	for (size_t i = 0; i < COUNT(moved); i++)
+		if (!but || strcmp(moved[i].name, but))
+			all[n++] = moved[i];
+	s[MADE_S_RODATA].bytes = make_kallsyms(all, n, MADE_RELATIVE, MADE_RODATA).b;
+}
+
 struct buf make_payload(const struct made_section *s, size_t n)
 {
 	/* 64 bits, inverse 32, 32: each list begins with a zero and is read from its end */

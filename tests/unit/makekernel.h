@@ -41,6 +41,9 @@ struct buf make_elf(uint16_t type, const struct made_section *s, size_t n); /* s
 /* A kernel with one function `f` to redirect and all that a leaf's target needs. The sections may be changed. */
 enum { MADE_S_TEXT, MADE_S_RODATA, MADE_S_DATA, MADE_S_NOTES, MADE_S_BTF, MADE_S_COUNT };
 void make_sections(struct made_section s[MADE_S_COUNT]);
+/* The same as those of 7.x are: per-CPU variables in the image, among what boot frees (init_thing is), and what else
+ * their symbol tables have. but: a symbol that is left out. */
+void make_sections_of_7(struct made_section s[MADE_S_COUNT], const char *but);
 struct buf make_types(bool proxy_execution);                             /* the bytes of .BTF */
 struct buf make_payload(const struct made_section *s, size_t n);         /* the ELF and a relocation list behind it */
 struct buf make_bzimage(const struct buf *payload, const char *release); /* packed with LZ4 */

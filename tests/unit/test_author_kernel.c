@@ -11,6 +11,7 @@
 #include "kernel.h"
 #include "linux_target.h"
 #include "makekernel.h"
+#include "place.h"
 #include "types.h"
 
 #include <bpf/btf.h>
@@ -102,6 +103,61 @@ static void test_good(void **state)
 	assert_true(AUTHOR_REFUSES(NL_ETARGET, member_find(k, "struct outer", "list[4]", "here")));
 	assert_true(AUTHOR_REFUSES(NL_ETARGET, member_find(k, "struct outer", "list[]", "here")));
 	assert_true(AUTHOR_REFUSES(NL_ETARGET, member_find(k, "struct outer", "deep.er", "here")));
+}
+
+/* Per-CPU variables are addresses of the image, among what boot frees, and yet stay. */
+static void test_per_cpu_in_the_image(void **state)
+{
+	struct recipe_symbol per_cpu = {.name = (char *)"runqueues"}, freed = {.name = (char *)"init_thing"};
+	struct nl_leaf_target t = {0};
+	struct kernel *k;
+	struct place p;
+
+	(void)state;
+	make_sections_of_7(s, NULL);
+	k = open_sections();
+	linux_target_fill(&t, k);
+	assert_true(t.runqueues == MADE_DATA + 0x3640 && t.idle_threads == MADE_DATA + 0x3648);
+	assert_int_equal(t.thread_size, 16384);
+	p = place_in_kernel(k, &per_cpu, "here");
+	assert_true(p.symbol == NL_SYM_REGION && p.value == MADE_DATA + 0x3640);
+	assert_true(AUTHOR_REFUSES(NL_ESITE, (place_in_kernel(k, &freed, "here"), 0)));
+}
+
+static void check_lack(const char *name)
+{
+	struct nl_leaf_target t = {0};
+
+	make_sections_of_7(s, name);
+	if (!AUTHOR_REFUSES(NL_ETARGET, (linux_target_fill(&t, open_sections()), 0)))
+		fail_msg("not missed: %s", name);
+	assert_non_null(strstr(author_why, name));
+}
+
+/* A kernel that does not have what the hypervisor needs is refused by what it lacks. */
+static void test_lacking(void **state)
+{
+	(void)state;
+	check_lack("idle_threads");
+	check_lack("runqueues");
+	check_lack("__end_init_stack");
+}
+
+/* Three lists taken for two, or the other way round, name fields that hold no address. */
+static void test_relocations_of_another_form(void **state)
+{
+	struct buf payload = make_payload(s, MADE_S_COUNT), image;
+
+	(void)state;
+	memset(payload.p + payload.n - 20 + 4, 0, 4); /* the 64-bit list is empty, and one more begins */
+	image = make_bzimage(&payload, MADE_RELEASE);
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, kernel_open(make_file(0, image.p, image.n))));
+	assert_non_null(strstr(author_why, "relocation"));
+	payload = make_payload(s, MADE_S_COUNT);
+	memcpy(payload.p + payload.n - 20 + 4, &(uint32_t){(uint32_t)(MADE_DATA + 0x3508)}, 4); /* no address there */
+	image = make_bzimage(&payload, MADE_RELEASE);
+	assert_true(AUTHOR_REFUSES(NL_EKERNEL, kernel_open(make_file(0, image.p, image.n))));
+	assert_non_null(strstr(author_why, "0 of 1 fields"));
 }
 
 /* Proxy execution: the running task and the one whose turn it is are two members. */
@@ -265,10 +321,17 @@ static void test_names_of_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup(test_good, setup),           cmocka_unit_test_setup(test_release, setup),
-	        cmocka_unit_test_setup(test_notes, setup),          cmocka_unit_test_setup(test_sections, setup),
-	        cmocka_unit_test_setup(test_circles, setup),        cmocka_unit_test_setup(test_fan_out, setup),
-	        cmocka_unit_test_setup(test_names_of_types, setup), cmocka_unit_test_setup(test_proxy_execution, setup),
+	        cmocka_unit_test_setup(test_good, setup),
+	        cmocka_unit_test_setup(test_per_cpu_in_the_image, setup),
+	        cmocka_unit_test_setup(test_lacking, setup),
+	        cmocka_unit_test_setup(test_relocations_of_another_form, setup),
+	        cmocka_unit_test_setup(test_release, setup),
+	        cmocka_unit_test_setup(test_notes, setup),
+	        cmocka_unit_test_setup(test_sections, setup),
+	        cmocka_unit_test_setup(test_circles, setup),
+	        cmocka_unit_test_setup(test_fan_out, setup),
+	        cmocka_unit_test_setup(test_names_of_types, setup),
+	        cmocka_unit_test_setup(test_proxy_execution, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

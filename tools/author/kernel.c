@@ -52,6 +52,31 @@ static void read_relocs(struct kernel *k, const struct buf *payload)
 		       k->path);
 }
 
+/*
+ * A list taken for one of another form would say of most fields that they move otherwise. Each 64-bit field holds an
+ * address of the image, but for some hundred that hold one from where it is loaded (page tables) or of nothing.
+ */
+static void check_relocs(const struct kernel *k)
+{
+	uint64_t start = kernel_symbol(k, "_text"), end = kernel_symbol(k, "_end");
+	size_t all = 0, inside = 0;
+
+	for (size_t i = 0; i < k->relocs.n; i++) {
+		const struct krel *r = &k->relocs.rel[i];
+		const uint8_t *p = r->kind == KREL_64 ? kernel_bytes(k, r->va, 8) : NULL;
+		uint64_t v;
+
+		if (!p) /* the per-CPU variables' first copy is linked to 0 until 6.14 */
+			continue;
+		memcpy(&v, p, 8);
+		all++;
+		inside += v >= start && v <= end;
+	}
+	if (inside < all - all / 16)
+		refuse(NL_EKERNEL, "%s: only %zu of %zu fields of the relocation list hold an address of the image",
+		       k->path, inside, all);
+}
+
 static void read_build_id(struct kernel *k)
 {
 	const struct ksection *s = kernel_section(k, ".notes");
@@ -119,6 +144,7 @@ struct kernel *kernel_open(const char *path)
 	read_relocs(k, &u.payload);
 	read_build_id(k);
 	read_symbols(k);
+	check_relocs(k);
 	read_types(k);
 	return k;
 }

@@ -30,7 +30,7 @@ bool krelocs_decode(struct krelocs *out, const uint8_t *list, size_t n)
 		if (v > -8 && v) /* the upper half only: each is the low part of an address, of 8 bytes at most */
 			return false;
 	}
-	if (zeroes < 2)
+	if ((zeroes != 2 && zeroes != 3) || memcmp(list, "\0\0\0", 4)) /* each list begins with one */
 		return false;
 	kind = zeroes >= 3 ? three : two;
 	out->rel = xalloc(words * sizeof(*out->rel));
