@@ -5,6 +5,7 @@
  * memory, files, timers, namespaces, tracing. What the calls answer does not matter; that the kernel stays well does
  * (its log says). Each step is a child with a time limit of its own. Prints the steps and how many children there were;
  * exit 1 only when there is no child to be had.
+ * --quick: a few seconds of it.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -497,7 +498,7 @@ static void terminal(long unused)
 		ioctl(s, request, (char[256]){0});
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
@@ -512,6 +513,14 @@ int main(void)
 		tell(steps[i].name);
 		for (int round = 0; round < 3; round++)
 			step(steps[i].what, 0, 20);
+	}
+	if (argc > 1 && !strcmp(argv[1], "--quick")) {
+		step(stream, AF_INET, 20);
+		step(stream, AF_UNIX, 20);
+		strcpy(here, "/proc/sys");
+		read_tree(0);
+		printf("%lu children\n", children);
+		return 0;
 	}
 	tell("sockets");
 	for (long family = 0; family < 48; family++)
