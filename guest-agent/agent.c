@@ -87,8 +87,8 @@ static enum nl_err patient_call(struct nl_agent *a, enum nl_call which, const vo
 	for (;;) {
 		enum nl_err e = call(a, which, in, in_len, out, out_len, rcx, r8);
 
-		if ((e != NL_EBUSY && (e != NL_AGAIN || which != NL_CALL_LEAVES)) || cancelled(a) ||
-		    a->t->now_ns(a->t->ctx) > until)
+		if ((e != NL_EBUSY && (e != NL_AGAIN || (which != NL_CALL_LEAVES && which != NL_CALL_FACTS))) ||
+		    cancelled(a) || a->t->now_ns(a->t->ctx) > until)
 			return e;
 		if (rcx)
 			*rcx = c;
@@ -192,6 +192,18 @@ enum nl_err nl_agent_leaves(struct nl_agent *a, struct nl_leaf_state *out, size_
 	}
 	*n = there;
 	return NL_OK;
+}
+
+enum nl_err nl_agent_facts(struct nl_agent *a, size_t place, struct nl_leaf_facts *out)
+{
+	uint64_t rcx = place;
+	enum nl_err e;
+
+	start(a, NL_CALL_FACTS);
+	e = patient_call(a, NL_CALL_FACTS, NULL, 0, out, sizeof(*out), &rcx, NULL);
+	if (e == NL_OK && (out->size > sizeof(out->bytes) || out->counters > NL_LEAF_MAX_SITES))
+		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+	return e;
 }
 
 static void clean_blocker(struct nl_blocker *b)

@@ -85,6 +85,8 @@ void nl_agent_close(struct nl_agent *a);
 
 enum nl_err nl_agent_status(struct nl_agent *a, struct nl_status *out);
 enum nl_err nl_agent_leaves(struct nl_agent *a, struct nl_leaf_state *out, size_t max, size_t *n);
+/* Of the leaf at that place of nl_agent_leaves; which it is says out->sha256. */
+enum nl_err nl_agent_facts(struct nl_agent *a, size_t place, struct nl_leaf_facts *out);
 
 /* Hand over a leaf file and have it verified. Nothing is applied by this. `report` is filled as far as known, also on
  * failure. */

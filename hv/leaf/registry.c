@@ -192,16 +192,21 @@ static void *arena(uint64_t half, const struct nl_run *run)
 }
 
 /* The guest may write there while we read. All rows of all leaves are no more than the arena: 2 MiB. */
-static uint64_t hits_of(const struct nl_entry *e)
+static void count_hits(struct nl_entry *e)
 {
-	const uint8_t *row = (const uint8_t *)arena(NL_REGION_ARENA_DATA, &e->data) + e->counter_offset;
-	uint64_t sum = 0;
+	const uint8_t *start = (const uint8_t *)arena(NL_REGION_ARENA_DATA, &e->data) + e->counter_offset;
+	uint64_t *hits = e->facts.hits;
 	uint32_t cpu, i;
 
-	for (cpu = 0; cpu < e->counter_cpus; cpu++, row += NL_COUNTER_ROW(e->state.counters))
-		for (i = 0; i < e->state.counters; i++)
-			sum += __atomic_load_n((const uint64_t *)(const void *)row + i, __ATOMIC_RELAXED);
-	return sum;
+	e->state.hits = 0;
+	for (i = 0; i < e->state.counters; i++) {
+		const uint8_t *at = start + 8 * i;
+
+		hits[i] = 0;
+		for (cpu = 0; cpu < e->counter_cpus; cpu++, at += NL_COUNTER_ROW(e->state.counters))
+			hits[i] += __atomic_load_n((const uint64_t *)(const void *)at, __ATOMIC_RELAXED);
+		e->state.hits += hits[i];
+	}
 }
 
 void nl_registry_note(const struct nl_context *ctx)
@@ -214,7 +219,7 @@ void nl_registry_note(const struct nl_context *ctx)
 		if (!e->used)
 			continue;
 		e->state.note = e->state.condition == NL_LEAF_APPLIED ? note_of(e, ctx) : NL_OK;
-		e->state.hits = hits_of(e);
+		count_hits(e);
 	}
 }
 
@@ -358,6 +363,7 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
 	fresh.counter_cpus = h->counter_cpus;
 	memcpy(fresh.facts.sha256, staging.sha256, sizeof(fresh.facts.sha256));
 	fresh.facts.size = h->facts.count;
+	fresh.facts.counters = h->counters;
 	memcpy(fresh.facts.bytes, leaf->facts, h->facts.count);
 	fresh.state.body_bytes = h->text.count + h->data.count + h->bss_size;
 	fresh.state.since_tsc = x86_rdtsc();

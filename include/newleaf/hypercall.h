@@ -129,12 +129,14 @@ struct nl_leaf_state {
 	uint64_t hits;        /* all of them together, as the guest's memory says: information, no proof */
 };
 
-/* What the author says of a leaf, as it was signed (leaf.h). A leaf may have gone since its place was read: compare
- * sha256. */
+/* What the author says of a leaf, as it was signed (leaf.h), and its counters. A leaf may have gone since its place was
+ * read: compare sha256. */
 struct nl_leaf_facts {
 	uint8_t sha256[32];
-	uint32_t size; /* of the records in bytes[] */
-	uint32_t reserved;
+	uint32_t size;     /* of the records in bytes[] */
+	uint32_t counters; /* of hits[] */
+	/* What each counter of the leaf said at the last NL_CALL_LEAVES, as the guest's memory has it: no proof. */
+	uint64_t hits[NL_LEAF_MAX_SITES];
 	uint8_t bytes[NL_LEAF_MAX_FACTS];
 };
 

@@ -283,7 +283,7 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 	case NL_CALL_FACTS:
 		if (r->rcx >= f->n_leaves || r->rdi < sizeof(struct nl_leaf_facts))
 			return NL_EUSAGE;
-		memset(f->buffer, 0, sizeof(struct nl_leaf_facts));
+		memcpy(f->buffer, &f->facts, sizeof(f->facts));
 		memcpy(f->buffer, f->leaves[r->rcx].sha256, 32);
 		return NL_OK;
 	}

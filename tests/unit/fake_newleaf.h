@@ -35,6 +35,7 @@ struct fake {
 	struct nl_status status;
 	struct nl_leaf_state leaves[NL_MAX_LEAVES];
 	unsigned n_leaves;
+	struct nl_leaf_facts facts; /* of each leaf, but for sha256 */
 	struct nl_journal_entry journal[FAKE_JOURNAL];
 	unsigned n_journal;
 	uint8_t staged[NL_LEAF_MAX_SIZE];

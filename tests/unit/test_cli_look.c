@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c
-// sources: tools/newleaf/status.c
+// sources: tools/newleaf/status.c tools/newleaf/facts.c tools/newleaf/vex.c
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
 // sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
 // cflags: -Iguest-agent -Itools/newleaf
@@ -56,6 +56,54 @@ static void status_tells_what_weakens(void **state)
 	assert_string_equal(out, "");
 	f->torn_status = true;
 	assert_int_equal(newleaf("status"), NL_EXIT_INTERNAL);
+}
+
+static void fact(enum nl_fact_kind kind, const char *text)
+{
+	struct nl_leaf_fact *to = (struct nl_leaf_fact *)(void *)(f->facts.bytes + f->facts.size);
+
+	*to = (struct nl_leaf_fact){.kind = (uint16_t)kind, .length = (uint16_t)strlen(text)};
+	memcpy(to->text, text, strlen(text));
+	f->facts.size += (uint32_t)(sizeof(*to) + ((strlen(text) + 3) & ~(size_t)3));
+}
+
+static void status_speaks_to_scanners(void **state)
+{
+	(void)state;
+	fact(NL_FACT_CVE, "CVE-2026-0001");
+	fact(NL_FACT_ALLOW, "f: types");
+	fact(NL_FACT_CVE, "CVE-2026-00022");
+	assert_int_equal(newleaf("status", "--vex", "--product", "pkg:deb/debian/x@1"), 0);
+	assert_says(out, "\"statements\":[]");
+	assert_int_equal(newleaf("apply", path_a), 0);
+	f->leaves[0].counters = f->facts.counters = 2;
+	f->leaves[0].hits = 9;
+	f->facts.hits[1] = 9;
+	assert_int_equal(newleaf("status", "--vex", "--product", "pkg:deb/debian/x@1"), 0);
+	assert_says(out, "\"@context\":\"https://openvex.dev/ns/v0.2.0\"");
+	assert_says(out,
+	            "{\"vulnerability\":{\"name\":\"CVE-2026-00022\"},\"products\":[{\"@id\":\"pkg:deb/debian/x@1\"");
+	assert_says(out, "CVE-2026-0001\"");
+	assert_int_equal(newleaf("status", "--prometheus"), 0);
+	assert_says(out, "newleaf_cve_mitigated{cve=\"CVE-2026-0001\",leaf=\"alpha\"} 1");
+	assert_says(out, "newleaf_leaf_hits_total{leaf=\"alpha\"} 9");
+	assert_int_equal(newleaf("status", "--json"), 0);
+	assert_schema("status");
+	assert_says(out, "\"overrides\":[\"f: types\"]");
+	assert_says(out, "\"hits_by_function\":[0,9]");
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "override: f: types");
+	f->leaves[0].note = NL_EPROBED; /* other bytes than the leaf's run there */
+	assert_int_equal(newleaf("status", "--vex"), 0);
+	assert_says(out, "\"statements\":[]");
+	assert_int_equal(newleaf("status", "--prometheus"), 0);
+	assert_says(out, "newleaf_cve_mitigated{cve=\"CVE-2026-0001\",leaf=\"alpha\"} 0");
+	f->leaves[0].note = NL_OK;
+	assert_int_equal(newleaf("revert", "alpha"), 0);
+	assert_int_equal(newleaf("status", "--vex"), 0);
+	assert_says(out, "\"statements\":[]");
+	f->facts.size = sizeof(f->facts.bytes) + 1;
+	assert_int_equal(newleaf("status", "--vex"), NL_EXIT_INTERNAL);
 }
 
 static void log_checks_the_chain(void **state)
@@ -180,6 +228,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(status_tells_what_weakens, set_up),
+	        cmocka_unit_test_setup(status_speaks_to_scanners, set_up),
 	        cmocka_unit_test_setup(log_checks_the_chain, set_up),
 	        cmocka_unit_test_setup(blockers_come_from_the_journal, set_up),
 	        cmocka_unit_test_setup(counts_and_console, set_up),

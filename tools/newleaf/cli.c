@@ -117,6 +117,8 @@ static int take_option(struct cli *c, const struct cli_option *o, const char *va
 	else if (!(c->verb->options & o->bit))
 		return cli_fail(c, "nothing done", NL_EUSAGE, "%s does not take --%s", c->verb->name, o->name);
 	c->given |= o->bit;
+	if (o->bit == OPT_PRODUCT)
+		c->product = value;
 	if (o->bit == OPT_SINCE) {
 		errno = 0;
 		c->since = strtoull(value, &end, 10);

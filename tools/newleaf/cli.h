@@ -21,6 +21,9 @@ enum option { /* bits: which options a verb takes, besides --json -q --help */
 	      OPT_FOLLOW = 1 << 4,
 	      OPT_SINCE = 1 << 5,
 	      OPT_INTERVAL = 1 << 6,
+	      OPT_VEX = 1 << 7,
+	      OPT_PROMETHEUS = 1 << 8,
+	      OPT_PRODUCT = 1 << 9,
 };
 
 struct cli {
@@ -31,6 +34,7 @@ struct cli {
 	bool json, quiet, help;
 	uint32_t given; /* bits of enum option that stood on the command line */
 	uint64_t deadline_ns, interval_ns, since;
+	const char *product; /* --product */
 
 	struct nl_agent agent;
 	bool open;

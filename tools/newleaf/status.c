@@ -2,14 +2,17 @@
 /*
  * newleaf status.
  */
-#include "cli.h"
+#include "facts.h"
 #include "text.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include <newleaf/bootblock.h>
+
+#define TRIES 5u
 
 static const char *const conditions[] = {
         [NL_LEAF_VERIFIED] = "verified", [NL_LEAF_APPLIED] = "applied", [NL_LEAF_REVERTED] = "reverted"};
@@ -50,7 +53,39 @@ static const char *release(struct utsname *u)
 	return u->release;
 }
 
-static void leaf_json(struct json *j, const struct nl_status *s, const struct nl_leaf_state *l)
+static const char *const fact_names[NL_FACT_KINDS] = {[NL_FACT_CVE] = "cves",
+                                                      [NL_FACT_AUTHOR] = "authors",
+                                                      [NL_FACT_SOURCE] = "sources",
+                                                      [NL_FACT_LICENCE] = "licences",
+                                                      [NL_FACT_DATE] = "dates",
+                                                      [NL_FACT_REQUIRES] = "requires",
+                                                      [NL_FACT_SUPERSEDES] = "supersedes",
+                                                      [NL_FACT_CONFLICTS] = "conflicts",
+                                                      [NL_FACT_ALLOW] = "overrides",
+                                                      [NL_FACT_NOTE] = "unproven"};
+
+/* What the author signed, each kind as a list, and the counters. */
+static void facts_json(struct json *j, const struct nl_leaf_facts *facts)
+{
+	char text[NL_FACT_MAX_LEN + 1];
+
+	for (unsigned kind = 1; kind < NL_FACT_KINDS; kind++) {
+		json_open(j, fact_names[kind], '[');
+		for (const struct nl_leaf_fact *f = NULL; (f = facts_next(facts, f));) {
+			snprintf(text, sizeof(text), "%.*s", f->length, f->text);
+			if (f->kind == kind)
+				json_string(j, NULL, text);
+		}
+		json_close(j, ']');
+	}
+	json_open(j, "hits_by_function", '[');
+	for (uint32_t i = 0; i < facts->counters; i++)
+		json_uint(j, NULL, facts->hits[i]);
+	json_close(j, ']');
+}
+
+static void leaf_json(struct json *j, const struct nl_status *s, const struct nl_leaf_state *l,
+                      const struct nl_leaf_facts *facts)
 {
 	uint64_t at = text_tsc_ns(l->since_tsc - s->tsc_launch, s->tsc_hz);
 
@@ -77,10 +112,12 @@ static void leaf_json(struct json *j, const struct nl_status *s, const struct nl
 	else
 		json_string(j, "hits", NULL);
 	json_string(j, "note", l->note == NL_OK ? NULL : cli_error((enum nl_err)l->note)->name);
+	facts_json(j, facts);
 	json_close(j, '}');
 }
 
-static void print_json(const struct nl_status *s, const struct nl_leaf_state *leaves, size_t n, bool degraded)
+static void print_json(const struct nl_status *s, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts,
+                       size_t n, bool degraded)
 {
 	struct json j = {.f = stdout};
 	struct utsname u;
@@ -146,12 +183,13 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 	json_close(&j, ']');
 	json_open(&j, "leaves", '[');
 	for (size_t i = 0; i < n; i++)
-		leaf_json(&j, s, &leaves[i]);
+		leaf_json(&j, s, &leaves[i], &facts[i]);
 	json_close(&j, ']');
 	json_end(&j);
 }
 
-static void print_text(const struct nl_status *s, const struct nl_leaf_state *leaves, size_t n)
+static void print_text(const struct nl_status *s, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts,
+                       size_t n)
 {
 	struct utsname u;
 	struct text t, count;
@@ -209,12 +247,44 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		else if (hits)
 			printf("%-10s ", "-");
 		printf("%s\n", l->note == NL_OK ? "" : cli_error((enum nl_err)l->note)->name);
+		for (const struct nl_leaf_fact *f = NULL; (f = facts_next(&facts[i], f));)
+			if (f->kind == NL_FACT_ALLOW || f->kind == NL_FACT_NOTE)
+				printf("  %s: %.*s\n", f->kind == NL_FACT_ALLOW ? "override" : "unproven", f->length,
+				       f->text);
 	}
+}
+
+/* The leaves and what their authors say; the registry may change between the two, then both are read again. */
+static enum nl_err read_all(struct cli *c, struct nl_leaf_state *leaves, size_t *n, struct nl_leaf_facts **facts)
+{
+	enum nl_err e = NL_AGAIN;
+
+	*facts = NULL;
+	for (unsigned tries = 0; e == NL_AGAIN && tries < TRIES; tries++) {
+		e = nl_agent_leaves(&c->agent, leaves, NL_MAX_LEAVES, n);
+		if (e == NL_OK)
+			*facts = facts_read(c, leaves, *n, &e);
+	}
+	return e;
+}
+
+static void print(struct cli *c, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts, size_t n,
+                  bool degraded)
+{
+	if (c->given & OPT_VEX)
+		print_vex(c, leaves, facts, n);
+	else if (c->given & OPT_PROMETHEUS)
+		print_prometheus(c, leaves, facts, n);
+	else if (c->json)
+		print_json(&c->status, leaves, facts, n, degraded);
+	else if (!c->quiet && !(c->given & OPT_CHECK))
+		print_text(&c->status, leaves, facts, n);
 }
 
 int verb_status(struct cli *c)
 {
 	struct nl_leaf_state leaves[NL_MAX_LEAVES];
+	struct nl_leaf_facts *facts;
 	bool degraded = false;
 	enum nl_err e;
 	size_t n;
@@ -222,7 +292,7 @@ int verb_status(struct cli *c)
 
 	if (result != NL_EXIT_OK)
 		return result;
-	e = nl_agent_leaves(&c->agent, leaves, NL_MAX_LEAVES, &n);
+	e = read_all(c, leaves, &n, &facts);
 	if (e != NL_OK)
 		return cli_fail_agent(c, "no status", e, NULL);
 	for (size_t i = 0; i < n; i++)
@@ -231,9 +301,7 @@ int verb_status(struct cli *c)
 			if ((c->given & OPT_CHECK) && !c->json && !c->quiet)
 				printf("%s: %s\n", leaves[i].id, cli_error((enum nl_err)leaves[i].note)->what);
 		}
-	if (c->json)
-		print_json(&c->status, leaves, n, degraded);
-	else if (!c->quiet && !(c->given & OPT_CHECK))
-		print_text(&c->status, leaves, n);
+	print(c, leaves, facts, n, degraded);
+	free(facts);
 	return degraded && (c->given & OPT_CHECK) ? NL_EXIT_DEGRADED : NL_EXIT_OK;
 }

@@ -12,6 +12,9 @@ const struct cli_option cli_options[] = {
         {OPT_DRY_RUN, "n", "dry-run", NULL, "verify and say what would be done; change nothing"},
         {OPT_ALL, NULL, "all", NULL, "every applied leaf"},
         {OPT_CHECK, NULL, "check", NULL, "for scripts: exit 10 if a promise is weakened, print only what weakens it"},
+        {OPT_VEX, NULL, "vex", NULL, "an OpenVEX document: which CVEs the bytes that run mitigate"},
+        {OPT_PROMETHEUS, NULL, "prometheus", NULL, "metrics for node_exporter's textfile collector"},
+        {OPT_PRODUCT, NULL, "product", "PURL", "the package that --vex speaks of (default: this kernel's)"},
         {OPT_FOLLOW, "f", "follow", NULL, "go on printing what is new until interrupted"},
         {OPT_SINCE, NULL, "since", "SEQ", "begin with this sequence number"},
         {OPT_INTERVAL, NULL, "interval", "TIME", "count for this time and print rates: 10s"},
@@ -26,12 +29,16 @@ const size_t cli_n_options = NL_ARRAY_SIZE(cli_options);
 	"options."
 
 const struct verb cli_verbs[] = {
-        {"status", "list", "", 0, 0, OPT_CHECK, GROUP_LOOK, "what runs below this system and which leaves are applied",
+        {"status", "list", "", 0, 0, OPT_CHECK | OPT_VEX | OPT_PROMETHEUS | OPT_PRODUCT, GROUP_LOOK,
+         "what runs below this system and which leaves are applied",
          "One line on Newleaf, one on the kernel, one on each leaf. OLD-TASKS: how many tasks stood in the functions "
          "that the leaf replaces when it was applied or reverted; -: nobody had to ask. NOTE: the error that weakens "
          "it; newleaf explain says more. With --check a script learns from the exit code "
          "alone: 0 all well, "
-         "9 no Newleaf, 10 a leaf is applied but a promise is weakened.",
+         "9 no Newleaf, 10 a leaf is applied but a promise is weakened. HITS: how often the functions were called, "
+         "where "
+         "the leaf counts. --vex and --prometheus print for scanners and monitors instead; a CVE that a leaf names "
+         "counts as mitigated while the leaf is applied and nothing weakens it.",
          verb_status},
         {"apply", "load", "LEAF...", 1, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN, GROUP_CHANGE,
          "apply leaf files, all in one flip",

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What authors say of the leaves, as signed, and the documents for scanners and monitors that are made of it. */
+#ifndef NEWLEAF_FACTS_H
+#define NEWLEAF_FACTS_H
+
+#include "cli.h"
+
+/* The fact behind that one, of records that came from the hypervisor; NULL: the first, and behind the last, and when
+ * the rest makes no sense. */
+const struct nl_leaf_fact *facts_next(const struct nl_leaf_facts *f, const struct nl_leaf_fact *before);
+
+/* Of all leaves, in their order; returns NULL and sets *error when they cannot be had. To be freed. */
+struct nl_leaf_facts *facts_read(struct cli *c, const struct nl_leaf_state *leaves, size_t n, enum nl_err *error);
+
+/* OpenVEX 0.2.0: which CVEs the bytes that run mitigate. */
+void print_vex(const struct cli *c, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts, size_t n);
+/* The text format of Prometheus, for node_exporter's textfile collector. */
+void print_prometheus(const struct cli *c, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts,
+                      size_t n);
+
+#endif
