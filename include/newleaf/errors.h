@@ -134,7 +134,6 @@ enum nl_exit_code {
 	  "include the kernel's headers instead of own declarations; the message shows both sides") \
 	X(NL_EOLDCODE, 57, NL_EXIT_TARGET, "the function is not one that the recipe was written against", \
 	  "read it; if the body fits, add the hash that the message shows to the recipe") \
-	X(NL_EALREADY, 58, NL_EXIT_NOTHING, "the kernel holds already what the leaf would bring", "nothing") \
 	X(NL_ENAME, 59, NL_EXIT_USAGE, "the recipe names what this kernel has not", \
 	  "check the spelling; newleaf symbols -k VMLINUZ PATTERN shows what there is") \
 	X(NL_EOBJECT, 60, NL_EXIT_LEAF, "the leaf changes a module, which this version cannot", \

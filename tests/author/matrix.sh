@@ -61,7 +61,7 @@ matrix check leaves/prctl-auxv/prctl-auxv.recipe --cc "$dir/other"
 answers "another compiler" 10 "$old=unproven"
 
 # What the compiler says of a body that does not compile is shown
-printf 'id broken\nversion 1\nreplace prctl_set_auxv with b.c\n' >"$dir/broken.recipe"
+printf 'id broken\nversion 1\nreplace prctl_set_auxv with b.c allow old\n' >"$dir/broken.recipe"
 echo 'this is no C' >"$dir/b.c"
 matrix check "$dir/broken.recipe"
 answers "a body that does not compile" 4 "$old=refused"

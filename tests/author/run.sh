@@ -97,7 +97,9 @@ expect "inspect says where" 0 "prctl_set_auxv+0x5, 7 bytes" "$author" inspect "$
 expect "inspect says what" 0 "0 functions, 1 data" "$author" inspect "$dir/proc-net-chmod.leaf"
 
 # Answers for programs hold their published schemas
-for what in "inspect $dir/prctl-auxv.leaf" "check $dir/proc-net-chmod.leaf -k $kernel" "inspect $dir/keys.bin"; do
+for what in "symbols -k $kernel --hash jhash" "symbols -k $kernel *_tree_lock" \
+	"inspect $dir/prctl-auxv.leaf" \
+	"check $dir/proc-net-chmod.leaf -k $kernel" "inspect $dir/keys.bin"; do
 	read -r verb rest <<<"$what"
 	# shellcheck disable=SC2086
 	"$author" "$verb" --json $rest >"$dir/out.json" 2>/dev/null
@@ -129,8 +131,10 @@ expect "attach for the wrong key" 4 "NL_ESIGNATURE" \
 # Another kernel, damaged kernels
 if other=$(scripts/get-kernel --vmlinuz linux-image-6.1.0-56-cloud-amd64 2>/dev/null); then
 	expect "check other kernel" 5 "NL_EBUILDID" "$author" check "$dir/prctl-auxv.leaf" -k "$other"
+	recipe 'replace ioprio_check_cap with b.c allow old'
+	body ''
 	expect "headers of another kernel" 11 "no headers of" \
-		"$author" build leaves/prctl-auxv/prctl-auxv.recipe -k "$other" -H "$headers" -o "$dir/x.leaf"
+		"$author" build "$dir/r.recipe" -k "$other" -H "$headers" -o "$dir/x.leaf"
 	expect "fixed in another way" 5 "NL_ETARGET" \
 		"$author" build leaves/proc-net-chmod/proc-net-chmod.recipe -k "$other" -o "$dir/x.leaf"
 fi
@@ -178,12 +182,12 @@ mkdir "$dir/$odd"
 cp "$dir/b.c" "$dir/$odd.c"
 cp "$dir/b.c" "$dir/$odd/b.c"
 refused "name of a source" 2 "the name of a source has only" "replace ioprio_check_cap with \"$odd.c\""
-printf 'id r\nversion 1\nreplace ioprio_check_cap with b.c\n' >"$dir/$odd/r.recipe"
+printf 'id r\nversion 1\nreplace ioprio_check_cap with b.c allow old\n' >"$dir/$odd/r.recipe"
 expect "name of a directory" 2 "use another directory" build "$dir/$odd/r.recipe" -o "$dir/r.leaf"
 mkdir -p "$dir/headers $odd/include/generated"
 printf '#define UTS_RELEASE "6.1.0-50-cloud-amd64"\n' >"$dir/headers $odd/include/generated/utsrelease.h"
 printf 'all b.o:\n\ttouch b.o\n' >"$dir/headers $odd/Makefile"
-recipe 'replace ioprio_check_cap with b.c'
+recipe 'replace ioprio_check_cap with b.c allow old'
 expect "name of the headers" 2 "use another directory" \
 	"$author" build "$dir/r.recipe" -k "$kernel" -H "$dir/headers $odd" -o "$dir/r.leaf"
 mkdir -p "$dir/stub/include/generated"
@@ -214,7 +218,8 @@ expect "name of a file" 11 '\x1b[31m.recipe' build "$dir/"$'\e[31m.recipe'
 refused "escape on the terminal" 2 "switch, strict or mixable expected before '\\x1b[31m'" $'consistency \e[31m'
 
 # Refusals of bodies
-target='replace ioprio_check_cap with b.c'
+old() { "$author" symbols -k "$kernel" --hash "$1" | sed 's/.*  old \([0-9a-f]*\) .*/\1/'; }
+target="replace ioprio_check_cap with b.c old $(old ioprio_check_cap)"
 of() { printf 'int ioprio_check_cap(int p); %s int ioprio_check_cap(int p) { %s return 0; }' "${2:-}" "$1"; }
 refused "does not compile" 4 "NL_ECOMPILE" "$target" "$(of 'syntax error;')"
 refused "defines another function" 2 "defines no function" "$target" 'int other(void); int other(void) { return 1; }'
@@ -230,6 +235,20 @@ refused "unknown symbol" 5 "no_such_symbol" "$target" "$(of 'return no_such_symb
 refused "ambiguous symbol" 5 "say which with jhash,1" "$target" "$(of 'return jhash();' 'extern int jhash(void);')"
 refused "page-aligned data" 4 "to be aligned" "$target" \
 	"$(of 'return page[p];' 'static char page[4096] __aligned(4096) = { 1 };')"
+
+# The old function: only what the recipe was written against, unless it says otherwise, which the leaf keeps
+body "$(of '')"
+refused "no hash" 5 "hashes to $(old ioprio_check_cap), and the recipe does not say" 'replace ioprio_check_cap with b.c'
+refused "another hash" 5 "written against others; read it, then add a line below: old $(old ioprio_check_cap)" \
+	'replace ioprio_check_cap with b.c old 0123456789abcdef fedcba9876543210'
+recipe $'replace ioprio_check_cap with b.c\nold 0123456789abcdef # another\nold '"$(old ioprio_check_cap)"
+expect "one of several hashes" 0 "built r" build "$dir/r.recipe" -o "$dir/r.leaf"
+recipe 'replace ioprio_check_cap with b.c allow old'
+expect "no hash, allowed" 0 "allowed: old code of ioprio_check_cap" build "$dir/r.recipe" -o "$dir/r.leaf"
+if new=$(scripts/get-kernel --headers linux-image-6.1.0-56-cloud-amd64 2>/dev/null) && [ -n "${other:-}" ]; then
+	expect "already fixed, a function" 3 "has already what the sources compile to" \
+		"$author" build leaves/ioprio-hint/ioprio-hint.recipe -k "$other" -H "$new" -o "$dir/r.leaf"
+fi
 
 # Types that are not the kernel's: prototype, extern, private structure; each named with both sides
 refused "another prototype" 4 "ioprio_check_cap: argument 1: long int here, int in 6.1.0-50" "$target" \
@@ -277,14 +296,22 @@ good "data and code together" "$b" "#include <linux/fs.h>
 $f; $f { return generic_permission(ns, i, mask); }"
 
 f='long keyctl_describe_key(int id, char __user *b, size_t n)'
-good "several functions" "$target"$'\nreplace keyctl_describe_key with b.c' \
+good "several functions" "$target"$'\nreplace keyctl_describe_key with b.c allow old' \
 	"$(of '') $f; $f { return ioprio_check_cap(id); }"
-good "e9 inside another instruction is no branch" 'replace mptcp_nl_cmd_sf_create with b.c' '#include <net/genetlink.h>
-int mptcp_nl_cmd_sf_create(struct sk_buff *skb, struct genl_info *info);
-int mptcp_nl_cmd_sf_create(struct sk_buff *skb, struct genl_info *info) { return 0; }'
-good "the second place of a name" 'replace add_grec,2 with b.c allow types' \
+f='int mptcp_nl_cmd_sf_create(struct sk_buff *skb, struct genl_info *info)'
+good "e9 inside another instruction is no branch" 'replace mptcp_nl_cmd_sf_create with b.c allow old' \
+	"#include <net/genetlink.h>
+$f; $f { return 0; }"
+good "the second place of a name" 'replace add_grec,2 with b.c allow types allow old' \
 	'int add_grec(void); int add_grec(void) { return 0; }'
 refused "no third place of a name" 5 "only 2 places named add_grec" 'replace add_grec,3 with b.c'
+
+# What a kernel has
+expect "symbols" 0 "prctl_set_auxv  traced  can be replaced" "$author" symbols -k "$kernel" 'prctl_set_*'
+expect "symbols, the place of several" 0 "add_grec,2  " "$author" symbols -k "$kernel" add_grec
+expect "symbols, why not" 0 "holds a static call" "$author" symbols -k "$kernel" mmput
+expect "symbols, data" 0 ".data..percpu" "$author" symbols -k "$kernel" current_task
+expect "symbols, none" 3 "has no symbol like no_such*" "$author" symbols -k "$kernel" 'no_such*'
 
 # The command line
 expect "no command" 2 "newleaf build" "$author"

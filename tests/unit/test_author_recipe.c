@@ -16,19 +16,21 @@
 
 static void test_all_statements(void **state)
 {
-	struct recipe *r = recipe_parse("some/dir/x.recipe",
-	                                "# comment\n"
-	                                "id fix-1.2_a\n"
-	                                "version 7 # trailing\n"
-	                                "description \"says # what\"\n"
-	                                "consistency strict\n"
-	                                "data (struct inode_operations) ops.setattr = &proc_setattr expect NULL\n"
-	                                "data (struct table) many,2+0x40.entry[3].max = -1 expect 0x10\n"
-	                                "data (u16) word+2 = 5\n"
-	                                "body helper.c\n"
-	                                "replace func with body.c\n"
-	                                "replace other,3 with body.c:new_other allow types allow clones\n"
-	                                "symbol lock = mutex,2\n");
+	struct recipe *r =
+	        recipe_parse("some/dir/x.recipe",
+	                     "# comment\n"
+	                     "id fix-1.2_a\n"
+	                     "version 7 # trailing\n"
+	                     "description \"says # what\"\n"
+	                     "consistency strict\n"
+	                     "data (struct inode_operations) ops.setattr = &proc_setattr expect NULL\n"
+	                     "data (struct table) many,2+0x40.entry[3].max = -1 expect 0x10\n"
+	                     "data (u16) word+2 = 5\n"
+	                     "body helper.c\n"
+	                     "replace func with body.c\n"
+	                     "replace other,3 with body.c:new_other old 0123456789abcdef allow types allow clones\n"
+	                     "old fedcba98765432100 00112233445566778899 # two\n"
+	                     "symbol lock = mutex,2\n");
 
 	(void)state;
 	assert_string_equal(r->directory, "some/dir");
@@ -59,7 +61,10 @@ static void test_all_statements(void **state)
 	assert_false(r->replace[0].allow_clones);
 	assert_int_equal(r->replace[1].function.position, 3);
 	assert_string_equal(r->replace[1].body, "new_other");
-	assert_true(r->replace[1].allow_clones);
+	assert_true(r->replace[1].allow_clones && !r->replace[1].allow_old);
+	assert_int_equal(r->replace[1].n_old, 3);
+	assert_string_equal(r->replace[1].old[2], "00112233445566778899");
+	assert_int_equal(r->replace[0].n_old, 0);
 	assert_int_equal(r->n_source, 2); /* each source once */
 	assert_string_equal(r->source[0], "helper.c");
 	assert_string_equal(r->source[1], "body.c");
@@ -112,6 +117,9 @@ static void test_mistakes(void **state)
 	        {HEAD "replace f with dir/.b.c\n", ":3: '.b.c': the name of a source"},
 	        {HEAD "replace f with body.c: \n", ":3: the name of a function"},
 	        {HEAD "replace f with body.c allow all\n", ":3: unknown permission 'all'"},
+	        {HEAD "replace f with body.c old 0123\n", ":3: '0123' is no hash"},
+	        {HEAD "replace f with body.c old 0123456789ABCDEF\n", "is no hash"},
+	        {HEAD "old 0123456789abcdef\n", ":3: 'old' belongs below a 'replace'"},
 	        {HEAD "description \"open\n" DATA, ":3: '\"'"},
 	};
 

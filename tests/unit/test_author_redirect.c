@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/thunks.c
 // sources: tools/author/redirect.c tools/author/branches.c tools/author/code.c tools/author/livesites.c
-// sources: tools/author/place.c
+// sources: tools/author/place.c tools/author/oldhash.c tools/newleaf/sha256.c
 // sources: tools/author/counter.c tools/author/types.c tools/author/draft.c tools/author/contract.c
 // sources: tools/author/stub.c tools/author/typenames.c tools/author/note.c tools/author/escape.c
 // sources: tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c tests/unit/author_refuse.c

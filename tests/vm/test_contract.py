@@ -11,7 +11,7 @@ from guest import Failure
 from leaves import make
 from vmtest import test
 
-RECIPE = "id {0}\nversion 1\nreplace {1} with {0}.c\n"
+RECIPE = "id {0}\nversion 1\nreplace {1} with {0}.c allow old\n"
 BODY = """#include <linux/xarray.h>
 
 #define SPEND(reg) "mov $0x5a5a5a5a5a5a5a5a, %%" reg "\\n"

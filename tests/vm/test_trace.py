@@ -195,7 +195,7 @@ UMASK_RECIPE = """id test-umask
 version 1
 description "a test of writes to a patched page: umask always says 0123"
 consistency mixable
-replace __x64_sys_umask with test-umask.c
+replace __x64_sys_umask with test-umask.c allow old
 """
 UMASK_BODY = """// SPDX-License-Identifier: GPL-2.0-only
 /* A body for a test: answers a constant, touches nothing. */

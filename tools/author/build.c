@@ -10,6 +10,7 @@
 #include "made.h"
 #include "matrix.h"
 #include "note.h"
+#include "oldcode.h"
 #include "patch_build.h"
 #include "redirect.h"
 #include "linux_target.h"
@@ -34,6 +35,7 @@ struct built build_leaf(const struct recipe *r, const struct kernel *k, const st
 	linux_target_fill(&d->h.target, k);
 	for (size_t i = 0; i < r->n_replace; i++) /* before the compiler runs: a refusal is quick */
 		redirect_check(k, r, &r->replace[i]), made_check(k, r, &r->replace[i]);
+	oldcode_check(d, k, r, with->headers, with->cc);
 	if (r->n_source) {
 		struct compiled objects = compile(k, r, with->headers, with->cc);
 

@@ -24,6 +24,13 @@ static bool sets_anyhow(const ZydisDecodedInstruction *i, const ZydisDecodedOper
 	       o[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && o[1].imm.value.s == -1;
 }
 
+/* By itself, without a register of data: rip-relative, or per CPU. */
+static bool names_place(const ZydisDecodedOperandMem *m)
+{
+	return m->base == ZYDIS_REGISTER_RIP ||
+	       (m->base == ZYDIS_REGISTER_NONE && m->index == ZYDIS_REGISTER_NONE && m->segment == ZYDIS_REGISTER_GS);
+}
+
 struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va)
 {
 	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
@@ -42,11 +49,17 @@ struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va)
 	s.ends = i.meta.category == ZYDIS_CATEGORY_RET || i.meta.category == ZYDIS_CATEGORY_UNCOND_BR ||
 	         i.mnemonic == ZYDIS_MNEMONIC_UD2 || i.mnemonic == ZYDIS_MNEMONIC_INT3 ||
 	         i.mnemonic == ZYDIS_MNEMONIC_HLT;
+	s.pads = i.meta.category == ZYDIS_CATEGORY_NOP || i.meta.category == ZYDIS_CATEGORY_WIDENOP ||
+	         i.mnemonic == ZYDIS_MNEMONIC_INT3;
 	for (unsigned o = 0; o < i.operand_count; o++) {
 		const ZydisDecodedOperand *op = &operands[o];
 
 		if (op->type == ZYDIS_OPERAND_TYPE_IMMEDIATE && op->imm.is_relative)
 			s.jumps = ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&i, op, va, &s.target));
+		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY && names_place(&op->mem) && i.raw.disp.size == 32) {
+			s.refers = ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&i, op, va, &s.address));
+			s.field = i.raw.disp.offset;
+		}
 		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY)
 			s.reads |= general(op->mem.base) | general(op->mem.index);
 		if (op->type == ZYDIS_OPERAND_TYPE_REGISTER && op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)

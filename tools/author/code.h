@@ -10,7 +10,11 @@ struct code_step {    /* one instruction */
 	bool is_call;
 	bool resumes; /* an interrupt may come in its middle, and it goes on there: REP, gathers, scatters */
 	bool ends;    /* control does not continue behind it: ret, jmp, ud2, int3, hlt */
-	bool jumps;   /* a relative branch or call; `target` is where to */
+	bool pads;    /* a nop, int3: for nobody */
+	bool refers;  /* to memory at `address` alone: by a distance, or per CPU; the 4 bytes of it stand at `field` */
+	uint8_t field;
+	uint64_t address;
+	bool jumps; /* a relative branch or call; `target` is where to */
 	uint64_t target;
 	/* general registers, bit n = register number n; a call writes CALLER_SAVED, and reads nothing that is known */
 	uint32_t reads, writes;

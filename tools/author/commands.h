@@ -8,6 +8,7 @@ int command_prove(int argc, char **argv);
 int command_sign(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_symbols(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_transplant(int argc, char **argv);
 int command_key(int argc, char **argv);

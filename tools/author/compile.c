@@ -187,7 +187,9 @@ static void copy_sources(const struct recipe *r, struct compiled *c)
 	}
 }
 
-static void write_kbuild(const struct recipe *r, const struct compiled *c)
+enum form { AS_BODY, AS_KERNEL, AS_KERNEL_UNTRACED };
+
+static void write_kbuild(const struct recipe *r, const struct compiled *c, enum form form)
 {
 	char *real = realpath(r->directory, NULL);
 	const char *include = compile_plain_path(real ? real : c->directory);
@@ -207,6 +209,9 @@ static void write_kbuild(const struct recipe *r, const struct compiled *c)
 	        " -fno-ipa-ra $(call cc-option,-gbtf) $(call cc-option,-gno-prune-btf)\n"
 	        "ccflags-remove-y := $(CC_FLAGS_FTRACE) $(PADDING_CFLAGS)\nOBJECT_FILES_NON_STANDARD := y\n",
 	        compile_plain_path(c->directory), include, c->directory, include);
+	if (form != AS_BODY)
+		s = xformat("ccflags-y := -I%s -g0\n%s", include,
+		            form == AS_KERNEL ? "" : "ccflags-remove-y := $(CC_FLAGS_FTRACE)\n");
 	buf_add(&b, s, strlen(s));
 	file_write(xformat("%s/Kbuild", c->directory), b.p, b.n, 0644);
 	compile_prelude(xformat("%s/newleaf-prelude.h", c->directory));
@@ -222,7 +227,8 @@ char *compile_headers(const struct kernel *k, const char *given)
 
 void compile_prelude(const char *path) { file_write(path, prelude_start, (size_t)(prelude_end - prelude_start), 0644); }
 
-struct compiled compile(const struct kernel *k, const struct recipe *r, const char *given, const char *cc)
+static struct compiled compile_in(const struct kernel *k, const struct recipe *r, const char *given, const char *cc,
+                                  enum form form)
 {
 	struct compiled c = {.directory = NULL};
 	struct toolchain tools = toolchain_find(k, cc);
@@ -234,7 +240,7 @@ struct compiled compile(const struct kernel *k, const struct recipe *r, const ch
 	c.note = tools.note;
 	c.directory = compile_directory();
 	copy_sources(r, &c);
-	write_kbuild(r, &c);
+	write_kbuild(r, &c, form);
 	argv[n++] = xformat("make");
 	argv[n++] = xformat("-s");
 	argv[n++] = xformat("-C%s", compile_plain_path(headers));
@@ -253,4 +259,15 @@ struct compiled compile(const struct kernel *k, const struct recipe *r, const ch
 			refuse(NL_ECOMPILE, "%s: %s does not compile for %s (make ended with %d): see above", r->path,
 			       r->source[i], k->release, status);
 	return c;
+}
+
+struct compiled compile(const struct kernel *k, const struct recipe *r, const char *headers, const char *cc)
+{
+	return compile_in(k, r, headers, cc, AS_BODY);
+}
+
+struct compiled compile_as_kernel(const struct kernel *k, const struct recipe *r, const char *headers, const char *cc,
+                                  bool traced)
+{
+	return compile_in(k, r, headers, cc, traced ? AS_KERNEL : AS_KERNEL_UNTRACED);
 }

@@ -14,6 +14,9 @@ struct compiled {
 
 /* headers, cc: where the caller says that they are, or NULL. Refuses NL_ECOMPILE, NL_EENVIRONMENT. */
 struct compiled compile(const struct kernel *k, const struct recipe *r, const char *headers, const char *cc);
+/* The same without what makes a body of it: for a comparison with the image. */
+struct compiled compile_as_kernel(const struct kernel *k, const struct recipe *r, const char *headers, const char *cc,
+                                  bool traced);
 void compile_clean(struct compiled *c);
 
 /* The parts of it that the compilation of a kernel's own units needs, too. */

@@ -85,6 +85,13 @@
 	  "      --count N     draw N functions by lot instead of naming them\n" \
 	  "      --seed S      of the lot; the same number draws the same functions (default 1)\n" \
 	  "  -o, --output DIR  where transplant-NN.leaf go; default: the current directory\n") \
+	X(symbols, "-k VMLINUZ PATTERN", "-k VMLINUZ PATTERN [--hash] [--json]", "show what a kernel has of a name", \
+	  "Lists the symbols of a kernel file that match a pattern (* ? [...]), with address, size up to the next " \
+	  "symbol " \
+	  "and section,\n" \
+	  "and for functions whether ftrace has a nop there and whether they can be replaced, or why not.\n" \
+	  "  -k, --kernel FILE   the kernel file\n" \
+	  "      --hash          and the hash of each function, for `old` in a recipe\n") \
 	X(verify, "LEAF --keys FILE", "LEAF --keys FILE | --pub KEY [--signatures N]", "check a leaf's signatures", \
 	  "Says whether the signatures are good and whose each is.\n" \
 	  "      --keys FILE   records of trusted keys, as made by key image\n" \

@@ -206,21 +206,52 @@ static void permissions(struct scan *s, struct recipe_replace *p, bool *types)
 
 		if (!strcmp(word, "clones"))
 			p->allow_clones = true;
+		else if (types && !strcmp(word, "old"))
+			p->allow_old = true;
 		else if (types && !strcmp(word, "types"))
 			*types = true;
 		else
-			BAD(s, "unknown permission '%s': clones%s", word, types ? " or types" : "");
+			BAD(s, "unknown permission '%s': clones%s", word, types ? ", types or old" : "");
 	}
+}
+
+/* The first digits of a hash, 16 or more, of functions that the last `replace` may replace. */
+static void hashes(struct scan *s, struct recipe_replace *p)
+{
+	do {
+		char *word = run(s, in_name, "a hash");
+
+		if (strlen(word) < 16 || strlen(word) > 64 || strspn(word, "0123456789abcdef") != strlen(word))
+			BAD(s, "'%s' is no hash: 16 to 64 digits of 0-9, a-f, as newleaf symbols --hash shows them",
+			    word);
+		if (p->n_old == RECIPE_OLD_MAX)
+			BAD(s, "more than %u hashes", RECIPE_OLD_MAX);
+		p->old[p->n_old++] = word;
+		blank(s);
+	} while (isxdigit((unsigned char)*s->p) && strcspn(s->p, " \t\r#") >= 16);
+}
+
+static void statement_old(struct scan *s)
+{
+	struct recipe *r = s->r;
+
+	if (!r->n_replace || r->replace[r->n_replace - 1].origin != FROM_SOURCE)
+		BAD(s, "'old' belongs below a 'replace'");
+	hashes(s, &r->replace[r->n_replace - 1]);
 }
 
 static void statement_replace(struct scan *s)
 {
 	struct recipe_replace *p = new_replace(s, FROM_SOURCE);
+	bool *types;
 
 	expect(s, "with");
 	p->source = file_name(s);
 	p->body = accept(s, ":") ? run(s, in_name, "the name of a function") : xformat("%s", p->function.name);
-	permissions(s, p, &s->r->allow_types[add_source(s, p->source)]);
+	types = &s->r->allow_types[add_source(s, p->source)];
+	if (accept(s, "old"))
+		hashes(s, p);
+	permissions(s, p, types);
 }
 
 /* What the body of a function that needs no source is called; a comma is in no name of C. */
@@ -347,6 +378,7 @@ static void one_line(struct scan *s)
 	        {"replace", statement_replace},
 	        {"symbol", statement_symbol},
 	        {"body", statement_body},
+	        {"old", statement_old},
 	        {"kill", statement_kill},
 	        {"counters", statement_counters},
 	        {"transplant", statement_transplant},

@@ -7,6 +7,9 @@
 
 #include <newleaf/leaf.h>
 
+#define RECIPE_MAX NL_LEAF_MAX_SITES
+#define RECIPE_OLD_MAX 64u
+
 struct recipe_symbol { /* NAME, NAME,2 (the second place of that name), NAME+0x10 */
 	char *name;
 	uint32_t position; /* 0 = must be the only one */
@@ -29,7 +32,7 @@ struct recipe_data { /* data (TYPE) SYMBOL.PATH = VALUE [expect VALUE] */
 };
 
 enum recipe_origin {
-	FROM_SOURCE, /* replace FUNCTION with SOURCE[:BODY] [allow clones] [allow types] */
+	FROM_SOURCE, /* replace FUNCTION with SOURCE[:BODY] [old HASH...] [allow clones|types|old]... */
 	FROM_ITSELF, /* transplant FUNCTION: its own code, at another place */
 	FROM_VALUE,  /* kill FUNCTION [= VALUE] */
 };
@@ -38,8 +41,10 @@ struct recipe_replace {
 	uint32_t line;
 	enum recipe_origin origin;
 	struct recipe_symbol function;
-	char *source, *body; /* source: NULL unless from one */
-	bool allow_clones;
+	char *source, *body;       /* source: NULL unless from one */
+	char *old[RECIPE_OLD_MAX]; /* hashes of functions that the source may replace: their first digits */
+	size_t n_old;
+	bool allow_clones, allow_old;
 	bool has_value;
 	int64_t value; /* what a killed function returns */
 };
@@ -48,8 +53,6 @@ struct recipe_alias { /* symbol NAME = KERNEL-SYMBOL */
 	char *name;
 	struct recipe_symbol symbol;
 };
-
-#define RECIPE_MAX NL_LEAF_MAX_SITES
 
 struct recipe {
 	char *path, *directory;

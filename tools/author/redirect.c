@@ -12,6 +12,7 @@
 #include "livesites.h"
 #include "thunks.h"
 #include "note.h"
+#include "oldhash.h"
 #include "stub.h"
 
 #include <newleaf/types.h>
@@ -212,7 +213,7 @@ void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *
 {
 	struct entry e = find_entry(k, r, s);
 	const struct body_symbol *body = body_find(b, s->body);
-	uint8_t expected[NL_SITE_MAX_LEN], fresh[NL_SITE_MAX_LEN];
+	uint8_t expected[NL_SITE_MAX_LEN], fresh[NL_SITE_MAX_LEN], hash[OLDHASH_SIZE];
 	struct nl_leaf_reloc expected_relocs[NL_SITE_MAX_LEN / 4];
 	struct nl_leaf_reloc jump = {.offset = 1, .type = NL_REL_PC32, .symbol = NL_SYM_TEXT, .addend = -4};
 	struct draft_site site = {.va = e.va + e.site,
@@ -234,6 +235,8 @@ void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *
 	memset(fresh, INT3, sizeof(fresh));
 	fresh[0] = 0xe9;
 	memset(fresh + 1, 0, 4);
+	if (oldhash(k, e.va, e.size, hash))
+		site.old_hash = hash;
 	site.body_offset = (uint32_t)body->place.value;
 	site.body_size = (uint32_t)body->size;
 	jump.value = destination(d, k, &e, b, body, s->origin);
