@@ -47,7 +47,8 @@ def transplants(t, directory, kernel, count, seed):
             unlawful.append(f"{name}: {answer}: {why}")
     t.expect(not unlawful, "refused for no reason that is listed:\n" + "\n".join(unlawful[:20]))
     built = sum(answer == "built" for _, answer, _ in rows)
-    t.note(f"{built} of {count} functions, seed {seed}; refused: " + ", ".join(f"{n} {p}" for p, n in used.most_common()))
+    reasons = ", ".join(f"{n} {pattern}" for pattern, n in used.most_common())
+    t.note(f"{built} of {count} functions, seed {seed}; refused: {reasons}")
     paths = sorted(os.path.join(directory, f) for f in os.listdir(directory) if f.endswith(".leaf"))
     for path in paths:
         author("sign", path, "--key", DEMO_KEY)
@@ -55,9 +56,9 @@ def transplants(t, directory, kernel, count, seed):
 
 
 def hits(g):
-    """Of each applied leaf's counters, those that are not zero."""
+    """What each counter of each applied leaf says."""
     status = newleaf(g, "status")
-    return [n for leaf in status["leaves"] if leaf["state"] == "applied" for n in leaf["hits"]]
+    return [n for leaf in status["leaves"] if leaf["state"] == "applied" for n in leaf["hits_by_function"]]
 
 
 def transplant(t, kernel, count, seed=1, wanted=0, load="broad"):
