@@ -528,6 +528,8 @@ int main(int argc, char **argv)
 		for (int round = 0; round < 3; round++)
 			step(steps[i].what, 0, 20);
 	}
+	tell("calls");
+	every_call();
 	if (argc > 1 && !strcmp(argv[1], "--quick")) {
 		step(stream, AF_INET, 20);
 		step(stream, AF_UNIX, 20);
@@ -542,8 +544,6 @@ int main(int argc, char **argv)
 	step(stream, AF_INET, 20);
 	step(stream, AF_INET6, 20);
 	step(stream, AF_UNIX, 20);
-	tell("calls");
-	every_call();
 	tell("file-systems");
 	every_file_system();
 	tell("sys");
