@@ -10,6 +10,7 @@ int command_verify(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_symbols(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_kill(int argc, char **argv);
 int command_transplant(int argc, char **argv);
 int command_key(int argc, char **argv);
 

@@ -77,6 +77,18 @@
 	  "or " \
 	  "unproven\n" \
 	  "(another compiler than the kernel's). Options and exit codes are build's; no leaf is written.\n") \
+	X(kill, "FUNCTION[=VALUE]... -k VMLINUZ", \
+	  "FUNCTION[=VALUE]... -k VMLINUZ [--cve ID] [--counters] [-o OUT.leaf]", \
+	  "make a leaf that switches functions off", \
+	  "The mitigation before a fix exists: the functions return at once, with VALUE (a number, or an error such " \
+	  "as\n" \
+	  "-EPERM); a function that returns nothing takes none, and then no register changes. What the callers make " \
+	  "of\n" \
+	  "it is the author's to judge: a function that takes a lock or fills a result must not be killed.\n" \
+	  "      --cve ID      what it mitigates, for newleaf status --vex; more than once if need be\n" \
+	  "      --counters    count the calls: newleaf status shows them\n" \
+	  "      --id ID       default: kill-FUNCTION\n" \
+	  "  -o, --output FILE default: ID.leaf in the current directory\n") \
 	X(transplant, "FUNCTION... -k VMLINUZ", "FUNCTION... | --count N [--seed S]  -k VMLINUZ [-o DIR]", \
 	  "make leaves that change nothing", \
 	  "Makes unsigned leaves whose bodies are the functions' own machine code, at another place: a test of " \
