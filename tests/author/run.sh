@@ -313,6 +313,26 @@ expect "symbols, why not" 0 "holds a static call" "$author" symbols -k "$kernel"
 expect "symbols, data" 0 ".data..percpu" "$author" symbols -k "$kernel" current_task
 expect "symbols, none" 3 "has no symbol like no_such*" "$author" symbols -k "$kernel" 'no_such*'
 
+# Bodies that need no compiler
+kill() { "$author" kill "$@" -k "$kernel" -o "$dir/r.leaf"; }
+expect "kill" 0 "built kill-prctl-set-auxv" kill prctl_set_auxv=-EPERM
+expect "kill: check" 0 "match ok" "$author" check "$dir/r.leaf" -k "$kernel"
+expect "kill: what it does" 0 'mov $-0x01, %rax' "$author" inspect "$dir/r.leaf" -k "$kernel"
+expect "kill a void function" 0 "built kill-kfree" kill kfree
+expect "kill a void function with a value" 2 "it returns nothing" kill kfree=0
+expect "kill without a value" 2 "it returns a value" kill prctl_set_auxv
+expect "kill: a pointer is no number" 2 "only 0 and -1 to -4095" kill d_lookup=5
+expect "kill: too large" 2 "do not hold 4294967296" kill prctl_set_auxv=4294967296
+expect "kill: no such error" 2 "there is no error ENOTHING" kill prctl_set_auxv=-ENOTHING
+expect "kill: assembler" 2 "it is assembler code" kill memset_orig
+refused "transplant: side tables" 4 "holds a BUG or WARN" 'transplant create_event_filter'
+recipe $'counters cpus 4\ntransplant bin2hex'
+expect "transplant" 0 "built r" build "$dir/r.recipe" -o "$dir/r.leaf"
+expect "transplant: the same code" 0 "bin2hex: old 24 instructions, new 24, 0 lines differ" \
+	"$author" inspect "$dir/r.leaf" -k "$kernel"
+refused "counters for no power of two" 2 "a power of two" $'counters cpus 3\ntransplant bin2hex'
+expect "inspect with another kernel's file" 5 "no x86 bzImage" "$author" inspect "$dir/r.leaf" -k "$dir/r.leaf"
+
 # The command line
 expect "no command" 2 "newleaf build" "$author"
 expect "help" 0 "-k, --kernel" "$author" build --help

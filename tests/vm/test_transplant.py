@@ -88,7 +88,7 @@ def transplant(t, kernel, count, seed=1, wanted=0, load="broad"):
 @test(name="transplant")
 def short(t):
     """100 functions of 6.1, drawn by lot, run their own code at another place, and nobody notices"""
-    transplant(t, STOCK, 100, wanted=10, load="broad --quick")
+    transplant(t, STOCK, 100, wanted=5, load="broad --quick")
 
 
 def register_lines():

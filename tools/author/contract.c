@@ -81,8 +81,7 @@ static bool takes_registers(const struct kernel *k, uint64_t va, uint32_t size)
 	return !p;
 }
 
-/* The assembler says of each of its functions that it is void f(void), whatever it is. */
-static bool of_assembler(const struct kernel *k, uint32_t proto, uint64_t va, uint32_t size)
+bool contract_of_assembler(const struct kernel *k, uint32_t proto, uint64_t va, uint32_t size)
 {
 	const struct btf_type *t = btf__type_by_id(k->btf, proto);
 
@@ -121,7 +120,7 @@ bool contract_by_kernel(const struct kernel *k, const char *name, uint64_t va, u
 	*c = (struct contract){0};
 	if (!k->btf || !known(k->btf, name, c, &proto))
 		return false;
-	if (of_assembler(k, proto, va, size))
+	if (contract_of_assembler(k, proto, va, size))
 		c->trouble = xformat("it is assembler code with rules of its own");
 	return true;
 }

@@ -16,6 +16,9 @@ struct contract {
 /* Of a FUNC_PROTO. */
 struct contract contract_of(const struct btf *btf, uint32_t proto);
 
+/* Is it a function of the assembler? That says of each of its own that it is void f(void), whatever it is. */
+bool contract_of_assembler(const struct kernel *k, uint32_t proto, uint64_t va, uint32_t size);
+
 /* Of a function at va, by the kernel's types; false: they do not know it. */
 bool contract_by_kernel(const struct kernel *k, const char *name, uint64_t va, uint32_t size, struct contract *c);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Machine code by hand, 64-bit mode: mov imm to rax, return. See made.h. */
 #include "made.h"
+#include "contract.h"
 #include "lift.h"
 #include "typenames.h"
 
@@ -52,8 +53,22 @@ static char *trouble_of(const struct btf *btf, uint32_t returns, const struct re
 	return xformat("it returns %u byte%s, which do not hold %lld", t->size, t->size == 1 ? "" : "s", v);
 }
 
+/* Where the function is and how long; refuses NL_ESITE when nobody knows. */
+static uint64_t find(const struct kernel *k, const struct recipe_replace *s, const char *where, uint32_t *size)
+{
+	struct place p = place_in_kernel(k, &s->function, where);
+	const struct ksym *next = kallsyms_next(&k->syms, p.value);
+
+	if (p.symbol != NL_SYM_REGION || !next)
+		refuse(NL_ESITE, "%s: where %s ends is not known", where, s->function.name);
+	*size = (uint32_t)(next->va - p.value);
+	return p.value;
+}
+
 static void check_value(const struct kernel *k, const struct recipe_replace *s, const char *where)
 {
+	uint32_t size;
+	uint64_t va = find(k, s, where, &size);
 	size_t n;
 	const uint32_t *ids = typenames_find(k->btf, BTF_KIND_FUNC, s->function.name, &n);
 
@@ -65,6 +80,8 @@ static void check_value(const struct kernel *k, const struct recipe_replace *s, 
 		char *trouble = proto && btf_is_func_proto(proto) ? trouble_of(k->btf, proto->type, s)
 		                                                  : xformat("its type is damaged");
 
+		if (contract_of_assembler(k, btf__type_by_id(k->btf, ids[i])->type, va, size))
+			trouble = xformat("it is assembler code, of which nobody says what it returns");
 		if (trouble)
 			refuse(NL_ERECIPE, "%s: %s: %s", where, s->function.name, trouble);
 	}
@@ -113,12 +130,10 @@ void made_add(struct draft *d, const struct kernel *k, const struct recipe *r, c
 	if (s->origin == FROM_VALUE) {
 		code = value_code(d, s);
 	} else {
-		struct place p = place_in_kernel(k, &s->function, where_of(r, s));
-		const struct ksym *next = kallsyms_next(&k->syms, p.value);
+		uint32_t size;
+		uint64_t va = find(k, s, where_of(r, s), &size);
 
-		if (p.symbol != NL_SYM_REGION || !next)
-			refuse(NL_ESITE, "%s: where %s ends is not known", where_of(r, s), s->function.name);
-		code = lift_function(d, k, p.value, (uint32_t)(next->va - p.value), where_of(r, s));
+		code = lift_function(d, k, va, size, where_of(r, s));
 	}
 	buf_align(&d->text, 16, INT3);
 	if (b->n_symbols)
