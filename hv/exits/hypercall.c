@@ -143,7 +143,7 @@ static enum nl_err call_facts(struct call *c)
 	enum nl_err err;
 
 	if (!nl_trylock(&nl_generation_lock))
-		return NL_AGAIN;
+		return NL_EBUSY;
 	e = nl_registry_nth(c->rcx);
 	err = e && c->length >= sizeof(e->facts) ? append(c, &e->facts, sizeof(e->facts)) : NL_EUSAGE;
 	nl_unlock(&nl_generation_lock);

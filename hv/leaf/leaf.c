@@ -210,27 +210,18 @@ static bool printable(const char *p, size_t n)
 	return !n;
 }
 
-static size_t fact_size(const struct nl_leaf_fact *f) { return sizeof(*f) + ((f->length + 3u) & ~3u); }
-
-const struct nl_leaf_fact *nl_fact_next(const uint8_t *facts, size_t size, const struct nl_leaf_fact *before)
-{
-	const uint8_t *at = before ? (const uint8_t *)before + fact_size(before) : facts;
-
-	return at < facts + size ? (const struct nl_leaf_fact *)(const void *)at : NULL;
-}
-
 static enum nl_err check_facts(const struct nl_leaf *l)
 {
-	uint32_t size = l->header->facts.count, at;
-	const struct nl_leaf_fact *f;
+	const struct nl_leaf_fact *f = NULL;
+	uint32_t size = l->header->facts.count, seen = 0;
 
-	for (at = 0; at < size; at += (uint32_t)fact_size(f)) {
+	while ((f = nl_fact_next(l->facts, size, f))) {
 		char id[NL_LEAF_ID_LEN] = "";
 
-		f = (const void *)(l->facts + at);
-		if (size - at < sizeof(*f) || !f->kind || f->kind >= NL_FACT_KINDS || !f->length ||
-		    f->length > NL_FACT_MAX_LEN || fact_size(f) > size - at || !printable(f->text, f->length) ||
-		    !is_zero((const uint8_t *)f->text + f->length, fact_size(f) - sizeof(*f) - f->length))
+		seen += (uint32_t)nl_fact_size(f);
+		if (!f->kind || f->kind >= NL_FACT_KINDS || !f->length || f->length > NL_FACT_MAX_LEN ||
+		    !printable(f->text, f->length) ||
+		    !is_zero((const uint8_t *)f->text + f->length, nl_fact_size(f) - sizeof(*f) - f->length))
 			return NL_ELEAF;
 		if (f->version && f->kind != NL_FACT_REQUIRES)
 			return NL_ELEAF;
@@ -242,7 +233,7 @@ static enum nl_err check_facts(const struct nl_leaf *l)
 		if (!id_ok(id) || !memcmp(id, l->header->id, sizeof(id))) /* of itself a leaf says nothing here */
 			return NL_ELEAF;
 	}
-	return NL_OK;
+	return seen == size ? NL_OK : NL_ELEAF;
 }
 
 /* The counters of the leaf lie in its zero bytes. */

@@ -30,9 +30,6 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 /* Link address of a place in the kernel. */
 uint64_t nl_leaf_va(const struct nl_leaf *l, uint16_t region, uint64_t offset);
 
-/* The fact behind that one, of facts that were found good; NULL: the first, and behind the last. */
-const struct nl_leaf_fact *nl_fact_next(const uint8_t *facts, size_t size, const struct nl_leaf_fact *before);
-
 /* Bytes that a relocation writes; 0 = unknown type. */
 unsigned nl_reloc_size(uint16_t type);
 

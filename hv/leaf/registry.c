@@ -423,6 +423,16 @@ static enum nl_err check_quorum(const struct nl_signature *s, struct nl_verify_r
 	return report->signatures < nl_boot.policy.signatures ? NL_EQUORUM : NL_OK;
 }
 
+static uint32_t overrides(const struct nl_leaf *leaf)
+{
+	const struct nl_leaf_fact *f = NULL;
+	uint32_t n = 0;
+
+	while ((f = nl_fact_next(leaf->facts, leaf->header->facts.count, f)))
+		n += f->kind == NL_FACT_ALLOW;
+	return n;
+}
+
 static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_size, struct nl_verify_report *report)
 {
 	struct nl_kernel kernel;
@@ -460,7 +470,7 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 		matched.slide = kernel.slide;
 		nl_journal(NL_EV_KERNEL, NL_OK, NULL, NULL, kernel.slide, 0);
 	}
-	nl_journal(NL_EV_VERIFIED, NL_OK, report->id, report->sha256, 0, 0);
+	nl_journal(NL_EV_VERIFIED, NL_OK, report->id, report->sha256, report->signatures, overrides(&leaf));
 	return NL_OK;
 }
 

@@ -221,7 +221,8 @@ struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the
 	uint64_t generation;
 	char id[NL_LEAF_ID_LEN];
 	uint8_t leaf_sha256[32];
-	uint64_t a, b; /* by event: window_ns and old_tasks of a commit; CPU and RIP of a blocker; ... */
+	uint64_t a, b; /* by event: signatures and overrides of a leaf; window_ns and old_tasks of a commit; CPU and RIP
+	                  of a blocker; ... */
 };
 
 /* X(name, label): why the guest was left. The label is the metric's and the document's name. */

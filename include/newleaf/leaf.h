@@ -229,6 +229,26 @@ struct nl_leaf_fact {
 	char text[]; /* printable ASCII, no NUL */
 };
 
+/* What recipes and answers for programs call them, by kind. */
+#define NL_FACT_NAMES \
+	{ \
+		"", "cve", "author", "source", "licence", "date", "requires", "supersedes", "conflicts", "allow", \
+		        "note" \
+	}
+
+static inline size_t nl_fact_size(const struct nl_leaf_fact *f) { return sizeof(*f) + ((f->length + 3u) & ~3u); }
+
+/* The fact behind that one (NULL: the first) in a run of them, 4-byte aligned; NULL where there is none, or no whole
+ * one. */
+static inline const struct nl_leaf_fact *nl_fact_next(const uint8_t *facts, size_t size,
+                                                      const struct nl_leaf_fact *before)
+{
+	size_t at = before ? (size_t)((const uint8_t *)before - facts) + nl_fact_size(before) : 0;
+	const struct nl_leaf_fact *f = (const struct nl_leaf_fact *)(const void *)(facts + at);
+
+	return at < size && size - at >= sizeof(*f) && size - at >= nl_fact_size(f) ? f : NULL;
+}
+
 enum nl_consistency {
 	NL_CONSISTENCY_SWITCH = 0,  /* no CPU and no task inside the bytes that change; old calls finish in old code */
 	NL_CONSISTENCY_STRICT = 1,  /* task level: no task inside a replaced function */

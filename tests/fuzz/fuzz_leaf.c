@@ -28,8 +28,10 @@ static void *copy_of(const void *from, size_t n)
 static void relocate(const struct nl_leaf *l)
 {
 	const struct nl_leaf_header *h = l->header;
-	const struct nl_placement at = {
-	        .slide = 0x1000000, .text = 0xffffffffff800000, .data = 0xffffffffffa00000, .return_thunk = LINK};
+	const struct nl_placement at = {.slide = 0x1000000,
+	                                .text = 0xffffffffff800000,
+	                                .data = 0xffffffffffa00000,
+	                                .thunks = {LINK, LINK + 64, 32}};
 	uint8_t *text = copy_of(l->text, h->text.count), *data = copy_of(l->data, h->data.count);
 	const struct nl_leaf_fact *f = NULL;
 	uint64_t va;

@@ -52,7 +52,8 @@ void fuzz_seeds(void)
 	        "body helper.c\nreplace func with \"dir/body.c\"\n"
 	        "replace other,3 with body.c:new_other old 0123456789abcdef allow types allow clones\n"
 	        "old fedcba98765432100 00112233445566778899 # two\n"
-	        "symbol lock = mutex,2\n";
+	        "symbol lock = mutex,2\ncve CVE-2024-1086 CVE-2026-12345\nauthor A # b\n"
+	        "source https://example.org/#x\ndate 2026-11-25\nrequires a 3\nconflicts b\n";
 
 	fuzz_seed(all, sizeof(all) - 1);
 	fuzz_seed("id x\nversion 1\ndata (u32) a = 1\n", 31);

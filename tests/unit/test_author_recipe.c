@@ -30,13 +30,40 @@ static void test_all_statements(void **state)
 	                     "replace func with body.c\n"
 	                     "replace other,3 with body.c:new_other old 0123456789abcdef allow types allow clones\n"
 	                     "old fedcba98765432100 00112233445566778899 # two\n"
-	                     "symbol lock = mutex,2\n");
+	                     "symbol lock = mutex,2\n"
+	                     "cve CVE-2024-1086 CVE-2026-12345 # two\n"
+	                     "author A. N. Other <a@example.org>  # of the fix\n"
+	                     "source https://example.org/?p=a.git#top # and no comment before it\n"
+	                     "licence GPL-2.0-only\n"
+	                     "date 2026-11-25\n"
+	                     "requires base-fix 3\n"
+	                     "requires other.fix\n"
+	                     "supersedes old_fix\n"
+	                     "conflicts enemy\n");
+	static const struct recipe_fact facts[] = {
+	        {NL_FACT_CVE, (char *)"CVE-2024-1086", 0},
+	        {NL_FACT_CVE, (char *)"CVE-2026-12345", 0},
+	        {NL_FACT_AUTHOR, (char *)"A. N. Other <a@example.org>", 0},
+	        {NL_FACT_SOURCE, (char *)"https://example.org/?p=a.git#top", 0},
+	        {NL_FACT_LICENCE, (char *)"GPL-2.0-only", 0},
+	        {NL_FACT_DATE, (char *)"2026-11-25", 0},
+	        {NL_FACT_REQUIRES, (char *)"base-fix", 3},
+	        {NL_FACT_REQUIRES, (char *)"other.fix", 0},
+	        {NL_FACT_SUPERSEDES, (char *)"old_fix", 0},
+	        {NL_FACT_CONFLICTS, (char *)"enemy", 0},
+	};
 
 	(void)state;
 	assert_string_equal(r->directory, "some/dir");
 	assert_string_equal(r->id, "fix-1.2_a");
 	assert_int_equal(r->version, 7);
 	assert_string_equal(r->description, "says # what");
+	assert_int_equal(r->n_fact, NL_ARRAY_SIZE(facts));
+	for (size_t i = 0; i < r->n_fact; i++) {
+		assert_int_equal(r->fact[i].kind, facts[i].kind);
+		assert_string_equal(r->fact[i].text, facts[i].text);
+		assert_int_equal(r->fact[i].version, facts[i].version);
+	}
 	assert_int_equal(r->consistency, NL_CONSISTENCY_STRICT);
 	assert_int_equal(r->n_data, 3);
 	assert_string_equal(r->data[0].type, "struct inode_operations");
@@ -96,6 +123,19 @@ static void test_mistakes(void **state)
 	        {"id x\nversion 4294967296\n" DATA, ":2: versions"},
 	        {"id x\nversion one\n" DATA, ":2: a number"},
 	        {HEAD "sing\n", ":3: unknown statement 'sing'"},
+	        {HEAD "cve CVE-24-1086\n" DATA, ":3: 'CVE-24-1086' is no CVE"},
+	        {HEAD "cve CVE-2024-108\n" DATA, ":3: 'CVE-2024-108' is no CVE"},
+	        {HEAD "cve CVE-2024-1086x\n" DATA, ":3: 'CVE-2024-1086x' is no CVE"},
+	        {HEAD "cve\n" DATA, ":3: a CVE expected"},
+	        {HEAD "author  # nobody\n" DATA, ":3: an author has 1 to 512 characters"},
+	        {HEAD "author gr\303\274n\n" DATA, ":3: an author is plain text"},
+	        {HEAD "source ftp://example.org\n" DATA, ":3: 'ftp://example.org' is no https"},
+	        {HEAD "date 25.11.2026\n" DATA, ":3: '25' is no date"},
+	        {HEAD "date 2026-11-255\n" DATA, ":3: '2026-11-255' is no date"},
+	        {HEAD "requires Base\n" DATA, ":3: the id of a leaf expected"},
+	        {HEAD "requires base x\n" DATA, ":3: a number expected"},
+	        {HEAD "requires -x\n" DATA, ":3: '-x' is no id of a leaf"},
+	        {HEAD "conflicts a b\n" DATA, ":3: not understood from 'b' on"},
 	        {HEAD "consistency loud\n" DATA, ":3: unknown consistency 'loud'"},
 	        {HEAD "data (struct) a.b = 1\n", ":3: the name of a type"},
 	        {HEAD "data (long) a = 1\n", ":3: 'long' is no type"},

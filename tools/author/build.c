@@ -33,6 +33,8 @@ struct built build_leaf(const struct recipe *r, const struct kernel *k, const st
 	d->h.consistency = r->consistency;
 	d->h.description = draft_string(d, r->description);
 	linux_target_fill(&d->h.target, k);
+	for (size_t i = 0; i < r->n_fact; i++)
+		draft_fact_version(d, r->fact[i].kind, r->fact[i].text, r->fact[i].version);
 	for (size_t i = 0; i < r->n_replace; i++) /* before the compiler runs: a refusal is quick */
 		redirect_check(k, r, &r->replace[i]), made_check(k, r, &r->replace[i]);
 	oldcode_check(d, k, r, with->headers, with->cc);

@@ -2,6 +2,7 @@
 /* `inspect`: what a leaf does, where, by whom, what it needs and what it risks. Reads the leaf alone, no kernel. */
 #include "codeview.h"
 #include "commands.h"
+#include "facts.h"
 #include "leaffile.h"
 
 #include <getopt.h>
@@ -71,7 +72,9 @@ static void print_text(const struct leaffile *l)
 	}
 	if (!l->n_signatures)
 		printf("WHO   unsigned\n");
+	facts_print(l, false);
 	printf("NEEDS %s\n", needs(l));
+	facts_print(l, true);
 	printf("RISK  %s · reversible: yes · side tables: none\n",
 	       !c.functions                               ? "old values may have been read before"
 	       : h->consistency == NL_CONSISTENCY_STRICT  ? "strict: waits until no task is inside the old code"
@@ -100,7 +103,9 @@ static void print_json(const struct leaffile *l)
 		hex_print(stdout, id, sizeof(id));
 		putchar('"');
 	}
-	printf("],\"functions\":%u,\"data\":%u,\"pages\":%u,\"body_bytes\":%u,\"relocations\":%u,\"sites\":[",
+	printf("],\"facts\":");
+	facts_print_json(l);
+	printf(",\"functions\":%u,\"data\":%u,\"pages\":%u,\"body_bytes\":%u,\"relocations\":%u,\"sites\":[",
 	       c.functions, c.data, c.pages, c.body_bytes, h->relocs.count);
 	for (uint32_t i = 0; i < h->sites.count; i++) {
 		const struct nl_leaf_site *s = &l->leaf.sites[i];

@@ -364,6 +364,98 @@ static void statement_body(struct scan *s)
 	s->r->allow_types[source] = true;
 }
 
+static struct recipe_fact *new_fact(struct scan *s, enum nl_fact_kind kind)
+{
+	struct recipe_fact *f = &s->r->fact[s->r->n_fact];
+
+	if (s->r->n_fact++ == RECIPE_MAX)
+		BAD(s, "too many statements about the leaf");
+	f->kind = kind;
+	return f;
+}
+
+/* The rest of the line, up to a comment: a blank and #. */
+static char *text(struct scan *s, const char *what)
+{
+	const char *start;
+	size_t n = 0;
+
+	blank(s);
+	for (start = s->p; *s->p && !(*s->p == '#' && (s->p == start || s->p[-1] == ' ' || s->p[-1] == '\t')); s->p++) {
+		if (*s->p < 0x20 || *s->p > 0x7e) /* the hypervisor takes no other text */
+			BAD(s, "%s is plain text: printable ASCII, without tabs", what);
+		if (*s->p != ' ')
+			n = (size_t)(s->p - start) + 1;
+	}
+	if (!n || n > NL_FACT_MAX_LEN)
+		BAD(s, "%s has 1 to %u characters", what, NL_FACT_MAX_LEN);
+	return xformat("%.*s", (int)n, start);
+}
+
+/* 9 stands for a digit; * for more of them. */
+static bool looks_like(const char *text, const char *form)
+{
+	for (; *form && *form != '*'; form++, text++)
+		if (*form == '9' ? !isdigit((unsigned char)*text) : *text != *form)
+			return false;
+	return text[*form ? strspn(text, "0123456789") : 0] == 0;
+}
+
+static void statement_cve(struct scan *s)
+{
+	do {
+		char *id = run(s, in_word, "a CVE");
+
+		if (!looks_like(id, "CVE-9999-9999*"))
+			BAD(s, "'%s' is no CVE: CVE-2024-1086", id);
+		new_fact(s, NL_FACT_CVE)->text = id;
+	} while (!at_end(s));
+}
+
+static void statement_author(struct scan *s) { new_fact(s, NL_FACT_AUTHOR)->text = text(s, "an author"); }
+static void statement_licence(struct scan *s) { new_fact(s, NL_FACT_LICENCE)->text = text(s, "a licence"); }
+
+static void statement_source(struct scan *s)
+{
+	struct recipe_fact *f = new_fact(s, NL_FACT_SOURCE);
+
+	f->text = text(s, "a source");
+	if (strncmp(f->text, "https://", 8) && strncmp(f->text, "http://", 7))
+		BAD(s, "'%s' is no https:// or http:// address", f->text);
+}
+
+static void statement_date(struct scan *s)
+{
+	struct recipe_fact *f = new_fact(s, NL_FACT_DATE);
+
+	f->text = run(s, in_word, "a date");
+	if (!looks_like(f->text, "9999-99-99"))
+		BAD(s, "'%s' is no date: YYYY-MM-DD", f->text);
+}
+
+static struct recipe_fact *other(struct scan *s, enum nl_fact_kind kind)
+{
+	struct recipe_fact *f = new_fact(s, kind);
+
+	f->text = run(s, in_id, "the id of a leaf");
+	if (strlen(f->text) >= NL_LEAF_ID_LEN || !isalnum((unsigned char)f->text[0]))
+		BAD(s, "'%s' is no id of a leaf", f->text);
+	return f;
+}
+
+static void statement_requires(struct scan *s)
+{
+	struct recipe_fact *f = other(s, NL_FACT_REQUIRES);
+	uint64_t v = at_end(s) ? 0 : number(s);
+
+	if (v > UINT32_MAX)
+		BAD(s, "versions are numbers from 1");
+	f->version = (uint32_t)v;
+}
+
+static void statement_supersedes(struct scan *s) { other(s, NL_FACT_SUPERSEDES); }
+static void statement_conflicts(struct scan *s) { other(s, NL_FACT_CONFLICTS); }
+
 static void one_line(struct scan *s)
 {
 	static const struct {
@@ -382,6 +474,14 @@ static void one_line(struct scan *s)
 	        {"kill", statement_kill},
 	        {"counters", statement_counters},
 	        {"transplant", statement_transplant},
+	        {"cve", statement_cve},
+	        {"author", statement_author},
+	        {"source", statement_source},
+	        {"licence", statement_licence},
+	        {"date", statement_date},
+	        {"requires", statement_requires},
+	        {"supersedes", statement_supersedes},
+	        {"conflicts", statement_conflicts},
 	};
 	char *word;
 

@@ -49,6 +49,12 @@ struct recipe_replace {
 	int64_t value; /* what a killed function returns */
 };
 
+struct recipe_fact { /* cve ID, author TEXT, ... requires ID [VERSION] */
+	enum nl_fact_kind kind;
+	char *text;
+	uint32_t version;
+};
+
 struct recipe_alias { /* symbol NAME = KERNEL-SYMBOL */
 	char *name;
 	struct recipe_symbol symbol;
@@ -65,7 +71,8 @@ struct recipe {
 	char *source[RECIPE_MAX];     /* each once, relative to directory */
 	bool allow_types[RECIPE_MAX]; /* of each source: its types may differ from the kernel's */
 	uint32_t counter_cpus;        /* count the calls of each replaced function, in so many rows; 0 = do not */
-	size_t n_data, n_replace, n_alias, n_source;
+	struct recipe_fact fact[RECIPE_MAX];
+	size_t n_data, n_replace, n_alias, n_source, n_fact;
 };
 
 struct recipe *recipe_parse(const char *path, const char *text); /* refuses NL_ERECIPE with path:line */

@@ -7,15 +7,7 @@
 
 const struct nl_leaf_fact *facts_next(const struct nl_leaf_facts *f, const struct nl_leaf_fact *before)
 {
-	size_t size = f->size <= sizeof(f->bytes) ? f->size : 0, at = 0;
-	const struct nl_leaf_fact *fact;
-
-	if (before)
-		at = (size_t)((const uint8_t *)before - f->bytes) + sizeof(*before) + ((before->length + 3u) & ~3u);
-	if (at > size || size - at < sizeof(*fact))
-		return NULL;
-	fact = (const struct nl_leaf_fact *)(const void *)(f->bytes + at);
-	return fact->length <= size - at - sizeof(*fact) ? fact : NULL;
+	return nl_fact_next(f->bytes, f->size <= sizeof(f->bytes) ? f->size : 0, before);
 }
 
 struct nl_leaf_facts *facts_read(struct cli *c, const struct nl_leaf_state *leaves, size_t n, enum nl_err *error)

@@ -57,6 +57,12 @@ static void print_particulars(const struct nl_journal_entry *e)
 	case NL_EV_CPU:
 		printf("  CPU %llu", (unsigned long long)e->a);
 		break;
+	case NL_EV_VERIFIED:
+		if (e->a > 1)
+			printf("  %llu signatures", (unsigned long long)e->a);
+		if (e->b)
+			printf("  %llu overrides: see newleaf status", (unsigned long long)e->b);
+		break;
 	case NL_EV_COMMIT:
 	case NL_EV_APPLIED:
 	case NL_EV_REVERTED:
