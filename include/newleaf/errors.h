@@ -134,15 +134,15 @@ enum nl_exit_code {
 	  "include the kernel's headers instead of own declarations; the message shows both sides") \
 	X(NL_EOLDCODE, 57, NL_EXIT_TARGET, "the function is not one that the recipe was written against", \
 	  "read it; if the body fits, add the hash that the message shows to the recipe") \
-	X(NL_ENAME, 59, NL_EXIT_USAGE, "the recipe names what this kernel has not", \
+	X(NL_ENAME, 58, NL_EXIT_USAGE, "the recipe names what this kernel has not", \
 	  "check the spelling; newleaf symbols -k VMLINUZ PATTERN shows what there is") \
-	X(NL_EOBJECT, 60, NL_EXIT_LEAF, "the leaf changes a module, which this version cannot", \
+	X(NL_EOBJECT, 59, NL_EXIT_LEAF, "the leaf changes a module, which this version cannot", \
 	  "make a leaf for the kernel image alone") \
-	X(NL_EREQUIRES, 61, NL_EXIT_CONFLICT, "a leaf needs another that would not be applied with it", \
+	X(NL_EREQUIRES, 60, NL_EXIT_CONFLICT, "a leaf needs another that would not be applied with it", \
 	  "apply both in one command; to revert, take back the one that needs it first or with it") \
-	X(NL_ECONFLICT, 62, NL_EXIT_CONFLICT, "two leaves exclude each other, or one takes the other's place", \
+	X(NL_ECONFLICT, 61, NL_EXIT_CONFLICT, "two leaves exclude each other, or one takes the other's place", \
 	  "revert one of them in the same command; newleaf inspect says what they say of each other") \
-	X(NL_EQUORUM, 63, NL_EXIT_LEAF, \
+	X(NL_EQUORUM, 62, NL_EXIT_LEAF, \
 	  "fewer authors that this machine trusts have signed the leaf than its policy wants", \
 	  "have another author sign it: newleaf sign with his key adds a signature")
 
