@@ -331,6 +331,7 @@ expect "transplant" 0 "built r" build "$dir/r.recipe" -o "$dir/r.leaf"
 expect "transplant: the same code" 0 "bin2hex: old 24 instructions, new 24, 0 lines differ" \
 	"$author" inspect "$dir/r.leaf" -k "$kernel"
 refused "counters for no power of two" 2 "a power of two" $'counters cpus 3\ntransplant bin2hex'
+expect "inspect: a page" 0 "<h2>bin2hex</h2>" "$author" inspect "$dir/r.leaf" -k "$kernel" --html
 expect "inspect with another kernel's file" 5 "no x86 bzImage" "$author" inspect "$dir/r.leaf" -k "$dir/r.leaf"
 
 # The command line

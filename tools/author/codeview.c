@@ -177,9 +177,9 @@ void codeview_text(FILE *f, const struct leaffile *l, const struct kernel *k)
 	}
 }
 
-static void html(FILE *f, const char *text)
+void html_print(FILE *f, const char *text)
 {
-	for (text = escape(text, FOR_TERMINAL); *text; text++)
+	for (; *text; text++)
 		switch (*text) {
 		case '<':
 			fputs("&lt;", f);
@@ -205,7 +205,7 @@ static void html_cell(FILE *f, const struct listing *l, int32_t i)
 		return;
 	}
 	fprintf(f, "<td>%x</td><td title=\"%s\">", l->line[i].offset, l->line[i].bytes);
-	html(f, l->line[i].text);
+	html_print(f, escape(l->line[i].text, FOR_TERMINAL));
 	fputs("</td>", f);
 }
 
@@ -217,7 +217,7 @@ void codeview_html(FILE *f, const struct leaffile *l, const struct kernel *k)
 		if (!view_of(l, k, i, &v))
 			continue;
 		fputs("<h2>", f);
-		html(f, v.name);
+		html_print(f, escape(v.name, FOR_TERMINAL));
 		fprintf(f,
 		        "</h2>\n<p>%zu of %zu lines differ</p>\n<table><tr><th colspan=2>old</th><th "
 		        "colspan=2>new</th></tr>\n",

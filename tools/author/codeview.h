@@ -11,4 +11,7 @@
 void codeview_text(FILE *f, const struct leaffile *l, const struct kernel *k);
 void codeview_html(FILE *f, const struct leaffile *l, const struct kernel *k);
 
+/* Text that went through escape() already, as HTML shows it. */
+void html_print(FILE *f, const char *text);
+
 #endif

@@ -9,18 +9,18 @@ static const struct nl_leaf_fact *next(const struct leaffile *l, const struct nl
 	return nl_fact_next(l->leaf.facts, l->leaf.header->facts.count, before);
 }
 
-void facts_print(const struct leaffile *l, bool risks)
+void facts_print(FILE *to, const struct leaffile *l, bool risks)
 {
 	for (const struct nl_leaf_fact *f = NULL; (f = next(l, f));) {
 		bool allow = f->kind == NL_FACT_ALLOW;
 
 		if (risks != (allow || f->kind == NL_FACT_NOTE))
 			continue;
-		printf("%-5s %s %.*s", risks ? "RISK" : "SAYS", allow ? "override:" : names[f->kind], f->length,
-		       f->text);
+		fprintf(to, "%-5s %s %.*s", risks ? "RISK" : "SAYS", allow ? "override:" : names[f->kind], f->length,
+		        f->text);
 		if (f->version)
-			printf(" version %u or later", f->version);
-		putchar('\n');
+			fprintf(to, " version %u or later", f->version);
+		fputc('\n', to);
 	}
 }
 

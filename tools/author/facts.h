@@ -5,7 +5,8 @@
 
 #include "leaffile.h"
 
-void facts_print(const struct leaffile *l, bool risks); /* the overrides and notes, or all others; a line each */
-void facts_print_json(const struct leaffile *l);        /* an array */
+void facts_print(FILE *to, const struct leaffile *l,
+                 bool risks);                    /* the overrides and notes, or all others; a line each */
+void facts_print_json(const struct leaffile *l); /* an array */
 
 #endif

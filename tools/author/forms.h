@@ -64,8 +64,10 @@
 	  "                          openssl pkeyutl -sign -rawin or what the token's vendor gives\n" \
 	  "      --attach SIG --pub KEY   step 2: attaches the signature (64 bytes) made with that key\n" \
 	  "  -o, --output FILE\n") \
-	X(inspect, "LEAF", "LEAF [--json]", "show what a leaf would do", \
-	  "Shows what a leaf does, where, by whom, what it needs and what it risks.\n") \
+	X(inspect, "LEAF", "LEAF [-k VMLINUZ] [--html|--json]", "show what a leaf would do", \
+	  "Shows what a leaf does, where, by whom, what it needs and what it risks.\n" \
+	  "  -k, --kernel FILE   the kernel that it is for: shows old and new code side by side, places by name\n" \
+	  "      --html          as a page that stands alone, for whoever signs\n") \
 	X(check, "LEAF|RECIPE|PATCH -k VMLINUZ|DIR", \
 	  "LEAF|RECIPE|PATCH -k VMLINUZ|DIR [-H HEADERS] [--cc GCC] [--offline] [--json]", \
 	  "check a leaf, recipe or patch against kernels", \

@@ -49,37 +49,62 @@ static const char *needs(const struct leaffile *l)
 	               t->kernel.build_id[2], t->kernel.build_id[3]);
 }
 
-static void print_text(const struct leaffile *l)
+static void print_text(FILE *f, const struct leaffile *l)
 {
 	const struct nl_leaf_header *h = l->leaf.header;
 	struct counts c = count(l);
 
-	printf("%s version %u  sha256 ", h->id, h->version);
-	hex_print(stdout, l->digest, sizeof(l->digest));
-	printf("\n%s%s", escape(l->leaf.strings + h->description, FOR_TERMINAL),
-	       l->leaf.strings[h->description] ? "\n" : "");
-	printf("WHAT  %u function%s, %u data, %u page%s, body %u bytes\n", c.functions, c.functions == 1 ? "" : "s",
-	       c.data, c.pages, c.pages == 1 ? "" : "s", c.body_bytes);
+	fprintf(f, "%s version %u  sha256 ", h->id, h->version);
+	hex_print(f, l->digest, sizeof(l->digest));
+	fprintf(f, "\n%s%s", escape(l->leaf.strings + h->description, FOR_TERMINAL),
+	        l->leaf.strings[h->description] ? "\n" : "");
+	fprintf(f, "WHAT  %u function%s, %u data, %u page%s, body %u bytes\n", c.functions, c.functions == 1 ? "" : "s",
+	        c.data, c.pages, c.pages == 1 ? "" : "s", c.body_bytes);
 	for (uint32_t i = 0; i < h->sites.count; i++)
-		printf("WHERE %s, %u bytes at %#llx\n", escape(leaffile_site_place(l, &l->leaf.sites[i]), FOR_TERMINAL),
-		       l->leaf.sites[i].len, (unsigned long long)leaffile_site_va(l, &l->leaf.sites[i]));
+		fprintf(f, "WHERE %s, %u bytes at %#llx\n",
+		        escape(leaffile_site_place(l, &l->leaf.sites[i]), FOR_TERMINAL), l->leaf.sites[i].len,
+		        (unsigned long long)leaffile_site_va(l, &l->leaf.sites[i]));
 	for (uint32_t i = 0; i < l->n_signatures; i++) {
 		uint8_t id[32];
 
 		nl_key_id(l->signatures[i].key, id);
-		printf("WHO   signed by key %02x%02x%02x%02x (newleaf verify says whether to believe it)\n", id[0],
-		       id[1], id[2], id[3]);
+		fprintf(f, "WHO   signed by key %02x%02x%02x%02x (newleaf verify says whether to believe it)\n", id[0],
+		        id[1], id[2], id[3]);
 	}
 	if (!l->n_signatures)
-		printf("WHO   unsigned\n");
-	facts_print(l, false);
-	printf("NEEDS %s\n", needs(l));
-	facts_print(l, true);
-	printf("RISK  %s · reversible: yes · side tables: none\n",
-	       !c.functions                               ? "old values may have been read before"
-	       : h->consistency == NL_CONSISTENCY_STRICT  ? "strict: waits until no task is inside the old code"
-	       : h->consistency == NL_CONSISTENCY_MIXABLE ? "mixable: the author says old and new may run side by side"
-	                                                  : "old callers may finish in old code");
+		fprintf(f, "WHO   unsigned\n");
+	facts_print(f, l, false);
+	fprintf(f, "NEEDS %s\n", needs(l));
+	facts_print(f, l, true);
+	fprintf(f, "RISK  %s · reversible: yes · side tables: none\n",
+	        !c.functions                               ? "old values may have been read before"
+	        : h->consistency == NL_CONSISTENCY_STRICT  ? "strict: waits until no task is inside the old code"
+	        : h->consistency == NL_CONSISTENCY_MIXABLE ? "mixable: the author says old and new may run side by side"
+	                                                   : "old callers may finish in old code");
+}
+
+/* A page that stands alone: the summary as text, then the code. */
+static void print_html(const struct leaffile *l, const struct kernel *k)
+{
+	static const char style[] =
+	        "body{font:14px sans-serif;margin:2em}pre,td{font:13px "
+	        "monospace;white-space:pre}table{border-collapse:collapse}"
+	        "td{padding:0 .6em}tr.old{background:#fdd}tr.new{background:#dfd}td:nth-child(odd){color:#888}";
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+
+	if (!f)
+		refuse(NL_EENVIRONMENT, "out of memory");
+	print_text(f, l);
+	fclose(f);
+	printf("<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>%s</title><style>%s</style></head><body>\n"
+	       "<h1>%s</h1>\n<pre>",
+	       l->leaf.header->id, style, l->leaf.header->id);
+	html_print(stdout, text);
+	printf("</pre>\n");
+	codeview_html(stdout, l, k);
+	printf("</body></html>\n");
 }
 
 static void print_json(const struct leaffile *l)
@@ -133,28 +158,35 @@ static struct kernel *kernel_of(const struct leaffile *l, const char *path)
 
 int command_inspect(int argc, char **argv)
 {
-	static const struct option options[] = {
-	        {"json", no_argument, NULL, 'j'}, {"kernel", required_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
-	const char *kernel = NULL;
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+	                                        {"html", no_argument, NULL, 'h'},
+	                                        {"kernel", required_argument, NULL, 'k'},
+	                                        {NULL, 0, NULL, 0}};
+	const char *path = NULL;
+	const struct kernel *k;
 	struct leaffile l;
-	bool json = false;
+	bool json = false, html = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "k:", options, NULL)) != -1) {
-		if (c != 'j' && c != 'k')
+		if (c != 'j' && c != 'k' && c != 'h')
 			usage_error("inspect", "an option is not understood");
 		json |= c == 'j';
-		kernel = c == 'k' ? optarg : kernel;
+		html |= c == 'h';
+		path = c == 'k' ? optarg : path;
 	}
-	if (argc - optind != 1)
-		usage_error("inspect", "one leaf");
+	if (argc - optind != 1 || (json && html))
+		usage_error("inspect", "one leaf, and one of --json and --html");
 	refuse_context(argv[optind], "inspected", json);
 	l = leaffile_read(argv[optind]);
+	k = path ? kernel_of(&l, path) : NULL;
 	if (json)
 		print_json(&l);
+	else if (html)
+		print_html(&l, k);
 	else
-		print_text(&l);
-	if (kernel && !json)
-		codeview_text(stdout, &l, kernel_of(&l, kernel));
+		print_text(stdout, &l);
+	if (k && !json && !html)
+		codeview_text(stdout, &l, k);
 	return NL_EXIT_OK;
 }
