@@ -148,10 +148,14 @@ expect "what to do" 5 "give the /boot/vmlinuz of the kernel's own package" \
 expect "no kernel" 5 "is no x86 bzImage" "$author" check "$dir/prctl-auxv.leaf" -k "$dir/prctl-auxv.leaf"
 
 # Refusals of names and places
-refused "unknown function" 5 "has no symbol no_such_function" 'replace no_such_function with b.c' \
+refused "unknown function" 2 "has no symbol no_such_function" 'replace no_such_function with b.c' \
 	'int no_such_function(void); int no_such_function(void) { return 0; }'
 refused "ambiguous function" 5 "say which with add_grec,1" 'replace add_grec with b.c'
 refused "clone" 4 "is a clone" 'replace syscall_trace_enter.constprop.0 with b.c'
+refused "a slip in the name" 2 "there is: ioprio_check_cap" 'replace ioprio_chek_cap with b.c'
+refused "a function of other kernels" 5 "has no symbol no_such_function" \
+	'replace no_such_function with b.c old 0123456789abcdef'
+refused "a clone and its callers" 4 "called by: check_cand_cache.constprop.0" 'replace jhash,1 with b.c'
 refused "only a clone" 5 "only the clone syscall_trace_enter.constprop.0" 'replace syscall_trace_enter with b.c'
 refused "entry code" 4 "entry code" 'replace entry_SYSCALL_64 with b.c'
 refused "noinstr" 4 "noinstr code" 'replace do_syscall_64 with b.c'
@@ -231,6 +235,8 @@ refused "alternative" 4 ".altinstructions" "$target" "$(of 'alternative("nop", "
 refused "per-CPU variable" 4 ".data..percpu" "$target" "$(of 'this_cpu_inc(mine);' 'static DEFINE_PER_CPU(int, mine);')"
 refused "export" 4 "__ksymtab" "$target" "$(of '' 'EXPORT_SYMBOL_GPL(ioprio_check_cap);')"
 refused "init" 4 ".init" "$target" "$(of 'f();' 'static noinline void __init f(void) { jiffies++; }')"
+refused "all unknown symbols at once" 5 "prctl_set_auxw (b.o); there is: prctl_set_auxv" "$target" \
+	"$(of 'return no_such_symbol + prctl_set_auxw;' 'extern int no_such_symbol, prctl_set_auxw;')"
 refused "unknown symbol" 5 "no_such_symbol" "$target" "$(of 'return no_such_symbol;' 'extern int no_such_symbol;')"
 refused "ambiguous symbol" 5 "say which with jhash,1" "$target" "$(of 'return jhash();' 'extern int jhash(void);')"
 refused "page-aligned data" 4 "to be aligned" "$target" \

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/nearby.c
 // sources: tools/author/thunks.c
 // sources: tools/author/body.c tools/author/draft.c tools/author/place.c tools/author/kallsyms.c tools/author/krelocs.c
 // sources: tools/author/author.c tests/unit/author_refuse.c tests/unit/author_kernel.c

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/nearby.c
 // sources: tools/author/thunks.c
 // sources: tools/author/redirect.c tools/author/branches.c tools/author/code.c tools/author/livesites.c
 // sources: tools/author/place.c tools/author/oldhash.c tools/newleaf/sha256.c
@@ -287,7 +288,12 @@ static void test_names(void **state)
 
 	(void)state;
 	replace_f.function.name = (char *)"missing";
+	assert_true(refuses(k, NL_ENAME, "has no symbol missing"));
+	replace_f.n_old = 1; /* somebody has seen it in another kernel */
 	assert_true(refuses(k, NL_ETARGET, "has no symbol missing"));
+	replace_f.n_old = 0;
+	replace_f.function.name = (char *)"behnd_f";
+	assert_true(refuses(k, NL_ENAME, "there is: behind_f"));
 	replace_f.function.name = (char *)"twice";
 	assert_true(refuses(k, NL_ETARGET, "names 2 places"));
 	replace_f.function.name = (char *)"g.isra.0";

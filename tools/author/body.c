@@ -5,6 +5,7 @@
  * because the guest would have to be told about it.
  */
 #include "body.h"
+#include "nearby.h"
 #include "thunks.h"
 
 #include <bpf/btf.h>
@@ -35,6 +36,8 @@ struct loading {
 	const struct recipe *r;
 	struct body *body;
 	uint64_t bss;
+	bool placed;   /* everything: what is still asked for is a place of its own */
+	char *missing; /* names that the kernel does not have, until then */
 };
 
 /* Sections that would need the kernel's own tables: name, and what in the source makes them. */
@@ -274,10 +277,22 @@ static void note_use(struct body *b, const struct object *o, const char *name, c
 	b->uses[b->n_uses++] = (struct body_use){xformat("%s", name), kernel_name, o->index};
 }
 
-static struct place resolve_undefined(const struct loading *l, const struct object *o, const char *name)
+/* All that is missing is said at once, when everything has been looked at. */
+static void note_missing(struct loading *l, const struct object *o, const char *name)
+{
+	char *said = xformat("%s (%s)", name, o->path);
+
+	if (l->missing && strstr(l->missing, said))
+		return;
+	said = xformat("%s%s", said, nearby_names(l->k, name));
+	l->missing = l->missing ? xformat("%s; %s", l->missing, said) : said;
+}
+
+static struct place resolve_undefined(struct loading *l, const struct object *o, const char *name)
 {
 	struct recipe_symbol wanted_symbol = {.name = (char *)(uintptr_t)name};
 	const struct body_symbol *own = body_find(l->body, name);
+	const struct ksym *any;
 	struct place thunk;
 
 	if (own && own->global)
@@ -290,6 +305,10 @@ static struct place resolve_undefined(const struct loading *l, const struct obje
 		if (!strcmp(l->r->alias[i].name, name))
 			wanted_symbol = l->r->alias[i].symbol;
 	note_use(l->body, o, name, xformat("%s", wanted_symbol.name));
+	if (!l->placed && !kallsyms_find(&l->k->syms, wanted_symbol.name, 1, &any)) {
+		note_missing(l, o, wanted_symbol.name);
+		return (struct place){NL_SYM_ABSOLUTE, 0};
+	}
 	return place_in_kernel(l->k, &wanted_symbol, xformat("%s refers to %s", o->path, name));
 }
 
@@ -303,8 +322,7 @@ static bool stays(const struct object *o, const GElf_Sym *sym, uint32_t type, in
 	return !o->from->take[sym->st_shndx] || (type != R_X86_64_PLT32 && !start);
 }
 
-static struct place resolve(const struct loading *l, const struct object *o, size_t index, uint32_t type,
-                            int64_t addend)
+static struct place resolve(struct loading *l, const struct object *o, size_t index, uint32_t type, int64_t addend)
 {
 	struct place p;
 	GElf_Sym sym;
@@ -434,6 +452,10 @@ struct body *body_load_some(struct draft *d, const struct kernel *k, const struc
 		collect_symbols(l, &o[i]);
 	for (size_t i = 0; i < n; i++)
 		add_relocs(l, &o[i]);
+	l->placed = true;
+	if (l->missing)
+		refuse(NL_ETARGET, "%s has no symbol %s; what the compiler puts into its callers has none", k->release,
+		       l->missing);
 	return l->body;
 }
 

@@ -11,6 +11,7 @@
 #include <newleaf/types.h>
 #include <string.h>
 
+#define SHOWN 4u         /* callers */
 #define SHORT_REACH 130u /* a branch of 2 bytes, or 3, and what it reaches */
 
 /* Code that is run where it lies, and what boot copies over it: the branches there lead where those of the copy will.
@@ -111,4 +112,39 @@ bool branches_find(const struct kernel *k, uint64_t start, uint64_t end,
 			return true;
 	}
 	return false;
+}
+
+struct callers {
+	uint64_t va;
+	const struct ksym *seen[SHOWN];
+	unsigned n, more;
+};
+
+/* Takes down who calls, and never says that it is enough. */
+static bool take_down(const void *arg, const struct branch *b)
+{
+	struct callers *c = *(struct callers *const *)arg;
+
+	if (b->target != c->va || !b->in)
+		return false;
+	for (unsigned i = 0; i < c->n; i++)
+		if (c->seen[i] == b->in)
+			return false;
+	if (c->n < SHOWN)
+		c->seen[c->n++] = b->in;
+	else
+		c->more++;
+	return false;
+}
+
+char *branches_callers(const struct kernel *k, uint64_t va)
+{
+	struct callers c = {.va = va}, *pointer = &c;
+	char *all = xformat("%s", "");
+	struct branch b;
+
+	branches_find(k, va, va + 1, take_down, &pointer, &b);
+	for (unsigned i = 0; i < c.n; i++)
+		all = xformat("%s%s%s", all, i ? ", " : "; called by: ", c.seen[i]->name);
+	return c.more ? xformat("%s and more", all) : all;
 }

@@ -19,4 +19,7 @@ struct branch {
 bool branches_find(const struct kernel *k, uint64_t start, uint64_t end,
                    bool (*unwanted)(const void *arg, const struct branch *b), const void *arg, struct branch *found);
 
+/* "; called by: a, b and more", the functions that branch to a place, or "" when none does. */
+char *branches_callers(const struct kernel *k, uint64_t va);
+
 #endif

@@ -10,6 +10,7 @@
 #include "contract.h"
 #include "counter.h"
 #include "livesites.h"
+#include "nearby.h"
 #include "thunks.h"
 #include "note.h"
 #include "oldhash.h"
@@ -37,9 +38,9 @@ struct entry { /* one function of the kernel and the site in it */
 static void check_name(const struct kernel *k, const struct recipe_replace *s, const char *where)
 {
 	static const char *const clones[] = {".isra.", ".constprop.", ".part.", ".cold"};
-	const char *name = s->function.name, *found = NULL;
+	const char *name = s->function.name;
+	const struct ksym *sym, *found = NULL;
 	size_t n = strlen(name);
-	const struct ksym *sym;
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(clones); i++)
 		if (strstr(name, clones[i]))
@@ -51,16 +52,22 @@ static void check_name(const struct kernel *k, const struct recipe_replace *s, c
 		for (size_t j = 0; j < 3; j++)
 			if (!strncmp(k->syms.sym[i].name, name, n) &&
 			    !strncmp(k->syms.sym[i].name + n, clones[j], strlen(clones[j])))
-				found = k->syms.sym[i].name;
+				found = &k->syms.sym[i];
+	/* Without a hash nobody has ever seen it in a kernel: then it is a slip rather than another kernel. */
+	if (!found && !kallsyms_find(&k->syms, name, 1, &sym))
+		refuse(s->n_old ? NL_ETARGET : NL_ENAME,
+		       "%s: %s has no symbol %s%s; what the compiler puts into its callers has none", where, k->release,
+		       name, nearby_names(k, name));
 	if (!found || s->allow_clones)
 		return;
 	if (!kallsyms_find(&k->syms, name, 1, &sym))
-		refuse(NL_ETARGET, "%s: %s has no %s, only the clone %s, which may take its arguments in a private way",
-		       where, k->release, name, found);
+		refuse(NL_ETARGET,
+		       "%s: %s has no %s, only the clone %s, which may take its arguments in a private way%s", where,
+		       k->release, name, found->name, branches_callers(k, found->va));
 	refuse(NL_ESITE,
-	       "%s: the compiler also made %s, whose callers would stay with the old code; if that is right, say: "
+	       "%s: the compiler also made %s, whose callers would stay with the old code%s; if that is right, say: "
 	       "allow clones",
-	       where, found);
+	       where, found->name, branches_callers(k, found->va));
 }
 
 static void check_section(const struct kernel *k, const struct entry *e)
