@@ -197,6 +197,10 @@ expect "name of the headers" 2 "use another directory" \
 mkdir -p "$dir/stub/include/generated"
 cp "$dir/headers $odd/include/generated/utsrelease.h" "$dir/stub/include/generated/"
 printf 'include /no-such-makefile\n' >"$dir/stub/Makefile"
+printf 'KBUILD_OUTPUT=/nowhere\ninclude /no-such-makefile\n' >"$dir/stub/Makefile"
+expect "a stub of 7.x that includes nothing" 11 "is missing" \
+	"$author" build "$dir/r.recipe" -k "$kernel" -H "$dir/stub" -o "$dir/r.leaf"
+printf 'include /no-such-makefile\n' >"$dir/stub/Makefile"
 expect "a stub that includes nothing" 11 "is missing" \
 	"$author" build "$dir/r.recipe" -k "$kernel" -H "$dir/stub" -o "$dir/r.leaf"
 expect "nothing of it ran" 1 "" test -e "$ran"

@@ -29,6 +29,7 @@ def log_of(g):
 
 
 LINE = os.path.join(TOP, "tests", "vm", "line", "line.recipe")
+SLEEP = os.path.join(TOP, "tests", "vm", "line", "sleep.recipe")
 FIXES = ("ioprio-hint", "prctl-auxv", "timens-range")  # the others are for functions that only 6.1 has so
 
 
@@ -43,6 +44,21 @@ def made(t, g, recipe):
     with open(path, "rb") as f:
         g.put(f.read(), name)
     return name
+
+
+def sleeper_is_seen(t, g):
+    """A strict leaf waits for who sleeps in the old function: the walk over all tasks finds him, whatever task_struct is
+    like, and nobody when he is gone."""
+    path = made(t, g, SLEEP)
+    pid = int(g.run("sleep 1000 >/dev/null 2>&1 & echo $!"))
+    g.run(f"until grep -q nanosleep /proc/{pid}/wchan; do :; done")
+    answer = newleaf(g, f"apply {path} --deadline 3s", code=8)
+    who = [(b["pid"], b["comm"]) for b in answer["blockers"]]
+    t.expect(answer["code"] == "NL_EDEADLINE" and who == [(pid, "sleep")], f"the sleeper was not seen: {answer}")
+    g.run(f"kill {pid}")
+    apply(g, "test-sleep", path=path)
+    g.run("sleep 1")
+    revert(g, "test-sleep")
 
 
 def state(g, fix):
@@ -88,6 +104,7 @@ def register_lines():
                     t.expect(cpus["running"] == 2, f"not all CPUs are Newleaf's: {cpus}")
                     newleaf(g, "log")
                     leaves_of_line(t, g)
+                    sleeper_is_seen(t, g)
                 g.check_dmesg()
                 g.poweroff()
             allowed = allowed_differences()
