@@ -47,7 +47,8 @@ def build(directory, fix, patch, source):
     with open(name + ".patch", "w", encoding="utf-8") as f:
         f.write(patch)
     headers = fetched("--headers", OLD)
-    author("build", name + ".patch", "-k", kernel_file(OLD), "-S", source, "-H", headers, "--id", fix, "-o", name + ".leaf")
+    given = ["-k", kernel_file(OLD), "-S", source, "-H", headers, "--id", fix]
+    author("build", name + ".patch", *given, "-o", name + ".leaf")
     author("sign", name + ".leaf", "--key", DEMO_KEY)
     return name + ".leaf"
 
@@ -65,9 +66,9 @@ def patch_real_fixes(t):
     """leaves built from the real patches of a kernel are seen and are gone again"""
     old, new = fetched("--source", OLD), fetched("--source", NEW)
     g = t.boot(kernel=OLD)
-    patches = {
-        fix: "".join(unified(path, lines(old, path), lines(new, path)) for path in files) for fix, files in FIXES.items()
-    }
+    patches = {}
+    for fix, files in FIXES.items():
+        patches[fix] = "".join(unified(path, lines(old, path), lines(new, path)) for path in files)
     patches["proc-net-chmod"] = own_edit(old)
     for fix, patch in patches.items():
         leaf = build(g.scratch, fix, patch, old)

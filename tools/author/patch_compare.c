@@ -10,13 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tables whose entries belong to the function that their first field leads to; relocations of one entry. */
-static const struct {
-	const char *name;
-	uint32_t relocs;
-} tables[] = {
-        {"__ex_table", 2}, {"__bug_table", 2}, {"__jump_table", 3}, {".altinstructions", 2}, {".parainstructions", 1},
-};
+/* Tables whose entries belong to the function that their first field leads to. */
+static const char *const tables[] = {"__ex_table", "__bug_table", "__jump_table", ".altinstructions",
+                                     ".parainstructions"};
 
 struct guess { /* pairs that a function's comparison supposes */
 	uint32_t before, after;
@@ -214,30 +210,45 @@ static const struct unit_section *table_of(const struct unit *u, const char *nam
 	return NULL;
 }
 
+/* The first relocation from i on that leads into the function. */
+static size_t next_of(const struct unit *u, const struct unit_section *s, size_t i, const struct unit_symbol *f)
+{
+	while (s && i < s->n_relocs && !belongs(u, s, &s->reloc[i], f))
+		i++;
+	return i;
+}
+
+/* Up to the next field that leads to code: another's, or the same entry's other one. */
+static uint64_t until_code(const struct unit *u, const struct unit_section *s, size_t i)
+{
+	uint64_t from = s->reloc[i].offset;
+
+	while (++i < s->n_relocs)
+		if (unit_is_code(&u->section[u->symbol[s->reloc[i].symbol].section]))
+			return s->reloc[i].offset - from;
+	return s->size - from;
+}
+
 /* The entries of a function in the tables of the kernel: they say as much about it as its code. */
 static const char *same_entries(struct comparing *m, const struct unit_symbol *b, const struct unit_symbol *a)
 {
 	for (size_t t = 0; t < NL_ARRAY_SIZE(tables); t++) {
-		const struct unit_section *sb = table_of(m->c->before, tables[t].name);
-		const struct unit_section *sa = table_of(m->c->after, tables[t].name);
-		size_t per = tables[t].relocs, i = 0, j = 0;
+		const struct unit_section *sb = table_of(m->c->before, tables[t]),
+		                          *sa = table_of(m->c->after, tables[t]);
 
-		while (true) {
+		for (size_t i = 0, j = 0;; i++, j++) {
 			uint64_t size;
 
-			while (sb && i < sb->n_relocs && !belongs(m->c->before, sb, &sb->reloc[i], b))
-				i += per;
-			while (sa && j < sa->n_relocs && !belongs(m->c->after, sa, &sa->reloc[j], a))
-				j += per;
+			i = next_of(m->c->before, sb, i, b);
+			j = next_of(m->c->after, sa, j, a);
 			if ((!sb || i >= sb->n_relocs) && (!sa || j >= sa->n_relocs))
 				break;
 			if (!sb || !sa || i >= sb->n_relocs || j >= sa->n_relocs)
-				return xformat("another number of entries in %s", tables[t].name);
-			size = sb->size / (sb->n_relocs / per);
-			if (same_range(m, sb, sb->reloc[i].offset, sa, sa->reloc[j].offset, size))
-				return xformat("another entry in %s", tables[t].name);
-			i += per;
-			j += per;
+				return xformat("another number of entries in %s", tables[t]);
+			size = until_code(m->c->before, sb, i);
+			if (size != until_code(m->c->after, sa, j) ||
+			    same_range(m, sb, sb->reloc[i].offset, sa, sa->reloc[j].offset, size))
+				return xformat("another entry in %s", tables[t]);
 		}
 	}
 	return NULL;

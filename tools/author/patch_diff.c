@@ -289,7 +289,8 @@ static void read_header(struct reader *r)
 struct diff *diff_parse(const char *path, const struct buf *text)
 {
 	struct diff *d = xalloc(sizeof(*d));
-	struct reader r = {.d = d, .p = (const char *)text->p, .end = (const char *)text->p + text->n, .line = 1};
+	const char *start = text->n ? (const char *)text->p : "";
+	struct reader r = {.d = d, .p = start, .end = start + text->n, .line = 1};
 
 	d->path = path;
 	d->file = xalloc(DIFF_FILES_MAX * sizeof(*d->file));

@@ -6,6 +6,7 @@
  */
 #include "patch_select.h"
 
+#include <newleaf/types.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ static bool harmless(const char *name)
 	char *base = unit_base_name(name);
 	bool is = false;
 
-	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags) && !is; i++)
+	for (size_t i = 0; i < NL_ARRAY_SIZE(flags) && !is; i++)
 		is = !strcmp(base, flags[i]);
 	free(base);
 	return is;
@@ -227,14 +228,26 @@ static const struct unit_symbol *body_of(const struct patch_unit *p, const char 
 	return s;
 }
 
+/* What lists code by address. Not: who may be probed, which nobody will ask of the leaf; and what only refers to code.
+ */
+static bool is_table(const struct unit_section *s)
+{
+	static const char *const others[] = {"_kprobe_blacklist", "_error_inj", ".init",  ".exit",
+	                                     "__ksymtab",         ".data",      ".entry", ".noinstr",
+	                                     ".modinfo",          "__param"};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(others); i++)
+		if (starts(s->name, others[i]))
+			return false;
+	return !unit_is_code(s);
+}
+
 /* Entries of the kernel's tables about what is taken: it would need them. */
 static void check_tables(const struct patch_unit *p)
 {
 	for (uint32_t i = 1; i < p->body->n_sections; i++) {
 		const struct unit_section *s = &p->body->section[i];
-		/* who may be probed is asked by address: nobody asks for the leaf's */
-		bool blacklist = s->name && (starts(s->name, "_kprobe_blacklist") || starts(s->name, "_error_inj"));
-		const char *cause = s->name && !blacklist ? body_table_cause(s->name) : NULL;
+		const char *cause = s->name && is_table(s) ? body_table_cause(s->name) : NULL;
 
 		for (size_t r = 0; cause && r < s->n_relocs; r++) {
 			struct unit_target t = unit_target(p->body, s, &s->reloc[r]);

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/patch_object.c tools/author/patch_compare.c tools/author/patch_layout.c tools/author/code.c
+// sources: tools/author/author.c tests/unit/author_refuse.c
+// libs: -lelf -lbpf -lZydis
+// cflags: -Itools/author
+/* What differs between two compilations of a unit: objects of our own, compiled when run. */
+#include "author_refuse.h"
+#include "patch_compare.h"
+#include "patch_layout.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char directory[] = "/tmp/newleaf-changes.XXXXXX";
+
+static char *compiled(const char *name, const char *text)
+{
+	char *source = xformat("%s/%s.c", directory, name), *object = xformat("%s/%s.o", directory, name);
+	int status;
+	pid_t pid;
+
+	file_write(source, text, strlen(text), 0600);
+	pid = fork();
+	if (!pid) {
+		execlp("gcc-12", "gcc-12", "-O2", "-g0", "-gbtf", "-fno-pie", "-mcmodel=kernel",
+		       "-fno-asynchronous-unwind-tables", "-ffunction-sections", "-fdata-sections", "-w", "-c", "-o",
+		       object, source, (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	return object;
+}
+
+static struct comparison *compared(const char *before, const char *after)
+{
+	return unit_compare(unit_read(compiled("before", before)), unit_read(compiled("after", after)));
+}
+
+static enum fate fate_of(const struct comparison *c, const char *name)
+{
+	const struct unit_symbol *s = unit_find(c->after, name);
+
+	return s ? c->fate[s - c->after->symbol] : FATE_NONE;
+}
+
+#define SAY "int printf(const char *, ...);\n"
+
+static void test_functions(void **state)
+{
+	struct comparison *c =
+	        compared(SAY "int same(int a) { return a * 3; }\nint other(int a) { return a + 1; }\n"
+	                     "int text(void) { return printf(\"old\"); }\nint kept(void) { return printf(\"kept\"); }\n"
+	                     "int gone(void) { return 7; }\nint calls(int a) { return same(a) + printf(\"x\"); }\n",
+	                 SAY "int fresh(void) { return printf(\"kept\"); }\nint same(int a) { return a * 3; }\n"
+	                     "int other(int a) { return a + 2; }\nint text(void) { return printf(\"new\"); }\n"
+	                     "int kept(void) { return printf(\"kept\"); }\n"
+	                     "int calls(int a) { return same(a) + printf(\"x\"); }\n");
+
+	(void)state;
+	assert_int_equal(fate_of(c, "same"), FATE_SAME);
+	assert_int_equal(fate_of(c, "other"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "text"), FATE_CHANGED); /* equal bytes, another string */
+	assert_int_equal(fate_of(c, "kept"), FATE_SAME);
+	assert_int_equal(fate_of(c, "calls"), FATE_SAME);
+	assert_int_equal(fate_of(c, "fresh"), FATE_NEW);
+	assert_int_equal(c->outcome[unit_find(c->before, "gone") - c->before->symbol], 0);
+}
+
+/* An inlined function has no symbol that changes: its callers do. */
+static void test_inlined(void **state)
+{
+	struct comparison *c =
+	        compared("static inline int in(int a) { return a & 7; }\nint f(int a) { return in(a); }\n"
+	                 "int g(int a) { return a; }\n",
+	                 "static inline int in(int a) { return a & 3; }\nint f(int a) { return in(a); }\n"
+	                 "int g(int a) { return a; }\n");
+
+	(void)state;
+	assert_int_equal(fate_of(c, "f"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "g"), FATE_SAME);
+}
+
+/* The compiler numbers static variables of functions anew when one comes before them: they are still the same ones. */
+static void test_static_locals(void **state)
+{
+	static const char f[] = "int f(void) { static int count; return ++count; }\n";
+	static const char g[] = "int g(void) { static int count; return count += 2; }\n";
+	struct comparison *c =
+	        compared(xformat("%s%s", f, g), xformat("int h(void) { static int n; return ++n; }\n%s%s", f, g));
+	size_t found = 0;
+
+	(void)state;
+	assert_int_equal(fate_of(c, "f"), FATE_SAME);
+	assert_int_equal(fate_of(c, "g"), FATE_SAME);
+	for (uint32_t i = 1; i < c->after->n_symbols; i++) {
+		const struct unit_symbol *s = &c->after->symbol[i], *was = &c->before->symbol[c->origin[i]];
+
+		if (strncmp(s->name, "count.", 6))
+			continue;
+		found++;
+		assert_int_not_equal(c->origin[i], 0);
+		/* used by the function of the same name */
+		assert_int_equal(unit_refers(c->after, unit_find(c->after, "f"), s),
+		                 unit_refers(c->before, unit_find(c->before, "f"), was));
+	}
+	assert_int_equal(found, 2);
+	assert_true(strcmp(c->before->symbol[c->origin[unit_find(c->after, "f") - c->after->symbol]].name, "f") == 0);
+}
+
+/* One of two equal static variables goes: nobody can tell which one is left in a function that changed. */
+static void test_unsure(void **state)
+{
+	struct comparison *c =
+	        compared("int f(int a) { if (a) { static int n; return ++n; } { static int n; return n += 2; } }\n",
+	                 "int f(int a) { if (a) { static int n; return n += 3; } return a; }\n");
+	bool unsure = false;
+
+	(void)state;
+	for (uint32_t i = 1; i < c->after->n_symbols; i++)
+		unsure |= c->unsure[i] && !strncmp(c->after->symbol[i].name, "n.", 2);
+	assert_true(unsure);
+}
+
+static void test_data(void **state)
+{
+	struct comparison *c =
+	        compared("int a = 1, b = 2;\nconst int c[2] = {1, 2}, d[2] = {3, 4};\nint f(void), g(void);\n"
+	                 "int (*const p)(void) = f;\nint (*const q)(void) = f;\n",
+	                 "int a = 1, b = 3, e = 5;\nconst int c[2] = {1, 2}, d[2] = {3, 5};\nint f(void), g(void);\n"
+	                 "int (*const p)(void) = g;\nint (*const q)(void) = f;\n");
+
+	(void)state;
+	assert_int_equal(fate_of(c, "a"), FATE_SAME);
+	assert_int_equal(fate_of(c, "b"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "c"), FATE_SAME);
+	assert_int_equal(fate_of(c, "d"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "e"), FATE_NEW);
+	assert_int_equal(fate_of(c, "p"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "q"), FATE_SAME);
+}
+
+/* Only the entry in a table of the kernel differs: the code does not, and the function does. */
+static void test_tables(void **state)
+{
+#define BUG(flags) \
+	"int f(int a) { if (a) asm volatile(\"1: ud2\\n.pushsection __bug_table,\\\"aw\\\"\\n2: .long 1b - ., 2b - " \
+	".\\n" \
+	".word 1, " flags "\\n.popsection\"); return a; }\n"
+	struct comparison *c = compared(BUG("2"), BUG("3")), *same = compared(BUG("2"), BUG("2"));
+
+	(void)state;
+	assert_int_equal(fate_of(c, "f"), FATE_CHANGED);
+	assert_int_equal(fate_of(same, "f"), FATE_SAME);
+}
+
+static void test_layout(void **state)
+{
+#define HEAD(members) "struct in { int a; };\nstruct s { " members " };\nint f(struct s *s) { return s->x; }\n"
+	static const struct {
+		const char *after, *says;
+	} cases[] = {
+	        {"int x; struct in i; int *p;", NULL},
+	        {"int x; struct in i; char *p;", NULL},
+	        {"int x; struct in i; int *p; int y;", "added"},
+	        {"struct in i; int x; int *p;", "where"},
+	        {"int x; struct in i;", "gone"},
+	        {"long x; struct in i; int *p;", "struct s"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *before = compiled("before", HEAD("int x; struct in i; int *p;"));
+		char *how = layout_change(before, compiled("after", xformat("struct in { int a; };\nstruct s { %s };\n"
+		                                                            "int f(struct s *s) { return s->x; }\n",
+		                                                            cases[i].after)));
+
+		if (!how != !cases[i].says || (how && !strstr(how, cases[i].says)))
+			fail_msg("%s: %s", cases[i].after, how ? how : "no change");
+	}
+}
+
+static void test_base_names(void **state)
+{
+	(void)state;
+	assert_string_equal(unit_base_name("count.12"), "count");
+	assert_string_equal(unit_base_name("__func__.3"), "__func__");
+	assert_string_equal(unit_base_name("plain"), "plain");
+	assert_string_equal(unit_base_name("f.isra.0"), "f.isra");
+	assert_string_equal(unit_base_name("__UNIQUE_ID_x123"), "__UNIQUE_ID_x");
+	assert_true(unit_is_clone("f.constprop.0") && unit_is_clone("f.cold") && !unit_is_clone("f"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_functions),     cmocka_unit_test(test_inlined),
+	        cmocka_unit_test(test_static_locals), cmocka_unit_test(test_unsure),
+	        cmocka_unit_test(test_data),          cmocka_unit_test(test_tables),
+	        cmocka_unit_test(test_layout),        cmocka_unit_test(test_base_names),
+	};
+	int failed;
+
+	if (!mkdtemp(directory))
+		return 1;
+	failed = cmocka_run_group_tests_name("author_changes", tests, NULL, NULL);
+	for (size_t i = 0; i < 4; i++)
+		unlink(xformat("%s/%s.%c", directory, i & 1 ? "after" : "before", i & 2 ? 'c' : 'o'));
+	rmdir(directory);
+	return failed;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/patch_diff.c tools/author/patch_apply.c tools/author/patch_names.c tools/author/author.c
+// sources: tests/unit/author_refuse.c
+// cflags: -Itools/author
+/* The reader of patches: what is taken, how it is applied, which lines keep their number, whom a header concerns; and
+ * that a hostile or damaged patch is refused. */
+#include "author_refuse.h"
+#include "patch_diff.h"
+#include "patch_names.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OLD "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\n"
+#define HUNK "@@ -2,4 +2,5 @@\n two\n-three\n+THREE\n+more\n four\n five\n"
+
+static struct buf text_of(const char *s)
+{
+	struct buf b = {0};
+
+	if (*s)
+		buf_add(&b, s, strlen(s));
+	return b;
+}
+
+static struct diff *parse(const char *s)
+{
+	struct buf b = text_of(s);
+
+	return diff_parse("x.patch", &b);
+}
+
+static char *applied(const char *patch, const char *old, bool keep_lines)
+{
+	struct diff *d = parse(patch);
+	struct buf b = text_of(old), new = diff_apply(d, &d->file[0], &b, keep_lines);
+
+	return xformat("%.*s", (int)new.n, (char *)new.p);
+}
+
+static void test_header(void **state)
+{
+	struct diff *d = parse("From 0123456789abcdef0123 Mon Sep 17 00:00:00 2001\nFrom: A B <a@example.org>\n"
+	                       "Date: Mon, 1 Jan 2026\nSubject: [PATCH 1/2] fs: mend\n it\n\nFixes CVE-2026-12345, "
+	                       "CVE-2026-12345 and CVE-2025-1\n---\n fs/x.c | 2 +\n\n"
+	                       "diff --git a/fs/x.c b/fs/x.c\nindex 1..2 100644\n--- a/fs/x.c\n+++ b/fs/x.c\n" HUNK
+	                       "-- \n2.39\n");
+
+	(void)state;
+	assert_string_equal(d->commit, "0123456789abcdef0123");
+	assert_string_equal(d->author, "A B <a@example.org>");
+	assert_string_equal(d->subject, "[PATCH 1/2] fs: mend it");
+	assert_int_equal(d->n_cves, 1);
+	assert_string_equal(d->cve[0], "CVE-2026-12345");
+	assert_int_equal(d->n_files, 1);
+	assert_string_equal(d->file[0].path, "fs/x.c");
+	assert_int_equal(d->file[0].kind, DIFF_CHANGED);
+	assert_int_equal(d->file[0].n_hunks, 1);
+}
+
+static void test_kinds(void **state)
+{
+	struct diff *d =
+	        parse("--- /dev/null\n+++ b/fs/new.c\n@@ -0,0 +1 @@\n+x\n"
+	              "--- a/fs/old.c\t2026-01-01\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
+	              "diff --git a/fs/a.c b/fs/b.c\nsimilarity index 100%\nrename from fs/a.c\nrename to fs/b.c\n"
+	              "--- a/fs/c.c\n+++ b/fs/d.c\n@@ -1 +1 @@\n-x\n+y\n"
+	              "diff --git a/fs/a.c b/fs/b.c\nsimilarity index 100%\nrename from fs/a.c\nrename to fs/b.c\n");
+
+	(void)state;
+	assert_int_equal(d->n_files, 4);
+	assert_int_equal(d->file[0].kind, DIFF_NEW);
+	assert_int_equal(d->file[1].kind, DIFF_GONE);
+	assert_int_equal(d->file[2].kind, DIFF_RENAMED);
+	assert_int_equal(d->file[3].kind, DIFF_RENAMED);
+}
+
+static void test_apply(void **state)
+{
+	(void)state;
+	assert_string_equal(applied("--- a/x.c\n+++ b/x.c\n" HUNK, OLD, false),
+	                    "one\ntwo\nTHREE\nmore\nfour\nfive\nsix\nseven\neight\n");
+	/* moved by two lines */
+	assert_string_equal(applied("--- a/x.c\n+++ b/x.c\n" HUNK, "a\nb\n" OLD, false),
+	                    "a\nb\none\ntwo\nTHREE\nmore\nfour\nfive\nsix\nseven\neight\n");
+	/* the context differs: fuzz takes it, and the file's own line stays */
+	assert_string_equal(
+	        applied("--- a/x.c\n+++ b/x.c\n@@ -2,4 +2,4 @@\n TWO\n-three\n+3\n four\n five\n", OLD, false),
+	        "one\ntwo\n3\nfour\nfive\nsix\nseven\neight\n");
+	/* no newline at the end of the file */
+	assert_string_equal(
+	        applied("--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+y\n", "x", false),
+	        "y\n");
+	/* what is removed must be there */
+	assert_true(AUTHOR_REFUSES(NL_ETARGET,
+	                           applied("--- a/x.c\n+++ b/x.c\n@@ -2,2 +2,1 @@\n two\n-drei\n", OLD, false)));
+	assert_non_null(strstr(author_why, "fits nowhere"));
+}
+
+static void test_lines_keep_their_number(void **state)
+{
+	(void)state;
+	assert_string_equal(applied("--- a/x.c\n+++ b/x.c\n" HUNK, OLD, true),
+	                    "one\ntwo\nTHREE\nmore\n#line 4\nfour\nfive\nsix\nseven\neight\n");
+	/* never inside a macro, a comment or brackets */
+	assert_string_equal(
+	        applied("--- a/x.c\n+++ b/x.c\n@@ -1,3 +1,4 @@\n a\n+b \\\n c \\\n d\n", "a\nc \\\nd\ne\n", true),
+	        "a\nb \\\nc \\\nd\n#line 4\ne\n");
+	assert_string_equal(
+	        applied("--- a/x.c\n+++ b/x.c\n@@ -1,3 +1,4 @@\n f(a,\n+b,\n c,\n d);\n", "f(a,\nc,\nd);\ne\n", true),
+	        "f(a,\nb,\nc,\nd);\n#line 4\ne\n");
+	assert_string_equal(
+	        applied("--- a/x.c\n+++ b/x.c\n@@ -1,3 +1,4 @@\n /* a\n+b\n c\n d */\n", "/* a\nc\nd */\ne\n", true),
+	        "/* a\nb\nc\nd */\n#line 4\ne\n");
+}
+
+static void test_hostile_paths(void **state)
+{
+	static const char *const paths[] = {
+	        "/etc/passwd", "a/../../etc/passwd", "a/fs/../x.c",   "a/$(touch x).c", "a/fs/x;y.c", "a/fs/ x.c",
+	        "a/-o.c",      "a/fs/-x.c",          "a/fs//-x.c",    "a/fs/`id`.c",    "a/",         "\"a/fs/x.c\"",
+	        "a/./x.c",     "a/fs/x\\\n.c",       "nodirectory.c", "a/fs/x=y.c",
+	};
+
+	(void)state;
+	for (volatile size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		char *p = xformat("--- %s\n+++ %s\n@@ -1 +1 @@\n-x\n+y\n", paths[i], paths[i]);
+
+		if (!AUTHOR_REFUSES(NL_ERECIPE, parse(p)))
+			fail_msg("%s was taken", paths[i]);
+	}
+	assert_true(AUTHOR_REFUSES(NL_ERECIPE, parse("diff --git a/x b/x\nrename from x\nrename to ../../x\n")));
+}
+
+static void test_damaged(void **state)
+{
+	static const char *const bad[] = {
+	        "",
+	        "nothing\n",
+	        "--- a/x.c\n",
+	        "--- a/x.c\n+++ b/x.c\n",
+	        "--- a/x.c\n+++ b/x.c\n@@ -1,3 +1 @@\n-x\n",
+	        "--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-x\n?y\n",
+	        "--- a/x.c\n+++ b/x.c\n@@ -1 @@\n-x\n+y\n",
+	        "--- a/x.c\n+++ b/x.c\n@@ -99999999999 +1 @@\n-x\n+y\n",
+	        "--- a/x.c\n+++ b/x.c\n@@ -1,4000000 +1,4000000 @@\n-x\n+y\n",
+	        "--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-x\n+y\n--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-x\n+y\n",
+	        "--- /dev/null\n+++ /dev/null\n@@ -1 +1 @@\n-x\n+y\n",
+	        "diff --git a/x b/x\nGIT binary patch\n",
+	};
+
+	(void)state;
+	for (volatile size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		if (!AUTHOR_REFUSES(NL_ERECIPE, parse(bad[i])))
+			fail_msg("case %zu was taken", (size_t)i);
+}
+
+static char *stripped(const char *text)
+{
+	char *copy = xformat("%s", text);
+
+	names_strip(copy);
+	return copy;
+}
+
+static void test_names(void **state)
+{
+	char *before = stripped("#define A 1 /* B */\nenum { X, Y };\nstatic inline int f(int a)\n{\n\treturn a;\n}\n"
+	                        "struct s {\n\tint m;\n};\nextern int g(struct s *p);\n");
+	char *after =
+	        stripped("#define A 2 /* C */\nenum { X, Y, Z };\nstatic inline int f(int a)\n{\n\treturn a + 1;\n}\n"
+	                 "struct s {\n\tint m; /* said */\n};\nextern int g(struct s *p);\n");
+	struct names n = {0};
+
+	(void)state;
+	names_changed(&n, before, after);
+	assert_true(names_have(&n, "A", 1) && names_have(&n, "Z", 1) && names_have(&n, "f", 1));
+	assert_false(names_have(&n, "s", 1) || names_have(&n, "g", 1) || names_have(&n, "B", 1) ||
+	             names_have(&n, "int", 3));
+	assert_true(names_used(&n, "x = f(3);"));
+	assert_false(names_used(&n, stripped("x = ff(3); /* f */ \"A\"")));
+	assert_true(names_spread(
+	        &n, "#define H(x) \\\n\tf(x)\nstatic inline void k(void)\n{\n\tl();\n}\nint proto(enum A);\n"));
+	assert_true(names_have(&n, "H", 1));
+	assert_false(names_have(&n, "k", 1) || names_have(&n, "l", 1) || names_have(&n, "proto", 5));
+	assert_false(names_spread(&n, "static inline void k(void)\n{\n\tl();\n}\n"));
+}
+
+/* An #else that leaves a brace open must not make one piece of the rest of the file. */
+static void test_names_end_at_braces(void **state)
+{
+	struct names n = {0};
+
+	(void)state;
+	names_add(&n, "a", 1);
+	assert_true(names_spread(
+	        &n, "#ifdef X\nstatic inline int f(void)\n{\n#else\nstatic inline int f(int x)\n{\n#endif\n"
+	            "\treturn a;\n}\nstatic inline int g(void)\n{\n\treturn b;\n}\n"));
+	assert_false(names_have(&n, "g", 1));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_header),        cmocka_unit_test(test_kinds),
+	        cmocka_unit_test(test_apply),         cmocka_unit_test(test_lines_keep_their_number),
+	        cmocka_unit_test(test_hostile_paths), cmocka_unit_test(test_damaged),
+	        cmocka_unit_test(test_names),         cmocka_unit_test(test_names_end_at_braces),
+	};
+
+	return cmocka_run_group_tests_name("author_patch", tests, NULL, NULL);
+}
