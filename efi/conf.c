@@ -89,54 +89,56 @@ static const char *set_options(struct nl_conf *conf, const struct line *l)
 	return copy(conf->options, sizeof(conf->options), l) ? NULL : "not a text of at most 2047 printable characters";
 }
 
+struct word {
+	const char *text;
+	uint32_t value;
+};
+
+/* One of a list, whose last word has no text. */
+static bool one_of(const struct line *l, const struct word *w, uint32_t *out)
+{
+	while (w->text && !equals(l->value, l->value_len, w->text))
+		w++;
+	if (w->text)
+		*out = w->value;
+	return w->text != NULL;
+}
+
 static const char *set_on_error(struct nl_conf *conf, const struct line *l)
 {
-	if (equals(l->value, l->value_len, "halt"))
-		conf->halt_on_error = true;
-	else if (equals(l->value, l->value_len, "boot"))
-		conf->halt_on_error = false;
-	else
-		return "neither boot nor halt";
-	return NULL;
+	static const struct word words[] = {{"boot", false}, {"halt", true}, {NULL, 0}};
+
+	return one_of(l, words, &conf->halt_on_error) ? NULL : "neither boot nor halt";
 }
 
 static const char *set_launch(struct nl_conf *conf, const struct line *l)
 {
-	if (equals(l->value, l->value_len, "no"))
-		conf->no_launch = true;
-	else if (equals(l->value, l->value_len, "yes"))
-		conf->no_launch = false;
-	else
-		return "neither yes nor no";
-	return NULL;
+	static const struct word words[] = {{"yes", false}, {"no", true}, {NULL, 0}};
+
+	return one_of(l, words, &conf->no_launch) ? NULL : "neither yes nor no";
 }
 
 static const char *set_guest_may(struct nl_conf *conf, const struct line *l)
 {
-	uint32_t may = NL_GUEST_MAY_NONE;
+	static const struct word words[] = {{"apply,revert", NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT},
+	                                    {"revert,apply", NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT},
+	                                    {"apply", NL_GUEST_MAY_APPLY},
+	                                    {"revert", NL_GUEST_MAY_REVERT},
+	                                    {"none", NL_GUEST_MAY_NONE},
+	                                    {NULL, 0}};
 
-	if (equals(l->value, l->value_len, "apply,revert") || equals(l->value, l->value_len, "revert,apply"))
-		may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT;
-	else if (equals(l->value, l->value_len, "apply"))
-		may = NL_GUEST_MAY_APPLY;
-	else if (equals(l->value, l->value_len, "revert"))
-		may = NL_GUEST_MAY_REVERT;
-	else if (!equals(l->value, l->value_len, "none"))
+	if (!one_of(l, words, &conf->guest_may))
 		return "not one of apply,revert  apply  revert  none";
-	conf->guest_may = may;
 	conf->has_guest_may = true;
 	return NULL;
 }
 
 static const char *set_console(struct nl_conf *conf, const struct line *l)
 {
-	uint32_t port = 0;
+	static const struct word words[] = {{"none", 0}, {"com1", 0x3f8}, {"com2", 0x2f8}, {NULL, 0}};
+	uint32_t port;
 
-	if (equals(l->value, l->value_len, "com1"))
-		port = 0x3f8;
-	else if (equals(l->value, l->value_len, "com2"))
-		port = 0x2f8;
-	else if (!equals(l->value, l->value_len, "none")) {
+	if (!one_of(l, words, &port)) {
 		if (l->value_len < 3 || l->value[0] != '0' || (l->value[1] | 0x20) != 'x')
 			return "not one of none  com1  com2  0xPORT";
 		if (!number(l->value + 2, l->value_len - 2, 16, 0xfff8, &port) || port == 0)
@@ -170,14 +172,14 @@ static const char *set_boot_tries(struct nl_conf *conf, const struct line *l)
 
 static const struct {
 	const char *key;
-	const char *(*set)(struct nl_conf *, const struct line *); /* returns what is wrong, or NULL */
+	const char *(*set)(struct nl_conf *, const struct line *); /* returns what is wrong, or NULL; NULL: later */
 } keys[] = {
-        {"next", set_next},           {"options", set_options},       {"on-error", set_on_error},
-        {"guest-may", set_guest_may}, {"console", set_console},       {"deadline-ms", set_deadline},
-        {"launch", set_launch},       {"boot-tries", set_boot_tries},
+        {"next", set_next},         {"options", set_options},
+        {"on-error", set_on_error}, {"guest-may", set_guest_may},
+        {"console", set_console},   {"deadline-ms", set_deadline},
+        {"launch", set_launch},     {"boot-tries", set_boot_tries},
+        {"mgmt-nic", NULL},         {"mgmt-ip", NULL},
 };
-
-static const char *const later[] = {"mgmt-nic", "mgmt-ip"};
 
 static void tell(nl_conf_report *report, void *ctx, bool error, unsigned number_of_line, const struct line *l,
                  const char *what)
@@ -195,16 +197,15 @@ static void tell(nl_conf_report *report, void *ctx, bool error, unsigned number_
 static bool one(struct nl_conf *conf, const struct line *l, unsigned n, uint32_t *seen, nl_conf_report *report,
                 void *ctx)
 {
-	for (size_t i = 0; i < NL_ARRAY_SIZE(later); i++)
-		if (equals(l->key, l->key_len, later[i])) {
-			tell(report, ctx, false, n, l, "known, but not in this version: ignored");
-			return false;
-		}
 	for (size_t i = 0; i < NL_ARRAY_SIZE(keys); i++) {
 		const char *wrong;
 
 		if (!equals(l->key, l->key_len, keys[i].key))
 			continue;
+		if (!keys[i].set) {
+			tell(report, ctx, false, n, l, "known, but not in this version: ignored");
+			return false;
+		}
 		if (*seen & 1u << i)
 			tell(report, ctx, false, n, l, "given twice: the last one counts");
 		*seen |= 1u << i;

@@ -11,10 +11,10 @@
 #define NL_CONF_MAX_SIZE 65536u /* bytes of the file */
 
 struct nl_conf {
-	char next[256];     /* EFI program to start, with backslashes; empty = the default list */
-	char options[2048]; /* its load options; empty = none */
-	bool halt_on_error; /* on-error halt */
-	bool no_launch;     /* launch no: boot the OS without Newleaf */
+	char next[256];         /* EFI program to start, with backslashes; empty = the default list */
+	char options[2048];     /* its load options; empty = none */
+	uint32_t halt_on_error; /* on-error halt */
+	uint32_t no_launch;     /* launch no: boot the OS without Newleaf */
 	bool has_guest_may, has_deadline, has_console;
 	uint32_t guest_may; /* bits of enum nl_guest_may */
 	uint32_t deadline_ms;

@@ -32,8 +32,7 @@ enum nl_err cpus_find(struct loader *l)
 		return NL_OK;
 	}
 	if (enabled > NL_MAX_CPUS) { /* one CPU beside the hypervisor would undo all it promises */
-		say_why(L"more than %d CPUs", NL_MAX_CPUS);
-		return NL_EMACHINE;
+		return refuse(NL_EMACHINE, L"more than %d CPUs", NL_MAX_CPUS);
 	}
 	l->n_cpus = enabled;
 	return NL_OK;
@@ -65,15 +64,11 @@ enum nl_err cpus_list(struct loader *l, struct nl_boot_block *b, const struct nl
 	b->n_cpus = 1;
 	b->apic_ids[0] = cpus_own_apic_id();
 	list_all(l, b);
-	if (b->n_cpus != l->n_cpus) {
-		say_why(L"the firmware counts %d CPUs and lists %d", l->n_cpus, b->n_cpus);
-		return NL_ECPUS;
-	}
-	if (!l->mp && acpi->n_enabled > 1) {
-		say_why(L"the firmware has no MP services, by which its other %d CPUs could be taken",
-		        acpi->n_enabled - 1);
-		return NL_ECPUS;
-	}
+	if (b->n_cpus != l->n_cpus)
+		return refuse(NL_ECPUS, L"the firmware counts %d CPUs and lists %d", l->n_cpus, b->n_cpus);
+	if (!l->mp && acpi->n_enabled > 1)
+		return refuse(NL_ECPUS, L"the firmware has no MP services, by which its other %d CPUs could be taken",
+		              acpi->n_enabled - 1);
 	for (uint32_t i = 0; i < acpi->n_cpus; i++)
 		b->n_beyond += !is_listed(b, acpi->apic_ids[i]);
 	b->n_beyond += acpi->too_many;

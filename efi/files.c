@@ -111,14 +111,10 @@ enum nl_err conf_load(struct loader *l)
 		StrCpy(path, CONF_HOME);
 		s = file_read(l, path, NL_CONF_MAX_SIZE, &text, &size);
 	}
-	if (s == EFI_NOT_FOUND) {
-		say_why(L"no newleaf.conf: defaults");
-		return NL_OK;
-	}
-	if (EFI_ERROR(s)) {
-		say_why(L"cannot read %s: %r", path, s);
-		return NL_ECONF;
-	}
+	if (s == EFI_NOT_FOUND)
+		return refuse(NL_OK, L"no newleaf.conf: defaults");
+	if (EFI_ERROR(s))
+		return refuse(NL_ECONF, L"cannot read %s: %r", path, s);
 	errors = nl_conf_parse(&l->conf, text, size, conf_report, path);
 	FreePool(text);
 	return errors ? NL_ECONF : NL_OK;

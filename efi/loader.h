@@ -13,10 +13,10 @@
 #include <newleaf/bootblock.h>
 #include <newleaf/bootcounter.h>
 #include <newleaf/errors.h>
-#include <newleaf/panic.h>
 
 #include "acpi.h"
 #include "conf.h"
+#include "state.h"
 
 struct mp_services;
 
@@ -31,7 +31,12 @@ struct loader {
 	uint64_t region; /* 0 = not allocated */
 	bool smi_page;   /* the pages at NL_SMI_HANDLER are ours */
 	const struct nl_core_header *core;
-	struct nl_panic_record *panic;          /* of the boot before; NULL = none */
+	struct nl_state state, stored; /* as it is to be, and as the firmware has it */
+	EFI_STATUS state_status;       /* of reading it, and what was wrong with it */
+	enum nl_err state_error;
+	struct nl_left *left; /* by the boot before; NULL = nothing */
+	void *list;           /* the signed list; NULL = none */
+	UINTN list_size;
 	struct nl_boot_block *boot;             /* in the region: out of reach once launched */
 	uint64_t launch_cr3, entry_va, boot_va; /* the way into the core (launch.S) */
 	struct mp_services *mp;                 /* NULL: the firmware has none */
@@ -55,6 +60,7 @@ static inline uint64_t read_cr4(void)
 void say_error(enum nl_err error);
 const char *error_name(enum nl_err error);
 void say_why(const CHAR16 *format, ...);
+enum nl_err refuse(enum nl_err error, const CHAR16 *why, ...); /* says why; returns `error` */
 void say_warning(const CHAR16 *format, ...);
 
 /* files.c: whole files of the partition that the loader came from. *data is from the pool and has one NUL behind it. */
@@ -70,6 +76,7 @@ enum nl_err image_find_core(struct loader *l);
 /* trust.c: policy and keys, from sections of the image; keys, unless Secure Boot is on, from a file as well. */
 void trust_policy(struct loader *l); /* and takes out of the conf what it may not say */
 enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b);
+void trust_list(struct loader *l); /* reads what is revoked: the core finds out whether to believe it */
 
 /* memory.c */
 enum nl_err memory_reserve(struct loader *l);
@@ -77,11 +84,16 @@ enum nl_err memory_fill(struct loader *l); /* core image, boot block's place, ho
 void memory_release(struct loader *l);
 bool memory_is_free(uint64_t base, uint64_t size); /* nobody has it, so nobody minds our looking at it */
 
-/* panic.c: what the core of the boot before left when it gave up. */
-void panic_read(struct loader *l);      /* shows it and keeps it; before anything else takes memory */
-void panic_hand_over(struct loader *l); /* to the new core's console; remembers where a panic of this boot will be */
+/* keep.c: what outlives a boot. */
+void state_read(struct loader *l);         /* and what the boot before left; before anything else takes memory */
+enum nl_err state_check(struct loader *l); /* may this image run? */
+enum nl_err state_keep(struct loader *l);  /* NL_EFIRMWARE: Secure Boot is on, and what must not be lost would be */
+/* The core has seen everything and will launch: floors rise, and nothing of the state stays in memory. What a key file
+ * vouches for is not held against a later boot. */
+enum nl_err state_settle(struct loader *l);
 
 /* machine.c: what the core wants to know of the machine. */
+bool randomness(void *out, size_t words); /* false: this machine has no source, and `out` is zero */
 enum nl_err machine_describe(struct loader *l, struct nl_boot_block *b);
 
 /* cpus.c */
@@ -96,9 +108,6 @@ enum nl_err counter_check(struct loader *l);
 enum nl_err counter_start(struct loader *l); /* counts this boot up */
 void counter_failed(struct loader *l,
                     enum nl_err outcome); /* Newleaf does not run: takes the count back, keeps the reason */
-
-/* security.c: no image below the floor of security versions; under Secure Boot the floor follows the image. */
-enum nl_err security_hold(struct loader *l);
 
 /* launch.S: interrupts off, EFER.NXE on, CR3 = launch_cr3, entry(boot, what, CR3 before); then everything as it was.
  * Returns what entry returned. On any CPU. */

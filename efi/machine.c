@@ -79,7 +79,7 @@ static bool rdrand(uint64_t *v)
 
 /* In place, so that no copy stays behind in memory that the guest gets. false: this machine has no source, or one that
  * says one thing for ever; `out` is zero. */
-static bool randomness(void *out, size_t n)
+bool randomness(void *out, size_t n)
 {
 	static EFI_GUID guid = EFI_RNG_PROTOCOL_GUID;
 	EFI_RNG_PROTOCOL *rng;

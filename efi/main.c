@@ -31,13 +31,10 @@ static enum nl_err check_platform(void)
 	const char *encrypted = nl_encryption(&probe);
 	unsigned a, b, c, d;
 
-	if (encrypted) {
-		say_why(L"memory has more than one physical address: %a is on", encrypted);
-		return NL_EENCRYPTED;
-	}
+	if (encrypted)
+		return refuse(NL_EENCRYPTED, L"memory has more than one physical address: %a is on", encrypted);
 	if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(d >> 20 & 1)) { /* the core's page tables need it */
-		say_why(L"no-execute (NX, XD) is missing or switched off in the firmware's setup");
-		return NL_EMACHINE;
+		return refuse(NL_EMACHINE, L"no-execute (NX, XD) is missing or switched off in the firmware's setup");
 	}
 	return NL_OK;
 }
@@ -59,8 +56,9 @@ static enum nl_err start_core(struct loader *l)
 	l->tsc_hz = b->tsc_hz;
 	l->n_keys = b->n_keys;
 	b->console_port = l->conf.console_port;
-	e = enter_core(l, NL_ENTER_PREPARE);
-	if (e)
+	b->list_known = l->state.list_sequence;
+	BS->CopyMem(((struct nl_left *)b->left)->kept.lockouts, l->state.lockouts, sizeof(l->state.lockouts));
+	if ((e = enter_core(l, NL_ENTER_PREPARE)) || (e = state_settle(l)))
 		return e;
 	cpus_take(l);
 	e = enter_core(l, NL_ENTER_LAUNCH);
@@ -72,13 +70,15 @@ static enum nl_err bring_up(struct loader *l)
 {
 	enum nl_err e;
 
-	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_find_core(l)) || (e = cpus_find(l)) ||
-	    (e = memory_reserve(l)) || (e = memory_fill(l)))
+	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_find_core(l)) || (e = state_check(l)) ||
+	    (e = cpus_find(l)) || (e = memory_reserve(l)))
+		return e;
+	trust_list(l);
+	if ((e = memory_fill(l)))
 		return e;
 	l->boot->policy = l->policy;
 	l->boot->secure_boot = l->secure_boot;
-	if ((e = machine_describe(l, l->boot)) || (e = trust_keys(l, l->boot)) || (e = security_hold(l)) ||
-	    (e = counter_start(l)))
+	if ((e = machine_describe(l, l->boot)) || (e = trust_keys(l, l->boot)) || (e = counter_start(l)))
 		return e;
 	return start_core(l);
 }
@@ -95,6 +95,7 @@ static void without(struct loader *l, enum nl_err e)
 {
 	say_error(e);
 	counter_failed(l, e);
+	state_keep(l); /* what the boot before left */
 	memory_release(l);
 	if (l->conf.halt_on_error)
 		halt();
@@ -109,6 +110,7 @@ static void run(struct loader *l, uint64_t start)
 	counter_read(l);
 	if (!e && l->conf.no_launch) {
 		say_why(L"not launched, as newleaf.conf says (launch no)");
+		state_keep(l);
 		return;
 	}
 	if (!e)
@@ -131,7 +133,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	void *other;
 
 	InitializeLib(image, table);
-	panic_read(&l);
+	state_read(&l);
 	l.image = image;
 	s = BS->HandleProtocol(image, &LoadedImageProtocol, (void **)&l.loaded);
 	if (EFI_ERROR(s))

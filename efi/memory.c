@@ -115,17 +115,15 @@ enum nl_err memory_reserve(struct loader *l)
 	l->region = reserve_high(NL_REGION_SIZE(l->n_cpus), nl_hostmap_top(&m));
 	if (!l->region)
 		l->region = reserve_low(NL_REGION_SIZE(l->n_cpus));
-	if (!l->region) {
-		say_why(L"no %d MiB of free memory in one piece", NL_REGION_SIZE(l->n_cpus) >> 20);
-		return NL_EMEMORY;
-	}
+	if (!l->region)
+		return refuse(NL_EMEMORY, L"no %d MiB of free memory in one piece", NL_REGION_SIZE(l->n_cpus) >> 20);
 	if (firmware_has_smm())
 		return NL_OK;
 	l->smi_page = reserve_smi();
 	if (l->smi_page)
 		return NL_OK;
-	say_why(L"this firmware has no SMM of its own, and the place of SMIs, %lx, is not free", NL_SMI_HANDLER);
-	return NL_EFIRMWARE;
+	return refuse(NL_EFIRMWARE, L"this firmware has no SMM of its own, and the place of SMIs, %lx, is not free",
+	              NL_SMI_HANDLER);
 }
 
 void memory_release(struct loader *l)
@@ -186,16 +184,24 @@ static enum nl_err fill_ranges(struct nl_boot_block *b)
 
 		if (is_ram(d->Type) && !nl_ranges_add(b, d->PhysicalStart, d->NumberOfPages * NL_PAGE_SIZE)) {
 			FreePool(map);
-			say_why(L"memory is in more than %d pieces", NL_MAX_RANGES);
-			return NL_EMACHINE;
+			return refuse(NL_EMACHINE, L"memory is in more than %d pieces", NL_MAX_RANGES);
 		}
 	}
 	FreePool(map);
-	if (b->n_ranges == 0) {
-		say_why(L"the firmware's memory map shows no memory");
-		return NL_EFIRMWARE;
-	}
+	if (b->n_ranges == 0)
+		return refuse(NL_EFIRMWARE, L"the firmware's memory map shows no memory");
 	return NL_OK;
+}
+
+/* The next pages of the region for `size` bytes, which may have content. Physical. */
+static uint64_t place(struct nl_hostmap *m, const void *content, uint64_t size)
+{
+	uint64_t at = m->next;
+
+	m->next += (size + NL_PAGE_MASK) & ~NL_PAGE_MASK;
+	if (content)
+		CopyMem(m->region + at, (void *)content, size);
+	return m->region_pa + at;
 }
 
 enum nl_err memory_fill(struct loader *l)
@@ -222,19 +228,15 @@ enum nl_err memory_fill(struct loader *l)
 		return e;
 
 	m.next = boot + ((sizeof(*b) + NL_PAGE_MASK) & ~NL_PAGE_MASK);
-	b->panic = l->region + m.next;
-	panic_hand_over(l);
-	m.next += NL_PANIC_SIZE;
+	b->left = place(&m, l->left, sizeof(*l->left));
+	b->list = place(&m, l->list, l->list_size);
+	b->list_size = (uint32_t)l->list_size;
 	m.ram_top = b->ranges[b->n_ranges - 1].base + b->ranges[b->n_ranges - 1].size;
 	ask_paging(&m);
-	if ((uint64_t)&e >= nl_hostmap_top(&m) || (uint64_t)memory_fill >= nl_hostmap_top(&m)) {
-		say_why(L"the firmware put this program beyond what the core maps");
-		return NL_EMACHINE;
-	}
-	if (nl_hostmap_build(&m)) {
-		say_why(L"the host page table does not fit into the region");
-		return NL_EMACHINE;
-	}
+	if ((uint64_t)&e >= nl_hostmap_top(&m) || (uint64_t)memory_fill >= nl_hostmap_top(&m))
+		return refuse(NL_EMACHINE, L"the firmware put this program beyond what the core maps");
+	if (nl_hostmap_build(&m))
+		return refuse(NL_EMACHINE, L"the host page table does not fit into the region");
 	b->magic = NL_BOOT_MAGIC;
 	b->version = NL_BOOT_VERSION;
 	b->size = sizeof(*b);

@@ -49,16 +49,3 @@ void nl_policy_make(const void *image, size_t size, bool secure_boot, struct nl_
 		warn("console is ignored: Secure Boot is on, and the image does not allow it");
 	}
 }
-
-bool nl_security_forged(const struct nl_security_floor *f)
-{
-	return f->there && (f->attributes != NL_SECURITY_ATTRIBUTES || f->size != sizeof(f->version));
-}
-
-enum nl_err nl_security_check(const struct nl_security_floor *f, uint32_t version, bool secure_boot, bool *raise)
-{
-	uint32_t floor = f->there && !nl_security_forged(f) ? f->version : 0;
-
-	*raise = secure_boot && version > floor;
-	return version < floor ? NL_EOLDIMAGE : NL_OK;
-}

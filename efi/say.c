@@ -49,6 +49,16 @@ void say_why(const CHAR16 *format, ...)
 	va_end(args);
 }
 
+enum nl_err refuse(enum nl_err error, const CHAR16 *why, ...)
+{
+	va_list args;
+
+	va_start(args, why);
+	say(L"newleaf: ", why, args);
+	va_end(args);
+	return error;
+}
+
 void say_warning(const CHAR16 *format, ...)
 {
 	va_list args;

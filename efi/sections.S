@@ -33,7 +33,8 @@ nlkeys_start:
 	.long 1 /* security_version: one more with each hole that is closed */
 	.long 3 /* proofs: port and token */
 	.long 1 /* signatures: one author's is enough */
-	.long 0, 0
+	.long 0 /* without_list: launch, apply no leaf */
+	.long 0
 
 	/* Without it shim starts nothing: the generation of this program, which a list can revoke (SBAT.md of shim). */
 	.section .sbat, "a"

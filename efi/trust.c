@@ -9,6 +9,7 @@
 #include "policy.h"
 
 #define KEYS_FILE L"\\EFI\\newleaf\\keys.bin"
+#define LIST_FILE L"\\EFI\\newleaf\\list.nll"
 
 static UINT8 variable(const CHAR16 *name, EFI_GUID *owner, UINT32 *attributes)
 {
@@ -83,12 +84,22 @@ enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b)
 			say_warning(
 			        L"trusted keys come from %s: whoever can write this partition decides what is trusted",
 			        KEYS_FILE);
-		} else if (s != EFI_NOT_FOUND) {
-			say_why(L"cannot read %s: %r", KEYS_FILE, s);
-			return NL_ERECORD;
-		}
+		} else if (s != EFI_NOT_FOUND)
+			return refuse(NL_ERECORD, L"cannot read %s: %r", KEYS_FILE, s);
 	}
 	if (b->n_keys == 0)
 		say_warning(L"no trusted key: no leaf will be accepted");
 	return NL_OK;
+}
+
+void trust_list(struct loader *l)
+{
+	EFI_STATUS s = file_read(l, LIST_FILE, NL_LIST_MAX_SIZE, &l->list, &l->list_size);
+
+	if (!EFI_ERROR(s))
+		return;
+	l->list = NULL;
+	l->list_size = 0;
+	if (s != EFI_NOT_FOUND)
+		say_warning(L"cannot read %s: %r", LIST_FILE, s);
 }

@@ -13,13 +13,22 @@
 #include "exits/cpuid.h"
 #include "host.h"
 #include "core/journal.h"
+#include "core/kept.h"
+#include "leaf/list.h"
 #include "core/panic.h"
 #include "exits/msr.h"
 #include "core/pool.h"
 #include "x86.h"
 
 struct nl_boot_block nl_boot;
-uint64_t nl_main(const struct launch_frame *f, enum nl_enter what, const struct nl_boot_block *b);
+uint64_t nl_main(const struct launch_frame *f, enum nl_enter what, struct nl_boot_block *b);
+
+/* Whole pages of the region that the loader has filled. */
+static bool holds(const struct nl_boot_block *b, uint64_t at, uint64_t size)
+{
+	return !(at & NL_PAGE_MASK) && at > b->region && at - b->region <= b->free_start &&
+	       size <= b->free_start - (at - b->region);
+}
 
 static bool boot_block_ok(const struct nl_boot_block *b)
 {
@@ -27,9 +36,8 @@ static bool boot_block_ok(const struct nl_boot_block *b)
 	       b->n_cpus <= NL_MAX_CPUS && b->n_ranges >= 1 && b->n_ranges <= NL_MAX_RANGES &&
 	       b->n_keys <= NL_MAX_KEYS && !(b->region & (NL_2M - 1)) && b->region_size == NL_REGION_SIZE(b->n_cpus) &&
 	       b->direct_size <= NL_DIRECT_MAX && b->region + b->region_size <= b->direct_size &&
-	       !(b->panic & NL_PAGE_MASK) && b->panic > b->region &&
-	       b->panic + NL_PANIC_SIZE <= b->region + b->free_start && b->free_start < b->region_size &&
-	       !(b->free_start & NL_PAGE_MASK);
+	       b->free_start < b->region_size && !(b->free_start & NL_PAGE_MASK) &&
+	       holds(b, b->left, sizeof(struct nl_left)) && holds(b, b->list, b->list_size);
 }
 
 static enum nl_err choose_vendor(void)
@@ -46,17 +54,24 @@ static enum nl_err choose_vendor(void)
 	return svm && vmx != NL_ENOVIRT ? vmx : svm; /* "locked" of either says more than "absent" of the other */
 }
 
-static enum nl_err prepare(const struct nl_boot_block *b)
+static struct nl_left *left(void) { return x86_phys(HPA(nl_boot.left)); }
+
+static enum nl_err prepare(struct nl_boot_block *b)
 {
 	enum nl_err err;
 
 	if (!boot_block_ok(b))
 		return NL_EBOOTBLOCK;
 	nl_boot = *b;
+	nl_kept_init(&left()->kept);
 	nl_clock_init();
 	err = choose_vendor();
 	if (err)
 		return err;
+	err = nl_list_take(x86_phys(HPA(nl_boot.list)), nl_boot.list_size, nl_boot.list_known);
+	if (err && err != NL_NOTHING && nl_boot.policy.without_list == NL_WITHOUT_LIST_NO_LAUNCH)
+		return err;
+	b->list_accepted = nl_list_sequence();
 	err = nl_base_init();
 	if (!err)
 		err = nl_config_init();
@@ -80,10 +95,15 @@ static enum nl_err prepare(const struct nl_boot_block *b)
 static void greet(void)
 {
 	nl_journal(NL_EV_BOOT, NL_OK, NULL, NULL, nl_n_cpus, 0);
-	nl_panic_init(x86_phys(HPA(nl_boot.panic)));
+	nl_panic_init(&left()->panic);
 	nl_log("newleaf: %s on %s/%s, %u CPUs, %lu KiB of %lu KiB free%s\n", NL_VERSION, nl_vendor->name,
 	       nl_vendor->paging, nl_n_cpus, (uint64_t)nl_pool_free_pages() * 4, nl_boot.region_size >> 10,
 	       nl_emulated ? ", emulated" : "");
+	if (nl_list_error() != NL_NOTHING) {
+		nl_journal(NL_EV_LIST, nl_list_error(), NULL, NULL, nl_list_sequence(), nl_boot.list_known);
+		nl_log("newleaf: signed list %lu, known %lu, error %u\n", nl_list_sequence(), nl_boot.list_known,
+		       nl_list_error());
+	}
 	if (nl_boot.n_beyond)
 		nl_log("newleaf: the firmware shows %u CPUs more, which can never be started\n", nl_boot.n_beyond);
 }
@@ -96,7 +116,7 @@ static bool stays(enum nl_enter what, enum nl_err err)
 	return what == NL_ENTER_LAUNCH && err == NL_OK;
 }
 
-uint64_t nl_main(const struct launch_frame *f, enum nl_enter what, const struct nl_boot_block *b)
+uint64_t nl_main(const struct launch_frame *f, enum nl_enter what, struct nl_boot_block *b)
 {
 	struct launch_frame frame = *f; /* the firmware's stack is not mapped for long */
 	struct nl_launch_state start;

@@ -19,7 +19,7 @@ static struct idt_gate idt[256] __attribute__((aligned(16)));
 _Static_assert(offsetof(struct launch_frame, cr3) == 80 && offsetof(struct launch_frame, gdtr) == 96 &&
                        offsetof(struct launch_frame, idtr) == 106 && offsetof(struct launch_frame, cs) == 116,
                "entry.S stores by these offsets");
-_Static_assert(NL_ECPUS == 54 && NL_BOOT_VERSION == 3, "entry.S knows these numbers");
+_Static_assert(NL_ECPUS == 54 && NL_BOOT_VERSION == 4, "entry.S knows these numbers");
 
 extern const uint8_t host_stubs[];
 extern const struct fault { /* made by X86_MAY_FAULT */

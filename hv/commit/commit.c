@@ -5,6 +5,7 @@
  */
 #include "commit/commit.h"
 #include "core/cpu.h"
+#include "core/kept.h"
 #include "core/journal.h"
 #include "core/pool.h"
 #include "commit/quiesce.h"
@@ -388,6 +389,7 @@ static void settle(void)
 		if (!(changed >> i & 1))
 			continue;
 		e->ever_applied = true;
+		nl_kept_on[i] = on ? e->state.sha256 : NULL;
 		if (on)
 			nl_floor_raise(e->state.id, e->state.version); /* there is room: nl_request_check */
 		e->state.condition = on ? NL_LEAF_APPLIED : NL_LEAF_REVERTED;

@@ -4,6 +4,7 @@
 #include "core/core.h"
 #include "leaf/floor.h"
 #include "leaf/leaf.h"
+#include "leaf/list.h"
 
 /* The leaf that takes this one's place: the same id, newer. */
 static bool superseded(const struct nl_entry *e, uint32_t set)
@@ -41,6 +42,7 @@ enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *se
 static enum nl_err check_policy(uint32_t applied, uint32_t set)
 {
 	unsigned i, fresh = 0;
+	enum nl_err err;
 
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		const struct nl_entry *e = &nl_registry[i];
@@ -50,6 +52,8 @@ static enum nl_err check_policy(uint32_t applied, uint32_t set)
 		if (shall && !is) {
 			if (!(nl_boot.policy.guest_may & NL_GUEST_MAY_APPLY))
 				return NL_EPOLICY;
+			if ((err = nl_list_bars(e->state.sha256)))
+				return err;
 			if (floor && e->state.version < floor->version)
 				return NL_EVERSION;
 			if (!floor && ++fresh > nl_floor_room())

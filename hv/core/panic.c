@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/cpu.h"
+#include "core/kept.h"
 #include "core/panic.h"
 #include "host.h"
 #include "x86.h"
@@ -83,6 +84,7 @@ static void tell_cpu(struct nl_cpu *cpu)
 /* Caches are not written back by a reset. */
 _Noreturn static void leave(void)
 {
+	nl_kept_panic();
 	if (record) {
 		record->text[record->length] = '\0';
 		record->checksum = nl_panic_checksum(record);

@@ -14,8 +14,10 @@
 #include "core/cpu.h"
 #include "guest/guestmem.h"
 #include "core/journal.h"
+#include "core/kept.h"
 #include "core/pool.h"
 #include "commit/quiesce.h"
+#include "leaf/list.h"
 #include "leaf/registry.h"
 #include "x86.h"
 
@@ -108,6 +110,11 @@ static enum nl_err call_status(struct call *c)
 	s.proof = c->proof;
 	s.proofs = nl_boot.policy.proofs;
 	s.tokens_refused = __atomic_load_n(&nl_tokens_refused, __ATOMIC_RELAXED);
+	s.list_sequence = nl_list_sequence();
+	s.list_known = nl_boot.list_known;
+	s.list_error = nl_list_error();
+	while (s.lockouts < NL_MAX_LOCKOUTS && nl_kept->lockouts[s.lockouts].reason)
+		s.lockouts++;
 	c->rcx = sizeof(s);
 	return answer(c, &s, sizeof(s));
 }
@@ -267,6 +274,7 @@ static enum nl_err call_alive(struct call *c)
 	static uint32_t said;
 
 	(void)c;
+	nl_kept_alive();
 	if (!__atomic_exchange_n(&said, 1, __ATOMIC_SEQ_CST))
 		nl_journal(NL_EV_ALIVE, NL_OK, NULL, NULL, 0, 0);
 	return NL_OK;

@@ -2,15 +2,14 @@
 /* The table of floors: see floor.h. */
 #include "leaf/floor.h"
 #include "core/core.h"
-
-struct nl_floor nl_floors[NL_MAX_FLOORS];
+#include "core/kept.h"
 
 /* Its entry, or the first free one; NULL: neither. */
 static struct nl_floor *entry(const char *id)
 {
 	for (unsigned i = 0; i < NL_MAX_FLOORS; i++)
-		if (!nl_floors[i].id[0] || !memcmp(nl_floors[i].id, id, NL_LEAF_ID_LEN))
-			return &nl_floors[i];
+		if (!nl_kept->floors[i].id[0] || !memcmp(nl_kept->floors[i].id, id, NL_LEAF_ID_LEN))
+			return &nl_kept->floors[i];
 	return NULL;
 }
 
@@ -25,7 +24,7 @@ uint32_t nl_floor_room(void)
 {
 	uint32_t used = 0;
 
-	while (used < NL_MAX_FLOORS && nl_floors[used].id[0])
+	while (used < NL_MAX_FLOORS && nl_kept->floors[used].id[0])
 		used++;
 	return NL_MAX_FLOORS - used;
 }
@@ -39,5 +38,6 @@ bool nl_floor_raise(const char *id, uint32_t version)
 	memcpy(f->id, id, NL_LEAF_ID_LEN);
 	if (version > f->version)
 		f->version = version;
+	nl_kept_seal();
 	return true;
 }

@@ -4,7 +4,9 @@
 #include "view/base.h"
 #include "core/core.h"
 #include "core/journal.h"
+#include "core/kept.h"
 #include "leaf/leaf.h"
+#include "leaf/list.h"
 #include "leaf/reloc.h"
 #include "core/sha256.h"
 #include "leaf/signature.h"
@@ -79,6 +81,7 @@ bool nl_registry_kernel_stands(const struct nl_context *ctx)
 
 void nl_registry_forget(void)
 {
+	memset(nl_kept_on, 0, sizeof(nl_kept_on));
 	memset(nl_registry, 0, sizeof(nl_registry));
 	memset(&matched, 0, sizeof(matched));
 	staging.begun = false;
@@ -417,7 +420,7 @@ static enum nl_err check_quorum(const struct nl_signature *s, struct nl_verify_r
 
 	nl_key_id(staging.known ? key->key : s->key, report->key_id);
 	if (!staging.known)
-		return NL_EKEY;
+		return nl_list_revokes_key(report->key_id) ? NL_EKEYREVOKED : NL_EKEY;
 	memcpy(report->key_name, key->name, sizeof(key->name));
 	report->signatures = staging.n_known;
 	return report->signatures < nl_boot.policy.signatures ? NL_EQUORUM : NL_OK;
@@ -441,6 +444,8 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	struct nl_leaf leaf;
 	enum nl_err err;
 
+	if ((err = nl_list_bars(report->sha256)))
+		return err;
 	if ((err = nl_leaf_parse(staging.file, signed_size, &leaf)))
 		return err;
 	memcpy(report->id, leaf.header->id, sizeof(report->id));

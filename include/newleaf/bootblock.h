@@ -7,11 +7,12 @@
 #ifndef NEWLEAF_BOOTBLOCK_H
 #define NEWLEAF_BOOTBLOCK_H
 
+#include <newleaf/list.h>
 #include <newleaf/record.h>
 #include <newleaf/types.h>
 
 #define NL_BOOT_MAGIC 0x544f4f424c4eULL /* "NLBOOT" */
-#define NL_BOOT_VERSION 3
+#define NL_BOOT_VERSION 4
 
 /*
  * The reserved region: one run of EfiReservedMemoryType, 2 MiB aligned, above 4 GiB where there is memory, else below.
@@ -86,6 +87,12 @@ _Static_assert(sizeof(struct nl_key) == 64, "key layout");
 enum nl_guest_may { NL_GUEST_MAY_NONE = 0, NL_GUEST_MAY_APPLY = 1, NL_GUEST_MAY_REVERT = 2 };
 enum nl_conf_may { NL_CONF_MAY_OPTIONS = 1, NL_CONF_MAY_CONSOLE = 2 };
 enum nl_proof { NL_PROOF_PORT = 1, NL_PROOF_TOKEN = 2 }; /* how a caller shows that it is root: hypercall.h */
+/* When the signed list (list.h) is missing although this machine has accepted one, is older than that, or not good. */
+enum nl_without_list {
+	NL_WITHOUT_LIST_NO_LEAF = 0,   /* launch, apply no leaf */
+	NL_WITHOUT_LIST_GO_ON = 1,     /* launch, and apply what the rest allows */
+	NL_WITHOUT_LIST_NO_LAUNCH = 2, /* boot without Newleaf, or halt: as newleaf.conf says */
+};
 struct nl_policy {
 	uint32_t guest_may;        /* bits of enum nl_guest_may */
 	uint32_t deadline_ms;      /* longest deadline a caller may ask for, 1..10000 */
@@ -93,7 +100,8 @@ struct nl_policy {
 	uint32_t security_version; /* rises with each hole that is closed; an image below the floor does not launch */
 	uint32_t proofs;           /* which are taken: bits of enum nl_proof */
 	uint32_t signatures;       /* of how many different authors a leaf needs, 1..NL_MAX_KEYS */
-	uint32_t reserved[2];
+	uint32_t without_list;     /* enum nl_without_list */
+	uint32_t reserved;
 };
 _Static_assert(sizeof(struct nl_policy) == 32, "policy layout");
 
@@ -107,9 +115,12 @@ struct nl_boot_block {
 	uint64_t host_cr3;    /* the core's page table, inside the region, with as many levels as the firmware's */
 	uint64_t launch_cr3;  /* the same, and physical memory one to one: the way in, and back when it fails */
 	uint64_t direct_size; /* physical memory mapped at NL_DIRECT_VA: [0, direct_size) */
-	uint64_t panic;       /* host-physical, in the region: struct nl_panic_record, perhaps one of the boot before */
-	uint64_t rsdp;        /* ACPI root, 0 = none */
-	uint64_t reset_port;  /* ACPI reset register if it is an I/O port, else 0 */
+	uint64_t left;       /* host-physical, in the region: struct nl_left, with what the boot before left (kept.h) */
+	uint64_t list;       /* host-physical, in the region: the signed list, list_size bytes (list.h) */
+	uint64_t list_known; /* sequence of the newest one that this machine accepted; 0 = none yet */
+	uint64_t list_accepted; /* out, by PREPARE: that of this one; 0 = not accepted */
+	uint64_t rsdp;          /* ACPI root, 0 = none */
+	uint64_t reset_port;    /* ACPI reset register if it is an I/O port, else 0 */
 	uint32_t reset_value;
 	uint32_t secure_boot;    /* 1 = on, and shim checks: keys come from the signed image alone */
 	uint32_t console_port;   /* 0x3f8 ... or 0 = silent */
@@ -123,7 +134,9 @@ struct nl_boot_block {
 	uint32_t n_cpus;         /* CPUs that the firmware hands over, the boot CPU first */
 	uint32_t n_beyond;       /* CPUs of the MADT that are not among them: never to be started */
 	uint32_t n_ranges;
-	uint32_t smi_page; /* 1: the pages at NL_SMI_HANDLER are ours */
+	uint32_t smi_page;  /* 1: the pages at NL_SMI_HANDLER are ours */
+	uint32_t list_size; /* bytes; 0 = there is none */
+	uint32_t reserved1;
 	uint32_t apic_ids[NL_MAX_CPUS];
 	struct nl_boot_range ranges[NL_MAX_RANGES]; /* RAM, ascending */
 	uint32_t n_keys;

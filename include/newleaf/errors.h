@@ -88,7 +88,8 @@ enum nl_exit_code {
 	  "the agent orders the steps; report it if you see this") \
 	X(NL_EPREEMPTED, 34, NL_EXIT_DEADLINE, "a task stands inside bytes that would be written", \
 	  "retry; the message names the task") \
-	X(NL_EVERSION, 35, NL_EXIT_CONFLICT, "a newer version of this leaf has been applied since boot", \
+	X(NL_EVERSION, 35, NL_EXIT_CONFLICT, \
+	  "a newer version of this leaf was applied, or is asked for by the signed list", \
 	  "versions never go down: use the newer leaf") \
 	X(NL_EUNSUPPORTED, 36, NL_EXIT_CONFLICT, "this guest or this Newleaf cannot do what is asked", \
 	  "do without it: docs/explanation/limits.md and docs/reference/cli.md say what is there") \
@@ -123,7 +124,8 @@ enum nl_exit_code {
 	X(NL_EENCRYPTED, 51, NL_EXIT_ABSENT, "the firmware has switched memory encryption on", \
 	  "switch what the message names off in the firmware's setup") \
 	X(NL_EFLOORS, 52, NL_EXIT_CONFLICT, "no room is left to remember how new this leaf is", \
-	  "reboot; until then only leaves that were applied since boot, or newer ones of them, are taken") \
+	  "switch the machine off and on; until then only leaves that were applied before, or newer ones of them, " \
+	  "are taken") \
 	X(NL_EWINDOW, 53, NL_EXIT_ABSENT, "a window of the chipset lies over the hypervisor's memory", \
 	  "the core's console names it; look for a firmware update") \
 	X(NL_ECPUS, 54, NL_EXIT_ABSENT, "not every CPU could be taken, and none may run beside the hypervisor", \
@@ -144,7 +146,19 @@ enum nl_exit_code {
 	  "revert one of them in the same command; newleaf inspect says what they say of each other") \
 	X(NL_EQUORUM, 62, NL_EXIT_LEAF, \
 	  "fewer authors that this machine trusts have signed the leaf than its policy wants", \
-	  "have another author sign it: newleaf sign with his key adds a signature")
+	  "have another author sign it: newleaf sign with his key adds a signature") \
+	X(NL_EREVOKED, 63, NL_EXIT_LEAF, "the leaf was revoked by the signed list", \
+	  "apply what takes its place; newleaf revoke show says what the list holds") \
+	X(NL_EKEYREVOKED, 64, NL_EXIT_LEAF, "the leaf or list is signed by a key that was revoked", \
+	  "have it signed with another key") \
+	X(NL_ELOCKEDOUT, 65, NL_EXIT_CONFLICT, "the leaf is locked out: it was on when this machine failed", \
+	  "send us the panic's text; a signed list can pardon the leaf (docs/how-to/revoke.md)") \
+	X(NL_ELIST, 66, NL_EXIT_PERMISSION, "without a good signed list this machine applies no leaf", \
+	  "newleaf status names what is wrong with it; put the newest onto the EFI partition and reboot") \
+	X(NL_ELISTGONE, 67, NL_EXIT_PERMISSION, "the signed list that this machine has accepted is missing", \
+	  "put the newest onto the EFI partition as EFI/newleaf/list.nll and reboot") \
+	X(NL_ELISTOLD, 68, NL_EXIT_PERMISSION, "the signed list is older than one that this machine has accepted", \
+	  "put the newest onto the EFI partition as EFI/newleaf/list.nll and reboot")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

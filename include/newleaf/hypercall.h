@@ -96,7 +96,10 @@ struct nl_status {
 	uint32_t proof;             /* enum nl_proof of this very call */
 	uint32_t proofs;            /* which the policy takes */
 	uint64_t tokens_refused;    /* presented and not valid, since launch */
-	uint64_t reserved[3];
+	uint64_t list_sequence;     /* of the signed list that was taken, 0 = none */
+	uint64_t list_known;        /* of the newest that this machine had accepted when it started */
+	uint32_t list_error;        /* enum nl_err: NL_OK = taken, NL_NOTHING = there is none and never was */
+	uint32_t lockouts;          /* leaves that are locked out */
 };
 
 /* Ways of the guest to the hypervisor's memory that cannot be decided on this chipset (hv/exits/windows.c). */
@@ -208,6 +211,7 @@ enum nl_event {
 	NL_EV_POLICY,
 	NL_EV_CONFIG, /* a write to configuration space was refused: a = function << 12 | register, b = value */
 	NL_EV_TOKEN,  /* tokens that were not valid: a = how many since launch (noted at each power of two), b = CPU */
+	NL_EV_LIST,   /* the signed list: a = its sequence, 0 = not taken; b = that of the newest this machine knew */
 };
 
 struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the first one has zeroes */

@@ -9,6 +9,7 @@
 #include "exits/token.h"
 #include "exits/msr.h"
 #include "exits/windows.h"
+#include "core/kept.h"
 #include "leaf/floor.h"
 #include "leaf/registry.h"
 #include "view/current.h"
@@ -49,7 +50,7 @@ void start(uint64_t slide, bool la57, bool pti)
 {
 	fg_start(slide, la57, pti, 1);
 	memset(nl_registry, 0, sizeof(nl_registry));
-	memset(nl_floors, 0, sizeof(nl_floors));
+	memset(nl_kept, 0, sizeof(*nl_kept));
 	nl_views_init(fg_views());
 	nl_commit_init(&fg.base);
 	make_key(&nl_boot.keys[0], "demo", NL_ROLE_AUTHOR);

@@ -7,6 +7,7 @@
 
 static EVP_PKEY *pairs[64];
 static unsigned n_pairs;
+const char *make_domain = NL_DOMAIN_LEAF;
 
 void make_start(struct make_leaf *m, const char *id, uint32_t version, const struct nl_leaf_target *target)
 {
@@ -94,11 +95,12 @@ unsigned make_key(struct nl_key *key, const char *name, uint32_t role)
 static struct nl_signature sign(unsigned by, const uint8_t *file, size_t signed_size)
 {
 	EVP_PKEY *pair = pairs[by % NL_ARRAY_SIZE(pairs)];
-	struct nl_signed message = {.domain = NL_DOMAIN_LEAF};
+	struct nl_signed message = {.domain = ""};
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	struct nl_signature s;
 	size_t n = sizeof(s.key);
 
+	strcpy(message.domain, make_domain);
 	SHA256(file, signed_size, message.sha256);
 	EVP_PKEY_get_raw_public_key(pair, s.key, &n);
 	n = sizeof(s.bytes);

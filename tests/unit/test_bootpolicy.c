@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the loader decides before it launches: the image's policy against newleaf.conf, with and without Secure Boot;
- * the floor of security versions; memory encryption.
+ * memory encryption.
  */
 // sources: efi/policy.c efi/encryption.c
 // cflags: -Iefi
@@ -166,36 +166,6 @@ static void secure_boot_silences_conf(void **state)
 	assert_string_equal(conf.options, "");
 }
 
-static enum nl_err check(bool there, uint32_t attributes, size_t size, uint32_t floor, uint32_t version, bool secure,
-                         bool raises)
-{
-	struct nl_security_floor f = {.there = there, .attributes = attributes, .size = size, .version = floor};
-	bool raise = !raises;
-	enum nl_err e = nl_security_check(&f, version, secure, &raise);
-
-	assert_int_equal(raise, raises);
-	return e;
-}
-
-static void floor_of_security_versions(void **state)
-{
-	(void)state;
-	assert_int_equal(check(false, 0, 4, 0, 0, true, false), NL_OK); /* a first boot, of an image without a number */
-	assert_int_equal(check(false, 0, 4, 0, 1, true, true), NL_OK);
-	assert_int_equal(check(false, 0, 4, 0, 1, false, false), NL_OK); /* Secure Boot off: nothing is promised */
-	assert_int_equal(check(true, 3, 4, 1, 1, true, false), NL_OK);
-	assert_int_equal(check(true, 3, 4, 1, 2, true, true), NL_OK);
-	assert_int_equal(check(true, 3, 4, 2, 1, true, false), NL_EOLDIMAGE);
-	assert_int_equal(check(true, 3, 4, 2, 0, false, false), NL_EOLDIMAGE);
-	assert_int_equal(check(true, 3, 4, UINT32_MAX, UINT32_MAX - 1, true, false), NL_EOLDIMAGE);
-	/* What an operating system can write (attribute 4, run time) says nothing, neither low nor high. */
-	assert_int_equal(check(true, 7, 4, 0, 2, true, true), NL_OK);
-	assert_int_equal(check(true, 7, 4, 9, 2, true, true), NL_OK);
-	assert_int_equal(check(true, 2, 4, 9, 2, true, true), NL_OK);
-	assert_int_equal(check(true, 3, 3, 9, 2, true, true), NL_OK);
-	assert_int_equal(check(true, 3, 8, 9, 2, true, true), NL_OK);
-}
-
 /* A CPU of tables: a register that CPUID does not promise must not be read. */
 static struct {
 	uint32_t leaf0, leaf7_ecx, extended, leaf1f_eax;
@@ -276,9 +246,9 @@ static void encryption_by_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(no_policy_allows_nothing),   cmocka_unit_test(policy_record),
-	        cmocka_unit_test(conf_only_restricts),        cmocka_unit_test(secure_boot_silences_conf),
-	        cmocka_unit_test(floor_of_security_versions), cmocka_unit_test(encryption_by_name),
+	        cmocka_unit_test(no_policy_allows_nothing), cmocka_unit_test(policy_record),
+	        cmocka_unit_test(conf_only_restricts),      cmocka_unit_test(secure_boot_silences_conf),
+	        cmocka_unit_test(encryption_by_name),
 	};
 	return cmocka_run_group_tests_name("bootpolicy", tests, NULL, NULL);
 }

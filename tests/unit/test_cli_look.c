@@ -54,6 +54,25 @@ static void status_tells_what_weakens(void **state)
 	assert_says(out, "CPUs that are not ours refused: 7");
 	assert_int_equal(newleaf("-q", "status"), 0);
 	assert_string_equal(out, "");
+	f->status.list_sequence = f->status.list_known = 12;
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "signed list 12\n");
+	f->status.list_sequence = 0;
+	f->status.list_error = NL_ELISTGONE;
+	f->status.lockouts = 2;
+	f->leaves[0].note = NL_OK;
+	assert_int_equal(newleaf("status", "--check"), NL_EXIT_DEGRADED);
+	assert_says(out, "signed list: the signed list that this machine has accepted is missing");
+	assert_int_equal(newleaf("status", "--json"), 0);
+	assert_schema("status");
+	assert_says(out, "\"list\":{\"sequence\":0,\"known\":12,\"error\":\"NL_ELISTGONE\"},\"lockouts\":2");
+	assert_says(out, "degraded");
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "not taken: the signed list that this machine has accepted is missing [NL_ELISTGONE]; the "
+	                 "newest known is 12");
+	assert_says(out, "locked out since a panic: 2");
+	f->status.list_error = NL_NOTHING;
+	assert_int_equal(newleaf("status", "--check"), 0);
 	f->torn_status = true;
 	assert_int_equal(newleaf("status"), NL_EXIT_INTERNAL);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/core/panic.c hv/core/console.c hv/core/clock.c hv/core/cpu.c
+// sources: hv/core/panic.c hv/core/kept.c hv/core/console.c hv/core/clock.c hv/core/cpu.c
 /*
  * The core gives up: every other CPU that runs a guest is made to leave it and stands still, the words reach ring and
  * record, the record is whole before the platform resets, and the next boot tells it once.

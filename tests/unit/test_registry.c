@@ -2,6 +2,7 @@
 // sources: hv/commit/commit.c hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
 // sources: hv/guest/guest.c hv/guest/target.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c
+// sources: hv/core/kept.c hv/leaf/list.c
 // sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
 // sources: hv/view/view.c hv/view/npt.c
 // sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
@@ -14,8 +15,11 @@
  */
 #include "commit_fixture.h"
 #include "commit/commit.h"
+#include "core/kept.h"
 #include "leaf/floor.h"
+#include "leaf/list.h"
 #include "leaf/registry.h"
+#include "leaf/signature.h"
 #include <insn.h>
 
 static void other_kernels(void **state)
@@ -142,6 +146,47 @@ static void refused_leaves(void **state)
 	assert_int_equal(stage(make_sign(file, make_write(&m, file))), NL_OK);
 	assert_int_equal(verify(), NL_EKEY);
 	assert_int_equal(nl_registry_count(), 0);
+	unchanged(was);
+}
+
+/* A list that was taken, and lock-outs, hold at verify, and at prepare for what was verified before. */
+static void barred(void **state)
+{
+	struct {
+		struct nl_list head;
+		struct nl_list_entry entry;
+		uint8_t signature[MAKE_SIGNATURE];
+	} *list = calloc(1, sizeof(*list));
+	struct moment was = before();
+	struct nl_key revoker;
+	uint8_t sha[32];
+	size_t size = sizeof(list->head) + sizeof(list->entry);
+	unsigned i;
+
+	(void)state;
+	leaf_rodata("alpha", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha), NL_OK);
+	nl_state_lock_out(sha, NL_LOCKOUT_PANIC);
+	assert_int_equal(commit((const void *)sha, 1), NL_ELOCKEDOUT);
+	assert_int_equal(stage(make_sign(file, make_write(&m, file))), NL_OK);
+	assert_int_equal(verify(), NL_ELOCKEDOUT);
+
+	make_domain = NL_DOMAIN_LIST;
+	i = make_key(&revoker, "revoker", NL_ROLE_REVOKE);
+	nl_boot.keys[nl_boot.n_keys++] = revoker;
+	list->head = (struct nl_list){{NL_LIST_MAGIC, 1, sizeof(list->head), sizeof(list->entry), 1}, 1};
+	list->entry.what = NL_LIST_LEAF;
+	memcpy(list->entry.name, sha, sizeof(sha));
+	assert_int_equal(nl_list_take(list, make_sign_by((uint8_t *)list, size, &i, 1), 0), NL_OK);
+	assert_int_equal(verify(), NL_EREVOKED);
+	assert_int_equal(commit((const void *)sha, 1), NL_EREVOKED);
+	list->entry.what = NL_LIST_KEY;
+	nl_key_id(nl_boot.keys[0].key, list->entry.name);
+	assert_int_equal(nl_list_take(list, make_sign_by((uint8_t *)list, size, &i, 1), 0), NL_OK);
+	assert_int_equal(verify(), NL_EKEYREVOKED);
+	make_domain = NL_DOMAIN_LEAF;
+	nl_list_take(NULL, 0, 0);
+	free(list);
 	unchanged(was);
 }
 
@@ -480,6 +525,7 @@ int main(void)
 	        T(bodies_and_the_arena),
 	        T(registry_is_bounded),
 	        T(refused_leaves),
+	        T(barred),
 	        T(quorum),
 	        T(facts),
 	        T(hits),

@@ -45,13 +45,20 @@ class Variables:
                 return value
         return None
 
-    def set(self, name, owner, value, attributes=NON_VOLATILE | BOOT | RUNTIME):
-        """A variable that is there keeps its attributes and its time stamp."""
-        time = bytes(16)
+    def attributes(self, name, owner):
+        for _, state, attributes, _, found, whose, _ in self._all():
+            if state == ADDED and (found, whose) == (name, owner):
+                return attributes
+        return None
+
+    def set(self, name, owner, value, attributes=None):
+        """A variable that is there keeps its time stamp, and its attributes unless others are given."""
+        time, like = bytes(16), NON_VOLATILE | BOOT | RUNTIME
         for at, state, had, when, found, whose, _ in self._all():
             if state == ADDED and (found, whose) == (name, owner):
-                attributes, time = had, when
+                like, time = had, when
                 self.data[at + 2] = ADDED & DELETED
+        attributes = like if attributes is None else attributes
         title = (name + "\0").encode("utf-16-le")
         head = HEADER.pack(START, ADDED, 0, attributes, 0, time, 0, len(title), len(value), owner.bytes_le)
         new = head + title + value

@@ -193,12 +193,12 @@ def loader_secure_boot(t):
         t.expect("no_timer_check" in g.run("cat /proc/cmdline"), "the kernel did not get its command line")
         # What guest root can write, the loader does not believe, and what the loader believes, guest root cannot write.
         g.run(f"grep -q efivarfs /proc/mounts || mount -t efivarfs efivarfs {os.path.dirname(COUNTER)}")
-        floor = COUNTER.replace("NewleafBoots", "NewleafFloor")
-        t.expect(g.call(f"ls {floor}").code != 0, "the floor is shown to the guest")
+        state = COUNTER.replace("NewleafBoots", "NewleafState")
+        t.expect(g.call(f"ls {state}").code != 0, "the state is shown to the guest")
         write = "printf '\\%s\\000\\000\\000\\000\\000\\000\\000' > %s"
         g.run(write % ("007", COUNTER.replace("NewleafBoots", "NewleafOther")))  # it can write others
         for attributes in ("007", "003"):
-            t.expect(g.call(write % (attributes, floor)).code != 0, f"the guest wrote the floor: {attributes}")
+            t.expect(g.call(write % (attributes, state)).code != 0, f"the guest wrote the state: {attributes}")
         g.poweroff()
 
         g = boot(signer.image("old.efi", conf_may=3, security_version=1))

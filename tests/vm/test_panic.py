@@ -62,18 +62,28 @@ class Debugger:
         self.channel.close()
 
 
+def give_up(t, **machine):
+    """A machine with a debugger; returns it and what makes its core give up at the next exit."""
+    stub = os.path.join(BUILD, f"gdb.{os.getpid()}.{len(t.guests)}")
+    t.expect(len(stub) < 100, "the path of the socket is too long")
+    g = t.boot(more=("-gdb", f"unix:{stub},server=on,wait=off"), **machine)
+
+    def now():
+        region = int(re.findall(r"newleaf: launched: .* region ([0-9A-F]+)", g.console())[-1], 16)
+        debugger = Debugger(stub)
+        debugger.write(region + symbol("hv_exit"), b"\x0f\x0b")  # UD2
+        debugger.leave()
+
+    return g, now
+
+
 @test()
 def panic(t):
     """a defect of the core: all CPUs stop, the platform resets, the next boot's loader and console tell what was
     said"""
-    stub = os.path.join(BUILD, f"gdb.{os.getpid()}")
-    t.expect(len(stub) < 100, "the path of the socket is too long")
-    g = t.boot(settings=("console com1",), more=("-gdb", f"unix:{stub},server=on,wait=off"))
+    g, now = give_up(t, settings=("console com1",))
     newleaf(g, "alive")
-    region = int(re.search(r"newleaf: launched: .* region ([0-9A-F]+)", g.console())[1], 16)
-    debugger = Debugger(stub)
-    debugger.write(region + symbol("hv_exit"), b"\x0f\x0b")  # UD2
-    debugger.leave()
+    now()
     g.wait_console(r"newleaf: PANIC: exception 6 ")
     g.wait_console(r"other CPUs stopped: 1 of 1")
     g.wait_console(r"exits\[\d+\] \d+")

@@ -13,6 +13,7 @@ int command_check(int argc, char **argv);
 int command_kill(int argc, char **argv);
 int command_transplant(int argc, char **argv);
 int command_key(int argc, char **argv);
+int command_revoke(int argc, char **argv);
 
 _Noreturn void usage_error(const char *command, const char *why);
 void print_help(const char *command);

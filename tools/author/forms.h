@@ -117,6 +117,21 @@
 	  "       --role ROLE  what it may sign: author (leaves; the default), revoke (lists of what is revoked),\n" \
 	  "                    operator (orders: a later version)\n" \
 	  "list   shows the records of a file\n" \
-	  "image  joins public records into one file, to be put into the EFI image or beside it\n")
+	  "image  joins public records into one file, to be put into the EFI image or beside it\n") \
+	X(revoke, "new|sign|show ...", \
+	  "new --sequence N [--leaf LEAF|SHA256]... [--key KEY|SHA256]... [--floor ID=VERSION]... " \
+	  "[--pardon LEAF|SHA256]... [--sign KEY.pem] -o LIST | sign LIST --sign KEY.pem | show LIST [--keys FILE]", \
+	  "the signed list of what machines shall not apply any more", \
+	  "Makes EFI/newleaf/list.nll, which machines read at their next boot. A list is whole in itself and takes " \
+	  "the place\n" \
+	  "of the one before: carry on what it held.\n" \
+	  "      --sequence N    higher than that of any list before\n" \
+	  "      --leaf LEAF     revokes a leaf: its file, or its SHA-256 as newleaf status --json shows it\n" \
+	  "      --key KEY       revokes a key: PEM, record, or its SHA-256 as newleaf key list shows it\n" \
+	  "      --floor ID=V    versions of the leaf ID below V are not applied\n" \
+	  "      --pardon LEAF   lets a leaf in that machines have locked out after a panic\n" \
+	  "      --sign KEY.pem  signs it; the key has the role revoke. sign adds one more signature\n" \
+	  "      --keys FILE     show: an error unless one of these keys, in that role, has signed\n" \
+	  "  -o, --output LIST\n")
 
 #endif

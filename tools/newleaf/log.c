@@ -17,7 +17,7 @@ static const char *const events[] = {
         [NL_EV_REFUSED] = "refused", [NL_EV_APPLIED] = "applied",     [NL_EV_REVERTED] = "reverted",
         [NL_EV_COMMIT] = "commit",   [NL_EV_ABANDONED] = "abandoned", [NL_EV_KERNEL] = "kernel",
         [NL_EV_CPU] = "cpu",         [NL_EV_POLICY] = "policy",       [NL_EV_CONFIG] = "config",
-        [NL_EV_TOKEN] = "token",
+        [NL_EV_TOKEN] = "token",     [NL_EV_LIST] = "list",
 };
 
 static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && events[e] ? events[e] : "unknown"; }
@@ -85,6 +85,9 @@ static void print_particulars(const struct nl_journal_entry *e)
 	case NL_EV_TOKEN:
 		printf("  %llu that were not valid, the last on CPU %llu", (unsigned long long)e->a,
 		       (unsigned long long)e->b);
+		break;
+	case NL_EV_LIST:
+		printf("  %llu, known %llu", (unsigned long long)e->a, (unsigned long long)e->b);
 		break;
 	default:
 		if (e->a || e->b)

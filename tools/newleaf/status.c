@@ -116,6 +116,12 @@ static void leaf_json(struct json *j, const struct nl_status *s, const struct nl
 	json_close(j, '}');
 }
 
+/* What is wrong with the signed list; NULL: nothing, or this machine has none and never had. */
+static const struct cli_error *list_error(const struct nl_status *s)
+{
+	return s->list_error == NL_OK || s->list_error == NL_NOTHING ? NULL : cli_error((enum nl_err)s->list_error);
+}
+
 static void print_json(const struct nl_status *s, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts,
                        size_t n, bool degraded)
 {
@@ -176,6 +182,12 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 	json_uint(&j, "config_refused", s->config_refused);
 	json_uint(&j, "cpus_beyond", s->cpus_beyond);
 	json_uint(&j, "ipis_refused", s->ipis_refused);
+	json_open(&j, "list", '{');
+	json_uint(&j, "sequence", s->list_sequence);
+	json_uint(&j, "known", s->list_known);
+	json_string(&j, "error", list_error(s) ? list_error(s)->name : NULL);
+	json_close(&j, '}');
+	json_uint(&j, "lockouts", s->lockouts);
 	json_open(&j, "undecided", '[');
 	for (size_t i = 0; i < NL_ARRAY_SIZE(undecided); i++)
 		if (s->undecided & undecided[i].bit)
@@ -217,6 +229,13 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 	for (size_t i = 0; i < NL_ARRAY_SIZE(undecided); i++)
 		if (s->undecided & undecided[i].bit)
 			printf("undecided %s: see docs/explanation/threat-model.md\n", undecided[i].name);
+	if (list_error(s))
+		printf("signed list not taken: %s [%s]; the newest known is %" PRIu64 "\n", list_error(s)->what,
+		       list_error(s)->name, s->list_known);
+	else if (s->list_sequence)
+		printf("signed list %" PRIu64 "\n", s->list_sequence);
+	if (s->lockouts)
+		printf("leaves that are locked out since a panic: %u\n", s->lockouts);
 	if (s->cpus_beyond)
 		printf("CPUs that the firmware did not hand over, and that can never be started: %u\n", s->cpus_beyond);
 	if (s->ipis_refused)
@@ -301,6 +320,11 @@ int verb_status(struct cli *c)
 			if ((c->given & OPT_CHECK) && !c->json && !c->quiet)
 				printf("%s: %s\n", leaves[i].id, cli_error((enum nl_err)leaves[i].note)->what);
 		}
+	if (list_error(&c->status)) {
+		degraded = true;
+		if ((c->given & OPT_CHECK) && !c->json && !c->quiet)
+			printf("signed list: %s\n", list_error(&c->status)->what);
+	}
 	print(c, leaves, facts, n, degraded);
 	free(facts);
 	return degraded && (c->given & OPT_CHECK) ? NL_EXIT_DEGRADED : NL_EXIT_OK;

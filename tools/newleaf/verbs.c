@@ -35,7 +35,8 @@ const struct verb cli_verbs[] = {
          "that the leaf replaces when it was applied or reverted; -: nobody had to ask. NOTE: the error that weakens "
          "it; newleaf explain says more. With --check a script learns from the exit code "
          "alone: 0 all well, "
-         "9 no Newleaf, 10 a leaf is applied but a promise is weakened. HITS: how often the functions were called, "
+         "9 no Newleaf, 10 a leaf is applied but a promise is weakened, or the signed list is not good. HITS: how "
+         "often the functions were called, "
          "where "
          "the leaf counts. --vex and --prometheus print for scanners and monitors instead; a CVE that a leaf names "
          "counts as mitigated while the leaf is applied and nothing weakens it.",

@@ -85,6 +85,7 @@ static inline uint64_t x86_rdtsc(void)
 static inline void x86_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline void x86_halt(void) { __asm__ volatile("cli; hlt" ::: "memory"); }
 static inline void x86_wbinvd(void) { __asm__ volatile("wbinvd" ::: "memory"); }
+static inline void x86_clflush(const void *p) { __asm__ volatile("clflush (%0)" ::"r"(p) : "memory"); }
 static inline void x86_outb(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(p)); }
 static inline void x86_outw(uint16_t p, uint16_t v) { __asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(p)); }
 static inline void x86_outl(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(p)); }

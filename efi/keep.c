@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * From one boot to the next: the variable of state.h, and what the core left in its memory (newleaf/kept.h): the text
+ * of a panic, which is shown once, and leaves that are locked out. How to clear the variable:
+ * docs/how-to/real-machine.md.
+ */
+#include "loader.h"
+
+#define NAME L"NewleafState"
+
+static EFI_GUID guid = {0x5f0b4c1e, 0x6e65, 0x776c, {0x65, 0x61, 0x66, 0x62, 0x6f, 0x6f, 0x74, 0x31}};
+
+static uint64_t found[256];
+
+static void show(const char *text)
+{
+	say_why(L"the boot before ended in a panic of Newleaf, which said:");
+	for (; *text; text++)
+		if (*text == '\n')
+			Print(L"\n");
+		else
+			Print(L"%c", *text >= 0x20 && *text <= 0x7e ? (CHAR16)*text : L'?');
+	Print(L"\n");
+}
+
+static void read_left(struct loader *l)
+{
+	struct nl_left *r = (struct nl_left *)l->state.left;
+	bool panic, kept;
+
+	if (!r || (l->state.left & NL_PAGE_MASK) || !memory_is_free(l->state.left, sizeof(*r)))
+		return;
+	panic = nl_panic_valid(&r->panic);
+	kept = r->kept.magic == NL_KEPT_MAGIC && r->kept.checksum == nl_kept_checksum(&r->kept);
+	if (panic)
+		show(r->panic.text);
+	for (unsigned i = 0; kept && i < NL_MAX_LOCKOUTS && r->kept.lockouts[i].reason; i++)
+		nl_lock_out(l->state.lockouts, r->kept.lockouts[i].sha256, r->kept.lockouts[i].reason);
+	l->left = AllocateZeroPool(sizeof(*r));
+	if (l->left && panic)
+		l->left->panic = r->panic;
+	if (l->left && kept)
+		l->left->kept = r->kept;
+	r->panic.magic = r->kept.magic = 0; /* once */
+}
+
+void state_read(struct loader *l)
+{
+	UINTN size = sizeof(found);
+	UINT32 attributes = 0;
+
+	l->state_status = RT->GetVariable(NAME, &guid, &attributes, &size, found);
+	if (l->state_status == EFI_NOT_FOUND)
+		return;
+	if (!EFI_ERROR(l->state_status) || l->state_status == EFI_BUFFER_TOO_SMALL)
+		l->state_error =
+		        nl_state_read(found, size < sizeof(found) ? size : sizeof(found), attributes, &l->state);
+	l->stored = l->state;
+	read_left(l);
+}
+
+enum nl_err state_check(struct loader *l)
+{
+	uint32_t version = l->policy.security_version;
+
+	if (l->state_error == NL_ENEWER)
+		return refuse(NL_ENEWER, L"a newer Newleaf has written the EFI variable %s", NAME);
+	if (l->state_error)
+		say_warning(L"an EFI variable %s was not written by this loader, or is damaged: it does not count",
+		            NAME);
+	else if (EFI_ERROR(l->state_status) && l->state_status != EFI_NOT_FOUND) {
+		say_warning(L"cannot read the EFI variable %s: %r", NAME, l->state_status);
+		return l->secure_boot ? NL_EFIRMWARE : NL_OK;
+	}
+	if (version >= l->state.security_version)
+		return NL_OK;
+	return refuse(NL_EOLDIMAGE, L"this image has security version %d, the floor is %d", version,
+	              l->state.security_version);
+}
+
+/* Flash wears: only what changed is written. Attributes cannot be changed, so a stranger's variable goes first. */
+enum nl_err state_keep(struct loader *l)
+{
+	EFI_STATUS s;
+
+	if (l->state_error == NL_ENEWER || !CompareMem(&l->state, &l->stored, sizeof(l->state)))
+		return NL_OK;
+	if (l->state_error)
+		RT->SetVariable(NAME, &guid, 0, 0, NULL);
+	nl_state_seal(&l->state);
+	s = RT->SetVariable(NAME, &guid, NL_STATE_ATTRIBUTES, sizeof(l->state), &l->state);
+	if (!EFI_ERROR(s)) {
+		l->stored = l->state;
+		l->state_error = NL_OK;
+		return NL_OK;
+	}
+	say_warning(L"cannot write the EFI variable %s: %r", NAME, s);
+	return l->secure_boot && nl_state_rises(&l->stored, &l->state) ? NL_EFIRMWARE : NL_OK;
+}
+
+enum nl_err state_settle(struct loader *l)
+{
+	const struct nl_boot_block *b = l->boot;
+	struct nl_state *s = &l->state;
+	enum nl_err e;
+
+	if (l->secure_boot && l->policy.security_version > s->security_version)
+		s->security_version = l->policy.security_version;
+	if (!b->keys_from_file && b->list_accepted > s->list_sequence)
+		s->list_sequence = b->list_accepted;
+	if (!(((uint64_t *)s->machine_id)[0] | ((uint64_t *)s->machine_id)[1]) &&
+	    randomness(s->machine_key, sizeof(s->machine_key) / sizeof(uint64_t)))
+		randomness(s->machine_id, sizeof(s->machine_id) / sizeof(uint64_t));
+	s->left = b->left;
+	e = state_keep(l);
+	if (!e) { /* this program's memory is the guest's later */
+		ZeroMem(found, sizeof(found));
+		ZeroMem(&l->state, sizeof(l->state));
+		ZeroMem(&l->stored, sizeof(l->stored));
+	}
+	return e;
+}

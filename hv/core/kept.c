@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What outlives a warm reset: see kept.h. */
+#include "core/kept.h"
+#include "core/core.h"
+#include "x86.h"
+
+static struct nl_kept none; /* until there is a place that lasts */
+struct nl_kept *nl_kept = &none;
+const uint8_t *nl_kept_on[NL_MAX_LEAVES];
+static uint32_t alive;
+
+/* A reset does not write caches back. */
+void nl_kept_seal(void)
+{
+	nl_kept->magic = NL_KEPT_MAGIC;
+	nl_kept->checksum = nl_kept_checksum(nl_kept);
+	for (size_t at = 0; at < sizeof(*nl_kept); at += 64)
+		x86_clflush((const uint8_t *)nl_kept + at);
+}
+
+void nl_kept_init(struct nl_kept *k)
+{
+	nl_kept = k;
+	memcpy(k->boot_id, nl_boot.boot_id, sizeof(k->boot_id));
+	nl_kept_seal();
+}
+
+void nl_state_lock_out(const uint8_t sha256[32], enum nl_lockout_reason reason)
+{
+	nl_lock_out(nl_kept->lockouts, sha256, reason);
+	nl_kept_seal();
+}
+
+bool nl_state_locked_out(const uint8_t sha256[32])
+{
+	unsigned i = 0;
+
+	while (i < NL_MAX_LOCKOUTS && nl_kept->lockouts[i].reason && memcmp(nl_kept->lockouts[i].sha256, sha256, 32))
+		i++;
+	return i < NL_MAX_LOCKOUTS && nl_kept->lockouts[i].reason;
+}
+
+void nl_kept_alive(void) { __atomic_store_n(&alive, 1, __ATOMIC_SEQ_CST); }
+
+void nl_kept_panic(void)
+{
+	for (unsigned i = 0; i < NL_MAX_LEAVES && !__atomic_load_n(&alive, __ATOMIC_SEQ_CST); i++)
+		if (nl_kept_on[i])
+			nl_lock_out(nl_kept->lockouts, nl_kept_on[i], NL_LOCKOUT_PANIC);
+	nl_kept_seal();
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The core's side of what outlives a warm reset (newleaf/kept.h). Callers hold the commit lock, but for a panic. */
+#ifndef HV_KEPT_H
+#define HV_KEPT_H
+
+#include <newleaf/kept.h>
+
+extern struct nl_kept *nl_kept; /* after a change: nl_kept_seal */
+
+/* From then on k is nl_kept: with what the loader put there, or nothing. */
+void nl_kept_init(struct nl_kept *k);
+void nl_kept_seal(void);
+
+/* The leaf is not applied again, in this boot or a later one, until a signed list pardons it. */
+void nl_state_lock_out(const uint8_t sha256[32], enum nl_lockout_reason reason);
+bool nl_state_locked_out(const uint8_t sha256[32]);
+
+extern const uint8_t *nl_kept_on[NL_MAX_LEAVES]; /* SHA-256 of each leaf that is applied, else NULL */
+void nl_kept_alive(void);                        /* the guest is up: what is on by now is not to blame any more */
+void nl_kept_panic(void); /* the core gives up: what is on is locked out, unless the guest was up */
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The signed list: see list.h. */
+#include "leaf/list.h"
+#include "core/core.h"
+#include "core/kept.h"
+#include "core/sha256.h"
+#include "leaf/floor.h"
+#include "leaf/signature.h"
+
+static const struct nl_list *list; /* NULL: none was taken */
+static enum nl_err answer = NL_NOTHING;
+
+static const struct nl_list_entry *entry(const struct nl_list *l, uint32_t i) { return nl_record_at(l, i); }
+
+static bool listed(enum nl_list_what what, const uint8_t name[32])
+{
+	for (uint32_t i = 0; list && i < list->head.count; i++)
+		if (entry(list, i)->what == what && !memcmp(entry(list, i)->name, name, 32))
+			return true;
+	return false;
+}
+
+/* All signatures are good, and one of them is by a key that may. */
+static enum nl_err check_signatures(const struct nl_list *l, size_t size)
+{
+	size_t n = nl_list_signed_size(l);
+	const struct nl_signature *s;
+	uint32_t count = 0, known = 0;
+	uint8_t sha256[32];
+	enum nl_err err = nl_signatures_find((const uint8_t *)l + n, size - n, &s, &count);
+
+	nl_sha256_of(l, n, sha256);
+	for (uint32_t i = 0; !err && i < count; i++)
+		err = nl_signature_check(NL_DOMAIN_LIST, sha256, s + i, nl_boot.keys, nl_boot.n_keys, NL_ROLE_REVOKE,
+		                         &known);
+	if (err)
+		return err == NL_ELEAF ? NL_ERECORD : err;
+	return known ? NL_OK : NL_EKEY;
+}
+
+static enum nl_err check(const struct nl_list *l, size_t size, uint64_t known)
+{
+	enum nl_err err = nl_record_check(NL_LIST_KIND, l, size);
+	uint32_t floors = 0;
+
+	if (err)
+		return err;
+	if ((err = check_signatures(l, size)))
+		return err;
+	if (l->sequence < known || !l->sequence)
+		return NL_ELISTOLD;
+	for (uint32_t i = 0; i < l->head.count; i++) {
+		const struct nl_list_entry *e = entry(l, i);
+
+		if (e->what < NL_LIST_LEAF || e->what > NL_LIST_PARDON)
+			return NL_ENEWER;
+		if (e->what != NL_LIST_FLOOR)
+			continue;
+		if (!e->name[0] || e->name[sizeof(e->name) - 1])
+			return NL_ERECORD;
+		floors += !nl_floor_find((const char *)e->name);
+	}
+	return floors > nl_floor_room() ? NL_EFLOORS : NL_OK;
+}
+
+enum nl_err nl_list_take(const void *file, size_t size, uint64_t known)
+{
+	const struct nl_list *l = file;
+
+	list = NULL;
+	answer = size ? check(l, size, known) : known ? NL_ELISTGONE : NL_NOTHING;
+	if (answer)
+		return answer;
+	list = l;
+	for (uint32_t i = 0; i < l->head.count; i++)
+		if (entry(l, i)->what == NL_LIST_FLOOR)
+			nl_floor_raise((const char *)entry(l, i)->name, entry(l, i)->version);
+	for (uint32_t i = 0; i < nl_boot.n_keys; i++) {
+		uint8_t id[32];
+
+		nl_key_id(nl_boot.keys[i].key, id);
+		if (listed(NL_LIST_KEY, id))
+			nl_boot.keys[i].role = 0;
+	}
+	return NL_OK;
+}
+
+enum nl_err nl_list_error(void) { return answer; }
+uint64_t nl_list_sequence(void) { return list ? list->sequence : 0; }
+
+bool nl_list_revokes_key(const uint8_t id[32]) { return listed(NL_LIST_KEY, id); }
+
+enum nl_err nl_list_bars(const uint8_t sha256[32])
+{
+	if (answer && answer != NL_NOTHING && nl_boot.policy.without_list == NL_WITHOUT_LIST_NO_LEAF)
+		return NL_ELIST;
+	if (listed(NL_LIST_LEAF, sha256))
+		return NL_EREVOKED;
+	return nl_state_locked_out(sha256) && !listed(NL_LIST_PARDON, sha256) ? NL_ELOCKEDOUT : NL_OK;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What must not be applied: by the signed list (newleaf/list.h), which is taken once, before the launch, and by
+ * lock-outs.
+ */
+#ifndef HV_LIST_H
+#define HV_LIST_H
+
+#include <newleaf/list.h>
+
+/*
+ * Takes a list of `size` bytes, which stay where they are; 0: there is none. known: sequence of the newest that this
+ * machine has accepted. NL_OK: revoked keys have lost their roles, floors are raised. NL_NOTHING: there is none, and
+ * there never was. NL_ELISTGONE, NL_ELISTOLD; NL_ERECORD, NL_ENEWER, NL_EFLOORS and what a signature can answer.
+ * Whatever is wrong, nothing of the list counts.
+ */
+enum nl_err nl_list_take(const void *file, size_t size, uint64_t known);
+enum nl_err nl_list_error(void); /* what it answered */
+uint64_t nl_list_sequence(void); /* of the list that was taken, else 0 */
+
+/* May this leaf be applied? NL_EREVOKED, NL_ELOCKEDOUT; NL_ELIST: the list that would say so is not here. */
+enum nl_err nl_list_bars(const uint8_t sha256[32]);
+/* A key of that name has no role here any more: by the list that was taken. */
+bool nl_list_revokes_key(const uint8_t id[32]);
+
+#endif

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the core learns while it runs and the next boot shall know: a place in the reserved region, which survives a
+ * warm reset. The loader looks there at its start, keeps what is whole, and puts it into the next boot's place;
+ * lock-outs it also writes into the machine's state. Memory may have been used by the firmware meanwhile: checksums
+ * decide.
+ */
+#ifndef NEWLEAF_KEPT_H
+#define NEWLEAF_KEPT_H
+
+#include <newleaf/hypercall.h>
+#include <newleaf/panic.h>
+#include <newleaf/record.h>
+
+#define NL_KEPT_MAGIC 0x5450454b4c4eULL /* "NLKEPT" */
+#define NL_MAX_LOCKOUTS 8u
+#define NL_MAX_FLOORS 128u /* ids of leaves between two starts of the machine */
+
+enum nl_lockout_reason {
+	NL_LOCKOUT_PANIC = 1, /* was on when the core gave up, and the guest had not said that it is up */
+};
+
+struct nl_lockout { /* a leaf that is not applied any more */
+	uint8_t sha256[32];
+	uint32_t reason; /* enum nl_lockout_reason; 0: none, and so are all behind it */
+	uint32_t reserved;
+};
+
+struct nl_floor {                /* how new a leaf has been */
+	char id[NL_LEAF_ID_LEN]; /* empty: free, and so are all behind it */
+	uint32_t version;        /* the highest that was applied, or the least that a signed list allows */
+	uint32_t reserved;
+};
+
+struct nl_kept {
+	uint64_t magic;
+	uint64_t checksum; /* of all behind it */
+	uint8_t boot_id[16];
+	struct nl_lockout lockouts[NL_MAX_LOCKOUTS];
+	struct nl_floor floors[NL_MAX_FLOORS];
+};
+
+struct nl_left { /* nl_boot_block.left: whole pages */
+	struct nl_panic_record panic;
+	struct nl_kept kept;
+	uint8_t reserved[0x2000 - sizeof(struct nl_kept)];
+};
+_Static_assert(sizeof(struct nl_left) == NL_PANIC_SIZE + 0x2000, "whole pages");
+
+static inline uint64_t nl_kept_checksum(const struct nl_kept *k)
+{
+	return nl_checksum(k->boot_id, sizeof(*k) - offsetof(struct nl_kept, boot_id));
+}
+
+static inline bool nl_is_leaf(const uint8_t a[32], const uint8_t b[32])
+{
+	unsigned i = 0;
+
+	while (i < 32 && a[i] == b[i])
+		i++;
+	return i == 32;
+}
+
+/* Adds a leaf to a list of lock-outs, once; when the list is full, the oldest goes. */
+static inline void nl_lock_out(struct nl_lockout list[NL_MAX_LOCKOUTS], const uint8_t sha256[32], uint32_t reason)
+{
+	struct nl_lockout added = {.reason = reason};
+	unsigned n = 0, i;
+
+	for (i = 0; i < 32; i++)
+		added.sha256[i] = sha256[i];
+	for (; n < NL_MAX_LOCKOUTS && list[n].reason; n++)
+		if (nl_is_leaf(list[n].sha256, sha256))
+			return;
+	if (n == NL_MAX_LOCKOUTS)
+		for (i = 0, n--; i < n; i++)
+			list[i] = list[i + 1];
+	list[n] = added;
+}
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What outlives a warm reset: whole after each change, and lock-outs of a panic.
+ */
+// sources: hv/core/kept.c hv/leaf/floor.c
+#include "host.h"
+#include "core/kept.h"
+#include "leaf/floor.h"
+
+static struct nl_kept place;
+static const uint8_t one[32] = {1}, two[32] = {2};
+
+static bool whole(void) { return place.magic == NL_KEPT_MAGIC && place.checksum == nl_kept_checksum(&place); }
+
+static int start(void **state)
+{
+	(void)state;
+	memset(&place, 0, sizeof(place));
+	memset(nl_kept_on, 0, sizeof(nl_kept_on));
+	memset(nl_boot.boot_id, 0xb0, sizeof(nl_boot.boot_id));
+	nl_kept_init(&place);
+	return 0;
+}
+
+/* The loader puts there what the boot before left. */
+static void what_was_there_stays(void **state)
+{
+	struct nl_kept before = {.floors = {{"alpha", 4, 0}}, .lockouts = {{{9}, NL_LOCKOUT_PANIC, 0}}};
+	static const uint8_t nine[32] = {9};
+
+	(void)state;
+	place = before;
+	nl_kept_init(&place);
+	assert_true(whole());
+	assert_memory_equal(place.boot_id, nl_boot.boot_id, 16);
+	assert_int_equal(nl_floor_find(before.floors[0].id)->version, 4);
+	assert_true(nl_state_locked_out(nine));
+	assert_false(nl_state_locked_out(one));
+}
+
+static void whole_after_each_change(void **state)
+{
+	static const char id[NL_LEAF_ID_LEN] = "beta";
+
+	(void)state;
+	assert_true(whole());
+	assert_true(nl_floor_raise(id, 3));
+	assert_true(whole());
+	assert_int_equal(place.floors[0].version, 3);
+	nl_state_lock_out(one, NL_LOCKOUT_PANIC);
+	assert_true(whole());
+	assert_true(nl_state_locked_out(one));
+	assert_false(nl_state_locked_out(two));
+	place.floors[0].version = 0; /* as memory may look that somebody used meanwhile */
+	assert_false(whole());
+}
+
+static void full_of_lock_outs(void **state)
+{
+	uint8_t leaf[32] = {0};
+
+	(void)state;
+	for (unsigned i = 1; i <= NL_MAX_LOCKOUTS; i++) {
+		leaf[0] = (uint8_t)i;
+		nl_state_lock_out(leaf, NL_LOCKOUT_PANIC);
+	}
+	assert_true(nl_state_locked_out(leaf));
+	leaf[0] = NL_MAX_LOCKOUTS + 1;
+	assert_false(nl_state_locked_out(leaf));
+	nl_state_lock_out(leaf, NL_LOCKOUT_PANIC);
+	assert_true(nl_state_locked_out(leaf));
+	assert_false(nl_state_locked_out(one)); /* the oldest */
+	assert_true(whole());
+}
+
+static void a_panic_locks_out_what_is_on(void **state)
+{
+	(void)state;
+	nl_kept_on[3] = one;
+	nl_kept_panic();
+	assert_true(whole());
+	assert_true(nl_state_locked_out(one));
+	assert_false(nl_state_locked_out(two));
+}
+
+/* The last of the tests: it is for good. */
+static void a_guest_that_is_up_is_no_proof_against_a_leaf(void **state)
+{
+	(void)state;
+	nl_kept_on[0] = two;
+	nl_kept_alive();
+	nl_kept_panic();
+	assert_true(whole());
+	assert_false(nl_state_locked_out(two));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(what_was_there_stays, start),
+	        cmocka_unit_test_setup(whole_after_each_change, start),
+	        cmocka_unit_test_setup(full_of_lock_outs, start),
+	        cmocka_unit_test_setup(a_panic_locks_out_what_is_on, start),
+	        cmocka_unit_test_setup(a_guest_that_is_up_is_no_proof_against_a_leaf, start),
+	};
+
+	return cmocka_run_group_tests_name("kept", tests, NULL, NULL);
+}

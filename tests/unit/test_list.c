@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: hv/leaf/list.c hv/leaf/floor.c hv/core/kept.c hv/leaf/signature.c hv/core/sha256.c hv/core/sodium.c
+// sources: tests/unit/makeleaf.c
+// libs: -lcrypto
+/*
+ * The signed list: taken whole or not at all, and what it bars. Files lie in memory of exactly their size.
+ */
+#include "host.h"
+#include "core/kept.h"
+#include "leaf/floor.h"
+#include "leaf/list.h"
+#include "leaf/signature.h"
+#include "makeleaf.h"
+
+enum { ENTRIES = NL_MAX_FLOORS + 8 };
+static struct {
+	struct nl_list head;
+	struct nl_list_entry entries[ENTRIES];
+	uint8_t signatures[1024];
+} file;
+static size_t signed_size, file_size;
+static unsigned author, revoker;
+static void *kept_file; /* that was taken last */
+static const uint8_t leaf[32] = {1, 2, 3}, other[32] = {1, 2, 4};
+static const char alpha[NL_LEAF_ID_LEN] = "alpha", beta[NL_LEAF_ID_LEN] = "beta";
+
+static int start(void **state)
+{
+	(void)state;
+	memset(&nl_boot, 0, sizeof(nl_boot));
+	memset(nl_kept, 0, sizeof(*nl_kept));
+	memset(&file, 0, sizeof(file));
+	author = make_key(&nl_boot.keys[0], "author", NL_ROLE_AUTHOR);
+	revoker = make_key(&nl_boot.keys[1], "revoker", NL_ROLE_REVOKE);
+	nl_boot.n_keys = 2;
+	make_domain = NL_DOMAIN_LIST;
+	file.head.head = (struct nl_record){NL_LIST_MAGIC, 1, sizeof(file.head), sizeof(file.entries[0]), 0};
+	file.head.sequence = 7;
+	return 0;
+}
+
+static void add(enum nl_list_what what, const void *name, size_t n, uint32_t version)
+{
+	struct nl_list_entry *e = &file.entries[file.head.head.count++];
+
+	e->what = what;
+	e->version = version;
+	memcpy(e->name, name, n);
+}
+
+static void sign(unsigned by)
+{
+	signed_size = nl_list_signed_size(&file.head);
+	memset((uint8_t *)&file + signed_size, 0, sizeof(file) - signed_size);
+	file_size = make_sign_by((uint8_t *)&file, signed_size, &by, 1);
+}
+
+static enum nl_err take_bytes(const void *from, size_t size, uint64_t known)
+{
+	free(kept_file);
+	kept_file = malloc(size ? size : 1);
+	memcpy(kept_file, from, size);
+	return nl_list_take(kept_file, size, known);
+}
+
+static enum nl_err take(uint64_t known) { return take_bytes(&file, file_size, known); }
+
+/* Nothing of the list counts. */
+static void nothing_counts(void)
+{
+	assert_int_equal(nl_list_sequence(), 0);
+	assert_int_equal(nl_list_bars(leaf), NL_ELIST);
+	assert_null(nl_floor_find(alpha));
+	assert_int_equal(nl_boot.keys[0].role, NL_ROLE_AUTHOR);
+}
+
+static void fill(void)
+{
+	uint8_t id[32];
+
+	nl_key_id(nl_boot.keys[0].key, id);
+	add(NL_LIST_LEAF, leaf, sizeof(leaf), 0);
+	add(NL_LIST_FLOOR, alpha, sizeof(alpha), 4);
+	add(NL_LIST_KEY, id, sizeof(id), 0);
+	sign(revoker);
+}
+
+static void what_a_list_does(void **state)
+{
+	uint8_t id[32];
+
+	(void)state;
+	nl_key_id(nl_boot.keys[0].key, id);
+	fill();
+	assert_int_equal(take(0), NL_OK);
+	assert_int_equal(nl_list_sequence(), 7);
+	assert_int_equal(nl_list_error(), NL_OK);
+	assert_int_equal(nl_list_bars(leaf), NL_EREVOKED);
+	assert_int_equal(nl_list_bars(other), NL_OK);
+	assert_int_equal(nl_floor_find(alpha)->version, 4);
+	assert_null(nl_floor_find(beta));
+	assert_int_equal(nl_boot.keys[0].role, 0);
+	assert_int_equal(nl_boot.keys[1].role, NL_ROLE_REVOKE);
+	assert_true(nl_list_revokes_key(id));
+	assert_false(nl_list_revokes_key(leaf)); /* a leaf of that name */
+}
+
+static void sequences(void **state)
+{
+	(void)state;
+	fill();
+	assert_int_equal(take(7), NL_OK);
+	start(NULL);
+	fill();
+	assert_int_equal(take(8), NL_ELISTOLD);
+	nothing_counts();
+	file.head.sequence = 0;
+	sign(revoker);
+	assert_int_equal(take(0), NL_ELISTOLD);
+	nothing_counts();
+}
+
+static void no_list(void **state)
+{
+	(void)state;
+	assert_int_equal(nl_list_take(NULL, 0, 0), NL_NOTHING);
+	assert_int_equal(nl_list_bars(leaf), NL_OK);
+	assert_int_equal(nl_list_take(NULL, 0, 1), NL_ELISTGONE);
+	nothing_counts();
+	nl_boot.policy.without_list = NL_WITHOUT_LIST_GO_ON;
+	assert_int_equal(nl_list_bars(leaf), NL_OK);
+}
+
+static void who_may_sign(void **state)
+{
+	struct nl_key stranger;
+	unsigned by;
+
+	(void)state;
+	fill();
+	sign(author);
+	assert_int_equal(take(0), NL_EKEY);
+	nothing_counts();
+	by = make_key(&stranger, "stranger", NL_ROLE_REVOKE);
+	sign(by);
+	assert_int_equal(take(0), NL_EKEY);
+	nothing_counts();
+	assert_int_equal(take_bytes(&file, signed_size, 0), NL_EUNSIGNED);
+	nothing_counts();
+	make_domain = NL_DOMAIN_LEAF; /* what was signed as a leaf is no list */
+	sign(revoker);
+	assert_int_equal(take(0), NL_ESIGNATURE);
+	nothing_counts();
+}
+
+static void cut_or_changed(void **state)
+{
+	(void)state;
+	fill();
+	for (size_t cut = 1; cut < file_size; cut++) {
+		assert_int_not_equal(take_bytes(&file, cut, 0), NL_OK);
+		nothing_counts();
+	}
+	for (size_t bit = 0; bit < 8 * file_size; bit += 3) {
+		((uint8_t *)&file)[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_int_not_equal(take(0), NL_OK);
+		nothing_counts();
+		((uint8_t *)&file)[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	assert_int_equal(take(0), NL_OK);
+}
+
+/* Signed, and yet not to be understood. */
+static void what_is_not_known(void **state)
+{
+	(void)state;
+	fill();
+	file.entries[2].what = NL_LIST_PARDON + 1;
+	sign(revoker);
+	assert_int_equal(take(0), NL_ENEWER);
+	nothing_counts();
+	file.entries[2].what = 0;
+	sign(revoker);
+	assert_int_equal(take(0), NL_ENEWER);
+	nothing_counts();
+	file.entries[2].what = NL_LIST_PARDON;
+	memset(file.entries[1].name, 'a', sizeof(file.entries[1].name)); /* no end */
+	sign(revoker);
+	assert_int_equal(take(0), NL_ERECORD);
+	nothing_counts();
+	memset(file.entries[1].name, 0, sizeof(file.entries[1].name));
+	sign(revoker);
+	assert_int_equal(take(0), NL_ERECORD);
+	file.head.head.version = 2;
+	sign(revoker);
+	assert_int_equal(take(0), NL_ENEWER);
+	nothing_counts();
+}
+
+static void floors_without_room(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i <= NL_MAX_FLOORS; i++) {
+		char id[NL_LEAF_ID_LEN] = "";
+
+		snprintf(id, sizeof(id), "leaf-%u", i);
+		add(NL_LIST_FLOOR, id, sizeof(id), 2);
+	}
+	sign(revoker);
+	assert_int_equal(take(0), NL_EFLOORS);
+	nothing_counts();
+	assert_int_equal(nl_floor_room(), NL_MAX_FLOORS);
+	file.head.head.count--;
+	sign(revoker);
+	assert_int_equal(take(0), NL_OK);
+	assert_int_equal(nl_floor_room(), 0);
+	assert_int_equal(take(0), NL_OK); /* a warm reset: they have room already */
+}
+
+static void lock_outs_and_pardons(void **state)
+{
+	(void)state;
+	assert_int_equal(nl_list_take(NULL, 0, 0), NL_NOTHING);
+	nl_state_lock_out(leaf, NL_LOCKOUT_PANIC);
+	assert_int_equal(nl_list_bars(leaf), NL_ELOCKEDOUT);
+	assert_int_equal(nl_list_bars(other), NL_OK);
+	add(NL_LIST_PARDON, leaf, sizeof(leaf), 0);
+	sign(revoker);
+	assert_int_equal(take(0), NL_OK);
+	assert_int_equal(nl_list_bars(leaf), NL_OK);
+	add(NL_LIST_LEAF, leaf, sizeof(leaf), 0); /* no pardon from that */
+	sign(revoker);
+	assert_int_equal(take(0), NL_OK);
+	assert_int_equal(nl_list_bars(leaf), NL_EREVOKED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(what_a_list_does, start),
+	        cmocka_unit_test_setup(sequences, start),
+	        cmocka_unit_test_setup(no_list, start),
+	        cmocka_unit_test_setup(who_may_sign, start),
+	        cmocka_unit_test_setup(cut_or_changed, start),
+	        cmocka_unit_test_setup(what_is_not_known, start),
+	        cmocka_unit_test_setup(floors_without_room, start),
+	        cmocka_unit_test_setup(lock_outs_and_pardons, start),
+	};
+	int failed = cmocka_run_group_tests_name("list", tests, NULL, NULL);
+
+	free(kept_file);
+	return failed;
+}

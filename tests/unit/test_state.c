@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a machine remembers: which variable counts, what must not be lost, and lock-outs.
+ */
+// sources: efi/state.c
+// cflags: -Iefi
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "state.h"
+
+static struct nl_state sample(void)
+{
+	struct nl_state s = {.list_sequence = 7, .left = 0x123000, .security_version = 3, .machine_id = {1, 2}};
+
+	nl_state_seal(&s);
+	return s;
+}
+
+static enum nl_err read_of(const void *bytes, size_t size, uint32_t attributes, struct nl_state *out)
+{
+	void *exact = malloc(size ? size : 1);
+	enum nl_err err;
+
+	memcpy(exact, bytes, size);
+	memset(out, 0xee, sizeof(*out));
+	err = nl_state_read(exact, size, attributes, out);
+	free(exact);
+	return err;
+}
+
+static bool is_zero(const struct nl_state *s)
+{
+	static const struct nl_state zero;
+
+	return !memcmp(s, &zero, sizeof(zero));
+}
+
+static void what_was_written_is_read(void **state)
+{
+	struct nl_state s = sample(), out;
+
+	(void)state;
+	assert_int_equal(read_of(&s, sizeof(s), NL_STATE_ATTRIBUTES, &out), NL_OK);
+	assert_memory_equal(&out, &s, sizeof(s));
+}
+
+/* Whoever could write it under another attribute is not this loader; a bit that tipped over is not what was meant. */
+static void strangers_do_not_count(void **state)
+{
+	struct nl_state s = sample(), bad, out;
+	struct {
+		struct nl_state s;
+		uint64_t more;
+	} large = {s, 1};
+
+	(void)state;
+	for (uint32_t attributes = 0; attributes < 256; attributes++) {
+		enum nl_err e = read_of(&s, sizeof(s), attributes, &out);
+
+		assert_int_equal(e, attributes == 3 ? NL_OK : NL_ERECORD);
+		assert_int_equal(is_zero(&out), attributes != 3);
+	}
+	for (size_t size = 0; size < sizeof(s); size++) {
+		assert_int_equal(read_of(&s, size, NL_STATE_ATTRIBUTES, &out), NL_ERECORD);
+		assert_true(is_zero(&out));
+	}
+	assert_int_equal(read_of(&large, sizeof(large), NL_STATE_ATTRIBUTES, &out), NL_ERECORD);
+	for (size_t bit = 0; bit < 8 * sizeof(s); bit++) {
+		enum nl_err e;
+
+		bad = s;
+		((uint8_t *)&bad)[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		e = read_of(&bad, sizeof(bad), NL_STATE_ATTRIBUTES, &out);
+		assert_true(e == NL_ERECORD || (e == NL_ENEWER && bad.head.version > 1));
+		assert_true(is_zero(&out));
+	}
+}
+
+/* An older image, however well signed, does not go on without what it cannot read. */
+static void newer_is_named(void **state)
+{
+	struct nl_state s = sample(), out;
+
+	(void)state;
+	s.head.version = 2;
+	assert_int_equal(read_of(&s, sizeof(s), NL_STATE_ATTRIBUTES, &out), NL_ENEWER);
+	assert_int_equal(read_of(&s, sizeof(s) - 64, NL_STATE_ATTRIBUTES, &out), NL_ENEWER);
+	assert_int_equal(read_of(&s, sizeof(s), 7, &out), NL_ERECORD); /* an operating system says so */
+}
+
+static void what_must_not_be_lost(void **state)
+{
+	struct nl_state before = sample(), now = before;
+
+	(void)state;
+	now.left = 0x5000;
+	now.machine_id[0]++;
+	assert_false(nl_state_rises(&before, &now));
+	now.security_version++;
+	assert_true(nl_state_rises(&before, &now));
+	assert_false(nl_state_rises(&now, &before));
+	now = before;
+	now.list_sequence++;
+	assert_true(nl_state_rises(&before, &now));
+}
+
+static void lock_outs(void **state)
+{
+	struct nl_lockout list[NL_MAX_LOCKOUTS + 1] = {0};
+	uint8_t leaf[32] = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < NL_MAX_LOCKOUTS; i++) {
+		leaf[31] = (uint8_t)i;
+		nl_lock_out(list, leaf, NL_LOCKOUT_PANIC);
+		nl_lock_out(list, leaf, NL_LOCKOUT_PANIC); /* once */
+		assert_int_equal(list[i].reason, NL_LOCKOUT_PANIC);
+		assert_true(nl_is_leaf(list[i].sha256, leaf));
+		assert_int_equal(list[i + 1].reason, 0);
+	}
+	leaf[31] = 99;
+	nl_lock_out(list, leaf, NL_LOCKOUT_PANIC); /* full: the oldest goes */
+	assert_int_equal(list[0].sha256[31], 1);
+	assert_int_equal(list[NL_MAX_LOCKOUTS - 2].sha256[31], NL_MAX_LOCKOUTS - 1);
+	assert_int_equal(list[NL_MAX_LOCKOUTS - 1].sha256[31], 99);
+	assert_int_equal(list[NL_MAX_LOCKOUTS].reason, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(what_was_written_is_read),
+	        cmocka_unit_test(strangers_do_not_count),
+	        cmocka_unit_test(newer_is_named),
+	        cmocka_unit_test(what_must_not_be_lost),
+	        cmocka_unit_test(lock_outs),
+	};
+
+	return cmocka_run_group_tests_name("state", tests, NULL, NULL);
+}

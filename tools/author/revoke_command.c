@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `revoke new|sign|show`: the signed list of what is not applied any more (include/newleaf/list.h). */
+#include "commands.h"
+#include "keys.h"
+#include "leaffile.h"
+
+#include <newleaf/list.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const words[] = {
+        [NL_LIST_LEAF] = "leaf", [NL_LIST_KEY] = "key", [NL_LIST_FLOOR] = "floor", [NL_LIST_PARDON] = "pardon"};
+
+static struct buf entries;
+
+static void add(enum nl_list_what what, uint32_t version, const void *name, size_t n)
+{
+	struct nl_list_entry e = {.what = what, .version = version};
+
+	memcpy(e.name, name, n);
+	buf_add(&entries, &e, sizeof(e));
+	if (entries.n / sizeof(e) > NL_LIST_MAX_ENTRIES)
+		refuse(NL_EARENA, "a list has at most %u entries", NL_LIST_MAX_ENTRIES);
+}
+
+static bool hex(const char *text, uint8_t out[32])
+{
+	if (strlen(text) != 64 || strspn(text, "0123456789abcdefABCDEF") != 64)
+		return false;
+	for (size_t i = 0; i < 32; i++) {
+		char two[3] = {text[2 * i], text[2 * i + 1], 0};
+
+		out[i] = (uint8_t)strtoul(two, NULL, 16);
+	}
+	return true;
+}
+
+/* A leaf's file, or its SHA-256. */
+static void add_leaf(enum nl_list_what what, const char *text)
+{
+	uint8_t sha256[32];
+
+	if (!hex(text, sha256)) {
+		struct leaffile l = leaffile_read(text);
+
+		memcpy(sha256, l.digest, sizeof(sha256));
+	}
+	add(what, 0, sha256, sizeof(sha256));
+}
+
+/* A public key's file, or its SHA-256. */
+static void add_key(const char *text)
+{
+	uint8_t id[32], public[32];
+
+	if (!hex(text, id)) {
+		key_read_public(text, public);
+		nl_key_id(public, id);
+	}
+	add(NL_LIST_KEY, 0, id, sizeof(id));
+}
+
+static uint64_t number(const char *text, uint64_t max)
+{
+	char *end;
+	unsigned long long v;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || !v || v > max)
+		usage_error("revoke", "a number from 1 on is wanted for --sequence and behind the = of --floor");
+	return v;
+}
+
+static void add_floor(const char *text)
+{
+	const char *equals = strchr(text, '=');
+	size_t n = equals ? (size_t)(equals - text) : 0;
+
+	if (!n || n >= NL_LEAF_ID_LEN || strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-") != n)
+		usage_error("revoke", "--floor takes ID=VERSION");
+	add(NL_LIST_FLOOR, (uint32_t)number(equals + 1, UINT32_MAX), text, n);
+}
+
+static void digest(const struct buf *file, size_t signed_size, uint8_t out[32])
+{
+	digest_of(file->p, signed_size, out);
+}
+
+static const struct nl_list *read_list(const char *path, struct buf *file, size_t *signed_size)
+{
+	const struct nl_list *l;
+	enum nl_err err;
+
+	*file = file_read(path, NL_LIST_MAX_SIZE);
+	err = nl_record_check(NL_LIST_KIND, file->p, file->n);
+	if (err)
+		refuse(err, "%s is no signed list that this version reads", path);
+	l = (const struct nl_list *)(const void *)file->p;
+	*signed_size = nl_list_signed_size(l);
+	return l;
+}
+
+/* Behind `signed_size` bytes of the file: one signature more, or its signer's one anew. */
+static void sign(const struct buf *file, size_t signed_size, const char *key, const char *output)
+{
+	struct nl_signatures head = {.magic = NL_SIG_MAGIC};
+	const struct nl_signature *old = NULL;
+	struct nl_signature s;
+	struct buf all = {0}, out = {0};
+	uint32_t n = 0;
+	uint8_t sha256[32];
+
+	digest(file, signed_size, sha256);
+	sign_digest(key_read_private(key), NL_DOMAIN_LIST, sha256, &s);
+	if (file->n > signed_size && nl_signatures_find(file->p + signed_size, file->n - signed_size, &old, &n))
+		refuse(NL_ERECORD, "the list's signatures are malformed");
+	for (uint32_t i = 0; i < n; i++)
+		if (memcmp(old[i].key, s.key, sizeof(s.key)))
+			buf_add(&all, &old[i], sizeof(s));
+	buf_add(&all, &s, sizeof(s));
+	head.count = (uint32_t)(all.n / sizeof(s));
+	head.size = (uint32_t)(sizeof(head) + all.n);
+	if (head.count > NL_MAX_SIGNATURES)
+		refuse(NL_EARENA, "a list has at most %u signatures", NL_MAX_SIGNATURES);
+	buf_add(&out, file->p, signed_size);
+	buf_add(&out, &head, sizeof(head));
+	buf_add(&out, all.p, all.n);
+	file_write(output, out.p, out.n, 0644);
+}
+
+static int list_new(const char *sequence, const char *key, const char *output)
+{
+	struct nl_list head = {.head = {.magic = NL_LIST_MAGIC,
+	                                .version = NL_LIST_KIND->version,
+	                                .head_size = sizeof(head),
+	                                .record_size = sizeof(struct nl_list_entry),
+	                                .count = (uint32_t)(entries.n / sizeof(struct nl_list_entry))},
+	                       .sequence = number(sequence, UINT64_MAX)};
+	struct buf out = {0};
+
+	buf_add(&out, &head, sizeof(head));
+	buf_add(&out, entries.p, entries.n);
+	if (key)
+		sign(&out, out.n, key, output);
+	else
+		file_write(output, out.p, out.n, 0644);
+	fprintf(stderr, "list %llu, %u entries%s -> %s\n", (unsigned long long)head.sequence, head.head.count,
+	        key ? "" : ", not signed", escape(output, FOR_TERMINAL));
+	return NL_EXIT_OK;
+}
+
+static void show_entry(const struct nl_list_entry *e)
+{
+	if (!e->what || e->what > NL_LIST_PARDON)
+		refuse(NL_ENEWER, "the list holds what this version does not know (%u)", e->what);
+	printf("%-6s  ", words[e->what]);
+	if (e->what == NL_LIST_FLOOR)
+		printf("%s=%u\n", escape(xformat("%.*s", (int)sizeof(e->name), (const char *)e->name), FOR_TERMINAL),
+		       e->version);
+	else {
+		hex_print(stdout, e->name, 32);
+		printf("\n");
+	}
+}
+
+static int list_show(const char *path, const char *keys_file)
+{
+	struct nl_key keys[NL_MAX_KEYS];
+	const struct nl_signature *s = NULL;
+	struct buf file;
+	size_t signed_size, n_keys = keys_file ? key_read_records(keys_file, keys, NL_MAX_KEYS) : 0;
+	const struct nl_list *l = read_list(path, &file, &signed_size);
+	uint32_t n = 0, trusted = 0;
+	uint8_t sha256[32], id[32];
+
+	digest(&file, signed_size, sha256);
+	printf("list    %llu\n", (unsigned long long)l->sequence);
+	for (uint32_t i = 0; i < l->head.count; i++)
+		show_entry(nl_record_at(l, i));
+	if (file.n == signed_size)
+		printf("signed  by nobody\n");
+	else if (nl_signatures_find(file.p + signed_size, file.n - signed_size, &s, &n))
+		refuse(NL_ERECORD, "%s: the signatures are malformed", path);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t known = 0;
+
+		nl_key_id(s[i].key, id);
+		if (nl_signature_check(NL_DOMAIN_LIST, sha256, &s[i], keys, (uint32_t)n_keys, NL_ROLE_REVOKE, &known))
+			refuse(NL_ESIGNATURE, "%s was changed after it was signed", path);
+		trusted |= known;
+		printf("signed  by key %02x%02x%02x%02x%s\n", id[0], id[1], id[2], id[3],
+		       !keys_file ? ""
+		       : known    ? ", trusted"
+		                  : ", not trusted with lists");
+	}
+	if (keys_file && !trusted)
+		refuse(n ? NL_EKEY : NL_EUNSIGNED, "none of the keys given, in the role revoke, has signed %s", path);
+	return NL_EXIT_OK;
+}
+
+int command_revoke(int argc, char **argv)
+{
+	static const struct option options[] = {
+	        {"sequence", required_argument, NULL, 'n'},
+	        {"leaf", required_argument, NULL, 'l'},
+	        {"key", required_argument, NULL, 'k'},
+	        {"floor", required_argument, NULL, 'f'},
+	        {"pardon", required_argument, NULL, 'p'},
+	        {"sign", required_argument, NULL, 's'},
+	        {"keys", required_argument, NULL, 'K'},
+	        {"output", required_argument, NULL, 'o'},
+	        {NULL, 0, NULL, 0},
+	};
+	const char *sequence = NULL, *signer = NULL, *keys = NULL, *output = NULL, *verb;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+		switch (c) {
+		case 'n':
+			sequence = optarg;
+			break;
+		case 'l':
+			add_leaf(NL_LIST_LEAF, optarg);
+			break;
+		case 'k':
+			add_key(optarg);
+			break;
+		case 'f':
+			add_floor(optarg);
+			break;
+		case 'p':
+			add_leaf(NL_LIST_PARDON, optarg);
+			break;
+		case 's':
+			signer = optarg;
+			break;
+		case 'K':
+			keys = optarg;
+			break;
+		case 'o':
+			output = optarg;
+			break;
+		default:
+			usage_error("revoke", "an option is not understood");
+		}
+	}
+	verb = optind < argc ? argv[optind++] : "";
+	if (!strcmp(verb, "new") && argc == optind && sequence && output && !keys)
+		return list_new(sequence, signer, output);
+	if (!strcmp(verb, "sign") && argc - optind == 1 && signer && !entries.n && !sequence && !keys) {
+		struct buf file;
+		size_t signed_size;
+
+		read_list(argv[optind], &file, &signed_size);
+		sign(&file, signed_size, signer, output ? output : argv[optind]);
+		return NL_EXIT_OK;
+	}
+	if (!strcmp(verb, "show") && argc - optind == 1 && !signer && !entries.n && !sequence && !output)
+		return list_show(argv[optind], keys);
+	usage_error("revoke", "new --sequence N ... -o FILE, sign FILE --sign KEY.pem, or show FILE");
+}
