@@ -193,8 +193,20 @@ static const char *table_conflict(const struct kernel *k, const struct table *t,
 	return what;
 }
 
+/* Does the pointer at `at` belong to a table whose entries mean nothing to a copy, such as that of ftrace's nops? */
+static bool of_copyable(const struct kernel *k, uint64_t at)
+{
+	for (size_t i = 0; i < NL_ARRAY_SIZE(tables); i++) {
+		struct span s = tables[i].copyable ? table_span(k, &tables[i], 0) : (struct span){0};
+
+		if (at >= s.va && at - s.va < s.size)
+			return true;
+	}
+	return false;
+}
+
 /* Pointers that KASLR knows of (tables of handlers, of jumps) and that lead strictly inside. */
-static const char *pointer_conflict(const struct kernel *k, uint64_t va, uint32_t len)
+static const char *pointer_conflict(const struct kernel *k, uint64_t va, uint32_t len, bool copied)
 {
 	for (size_t i = 0; i < k->relocs.n; i++) {
 		const struct krel *r = &k->relocs.rel[i];
@@ -210,7 +222,7 @@ static const char *pointer_conflict(const struct kernel *k, uint64_t va, uint32_
 			memcpy(&v32, p, 4);
 			v = (uint64_t)(int64_t)v32;
 		}
-		if (v > va && v < va + len) {
+		if (v > va && v < va + len && !(copied && of_copyable(k, r->va))) {
 			const struct ksym *holder = kallsyms_at(&k->syms, r->va);
 
 			return xformat("an address that %s holds", holder ? holder->name : "a table");
@@ -227,7 +239,7 @@ static const char *conflict(const struct kernel *k, uint64_t va, uint32_t len, b
 		if (what)
 			return what;
 	}
-	return pointer_conflict(k, va, len);
+	return pointer_conflict(k, va, len, copied);
 }
 
 const char *livesites_conflict(const struct kernel *k, uint64_t va, uint32_t len)
