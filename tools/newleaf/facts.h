@@ -12,7 +12,8 @@ const struct nl_leaf_fact *facts_next(const struct nl_leaf_facts *f, const struc
 /* Of all leaves, in their order; returns NULL and sets *error when they cannot be had. To be freed. */
 struct nl_leaf_facts *facts_read(struct cli *c, const struct nl_leaf_state *leaves, size_t n, enum nl_err *error);
 
-/* OpenVEX 0.2.0: which CVEs the bytes that run mitigate. */
+/* OpenVEX 0.2.0: which CVEs the bytes that run mitigate, and which they do not. Its schema wants one CVE at least. */
+bool vex_has_any(const struct nl_leaf_facts *facts, size_t n);
 void print_vex(const struct cli *c, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts, size_t n);
 /* The text format of Prometheus, for node_exporter's textfile collector. */
 void print_prometheus(const struct cli *c, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts,

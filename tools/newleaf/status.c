@@ -325,6 +325,10 @@ int verb_status(struct cli *c)
 		if ((c->given & OPT_CHECK) && !c->json && !c->quiet)
 			printf("signed list: %s\n", list_error(&c->status)->what);
 	}
+	if ((c->given & OPT_VEX) && !vex_has_any(facts, n)) {
+		free(facts);
+		return cli_fail(c, "no document", NL_NOTHING, "no leaf that is known here names a CVE");
+	}
 	print(c, leaves, facts, n, degraded);
 	free(facts);
 	return degraded && (c->given & OPT_CHECK) ? NL_EXIT_DEGRADED : NL_EXIT_OK;

@@ -39,7 +39,9 @@ const struct verb cli_verbs[] = {
          "often the functions were called, "
          "where "
          "the leaf counts. --vex and --prometheus print for scanners and monitors instead; a CVE that a leaf names "
-         "counts as mitigated while the leaf is applied and nothing weakens it.",
+         "counts as mitigated while the leaf is applied and nothing weakens it. --vex answers 3, nothing to do, when "
+         "no "
+         "leaf names a CVE.",
          verb_status},
         {"apply", "load", "LEAF...", 1, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN, GROUP_CHANGE,
          "apply leaf files, all in one flip",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * status --vex: an OpenVEX document (github.com/openvex/spec, 0.2.0) of the CVEs that applied leaves mitigate. A leaf
- * counts when it is applied and nothing weakens it: the hypervisor has just compared the bytes that run. What is
- * reverted is simply not there, so the scanner shows the CVE again.
+ * counts when it is applied and nothing weakens it: the hypervisor has just compared the bytes that run. Of one that is
+ * known and does not count, the CVE is said to affect the machine.
  */
 #include "facts.h"
 #include "text.h"
@@ -36,15 +36,13 @@ static void product_of(char *out, size_t room)
 		}
 }
 
+static bool counts(const struct nl_leaf_state *l) { return l->condition == NL_LEAF_APPLIED && l->note == NL_OK; }
+
 static void statement(struct json *j, const struct nl_leaf_state *l, const char *cve, const char *product)
 {
 	struct text hash;
-	char impact[256];
+	char text[256];
 
-	snprintf(impact, sizeof(impact),
-	         "leaf %s version %u (SHA-256 %s) is applied since generation %" PRIu64
-	         "; the hypervisor compared the bytes that run",
-	         l->id, l->version, text_hex(&hash, l->sha256, 32), l->generation);
 	json_open(j, NULL, '{');
 	json_open(j, "vulnerability", '{');
 	json_string(j, "name", cve);
@@ -57,13 +55,43 @@ static void statement(struct json *j, const struct nl_leaf_state *l, const char 
 	json_close(j, '}');
 	json_close(j, '}');
 	json_close(j, ']');
-	json_string(j, "status", "not_affected");
-	json_string(j, "justification", "inline_mitigations_already_exist");
-	json_string(j, "impact_statement", impact);
+	if (counts(l)) {
+		snprintf(text, sizeof(text),
+		         "leaf %s version %u (SHA-256 %s) is applied since generation %" PRIu64
+		         "; the hypervisor compared the bytes that run",
+		         l->id, l->version, text_hex(&hash, l->sha256, 32), l->generation);
+		json_string(j, "status", "not_affected");
+		json_string(j, "justification", "inline_mitigations_already_exist");
+		json_string(j, "impact_statement", text);
+	} else {
+		snprintf(text, sizeof(text), "newleaf apply %s, or install a fixed kernel", l->id);
+		json_string(j, "status", "affected");
+		json_string(j, "action_statement", text);
+	}
 	json_close(j, '}');
 }
 
-static bool counts(const struct nl_leaf_state *l) { return l->condition == NL_LEAF_APPLIED && l->note == NL_OK; }
+/* Does another leaf speak of the CVE with more right: an applied one, or the first of the others? */
+static bool elsewhere(const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts, size_t n, size_t mine,
+                      const struct nl_leaf_fact *cve)
+{
+	for (size_t i = 0; i < n; i++)
+		for (const struct nl_leaf_fact *f = NULL; i != mine && (f = facts_next(&facts[i], f));)
+			if (f->kind == NL_FACT_CVE && f->length == cve->length &&
+			    !memcmp(f->text, cve->text, f->length) &&
+			    (counts(&leaves[i]) != counts(&leaves[mine]) ? counts(&leaves[i]) : i < mine))
+				return true;
+	return false;
+}
+
+bool vex_has_any(const struct nl_leaf_facts *facts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (const struct nl_leaf_fact *f = NULL; (f = facts_next(&facts[i], f));)
+			if (f->kind == NL_FACT_CVE)
+				return true;
+	return false;
+}
 
 void print_vex(const struct cli *c, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts, size_t n)
 {
@@ -88,8 +116,8 @@ void print_vex(const struct cli *c, const struct nl_leaf_state *leaves, const st
 	json_uint(&j, "version", c->status.generation + 1);
 	json_open(&j, "statements", '[');
 	for (size_t i = 0; i < n; i++)
-		for (const struct nl_leaf_fact *f = NULL; counts(&leaves[i]) && (f = facts_next(&facts[i], f));)
-			if (f->kind == NL_FACT_CVE) {
+		for (const struct nl_leaf_fact *f = NULL; (f = facts_next(&facts[i], f));)
+			if (f->kind == NL_FACT_CVE && !elsewhere(leaves, facts, n, i, f)) {
 				char cve[NL_FACT_MAX_LEN + 1];
 
 				snprintf(cve, sizeof(cve), "%.*s", f->length, f->text);
