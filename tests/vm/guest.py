@@ -96,6 +96,11 @@ class Machine:
     secure: bool = False  # firmware with Secure Boot on, which trusts the ovmf package's snakeoil key
 
 
+# QEMU 7.2 leaves garbage in RFLAGS behind CMPXCHG16B of a two-CPU guest, which 6.12 and later use: without the flag
+# they are stable, with it they crash with and without Newleaf.
+NO_CX16 = "max,+svm,-la57,cx16=off"
+
+
 def kernel_file(package):
     """Path of the kernel image of a package, or of a line or guest of scripts/kernels.table ("guest:NAME"); fetched
     when it is not in the cache. A path is itself. Skip when it cannot be had."""

@@ -14,7 +14,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from guest import Failure, Guest, Machine, Skip, leaf_path  # noqa: E402
+from guest import NO_CX16, Failure, Guest, Machine, Skip, leaf_path  # noqa: E402
 
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 PAINT = {"VULNERABLE": "31;1", "FIXED": "32;1"}
@@ -124,7 +124,14 @@ def boot_progress(guest):
 def tell(options):
     bochs = options.emulator == "bochs"
     cpus = int(os.environ.get("CPUS") or (2 if not bochs or os.environ.get("BOCHS") else 1))
-    machine = Machine(emulator=options.emulator, kernel=options.kernel, cpus=cpus, cmdline="quiet")
+    late = not re.match(r"linux-image-(5|6\.1)\.", options.kernel)
+    machine = Machine(
+        emulator=options.emulator,
+        kernel=options.kernel,
+        cpus=cpus,
+        cmdline="quiet",
+        model=NO_CX16 if late and not bochs and os.environ.get("ACCEL") != "kvm" else "",
+    )
     began = options.began / 1e9
     with Guest("demo", machine) as guest:
         story = Story(guest, began)
@@ -169,7 +176,8 @@ def tell(options):
             )
         else:
             print(
-                f"VERDICT: as promised. {len(options.fixes)} leaves applied, reverted and applied in one boot"
+                f"VERDICT: as promised. {len(options.fixes)} lea{'f' if len(options.fixes) == 1 else 'ves'}"
+                f" applied, reverted and applied in one boot"
                 f" of an unmodified {release}."
             )
         if options.shell:

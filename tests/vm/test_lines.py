@@ -8,14 +8,12 @@ import re
 import tempfile
 
 from command import apply, newleaf, probe, revert
-from guest import TOP, Failure, Machine, kernel_file
+from guest import NO_CX16, TOP, Failure, Machine, kernel_file
 from leaves import Unfit, make
 from test_guest import allowed_differences, compare, normalised
 from vmtest import test
 
-# QEMU 7.2 leaves garbage in RFLAGS behind CMPXCHG16B of a two-CPU guest, which 6.12 and later use: without the flag
-# they are stable, with it they crash with and without Newleaf.
-MODEL = "max,+svm,-la57,cx16=off"
+MODEL = NO_CX16
 
 
 def log_of(g):

@@ -17,8 +17,11 @@
 #define PATH_SIZE 4096u
 
 static bool offline;
+static int speak_to = STDERR_FILENO;
 
 void fetch_offline(void) { offline = true; }
+
+void fetch_speak_to(int fd) { speak_to = fd; }
 
 static char *get_kernel(void)
 {
@@ -72,6 +75,7 @@ static char *ask(char *const argv[])
 		if (offline)
 			setenv("OFFLINE", "1", 1);
 		dup2(ends[1], STDOUT_FILENO);
+		dup2(speak_to, STDERR_FILENO);
 		close(ends[0]);
 		close(ends[1]);
 		execv(argv[0], argv);

@@ -5,7 +5,8 @@
 
 #include "kernel.h"
 
-void fetch_offline(void); /* from here on only what the cache holds */
+void fetch_offline(void);    /* from here on only what the cache holds */
+void fetch_speak_to(int fd); /* what get-kernel says; default: stderr */
 
 /*
  * Where get-kernel --PART ("headers", "source", "compiler") has it, or NULL: it cannot be had, or this is no kernel of

@@ -6,9 +6,11 @@
 #define _GNU_SOURCE
 #include "matrix.h"
 #include "check.h"
+#include "fetch.h"
 #include "kernels.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <newleaf/types.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +63,7 @@ static _Noreturn void child(const struct matrix_job *job, const char *path, stru
 	struct built b;
 
 	refuse_to(&a->refusal);
+	fetch_speak_to(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
 	dup2(a->said, STDERR_FILENO);
 	dup2(a->said, STDOUT_FILENO);
 	k = kernel_open(path);
