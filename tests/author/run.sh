@@ -53,9 +53,10 @@ expect "key mode" 0 600 stat -c %a "$dir/one.pem"
 expect "key image" 0 "" "$author" key image "$dir/one.pub" "$dir/two.pub" -o "$dir/keys.bin"
 expect "key list" 0 "author" "$author" key list "$dir/keys.bin"
 expect "key of two roles" 0 "three" "$author" key new three --role revoke,operator -o "$dir"
+"$author" key image "$dir/one.pub" "$dir/three.pub" -o "$dir/keys3.bin"
 expect "key list, roles" 0 "operator,revoke" "$author" key list "$dir/three.pub"
 changed() { # OFFSET BYTE: two.pub with a byte of its head (record.h) changed
-	{ head -c "$1" "$dir/two.pub" && printf "$2" && tail -c +"$(($1 + 2))" "$dir/two.pub"; } >"$dir/bad.pub"
+	{ head -c "$1" "$dir/two.pub" && printf '%b' "$2" && tail -c +"$(($1 + 2))" "$dir/two.pub"; } >"$dir/bad.pub"
 }
 changed 24 '\011'
 expect "key image, a role that is not known" 2 "NL_EROLE" "$author" key image "$dir/bad.pub" -o "$dir/bad.bin"
@@ -65,6 +66,32 @@ changed 20 '\002'
 expect "key list, cut short" 9 "NL_ERECORD" "$author" key list "$dir/bad.pub"
 expect "key list, malformed" 9 "NL_ERECORD" "$author" key list "$dir/one.pem"
 "$author" key image "$dir/two.pub" -o "$dir/two.bin"
+
+# Lists of what is revoked
+list=$dir/list.nll
+id=$("$author" key list "$dir/one.pub" | cut -d' ' -f1)
+expect "list" 0 "list 7, 3 entries" "$author" revoke new --sequence 7 --key "$dir/one.pub" --floor alpha=3 \
+	--pardon "$id" --sign "$dir/three.pem" -o "$list"
+expect "list shown" 0 "floor   alpha=3" "$author" revoke show "$list"
+expect "list names a key by its SHA-256" 0 "key     $id" "$author" revoke show "$list"
+expect "list by a revoker" 0 ", trusted" "$author" revoke show "$list" --keys "$dir/three.pub"
+expect "list by nobody known" 4 "NL_EKEY" "$author" revoke show "$list" --keys "$dir/two.pub"
+expect "list, signed again" 0 "" "$author" revoke sign "$list" --sign "$dir/one.pem"
+expect "an author signs no list" 0 "not trusted with lists" "$author" revoke show "$list" --keys "$dir/keys3.bin"
+for at in 8 24 40 100 250; do
+	{ head -c "$at" "$list" && printf '\377' && tail -c +"$((at + 2))" "$list"; } >"$list.bad"
+	code=4
+	[ "$at" != 8 ] || code=9
+	expect "list, byte $at changed" $code "NL_E" "$author" revoke show "$list.bad" --keys "$dir/three.pub"
+done
+expect "list, not signed" 0 "not signed" "$author" revoke new --sequence 1 -o "$list.plain"
+expect "list, not signed, asked for" 4 "NL_EUNSIGNED" "$author" revoke show "$list.plain" --keys "$dir/three.pub"
+for bad in "--sequence 0" "--sequence -1" "--sequence x" "--sequence 1 --floor alpha" "--sequence 1 --floor A=1" \
+	"--sequence 1 --floor a=0" "--floor a=1"; do
+	# shellcheck disable=SC2086 # words
+	expect "list, $bad" 2 "newleaf revoke --help" "$author" revoke new $bad -o "$list.no"
+done
+expect "list of what is no leaf" 4 "NL_ELEAF" "$author" revoke new --sequence 1 --leaf "$dir/one.pem" -o "$list.no"
 
 # The two demo leaves
 for id in proc-net-chmod prctl-auxv; do
