@@ -183,6 +183,10 @@ refused "a slip in the name" 2 "there is: ioprio_check_cap" 'replace ioprio_chek
 refused "a function of other kernels" 5 "has no symbol no_such_function" \
 	'replace no_such_function with b.c old 0123456789abcdef'
 refused "a clone and its callers" 4 "called by: check_cand_cache.constprop.0" 'replace jhash,1 with b.c'
+recipe 'replace jhash,1 with b.c allow clones allow old allow types'
+body 'int jhash(void); int jhash(void) { return 0; }'
+expect "a clone, allowed" 0 "allowed: clones of jhash: callers of jhash.constprop.0 stay" \
+	build "$dir/r.recipe" -o "$dir/r.leaf"
 refused "only a clone" 5 "only the clone syscall_trace_enter.constprop.0" 'replace syscall_trace_enter with b.c'
 refused "entry code" 4 "entry code" 'replace entry_SYSCALL_64 with b.c'
 refused "noinstr" 4 "noinstr code" 'replace do_syscall_64 with b.c'
@@ -299,7 +303,13 @@ refused "a wrong extern, per-CPU" 4 "runqueues: int here, struct rq in 6.1.0-50"
 refused "a private structure" 4 "struct io_context.refcount: long int here, struct {...} in" "$target" \
 	"$(of 'return ((struct io_context *)(long)p)->active_ref;' \
 		'struct io_context { long refcount; int active_ref; };')"
+refused "a function of another kind in a member" 4 "generic_permission is no function for" \
+	'data (struct inode_operations) proc_net_inode_operations.setattr = &generic_permission'
+refused "a body of another kind in a member" 4 "allow is no function for" \
+	$'data (struct inode_operations) proc_net_inode_operations.setattr = &allow\nbody b.c' \
+	'int allow(int i); int allow(int i) { return i; }'
 recipe "$target allow types"
+body "$(of 'return ((struct io_context *)(long)p)->active_ref;' 'struct io_context { long refcount; int active_ref; };')"
 expect "allowed types are named" 0 "allowed: types of b.c: struct io_context" build "$dir/r.recipe" -o "$dir/r.leaf"
 recipe "$target"
 body "$(of 'return other(p);' 'extern int other(int) __asm__("keyctl_describe_key");')"
@@ -367,9 +377,9 @@ recipe $'counters cpus 4\ntransplant bin2hex'
 expect "transplant" 0 "built r" build "$dir/r.recipe" -o "$dir/r.leaf"
 expect "transplant: the same code" 0 "bin2hex: old 24 instructions, new 24, 0 lines differ" \
 	"$author" inspect "$dir/r.leaf" -k "$kernel"
-refused "counters for no power of two" 2 "a power of two" $'counters cpus 3\ntransplant bin2hex'
 expect "inspect: a page" 0 "<h2>bin2hex</h2>" "$author" inspect "$dir/r.leaf" -k "$kernel" --html
 expect "inspect with another kernel's file" 5 "no x86 bzImage" "$author" inspect "$dir/r.leaf" -k "$dir/r.leaf"
+refused "counters for no power of two" 2 "a power of two" $'counters cpus 3\ntransplant bin2hex'
 
 # The command line
 expect "no command" 2 "newleaf build" "$author"

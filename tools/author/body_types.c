@@ -4,6 +4,7 @@
 #include "compare_types.h"
 #include "note.h"
 #include "typenames.h"
+#include "types.h"
 
 #include <bpf/btf.h>
 #include <string.h>
@@ -189,4 +190,48 @@ void body_types_check(struct draft *d, const struct kernel *k, const struct reci
 		note(d, NL_FACT_NOTE, xformat("the body has no declaration of its own of %s", c.undeclared));
 	if (c.types)
 		note(d, NL_FACT_NOTE, xformat("types that the kernel does not know: %s", c.types));
+}
+
+/* The prototype of a function by name: of the body, if it defines one, else of the kernel. False: nobody knows. */
+static bool find_prototype(const struct kernel *k, const struct body *b, const char *name, struct type_of *proto)
+{
+	const struct body_symbol *own = b ? body_find(b, name) : NULL;
+	const uint32_t *ids;
+	size_t n;
+
+	if (own && !own->function)
+		return false;
+	proto->btf = own ? b->types[own->object] : k->btf;
+	if (!proto->btf)
+		return false;
+	ids = typenames_find(proto->btf, BTF_KIND_FUNC, name, &n);
+	if (n != 1 || tells_nothing(proto->btf, btf__type_by_id(proto->btf, ids[0])->type))
+		return false;
+	proto->id = btf__type_by_id(proto->btf, ids[0])->type;
+	return true;
+}
+
+void data_types_check(const struct kernel *k, const struct recipe *r, const struct body *b)
+{
+	for (size_t i = 0; i < r->n_data; i++) {
+		const struct recipe_data *s = &r->data[i];
+		char *where = xformat("%s:%u", r->path, s->line), *why;
+		const struct btf_type *pointer, *target;
+		struct type_of here, there;
+
+		if (!s->value.address || !*s->path || !find_prototype(k, b, s->value.symbol.name, &here))
+			continue;
+		there = (struct type_of){k->btf, member_find(k, s->type, s->path, where).type};
+		pointer = btf__type_by_id(k->btf, there.id);
+		for (unsigned n = 0; pointer && n < 16 && (btf_is_mod(pointer) || btf_is_typedef(pointer)); n++)
+			pointer = btf__type_by_id(k->btf, pointer->type);
+		target = pointer && btf_is_ptr(pointer) ? btf__type_by_id(k->btf, pointer->type) : NULL;
+		if (!target || !btf_is_func_proto(target))
+			continue;
+		there.id = pointer->type;
+		why = compare_types(here, there, k->release);
+		if (why)
+			refuse(NL_ETYPES, "%s: %s is no function for %s.%s: %s", where, s->value.symbol.name, s->type,
+			       s->path, why);
+	}
 }

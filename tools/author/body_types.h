@@ -13,4 +13,8 @@
  */
 void body_types_check(struct draft *d, const struct kernel *k, const struct recipe *r, const struct body *b);
 
+/* The functions that data statements put into members of the kernel: are they what such a member points to? Refuses
+ * NL_ETYPES. b: NULL = there is no body. */
+void data_types_check(const struct kernel *k, const struct recipe *r, const struct body *b);
+
 #endif

@@ -37,6 +37,8 @@ struct built build_leaf(const struct recipe *r, const struct kernel *k, const st
 		draft_fact_version(d, r->fact[i].kind, r->fact[i].text, r->fact[i].version);
 	for (size_t i = 0; i < r->n_replace; i++) /* before the compiler runs: a refusal is quick */
 		redirect_check(k, r, &r->replace[i]), made_check(k, r, &r->replace[i]);
+	for (size_t i = 0; i < r->n_replace; i++)
+		redirect_overrides(d, k, &r->replace[i]);
 	oldcode_check(d, k, r, with->headers, with->cc);
 	if (r->n_source) {
 		struct compiled objects = compile(k, r, with->headers, with->cc);
@@ -55,6 +57,7 @@ struct built build_leaf(const struct recipe *r, const struct kernel *k, const st
 		}
 		body_types_check(d, k, r, b);
 	}
+	data_types_check(k, r, b);
 	b = b ? b : xalloc(sizeof(*b));
 	for (size_t i = 0; i < r->n_replace; i++)
 		if (r->replace[i].origin != FROM_SOURCE)

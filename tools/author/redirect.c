@@ -35,12 +35,35 @@ struct entry { /* one function of the kernel and the site in it */
 	uint32_t site, site_len; /* offset from va */
 };
 
+static const char *const clones[] = {".isra.", ".constprop.", ".part.", ".cold"};
+
+/* A clone that the compiler made of the function for some of its callers, or NULL. */
+static const struct ksym *find_clone(const struct kernel *k, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < k->syms.n; i++)
+		for (size_t j = 0; j < 3; j++) /* .cold is called by the function itself */
+			if (!strncmp(k->syms.sym[i].name, name, n) &&
+			    !strncmp(k->syms.sym[i].name + n, clones[j], strlen(clones[j])))
+				return &k->syms.sym[i];
+	return NULL;
+}
+
+void redirect_overrides(struct draft *d, const struct kernel *k, const struct recipe_replace *s)
+{
+	const struct ksym *clone = s->allow_clones ? find_clone(k, s->function.name) : NULL;
+
+	if (clone)
+		note(d, NL_FACT_ALLOW,
+		     xformat("clones of %s: callers of %s stay with the old code%s", s->function.name, clone->name,
+		             branches_callers(k, clone->va)));
+}
+
 static void check_name(const struct kernel *k, const struct recipe_replace *s, const char *where)
 {
-	static const char *const clones[] = {".isra.", ".constprop.", ".part.", ".cold"};
+	const struct ksym *sym, *found = find_clone(k, s->function.name);
 	const char *name = s->function.name;
-	const struct ksym *sym, *found = NULL;
-	size_t n = strlen(name);
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(clones); i++)
 		if (strstr(name, clones[i]))
@@ -48,11 +71,6 @@ static void check_name(const struct kernel *k, const struct recipe_replace *s, c
 			       "%s: %s is a clone made by the compiler (%s), which may take its arguments in a private "
 			       "way",
 			       where, name, clones[i]);
-	for (size_t i = 0; i < k->syms.n && !found; i++)
-		for (size_t j = 0; j < 3; j++)
-			if (!strncmp(k->syms.sym[i].name, name, n) &&
-			    !strncmp(k->syms.sym[i].name + n, clones[j], strlen(clones[j])))
-				found = &k->syms.sym[i];
 	/* Without a hash nobody has ever seen it in a kernel: then it is a slip rather than another kernel. */
 	if (!found && !kallsyms_find(&k->syms, name, 1, &sym))
 		refuse(s->n_old ? NL_ETARGET : NL_ENAME,

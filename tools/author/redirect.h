@@ -9,5 +9,7 @@
 void redirect_check(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s);
 void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_replace *s,
                   const struct body *b);
+/* What the recipe lets pass for this function, as facts of the leaf. */
+void redirect_overrides(struct draft *d, const struct kernel *k, const struct recipe_replace *s);
 
 #endif

@@ -135,6 +135,7 @@ static bool find(struct walk *w, const char *type, const char *path, struct memb
 	t = plain(w, id);
 	found->offset = (uint32_t)(bits / 8);
 	found->size = size_of(w, id);
+	found->type = id;
 	found->array_count = t && btf_is_array(t) ? btf_array(t)->nelems : 0;
 	return true;
 }

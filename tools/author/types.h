@@ -8,6 +8,7 @@
 struct member {
 	uint32_t offset, size; /* bytes */
 	uint32_t array_count;  /* 0 = no array */
+	uint32_t type;         /* id in the kernel's BTF */
 };
 
 /* type: "struct x", "union x"; path: "a.b[2].c", through unnamed members too. Refuses NL_ETARGET with `where` in front.
