@@ -18,7 +18,9 @@ enum nl_err nl_state_read(const void *found, size_t size, uint32_t attributes, s
 
 	if (!e && (size != sizeof(*out) || ((const struct nl_state *)found)->checksum != checksum(found)))
 		e = NL_ERECORD;
-	*out = e ? (struct nl_state){0} : *(const struct nl_state *)found;
+	*out = (struct nl_state){0};
+	if (!e) /* straight into its place: no copy of the key stays on the stack */
+		*out = *(const struct nl_state *)found;
 	return e;
 }
 

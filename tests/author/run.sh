@@ -84,6 +84,13 @@ for at in 8 24 40 100 250; do
 	[ "$at" != 8 ] || code=9
 	expect "list, byte $at changed" $code "NL_E" "$author" revoke show "$list.bad" --keys "$dir/three.pub"
 done
+expect "list for a token" 0 "" "$author" revoke sign "$list" --digest-out "$dir/list.message"
+openssl pkeyutl -sign -rawin -inkey "$dir/three.pem" -in "$dir/list.message" -out "$dir/list.sig"
+"$author" revoke new --sequence 7 --key "$dir/one.pub" --floor alpha=3 --pardon "$id" -o "$list.token" 2>/dev/null
+expect "list by a token" 0 "" "$author" revoke sign "$list.token" --attach "$dir/list.sig" --pub "$dir/three.pub"
+expect "list by a token, shown" 0 ", trusted" "$author" revoke show "$list.token" --keys "$dir/three.pub"
+expect "list by another token" 4 "NL_ESIGNATURE" "$author" revoke sign "$list.token" --attach "$dir/list.sig" \
+	--pub "$dir/two.pub"
 expect "list, not signed" 0 "not signed" "$author" revoke new --sequence 1 -o "$list.plain"
 expect "list, not signed, asked for" 4 "NL_EUNSIGNED" "$author" revoke show "$list.plain" --keys "$dir/three.pub"
 for bad in "--sequence 0" "--sequence -1" "--sequence x" "--sequence 1 --floor alpha" "--sequence 1 --floor A=1" \

@@ -14,6 +14,7 @@ from command import FIXES, apply, newleaf, refused
 from efivars import BOOT, NON_VOLATILE, RUNTIME, Variables
 from guest import BUILD, leaf_path
 from leaves import Leaf, author, built, signed
+from records import policy_record
 from test_panic import give_up
 from test_stock import OLD
 from vmtest import test
@@ -109,6 +110,14 @@ class Lists:
         plain = os.path.join(BUILD, "newleaf.efi")
         subprocess.run(["objcopy", "--update-section", f".nlkeys={keys}", plain, self.image], check=True)
 
+    def strict(self):
+        """The same image, whose policy wants no launch without a good list."""
+        policy, out = os.path.join(self.folder, "policy"), os.path.join(self.folder, "strict.efi")
+        with open(policy, "wb") as f:
+            f.write(policy_record(without_list=2))
+        subprocess.run(["objcopy", "--update-section", f".nlpol={policy}", self.image, out], check=True)
+        return out
+
     def make(self, sequence, *entries, key=None):
         out = os.path.join(self.folder, f"{sequence}.nll")
         author("revoke", "new", "--sequence", str(sequence), *entries, "--sign", key or self.key, "-o", out)
@@ -158,6 +167,7 @@ def state_list(t):
             f.write(data)
         not_taken(damaged, 8)  # NL_ESIGNATURE
         not_taken(lists.make(9, key=os.path.join(BUILD, "keys", "demo.pem")), 7)  # NL_EKEY: an author's
+        load(t, variables, r"newleaf: not launched: .*\[NL_ELISTGONE\]", loader=lists.strict())
 
 
 @test()

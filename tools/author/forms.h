@@ -120,7 +120,8 @@
 	  "image  joins public records into one file, to be put into the EFI image or beside it\n") \
 	X(revoke, "new|sign|show ...", \
 	  "new --sequence N [--leaf LEAF|SHA256]... [--key KEY|SHA256]... [--floor ID=VERSION]... " \
-	  "[--pardon LEAF|SHA256]... [--sign KEY.pem] -o LIST | sign LIST --sign KEY.pem | show LIST [--keys FILE]", \
+	  "[--pardon LEAF|SHA256]... [--sign KEY.pem] -o LIST | " \
+	  "sign LIST --sign KEY.pem | --digest-out FILE | --attach SIG --pub KEY | show LIST [--keys FILE]", \
 	  "the signed list of what machines shall not apply any more", \
 	  "Makes EFI/newleaf/list.nll, which machines read at their next boot. A list is whole in itself and takes " \
 	  "the place\n" \
@@ -131,6 +132,7 @@
 	  "      --floor ID=V    versions of the leaf ID below V are not applied\n" \
 	  "      --pardon LEAF   lets a leaf in that machines have locked out after a panic\n" \
 	  "      --sign KEY.pem  signs it; the key has the role revoke. sign adds one more signature\n" \
+	  "      --digest-out, --attach, --pub   sign by a token, as newleaf sign does\n" \
 	  "      --keys FILE     show: an error unless one of these keys, in that role, has signed\n" \
 	  "  -o, --output LIST\n")
 

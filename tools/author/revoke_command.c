@@ -104,25 +104,35 @@ static const struct nl_list *read_list(const char *path, struct buf *file, size_
 	return l;
 }
 
-/* Behind `signed_size` bytes of the file: one signature more, or its signer's one anew. */
-static void sign(const struct buf *file, size_t signed_size, const char *key, const char *output)
+static struct nl_signature sign_by(const struct buf *file, size_t signed_size, const char *key)
 {
-	struct nl_signatures head = {.magic = NL_SIG_MAGIC};
-	const struct nl_signature *old = NULL;
 	struct nl_signature s;
-	struct buf all = {0}, out = {0};
-	uint32_t n = 0;
 	uint8_t sha256[32];
 
 	digest(file, signed_size, sha256);
 	sign_digest(key_read_private(key), NL_DOMAIN_LIST, sha256, &s);
+	return s;
+}
+
+/* Behind `signed_size` bytes of the file: one signature more, or its signer's one anew. */
+static void attach(const struct buf *file, size_t signed_size, const struct nl_signature *s, const char *output)
+{
+	struct nl_signatures head = {.magic = NL_SIG_MAGIC};
+	const struct nl_signature *old = NULL;
+	struct buf all = {0}, out = {0};
+	uint32_t n = 0, known = 0;
+	uint8_t sha256[32];
+
+	digest(file, signed_size, sha256);
+	if (nl_signature_check(NL_DOMAIN_LIST, sha256, s, NULL, 0, 0, &known))
+		refuse(NL_ESIGNATURE, "the signature does not verify with that key");
 	if (file->n > signed_size && nl_signatures_find(file->p + signed_size, file->n - signed_size, &old, &n))
 		refuse(NL_ERECORD, "the list's signatures are malformed");
 	for (uint32_t i = 0; i < n; i++)
-		if (memcmp(old[i].key, s.key, sizeof(s.key)))
-			buf_add(&all, &old[i], sizeof(s));
-	buf_add(&all, &s, sizeof(s));
-	head.count = (uint32_t)(all.n / sizeof(s));
+		if (memcmp(old[i].key, s->key, sizeof(s->key)))
+			buf_add(&all, &old[i], sizeof(*s));
+	buf_add(&all, s, sizeof(*s));
+	head.count = (uint32_t)(all.n / sizeof(*s));
 	head.size = (uint32_t)(sizeof(head) + all.n);
 	if (head.count > NL_MAX_SIGNATURES)
 		refuse(NL_EARENA, "a list has at most %u signatures", NL_MAX_SIGNATURES);
@@ -130,6 +140,39 @@ static void sign(const struct buf *file, size_t signed_size, const char *key, co
 	buf_add(&out, &head, sizeof(head));
 	buf_add(&out, all.p, all.n);
 	file_write(output, out.p, out.n, 0644);
+}
+
+/* By a key, or in two steps by a token: out with what it signs, in with what it made. */
+static int list_sign(const char *path, const char *key, const char *message_out, const char *attached, const char *pub,
+                     const char *output)
+{
+	struct nl_signature s;
+	struct buf file;
+	size_t signed_size;
+
+	read_list(path, &file, &signed_size);
+	if (message_out) {
+		struct nl_signed message;
+		uint8_t sha256[32];
+
+		digest(&file, signed_size, sha256);
+		message = signed_message(NL_DOMAIN_LIST, sha256);
+		file_write(message_out, &message, sizeof(message), 0644);
+		return NL_EXIT_OK;
+	}
+	if (key) {
+		s = sign_by(&file, signed_size, key);
+	} else {
+		struct buf sig = file_read(attached, 4096);
+
+		if (sig.n != sizeof(s.bytes))
+			refuse(NL_ESIGNATURE, "%s is no Ed25519 signature, which has %zu bytes", attached,
+			       sizeof(s.bytes));
+		memcpy(s.bytes, sig.p, sig.n);
+		key_read_public(pub, s.key);
+	}
+	attach(&file, signed_size, &s, output ? output : path);
+	return NL_EXIT_OK;
 }
 
 static int list_new(const char *sequence, const char *key, const char *output)
@@ -144,9 +187,11 @@ static int list_new(const char *sequence, const char *key, const char *output)
 
 	buf_add(&out, &head, sizeof(head));
 	buf_add(&out, entries.p, entries.n);
-	if (key)
-		sign(&out, out.n, key, output);
-	else
+	if (key) {
+		struct nl_signature s = sign_by(&out, out.n, key);
+
+		attach(&out, out.n, &s, output);
+	} else
 		file_write(output, out.p, out.n, 0644);
 	fprintf(stderr, "list %llu, %u entries%s -> %s\n", (unsigned long long)head.sequence, head.head.count,
 	        key ? "" : ", not signed", escape(output, FOR_TERMINAL));
@@ -205,17 +250,15 @@ static int list_show(const char *path, const char *keys_file)
 int command_revoke(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"sequence", required_argument, NULL, 'n'},
-	        {"leaf", required_argument, NULL, 'l'},
-	        {"key", required_argument, NULL, 'k'},
-	        {"floor", required_argument, NULL, 'f'},
-	        {"pardon", required_argument, NULL, 'p'},
-	        {"sign", required_argument, NULL, 's'},
-	        {"keys", required_argument, NULL, 'K'},
-	        {"output", required_argument, NULL, 'o'},
-	        {NULL, 0, NULL, 0},
+	        {"sequence", required_argument, NULL, 'n'},   {"leaf", required_argument, NULL, 'l'},
+	        {"key", required_argument, NULL, 'k'},        {"floor", required_argument, NULL, 'f'},
+	        {"pardon", required_argument, NULL, 'p'},     {"sign", required_argument, NULL, 's'},
+	        {"keys", required_argument, NULL, 'K'},       {"output", required_argument, NULL, 'o'},
+	        {"digest-out", required_argument, NULL, 'd'}, {"attach", required_argument, NULL, 'a'},
+	        {"pub", required_argument, NULL, 'P'},        {NULL, 0, NULL, 0},
 	};
 	const char *sequence = NULL, *signer = NULL, *keys = NULL, *output = NULL, *verb;
+	const char *message = NULL, *attached = NULL, *pub = NULL;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
@@ -244,22 +287,27 @@ int command_revoke(int argc, char **argv)
 		case 'o':
 			output = optarg;
 			break;
+		case 'd':
+			message = optarg;
+			break;
+		case 'a':
+			attached = optarg;
+			break;
+		case 'P':
+			pub = optarg;
+			break;
 		default:
 			usage_error("revoke", "an option is not understood");
 		}
 	}
 	verb = optind < argc ? argv[optind++] : "";
-	if (!strcmp(verb, "new") && argc == optind && sequence && output && !keys)
+	if (!strcmp(verb, "new") && argc == optind && sequence && output && !keys && !message && !attached && !pub)
 		return list_new(sequence, signer, output);
-	if (!strcmp(verb, "sign") && argc - optind == 1 && signer && !entries.n && !sequence && !keys) {
-		struct buf file;
-		size_t signed_size;
-
-		read_list(argv[optind], &file, &signed_size);
-		sign(&file, signed_size, signer, output ? output : argv[optind]);
-		return NL_EXIT_OK;
-	}
-	if (!strcmp(verb, "show") && argc - optind == 1 && !signer && !entries.n && !sequence && !output)
+	if (!strcmp(verb, "sign") && argc - optind == 1 && !!signer + !!message + !!attached == 1 &&
+	    !attached == !pub && !entries.n && !sequence && !keys)
+		return list_sign(argv[optind], signer, message, attached, pub, output);
+	if (!strcmp(verb, "show") && argc - optind == 1 && !signer && !entries.n && !sequence && !output && !message &&
+	    !attached && !pub)
 		return list_show(argv[optind], keys);
 	usage_error("revoke", "new --sequence N ... -o FILE, sign FILE --sign KEY.pem, or show FILE");
 }
