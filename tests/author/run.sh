@@ -144,6 +144,15 @@ for what in "symbols -k $kernel --hash jhash" "symbols -k $kernel *_tree_lock" \
 done
 
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$dir/old.pem" 2>/dev/null
+# What the author says of a leaf
+recipe $'cve CVE-2024-1086 CVE-2026-12345\nauthor A. N. Other\nsource https://example.org/#fix\nrequires base 2
+conflicts enemy
+data (struct inode_operations) proc_net_inode_operations.setattr = &proc_setattr'
+expect "facts: build" 0 "built r" build "$dir/r.recipe" -o "$dir/facts.leaf"
+expect "facts: inspect" 0 "requires base version 2 or later" "$author" inspect "$dir/facts.leaf"
+expect "facts: inspect --json" 0 '{"kind":"cve","text":"CVE-2026-12345","version":0}' \
+	"$author" inspect --json "$dir/facts.leaf"
+
 # Hardware token: what is to be signed out, signature of OpenSSL's own command back in
 expect "digest out" 0 "" "$author" sign "$dir/prctl-auxv.leaf" --digest-out "$dir/digest"
 openssl pkeyutl -sign -rawin -inkey "$dir/two.pem" -in "$dir/digest" -out "$dir/sig"

@@ -115,8 +115,8 @@ static int take_file(struct change *x, const char *path)
 	e = nl_agent_verify(&x->c->agent, f->bytes, f->size, &f->report);
 	if (e != NL_OK && e != NL_NOTHING)
 		return cli_fail_agent(x->c, not_done(x, r->id[0] ? r->id : base_name(path)), e, f);
-	cli_progress(x->c, "verify", "key %s \"%s\"%s%s", text_hex(&t, r->key_id, 2), r->key_name,
-	             x->n_files > 1 ? "  " : "", x->n_files > 1 ? r->id : "");
+	cli_progress(x->c, "verify", "key %s \"%s\"%s%s%s", text_hex(&t, r->key_id, 2), r->key_name,
+	             r->signatures > 1 ? " and others" : "", x->n_files > 1 ? "  " : "", x->n_files > 1 ? r->id : "");
 	cli_progress(x->c, "match", "build-id, %u site%s, %u expected bytes", r->sites, r->sites == 1 ? "" : "s",
 	             r->expected_bytes);
 	return NL_EXIT_OK;
