@@ -153,6 +153,16 @@ check "nothing is kept" test -z "$(find "$NEWLEAF_CACHE/kernels" -name '*7.2.4*'
 ask linux-image-$new
 says "a kernel in several packages" 0 ""
 check "the old places" test -s "$out/boot/vmlinuz-$new" -a -s "$out/lib/modules/$new/kernel/x.ko.xz"
+cut=linux-modules-7.2.3+deb14-cloud-amd64_7.2.3-1.deb # as on a full disk
+rm -rf "$NEWLEAF_CACHE/kernels/linux-image-${new}_7.2.3-1"
+cp "$dir/debs/$cut" "$dir/whole"
+head -c 1000 "$dir/whole" >"$dir/debs/$cut"
+ask linux-image-$new
+says "a package that cannot be unpacked" 11 "cannot be unpacked"
+check "nothing of it is kept" test ! -e "$NEWLEAF_CACHE/kernels/linux-image-${new}_7.2.3-1"
+cp "$dir/whole" "$dir/debs/$cut"
+ask linux-image-$new
+says "the same, whole" 0 ""
 ask --vmlinuz tool
 says "what is no kernel" 0 ""
 check "its file" test "$out" = "$NEWLEAF_CACHE/kernels/hypervisor-4_1/boot/hypervisor-4.efi"
