@@ -143,6 +143,25 @@ static void test_lacking(void **state)
 	check_lack("__end_init_stack");
 }
 
+static void test_control_flow_integrity(void **state)
+{
+	const int32_t distance = (int32_t)(MADE_TEXT + 0x300 - (MADE_RODATA + 0x98000));
+	struct made_section more[MADE_S_COUNT + 1];
+	struct nl_leaf_target t = {0};
+	struct buf payload, image;
+
+	(void)state;
+	memcpy(more, s, sizeof(s));
+	more[MADE_S_COUNT] = (struct made_section){
+	        .name = ".cfi_sites", .type = SHT_PROGBITS, .flags = SHF_ALLOC, .va = MADE_RODATA + 0x98000};
+	buf_add(&more[MADE_S_COUNT].bytes, &distance, 4);
+	payload = make_payload(more, MADE_S_COUNT + 1);
+	image = make_bzimage(&payload, MADE_RELEASE);
+	assert_true(
+	        AUTHOR_REFUSES(NL_EKERNEL, (linux_target_fill(&t, kernel_open(make_file(0, image.p, image.n))), 0)));
+	assert_non_null(strstr(author_why, "CONFIG_CFI"));
+}
+
 /* Three lists taken for two, or the other way round, name fields that hold no address. */
 static void test_relocations_of_another_form(void **state)
 {
@@ -325,6 +344,7 @@ int main(void)
 	        cmocka_unit_test_setup(test_per_cpu_in_the_image, setup),
 	        cmocka_unit_test_setup(test_lacking, setup),
 	        cmocka_unit_test_setup(test_relocations_of_another_form, setup),
+	        cmocka_unit_test_setup(test_control_flow_integrity, setup),
 	        cmocka_unit_test_setup(test_release, setup),
 	        cmocka_unit_test_setup(test_notes, setup),
 	        cmocka_unit_test_setup(test_sections, setup),

@@ -36,7 +36,7 @@ class Unfit(Exception):
 
 def author(*args):
     done = subprocess.run([AUTHOR, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode == 5:
+    if done.returncode in (3, 5):
         raise Unfit(re.sub(r"(?s).*^ +why +(.*?)\n.*", r"\1", done.stderr, flags=re.M))
     if done.returncode != 0:
         raise Failure(f"newleaf-author {' '.join(args)} ended with {done.returncode}: {done.stderr.strip()}")

@@ -91,7 +91,7 @@ def leaves_of_line(t, g):
 
 
 def register_lines():
-    for name in ("linux-5.10", "linux-6.12", "linux-6.12-trixie", "linux-7.2", "linux-7.3"):
+    for name in ("linux-5.10", "linux-6.1", "linux-6.12", "linux-6.12-trixie", "linux-7.2", "linux-7.3"):
 
         def run(t, name=name):
             kernel_file("guest:" + name)  # skip here, with the reason, when it cannot be had
@@ -116,7 +116,7 @@ def register_lines():
             f"{name} boots on 2 CPUs, answers status, takes leaves, and warns of nothing that it does not warn of "
             "without Newleaf"
         )
-        test(full=name != "linux-6.12", name=name.replace(".", "-"))(run)
+        test(full=name != "linux-7.3", name=name.replace(".", "-"))(run)
 
 
 register_lines()

@@ -85,9 +85,23 @@ static uint32_t stack_size(const struct kernel *k)
 	return (uint32_t)size;
 }
 
+/* With kCFI, or FineIBT in its place, a caller by pointer looks at what stands before a function, and boot rewrites it
+ * where the kernel's own tables lead (arch/x86/kernel/alternative.c:apply_fineibt): a body's function would not pass.
+ */
+static void check_cfi(const struct kernel *k)
+{
+	const struct ksection *s = kernel_section(k, ".cfi_sites");
+
+	if (s && s->size)
+		refuse(NL_EKERNEL,
+		       "%s: built with CONFIG_CFI (.cfi_sites): the kernel could not call a body through a pointer",
+		       k->path);
+}
+
 void linux_target_fill(struct nl_leaf_target *t, const struct kernel *k)
 {
 	livesites_verify(k);
+	check_cfi(k);
 	t->guest_os = NL_GUEST_LINUX;
 	fill_kernel(&t->kernel, k);
 	fill_addresses(t, k);
