@@ -49,7 +49,8 @@ def sleeper_is_seen(t, g):
     is like, and nobody when he is gone."""
     path = made(t, g, SLEEP)
     pid = int(g.run("sleep 1000 >/dev/null 2>&1 & echo $!"))
-    g.run(f"until grep -q nanosleep /proc/{pid}/wchan; do :; done")
+    # nanosleep or clock_nanosleep; "running" until it sleeps
+    g.run(f"until grep -qE '^(35|230) ' /proc/{pid}/syscall; do :; done")
     for _ in range(20):  # a CPU that does not come in time says that the host is busy
         answer = newleaf(g, f"apply {path} --deadline 3s", code=8)
         if "did not arrive" not in answer["detail"]:
@@ -87,7 +88,8 @@ def leaves_of_line(t, g):
         revert(g, fix)
         probe(g, fix, before)
         seen.append(f"{fix} ({before.lower()} before)")
-    t.note("applied, seen and reverted: " + ", ".join(seen))
+    if seen:
+        t.note("applied, seen and reverted: " + ", ".join(seen))
 
 
 def register_lines():
