@@ -325,7 +325,8 @@ refused "a body of another kind in a member" 4 "allow is no function for" \
 	$'data (struct inode_operations) proc_net_inode_operations.setattr = &allow\nbody b.c' \
 	'int allow(int i); int allow(int i) { return i; }'
 recipe "$target allow types"
-body "$(of 'return ((struct io_context *)(long)p)->active_ref;' 'struct io_context { long refcount; int active_ref; };')"
+body "$(of 'return ((struct io_context *)(long)p)->active_ref;' \
+	'struct io_context { long refcount; int active_ref; };')"
 expect "allowed types are named" 0 "allowed: types of b.c: struct io_context" build "$dir/r.recipe" -o "$dir/r.leaf"
 recipe "$target"
 body "$(of 'return other(p);' 'extern int other(int) __asm__("keyctl_describe_key");')"
