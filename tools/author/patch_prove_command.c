@@ -46,6 +46,7 @@ static void show(const char *path, const struct proof *p, bool json, struct tota
 	}
 	if (json)
 		printf("]}");
+	fflush(stdout); /* units take seconds each */
 	sum->units++;
 	sum->functions += p->n_functions;
 	sum->proven += p->n_proven;
