@@ -5,3 +5,9 @@ check-author: $(B)/newleaf-author ## newleaf-author against a stock kernel: leav
 	B=$(B) tests/author/run.sh
 
 CHECKS += check-author
+
+.PHONY: check-patch
+check-patch: $(B)/newleaf-author ## leaves straight from patches, against a stock kernel and its source (1.5 GiB)
+	B=$(B) tests/author/patch.sh
+
+REVIEWS_FULL += check-patch

@@ -13,6 +13,7 @@
 #include "redirect.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool patch_is(const struct buf *text)
@@ -124,9 +125,44 @@ static bool examine(struct patch_unit *p, const struct tree *t, const struct bui
 		       p->path, layout);
 	p->layout = layout;
 	patch_changes(p);
-	if (!p->n_functions && !p->n_data)
-		return false;
-	return true;
+	for (uint32_t i = 1; i < p->c->after->n_symbols; i++) /* another unit of the patch may use it */
+		if (p->c->fate[i] == FATE_NEW && p->c->after->symbol[i].binding != STB_LOCAL)
+			return true;
+	return p->n_functions || p->n_data;
+}
+
+/* What a unit has read, after the patch, must be the patched files, by whatever way its #includes led there. */
+static void check_reads(const struct tree *t, const struct diff *d, const char *unit, const char *object)
+{
+	struct buf b = file_read(xformat("%s.d", object), 4u << 20);
+	char *text = xformat("%.*s", (int)b.n, (char *)b.p);
+
+	for (char *word = strtok(text, " \\\n"); word; word = strtok(NULL, " \\\n")) {
+		char *real = *word == '/' ? realpath(word, NULL) : NULL;
+
+		for (size_t i = 0; real && i < d->n_files; i++)
+			if (!strcmp(real, xformat("%s/%s", t->source, d->file[i].path)))
+				refuse(NL_EUNSUPPORTED, "%s includes %s by a path that leads around the patch", unit,
+				       d->file[i].path);
+		free(real);
+	}
+}
+
+/* A unit of which nothing is needed after all. */
+static size_t drop_unused(struct patch_unit *units, size_t n, struct patch_files *files)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (units[i].n_list) {
+			units[kept++] = units[i];
+			continue;
+		}
+		patch_files_note(files, xformat("%s: nothing that runs uses what the patch adds", units[i].path));
+		for (size_t j = 0; j < units[i].n_notes; j++)
+			patch_files_note(files, xformat("%s: %s", units[i].path, units[i].notes[j]));
+	}
+	return kept;
 }
 
 static void add_replace(struct recipe *r, const struct patch_unit *p, const struct patch_function *f, size_t object)
@@ -248,11 +284,16 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		n_commands++;
 	}
 	patch_files_apply(&files, d, &t);
-	for (size_t i = 0; i < n_commands; i++)
-		unit_compile(&t, &commands[i], UNIT_APART, xformat("%s/after-%zu.o", t.work, i), false);
+	for (size_t i = 0; i < n_commands; i++) {
+		char *after = xformat("%s/after-%zu.o", t.work, i);
+
+		unit_compile(&t, &commands[i], UNIT_APART, after, false);
+		check_reads(&t, d, units[i].path, after);
+	}
 	for (size_t i = 0; i < n_commands; i++) {
 		struct patch_unit p = units[i];
-		char *body = xformat("%s/body-%zu.o", t.work, i);
+		char *body =
+		        xformat("%s/%zu-%s.o", t.work, i, strrchr(p.path, '/') ? strrchr(p.path, '/') + 1 : p.path);
 
 		if (!examine(&p, &t, o, &commands[i], i)) {
 			if (!p.stays)
@@ -270,6 +311,8 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		patch_select(&p);
 		units[n++] = p;
 	}
+	patch_join(units, n);
+	n = drop_unused(units, n, &files);
 	if (!n)
 		refuse(NL_NOTHING, "%s changes nothing that this kernel runs%s", path, patch_files_text(&files));
 	built.note = t.tools.note;

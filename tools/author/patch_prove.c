@@ -316,7 +316,7 @@ struct proof *prove(const struct kernel *k, const struct unit *u)
 	for (size_t i = 0; i < p->n_functions; i++) {
 		check_function(p, &p->function[i]);
 		p->n_proven += !p->function[i].why;
-		p->n_discarded += p->function[i].discarded;
+		p->n_discarded += p->function[i].discarded && p->function[i].why;
 	}
 	return p;
 }

@@ -188,7 +188,7 @@ static const struct unit_symbol *symbol_of(const struct patch_unit *p, uint32_t 
 }
 
 /* Takes a section, or binds it. With one symbol a section (-ffunction-sections, -fdata-sections) the two agree. */
-static void want(struct patch_unit *p, uint32_t section, uint32_t *list, size_t *n)
+static void want(struct patch_unit *p, uint32_t section)
 {
 	const struct unit_symbol *s = symbol_of(p, section);
 	struct fixed f = {0};
@@ -202,7 +202,7 @@ static void want(struct patch_unit *p, uint32_t section, uint32_t *list, size_t 
 		return;
 	}
 	if (!p->take[section])
-		list[(*n)++] = section;
+		p->list[p->n_list++] = section;
 	p->take[section] = true;
 }
 
@@ -213,6 +213,7 @@ static void want_name(struct patch_unit *p, uint32_t symbol)
 	const struct ksym *found;
 	uint64_t va;
 
+	p->wanted[symbol] = true;
 	if (p->outside[symbol].symbol || kallsyms_find(&p->k->syms, name, 1, &found) < 2)
 		return;
 	if (proof_name_place(p->proof, name, &va))
@@ -259,19 +260,48 @@ static void check_tables(const struct patch_unit *p)
 	}
 }
 
+/* Follows everything that is in the list, and what comes to it meanwhile. */
+static void walk(struct patch_unit *p)
+{
+	for (; p->walked < p->n_list; p->walked++) {
+		const struct unit_section *s = &p->body->section[p->list[p->walked]];
+
+		for (size_t r = 0; r < s->n_relocs; r++) {
+			const struct unit_symbol *to = &p->body->symbol[s->reloc[r].symbol];
+
+			if (to->section)
+				want(p, to->section);
+			else if (!to->absolute)
+				want_name(p, s->reloc[r].symbol);
+		}
+	}
+}
+
+bool patch_offer(struct patch_unit *p, const char *name)
+{
+	const struct unit_symbol *body = unit_find(p->body, name), *after = unit_find(p->c->after, name);
+
+	if (!body || !after || body->binding == STB_LOCAL || p->take[body->section] ||
+	    p->c->fate[after - p->c->after->symbol] != FATE_NEW)
+		return false;
+	p->take[body->section] = true;
+	p->list[p->n_list++] = body->section;
+	walk(p);
+	return true;
+}
+
 void patch_select(struct patch_unit *p)
 {
-	uint32_t *list = xalloc((p->body->n_sections + 1) * sizeof(*list));
-	size_t n = 0;
-
+	p->list = xalloc((p->body->n_sections + p->n_data + 1) * sizeof(*p->list));
 	p->take = xalloc(p->body->n_sections * sizeof(*p->take));
 	p->bound = xalloc(p->body->n_sections * sizeof(*p->bound));
 	p->outside = xalloc((p->body->n_symbols + 1) * sizeof(*p->outside));
+	p->wanted = xalloc((p->body->n_symbols + 1) * sizeof(*p->wanted));
 	for (size_t i = 0; i < p->n_functions; i++) {
 		uint32_t section = body_of(p, p->function[i].shipped->name)->section;
 
 		if (!p->take[section])
-			list[n++] = section;
+			p->list[p->n_list++] = section;
 		p->take[section] = true;
 	}
 	for (size_t i = 0; i < p->n_data; i++) {
@@ -280,19 +310,38 @@ void patch_select(struct patch_unit *p)
 			refuse(NL_EBODY, "%s: %s is not among what the compiler makes for the leaf", p->path,
 			       p->datum[i].shipped->name);
 		/* its bytes are needed as a value only; where it leads to, as a place */
-		list[n++] = p->datum[i].fresh->section;
+		p->list[p->n_list++] = p->datum[i].fresh->section;
+	}
+	walk(p);
+}
+
+/* A function that another unit of the patch replaces keeps its address: whoever calls it is redirected, and whoever
+ * compares pointers finds the same. */
+static void bind_replaced(struct patch_unit *user, const struct patch_unit *owner)
+{
+	for (uint32_t s = 1; s < user->body->n_symbols; s++)
+		for (size_t f = 0; f < owner->n_functions && user->wanted[s]; f++)
+			if (owner->function[f].shipped->binding != STB_LOCAL &&
+			    !strcmp(owner->function[f].shipped->name, user->body->symbol[s].name))
+				user->outside[s] = place_at(user->k, owner->function[f].va, user->path);
+}
+
+/* What one unit of the patch adds and another uses: until nothing more is asked for. */
+void patch_join(struct patch_unit *units, size_t n)
+{
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < n; i++)
+			for (uint32_t s = 1; s < units[i].body->n_symbols; s++)
+				for (size_t j = 0; j < n && units[i].wanted[s]; j++)
+					more |= j != i && patch_offer(&units[j], units[i].body->symbol[s].name);
 	}
 	for (size_t i = 0; i < n; i++) {
-		const struct unit_section *s = &p->body->section[list[i]];
-
-		for (size_t r = 0; r < s->n_relocs; r++) {
-			const struct unit_symbol *to = &p->body->symbol[s->reloc[r].symbol];
-
-			if (to->section)
-				want(p, to->section, list, &n);
-			else if (!to->absolute)
-				want_name(p, s->reloc[r].symbol);
-		}
+		for (size_t j = 0; j < n; j++)
+			if (j != i)
+				bind_replaced(&units[i], &units[j]);
+		check_tables(&units[i]);
 	}
-	check_tables(p);
 }

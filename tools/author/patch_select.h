@@ -39,6 +39,9 @@ struct patch_unit {
 	bool *take;
 	struct place *bound;
 	struct place *outside; /* for each undefined symbol; symbol 0 = by its name */
+	bool *wanted;          /* whether anything taken uses it */
+	uint32_t *list;        /* sections whose addresses are followed */
+	size_t n_list, walked;
 	char **notes;
 	size_t n_notes;
 };
@@ -48,5 +51,8 @@ void patch_note(struct patch_unit *p, char *text);
 void patch_changes(struct patch_unit *p);
 /* What goes into the leaf for that; fills take, bound and outside. */
 void patch_select(struct patch_unit *p);
+/* Takes a new global function or datum that another unit uses. False: it is none, or taken already. */
+bool patch_offer(struct patch_unit *p, const char *name);
+void patch_join(struct patch_unit *units, size_t n);
 
 #endif

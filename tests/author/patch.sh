@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Leaves straight from patches against a stock Debian kernel. The patches are edits of our own, made from the source when
+# run: what becomes a leaf and with what in it, what is refused and by which name, what means nothing to patch, and that
+# the same patch gives the same bytes. Needs the kernel, its headers and its source (scripts/get-kernel).
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+author=$(realpath "${B:-build}")/newleaf-author
+package=linux-image-6.1.0-50-cloud-amd64
+kernel=$(scripts/get-kernel --vmlinuz $package) || exit 1
+headers=$(scripts/get-kernel --headers $package) || exit 1
+source=$(scripts/get-kernel --source $package) || exit 1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+passed=0 failed=0
+
+# expect NAME CODE TEXT COMMAND...: the command ends with CODE and says TEXT
+expect() {
+	local name=$1 code=$2 text=$3 got=0 said
+	shift 3
+	said=$("$@" 2>&1) || got=$?
+	if [ "$got" = "$code" ] && grep -qF -- "$text" <<<"$said"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'FAILED %s: exit %s, wanted %s and "%s"; it said:\n%s\n' "$name" "$got" "$code" "$text" "$said"
+	fi
+}
+
+# edit FILE SED-SCRIPT: appends the difference that the edit makes to $dir/p.patch
+edit() {
+	sed -e "$2" "$source/$1" >"$dir/edited"
+	diff -u --label "a/$1" --label "b/$1" "$source/$1" "$dir/edited" >>"$dir/p.patch"
+}
+fresh() { : >"$dir/p.patch"; }
+build() { "$author" build "$dir/p.patch" -k "$kernel" -S "$source" -H "$headers" --id p "$@"; }
+plan() { build --dry-run "$@"; }
+
+# A static function: found alone in a unit whose lines move
+fresh
+edit kernel/sys.c '/^static int prctl_set_auxv(/,/^}/s/task_lock(current);/if (!len)\n\t\treturn -EINVAL;\n&/'
+expect "static function" 0 "replaces prctl_set_auxv" plan
+expect "nothing else" 0 "1 site" build -o "$dir/1.leaf"
+expect "again elsewhere" 0 "1 site" env TMPDIR="$dir" "$author" build "$dir/p.patch" -k "$kernel" -S "$source" \
+	-H "$headers" --id p -o "$dir/2.leaf"
+expect "the same bytes" 0 "" cmp "$dir/1.leaf" "$dir/2.leaf"
+build --json --dry-run >"$dir/out.json" 2>/dev/null
+jq -r --slurpfile schema docs/reference/schemas/newleaf.plan-1.json -f tests/unit/schema.jq "$dir/out.json" \
+	>"$dir/problems" 2>&1
+expect "schema of the plan" 0 "" test -s "$dir/out.json" -a ! -s "$dir/problems"
+
+# Lines only
+fresh
+edit kernel/sys.c '1,30s,^ \*/$, * and more\n&,'
+expect "a comment" 3 "NL_NOTHING" plan
+
+# Read-only data, where it lies
+fresh
+setattr='/^const struct inode_operations proc_net_inode_operations/,/^}/s/\.getattr.*/&\n\t.setattr = proc_setattr,/'
+edit fs/proc/proc_net.c "$setattr"
+expect "read-only data" 0 "changes  proc_net_inode_operations" plan
+
+# By name
+fresh
+edit fs/proc/meminfo.c '/^static int __init proc_meminfo_init/,/^}/s/return 0/return 1/'
+expect "init code" 4 "runs only while the kernel boots" plan
+fresh
+edit net/ipv4/sysctl_net_ipv4.c '0,/^static int tcp_retr1_max = 255;/s/= 255;/= 254;/'
+expect "writable data" 4 "which is writable" plan
+fresh
+edit net/netlink/af_netlink.c '/^struct netlink_compare_arg$/,/^}/s/u32 portid;/u64 portid;/'
+expect "layout" 4 "layout of struct netlink_compare_arg" plan
+fresh
+edit arch/x86/entry/entry_64.S '1,5s,^/,// x\n/,'
+expect "assembler" 7 "cannot change assembler" plan
+fresh
+edit include/linux/sched.h '/^static inline void set_tsk_thread_flag/,/^}/s/flag);/flag + 1);/'
+expect "inlined everywhere" 7 "a leaf takes at most" plan
+fresh
+edit fs/xfs/xfs_stats.c '0,/^{/s/^{/{\n\tbarrier();/'
+expect "module" 7 "part of the module xfs" plan
+fresh
+edit Documentation/index.rst '1s/^/x\n/'
+expect "documentation" 3 "no part of this kernel" plan
+fresh
+edit kernel/sys.c '/^static int prctl_set_auxv(/,/^}/s/task_lock(current);/no_such_function();\n&/'
+expect "it does not compile" 4 "NL_ECOMPILE" plan
+printf -- '--- a/kernel/sys.c\n+++ b/kernel/sys.c\n@@ -1 +1 @@\n-not what is there\n+x\n' >"$dir/p.patch"
+expect "another source" 5 "fits nowhere" plan
+printf -- '--- a/kernel/$(touch %s/ran).c\n+++ b/kernel/x.c\n@@ -1 +1 @@\n-x\n+x\n' "$dir" >"$dir/p.patch"
+expect "a path that would run something" 2 "a path has only" plan
+printf -- '--- a/../etc/passwd\n+++ b/../etc/passwd\n@@ -1 +1 @@\n-x\n+x\n' >"$dir/p.patch"
+expect "a path out of the tree" 2 "leads out of the source tree" plan
+expect "nothing ran" 1 "" test -e "$dir/ran"
+
+# Whole units
+expect "proof" 0 "41 of 41 functions" "$author" prove fs/pipe.c -k "$kernel" -S "$source" -H "$headers"
+
+printf '[  PASSED  ] %s test(s).\n' "$passed"
+[ "$failed" = 0 ] || { printf '[  FAILED  ] %s test(s).\n' "$failed"; exit 1; }
