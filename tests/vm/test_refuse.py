@@ -3,8 +3,9 @@
 
 import os
 import random
+import struct
 
-from command import FIXES, apply, generation, probe, refused, revert
+from command import FIXES, apply, generation, newleaf, probe, refused, revert
 from guest import leaf_path
 from leaves import Leaf, author, built, signed
 from test_stock import OLD
@@ -86,6 +87,43 @@ def refuse_untrusted(t):
     refused(g, "apply /tmp/bad.leaf", ("NL_EOVERLAP", "NL_EBYTES"), (5, 7))
     probe(g, CHMOD, "FIXED")
     revert(g, CHMOD)
+    probe(g, CHMOD, "VULNERABLE")
+    g.check_dmesg()
+
+
+def fact(kind, text, version=0):
+    """struct nl_leaf_fact"""
+    return struct.pack("<HHI", kind, len(text), version) + text.encode().ljust(-(-len(text) // 4) * 4, b"\0")
+
+
+@test()
+def refuse_by_facts(t):
+    """a leaf without the one that it requires, the revert of what another needs, two that exclude each other: each is
+    named, with both ids; together and in order they are applied"""
+    g = t.boot(cpus=1)
+    requires, conflicts = 6, 8  # NL_FACT_REQUIRES, NL_FACT_CONFLICTS
+
+    def put(name, *facts):
+        leaf = Leaf.read(original(AUXV))
+        leaf.facts = b"".join(facts)
+        g.put(signed(g.scratch, leaf.file()), name)
+
+    def names_both(answer):
+        t.expect(AUXV in answer["detail"] and CHMOD in answer["detail"], f"not both leaves are named: {answer['detail']}")
+
+    put("/tmp/needs.leaf", fact(requires, CHMOD, 1))
+    put("/tmp/later.leaf", fact(requires, CHMOD, 1000))
+    put("/tmp/enemy.leaf", fact(conflicts, CHMOD))
+    chmod = leaf_path(OLD, CHMOD)
+    names_both(refused(g, "apply /tmp/needs.leaf", "NL_EREQUIRES", 7))
+    probe(g, AUXV, "VULNERABLE")
+    names_both(refused(g, f"apply /tmp/later.leaf {chmod}", "NL_EREQUIRES", 7))
+    names_both(refused(g, f"apply /tmp/enemy.leaf {chmod}", "NL_ECONFLICT", 7))
+    newleaf(g, f"apply /tmp/needs.leaf {chmod}")
+    probe(g, AUXV, "FIXED")
+    names_both(refused(g, f"revert {CHMOD}", "NL_EREQUIRES", 7))
+    probe(g, CHMOD, "FIXED")
+    newleaf(g, "revert --all")
     probe(g, CHMOD, "VULNERABLE")
     g.check_dmesg()
 

@@ -37,7 +37,7 @@ static void blocker_json(struct json *j, const struct nl_details *d)
 		json_string(j, "comm", d->missing.comm);
 		json_string(j, "func", NULL);
 		json_close(j, '}');
-	} else if (b->cpu != UINT32_MAX || b->pid || b->site_va) {
+	} else if (b->cpu != UINT32_MAX || b->pid || b->site_va || b->leaf[0]) {
 		json_open(j, NULL, '{');
 		if (b->cpu != UINT32_MAX)
 			json_uint(j, "cpu", b->cpu);
@@ -54,6 +54,10 @@ static void blocker_json(struct json *j, const struct nl_details *d)
 			json_address(j, "site_va", b->site_va);
 			json_bytes(j, "expected", b->expected, b->bytes_len);
 			json_bytes(j, "found", b->found, b->bytes_len);
+		}
+		if (b->leaf[0]) {
+			json_string(j, "leaf", b->leaf);
+			json_string(j, "other", b->other);
 		}
 		json_close(j, '}');
 	}
