@@ -109,7 +109,8 @@ def refuse_by_facts(t):
         g.put(signed(g.scratch, leaf.file()), name)
 
     def names_both(answer):
-        t.expect(AUXV in answer["detail"] and CHMOD in answer["detail"], f"not both leaves are named: {answer['detail']}")
+        why = answer["detail"]
+        t.expect(AUXV in why and CHMOD in why, f"not both leaves are named: {why}")
 
     put("/tmp/needs.leaf", fact(requires, CHMOD, 1))
     put("/tmp/later.leaf", fact(requires, CHMOD, 1000))
