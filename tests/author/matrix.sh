@@ -71,3 +71,20 @@ expect "the table" 4 "refused        NL_ECOMPILE" "$author" check "$dir/broken.r
 rm -rf "$dir/boot"
 mkdir "$dir/boot"
 expect "an empty directory" 11 "is a kernel" "$author" check leaves/prctl-auxv/prctl-auxv.recipe -k "$dir/boot"
+
+# What nobody gives is asked for by the version that the kernel's banner names, or not at all. A false get-kernel.
+mkdir -p "$dir/tree/build" "$dir/tree/scripts"
+cp "$author" "$dir/tree/build/"
+cat >"$dir/tree/scripts/get-kernel" <<FALSE
+#!/bin/sh
+echo "\$* offline=\$OFFLINE" >>"$dir/asked"
+[ -z "\$OFFLINE" ] && [ "\$1" = --headers ] && echo "$headers"
+FALSE
+chmod 755 "$dir/tree/scripts/get-kernel"
+fetching() { "$dir/tree/build/newleaf-author" build leaves/prctl-auxv/prctl-auxv.recipe -k "$kernel" "$@"; }
+if [ ! -e "/usr/src/linux-headers-$old" ]; then
+	expect "fetched headers" 0 "built prctl-auxv" fetching -o "$dir/fetched.leaf"
+	expect "of exactly this package" 0 "--headers linux-image-$old=6.1.176-1 offline=" cat "$dir/asked"
+	expect "offline" 11 "no headers of $old" fetching --offline -o "$dir/x.leaf"
+	expect "the cache was asked" 0 "offline=1" cat "$dir/asked"
+fi
