@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Leaves straight from patches against a stock Debian kernel. The patches are edits of our own, made from the source when
-# run: what becomes a leaf and with what in it, what is refused and by which name, what means nothing to patch, and that
-# the same patch gives the same bytes. Needs the kernel, its headers and its source (scripts/get-kernel).
+# Leaves straight from patches against a stock Debian kernel. The patches are edits of our own, made from the source
+# when run: what becomes a leaf and with what in it, what is refused and by which name, what means nothing to patch,
+# and that the same patch gives the same bytes. Needs the kernel, its headers and its source (scripts/get-kernel).
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 

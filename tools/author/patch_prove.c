@@ -71,9 +71,37 @@ static size_t reloc_size(const struct unit_reloc *r)
 	return 4;
 }
 
+#define JUMP_ENTRY 16 /* struct jump_entry: s32 code, target; s64 key (include/linux/jump_label.h) */
+
+/*
+ * Where objtool runs on the whole kernel only (CONFIG_X86_KERNEL_IBT), a unit still has the jump of a jump label that
+ * objtool makes a nop of the same length (tools/objtool/check.c, handle_jump_alt). Returns that length, or 0.
+ */
+static uint32_t jump_nop(const struct unit *u, const struct unit_section *s, uint64_t offset, const uint8_t *image)
+{
+	static const uint8_t nop5[] = {0x0f, 0x1f, 0x44, 0x00, 0x00}, nop2[] = {0x66, 0x90};
+	const uint8_t *own = s->bytes + offset;
+	uint32_t n = *own == 0xe9 && s->size - offset >= 5 ? 5 : *own == 0xeb && s->size - offset >= 2 ? 2 : 0;
+
+	if (!n || memcmp(image, n == 5 ? nop5 : nop2, n))
+		return 0;
+	for (size_t i = 1; i < u->n_sections; i++) {
+		const struct unit_section *t = &u->section[i];
+
+		for (size_t r = 0; t->name && !strcmp(t->name, "__jump_table") && r < t->n_relocs; r++) {
+			const struct unit_symbol *sym = &u->symbol[t->reloc[r].symbol];
+
+			if (!(t->reloc[r].offset % JUMP_ENTRY) && sym->section == (uint32_t)(s - u->section) &&
+			    sym->value + (uint64_t)t->reloc[r].addend == offset)
+				return n;
+		}
+	}
+	return 0;
+}
+
 /* Equal but for the fields of relocations. Returns the first offset that differs, or `size`. */
-static uint64_t first_difference(const struct kernel *k, const struct unit_section *s, uint64_t from, uint64_t size,
-                                 uint64_t va)
+static uint64_t first_difference(const struct kernel *k, const struct unit *u, const struct unit_section *s,
+                                 uint64_t from, uint64_t size, uint64_t va)
 {
 	const uint8_t *image = kernel_bytes(k, va, size);
 	size_t r = 0;
@@ -87,8 +115,13 @@ static uint64_t first_difference(const struct kernel *k, const struct unit_secti
 			r++;
 		if (r < s->n_relocs && s->reloc[r].offset <= from + i)
 			continue;
-		if (image[i] != s->bytes[from + i])
-			return i;
+		if (image[i] != s->bytes[from + i]) {
+			uint32_t n = size - i >= 5 ? jump_nop(u, s, from + i, image + i) : 0;
+
+			if (!n)
+				return i;
+			i += n - 1;
+		}
 	}
 	return size;
 }
@@ -117,7 +150,7 @@ static uint32_t fit(const struct proof *p, uint32_t section, uint64_t base)
 			continue;
 		score += proof_is_named(p->k, sym->name, base + sym->value);
 		if (is_function(p->u, sym) &&
-		    first_difference(p->k, s, sym->value, sym->size, base + sym->value) == sym->size)
+		    first_difference(p->k, p->u, s, sym->value, sym->size, base + sym->value) == sym->size)
 			score += 1000;
 	}
 	return score;
@@ -239,7 +272,7 @@ static const char *check_field(struct proof *p, const struct unit_section *s, co
 static const char *check_range(struct proof *p, const struct unit_symbol *f, uint64_t va, bool learn)
 {
 	const struct unit_section *s = &p->u->section[f->section];
-	uint64_t same = first_difference(p->k, s, f->value, f->size, va);
+	uint64_t same = first_difference(p->k, p->u, s, f->value, f->size, va);
 	const char *why;
 
 	if (same != f->size)
