@@ -150,7 +150,8 @@ static void object_open(struct object *o, const char *path, struct buf *file)
 			continue;
 		o->symbols = elf_getdata(scn, NULL);
 		o->symbol_names = sh.sh_link;
-		o->symbol_count = sh.sh_entsize ? sh.sh_size / sh.sh_entsize : 0;
+		/* Whatever sh_entsize says: gelf_getsym() does not read it. */
+		o->symbol_count = o->symbols ? o->symbols->d_size / sizeof(Elf64_Sym) : 0;
 	}
 	if (!o->symbols)
 		refuse(NL_EBODY, "%s has no symbols", path);
