@@ -91,6 +91,13 @@ static void test_apply(void **state)
 	assert_string_equal(
 	        applied("--- a/x.c\n+++ b/x.c\n@@ -2,4 +2,4 @@\n TWO\n-three\n+3\n four\n five\n", OLD, false),
 	        "one\ntwo\n3\nfour\nfive\nsix\nseven\neight\n");
+	/* one end of the context may differ altogether; both may not, for then the change could go anywhere */
+	assert_string_equal(
+	        applied("--- a/x.c\n+++ b/x.c\n@@ -1,6 +1,7 @@\n two\n three\n four\n+new\n A\n B\n C\n", OLD, false),
+	        "one\ntwo\nthree\nfour\nnew\nfive\nsix\nseven\neight\n");
+	assert_true(AUTHOR_REFUSES(
+	        NL_ETARGET,
+	        applied("--- a/x.c\n+++ b/x.c\n@@ -1,6 +1,7 @@\n X\n Y\n Z\n+new\n A\n B\n C\n", OLD, false)));
 	/* no newline at the end of the file */
 	assert_string_equal(
 	        applied("--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+y\n", "x", false),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Applies hunks as patch(1) does: at their line, else nearest to it, else with up to three lines less of context. And
+ * Applies hunks as patch(1) does: at their line, else nearest to it, else with less of the context. And
  * tells the compiler by #line which number each line had before, so that what stays is not compiled differently only
  * because it moved.
  */
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define FUZZ 3
+#define FUZZ 2
 
 struct lines {
 	const char **text;
@@ -39,22 +39,40 @@ struct edges { /* lines of context that are left out of the comparison */
 	size_t head, tail;
 };
 
+/*
+ * How much of the context may differ, from none on: as patch(1) up to its default of two lines of three at both ends;
+ * then one end altogether, while the other fits entirely (patch -F3 would drop both, and put the change anywhere).
+ */
 static struct edges fuzzy(const struct diff_hunk *h, size_t fuzz)
 {
 	size_t head = 0, tail = 0, longer;
-	struct edges e;
+	struct edges e = {0, 0};
 
 	while (head < h->n_lines && h->line[head].kind == ' ')
 		head++;
 	while (tail < h->n_lines - head && h->line[h->n_lines - 1 - tail].kind == ' ')
 		tail++;
+	if (fuzz > FUZZ) {
+		e.head = fuzz == FUZZ + 1 ? 0 : head;
+		e.tail = fuzz == FUZZ + 1 ? tail : 0;
+		return e;
+	}
 	longer = head > tail ? head : tail;
-	/* the longer context gives way first (patch(1): --fuzz) */
+	/* the longer context gives way first */
 	e.head = fuzz + head > longer ? fuzz + head - longer : 0;
 	e.tail = fuzz + tail > longer ? fuzz + tail - longer : 0;
 	e.head = e.head < head ? e.head : head;
 	e.tail = e.tail < tail ? e.tail : tail;
 	return e;
+}
+
+/* Lines of the old file that are compared at all. */
+static bool holds(const struct diff_hunk *h, struct edges e)
+{
+	for (size_t i = e.head; i < h->n_lines - e.tail; i++)
+		if (h->line[i].kind != '+')
+			return true;
+	return !h->old_count; /* a new file */
 }
 
 static bool fits(const struct lines *old, size_t at, const struct diff_hunk *h, struct edges e)
@@ -78,8 +96,10 @@ static bool fits(const struct lines *old, size_t at, const struct diff_hunk *h, 
 static bool find(const struct lines *old, size_t from, size_t wanted, const struct diff_hunk *h, size_t *at,
                  struct edges *e)
 {
-	for (size_t fuzz = 0; fuzz <= FUZZ; fuzz++) {
+	for (size_t fuzz = 0; fuzz <= FUZZ + 2; fuzz++) {
 		*e = fuzzy(h, fuzz);
+		if (!holds(h, *e))
+			continue;
 		for (size_t away = 0; away <= old->n; away++) {
 			*at = wanted + away;
 			if (*at >= from && *at <= old->n && fits(old, *at, h, *e))

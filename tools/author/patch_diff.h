@@ -41,7 +41,7 @@ struct diff {
  * than a name, too. */
 struct diff *diff_parse(const char *path, const struct buf *text);
 
-/* The file with the hunks applied, as patch(1) -p1 -F3 would; refuses NL_ETARGET when a hunk fits nowhere. Lines that
+/* The file with the hunks applied, as patch(1) -p1 would; refuses NL_ETARGET when a hunk fits nowhere. Lines that
  * stay keep their number by #line where `keep_lines`. */
 struct buf diff_apply(const struct diff *d, const struct diff_file *f, const struct buf *old, bool keep_lines);
 
