@@ -16,7 +16,7 @@ nlkeys_start:
 	.incbin NL_KEYS_FILE
 #else
 	.quad 0x5359454b4c4e /* struct nl_record: NL_KEYS_MAGIC, version, size of head and of a record, none */
-	.long 1, 24, 96, 0
+	.long 2, 24, 64, 0
 #endif
 	.if . - nlkeys_start > 4096
 	.error "more keys than NL_KEYS_MAX_SIZE"

@@ -67,6 +67,11 @@ expect "key list, cut short" 9 "NL_ERECORD" "$author" key list "$dir/bad.pub"
 expect "key list, malformed" 9 "NL_ERECORD" "$author" key list "$dir/one.pem"
 "$author" key image "$dir/two.pub" -o "$dir/two.bin"
 
+: >"$dir/core" # an image that was built without a key
+gcc -c -DNL_CORE_FILE="\"$dir/core\"" -o "$dir/sections.o" efi/sections.S
+objcopy -O binary -j .nlkeys "$dir/sections.o" "$dir/none.bin"
+expect "key list, none" 0 "" "$author" key list "$dir/none.bin"
+
 # Lists of what is revoked
 list=$dir/list.nll
 id=$("$author" key list "$dir/one.pub" | cut -d' ' -f1)
