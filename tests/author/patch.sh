@@ -76,7 +76,7 @@ edit arch/x86/entry/entry_64.S '1,5s,^/,// x\n/,'
 expect "assembler" 7 "cannot change assembler" plan
 fresh
 edit include/linux/sched.h '/^static inline void set_tsk_thread_flag/,/^}/s/flag);/flag + 1);/'
-expect "inlined everywhere" 7 "a leaf takes at most" plan
+expect "a header that modules use" 7 "NL_EUNSUPPORTED" plan
 fresh
 edit fs/xfs/xfs_stats.c '0,/^{/s/^{/{\n\tbarrier();/'
 expect "module" 7 "part of the module xfs" plan

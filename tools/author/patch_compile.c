@@ -132,7 +132,6 @@ bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form f
 	for (size_t i = 0; i < c->n; i++)
 		if (!dropped(c, &i, form))
 			argv[n++] = c->argv[i];
-	argv[n++] = "-w";
 	argv[n++] = "-g0";
 	argv[n++] = "-gbtf";
 	argv[n++] = "-ffunction-sections";
