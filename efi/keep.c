@@ -113,10 +113,14 @@ enum nl_err state_settle(struct loader *l)
 		randomness(s->machine_id, sizeof(s->machine_id) / sizeof(uint64_t));
 	s->left = b->left;
 	e = state_keep(l);
-	if (!e) { /* this program's memory is the guest's later */
-		ZeroMem(found, sizeof(found));
-		ZeroMem(&l->state, sizeof(l->state));
-		ZeroMem(&l->stored, sizeof(l->stored));
-	}
+	if (!e)
+		state_forget(l);
 	return e;
+}
+
+void state_forget(struct loader *l)
+{
+	ZeroMem(found, sizeof(found));
+	ZeroMem(&l->state, sizeof(l->state));
+	ZeroMem(&l->stored, sizeof(l->stored));
 }

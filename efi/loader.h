@@ -91,6 +91,8 @@ enum nl_err state_keep(struct loader *l);  /* NL_EFIRMWARE: Secure Boot is on, a
 /* The core has seen everything and will launch: floors rise, and nothing of the state stays in memory. What a key file
  * vouches for is not held against a later boot. */
 enum nl_err state_settle(struct loader *l);
+/* When it was kept: this memory is the operating system's later, and holds a key. */
+void state_forget(struct loader *l);
 
 /* machine.c: what the core wants to know of the machine. */
 bool randomness(void *out, size_t words); /* false: this machine has no source, and `out` is zero */

@@ -96,6 +96,7 @@ static void without(struct loader *l, enum nl_err e)
 	say_error(e);
 	counter_failed(l, e);
 	state_keep(l); /* what the boot before left */
+	state_forget(l);
 	memory_release(l);
 	if (l->conf.halt_on_error)
 		halt();
@@ -111,6 +112,7 @@ static void run(struct loader *l, uint64_t start)
 	if (!e && l->conf.no_launch) {
 		say_why(L"not launched, as newleaf.conf says (launch no)");
 		state_keep(l);
+		state_forget(l);
 		return;
 	}
 	if (!e)
@@ -133,7 +135,6 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	void *other;
 
 	InitializeLib(image, table);
-	state_read(&l);
 	l.image = image;
 	s = BS->HandleProtocol(image, &LoadedImageProtocol, (void **)&l.loaded);
 	if (EFI_ERROR(s))
@@ -142,6 +143,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 		say_why(L"started by itself: next in newleaf.conf must name the boot loader of the operating system");
 		return EFI_ABORTED;
 	}
+	state_read(&l); /* not by a second instance: it holds the machine's key, and the first one is below already */
 	BS->InstallProtocolInterface(&image, &running_guid, EFI_NATIVE_INTERFACE, NULL);
 	run(&l, start);
 	s = chain(&l);

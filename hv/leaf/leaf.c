@@ -35,7 +35,7 @@ static bool part_ok(const uint8_t *file, const struct nl_leaf_part *p, size_t el
 	return true;
 }
 
-static bool id_ok(const char *id)
+bool nl_leaf_id_ok(const char *id)
 {
 	size_t i;
 
@@ -228,7 +228,8 @@ static enum nl_err check_facts(const struct nl_leaf *l)
 		if (f->length >= sizeof(id))
 			return NL_ELEAF;
 		memcpy(id, f->text, f->length);
-		if (!id_ok(id) || !memcmp(id, l->header->id, sizeof(id))) /* of itself a leaf says nothing here */
+		if (!nl_leaf_id_ok(id) ||
+		    !memcmp(id, l->header->id, sizeof(id))) /* of itself a leaf says nothing here */
 			return NL_ELEAF;
 	}
 	return seen == size ? NL_OK : NL_ELEAF;
@@ -258,7 +259,7 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 	if (nl_leaf_split(file, signed_size, &i) || i != signed_size || (uintptr_t)file % 8)
 		return NL_ELEAF;
 	if (h->consistency > NL_CONSISTENCY_MIXABLE || !is_zero((const uint8_t *)h->reserved, sizeof(h->reserved)) ||
-	    !id_ok(h->id))
+	    !nl_leaf_id_ok(h->id))
 		return NL_ELEAF;
 	if (h->sites.count == 0 || h->sites.count > NL_LEAF_MAX_SITES || h->relocs.count > NL_LEAF_MAX_RELOCS ||
 	    h->facts.count > NL_LEAF_MAX_FACTS)

@@ -30,6 +30,9 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 /* Link address of a place in the kernel. */
 uint64_t nl_leaf_va(const struct nl_leaf *l, uint16_t region, uint64_t offset);
 
+/* Is it an id, and nothing behind it? NL_LEAF_ID_LEN bytes are read. */
+bool nl_leaf_id_ok(const char *id);
+
 /* Bytes that a relocation writes; 0 = unknown type. */
 unsigned nl_reloc_size(uint16_t type);
 

@@ -5,6 +5,7 @@
 #include "core/kept.h"
 #include "core/sha256.h"
 #include "leaf/floor.h"
+#include "leaf/leaf.h"
 #include "leaf/signature.h"
 
 static const struct nl_list *list; /* NULL: none was taken */
@@ -43,12 +44,12 @@ static enum nl_err check(const struct nl_list *l, size_t size, uint64_t known)
 	enum nl_err err = nl_record_check(NL_LIST_KIND, l, size);
 	uint32_t floors = 0;
 
-	if (err)
-		return err;
-	if ((err = check_signatures(l, size)))
+	if (err || (err = check_signatures(l, size)))
 		return err;
 	if (l->sequence < known || !l->sequence)
 		return NL_ELISTOLD;
+	if (l->sequence > NL_LIST_MAX_SEQUENCE)
+		return NL_ERECORD;
 	for (uint32_t i = 0; i < l->head.count; i++) {
 		const struct nl_list_entry *e = entry(l, i);
 
@@ -56,7 +57,7 @@ static enum nl_err check(const struct nl_list *l, size_t size, uint64_t known)
 			return NL_ENEWER;
 		if (e->what != NL_LIST_FLOOR)
 			continue;
-		if (!e->name[0] || e->name[sizeof(e->name) - 1])
+		if (!nl_leaf_id_ok((const char *)e->name))
 			return NL_ERECORD;
 		floors += !nl_floor_find((const char *)e->name);
 	}
@@ -92,7 +93,7 @@ bool nl_list_revokes_key(const uint8_t id[32]) { return listed(NL_LIST_KEY, id);
 
 enum nl_err nl_list_bars(const uint8_t sha256[32])
 {
-	if (answer && answer != NL_NOTHING && nl_boot.policy.without_list == NL_WITHOUT_LIST_NO_LEAF)
+	if (answer && answer != NL_NOTHING && nl_boot.policy.without_list != NL_WITHOUT_LIST_GO_ON)
 		return NL_ELIST;
 	if (listed(NL_LIST_LEAF, sha256))
 		return NL_EREVOKED;

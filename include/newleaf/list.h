@@ -16,7 +16,8 @@
 
 #define NL_LIST_MAGIC 0x5453494c4c4eULL /* "NLLIST" */
 #define NL_LIST_MAX_ENTRIES 512u
-#define NL_LIST_MAX_SIZE 65536u /* of the file, with its signatures */
+#define NL_LIST_MAX_SIZE 65536u           /* of the file, with its signatures */
+#define NL_LIST_MAX_SEQUENCE (1ULL << 62) /* no slip of the finger shall be the last list that a machine takes */
 #define NL_LIST_KIND \
 	(&(const struct nl_record_kind){NL_LIST_MAGIC, 1, sizeof(struct nl_list), sizeof(struct nl_list_entry), 0, \
 	                                NL_LIST_MAX_ENTRIES})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/leaf/list.c hv/leaf/floor.c hv/core/kept.c hv/leaf/signature.c hv/core/sha256.c hv/core/sodium.c
-// sources: tests/unit/makeleaf.c
+// sources: hv/leaf/leaf.c hv/guest/target.c hv/guest/linux/target.c tests/unit/makeleaf.c
 // libs: -lcrypto
 /*
  * The signed list: taken whole or not at all, and what it bars. Files lie in memory of exactly their size.
@@ -189,6 +189,17 @@ static void what_is_not_known(void **state)
 	assert_int_equal(take(0), NL_ERECORD);
 	nothing_counts();
 	memset(file.entries[1].name, 0, sizeof(file.entries[1].name));
+	sign(revoker);
+	assert_int_equal(take(0), NL_ERECORD);
+	memcpy(file.entries[1].name, "alpha\0x", 7); /* looks like a floor of alpha and would match nothing */
+	sign(revoker);
+	assert_int_equal(take(0), NL_ERECORD);
+	nothing_counts();
+	nl_boot.policy.without_list = 3; /* what is not known is not taken for "go on" */
+	assert_int_equal(nl_list_bars(leaf), NL_ELIST);
+	nl_boot.policy.without_list = NL_WITHOUT_LIST_NO_LEAF;
+	memcpy(file.entries[1].name, alpha, sizeof(alpha));
+	file.head.sequence = NL_LIST_MAX_SEQUENCE + 1;
 	sign(revoker);
 	assert_int_equal(take(0), NL_ERECORD);
 	file.head.head.version = 2;

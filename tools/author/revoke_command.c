@@ -182,7 +182,7 @@ static int list_new(const char *sequence, const char *key, const char *output)
 	                                .head_size = sizeof(head),
 	                                .record_size = sizeof(struct nl_list_entry),
 	                                .count = (uint32_t)(entries.n / sizeof(struct nl_list_entry))},
-	                       .sequence = number(sequence, UINT64_MAX)};
+	                       .sequence = number(sequence, NL_LIST_MAX_SEQUENCE)};
 	struct buf out = {0};
 
 	buf_add(&out, &head, sizeof(head));
