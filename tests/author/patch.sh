@@ -61,7 +61,22 @@ setattr='/^const struct inode_operations proc_net_inode_operations/,/^}/s/\.geta
 edit fs/proc/proc_net.c "$setattr"
 expect "read-only data" 0 "changes  proc_net_inode_operations" plan
 
+# A source that another one includes holds the function twice
+fresh
+edit fs/binfmt_elf.c '/^static int load_elf_binary(/,/^}/s/ELFMAG, SELFMAG) != 0)/&\n\t\tgoto out;\n\tif (elf_ex->e_flags == 0x12345)/'
+expect "the source itself" 0 "fs/binfmt_elf.c: " plan
+expect "and the one that includes it" 0 "fs/compat_binfmt_elf.c: " plan
+
+# A table whose address is compared stays where it is
+fresh
+fops='/^static const struct file_operations signalfd_fops/,/^}/s/\.read.*/&\n\t.splice_read = generic_file_splice_read,/'
+edit fs/signalfd.c "$fops"
+expect "a table with a name" 0 "changes  signalfd_fops" plan
+
 # By name
+fresh
+edit fs/signalfd.c '$s/$/\nstatic int __init newleaf_init(void)\n{\n\treturn 0;\n}\nlate_initcall(newleaf_init);/'
+expect "new init code" 4 "is new and only for boot" plan
 fresh
 edit fs/proc/meminfo.c '/^static int __init proc_meminfo_init/,/^}/s/return 0/return 1/'
 expect "init code" 4 "runs only while the kernel boots" plan
@@ -88,6 +103,9 @@ edit kernel/sys.c '/^static int prctl_set_auxv(/,/^}/s/task_lock(current);/no_su
 expect "it does not compile" 4 "NL_ECOMPILE" plan
 printf -- '--- a/kernel/sys.c\n+++ b/kernel/sys.c\n@@ -1 +1 @@\n-not what is there\n+x\n' >"$dir/p.patch"
 expect "another source" 5 "fits nowhere" plan
+printf -- '--- a/fs/signalfd.c\n+++ b/fs/signalfd.c\n@@ -150,5 +150,6 @@\n a;\n b;\n c;\n+\tbarrier();\n \treturn 0;\n }\n' \
+	>"$dir/p.patch"
+expect "a hunk that fits by half" 5 "fits nowhere" plan
 printf -- '--- a/kernel/$(touch %s/ran).c\n+++ b/kernel/x.c\n@@ -1 +1 @@\n-x\n+x\n' "$dir" >"$dir/p.patch"
 expect "a path that would run something" 2 "a path has only" plan
 printf -- '--- a/../etc/passwd\n+++ b/../etc/passwd\n@@ -1 +1 @@\n-x\n+x\n' >"$dir/p.patch"

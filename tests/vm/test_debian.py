@@ -9,7 +9,7 @@ import tempfile
 
 from command import newleaf, probe
 from efivars import BOOT, NON_VOLATILE, SECURITY_DATABASE, SHIM, Variables, signature_list
-from guest import BUILD, TOP, Failure, Skip
+from guest import BUILD, TOP, EmulatorDefect, Failure, Skip
 from records import policy_record
 from leaves import built
 from test_stock import NEW, OLD
@@ -62,7 +62,14 @@ systemctl -q enable newleaf-alive newleaf-sync
 
 
 def reboot(g):
+    below = "newleaf: launched" in g.console()
     g.send("systemctl reboot")
+    if not below:  # what hangs before Newleaf was ever started is not ours
+        g.wait_console("reboot: machine restart", 60)
+        try:
+            g.wait_console("BdsDxe: ", 60)
+        except Failure as failure:
+            raise EmulatorDefect(f"QEMU's firmware did not come back from a reset without Newleaf: {failure}") from None
     g.wait_ready()
 
 

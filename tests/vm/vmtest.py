@@ -78,10 +78,10 @@ class Context:
 PRINT = threading.Lock()
 
 
-def run_one(entry, again=False):
+def run_one(entry, again=""):
     context = Context(entry.name)
     if again:
-        context.note("a second run: QEMU's FXRSTOR race ended the first by a reset (docs/explanation/limits.md)")
+        context.note(f"a second run: the emulator ended the first by a fault of its own: {again}")
     started = time.monotonic()
     try:
         entry.function(context)
@@ -91,7 +91,7 @@ def run_one(entry, again=False):
     except EmulatorDefect as failure:
         if not again:  # once: what ends two runs is not that rare
             context.close()
-            return run_one(entry, again=True)
+            return run_one(entry, again=str(failure).splitlines()[0])
         outcome, detail = "FAIL", str(failure)
     except Failure as failure:
         outcome, detail = "FAIL", str(failure)

@@ -39,10 +39,7 @@ struct edges { /* lines of context that are left out of the comparison */
 	size_t head, tail;
 };
 
-/*
- * How much of the context may differ, from none on: as patch(1) up to its default of two lines of three at both ends;
- * then one end altogether, while the other fits entirely (patch -F3 would drop both, and put the change anywhere).
- */
+/* How much of the context may differ, from none on: as patch(1) up to its default of two lines of three. */
 static struct edges fuzzy(const struct diff_hunk *h, size_t fuzz)
 {
 	size_t head = 0, tail = 0, longer;
@@ -52,11 +49,6 @@ static struct edges fuzzy(const struct diff_hunk *h, size_t fuzz)
 		head++;
 	while (tail < h->n_lines - head && h->line[h->n_lines - 1 - tail].kind == ' ')
 		tail++;
-	if (fuzz > FUZZ) {
-		e.head = fuzz == FUZZ + 1 ? 0 : head;
-		e.tail = fuzz == FUZZ + 1 ? tail : 0;
-		return e;
-	}
 	longer = head > tail ? head : tail;
 	/* the longer context gives way first */
 	e.head = fuzz + head > longer ? fuzz + head - longer : 0;
@@ -92,14 +84,28 @@ static bool fits(const struct lines *old, size_t at, const struct diff_hunk *h, 
 	return true;
 }
 
-/* The line, from 0, where the hunk fits best at or behind `from`. */
+/* At how many places does it fit, two at most? */
+static size_t places(const struct lines *old, size_t from, const struct diff_hunk *h, struct edges e)
+{
+	size_t n = 0;
+
+	for (size_t at = from; at <= old->n && n < 2; at++)
+		n += fits(old, at, h, e);
+	return n;
+}
+
+/* The line, from 0, where the hunk fits at or behind `from`: at its own line, or at the one place that there is. A hunk
+ * that has moved and fits twice, or fits by half, might mean another function. */
 static bool find(const struct lines *old, size_t from, size_t wanted, const struct diff_hunk *h, size_t *at,
                  struct edges *e)
 {
-	for (size_t fuzz = 0; fuzz <= FUZZ + 2; fuzz++) {
+	for (size_t fuzz = 0; fuzz <= FUZZ; fuzz++) {
 		*e = fuzzy(h, fuzz);
 		if (!holds(h, *e))
 			continue;
+		if ((fuzz || wanted > old->n || wanted < from || !fits(old, wanted, h, *e)) &&
+		    places(old, from, h, *e) > 1)
+			return false;
 		for (size_t away = 0; away <= old->n; away++) {
 			*at = wanted + away;
 			if (*at >= from && *at <= old->n && fits(old, *at, h, *e))
@@ -186,7 +192,9 @@ struct buf diff_apply(const struct diff *d, const struct diff_file *f, const str
 		struct edges e;
 
 		if (!find(&old, done, wanted < old.n ? wanted : old.n, h, &at, &e))
-			refuse(NL_ETARGET, "%s: hunk %zu of %s, for line %u, fits nowhere: it is for another source",
+			refuse(NL_ETARGET,
+			       "%s: hunk %zu of %s, for line %u, fits nowhere, or in several places: it is for another "
+			       "source",
 			       d->path, i + 1, f->path, h->old_start);
 		shift = (int64_t)at - (int64_t)named;
 		while (done < at)

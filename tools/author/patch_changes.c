@@ -105,21 +105,6 @@ static void mark_changed(struct patch_unit *p, const char **why)
 	}
 }
 
-/* Does anything that stays as it is refer to this datum? */
-static bool used_by_others(const struct patch_unit *p, const struct unit_symbol *s)
-{
-	const struct unit *u = p->c->before;
-
-	if (s->binding != STB_LOCAL)
-		return true;
-	for (uint32_t i = 1; i < u->n_symbols; i++)
-		if (&u->symbol[i] != s && !p->replaced[i] &&
-		    (unit_is_function(u, &u->symbol[i]) || unit_is_datum(u, &u->symbol[i])) &&
-		    unit_refers(u, &u->symbol[i], s))
-			return true;
-	return false;
-}
-
 /* Does any function or datum refer to it at all? */
 static bool made_by_compiler(const char *name)
 {
@@ -145,8 +130,8 @@ static void add_datum(struct patch_unit *p, uint32_t j)
 		patch_note(p, xformat("%s changes, which only boot reads", after->name));
 		return;
 	}
-	if (made_by_compiler(before->name) || (unit_is_constant(s) && !used_by_others(p, before)))
-		return; /* only new code will read it: it has its own */
+	if (made_by_compiler(before->name))
+		return; /* only new code will read it: it has its own. What has a name may be compared by its address */
 	if (!unit_is_constant(s))
 		refuse(NL_ESITE,
 		       "%s: the initial value or the size of %s changes (%s), which is writable: the running kernel "
@@ -163,6 +148,16 @@ static void add_datum(struct patch_unit *p, uint32_t j)
 	p->datum[p->n_data++] = (struct patch_datum){shipped, NULL, va};
 }
 
+/* Boot is over: nobody would run it, and what it prepares would be missing without a word. */
+static void check_new(const struct patch_unit *p, const struct unit_symbol *s)
+{
+	const struct unit *u = p->c->after;
+	const char *section = s->section && s->section < u->n_sections ? u->section[s->section].name : "";
+
+	if (boot_only(section) || starts(section, "__param") || starts(section, ".init"))
+		refuse(NL_ESITE, "%s: %s is new and only for boot (%s), which is over", p->path, s->name, section);
+}
+
 void patch_changes(struct patch_unit *p)
 {
 	const struct unit *u = p->c->before;
@@ -176,6 +171,9 @@ void patch_changes(struct patch_unit *p)
 	for (uint32_t i = 1; i < u->n_symbols; i++)
 		if (p->replaced[i] && !unit_is_clone(u->symbol[i].name))
 			add_function(p, &u->symbol[i], why[i]);
+	for (uint32_t j = 1; j < p->c->after->n_symbols; j++)
+		if (p->c->fate[j] == FATE_NEW)
+			check_new(p, &p->c->after->symbol[j]);
 	for (uint32_t j = 1; j < p->c->after->n_symbols; j++)
 		if (p->c->fate[j] == FATE_CHANGED && unit_is_datum(p->c->after, &p->c->after->symbol[j]))
 			add_datum(p, j);

@@ -2,11 +2,15 @@
 /* Sorts the files of a patch by their names, and puts their new content into the overlay. */
 #include "patch_files.h"
 #include "patch_include.h"
+#include "patch_kbuild.h"
 #include "patch_names.h"
 
+#include <dirent.h>
 #include <newleaf/types.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define INCLUDERS_MAX 16u /* sources that include a source of the patch */
 
 static bool starts(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
 
@@ -105,7 +109,7 @@ static void refuse_macros(const struct diff_file *file)
 
 struct patch_files patch_files(const struct diff *d)
 {
-	struct patch_files f = {.unit = xalloc((INCLUDE_UNITS_MAX + DIFF_FILES_MAX) * sizeof(char *))};
+	struct patch_files f = {.unit = xalloc((INCLUDE_UNITS_MAX + DIFF_FILES_MAX + INCLUDERS_MAX) * sizeof(char *))};
 
 	for (size_t i = 0; i < d->n_files; i++) {
 		const struct diff_file *file = &d->file[i];
@@ -148,6 +152,42 @@ static char *stripped(const struct buf *b)
 	return text;
 }
 
+static bool includes(const struct tree *t, const char *path, const char *base)
+{
+	struct buf b = tree_original(t, path);
+	char *text = xformat("%.*s", (int)b.n, b.n ? (char *)b.p : "");
+	bool found = strstr(text, xformat("#include \"%s\"", base)) != NULL;
+
+	free(text);
+	free(b.p);
+	return found;
+}
+
+/* Sources that include this one, as fs/compat_binfmt_elf.c does: they hold what changes a second time. Linux has them
+ * in the same directory only. */
+static void add_includers(struct patch_files *f, const struct tree *t, struct kbuild *k, const char *path, size_t room)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	char *directory = xformat("%.*s", slash ? (int)(slash - path) : 0, path);
+	DIR *files = opendir(xformat("%s/%s", t->source, directory));
+	struct dirent *e;
+
+	while (files && (e = readdir(files))) {
+		char *other = slash ? xformat("%s/%s", directory, e->d_name) : xformat("%s", e->d_name);
+		bool known = !ends(e->d_name, ".c") || e->d_type != DT_REG;
+
+		for (size_t i = 0; i < f->n_units; i++)
+			known |= !strcmp(f->unit[i], other);
+		if (known || !includes(t, other, base) || !kbuild_may_build(k, other))
+			continue;
+		if (f->n_units == room)
+			refuse(NL_EUNSUPPORTED, "too many sources include %s", path);
+		f->unit[f->n_units++] = other;
+	}
+	if (files)
+		closedir(files);
+}
+
 void patch_files_check(struct patch_files *f, const struct diff *d, const struct tree *t)
 {
 	struct include_header header[DIFF_FILES_MAX];
@@ -167,6 +207,8 @@ void patch_files_check(struct patch_files *f, const struct diff *d, const struct
 		new = diff_apply(d, file, &old, false);
 		header[n++] = (struct include_header){file->path, stripped(&old), stripped(&new)};
 	}
+	for (size_t i = 0; i < f->n_named; i++)
+		add_includers(f, t, kbuild_open(t), f->unit[i], f->n_named + INCLUDERS_MAX);
 	if (n)
 		include_find(t, header, n, f->unit, &f->n_units);
 }
