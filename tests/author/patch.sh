@@ -63,14 +63,15 @@ expect "read-only data" 0 "changes  proc_net_inode_operations" plan
 
 # A source that another one includes holds the function twice
 fresh
-edit fs/binfmt_elf.c '/^static int load_elf_binary(/,/^}/s/ELFMAG, SELFMAG) != 0)/&\n\t\tgoto out;\n\tif (elf_ex->e_flags == 0x12345)/'
+more='\n\t\tgoto out;\n\tif (elf_ex->e_flags == 0x12345)'
+edit fs/binfmt_elf.c "/^static int load_elf_binary(/,/^}/s/ELFMAG, SELFMAG) != 0)/&$more/"
 expect "the source itself" 0 "fs/binfmt_elf.c: " plan
 expect "and the one that includes it" 0 "fs/compat_binfmt_elf.c: " plan
 
 # A table whose address is compared stays where it is
 fresh
-fops='/^static const struct file_operations signalfd_fops/,/^}/s/\.read.*/&\n\t.splice_read = generic_file_splice_read,/'
-edit fs/signalfd.c "$fops"
+more='\n\t.splice_read = generic_file_splice_read,'
+edit fs/signalfd.c "/^static const struct file_operations signalfd_fops/,/^}/s/\.read.*/&$more/"
 expect "a table with a name" 0 "changes  signalfd_fops" plan
 
 # By name
@@ -103,8 +104,8 @@ edit kernel/sys.c '/^static int prctl_set_auxv(/,/^}/s/task_lock(current);/no_su
 expect "it does not compile" 4 "NL_ECOMPILE" plan
 printf -- '--- a/kernel/sys.c\n+++ b/kernel/sys.c\n@@ -1 +1 @@\n-not what is there\n+x\n' >"$dir/p.patch"
 expect "another source" 5 "fits nowhere" plan
-printf -- '--- a/fs/signalfd.c\n+++ b/fs/signalfd.c\n@@ -150,5 +150,6 @@\n a;\n b;\n c;\n+\tbarrier();\n \treturn 0;\n }\n' \
-	>"$dir/p.patch"
+hunk='@@ -150,5 +150,6 @@\n a;\n b;\n c;\n+\tbarrier();\n \treturn 0;\n }\n'
+printf -- '--- a/fs/signalfd.c\n+++ b/fs/signalfd.c\n'"$hunk" >"$dir/p.patch"
 expect "a hunk that fits by half" 5 "fits nowhere" plan
 printf -- '--- a/kernel/$(touch %s/ran).c\n+++ b/kernel/x.c\n@@ -1 +1 @@\n-x\n+x\n' "$dir" >"$dir/p.patch"
 expect "a path that would run something" 2 "a path has only" plan
