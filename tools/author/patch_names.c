@@ -275,6 +275,12 @@ static void only_in(struct names *out, const struct piece *a, size_t n, const st
 	}
 }
 
+/* #if, #ifdef, #elif and the like, which have an i near their beginning; an include is none. */
+static bool is_condition(const struct piece *c)
+{
+	return *c->p == '#' && memchr(c->p, 'i', c->n < 4 ? c->n : 4) && strncmp(c->p, "#include", 8);
+}
+
 void names_changed(struct names *out, const char *before, const char *after)
 {
 	struct piece *b, *a;
@@ -283,9 +289,9 @@ void names_changed(struct names *out, const char *before, const char *after)
 	only_in(out, b, n, a, m);
 	only_in(out, a, m, b, n);
 	for (size_t i = 0; i < n; i++)
-		conditions += *b[i].p == '#' && memchr(b[i].p, 'i', 4) && strncmp(b[i].p, "#include", 8);
+		conditions += is_condition(&b[i]);
 	for (size_t i = 0; i < m; i++)
-		conditions -= *a[i].p == '#' && memchr(a[i].p, 'i', 4) && strncmp(a[i].p, "#include", 8);
+		conditions -= is_condition(&a[i]);
 	for (size_t i = 0; conditions && i < n; i++) /* another #if: what it holds may be anything */
 		defines(out, &b[i]);
 	free(a);
