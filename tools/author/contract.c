@@ -10,7 +10,7 @@
 #define WORDS 6u      /* rdi, rsi, rdx, rcx, r8, r9 */
 #define STEPS_MAX 64u /* of typedefs and qualifiers */
 
-static const struct btf_type *plain(const struct btf *btf, uint32_t id)
+const struct btf_type *contract_plain(const struct btf *btf, uint32_t id)
 {
 	const struct btf_type *t = btf__type_by_id(btf, id);
 
@@ -22,7 +22,7 @@ static const struct btf_type *plain(const struct btf *btf, uint32_t id)
 /* Words of a value that is passed or returned; 3 = in memory; -1 = not of integers. */
 static int words(const struct btf *btf, uint32_t id)
 {
-	const struct btf_type *t = plain(btf, id);
+	const struct btf_type *t = contract_plain(btf, id);
 
 	if (!t)
 		return -1;

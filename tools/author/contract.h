@@ -8,10 +8,15 @@
 
 #include "body.h"
 
+struct btf_type;
+
 struct contract {
 	char *trouble;     /* why no stub can stand before it; NULL = none */
 	bool returns_void; /* then even rax is the caller's */
 };
+
+/* A type without its typedefs and qualifiers; NULL: damaged. */
+const struct btf_type *contract_plain(const struct btf *btf, uint32_t id);
 
 /* Of a FUNC_PROTO. */
 struct contract contract_of(const struct btf *btf, uint32_t proto);

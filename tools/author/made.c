@@ -9,17 +9,7 @@
 #include <string.h>
 
 #define INT3 0xcc
-#define STEPS_MAX 64u  /* of typedefs and qualifiers */
 #define ERRNO_MAX 4095 /* include/linux/err.h: what a pointer may say of an error */
-
-static const struct btf_type *plain(const struct btf *btf, uint32_t id)
-{
-	const struct btf_type *t = btf__type_by_id(btf, id);
-
-	for (unsigned n = 0; t && (btf_is_mod(t) || btf_is_typedef(t) || btf_is_type_tag(t)); n++)
-		t = n < STEPS_MAX ? btf__type_by_id(btf, t->type) : NULL;
-	return t;
-}
 
 /* Does an integer of that many bytes hold v? An unsigned one also holds what C would convert: -1 is a common value. */
 static bool fits(int64_t v, uint32_t bytes, bool is_signed)
@@ -33,7 +23,7 @@ static bool fits(int64_t v, uint32_t bytes, bool is_signed)
 /* What is wrong with the value, or NULL. returns 0: void. */
 static char *trouble_of(const struct btf *btf, uint32_t returns, const struct recipe_replace *s)
 {
-	const struct btf_type *t = returns ? plain(btf, returns) : NULL;
+	const struct btf_type *t = returns ? contract_plain(btf, returns) : NULL;
 	long long v = s->value;
 
 	if (!returns)

@@ -191,6 +191,7 @@ static void add_includers(struct patch_files *f, const struct tree *t, struct kb
 void patch_files_check(struct patch_files *f, const struct diff *d, const struct tree *t)
 {
 	struct include_header header[DIFF_FILES_MAX];
+	struct kbuild *k = kbuild_open(t);
 	size_t n = 0;
 
 	f->n_named = f->n_units;
@@ -208,7 +209,7 @@ void patch_files_check(struct patch_files *f, const struct diff *d, const struct
 		header[n++] = (struct include_header){file->path, stripped(&old), stripped(&new)};
 	}
 	for (size_t i = 0; i < f->n_named; i++)
-		add_includers(f, t, kbuild_open(t), f->unit[i], f->n_named + INCLUDERS_MAX);
+		add_includers(f, t, k, f->unit[i], f->n_named + INCLUDERS_MAX);
 	if (n)
 		include_find(t, header, n, f->unit, &f->n_units);
 }
