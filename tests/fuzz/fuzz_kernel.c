@@ -7,6 +7,7 @@
 // libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis
 // length: 16384
 // quick: 12000
+// reader: an image, its kallsyms and BTF
 /*
  * Any bytes as a kernel. The first says as which part of it, since what is packed hides the rest: the whole file, the
  * unpacked ELF with its relocation list, symbol tables, or types.

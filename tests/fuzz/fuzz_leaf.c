@@ -2,6 +2,7 @@
 // sources: hv/leaf/leaf.c hv/leaf/reloc.c hv/guest/target.c hv/guest/linux/target.c
 // length: 8192
 // quick: 50000
+// reader: a leaf
 /*
  * libFuzzer: any bytes as a leaf file. What the parser accepts is relocated into buffers of exactly the sizes it
  * promises, so that the sanitizers see a bound that does not hold. The mutator keeps the lengths in the header true

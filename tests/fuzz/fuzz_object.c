@@ -11,6 +11,7 @@
 // libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis
 // length: 4096
 // quick: 12000
+// reader: an object
 /* Any bytes as an object file, its types among them: the body of a function that is replaced by what it defines. */
 #include "author.h"
 

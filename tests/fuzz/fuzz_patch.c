@@ -3,6 +3,7 @@
 // sources: tests/unit/author_refuse.c
 // length: 1024
 // quick: 2000
+// reader: a patch
 /* Any text as a patch: a path that is taken stays below the tree and is nothing but a name to make or a shell; and what
  * applies gives a file that holds every line that was added. */
 #define _GNU_SOURCE /* memmem */

@@ -2,6 +2,7 @@
 // sources: tools/author/recipe.c tools/author/author.c tests/unit/author_refuse.c
 // length: 1024
 // quick: 15000
+// reader: a recipe
 /* Any text as a recipe. What is taken has the form that the rest of the companion, make among it, relies on. */
 #include "fuzz.h"
 

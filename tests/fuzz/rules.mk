@@ -5,8 +5,10 @@
 #     // libs: -lelf
 #     // length: 8192                   of the longest input
 #     // quick: 10000                   inputs that the checks try: a second or so
+#     // reader: leaf                   reads what strangers write: scripts/test gives it a minute
 # `make fuzz` runs each for FUZZ_SECONDS, one after another, `make fuzz-X` one. Corpora grow in build/fuzz/corpus/X from
-# seeds that the target makes; what was found lies in build/fuzz/X-*. The checks try the same few inputs each time.
+# seeds that the target makes; what was found lies in build/fuzz/X-*. The checks try the same few inputs each time,
+# and scripts/test others each time.
 FUZZ_SECONDS ?= 60
 FUZZ_CLANG ?= clang
 # A real kernel adds seeds: one that scripts/get-kernel has fetched, if any.
@@ -42,8 +44,13 @@ fuzz-quick-$(1): $(B)/fuzz/fuzz_$(1)
 endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
 
-.PHONY: fuzz check-fuzz
+FUZZ_READERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(shell grep -l '^// reader: ' tests/fuzz/fuzz_*.c))
+
+.PHONY: fuzz fuzzers check-fuzz fuzz-readers
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS)) ## every fuzz target under libFuzzer for FUZZ_SECONDS (60)
+fuzzers: $(addprefix $(B)/fuzz/fuzz_,$(FUZZ_TARGETS))
 check-fuzz: $(addprefix fuzz-quick-,$(FUZZ_TARGETS)) ## every fuzz target with a few thousand inputs
+fuzz-readers: $(addprefix fuzz-,$(FUZZ_READERS)) ## those that read what strangers write, for FUZZ_SECONDS (60)
 
 CHECKS += check-fuzz
+REVIEWS += fuzz-readers

@@ -15,11 +15,12 @@ BUILD = threading.Lock()
 HANGS = 4 * 3600  # seconds; a guard against what never ends, not a verdict on the host
 
 
-def build():
-    """All unit tests at once: two makes that ran at the same time would write the same objects."""
+def build(target):
+    """All unit tests or fuzzers at once: two makes that ran at the same time would write the same objects."""
+    what = "fuzzers" if "fuzz" in target else "unit-tests"
     with BUILD:
         done = subprocess.run(
-            ["make", "-s", "-j2", "--no-print-directory", "unit-tests"],
+            ["make", "-s", "-j2", "--no-print-directory", what],
             cwd=TOP,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -27,12 +28,12 @@ def build():
             timeout=HANGS,
         )
     if done.returncode:
-        raise Failure(f"make unit-tests ended with {done.returncode}\n{done.stderr[-3000:]}")
+        raise Failure(f"make {what} ended with {done.returncode}\n{done.stderr[-3000:]}")
 
 
 def run_check(target):
     def check(t):
-        build()
+        build(target)
         path = os.path.join(LOGS, target + ".log")
         os.makedirs(LOGS, exist_ok=True)
         with open(path, "w", encoding="utf-8") as log:
