@@ -113,6 +113,26 @@ printf -- '--- a/../etc/passwd\n+++ b/../etc/passwd\n@@ -1 +1 @@\n-x\n+x\n' >"$d
 expect "a path out of the tree" 2 "leads out of the source tree" plan
 expect "nothing ran" 1 "" test -e "$dir/ran"
 
+# What cannot be made, or is another than the image's, is never "not in this kernel"
+fresh
+edit fs/proc/cmdline.c '/^static int cmdline_proc_show/,/^}/s/return 0/return m->count > 9/'
+cp -aL "$(dirname "$(find "$headers" -maxdepth 4 -name .config)")" "$dir/broken"
+rm "$dir/broken/include/generated/autoconf.h"
+expect "make fails" 4 "NL_ECOMPILE" "$author" build "$dir/p.patch" -k "$kernel" -S "$source" -H "$dir/broken" --id p -n
+mkdir -p "$dir/another/fs/proc"
+for d in . fs fs/proc; do ln -sn "$source/$d"/* "$dir/another/$d" 2>/dev/null; done
+rm "$dir/another/fs/proc/cmdline.c"
+sed 's/putc(m,/putc(m, 1 +/; s/"cmdline", 0/"cmdline", 1/' "$source/fs/proc/cmdline.c" >"$dir/another/fs/proc/cmdline.c"
+sed '0,/return 0/s//return m->count > 9/' "$dir/another/fs/proc/cmdline.c" >"$dir/edited"
+diff -u --label a/fs/proc/cmdline.c --label b/fs/proc/cmdline.c "$dir/another/fs/proc/cmdline.c" "$dir/edited" \
+	>"$dir/q.patch"
+expect "nothing of it is proven" 5 "is not the one in the image" "$author" build "$dir/q.patch" -k "$kernel" -S "$dir/another" \
+	-H "$headers" --id p -n
+
+# A compiler that tells no types, and makefiles that run themselves
+older=$(scripts/get-kernel --vmlinuz linux-image-5.10.0-46-cloud-amd64) || exit 1
+expect "5.10" 0 "1 site" "$author" build "$dir/p.patch" -k "$older" --id p -o "$dir/5.leaf"
+
 # Whole units
 expect "proof" 0 "41 of 41 functions" "$author" prove fs/pipe.c -k "$kernel" -S "$source" -H "$headers"
 

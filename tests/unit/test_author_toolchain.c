@@ -125,6 +125,19 @@ static void test_another_is_noted(void **state)
 	assert_non_null(strstr(t.note, "by one that it does not name"));
 }
 
+/* What stands behind the version is no version. */
+static void test_a_day_is_no_version(void **state)
+{
+	struct toolchain t;
+
+	(void)state;
+	compiler("bin/gcc-10", "gcc-10 (Debian 10.2.1-6) 10.2.1 20210110");
+	t = toolchain_find(kernel("Linux version 5.10 (a@b) (gcc-10 (Debian 10.2.1-6) 10.2.1 20210110, GNU ld) #1\n"), NULL);
+	assert_string_equal(t.cc, "gcc-10");
+	assert_false(t.tells_types);
+	assert_true(toolchain_find(built_by_own(), NULL).tells_types);
+}
+
 /* Only when it is neither here nor in the cache; and one that is not quite the same comes before any other. */
 static void test_fetched(void **state)
 {
@@ -184,6 +197,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_on_the_machine, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_in_the_cache, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_another_is_noted, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_a_day_is_no_version, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_fetched, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_given, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),

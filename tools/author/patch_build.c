@@ -8,6 +8,7 @@
 #include "patch_data.h"
 #include "patch_diff.h"
 #include "patch_files.h"
+#include "patch_kbuild.h"
 #include "patch_layout.h"
 #include "patch_report.h"
 #include "redirect.h"
@@ -117,7 +118,7 @@ static bool examine(struct patch_unit *p, const struct tree *t, const struct bui
 		p->stays = how != NULL;
 		return false;
 	}
-	layout = layout_change(before, after);
+	layout = layout_change(p->types_before, p->types_after);
 	if (layout && !o->allow_layout)
 		refuse(NL_ESITE,
 		       "%s: the patch changes the layout of %s; the running kernel has such in its memory. If none of "
@@ -211,6 +212,7 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 {
 	struct body_object *objects = xalloc((n + 1) * sizeof(*objects));
 	struct draft *d = xalloc(sizeof(*d));
+	char **types = xalloc((n + 1) * sizeof(*types));
 	struct body *b;
 
 	draft_start(d);
@@ -226,11 +228,13 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 		                                  .take = units[i].take,
 		                                  .bound = units[i].bound,
 		                                  .outside = units[i].outside};
+		types[i] = units[i].types_after;
 	}
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_check(k, r, &r->replace[i]);
 	add_facts(d, diff, units, n, compiler_note, allow_modules);
 	b = body_load_some(d, k, r, objects, n);
+	body_take_types(b, types);
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < units[i].n_data; j++)
 			patch_data_add(d, &units[i], &units[i].datum[j], b, i);
@@ -246,6 +250,8 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	struct patch_files files = patch_files(d);
 	struct unit_command *commands;
 	struct patch_unit *units;
+	struct kbuild *makefiles;
+	char *before;
 	size_t n = 0, n_commands = 0;
 	const char *source = o->source;
 	struct built built = {.id = r->id};
@@ -256,6 +262,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		refuse(NL_EENVIRONMENT,
 		       "a patch needs the source of exactly this kernel, and it cannot be fetched: give -S");
 	t = tree_make(compile_directory(), source, compile_headers(k, o->headers), toolchain_find(k, o->cc));
+	makefiles = kbuild_open(&t);
 	compile_prelude(xformat("%s/newleaf-prelude.h", t.work));
 	patch_files_check(&files, d, &t);
 	commands = xalloc(files.n_units * sizeof(*commands));
@@ -264,10 +271,14 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		struct patch_unit *p = &units[n_commands];
 		struct unit_command *c = &commands[n_commands];
 
-		if (!unit_build(&t, files.unit[i], i >= files.n_named, c)) {
+		if (!kbuild_may_build(makefiles, files.unit[i])) {
 			patch_files_note(&files, xformat("%s: not built by this configuration", files.unit[i]));
 			continue;
 		}
+		if (!unit_build(&t, files.unit[i], false, c))
+			refuse(NL_ECOMPILE,
+			       "%s is not made by the kernel's makefiles, and whether this kernel has it is not known",
+			       files.unit[i]);
 		if (c->module && i < files.n_named)
 			refuse(NL_EUNSUPPORTED, "%s is a part of the module %s, and leaves patch only the image",
 			       files.unit[i], c->module);
@@ -275,13 +286,14 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		p->k = k;
 		p->shipped = unit_read(c->object);
 		p->proof = c->module ? NULL : prove(k, p->shipped);
-		if (p->proof && p->proof->n_functions && !p->proof->n_proven) {
+		if (p->proof && !proof_is_linked(p->proof)) {
 			/* single units are built on demand, whether the configuration has them or not */
 			patch_files_note(&files, xformat("%s: not in this kernel", files.unit[i]));
 			continue;
 		}
-		unit_compile(&t, c, UNIT_APART, xformat("%s/before-%zu.o", t.work, n_commands), false);
-		n_commands++;
+		before = xformat("%s/before-%zu.o", t.work, n_commands++);
+		unit_compile(&t, c, UNIT_APART, before, false);
+		p->types_before = unit_types(&t, c, before);
 	}
 	patch_files_apply(&files, d, &t);
 	for (size_t i = 0; i < n_commands; i++) {
@@ -289,6 +301,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 
 		unit_compile(&t, &commands[i], UNIT_APART, after, false);
 		check_reads(&t, d, units[i].path, after);
+		units[i].types_after = unit_types(&t, &commands[i], after);
 	}
 	for (size_t i = 0; i < n_commands; i++) {
 		struct patch_unit p = units[i];

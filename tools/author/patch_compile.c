@@ -70,7 +70,7 @@ static void read_command(const struct tree *t, struct unit_command *c)
 bool unit_build(const struct tree *t, const char *path, bool quiet, struct unit_command *c)
 {
 	char *object = object_of(path, "", ".o");
-	char *argv[24] = {"make",
+	char *argv[32] = {"make",
 	                  "-s",
 	                  "--no-print-directory",
 	                  "-f",
@@ -88,9 +88,18 @@ bool unit_build(const struct tree *t, const char *path, bool quiet, struct unit_
 	                  "-o",
 	                  "include/config/auto.conf.cmd",
 	                  object};
+	size_t n;
 	int status;
 
-	toolchain_arguments(&t->tools, argv + 18);
+	n = toolchain_arguments(&t->tools, argv + 18);
+	if (t->runs_itself) { /* the options above would not reach that make; so be it ourselves */
+		argv[18 + n++] = xformat("--include-dir=%s", t->overlay);
+		argv[18 + n++] = "sub_make_done=1";
+		argv[18 + n++] = "quiet=silent_";
+		argv[18 + n++] = "Q=@";
+		argv[18 + n++] = xformat("abs_srctree=%s", t->overlay);
+		argv[18 + n] = xformat("abs_objtree=%s", t->output);
+	}
 	*c = (struct unit_command){.path = xformat("%s", path), .object = xformat("%s/%s", t->output, object)};
 	tree_expose(t, path);
 	status = quiet ? compile_run_quietly(argv, t->output) : compile_run(argv, t->output);
@@ -132,8 +141,11 @@ bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form f
 	for (size_t i = 0; i < c->n; i++)
 		if (!dropped(c, &i, form))
 			argv[n++] = c->argv[i];
+	if (form == UNIT_TYPES)
+		argv[0] = "gcc";
 	argv[n++] = "-g0";
-	argv[n++] = "-gbtf";
+	if (form == UNIT_TYPES || t->tools.tells_types)
+		argv[n++] = "-gbtf";
 	argv[n++] = "-ffunction-sections";
 	argv[n++] = "-fdata-sections";
 	if (form == UNIT_BODY) {
@@ -156,4 +168,14 @@ bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form f
 	if (status && !may_fail)
 		refuse(NL_ECOMPILE, "%s does not compile (%s ended with %d)", c->path, argv[0], status);
 	return !status;
+}
+
+char *unit_types(const struct tree *t, struct unit_command *c, const char *object)
+{
+	char *types = xformat("%s.types", object);
+
+	if (t->tools.tells_types)
+		return xformat("%s", object);
+	unit_compile(t, c, UNIT_TYPES, types, false);
+	return types;
 }

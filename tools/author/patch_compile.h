@@ -7,6 +7,7 @@
 
 enum unit_form {
 	UNIT_APART, /* as shipped, but each function and datum in a section of its own: to be compared */
+	UNIT_TYPES, /* for its types alone, by the machine's own compiler where the kernel's does not tell them */
 	UNIT_BODY,  /* as a leaf needs it: prelude, untraced, no registers shared with callees, static functions kept */
 };
 
@@ -19,9 +20,11 @@ struct unit_command { /* how the kernel's build compiles one unit */
 	bool prelude_failed;
 };
 
-/* Builds the unit as shipped and keeps how. False: this configuration does not build it. Refuses NL_ECOMPILE. */
+/* Builds the unit as shipped and keeps how. False: make could not. Refuses NL_ECOMPILE what it does not understand. */
 bool unit_build(const struct tree *t, const char *path, bool quiet, struct unit_command *out);
 /* The unit as it is in the overlay now. False: it does not compile (only with `may_fail`). */
 bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form form, const char *object, bool may_fail);
+/* An object with the types of the unit as it is in the overlay now; `object` is what the kernel's compiler made of it. */
+char *unit_types(const struct tree *t, struct unit_command *c, const char *object);
 
 #endif

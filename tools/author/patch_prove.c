@@ -354,6 +354,26 @@ struct proof *prove(const struct kernel *k, const struct unit *u)
 	return p;
 }
 
+/* Functions that others can link to tell, else the unit's own; a unit of data alone is taken for linked. What the image
+ * has by name and not by its bytes is linked and unproven, which is never the same as not there. */
+bool proof_is_linked(const struct proof *p)
+{
+	const struct ksym *found;
+	bool named = false;
+
+	for (int own = 0; own < 2 && !named; own++)
+		for (size_t i = 0; i < p->n_functions; i++) {
+			const struct unit_symbol *s = p->function[i].symbol;
+
+			if ((s->binding == STB_LOCAL) != own)
+				continue;
+			named = true;
+			if (kallsyms_find(&p->k->syms, s->name, 1, &found))
+				return true;
+		}
+	return !named;
+}
+
 const struct proof_function *proof_of(const struct proof *p, const char *function)
 {
 	for (size_t i = 0; i < p->n_functions; i++)

@@ -32,6 +32,8 @@ struct proof {
 };
 
 struct proof *prove(const struct kernel *k, const struct unit *u);
+/* Has the image anything of the unit? No: it is not linked into this kernel. */
+bool proof_is_linked(const struct proof *p);
 const struct proof_function *proof_of(const struct proof *p, const char *function);
 /* Where a symbol of the unit lies. False: not known. */
 bool proof_place(const struct proof *p, const struct unit_symbol *s, uint64_t *va);

@@ -62,12 +62,12 @@ static void prove_unit(const struct kernel *k, const struct tree *t, const char 
 	if (!unit_build(t, path, true, &c) || c.module) {
 		fprintf(stderr, "%s: %s\n", path,
 		        c.module ? xformat("part of module %s, not of the image", c.module)
-		                 : "not built by this configuration");
+		                 : "the kernel's makefiles do not make it");
 		sum->absent++;
 		return;
 	}
 	p = prove(k, unit_read(c.object));
-	if (!p->n_proven && p->n_functions) { /* make builds single units of what is not configured, too */
+	if (!proof_is_linked(p)) { /* make builds single units of what is not configured, too */
 		fprintf(stderr, "%s: not in the image\n", path);
 		sum->absent++;
 		return;

@@ -30,7 +30,8 @@ struct patch_unit {
 	const struct proof *proof;
 	const struct comparison *c;
 	bool allow_unproven, stays;
-	const char *layout; /* what the author allowed to change, or NULL */
+	char *types_before, *types_after; /* objects with the unit's types */
+	const char *layout;               /* what the author allowed to change, or NULL */
 	struct patch_function *function;
 	struct patch_datum *datum;
 	size_t n_functions, n_data;

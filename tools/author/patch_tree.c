@@ -13,6 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* As before 5.13: the top makefile runs itself so that the included ones are found. */
+#define RUNS_ITSELF "MAKEFLAGS += --include-dir=$(abs_srctree)\nneed-sub-make := 1"
+
 static void fail(const char *what, const char *path)
 {
 	refuse(NL_EENVIRONMENT, "cannot %s %s: %s", what, path, strerror(errno));
@@ -80,6 +83,7 @@ struct tree tree_make(const char *work, const char *source, const char *headers,
 {
 	struct tree t = {.work = xformat("%s", work)};
 	char *copy[] = {"cp", "-aL", "--", xformat("%s", headers), NULL, NULL};
+	struct buf makefile;
 	char *stamp;
 
 	t.source = realpath(source, NULL);
@@ -96,5 +100,7 @@ struct tree tree_make(const char *work, const char *source, const char *headers,
 	if (!file_exists(stamp)) /* a list of dependencies; without it make would run the configuration again */
 		file_write(stamp, "", 0, 0600);
 	t.tools = tools;
+	makefile = file_read(xformat("%s/Makefile", t.source), 16u << 20);
+	t.runs_itself = memmem(makefile.p, makefile.n, RUNS_ITSELF, sizeof(RUNS_ITSELF) - 1);
 	return t;
 }

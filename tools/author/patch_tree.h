@@ -12,6 +12,7 @@ struct tree {
 	char *overlay; /* work/src */
 	char *output;  /* work/obj */
 	struct toolchain tools;
+	bool runs_itself; /* the kernel's make would start another make, without its options */
 };
 
 struct tree tree_make(const char *work, const char *source, const char *headers, struct toolchain tools);

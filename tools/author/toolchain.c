@@ -142,10 +142,19 @@ static void search(struct search *s, const struct kernel *k)
 		consider(s, usual[i]);
 }
 
+/* 10, of "gcc-10 (Debian 10.2.1-6) 10.2.1 20210110". */
+static long version_of(const char *cc)
+{
+	char *text = says(cc);
+	const char *version = text ? strrchr(text, ')') : NULL;
+
+	return version ? strtol(version + 1, NULL, 10) : 0; /* 0: it does not say */
+}
+
 struct toolchain toolchain_find(const struct kernel *k, const char *given)
 {
 	struct search s = {.wanted = toolchain_of_kernel(k)};
-	struct toolchain t = {NULL, NULL};
+	struct toolchain t = {NULL};
 	char *inside = given ? xformat("%s/bin/gcc", given) : NULL;
 
 	if (given)
@@ -156,19 +165,11 @@ struct toolchain toolchain_find(const struct kernel *k, const char *given)
 	if (!t.cc)
 		refuse(NL_EENVIRONMENT, "%s: no compiler; %s was built by %s", given ? given : "gcc-12, gcc",
 		       k->release, s.wanted ? s.wanted : "one that it does not name");
+	t.tells_types = version_of(t.cc) >= 12;
 	if (!s.exact)
 		t.note = xformat("unproven: compiled by %s, and the kernel by %s", s.other_says,
 		                 s.wanted ? s.wanted : "one that it does not name");
 	return t;
-}
-
-/* gcc's options that a kernel's configuration takes for granted, because its own compiler has them. */
-static bool knows_min_function_alignment(const char *cc)
-{
-	char *text = says(cc);
-	const char *version = text ? strrchr(text, ' ') : NULL;
-
-	return version && strtol(version + 1, NULL, 10) >= 14;
 }
 
 size_t toolchain_arguments(const struct toolchain *t, char **argv)
@@ -176,7 +177,8 @@ size_t toolchain_arguments(const struct toolchain *t, char **argv)
 	size_t n = 0;
 
 	argv[n++] = xformat("CC=%s", t->cc);
-	if (!knows_min_function_alignment(t->cc))
+	/* what the kernel's configuration takes for granted, because its own compiler has it */
+	if (version_of(t->cc) < 14)
 		argv[n++] = xformat("CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=");
 	return n;
 }
