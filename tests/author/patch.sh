@@ -118,16 +118,18 @@ fresh
 edit fs/proc/cmdline.c '/^static int cmdline_proc_show/,/^}/s/return 0/return m->count > 9/'
 cp -aL "$(dirname "$(find "$headers" -maxdepth 4 -name .config)")" "$dir/broken"
 rm "$dir/broken/include/generated/autoconf.h"
-expect "make fails" 4 "NL_ECOMPILE" "$author" build "$dir/p.patch" -k "$kernel" -S "$source" -H "$dir/broken" --id p -n
+expect "make fails" 4 "NL_ECOMPILE" "$author" build "$dir/p.patch" -k "$kernel" -S "$source" \
+	-H "$dir/broken" --id p -n
 mkdir -p "$dir/another/fs/proc"
 for d in . fs fs/proc; do ln -sn "$source/$d"/* "$dir/another/$d" 2>/dev/null; done
 rm "$dir/another/fs/proc/cmdline.c"
-sed 's/putc(m,/putc(m, 1 +/; s/"cmdline", 0/"cmdline", 1/' "$source/fs/proc/cmdline.c" >"$dir/another/fs/proc/cmdline.c"
+sed 's/putc(m,/putc(m, 1 +/; s/"cmdline", 0/"cmdline", 1/' "$source/fs/proc/cmdline.c" \
+	>"$dir/another/fs/proc/cmdline.c"
 sed '0,/return 0/s//return m->count > 9/' "$dir/another/fs/proc/cmdline.c" >"$dir/edited"
 diff -u --label a/fs/proc/cmdline.c --label b/fs/proc/cmdline.c "$dir/another/fs/proc/cmdline.c" "$dir/edited" \
 	>"$dir/q.patch"
-expect "nothing of it is proven" 5 "is not the one in the image" "$author" build "$dir/q.patch" -k "$kernel" -S "$dir/another" \
-	-H "$headers" --id p -n
+expect "nothing of it is proven" 5 "is not the one in the image" "$author" build "$dir/q.patch" -k "$kernel" \
+	-S "$dir/another" -H "$headers" --id p -n
 
 # A compiler that tells no types, and makefiles that run themselves
 older=$(scripts/get-kernel --vmlinuz linux-image-5.10.0-46-cloud-amd64) || exit 1

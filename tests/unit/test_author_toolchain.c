@@ -132,7 +132,8 @@ static void test_a_day_is_no_version(void **state)
 
 	(void)state;
 	compiler("bin/gcc-10", "gcc-10 (Debian 10.2.1-6) 10.2.1 20210110");
-	t = toolchain_find(kernel("Linux version 5.10 (a@b) (gcc-10 (Debian 10.2.1-6) 10.2.1 20210110, GNU ld) #1\n"), NULL);
+	t = toolchain_find(kernel("Linux version 5.10 (a@b) (gcc-10 (Debian 10.2.1-6) 10.2.1 20210110, GNU ld) #1\n"),
+	                   NULL);
 	assert_string_equal(t.cc, "gcc-10");
 	assert_false(t.tells_types);
 	assert_true(toolchain_find(built_by_own(), NULL).tells_types);

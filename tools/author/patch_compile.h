@@ -24,7 +24,8 @@ struct unit_command { /* how the kernel's build compiles one unit */
 bool unit_build(const struct tree *t, const char *path, bool quiet, struct unit_command *out);
 /* The unit as it is in the overlay now. False: it does not compile (only with `may_fail`). */
 bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form form, const char *object, bool may_fail);
-/* An object with the types of the unit as it is in the overlay now; `object` is what the kernel's compiler made of it. */
+/* An object with the types of the unit as it is in the overlay now; `object` is what the kernel's compiler made of it.
+ */
 char *unit_types(const struct tree *t, struct unit_command *c, const char *object);
 
 #endif

@@ -6,8 +6,8 @@
 #include "kernel.h"
 
 struct toolchain {
-	char *cc;   /* the program */
-	char *note; /* what is not proven about it, as one sentence for the leaf; NULL = it is the kernel's own */
+	char *cc;         /* the program */
+	char *note;       /* what is not proven about it, as one sentence for the leaf; NULL = it is the kernel's own */
 	bool tells_types; /* -gbtf: GCC 12 or later */
 };
 
