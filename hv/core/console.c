@@ -37,8 +37,11 @@ void nl_console_drain(void)
 		x86_pause();
 }
 
+/* Plain text alone, whoever it is from: it reaches terminals. */
 static void put(char c)
 {
+	if (c != '\n' && (c < ' ' || c > '~'))
+		c = '?';
 	ring[written++ % RING] = c;
 	if (tee)
 		tee(c);

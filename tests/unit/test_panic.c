@@ -181,12 +181,34 @@ static void damaged(void **state)
 	assert_false(nl_panic_valid(&record));
 }
 
+/* What an earlier guest may have written there reaches a terminal as text, and as nothing else. */
+static void foreign(void)
+{
+	static const char text[] = "\033[2J\233m\r\ttext\177\n";
+	char ring[4096];
+	uint64_t next;
+	size_t n;
+
+	record.magic = NL_PANIC_MAGIC;
+	record.length = sizeof(text) - 1;
+	memcpy(record.text, text, sizeof(text));
+	record.checksum = nl_panic_checksum(&record);
+	nl_panic_init(&record);
+	n = nl_console_read(0, ring, sizeof(ring), &next);
+	for (size_t i = 0; i < n; i++)
+		assert_true(ring[i] == '\n' || (ring[i] >= 0x20 && ring[i] <= 0x7e));
+	ring[n] = '\0';
+	assert_non_null(strstr(ring, "?[2J?m??text?\n"));
+}
+
+static void foreign_text(void **state) { (void)state, run_apart(foreign); }
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(whole_record, start),  cmocka_unit_test_setup(deaf_cpus, start),
 	        cmocka_unit_test_setup(second_defect, start), cmocka_unit_test_setup(before_cpus, start),
-	        cmocka_unit_test_setup(damaged, start),
+	        cmocka_unit_test_setup(damaged, start),       cmocka_unit_test_setup(foreign_text, start),
 	};
 	return cmocka_run_group_tests_name("panic", tests, NULL, NULL);
 }
