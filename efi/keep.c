@@ -10,16 +10,11 @@
 
 static EFI_GUID guid = {0x5f0b4c1e, 0x6e65, 0x776c, {0x65, 0x61, 0x66, 0x62, 0x6f, 0x6f, 0x74, 0x31}};
 
-static uint64_t found[256];
-
 static void show(const char *text)
 {
 	say_why(L"the boot before ended in a panic of Newleaf, which said:");
 	for (; *text; text++)
-		if (*text == '\n')
-			Print(L"\n");
-		else
-			Print(L"%c", *text >= 0x20 && *text <= 0x7e ? (CHAR16)*text : L'?');
+		Print(*text == '\n' ? L"\n" : L"%c", *text >= ' ' && *text <= '~' ? (CHAR16)*text : L'?');
 	Print(L"\n");
 }
 
@@ -44,19 +39,24 @@ static void read_left(struct loader *l)
 	r->panic.magic = r->kept.magic = 0; /* once */
 }
 
+/* Of whatever size: one that is too large for us may be a newer Newleaf's. */
 void state_read(struct loader *l)
 {
-	UINTN size = sizeof(found);
+	UINTN size = 0;
 	UINT32 attributes = 0;
+	void *found = NULL;
 
-	l->state_status = RT->GetVariable(NAME, &guid, &attributes, &size, found);
-	if (l->state_status == EFI_NOT_FOUND)
-		return;
-	if (!EFI_ERROR(l->state_status) || l->state_status == EFI_BUFFER_TOO_SMALL)
-		l->state_error =
-		        nl_state_read(found, size < sizeof(found) ? size : sizeof(found), attributes, &l->state);
+	l->state_status = RT->GetVariable(NAME, &guid, NULL, &size, NULL);
+	if (l->state_status == EFI_BUFFER_TOO_SMALL && (found = AllocatePool(size)))
+		l->state_status = RT->GetVariable(NAME, &guid, &attributes, &size, found);
+	if (found && !EFI_ERROR(l->state_status))
+		l->state_error = nl_state_read(found, size, attributes, &l->state);
 	l->stored = l->state;
 	read_left(l);
+	if (!found)
+		return;
+	ZeroMem(found, size); /* it holds the key */
+	FreePool(found);
 }
 
 enum nl_err state_check(struct loader *l)
@@ -120,7 +120,6 @@ enum nl_err state_settle(struct loader *l)
 
 void state_forget(struct loader *l)
 {
-	ZeroMem(found, sizeof(found));
 	ZeroMem(&l->state, sizeof(l->state));
 	ZeroMem(&l->stored, sizeof(l->stored));
 }

@@ -33,9 +33,8 @@ static enum nl_err check_platform(void)
 
 	if (encrypted)
 		return refuse(NL_EENCRYPTED, L"memory has more than one physical address: %a is on", encrypted);
-	if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(d >> 20 & 1)) { /* the core's page tables need it */
+	if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(d >> 20 & 1)) /* the core's page tables need it */
 		return refuse(NL_EMACHINE, L"no-execute (NX, XD) is missing or switched off in the firmware's setup");
-	}
 	return NL_OK;
 }
 

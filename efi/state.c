@@ -4,30 +4,34 @@
  */
 #include "state.h"
 
-#define RECORD_SIZE (sizeof(struct nl_state) - sizeof(struct nl_record))
+#define RECORD_SIZE(size) ((uint32_t)((size) - sizeof(struct nl_record)))
 
-static uint64_t checksum(const struct nl_state *s)
+static uint64_t checksum(const struct nl_state *s, size_t size)
 {
-	return nl_checksum(&s->list_sequence, sizeof(*s) - offsetof(struct nl_state, list_sequence));
+	return nl_checksum(&s->list_sequence, size - offsetof(struct nl_state, list_sequence));
 }
 
 enum nl_err nl_state_read(const void *found, size_t size, uint32_t attributes, struct nl_state *out)
 {
-	static const struct nl_record_kind kind = {NL_STATE_MAGIC, 1, sizeof(struct nl_record), RECORD_SIZE, 1, 1};
+	const struct nl_state *s = found;
+	bool first = size >= sizeof(s->head) && s->head.version == 1;
+	size_t whole = first ? NL_STATE_SIZE_1 : sizeof(*out);
+	const struct nl_record_kind kind = {
+	        NL_STATE_MAGIC, first ? 1 : NL_STATE_VERSION, sizeof(s->head), RECORD_SIZE(whole), 1, 1};
 	enum nl_err e = attributes == NL_STATE_ATTRIBUTES ? nl_record_check(&kind, found, size) : NL_ERECORD;
 
-	if (!e && (size != sizeof(*out) || ((const struct nl_state *)found)->checksum != checksum(found)))
+	if (!e && (size != whole || s->checksum != checksum(s, size)))
 		e = NL_ERECORD;
 	*out = (struct nl_state){0};
 	if (!e) /* straight into its place: no copy of the key stays on the stack */
-		*out = *(const struct nl_state *)found;
+		__builtin_memcpy(out, found, size);
 	return e;
 }
 
 void nl_state_seal(struct nl_state *s)
 {
-	s->head = (struct nl_record){NL_STATE_MAGIC, 1, sizeof(struct nl_record), RECORD_SIZE, 1};
-	s->checksum = checksum(s);
+	s->head = (struct nl_record){NL_STATE_MAGIC, NL_STATE_VERSION, sizeof(s->head), RECORD_SIZE(sizeof(*s)), 1};
+	s->checksum = checksum(s, sizeof(*s));
 }
 
 bool nl_state_rises(const struct nl_state *before, const struct nl_state *now)

@@ -9,7 +9,8 @@
 #include <newleaf/kept.h>
 
 #define NL_STATE_MAGIC 0x45544154534c4eULL /* "NLSTATE" */
-#define NL_STATE_ATTRIBUTES 3u             /* non-volatile, boot services only */
+#define NL_STATE_VERSION 2
+#define NL_STATE_ATTRIBUTES 3u /* non-volatile, boot services only */
 
 /* Whoever adds to it raises the version: an older image must not go on with half of what is remembered. */
 struct nl_state {
@@ -24,9 +25,11 @@ struct nl_state {
 	uint8_t machine_key[32]; /* random, a seed: never in memory that outlives the loader */
 	struct nl_lockout lockouts[NL_MAX_LOCKOUTS];
 };
+/* Version 1 had eight of them. */
+#define NL_STATE_SIZE_1 (offsetof(struct nl_state, lockouts) + 8 * sizeof(struct nl_lockout))
 
-/* `size` bytes as they were found, 8-byte aligned. NL_ERECORD: somebody else's, or damaged, so that it counts as
- * absent; NL_ENEWER. `out` is zero then. */
+/* `size` bytes as they were found, 8-byte aligned; of version 1 too. NL_ERECORD: somebody else's, or damaged, so that
+ * it counts as absent; NL_ENEWER. `out` is zero then. */
 enum nl_err nl_state_read(const void *found, size_t size, uint32_t attributes, struct nl_state *out);
 /* Head and checksum, before it is written. */
 void nl_state_seal(struct nl_state *s);

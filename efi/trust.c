@@ -96,10 +96,9 @@ void trust_list(struct loader *l)
 {
 	EFI_STATUS s = file_read(l, LIST_FILE, NL_LIST_MAX_SIZE, &l->list, &l->list_size);
 
-	if (!EFI_ERROR(s))
+	if (!EFI_ERROR(s) || s == EFI_NOT_FOUND)
 		return;
 	l->list = NULL;
-	l->list_size = 0;
-	if (s != EFI_NOT_FOUND)
-		say_warning(L"cannot read %s: %r", LIST_FILE, s);
+	l->list_size = 1; /* the core calls it damaged: not as if there never had been one */
+	say_warning(L"cannot read %s: %r", LIST_FILE, s);
 }

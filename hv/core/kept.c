@@ -33,11 +33,10 @@ void nl_state_lock_out(const uint8_t sha256[32], enum nl_lockout_reason reason)
 
 bool nl_state_locked_out(const uint8_t sha256[32])
 {
-	unsigned i = 0;
-
-	while (i < NL_MAX_LOCKOUTS && nl_kept->lockouts[i].reason && memcmp(nl_kept->lockouts[i].sha256, sha256, 32))
-		i++;
-	return i < NL_MAX_LOCKOUTS && nl_kept->lockouts[i].reason;
+	for (const struct nl_lockout *l = nl_kept->lockouts; l < nl_kept->lockouts + NL_MAX_LOCKOUTS; l++)
+		if (l->reason & NL_LOCKOUT_ALL || (l->reason && !memcmp(l->sha256, sha256, 32)))
+			return true;
+	return false;
 }
 
 void nl_kept_alive(void) { __atomic_store_n(&alive, 1, __ATOMIC_SEQ_CST); }

@@ -13,22 +13,25 @@
 #include <newleaf/record.h>
 
 #define NL_KEPT_MAGIC 0x5450454b4c4eULL /* "NLKEPT" */
-#define NL_MAX_LOCKOUTS 8u
-#define NL_MAX_FLOORS 128u /* ids of leaves between two starts of the machine */
+#define NL_MAX_LOCKOUTS NL_MAX_LEAVES   /* so many can be on at a panic */
+#define NL_MAX_FLOORS 128u              /* ids of leaves between two starts of the machine */
 
-enum nl_lockout_reason {
-	NL_LOCKOUT_PANIC = 1, /* was on when the core gave up, and the guest had not said that it is up */
+enum nl_lockout_reason { /* bits */
+	                 NL_LOCKOUT_PANIC =
+	                         1, /* was on when the core gave up, and the guest had not said that it is up */
+	                 NL_LOCKOUT_ALL = 2, /* beside others: no leaf is applied any more, because there was no room
+	                                        for another name */
 };
 
 struct nl_lockout { /* a leaf that is not applied any more */
 	uint8_t sha256[32];
-	uint32_t reason; /* enum nl_lockout_reason; 0: none, and so are all behind it */
+	uint32_t reason; /* bits of enum nl_lockout_reason; 0: none, and so are all behind it */
 	uint32_t reserved;
 };
 
 struct nl_floor {                /* how new a leaf has been */
 	char id[NL_LEAF_ID_LEN]; /* empty: free, and so are all behind it */
-	uint32_t version;        /* the highest that was applied, or the least that a signed list allows */
+	uint32_t version;        /* the highest that was applied */
 	uint32_t reserved;
 };
 
@@ -43,9 +46,9 @@ struct nl_kept {
 struct nl_left { /* nl_boot_block.left: whole pages */
 	struct nl_panic_record panic;
 	struct nl_kept kept;
-	uint8_t reserved[0x2000 - sizeof(struct nl_kept)];
+	uint8_t reserved[0x3000 - sizeof(struct nl_kept)];
 };
-_Static_assert(sizeof(struct nl_left) == NL_PANIC_SIZE + 0x2000, "whole pages");
+_Static_assert(sizeof(struct nl_left) == NL_PANIC_SIZE + 0x3000, "whole pages");
 
 static inline uint64_t nl_kept_checksum(const struct nl_kept *k)
 {
@@ -61,21 +64,18 @@ static inline bool nl_is_leaf(const uint8_t a[32], const uint8_t b[32])
 	return i == 32;
 }
 
-/* Adds a leaf to a list of lock-outs, once; when the list is full, the oldest goes. */
+/* Adds a leaf to a list of lock-outs, once. Nobody is pushed out: when the list is full, all are locked out. */
 static inline void nl_lock_out(struct nl_lockout list[NL_MAX_LOCKOUTS], const uint8_t sha256[32], uint32_t reason)
 {
-	struct nl_lockout added = {.reason = reason};
 	unsigned n = 0, i;
 
-	for (i = 0; i < 32; i++)
-		added.sha256[i] = sha256[i];
-	for (; n < NL_MAX_LOCKOUTS && list[n].reason; n++)
-		if (nl_is_leaf(list[n].sha256, sha256))
-			return;
-	if (n == NL_MAX_LOCKOUTS)
-		for (i = 0, n--; i < n; i++)
-			list[i] = list[i + 1];
-	list[n] = added;
+	while (n < NL_MAX_LOCKOUTS - 1 && list[n].reason && !nl_is_leaf(list[n].sha256, sha256))
+		n++;
+	if (list[n].reason && !nl_is_leaf(list[n].sha256, sha256))
+		reason |= NL_LOCKOUT_ALL;
+	for (i = 0; i < 32 && !list[n].reason; i++)
+		list[n].sha256[i] = sha256[i];
+	list[n].reason |= reason;
 }
 
 #endif

@@ -8,7 +8,7 @@
 #include "leaf/floor.h"
 
 static struct nl_kept place;
-static const uint8_t one[32] = {1}, two[32] = {2};
+static const uint8_t one[32] = {1}, two[32] = {0, 0, 2};
 
 static bool whole(void) { return place.magic == NL_KEPT_MAGIC && place.checksum == nl_kept_checksum(&place); }
 
@@ -33,7 +33,7 @@ static void what_was_there_stays(void **state)
 	nl_kept_init(&place);
 	assert_true(whole());
 	assert_memory_equal(place.boot_id, nl_boot.boot_id, 16);
-	assert_int_equal(nl_floor_find(before.floors[0].id)->version, 4);
+	assert_int_equal(nl_floor_of(before.floors[0].id), 4);
 	assert_true(nl_state_locked_out(nine));
 	assert_false(nl_state_locked_out(one));
 }
@@ -55,6 +55,7 @@ static void whole_after_each_change(void **state)
 	assert_false(whole());
 }
 
+/* Nobody is pushed out: where there is no room, all are locked out, also those that had a place. */
 static void full_of_lock_outs(void **state)
 {
 	uint8_t leaf[32] = {0};
@@ -63,14 +64,36 @@ static void full_of_lock_outs(void **state)
 	for (unsigned i = 1; i <= NL_MAX_LOCKOUTS; i++) {
 		leaf[0] = (uint8_t)i;
 		nl_state_lock_out(leaf, NL_LOCKOUT_PANIC);
+		nl_state_lock_out(one, NL_LOCKOUT_PANIC);
 	}
 	assert_true(nl_state_locked_out(leaf));
 	leaf[0] = NL_MAX_LOCKOUTS + 1;
 	assert_false(nl_state_locked_out(leaf));
 	nl_state_lock_out(leaf, NL_LOCKOUT_PANIC);
-	assert_true(nl_state_locked_out(leaf));
-	assert_false(nl_state_locked_out(one)); /* the oldest */
+	for (unsigned i = 1; i <= NL_MAX_LOCKOUTS + 2; i++) {
+		leaf[0] = (uint8_t)i;
+		assert_true(nl_state_locked_out(leaf));
+	}
 	assert_true(whole());
+}
+
+/* As many as can be on, and as many others at the next panic. */
+static void two_panics(void **state)
+{
+	static uint8_t leaves[2][NL_MAX_LEAVES][32];
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < NL_MAX_LEAVES; i++) {
+			leaves[round][i][round] = (uint8_t)(i + 1);
+			nl_kept_on[i] = leaves[round][i];
+		}
+		nl_kept_panic();
+		for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
+			assert_true(nl_state_locked_out(leaves[0][i]) && nl_state_locked_out(leaves[round][i]));
+		assert_int_equal(nl_state_locked_out(two), round); /* was not on; there is no place to say so */
+		assert_true(whole());
+	}
 }
 
 static void a_panic_locks_out_what_is_on(void **state)
@@ -100,6 +123,7 @@ int main(void)
 	        cmocka_unit_test_setup(what_was_there_stays, start),
 	        cmocka_unit_test_setup(whole_after_each_change, start),
 	        cmocka_unit_test_setup(full_of_lock_outs, start),
+	        cmocka_unit_test_setup(two_panics, start),
 	        cmocka_unit_test_setup(a_panic_locks_out_what_is_on, start),
 	        cmocka_unit_test_setup(a_guest_that_is_up_is_no_proof_against_a_leaf, start),
 	};

@@ -76,7 +76,7 @@ static void strangers_do_not_count(void **state)
 		bad = s;
 		((uint8_t *)&bad)[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		e = read_of(&bad, sizeof(bad), NL_STATE_ATTRIBUTES, &out);
-		assert_true(e == NL_ERECORD || (e == NL_ENEWER && bad.head.version > 1));
+		assert_true(e == NL_ERECORD || (e == NL_ENEWER && bad.head.version > NL_STATE_VERSION));
 		assert_true(is_zero(&out));
 	}
 }
@@ -87,10 +87,28 @@ static void newer_is_named(void **state)
 	struct nl_state s = sample(), out;
 
 	(void)state;
-	s.head.version = 2;
+	s.head.version = NL_STATE_VERSION + 1;
 	assert_int_equal(read_of(&s, sizeof(s), NL_STATE_ATTRIBUTES, &out), NL_ENEWER);
 	assert_int_equal(read_of(&s, sizeof(s) - 64, NL_STATE_ATTRIBUTES, &out), NL_ENEWER);
 	assert_int_equal(read_of(&s, sizeof(s), 7, &out), NL_ERECORD); /* an operating system says so */
+}
+
+/* What an image of the first version wrote is not forgotten when a later one comes. */
+static void older_is_read(void **state)
+{
+	struct nl_state s = sample(), out;
+
+	(void)state;
+	s.lockouts[7].reason = NL_LOCKOUT_PANIC;
+	s.head = (struct nl_record){NL_STATE_MAGIC, 1, sizeof(s.head), NL_STATE_SIZE_1 - sizeof(s.head), 1};
+	s.checksum = nl_checksum(&s.list_sequence, NL_STATE_SIZE_1 - offsetof(struct nl_state, list_sequence));
+	assert_int_equal(read_of(&s, NL_STATE_SIZE_1, NL_STATE_ATTRIBUTES, &out), NL_OK);
+	assert_memory_equal(&out, &s, sizeof(s));
+	assert_int_equal(read_of(&s, NL_STATE_SIZE_1 - 8, NL_STATE_ATTRIBUTES, &out), NL_ERECORD);
+	assert_int_equal(read_of(&s, sizeof(s), NL_STATE_ATTRIBUTES, &out), NL_ERECORD);
+	s.head.version = NL_STATE_VERSION; /* too short for that */
+	assert_int_equal(read_of(&s, NL_STATE_SIZE_1, NL_STATE_ATTRIBUTES, &out), NL_ERECORD);
+	assert_true(is_zero(&out));
 }
 
 static void what_must_not_be_lost(void **state)
@@ -111,7 +129,7 @@ static void what_must_not_be_lost(void **state)
 
 static void lock_outs(void **state)
 {
-	struct nl_lockout list[NL_MAX_LOCKOUTS + 1] = {0};
+	struct nl_lockout list[NL_MAX_LOCKOUTS + 1] = {0}, other[NL_MAX_LOCKOUTS] = {0};
 	uint8_t leaf[32] = {0};
 
 	(void)state;
@@ -123,22 +141,27 @@ static void lock_outs(void **state)
 		assert_true(nl_is_leaf(list[i].sha256, leaf));
 		assert_int_equal(list[i + 1].reason, 0);
 	}
+	leaf[31] = 0;
+	nl_lock_out(list, leaf, NL_LOCKOUT_PANIC); /* full, and there already */
+	assert_int_equal(list[NL_MAX_LOCKOUTS - 1].reason, NL_LOCKOUT_PANIC);
 	leaf[31] = 99;
-	nl_lock_out(list, leaf, NL_LOCKOUT_PANIC); /* full: the oldest goes */
-	assert_int_equal(list[0].sha256[31], 1);
-	assert_int_equal(list[NL_MAX_LOCKOUTS - 2].sha256[31], NL_MAX_LOCKOUTS - 1);
-	assert_int_equal(list[NL_MAX_LOCKOUTS - 1].sha256[31], 99);
+	nl_lock_out(list, leaf, NL_LOCKOUT_PANIC); /* full: nobody goes, and the last one stands for all */
+	for (unsigned i = 0; i < NL_MAX_LOCKOUTS; i++)
+		assert_int_equal(list[i].sha256[31], i);
+	assert_int_equal(list[NL_MAX_LOCKOUTS - 1].reason, NL_LOCKOUT_PANIC | NL_LOCKOUT_ALL);
 	assert_int_equal(list[NL_MAX_LOCKOUTS].reason, 0);
+	nl_lock_out(other, list[1].sha256, NL_LOCKOUT_PANIC); /* into the next boot's, where it is known already */
+	nl_lock_out(other, list[1].sha256, NL_LOCKOUT_ALL);
+	assert_int_equal(other[0].reason, NL_LOCKOUT_PANIC | NL_LOCKOUT_ALL);
+	assert_int_equal(other[1].reason, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(what_was_written_is_read),
-	        cmocka_unit_test(strangers_do_not_count),
-	        cmocka_unit_test(newer_is_named),
-	        cmocka_unit_test(what_must_not_be_lost),
-	        cmocka_unit_test(lock_outs),
+	        cmocka_unit_test(what_was_written_is_read), cmocka_unit_test(strangers_do_not_count),
+	        cmocka_unit_test(newer_is_named),           cmocka_unit_test(older_is_read),
+	        cmocka_unit_test(what_must_not_be_lost),    cmocka_unit_test(lock_outs),
 	};
 
 	return cmocka_run_group_tests_name("state", tests, NULL, NULL);

@@ -69,7 +69,7 @@ def state_variable(t):
         g.poweroff()
         first = State(variables)
         t.expect(first.attributes == NON_VOLATILE | BOOT, f"attributes {first.attributes}")
-        t.expect(first.magic == 0x45544154534C4E and first.version == 1, "no head as record.h has it")
+        t.expect(first.magic == 0x45544154534C4E and first.version == 2, "no head as record.h has it")
         t.expect(first.left % 4096 == 0 and first.left, f"what is left will lie at {first.left:x}")
         t.expect(any(first.machine) and len(set(first.key)) > 8, "machine id or key is not random")
         t.expect(first.security == 0, "the floor has risen without Secure Boot")
@@ -89,8 +89,8 @@ def state_variable(t):
         State(variables).write(bytes(damaged), None)
         load(t, variables, strange, r"newleaf: launched")
 
-        newer = bytearray(State(variables).raw)
-        newer[8] = 2
+        newer = bytearray(State(variables).raw) + bytes(4000)  # and larger than anything of ours
+        newer[8] = 3
         State(variables).write(bytes(newer), None)
         newest = r"a newer Newleaf has written the EFI variable NewleafState"
         load(t, variables, newest, r"newleaf: not launched: .*\[NL_ENEWER\]")
@@ -167,6 +167,9 @@ def state_list(t):
             f.write(data)
         not_taken(damaged, 8)  # NL_ESIGNATURE
         not_taken(lists.make(9, key=os.path.join(BUILD, "keys", "demo.pem")), 7)  # NL_EKEY: an author's
+        with open(damaged, "wb") as f:
+            f.write(bytes(65537))  # more than a loader reads
+        not_taken(damaged, 47)  # NL_ERECORD, and not as if there were none
         load(t, variables, r"newleaf: not launched: .*\[NL_ELISTGONE\]", loader=lists.strict())
 
 

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: efi/state.c
+// cflags: -Iefi -fshort-wchar -DGNU_EFI_USE_MS_ABI -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
+/*
+ * The loader's side of what outlives a boot, on a firmware of the test's own: a variable of whatever content, size and
+ * attributes, memory that the boot before left, writes that fail; and what may run then.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../efi/keep.c"
+
+static struct {
+	bool there, broken, full;
+	UINT32 attributes;
+	UINTN size;
+	uint8_t data[16384];
+	unsigned writes, deletes;
+} variable;
+static struct loader l;
+static struct nl_boot_block block;
+static struct nl_left left __attribute__((aligned(4096)));
+static bool left_is_free, poor; /* poor: no memory to be had */
+static unsigned warnings;
+static char shown[64];
+static const uint8_t leaf[32] = {7}, other[32] = {8};
+
+static EFI_STATUS EFIAPI get_variable(CHAR16 *name, EFI_GUID *g, UINT32 *attributes, UINTN *size, VOID *data)
+{
+	UINTN room = *size;
+
+	assert_memory_equal(name, NAME, sizeof(NAME));
+	assert_memory_equal(g, &guid, sizeof(guid));
+	if (variable.broken)
+		return EFI_DEVICE_ERROR;
+	if (!variable.there)
+		return EFI_NOT_FOUND;
+	*size = variable.size;
+	if (room < variable.size)
+		return EFI_BUFFER_TOO_SMALL;
+	if (attributes)
+		*attributes = variable.attributes;
+	memcpy(data, variable.data, variable.size);
+	return EFI_SUCCESS;
+}
+
+/* UEFI 2.10, 8.2.3: size 0 deletes; attributes of what is there are not changed. */
+static EFI_STATUS EFIAPI set_variable(CHAR16 *name, EFI_GUID *g, UINT32 attributes, UINTN size, VOID *data)
+{
+	assert_memory_equal(name, NAME, sizeof(NAME));
+	assert_memory_equal(g, &guid, sizeof(guid));
+	if (variable.full)
+		return EFI_OUT_OF_RESOURCES;
+	if (!size) {
+		variable.deletes++;
+		variable.there = false;
+		return EFI_SUCCESS;
+	}
+	if (variable.there && variable.attributes != attributes)
+		return EFI_INVALID_PARAMETER;
+	variable.writes++;
+	variable.there = true;
+	variable.attributes = attributes;
+	memcpy(variable.data, data, variable.size = size);
+	return EFI_SUCCESS;
+}
+
+static EFI_RUNTIME_SERVICES services = {.GetVariable = get_variable, .SetVariable = set_variable};
+EFI_RUNTIME_SERVICES *RT = &services;
+
+/* What comes from the pool here holds a key, or what the core will read: nothing may stay when it goes back. */
+static struct {
+	void *at;
+	UINTN size;
+} pool;
+VOID *AllocatePool(UINTN size)
+{
+	pool.at = poor ? NULL : malloc(size);
+	pool.size = size;
+	return pool.at;
+}
+VOID FreePool(VOID *p)
+{
+	assert_ptr_equal(p, pool.at);
+	for (UINTN i = 0; i < pool.size; i++)
+		assert_int_equal(((uint8_t *)p)[i], 0);
+	free(p);
+}
+VOID *AllocateZeroPool(UINTN size) { return poor ? NULL : calloc(1, size); }
+VOID ZeroMem(VOID *p, UINTN n) { memset(p, 0, n); }
+INTN CompareMem(CONST VOID *a, CONST VOID *b, UINTN n) { return memcmp(a, b, n); }
+UINTN Print(CONST CHAR16 *format, ...)
+{
+	size_t n = strlen(shown);
+	va_list args;
+
+	va_start(args, format);
+	if (n + 1 < sizeof(shown))
+		shown[n] = format[0] == L'%' ? (char)va_arg(args, int) : (char)format[0];
+	va_end(args);
+	return 0;
+}
+void say_why(const CHAR16 *format, ...) { (void)format; }
+void say_warning(const CHAR16 *format, ...) { (void)format, warnings++; }
+enum nl_err refuse(enum nl_err error, const CHAR16 *why, ...) { return (void)why, error; }
+bool memory_is_free(uint64_t base, uint64_t size)
+{
+	return left_is_free && base == (uint64_t)&left && size == sizeof(left);
+}
+bool randomness(void *out, size_t words)
+{
+	memset(out, 0x5a, 8 * words);
+	return true;
+}
+
+/* A boot: its loader knows nothing yet. */
+static void boots(bool secure, uint32_t version)
+{
+	free(l.left);
+	memset(&l, 0, sizeof(l));
+	memset(&block, 0, sizeof(block));
+	memset(shown, 0, sizeof(shown));
+	l.boot = &block;
+	block.left = (uint64_t)&left;
+	l.secure_boot = secure;
+	l.policy.security_version = version;
+	warnings = variable.writes = variable.deletes = 0;
+	state_read(&l);
+}
+
+static const struct nl_state *stored(void) { return (const void *)variable.data; }
+
+/* A machine that has booted once. */
+static int start(void **state)
+{
+	(void)state;
+	memset(&variable, 0, sizeof(variable));
+	memset(&left, 0, sizeof(left));
+	left_is_free = true;
+	poor = false;
+	boots(true, 3);
+	assert_int_equal(state_check(&l), NL_OK);
+	block.list_accepted = 5;
+	assert_int_equal(state_settle(&l), NL_OK);
+	return 0;
+}
+
+static void first_boot(void **state)
+{
+	static const struct nl_state zero;
+	struct nl_state found;
+
+	(void)state;
+	assert_int_equal(variable.writes, 1);
+	assert_int_equal(nl_state_read(variable.data, variable.size, variable.attributes, &found), NL_OK);
+	assert_int_equal(found.security_version, 3);
+	assert_int_equal(found.list_sequence, 5);
+	assert_int_equal(found.left, (uint64_t)&left);
+	assert_int_equal(found.machine_id[15], 0x5a);
+	assert_int_equal(found.machine_key[31], 0x5a);
+	assert_memory_equal(&l.state, &zero, sizeof(zero)); /* that memory is the operating system's next */
+	assert_memory_equal(&l.stored, &zero, sizeof(zero));
+	boots(true, 3);
+	assert_int_equal(l.state.list_sequence, 5);
+	assert_int_equal(state_check(&l), NL_OK);
+	assert_int_equal(state_settle(&l), NL_OK);
+	assert_int_equal(variable.writes, 0); /* flash wears */
+}
+
+/* Neither an older image nor an older list comes through, with Secure Boot or without; and none lowers what is there.
+ */
+static void floors(void **state)
+{
+	(void)state;
+	for (unsigned secure = 0; secure < 2; secure++) {
+		boots(secure, 2);
+		assert_int_equal(state_check(&l), NL_EOLDIMAGE);
+		assert_int_equal(state_settle(&l), NL_OK); /* and if it came so far */
+		assert_int_equal(stored()->security_version, 3);
+		boots(secure, 3);
+		assert_int_equal(state_check(&l), NL_OK);
+		block.list_accepted = 4;
+		assert_int_equal(state_settle(&l), NL_OK);
+		assert_int_equal(variable.writes, 0);
+	}
+	boots(false, 9); /* anybody's image */
+	block.list_accepted = 6;
+	block.keys_from_file = 1; /* and list */
+	assert_int_equal(state_check(&l), NL_OK);
+	assert_int_equal(state_settle(&l), NL_OK);
+	assert_int_equal(variable.writes, 0);
+	boots(true, 4);
+	block.list_accepted = 6;
+	assert_int_equal(state_settle(&l), NL_OK);
+	assert_int_equal(stored()->security_version, 4);
+	assert_int_equal(stored()->list_sequence, 6);
+}
+
+/* It does not count, is named, and makes room for one of ours. */
+static void does_not_count(void)
+{
+	boots(true, 1);
+	assert_int_equal(l.state_error, NL_ERECORD);
+	assert_int_equal(l.state.list_sequence, 0);
+	assert_int_equal(l.state.left, 0);
+	assert_int_equal(state_check(&l), NL_OK);
+	assert_int_equal(warnings, 1);
+	assert_int_equal(state_settle(&l), NL_OK);
+	assert_int_equal(variable.deletes, 1);
+	assert_int_equal(variable.writes, 1);
+	assert_int_equal(variable.attributes, NL_STATE_ATTRIBUTES);
+	assert_int_equal(stored()->security_version, 1);
+}
+
+static void hostile_contents(void **state)
+{
+	static const UINTN sizes[] = {1, 8, 24, 31, 32, sizeof(struct nl_state) - 8, sizeof(struct nl_state) + 8, 9000};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		start(state);
+		variable.size = sizes[i];
+		does_not_count();
+	}
+	for (UINT32 attributes = 0; attributes < 8; attributes++) {
+		start(state);
+		if (attributes == NL_STATE_ATTRIBUTES)
+			continue;
+		variable.attributes = attributes;
+		does_not_count();
+	}
+	start(state);
+	((struct nl_state *)variable.data)->list_sequence--; /* wound back, without its checksum */
+	does_not_count();
+	start(state);
+	((struct nl_state *)variable.data)->head.version = 0;
+	does_not_count();
+	start(state);
+	((struct nl_state *)variable.data)->head.version = NL_STATE_VERSION + 1;
+	variable.attributes = 7; /* an operating system says so */
+	does_not_count();
+}
+
+/* However large it is: it is neither gone without nor written over. */
+static void newer(void **state)
+{
+	static const UINTN sizes[] = {sizeof(struct nl_state), 2048, 2056, 16384};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		start(state);
+		((struct nl_state *)variable.data)->head.version = NL_STATE_VERSION + 1;
+		variable.size = sizes[i];
+		boots(false, 3);
+		assert_int_equal(state_check(&l), NL_ENEWER);
+		assert_int_equal(state_keep(&l), NL_OK);
+		assert_int_equal(variable.writes + variable.deletes, 0);
+	}
+}
+
+/* With Secure Boot on what cannot be read may hold anything back. */
+static void unreadable(void **state)
+{
+	(void)state;
+	for (unsigned secure = 0; secure < 2; secure++) {
+		variable.broken = true;
+		boots(secure, 3);
+		assert_int_equal(state_check(&l), secure ? NL_EFIRMWARE : NL_OK);
+		variable.broken = false;
+		poor = true;
+		boots(secure, 3);
+		assert_int_equal(state_check(&l), secure ? NL_EFIRMWARE : NL_OK);
+		poor = false;
+	}
+}
+
+static void unwritable(void **state)
+{
+	(void)state;
+	variable.full = true;
+	boots(true, 4);
+	assert_int_equal(state_settle(&l), NL_EFIRMWARE); /* the next boot would let an older image pass */
+	boots(true, 3);
+	block.list_accepted = 6;
+	assert_int_equal(state_settle(&l), NL_EFIRMWARE);
+	boots(true, 3);
+	block.left = 0x1000; /* nothing is held back by that */
+	assert_int_equal(state_settle(&l), NL_OK);
+	boots(false, 3);
+	block.list_accepted = 6;
+	assert_int_equal(state_settle(&l), NL_OK);
+	assert_int_equal(warnings, 1);
+}
+
+static void leave(void)
+{
+	static const char text[] = "a\n\033[2J\233m\177";
+
+	left.panic.magic = NL_PANIC_MAGIC;
+	left.panic.length = sizeof(text) - 1;
+	memcpy(left.panic.text, text, sizeof(text));
+	left.panic.checksum = nl_panic_checksum(&left.panic);
+	memset(&left.kept, 0, sizeof(left.kept));
+	nl_lock_out(left.kept.lockouts, leaf, NL_LOCKOUT_PANIC);
+	left.kept.floors[0].version = 9;
+	left.kept.magic = NL_KEPT_MAGIC;
+	left.kept.checksum = nl_kept_checksum(&left.kept);
+}
+
+/* Taken once: shown as text, handed on, and lock-outs are the machine's from then on. */
+static void what_was_left(void **state)
+{
+	(void)state;
+	leave();
+	boots(true, 3);
+	assert_string_equal(shown, "a\n?[2J?m?\n");
+	assert_non_null(l.left);
+	assert_true(nl_panic_valid(&l.left->panic));
+	assert_int_equal(l.left->kept.floors[0].version, 9);
+	assert_int_equal(state_keep(&l), NL_OK);
+	assert_int_equal(variable.writes, 1);
+	assert_true(nl_is_leaf(stored()->lockouts[0].sha256, leaf));
+	assert_int_equal(stored()->lockouts[1].reason, 0);
+	assert_false(nl_panic_valid(&left.panic));
+	boots(true, 3);
+	assert_string_equal(shown, "");
+	assert_int_equal(l.left->kept.floors[0].version, 0);
+	assert_int_equal(l.state.lockouts[0].reason, NL_LOCKOUT_PANIC);
+	leave();
+	left.kept.lockouts[0].reason |= NL_LOCKOUT_ALL; /* there were more than have names */
+	left.kept.checksum = nl_kept_checksum(&left.kept);
+	boots(true, 3);
+	assert_int_equal(l.state.lockouts[0].reason, NL_LOCKOUT_PANIC | NL_LOCKOUT_ALL);
+}
+
+static void nothing_is_taken(void)
+{
+	boots(true, 3);
+	assert_string_equal(shown, "");
+	assert_int_equal(l.state.lockouts[0].reason, 0);
+	assert_true(!l.left || (!l.left->panic.magic && !l.left->kept.magic));
+}
+
+static void what_was_left_is_damaged(void **state)
+{
+	(void)state;
+	leave();
+	left.panic.text[0]++;
+	nl_lock_out(left.kept.lockouts, other, NL_LOCKOUT_PANIC);
+	nothing_is_taken();
+	leave();
+	left.panic.length = sizeof(left.panic.text);
+	left.kept.magic++;
+	nothing_is_taken();
+	leave();
+	left_is_free = false; /* the firmware's by now */
+	nothing_is_taken();
+	left_is_free = true;
+	variable.attributes = 7;
+	nothing_is_taken();
+	assert_int_equal(left.panic.magic, NL_PANIC_MAGIC); /* not looked at, not touched */
+	variable.there = false;
+	nothing_is_taken();
+	start(state);
+	leave();
+	((struct nl_state *)variable.data)->left += 8;
+	nl_state_seal((struct nl_state *)variable.data);
+	nothing_is_taken();
+	assert_int_equal(left.kept.magic, NL_KEPT_MAGIC);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(first_boot, start),
+	        cmocka_unit_test_setup(floors, start),
+	        cmocka_unit_test_setup(hostile_contents, start),
+	        cmocka_unit_test_setup(newer, start),
+	        cmocka_unit_test_setup(unreadable, start),
+	        cmocka_unit_test_setup(unwritable, start),
+	        cmocka_unit_test_setup(what_was_left, start),
+	        cmocka_unit_test_setup(what_was_left_is_damaged, start),
+	};
+	int failed = cmocka_run_group_tests_name("keep", tests, NULL, NULL);
+
+	free(l.left);
+	return failed;
+}
