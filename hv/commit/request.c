@@ -46,7 +46,6 @@ static enum nl_err check_policy(uint32_t applied, uint32_t set)
 
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		const struct nl_entry *e = &nl_registry[i];
-		const struct nl_floor *floor = nl_floor_find(e->state.id);
 		bool is = applied >> i & 1, shall = set >> i & 1;
 
 		if (shall && !is) {
@@ -54,9 +53,9 @@ static enum nl_err check_policy(uint32_t applied, uint32_t set)
 				return NL_EPOLICY;
 			if ((err = nl_list_bars(e->state.sha256)))
 				return err;
-			if (floor && e->state.version < floor->version)
+			if (e->state.version < nl_list_floor(e->state.id))
 				return NL_EVERSION;
-			if (!floor && ++fresh > nl_floor_room())
+			if (!nl_floor_of(e->state.id) && ++fresh > nl_floor_room())
 				return NL_EFLOORS;
 		}
 		if (is && !shall && !(nl_boot.policy.guest_may & NL_GUEST_MAY_REVERT) && !superseded(e, set))

@@ -13,11 +13,11 @@ static struct nl_floor *entry(const char *id)
 	return NULL;
 }
 
-const struct nl_floor *nl_floor_find(const char *id)
+uint32_t nl_floor_of(const char *id)
 {
 	const struct nl_floor *f = entry(id);
 
-	return f && f->id[0] ? f : NULL;
+	return f ? f->version : 0;
 }
 
 uint32_t nl_floor_room(void)

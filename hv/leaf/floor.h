@@ -9,7 +9,7 @@
 
 #include <newleaf/kept.h>
 
-const struct nl_floor *nl_floor_find(const char *id);  /* NULL: never applied */
+uint32_t nl_floor_of(const char *id);                  /* the highest that was applied; 0: none */
 uint32_t nl_floor_room(void);                          /* for how many ids more */
 bool nl_floor_raise(const char *id, uint32_t version); /* false: no room */
 

@@ -13,12 +13,18 @@ static enum nl_err answer = NL_NOTHING;
 
 static const struct nl_list_entry *entry(const struct nl_list *l, uint32_t i) { return nl_record_at(l, i); }
 
-static bool listed(enum nl_list_what what, const uint8_t name[32])
+/* What the list says of that name; the highest version, if it says so twice. */
+static const struct nl_list_entry *listed(enum nl_list_what what, const void *name, size_t n)
 {
-	for (uint32_t i = 0; list && i < list->head.count; i++)
-		if (entry(list, i)->what == what && !memcmp(entry(list, i)->name, name, 32))
-			return true;
-	return false;
+	const struct nl_list_entry *best = NULL;
+
+	for (uint32_t i = 0; list && i < list->head.count; i++) {
+		const struct nl_list_entry *e = entry(list, i);
+
+		if (e->what == what && !memcmp(e->name, name, n) && (!best || e->version > best->version))
+			best = e;
+	}
+	return best;
 }
 
 /* All signatures are good, and one of them is by a key that may. */
@@ -42,7 +48,6 @@ static enum nl_err check_signatures(const struct nl_list *l, size_t size)
 static enum nl_err check(const struct nl_list *l, size_t size, uint64_t known)
 {
 	enum nl_err err = nl_record_check(NL_LIST_KIND, l, size);
-	uint32_t floors = 0;
 
 	if (err || (err = check_signatures(l, size)))
 		return err;
@@ -55,13 +60,10 @@ static enum nl_err check(const struct nl_list *l, size_t size, uint64_t known)
 
 		if (e->what < NL_LIST_LEAF || e->what > NL_LIST_PARDON)
 			return NL_ENEWER;
-		if (e->what != NL_LIST_FLOOR)
-			continue;
-		if (!nl_leaf_id_ok((const char *)e->name))
+		if (e->what == NL_LIST_FLOOR && !nl_leaf_id_ok((const char *)e->name))
 			return NL_ERECORD;
-		floors += !nl_floor_find((const char *)e->name);
 	}
-	return floors > nl_floor_room() ? NL_EFLOORS : NL_OK;
+	return NL_OK;
 }
 
 enum nl_err nl_list_take(const void *file, size_t size, uint64_t known)
@@ -73,14 +75,11 @@ enum nl_err nl_list_take(const void *file, size_t size, uint64_t known)
 	if (answer)
 		return answer;
 	list = l;
-	for (uint32_t i = 0; i < l->head.count; i++)
-		if (entry(l, i)->what == NL_LIST_FLOOR)
-			nl_floor_raise((const char *)entry(l, i)->name, entry(l, i)->version);
 	for (uint32_t i = 0; i < nl_boot.n_keys; i++) {
 		uint8_t id[32];
 
 		nl_key_id(nl_boot.keys[i].key, id);
-		if (listed(NL_LIST_KEY, id))
+		if (listed(NL_LIST_KEY, id, 32))
 			nl_boot.keys[i].role = 0;
 	}
 	return NL_OK;
@@ -89,13 +88,21 @@ enum nl_err nl_list_take(const void *file, size_t size, uint64_t known)
 enum nl_err nl_list_error(void) { return answer; }
 uint64_t nl_list_sequence(void) { return list ? list->sequence : 0; }
 
-bool nl_list_revokes_key(const uint8_t id[32]) { return listed(NL_LIST_KEY, id); }
+uint32_t nl_list_floor(const char *id)
+{
+	const struct nl_list_entry *e = listed(NL_LIST_FLOOR, id, NL_LEAF_ID_LEN);
+	uint32_t own = nl_floor_of(id);
+
+	return e && e->version > own ? e->version : own;
+}
+
+bool nl_list_revokes_key(const uint8_t id[32]) { return listed(NL_LIST_KEY, id, 32); }
 
 enum nl_err nl_list_bars(const uint8_t sha256[32])
 {
 	if (answer && answer != NL_NOTHING && nl_boot.policy.without_list != NL_WITHOUT_LIST_GO_ON)
 		return NL_ELIST;
-	if (listed(NL_LIST_LEAF, sha256))
+	if (listed(NL_LIST_LEAF, sha256, 32))
 		return NL_EREVOKED;
-	return nl_state_locked_out(sha256) && !listed(NL_LIST_PARDON, sha256) ? NL_ELOCKEDOUT : NL_OK;
+	return nl_state_locked_out(sha256) && !listed(NL_LIST_PARDON, sha256, 32) ? NL_ELOCKEDOUT : NL_OK;
 }

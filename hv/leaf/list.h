@@ -10,8 +10,8 @@
 
 /*
  * Takes a list of `size` bytes, which stay where they are; 0: there is none. known: sequence of the newest that this
- * machine has accepted. NL_OK: revoked keys have lost their roles, floors are raised. NL_NOTHING: there is none, and
- * there never was. NL_ELISTGONE, NL_ELISTOLD; NL_ERECORD, NL_ENEWER, NL_EFLOORS and what a signature can answer.
+ * machine has accepted. NL_OK: revoked keys have lost their roles. NL_NOTHING: there is none, and
+ * there never was. NL_ELISTGONE, NL_ELISTOLD; NL_ERECORD, NL_ENEWER and what a signature can answer.
  * Whatever is wrong, nothing of the list counts.
  */
 enum nl_err nl_list_take(const void *file, size_t size, uint64_t known);
@@ -20,6 +20,8 @@ uint64_t nl_list_sequence(void); /* of the list that was taken, else 0 */
 
 /* May this leaf be applied? NL_EREVOKED, NL_ELOCKEDOUT; NL_ELIST: the list that would say so is not here. */
 enum nl_err nl_list_bars(const uint8_t sha256[32]);
+/* How new a leaf must be: by this list, or as it was on this machine before. A later list may ask for less. */
+uint32_t nl_list_floor(const char *id);
 /* A key of that name has no role here any more: by the list that was taken. */
 bool nl_list_revokes_key(const uint8_t id[32]);
 

@@ -56,13 +56,13 @@ static void warn(const char *what) { FUZZ_CHECK(*what); }
 
 static void try_list(const void *p, size_t n)
 {
-	uint8_t name[32] = {0};
+	uint8_t name[32] = {0}, id[NL_LEAF_ID_LEN] = "a";
 	enum nl_err err;
 
 	memset(nl_kept, 0, sizeof(*nl_kept));
 	err = nl_list_take(p, n, 3);
 	FUZZ_CHECK(err == nl_list_error() && (err == NL_OK) == (nl_list_sequence() >= 3));
-	FUZZ_CHECK(nl_floor_room() <= NL_MAX_FLOORS && (err == NL_OK || nl_floor_room() == NL_MAX_FLOORS));
+	FUZZ_CHECK(nl_floor_room() == NL_MAX_FLOORS && (err == NL_OK || !nl_list_floor((const char *)id)));
 	FUZZ_CHECK(nl_list_bars(name) != NL_ELIST || err != NL_OK);
 }
 

@@ -12,7 +12,7 @@
 #include "leaf/signature.h"
 #include "makeleaf.h"
 
-enum { ENTRIES = NL_MAX_FLOORS + 8 };
+enum { ENTRIES = NL_LIST_MAX_ENTRIES };
 static struct {
 	struct nl_list head;
 	struct nl_list_entry entries[ENTRIES];
@@ -70,7 +70,7 @@ static void nothing_counts(void)
 {
 	assert_int_equal(nl_list_sequence(), 0);
 	assert_int_equal(nl_list_bars(leaf), NL_ELIST);
-	assert_null(nl_floor_find(alpha));
+	assert_int_equal(nl_list_floor(alpha), 0);
 	assert_int_equal(nl_boot.keys[0].role, NL_ROLE_AUTHOR);
 }
 
@@ -97,8 +97,8 @@ static void what_a_list_does(void **state)
 	assert_int_equal(nl_list_error(), NL_OK);
 	assert_int_equal(nl_list_bars(leaf), NL_EREVOKED);
 	assert_int_equal(nl_list_bars(other), NL_OK);
-	assert_int_equal(nl_floor_find(alpha)->version, 4);
-	assert_null(nl_floor_find(beta));
+	assert_int_equal(nl_list_floor(alpha), 4);
+	assert_int_equal(nl_list_floor(beta), 0);
 	assert_int_equal(nl_boot.keys[0].role, 0);
 	assert_int_equal(nl_boot.keys[1].role, NL_ROLE_REVOKE);
 	assert_true(nl_list_revokes_key(id));
@@ -208,24 +208,49 @@ static void what_is_not_known(void **state)
 	nothing_counts();
 }
 
-static void floors_without_room(void **state)
+/* As many as a list may hold: they are in nobody's way. */
+static void many_floors(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i <= NL_MAX_FLOORS; i++) {
+	for (unsigned i = 0; i < ENTRIES; i++) {
 		char id[NL_LEAF_ID_LEN] = "";
 
 		snprintf(id, sizeof(id), "leaf-%u", i);
-		add(NL_LIST_FLOOR, id, sizeof(id), 2);
+		add(NL_LIST_FLOOR, id, sizeof(id), i + 1);
 	}
 	sign(revoker);
-	assert_int_equal(take(0), NL_EFLOORS);
-	nothing_counts();
+	assert_int_equal(take(0), NL_OK);
+	for (unsigned i = 0; i < ENTRIES; i++)
+		assert_int_equal(nl_list_floor((const char *)file.entries[i].name), i + 1);
+	assert_int_equal(nl_list_floor(alpha), 0);
 	assert_int_equal(nl_floor_room(), NL_MAX_FLOORS);
-	file.head.head.count--;
+}
+
+/* A list that asks for less takes the place of one that asked for too much; what was applied here stays a floor. */
+static void a_later_list_lowers(void **state)
+{
+	(void)state;
+	nl_floor_raise(beta, 3);
+	add(NL_LIST_FLOOR, alpha, sizeof(alpha), 1000);
+	add(NL_LIST_FLOOR, alpha, sizeof(alpha), 5);
+	add(NL_LIST_FLOOR, beta, sizeof(beta), 4);
 	sign(revoker);
 	assert_int_equal(take(0), NL_OK);
-	assert_int_equal(nl_floor_room(), 0);
-	assert_int_equal(take(0), NL_OK); /* a warm reset: they have room already */
+	assert_int_equal(nl_list_floor(alpha), 1000);
+	assert_int_equal(nl_list_floor(beta), 4);
+	file.head.sequence++; /* a warm reset, and a later list */
+	file.entries[0].version = 2;
+	memcpy(file.entries[1].name, beta, sizeof(beta));
+	file.entries[1].version = 1;
+	file.head.head.count = 2;
+	sign(revoker);
+	assert_int_equal(take(7), NL_OK);
+	assert_int_equal(nl_list_floor(alpha), 2);
+	assert_int_equal(nl_list_floor(beta), 3);
+	assert_int_equal(nl_floor_of(alpha), 0);
+	assert_int_equal(nl_list_take(NULL, 0, 8), NL_ELISTGONE);
+	assert_int_equal(nl_list_floor(alpha), 0);
+	assert_int_equal(nl_list_floor(beta), 3);
 }
 
 static void lock_outs_and_pardons(void **state)
@@ -254,7 +279,8 @@ int main(void)
 	        cmocka_unit_test_setup(who_may_sign, start),
 	        cmocka_unit_test_setup(cut_or_changed, start),
 	        cmocka_unit_test_setup(what_is_not_known, start),
-	        cmocka_unit_test_setup(floors_without_room, start),
+	        cmocka_unit_test_setup(many_floors, start),
+	        cmocka_unit_test_setup(a_later_list_lowers, start),
 	        cmocka_unit_test_setup(lock_outs_and_pardons, start),
 	};
 	int failed = cmocka_run_group_tests_name("list", tests, NULL, NULL);
