@@ -158,7 +158,8 @@ enum nl_exit_code {
 	X(NL_ELISTGONE, 67, NL_EXIT_PERMISSION, "the signed list that this machine has accepted is missing", \
 	  "put the newest onto the EFI partition as EFI/newleaf/list.nll and reboot") \
 	X(NL_ELISTOLD, 68, NL_EXIT_PERMISSION, "the signed list is older than one that this machine has accepted", \
-	  "put the newest onto the EFI partition as EFI/newleaf/list.nll and reboot")
+	  "put the newest onto the EFI partition as EFI/newleaf/list.nll and reboot") \
+	X(NL_FIXED, 69, NL_EXIT_NOTHING, "the kernel has the fix already", "nothing")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

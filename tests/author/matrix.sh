@@ -66,7 +66,7 @@ echo 'this is no C' >"$dir/b.c"
 matrix check "$dir/broken.recipe"
 answers "a body that does not compile" 4 "$old=refused"
 expect "the compiler's words" 0 "error:" cat "$dir/matrix.err"
-expect "the table" 4 "refused        NL_ECOMPILE" "$author" check "$dir/broken.recipe" -k "$kernel" -H "$headers"
+expect "the table" 4 "refused           NL_ECOMPILE" "$author" check "$dir/broken.recipe" -k "$kernel" -H "$headers"
 
 rm -rf "$dir/boot"
 mkdir "$dir/boot"

@@ -131,6 +131,19 @@ diff -u --label a/fs/proc/cmdline.c --label b/fs/proc/cmdline.c "$dir/another/fs
 expect "nothing of it is proven" 5 "is not the one in the image" "$author" build "$dir/q.patch" -k "$kernel" \
 	-S "$dir/another" -H "$headers" --id p -n
 
+# A source that has the patch already: fixed, if the image is of it
+cp "$dir/another/fs/proc/cmdline.c" "$dir/changed"
+has_it() { "$author" build "$dir/$1" -k "$kernel" -S "$dir/another" -H "$headers" --id p -n; }
+sed 's/return 0/return 1/' "$source/fs/proc/cmdline.c" >"$dir/edited"
+diff -u --label a/fs/proc/cmdline.c --label b/fs/proc/cmdline.c "$dir/edited" "$source/fs/proc/cmdline.c" \
+	>"$dir/q.patch"
+cp "$source/fs/proc/cmdline.c" "$dir/another/fs/proc/cmdline.c"
+expect "fixed" 3 "NL_FIXED" has_it q.patch
+diff -u --label a/fs/proc/cmdline.c --label b/fs/proc/cmdline.c "$source/fs/proc/cmdline.c" "$dir/changed" \
+	>"$dir/q.patch"
+cp "$dir/changed" "$dir/another/fs/proc/cmdline.c"
+expect "fixed in the source alone" 5 "of the image is not of this source" has_it q.patch
+
 # A compiler that tells no types, and makefiles that run themselves
 older=$(scripts/get-kernel --vmlinuz linux-image-5.10.0-46-cloud-amd64) || exit 1
 expect "5.10" 0 "1 site" "$author" build "$dir/p.patch" -k "$older" --id p -o "$dir/5.leaf"

@@ -113,6 +113,26 @@ static void test_apply(void **state)
 	assert_non_null(strstr(author_why, "fits nowhere"));
 }
 
+static bool is_in(const char *patch, const char *file)
+{
+	struct buf text = {(uint8_t *)(uintptr_t)file, strlen(file), strlen(file)};
+	struct buf p = {(uint8_t *)(uintptr_t)patch, strlen(patch), strlen(patch)};
+
+	return diff_fits(&diff_parse("p", &p)->file[0], &text, true);
+}
+
+/* What the patch makes is there: wherever it lies, but word by word, and not where something is only not removed. */
+static void test_is_there_already(void **state)
+{
+	(void)state;
+	assert_false(is_in("--- a/x.c\n+++ b/x.c\n" HUNK, OLD));
+	assert_true(is_in("--- a/x.c\n+++ b/x.c\n" HUNK, applied("--- a/x.c\n+++ b/x.c\n" HUNK, OLD, false)));
+	assert_true(is_in("--- a/x.c\n+++ b/x.c\n" HUNK, applied("--- a/x.c\n+++ b/x.c\n" HUNK, "a\n" OLD, false)));
+	assert_false(is_in("--- a/x.c\n+++ b/x.c\n" HUNK, "one\nTWO\nTHREE\nmore\nfour\nfive\n"));
+	assert_false(is_in("--- a/x.c\n+++ b/x.c\n@@ -1,3 +1,2 @@\n one\n-two\n three\n", OLD));
+	assert_true(is_in("--- a/x.c\n+++ b/x.c\n@@ -1,3 +1,2 @@\n one\n-two\n three\n", "one\nthree\nfour\n"));
+}
+
 static void test_lines_keep_their_number(void **state)
 {
 	(void)state;
@@ -218,10 +238,15 @@ static void test_names_end_at_braces(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_header),        cmocka_unit_test(test_kinds),
-	        cmocka_unit_test(test_apply),         cmocka_unit_test(test_lines_keep_their_number),
-	        cmocka_unit_test(test_hostile_paths), cmocka_unit_test(test_damaged),
-	        cmocka_unit_test(test_names),         cmocka_unit_test(test_names_end_at_braces),
+	        cmocka_unit_test(test_header),
+	        cmocka_unit_test(test_kinds),
+	        cmocka_unit_test(test_apply),
+	        cmocka_unit_test(test_lines_keep_their_number),
+	        cmocka_unit_test(test_hostile_paths),
+	        cmocka_unit_test(test_damaged),
+	        cmocka_unit_test(test_is_there_already),
+	        cmocka_unit_test(test_names),
+	        cmocka_unit_test(test_names_end_at_braces),
 	};
 
 	return cmocka_run_group_tests_name("author_patch", tests, NULL, NULL);

@@ -117,7 +117,7 @@ void data_add(struct draft *d, const struct kernel *k, const struct recipe *r, c
 			       show(k, wanted, &wanted_reloc, n, m.size));
 	}
 	if (same(expected, &expected_reloc, site.n_expected_relocs, fresh, &fresh_reloc, site.n_fresh_relocs, m.size))
-		refuse(NL_NOTHING, "%s: %s of %s already holds %s: nothing to patch", where, name, k->release,
+		refuse(NL_FIXED, "%s: %s of %s already holds %s: nothing to patch", where, name, k->release,
 		       show(k, fresh, &fresh_reloc, site.n_fresh_relocs, m.size));
 	draft_add_site(d, &site);
 }

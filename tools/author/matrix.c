@@ -31,13 +31,13 @@ struct answer { /* written by the child, but for the last two */
 	pid_t pid;
 };
 
-enum verdict { FITS, BUILDS, FIXED, UNPROVEN, REFUSED, N_VERDICTS };
-static const char *const names[] = {"fits", "builds", "already fixed", "unproven", "refused"};
+enum verdict { FITS, BUILDS, FIXED, NOTHING, UNPROVEN, REFUSED, N_VERDICTS };
+static const char *const names[] = {"fits", "builds", "already fixed", "nothing to patch", "unproven", "refused"};
 
 static enum verdict verdict(const struct matrix_job *job, const struct answer *a)
 {
 	if (a->refusal.err)
-		return a->refusal.err == NL_NOTHING ? FIXED : REFUSED;
+		return a->refusal.err == NL_FIXED ? FIXED : a->refusal.err == NL_NOTHING ? NOTHING : REFUSED;
 	if (job->is_leaf)
 		return FITS;
 	return *a->note ? UNPROVEN : BUILDS;
@@ -45,7 +45,7 @@ static enum verdict verdict(const struct matrix_job *job, const struct answer *a
 
 static const char *detail(const struct matrix_job *job, const struct answer *a)
 {
-	if (a->refusal.err == NL_NOTHING)
+	if (a->refusal.err == NL_FIXED || a->refusal.err == NL_NOTHING)
 		return a->refusal.why;
 	if (a->refusal.err)
 		return xformat("%s: %s", err_name(a->refusal.err), a->refusal.why);
@@ -150,7 +150,9 @@ static void end_one(const struct matrix_job *job, struct answer *all, size_t n, 
 
 static int worst(const struct matrix_job *job, const struct answer *all, size_t n, const size_t count[N_VERDICTS])
 {
-	int code = count[FIXED] == n ? NL_EXIT_NOTHING : count[UNPROVEN] ? NL_EXIT_DEGRADED : NL_EXIT_OK;
+	int code = count[FIXED] + count[NOTHING] == n ? NL_EXIT_NOTHING
+	           : count[UNPROVEN]                  ? NL_EXIT_DEGRADED
+	                                              : NL_EXIT_OK;
 
 	for (size_t i = 0; i < n; i++)
 		if (verdict(job, &all[i]) == REFUSED && err_exit(all[i].refusal.err) > code)
@@ -192,9 +194,9 @@ static void print_text(const struct matrix_job *job, const struct kernels *ks, c
 	for (size_t i = 0; i < ks->n; i++)
 		if ((int)strlen(all[i].release) > width)
 			width = (int)strlen(all[i].release);
-	printf("%-*s  %-13s  %s\n", width, "KERNEL", "ANSWER", "WHY");
+	printf("%-*s  %-16s  %s\n", width, "KERNEL", "ANSWER", "WHY");
 	for (size_t i = 0; i < ks->n; i++)
-		printf("%-*s  %-13s  %s\n", width, escape(all[i].release, FOR_TERMINAL), names[verdict(job, &all[i])],
+		printf("%-*s  %-16s  %s\n", width, escape(all[i].release, FOR_TERMINAL), names[verdict(job, &all[i])],
 		       escape(detail(job, &all[i]), FOR_TERMINAL));
 	for (size_t i = 0; i < ks->n_ignored; i++)
 		printf("ignored, no kernel: %s\n", escape(ks->ignored[i], FOR_TERMINAL));

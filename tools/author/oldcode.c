@@ -104,7 +104,7 @@ void oldcode_check(struct draft *d, const struct kernel *k, const struct recipe 
 		struct attempt a = attempt(compare_with_image, &q);
 
 		if (a.code && !strcmp(a.code, err_name(NL_NOTHING)))
-			refuse(NL_NOTHING, "%s: %s has already what the sources compile to: nothing to patch", r->path,
+			refuse(NL_FIXED, "%s: %s has already what the sources compile to: nothing to patch", r->path,
 			       k->release);
 	}
 	refuse(NL_EOLDCODE, "%s", told);

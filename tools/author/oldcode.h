@@ -9,7 +9,7 @@
 
 /*
  * The hash of each function that a source replaces must be one that the recipe names by `old`, or it says `allow old`,
- * which becomes a fact of the leaf. Refuses NL_NOTHING where all of them are what the sources compile to, else
+ * which becomes a fact of the leaf. Refuses NL_FIXED where all of them are what the sources compile to, else
  * NL_EOLDCODE with what to add. headers, cc: as for compile().
  */
 void oldcode_check(struct draft *d, const struct kernel *k, const struct recipe *r, const char *headers,

@@ -96,26 +96,72 @@ static size_t places(const struct lines *old, size_t from, const struct diff_hun
 
 /* The line, from 0, where the hunk fits at or behind `from`: at its own line, or at the one place that there is. A hunk
  * that has moved and fits twice, or fits by half, might mean another function. */
-static bool find(const struct lines *old, size_t from, size_t wanted, const struct diff_hunk *h, size_t *at,
-                 struct edges *e)
+static bool find(const struct lines *old, size_t from, size_t wanted, const struct diff_hunk *h, size_t most,
+                 size_t *at)
 {
-	for (size_t fuzz = 0; fuzz <= FUZZ; fuzz++) {
-		*e = fuzzy(h, fuzz);
-		if (!holds(h, *e))
+	for (size_t fuzz = 0; fuzz <= most; fuzz++) {
+		struct edges e = fuzzy(h, fuzz);
+
+		if (!holds(h, e))
 			continue;
-		if ((fuzz || wanted > old->n || wanted < from || !fits(old, wanted, h, *e)) &&
-		    places(old, from, h, *e) > 1)
+		if ((fuzz || wanted > old->n || wanted < from || !fits(old, wanted, h, e)) &&
+		    places(old, from, h, e) > 1)
 			return false;
 		for (size_t away = 0; away <= old->n; away++) {
 			*at = wanted + away;
-			if (*at >= from && *at <= old->n && fits(old, *at, h, *e))
+			if (*at >= from && *at <= old->n && fits(old, *at, h, e))
 				return true;
 			*at = wanted - away;
-			if (away <= wanted && *at >= from && fits(old, *at, h, *e))
+			if (away <= wanted && *at >= from && fits(old, *at, h, e))
 				return true;
 		}
 	}
 	return false;
+}
+
+/* The same, for a hunk that is wanted where the last one's shift puts it. */
+static bool next_place(const struct lines *old, size_t from, const struct diff_hunk *h, size_t most, int64_t *shift,
+                       size_t *at)
+{
+	int64_t named = (int64_t)h->old_start - (h->old_start && h->old_count), wanted = named + *shift;
+
+	wanted = wanted < 0 ? 0 : wanted;
+	if (!find(old, from, (size_t)wanted < old->n ? (size_t)wanted : old->n, h, most, at))
+		return false;
+	*shift = (int64_t)*at - named;
+	return true;
+}
+
+static struct diff_hunk reversed(const struct diff_hunk *h)
+{
+	struct diff_hunk r = *h;
+
+	r.old_count = h->new_count;
+	r.new_count = h->old_count;
+	r.line = xalloc((h->n_lines + 1) * sizeof(*r.line));
+	for (size_t i = 0; i < h->n_lines; i++) {
+		r.line[i] = h->line[i];
+		if (h->line[i].kind != ' ')
+			r.line[i].kind = h->line[i].kind == '+' ? '-' : '+';
+	}
+	return r;
+}
+
+bool diff_fits(const struct diff_file *f, const struct buf *text, bool backwards)
+{
+	struct lines old = split(text);
+	int64_t shift = 0;
+	size_t done = 0;
+
+	for (size_t i = 0; i < f->n_hunks; i++) {
+		struct diff_hunk h = backwards ? reversed(&f->hunk[i]) : f->hunk[i];
+		size_t at;
+
+		if (!next_place(&old, done, &h, backwards ? 0 : FUZZ, &shift, &at))
+			return false;
+		done = at + h.old_count;
+	}
+	return true;
 }
 
 /* Where in C a line of output ends: a #line may stand only where no comment, string, macro or argument list is open. */
@@ -187,16 +233,13 @@ struct buf diff_apply(const struct diff *d, const struct diff_file *f, const str
 
 	for (size_t i = 0; i < f->n_hunks; i++) {
 		const struct diff_hunk *h = &f->hunk[i];
-		size_t named = h->old_start - (h->old_start && h->old_count), at;
-		size_t wanted = (int64_t)named + shift < 0 ? 0 : (size_t)((int64_t)named + shift);
-		struct edges e;
+		size_t at;
 
-		if (!find(&old, done, wanted < old.n ? wanted : old.n, h, &at, &e))
+		if (!next_place(&old, done, h, FUZZ, &shift, &at))
 			refuse(NL_ETARGET,
 			       "%s: hunk %zu of %s, for line %u, fits nowhere, or in several places: it is for another "
 			       "source",
 			       d->path, i + 1, f->path, h->old_start);
-		shift = (int64_t)at - (int64_t)named;
 		while (done < at)
 			put_old(&o, &old, done++);
 		for (size_t j = 0; j < h->n_lines; j++) {

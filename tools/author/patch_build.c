@@ -243,6 +243,39 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 	return draft_finish(d);
 }
 
+/* The source has the fix. Has the image? Every function of the units must be what this source makes. */
+static _Noreturn void already(const char *path, const struct kernel *k, const struct patch_files *files,
+                              const struct tree *t, struct kbuild *makefiles)
+{
+	size_t functions = 0;
+
+	for (size_t i = 0; i < files->n_units; i++) {
+		struct unit_command c;
+		struct proof *p;
+
+		if (!kbuild_may_build(makefiles, files->unit[i]))
+			continue;
+		if (!unit_build(t, files->unit[i], false, &c) || c.module)
+			refuse(NL_EUNSUPPORTED,
+			       "the source has what %s does already; whether %s of the running kernel has it is not "
+			       "known",
+			       path, c.module ? xformat("module %s", c.module) : files->unit[i]);
+		p = prove(k, unit_read(c.object));
+		for (size_t j = 0; j < p->n_functions; j++)
+			if (p->function[j].why && !p->function[j].discarded)
+				refuse(NL_ETARGET,
+				       "the source has what %s does already, but %s of the image is not of this source "
+				       "(%s)",
+				       path, p->function[j].symbol->name, p->function[j].why);
+		functions += p->n_functions;
+	}
+	if (!functions)
+		refuse(NL_ETARGET, "the source has what %s does already; what of it is in the image is not known",
+		       path);
+	refuse(NL_FIXED, "%s is in the source of %s already, and all %zu functions of its units are the image's", path,
+	       k->release, functions);
+}
+
 struct built patch_build(const char *path, const struct buf *text, const struct kernel *k, const struct build_with *o)
 {
 	struct diff *d = diff_parse(path, text);
@@ -264,6 +297,8 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	t = tree_make(compile_directory(), source, compile_headers(k, o->headers), toolchain_find(k, o->cc));
 	makefiles = kbuild_open(&t);
 	compile_prelude(xformat("%s/newleaf-prelude.h", t.work));
+	if (patch_files_are_in(d, &t))
+		already(path, k, &files, &t, makefiles);
 	patch_files_check(&files, d, &t);
 	commands = xalloc(files.n_units * sizeof(*commands));
 	units = xalloc(files.n_units * sizeof(*units));

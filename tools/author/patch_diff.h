@@ -41,6 +41,8 @@ struct diff {
  * than a name, too. */
 struct diff *diff_parse(const char *path, const struct buf *text);
 
+/* Does every hunk fit? Backwards: is what the patch makes of the file there already, line by line? */
+bool diff_fits(const struct diff_file *f, const struct buf *text, bool backwards);
 /* The file with the hunks applied, as patch(1) -p1 would; refuses NL_ETARGET when a hunk fits nowhere. Lines that
  * stay keep their number by #line where `keep_lines`. */
 struct buf diff_apply(const struct diff *d, const struct diff_file *f, const struct buf *old, bool keep_lines);

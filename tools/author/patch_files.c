@@ -214,6 +214,25 @@ void patch_files_check(struct patch_files *f, const struct diff *d, const struct
 		include_find(t, header, n, f->unit, &f->n_units);
 }
 
+bool patch_files_are_in(const struct diff *d, const struct tree *t)
+{
+	bool fits = true;
+
+	for (size_t i = 0; i < d->n_files; i++) {
+		struct buf text;
+
+		if (!wanted(&d->file[i]))
+			continue;
+		if (d->file[i].kind != DIFF_CHANGED)
+			return false;
+		text = tree_original(t, d->file[i].path);
+		fits &= diff_fits(&d->file[i], &text, false);
+		if (!diff_fits(&d->file[i], &text, true))
+			return false;
+	}
+	return !fits;
+}
+
 void patch_files_apply(const struct patch_files *f, const struct diff *d, const struct tree *t)
 {
 	(void)f;

@@ -16,6 +16,8 @@ struct patch_files {
 struct patch_files patch_files(const struct diff *d); /* refuses by name what no leaf can do */
 /* Does every hunk fit this source? Adds the units that include a changed header. */
 void patch_files_check(struct patch_files *f, const struct diff *d, const struct tree *t);
+/* Has this source the patch already: does it not fit, but what it makes is there in every file? */
+bool patch_files_are_in(const struct diff *d, const struct tree *t);
 void patch_files_apply(const struct patch_files *f, const struct diff *d, const struct tree *t);
 void patch_files_note(struct patch_files *f, char *text);
 char *patch_files_text(const struct patch_files *f); /* the notes as the rest of a sentence */
