@@ -44,7 +44,8 @@
 	  "For a directory the exit code is the highest of all kernels: 0 where leaves were built (or the fix is " \
 	  "there " \
 	  "already),\n" \
-	  "3 if all have the fix, 10 if a leaf was compiled by another compiler than its kernel, else that of a " \
+	  "3 if all have the fix or nothing to patch, 10 if a leaf was compiled by another compiler than its kernel, " \
+	  "else that of a " \
 	  "refusal.\n") \
 	X(prove, "UNIT.c... -k VMLINUZ -S SOURCE", "UNIT.c... -k VMLINUZ -S SOURCE [-H HEADERS] [--cc GCC] [--json]", \
 	  "compare units of the source with a kernel", \
@@ -74,7 +75,8 @@
 	  "Compares a leaf with a kernel image: build-id, description of the kernel, every expected byte. A " \
 	  "directory of " \
 	  "kernels,\n" \
-	  "or a recipe or patch, gives a table with one answer for each kernel: fits, builds, already fixed, refused " \
+	  "or a recipe or patch, gives a table with one answer for each kernel: fits, builds, already fixed, nothing " \
+	  "to patch, refused " \
 	  "and why, " \
 	  "or " \
 	  "unproven\n" \
