@@ -235,6 +235,29 @@ static void test_names_end_at_braces(void **state)
 	assert_false(names_have(&n, "g", 1));
 }
 
+/* A new #if concerns what it holds, and nothing else of its header; an old one whose words change, likewise. */
+static void test_names_under_conditions(void **state)
+{
+	const char *before =
+	        "#ifndef H\n#define H\n#ifdef A\n#define X 1\n#else\n#define Y 1\n#endif\n#define Z 1\n#endif\n";
+	struct names n = {0}, more = {0}, other = {0};
+
+	(void)state;
+	names_changed(&n, before,
+	              "#ifndef H\n#define H\n#ifdef N\n#define V 1\n#endif\n#ifdef A\n#define X 1\n#else\n#define Y 1\n"
+	              "#endif\n#define Z 1\n#endif\n");
+	assert_true(names_have(&n, "V", 1));
+	assert_false(names_have(&n, "X", 1) || names_have(&n, "Y", 1) || names_have(&n, "Z", 1));
+	names_changed(&more, before,
+	              "#ifndef H\n#define H\n#ifdef B\n#define X 1\n#else\n#define Y 1\n#endif\n#define Z 1\n#endif\n");
+	assert_true(names_have(&more, "X", 1) && names_have(&more, "Y", 1));
+	assert_false(names_have(&more, "Z", 1));
+	names_add(&other, "A", 1);
+	assert_true(names_spread(&other, before));
+	assert_true(names_have(&other, "X", 1) && names_have(&other, "Y", 1));
+	assert_false(names_have(&other, "Z", 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +270,7 @@ int main(void)
 	        cmocka_unit_test(test_is_there_already),
 	        cmocka_unit_test(test_names),
 	        cmocka_unit_test(test_names_end_at_braces),
+	        cmocka_unit_test(test_names_under_conditions),
 	};
 
 	return cmocka_run_group_tests_name("author_patch", tests, NULL, NULL);

@@ -102,6 +102,7 @@ void names_strip(char *text)
 struct piece {
 	const char *p;
 	size_t n;
+	uint64_t where; /* under which conditions it stands, 0 = under none */
 };
 
 static bool only_blank(const char *p, size_t n)
@@ -125,7 +126,7 @@ static struct piece next_piece(const char **p)
 		while (*q && *q != '\n')
 			q += q[0] == '\\' && q[1] ? 2 : 1;
 		*p = q;
-		return (struct piece){start, (size_t)(q - start)};
+		return (struct piece){start, (size_t)(q - start), 0};
 	}
 	for (; *q; q++) {
 		if (*q == '#' && (q == start || q[-1] == '\n') && !depth)
@@ -145,7 +146,7 @@ static struct piece next_piece(const char **p)
 		}
 	}
 	*p = q;
-	return (struct piece){start, (size_t)(q - start)};
+	return (struct piece){start, (size_t)(q - start), 0};
 }
 
 static bool is_directive(const struct piece *c, const char *what, const char **rest)
@@ -230,12 +231,12 @@ static void defines(struct names *out, const struct piece *c)
 		declared(out, c);
 }
 
-/* Two pieces are equal when their words are, whatever lies between. */
+/* Two pieces are equal when their words and the conditions around them are, whatever lies between. */
 static bool equal(const struct piece *a, const struct piece *b)
 {
 	const char *p = a->p, *q = b->p, *pe = a->p + a->n, *qe = b->p + b->n;
 
-	while (true) {
+	while (a->where == b->where) {
 		while (p < pe && (isspace((unsigned char)*p) || *p == '\\'))
 			p++;
 		while (q < qe && (isspace((unsigned char)*q) || *q == '\\'))
@@ -245,16 +246,67 @@ static bool equal(const struct piece *a, const struct piece *b)
 		if (*p++ != *q++)
 			return false;
 	}
+	return false;
+}
+
+/* The conditions that are open, innermost last: each as a hash of its words and of those around it, and whether they
+ * use one of `names`. */
+#define CONDITIONS_MAX 64
+
+struct conditions {
+	const struct names *names;
+	uint64_t hash[CONDITIONS_MAX];
+	bool touched[CONDITIONS_MAX];
+	size_t n;
+};
+
+static bool used(const struct names *s, const char *p, const char *end);
+
+static uint64_t hash_words(uint64_t h, const struct piece *c)
+{
+	h = (h ^ 0xcbf29ce484222325) * 0x100000001b3; /* FNV-1a */
+	for (size_t i = 0; i < c->n; i++)
+		if (!isspace((unsigned char)c->p[i]) && c->p[i] != '\\')
+			h = (h ^ (uint8_t)c->p[i]) * 0x100000001b3;
+	return h ? h : 1;
+}
+
+static void follow(struct conditions *open, const struct piece *c)
+{
+	bool branch, touches;
+	const char *rest;
+	size_t at;
+
+	if (is_directive(c, "endif", &rest)) {
+		open->n -= open->n > 0;
+		return;
+	}
+	branch = is_directive(c, "el", &rest); /* else, elif and their like: of what is open */
+	if (!branch && !is_directive(c, "if", &rest))
+		return;
+	open->n += !branch || !open->n;
+	at = open->n < CONDITIONS_MAX ? open->n - 1 : CONDITIONS_MAX - 1;
+	touches = open->names && used(open->names, c->p, c->p + c->n);
+	open->touched[at] = touches || (branch ? open->touched[at] : at && open->touched[at - 1]);
+	open->hash[at] = hash_words(branch ? open->hash[at] : at ? open->hash[at - 1] : 0, c);
+}
+
+static size_t innermost(const struct conditions *open)
+{
+	return open->n < CONDITIONS_MAX ? open->n - 1 : CONDITIONS_MAX - 1;
 }
 
 static size_t cut(const char *text, struct piece **out)
 {
 	size_t n = 0, room = strlen(text) / 2 + 2;
+	struct conditions open = {0};
 
 	*out = xalloc(room * sizeof(**out));
 	while (*text) {
 		struct piece c = next_piece(&text);
 
+		follow(&open, &c);
+		c.where = open.n ? open.hash[innermost(&open)] : 0;
 		if (c.n && !only_blank(c.p, c.n) && n < room)
 			(*out)[n++] = c;
 		else if (!c.n && *text)
@@ -275,25 +327,13 @@ static void only_in(struct names *out, const struct piece *a, size_t n, const st
 	}
 }
 
-/* #if, #ifdef, #elif and the like, which have an i near their beginning; an include is none. */
-static bool is_condition(const struct piece *c)
-{
-	return *c->p == '#' && memchr(c->p, 'i', c->n < 4 ? c->n : 4) && strncmp(c->p, "#include", 8);
-}
-
 void names_changed(struct names *out, const char *before, const char *after)
 {
 	struct piece *b, *a;
-	size_t n = cut(before, &b), m = cut(after, &a), conditions = 0;
+	size_t n = cut(before, &b), m = cut(after, &a);
 
 	only_in(out, b, n, a, m);
 	only_in(out, a, m, b, n);
-	for (size_t i = 0; i < n; i++)
-		conditions += is_condition(&b[i]);
-	for (size_t i = 0; i < m; i++)
-		conditions -= is_condition(&a[i]);
-	for (size_t i = 0; conditions && i < n; i++) /* another #if: what it holds may be anything */
-		defines(out, &b[i]);
 	free(a);
 	free(b);
 }
@@ -323,6 +363,7 @@ static bool only_declares(const struct piece *c)
 
 bool names_spread(struct names *s, const char *text)
 {
+	struct conditions open = {.names = s};
 	size_t before = s->n;
 
 	while (*text) {
@@ -330,7 +371,9 @@ bool names_spread(struct names *s, const char *text)
 
 		if (!c.n && *text)
 			text++;
-		if (c.n && !only_declares(&c) && used(s, c.p, c.p + c.n))
+		follow(&open, &c);
+		if (c.n && !only_declares(&c) &&
+		    (used(s, c.p, c.p + c.n) || (open.n && open.touched[innermost(&open)])))
 			defines(s, &c);
 	}
 	return s->n != before;
