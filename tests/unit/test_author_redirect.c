@@ -96,6 +96,18 @@ static void test_behind_the_nop(void **state)
 	assert_true(r.value == 0x40 && r.addend == -4);
 }
 
+/* Code shorter than the jump: its padding is for nobody. */
+static void test_into_the_padding(void **state)
+{
+	struct draft d;
+	struct draft_piece s = site_of(KERNEL_WITH(NOP5 "\x31\xff\xeb\x80\x0f\x1f\x80\x00\x00\x00\x00", 0), &d);
+
+	(void)state;
+	assert_true(s.va == AUTHOR_F + 5 && s.site.len == 11);
+	assert_memory_equal(d.bytes.p + s.site.expected, "\x31\xff\xeb\x80\x0f\x1f\x80\x00\x00\x00\x00", 11);
+	assert_memory_equal(d.bytes.p + s.site.fresh, "\xe9\x00\x00\x00\x00\xcc\xcc\xcc\xcc\xcc\xcc", 11);
+}
+
 static void test_behind_endbr_and_nop(void **state)
 {
 	struct kernel *k = KERNEL_WITH(ENDBR NOP5 "\xb9\x30\x00\x00\x00\xc3", 4);
@@ -232,7 +244,10 @@ static void test_refusals(void **state)
 	struct kernel *k;
 
 	(void)state;
-	assert_true(refuses(KERNEL_WITH(NOP5 "\x31\xc0\xc3", 0), NL_ESITE, "too short"));
+	/* code behind the padding; padding that reaches over a boundary of 16 */
+	assert_true(refuses(KERNEL_WITH(NOP5 "\x31\xc0\xc3\x90\x90\x90\x31\xc0\xc3", 0), NL_ESITE, "too short"));
+	k = KERNEL_WITH(ENDBR NOP5 "\x31\xc0\x90\xc3\x0f\x1f\x80\x00\x00\x00\x00", 4);
+	assert_true(refuses(k, NL_ESITE, "too short"));
 	assert_true(refuses(KERNEL_WITH(NOP5 "\x90\x31\xc0\xeb\xfb", 0), NL_ESITE, "leads to +0x5"));
 	assert_true(refuses(KERNEL_WITH(NOP5 "\x90\x31\xc0\x31\xc9\x75\xfa\xc3", 0), NL_ESITE, "leads to +0x6"));
 	assert_true(refuses(KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3\x90\x90\x0f\x85\xf0\xff\xff\xff", 0),
@@ -313,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_behind_the_nop),
+	        cmocka_unit_test(test_into_the_padding),
 	        cmocka_unit_test(test_behind_endbr_and_nop),
 	        cmocka_unit_test(test_without_nop),
 	        cmocka_unit_test(test_contracts),

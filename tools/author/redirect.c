@@ -22,6 +22,7 @@
 #define JMP_LENGTH 5
 #define NOP_LENGTH 5
 #define ENDBR_LENGTH 4
+#define PADDING_ALIGN 16u /* of functions, at least */
 #define INT3 0xcc
 static const uint8_t endbr64[ENDBR_LENGTH] = {0xf3, 0x0f, 0x1e, 0xfa};
 
@@ -113,9 +114,25 @@ static void check_section(const struct kernel *k, const struct entry *e)
 	}
 }
 
+/* May the site go on with this instruction behind the end of the code? Where nothing but padding follows, nobody comes;
+ * up to a boundary of 16 only, since what boot may write before the next function (call padding) begins there. */
+static bool is_padding(const struct entry *e, uint32_t end, uint32_t at, uint32_t len)
+{
+	if (e->va + at + len > ((e->va + end + PADDING_ALIGN - 1) & ~(uint64_t)(PADDING_ALIGN - 1)))
+		return false;
+	while (end < e->size) {
+		struct code_step s = code_decode(e->bytes + end, e->size - end, e->va + end);
+
+		if (!s.pads)
+			return false;
+		end += s.len;
+	}
+	return true;
+}
+
 static void find_site(const struct kernel *k, struct entry *e)
 {
-	bool ended = false;
+	uint32_t end = 0;
 
 	if (e->size >= ENDBR_LENGTH && !memcmp(e->bytes, endbr64, ENDBR_LENGTH))
 		e->site = ENDBR_LENGTH;
@@ -127,7 +144,7 @@ static void find_site(const struct kernel *k, struct entry *e)
 		struct code_step s =
 		        at < e->size ? code_decode(e->bytes + at, e->size - at, e->va + at) : (struct code_step){0};
 
-		if (ended || at >= e->size)
+		if (at >= e->size || (end && !is_padding(e, end, at, s.len)))
 			refuse(NL_ESITE, "%s: %s is too short for a jump of %d bytes", e->where, e->name, JMP_LENGTH);
 		if (!s.len)
 			refuse(NL_ESITE, "%s: %s+%#x holds no instruction", e->where, e->name, at);
@@ -135,8 +152,9 @@ static void find_site(const struct kernel *k, struct entry *e)
 		if (s.resumes)
 			refuse(NL_ESITE, "%s: the instruction at %s+%#x may be interrupted in its middle", e->where,
 			       e->name, at);
-		ended = s.ends;
 		e->site_len += s.len;
+		if (s.ends && !end)
+			end = e->site + e->site_len;
 		if (s.is_call && e->site_len < JMP_LENGTH)
 			refuse(NL_ESITE, "%s: the call at %s+%#x would return into the jump", e->where, e->name, at);
 	}
