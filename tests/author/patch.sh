@@ -68,6 +68,11 @@ edit fs/binfmt_elf.c "/^static int load_elf_binary(/,/^}/s/ELFMAG, SELFMAG) != 0
 expect "the source itself" 0 "fs/binfmt_elf.c: " plan
 expect "and the one that includes it" 0 "fs/compat_binfmt_elf.c: " plan
 
+# Texts with one name, of which some functions of the unit have several: any copy is as good
+fresh
+edit net/ipv4/fib_semantics.c '/^struct fib_info \*fib_create_info(/,/^}/s/refcount_set(&fi->fib_treeref, 1);/&\n\tbarrier();\n\tcond_resched();/'
+expect "texts with one name" 0 "replaces fib_create_info" plan
+
 # A table whose address is compared stays where it is
 fresh
 more='\n\t.splice_read = generic_file_splice_read,'

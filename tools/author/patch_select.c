@@ -27,7 +27,7 @@ static bool harmless(const char *name)
 {
 	static const char *const flags[] = {"__already_done", "__warned", "__print_once",        "_rs",
 	                                    "newleaf_warned", "__func__", "__PRETTY_FUNCTION__", "CSWTCH",
-	                                    "___done"};
+	                                    "___done",        "__msg"};
 	char *base = unit_base_name(name);
 	bool is = false;
 
