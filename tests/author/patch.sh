@@ -70,7 +70,8 @@ expect "and the one that includes it" 0 "fs/compat_binfmt_elf.c: " plan
 
 # Texts with one name, of which some functions of the unit have several: any copy is as good
 fresh
-edit net/ipv4/fib_semantics.c '/^struct fib_info \*fib_create_info(/,/^}/s/refcount_set(&fi->fib_treeref, 1);/&\n\tbarrier();\n\tcond_resched();/'
+edit net/ipv4/fib_semantics.c \
+	'/^struct fib_info \*fib_create_info(/,/^}/s/refcount_set(&fi->fib_treeref, 1);/&\n\tcond_resched();/'
 expect "texts with one name" 0 "replaces fib_create_info" plan
 
 # A table whose address is compared stays where it is
@@ -101,6 +102,27 @@ expect "a header that modules use" 7 "NL_EUNSUPPORTED" plan
 fresh
 edit fs/xfs/xfs_stats.c '0,/^{/s/^{/{\n\tbarrier();/'
 expect "module" 7 "part of the module xfs" plan
+# kpatch's and klp-build's words: what means something in a leaf works, the rest is refused with the way out
+fresh
+more='s/up_read(&uts_sem);/&\n\tKPATCH_PRINTK("newuname\\n");/'
+edit kernel/sys.c "/^SYSCALL_DEFINE1(newuname,/,/^}/{s/^SYSCALL/#include \"kpatch-syscall.h\"\nKPATCH_&/;$more}"
+expect "a system call for kpatch" 0 "replaces __do_sys_newuname" plan
+word() {
+	fresh
+	edit fs/signalfd.c "1i $2"
+	expect "$1" 7 "$3" plan
+}
+word "a callback" 'KPATCH_PRE_PATCH_CALLBACK(before);' \
+	"fs/signalfd.c: uses KPATCH_PRE_PATCH_CALLBACK: a callback, which a module's loading runs; a leaf has none: "
+word "a callback of klp-build's" 'KLP_POST_UNPATCH_CALLBACK(after);' "uses KLP_POST_UNPATCH_CALLBACK: a callback"
+word "no check" 'KPATCH_FORCE_UNSAFE(signalfd_read);' "uses KPATCH_FORCE_UNSAFE: no leaf is applied while"
+word "a mark" 'KPATCH_IGNORE_FUNCTION(signalfd_read);' "uses KPATCH_IGNORE_FUNCTION: "
+word "old shadow variables" 'void *x = kpatch_shadow_get(p, "n");' "say klp_shadow_*()"
+word "klp-build's header" '#include <linux/livepatch_helpers.h>' "includes <linux/livepatch_helpers.h>"
+fresh
+edit fs/signalfd.c '1i #define KLP_NAME 1'
+expect "a word of the kernel's own" 3 "NL_NOTHING" plan
+
 fresh
 edit Documentation/index.rst '1s/^/x\n/'
 expect "documentation" 3 "no part of this kernel" plan

@@ -3,6 +3,7 @@
 #include "patch_files.h"
 #include "patch_include.h"
 #include "patch_kbuild.h"
+#include "patch_macros.h"
 #include "patch_names.h"
 
 #include <dirent.h>
@@ -86,27 +87,6 @@ char *patch_files_text(const struct patch_files *f)
 	return all;
 }
 
-/* kpatch's and klp-build's own words in what a patch adds: callbacks, shadow variables by their macros. */
-static void refuse_macros(const struct diff_file *file)
-{
-	static const char *const words[] = {"kpatch-macros.h", "kpatch-syscall.h", "KPATCH_",
-	                                    "linux/livepatch_helpers.h", "KLP_"};
-
-	for (size_t h = 0; h < file->n_hunks; h++)
-		for (size_t l = 0; l < file->hunk[h].n_lines; l++) {
-			const struct diff_line *line = &file->hunk[h].line[l];
-			char *text = line->kind == '+' ? xformat("%.*s", (int)line->length, line->text) : NULL;
-
-			for (size_t i = 0; text && i < NL_ARRAY_SIZE(words); i++)
-				if (strstr(text, words[i]))
-					refuse(NL_EUNSUPPORTED,
-					       "%s: uses %s of kpatch or klp-build; a leaf has no callbacks and no "
-					       "module, write the fix without it",
-					       file->path, words[i]);
-			free(text);
-		}
-}
-
 struct patch_files patch_files(const struct diff *d)
 {
 	struct patch_files f = {.unit = xalloc((INCLUDE_UNITS_MAX + DIFF_FILES_MAX + INCLUDERS_MAX) * sizeof(char *))};
@@ -121,7 +101,7 @@ struct patch_files patch_files(const struct diff *d)
 		}
 		if (why)
 			refuse(NL_EUNSUPPORTED, "%s: a leaf cannot change %s", file->path, why);
-		refuse_macros(file);
+		f.macros |= macros_check(file);
 		if (file->kind == DIFF_GONE || file->kind == DIFF_RENAMED)
 			refuse(NL_EUNSUPPORTED, "%s: the patch removes or renames the file", file->path);
 		if (file->kind == DIFF_NEW && ends(file->path, ".c"))
@@ -235,7 +215,8 @@ bool patch_files_are_in(const struct diff *d, const struct tree *t)
 
 void patch_files_apply(const struct patch_files *f, const struct diff *d, const struct tree *t)
 {
-	(void)f;
+	if (f->macros)
+		macros_write(t);
 	for (size_t i = 0; i < d->n_files; i++) {
 		struct buf b;
 

@@ -11,6 +11,7 @@ struct patch_files {
 	size_t n_units, n_named; /* the first n_named are files of the patch; the others use its headers */
 	char **note;             /* what was left out, and why */
 	size_t n_notes;
+	bool macros; /* kpatch's headers are included */
 };
 
 struct patch_files patch_files(const struct diff *d); /* refuses by name what no leaf can do */
