@@ -100,6 +100,12 @@ fresh
 edit include/linux/sched.h '/^static inline void set_tsk_thread_flag/,/^}/s/flag);/flag + 1);/'
 expect "a header that modules use" 7 "NL_EUNSUPPORTED" plan
 fresh
+edit arch/x86/include/asm/nospec-branch.h 's/^\(#define RSB_CLEAR_LOOPS\s*\)32/\133/'
+expect "a header that assembler uses" 7 "assembler, uses what the patch changes" plan
+fresh
+edit include/linux/mmzone.h 's/^\t__MAX_NR_ZONES$/\tZONE_NEWLEAF,\n&/'
+expect "a number that is generated" 7 "NL_EUNSUPPORTED" plan
+fresh
 edit fs/xfs/xfs_stats.c '0,/^{/s/^{/{\n\tbarrier();/'
 expect "module" 7 "part of the module xfs" plan
 # kpatch's and klp-build's words: what means something in a leaf works, the rest is refused with the way out

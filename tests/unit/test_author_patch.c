@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/patch_diff.c tools/author/patch_apply.c tools/author/patch_names.c tools/author/author.c
+// sources: tools/author/patch_diff.c tools/author/patch_apply.c tools/author/patch_names.c tools/author/patch_glue.c
+// sources: tools/author/author.c
 // sources: tests/unit/author_refuse.c
 // cflags: -Itools/author
 /* The reader of patches: what is taken, how it is applied, which lines keep their number, whom a header concerns; and
@@ -222,6 +223,26 @@ static void test_names(void **state)
 	assert_false(names_spread(&n, "static inline void k(void)\n{\n\tl();\n}\n"));
 }
 
+/* Names that stand nowhere, because a macro makes them of an argument. */
+static void test_names_that_macros_glue(void **state)
+{
+	struct names n = {0};
+
+	(void)state;
+	names_add(&n, "x_get_name", 10);
+	assert_true(names_used(&n, "#define GET(a) a##_get_##name\nint y = GET(x);\n"));
+	assert_true(names_used(&n, "#define GET(what, b) \\\n\tf(x_get_ ## b)\n"));
+	assert_true(names_used(&n, "#define GET(args...) x_##args\n"));
+	assert_true(names_used(&n, "#define GET(a, ...) call(a ## _name, __VA_ARGS__ ## _get_name)\n"));
+	assert_false(names_used(&n, "#define GET(a) a##_get_names\n"));
+	assert_false(names_used(&n, "#define GET(a) y_##a\n"));
+	assert_false(names_used(&n, "#define PASTE(a, b) a##b\n"));
+	assert_false(names_used(&n, "#define SAY(a) #a x_get_\n#define OTHER(a) _name(a)\n"));
+	assert_true(
+	        names_spread(&n, "#define GET(a) a##_get_name\nstatic inline int k(void)\n{\n\treturn GET(x);\n}\n"));
+	assert_true(names_have(&n, "GET", 3));
+}
+
 /* An #else that leaves a brace open must not make one piece of the rest of the file. */
 static void test_names_end_at_braces(void **state)
 {
@@ -269,6 +290,7 @@ int main(void)
 	        cmocka_unit_test(test_damaged),
 	        cmocka_unit_test(test_is_there_already),
 	        cmocka_unit_test(test_names),
+	        cmocka_unit_test(test_names_that_macros_glue),
 	        cmocka_unit_test(test_names_end_at_braces),
 	        cmocka_unit_test(test_names_under_conditions),
 	};

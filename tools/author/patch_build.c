@@ -95,6 +95,9 @@ static struct recipe *make_recipe(const struct diff *d, const struct build_with 
 	return r;
 }
 
+/* Units that are compiled for the numbers in them, which the build writes into a header for assembler and others. */
+static bool makes_offsets(const char *path) { return strstr(path, "-offsets") || !strcmp(path, "kernel/bounds.c"); }
+
 /* Everything about one unit up to the point where it is known what it brings. False: the patch does not change it. */
 static bool examine(struct patch_unit *p, const struct tree *t, const struct build_with *o, struct unit_command *c,
                     size_t index)
@@ -116,6 +119,14 @@ static bool examine(struct patch_unit *p, const struct tree *t, const struct bui
 		if (how)
 			patch_note(p, xformat("%s: module %s stays as it is", p->path, c->module));
 		p->stays = how != NULL;
+		return false;
+	}
+	if (p->offsets) {
+		char *how = unit_difference(p->c);
+
+		if (how)
+			refuse(NL_EUNSUPPORTED, "%s: the patch changes a number that assembler is told (%s)", p->path,
+			       how);
 		return false;
 	}
 	layout = layout_change(p->types_before, p->types_after);
@@ -321,7 +332,8 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		p->k = k;
 		p->shipped = unit_read(c->object);
 		p->proof = c->module ? NULL : prove(k, p->shipped);
-		if (p->proof && !proof_is_linked(p->proof)) {
+		p->offsets = p->proof && !proof_is_linked(p->proof) && makes_offsets(p->path);
+		if (p->proof && !p->offsets && !proof_is_linked(p->proof)) {
 			/* single units are built on demand, whether the configuration has them or not */
 			patch_files_note(&files, xformat("%s: not in this kernel", files.unit[i]));
 			continue;

@@ -121,7 +121,8 @@ static void walk(struct sources *all, const char *directory)
 		if (e->d_type == DT_DIR) {
 			if (!strncmp(path, "include", 7) || strstr(path, "/include") || kbuild_may_enter(all->k, path))
 				walk(all, path);
-		} else if (e->d_type == DT_REG && (ends(path, ".h") || (ends(path, ".c") && *directory))) {
+		} else if (e->d_type == DT_REG && *directory &&
+		           (ends(path, ".h") || ends(path, ".c") || ends(path, ".S"))) {
 			add(all, path, ends(path, ".h"));
 		}
 	}
@@ -275,6 +276,10 @@ void include_find(const struct tree *t, const struct include_header *header, siz
 			continue;
 		text = stripped(&all, s->path);
 		if (names_used(&names, text)) {
+			if (ends(s->path, ".S"))
+				refuse(NL_EUNSUPPORTED,
+				       "%s, assembler, uses what the patch changes in %s, and a leaf cannot change it",
+				       s->path, header[0].path);
 			found++;
 			if (*n < given + INCLUDE_UNITS_MAX)
 				list[(*n)++] = s->path;

@@ -4,6 +4,7 @@
  * closing brace. A piece defines names and mentions others.
  */
 #include "patch_names.h"
+#include "patch_glue.h"
 
 #include <ctype.h>
 #include <newleaf/types.h>
@@ -340,6 +341,8 @@ void names_changed(struct names *out, const char *before, const char *after)
 
 static bool used(const struct names *s, const char *p, const char *end)
 {
+	if (glue_makes(s, p, end))
+		return true;
 	while (p < end) {
 		size_t n = begins_word(p) ? word_length(p) : 0;
 

@@ -30,6 +30,7 @@ struct patch_unit {
 	const struct proof *proof;
 	const struct comparison *c;
 	bool allow_unproven, stays;
+	bool offsets;                     /* not linked: its numbers become a generated header */
 	char *types_before, *types_after; /* objects with the unit's types */
 	const char *layout;               /* what the author allowed to change, or NULL */
 	struct patch_function *function;
