@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/thunks.c
-// sources: tools/author/code.c
+// sources: tools/author/code.c tools/author/branches.c
 // sources: tools/author/lift.c tools/author/livesites.c tools/author/place.c tools/author/draft.c
 // sources: tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c tests/unit/author_refuse.c
 // sources: tests/unit/author_kernel.c
@@ -127,6 +127,9 @@ static void test_what_has_no_copy(void **state)
 
 	(void)state;
 	refuses(author_kernel((const uint8_t *)"\xeb\xf0\xc3", 3, AUTHOR_NOT_TRACED), 3, "short branch");
+	refuses(author_kernel((const uint8_t *)"\x50\x90", 2, AUTHOR_NOT_TRACED), 2, "goes on behind its end");
+	refuses(author_kernel((const uint8_t *)"\x74\x00\xcc", 3, AUTHOR_NOT_TRACED), 3, "goes on behind its end");
+	refuses(author_kernel((const uint8_t *)"\xe8\0\0\0\0", 5, AUTHOR_NOT_TRACED), 5, "goes on behind its end");
 	refuses(author_kernel((const uint8_t *)"\x06\xc3", 2, AUTHOR_NOT_TRACED), 2, "no instruction");
 	distance(away, 3, 7, 0x10); /* per-CPU, but the kernel's list does not know it */
 	refuses(author_kernel(away, 8, AUTHOR_NOT_TRACED), 8, "reaches out of the kernel");

@@ -297,6 +297,32 @@ static void test_branches_from_elsewhere(void **state)
 	assert_false(kept_by("\xe9\xe6\xff\xff\xff", 5, NULL)); /* a tail call of f */
 }
 
+/* Is f, which begins at a multiple of 16, refused because of the 16 bytes before it, which a symbol names? */
+static bool is_middle(const char *before, bool traced)
+{
+	struct kernel *k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", traced ? 0 : AUTHOR_NOT_TRACED);
+
+	author_kernel_symbol(k, "before_f", AUTHOR_F - 16);
+	memcpy((uint8_t *)(uintptr_t)kernel_bytes(k, AUTHOR_F - 16, 16), before, 16);
+	return refuses(k, NL_ESITE, "control runs from before_f into f");
+}
+
+#define LONG_NOPS "\x0f\x1f\x44\x00\x00\x0f\x1f\x44\x00\x00"
+
+static void test_middle_of_a_function(void **state)
+{
+	(void)state;
+	assert_true(is_middle("\xb8\x01\x00\x00\x00\x48" LONG_NOPS, false));    /* mov, and nops */
+	assert_true(is_middle("\x50" LONG_NOPS "\x48\x8d\x0c\x24\x50", false)); /* as before ftrace_call */
+	assert_true(is_middle(LONG_NOPS "\x90\x90\x90\x90\x74\x00", false));
+	assert_false(is_middle(LONG_NOPS "\x90\x90\x90\x90\xeb\x10", false));
+	assert_false(is_middle(LONG_NOPS LONG_NOPS, false)); /* the room before each function */
+	assert_false(is_middle("\xc3" LONG_NOPS "\xcc\xcc\xcc\xcc\xcc", false));
+	assert_false(is_middle(LONG_NOPS "\x90\xe8\x00\x00\x00\x00", false)); /* panic() */
+	assert_false(is_middle(LONG_NOPS "\xb8\x01\x00\x00\x00\x06", false)); /* data */
+	assert_false(is_middle(LONG_NOPS "\x90\x90\x90\x90\x74\x00", true));  /* who can be traced is a function */
+}
+
 static void test_names(void **state)
 {
 	struct kernel *k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);
@@ -336,6 +362,7 @@ int main(void)
 	        cmocka_unit_test(test_percpu_in_the_site),
 	        cmocka_unit_test(test_refusals),
 	        cmocka_unit_test(test_branches_from_elsewhere),
+	        cmocka_unit_test(test_middle_of_a_function),
 	        cmocka_unit_test(test_names),
 	};
 

@@ -9,8 +9,10 @@
 #include "code.h"
 
 #include <newleaf/types.h>
+#include <stdlib.h>
 #include <string.h>
 
+#define COMPILED_ALIGN 16u
 #define SHOWN 4u         /* callers */
 #define SHORT_REACH 130u /* a branch of 2 bytes, or 3, and what it reaches */
 
@@ -51,30 +53,97 @@ static bool begins(const struct ksection *text, const struct ksym *sym, uint64_t
 	return at == va;
 }
 
-static bool find_in(const struct search *s, const struct ksection *text)
+/* How many bytes before the distance at p a branch begins, as far as they tell; 0 = it is no branch. */
+static uint64_t prefix_of(const uint8_t *p)
 {
-	for (uint64_t at = 2; at + 4 <= text->size; at++) {
-		const uint8_t *p = text->bytes + at;
-		struct branch b;
-		int32_t distance;
-		uint64_t prefix;
+	if (p[-1] == 0xe8 || p[-1] == 0xe9)
+		return 1;                                                                             /* call, jmp */
+	return (p[-2] == 0x0f && (p[-1] & 0xf0) == 0x80) || (p[-2] == 0xc7 && p[-1] == 0xf8) ? 2 : 0; /* jcc, xbegin */
+}
 
-		memcpy(&distance, p, 4);
-		b.target = text->va + at + 4 + (uint64_t)(int64_t)distance;
-		if (b.target < s->start || b.target >= s->end)
+static uint64_t target_of(const struct ksection *text, uint64_t at)
+{
+	int32_t distance;
+
+	memcpy(&distance, text->bytes + at, 4);
+	return text->va + at + 4 + (uint64_t)(int64_t)distance;
+}
+
+static bool is_one(const struct search *s, const struct ksection *text, uint64_t at)
+{
+	struct branch b = {.target = target_of(text, at)};
+	uint64_t prefix = prefix_of(text->bytes + at);
+
+	if (!prefix || b.target < s->start || b.target >= s->end)
+		return false;
+	b.from = text->va + at - prefix;
+	b.in = kallsyms_at(&s->k->syms, b.from);
+	b.is_call = prefix == 1 && text->bytes[at - 1] == 0xe8;
+	return s->unwanted(s->arg, &b) && begins(text, b.in, b.from) && is_unwanted(s, &b);
+}
+
+struct distance { /* of what may be a branch: where its bytes are in the section, and where it leads */
+	uint64_t to;
+	uint32_t at;
+};
+
+static struct { /* by `to` */
+	const struct kernel *k;
+	struct distance *all[NL_ARRAY_SIZE(sections)];
+	size_t n[NL_ARRAY_SIZE(sections)];
+} known;
+
+static int by_target(const void *a, const void *b)
+{
+	const struct distance *x = a, *y = b;
+
+	return x->to != y->to ? (x->to < y->to ? -1 : 1) : x->at < y->at ? -1 : x->at > y->at;
+}
+
+void branches_remember(const struct kernel *k)
+{
+	for (size_t i = 0; i < NL_ARRAY_SIZE(sections); i++) {
+		const struct ksection *text = kernel_section(k, sections[i]);
+		size_t n = 0;
+
+		if (!text || !text->bytes)
 			continue;
-		if (p[-1] == 0xe8 || p[-1] == 0xe9)
-			prefix = 1; /* call, jmp */
-		else if ((p[-2] == 0x0f && (p[-1] & 0xf0) == 0x80) || (p[-2] == 0xc7 && p[-1] == 0xf8))
-			prefix = 2; /* jcc, xbegin */
-		else
-			continue;
-		b.from = text->va + at - prefix;
-		b.in = kallsyms_at(&s->k->syms, b.from);
-		b.is_call = p[-1] == 0xe8 && prefix == 1;
-		if (s->unwanted(s->arg, &b) && begins(text, b.in, b.from))
-			return is_unwanted(s, &b);
+		for (uint64_t at = 2; at + 4 <= text->size; at++)
+			n += prefix_of(text->bytes + at) != 0;
+		known.all[i] = xalloc((n + 1) * sizeof(struct distance));
+		for (uint64_t at = 2; at + 4 <= text->size; at++)
+			if (prefix_of(text->bytes + at))
+				known.all[i][known.n[i]++] = (struct distance){target_of(text, at), (uint32_t)at};
+		qsort(known.all[i], known.n[i], sizeof(struct distance), by_target);
 	}
+	known.k = k;
+}
+
+static bool find_in(const struct search *s, const struct ksection *text, size_t section)
+{
+	const struct distance *all = known.all[section];
+	size_t low = 0, high = known.n[section];
+
+	if (known.k != s->k) {
+		for (uint64_t at = 2; at + 4 <= text->size; at++) {
+			uint64_t to = target_of(text, at);
+
+			if (to >= s->start && to < s->end && is_one(s, text, at))
+				return true;
+		}
+		return false;
+	}
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (all[middle].to < s->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < known.n[section] && all[low].to < s->end; low++)
+		if (is_one(s, text, all[low].at))
+			return true;
 	return false;
 }
 
@@ -108,10 +177,29 @@ bool branches_find(const struct kernel *k, uint64_t start, uint64_t end,
 
 		if (!text || !text->bytes)
 			continue;
-		if (find_in(&s, text) || (start >= text->va && start - text->va < text->size && find_near(&s, text)))
+		if (find_in(&s, text, i) || (start >= text->va && start - text->va < text->size && find_near(&s, text)))
 			return true;
 	}
 	return false;
+}
+
+bool branches_run_on(const struct kernel *k, uint64_t start, uint64_t end)
+{
+	const uint8_t *p = kernel_bytes(k, start, end - start);
+	struct code_step last = {.ends = true};
+	bool room = false;
+
+	for (uint64_t at = start; p && at < end;) {
+		struct code_step s = code_decode(p + (at - start), end - at, at);
+
+		if (!s.len)
+			return false;
+		room = s.pads;
+		if (!s.pads)
+			last = s;
+		at += s.len;
+	}
+	return !last.ends && !(last.is_call && (room || !(end & (COMPILED_ALIGN - 1))));
 }
 
 struct callers {

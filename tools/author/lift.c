@@ -5,6 +5,7 @@
  * distances within the function, which stay.
  */
 #include "lift.h"
+#include "branches.h"
 #include "livesites.h"
 #include "thunks.h"
 #include "place.h"
@@ -124,6 +125,8 @@ struct lifted lift_function(struct draft *d, const struct kernel *k, uint64_t va
 		one(&l, &i, va + at);
 		at += i.length;
 	}
+	if (branches_run_on(k, va, va + size))
+		refuse(NL_ESITE, "%s: the code of %s goes on behind its end", where, place_name(&l, va));
 	buf_add(&d->text, l.code, size);
 	return (struct lifted){l.text, size};
 }

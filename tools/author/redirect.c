@@ -198,6 +198,17 @@ static void check_branches(const struct kernel *k, const struct entry *e)
 		       (unsigned long long)(b.target - e->va));
 }
 
+/* A name in the middle of assembler code is no function, and what lies there may be copied or rewritten (ftrace_call).
+ */
+static void check_beginning(const struct kernel *k, const struct entry *e)
+{
+	const struct ksym *before = kallsyms_at(&k->syms, e->va - 1);
+
+	if (!e->traced && before && branches_run_on(k, before->va, e->va))
+		refuse(NL_ESITE, "%s: control runs from %s into %s, which is no function", e->where, before->name,
+		       e->name);
+}
+
 static struct entry find_entry(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s)
 {
 	struct entry e = {.name = s->function.name, .where = xformat("%s:%u", r->path, s->line)};
@@ -217,6 +228,7 @@ static struct entry find_entry(const struct kernel *k, const struct recipe *r, c
 	if (!e.size || !e.bytes)
 		refuse(NL_ESITE, "%s: where %s ends is not known", e.where, e.name);
 	find_site(k, &e);
+	check_beginning(k, &e);
 	conflict = livesites_conflict(k, e.va + e.site, e.site_len);
 	if (conflict)
 		refuse(NL_ESITE, "%s: %s+%#x, %u bytes, holds %s", e.where, e.name, e.site, e.site_len, conflict);

@@ -5,6 +5,7 @@
  * relocations and stubs, or of the hypervisor.
  */
 #include "attempt.h"
+#include "branches.h"
 #include "build.h"
 #include "commands.h"
 #include "leaffile.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PER_LEAF 40u /* of NL_LEAF_MAX_SITES, and of the arena */
+#define PER_LEAF NL_LEAF_MAX_SITES
 
 struct one {
 	const struct kernel *k;
@@ -138,6 +139,7 @@ int command_transplant(int argc, char **argv)
 		usage_error("transplant", "the kernel by -k, and functions or --count");
 	refuse_context("transplant", "built", false);
 	o.k = kernel_open(kernel);
+	branches_remember(o.k);
 	names = argv + optind;
 	count = count ? choose(o.k, count, seed, &names) : (size_t)(argc - optind);
 	for (size_t i = 0; i < count; i++) {
