@@ -39,6 +39,27 @@ static void read_left(struct loader *l)
 	r->panic.magic = r->kept.magic = 0; /* once */
 }
 
+/* Flash wears: only what changed is written. Attributes cannot be changed, so a stranger's variable goes first.
+ * NL_EFIRMWARE: Secure Boot is on, and what must not be lost would be. */
+static enum nl_err state_keep(struct loader *l)
+{
+	EFI_STATUS s;
+
+	if (l->state_error == NL_ENEWER || !CompareMem(&l->state, &l->stored, sizeof(l->state)))
+		return NL_OK;
+	if (l->state_error)
+		RT->SetVariable(NAME, &guid, 0, 0, NULL);
+	nl_state_seal(&l->state);
+	s = RT->SetVariable(NAME, &guid, NL_STATE_ATTRIBUTES, sizeof(l->state), &l->state);
+	if (!EFI_ERROR(s)) {
+		l->stored = l->state;
+		l->state_error = NL_OK;
+		return NL_OK;
+	}
+	say_warning(L"cannot write the EFI variable %s: %r", NAME, s);
+	return l->secure_boot && nl_state_rises(&l->stored, &l->state) ? NL_EFIRMWARE : NL_OK;
+}
+
 /* Of whatever size: one that is too large for us may be a newer Newleaf's. */
 void state_read(struct loader *l)
 {
@@ -53,6 +74,7 @@ void state_read(struct loader *l)
 		l->state_error = nl_state_read(found, size, attributes, &l->state);
 	l->stored = l->state;
 	read_left(l);
+	state_keep(l); /* lock-outs, before anything can hang */
 	if (!found)
 		return;
 	ZeroMem(found, size); /* it holds the key */
@@ -76,26 +98,6 @@ enum nl_err state_check(struct loader *l)
 		return NL_OK;
 	return refuse(NL_EOLDIMAGE, L"this image has security version %d, the floor is %d", version,
 	              l->state.security_version);
-}
-
-/* Flash wears: only what changed is written. Attributes cannot be changed, so a stranger's variable goes first. */
-enum nl_err state_keep(struct loader *l)
-{
-	EFI_STATUS s;
-
-	if (l->state_error == NL_ENEWER || !CompareMem(&l->state, &l->stored, sizeof(l->state)))
-		return NL_OK;
-	if (l->state_error)
-		RT->SetVariable(NAME, &guid, 0, 0, NULL);
-	nl_state_seal(&l->state);
-	s = RT->SetVariable(NAME, &guid, NL_STATE_ATTRIBUTES, sizeof(l->state), &l->state);
-	if (!EFI_ERROR(s)) {
-		l->stored = l->state;
-		l->state_error = NL_OK;
-		return NL_OK;
-	}
-	say_warning(L"cannot write the EFI variable %s: %r", NAME, s);
-	return l->secure_boot && nl_state_rises(&l->stored, &l->state) ? NL_EFIRMWARE : NL_OK;
 }
 
 enum nl_err state_settle(struct loader *l)

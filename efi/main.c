@@ -94,7 +94,6 @@ static void without(struct loader *l, enum nl_err e)
 {
 	say_error(e);
 	counter_failed(l, e);
-	state_keep(l); /* what the boot before left */
 	state_forget(l);
 	memory_release(l);
 	if (l->conf.halt_on_error)
@@ -110,7 +109,6 @@ static void run(struct loader *l, uint64_t start)
 	counter_read(l);
 	if (!e && l->conf.no_launch) {
 		say_why(L"not launched, as newleaf.conf says (launch no)");
-		state_keep(l);
 		state_forget(l);
 		return;
 	}

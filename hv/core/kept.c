@@ -25,12 +25,6 @@ void nl_kept_init(struct nl_kept *k)
 	nl_kept_seal();
 }
 
-void nl_state_lock_out(const uint8_t sha256[32], enum nl_lockout_reason reason)
-{
-	nl_lock_out(nl_kept->lockouts, sha256, reason);
-	nl_kept_seal();
-}
-
 bool nl_state_locked_out(const uint8_t sha256[32])
 {
 	for (const struct nl_lockout *l = nl_kept->lockouts; l < nl_kept->lockouts + NL_MAX_LOCKOUTS; l++)

@@ -11,8 +11,7 @@ extern struct nl_kept *nl_kept; /* after a change: nl_kept_seal */
 void nl_kept_init(struct nl_kept *k);
 void nl_kept_seal(void);
 
-/* The leaf is not applied again, in this boot or a later one, until a signed list pardons it. */
-void nl_state_lock_out(const uint8_t sha256[32], enum nl_lockout_reason reason);
+/* A leaf that is not applied again, in this boot or a later one, until a signed list pardons it? */
 bool nl_state_locked_out(const uint8_t sha256[32]);
 
 extern const uint8_t *nl_kept_on[NL_MAX_LEAVES]; /* SHA-256 of each leaf that is applied, else NULL */

@@ -12,6 +12,13 @@ static const uint8_t one[32] = {1}, two[32] = {0, 0, 2};
 
 static bool whole(void) { return place.magic == NL_KEPT_MAGIC && place.checksum == nl_kept_checksum(&place); }
 
+static void lock_out(const uint8_t leaf[32])
+{
+	memset(nl_kept_on, 0, sizeof(nl_kept_on));
+	nl_kept_on[NL_MAX_LEAVES - 1] = leaf;
+	nl_kept_panic();
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -47,7 +54,7 @@ static void whole_after_each_change(void **state)
 	assert_true(nl_floor_raise(id, 3));
 	assert_true(whole());
 	assert_int_equal(place.floors[0].version, 3);
-	nl_state_lock_out(one, NL_LOCKOUT_PANIC);
+	lock_out(one);
 	assert_true(whole());
 	assert_true(nl_state_locked_out(one));
 	assert_false(nl_state_locked_out(two));
@@ -63,13 +70,13 @@ static void full_of_lock_outs(void **state)
 	(void)state;
 	for (unsigned i = 1; i <= NL_MAX_LOCKOUTS; i++) {
 		leaf[0] = (uint8_t)i;
-		nl_state_lock_out(leaf, NL_LOCKOUT_PANIC);
-		nl_state_lock_out(one, NL_LOCKOUT_PANIC);
+		lock_out(leaf);
+		lock_out(one);
 	}
 	assert_true(nl_state_locked_out(leaf));
 	leaf[0] = NL_MAX_LOCKOUTS + 1;
 	assert_false(nl_state_locked_out(leaf));
-	nl_state_lock_out(leaf, NL_LOCKOUT_PANIC);
+	lock_out(leaf);
 	for (unsigned i = 1; i <= NL_MAX_LOCKOUTS + 2; i++) {
 		leaf[0] = (uint8_t)i;
 		assert_true(nl_state_locked_out(leaf));

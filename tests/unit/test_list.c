@@ -257,7 +257,7 @@ static void lock_outs_and_pardons(void **state)
 {
 	(void)state;
 	assert_int_equal(nl_list_take(NULL, 0, 0), NL_NOTHING);
-	nl_state_lock_out(leaf, NL_LOCKOUT_PANIC);
+	nl_lock_out(nl_kept->lockouts, leaf, NL_LOCKOUT_PANIC);
 	assert_int_equal(nl_list_bars(leaf), NL_ELOCKEDOUT);
 	assert_int_equal(nl_list_bars(other), NL_OK);
 	add(NL_LIST_PARDON, leaf, sizeof(leaf), 0);

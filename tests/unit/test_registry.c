@@ -166,7 +166,7 @@ static void barred(void **state)
 	(void)state;
 	leaf_rodata("alpha", DATA_SITE, 0x11);
 	assert_int_equal(verify_leaf(sha), NL_OK);
-	nl_state_lock_out(sha, NL_LOCKOUT_PANIC);
+	nl_lock_out(nl_kept->lockouts, sha, NL_LOCKOUT_PANIC);
 	assert_int_equal(commit((const void *)sha, 1), NL_ELOCKEDOUT);
 	assert_int_equal(stage(make_sign(file, make_write(&m, file))), NL_OK);
 	assert_int_equal(verify(), NL_ELOCKEDOUT);
