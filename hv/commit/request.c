@@ -6,18 +6,27 @@
 #include "leaf/leaf.h"
 #include "leaf/list.h"
 
-/* The leaf that takes this one's place: the same id, newer. */
+/* A newer version takes a leaf's place, and a leaf that says so of this version or a later one. What is older than what
+ * it would replace does not know its version: a guest cannot go back by it. */
+static bool succeeds(const struct nl_entry *o, const struct nl_entry *e)
+{
+	const struct nl_leaf_fact *f = NULL;
+
+	if (!memcmp(o->state.id, e->state.id, NL_LEAF_ID_LEN))
+		return o->state.version > e->state.version;
+	while ((f = nl_fact_next(o->facts.bytes, o->facts.size, f)))
+		if (f->kind == NL_FACT_SUPERSEDES && f->version >= e->state.version &&
+		    f->length == strlen(e->state.id) && !memcmp(f->text, e->state.id, f->length))
+			return true;
+	return false;
+}
+
+/* By one of the set, that every author has signed who signed this one: nobody takes another's leaf away. */
 static bool superseded(const struct nl_entry *e, uint32_t set)
 {
-	unsigned i;
-
-	for (i = 0; i < NL_MAX_LEAVES; i++) {
-		const struct nl_entry *o = &nl_registry[i];
-
-		if (set >> i & 1 && !memcmp(o->state.id, e->state.id, NL_LEAF_ID_LEN) &&
-		    o->state.version > e->state.version)
+	for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
+		if (set >> i & 1 && !(e->authors & ~nl_registry[i].authors) && succeeds(&nl_registry[i], e))
 			return true;
-	}
 	return false;
 }
 

@@ -221,7 +221,7 @@ static enum nl_err check_facts(const struct nl_leaf *l)
 		    !printable(f->text, f->length) ||
 		    !is_zero((const uint8_t *)f->text + f->length, nl_fact_size(f) - sizeof(*f) - f->length))
 			return NL_ELEAF;
-		if (f->version && f->kind != NL_FACT_REQUIRES)
+		if (f->version && f->kind != NL_FACT_REQUIRES && f->kind != NL_FACT_SUPERSEDES)
 			return NL_ELEAF;
 		if (f->kind < NL_FACT_REQUIRES || f->kind > NL_FACT_CONFLICTS)
 			continue;

@@ -361,6 +361,7 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
 	fresh.state.version = h->version;
 	fresh.state.consistency = h->consistency;
 	fresh.state.signatures = staging.n_known;
+	fresh.authors = staging.known;
 	fresh.state.counters = h->counters;
 	fresh.counter_offset = h->counter_offset;
 	fresh.counter_cpus = h->counter_cpus;
@@ -457,10 +458,12 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	if (err)
 		return err;
 	report->slide = kernel.slide;
-	if (known)
+	if (known) {
+		known->authors |= staging.known;
 		return known->state.condition == NL_LEAF_APPLIED
 		               ? NL_OK
 		               : check_bytes(known, &space, kernel.slide, &report->blocker);
+	}
 	memset(&fresh, 0, sizeof(fresh));
 	fresh.target = leaf.header->target;
 	memcpy(fresh.state.id, report->id, sizeof(fresh.state.id));

@@ -27,6 +27,7 @@ struct nl_entry {
 	struct nl_leaf_target target;
 	struct nl_run text, data;
 	uint32_t counter_offset, counter_cpus; /* in data, as the header has it */
+	uint32_t authors;                      /* bits of the keys whose signatures count */
 	struct nl_leaf_facts facts;
 	bool used;
 	bool ever_applied; /* its body may be in use until reboot: the entry stays */

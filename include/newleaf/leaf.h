@@ -206,7 +206,8 @@ struct nl_leaf_reloc {
 /*
  * What the author says of the leaf, to people and to programs. The hypervisor acts on REQUIRES, SUPERSEDES and
  * CONFLICTS: of the leaves that are to be applied at once, no two may conflict or one supersede the other, and what one
- * requires must be among them. The others it keeps and shows (NL_CALL_FACTS).
+ * requires must be among them. Where the policy forbids reverts, a leaf leaves its place to what supersedes its
+ * version. The others it keeps and shows (NL_CALL_FACTS).
  */
 enum nl_fact_kind {
 	NL_FACT_CVE = 1,    /* "CVE-2024-1086" */
@@ -215,7 +216,7 @@ enum nl_fact_kind {
 	NL_FACT_LICENCE,    /* SPDX expression of the body */
 	NL_FACT_DATE,       /* of the leaf, "2026-11-25" */
 	NL_FACT_REQUIRES,   /* id of another leaf; version = the lowest that will do, 0 = any */
-	NL_FACT_SUPERSEDES, /* id */
+	NL_FACT_SUPERSEDES, /* id; version = the highest that the author knew, 0 = none in particular */
 	NL_FACT_CONFLICTS,  /* id */
 	NL_FACT_ALLOW,      /* an override: what the author said a check may let pass */
 	NL_FACT_NOTE,       /* what could not be proven */

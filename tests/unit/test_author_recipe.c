@@ -38,7 +38,8 @@ static void test_all_statements(void **state)
 	                     "date 2026-11-25\n"
 	                     "requires base-fix 3\n"
 	                     "requires other.fix\n"
-	                     "supersedes old_fix\n"
+	                     "supersedes old_fix 4\n"
+	                     "supersedes older\n"
 	                     "conflicts enemy\n");
 	static const struct recipe_fact facts[] = {
 	        {NL_FACT_CVE, (char *)"CVE-2024-1086", 0},
@@ -49,7 +50,8 @@ static void test_all_statements(void **state)
 	        {NL_FACT_DATE, (char *)"2026-11-25", 0},
 	        {NL_FACT_REQUIRES, (char *)"base-fix", 3},
 	        {NL_FACT_REQUIRES, (char *)"other.fix", 0},
-	        {NL_FACT_SUPERSEDES, (char *)"old_fix", 0},
+	        {NL_FACT_SUPERSEDES, (char *)"old_fix", 4},
+	        {NL_FACT_SUPERSEDES, (char *)"older", 0},
 	        {NL_FACT_CONFLICTS, (char *)"enemy", 0},
 	};
 

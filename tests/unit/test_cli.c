@@ -193,6 +193,39 @@ static void a_new_version_replaces_the_old(void **state)
 	assert_int_equal(f->leaves[2].condition, NL_LEAF_REVERTED);
 }
 
+static void a_successor_takes_the_place(void **state)
+{
+	static const char id[] = "alpha"; /* of a fact, which is padded to 4 bytes */
+	struct nl_leaf_fact f7 = {NL_FACT_SUPERSEDES, sizeof(id) - 1, 1};
+	struct {
+		uint8_t bytes[4096];
+		char path[PATH_MAX];
+	} *leaf = calloc(1, sizeof(*leaf));
+	struct nl_leaf_header *h = (void *)leaf->bytes;
+	size_t n = fake_leaf(leaf->bytes, "gamma", 1);
+	FILE *file;
+
+	(void)state;
+	h->facts = (struct nl_leaf_part){(uint32_t)n, (uint32_t)nl_fact_size(&f7)};
+	memcpy(leaf->bytes + n, &f7, sizeof(f7));
+	memcpy(leaf->bytes + n + sizeof(f7), id, f7.length);
+	for (unsigned cut = 0; cut < 2; cut++) {
+		f = fake_new();
+		snprintf(leaf->path, sizeof(leaf->path), "%s/c.file", dir);
+		file = fopen(leaf->path, "w");
+		assert_int_equal(fwrite(leaf->bytes, 1, n + nl_fact_size(&f7) - 4 * cut, file),
+		                 n + nl_fact_size(&f7) - 4 * cut);
+		fclose(file);
+		assert_int_equal(newleaf("apply", path_a, path_b), 0);
+		assert_int_equal(newleaf("apply", leaf->path), 0);
+		assert_int_equal(f->prepared.count, 2 + cut); /* beta and gamma; alpha too where no fact is whole */
+		assert_int_equal(f->leaves[0].condition, cut ? NL_LEAF_APPLIED : NL_LEAF_REVERTED);
+		if (!cut)
+			assert_says(out, "applied gamma; reverted alpha: generation 2 -> 3");
+	}
+	free(leaf);
+}
+
 static void sync_makes_exactly_this_set(void **state)
 {
 	char command[4 * PATH_MAX], set[PATH_MAX];
@@ -433,6 +466,7 @@ int main(void)
 	        cmocka_unit_test_setup(apply_revert_apply, set_up),
 	        cmocka_unit_test_setup(several_leaves_are_one_commit, set_up),
 	        cmocka_unit_test_setup(a_new_version_replaces_the_old, set_up),
+	        cmocka_unit_test_setup(a_successor_takes_the_place, set_up),
 	        cmocka_unit_test_setup(sync_makes_exactly_this_set, set_up),
 	        cmocka_unit_test_setup(dry_run_changes_nothing, set_up),
 	        cmocka_unit_test_setup(each_refusal_has_its_exit_code, set_up),

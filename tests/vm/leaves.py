@@ -17,7 +17,7 @@ DEMO_KEY = os.path.join(BUILD, "keys", "demo.pem")
 HEADER = struct.Struct("<QIIIIIII48s16IIIIII")  # up to header.target
 SITE = struct.Struct("<HHIIHHIIIIIII32s")
 ALIGN = {"objects": 8, "sites": 8, "relocs": 8, "facts": 4}
-SIGNATURES, SIGNATURE_SIZE = 0x53474953464C4E, 112  # magic, and bytes of a block with one
+SIGNATURES = 0x53474953464C4E  # magic
 PARTS = ("objects", "sites", "relocs", "facts", "bytes", "text", "data", "strings")
 
 
@@ -122,9 +122,9 @@ class Leaf:
         return head + self.target + body
 
 
-def signed(directory, data, key=DEMO_KEY):
-    """The signed form of an unsigned leaf's bytes. Not by newleaf-author, which refuses what the hypervisor would
-    refuse."""
+def signed(directory, data, *keys):
+    """The signed form of an unsigned leaf's bytes, by the demo's key unless others are named. Not by newleaf-author,
+    which refuses what the hypervisor would refuse."""
 
     def openssl(*args, given=None):
         done = subprocess.run(["openssl", *args], input=given, capture_output=True)
@@ -132,9 +132,11 @@ def signed(directory, data, key=DEMO_KEY):
             raise Failure(f"openssl {' '.join(args)}: {done.stderr.decode()}")
         return done.stdout
 
-    public = openssl("pkey", "-in", key, "-pubout", "-outform", "DER")[-32:]
     message = os.path.join(directory, "message")
     with open(message, "wb") as f:
         f.write(b"newleaf leaf".ljust(32, b"\0") + hashlib.sha256(data).digest())
-    signature = openssl("pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", message)
-    return data + struct.pack("<QII", SIGNATURES, SIGNATURE_SIZE, 1) + public + signature
+    block = b""
+    for key in keys or (DEMO_KEY,):
+        block += openssl("pkey", "-in", key, "-pubout", "-outform", "DER")[-32:]
+        block += openssl("pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", message)
+    return data + struct.pack("<QII", SIGNATURES, 16 + len(block), len(block) // 96) + block

@@ -443,9 +443,9 @@ static struct recipe_fact *other(struct scan *s, enum nl_fact_kind kind)
 	return f;
 }
 
-static void statement_requires(struct scan *s)
+static void other_version(struct scan *s, enum nl_fact_kind kind)
 {
-	struct recipe_fact *f = other(s, NL_FACT_REQUIRES);
+	struct recipe_fact *f = other(s, kind);
 	uint64_t v = at_end(s) ? 0 : number(s);
 
 	if (v > UINT32_MAX)
@@ -453,7 +453,8 @@ static void statement_requires(struct scan *s)
 	f->version = (uint32_t)v;
 }
 
-static void statement_supersedes(struct scan *s) { other(s, NL_FACT_SUPERSEDES); }
+static void statement_requires(struct scan *s) { other_version(s, NL_FACT_REQUIRES); }
+static void statement_supersedes(struct scan *s) { other_version(s, NL_FACT_SUPERSEDES); }
 static void statement_conflicts(struct scan *s) { other(s, NL_FACT_CONFLICTS); }
 
 static void one_line(struct scan *s)

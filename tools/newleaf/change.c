@@ -146,6 +146,26 @@ static bool file_has_id(const struct change *x, const char *id)
 	return false;
 }
 
+/* Does one of the files say that it takes this leaf's place? What is wrong with a file the hypervisor has said. */
+static bool file_supersedes(const struct change *x, const char *id)
+{
+	for (size_t i = 0; i < x->n_files; i++) {
+		const struct nl_leaf_fact *f = NULL;
+		struct nl_leaf_part facts;
+
+		if (x->files[i].size < sizeof(struct nl_leaf_header))
+			continue;
+		facts = ((const struct nl_leaf_header *)(const void *)x->files[i].bytes)->facts;
+		if (facts.offset % 4 || facts.offset > x->files[i].size ||
+		    facts.count > x->files[i].size - facts.offset)
+			continue;
+		while ((f = nl_fact_next(x->files[i].bytes + facts.offset, facts.count, f)))
+			if (f->kind == NL_FACT_SUPERSEDES && f->length == strlen(id) && !memcmp(f->text, id, f->length))
+				return true;
+	}
+	return false;
+}
+
 static int add(struct change *x, const uint8_t *sha256)
 {
 	if (in_request(x, sha256))
@@ -347,7 +367,8 @@ static int apply(struct change *x, struct cli *c)
 				        cli_fail(c, not_done(x, subject), NL_EUSAGE, "%s and %s are two versions of %s",
 				                 x->files[k].path, x->files[i].path, x->files[i].report.id);
 	for (size_t i = 0; i < x->n_now && result == NL_EXIT_OK; i++)
-		if (x->now[i].condition == NL_LEAF_APPLIED && !file_has_id(x, x->now[i].id))
+		if (x->now[i].condition == NL_LEAF_APPLIED && !file_has_id(x, x->now[i].id) &&
+		    !file_supersedes(x, x->now[i].id))
 			result = add(x, x->now[i].sha256);
 	for (size_t i = 0; i < x->n_files && result == NL_EXIT_OK; i++)
 		result = add(x, x->files[i].report.sha256);
