@@ -62,6 +62,8 @@ changed 24 '\011'
 expect "key image, a role that is not known" 2 "NL_EROLE" "$author" key image "$dir/bad.pub" -o "$dir/bad.bin"
 changed 8 '\003'
 expect "key list, newer" 9 "NL_ENEWER" "$author" key list "$dir/bad.pub"
+changed 61 '\033'
+expect "key image, a name that no loader takes" 9 "NL_ERECORD" "$author" key image "$dir/bad.pub" -o "$dir/bad.bin"
 changed 20 '\002'
 expect "key list, cut short" 9 "NL_ERECORD" "$author" key list "$dir/bad.pub"
 expect "key list, malformed" 9 "NL_ERECORD" "$author" key list "$dir/one.pem"
@@ -99,7 +101,7 @@ expect "list by another token" 4 "NL_ESIGNATURE" "$author" revoke sign "$list.to
 expect "list, not signed" 0 "not signed" "$author" revoke new --sequence 1 -o "$list.plain"
 expect "list, not signed, asked for" 4 "NL_EUNSIGNED" "$author" revoke show "$list.plain" --keys "$dir/three.pub"
 for bad in "--sequence 0" "--sequence -1" "--sequence x" "--sequence 1 --floor alpha" "--sequence 1 --floor A=1" \
-	"--sequence 1 --floor a=0" "--floor a=1"; do
+	"--sequence 1 --floor a=0" "--sequence 1 --floor .a=1" "--floor a=1"; do
 	# shellcheck disable=SC2086 # words
 	expect "list, $bad" 2 "newleaf revoke --help" "$author" revoke new $bad -o "$list.no"
 done

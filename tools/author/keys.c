@@ -95,8 +95,10 @@ size_t key_read_records(const char *path, struct nl_key *out, size_t max)
 		memcpy(&out[i], nl_record_at(b.p, (uint32_t)i), sizeof(out[i]));
 		if (!out[i].role || (out[i].role & ~NL_ROLES))
 			refuse(NL_EROLE, "%s: record %zu has a role that is not known", path, i);
-		if (!memchr(out[i].name, 0, sizeof(out[i].name)))
-			refuse(NL_ERECORD, "%s: record %zu has a name without an end", path, i);
+		for (const char *c = out[i].name; *c; c++) /* as the loader wants it */
+			if (c == out[i].name + sizeof(out[i].name) - 1 || *c < ' ' || *c > '~')
+				refuse(NL_ERECORD, "%s: record %zu has a name without an end, or not in ASCII", path,
+				       i);
 	}
 	return n;
 }

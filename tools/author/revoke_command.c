@@ -79,10 +79,13 @@ static void add_floor(const char *text)
 {
 	const char *equals = strchr(text, '=');
 	size_t n = equals ? (size_t)(equals - text) : 0;
+	char id[NL_LEAF_ID_LEN] = "";
 
-	if (!n || n >= NL_LEAF_ID_LEN || strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-") != n)
+	if (n < sizeof(id))
+		memcpy(id, text, n);
+	if (!nl_leaf_id_ok(id)) /* by the check that machines make: they take a list whole or not at all */
 		usage_error("revoke", "--floor takes ID=VERSION");
-	add(NL_LIST_FLOOR, (uint32_t)number(equals + 1, UINT32_MAX), text, n);
+	add(NL_LIST_FLOOR, (uint32_t)number(equals + 1, UINT32_MAX), id, n);
 }
 
 static void digest(const struct buf *file, size_t signed_size, uint8_t out[32])
