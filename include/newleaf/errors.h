@@ -151,7 +151,8 @@ enum nl_exit_code {
 	  "apply what takes its place; newleaf revoke show says what the list holds") \
 	X(NL_EKEYREVOKED, 64, NL_EXIT_LEAF, "the leaf or list is signed by a key that was revoked", \
 	  "have it signed with another key") \
-	X(NL_ELOCKEDOUT, 65, NL_EXIT_CONFLICT, "the leaf is locked out: it was on when this machine failed", \
+	X(NL_ELOCKEDOUT, 65, NL_EXIT_CONFLICT, \
+	  "the leaf is locked out: it was on when this machine failed, or there are too many to name them", \
 	  "send us the panic's text; a signed list can pardon the leaf (docs/how-to/revoke.md)") \
 	X(NL_ELIST, 66, NL_EXIT_PERMISSION, "without a good signed list this machine applies no leaf", \
 	  "newleaf status names what is wrong with it; put the newest onto the EFI partition and reboot") \
