@@ -27,6 +27,7 @@ __asm__(".section .rodata\n"
 extern const char prelude_start[], prelude_end[];
 
 static char *cleanup_directory;
+static pid_t cleanup_owner; /* a child that tries something leaves its parent's directory alone */
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
 {
@@ -36,7 +37,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 static void cleanup(void)
 {
-	if (cleanup_directory)
+	if (cleanup_directory && cleanup_owner == getpid())
 		nftw(cleanup_directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	cleanup_directory = NULL;
 }
@@ -55,6 +56,7 @@ char *compile_directory(void)
 	if (!mkdtemp(directory))
 		refuse(NL_EENVIRONMENT, "cannot make a directory like %s: %s", directory, strerror(errno));
 	cleanup_directory = directory;
+	cleanup_owner = getpid();
 	atexit(cleanup);
 	return directory;
 }
@@ -136,8 +138,7 @@ static char *find_makefile(const char *headers)
 	return real;
 }
 
-/* No shell: arguments as they are. What an outer make, or an environment, would tell this one is not for it. */
-static int run(char *const argv[], const char *directory, bool quiet)
+int compile_run_into(char *const argv[], const char *directory, const char *log)
 {
 	static const char *const of_make[] = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS"};
 	int status;
@@ -149,8 +150,8 @@ static int run(char *const argv[], const char *directory, bool quiet)
 		for (size_t i = 0; i < NL_ARRAY_SIZE(of_make); i++)
 			unsetenv(of_make[i]);
 		setenv("LC_ALL", "C", 1);
-		if (quiet)
-			dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+		if (log)
+			dup2(open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), STDERR_FILENO);
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 		if (directory && chdir(directory))
 			_exit(127);
@@ -162,8 +163,12 @@ static int run(char *const argv[], const char *directory, bool quiet)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-int compile_run(char *const argv[], const char *directory) { return run(argv, directory, false); }
-int compile_run_quietly(char *const argv[], const char *directory) { return run(argv, directory, true); }
+int compile_run(char *const argv[], const char *directory) { return compile_run_into(argv, directory, NULL); }
+
+int compile_run_quietly(char *const argv[], const char *directory)
+{
+	return compile_run_into(argv, directory, "/dev/null");
+}
 
 static const char *base_name(const char *path)
 {

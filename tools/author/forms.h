@@ -47,13 +47,19 @@
 	  "3 if all have the fix or nothing to patch, 10 if a leaf was compiled by another compiler than its kernel, " \
 	  "else that of a " \
 	  "refusal.\n") \
-	X(prove, "UNIT.c... -k VMLINUZ -S SOURCE", "UNIT.c... -k VMLINUZ -S SOURCE [-H HEADERS] [--cc GCC] [--json]", \
+	X(prove, "UNIT.c... -k VMLINUZ -S SOURCE", \
+	  "UNIT.c...|--random N [--seed S] -k VMLINUZ -S SOURCE [-H HEADERS] [--cc GCC] [--json]", \
 	  "compare units of the source with a kernel", \
 	  "Compiles units of the kernel's source (fs/pipe.c) and compares each function with the image: bytes, " \
-	  "symbols, strings.\n" \
+	  "symbols,\n" \
+	  "strings, constants, and what the kernel's tables say about it.\n" \
 	  "  -k, --kernel FILE   the /boot/vmlinuz that the machine boots\n" \
 	  "  -S, --source DIR    the source of exactly this kernel, unpacked\n" \
-	  "  -H, --headers DIR   as for build\n") \
+	  "  -H, --headers DIR   as for build\n" \
+	  "      --random N      N units by lot of all that the configuration links into the image\n" \
+	  "      --seed S        the lot's: the same number draws the same units; default: any, which is shown\n" \
+	  "      --json          newleaf.prove/1\n" \
+	  "Exit: 0 if all functions are proven, but those that the kernel drops after boot.\n") \
 	X(sign, "LEAF --key KEY.pem", "LEAF --key KEY.pem | --digest-out FILE | --attach SIG --pub KEY [-o OUT.leaf]", \
 	  "sign a leaf", \
 	  "Signs a leaf (Ed25519), in place unless -o is given. Signatures by other keys stay: several authors sign " \

@@ -266,7 +266,7 @@ static _Noreturn void already(const char *path, const struct kernel *k, const st
 
 		if (!kbuild_may_build(makefiles, files->unit[i]))
 			continue;
-		if (!unit_build(t, files->unit[i], false, &c) || c.module)
+		if (!unit_build(t, files->unit[i], NULL, &c) || c.module)
 			refuse(NL_EUNSUPPORTED,
 			       "the source has what %s does already; whether %s of the running kernel has it is not "
 			       "known",
@@ -321,7 +321,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 			patch_files_note(&files, xformat("%s: not built by this configuration", files.unit[i]));
 			continue;
 		}
-		if (!unit_build(&t, files.unit[i], false, c))
+		if (!unit_build(&t, files.unit[i], NULL, c))
 			refuse(NL_ECOMPILE,
 			       "%s is not made by the kernel's makefiles, and whether this kernel has it is not known",
 			       files.unit[i]);

@@ -5,41 +5,11 @@
  */
 #include "patch_compile.h"
 #include "compile.h"
+#include "patch_cmdfile.h"
 
 #include <newleaf/types.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ARGUMENTS_MAX 512
-
-/* The words of a command as the shell would make them; ends at an unquoted ';'. Only what Kbuild writes: quotes and
- * backslashes. */
-static size_t split_command(const char *p, char **argv)
-{
-	size_t n = 0;
-
-	while (true) {
-		struct buf word = {0};
-		bool any = false;
-
-		p += strspn(p, " \t");
-		if (!*p || *p == ';' || *p == '\n')
-			return n;
-		for (char quote = 0; *p && (quote || !strchr(" \t\n;", *p)); p++) {
-			any = true;
-			if (quote ? *p == quote : *p == '\'' || *p == '"')
-				quote = quote ? 0 : *p;
-			else if (*p == '\\' && quote != '\'' && p[1])
-				buf_add(&word, ++p, 1);
-			else
-				buf_add(&word, p, 1);
-		}
-		if (!any || n == ARGUMENTS_MAX)
-			return 0;
-		buf_add(&word, "", 1);
-		argv[n++] = (char *)word.p;
-	}
-}
 
 static char *object_of(const char *path, const char *prefix, const char *suffix)
 {
@@ -50,27 +20,17 @@ static char *object_of(const char *path, const char *prefix, const char *suffix)
 
 static void read_command(const struct tree *t, struct unit_command *c)
 {
-	char *file = xformat("%s/%s", t->output, object_of(c->path, ".", ".o.cmd"));
-	struct buf b = file_read(file, 4u << 20);
-	char *text = xformat("%.*s", (int)b.n, (char *)b.p), *at = strstr(text, ":= ");
+	struct buf b = file_read(xformat("%s/%s", t->output, object_of(c->path, ".", ".o.cmd")), 4u << 20);
 
-	c->argv = xalloc((ARGUMENTS_MAX + 1) * sizeof(*c->argv));
-	c->n = at ? split_command(at + 3, c->argv) : 0;
-	if (c->n < 3 || strcmp(c->argv[0], t->tools.cc) ||
-	    strcmp(c->argv[c->n - 1] + strlen(c->argv[c->n - 1]) - 2, ".c"))
+	if (!command_parse(xformat("%.*s", (int)b.n, (char *)b.p), t->tools.cc, c))
 		refuse(NL_ECOMPILE, "%s: the command that compiles it is not understood", c->path);
-	for (size_t i = 0; i < c->n; i++) {
-		if (!strcmp(c->argv[i], "-DMODULE"))
-			c->module = xformat("%s", "a module");
-		if (c->module && !strncmp(c->argv[i], "-DKBUILD_MODNAME=\"", 18))
-			c->module = xformat("%.*s", (int)strcspn(c->argv[i] + 18, "\""), c->argv[i] + 18);
-	}
 }
 
-bool unit_build(const struct tree *t, const char *path, bool quiet, struct unit_command *c)
+int kbuild_run(const struct tree *t, const char *environment, char *variable, char *goal, const char *log)
 {
-	char *object = object_of(path, "", ".o");
-	char *argv[32] = {"make",
+	char *argv[32] = {"env",
+	                  xformat("%s", environment),
+	                  "make",
 	                  "-s",
 	                  "--no-print-directory",
 	                  "-f",
@@ -87,25 +47,49 @@ bool unit_build(const struct tree *t, const char *path, bool quiet, struct unit_
 	                  "include/config/auto.conf",
 	                  "-o",
 	                  "include/config/auto.conf.cmd",
-	                  object};
-	size_t n;
+	                  goal};
+	size_t n = 20;
 	int status;
 
-	n = toolchain_arguments(&t->tools, argv + 18);
+	n += toolchain_arguments(&t->tools, argv + n);
 	if (t->runs_itself) { /* the options above would not reach that make; so be it ourselves */
-		argv[18 + n++] = xformat("--include-dir=%s", t->overlay);
-		argv[18 + n++] = "sub_make_done=1";
-		argv[18 + n++] = "quiet=silent_";
-		argv[18 + n++] = "Q=@";
-		argv[18 + n++] = xformat("abs_srctree=%s", t->overlay);
-		argv[18 + n] = xformat("abs_objtree=%s", t->output);
+		argv[n++] = xformat("--include-dir=%s", t->overlay);
+		argv[n++] = "sub_make_done=1";
+		argv[n++] = "quiet=silent_";
+		argv[n++] = "Q=@";
+		argv[n++] = xformat("abs_srctree=%s", t->overlay);
+		argv[n++] = xformat("abs_objtree=%s", t->output);
 	}
-	*c = (struct unit_command){.path = xformat("%s", path), .object = xformat("%s/%s", t->output, object)};
-	tree_expose(t, path);
-	status = quiet ? compile_run_quietly(argv, t->output) : compile_run(argv, t->output);
+	argv[n] = variable;
+	status = compile_run_into(argv, t->output, log);
 	if (status == 127)
 		refuse(NL_EENVIRONMENT, "make is not installed");
-	if (status || !file_exists(c->object))
+	return status;
+}
+
+/* The first line in which the compiler complains, else the first in which make does. */
+char *kbuild_error(const char *log)
+{
+	struct buf b = file_read(log, 16u << 20);
+	char *text = xformat("%.*s", (int)b.n, (char *)b.p);
+	const char *why = NULL;
+
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strstr(line, "error:"))
+			return line;
+		if (strstr(line, "***") && !why)
+			why = line;
+	}
+	return xformat("%s", why ? why : "make does not say why");
+}
+
+bool unit_build(const struct tree *t, const char *path, const char *log, struct unit_command *c)
+{
+	char *object = object_of(path, "", ".o");
+
+	*c = (struct unit_command){.path = xformat("%s", path), .object = xformat("%s/%s", t->output, object)};
+	tree_expose(t, path);
+	if (kbuild_run(t, "MAKEFILES=", NULL, object, log) || !file_exists(c->object))
 		return false;
 	read_command(t, c);
 	return true;
@@ -134,7 +118,7 @@ static bool dropped(const struct unit_command *c, size_t *i, enum unit_form form
 
 bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form form, const char *object, bool may_fail)
 {
-	char *argv[ARGUMENTS_MAX + 32];
+	char *argv[COMMAND_WORDS + 32];
 	size_t n = 0;
 	int status;
 

@@ -20,8 +20,12 @@ struct unit_command { /* how the kernel's build compiles one unit */
 	bool prelude_failed;
 };
 
-/* Builds the unit as shipped and keeps how. False: make could not. Refuses NL_ECOMPILE what it does not understand. */
-bool unit_build(const struct tree *t, const char *path, bool quiet, struct unit_command *out);
+/* Runs the kernel's makefiles for one goal; one variable more in the environment, and (or NULL) on the command line. */
+int kbuild_run(const struct tree *t, const char *environment, char *variable, char *goal, const char *log);
+char *kbuild_error(const char *log); /* what it said when it failed, in one line */
+/* Builds the unit as shipped and keeps how. False: make could not; `log`, if given, has what it said, and nobody else.
+ * Refuses NL_ECOMPILE what it does not understand. */
+bool unit_build(const struct tree *t, const char *path, const char *log, struct unit_command *out);
 /* The unit as it is in the overlay now. False: it does not compile (only with `may_fail`). */
 bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form form, const char *object, bool may_fail);
 /* An object with the types of the unit as it is in the overlay now; `object` is what the kernel's compiler made of it.

@@ -1,16 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `prove`: are the units of this source the ones in this image? What `build` relies on for each function of a patch,
- * asked for whole units. */
+/*
+ * `prove`: are the units of this source the ones in this image? What `build` relies on for each function of a patch,
+ * asked for whole units, which are named or drawn by lot. No unit passes in silence: one that cannot be compared is
+ * named with its reason, and counted.
+ */
+#define _GNU_SOURCE
+#include "attempt.h"
 #include "commands.h"
 #include "compile.h"
 #include "patch_compile.h"
 #include "patch_prove.h"
+#include "patch_units.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 
 struct totals {
-	size_t units, absent, functions, proven, discarded;
+	size_t units, functions, proven, dropped;
+};
+
+struct asked {
+	const struct kernel *k;
+	const struct tree *t;
+	const char *path;
+	bool json, drawn;
+	struct totals *sum; /* shared with the process that compares one unit */
+};
+
+struct refused {
+	const char *path, *why;
 };
 
 static const char *verdict(const struct proof_function *f)
@@ -18,22 +40,22 @@ static const char *verdict(const struct proof_function *f)
 	return !f->why ? "proven" : f->discarded ? "dropped" : "differs";
 }
 
-static void show(const char *path, const struct proof *p, bool json, struct totals *sum)
+static void show(const struct asked *a, const struct proof *p)
 {
 	size_t open = p->n_functions - p->n_proven - p->n_discarded;
 
-	if (json)
+	if (a->json)
 		printf("%s{\"unit\":\"%s\",\"functions\":%zu,\"proven\":%zu,\"dropped\":%zu,\"others\":[",
-		       sum->units ? "," : "", path, p->n_functions, p->n_proven, p->n_discarded);
+		       a->sum->units ? "," : "", a->path, p->n_functions, p->n_proven, p->n_discarded);
 	else
-		printf("%s: %zu of %zu functions proven%s\n", path, p->n_proven, p->n_functions - p->n_discarded,
+		printf("%s: %zu of %zu functions proven%s\n", a->path, p->n_proven, p->n_functions - p->n_discarded,
 		       open ? "; others:" : "");
 	for (size_t i = 0, shown = 0; i < p->n_functions; i++) {
 		const struct proof_function *f = &p->function[i];
 
-		if (!f->why || (f->discarded && !json))
+		if (!f->why || (f->discarded && !a->json))
 			continue;
-		if (json) {
+		if (a->json) {
 			printf("%s{\"function\":", shown++ ? "," : "");
 			json_string(stdout, f->symbol->name);
 			printf(",\"verdict\":\"%s\",\"why\":", verdict(f));
@@ -44,35 +66,118 @@ static void show(const char *path, const struct proof *p, bool json, struct tota
 			       escape(f->why, FOR_TERMINAL));
 		}
 	}
-	if (json)
+	if (a->json)
 		printf("]}");
-	fflush(stdout); /* units take seconds each */
-	sum->units++;
-	sum->functions += p->n_functions;
-	sum->proven += p->n_proven;
-	sum->discarded += p->n_discarded;
+	a->sum->units++;
+	a->sum->functions += p->n_functions;
+	a->sum->proven += p->n_proven;
+	a->sum->dropped += p->n_discarded;
 }
 
-static void prove_unit(const struct kernel *k, const struct tree *t, const char *path, bool json, struct totals *sum)
+/* In a process of its own: a refusal ends it, and what one unit takes of memory goes with it. */
+static void prove_unit(const void *with)
 {
+	const struct asked *a = with;
+	char *log = xformat("%s/unit.log", a->t->work);
 	struct unit_command c;
 	struct proof *p;
 
-	compile_plain_path(path);
-	if (!unit_build(t, path, true, &c) || c.module) {
-		fprintf(stderr, "%s: %s\n", path,
-		        c.module ? xformat("part of module %s, not of the image", c.module)
-		                 : "the kernel's makefiles do not make it");
-		sum->absent++;
-		return;
+	if (!unit_build(a->t, a->path, log, &c))
+		refuse(NL_ECOMPILE, "it does not compile: %s", kbuild_error(log));
+	if (c.module)
+		refuse(NL_EUNSUPPORTED, "a part of the module %s, not of the image", c.module);
+	p = prove(a->k, unit_read(c.object));
+	if (!proof_is_linked(p) && !a->drawn) /* make builds what is not configured, too */
+		refuse(NL_ETARGET, "not in the image: none of its functions is there");
+	show(a, p);
+	fflush(stdout);
+}
+
+static void show_refused(const struct refused *r, size_t n, bool json)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (json) {
+			printf("%s{\"unit\":\"%s\",\"why\":", i ? "," : "", r[i].path);
+			json_string(stdout, r[i].why);
+			printf("}");
+		} else {
+			printf("  not compared %s: %s\n", r[i].path, escape(r[i].why, FOR_TERMINAL));
+		}
 	}
-	p = prove(k, unit_read(c.object));
-	if (!proof_is_linked(p)) { /* make builds single units of what is not configured, too */
-		fprintf(stderr, "%s: not in the image\n", path);
-		sum->absent++;
-		return;
+}
+
+static int prove_units(struct asked a, char *const *units, size_t n, uint64_t seed, const struct image_units *all)
+{
+	struct refused *refused = xalloc((n + 1) * sizeof(*refused));
+	size_t n_refused = 0, stays;
+	struct totals *sum = a.sum;
+
+	if (a.json)
+		printf("{\"schema\":\"newleaf.prove/1\",\"kernel\":\"%s\",", a.k->release);
+	if (a.json && all)
+		printf("\"lot\":{\"seed\":%llu,\"drawn\":%zu,\"of\":%zu,\"assembler\":%zu},", (unsigned long long)seed,
+		       n, all->n, all->assembler);
+	else if (all)
+		printf("%zu of the %zu units that the configuration links into %s, seed %llu (%zu units of "
+		       "assembler "
+		       "stand aside)\n",
+		       n, all->n, a.k->release, (unsigned long long)seed, all->assembler);
+	if (a.json && a.t->tools.note) {
+		printf("\"note\":");
+		json_string(stdout, a.t->tools.note);
+		printf(",");
+	} else if (a.t->tools.note) {
+		printf("%s\n", escape(a.t->tools.note, FOR_TERMINAL));
 	}
-	show(path, p, json, sum);
+	if (a.json)
+		printf("\"units\":[");
+	for (size_t i = 0; i < n; i++) {
+		struct attempt done;
+
+		a.path = units[i];
+		done = attempt(prove_unit, &a);
+		if (!done.exit)
+			continue;
+		refused[n_refused++] = (struct refused){
+		        units[i], done.why ? done.why : xformat("the comparison ended with %d", done.exit)};
+		if (!a.json)
+			show_refused(&refused[n_refused - 1], 1, false);
+	}
+	stays = sum->functions - sum->dropped;
+	if (a.json) {
+		printf("],\"refused\":[");
+		show_refused(refused, n_refused, true);
+		printf("],\"functions\":%zu,\"proven\":%zu,\"dropped\":%zu}\n", sum->functions, sum->proven,
+		       sum->dropped);
+	} else {
+		printf("%zu of %zu functions of %zu units are proven (%.2f %%), %zu differ; %zu are dropped by the "
+		       "kernel, "
+		       "%zu units were not compared\n",
+		       sum->proven, stays, sum->units, stays ? 100.0 * (double)sum->proven / (double)stays : 0.0,
+		       stays - sum->proven, sum->dropped, n_refused);
+	}
+	return sum->proven == stays && sum->units && !n_refused ? NL_EXIT_OK : err_exit(NL_ETARGET);
+}
+
+static uint64_t number(const char *text, const char *option)
+{
+	char *end;
+	uint64_t v;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (*end || *text < '0' || *text > '9' || errno)
+		usage_error("prove", xformat("--%s wants a number", option));
+	return v;
+}
+
+static uint64_t any_seed(void)
+{
+	uint32_t v;
+
+	if (getrandom(&v, sizeof(v), 0) != sizeof(v))
+		refuse(NL_EENVIRONMENT, "no random number for a seed: give --seed");
+	return v;
 }
 
 int command_prove(int argc, char **argv)
@@ -80,11 +185,14 @@ int command_prove(int argc, char **argv)
 	static const struct option options[] = {
 	        {"kernel", required_argument, NULL, 'k'}, {"headers", required_argument, NULL, 'H'},
 	        {"source", required_argument, NULL, 'S'}, {"cc", required_argument, NULL, 'c'},
-	        {"json", no_argument, NULL, 'j'},         {NULL, 0, NULL, 0},
+	        {"json", no_argument, NULL, 'j'},         {"random", required_argument, NULL, 'r'},
+	        {"seed", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
 	};
-	const char *kernel = NULL, *headers = NULL, *source = NULL, *cc = NULL;
-	struct totals sum = {0};
-	bool json = false;
+	const char *kernel = NULL, *headers = NULL, *source = NULL, *cc = NULL, *seeded = NULL;
+	struct asked a = {.json = false};
+	size_t count = 0;
+	uint64_t seed;
+	struct image_units all;
 	struct kernel *k;
 	struct tree t;
 	int c;
@@ -104,28 +212,35 @@ int command_prove(int argc, char **argv)
 			cc = optarg;
 			break;
 		case 'j':
-			json = true;
+			a.json = true;
+			break;
+		case 'r':
+			count = number(optarg, "random");
+			a.drawn = true;
+			break;
+		case 's':
+			seeded = optarg;
 			break;
 		default:
 			usage_error("prove", "an option is not understood");
 		}
 	}
-	if (optind == argc || !kernel || !source)
-		usage_error("prove", "units, the kernel by -k and its source by -S");
-	refuse_context(argv[optind], "proven", json);
+	if (!kernel || !source || (a.drawn ? !count || optind < argc : optind == argc))
+		usage_error("prove", "units or --random, the kernel by -k and its source by -S");
+	seed = seeded ? number(seeded, "seed") : any_seed();
+	for (int i = optind; i < argc; i++)
+		compile_plain_path(argv[i]);
+	refuse_context(a.drawn ? "units" : argv[optind], "proven", a.json);
 	k = kernel_open(kernel);
 	headers = compile_headers(k, headers);
 	t = tree_make(compile_directory(), source, headers, toolchain_find(k, cc));
-	if (json)
-		printf("{\"schema\":\"newleaf.prove/1\",\"kernel\":\"%s\",\"units\":[", k->release);
-	for (int i = optind; i < argc; i++)
-		prove_unit(k, &t, argv[i], json, &sum);
-	if (json)
-		printf("],\"functions\":%zu,\"proven\":%zu,\"dropped\":%zu}\n", sum.functions, sum.proven,
-		       sum.discarded);
-	else
-		printf("%zu of %zu functions of %zu units are proven; %zu are dropped by the kernel, %zu units not "
-		       "built\n",
-		       sum.proven, sum.functions - sum.discarded, sum.units, sum.discarded, sum.absent);
-	return sum.proven == sum.functions - sum.discarded && sum.units ? NL_EXIT_OK : err_exit(NL_ETARGET);
+	a.k = k;
+	a.t = &t;
+	a.sum = mmap(NULL, sizeof(*a.sum), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (a.sum == MAP_FAILED)
+		refuse(NL_EENVIRONMENT, "no memory");
+	if (!a.drawn)
+		return prove_units(a, argv + optind, (size_t)(argc - optind), 0, NULL);
+	all = units_of_image(&t);
+	return prove_units(a, all.unit, units_draw(&all, count, seed), seed, &all);
 }

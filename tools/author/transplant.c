@@ -9,6 +9,7 @@
 #include "build.h"
 #include "commands.h"
 #include "leaffile.h"
+#include "lot.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -38,15 +39,6 @@ static void try_one(const void *with)
 	build_leaf(recipe_of("t", (char *const *)&o->name, 1), o->k, &(struct build_with){.headers = NULL});
 }
 
-/* xorshift64*: the same seed draws the same functions everywhere. */
-static uint64_t draw(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1dULL;
-}
-
 /* Functions in the kernel's text that a source could name: no clones, no halves, no marks. */
 static bool is_candidate(const struct kernel *k, const struct ksym *s, uint64_t start, uint64_t end)
 {
@@ -70,7 +62,7 @@ static char *named(const struct kernel *k, const struct ksym *s)
 /* Draws `count` different candidates, or takes all if there are not so many. */
 static size_t choose(const struct kernel *k, size_t count, uint64_t seed, char ***names)
 {
-	uint64_t start = kernel_symbol(k, "_stext"), end = kernel_symbol(k, "_etext"), state = seed * 2 + 1;
+	uint64_t start = kernel_symbol(k, "_stext"), end = kernel_symbol(k, "_etext"), state = lot_start(seed);
 	uint32_t *all = xalloc(k->syms.n * sizeof(*all));
 	size_t n = 0;
 
@@ -80,7 +72,7 @@ static size_t choose(const struct kernel *k, size_t count, uint64_t seed, char *
 	count = count < n ? count : n;
 	*names = xalloc((count + 1) * sizeof(**names));
 	for (size_t i = 0; i < count; i++) {
-		size_t j = i + draw(&state) % (n - i);
+		size_t j = i + lot_draw(&state, n - i);
 		uint32_t chosen = all[j];
 
 		all[j] = all[i];
