@@ -29,6 +29,7 @@ struct table {
 	uint32_t length_at; /* in the entry, so far from its end */
 	uint32_t target_at; /* a second relative field: where control may arrive; 0 = none */
 	bool copyable;      /* a copy that nobody lists is as right as the listed code, only less refined */
+	bool says;          /* what the code's own bytes do not: where a fault continues, on which key a jump hangs */
 	const char *what;
 };
 
@@ -36,11 +37,13 @@ struct table {
 
 static const struct table tables[] = {
         {.section = ".altinstructions",
+         .says = true,
          .type = "alt_instr",
          .entry = 12,
          .length_at = 2,
          .what = "an alternative, which boot patches for the CPU"},
         {.section = ".parainstructions",
+         .says = true,
          .entry = 16,
          .padding = 4,
          .form = WHOLE,
@@ -69,16 +72,18 @@ static const struct table tables[] = {
          .length = 1,
          .what = "a lock prefix, which is patched when the number of CPUs changes"},
         {.section = "__ex_table",
+         .says = true,
          .entry = 12,
          .length = 1,
          .target_at = 4,
          .what = "an instruction whose faults the kernel catches (__ex_table)"},
         /* UD2, or (7.x, a WARN with a text) a call */
-        {.section = "__bug_table", .type = "bug_entry", .entry = 12, .what = "a BUG or WARN"},
-        {.section = "runtime_ptr_", .prefix = true, .entry = 4, .length = 8, .what = RUNTIME_CONST},
-        {.section = "runtime_shift_", .prefix = true, .entry = 4, .length = 1, .what = RUNTIME_CONST},
-        {.section = "runtime_mask_", .prefix = true, .entry = 4, .length = 4, .what = RUNTIME_CONST},
+        {.section = "__bug_table", .says = true, .type = "bug_entry", .entry = 12, .what = "a BUG or WARN"},
+        {.section = "runtime_ptr_", .says = true, .prefix = true, .entry = 4, .length = 8, .what = RUNTIME_CONST},
+        {.section = "runtime_shift_", .says = true, .prefix = true, .entry = 4, .length = 1, .what = RUNTIME_CONST},
+        {.section = "runtime_mask_", .says = true, .prefix = true, .entry = 4, .length = 4, .what = RUNTIME_CONST},
         {.start = "__start___jump_table",
+         .says = true,
          .stop = "__stop___jump_table",
          .entry = 16,
          .length = 5,
@@ -320,6 +325,48 @@ static const char *const harmless[] = {
         "syscalls_metadata",
         "static_call_tramp_key",
 };
+
+/* By a section's name, which in an object tables have that the image only marks by symbols. */
+static const struct table *table_named(const char *section)
+{
+	for (size_t i = 0; i < NL_ARRAY_SIZE(tables); i++)
+		if (is_section(&tables[i], section) ||
+		    (tables[i].start && !strcmp(tables[i].start + strlen("__start_"), section)))
+			return &tables[i];
+	return NULL;
+}
+
+bool livesites_says(const char *section)
+{
+	const struct table *t = table_named(section);
+
+	return t && t->says;
+}
+
+uint32_t livesites_entry_size(const struct kernel *k, const char *section)
+{
+	return entry_size(k, table_named(section));
+}
+
+uint64_t livesites_entry(const struct kernel *k, const char *section, uint64_t va, uint64_t len, size_t nth)
+{
+	const struct table *t = table_named(section);
+	uint32_t entry = entry_size(k, t);
+	struct span s = {0};
+
+	if (t->start) {
+		s = table_span(k, t, 0);
+	} else {
+		const struct ksection *in = kernel_section(k, section);
+
+		if (in && in->bytes)
+			s = (struct span){in->bytes, in->va, in->size};
+	}
+	for (uint64_t at = 0; at + entry - t->padding <= s.size; at += entry)
+		if (site_of(&s, t, at) - va < len && !nth--)
+			return s.va + at;
+	return 0;
+}
 
 static bool is_known(const char *name, bool section)
 {

@@ -15,4 +15,10 @@ const char *livesites_uncopyable(const struct kernel *k, uint64_t va, uint32_t l
 /* Is there a call to __fentry__ (a nop at run time, until a tracer wants it) at va? */
 bool livesites_ftrace(const struct kernel *k, uint64_t va);
 
+/* Tables that say about code what its own bytes do not. `section`: as objects name it. */
+bool livesites_says(const char *section);
+uint32_t livesites_entry_size(const struct kernel *k, const char *section);
+/* Where the image has the nth entry about code in [va, va+len); 0 = nowhere. */
+uint64_t livesites_entry(const struct kernel *k, const char *section, uint64_t va, uint64_t len, size_t nth);
+
 #endif

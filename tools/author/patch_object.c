@@ -18,6 +18,18 @@ static const char *text_at(const struct unit *u, Elf *elf, size_t table, size_t 
 	return s;
 }
 
+size_t unit_reloc_size(uint32_t type)
+{
+	switch (type) {
+	case R_X86_64_NONE:
+		return 0;
+	case R_X86_64_64:
+	case R_X86_64_PC64:
+		return 8;
+	}
+	return 4;
+}
+
 static int by_offset(const void *a, const void *b)
 {
 	const struct unit_reloc *x = a, *y = b;
@@ -30,14 +42,17 @@ static void read_relocs(struct unit *u, Elf_Scn *scn, const GElf_Shdr *sh)
 	Elf_Data *data = elf_getdata(scn, NULL);
 	struct unit_section *s;
 	GElf_Rela rela;
-	size_t n = sh->sh_entsize ? sh->sh_size / sh->sh_entsize : 0;
+	size_t n = sh->sh_size / sizeof(Elf64_Rela);
 
-	if (!data || sh->sh_info >= u->n_sections)
+	if (!data || sh->sh_info >= u->n_sections || sh->sh_entsize != sizeof(Elf64_Rela))
 		refuse(NL_ECOMPILE, "%s: relocations of no section", u->path);
 	s = &u->section[sh->sh_info];
+	if (s->reloc)
+		refuse(NL_ECOMPILE, "%s: two lists of relocations for one section", u->path);
 	s->reloc = xalloc(n * sizeof(*s->reloc));
 	for (size_t i = 0; i < n && gelf_getrela(data, (int)i, &rela); i++) {
-		if (GELF_R_SYM(rela.r_info) >= u->n_symbols || rela.r_offset >= s->size)
+		if (GELF_R_SYM(rela.r_info) >= u->n_symbols || rela.r_offset >= s->size ||
+		    s->size - rela.r_offset < unit_reloc_size((uint32_t)GELF_R_TYPE(rela.r_info)))
 			refuse(NL_ECOMPILE, "%s: a relocation lies outside its section", u->path);
 		s->reloc[s->n_relocs++] = (struct unit_reloc){rela.r_offset, (uint32_t)GELF_R_TYPE(rela.r_info),
 		                                              (uint32_t)GELF_R_SYM(rela.r_info), rela.r_addend};
@@ -48,9 +63,11 @@ static void read_relocs(struct unit *u, Elf_Scn *scn, const GElf_Shdr *sh)
 static void read_symbols(struct unit *u, Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh)
 {
 	Elf_Data *data = elf_getdata(scn, NULL);
-	size_t n = sh->sh_entsize ? sh->sh_size / sh->sh_entsize : 0;
+	size_t n = sh->sh_size / sizeof(Elf64_Sym);
 	GElf_Sym sym;
 
+	if (u->symbol || sh->sh_entsize != sizeof(Elf64_Sym))
+		refuse(NL_ECOMPILE, "%s: its symbols are not understood", u->path);
 	u->symbol = xalloc((n + 1) * sizeof(*u->symbol));
 	for (size_t i = 0; data && i < n && gelf_getsym(data, (int)i, &sym); i++) {
 		struct unit_symbol *s = &u->symbol[u->n_symbols++];
@@ -85,7 +102,8 @@ struct unit *unit_read(const char *path)
 	if (!elf || !gelf_getehdr(elf, &eh) || eh.e_type != ET_REL || eh.e_machine != EM_X86_64 ||
 	    elf_getshdrnum(elf, &n) || elf_getshdrstrndx(elf, &names))
 		refuse(NL_ECOMPILE, "%s is no object file for x86-64", path);
-	u->section = xalloc(n * sizeof(*u->section));
+	u->section = xalloc((n + 1) * sizeof(*u->section));
+	u->section[0].name = "";
 	u->n_sections = n;
 	for (size_t i = 1; i < n; i++) {
 		struct unit_section *s = &u->section[i];
@@ -93,7 +111,7 @@ struct unit *unit_read(const char *path)
 		Elf_Data *data;
 
 		if (!gelf_getshdr(scn, &sh))
-			continue;
+			refuse(NL_ECOMPILE, "%s: a section's header cannot be read", path);
 		s->name = text_at(u, elf, names, sh.sh_name);
 		s->type = sh.sh_type;
 		s->flags = sh.sh_flags;

@@ -39,6 +39,8 @@ struct unit {
 
 struct unit *unit_read(const char *path); /* refuses NL_ECOMPILE */
 
+size_t unit_reloc_size(uint32_t type); /* of the field, in bytes */
+
 /* The named symbol, defined in this unit; NULL when there is none. Local names may exist twice: the first. */
 const struct unit_symbol *unit_find(const struct unit *u, const char *name);
 /* The function or object that holds `offset` of a section; NULL when none does. */

@@ -2,9 +2,11 @@
 /*
  * The linker puts each section of an object down in one piece. So the place of one symbol gives the places of all
  * others of its section, and one address in code whose bytes are equal gives the place of the section that it leads to.
- * Names only propose a place (there may be several of a name); bytes decide.
+ * Names only propose a place (there may be several of a name); bytes decide. What a function reads, and what the
+ * kernel's tables say about it: patch_prove_reach.c.
  */
 #include "patch_prove.h"
+#include "patch_prove_reach.h"
 
 #include <newleaf/types.h>
 #include <stdlib.h>
@@ -31,7 +33,7 @@ static bool linked(const struct unit_section *s)
 /* What the image's field says about the address of the relocation's symbol. */
 static bool implied(const struct kernel *k, uint64_t at, const struct unit_reloc *r, uint64_t *s)
 {
-	size_t size = r->type == R_X86_64_64 || r->type == R_X86_64_PC64 ? 8 : 4;
+	size_t size = unit_reloc_size(r->type);
 	const uint8_t *field = kernel_bytes(k, at, size);
 	uint64_t v = 0;
 
@@ -57,18 +59,6 @@ static bool implied(const struct kernel *k, uint64_t at, const struct unit_reloc
 	}
 	*s = v - (uint64_t)r->addend;
 	return true;
-}
-
-static size_t reloc_size(const struct unit_reloc *r)
-{
-	switch (r->type) {
-	case R_X86_64_NONE:
-		return 0;
-	case R_X86_64_64:
-	case R_X86_64_PC64:
-		return 8;
-	}
-	return 4;
 }
 
 #define JUMP_ENTRY 16 /* struct jump_entry: s32 code, target; s64 key (include/linux/jump_label.h) */
@@ -108,10 +98,10 @@ static uint64_t first_difference(const struct kernel *k, const struct unit *u, c
 
 	if (!image || !s->bytes)
 		return 0;
-	while (r < s->n_relocs && s->reloc[r].offset + reloc_size(&s->reloc[r]) <= from)
+	while (r < s->n_relocs && s->reloc[r].offset + unit_reloc_size(s->reloc[r].type) <= from)
 		r++;
 	for (uint64_t i = 0; i < size; i++) {
-		while (r < s->n_relocs && s->reloc[r].offset + reloc_size(&s->reloc[r]) <= from + i)
+		while (r < s->n_relocs && s->reloc[r].offset + unit_reloc_size(s->reloc[r].type) <= from + i)
 			r++;
 		if (r < s->n_relocs && s->reloc[r].offset <= from + i)
 			continue;
@@ -203,7 +193,8 @@ static bool same_string(const struct proof *p, uint32_t section, int64_t offset,
 	if (offset < 0 || (uint64_t)offset >= s->size || !s->bytes)
 		return false;
 	n = s->flags & SHF_STRINGS ? strnlen((const char *)s->bytes + offset, s->size - (uint64_t)offset) + 1
-	                           : s->entsize;
+	    : s->entsize           ? s->entsize - (uint64_t)offset % s->entsize
+	                           : 0;
 	if (n > s->size - (uint64_t)offset)
 		return false;
 	return kernel_bytes(p->k, va, n) && !memcmp(kernel_bytes(p->k, va, n), s->bytes + offset, n);
@@ -251,9 +242,12 @@ static const char *check_field(struct proof *p, const struct unit_section *s, co
 		return xformat("%s is another place", sym->name);
 	}
 	if (unit_is_string(&p->u->section[sym->section])) {
+		/* The linker moves the string that the symbol names, wherever the instruction then points (behind the
+		 * end, where a loop ends); a section's symbol names none, there the address does. */
 		t = unit_target(p->u, s, r);
-		/* S is where the symbol lies; the instruction means another place of the section */
-		return !t.symbol && same_string(p, t.section, t.offset, implies + (uint64_t)t.offset - sym->value)
+		if (sym->type != STT_SECTION)
+			t = (struct unit_target){NULL, sym->section, (int64_t)sym->value};
+		return same_string(p, t.section, t.offset, implies + (uint64_t)t.offset - sym->value)
 		               ? NULL
 		               : xformat("another string");
 	}
@@ -269,24 +263,32 @@ static const char *check_field(struct proof *p, const struct unit_section *s, co
 	return learn ? NULL : xformat("the place of %s is not known", p->u->section[sym->section].name);
 }
 
-static const char *check_range(struct proof *p, const struct unit_symbol *f, uint64_t va, bool learn)
+const char *proof_range(struct proof *p, const struct unit_section *s, uint64_t from, uint64_t size, uint64_t va,
+                        bool learn)
 {
-	const struct unit_section *s = &p->u->section[f->section];
-	uint64_t same = first_difference(p->k, p->u, s, f->value, f->size, va);
+	uint64_t same = first_difference(p->k, p->u, s, from, size, va);
 	const char *why;
 
-	if (same != f->size)
+	if (same != size)
 		return xformat("other bytes from +%#llx on", (unsigned long long)same);
 	for (size_t i = 0; i < s->n_relocs; i++) {
 		const struct unit_reloc *r = &s->reloc[i];
 
-		if (r->offset < f->value || r->offset >= f->value + f->size)
+		if (r->offset < from || r->offset >= from + size)
 			continue;
-		why = check_field(p, s, r, va + r->offset - f->value, learn);
+		why = check_field(p, s, r, va + r->offset - from, learn);
+		why = why ? why : reach_field(p, s, r, learn);
 		if (why)
-			return xformat("at +%#llx: %s", (unsigned long long)(r->offset - f->value), why);
+			return xformat("at +%#llx: %s", (unsigned long long)(r->offset - from), why);
 	}
 	return NULL;
+}
+
+static const char *check_code(struct proof *p, const struct unit_symbol *f, uint64_t va, bool learn)
+{
+	const char *why = proof_range(p, &p->u->section[f->section], f->value, f->size, va, learn);
+
+	return why ? why : reach_tables(p, f, va, learn);
 }
 
 static const char *check_end(const struct proof *p, const struct unit_symbol *f, uint64_t va)
@@ -306,12 +308,21 @@ static void check_function(struct proof *p, struct proof_function *f)
 		return;
 	}
 	f->va = p->base[f->symbol->section] + f->symbol->value;
-	f->why = check_range(p, f->symbol, f->va, false);
+	f->why = check_code(p, f->symbol, f->va, false);
 	f->why = f->why ? f->why : check_end(p, f->symbol, f->va);
 	if (f->why || proof_is_named(p->k, f->symbol->name, f->va))
 		return;
 	f->overridden = f->symbol->binding == STB_WEAK;
 	f->why = f->overridden ? NULL : "the image has another name there";
+}
+
+/* f.cold is a part of f. */
+static void check_halves(const struct proof *p, struct proof_function *f)
+{
+	const struct proof_function *cold = f->why ? NULL : proof_of(p, xformat("%s.cold", f->symbol->name));
+
+	if (cold && cold->why)
+		f->why = xformat("%s: %s", cold->symbol->name, cold->why);
 }
 
 struct proof *prove(const struct kernel *k, const struct unit *u)
@@ -340,14 +351,18 @@ struct proof *prove(const struct kernel *k, const struct unit *u)
 			const struct unit_symbol *f = p->function[i].symbol;
 
 			if (p->known[f->section])
-				check_range(p, f, p->base[f->section] + f->value, true);
+				check_code(p, f, p->base[f->section] + f->value, true);
 		}
 		for (size_t i = 1; i < u->n_sections; i++)
 			after += p->known[i];
 		progress = after > before;
+		reach_forget(p);
 	}
-	for (size_t i = 0; i < p->n_functions; i++) {
+	for (size_t i = 0; i < p->n_functions; i++)
 		check_function(p, &p->function[i]);
+	for (size_t i = 0; i < p->n_functions; i++)
+		check_halves(p, &p->function[i]);
+	for (size_t i = 0; i < p->n_functions; i++) {
 		p->n_proven += !p->function[i].why;
 		p->n_discarded += p->function[i].discarded && p->function[i].why;
 	}
@@ -409,5 +424,5 @@ const char *proof_data(const struct proof *p, const struct unit_symbol *s)
 		return "its place in the image is not known";
 	if (p->u->section[s->section].type == SHT_NOBITS)
 		return NULL;
-	return check_range((struct proof *)(uintptr_t)p, s, va, false);
+	return proof_range((struct proof *)(uintptr_t)p, &p->u->section[s->section], s->value, s->size, va, false);
 }

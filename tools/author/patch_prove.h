@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Is a unit that we compiled the one that was linked into the image? Each of its functions is compared with the shipped
- * bytes, each address in them with what it leads to. The answer is also where everything of the unit lies.
+ * bytes, each address in them with what it leads to, and what the kernel's tables say about it. The answer is also
+ * where everything of the unit lies.
  */
 #ifndef NEWLEAF_AUTHOR_PATCH_PROVE_H
 #define NEWLEAF_AUTHOR_PATCH_PROVE_H
@@ -12,7 +13,7 @@
 struct proof_function {
 	const struct unit_symbol *symbol;
 	uint64_t va;     /* 0 = not in the image */
-	const char *why; /* NULL = proven: equal in bytes, symbols and strings */
+	const char *why; /* NULL = proven: equal in bytes, symbols, strings, constants and the kernel's tables */
 	bool discarded;  /* of a section that is not part of a running kernel: exit code of what is built in */
 	bool overridden; /* weak: equal, but the kernel uses another in its place */
 };
@@ -29,6 +30,7 @@ struct proof {
 		uint64_t va;
 	} * name;
 	size_t n_names;
+	struct proof_reach *reach;
 };
 
 struct proof *prove(const struct kernel *k, const struct unit *u);
