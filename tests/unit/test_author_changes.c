@@ -160,6 +160,21 @@ static void test_tables(void **state)
 	assert_int_equal(fate_of(same, "f"), FATE_SAME);
 }
 
+/* Where the code does not say which variable boot writes into it, the name of the table does. */
+static char *runtime(const char *variable)
+{
+	return xformat("long f(void) { long v; asm(\"movabs $0x123456789abcdef,%%0\\n1: .pushsection runtime_ptr_%s,"
+	               "\\\"a\\\"\\n.long 1b - 8 - .\\n.popsection\" : \"=r\"(v)); return v; }\n",
+	               variable);
+}
+
+static void test_runtime_constants(void **state)
+{
+	(void)state;
+	assert_int_equal(fate_of(compared(runtime("one"), runtime("one")), "f"), FATE_SAME);
+	assert_int_equal(fate_of(compared(runtime("one"), runtime("two")), "f"), FATE_CHANGED);
+}
+
 static void test_layout(void **state)
 {
 #define HEAD(members) "struct in { int a; };\nstruct s { " members " };\nint f(struct s *s) { return s->x; }\n"
@@ -200,10 +215,15 @@ static void test_base_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_functions),     cmocka_unit_test(test_inlined),
-	        cmocka_unit_test(test_static_locals), cmocka_unit_test(test_unsure),
-	        cmocka_unit_test(test_data),          cmocka_unit_test(test_tables),
-	        cmocka_unit_test(test_layout),        cmocka_unit_test(test_base_names),
+	        cmocka_unit_test(test_functions),
+	        cmocka_unit_test(test_inlined),
+	        cmocka_unit_test(test_static_locals),
+	        cmocka_unit_test(test_unsure),
+	        cmocka_unit_test(test_data),
+	        cmocka_unit_test(test_tables),
+	        cmocka_unit_test(test_layout),
+	        cmocka_unit_test(test_base_names),
+	        cmocka_unit_test(test_runtime_constants),
 	};
 	int failed;
 

@@ -10,9 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tables whose entries belong to the function that their first field leads to. */
-static const char *const tables[] = {"__ex_table", "__bug_table", "__jump_table", ".altinstructions",
-                                     ".parainstructions"};
+/* Tables whose entries belong to the function that their first field leads to; the last ones are one for each variable
+ * (6.12's and later kernels' runtime constants). */
+static bool is_table(const char *name)
+{
+	static const char *const names[] = {"__ex_table", "__bug_table", "__jump_table", ".altinstructions",
+	                                    ".parainstructions"};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return !strncmp(name, "runtime_", 8);
+}
 
 struct guess { /* pairs that a function's comparison supposes */
 	uint32_t before, after;
@@ -151,8 +160,6 @@ static const char *same_target(struct comparing *m, const struct unit_section *s
 	               x.symbol ? x.symbol->name : "a place");
 }
 
-static size_t reloc_size(uint32_t type) { return type == R_X86_64_64 || type == R_X86_64_PC64 ? 8 : 4; }
-
 static size_t first_reloc(const struct unit_section *s, uint64_t from)
 {
 	size_t r = 0;
@@ -181,7 +188,7 @@ static const char *same_range(struct comparing *m, const struct unit_section *sb
 
 			if (why)
 				return why;
-			i += reloc_size(sb->reloc[rb].type);
+			i += unit_reloc_size(sb->reloc[rb].type);
 			rb++;
 			ra++;
 			continue;
@@ -229,29 +236,39 @@ static uint64_t until_code(const struct unit *u, const struct unit_section *s, s
 	return s->size - from;
 }
 
-/* The entries of a function in the tables of the kernel: they say as much about it as its code. */
+/* The entries of a function in one table of the kernel. */
+static const char *same_table(struct comparing *m, const char *name, const struct unit_symbol *b,
+                              const struct unit_symbol *a)
+{
+	const struct unit_section *sb = table_of(m->c->before, name), *sa = table_of(m->c->after, name);
+
+	for (size_t i = 0, j = 0;; i++, j++) {
+		uint64_t size;
+
+		i = next_of(m->c->before, sb, i, b);
+		j = next_of(m->c->after, sa, j, a);
+		if ((!sb || i >= sb->n_relocs) && (!sa || j >= sa->n_relocs))
+			return NULL;
+		if (!sb || !sa || i >= sb->n_relocs || j >= sa->n_relocs)
+			return xformat("another number of entries in %s", name);
+		size = until_code(m->c->before, sb, i);
+		if (size != until_code(m->c->after, sa, j) ||
+		    same_range(m, sb, sb->reloc[i].offset, sa, sa->reloc[j].offset, size))
+			return xformat("another entry in %s", name);
+	}
+}
+
+/* They say as much about it as its code. */
 static const char *same_entries(struct comparing *m, const struct unit_symbol *b, const struct unit_symbol *a)
 {
-	for (size_t t = 0; t < NL_ARRAY_SIZE(tables); t++) {
-		const struct unit_section *sb = table_of(m->c->before, tables[t]),
-		                          *sa = table_of(m->c->after, tables[t]);
+	const struct unit *u[] = {m->c->before, m->c->after};
+	const char *why = NULL;
 
-		for (size_t i = 0, j = 0;; i++, j++) {
-			uint64_t size;
-
-			i = next_of(m->c->before, sb, i, b);
-			j = next_of(m->c->after, sa, j, a);
-			if ((!sb || i >= sb->n_relocs) && (!sa || j >= sa->n_relocs))
-				break;
-			if (!sb || !sa || i >= sb->n_relocs || j >= sa->n_relocs)
-				return xformat("another number of entries in %s", tables[t]);
-			size = until_code(m->c->before, sb, i);
-			if (size != until_code(m->c->after, sa, j) ||
-			    same_range(m, sb, sb->reloc[i].offset, sa, sa->reloc[j].offset, size))
-				return xformat("another entry in %s", tables[t]);
-		}
-	}
-	return NULL;
+	for (size_t side = 0; side < 2; side++)
+		for (size_t i = 1; i < u[side]->n_sections && !why; i++)
+			if (is_table(u[side]->section[i].name))
+				why = same_table(m, u[side]->section[i].name, b, a);
+	return why;
 }
 
 static const char *same_symbol(struct comparing *m, uint32_t before, uint32_t after)
