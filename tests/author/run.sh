@@ -401,6 +401,10 @@ recipe $'counters cpus 4\ntransplant bin2hex'
 expect "transplant" 0 "built r" build "$dir/r.recipe" -o "$dir/r.leaf"
 expect "transplant: the same code" 0 "bin2hex: old 24 instructions, new 24, 0 lines differ" \
 	"$author" inspect "$dir/r.leaf" -k "$kernel"
+recipe 'transplant vfs_llseek'
+expect "transplant: an indirect jump" 0 "built r" build "$dir/r.recipe" -o "$dir/r2.leaf"
+expect "transplant: through the same thunk" 0 "  jmp __x86_indirect_thunk_rax  " \
+	"$author" inspect "$dir/r2.leaf" -k "$kernel"
 expect "inspect: a page" 0 "<h2>bin2hex</h2>" "$author" inspect "$dir/r.leaf" -k "$kernel" --html
 expect "inspect with another kernel's file" 5 "no x86 bzImage" "$author" inspect "$dir/r.leaf" -k "$dir/r.leaf"
 refused "counters for no power of two" 2 "a power of two" $'counters cpus 3\ntransplant bin2hex'

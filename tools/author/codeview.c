@@ -6,6 +6,7 @@
 #include "codeview.h"
 #include "listing.h"
 #include "place.h"
+#include "thunks.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -67,6 +68,8 @@ static char *reloc_name(const struct side *s, const struct nl_leaf_reloc *r, uin
 		return kernel_name(s->k, nl_leaf_va(&s->l->leaf, r->region, r->value) + (uint64_t)r->addend + distance);
 	case NL_SYM_RETURN_THUNK:
 		return xformat("__x86_return_thunk");
+	case NL_SYM_INDIRECT_THUNK:
+		return thunk_of_register(r->value);
 	case NL_SYM_TEXT:
 		return xformat("text+%#llx", (unsigned long long)v);
 	case NL_SYM_DATA:

@@ -48,6 +48,11 @@ void thunks_fill(struct nl_leaf_target *t, const struct kernel *k)
 	t->its_thunks = t->indirect_thunks ? find(k, ITS, ITS_STEP) : 0;
 }
 
+char *thunk_of_register(uint64_t number)
+{
+	return xformat("%s%s", INDIRECT, number < NL_ARRAY_SIZE(registers) ? registers[number] : "?");
+}
+
 bool thunk_place(const struct nl_leaf_target *t, const char *name, struct place *out)
 {
 	if (t->return_thunk && !strcmp(name, "__x86_return_thunk")) {

@@ -14,6 +14,9 @@ void thunks_fill(struct nl_leaf_target *t, const struct kernel *k);
 /* Is it the name of one that the hypervisor resolves? Then *out says as what. */
 bool thunk_place(const struct nl_leaf_target *t, const char *name, struct place *out);
 
+/* The name of the one that jumps to register `number` (NL_SYM_INDIRECT_THUNK). */
+char *thunk_of_register(uint64_t number);
+
 /* Is it the name of code that boot or a mitigation writes, or that has a way of its own to be called? */
 bool thunk_name(const char *name);
 
