@@ -82,6 +82,9 @@ expect "a table with a name" 0 "changes  signalfd_fops" plan
 
 # By name
 fresh
+edit fs/open.c '/^SYSCALL_DEFINE0(vhangup)/,/^}/d'
+expect "a system call that goes" 4 "sys_vhangup is gone from the source, but" plan
+fresh
 edit fs/signalfd.c '$s/$/\nstatic int __init newleaf_init(void)\n{\n\treturn 0;\n}\nlate_initcall(newleaf_init);/'
 expect "new init code" 4 "is new and only for boot" plan
 fresh

@@ -79,6 +79,10 @@ static void add_function(struct patch_unit *p, const struct unit_symbol *before,
 	p->n_functions++;
 }
 
+/* Who else would call a function that is gone? What calls by name changes with it, or the kernel would not link; but
+ * the table of system calls falls back to "not implemented" by itself. */
+static bool is_entry(const char *name) { return starts(name, "__x64_") || starts(name, "__ia32_"); }
+
 static void mark_changed(struct patch_unit *p, const char **why)
 {
 	const struct comparison *c = p->c;
@@ -100,6 +104,12 @@ static void mark_changed(struct patch_unit *p, const char **why)
 			p->replaced[i] = true;
 			why[i] = "a clone that is gone";
 		} else {
+			if (is_entry(s->name))
+				refuse(NL_ESITE,
+				       "%s: %s is gone from the source, but the kernel's table of system calls leads "
+				       "to "
+				       "it: let it return an error instead",
+				       p->path, s->name);
 			patch_note(p, xformat("%s is gone from the source; the image keeps it", s->name));
 		}
 	}
