@@ -365,10 +365,13 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 	if (tx.has_body && (err = tx.os->map_arena(space, tx.target, kernel->slide)))
 		return err;
 	nl_window_fold(&tx.plan);
-	nl_publish_view(&tx.next->view);
-	for (i = 0; i < NL_MAX_LEAVES; i++)
+	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		if ((tx.next->applied ^ current->applied) >> i & 1)
 			nl_registry[i].state.old_tasks = unread >> i & 1 ? NL_UNCOUNTED : scan.old_by_leaf[i];
+		if (tx.next->applied >> i & 1) /* to blame from the flip on, not from when all CPUs run again */
+			nl_kept_on[i] = nl_registry[i].state.sha256;
+	}
+	nl_publish_view(&tx.next->view);
 	return NL_OK;
 }
 
@@ -389,9 +392,10 @@ static void settle(void)
 		if (!(changed >> i & 1))
 			continue;
 		e->ever_applied = true;
-		nl_kept_on[i] = on ? e->state.sha256 : NULL;
 		if (on)
 			nl_floor_raise(e->state.id, e->state.version); /* there is room: nl_request_check */
+		else
+			nl_kept_on[i] = NULL;
 		e->state.condition = on ? NL_LEAF_APPLIED : NL_LEAF_REVERTED;
 		e->state.since_tsc = x86_rdtsc();
 		e->state.generation = current->view.generation;

@@ -16,6 +16,7 @@
  */
 #include "commit_fixture.h"
 #include "core/cpu.h"
+#include "core/kept.h"
 #include "commit/commit.h"
 #include "guest/linux/linux.h"
 #include "leaf/registry.h"
@@ -347,6 +348,7 @@ static void no_leak_over_rounds(void **state)
 /* At the flip itself, what goes home is there already: a CPU that enters at once finds it. */
 static const uint8_t *at_the_flip;
 static uint8_t shown_at_the_flip[8];
+static const uint8_t *blamed_at_the_flip[NL_MAX_LEAVES];
 
 void __real_nl_publish_view(struct nl_view *view);
 void __wrap_nl_publish_view(struct nl_view *view);
@@ -354,6 +356,7 @@ void __wrap_nl_publish_view(struct nl_view *view)
 {
 	if (at_the_flip)
 		memcpy(shown_at_the_flip, at_the_flip, sizeof(shown_at_the_flip));
+	memcpy(blamed_at_the_flip, nl_kept_on, sizeof(blamed_at_the_flip));
 	__real_nl_publish_view(view);
 }
 
@@ -370,6 +373,27 @@ static void home_before_the_flip(void **state)
 	assert_int_equal(commit(NULL, 0), NL_OK);
 	at_the_flip = NULL;
 	assert_memory_equal(shown_at_the_flip, "12345678", 8);
+}
+
+/* If the core gives up as soon as a leaf shows, the leaf is locked out; so is one that is on its way off. */
+static void blamed_from_the_flip_on(void **state)
+{
+	uint8_t sha[1][32];
+	unsigned i;
+
+	(void)state;
+	leaf_rodata("one", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	i = (unsigned)(nl_registry_find(sha[0]) - nl_registry);
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
+	assert_null(nl_kept_on[i]);
+	assert_int_equal(try_it(), NL_OK);
+	assert_non_null(blamed_at_the_flip[i]);
+	assert_memory_equal(blamed_at_the_flip[i], sha[0], 32);
+	assert_ptr_equal(nl_kept_on[i], blamed_at_the_flip[i]);
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	assert_non_null(blamed_at_the_flip[i]);
+	assert_null(nl_kept_on[i]);
 }
 
 static enum nl_err no_edit(struct nl_view *view)
@@ -519,6 +543,7 @@ int main(void)
 	        T(out_of_memory_everywhere),
 	        T(no_leak_over_rounds),
 	        T(home_before_the_flip),
+	        T(blamed_from_the_flip_on),
 	        T(prepared_before_a_base_edit),
 	        T(prepared_for_another_kernel),
 	        T(old_root_in_use),
