@@ -48,7 +48,14 @@ enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *se
 	return NL_OK;
 }
 
-static enum nl_err check_policy(uint32_t applied, uint32_t set)
+static enum nl_err named(struct nl_blocker *blocker, const struct nl_entry *e, const char *other, enum nl_err err)
+{
+	memcpy(blocker->leaf, e->state.id, sizeof(blocker->leaf));
+	memcpy(blocker->other, other, sizeof(blocker->other));
+	return err;
+}
+
+static enum nl_err check_policy(uint32_t applied, uint32_t set, struct nl_blocker *blocker)
 {
 	unsigned i, fresh = 0;
 	enum nl_err err;
@@ -68,7 +75,7 @@ static enum nl_err check_policy(uint32_t applied, uint32_t set)
 				return NL_EFLOORS;
 		}
 		if (is && !shall && !(nl_boot.policy.guest_may & NL_GUEST_MAY_REVERT) && !superseded(e, set))
-			return NL_EPOLICY;
+			return named(blocker, e, e->state.id, NL_EPOLICY);
 	}
 	return NL_OK;
 }
@@ -82,13 +89,6 @@ static const struct nl_entry *member(uint32_t set, const struct nl_entry *but, c
 		if (set >> i & 1 && &nl_registry[i] != but && !memcmp(nl_registry[i].state.id, id, NL_LEAF_ID_LEN))
 			return &nl_registry[i];
 	return NULL;
-}
-
-static enum nl_err named(struct nl_blocker *blocker, const struct nl_entry *e, const char *other, enum nl_err err)
-{
-	memcpy(blocker->leaf, e->state.id, sizeof(blocker->leaf));
-	memcpy(blocker->other, other, sizeof(blocker->other));
-	return err;
 }
 
 /* What the authors say of other leaves holds in the set. */
@@ -140,7 +140,7 @@ static enum nl_err check_overlaps(uint32_t set, struct nl_blocker *blocker)
 
 enum nl_err nl_request_check(uint32_t applied, uint32_t set, struct nl_blocker *blocker)
 {
-	enum nl_err err = check_policy(applied, set);
+	enum nl_err err = check_policy(applied, set, blocker);
 	unsigned i;
 
 	for (i = 0; i < NL_MAX_LEAVES && !err; i++)

@@ -102,7 +102,9 @@ static void does_not(void **state)
 		start_with(&bad[i], sha);
 		assert_int_equal(commit((const void *)(sha + NEW), 2), NL_EPOLICY);
 		assert_int_equal(shown64(DATA_SITE), 0x1111111111111111);
-		newer(&bad[i], sha[NEW], 3); /* the same leaf, which both have signed */
+		assert_int_equal(call(NL_CALL_ABANDON, FG_USER, sizeof(struct nl_commit_report), 0, 0), NL_NOTHING);
+		assert_string_equal(commit_report()->blocker.leaf, "old"); /* what would go */
+		newer(&bad[i], sha[NEW], 3);                               /* the same leaf, which both have signed */
 		assert_int_equal(commit((const void *)(sha + NEW), 2), bad[i].err);
 		nl_boot.policy.guest_may |= NL_GUEST_MAY_REVERT; /* who may revert may do all of that */
 		assert_int_equal(commit((const void *)(sha + NEW), 1), NL_OK);

@@ -204,8 +204,7 @@ static void why_site(char *why, size_t size, const struct nl_blocker *b, enum nl
 		         text_hex(&found, b->found, b->bytes_len));
 }
 
-/* The header of a file that may be anything: only for messages, and only if it is there. */
-/* Between two leaves. */
+/* Of one leaf, or between two. */
 static void why_other(char *why, size_t size, const struct nl_blocker *b, enum nl_err e)
 {
 	struct text site;
@@ -219,10 +218,14 @@ static void why_other(char *why, size_t size, const struct nl_blocker *b, enum n
 		snprintf(why, size, "two versions of %s", b->leaf);
 	else if (e == NL_ECONFLICT)
 		snprintf(why, size, "%s says that it cannot be beside %s, or takes its place", b->leaf, b->other);
+	else if (e == NL_EPOLICY)
+		snprintf(why, size, "%s: %s would be taken away, and nothing that may takes its place",
+		         cli_error(e)->what, b->leaf);
 	else
 		snprintf(why, size, "%s overlaps %s at %s", b->leaf, b->other, text_symbol(&site, b->site_va));
 }
 
+/* The header of a file that may be anything: only for messages, and only if it is there. */
 static bool peek_header(const struct cli_leaf_file *leaf, struct nl_leaf_header *h)
 {
 	if (!leaf || leaf->size < sizeof(*h))
@@ -270,6 +273,7 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 	case NL_EOVERLAP:
 	case NL_EREQUIRES:
 	case NL_ECONFLICT:
+	case NL_EPOLICY:
 		why_other(why, sizeof(why), &d->blocker, e);
 		break;
 	case NL_EQUORUM:
