@@ -49,6 +49,14 @@ build --json --dry-run >"$dir/out.json" 2>/dev/null
 jq -r --slurpfile schema docs/reference/schemas/newleaf.plan-1.json -f tests/unit/schema.jq "$dir/out.json" \
 	>"$dir/problems" 2>&1
 expect "schema of the plan" 0 "" test -s "$dir/out.json" -a ! -s "$dir/problems"
+expect "one function needs no other" 0 '"consistency":"switch"' cat "$dir/out.json"
+
+# What changes together is seen together
+fresh
+edit kernel/sys.c '/^static int \(prctl_set_auxv\|override_release\)(/,/^}/s/^{/{\n\tbarrier();\n\tcond_resched();/'
+expect "two functions" 0 "strict: " plan
+expect "the author knows better" 0 "mixable: " plan --consistency mixable
+expect "no such consistency" 2 "unknown consistency" plan --consistency loose
 
 # Lines only
 fresh

@@ -13,6 +13,7 @@ struct build_with { /* what the caller gave; NULL = looked for */
 	const char *source, *id;
 	uint32_t version;
 	bool allow_unproven, allow_layout, allow_modules, dry_run, json;
+	const char *consistency;
 };
 
 struct built {

@@ -41,6 +41,8 @@
 	  "change " \
 	  "the\n" \
 	  "                      layout of structures. Both stay visible in the leaf\n" \
+	  "      --consistency C switch, strict or mixable (recipe.md); default: switch for one function, else " \
+	  "strict\n" \
 	  "For a directory the exit code is the highest of all kernels: 0 where leaves were built (or the fix is " \
 	  "there " \
 	  "already),\n" \

@@ -92,11 +92,27 @@ static struct recipe *make_recipe(const struct diff *d, const struct build_with 
 		       "at most %d characters",
 		       r->id, NL_LEAF_ID_LEN - 1);
 	r->version = o->version ? o->version : 1;
+	if (o->consistency && !recipe_consistency(o->consistency, &r->consistency))
+		refuse(NL_EUSAGE, "unknown consistency '%s': switch, strict or mixable", o->consistency);
 	return r;
 }
 
 /* Units that are compiled for the numbers in them, which the build writes into a header for assembler and others. */
 static bool makes_offsets(const char *path) { return strstr(path, "-offsets") || !strcmp(path, "kernel/bounds.c"); }
+
+/* What changes together must be seen together: a call that has begun in an old function may not go on into a new one
+ * that expects more of it. The author of the patch may know better. */
+static void choose_consistency(struct recipe *r, const struct patch_unit *units, size_t n, const char *given)
+{
+	size_t functions = 0, data = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		functions += units[i].n_functions;
+		data += units[i].n_data;
+	}
+	if (!given && functions && functions + data > 1)
+		r->consistency = NL_CONSISTENCY_STRICT;
+}
 
 /* Everything about one unit up to the point where it is known what it brings. False: the patch does not change it. */
 static bool examine(struct patch_unit *p, const struct tree *t, const struct build_with *o, struct unit_command *c,
@@ -229,6 +245,7 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 	draft_start(d);
 	memcpy(d->h.id, r->id, strlen(r->id));
 	d->h.version = r->version;
+	d->h.consistency = r->consistency;
 	d->h.description = draft_string(d, r->description);
 	linux_target_fill(&d->h.target, k);
 	for (size_t i = 0; i < n; i++) {
@@ -375,6 +392,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	n = drop_unused(units, n, &files);
 	if (!n)
 		refuse(NL_NOTHING, "%s changes nothing that this kernel runs%s", path, patch_files_text(&files));
+	choose_consistency(r, units, n, o->consistency);
 	built.note = t.tools.note;
 	built.leaf = leaffile_parse(make_leaf(r, k, units, n, d, t.tools.note, o->allow_modules), r->id);
 	patch_report(r, k, &files, units, n, o, t.tools.note);

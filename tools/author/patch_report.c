@@ -6,6 +6,10 @@ static void text(const struct recipe *r, const struct kernel *k, const struct pa
                  const struct patch_unit *units, size_t n, const char *compiler_note)
 {
 	printf("%s version %u for %s\n", r->id, r->version, k->release);
+	if (r->consistency != NL_CONSISTENCY_SWITCH)
+		printf("%s\n", r->consistency == NL_CONSISTENCY_STRICT
+		                       ? "strict: applied only while no task is inside the old code"
+		                       : "mixable: old and new code may run side by side");
 	for (size_t i = 0; i < n; i++) {
 		const struct patch_unit *u = &units[i];
 
@@ -48,10 +52,12 @@ static void json_list(const char *name, char *const *list, size_t n)
 static void json(const struct recipe *r, const struct kernel *k, const struct patch_files *f,
                  const struct patch_unit *units, size_t n, const char *compiler_note)
 {
+	static const char *const words[] = {"switch", "strict", "mixable"};
+
 	printf("{\"schema\":\"newleaf.plan/1\",\"result\":\"ok\",\"id\":\"%s\",\"version\":%u,\"kernel\":", r->id,
 	       r->version);
 	json_string(stdout, k->release);
-	printf(",\"units\":[");
+	printf(",\"consistency\":\"%s\",\"units\":[", words[r->consistency]);
 	for (size_t i = 0; i < n; i++) {
 		const struct patch_unit *u = &units[i];
 

@@ -303,17 +303,24 @@ static void statement_symbol(struct scan *s)
 	a->symbol = symbol(s, in_function);
 }
 
-static void statement_consistency(struct scan *s)
+bool recipe_consistency(const char *word, enum nl_consistency *out)
 {
 	static const char *const words[] = {"switch", "strict", "mixable"};
-	char *word = run(s, in_word, "switch, strict or mixable");
 
 	for (uint32_t i = 0; i < NL_ARRAY_SIZE(words); i++)
 		if (!strcmp(word, words[i])) {
-			s->r->consistency = (enum nl_consistency)i;
-			return;
+			*out = (enum nl_consistency)i;
+			return true;
 		}
-	BAD(s, "unknown consistency '%s': switch, strict or mixable", word);
+	return false;
+}
+
+static void statement_consistency(struct scan *s)
+{
+	char *word = run(s, in_word, "switch, strict or mixable");
+
+	if (!recipe_consistency(word, &s->r->consistency))
+		BAD(s, "unknown consistency '%s': switch, strict or mixable", word);
 }
 
 static void statement_id(struct scan *s)

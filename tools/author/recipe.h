@@ -77,5 +77,6 @@ struct recipe {
 
 struct recipe *recipe_parse(const char *path, const char *text); /* refuses NL_ERECIPE with path:line */
 struct recipe *recipe_read(const char *path);
+bool recipe_consistency(const char *word, enum nl_consistency *out); /* switch, strict, mixable; false: none of them */
 
 #endif
