@@ -364,13 +364,13 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 		return err;
 	if (tx.has_body && (err = tx.os->map_arena(space, tx.target, kernel->slide)))
 		return err;
-	nl_window_fold(&tx.plan);
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		if ((tx.next->applied ^ current->applied) >> i & 1)
 			nl_registry[i].state.old_tasks = unread >> i & 1 ? NL_UNCOUNTED : scan.old_by_leaf[i];
 		if (tx.next->applied >> i & 1) /* to blame from the flip on, not from when all CPUs run again */
 			nl_kept_on[i] = nl_registry[i].state.sha256;
 	}
+	nl_window_fold(&tx.plan);
 	nl_publish_view(&tx.next->view);
 	return NL_OK;
 }
