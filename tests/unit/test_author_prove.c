@@ -57,6 +57,7 @@ enum symbol {
 	S_OTHER_KEY,
 	S_PRINT,
 	S_OTHER,
+	S_LABEL,
 	SYMBOLS,
 };
 
@@ -193,6 +194,7 @@ static void make_unit(void)
 	symbol(S_OTHER_KEY, "unit_other_key", DATA, 16, 16, STT_OBJECT);
 	symbol(S_PRINT, "print", NONE, 0, 0, STT_NOTYPE);
 	symbol(S_OTHER, "other", NONE, 0, 0, STT_NOTYPE);
+	symbol(S_LABEL, "", NONE, 0, 0, STT_NOTYPE);
 	memcpy(bytes[STRINGS], "one\0two\0x", 10);
 	memcpy(bytes[RODATA], "0123456789abcdef", 16);
 	make_code();
@@ -238,7 +240,8 @@ static struct kernel *linked(void)
 	for (enum section i = TEXT; i < SECTIONS; i++)
 		link_section(k, i);
 	for (enum symbol i = S_F; i <= S_OTHER_KEY; i++)
-		author_kernel_symbol(k, symbols[i].name, place_of(i));
+		if (strncmp(symbols[i].name, "kallsyms_", 9))
+			author_kernel_symbol(k, symbols[i].name, place_of(i));
 	author_kernel_symbol(k, "print", place_of(S_PRINT));
 	author_kernel_symbol(k, "other", place_of(S_OTHER));
 	author_kernel_symbol(k, "__start___jump_table", PLACE(JUMPS));
@@ -290,8 +293,17 @@ static void test_code(void **state)
 	bytes[TEXT][F_IMMEDIATE]++;
 	only("unit_f", "other bytes from +0x1 on");
 	bytes[TEXT][F_IMMEDIATE]--;
-	symbols[S_F].size = G_AT + 4; /* longer than in the image */
-	only("unit_f", "unit_g begins inside it");
+	author_kernel_symbol(k, "label", PLACE(TEXT) + F_BUG);
+	only("unit_f", "label begins inside it");
+	symbol(S_LABEL, "label", TEXT, F_BUG, 0, STT_NOTYPE); /* as assembler in C may have it */
+	assert_int_equal(differing(), 0);
+}
+
+static void test_length(void **state)
+{
+	(void)state;
+	author_kernel_symbol(k, "other_code", PLACE(INIT) + 4); /* the last byte is another's */
+	only("unit_init", "other_code begins inside it");
 }
 
 static void test_addresses(void **state)
@@ -452,11 +464,40 @@ static void test_names(void **state)
 	only("unit_init", "the image has another name there");
 }
 
+/* A name that the image lacks is not that of whatever stands there: only the tables of names have none. */
+static void test_name_that_the_image_lacks(void **state)
+{
+	(void)state;
+	symbols[S_PRINT].name = "print_in_another_version";
+	only("unit_f", "print_in_another_version is another place");
+	setup(state);
+	symbols[S_OTHER].name = "kallsyms_names";
+	relocs[TEXT][2].symbol = S_OTHER; /* instead of unit_ops */
+	only("unit_f", "kallsyms_names is another place");
+	symbols[S_OPS].name = "kallsyms_tables"; /* the image names nothing there */
+	relocs[TEXT][2].symbol = S_OPS;
+	k = linked();
+	relocs[TEXT][2].symbol = S_OTHER;
+	assert_int_equal(differing(), 0);
+}
+
+/* Where nothing tells where a section lies, the first code that leads there does, and names must allow it. */
+static void test_learnt_place(void **state)
+{
+	(void)state;
+	author_kernel_symbol(k, "unit_key", PLACE(SECTIONS));
+	author_kernel_symbol(k, "unit_other_key", PLACE(SECTIONS) + 0x40);
+	assert_int_equal(differing(), 0);
+	relocs[JUMPS][2].symbol = S_OTHER_KEY;
+	only("unit_f", "the place of .data is not known");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(test_equal, setup),
 	        cmocka_unit_test_setup(test_code, setup),
+	        cmocka_unit_test_setup(test_length, setup),
 	        cmocka_unit_test_setup(test_addresses, setup),
 	        cmocka_unit_test_setup(test_strings, setup),
 	        cmocka_unit_test_setup(test_string_behind_its_end, setup),
@@ -471,6 +512,8 @@ int main(void)
 	        cmocka_unit_test_setup(test_runtime_constants, setup),
 	        cmocka_unit_test_setup(test_number_of_entries, setup),
 	        cmocka_unit_test_setup(test_names, setup),
+	        cmocka_unit_test_setup(test_name_that_the_image_lacks, setup),
+	        cmocka_unit_test_setup(test_learnt_place, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

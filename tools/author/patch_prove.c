@@ -200,6 +200,31 @@ static bool same_string(const struct proof *p, uint32_t section, int64_t offset,
 	return kernel_bytes(p->k, va, n) && !memcmp(kernel_bytes(p->k, va, n), s->bytes + offset, n);
 }
 
+/* Data that no name leads to, as the tables of names themselves are. */
+static bool nameless(const struct kernel *k, uint64_t va)
+{
+	const struct ksym *at = kallsyms_at(&k->syms, va);
+
+	for (size_t i = 0; i < k->n_sections; i++)
+		if (k->sections[i].code && va >= k->sections[i].va && va - k->sections[i].va < k->sections[i].size)
+			return false;
+	return !at || at->va != va;
+}
+
+/* Could the section lie there? Not if the image has one of its names, but elsewhere. */
+static bool names_allow(const struct proof *p, uint32_t section, uint64_t base)
+{
+	for (size_t i = 1; i < p->u->n_symbols; i++) {
+		const struct unit_symbol *s = &p->u->symbol[i];
+		const struct ksym *found;
+
+		if (s->section == section && is_named(s) && s->binding != STB_WEAK &&
+		    kallsyms_find(&p->k->syms, s->name, 1, &found) && !proof_is_named(p->k, s->name, base + s->value))
+			return false;
+	}
+	return true;
+}
+
 static void remember(struct proof *p, const char *name, uint64_t va)
 {
 	for (size_t i = 0; i < p->n_names; i++)
@@ -233,7 +258,7 @@ static const char *check_field(struct proof *p, const struct unit_section *s, co
 		}
 		if (proof_name_place(p, sym->name, &known))
 			return known == implies ? NULL : xformat("%s is another place", sym->name);
-		if (!kallsyms_find(&p->k->syms, sym->name, 1, &found)) { /* the tables of names have none themselves */
+		if (!kallsyms_find(&p->k->syms, sym->name, 1, &found) && nameless(p->k, implies)) {
 			remember(p, sym->name, implies);
 			return NULL;
 		}
@@ -256,7 +281,7 @@ static const char *check_field(struct proof *p, const struct unit_section *s, co
 	implies -= sym->value;
 	if (p->known[sym->section])
 		return p->base[sym->section] == implies ? NULL : xformat("%s is another place", sym->name);
-	if (learn) {
+	if (learn && names_allow(p, sym->section, implies)) {
 		p->known[sym->section] = true;
 		p->base[sym->section] = implies;
 	}
@@ -291,11 +316,23 @@ static const char *check_code(struct proof *p, const struct unit_symbol *f, uint
 	return why ? why : reach_tables(p, f, va, learn);
 }
 
+static bool has_label(const struct unit *u, const char *name, uint32_t section, uint64_t value)
+{
+	for (size_t i = 1; i < u->n_symbols; i++)
+		if (u->symbol[i].section == section && u->symbol[i].value == value && !strcmp(u->symbol[i].name, name))
+			return true;
+	return false;
+}
+
+/* What has a name inside the function there must have it here. */
 static const char *check_end(const struct proof *p, const struct unit_symbol *f, uint64_t va)
 {
 	const struct ksym *next = kallsyms_next(&p->k->syms, va);
 
-	return next && next->va < va + f->size ? xformat("%s begins inside it", next->name) : NULL;
+	for (; next && next->va < va + f->size; next = kallsyms_next(&p->k->syms, next->va))
+		if (!has_label(p->u, next->name, f->section, f->value + (next->va - va)))
+			return xformat("%s begins inside it", next->name);
+	return NULL;
 }
 
 static void check_function(struct proof *p, struct proof_function *f)
