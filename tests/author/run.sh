@@ -153,10 +153,12 @@ done
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$dir/old.pem" 2>/dev/null
 # What the author says of a leaf
 recipe $'cve CVE-2024-1086 CVE-2026-12345\nauthor A. N. Other\nsource https://example.org/#fix\nrequires base 2
+supersedes old 4
 conflicts enemy
 data (struct inode_operations) proc_net_inode_operations.setattr = &proc_setattr'
 expect "facts: build" 0 "built r" build "$dir/r.recipe" -o "$dir/facts.leaf"
 expect "facts: inspect" 0 "requires base version 2 or later" "$author" inspect "$dir/facts.leaf"
+expect "facts: inspect, succession" 0 "supersedes old version 4 or earlier" "$author" inspect "$dir/facts.leaf"
 expect "facts: inspect --json" 0 '{"kind":"cve","text":"CVE-2026-12345","version":0}' \
 	"$author" inspect --json "$dir/facts.leaf"
 

@@ -19,7 +19,8 @@ void facts_print(FILE *to, const struct leaffile *l, bool risks)
 		fprintf(to, "%-5s %s %.*s", risks ? "RISK" : "SAYS", allow ? "override:" : names[f->kind], f->length,
 		        f->text);
 		if (f->version)
-			fprintf(to, " version %u or later", f->version);
+			fprintf(to, " version %u or %s", f->version,
+			        f->kind == NL_FACT_SUPERSEDES ? "earlier" : "later");
 		fputc('\n', to);
 	}
 }
