@@ -337,10 +337,6 @@ recipe "$target allow types"
 body "$(of 'return ((struct io_context *)(long)p)->active_ref;' \
 	'struct io_context { long refcount; int active_ref; };')"
 expect "allowed types are named" 0 "allowed: types of b.c: struct io_context" build "$dir/r.recipe" -o "$dir/r.leaf"
-recipe "$target"
-body "$(of 'return other(p);' 'extern int other(int) __asm__("keyctl_describe_key");')"
-expect "another name for it is told" 0 "no declaration of its own of keyctl_describe_key" \
-	build "$dir/r.recipe" -o "$dir/r.leaf"
 
 # What a body may use
 good() { # NAME STATEMENTS BODY
@@ -420,6 +416,8 @@ expect "missing recipe" 11 "NL_EENVIRONMENT" build "$dir/none.recipe"
 expect "json error" 4 '"code":"NL_ELEAF"' "$author" inspect --json "$dir/keys.bin"
 expect "no temporary files left" 2 "No such file" ls -d "$dir"/newleaf-body.*
 
+# shellcheck source=tests/author/wrong.sh
+source tests/author/wrong.sh
 # shellcheck source=tests/author/matrix.sh
 source tests/author/matrix.sh
 

@@ -62,7 +62,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	r->n_source = 1;
 	r->source[0] = replace.source;
 	r->n_replace = 1;
-	r->allow_types[0] = size & 1;
+	r->allow[0] = size & 1 ? ALLOW_TYPES : 0;
 	r->replace[0] = replace;
 	draft_start(&d);
 	b = body_load(&d, k, r, &path, 1);

@@ -97,7 +97,7 @@ static void test_all_statements(void **state)
 	assert_int_equal(r->n_source, 2); /* each source once */
 	assert_string_equal(r->source[0], "helper.c");
 	assert_string_equal(r->source[1], "body.c");
-	assert_true(!r->allow_types[0] && r->allow_types[1]);
+	assert_true(!r->allow[0] && r->allow[1] == ALLOW_TYPES);
 	assert_int_equal(r->n_alias, 1);
 	assert_string_equal(r->alias[0].symbol.name, "mutex");
 	assert_int_equal(r->alias[0].symbol.position, 2);

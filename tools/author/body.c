@@ -27,6 +27,7 @@ struct object {
 	struct placed {
 		struct place place; /* symbol 0 = not placed */
 		uint64_t size;
+		bool writable;
 	} * at; /* per section */
 };
 
@@ -216,6 +217,7 @@ static void place_sections(struct loading *l, struct object *o, bool bss)
 		at->place.symbol = sh.sh_flags & SHF_EXECINSTR ? NL_SYM_TEXT : NL_SYM_DATA;
 		at->place.value = bss ? place_zeroes(l, o, &sh, align) : place_bytes(l, o, scn, &sh, align);
 		at->size = sh.sh_size;
+		at->writable = sh.sh_flags & SHF_WRITE && !starts(name, ".data.rel.ro");
 	}
 }
 
@@ -250,6 +252,7 @@ static void collect_symbols(struct loading *l, struct object *o)
 		s->place.value += sym.st_value;
 		s->size = sym.st_size;
 		s->object = o->index;
+		s->writable = in->writable;
 		s->function = GELF_ST_TYPE(sym.st_info) == STT_FUNC;
 		b->n_symbols++;
 	}
@@ -270,12 +273,12 @@ const struct body_symbol *body_find(const struct body *b, const char *name)
 }
 
 /* An object names each symbol once; a second object may name it again. */
-static void note_use(struct body *b, const struct object *o, const char *name, const char *kernel_name)
+static void note_use(struct body *b, const struct object *o, const char *name, const char *kernel_name, uint64_t va)
 {
 	for (size_t i = 0; i < b->n_uses; i++)
 		if (b->uses[i].object == o->index && !strcmp(b->uses[i].name, name))
 			return;
-	b->uses[b->n_uses++] = (struct body_use){xformat("%s", name), kernel_name, o->index};
+	b->uses[b->n_uses++] = (struct body_use){xformat("%s", name), kernel_name, o->index, va};
 }
 
 /* All that is missing is said at once, when everything has been looked at. */
@@ -294,7 +297,7 @@ static struct place resolve_undefined(struct loading *l, const struct object *o,
 	struct recipe_symbol wanted_symbol = {.name = (char *)(uintptr_t)name};
 	const struct body_symbol *own = body_find(l->body, name);
 	const struct ksym *any;
-	struct place thunk;
+	struct place thunk, place;
 
 	if (own && own->global)
 		return own->place;
@@ -305,12 +308,13 @@ static struct place resolve_undefined(struct loading *l, const struct object *o,
 	for (size_t i = 0; i < l->r->n_alias; i++)
 		if (!strcmp(l->r->alias[i].name, name))
 			wanted_symbol = l->r->alias[i].symbol;
-	note_use(l->body, o, name, xformat("%s", wanted_symbol.name));
 	if (!l->placed && !kallsyms_find(&l->k->syms, wanted_symbol.name, 1, &any)) {
 		note_missing(l, o, wanted_symbol.name);
 		return (struct place){NL_SYM_ABSOLUTE, 0};
 	}
-	return place_in_kernel(l->k, &wanted_symbol, xformat("%s refers to %s", o->path, name));
+	place = place_in_kernel(l->k, &wanted_symbol, xformat("%s refers to %s", o->path, name));
+	note_use(l->body, o, name, xformat("%s", wanted_symbol.name), place.value);
+	return place;
 }
 
 /* Does the kernel keep this place? A taken function only where something points to it: pointers are compared. */

@@ -13,12 +13,13 @@ struct body_symbol {
 	size_t object; /* where it is from: an index of types[] */
 	struct place place;
 	uint64_t size;
-	bool function, global;
+	bool function, global, writable;
 };
 
 struct body_use { /* what a body uses of the kernel */
 	const char *name, *kernel_name;
 	size_t object;
+	uint64_t va;
 };
 
 struct body {

@@ -7,6 +7,7 @@
 #include "types.h"
 
 #include <bpf/btf.h>
+#include <newleaf/types.h>
 #include <string.h>
 
 #define SHOWN_MAX 8u /* differences of one body; more would not fit a message */
@@ -21,7 +22,7 @@ struct check {
 	uint32_t differences;
 	char *shown;
 	char *functions, *variables, *types; /* that the kernel's types do not know */
-	char *undeclared;                    /* of which the kernel knows the type, and the body has declared none */
+	char *undeclared;                    /* called without a declaration, by the compiler or in assembler */
 };
 
 static void list(char **all, const char *name)
@@ -90,6 +91,38 @@ static bool tells_nothing(const struct btf *btf, uint32_t proto)
 	return t && btf_is_func_proto(t) && !t->type && !btf_vlen(t);
 }
 
+/* What a compiler calls that nobody has declared; their types are the language's. */
+static bool compilers_own(const char *name)
+{
+	static const char *const names[] = {"memcpy", "memmove", "memset", "memcmp",
+	                                    "bcmp",   "strlen",  "stpcpy", "__stack_chk_fail"};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
+/*
+ * What is linked under a name that the body declares nothing by: an assembler's label, whatever was declared with it
+ * was compared with nothing. Inline assembler calls routines so, too, which are assembler themselves.
+ */
+static void check_undeclared(struct check *c, const char *name, bool code)
+{
+	const uint32_t *ids;
+	size_t n;
+
+	ids = typenames_find(c->k->btf, BTF_KIND_FUNC, name, &n);
+	if (compilers_own(name))
+		return;
+	if (!code || (n && !tells_nothing(c->k->btf, btf__type_by_id(c->k->btf, ids[0])->type)))
+		differs(c, name,
+		        "the body declares nothing of that name, and links to it by another (asm): so no type was "
+		        "compared; declare it by its own name, or by a symbol statement");
+	else
+		list(&c->undeclared, name);
+}
+
 static void check_one(struct check *c, uint32_t kind, const char *name, const char *kernel_name)
 {
 	uint32_t own = type_here(c, kind, name);
@@ -98,11 +131,6 @@ static void check_one(struct check *c, uint32_t kind, const char *name, const ch
 	size_t n, told = 0;
 
 	ids = typenames_find(c->k->btf, kind, kernel_name, &n);
-	if (!own) { /* assembler code and what the compiler calls by itself, or it has another name in the source */
-		if (n && !tells_nothing(c->k->btf, btf__type_by_id(c->k->btf, ids[0])->type))
-			list(&c->undeclared, kernel_name);
-		return;
-	}
 	for (size_t i = 0; i < n; i++) {
 		uint32_t theirs = btf__type_by_id(c->k->btf, ids[i])->type;
 		struct type_of here = {c->here, own}, kernel = {c->k->btf, theirs};
@@ -124,6 +152,39 @@ static void check_one(struct check *c, uint32_t kind, const char *name, const ch
 	list_unknown_of(c, own);
 }
 
+/* The beginning or end of something, as linker scripts name it: extern char _etext[]. */
+static bool is_marker(const struct check *c, const struct body_use *u)
+{
+	const struct btf_type *t = btf__type_by_id(c->here, type_here(c, BTF_KIND_VAR, u->name));
+	size_t n;
+
+	typenames_find(c->k->btf, BTF_KIND_FUNC, u->kernel_name, &n);
+	return !n && t && btf_is_array(t) && btf__resolve_size(c->here, btf_array(t)->type) == 1;
+}
+
+static void check_use(struct check *c, const struct body_use *u)
+{
+	bool code = u->va >= kernel_symbol(c->k, "_stext") && u->va < kernel_symbol(c->k, "_etext");
+	bool function = type_here(c, BTF_KIND_FUNC, u->name), variable = type_here(c, BTF_KIND_VAR, u->name);
+
+	if (!function && !variable)
+		check_undeclared(c, u->kernel_name, code);
+	else if (variable && code && !is_marker(c, u))
+		differs(c, u->kernel_name, xformat("data here, a function in %s", c->k->release));
+	else if (function && !code)
+		differs(c, u->kernel_name, xformat("a function here, data in %s", c->k->release));
+	else
+		check_one(c, variable ? BTF_KIND_VAR : BTF_KIND_FUNC, u->name, u->kernel_name);
+}
+
+static void check_replace(struct check *c, const struct recipe_replace *s)
+{
+	if (type_here(c, BTF_KIND_FUNC, s->body))
+		check_one(c, BTF_KIND_FUNC, s->body, s->function.name);
+	else if (body_find(c->b, s->body)) /* who defines none is told so by redirect_add() */
+		check_undeclared(c, s->body, false);
+}
+
 static void check_named(struct check *c)
 {
 	for (uint32_t id = 1; id < btf__type_cnt(c->here); id++) {
@@ -143,7 +204,7 @@ static void check_named(struct check *c)
 static void check_object(struct check *c)
 {
 	const char *source = c->object < c->r->n_source ? c->r->source[c->object] : "the body";
-	bool allowed = c->object < c->r->n_source && c->r->allow_types[c->object];
+	bool allowed = c->object < c->r->n_source && c->r->allow[c->object] & ALLOW_TYPES;
 
 	c->here = c->b->types[c->object];
 	c->differences = 0;
@@ -154,17 +215,10 @@ static void check_object(struct check *c)
 	} else {
 		for (size_t i = 0; i < c->r->n_replace; i++)
 			if (c->r->replace[i].origin == FROM_SOURCE && !strcmp(c->r->replace[i].source, source))
-				check_one(c, BTF_KIND_FUNC, c->r->replace[i].body, c->r->replace[i].function.name);
-		for (size_t i = 0; i < c->b->n_uses; i++) {
-			const struct body_use *u = &c->b->uses[i];
-
-			if (u->object != c->object)
-				continue;
-			if (type_here(c, BTF_KIND_VAR, u->name))
-				check_one(c, BTF_KIND_VAR, u->name, u->kernel_name);
-			else
-				check_one(c, BTF_KIND_FUNC, u->name, u->kernel_name);
-		}
+				check_replace(c, &c->r->replace[i]);
+		for (size_t i = 0; i < c->b->n_uses; i++)
+			if (c->b->uses[i].object == c->object)
+				check_use(c, &c->b->uses[i]);
 		check_named(c);
 	}
 	if (!c->differences)
@@ -187,7 +241,8 @@ void body_types_check(struct draft *d, const struct kernel *k, const struct reci
 	if (c.variables)
 		note(d, NL_FACT_NOTE, xformat("the kernel's types do not know the variables %s", c.variables));
 	if (c.undeclared)
-		note(d, NL_FACT_NOTE, xformat("the body has no declaration of its own of %s", c.undeclared));
+		note(d, NL_FACT_NOTE,
+		     xformat("called from assembler, or by a name that no type was compared with: %s", c.undeclared));
 	if (c.types)
 		note(d, NL_FACT_NOTE, xformat("types that the kernel does not know: %s", c.types));
 }

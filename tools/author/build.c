@@ -12,6 +12,8 @@
 #include "note.h"
 #include "oldcode.h"
 #include "patch_build.h"
+#include "percpu.h"
+#include "private.h"
 #include "redirect.h"
 #include "linux_target.h"
 
@@ -56,6 +58,8 @@ struct built build_leaf(const struct recipe *r, const struct kernel *k, const st
 			compile_clean(&objects);
 		}
 		body_types_check(d, k, r, b);
+		private_check(d, k, r, b);
+		percpu_check(d, k, r, b);
 	}
 	data_types_check(k, r, b);
 	b = b ? b : xalloc(sizeof(*b));

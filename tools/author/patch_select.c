@@ -5,6 +5,7 @@
  * the image, since its parameters are a private matter of its compilation.
  */
 #include "patch_select.h"
+#include "private.h"
 
 #include <newleaf/types.h>
 #include <stdlib.h>
@@ -19,21 +20,6 @@ static bool same_base(const char *a, const char *b)
 
 	free(x);
 	free(y);
-	return is;
-}
-
-/* Variables of which a second copy does no harm: "said already", and names. */
-static bool harmless(const char *name)
-{
-	static const char *const flags[] = {"__already_done", "__warned", "__print_once",        "_rs",
-	                                    "newleaf_warned", "__func__", "__PRETTY_FUNCTION__", "CSWTCH",
-	                                    "___done",        "__msg"};
-	char *base = unit_base_name(name);
-	bool is = false;
-
-	for (size_t i = 0; i < NL_ARRAY_SIZE(flags) && !is; i++)
-		is = !strcmp(base, flags[i]);
-	free(base);
 	return is;
 }
 
@@ -133,7 +119,7 @@ static struct fixed datum_place(const struct patch_unit *p, const struct unit_sy
 	struct fixed f = {0};
 	uint32_t j;
 
-	if (harmless(s->name) || m == MATCH_NONE)
+	if (private_is_harmless(s->name) || m == MATCH_NONE)
 		return f;
 	if (m == MATCH_UNSURE || p->c->unsure[j = (uint32_t)(after - p->c->after->symbol)])
 		refuse(NL_EBODY, "%s: which %s of the running kernel is meant cannot be told: there are several",

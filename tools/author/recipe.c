@@ -198,20 +198,35 @@ static struct recipe_replace *new_replace(struct scan *s, enum recipe_origin ori
 	return p;
 }
 
-/* types: what the types of the function's source may do; NULL = it has none. */
-static void permissions(struct scan *s, struct recipe_replace *p, bool *types)
+static bool of_source(const char *word, unsigned *allow)
+{
+	static const struct {
+		const char *word;
+		enum recipe_allow what;
+	} words[] = {{"types", ALLOW_TYPES}, {"private", ALLOW_PRIVATE}, {"percpu", ALLOW_PERCPU}};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(words); i++) {
+		if (strcmp(word, words[i].word))
+			continue;
+		*allow |= words[i].what;
+		return true;
+	}
+	return false;
+}
+
+/* source: what the function's source may do; NULL = it has none. */
+static void permissions(struct scan *s, struct recipe_replace *p, unsigned *source)
 {
 	while (accept(s, "allow")) {
 		char *word = run(s, in_word, "a permission");
 
 		if (!strcmp(word, "clones"))
 			p->allow_clones = true;
-		else if (types && !strcmp(word, "old"))
+		else if (source && !strcmp(word, "old"))
 			p->allow_old = true;
-		else if (types && !strcmp(word, "types"))
-			*types = true;
-		else
-			BAD(s, "unknown permission '%s': clones%s", word, types ? ", types or old" : "");
+		else if (!source || !of_source(word, source))
+			BAD(s, "unknown permission '%s': clones%s", word,
+			    source ? ", types, private, percpu or old" : "");
 	}
 }
 
@@ -243,15 +258,15 @@ static void statement_old(struct scan *s)
 static void statement_replace(struct scan *s)
 {
 	struct recipe_replace *p = new_replace(s, FROM_SOURCE);
-	bool *types;
+	unsigned *allow;
 
 	expect(s, "with");
 	p->source = file_name(s);
 	p->body = accept(s, ":") ? run(s, in_name, "the name of a function") : xformat("%s", p->function.name);
-	types = &s->r->allow_types[add_source(s, p->source)];
+	allow = &s->r->allow[add_source(s, p->source)];
 	if (accept(s, "old"))
 		hashes(s, p);
-	permissions(s, p, types);
+	permissions(s, p, allow);
 }
 
 /* What the body of a function that needs no source is called; a comma is in no name of C. */
@@ -365,10 +380,12 @@ static void statement_body(struct scan *s)
 {
 	size_t source = add_source(s, file_name(s));
 
-	if (!accept(s, "allow"))
-		return;
-	expect(s, "types");
-	s->r->allow_types[source] = true;
+	while (accept(s, "allow")) {
+		char *word = run(s, in_word, "a permission");
+
+		if (!of_source(word, &s->r->allow[source]))
+			BAD(s, "unknown permission '%s': types, private or percpu", word);
+	}
 }
 
 static struct recipe_fact *new_fact(struct scan *s, enum nl_fact_kind kind)

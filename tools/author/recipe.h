@@ -10,6 +10,10 @@
 #define RECIPE_MAX NL_LEAF_MAX_SITES
 #define RECIPE_OLD_MAX 64u
 
+/* What the author has allowed a source: types that differ, copies of the kernel's variables, per-CPU variables used in
+ * a way that nobody can follow. */
+enum recipe_allow { ALLOW_TYPES = 1, ALLOW_PRIVATE = 2, ALLOW_PERCPU = 4 };
+
 struct recipe_symbol { /* NAME, NAME,2 (the second place of that name), NAME+0x10 */
 	char *name;
 	uint32_t position; /* 0 = must be the only one */
@@ -32,7 +36,7 @@ struct recipe_data { /* data (TYPE) SYMBOL.PATH = VALUE [expect VALUE] */
 };
 
 enum recipe_origin {
-	FROM_SOURCE, /* replace FUNCTION with SOURCE[:BODY] [old HASH...] [allow clones|types|old]... */
+	FROM_SOURCE, /* replace FUNCTION with SOURCE[:BODY] [old HASH...] [allow clones|types|private|percpu|old]... */
 	FROM_ITSELF, /* transplant FUNCTION: its own code, at another place */
 	FROM_VALUE,  /* kill FUNCTION [= VALUE] */
 };
@@ -68,9 +72,9 @@ struct recipe {
 	struct recipe_data data[RECIPE_MAX];
 	struct recipe_replace replace[RECIPE_MAX];
 	struct recipe_alias alias[RECIPE_MAX];
-	char *source[RECIPE_MAX];     /* each once, relative to directory */
-	bool allow_types[RECIPE_MAX]; /* of each source: its types may differ from the kernel's */
-	uint32_t counter_cpus;        /* count the calls of each replaced function, in so many rows; 0 = do not */
+	char *source[RECIPE_MAX];   /* each once, relative to directory */
+	unsigned allow[RECIPE_MAX]; /* of each source: enum recipe_allow */
+	uint32_t counter_cpus;      /* count the calls of each replaced function, in so many rows; 0 = do not */
 	struct recipe_fact fact[RECIPE_MAX];
 	size_t n_data, n_replace, n_alias, n_source, n_fact;
 };
