@@ -3,6 +3,7 @@
  * One make per unit, which then knows the unit's own flags: they stand in the .cmd file that it leaves. The other forms
  * are made by the compiler alone, with these flags changed.
  */
+#define _GNU_SOURCE
 #include "patch_compile.h"
 #include "compile.h"
 #include "patch_cmdfile.h"
@@ -83,14 +84,40 @@ char *kbuild_error(const char *log)
 	return xformat("%s", why ? why : "make does not say why");
 }
 
+/* Programs of the kernel's build that make sources, and that headers packages lack: their own makefiles build them. */
+static bool make_programs(const struct tree *t, const char *log)
+{
+	static const char goal[] =
+	        "newleaf-programs:\n"
+	        "\t@$(if $(obj),:,$(foreach p,asn1_compiler selinux/genheaders/genheaders,"
+	        "$(if $(wildcard $(srctree)/scripts/$p.c),$(MAKE) -s -f $(srctree)/scripts/Makefile.build "
+	        "obj=$(patsubst %/,%,$(dir scripts/$p)) scripts/$p &&)) :)\n"
+	        ".PHONY: newleaf-programs\n";
+	char *makefile = xformat("%s/programs.mk", t->work);
+	struct buf b = file_read(log, 16u << 20);
+
+	if (file_exists(makefile) || !b.n || !memmem(b.p, b.n, "No rule to make target", 22))
+		return false;
+	file_write(makefile, goal, sizeof(goal) - 1, 0600);
+	return !kbuild_run(t, xformat("MAKEFILES=%s", makefile), NULL, xformat("newleaf-programs"), "/dev/null");
+}
+
 bool unit_build(const struct tree *t, const char *path, const char *log, struct unit_command *c)
 {
-	char *object = object_of(path, "", ".o");
+	char *object = object_of(path, "", ".o"), *said = xformat("%s", log ? log : xformat("%s/unit.log", t->work));
 
 	*c = (struct unit_command){.path = xformat("%s", path), .object = xformat("%s/%s", t->output, object)};
 	tree_expose(t, path);
-	if (kbuild_run(t, "MAKEFILES=", NULL, object, log) || !file_exists(c->object))
+	while (kbuild_run(t, "MAKEFILES=", NULL, object, said) || !file_exists(c->object)) {
+		struct buf b;
+
+		if (make_programs(t, said))
+			continue;
+		b = file_read(said, 16u << 20);
+		if (!log && b.n)
+			fwrite(b.p, 1, b.n, stderr);
 		return false;
+	}
 	read_command(t, c);
 	return true;
 }
