@@ -105,6 +105,9 @@ fresh
 edit net/netlink/af_netlink.c '/^struct netlink_compare_arg$/,/^}/s/u32 portid;/u64 portid;/'
 expect "layout" 4 "layout of struct netlink_compare_arg" plan
 fresh
+edit kernel/trace/trace_clock.c '/^static struct {/,/^}/{/^\tu64 prev_time/d;s/^\tarch_spinlock_t lock;/&\n\tu64 prev_time;/}'
+expect "layout of what has no name" 4 "layout of variable trace_clock_struct" plan
+fresh
 edit arch/x86/entry/entry_64.S '1,5s,^/,// x\n/,'
 expect "assembler" 7 "cannot change assembler" plan
 fresh

@@ -5,8 +5,11 @@
 
 #include "author.h"
 
-/* The first struct or union that both objects know by name and have in another form, as "struct x: what"; NULL = none.
- */
+struct btf;
+
+/* The first structure, union, enumeration or variable that has another form in the second of two objects, as
+ * "struct x: what"; NULL = none. */
 char *layout_change(const char *before, const char *after);
+char *layout_change_of(const struct btf *before, const struct btf *after);
 
 #endif
