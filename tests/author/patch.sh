@@ -82,6 +82,31 @@ edit net/ipv4/fib_semantics.c \
 	'/^struct fib_info \*fib_create_info(/,/^}/s/refcount_set(&fi->fib_treeref, 1);/&\n\tcond_resched();/'
 expect "texts with one name" 0 "replaces fib_create_info" plan
 
+# What boot makes native by a table, a body calls
+fresh
+edit fs/proc/task_mmu.c '/^static int smaps_hugetlb_range(/,/^}/s/^\tif (pte_present/\tbarrier();\n&/'
+expect "a paravirtualised page table entry" 0 "replaces smaps_hugetlb_range" plan
+
+# A source that is made by a program of the kernel's, which the headers packages have not
+fresh
+edit security/selinux/ss/conditional.c \
+	'/^int cond_init_bool_indexes(/,/^}/s/^\tkfree/\tif (!p)\n\t\treturn -EINVAL;\n&/'
+expect "a unit of SELinux" 0 "replaces cond_init_bool_indexes" plan
+
+# Numbers of types are counted through the unit, and are the image's
+fresh
+edit kernel/bpf/queue_stack_maps.c '/^static int __stack_map_get(/,/^}/s/return -EBUSY;/{\n&\n}/;
+	/^static int __stack_map_get(/,/^}/s/^\tu32 index;/&\n\tWARN_ON_ONCE(!value);/'
+expect "numbers of types" 0 "replaces" plan
+expect "leave the table as it is" 1 "" grep -F "changes  stack_map_ops" <(plan 2>&1)
+
+# Without ftrace nop, by a stub that passes on what lies on the stack
+fresh
+edit kernel/trace/blktrace.c '/^static void __blk_add_trace(/,/^}/s/^\tcpu = raw_smp/\tbarrier();\n&/;
+	/^static void __blk_add_trace(/,/^}/s/^\tif (blk_tracer) {/\tif (blk_tracer \&\& bytes >= 0) {/'
+expect "arguments on the stack" 0 "replaces __blk_add_trace" plan
+expect "counted" 0 "1 site" build --counters -o "$dir/3.leaf"
+
 # A table whose address is compared stays where it is
 fresh
 more='\n\t.splice_read = generic_file_splice_read,'

@@ -171,6 +171,11 @@ static void test_without_nop(void **state)
 	stub = stub_of(k, &d);
 	assert_memory_equal(stub, "\x50" PUSHES "\xe8", 14);
 	assert_memory_equal(stub + 18, POPS "\x58\xe9", 14);
+	k->btf = types_of_f("f", 8, 0); /* two words on the stack, above nine registers and the return address */
+	stub = stub_of(k, &d);
+	assert_memory_equal(stub, "\x50" PUSHES "\xff\xb4\x24\x58\0\0\0\xff\xb4\x24\x58\0\0\0\xe8", 28);
+	assert_memory_equal(stub + 32, "\x48\x81\xc4\x10\0\0\0" POPS "\x58\xe9", 21);
+	k->btf = types_of_f("f", 2, 0);
 	author_kernel_table(k, ".ibt_endbr_seal", AUTHOR_F + 0x100); /* with IBT */
 	assert_memory_equal(stub_of(k, &d), ENDBR "\x50" PUSHES, 17);
 }
@@ -181,8 +186,8 @@ static void test_contracts(void **state)
 	struct draft d;
 
 	(void)state;
-	k->btf = types_of_f("f", 7, 8);
-	assert_true(refuses(k, NL_ESITE, "argument 7 is passed on the stack"));
+	k->btf = types_of_f("f", 15, 8);
+	assert_true(refuses(k, NL_ESITE, "argument 15 is passed on the stack"));
 	k->btf = types_of_f("f", 1, 16);
 	assert_true(refuses(k, NL_ESITE, "returns 16 bytes"));
 	/* The assembler's word for all of its functions is void f(void); this one takes rdi. */
@@ -199,7 +204,7 @@ static void test_contracts(void **state)
 	assert_non_null(strstr(author_why, "neither the kernel's types nor the body's"));
 	types = types_of_f("f", 3, 0);
 	assert_memory_equal(stub_of(k, &d), "\x50" PUSHES, 13);
-	types = types_of_f("f", 9, 0);
+	types = types_of_f("f", 15, 0);
 	draft_start(&d);
 	buf_add(&d.text, NULL, 0x50);
 	assert_true(AUTHOR_REFUSES(NL_ESITE, (redirect_add(&d, k, &recipe, &replace_f, &only), 0)));

@@ -51,6 +51,7 @@ static const struct {
         {".altinstructions", "an instruction that boot adapts to the CPU"},
         {".altinstr_replacement", "an instruction that boot adapts to the CPU"},
         {".parainstructions", "a paravirtualised instruction"},
+        {".BTF_ids", "BTF_ID: numbers of types that the kernel's build fills in"},
         {"__jump_table", "a static branch in assembler"},
         {".static_call_sites", "an inline static call"},
         {"__mcount_loc", "a traced function"},

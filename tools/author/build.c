@@ -84,9 +84,9 @@ struct built build_file(const char *path, const struct kernel *k, const struct b
 	if (patch_is(&text))
 		return patch_build(path, &text, k, with);
 	if (with->source || with->id || with->version || with->allow_unproven || with->allow_layout ||
-	    with->allow_modules || with->dry_run || with->json || with->consistency)
-		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow, --consistency and --json are for patches, and "
-		                  "this is none");
+	    with->allow_modules || with->counters || with->dry_run || with->json || with->consistency)
+		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow, --consistency, --counters and --json are for "
+		                  "patches, and this is none");
 	r = recipe_read(path);
 	refuse_context(r->id, "built", false);
 	return build_leaf(r, k, with);
@@ -117,19 +117,13 @@ static void allow(struct build_with *with, const char *word)
 int command_build(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"kernel", required_argument, NULL, 'k'},
-	        {"headers", required_argument, NULL, 'H'},
-	        {"cc", required_argument, NULL, 'c'},
-	        {"output", required_argument, NULL, 'o'},
-	        {"source", required_argument, NULL, 'S'},
-	        {"id", required_argument, NULL, 'i'},
-	        {"version", required_argument, NULL, 'v'},
-	        {"allow", required_argument, NULL, 'a'},
-	        {"dry-run", no_argument, NULL, 'n'},
-	        {"offline", no_argument, NULL, 'O'},
-	        {"json", no_argument, NULL, 'j'},
-	        {"consistency", required_argument, NULL, 'C'},
-	        {NULL, 0, NULL, 0},
+	        {"kernel", required_argument, NULL, 'k'},  {"headers", required_argument, NULL, 'H'},
+	        {"cc", required_argument, NULL, 'c'},      {"output", required_argument, NULL, 'o'},
+	        {"source", required_argument, NULL, 'S'},  {"id", required_argument, NULL, 'i'},
+	        {"version", required_argument, NULL, 'v'}, {"allow", required_argument, NULL, 'a'},
+	        {"dry-run", no_argument, NULL, 'n'},       {"offline", no_argument, NULL, 'O'},
+	        {"json", no_argument, NULL, 'j'},          {"consistency", required_argument, NULL, 'C'},
+	        {"counters", no_argument, NULL, 'N'},      {NULL, 0, NULL, 0},
 	};
 	struct matrix_job job = {.write = true};
 	struct built b;
@@ -162,6 +156,9 @@ int command_build(int argc, char **argv)
 			break;
 		case 'C':
 			job.with.consistency = optarg;
+			break;
+		case 'N':
+			job.with.counters = true;
 			break;
 		case 'n':
 			job.with.dry_run = true;

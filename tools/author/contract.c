@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define WORDS 6u      /* rdi, rsi, rdx, rcx, r8, r9 */
+#define STACK_MAX 8u  /* words that a stub copies */
 #define STEPS_MAX 64u /* of typedefs and qualifiers */
 
 const struct btf_type *contract_plain(const struct btf *btf, uint32_t id)
@@ -57,10 +58,12 @@ struct contract contract_of(const struct btf *btf, uint32_t proto)
 		if (n < 0)
 			return (struct contract){
 			        .trouble = xformat("argument %u is no integer, pointer or structure", i + 1)};
-		if (n == 3 || all + (unsigned)n > WORDS)
+		/* What follows in the list may still find a register when a structure does not: not gone into. */
+		if (n == 3 || (all + (unsigned)n > WORDS && n > 1) || all + (unsigned)n > WORDS + STACK_MAX)
 			return (struct contract){.trouble = xformat("argument %u is passed on the stack", i + 1)};
 		all += (unsigned)n;
 	}
+	c.stack_words = all > WORDS ? all - WORDS : 0;
 	return c;
 }
 
@@ -90,7 +93,7 @@ bool contract_of_assembler(const struct kernel *k, uint32_t proto, uint64_t va, 
 
 static bool same(struct contract a, struct contract b)
 {
-	return !a.trouble == !b.trouble && a.returns_void == b.returns_void;
+	return !a.trouble == !b.trouble && a.returns_void == b.returns_void && a.stack_words == b.stack_words;
 }
 
 /* By the types of one object: how many functions of the name, and what they have in common. */

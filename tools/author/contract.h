@@ -11,8 +11,9 @@
 struct btf_type;
 
 struct contract {
-	char *trouble;     /* why no stub can stand before it; NULL = none */
-	bool returns_void; /* then even rax is the caller's */
+	char *trouble;        /* why no stub can stand before it; NULL = none */
+	bool returns_void;    /* then even rax is the caller's */
+	unsigned stack_words; /* arguments behind those in registers */
 };
 
 /* A type without its typedefs and qualifiers; NULL: damaged. */

@@ -41,6 +41,7 @@
 	  "change " \
 	  "the\n" \
 	  "                      layout of structures. Both stay visible in the leaf\n" \
+	  "      --counters      count the calls of each replaced function: newleaf status shows them\n" \
 	  "      --consistency C switch, strict or mixable (recipe.md); default: switch for one function, else " \
 	  "strict\n" \
 	  "For a directory the exit code is the highest of all kernels: 0 where leaves were built (or the fix is " \

@@ -235,7 +235,7 @@ static void add_facts(struct draft *draft, const struct diff *d, const struct pa
 }
 
 static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct patch_unit *units, size_t n,
-                            const struct diff *diff, const char *compiler_note, bool allow_modules)
+                            const struct diff *diff, const char *compiler_note, const struct build_with *o)
 {
 	struct body_object *objects = xalloc((n + 1) * sizeof(*objects));
 	struct draft *d = xalloc(sizeof(*d));
@@ -260,12 +260,14 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 	}
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_check(k, r, &r->replace[i]);
-	add_facts(d, diff, units, n, compiler_note, allow_modules);
+	add_facts(d, diff, units, n, compiler_note, o->allow_modules);
 	b = body_load_some(d, k, r, objects, n);
 	body_take_types(b, types);
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < units[i].n_data; j++)
 			patch_data_add(d, &units[i], &units[i].datum[j], b, i);
+	if (o->counters && r->n_replace)
+		draft_counters(d, (uint32_t)r->n_replace, NL_COUNTER_CPUS);
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_add(d, k, r, &r->replace[i], b);
 	return draft_finish(d);
@@ -394,7 +396,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		refuse(NL_NOTHING, "%s changes nothing that this kernel runs%s", path, patch_files_text(&files));
 	choose_consistency(r, units, n, o->consistency);
 	built.note = t.tools.note;
-	built.leaf = leaffile_parse(make_leaf(r, k, units, n, d, t.tools.note, o->allow_modules), r->id);
+	built.leaf = leaffile_parse(make_leaf(r, k, units, n, d, t.tools.note, o), r->id);
 	patch_report(r, k, &files, units, n, o, t.tools.note);
 	return built;
 }

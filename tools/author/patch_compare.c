@@ -35,7 +35,7 @@ struct comparing {
 
 static bool kept(const struct unit_section *s)
 {
-	static const char *const without[] = {".discard", ".modinfo", "__ksymtab", "___ksymtab", ".BTF"};
+	static const char *const without[] = {".discard", ".modinfo", "__ksymtab", "___ksymtab"};
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(without); i++)
 		if (!strncmp(s->name, without[i], strlen(without[i])))

@@ -256,12 +256,13 @@ static bool all_digits(const char *s)
 
 char *unit_base_name(const char *name)
 {
-	static const char unique[] = "__UNIQUE_ID_";
+	static const char unique[] = "__UNIQUE_ID_", type[] = "__BTF_ID__";
 	char *base = xformat("%s", name), *dot;
 
 	while ((dot = strrchr(base, '.')) && dot != base && all_digits(dot + 1))
 		*dot = 0;
-	if (!strncmp(base, unique, sizeof(unique) - 1) || strstr(base, "___addressable_"))
+	if (!strncmp(base, unique, sizeof(unique) - 1) || !strncmp(base, type, sizeof(type) - 1) ||
+	    strstr(base, "___addressable_"))
 		for (char *end = base + strlen(base); end > base && isdigit((unsigned char)end[-1]);)
 			*--end = 0;
 	return base;

@@ -173,6 +173,29 @@ static const struct unit_symbol *symbol_of(const struct patch_unit *p, uint32_t 
 	return NULL;
 }
 
+/* The numbers of types of a unit lie in one section: whoever is bound to it finds each where the image has it. */
+static void check_type_ids(const struct patch_unit *p, uint32_t section)
+{
+	const struct unit *u = p->body;
+
+	for (uint32_t i = 1; i < u->n_symbols; i++) {
+		const struct unit_symbol *s = &u->symbol[i], *shipped = NULL;
+
+		if (s->section != section || !unit_is_datum(u, s))
+			continue;
+		for (uint32_t j = 1; j < p->shipped->n_symbols && !shipped; j++)
+			if (unit_is_datum(p->shipped, &p->shipped->symbol[j]) &&
+			    same_base(p->shipped->symbol[j].name, s->name) &&
+			    !strcmp(p->shipped->section[p->shipped->symbol[j].section].name,
+			            u->section[section].name) &&
+			    p->shipped->symbol[j].value == s->value)
+				shipped = &p->shipped->symbol[j];
+		if (!shipped)
+			refuse(NL_EBODY, "%s: the patch adds or moves %s, a number that the kernel's build fills in",
+			       p->path, s->name);
+	}
+}
+
 /* Takes a section, or binds it. With one symbol a section (-ffunction-sections, -fdata-sections) the two agree. */
 static void want(struct patch_unit *p, uint32_t section)
 {
@@ -183,6 +206,8 @@ static void want(struct patch_unit *p, uint32_t section)
 		return;
 	if (s)
 		f = unit_is_function(p->body, s) ? function_place(p, s) : datum_place(p, s);
+	if (f.is && !strcmp(p->body->section[section].name, ".BTF_ids"))
+		check_type_ids(p, section);
 	if (f.is) {
 		p->bound[section] = place_at(p->k, f.va - s->value, xformat("%s: %s", p->path, s->name));
 		return;

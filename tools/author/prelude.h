@@ -45,6 +45,49 @@ struct static_key;
 		__builtin_unreachable(); \
 	} while (0)
 
+#ifdef CONFIG_PARAVIRT
+#include <asm/paravirt_types.h>
+/*
+ * Paravirt calls: indirect ones, which a table lets boot make direct or native. A body calls what the pointer says, and
+ * as it calls any other: a bare indirect call would be open to branch target injection. rax is the result, or lost.
+ */
+#define newleaf_list(...) __VA_ARGS__
+#define newleaf_pvop_call(ret, pointer, call_clbr, extra_clbr, ...) \
+	({ \
+		PVOP_CALL_ARGS; \
+		asm volatile("mov %[paravirt_opptr], %%rax; call __x86_indirect_thunk_rax" \
+		             : newleaf_list call_clbr, ASM_CALL_CONSTRAINT \
+		             : newleaf_list pointer, ##__VA_ARGS__ \
+		             : "memory", "cc" newleaf_list extra_clbr); \
+		ret; \
+	})
+#ifndef ____PVOP_ALT_CALL /* 5.10: pv_ops by its number */
+#undef PARAVIRT_CALL
+#define PARAVIRT_CALL "mov %c[paravirt_opptr], %%rax; call __x86_indirect_thunk_rax;"
+#undef paravirt_alt
+#define paravirt_alt(call) call
+#else
+#undef ____PVOP_CALL
+#undef ____PVOP_ALT_CALL
+#ifdef paravirt_type /* 6.1 */
+#define ____PVOP_CALL(ret, op, clbr, call_clbr, extra_clbr, ...) \
+	newleaf_pvop_call(ret, (paravirt_type(op)), (call_clbr), (extra_clbr), ##__VA_ARGS__)
+#define ____PVOP_ALT_CALL(ret, op, alt, cond, clbr, call_clbr, extra_clbr, ...) \
+	newleaf_pvop_call(ret, (paravirt_type(op)), (call_clbr), (extra_clbr), ##__VA_ARGS__)
+#elif defined(PVOP_TEST_NULL) /* 6.12 */
+#define ____PVOP_CALL(ret, op, call_clbr, extra_clbr, ...) \
+	newleaf_pvop_call(ret, (paravirt_ptr(op)), (call_clbr), (extra_clbr), ##__VA_ARGS__)
+#define ____PVOP_ALT_CALL(ret, op, alt, cond, call_clbr, extra_clbr, ...) \
+	newleaf_pvop_call(ret, (paravirt_ptr(op)), (call_clbr), (extra_clbr), ##__VA_ARGS__)
+#else /* 7.x: more than one structure of pointers */
+#define ____PVOP_CALL(ret, array, op, call_clbr, extra_clbr, ...) \
+	newleaf_pvop_call(ret, (paravirt_ptr(array, op)), (call_clbr), (extra_clbr), ##__VA_ARGS__)
+#define ____PVOP_ALT_CALL(ret, array, op, alt, cond, call_clbr, extra_clbr, ...) \
+	newleaf_pvop_call(ret, (paravirt_ptr(array, op)), (call_clbr), (extra_clbr), ##__VA_ARGS__)
+#endif
+#endif
+#endif
+
 #include <linux/jump_label.h>
 #include <linux/printk.h>
 #ifdef printk /* since 5.15 a macro that also lists the text */
@@ -75,12 +118,6 @@ static __always_inline void newleaf_irq_restore(unsigned long flags)
 #define arch_local_irq_save() newleaf_irq_save()
 #define arch_local_irq_restore(flags) newleaf_irq_restore(flags)
 #define arch_irqs_disabled() (!(native_save_fl() & X86_EFLAGS_IF))
-#endif
-
-#if defined(CONFIG_PARAVIRT_SPINLOCKS) && !defined(CONFIG_UNINLINE_SPIN_UNLOCK)
-#include <asm/paravirt.h>
-/* 5.10: inline, and patched at boot. What boot would write there is what the pointer says. */
-#define pv_queued_spin_unlock(lock) ((void (*)(struct qspinlock *))READ_ONCE(pv_ops.lock.queued_spin_unlock.func))(lock)
 #endif
 
 #include <asm/cpufeature.h>

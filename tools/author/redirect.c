@@ -260,7 +260,8 @@ static uint64_t destination(struct draft *d, const struct kernel *k, const struc
 	c = contract_find(k, e->name, e->va, e->size, b, body, e->where, &unknown);
 	if (unknown)
 		note(d, NL_FACT_NOTE, unknown);
-	return stub_add(d, body->place.value, c.returns_void, kernel_section(k, ".ibt_endbr_seal") != NULL);
+	return stub_add(d, body->place.value, c.returns_void, c.stack_words,
+	                kernel_section(k, ".ibt_endbr_seal") != NULL);
 }
 
 void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_replace *s,

@@ -6,7 +6,7 @@
 #include "draft.h"
 
 /* Adds one to text[]: it calls text[] + body and leaves every register but rax unchanged, rax too if keep_rax. Returns
- * its offset. */
-uint64_t stub_add(struct draft *d, uint64_t body, bool keep_rax, bool endbr);
+ * its offset. The body finds that many words of arguments on the stack. */
+uint64_t stub_add(struct draft *d, uint64_t body, bool keep_rax, unsigned stack_words, bool endbr);
 
 #endif
