@@ -94,8 +94,15 @@ static bool tells_nothing(const struct btf *btf, uint32_t proto)
 /* What a compiler calls that nobody has declared; their types are the language's. */
 static bool compilers_own(const char *name)
 {
-	static const char *const names[] = {"memcpy", "memmove", "memset", "memcmp",
-	                                    "bcmp",   "strlen",  "stpcpy", "__stack_chk_fail"};
+	static const char *const names[] = {"memcpy",
+	                                    "memmove",
+	                                    "memset",
+	                                    "memcmp",
+	                                    "bcmp",
+	                                    "strlen",
+	                                    "stpcpy",
+	                                    "__stack_chk_fail",
+	                                    "__ref_stack_chk_guard"};
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(names); i++)
 		if (!strcmp(names[i], name))

@@ -22,7 +22,7 @@
 #define SHOWN IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 5)
 
 static DEFINE_SPINLOCK(lock);
-static DEFINE_MUTEX(mutex);
+static DEFINE_MUTEX(line_mutex);
 static int count;
 
 static noinline int twice(int x) { return 2 * x; }
@@ -34,14 +34,14 @@ static noinline int try_locks(void)
 {
 	unsigned long flags;
 
-	mutex_lock(&mutex);
+	mutex_lock(&line_mutex);
 	spin_lock_irqsave(&lock, flags);
 	count++;
 	spin_unlock_irqrestore(&lock, flags);
 	spin_lock(&lock);
 	count++;
 	spin_unlock(&lock);
-	mutex_unlock(&mutex);
+	mutex_unlock(&line_mutex);
 	return irqs_disabled() ? 1 : 0;
 }
 
