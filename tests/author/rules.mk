@@ -10,4 +10,8 @@ CHECKS += check-author
 check-patch: $(B)/newleaf-author ## leaves straight from patches, against a stock kernel and its source (1.5 GiB)
 	B=$(B) tests/author/patch.sh
 
-REVIEWS_FULL += check-patch
+.PHONY: check-prove
+check-prove: $(B)/newleaf-author ## units of three stock kernels, drawn by lot, proven against their images
+	B=$(B) tests/author/prove.sh
+
+REVIEWS_FULL += check-patch check-prove

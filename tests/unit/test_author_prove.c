@@ -358,6 +358,12 @@ static void test_constants(void **state)
 	bytes[RODATA][3] = 'x';
 	only("unit_f", "at +0x14: unit_ops, at +0x8: unit_limits, other bytes from +0x3 on");
 	bytes[RODATA][3] = '3';
+	symbols[S_TABLE].size = 0; /* up to what comes next, as assembler does not say how long it is */
+	symbols[S_TABLE].type = STT_NOTYPE;
+	assert_int_equal(differing(), 0);
+	bytes[RODATA][15] = 'x';
+	only("unit_f", "unit_limits, other bytes from +0xf on");
+	setup(state);
 	relocs[RODATA][0].symbol = S_H;
 	only("unit_f", "unit_ops, at +0: unit_h is another place");
 }

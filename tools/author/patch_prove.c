@@ -347,8 +347,12 @@ static void check_function(struct proof *p, struct proof_function *f)
 	f->va = p->base[f->symbol->section] + f->symbol->value;
 	f->why = check_code(p, f->symbol, f->va, false);
 	f->why = f->why ? f->why : check_end(p, f->symbol, f->va);
-	if (f->why || proof_is_named(p->k, f->symbol->name, f->va))
+	if (proof_is_named(p->k, f->symbol->name, f->va))
 		return;
+	if (f->why) {
+		f->why = xformat("not where the unit would have it; %s", f->why);
+		return;
+	}
 	f->overridden = f->symbol->binding == STB_WEAK;
 	f->why = f->overridden ? NULL : "the image has another name there";
 }

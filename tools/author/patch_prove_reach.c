@@ -98,16 +98,9 @@ static uint64_t end_of(const struct proof *p, uint32_t section, uint64_t offset)
 	return end;
 }
 
-static const char *content(struct proof *p, struct place at, uint64_t size, const char *name, bool learn)
+/* Remembers that the place was seen; the answer may be put there. */
+static size_t see(struct proof_reach *c, struct place at)
 {
-	struct proof_reach *c = p->reach;
-	size_t mine;
-
-	for (size_t i = 0; i < c->n_seen; i++)
-		if (!by_place(&c->seen[i].at, &at))
-			return c->seen[i].why;
-	if (!p->known[at.section])
-		return NULL; /* whoever leads there says so */
 	if (c->n_seen == c->room) {
 		struct seen *more = xalloc((c->room = c->room * 2 + 64) * sizeof(*more));
 
@@ -116,15 +109,26 @@ static const char *content(struct proof *p, struct place at, uint64_t size, cons
 		free(c->seen);
 		c->seen = more;
 	}
-	mine = c->n_seen++;
-	c->seen[mine] = (struct seen){at, NULL}; /* what leads back to it does not ask again */
-	{
-		const char *why = proof_range(p, &p->u->section[at.section], at.offset, size,
-		                              p->base[at.section] + at.offset, learn);
+	c->seen[c->n_seen] = (struct seen){at, NULL};
+	return c->n_seen++;
+}
 
-		c->seen[mine].why = why ? xformat("%s, %s", name, why) : NULL;
-	}
-	return c->seen[mine].why;
+static const char *content(struct proof *p, struct place at, uint64_t size, const char *name, bool learn)
+{
+	struct proof_reach *c = p->reach;
+	const char *why;
+	size_t mine;
+
+	for (size_t i = 0; i < c->n_seen; i++)
+		if (!by_place(&c->seen[i].at, &at))
+			return c->seen[i].why;
+	if (!p->known[at.section])
+		return NULL; /* whoever leads there says so */
+	mine = see(c, at);   /* first: what leads back to it does not ask again */
+	why = proof_range(p, &p->u->section[at.section], at.offset, size, p->base[at.section] + at.offset, learn);
+	why = why ? xformat("%s, %s", name, why) : NULL;
+	c->seen[mine].why = why;
+	return why;
 }
 
 const char *reach_field(struct proof *p, const struct unit_section *s, const struct unit_reloc *r, bool learn)
@@ -132,6 +136,7 @@ const char *reach_field(struct proof *p, const struct unit_section *s, const str
 	const struct unit_symbol *sym = &p->u->symbol[r->symbol];
 	struct unit_target t;
 	struct place at;
+	uint64_t size;
 
 	if (!sym->section || !is_part(&p->u->section[sym->section]) || sym->binding == STB_WEAK)
 		return NULL;
@@ -140,13 +145,13 @@ const char *reach_field(struct proof *p, const struct unit_section *s, const str
 	if (!p->reach)
 		p->reach = start(p->u);
 	t = unit_target(p->u, s, r);
-	if (t.symbol && (unit_is_code(&p->u->section[t.section]) || !t.symbol->size))
+	if (t.symbol && unit_is_code(&p->u->section[t.section]))
 		return NULL;
 	at = (struct place){t.section, t.symbol ? t.symbol->value : (uint64_t)t.offset};
 	if ((!t.symbol && t.offset < 0) || at.offset >= p->u->section[at.section].size)
 		return NULL;
-	return content(p, at, t.symbol ? t.symbol->size : end_of(p, at.section, at.offset) - at.offset,
-	               t.symbol ? t.symbol->name : p->u->section[at.section].name, learn);
+	size = t.symbol && t.symbol->size ? t.symbol->size : end_of(p, at.section, at.offset) - at.offset;
+	return content(p, at, size, t.symbol ? t.symbol->name : p->u->section[at.section].name, learn);
 }
 
 /* The place that an entry is about: its first field leads there. */
@@ -224,19 +229,17 @@ static const char *same_table(struct proof *p, const char *name, const struct un
 
 const char *reach_tables(struct proof *p, const struct unit_symbol *f, uint64_t va, bool learn)
 {
-	static const char *const marked[] = {"__jump_table"}; /* in the image by symbols alone */
-	const char *why = NULL;
+	static const char marked[] = "__jump_table"; /* in the image by symbols alone */
+	const char *why = same_table(p, marked, f, va, learn);
 
-	for (size_t i = 0; i < NL_ARRAY_SIZE(marked) && !why; i++)
-		why = same_table(p, marked[i], f, va, learn);
 	for (size_t i = 0; i < p->k->n_sections && !why; i++)
 		if (livesites_says(p->k->sections[i].name))
 			why = same_table(p, p->k->sections[i].name, f, va, learn);
 	for (size_t i = 1; i < p->u->n_sections && !why; i++) {
 		const char *name = p->u->section[i].name;
-		bool done = !livesites_says(name) || !strcmp(name, marked[0]) || kernel_section(p->k, name);
 
-		why = done ? NULL : same_table(p, name, f, va, learn);
+		if (livesites_says(name) && strcmp(name, marked) && !kernel_section(p->k, name))
+			why = same_table(p, name, f, va, learn);
 	}
 	return why;
 }
