@@ -130,7 +130,8 @@ fresh
 edit net/netlink/af_netlink.c '/^struct netlink_compare_arg$/,/^}/s/u32 portid;/u64 portid;/'
 expect "layout" 4 "layout of struct netlink_compare_arg" plan
 fresh
-edit kernel/trace/trace_clock.c '/^static struct {/,/^}/{/^\tu64 prev_time/d;s/^\tarch_spinlock_t lock;/&\n\tu64 prev_time;/}'
+moved='/^static struct {/,/^}/{/^\tu64 prev_time/d;s/^\tarch_spinlock_t lock;/&\n\tu64 prev_time;/}'
+edit kernel/trace/trace_clock.c "$moved"
 expect "layout of what has no name" 4 "layout of variable trace_clock_struct" plan
 fresh
 edit arch/x86/entry/entry_64.S '1,5s,^/,// x\n/,'
@@ -219,6 +220,22 @@ expect "fixed in the source alone" 5 "of the image is not of this source" has_it
 # A compiler that tells no types, and makefiles that run themselves
 older=$(scripts/get-kernel --vmlinuz linux-image-5.10.0-46-cloud-amd64) || exit 1
 expect "5.10" 0 "1 site" "$author" build "$dir/p.patch" -k "$older" --id p -o "$dir/5.leaf"
+
+# Which variable is which
+renamed='/^struct file \*alloc_empty_file(/,/^}/s/old_max/worst/'
+another='s/^{/{\n\tstatic long old_max;\n\tif (flags \& 0x40000000)\n\t\tpr_info("%ld", old_max++);/'
+another="/^static struct file \\*alloc_file(/,/^}/$another"
+fresh
+edit fs/file_table.c "$renamed"
+expect "a variable under another name" 4 "the variable old_max.4 goes and worst.4 comes" plan
+expect "it is another" 0 "old_max.4 goes, worst.4 comes; ALLOWED" plan --allow state
+fresh
+edit fs/file_table.c "$renamed; $another"
+expect "another's number" 4 "which old_max of the running kernel is meant cannot be told" plan --allow state
+fresh
+edit fs/file_table.c "$another; "'$s/$/\nvoid newleaf_one(void)\n{\n}\nEXPORT_SYMBOL(newleaf_one);/'
+expect "one more of the name" 0 "replaces alloc_file at" plan
+expect "an export" 0 "the patch exports newleaf_one; the leaf does not" plan
 
 # Whole units
 expect "proof" 0 "41 of 41 functions" "$author" prove fs/pipe.c -k "$kernel" -S "$source" -H "$headers"

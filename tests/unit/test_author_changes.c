@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/patch_object.c tools/author/patch_compare.c tools/author/patch_layout.c tools/author/code.c
-// sources: tools/author/author.c tests/unit/author_refuse.c
+// sources: tools/author/author.c tools/author/typenames.c tests/unit/author_refuse.c
 // libs: -lelf -lbpf -lZydis
 // cflags: -Itools/author
 /* What differs between two compilations of a unit: objects of our own, compiled when run. */
@@ -128,6 +128,23 @@ static void test_unsure(void **state)
 	assert_true(unsure);
 }
 
+/* One goes, one of its name comes in another function: that is not the same one. */
+static void test_another_function(void **state)
+{
+	struct comparison *c = compared("int g(void) { return 7; }\nint f(void) { static int n; return ++n; }\n",
+	                                "int g(void) { static int n; return n += 3; }\nint f(void) { return 7; }\n");
+	bool unsure = false;
+
+	(void)state;
+	for (uint32_t i = 1; i < c->after->n_symbols; i++) {
+		if (strncmp(c->after->symbol[i].name, "n.", 2))
+			continue;
+		assert_int_equal(c->origin[i], 0);
+		unsure |= c->unsure[i];
+	}
+	assert_true(unsure);
+}
+
 static void test_data(void **state)
 {
 	struct comparison *c =
@@ -182,7 +199,8 @@ static void test_layout(void **state)
 		const char *after, *says;
 	} cases[] = {
 	        {"int x; struct in i; int *p;", NULL},
-	        {"int x; struct in i; char *p;", NULL},
+	        {"int x; struct in i; char *p;", "p gets another type"}, /* what it points to is another's */
+	        {"int x; struct in i; void *p;", NULL},
 	        {"int x; struct in i; int *p; int y;", "added"},
 	        {"struct in i; int x; int *p;", "where"},
 	        {"int x; struct in i;", "gone"},
@@ -215,15 +233,11 @@ static void test_base_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_functions),
-	        cmocka_unit_test(test_inlined),
-	        cmocka_unit_test(test_static_locals),
-	        cmocka_unit_test(test_unsure),
-	        cmocka_unit_test(test_data),
-	        cmocka_unit_test(test_tables),
-	        cmocka_unit_test(test_layout),
-	        cmocka_unit_test(test_base_names),
-	        cmocka_unit_test(test_runtime_constants),
+	        cmocka_unit_test(test_functions),        cmocka_unit_test(test_inlined),
+	        cmocka_unit_test(test_static_locals),    cmocka_unit_test(test_unsure),
+	        cmocka_unit_test(test_another_function), cmocka_unit_test(test_data),
+	        cmocka_unit_test(test_tables),           cmocka_unit_test(test_layout),
+	        cmocka_unit_test(test_base_names),       cmocka_unit_test(test_runtime_constants),
 	};
 	int failed;
 

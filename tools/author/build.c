@@ -84,7 +84,8 @@ struct built build_file(const char *path, const struct kernel *k, const struct b
 	if (patch_is(&text))
 		return patch_build(path, &text, k, with);
 	if (with->source || with->id || with->version || with->allow_unproven || with->allow_layout ||
-	    with->allow_modules || with->counters || with->dry_run || with->json || with->consistency)
+	    with->allow_state || with->allow_modules || with->counters || with->dry_run || with->json ||
+	    with->consistency)
 		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow, --consistency, --counters and --json are for "
 		                  "patches, and this is none");
 	r = recipe_read(path);
@@ -108,10 +109,12 @@ static void allow(struct build_with *with, const char *word)
 		with->allow_unproven = true;
 	else if (!strcmp(word, "layout"))
 		with->allow_layout = true;
+	else if (!strcmp(word, "state"))
+		with->allow_state = true;
 	else if (!strcmp(word, "modules"))
 		with->allow_modules = true;
 	else
-		usage_error("build", "--allow takes unproven, layout or modules");
+		usage_error("build", "--allow takes unproven, layout, state or modules");
 }
 
 int command_build(int argc, char **argv)

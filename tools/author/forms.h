@@ -40,7 +40,9 @@
 	  "      --allow WORD    unproven: replace functions that this source does not make as shipped; layout: " \
 	  "change " \
 	  "the\n" \
-	  "                      layout of structures. Both stay visible in the leaf\n" \
+	  "                      layout of structures; state: a variable is not another's new name; modules: modules " \
+	  "keep\n" \
+	  "                      what they have of a header. All stay visible in the leaf\n" \
 	  "      --counters      count the calls of each replaced function: newleaf status shows them\n" \
 	  "      --consistency C switch, strict or mixable (recipe.md); default: switch for one function, else " \
 	  "strict\n" \

@@ -122,6 +122,7 @@ static bool examine(struct patch_unit *p, const struct tree *t, const struct bui
 	char *layout;
 
 	p->allow_unproven = o->allow_unproven;
+	p->allow_state = o->allow_state;
 	p->c = unit_compare(unit_read(before), unit_read(after));
 	if (c->module) {
 		char *how = unit_difference(p->c);
@@ -227,6 +228,8 @@ static void add_facts(struct draft *draft, const struct diff *d, const struct pa
 				           xformat("unproven: %s", units[i].function[j].shipped->name));
 		if (units[i].layout)
 			draft_fact(draft, NL_FACT_ALLOW, xformat("layout: %s", units[i].layout));
+		if (units[i].state)
+			draft_fact(draft, NL_FACT_ALLOW, xformat("state: %s", units[i].state));
 	}
 	if (allow_modules)
 		draft_fact(draft, NL_FACT_ALLOW, "modules: loaded modules keep what the patch's headers change");

@@ -2,7 +2,9 @@
 /* From "what the compiler makes otherwise" to "what must be replaced in the image", and the refusals between the two.
  */
 #include "patch_select.h"
+#include "private.h"
 
+#include <newleaf/types.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,6 +170,79 @@ static void check_new(const struct patch_unit *p, const struct unit_symbol *s)
 		refuse(NL_ESITE, "%s: %s is new and only for boot (%s), which is over", p->path, s->name, section);
 }
 
+static bool is_state(const struct unit *u, const struct unit_symbol *s)
+{
+	const struct unit_section *in = &u->section[s->section];
+
+	return unit_is_datum(u, s) && s->size && in->flags & SHF_WRITE && !unit_is_constant(in) &&
+	       !boot_only(in->name) && !starts(in->name, "__") && !private_is_harmless(s->name);
+}
+
+/* A variable that goes while one like it comes may be the same under another name: what the kernel keeps in it would be
+ * lost without a word. */
+static void check_state(struct patch_unit *p)
+{
+	const struct unit *b = p->c->before, *a = p->c->after;
+
+	for (uint32_t i = 1; i < b->n_symbols; i++) {
+		bool goes = !p->c->outcome[i] && is_state(b, &b->symbol[i]);
+
+		for (uint32_t j = 1; j < a->n_symbols && goes; j++) {
+			if (p->c->fate[j] != FATE_NEW || !is_state(a, &a->symbol[j]) ||
+			    a->symbol[j].size != b->symbol[i].size)
+				continue;
+			if (!p->allow_state)
+				refuse(NL_ESITE,
+				       "%s: the variable %s goes and %s comes: if that is its new name, what the "
+				       "running kernel keeps in it would be lost; leave the name. If it is another, "
+				       "say: --allow state",
+				       p->path, b->symbol[i].name, a->symbol[j].name);
+			p->state = xformat("%s goes, %s comes", b->symbol[i].name, a->symbol[j].name);
+		}
+		for (uint32_t j = 1; j < a->n_symbols && goes; j++)
+			goes = !p->c->unsure[j] ||
+			       strcmp(unit_base_name(a->symbol[j].name), unit_base_name(b->symbol[i].name));
+		if (goes)
+			patch_note(p, xformat("the variable %s is gone from the source; the image keeps it",
+			                      b->symbol[i].name));
+	}
+}
+
+/* The name of what a symbol exports (EXPORT_SYMBOL, of either form); NULL: it exports nothing. */
+static const char *exported(const struct unit *u, const struct unit_symbol *s)
+{
+	static const char *const marks[] = {"__ksymtab_", "__export_symbol_"};
+
+	for (size_t i = 0; s->section && i < NL_ARRAY_SIZE(marks); i++)
+		if (starts(s->name, marks[i]) &&
+		    (starts(section_of(u, s), "___ksymtab") || starts(section_of(u, s), ".export_symbol")))
+			return s->name + strlen(marks[i]);
+	return NULL;
+}
+
+static bool exports(const struct unit *u, const char *name)
+{
+	for (uint32_t i = 1; i < u->n_symbols; i++)
+		if (exported(u, &u->symbol[i]) && !strcmp(exported(u, &u->symbol[i]), name))
+			return true;
+	return false;
+}
+
+static void note_exports(struct patch_unit *p)
+{
+	const struct unit *b = p->c->before, *a = p->c->after;
+
+	for (uint32_t i = 1; i < a->n_symbols; i++)
+		if (exported(a, &a->symbol[i]) && !exports(b, exported(a, &a->symbol[i])))
+			patch_note(p,
+			           xformat("the patch exports %s; the leaf does not, so that no module can link to it",
+			                   exported(a, &a->symbol[i])));
+	for (uint32_t i = 1; i < b->n_symbols; i++)
+		if (exported(b, &b->symbol[i]) && !exports(a, exported(b, &b->symbol[i])))
+			patch_note(p, xformat("the patch no longer exports %s; the image does as before",
+			                      exported(b, &b->symbol[i])));
+}
+
 void patch_changes(struct patch_unit *p)
 {
 	const struct unit *u = p->c->before;
@@ -176,6 +251,8 @@ void patch_changes(struct patch_unit *p)
 	p->replaced = xalloc((u->n_symbols + 1) * sizeof(*p->replaced));
 	p->function = xalloc((u->n_symbols + 1) * sizeof(*p->function));
 	p->datum = xalloc((u->n_symbols + 1) * sizeof(*p->datum));
+	check_state(p);
+	note_exports(p);
 	mark_changed(p, why);
 	spread(p, why);
 	for (uint32_t i = 1; i < u->n_symbols; i++)

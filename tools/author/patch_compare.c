@@ -2,7 +2,7 @@
 /*
  * Functions are compared byte by byte, and address by address by what it leads to: a symbol, or the content of a
  * string. Static variables of functions are numbered by the compiler, and the numbers move; which is which is learnt
- * from functions that are equal otherwise, then by order.
+ * from functions that are equal otherwise, then by what they begin with and who uses them.
  */
 #include "patch_compare.h"
 
@@ -321,46 +321,75 @@ static size_t left(const struct unit *u, const uint32_t *done, const char *name,
 	return n;
 }
 
-static uint64_t number_of(const char *name)
+/* The functions of u that refer to a datum, without what the compiler added to their names: "f g ", in no order. */
+static char *users_of(const struct unit *u, const struct unit_symbol *s)
 {
-	const char *dot = strrchr(name, '.');
+	char *all = xformat(" ");
 
-	return dot ? strtoull(dot + 1, NULL, 10) : 0;
+	for (uint32_t i = 1; i < u->n_symbols; i++) {
+		const char *name = u->symbol[i].name;
+		char *one;
+
+		if (!unit_is_function(u, &u->symbol[i]) || !unit_refers(u, &u->symbol[i], s))
+			continue;
+		one = xformat(" %.*s ", (int)strcspn(name, "."), name);
+		if (!strstr(all, one))
+			all = xformat("%s%s", all, one + 1);
+	}
+	return all;
 }
 
-static void sort_by_number(const struct unit *u, uint32_t *list, size_t n)
+static bool all_in(const char *words, const char *others)
 {
-	for (size_t i = 1; i < n; i++)
-		for (size_t j = i; j && number_of(u->symbol[list[j - 1]].name) > number_of(u->symbol[list[j]].name);
-		     j--) {
-			uint32_t t = list[j];
-
-			list[j] = list[j - 1];
-			list[j - 1] = t;
-		}
+	for (const char *p = words + 1; *p; p += strcspn(p, " ") + 1)
+		if (!strstr(others, xformat(" %.*s ", (int)strcspn(p, " "), p)))
+			return false;
+	return true;
 }
 
-/* The compiler numbers in the order of the source, so as many before as after are the same in that order. */
-static void pair_by_order(struct comparison *c)
+/* Could one be the other? By size, kind, what they begin with, and who uses them. */
+static bool alike(struct comparing *m, uint32_t before, uint32_t after)
 {
+	const struct unit *u = m->c->before, *v = m->c->after;
+	const struct unit_symbol *b = &u->symbol[before], *a = &v->symbol[after];
+	const struct unit_section *sb = &u->section[b->section], *sa = &v->section[a->section];
+	char *x, *y;
+
+	m->n_guesses = 0;
+	if (b->size != a->size || !same_kind(u, b, v, a) || same_range(m, sb, b->value, sa, a->value, b->size))
+		return false;
+	x = users_of(u, b);
+	y = users_of(v, a);
+	return all_in(x, y) && all_in(y, x);
+}
+
+/*
+ * Variables of functions, which the compiler numbers: one that comes or goes moves the numbers of all others of its
+ * name. So before and after are the same only where each is alike the other alone.
+ */
+static void pair_alike(struct comparing *m)
+{
+	struct comparison *c = m->c;
 	uint32_t *b = xalloc(c->before->n_symbols * sizeof(*b)), *a = xalloc(c->after->n_symbols * sizeof(*a));
 
 	for (uint32_t j = 1; j < c->after->n_symbols; j++) {
 		const struct unit_symbol *s = &c->after->symbol[j];
-		size_t nb, na;
+		size_t nb, na, alone = 0, others = 0;
+		uint32_t its = 0;
 
-		if (!unit_is_datum(c->after, s) || c->origin[j] || c->unsure[j])
+		if (!unit_is_datum(c->after, s) || c->origin[j])
 			continue;
 		nb = left(c->before, c->outcome, s->name, b);
 		na = left(c->after, c->origin, s->name, a);
-		sort_by_number(c->before, b, nb);
-		sort_by_number(c->after, a, na);
-		for (size_t i = 0; i < na && nb; i++) {
-			if (na == nb)
-				pair(c, b[i], a[i]);
-			else
-				c->unsure[a[i]] = true;
-		}
+		for (size_t i = 0; i < nb; i++)
+			if (alike(m, b[i], j))
+				its = b[i], alone++;
+		for (size_t i = 0; i < na && its; i++)
+			others += alike(m, its, a[i]);
+		if (alone == 1 && others == 1)
+			pair(c, its, j);
+		else
+			c->unsure[j] = nb != 0;
 	}
 	free(a);
 	free(b);
@@ -439,7 +468,7 @@ struct comparison *unit_compare(const struct unit *before, const struct unit *af
 	m.guess = xalloc(relocs * sizeof(*m.guess));
 	pair_by_name(c);
 	compare_functions(&m, false);
-	pair_by_order(c);
+	pair_alike(&m);
 	compare_functions(&m, true);
 	compare_data(&m);
 	join_cold(c);

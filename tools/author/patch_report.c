@@ -30,6 +30,8 @@ static void text(const struct recipe *r, const struct kernel *k, const struct pa
 		}
 		if (u->layout)
 			printf("  layout   %s; ALLOWED\n", u->layout);
+		if (u->state)
+			printf("  state    %s; ALLOWED\n", u->state);
 		for (size_t j = 0; j < u->n_notes; j++)
 			printf("  note     %s\n", u->notes[j]);
 	}
@@ -87,6 +89,8 @@ static void json(const struct recipe *r, const struct kernel *k, const struct pa
 		printf("],");
 		printf("\"layout\":");
 		json_string(stdout, u->layout ? u->layout : "");
+		printf(",\"state\":");
+		json_string(stdout, u->state ? u->state : "");
 		printf(",");
 		json_list("notes", u->notes, u->n_notes);
 		printf("}");

@@ -93,10 +93,15 @@ static enum match find_datum(const struct patch_unit *p, const struct unit_symbo
 	}
 	if (!others)
 		return MATCH_NONE;
-	*found = &after->symbol[total == others && by_rank ? by_rank : by_user];
-	if ((total == others && by_rank) || users == 1)
-		return (*found)->size == s->size ? MATCH_ONE : MATCH_UNSURE;
-	return MATCH_UNSURE;
+	if (total == others && by_rank && after->symbol[by_rank].size == s->size) {
+		char *its = only_user(after, &after->symbol[by_rank]);
+
+		*found = &after->symbol[by_rank];
+		if (!user || !its || !strcmp(user, its))
+			return MATCH_ONE;
+	}
+	*found = &after->symbol[by_user];
+	return users == 1 ? MATCH_ONE : MATCH_UNSURE;
 }
 
 static bool changes_in_place(const struct patch_unit *p, const struct unit_symbol *shipped)
@@ -121,6 +126,9 @@ static struct fixed datum_place(const struct patch_unit *p, const struct unit_sy
 
 	if (private_is_harmless(s->name) || m == MATCH_NONE)
 		return f;
+	if (unit_is_constant(&p->body->section[s->section]) && s->binding == STB_LOCAL &&
+	    (m == MATCH_UNSURE || p->c->unsure[after - p->c->after->symbol]))
+		return f; /* of a constant the new code may have its own */
 	if (m == MATCH_UNSURE || p->c->unsure[j = (uint32_t)(after - p->c->after->symbol)])
 		refuse(NL_EBODY, "%s: which %s of the running kernel is meant cannot be told: there are several",
 		       p->path, unit_base_name(s->name));

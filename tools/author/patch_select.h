@@ -29,10 +29,10 @@ struct patch_unit {
 	const struct unit *shipped, *body;
 	const struct proof *proof;
 	const struct comparison *c;
-	bool allow_unproven, stays;
+	bool allow_unproven, allow_state, stays;
 	bool offsets;                     /* not linked: its numbers become a generated header */
 	char *types_before, *types_after; /* objects with the unit's types */
-	const char *layout;               /* what the author allowed to change, or NULL */
+	const char *layout, *state;       /* what the author allowed to change, and to lose, or NULL */
 	struct patch_function *function;
 	struct patch_datum *datum;
 	size_t n_functions, n_data;
