@@ -110,6 +110,9 @@ enum nl_err state_settle(struct loader *l)
 		s->security_version = l->policy.security_version;
 	if (!b->keys_from_file && b->list_accepted > s->list_sequence)
 		s->list_sequence = b->list_accepted;
+	for (uint32_t i = 0; i < b->n_keys && !b->keys_from_file; i++)
+		if (b->keys_barred >> i & 1)
+			nl_state_bar(s, b->keys[i].key);
 	if (!(((uint64_t *)s->machine_id)[0] | ((uint64_t *)s->machine_id)[1]) &&
 	    randomness(s->machine_key, sizeof(s->machine_key) / sizeof(uint64_t)))
 		randomness(s->machine_id, sizeof(s->machine_id) / sizeof(uint64_t));

@@ -56,6 +56,9 @@ static enum nl_err start_core(struct loader *l)
 	l->n_keys = b->n_keys;
 	b->console_port = l->conf.console_port;
 	b->list_known = l->state.list_sequence;
+	for (uint32_t i = 0; i < b->n_keys; i++)
+		if (nl_state_barred(&l->state, b->keys[i].key))
+			b->keys[i].role &= ~(uint32_t)NL_ROLE_REVOKE;
 	BS->CopyMem(((struct nl_left *)b->left)->kept.lockouts, l->state.lockouts, sizeof(l->state.lockouts));
 	if ((e = enter_core(l, NL_ENTER_PREPARE)) || (e = state_settle(l)))
 		return e;

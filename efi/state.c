@@ -34,7 +34,26 @@ void nl_state_seal(struct nl_state *s)
 	s->checksum = checksum(s, sizeof(*s));
 }
 
+void nl_state_bar(struct nl_state *s, const uint8_t key[32])
+{
+	if (nl_state_barred(s, key))
+		return;
+	for (unsigned i = NL_MAX_KEYS - 1; i; i--)
+		__builtin_memcpy(s->barred[i], s->barred[i - 1], 32);
+	__builtin_memcpy(s->barred[0], key, 32);
+}
+
+bool nl_state_barred(const struct nl_state *s, const uint8_t key[32])
+{
+	unsigned i = 0;
+
+	while (i < NL_MAX_KEYS && !nl_is_leaf(s->barred[i], key))
+		i++;
+	return i < NL_MAX_KEYS;
+}
+
 bool nl_state_rises(const struct nl_state *before, const struct nl_state *now)
 {
-	return now->security_version > before->security_version || now->list_sequence > before->list_sequence;
+	return now->security_version > before->security_version || now->list_sequence > before->list_sequence ||
+	       !nl_is_leaf(now->barred[0], before->barred[0]);
 }

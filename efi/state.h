@@ -6,6 +6,7 @@
 #ifndef EFI_STATE_H
 #define EFI_STATE_H
 
+#include <newleaf/bootblock.h>
 #include <newleaf/kept.h>
 
 #define NL_STATE_MAGIC 0x45544154534c4eULL /* "NLSTATE" */
@@ -24,6 +25,7 @@ struct nl_state {
 	uint8_t machine_id[16];  /* random; zero: no source of randomness yet */
 	uint8_t machine_key[32]; /* random, a seed: never in memory that outlives the loader */
 	struct nl_lockout lockouts[NL_MAX_LOCKOUTS];
+	uint8_t barred[NL_MAX_KEYS][32]; /* public keys that sign no list any more, the newest first; zero: none */
 };
 /* Version 1 had eight of them. */
 #define NL_STATE_SIZE_1 (offsetof(struct nl_state, lockouts) + 8 * sizeof(struct nl_lockout))
@@ -33,6 +35,9 @@ struct nl_state {
 enum nl_err nl_state_read(const void *found, size_t size, uint32_t attributes, struct nl_state *out);
 /* Head and checksum, before it is written. */
 void nl_state_seal(struct nl_state *s);
+/* A key that a list has revoked: no later list by it alone. Of more than NL_MAX_KEYS the oldest is forgotten. */
+void nl_state_bar(struct nl_state *s, const uint8_t key[32]);
+bool nl_state_barred(const struct nl_state *s, const uint8_t key[32]);
 /* Does `now` hold anything back that `before` let pass? Then it must not be lost. */
 bool nl_state_rises(const struct nl_state *before, const struct nl_state *now);
 

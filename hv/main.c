@@ -72,6 +72,7 @@ static enum nl_err prepare(struct nl_boot_block *b)
 	if (err && err != NL_NOTHING && nl_boot.policy.without_list == NL_WITHOUT_LIST_NO_LAUNCH)
 		return err;
 	b->list_accepted = nl_list_sequence();
+	b->keys_barred = nl_list_barred();
 	err = nl_base_init();
 	if (!err)
 		err = nl_config_init();

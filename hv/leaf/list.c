@@ -10,6 +10,7 @@
 
 static const struct nl_list *list; /* NULL: none was taken */
 static enum nl_err answer = NL_NOTHING;
+static uint32_t barred;
 
 static const struct nl_list_entry *entry(const struct nl_list *l, uint32_t i) { return nl_record_at(l, i); }
 
@@ -66,11 +67,25 @@ static enum nl_err check(const struct nl_list *l, size_t size, uint64_t known)
 	return NL_OK;
 }
 
+/* A list of which all signatures are good. */
+static bool has_signed(const struct nl_list *l, size_t size, const uint8_t key[32])
+{
+	size_t n = nl_list_signed_size(l);
+	const struct nl_signature *s;
+	uint32_t count = 0;
+
+	nl_signatures_find((const uint8_t *)l + n, size - n, &s, &count);
+	while (count && memcmp(s[count - 1].key, key, 32))
+		count--;
+	return count;
+}
+
 enum nl_err nl_list_take(const void *file, size_t size, uint64_t known)
 {
 	const struct nl_list *l = file;
 
 	list = NULL;
+	barred = 0;
 	answer = size ? check(l, size, known) : known ? NL_ELISTGONE : NL_NOTHING;
 	if (answer)
 		return answer;
@@ -79,8 +94,11 @@ enum nl_err nl_list_take(const void *file, size_t size, uint64_t known)
 		uint8_t id[32];
 
 		nl_key_id(nl_boot.keys[i].key, id);
-		if (listed(NL_LIST_KEY, id, 32))
-			nl_boot.keys[i].role = 0;
+		if (!listed(NL_LIST_KEY, id, 32))
+			continue;
+		if (nl_boot.keys[i].role & NL_ROLE_REVOKE && !has_signed(l, size, nl_boot.keys[i].key))
+			barred |= 1u << i;
+		nl_boot.keys[i].role = 0;
 	}
 	return NL_OK;
 }
@@ -95,6 +113,8 @@ uint32_t nl_list_floor(const char *id)
 
 	return e && e->version > own ? e->version : own;
 }
+
+uint32_t nl_list_barred(void) { return barred; }
 
 bool nl_list_revokes_key(const uint8_t id[32]) { return listed(NL_LIST_KEY, id, 32); }
 

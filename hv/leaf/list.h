@@ -18,6 +18,9 @@ enum nl_err nl_list_take(const void *file, size_t size, uint64_t known);
 enum nl_err nl_list_error(void); /* what it answered */
 uint64_t nl_list_sequence(void); /* of the list that was taken, else 0 */
 
+/* Keys, a bit each, that it revokes, that may sign lists and that have not signed this one: they shall sign none. */
+uint32_t nl_list_barred(void);
+
 /* May this leaf be applied? NL_EREVOKED, NL_ELOCKEDOUT; NL_ELIST: the list that would say so is not here. */
 enum nl_err nl_list_bars(const uint8_t sha256[32]);
 /* How new a leaf must be: by this list, or as it was on this machine before. A later list may ask for less. */

@@ -134,9 +134,9 @@ struct nl_boot_block {
 	uint32_t n_cpus;         /* CPUs that the firmware hands over, the boot CPU first */
 	uint32_t n_beyond;       /* CPUs of the MADT that are not among them: never to be started */
 	uint32_t n_ranges;
-	uint32_t smi_page;  /* 1: the pages at NL_SMI_HANDLER are ours */
-	uint32_t list_size; /* bytes; 0 = there is none */
-	uint32_t reserved1;
+	uint32_t smi_page;    /* 1: the pages at NL_SMI_HANDLER are ours */
+	uint32_t list_size;   /* bytes; 0 = there is none */
+	uint32_t keys_barred; /* out, by PREPARE: keys that shall sign no list on this machine any more, a bit each */
 	uint32_t apic_ids[NL_MAX_CPUS];
 	struct nl_boot_range ranges[NL_MAX_RANGES]; /* RAM, ascending */
 	uint32_t n_keys;

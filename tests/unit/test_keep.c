@@ -201,6 +201,32 @@ static void floors(void **state)
 	assert_int_equal(stored()->list_sequence, 6);
 }
 
+/* A revoked key that signed lists is remembered, unless a file anybody writes named it; and not without that. */
+static void barred_keys(void **state)
+{
+	static const uint8_t keys[3][32] = {{1}, {2}, {3}};
+
+	(void)state;
+	for (unsigned from_file = 2; from_file--;) {
+		boots(true, 3);
+		block.n_keys = 2;
+		for (unsigned i = 0; i < 3; i++)
+			memcpy(block.keys[i].key, keys[i], 32);
+		block.keys_barred = 6; /* a bit beyond the keys that there are, too */
+		block.keys_from_file = from_file;
+		assert_int_equal(state_settle(&l), NL_OK);
+		assert_int_equal(nl_state_barred(stored(), keys[1]), !from_file);
+		assert_false(nl_state_barred(stored(), keys[0]) || nl_state_barred(stored(), keys[2]));
+	}
+	boots(true, 3);
+	assert_true(nl_state_barred(&l.state, keys[1]));
+	variable.full = true;
+	block.n_keys = 3;
+	memcpy(block.keys[2].key, keys[2], 32);
+	block.keys_barred = 4;
+	assert_int_equal(state_settle(&l), NL_EFIRMWARE);
+}
+
 /* It does not count, is named, and makes room for one of ours. */
 static void does_not_count(void)
 {
@@ -376,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(first_boot, start),
 	        cmocka_unit_test_setup(floors, start),
+	        cmocka_unit_test_setup(barred_keys, start),
 	        cmocka_unit_test_setup(hostile_contents, start),
 	        cmocka_unit_test_setup(newer, start),
 	        cmocka_unit_test_setup(unreadable, start),

@@ -253,6 +253,33 @@ static void a_later_list_lowers(void **state)
 	assert_int_equal(nl_list_floor(beta), 3);
 }
 
+/* Who is revoked signs no later list either: the loader is told, and remembers it. Not so who has signed that list: it
+ * must be good at the next boot, too. */
+static void revoked_revokers(void **state)
+{
+	unsigned by[2] = {revoker, make_key(&nl_boot.keys[2], "lost", NL_ROLE_REVOKE | NL_ROLE_AUTHOR)};
+	uint8_t ids[3][32];
+
+	(void)state;
+	nl_boot.n_keys = 3;
+	for (unsigned i = 0; i < 3; i++) {
+		nl_key_id(nl_boot.keys[i].key, ids[i]);
+		add(NL_LIST_KEY, ids[i], 32, 0);
+	}
+	sign(revoker);
+	assert_int_equal(take(0), NL_OK);
+	assert_int_equal(nl_list_barred(), 4); /* neither the signer nor who never signed lists */
+	assert_int_equal(nl_boot.keys[1].role | nl_boot.keys[2].role, 0);
+	nl_boot.keys[1].role = nl_boot.keys[2].role = NL_ROLE_REVOKE;
+	file_size = make_sign_by((uint8_t *)&file, signed_size, by, 2);
+	assert_int_equal(take(0), NL_OK);
+	assert_int_equal(nl_list_barred(), 0);
+	nl_boot.keys[1].role = nl_boot.keys[2].role = NL_ROLE_REVOKE;
+	sign(author);
+	assert_int_equal(take(0), NL_EKEY);
+	assert_int_equal(nl_list_barred(), 0);
+}
+
 static void lock_outs_and_pardons(void **state)
 {
 	(void)state;
@@ -273,15 +300,11 @@ static void lock_outs_and_pardons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup(what_a_list_does, start),
-	        cmocka_unit_test_setup(sequences, start),
-	        cmocka_unit_test_setup(no_list, start),
-	        cmocka_unit_test_setup(who_may_sign, start),
-	        cmocka_unit_test_setup(cut_or_changed, start),
-	        cmocka_unit_test_setup(what_is_not_known, start),
-	        cmocka_unit_test_setup(many_floors, start),
-	        cmocka_unit_test_setup(a_later_list_lowers, start),
-	        cmocka_unit_test_setup(lock_outs_and_pardons, start),
+	        cmocka_unit_test_setup(what_a_list_does, start), cmocka_unit_test_setup(sequences, start),
+	        cmocka_unit_test_setup(no_list, start),          cmocka_unit_test_setup(who_may_sign, start),
+	        cmocka_unit_test_setup(cut_or_changed, start),   cmocka_unit_test_setup(what_is_not_known, start),
+	        cmocka_unit_test_setup(many_floors, start),      cmocka_unit_test_setup(a_later_list_lowers, start),
+	        cmocka_unit_test_setup(revoked_revokers, start), cmocka_unit_test_setup(lock_outs_and_pardons, start),
 	};
 	int failed = cmocka_run_group_tests_name("list", tests, NULL, NULL);
 

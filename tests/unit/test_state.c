@@ -125,6 +125,28 @@ static void what_must_not_be_lost(void **state)
 	now = before;
 	now.list_sequence++;
 	assert_true(nl_state_rises(&before, &now));
+	now = before;
+	nl_state_bar(&now, (const uint8_t[32]){7});
+	assert_true(nl_state_rises(&before, &now));
+}
+
+/* Of more than there is room for the oldest is forgotten. */
+static void barred_keys(void **state)
+{
+	struct nl_state s = sample();
+	uint8_t key[NL_MAX_KEYS + 1][32];
+
+	(void)state;
+	for (unsigned i = 0; i < NL_MAX_KEYS + 1; i++) {
+		memset(key[i], 0x40 + (int)i, 32);
+		assert_false(nl_state_barred(&s, key[i]));
+		nl_state_bar(&s, key[i]);
+		assert_true(nl_state_barred(&s, key[i]));
+		nl_state_bar(&s, key[i]); /* once */
+		assert_int_equal(nl_state_barred(&s, key[0]), i < NL_MAX_KEYS);
+	}
+	assert_true(nl_state_barred(&s, key[1]));
+	assert_int_equal(s.lockouts[NL_MAX_LOCKOUTS - 1].reason, 0);
 }
 
 static void lock_outs(void **state)
@@ -159,9 +181,13 @@ static void lock_outs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(what_was_written_is_read), cmocka_unit_test(strangers_do_not_count),
-	        cmocka_unit_test(newer_is_named),           cmocka_unit_test(older_is_read),
-	        cmocka_unit_test(what_must_not_be_lost),    cmocka_unit_test(lock_outs),
+	        cmocka_unit_test(what_was_written_is_read),
+	        cmocka_unit_test(strangers_do_not_count),
+	        cmocka_unit_test(newer_is_named),
+	        cmocka_unit_test(older_is_read),
+	        cmocka_unit_test(what_must_not_be_lost),
+	        cmocka_unit_test(barred_keys),
+	        cmocka_unit_test(lock_outs),
 	};
 
 	return cmocka_run_group_tests_name("state", tests, NULL, NULL);

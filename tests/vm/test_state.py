@@ -35,7 +35,7 @@ class State:
         if self.raw:
             (self.magic, self.version, _, _, _, _, self.sequence, _, self.left, self.security, _, self.machine,
              self.key) = STATE.unpack_from(self.raw)  # fmt: skip
-            rest = self.raw[STATE.size :]
+            rest = self.raw[STATE.size : STATE.size + 32 * 40]  # behind them: keys that sign no list any more
             entries = (rest[i : i + 36] for i in range(0, len(rest), 40))
             self.lockouts = [e[:32].hex() for e in entries if e[32]]
 
@@ -103,10 +103,11 @@ class Lists:
     def __init__(self, folder):
         self.folder, self.image = folder, os.path.join(folder, "newleaf.efi")
         keys, self.key = os.path.join(folder, "keys"), os.path.join(folder, "revoker.pem")
-        author("key", "new", "revoker", "--role", "revoke", "-o", folder)
-        author(
-            "key", "image", os.path.join(BUILD, "keys", "demo.pub"), os.path.join(folder, "revoker.pub"), "-o", keys
-        )
+        public = [os.path.join(BUILD, "keys", "demo.pub")]
+        for name in ("revoker", "lost"):
+            author("key", "new", name, "--role", "revoke", "-o", folder)
+            public.append(os.path.join(folder, name + ".pub"))
+        author("key", "image", *public, "-o", keys)
         plain = os.path.join(BUILD, "newleaf.efi")
         subprocess.run(["objcopy", "--update-section", f".nlkeys={keys}", plain, self.image], check=True)
 
@@ -134,10 +135,11 @@ def listed(g):
 @test()
 def state_list(t):
     """the signed list: what it revokes and how new leaves must be, over a power-off; an older one, a damaged one, one
-    of another key are not taken, and without the one that was taken no leaf is applied"""
+    of another key or a revoked one are not taken, and without the one that was taken no leaf is applied"""
     with tempfile.TemporaryDirectory() as folder:
         variables, lists = os.path.join(folder, "vars"), Lists(folder)
-        good = lists.make(7, "--leaf", built(OLD, CHMOD), "--floor", f"{AUXV}=1000")
+        lost = os.path.join(folder, "lost.pub")
+        good = lists.make(7, "--leaf", built(OLD, CHMOD), "--floor", f"{AUXV}=1000", "--key", lost)
 
         g = boot(t, variables, **lists.machine(good))
         t.expect(listed(g) == {"sequence": 7, "known": 0, "error": None}, listed(g))
@@ -167,6 +169,7 @@ def state_list(t):
             f.write(data)
         not_taken(damaged, 8)  # NL_ESIGNATURE
         not_taken(lists.make(9, key=os.path.join(BUILD, "keys", "demo.pem")), 7)  # NL_EKEY: an author's
+        not_taken(lists.make(10, key=os.path.join(folder, "lost.pem")), 7)  # the first list revoked it
         with open(damaged, "wb") as f:
             f.write(bytes(65537))  # more than a loader reads
         not_taken(damaged, 47)  # NL_ERECORD, and not as if there were none
