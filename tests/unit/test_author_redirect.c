@@ -208,6 +208,13 @@ static void test_contracts(void **state)
 	draft_start(&d);
 	buf_add(&d.text, NULL, 0x50);
 	assert_true(AUTHOR_REFUSES(NL_ESITE, (redirect_add(&d, k, &recipe, &replace_f, &only), 0)));
+	/* A patch that makes a void function return something, before which a stub would restore rax. */
+	k->btf = types_of_f("f", 1, 0);
+	types = types_of_f("f", 1, 8);
+	draft_start(&d);
+	buf_add(&d.text, NULL, 0x50);
+	assert_true(AUTHOR_REFUSES(NL_ESITE, (redirect_add(&d, k, &recipe, &replace_f, &only), 0)));
+	assert_non_null(strstr(author_why, "the new prototype is another"));
 	types = NULL;
 }
 

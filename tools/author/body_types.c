@@ -19,6 +19,8 @@ struct check {
 	const struct body *b;
 	size_t object;
 	const struct btf *here;
+	const char *way_out;
+	bool patch;
 	uint32_t differences;
 	char *shown;
 	char *functions, *variables, *types; /* that the kernel's types do not know */
@@ -220,7 +222,7 @@ static void check_object(struct check *c)
 		differs(c, source,
 		        "its compiler tells no types (-gbtf: GCC 12 or later), so nothing could be compared");
 	} else {
-		for (size_t i = 0; i < c->r->n_replace; i++)
+		for (size_t i = 0; i < c->r->n_replace && !c->patch; i++)
 			if (c->r->replace[i].origin == FROM_SOURCE && !strcmp(c->r->replace[i].source, source))
 				check_replace(c, &c->r->replace[i]);
 		for (size_t i = 0; i < c->b->n_uses; i++)
@@ -233,13 +235,21 @@ static void check_object(struct check *c)
 	if (c->differences > SHOWN_MAX)
 		c->shown = xformat("%s; and %u more", c->shown, c->differences - SHOWN_MAX);
 	if (!allowed)
-		refuse(NL_ETYPES, "%s: %s; if that is right, say: allow types", source, c->shown);
+		refuse(NL_ETYPES, "%s: %s; if that is right, say: %s", source, c->shown, c->way_out);
 	note(c->d, NL_FACT_ALLOW, xformat("types of %s: %s", source, c->shown));
+}
+
+void body_types_check_patch(struct draft *d, const struct kernel *k, const struct recipe *r, const struct body *b)
+{
+	struct check c = {.d = d, .k = k, .r = r, .b = b, .way_out = "--allow unproven", .patch = true};
+
+	for (c.object = 0; c.object < b->n_objects; c.object++)
+		check_object(&c);
 }
 
 void body_types_check(struct draft *d, const struct kernel *k, const struct recipe *r, const struct body *b)
 {
-	struct check c = {.d = d, .k = k, .r = r, .b = b};
+	struct check c = {.d = d, .k = k, .r = r, .b = b, .way_out = "allow types"};
 
 	for (c.object = 0; c.object < b->n_objects; c.object++)
 		check_object(&c);

@@ -13,6 +13,11 @@
  */
 void body_types_check(struct draft *d, const struct kernel *k, const struct recipe *r, const struct body *b);
 
+/* The same for the bodies of a patch, without the prototypes of what is replaced: they change with all callers, or the
+ * source does not compile; contract.h looks where it matters. What the kernel's types do not know is no news there: the
+ * headers are the kernel's, and what the source compiles to is proven to be what the image has. */
+void body_types_check_patch(struct draft *d, const struct kernel *k, const struct recipe *r, const struct body *b);
+
 /* The functions that data statements put into members of the kernel: are they what such a member points to? Refuses
  * NL_ETYPES. b: NULL = there is no body. */
 void data_types_check(const struct kernel *k, const struct recipe *r, const struct body *b);

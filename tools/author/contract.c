@@ -131,14 +131,25 @@ bool contract_by_kernel(const struct kernel *k, const char *name, uint64_t va, u
 struct contract contract_find(const struct kernel *k, const char *name, uint64_t va, uint32_t size,
                               const struct body *b, const struct body_symbol *body, const char *where, char **unknown)
 {
-	struct contract c = {0};
+	const struct btf *types = b && b->types ? b->types[body->object] : NULL;
+	struct contract c = {0}, own = {0};
+	const char *plain = body ? body->name : "";
 	uint32_t proto = 0;
+	bool told;
 
 	*unknown = NULL;
-	if (!contract_by_kernel(k, name, va, size, &c)) {
+	plain = strchr(plain, ':') ? strchr(plain, ':') + 1 : plain; /* of a patch: N:name */
+	told = types && known(types, plain, &own, &proto);
+	if (contract_by_kernel(k, name, va, size, &c)) {
+		if (told && !c.trouble && !same(c, own))
+			c.trouble = own.trouble ? own.trouble
+			                        : xformat("the new prototype is another: what it returns, or what it "
+			                                  "takes from the stack");
+	} else {
 		if (!b)
 			return c; /* its own types may know */
-		if (b->types[body->object] && known(b->types[body->object], body->name, &c, &proto))
+		c = own;
+		if (told)
 			*unknown = xformat(
 			        "the kernel's types do not know %s, so the prototype of the body is believed", name);
 		else

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From a diff to a leaf: which units, compiled before, after and as bodies; what changed; the draft. */
 #include "patch_build.h"
+#include "body_types.h"
 #include "compile.h"
 #include "fetch.h"
 #include "linux_target.h"
@@ -245,6 +246,8 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 	char **types = xalloc((n + 1) * sizeof(*types));
 	struct body *b;
 
+	if (n > RECIPE_MAX)
+		refuse(NL_EARENA, "the patch changes more than %u units", RECIPE_MAX);
 	draft_start(d);
 	memcpy(d->h.id, r->id, strlen(r->id));
 	d->h.version = r->version;
@@ -260,12 +263,15 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 		                                  .bound = units[i].bound,
 		                                  .outside = units[i].outside};
 		types[i] = units[i].types_after;
+		r->source[r->n_source] = xformat("%s", units[i].path);
+		r->allow[r->n_source++] = units[i].layout || o->allow_unproven ? ALLOW_TYPES : 0;
 	}
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_check(k, r, &r->replace[i]);
 	add_facts(d, diff, units, n, compiler_note, o->allow_modules);
 	b = body_load_some(d, k, r, objects, n);
 	body_take_types(b, types);
+	body_types_check_patch(d, k, r, b);
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < units[i].n_data; j++)
 			patch_data_add(d, &units[i], &units[i].datum[j], b, i);
