@@ -84,8 +84,8 @@ struct built build_file(const char *path, const struct kernel *k, const struct b
 	if (patch_is(&text))
 		return patch_build(path, &text, k, with);
 	if (with->source || with->id || with->version || with->allow_unproven || with->allow_layout ||
-	    with->allow_state || with->allow_modules || with->counters || with->dry_run || with->json ||
-	    with->consistency)
+	    with->allow_state || with->allow_modules || with->allow_objects || with->counters || with->dry_run ||
+	    with->json || with->consistency)
 		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow, --consistency, --counters and --json are for "
 		                  "patches, and this is none");
 	r = recipe_read(path);
@@ -113,8 +113,10 @@ static void allow(struct build_with *with, const char *word)
 		with->allow_state = true;
 	else if (!strcmp(word, "modules"))
 		with->allow_modules = true;
+	else if (!strcmp(word, "objects"))
+		with->allow_objects = true;
 	else
-		usage_error("build", "--allow takes unproven, layout, state or modules");
+		usage_error("build", "--allow takes unproven, layout, state, modules or objects");
 }
 
 int command_build(int argc, char **argv)

@@ -12,7 +12,7 @@ struct build_with { /* what the caller gave; NULL = looked for */
 	/* for patches */
 	const char *source, *id;
 	uint32_t version;
-	bool allow_unproven, allow_layout, allow_modules, allow_state, counters, dry_run, json;
+	bool allow_unproven, allow_layout, allow_modules, allow_objects, allow_state, counters, dry_run, json;
 	const char *consistency;
 };
 

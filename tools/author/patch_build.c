@@ -5,12 +5,15 @@
 #include "compile.h"
 #include "fetch.h"
 #include "linux_target.h"
+#include "patch_alike.h"
 #include "patch_compile.h"
 #include "patch_data.h"
 #include "patch_diff.h"
 #include "patch_files.h"
+#include "patch_include.h"
 #include "patch_kbuild.h"
 #include "patch_layout.h"
+#include "patch_live.h"
 #include "patch_report.h"
 #include "redirect.h"
 
@@ -115,12 +118,57 @@ static void choose_consistency(struct recipe *r, const struct patch_unit *units,
 		r->consistency = NL_CONSISTENCY_STRICT;
 }
 
+static char *check_layout(const struct patch_unit *p, const struct build_with *o)
+{
+	char *layout = layout_change(p->types_before, p->types_after);
+
+	if (layout && !o->allow_layout)
+		refuse(NL_ESITE,
+		       "%s: the patch changes the layout of %s; the running kernel has such in its memory. If none of "
+		       "them outlives a call, say: --allow layout",
+		       p->path, layout);
+	return layout;
+}
+
+/* What a header brings to half of the kernel is mostly a layout, and then that is the reason. */
+static void refuse_many(const struct patch_files *files, const struct diff *d, const struct patch_unit *units, size_t n,
+                        const struct build_with *o)
+{
+	const char *header = "";
+
+	for (size_t i = 0; i < n; i++)
+		check_layout(&units[i], o);
+	for (size_t i = d->n_files; i-- > 0;)
+		if (!strcmp(d->file[i].path + strlen(d->file[i].path) - 2, ".h"))
+			header = d->file[i].path;
+	refuse(NL_EUNSUPPORTED,
+	       "up to %zu units use what the patch changes in headers (%s), each with a copy of it; a leaf takes at "
+	       "most %u",
+	       files->n_reached, header, INCLUDE_UNITS_MAX);
+}
+
+/* What objects that live already would lack. */
+static void check_live(const struct patch_unit *p, const char *object, char **structure, size_t n,
+                       const struct build_with *o)
+{
+	struct buf dump = file_read(xformat("%s.gimple", object), 256u << 20);
+	char *found;
+
+	buf_add(&dump, "", 1);
+	found = live_member((char *)dump.p, structure, n);
+	if (found && !o->allow_objects)
+		refuse(NL_ESITE,
+		       "%s: %s; objects that live already have none. If the new code stands that, say: --allow "
+		       "objects",
+		       p->path, found);
+	free(dump.p);
+}
+
 /* Everything about one unit up to the point where it is known what it brings. False: the patch does not change it. */
 static bool examine(struct patch_unit *p, const struct tree *t, const struct build_with *o, struct unit_command *c,
                     size_t index)
 {
 	char *before = xformat("%s/before-%zu.o", t->work, index), *after = xformat("%s/after-%zu.o", t->work, index);
-	char *layout;
 
 	p->allow_unproven = o->allow_unproven;
 	p->allow_state = o->allow_state;
@@ -147,13 +195,7 @@ static bool examine(struct patch_unit *p, const struct tree *t, const struct bui
 			       how);
 		return false;
 	}
-	layout = layout_change(p->types_before, p->types_after);
-	if (layout && !o->allow_layout)
-		refuse(NL_ESITE,
-		       "%s: the patch changes the layout of %s; the running kernel has such in its memory. If none of "
-		       "them outlives a call, say: --allow layout",
-		       p->path, layout);
-	p->layout = layout;
+	p->layout = check_layout(p, o);
 	patch_changes(p);
 	for (uint32_t i = 1; i < p->c->after->n_symbols; i++) /* another unit of the patch may use it */
 		if (p->c->fate[i] == FATE_NEW && p->c->after->symbol[i].binding != STB_LOCAL)
@@ -215,7 +257,7 @@ static void add_replace(struct recipe *r, const struct patch_unit *p, const stru
 }
 
 static void add_facts(struct draft *draft, const struct diff *d, const struct patch_unit *units, size_t n,
-                      const char *compiler_note, bool allow_modules)
+                      const char *compiler_note, const struct build_with *o)
 {
 	for (size_t i = 0; i < d->n_cves; i++)
 		draft_fact(draft, NL_FACT_CVE, d->cve[i]);
@@ -232,7 +274,9 @@ static void add_facts(struct draft *draft, const struct diff *d, const struct pa
 		if (units[i].state)
 			draft_fact(draft, NL_FACT_ALLOW, xformat("state: %s", units[i].state));
 	}
-	if (allow_modules)
+	if (o->allow_objects)
+		draft_fact(draft, NL_FACT_ALLOW, "objects: those that live already may lack what the patch adds");
+	if (o->allow_modules)
 		draft_fact(draft, NL_FACT_ALLOW, "modules: loaded modules keep what the patch's headers change");
 	if (compiler_note)
 		draft_fact(draft, NL_FACT_NOTE, ascii(compiler_note));
@@ -268,7 +312,7 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 	}
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_check(k, r, &r->replace[i]);
-	add_facts(d, diff, units, n, compiler_note, o->allow_modules);
+	add_facts(d, diff, units, n, compiler_note, o);
 	b = body_load_some(d, k, r, objects, n);
 	body_take_types(b, types);
 	body_types_check_patch(d, k, r, b);
@@ -315,16 +359,44 @@ static _Noreturn void already(const char *path, const struct kernel *k, const st
 	       k->release, functions);
 }
 
+/* The third compilation of each unit, and what of it is needed. */
+static size_t make_bodies(struct patch_unit *units, struct unit_command **command, size_t n, const struct tree *t,
+                          struct patch_files *files)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct patch_unit *p = &units[i];
+		const char *slash = strrchr(p->path, '/');
+		char *body = xformat("%s/%zu-%s.o", t->work, i, slash ? slash + 1 : p->path);
+
+		if (p->alike) {
+			patch_files_note(
+			        files, xformat("%s: the compiler makes the same of it where all is inlined", p->path));
+			continue;
+		}
+		if (!unit_compile(t, command[i], UNIT_BODY, body, true)) {
+			command[i]->prelude_failed = true;
+			patch_note(p, xformat("compiled without the prelude, with which it does not compile"));
+			unit_compile(t, command[i], UNIT_BODY, body, false);
+		}
+		p->body = unit_read(body);
+		patch_select(p);
+		units[kept++] = *p;
+	}
+	return kept;
+}
+
 struct built patch_build(const char *path, const struct buf *text, const struct kernel *k, const struct build_with *o)
 {
 	struct diff *d = diff_parse(path, text);
 	struct recipe *r = make_recipe(d, o, path);
 	struct patch_files files = patch_files(d);
-	struct unit_command *commands;
+	struct unit_command *commands, **command;
 	struct patch_unit *units;
 	struct kbuild *makefiles;
-	char *before;
-	size_t n = 0, n_commands = 0;
+	char *before, **structures;
+	size_t n = 0, n_commands = 0, n_structures;
 	const char *source = o->source;
 	struct built built = {.id = r->id};
 	struct tree t;
@@ -341,6 +413,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	patch_files_check(&files, d, &t);
 	commands = xalloc(files.n_units * sizeof(*commands));
 	units = xalloc(files.n_units * sizeof(*units));
+	command = xalloc(files.n_units * sizeof(*command));
 	for (size_t i = 0; i < files.n_units; i++) {
 		struct patch_unit *p = &units[n_commands];
 		struct unit_command *c = &commands[n_commands];
@@ -371,34 +444,33 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		p->types_before = unit_types(&t, c, before);
 	}
 	patch_files_apply(&files, d, &t);
+	structures = live_structures(d, &n_structures);
 	for (size_t i = 0; i < n_commands; i++) {
 		char *after = xformat("%s/after-%zu.o", t.work, i);
 
-		unit_compile(&t, &commands[i], UNIT_APART, after, false);
+		unit_compile(&t, &commands[i], n_structures ? UNIT_NOTED : UNIT_APART, after, false);
 		check_reads(&t, d, units[i].path, after);
 		units[i].types_after = unit_types(&t, &commands[i], after);
 	}
+	if (files.n_reached)
+		refuse_many(&files, d, units, n_commands, o);
 	for (size_t i = 0; i < n_commands; i++) {
 		struct patch_unit p = units[i];
-		char *body =
-		        xformat("%s/%zu-%s.o", t.work, i, strrchr(p.path, '/') ? strrchr(p.path, '/') + 1 : p.path);
 
-		if (!examine(&p, &t, o, &commands[i], i)) {
-			if (!p.stays)
-				patch_files_note(&files, xformat("%s: the compiler makes the same of it", p.path));
-			for (size_t j = 0; j < p.n_notes; j++)
-				patch_files_note(&files, xformat("%s: %s", p.path, p.notes[j]));
+		if (examine(&p, &t, o, &commands[i], i)) {
+			if (n_structures)
+				check_live(&p, xformat("%s/after-%zu.o", t.work, i), structures, n_structures, o);
+			command[n] = &commands[i];
+			units[n++] = p;
 			continue;
 		}
-		if (!unit_compile(&t, &commands[i], UNIT_BODY, body, true)) {
-			commands[i].prelude_failed = true;
-			patch_note(&p, xformat("compiled without the prelude, with which it does not compile"));
-			unit_compile(&t, &commands[i], UNIT_BODY, body, false);
-		}
-		p.body = unit_read(body);
-		patch_select(&p);
-		units[n++] = p;
+		if (!p.stays)
+			patch_files_note(&files, xformat("%s: the compiler makes the same of it", p.path));
+		for (size_t j = 0; j < p.n_notes; j++)
+			patch_files_note(&files, xformat("%s: %s", p.path, p.notes[j]));
 	}
+	patch_alike(units, command, n, &t, d, &files);
+	n = make_bodies(units, command, n, &t, &files);
 	patch_join(units, n);
 	n = drop_unused(units, n, &files);
 	if (!n)

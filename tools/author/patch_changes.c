@@ -63,8 +63,8 @@ static void add_function(struct patch_unit *p, const struct unit_symbol *before,
 		return;
 	}
 	if (starts(section, ".noinstr.text") || starts(section, ".entry.text"))
-		refuse(NL_ESITE, "%s: %s is %s code: it runs where nothing may be replaced", p->path, before->name,
-		       section + 1);
+		refuse(NL_ESITE, "%s: %s (%s) is %s code: it runs where nothing may be replaced", p->path, before->name,
+		       why, section + 1);
 	if (!f || (!f->va && f->why))
 		refuse(NL_ESITE, "%s: %s (%s) cannot be found in the image: %s", p->path, before->name, why,
 		       f ? f->why : "the compiler does not make it as shipped");
@@ -147,8 +147,8 @@ static void add_datum(struct patch_unit *p, uint32_t j)
 	if (!unit_is_constant(s))
 		refuse(NL_ESITE,
 		       "%s: the initial value or the size of %s changes (%s), which is writable: the running kernel "
-		       "has "
-		       "changed it, or has copies of it",
+		       "has changed it, or has copies of it. Change the functions that read it, or boot a fixed "
+		       "kernel",
 		       p->path, after->name, c->why[j]);
 	if (before->size != after->size)
 		refuse(NL_ESITE, "%s: %s, which unchanged code reads, changes its size", p->path, after->name);

@@ -146,6 +146,19 @@ static bool dropped(const struct unit_command *c, size_t *i, enum unit_form form
 bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form form, const char *object, bool may_fail)
 {
 	char *argv[COMMAND_WORDS + 32];
+	static const char *const inlined[] = {"-fno-partial-inlining",
+	                                      "-fno-ipa-cp",
+	                                      "-fno-ipa-sra",
+	                                      "-fno-conserve-stack",
+	                                      "-finline-functions",
+	                                      "-ftrivial-auto-var-init=pattern",
+	                                      "--param=max-inline-insns-auto=400",
+	                                      "--param=max-inline-insns-single=1000",
+	                                      "--param=large-function-growth=10000",
+	                                      "--param=inline-unit-growth=10000",
+	                                      "--param=large-stack-frame-growth=10000",
+	                                      "--param=early-inlining-insns=400",
+	                                      "--param=max-early-inliner-iterations=8"};
 	size_t n = 0;
 	int status;
 
@@ -159,6 +172,10 @@ bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form f
 		argv[n++] = "-gbtf";
 	argv[n++] = "-ffunction-sections";
 	argv[n++] = "-fdata-sections";
+	if (form == UNIT_NOTED)
+		argv[n++] = xformat("-fdump-tree-gimple=%s.gimple", object);
+	for (size_t i = 0; form == UNIT_INLINED && i < NL_ARRAY_SIZE(inlined); i++)
+		argv[n++] = xformat("%s", inlined[i]);
 	if (form == UNIT_BODY) {
 		argv[n++] = "-fno-ipa-ra";
 		argv[n++] = "-fkeep-static-functions";

@@ -6,9 +6,11 @@
 #include "patch_tree.h"
 
 enum unit_form {
-	UNIT_APART, /* as shipped, but each function and datum in a section of its own: to be compared */
-	UNIT_TYPES, /* for its types alone, by the machine's own compiler where the kernel's does not tell them */
-	UNIT_BODY,  /* as a leaf needs it: prelude, untraced, no registers shared with callees, static functions kept */
+	UNIT_APART,   /* as shipped, but each function and datum in a section of its own: to be compared */
+	UNIT_NOTED,   /* the same, with the compiler's notes about each statement in OBJECT.gimple */
+	UNIT_INLINED, /* everything inlined that can be: two sources of one meaning become the same code */
+	UNIT_TYPES,   /* for its types alone, by the machine's own compiler where the kernel's does not tell them */
+	UNIT_BODY, /* as a leaf needs it: prelude, untraced, no registers shared with callees, static functions kept */
 };
 
 struct unit_command { /* how the kernel's build compiles one unit */

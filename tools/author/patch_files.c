@@ -191,7 +191,7 @@ void patch_files_check(struct patch_files *f, const struct diff *d, const struct
 	for (size_t i = 0; i < f->n_named; i++)
 		add_includers(f, t, k, f->unit[i], f->n_named + INCLUDERS_MAX);
 	if (n)
-		include_find(t, header, n, f->unit, &f->n_units);
+		f->n_reached = include_find(t, header, n, f->unit, &f->n_units);
 }
 
 bool patch_files_are_in(const struct diff *d, const struct tree *t)
@@ -211,6 +211,18 @@ bool patch_files_are_in(const struct diff *d, const struct tree *t)
 			return false;
 	}
 	return !fits;
+}
+
+void patch_files_restore(const struct diff *d, const struct tree *t)
+{
+	for (size_t i = 0; i < d->n_files; i++) {
+		struct buf b;
+
+		if (!wanted(&d->file[i]) || d->file[i].kind != DIFF_CHANGED)
+			continue;
+		b = tree_original(t, d->file[i].path);
+		tree_write(t, d->file[i].path, &b);
+	}
 }
 
 void patch_files_apply(const struct patch_files *f, const struct diff *d, const struct tree *t)

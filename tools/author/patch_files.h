@@ -11,7 +11,9 @@ struct patch_files {
 	size_t n_units, n_named; /* the first n_named are files of the patch; the others use its headers */
 	char **note;             /* what was left out, and why */
 	size_t n_notes;
-	bool macros; /* kpatch's headers are included */
+	size_t n_reached; /* units that use its headers, where they are too many and none of them is in the list; or 0
+	                   */
+	bool macros;      /* kpatch's headers are included */
 };
 
 struct patch_files patch_files(const struct diff *d); /* refuses by name what no leaf can do */
@@ -19,6 +21,7 @@ struct patch_files patch_files(const struct diff *d); /* refuses by name what no
 void patch_files_check(struct patch_files *f, const struct diff *d, const struct tree *t);
 /* Has this source the patch already: does it not fit, but what it makes is there in every file? */
 bool patch_files_are_in(const struct diff *d, const struct tree *t);
+void patch_files_restore(const struct diff *d, const struct tree *t);
 void patch_files_apply(const struct patch_files *f, const struct diff *d, const struct tree *t);
 void patch_files_note(struct patch_files *f, char *text);
 char *patch_files_text(const struct patch_files *f); /* the notes as the rest of a sentence */

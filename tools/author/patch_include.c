@@ -243,7 +243,7 @@ static void spread(const struct sources *all, struct names *names)
 	free(text);
 }
 
-void include_find(const struct tree *t, const struct include_header *header, size_t n_headers, char **list, size_t *n)
+size_t include_find(const struct tree *t, const struct include_header *header, size_t n_headers, char **list, size_t *n)
 {
 	struct sources all = {.t = t, .k = kbuild_open(t)};
 	size_t n_work = 0, found = 0, given = *n, n_entries;
@@ -286,9 +286,8 @@ void include_find(const struct tree *t, const struct include_header *header, siz
 		}
 		free(text);
 	}
-	if (found > INCLUDE_UNITS_MAX)
-		refuse(NL_EUNSUPPORTED,
-		       "up to %zu units use what the patch changes in %s%s, each with a copy of it; a leaf takes at "
-		       "most %u",
-		       found, header[0].path, n_headers > 1 ? " and other headers" : "", INCLUDE_UNITS_MAX);
+	if (found <= INCLUDE_UNITS_MAX)
+		return 0;
+	*n = given;
+	return found;
 }

@@ -11,7 +11,8 @@ struct include_header {
 	char *path, *before, *after; /* both texts without comments */
 };
 
-/* Adds the units to list[n], each once. Refuses NL_EUNSUPPORTED with the number when there are too many. */
-void include_find(const struct tree *t, const struct include_header *header, size_t n_headers, char **list, size_t *n);
+/* Adds the units to list[n], each once, and returns 0; when there are too many it adds none and returns how many. */
+size_t include_find(const struct tree *t, const struct include_header *header, size_t n_headers, char **list,
+                    size_t *n);
 
 #endif

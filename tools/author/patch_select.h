@@ -29,6 +29,7 @@ struct patch_unit {
 	const struct unit *shipped, *body;
 	const struct proof *proof;
 	const struct comparison *c;
+	bool alike; /* the patch only divides its code into functions otherwise */
 	bool allow_unproven, allow_state, stays;
 	bool offsets;                     /* not linked: its numbers become a generated header */
 	char *types_before, *types_after; /* objects with the unit's types */
