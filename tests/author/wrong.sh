@@ -43,3 +43,6 @@ f='int c; long n = 0; for_each_possible_cpu(c) n += *per_cpu_ptr(&process_counts
 f="$f n += __this_cpu_read(cpu_number) + *this_cpu_ptr(&process_counts) + *raw_cpu_ptr(&cpu_number);"
 good "variables of a CPU as the kernel uses them" "$target" \
 	"$(of "$f return n;" 'DECLARE_PER_CPU(unsigned long, process_counts);')"
+f='extern int sysctl_overcommit_memory; return sysctl_overcommit_memory;'
+refused "a variable that a function declares" 4 "or inside a function: so no type was compared" "$target" "$(of "$f")"
+good "a variable that the file declares, too" "$target" "$(of "$f" 'extern int sysctl_overcommit_memory;')"

@@ -114,7 +114,8 @@ static bool compilers_own(const char *name)
 
 /*
  * What is linked under a name that the body declares nothing by: an assembler's label, whatever was declared with it
- * was compared with nothing. Inline assembler calls routines so, too, which are assembler themselves.
+ * was compared with nothing. Inline assembler calls routines so, too, which are assembler themselves; and GCC
+ * tells nothing of what is declared inside a function: of a patch, whose source is the kernel's, that is let pass.
  */
 static void check_undeclared(struct check *c, const char *name, bool code)
 {
@@ -122,12 +123,13 @@ static void check_undeclared(struct check *c, const char *name, bool code)
 	size_t n;
 
 	ids = typenames_find(c->k->btf, BTF_KIND_FUNC, name, &n);
-	if (compilers_own(name))
+	if (compilers_own(name) || c->patch)
 		return;
 	if (!code || (n && !tells_nothing(c->k->btf, btf__type_by_id(c->k->btf, ids[0])->type)))
 		differs(c, name,
-		        "the body declares nothing of that name, and links to it by another (asm): so no type was "
-		        "compared; declare it by its own name, or by a symbol statement");
+		        "the body declares nothing of that name, and links to it by another (asm) or inside a "
+		        "function: so no type was "
+		        "compared; declare it by its own name outside of functions, or by a symbol statement");
 	else
 		list(&c->undeclared, name);
 }
