@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Programs that the real-guest tests run inside the guest: static, one file each.
-LOAD := $(B)/load $(B)/facts $(B)/jumplabels $(B)/sleepers $(B)/pagetables $(B)/broad
+LOAD := $(B)/load $(B)/facts $(B)/jumplabels $(B)/sleepers $(B)/pagetables $(B)/broad $(B)/reach
 ALL += $(LOAD)
 
 $(LOAD): $(B)/%: tests/load/%.c
