@@ -113,6 +113,14 @@ more='\n\t.splice_read = generic_file_splice_read,'
 edit fs/signalfd.c "/^static const struct file_operations signalfd_fops/,/^}/s/\.read.*/&$more/"
 expect "a table with a name" 0 "changes  signalfd_fops" plan
 
+# One code with several names
+fresh
+edit drivers/thermal/thermal_netlink.c '/^static int thermal_genl_event_tz(/,/^}/s/return 0/return p->msg == NULL/'
+expect "all names at once" 0 "1 site" build -o "$dir/1.leaf"
+fresh
+edit drivers/thermal/thermal_netlink.c '/^int thermal_genl_event_tz_delete/,/;/{s/;/;/;s/^\t__attr.*/{\n\treturn 1;\n}/}'
+expect "one of the names" 4 "are one code in this kernel" plan
+
 # By name
 fresh
 edit fs/open.c '/^SYSCALL_DEFINE0(vhangup)/,/^}/d'

@@ -393,6 +393,11 @@ expect "kill without a value" 2 "it returns a value" kill prctl_set_auxv
 expect "kill: a pointer is no number" 2 "only 0 and -1 to -4095" kill d_lookup=5
 expect "kill: too large" 2 "do not hold 4294967296" kill prctl_set_auxv=4294967296
 expect "kill: no such error" 2 "there is no error ENOTHING" kill prctl_set_auxv=-ENOTHING
+expect "kill: who never returns" 4 "never returns" kill do_group_exit
+expect "kill: one code with several names" 4 "say: allow aliases" kill thermal_genl_event_tz_trip_up=-EPERM
+printf 'id a\nversion 1\nkill thermal_genl_event_tz_trip_up = -1 allow aliases\n' >"$dir/a.recipe"
+expect "aliases allowed" 0 "built a" "$author" build "$dir/a.recipe" -k "$kernel" -o "$dir/r.leaf"
+expect "aliases named" 0 "the same code is thermal_genl_event_tz_trip_down" "$author" inspect "$dir/r.leaf"
 expect "kill: assembler" 2 "it is assembler code" kill memset_orig
 refused "transplant: side tables" 4 "holds a BUG or WARN" 'transplant create_event_filter'
 recipe $'counters cpus 4\ntransplant bin2hex'

@@ -3,6 +3,7 @@
 #include "made.h"
 #include "contract.h"
 #include "lift.h"
+#include "returns.h"
 #include "typenames.h"
 
 #include <bpf/btf.h>
@@ -65,6 +66,9 @@ static void check_value(const struct kernel *k, const struct recipe_replace *s, 
 	if (!n)
 		refuse(NL_ETARGET, "%s: the types of %s do not know %s, so what it returns cannot be told", where,
 		       k->release, s->function.name);
+	if (!returns_ever(k, s->function.name, va, size))
+		refuse(NL_ESITE, "%s: %s never returns, and its callers have no code behind the call", where,
+		       s->function.name);
 	for (size_t i = 0; i < n; i++) {
 		const struct btf_type *proto = btf__type_by_id(k->btf, btf__type_by_id(k->btf, ids[i])->type);
 		char *trouble = proto && btf_is_func_proto(proto) ? trouble_of(k->btf, proto->type, s)

@@ -253,7 +253,8 @@ static void add_replace(struct recipe *r, const struct patch_unit *p, const stru
 			s->function.position = i;
 	s->source = xformat("%s", p->path);
 	s->body = body->binding == STB_LOCAL ? xformat("%zu:%s", object, name) : xformat("%s", name);
-	s->allow_clones = true; /* the comparison has seen every caller */
+	s->allow_clones = true;  /* the comparison has seen every caller, */
+	s->allow_aliases = true; /* and patch_changes every name */
 }
 
 static void add_facts(struct draft *draft, const struct diff *d, const struct patch_unit *units, size_t n,

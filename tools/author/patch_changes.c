@@ -243,6 +243,35 @@ static void note_exports(struct patch_unit *p)
 			                      exported(b, &b->symbol[i])));
 }
 
+static bool same_place(const struct unit *u, uint32_t i, uint32_t j)
+{
+	return u->symbol[i].section == u->symbol[j].section && u->symbol[i].value == u->symbol[j].value;
+}
+
+/* Aliases, and equal functions that the compiler has folded: what the jump stands on is all of them. One site for those
+ * that stay one; where they part, their callers would have to be told apart, and cannot be. True: another name has it.
+ */
+static bool has_another_name(const struct patch_unit *p, uint32_t i)
+{
+	const struct comparison *c = p->c;
+	bool another = false;
+
+	for (uint32_t j = 1; j < c->before->n_symbols; j++) {
+		const struct unit_symbol *s = &c->before->symbol[j];
+
+		if (j == i || !unit_is_function(c->before, s) || !same_place(c->before, i, j))
+			continue;
+		if (!p->replaced[j] || !c->outcome[i] || !c->outcome[j] ||
+		    !same_place(c->after, c->outcome[i], c->outcome[j]))
+			refuse(NL_ESITE,
+			       "%s: %s and %s are one code in this kernel, and after the patch they are not: who calls "
+			       "which of them cannot be told",
+			       p->path, c->before->symbol[i].name, s->name);
+		another |= j < i;
+	}
+	return another;
+}
+
 void patch_changes(struct patch_unit *p)
 {
 	const struct unit *u = p->c->before;
@@ -256,7 +285,7 @@ void patch_changes(struct patch_unit *p)
 	mark_changed(p, why);
 	spread(p, why);
 	for (uint32_t i = 1; i < u->n_symbols; i++)
-		if (p->replaced[i] && !unit_is_clone(u->symbol[i].name))
+		if (p->replaced[i] && !unit_is_clone(u->symbol[i].name) && !has_another_name(p, i))
 			add_function(p, &u->symbol[i], why[i]);
 	for (uint32_t j = 1; j < p->c->after->n_symbols; j++)
 		if (p->c->fate[j] == FATE_NEW)

@@ -222,10 +222,12 @@ static void permissions(struct scan *s, struct recipe_replace *p, unsigned *sour
 
 		if (!strcmp(word, "clones"))
 			p->allow_clones = true;
+		else if (!strcmp(word, "aliases"))
+			p->allow_aliases = true;
 		else if (source && !strcmp(word, "old"))
 			p->allow_old = true;
 		else if (!source || !of_source(word, source))
-			BAD(s, "unknown permission '%s': clones%s", word,
+			BAD(s, "unknown permission '%s': clones, aliases%s", word,
 			    source ? ", types, private, percpu or old" : "");
 	}
 }

@@ -36,7 +36,7 @@ struct recipe_data { /* data (TYPE) SYMBOL.PATH = VALUE [expect VALUE] */
 };
 
 enum recipe_origin {
-	FROM_SOURCE, /* replace FUNCTION with SOURCE[:BODY] [old HASH...] [allow clones|types|private|percpu|old]... */
+	FROM_SOURCE, /* replace FUNCTION with SOURCE[:BODY] [old HASH...] [allow WORD]... */
 	FROM_ITSELF, /* transplant FUNCTION: its own code, at another place */
 	FROM_VALUE,  /* kill FUNCTION [= VALUE] */
 };
@@ -48,7 +48,7 @@ struct recipe_replace {
 	char *source, *body;       /* source: NULL unless from one */
 	char *old[RECIPE_OLD_MAX]; /* hashes of functions that the source may replace: their first digits */
 	size_t n_old;
-	bool allow_clones, allow_old;
+	bool allow_clones, allow_aliases, allow_old;
 	bool has_value;
 	int64_t value; /* what a killed function returns */
 };

@@ -5,6 +5,7 @@
  * the bytes that it takes.
  */
 #include "redirect.h"
+#include "aliases.h"
 #include "branches.h"
 #include "code.h"
 #include "contract.h"
@@ -51,10 +52,33 @@ static const struct ksym *find_clone(const struct kernel *k, const char *name)
 	return NULL;
 }
 
+static void note_aliases(struct draft *d, const struct kernel *k, const struct recipe_replace *s)
+{
+	struct place p = place_in_kernel(k, &s->function, s->function.name);
+	char *others = p.symbol == NL_SYM_REGION ? aliases_of(k, s->function.name, p.value) : NULL;
+
+	if (others)
+		note(d, NL_FACT_ALLOW, xformat("aliases of %s: the same code is %s", s->function.name, others));
+}
+
+/* Its own code at another place is the others' own code, too. */
+static void check_aliases(const struct kernel *k, const struct entry *e, const struct recipe_replace *s)
+{
+	char *others = s->allow_aliases || s->origin == FROM_ITSELF ? NULL : aliases_of(k, e->name, e->va);
+
+	if (others)
+		refuse(NL_ESITE,
+		       "%s: in %s, the code of %s is that of %s, too, and would change for all; if that is meant, say: "
+		       "allow aliases",
+		       e->where, k->release, e->name, others);
+}
+
 void redirect_overrides(struct draft *d, const struct kernel *k, const struct recipe_replace *s)
 {
 	const struct ksym *clone = s->allow_clones ? find_clone(k, s->function.name) : NULL;
 
+	if (s->allow_aliases && s->origin != FROM_ITSELF)
+		note_aliases(d, k, s);
 	if (clone)
 		note(d, NL_FACT_ALLOW,
 		     xformat("clones of %s: callers of %s stay with the old code%s", s->function.name, clone->name,
@@ -222,6 +246,7 @@ static struct entry find_entry(const struct kernel *k, const struct recipe *r, c
 		refuse(NL_ESITE, "%s: %s is no function", e.where, e.name);
 	e.va = p.value;
 	check_section(k, &e);
+	check_aliases(k, &e, s);
 	next = kallsyms_next(&k->syms, e.va);
 	e.size = next ? (uint32_t)(next->va - e.va) : 0;
 	e.bytes = kernel_bytes(k, e.va, e.size);
