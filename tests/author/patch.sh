@@ -229,6 +229,23 @@ expect "fixed in the source alone" 5 "of the image is not of this source" has_it
 older=$(scripts/get-kernel --vmlinuz linux-image-5.10.0-46-cloud-amd64) || exit 1
 expect "5.10" 0 "1 site" "$author" build "$dir/p.patch" -k "$older" --id p -o "$dir/5.leaf"
 
+# What a leaf has no place for, and what changes with its users
+before='s/^static const struct file_operations signalfd_fops/'
+use='s/^\tif (flags \& ~(SFD_CLOEXEC/\t'
+fresh
+edit fs/signalfd.c "1,/#include/s/#include/#include <linux\\/module.h>\\n&/
+${before}static int tune;\\nmodule_param(tune, int, 0644);\\n&/; ${use}if (tune)\\n\\t\\treturn -EPERM;\\n&/"
+expect "a module parameter" 4 "__param_tune is new and only for boot" plan
+fresh
+edit fs/signalfd.c "${before}static DEFINE_PER_CPU(int, tune);\\n&/; ${use}this_cpu_inc(tune);\\n&/"
+expect "a per-CPU variable" 4 "section .data..percpu, made by a per-CPU variable of its own" plan
+fresh
+edit include/linux/fsnotify_backend.h '/^enum fsnotify_iter_type {/s/$/\n\tFSNOTIFY_ITER_TYPE_NEW,/'
+expect "constants that move" 4 "changes the layout of" plan
+fresh
+edit fs/pnode.h 's/^#define CL_EXPIRE.*/#define CL_EXPIRE 0x100/'
+expect "a macro of a header" 0 "replaces clone_mnt at" plan
+
 # Which variable is which
 renamed='/^struct file \*alloc_empty_file(/,/^}/s/old_max/worst/'
 another='s/^{/{\n\tstatic long old_max;\n\tif (flags \& 0x40000000)\n\t\tpr_info("%ld", old_max++);/'
