@@ -118,7 +118,8 @@ fresh
 edit drivers/thermal/thermal_netlink.c '/^static int thermal_genl_event_tz(/,/^}/s/return 0/return p->msg == NULL/'
 expect "all names at once" 0 "1 site" build -o "$dir/1.leaf"
 fresh
-edit drivers/thermal/thermal_netlink.c '/^int thermal_genl_event_tz_delete/,/;/{s/;/;/;s/^\t__attr.*/{\n\treturn 1;\n}/}'
+edit drivers/thermal/thermal_netlink.c \
+	'/^int thermal_genl_event_tz_delete/,/;/{s/;/;/;s/^\t__attr.*/{\n\treturn 1;\n}/}'
 expect "one of the names" 4 "are one code in this kernel" plan
 
 # By name

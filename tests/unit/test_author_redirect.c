@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/nearby.c
+// sources: tools/author/nearby.c tools/author/aliases.c
 // sources: tools/author/thunks.c
 // sources: tools/author/redirect.c tools/author/branches.c tools/author/code.c tools/author/livesites.c
 // sources: tools/author/place.c tools/author/oldhash.c tools/newleaf/sha256.c

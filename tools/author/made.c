@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Machine code by hand, 64-bit mode: mov imm to rax, return. See made.h. */
 #include "made.h"
+#include "callers.h"
 #include "contract.h"
 #include "lift.h"
 #include "returns.h"
@@ -61,6 +62,7 @@ static void check_value(const struct kernel *k, const struct recipe_replace *s, 
 	uint32_t size;
 	uint64_t va = find(k, s, where, &size);
 	size_t n;
+	char *told;
 	const uint32_t *ids = typenames_find(k->btf, BTF_KIND_FUNC, s->function.name, &n);
 
 	if (!n)
@@ -69,6 +71,13 @@ static void check_value(const struct kernel *k, const struct recipe_replace *s, 
 	if (!returns_ever(k, s->function.name, va, size))
 		refuse(NL_ESITE, "%s: %s never returns, and its callers have no code behind the call", where,
 		       s->function.name);
+	told = s->has_value && !s->allow_callers ? callers_told(k, va) : NULL;
+	if (told)
+		refuse(NL_ESITE,
+		       "%s: %s does not look at what %s returns: its compiler may have known what that always is. If "
+		       "it "
+		       "may go on as before, say: allow callers",
+		       where, told, s->function.name);
 	for (size_t i = 0; i < n; i++) {
 		const struct btf_type *proto = btf__type_by_id(k->btf, btf__type_by_id(k->btf, ids[i])->type);
 		char *trouble = proto && btf_is_func_proto(proto) ? trouble_of(k->btf, proto->type, s)

@@ -224,11 +224,15 @@ static void permissions(struct scan *s, struct recipe_replace *p, unsigned *sour
 			p->allow_clones = true;
 		else if (!strcmp(word, "aliases"))
 			p->allow_aliases = true;
+		else if (p->origin == FROM_VALUE && !strcmp(word, "callers"))
+			p->allow_callers = true;
 		else if (source && !strcmp(word, "old"))
 			p->allow_old = true;
 		else if (!source || !of_source(word, source))
 			BAD(s, "unknown permission '%s': clones, aliases%s", word,
-			    source ? ", types, private, percpu or old" : "");
+			    source                    ? ", types, private, percpu or old"
+			    : p->origin == FROM_VALUE ? ", callers"
+			                              : "");
 	}
 }
 

@@ -48,7 +48,7 @@ struct recipe_replace {
 	char *source, *body;       /* source: NULL unless from one */
 	char *old[RECIPE_OLD_MAX]; /* hashes of functions that the source may replace: their first digits */
 	size_t n_old;
-	bool allow_clones, allow_aliases, allow_old;
+	bool allow_clones, allow_aliases, allow_callers, allow_old;
 	bool has_value;
 	int64_t value; /* what a killed function returns */
 };

@@ -77,6 +77,8 @@ void redirect_overrides(struct draft *d, const struct kernel *k, const struct re
 {
 	const struct ksym *clone = s->allow_clones ? find_clone(k, s->function.name) : NULL;
 
+	if (s->allow_callers)
+		note(d, NL_FACT_ALLOW, xformat("callers of %s that do not look at what it returns", s->function.name));
 	if (s->allow_aliases && s->origin != FROM_ITSELF)
 		note_aliases(d, k, s);
 	if (clone)

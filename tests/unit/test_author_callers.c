@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/aliases.c tools/author/returns.c tools/author/callers.c tools/author/branches.c
+// sources: tools/author/code.c tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c
+// sources: tests/unit/author_refuse.c tests/unit/author_kernel.c
+// cflags: -Itools/author
+// libs: -lZydis
+/* What other names a function has, whether it returns, and who does not look at what it returns. */
+#include "aliases.h"
+#include "author_kernel.h"
+#include "author_refuse.h"
+#include "callers.h"
+#include "returns.h"
+#include "toolchain.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+
+#define PAD "\xcc\xcc\xcc\xcc\xcc\xcc\xcc\xcc"
+#define KERNEL(code) author_kernel((const uint8_t *)(code PAD), sizeof(code PAD) - 1, AUTHOR_NOT_TRACED)
+#define CALLER (AUTHOR_F + 0x100)
+
+static const char *compiler;
+
+char *toolchain_of_kernel(const struct kernel *k)
+{
+	(void)k;
+	return compiler ? xformat("%s", compiler) : NULL;
+}
+
+static void test_names(void **state)
+{
+	struct kernel *k = KERNEL("\xc3");
+
+	(void)state;
+	assert_null(aliases_of(k, "f", AUTHOR_F));
+	author_kernel_symbol(k, "__some_text_start", AUTHOR_F);
+	author_kernel_symbol(k, "__pfx_g", AUTHOR_F);
+	author_kernel_symbol(k, "__pi_f", AUTHOR_F);
+	assert_null(aliases_of(k, "f", AUTHOR_F));
+	author_kernel_symbol(k, "g", AUTHOR_F);
+	assert_string_equal(aliases_of(k, "f", AUTHOR_F), "g");
+	assert_non_null(strstr(aliases_of(k, "g", AUTHOR_F), "f"));
+	author_kernel_rename(k, "f", "__do_sys_f");
+	author_kernel_rename(k, "g", "__x64_sys_f");
+	assert_null(aliases_of(k, "__do_sys_f", AUTHOR_F));
+}
+
+static bool returns(struct kernel *k, uint32_t size) { return returns_ever(k, "f", AUTHOR_F, size); }
+
+static void test_returns(void **state)
+{
+	struct kernel *k;
+
+	(void)state;
+	assert_true(returns(KERNEL("\x90\xc3"), 10));
+	assert_true(returns(KERNEL("\xff\xe0"), 10));                      /* jmp *%rax */
+	assert_true(returns(KERNEL("\xe9\x2b\xfe\xff\xff"), 13));          /* to the return thunk */
+	assert_false(returns(KERNEL("\xe8\x00\x01\x00\x00\x0f\x0b"), 15)); /* call, ud2 */
+	assert_false(returns(KERNEL("\xeb\xfe"), 10));                     /* for ever */
+	assert_false(returns(KERNEL("\xf4\xeb\xfd"), 11));                 /* hlt, again */
+	assert_true(returns(KERNEL("\x06\xeb\xfd"), 11));                  /* who knows */
+	k = KERNEL("\xe9\xfb\x00\x00\x00");                                /* to its cold half */
+	author_kernel_symbol(k, "f.cold", AUTHOR_F + 0x100);
+	author_kernel_symbol(k, "behind_cold", AUTHOR_F + 0x110);
+	assert_false(returns(k, 13));
+	((uint8_t *)(uintptr_t)kernel_bytes(k, AUTHOR_F + 0x100, 1))[0] = 0xc3;
+	assert_true(returns(k, 13));
+}
+
+/* A caller with this code behind its call of f. */
+static char *told(const char *behind, size_t n)
+{
+	struct kernel *k = KERNEL("\xc3");
+	uint8_t *p = (uint8_t *)(uintptr_t)kernel_bytes(k, CALLER, 32);
+
+	author_kernel_symbol(k, "caller", CALLER);
+	author_kernel_symbol(k, "behind_caller", CALLER + 32);
+	memcpy(p, "\xe8\xfb\xfe\xff\xff", 5);
+	memcpy(p + 5, behind, n);
+	return callers_told(k, AUTHOR_F);
+}
+#define TOLD(behind) told(behind, sizeof(behind) - 1)
+
+static void test_callers(void **state)
+{
+	(void)state;
+	compiler = "gcc-14 (Debian 14.2.0-19) 14.2.0";
+	assert_string_equal(TOLD("\xe8\x00\x00\x00\x00\xc3"), "caller"); /* another call */
+	assert_string_equal(TOLD("\x48\x89\xdf\x31\xc0\xc3"), "caller"); /* xor %eax,%eax */
+	assert_string_equal(TOLD("\xb8\x01\x00\x00\x00\xc3"), "caller"); /* mov $1,%eax */
+	assert_null(TOLD("\x85\xc0\x75\x02\x90\x90\xc3"));               /* test %eax,%eax */
+	assert_null(TOLD("\x48\x89\xc3\x31\xc0\xc3"));                   /* mov %rax,%rbx */
+	assert_null(TOLD("\x48\x83\xc4\x08\xc3"));                       /* returned as it is */
+	compiler = NULL;
+	assert_non_null(TOLD("\xb8\x01\x00\x00\x00\xc3"));
+	compiler = "gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0";
+	assert_null(TOLD("\xb8\x01\x00\x00\x00\xc3"));
+	compiler = "gcc-10 (Debian 10.2.1-6) 10.2.1 20210110";
+	assert_null(TOLD("\xb8\x01\x00\x00\x00\xc3"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_names),
+	        cmocka_unit_test(test_returns),
+	        cmocka_unit_test(test_callers),
+	};
+
+	return cmocka_run_group_tests_name("author_callers", tests, NULL, NULL);
+}
