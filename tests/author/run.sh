@@ -396,6 +396,8 @@ expect "kill: no such error" 2 "there is no error ENOTHING" kill prctl_set_auxv=
 expect "kill: who never returns" 4 "never returns" kill do_group_exit
 expect "kill: one code with several names" 4 "say: allow aliases" kill thermal_genl_event_tz_trip_up=-EPERM
 printf 'id a\nversion 1\nkill thermal_genl_event_tz_trip_up = -1 allow aliases\n' >"$dir/a.recipe"
+expect "aliases allowed by kill" 0 "built kill" kill thermal_genl_event_tz_trip_up=-EPERM --allow aliases
+expect "a permission is a word" 2 "takes a word" kill kfree --allow 'x y'
 expect "aliases allowed" 0 "built a" "$author" build "$dir/a.recipe" -k "$kernel" -o "$dir/r.leaf"
 expect "aliases named" 0 "the same code is thermal_genl_event_tz_trip_down" "$author" inspect "$dir/r.leaf"
 expect "kill: assembler" 2 "it is assembler code" kill memset_orig

@@ -105,6 +105,7 @@
 	  "      --cve ID      what it mitigates, for newleaf status --vex; more than once if need be\n" \
 	  "      --counters    count the calls: newleaf status shows them\n" \
 	  "      --id ID       default: kill-FUNCTION\n" \
+	  "      --allow WORD  clones, aliases, callers: what a refusal names stays visible in the leaf\n" \
 	  "  -o, --output FILE default: ID.leaf in the current directory\n") \
 	X(transplant, "FUNCTION... -k VMLINUZ", "FUNCTION... | --count N [--seed S]  -k VMLINUZ [-o DIR]", \
 	  "make leaves that change nothing", \

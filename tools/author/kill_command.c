@@ -18,7 +18,7 @@ static char *default_id(const char *what)
 	return id;
 }
 
-static char *statements(char *const *what, int n)
+static char *statements(char *const *what, int n, const char *allow)
 {
 	char *text = xformat("%s", "");
 
@@ -27,8 +27,8 @@ static char *statements(char *const *what, int n)
 
 		if (strpbrk(what[i], "\n#\"")) /* each is one line of a recipe */
 			usage_error("kill", "a function is NAME or NAME=VALUE");
-		text = xformat("%skill %.*s%s%s\n", text, (int)name, what[i], what[i][name] ? " = " : "",
-		               what[i] + name + !!what[i][name]);
+		text = xformat("%skill %.*s%s%s%s\n", text, (int)name, what[i], what[i][name] ? " = " : "",
+		               what[i] + name + !!what[i][name], allow);
 	}
 	return text;
 }
@@ -36,12 +36,16 @@ static char *statements(char *const *what, int n)
 int command_kill(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"kernel", required_argument, NULL, 'k'}, {"output", required_argument, NULL, 'o'},
-	        {"id", required_argument, NULL, 'i'},     {"cve", required_argument, NULL, 'c'},
-	        {"counters", no_argument, NULL, 'n'},     {NULL, 0, NULL, 0},
+	        {"kernel", required_argument, NULL, 'k'},
+	        {"output", required_argument, NULL, 'o'},
+	        {"id", required_argument, NULL, 'i'},
+	        {"cve", required_argument, NULL, 'c'},
+	        {"counters", no_argument, NULL, 'n'},
+	        {"allow", required_argument, NULL, 'a'},
+	        {NULL, 0, NULL, 0},
 	};
 	const char *kernel = NULL, *output = NULL, *id = NULL;
-	char *facts = xformat("%s", "");
+	char *facts = xformat("%s", ""), *allow = xformat("%s", "");
 	struct built b;
 	struct recipe *r;
 	int c;
@@ -60,6 +64,11 @@ int command_kill(int argc, char **argv)
 		case 'c':
 			facts = xformat("%scve %s\n", facts, optarg);
 			break;
+		case 'a':
+			if (strspn(optarg, "abcdefghijklmnopqrstuvwxyz") != strlen(optarg))
+				usage_error("kill", "--allow takes a word");
+			allow = xformat("%s allow %s", allow, optarg);
+			break;
 		case 'n':
 			facts = xformat("%scounters\n", facts);
 			break;
@@ -72,7 +81,7 @@ int command_kill(int argc, char **argv)
 	id = id ? id : default_id(argv[optind]);
 	refuse_context(id, "built", false);
 	r = recipe_parse(id, xformat("id %s\nversion 1\ndescription \"switches functions off\"\n%s%s", id, facts,
-	                             statements(argv + optind, argc - optind)));
+	                             statements(argv + optind, argc - optind, allow)));
 	b = build_leaf(r, kernel_open(kernel), &(struct build_with){.headers = NULL});
 	build_write(&b, output);
 	return NL_EXIT_OK;
