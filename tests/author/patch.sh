@@ -122,6 +122,19 @@ edit drivers/thermal/thermal_netlink.c \
 	'/^int thermal_genl_event_tz_delete/,/;/{s/;/;/;s/^\t__attr.*/{\n\treturn 1;\n}/}'
 expect "one of the names" 4 "are one code in this kernel" plan
 
+# A unit with many empty keys of locks, of which one is as good as another
+fresh
+edit mm/swapfile.c '/^SYSCALL_DEFINE2(swapon,/,/^}/s/IS_SWAPFILE(inode)) {/IS_ENCRYPTED(inode) || &/'
+expect "empty keys" 0 "replaces __do_sys_swapon" plan
+
+# A structure that objects of before lack
+fresh
+new='struct newleaf_state {\n\tint n;\n};\n'
+more='{\n\tstruct newleaf_state *s = inode->i_private;\n\n\tinode->i_private = s;\n\tif (s->n)\n\t\treturn 0;'
+edit fs/signalfd.c "/^static int signalfd_release(/,/^}/{s/^static/$new&/;s/^{/$more/}"
+expect "objects lack it" 4 "struct newleaf_state, which is new" plan
+expect "the new code stands it" 0 "replaces signalfd_release" plan --allow objects
+
 # By name
 fresh
 edit fs/open.c '/^SYSCALL_DEFINE0(vhangup)/,/^}/d'

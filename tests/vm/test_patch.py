@@ -185,11 +185,11 @@ def disk(directory, name):
 
 
 def two_nodes(megabytes):
-    """Half of the memory and one CPU on each of two NUMA nodes."""
+    """Half of the memory on each of two NUMA nodes, of which the first has the CPUs."""
     options = ()
-    for node in (0, 1):
+    for node, cpus in enumerate((",cpus=0-1", "")):
         options += ("-object", f"memory-backend-ram,id=m{node},size={megabytes // 2}M")
-        options += ("-numa", f"node,nodeid={node},cpus={node},memdev=m{node}")
+        options += ("-numa", f"node,nodeid={node},memdev=m{node}{cpus}")
     return options
 
 

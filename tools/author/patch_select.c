@@ -117,6 +117,19 @@ struct fixed { /* where something stays */
 	uint64_t va;
 };
 
+/* Of what has no content one is as good as another: a lock's class (__key) in a kernel without lockdep. */
+static bool empty_place(const struct patch_unit *p, const struct unit_symbol *s, uint64_t *va)
+{
+	for (uint32_t i = 1; i < p->shipped->n_symbols; i++) {
+		const struct unit_symbol *its = &p->shipped->symbol[i];
+
+		if (unit_is_datum(p->shipped, its) && !its->size && same_base(its->name, s->name) &&
+		    proof_place(p->proof, its, va))
+			return true;
+	}
+	return false;
+}
+
 static struct fixed datum_place(const struct patch_unit *p, const struct unit_symbol *s)
 {
 	const struct unit_symbol *after = NULL, *shipped;
@@ -126,6 +139,8 @@ static struct fixed datum_place(const struct patch_unit *p, const struct unit_sy
 
 	if (private_is_harmless(s->name) || m == MATCH_NONE)
 		return f;
+	if (!s->size && s->binding == STB_LOCAL && empty_place(p, s, &f.va))
+		return (struct fixed){true, f.va};
 	if (unit_is_constant(&p->body->section[s->section]) && s->binding == STB_LOCAL &&
 	    (m == MATCH_UNSURE || p->c->unsure[after - p->c->after->symbol]))
 		return f; /* of a constant the new code may have its own */
