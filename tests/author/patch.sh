@@ -260,6 +260,10 @@ fresh
 edit fs/pnode.h 's/^#define CL_EXPIRE.*/#define CL_EXPIRE 0x100/'
 expect "a macro of a header" 0 "replaces clone_mnt at" plan
 
+fresh
+edit fs/signalfd.c "${use}if (get_user(ufd, (int __user *)mask))\\n\\t\\treturn -EFAULT;\\n&/"
+expect "a function that becomes a clone" 0 "carries  do_signalfd4" plan
+
 # Which variable is which
 renamed='/^struct file \*alloc_empty_file(/,/^}/s/old_max/worst/'
 another='s/^{/{\n\tstatic long old_max;\n\tif (flags \& 0x40000000)\n\t\tpr_info("%ld", old_max++);/'

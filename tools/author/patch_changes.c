@@ -112,7 +112,8 @@ static void mark_changed(struct patch_unit *p, const char **why)
 				       "to "
 				       "it: let it return an error instead",
 				       p->path, s->name);
-			patch_note(p, xformat("%s is gone from the source; the image keeps it", s->name));
+			patch_note(p,
+			           xformat("%s is gone, or only clones of it are left; the image keeps it", s->name));
 		}
 	}
 }

@@ -164,9 +164,13 @@ static struct fixed function_place(const struct patch_unit *p, const struct unit
 {
 	const struct unit_symbol *shipped = unit_find(p->shipped, s->name);
 	const struct proof_function *proven = shipped ? proof_of(p->proof, s->name) : NULL;
+	const struct unit_symbol *was = unit_find(p->c->before, s->name);
 	struct fixed f = {0};
 
 	if (unit_is_clone(s->name) || !proven || proven->discarded)
+		return f;
+	/* The patch has made a clone of it alone, or nothing: what the image has is the old code. */
+	if (!was || !p->c->outcome[was - p->c->before->symbol])
 		return f;
 	if (proven->overridden) {
 		const struct ksym *found;
