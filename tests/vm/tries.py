@@ -31,6 +31,7 @@ mkdir -p /mnt/try && mount -t ext4 /dev/nvme0n1 /mnt/try && {
 }
 trace=/sys/kernel/tracing
 mount -t tracefs none $trace
+echo do_nanosleep >$trace/set_ftrace_filter # all functions would take minutes
 echo function_graph >$trace/current_tracer; echo nop >$trace/current_tracer
 echo blk >$trace/current_tracer; echo 1 >/sys/block/nvme0n1/trace/enable
 dd if=/dev/nvme0n1 of=/dev/null bs=4096 count=16 iflag=direct
