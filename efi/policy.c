@@ -29,7 +29,8 @@ void nl_policy_make(const void *image, size_t size, bool secure_boot, struct nl_
 	                          .deadline_ms = 1000,
 	                          .proofs = NL_PROOF_PORT | NL_PROOF_TOKEN,
 	                          .signatures = 1};
-	if (p && p->deadline_ms >= 1 && p->deadline_ms <= 10000 && p->signatures >= 1 && p->signatures <= NL_MAX_KEYS) {
+	if (p && p->deadline_ms >= 1 && p->deadline_ms <= 10000 && p->signatures >= 1 &&
+	    p->signatures <= NL_MAX_SIGNATURES) {
 		*out = *p;
 		out->guest_may &= NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT;
 		out->proofs &= NL_PROOF_PORT | NL_PROOF_TOKEN;

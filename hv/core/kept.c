@@ -33,7 +33,13 @@ bool nl_state_locked_out(const uint8_t sha256[32])
 	return false;
 }
 
-void nl_kept_alive(void) { __atomic_store_n(&alive, 1, __ATOMIC_SEQ_CST); }
+bool nl_kept_alive(void) { return !__atomic_exchange_n(&alive, 1, __ATOMIC_SEQ_CST); }
+
+void nl_kept_forget(void)
+{
+	memset(nl_kept_on, 0, sizeof(nl_kept_on));
+	__atomic_store_n(&alive, 0, __ATOMIC_SEQ_CST);
+}
 
 void nl_kept_panic(void)
 {

@@ -15,7 +15,8 @@ void nl_kept_seal(void);
 bool nl_state_locked_out(const uint8_t sha256[32]);
 
 extern const uint8_t *nl_kept_on[NL_MAX_LEAVES]; /* SHA-256 of each leaf that is applied, else NULL */
-void nl_kept_alive(void);                        /* the guest is up: what is on by now is not to blame any more */
-void nl_kept_panic(void); /* the core gives up: what is on is locked out, unless the guest was up */
+bool nl_kept_alive(void);  /* the guest is up: what is on by now is not to blame any more. True: it is news */
+void nl_kept_forget(void); /* another kernel: nothing is on, and it is not up yet */
+void nl_kept_panic(void);  /* the core gives up: what is on is locked out, unless the guest was up */
 
 #endif

@@ -84,13 +84,16 @@ static void tell_cpu(struct nl_cpu *cpu)
 /* Caches are not written back by a reset. */
 _Noreturn static void leave(void)
 {
-	nl_kept_panic();
+	static uint32_t blamed; /* what that follows may be what is damaged: once, and the text is safe by then */
+
 	if (record) {
 		record->text[record->length] = '\0';
 		record->checksum = nl_panic_checksum(record);
 		record->magic = NL_PANIC_MAGIC;
 		x86_wbinvd();
 	}
+	if (!__atomic_exchange_n(&blamed, 1, __ATOMIC_SEQ_CST))
+		nl_kept_panic();
 	nl_console_drain();
 	host_reset();
 }

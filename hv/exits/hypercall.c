@@ -271,11 +271,8 @@ static enum nl_err call_console(struct call *c)
 
 static enum nl_err call_alive(struct call *c)
 {
-	static uint32_t said;
-
 	(void)c;
-	nl_kept_alive();
-	if (!__atomic_exchange_n(&said, 1, __ATOMIC_SEQ_CST))
+	if (nl_kept_alive())
 		nl_journal(NL_EV_ALIVE, NL_OK, NULL, NULL, 0, 0);
 	return NL_OK;
 }

@@ -81,7 +81,7 @@ bool nl_registry_kernel_stands(const struct nl_context *ctx)
 
 void nl_registry_forget(void)
 {
-	memset(nl_kept_on, 0, sizeof(nl_kept_on));
+	nl_kept_forget();
 	memset(nl_registry, 0, sizeof(nl_registry));
 	memset(&matched, 0, sizeof(matched));
 	staging.begun = false;
@@ -202,14 +202,14 @@ static void count_hits(struct nl_entry *e)
 	uint32_t cpu, i;
 
 	e->state.hits = 0;
-	for (i = 0; i < e->state.counters; i++) {
-		const uint8_t *at = start + 8 * i;
+	memset(hits, 0, sizeof(e->facts.hits));
+	for (cpu = 0; cpu < e->counter_cpus; cpu++, start += NL_COUNTER_ROW(e->state.counters)) /* each line once */
+		for (i = 0; i < e->state.counters; i++) {
+			uint64_t n = __atomic_load_n((const uint64_t *)(const void *)start + i, __ATOMIC_RELAXED);
 
-		hits[i] = 0;
-		for (cpu = 0; cpu < e->counter_cpus; cpu++, at += NL_COUNTER_ROW(e->state.counters))
-			hits[i] += __atomic_load_n((const uint64_t *)(const void *)at, __ATOMIC_RELAXED);
-		e->state.hits += hits[i];
-	}
+			hits[i] += n;
+			e->state.hits += n;
+		}
 }
 
 void nl_registry_note(const struct nl_context *ctx)

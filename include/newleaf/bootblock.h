@@ -7,6 +7,7 @@
 #ifndef NEWLEAF_BOOTBLOCK_H
 #define NEWLEAF_BOOTBLOCK_H
 
+#include <newleaf/signature.h>
 #include <newleaf/list.h>
 #include <newleaf/record.h>
 #include <newleaf/types.h>
@@ -99,7 +100,7 @@ struct nl_policy {
 	uint32_t conf_may;         /* what newleaf.conf may say under Secure Boot: bits of enum nl_conf_may */
 	uint32_t security_version; /* rises with each hole that is closed; an image below the floor does not launch */
 	uint32_t proofs;           /* which are taken: bits of enum nl_proof */
-	uint32_t signatures;       /* of how many different authors a leaf needs, 1..NL_MAX_KEYS */
+	uint32_t signatures;       /* of how many different authors a leaf needs, 1..NL_MAX_SIGNATURES */
 	uint32_t without_list;     /* enum nl_without_list */
 	uint32_t reserved;
 };

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <newleaf/signature.h>
+
 #include "encryption.h"
 #include "policy.h"
 
@@ -81,7 +83,8 @@ static void no_policy_allows_nothing(void **state)
 	bad.deadline_ms = 10001;
 	make(&bad, true);
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
-	for (bad = image, bad.signatures = 0; bad.signatures <= NL_MAX_KEYS + 1; bad.signatures += NL_MAX_KEYS + 1) {
+	for (bad = image, bad.signatures = 0; bad.signatures <= NL_MAX_SIGNATURES + 1;
+	     bad.signatures += NL_MAX_SIGNATURES + 1) {
 		make(&bad, true);
 		assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
 		assert_int_equal(out.signatures, 1);

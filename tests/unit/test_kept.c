@@ -113,15 +113,29 @@ static void a_panic_locks_out_what_is_on(void **state)
 	assert_false(nl_state_locked_out(two));
 }
 
-/* The last of the tests: it is for good. */
+/* Until another kernel runs. */
 static void a_guest_that_is_up_is_no_proof_against_a_leaf(void **state)
 {
 	(void)state;
 	nl_kept_on[0] = two;
-	nl_kept_alive();
+	assert_true(nl_kept_alive());
+	assert_false(nl_kept_alive());
 	nl_kept_panic();
 	assert_true(whole());
 	assert_false(nl_state_locked_out(two));
+}
+
+static void another_kernel(void **state)
+{
+	(void)state;
+	nl_kept_alive();
+	nl_kept_on[0] = one;
+	nl_kept_forget();
+	nl_kept_on[1] = two;
+	nl_kept_panic();
+	assert_true(nl_state_locked_out(two));
+	assert_false(nl_state_locked_out(one));
+	assert_true(nl_kept_alive());
 }
 
 int main(void)
@@ -133,6 +147,7 @@ int main(void)
 	        cmocka_unit_test_setup(two_panics, start),
 	        cmocka_unit_test_setup(a_panic_locks_out_what_is_on, start),
 	        cmocka_unit_test_setup(a_guest_that_is_up_is_no_proof_against_a_leaf, start),
+	        cmocka_unit_test_setup(another_kernel, start),
 	};
 
 	return cmocka_run_group_tests_name("kept", tests, NULL, NULL);
