@@ -18,18 +18,11 @@ static const char *of_source(const char *name)
 	return name;
 }
 
-static bool ends(const char *name, const char *with)
-{
-	size_t n = strlen(name), m = strlen(with);
-
-	return n >= m && !strcmp(name + n - m, with);
-}
-
 /* _stext, __sched_text_start, __split_text_end. */
 static bool is_mark(const char *name)
 {
 	return !strcmp(name, "_stext") || !strcmp(name, "_text") ||
-	       (!strncmp(name, "__", 2) && (ends(name, "_start") || ends(name, "_end")));
+	       (!strncmp(name, "__", 2) && (ends_with(name, "_start") || ends_with(name, "_end")));
 }
 
 char *aliases_of(const struct kernel *k, const char *name, uint64_t va)

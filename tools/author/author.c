@@ -34,6 +34,15 @@ char *xformat(const char *format, ...)
 	return s;
 }
 
+bool starts_with(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
+
+bool ends_with(const char *s, const char *with)
+{
+	size_t n = strlen(s), m = strlen(with);
+
+	return n >= m && !strcmp(s + n - m, with);
+}
+
 size_t buf_add(struct buf *b, const void *bytes, size_t n)
 {
 	size_t at = b->n;

@@ -37,6 +37,9 @@ int err_exit(enum nl_err err);
 void *xalloc(size_t n); /* zeroed, never NULL */
 char *xformat(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+bool starts_with(const char *s, const char *with);
+bool ends_with(const char *s, const char *with);
+
 size_t buf_add(struct buf *b, const void *bytes, size_t n); /* returns the offset; bytes NULL = zeroes */
 size_t buf_align(struct buf *b, size_t align, uint8_t fill);
 

@@ -80,12 +80,10 @@ static const char *const ignored[] = {
 /* What may be placed: everything else is refused, because nobody has thought about it. */
 static const char *const placed[] = {".text", ".rodata", ".data", ".bss"};
 
-static bool starts(const char *s, const char *prefix) { return !strncmp(s, prefix, strlen(prefix)); }
-
 const char *body_table_cause(const char *section)
 {
 	for (size_t i = 0; i < NL_ARRAY_SIZE(refused); i++)
-		if (starts(section, refused[i].name))
+		if (starts_with(section, refused[i].name))
 			return refused[i].cause;
 	return NULL;
 }
@@ -99,10 +97,10 @@ static bool wanted(const char *name, const GElf_Shdr *sh, const char *path)
 	if (body_table_cause(name))
 		refuse(NL_EBODY, "%s: section %s, made by %s", path, name, body_table_cause(name));
 	for (size_t i = 0; i < NL_ARRAY_SIZE(ignored); i++)
-		if (starts(name, ignored[i]))
+		if (starts_with(name, ignored[i]))
 			return false;
 	for (size_t i = 0; i < NL_ARRAY_SIZE(placed); i++)
-		if (starts(name, placed[i]))
+		if (starts_with(name, placed[i]))
 			return true;
 	refuse(NL_EBODY, "%s: section %s, which this version does not know", path, name);
 }
@@ -218,7 +216,7 @@ static void place_sections(struct loading *l, struct object *o, bool bss)
 		at->place.symbol = sh.sh_flags & SHF_EXECINSTR ? NL_SYM_TEXT : NL_SYM_DATA;
 		at->place.value = bss ? place_zeroes(l, o, &sh, align) : place_bytes(l, o, scn, &sh, align);
 		at->size = sh.sh_size;
-		at->writable = sh.sh_flags & SHF_WRITE && !starts(name, ".data.rel.ro");
+		at->writable = sh.sh_flags & SHF_WRITE && !starts_with(name, ".data.rel.ro");
 	}
 }
 

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool starts(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
-
 void patch_note(struct patch_unit *p, char *text)
 {
 	char **more = xalloc((p->n_notes + 1) * sizeof(*more));
@@ -55,14 +53,14 @@ static void add_function(struct patch_unit *p, const struct unit_symbol *before,
 	const char *section = section_of(p->c->before, before);
 	struct patch_function *out = &p->function[p->n_functions];
 
-	if (starts(section, ".init.text"))
+	if (starts_with(section, ".init.text"))
 		refuse(NL_ESITE, "%s: %s runs only while the kernel boots (__init): its change needs a boot", p->path,
 		       before->name);
-	if (starts(section, ".exit.text")) {
+	if (starts_with(section, ".exit.text")) {
 		patch_note(p, xformat("%s is exit code, which a built-in unit never runs", before->name));
 		return;
 	}
-	if (starts(section, ".noinstr.text") || starts(section, ".entry.text"))
+	if (starts_with(section, ".noinstr.text") || starts_with(section, ".entry.text"))
 		refuse(NL_ESITE, "%s: %s (%s) is %s code: it runs where nothing may be replaced", p->path, before->name,
 		       why, section + 1);
 	if (!f || (!f->va && f->why))
@@ -83,7 +81,7 @@ static void add_function(struct patch_unit *p, const struct unit_symbol *before,
 
 /* Who else would call a function that is gone? What calls by name changes with it, or the kernel would not link; but
  * the table of system calls falls back to "not implemented" by itself. */
-static bool is_entry(const char *name) { return starts(name, "__x64_") || starts(name, "__ia32_"); }
+static bool is_entry(const char *name) { return starts_with(name, "__x64_") || starts_with(name, "__ia32_"); }
 
 static void mark_changed(struct patch_unit *p, const char **why)
 {
@@ -121,13 +119,14 @@ static void mark_changed(struct patch_unit *p, const char **why)
 /* Does any function or datum refer to it at all? */
 static bool made_by_compiler(const char *name)
 {
-	return starts(name, "CSWTCH.") || starts(name, "__func__.") || starts(name, "__PRETTY_FUNCTION__.");
+	return starts_with(name, "CSWTCH.") || starts_with(name, "__func__.") ||
+	       starts_with(name, "__PRETTY_FUNCTION__.");
 }
 
 static bool boot_only(const char *section)
 {
-	return starts(section, ".init.") || starts(section, ".exit.") || starts(section, ".con_initcall") ||
-	       starts(section, ".initcall");
+	return starts_with(section, ".init.") || starts_with(section, ".exit.") ||
+	       starts_with(section, ".con_initcall") || starts_with(section, ".initcall");
 }
 
 static void add_datum(struct patch_unit *p, uint32_t j)
@@ -167,7 +166,7 @@ static void check_new(const struct patch_unit *p, const struct unit_symbol *s)
 	const struct unit *u = p->c->after;
 	const char *section = s->section && s->section < u->n_sections ? u->section[s->section].name : "";
 
-	if (boot_only(section) || starts(section, "__param") || starts(section, ".init"))
+	if (boot_only(section) || starts_with(section, "__param") || starts_with(section, ".init"))
 		refuse(NL_ESITE, "%s: %s is new and only for boot (%s), which is over", p->path, s->name, section);
 }
 
@@ -176,7 +175,7 @@ static bool is_state(const struct unit *u, const struct unit_symbol *s)
 	const struct unit_section *in = &u->section[s->section];
 
 	return unit_is_datum(u, s) && s->size && in->flags & SHF_WRITE && !unit_is_constant(in) &&
-	       !boot_only(in->name) && !starts(in->name, "__") && !private_is_harmless(s->name);
+	       !boot_only(in->name) && !starts_with(in->name, "__") && !private_is_harmless(s->name);
 }
 
 /* A variable that goes while one like it comes may be the same under another name: what the kernel keeps in it would be
@@ -215,8 +214,8 @@ static const char *exported(const struct unit *u, const struct unit_symbol *s)
 	static const char *const marks[] = {"__ksymtab_", "__export_symbol_"};
 
 	for (size_t i = 0; s->section && i < NL_ARRAY_SIZE(marks); i++)
-		if (starts(s->name, marks[i]) &&
-		    (starts(section_of(u, s), "___ksymtab") || starts(section_of(u, s), ".export_symbol")))
+		if (starts_with(s->name, marks[i]) &&
+		    (starts_with(section_of(u, s), "___ksymtab") || starts_with(section_of(u, s), ".export_symbol")))
 			return s->name + strlen(marks[i]);
 	return NULL;
 }

@@ -33,13 +33,6 @@ static size_t split_command(const char *p, char **argv)
 	}
 }
 
-static bool ends(const char *s, const char *with)
-{
-	size_t n = strlen(s), m = strlen(with);
-
-	return n >= m && !strcmp(s + n - m, with);
-}
-
 bool command_parse(const char *text, const char *cc, struct unit_command *c)
 {
 	static const char name[] = "-DKBUILD_MODNAME=\"";
@@ -47,7 +40,7 @@ bool command_parse(const char *text, const char *cc, struct unit_command *c)
 
 	c->argv = xalloc((COMMAND_WORDS + 1) * sizeof(*c->argv));
 	c->n = at ? split_command(at + 3, c->argv) : 0;
-	if (c->n < 3 || strcmp(c->argv[0], cc) || !ends(c->argv[c->n - 1], ".c"))
+	if (c->n < 3 || strcmp(c->argv[0], cc) || !ends_with(c->argv[c->n - 1], ".c"))
 		return false;
 	for (size_t i = 0; i < c->n; i++) {
 		if (!strcmp(c->argv[i], "-DMODULE"))

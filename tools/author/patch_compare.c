@@ -66,16 +66,6 @@ static bool numbered(const char *name)
 	return is;
 }
 
-static bool same_base(const char *a, const char *b)
-{
-	char *x = unit_base_name(a), *y = unit_base_name(b);
-	bool is = !strcmp(x, y);
-
-	free(x);
-	free(y);
-	return is;
-}
-
 static bool same_kind(const struct unit *b, const struct unit_symbol *x, const struct unit *a,
                       const struct unit_symbol *y)
 {
@@ -92,7 +82,7 @@ static bool paired(struct comparing *m, uint32_t before, uint32_t after)
 
 	if (c->origin[after] || c->outcome[before])
 		return c->origin[after] == before;
-	if (!unit_is_datum(c->before, b) || !unit_is_datum(c->after, a) || !same_base(b->name, a->name) ||
+	if (!unit_is_datum(c->before, b) || !unit_is_datum(c->after, a) || !unit_same_base(b->name, a->name) ||
 	    b->size != a->size || !same_kind(c->before, b, c->after, a))
 		return false;
 	for (size_t i = 0; i < m->n_guesses; i++)
@@ -316,7 +306,7 @@ static size_t left(const struct unit *u, const uint32_t *done, const char *name,
 	size_t n = 0;
 
 	for (uint32_t i = 1; i < u->n_symbols; i++)
-		if (unit_is_datum(u, &u->symbol[i]) && !done[i] && same_base(u->symbol[i].name, name))
+		if (unit_is_datum(u, &u->symbol[i]) && !done[i] && unit_same_base(u->symbol[i].name, name))
 			list[n++] = i;
 	return n;
 }

@@ -13,15 +13,6 @@
 
 #define INCLUDERS_MAX 16u /* sources that include a source of the patch */
 
-static bool starts(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
-
-static bool ends(const char *s, const char *with)
-{
-	size_t n = strlen(s), m = strlen(with);
-
-	return n >= m && !strcmp(s + n - m, with);
-}
-
 /* What is no part of the kernel that runs on this machine. */
 static bool ignored(const char *path)
 {
@@ -30,13 +21,13 @@ static bool ignored(const char *path)
 	static const char *const text[] = {".rst", ".txt", ".yaml", ".md", "/README", ".gitignore"};
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(without); i++)
-		if (starts(path, without[i]))
+		if (starts_with(path, without[i]))
 			return true;
 	for (size_t i = 0; i < NL_ARRAY_SIZE(text); i++)
-		if (ends(path, text[i]))
+		if (ends_with(path, text[i]))
 			return true;
-	if (starts(path, "arch/"))
-		return !starts(path, "arch/x86/");
+	if (starts_with(path, "arch/"))
+		return !starts_with(path, "arch/x86/");
 	return !strcmp(path, "MAINTAINERS") || !strcmp(path, "CREDITS") || !strcmp(path, "COPYING");
 }
 
@@ -59,13 +50,13 @@ static const char *impossible(const char *path)
 	for (size_t i = 0; i < NL_ARRAY_SIZE(places); i++)
 		if (strstr(path, places[i].part))
 			return places[i].why;
-	if (starts(base, "Kconfig"))
+	if (starts_with(base, "Kconfig"))
 		return "the configuration";
-	if (starts(base, "Makefile") || starts(base, "Kbuild"))
+	if (starts_with(base, "Makefile") || starts_with(base, "Kbuild"))
 		return "how the kernel is built";
-	if (ends(base, ".S") || ends(base, ".lds"))
+	if (ends_with(base, ".S") || ends_with(base, ".lds"))
 		return "assembler";
-	return ends(base, ".c") || ends(base, ".h") ? NULL : "neither C nor a header";
+	return ends_with(base, ".c") || ends_with(base, ".h") ? NULL : "neither C nor a header";
 }
 
 void patch_files_note(struct patch_files *f, char *text)
@@ -104,9 +95,9 @@ struct patch_files patch_files(const struct diff *d)
 		f.macros |= macros_check(file);
 		if (file->kind == DIFF_GONE || file->kind == DIFF_RENAMED)
 			refuse(NL_EUNSUPPORTED, "%s: the patch removes or renames the file", file->path);
-		if (file->kind == DIFF_NEW && ends(file->path, ".c"))
+		if (file->kind == DIFF_NEW && ends_with(file->path, ".c"))
 			refuse(NL_EUNSUPPORTED, "%s: the patch adds a unit", file->path);
-		if (ends(file->path, ".c"))
+		if (ends_with(file->path, ".c"))
 			f.unit[f.n_units++] = file->path;
 	}
 	return f;
@@ -154,7 +145,7 @@ static void add_includers(struct patch_files *f, const struct tree *t, struct kb
 
 	while (files && (e = readdir(files))) {
 		char *other = slash ? xformat("%s/%s", directory, e->d_name) : xformat("%s", e->d_name);
-		bool known = !ends(e->d_name, ".c") || e->d_type != DT_REG;
+		bool known = !ends_with(e->d_name, ".c") || e->d_type != DT_REG;
 
 		for (size_t i = 0; i < f->n_units; i++)
 			known |= !strcmp(f->unit[i], other);
@@ -182,7 +173,7 @@ void patch_files_check(struct patch_files *f, const struct diff *d, const struct
 		if (!wanted(file))
 			continue;
 		new = fresh(d, file, t);
-		if (file->kind != DIFF_CHANGED || !ends(file->path, ".h"))
+		if (file->kind != DIFF_CHANGED || !ends_with(file->path, ".h"))
 			continue;
 		old = tree_original(t, file->path);
 		new = diff_apply(d, file, &old, false);

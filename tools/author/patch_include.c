@@ -33,13 +33,6 @@ struct sources {
 	size_t n, room;
 };
 
-static bool ends(const char *s, const char *with)
-{
-	size_t n = strlen(s), m = strlen(with);
-
-	return n >= m && !strcmp(s + n - m, with);
-}
-
 static char *includes_of(const char *path, bool header)
 {
 	FILE *f = fopen(path, "re");
@@ -122,8 +115,8 @@ static void walk(struct sources *all, const char *directory)
 			if (!strncmp(path, "include", 7) || strstr(path, "/include") || kbuild_may_enter(all->k, path))
 				walk(all, path);
 		} else if (e->d_type == DT_REG && *directory &&
-		           (ends(path, ".h") || ends(path, ".c") || ends(path, ".S"))) {
-			add(all, path, ends(path, ".h"));
+		           (ends_with(path, ".h") || ends_with(path, ".c") || ends_with(path, ".S"))) {
+			add(all, path, ends_with(path, ".h"));
 		}
 	}
 	if (d)
@@ -141,7 +134,7 @@ static bool may_mean(const struct sources *all, const char *from, const char *na
 		return false;
 	while (!strncmp(plain, "../", 3))
 		plain += 3;
-	if (!ends(header, plain))
+	if (!ends_with(header, plain))
 		return false;
 	near = xformat("%s", from);
 	slash = strrchr(near, '/');
@@ -231,7 +224,7 @@ static void spread(const struct sources *all, struct names *names)
 	size_t n = 0;
 
 	for (size_t i = 0; i < all->n; i++)
-		if (all->s[i].reached && ends(all->s[i].path, ".h"))
+		if (all->s[i].reached && ends_with(all->s[i].path, ".h"))
 			text[n++] = stripped(all, all->s[i].path);
 	while (more) {
 		more = false;
@@ -268,7 +261,7 @@ size_t include_find(const struct tree *t, const struct include_header *header, s
 		bool known = false;
 		char *text;
 
-		if (!s->reached || ends(s->path, ".h") || !kbuild_may_build(all.k, s->path))
+		if (!s->reached || ends_with(s->path, ".h") || !kbuild_may_build(all.k, s->path))
 			continue;
 		for (size_t j = 0; j < *n; j++)
 			known |= !strcmp(list[j], s->path);
@@ -276,7 +269,7 @@ size_t include_find(const struct tree *t, const struct include_header *header, s
 			continue;
 		text = stripped(&all, s->path);
 		if (names_used(&names, text)) {
-			if (ends(s->path, ".S"))
+			if (ends_with(s->path, ".S"))
 				refuse(NL_EUNSUPPORTED,
 				       "%s, assembler, uses what the patch changes in %s, and a leaf cannot change it",
 				       s->path, header[0].path);

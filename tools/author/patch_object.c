@@ -277,3 +277,13 @@ bool unit_is_clone(const char *name)
 			return true;
 	return false;
 }
+
+bool unit_same_base(const char *a, const char *b)
+{
+	char *x = unit_base_name(a), *y = unit_base_name(b);
+	bool is = !strcmp(x, y);
+
+	free(x);
+	free(y);
+	return is;
+}

@@ -11,18 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool starts(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
-
-static bool same_base(const char *a, const char *b)
-{
-	char *x = unit_base_name(a), *y = unit_base_name(b);
-	bool is = !strcmp(x, y);
-
-	free(x);
-	free(y);
-	return is;
-}
-
 /* The function, without what the compiler added to its name, that refers to a datum: NULL when none or several do. */
 static char *only_user(const struct unit *u, const struct unit_symbol *s)
 {
@@ -56,7 +44,7 @@ static size_t rank(const struct unit *u, const struct unit_symbol *of, const str
 	(void)in;
 	*total = 0;
 	for (uint32_t i = 1; i < u->n_symbols; i++) {
-		if (!unit_is_datum(u, &u->symbol[i]) || !same_base(u->symbol[i].name, of->name))
+		if (!unit_is_datum(u, &u->symbol[i]) || !unit_same_base(u->symbol[i].name, of->name))
 			continue;
 		lower += number_of(u->symbol[i].name) < number_of(of->name);
 		++*total;
@@ -80,7 +68,7 @@ static enum match find_datum(const struct patch_unit *p, const struct unit_symbo
 		size_t unused;
 		char *its;
 
-		if (!unit_is_datum(after, a) || !same_base(a->name, s->name))
+		if (!unit_is_datum(after, a) || !unit_same_base(a->name, s->name))
 			continue;
 		others++;
 		if (rank(after, a, after, &unused) == lower)
@@ -123,7 +111,7 @@ static bool empty_place(const struct patch_unit *p, const struct unit_symbol *s,
 	for (uint32_t i = 1; i < p->shipped->n_symbols; i++) {
 		const struct unit_symbol *its = &p->shipped->symbol[i];
 
-		if (unit_is_datum(p->shipped, its) && !its->size && same_base(its->name, s->name) &&
+		if (unit_is_datum(p->shipped, its) && !its->size && unit_same_base(its->name, s->name) &&
 		    proof_place(p->proof, its, va))
 			return true;
 	}
@@ -179,7 +167,7 @@ static struct fixed function_place(const struct patch_unit *p, const struct unit
 			refuse(NL_EBODY, "%s: where the kernel has %s is not known", p->path, s->name);
 		return (struct fixed){true, found->va};
 	}
-	if (starts(p->shipped->section[shipped->section].name, ".init."))
+	if (starts_with(p->shipped->section[shipped->section].name, ".init."))
 		refuse(NL_EBODY, "%s: the new code calls %s, which is gone after boot (__init)", p->path, s->name);
 	if (proven->why && !p->allow_unproven)
 		refuse(NL_ETARGET,
@@ -212,7 +200,7 @@ static void check_type_ids(const struct patch_unit *p, uint32_t section)
 			continue;
 		for (uint32_t j = 1; j < p->shipped->n_symbols && !shipped; j++)
 			if (unit_is_datum(p->shipped, &p->shipped->symbol[j]) &&
-			    same_base(p->shipped->symbol[j].name, s->name) &&
+			    unit_same_base(p->shipped->symbol[j].name, s->name) &&
 			    !strcmp(p->shipped->section[p->shipped->symbol[j].section].name,
 			            u->section[section].name) &&
 			    p->shipped->symbol[j].value == s->value)
@@ -276,7 +264,7 @@ static bool is_table(const struct unit_section *s)
 	                                     ".modinfo",          "__param"};
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(others); i++)
-		if (starts(s->name, others[i]))
+		if (starts_with(s->name, others[i]))
 			return false;
 	return !unit_is_code(s);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `revoke new|sign|show`: the signed list of what is not applied any more (include/newleaf/list.h). */
 #include "commands.h"
-#include "keys.h"
 #include "leaffile.h"
+#include "signing.h"
 
 #include <newleaf/list.h>
 
@@ -107,74 +107,34 @@ static const struct nl_list *read_list(const char *path, struct buf *file, size_
 	return l;
 }
 
-static struct nl_signature sign_by(const struct buf *file, size_t signed_size, const char *key)
+static struct signing signing_of(const struct buf *file, size_t signed_size, const char *key)
 {
-	struct nl_signature s;
-	uint8_t sha256[32];
-
-	digest(file, signed_size, sha256);
-	sign_digest(key_read_private(key), NL_DOMAIN_LIST, sha256, &s);
-	return s;
-}
-
-/* Behind `signed_size` bytes of the file: one signature more, or its signer's one anew. */
-static void attach(const struct buf *file, size_t signed_size, const struct nl_signature *s, const char *output)
-{
-	struct nl_signatures head = {.magic = NL_SIG_MAGIC};
-	const struct nl_signature *old = NULL;
-	struct buf all = {0}, out = {0};
-	uint32_t n = 0, known = 0;
-	uint8_t sha256[32];
-
-	digest(file, signed_size, sha256);
-	if (nl_signature_check(NL_DOMAIN_LIST, sha256, s, NULL, 0, 0, &known))
-		refuse(NL_ESIGNATURE, "the signature does not verify with that key");
-	if (file->n > signed_size && nl_signatures_find(file->p + signed_size, file->n - signed_size, &old, &n))
-		refuse(NL_ERECORD, "the list's signatures are malformed");
-	for (uint32_t i = 0; i < n; i++)
-		if (memcmp(old[i].key, s->key, sizeof(s->key)))
-			buf_add(&all, &old[i], sizeof(*s));
-	buf_add(&all, s, sizeof(*s));
-	head.count = (uint32_t)(all.n / sizeof(*s));
-	head.size = (uint32_t)(sizeof(head) + all.n);
-	if (head.count > NL_MAX_SIGNATURES)
-		refuse(NL_EARENA, "a list has at most %u signatures", NL_MAX_SIGNATURES);
-	buf_add(&out, file->p, signed_size);
-	buf_add(&out, &head, sizeof(head));
-	buf_add(&out, all.p, all.n);
-	file_write(output, out.p, out.n, 0644);
+	return (struct signing){.domain = NL_DOMAIN_LIST,
+	                        .what = "a list",
+	                        .file = file->p,
+	                        .size = file->n,
+	                        .signed_size = signed_size,
+	                        .max = NL_LIST_MAX_SIZE,
+	                        .key = key};
 }
 
 /* By a key, or in two steps by a token: out with what it signs, in with what it made. */
 static int list_sign(const char *path, const char *key, const char *message_out, const char *attached, const char *pub,
                      const char *output)
 {
-	struct nl_signature s;
-	struct buf file;
+	struct signing g;
 	size_t signed_size;
+	struct buf file;
+	uint8_t id[32];
 
 	read_list(path, &file, &signed_size);
-	if (message_out) {
-		struct nl_signed message;
-		uint8_t sha256[32];
-
-		digest(&file, signed_size, sha256);
-		message = signed_message(NL_DOMAIN_LIST, sha256);
-		file_write(message_out, &message, sizeof(message), 0644);
-		return NL_EXIT_OK;
-	}
-	if (key) {
-		s = sign_by(&file, signed_size, key);
-	} else {
-		struct buf sig = file_read(attached, 4096);
-
-		if (sig.n != sizeof(s.bytes))
-			refuse(NL_ESIGNATURE, "%s is no Ed25519 signature, which has %zu bytes", attached,
-			       sizeof(s.bytes));
-		memcpy(s.bytes, sig.p, sig.n);
-		key_read_public(pub, s.key);
-	}
-	attach(&file, signed_size, &s, output ? output : path);
+	g = signing_of(&file, signed_size, key);
+	g.attached = attached;
+	g.pub = pub;
+	if (message_out)
+		signing_message(&g, message_out);
+	else
+		signing_do(&g, output ? output : path, id);
 	return NL_EXIT_OK;
 }
 
@@ -191,9 +151,10 @@ static int list_new(const char *sequence, const char *key, const char *output)
 	buf_add(&out, &head, sizeof(head));
 	buf_add(&out, entries.p, entries.n);
 	if (key) {
-		struct nl_signature s = sign_by(&out, out.n, key);
+		struct signing g = signing_of(&out, out.n, key);
+		uint8_t id[32];
 
-		attach(&out, out.n, &s, output);
+		signing_do(&g, output, id);
 	} else
 		file_write(output, out.p, out.n, 0644);
 	fprintf(stderr, "list %llu, %u entries%s -> %s\n", (unsigned long long)head.sequence, head.head.count,

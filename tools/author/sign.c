@@ -1,44 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `sign` and `verify`: the signature over a leaf, made here or by a hardware token, and whose it is. */
 #include "commands.h"
-#include "keys.h"
 #include "leaffile.h"
+#include "signing.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *brief(const uint8_t id[32]) { return xformat("%02x%02x%02x%02x", id[0], id[1], id[2], id[3]); }
-
-/* Puts the signature behind those that are there; a key that has signed already signs anew. */
-static void attach(const struct leaffile *l, const struct nl_signature *s, const char *output)
-{
-	struct nl_signatures head = {.magic = NL_SIG_MAGIC};
-	struct buf all = {0}, out = {0};
-	uint32_t known = 0;
-	uint8_t id[32];
-
-	if (nl_signature_check(NL_DOMAIN_LEAF, l->digest, s, NULL, 0, 0, &known))
-		refuse(NL_ESIGNATURE, "the signature that was made does not verify with its own key");
-	for (uint32_t i = 0; i < l->n_signatures; i++)
-		if (memcmp(l->signatures[i].key, s->key, sizeof(s->key)))
-			buf_add(&all, &l->signatures[i], sizeof(*s));
-	buf_add(&all, s, sizeof(*s));
-	head.count = (uint32_t)(all.n / sizeof(*s));
-	head.size = (uint32_t)(sizeof(head) + all.n);
-	if (head.count > NL_MAX_SIGNATURES || l->signed_size + head.size > NL_LEAF_MAX_SIZE)
-		refuse(NL_EARENA, "a leaf has at most %u signatures, and %u bytes", NL_MAX_SIGNATURES,
-		       NL_LEAF_MAX_SIZE);
-	buf_add(&out, l->file.p, l->signed_size);
-	buf_add(&out, &head, sizeof(head));
-	buf_add(&out, all.p, all.n);
-	file_write(output, out.p, out.n, 0644);
-	nl_key_id(s->key, id);
-	fprintf(stderr, "signed %s by key %s", l->leaf.header->id, brief(id));
-	if (head.count > 1)
-		fprintf(stderr, ", signature %u", head.count);
-	fprintf(stderr, " -> %s\n", escape(output, FOR_TERMINAL));
-}
 
 int command_sign(int argc, char **argv)
 {
@@ -48,8 +18,10 @@ int command_sign(int argc, char **argv)
 	        {"pub", required_argument, NULL, 'p'},        {NULL, 0, NULL, 0},
 	};
 	const char *key = NULL, *output = NULL, *digest = NULL, *attached = NULL, *pub = NULL;
-	struct nl_signature s;
+	struct signing g = {.domain = NL_DOMAIN_LEAF, .what = "a leaf", .max = NL_LEAF_MAX_SIZE};
 	struct leaffile l;
+	uint8_t id[32];
+	uint32_t n;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
@@ -78,24 +50,21 @@ int command_sign(int argc, char **argv)
 	refuse_context(argv[optind], "signed", false);
 	l = leaffile_read(argv[optind]);
 	output = output ? output : argv[optind];
+	g.file = l.file.p;
+	g.size = l.file.n;
+	g.signed_size = l.signed_size;
+	g.key = key;
+	g.attached = attached;
+	g.pub = pub;
 	if (digest) {
-		struct nl_signed message = signed_message(NL_DOMAIN_LEAF, l.digest);
-
-		file_write(digest, &message, sizeof(message), 0644);
+		signing_message(&g, digest);
 		return NL_EXIT_OK;
 	}
-	if (key) {
-		sign_digest(key_read_private(key), NL_DOMAIN_LEAF, l.digest, &s);
-	} else {
-		struct buf sig = file_read(attached, 4096);
-
-		if (sig.n != sizeof(s.bytes))
-			refuse(NL_ESIGNATURE, "%s is no Ed25519 signature, which has %zu bytes", attached,
-			       sizeof(s.bytes));
-		memcpy(s.bytes, sig.p, sig.n);
-		key_read_public(pub, s.key);
-	}
-	attach(&l, &s, output);
+	n = signing_do(&g, output, id);
+	fprintf(stderr, "signed %s by key %s", l.leaf.header->id, brief(id));
+	if (n > 1)
+		fprintf(stderr, ", signature %u", n);
+	fprintf(stderr, " -> %s\n", escape(output, FOR_TERMINAL));
 	return NL_EXIT_OK;
 }
 
