@@ -2,11 +2,13 @@
 /*
  * Walks through as much of a kernel as a root shell can reach without harm: every file of /proc and /sys is read, every
  * system call is called with several kinds of arguments, sockets of every family, every file system that needs no disk,
- * memory, files, timers, namespaces, tracing. What the calls answer does not matter; that the kernel stays well does
- * (its log says). Each step is a child with a time limit of its own. Prints the steps and how many children there were;
- * exit 1 only when there is no child to be had.
- * --quick: a few seconds of it.
+ * memory, files, timers, namespaces; the other parts (broad_*.c) say what they add. What the calls answer does not
+ * matter; that the kernel stays well does (its log says). Each step is a child with a time limit of its own. Prints the
+ * steps and how many children there were; exit 1 only when there is no child to be had.
+ * --quick: a few seconds of it. --all: the other parts, too. --only NAME: the steps of those whose names begin so.
  */
+#include "broad.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -50,16 +52,19 @@
 #include <unistd.h>
 
 #define LAST_CALL 470
-#define HOME "/tmp/broad"
+#define HOME BROAD_HOME
 
-static unsigned long children;
+static unsigned long *children; /* of the steps, too */
 
 static void tell(const char *name)
 {
 	struct timespec now;
+	char line[64];
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	printf("%ld %s\n", (long)now.tv_sec, name);
+	snprintf(line, sizeof(line), "<6>broad: %s", name); /* beside what the kernel says of it */
+	broad_put("/dev/kmsg", line);
 }
 
 static pid_t child;
@@ -83,11 +88,12 @@ static void step(void (*what)(long), long with, unsigned seconds)
 	}
 	if (!child) {
 		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);                                  /* a step of a step ends with it */
 		sigaction(SIGALRM, &(struct sigaction){.sa_handler = wake}, NULL); /* interrupts what sleeps */
 		what(with);
 		_exit(0);
 	}
-	children++;
+	++*children;
 	sigaction(SIGALRM, &(struct sigaction){.sa_handler = give_up}, NULL);
 	setitimer(ITIMER_REAL, &(struct itimerval){{1, 0}, {(long)seconds, 0}}, NULL);
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
@@ -131,6 +137,8 @@ static void call_all_ways(long number)
 	}
 }
 
+void broad_child(void (*what)(long), long with, unsigned seconds) { step(what, with, seconds); }
+
 static void every_call(void)
 {
 	for (long n = 0; n < LAST_CALL; n++) {
@@ -166,10 +174,10 @@ static void read_one(void)
 	close(fd);
 }
 
-/* Files whose reading waits for others, takes the log away, or takes for ever. */
-static const char *const left_alone[] = {"/proc/kmsg",          "/proc/kcore", "trace_pipe",   "/proc/kpage",
-                                         "/proc/sysrq-trigger", "/proc/acpi",  "snapshot_raw", "/proc/self",
-                                         "/proc/thread-self",   "hvc"};
+/* Files whose reading waits for others, takes the log away, or takes for ever, and a tree that is there twice. */
+static const char *const left_alone[] = {
+        "/proc/kmsg",   "/proc/kcore", "trace_pipe",        "/proc/kpage", "/proc/sysrq-trigger",      "/proc/acpi",
+        "snapshot_raw", "/proc/self",  "/proc/thread-self", "hvc",         "/sys/kernel/debug/tracing"};
 
 static bool is_left_alone(const char *path)
 {
@@ -214,70 +222,6 @@ static void read_tree(int depth)
 	}
 	if (d)
 		closedir(d);
-}
-
-static void sockets(long family)
-{
-	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_RDM};
-	static const int levels[] = {SOL_SOCKET, 0, 6, 17, 41, 58, 132, 136, 255, 263, 270, 280};
-
-	for (size_t t = 0, made = 0; t < 5; t++)
-		for (int protocol = 0; protocol < 20 && made < 6; protocol++) {
-			int s = socket((int)family, types[t] | SOCK_NONBLOCK, protocol);
-			char address[128] = {(char)family}, bytes[256] = {1};
-			socklen_t n;
-
-			if (s < 0)
-				continue;
-			made++;
-			for (size_t l = 0; l < 12; l++)
-				for (int name = 0; name < 60; name++) {
-					int value = 1;
-
-					n = sizeof(bytes);
-					getsockopt(s, levels[l], name, bytes, &n);
-					setsockopt(s, levels[l], name, &value, sizeof(value));
-				}
-			bind(s, (struct sockaddr *)address, 16);
-			listen(s, 1);
-			connect(s, (struct sockaddr *)address, 28);
-			n = sizeof(address);
-			getsockname(s, (struct sockaddr *)address, &n);
-			getpeername(s, (struct sockaddr *)address, &n);
-			for (unsigned long request = 0x8900; request < 0x8970; request++)
-				if (request != 0x8914)
-					ioctl(s, request, bytes);
-			send(s, bytes, 32, MSG_DONTWAIT);
-			recv(s, bytes, 32, MSG_DONTWAIT);
-			recv(s, bytes, 32, MSG_DONTWAIT | MSG_ERRQUEUE);
-			shutdown(s, SHUT_RDWR);
-			close(s);
-		}
-}
-
-static void stream(long family)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "@broad"};
-	struct sockaddr *a = family == AF_INET    ? (struct sockaddr *)&in
-	                     : family == AF_INET6 ? (struct sockaddr *)&in6
-	                                          : (struct sockaddr *)&un;
-	socklen_t n = family == AF_INET ? sizeof(in) : family == AF_INET6 ? sizeof(in6) : sizeof(un);
-	int s = socket((int)family, SOCK_STREAM, 0), c = socket((int)family, SOCK_STREAM, 0);
-	static char bytes[200000];
-	int got;
-
-	un.sun_path[0] = 0;
-	if (bind(s, a, n) || listen(s, 4) || getsockname(s, a, &n) || connect(c, a, n))
-		return;
-	got = accept(s, NULL, NULL);
-	if (!fork())
-		for (int i = 0; i < 20; i++)
-			(void)!write(c, bytes, sizeof(bytes));
-	close(c);
-	while (read(got, bytes, sizeof(bytes)) > 0)
-		;
 }
 
 static void files(long unused)
@@ -512,6 +456,57 @@ static void terminal(long unused)
 		ioctl(s, request, (char[256]){0});
 }
 
+int broad_disk(const char *options)
+{
+	static bool mounted;
+	char *direct;
+	int fd;
+
+	mkdir(HOME "/disk", 0700);
+	if (!mounted && (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	                 mount("/dev/nvme0n1", HOME "/disk", "ext4", 0, options)))
+		return -1;
+	mounted = true;
+	fd = open(HOME "/disk/broad", O_RDWR | O_CREAT | O_DIRECT, 0600);
+	direct = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	(void)!write(fd, direct, 65536);
+	(void)!pread(fd, direct, 65536, 0);
+	fsync(fd);
+	munmap(direct, 65536);
+	close(fd);
+	return 0;
+}
+
+void broad_some(void)
+{
+	static void (*const some[])(long) = {files, waiting, ipc, traced, scheduling};
+
+	step(broad_stream, AF_INET, 10);
+	step(broad_stream, AF_INET6, 10);
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+		step(some[i], 0, 10);
+	broad_disk(NULL);
+	system("cat /proc/self/status >/dev/null");
+}
+
+static void part(const struct broad_step *s, const char *only)
+{
+	for (; s->name; s++)
+		if (!strncmp(s->name, only, strlen(only))) {
+			tell(s->name);
+			step(s->what, s->with, s->seconds);
+		}
+}
+
+static void parts(const char *only)
+{
+	static const struct broad_step *const all[] = {broad_files,   broad_memory,  broad_net,
+	                                               broad_netlink, broad_objects, broad_system};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		part(all[i], only);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -523,6 +518,12 @@ int main(int argc, char **argv)
 
 	mkdir(HOME, 0700);
 	setvbuf(stdout, NULL, _IONBF, 0);
+	children = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (argc > 2 && !strcmp(argv[1], "--only")) {
+		parts(argv[2]);
+		printf("%lu children\n", *children);
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		tell(steps[i].name);
 		for (int round = 0; round < 3; round++)
@@ -531,19 +532,19 @@ int main(int argc, char **argv)
 	tell("calls");
 	every_call();
 	if (argc > 1 && !strcmp(argv[1], "--quick")) {
-		step(stream, AF_INET, 20);
-		step(stream, AF_UNIX, 20);
+		step(broad_stream, AF_INET, 20);
+		step(broad_stream, AF_UNIX, 20);
 		strcpy(here, "/proc/sys");
 		read_tree(0);
-		printf("%lu children\n", children);
+		printf("%lu children\n", *children);
 		return 0;
 	}
 	tell("sockets");
 	for (long family = 0; family < 48; family++)
-		step(sockets, family, 3);
-	step(stream, AF_INET, 20);
-	step(stream, AF_INET6, 20);
-	step(stream, AF_UNIX, 20);
+		step(broad_sockets, family, 3);
+	step(broad_stream, AF_INET, 20);
+	step(broad_stream, AF_INET6, 20);
+	step(broad_stream, AF_UNIX, 20);
 	tell("file-systems");
 	every_file_system();
 	tell("sys");
@@ -552,6 +553,8 @@ int main(int argc, char **argv)
 	tell("proc");
 	strcpy(here, "/proc");
 	read_tree(0);
-	printf("%lu children\n", children);
+	if (argc > 1 && !strcmp(argv[1], "--all"))
+		parts("");
+	printf("%lu children\n", *children);
 	return 0;
 }

@@ -16,73 +16,98 @@ from test_lines import MODEL
 from vmtest import test
 
 OWN = r"(traps: )?broad\[\d+\]"  # the load's own processes call what ends them
+DRAWN = int(os.environ.get("TRANSPLANTS") or 1000)  # by the tests of --full
 STOCK = "linux-image-6.1.0-50-cloud-amd64"
 
 
 def lawful():
-    """The patterns of the page."""
+    """The rows of the page: pattern and why."""
     with open(os.path.join(TOP, "docs/reference/transplant.md"), encoding="utf-8") as f:
         rows = re.findall(r"^\| `(.+)` \| (.+) \|$", f.read(), re.M)
-    return [re.compile(pattern.replace(r"\|", "|")) for pattern, _ in rows]
+    return [(re.compile(pattern.replace(r"\|", "|")), why) for pattern, why in rows]
 
 
-def transplants(t, directory, kernel, count, seed):
-    """Makes and signs the leaves; returns their paths and how many functions are in them."""
+def judge(t, rows):
+    """Each refusal is one of the page; who has a lawful site and no side table is built."""
+    allowed = lawful()
+    used, unlawful, exempt = collections.Counter(), [], 0
+    for name, answer, text in rows:
+        if answer == "built":
+            continue
+        pattern, why = next((row for row in allowed if row[0].search(text)), (None, ""))
+        if pattern:
+            used[pattern.pattern] += 1
+        else:
+            unlawful.append(f"{name}: {answer}: {text}")
+        exempt += why.startswith(("no site", "table"))
+    t.expect(not unlawful, "refused for no reason that is listed:\n" + "\n".join(unlawful[:20]))
+    built, fit = sum(answer == "built" for _, answer, _ in rows), len(rows) - exempt
+    t.note(f"{built} of {len(rows)} functions were built, {100 * built / fit:.1f} % of the {fit} that have a lawful "
+           f"site and no side table; refused: {', '.join(f'{n} {p}' for p, n in used.most_common())}")  # fmt: skip
+    t.expect(built >= 0.95 * fit, f"only {built} of {fit} with a lawful site and no side table were built")
+
+
+def transplants(directory, kernel, count, seed):
+    """Makes and signs the leaves. Returns a row for each function: its name, "built" or the error, and why."""
     done = subprocess.run(
         [AUTHOR, "transplant", "-k", kernel_file(kernel), "--count", str(count), "--seed", str(seed), "-o", directory],
         stdin=subprocess.DEVNULL, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
         raise Failure(f"transplant ended with {done.returncode}: {done.stderr.strip()}")
-    rows = [line.split("\t") for line in done.stdout.splitlines()]
-    t.expect(len(rows) == count, f"{len(rows)} answers for {count} functions")
-    allowed = lawful()
-    used, unlawful = collections.Counter(), []
-    for name, answer, why in rows:
-        if answer == "built":
-            continue
-        match = next((p for p in allowed if p.search(why)), None)
-        if match:
-            used[match.pattern] += 1
-        else:
-            unlawful.append(f"{name}: {answer}: {why}")
-    t.expect(not unlawful, "refused for no reason that is listed:\n" + "\n".join(unlawful[:20]))
-    built = sum(answer == "built" for _, answer, _ in rows)
-    reasons = ", ".join(f"{n} {pattern}" for pattern, n in used.most_common())
-    t.note(f"{built} of {count} functions, seed {seed}; refused: {reasons}")
-    paths = sorted(os.path.join(directory, f) for f in os.listdir(directory) if f.endswith(".leaf"))
-    for path in paths:
-        author("sign", path, "--key", DEMO_KEY)
-    return paths, built
+    return [line.split("\t") for line in done.stdout.splitlines()]
 
 
 def hits(g):
-    """What each counter of each applied leaf says."""
-    status = newleaf(g, "status")
-    return [n for leaf in status["leaves"] if leaf["state"] == "applied" for n in leaf["hits_by_function"]]
+    """What each counter of each applied leaf says, in the order in which the functions were drawn."""
+    leaves = [leaf for leaf in newleaf(g, "status")["leaves"] if leaf["state"] == "applied"]
+    return [n for leaf in sorted(leaves, key=lambda leaf: leaf["id"]) for n in leaf["hits_by_function"]]
+
+
+def tell(t, g, rows):
+    """Notes how many were executed, and logs which. Returns the count."""
+    names, counted = [name for name, answer, _ in rows if answer == "built"], hits(g)
+    t.expect(len(counted) == len(names), f"{len(counted)} counters for {len(names)} functions")
+    with open(os.path.join(g.log_dir, "executed"), "w", encoding="utf-8") as f:
+        f.writelines(f"{n}\t{name}\n" for n, name in zip(counted, names))
+    executed = sum(n > 0 for n in counted)
+    among = sum(answer == "built" for _, answer, _ in rows[:1000])
+    first = sum(n > 0 for n in counted[:among])
+    t.note(f"{executed} of {len(names)} were executed ({first} of {among} of the first 1,000 drawn), "
+           f"{sum(counted)} calls")  # fmt: skip
+    return executed
+
+
+def devices(directory):
+    """What the stock kernels have drivers for beside the console: a disk of NVMe with ext4, a screen, a PCIe port."""
+    disk = os.path.join(directory, "disk.img")
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "verity,encrypt", disk, "64M"],
+                   check=True, stdin=subprocess.DEVNULL, capture_output=True)  # fmt: skip
+    return ("-drive", f"if=none,id=nvme,format=raw,file={disk}", "-device", "nvme,drive=nvme,serial=1",
+            "-device", "VGA", "-device", "pcie-root-port")  # fmt: skip
 
 
 def transplant(t, kernel, count, seed=1, wanted=0, load="broad"):
     with tempfile.TemporaryDirectory() as directory:
-        paths, built = transplants(t, directory, kernel, count, seed)
+        rows = transplants(directory, kernel, count, seed)
+        t.expect(len(rows) == count, f"{len(rows)} answers for {count} functions")
+        judge(t, rows)
         initrd = os.path.join(directory, "initrd.img")
         command = [os.path.join(TOP, "scripts", "mkinitramfs"), "-o", initrd]
-        for path in paths:
+        for path in sorted(os.path.join(directory, f) for f in os.listdir(directory) if f.endswith(".leaf")):
+            author("sign", path, "--key", DEMO_KEY)
             command += ["-a", f"{path}:transplants/{os.path.basename(path)}"]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
-        g = t.boot(kernel=kernel, model=MODEL, initrd=initrd, memory=1536)
-    g.run("newleaf apply --deadline 5s /transplants/*.leaf", timeout=120)
-    said = g.run(f"{load} 2>&1", timeout=1200)
-    counted = hits(g)
-    t.expect(len(counted) == built, f"{len(counted)} counters for {built} functions")
-    executed = sum(n > 0 for n in counted)
-    t.note(f"{executed} of {built} were executed, {sum(counted)} calls; {said.splitlines()[-1]}")
-    g.check_dmesg(allow=OWN)
-    g.run("newleaf revert --all", timeout=120)
-    g.run("load --once")
-    g.check_dmesg(allow=OWN)
-    t.expect(executed >= wanted, f"only {executed} were executed")
-    g.poweroff()
+        g = t.boot(kernel=kernel, model=MODEL, initrd=initrd, memory=1536, more=devices(directory))
+        g.run("newleaf apply --deadline 5s /transplants/*.leaf", timeout=120)
+        t.note("the load: " + g.run(f"{load} 2>&1", timeout=600).splitlines()[-1])
+        executed = tell(t, g, rows)
+        g.check_dmesg(allow=OWN)
+        g.run("newleaf revert --all", timeout=120)
+        g.run("load --once")
+        g.check_dmesg(allow=OWN)
+        t.expect(executed >= wanted, f"only {executed} were executed")
+        g.poweroff()
 
 
 @test(name="transplant")
@@ -97,10 +122,12 @@ def register_lines():
     for kernel, name in lines:
 
         def run(t, kernel=kernel):
-            transplant(t, kernel, 1000, seed=2, wanted=60)
+            many = DRAWN >= 2600
+            transplant(t, kernel, DRAWN, seed=2, wanted=300 if many else 60, load="broad --all" if many else "broad")
 
-        run.__doc__ = f"1,000 functions of {name}, drawn by lot, run their own code at another place under a broad load"
-        test(full=True, name="transplant_" + name.replace(".", "_").replace("-", "_") + "_1000")(run)
+        run.__doc__ = f"""1,000 functions of {name}, drawn by lot, run their own code at another place under a broad
+                      load (TRANSPLANTS=2600: so many, about what the registry holds)"""
+        test(full=True, name="transplant_" + name.replace(".", "_").replace("-", "_"))(run)
 
 
 register_lines()
