@@ -277,7 +277,7 @@ expect "name of a file in JSON" 11 $'cannot read \\u001b[2Jgr\303\274n\\u009b\\u
 cp "$dir/one.pub" "$dir/bad.pub"
 at=$(grep -abo one "$dir/bad.pub" | head -1 | cut -d: -f1)
 printf '\033[2J' | dd of="$dir/bad.pub" bs=1 seek="$at" conv=notrunc status=none
-expect "name of a key" 0 '\x1b[2J' "$author" key list "$dir/bad.pub"
+expect "name of a key" 9 "a name without an end, or not in ASCII" "$author" key list "$dir/bad.pub"
 expect "name of a file" 11 '\x1b[31m.recipe' build "$dir/"$'\e[31m.recipe'
 refused "escape on the terminal" 2 "switch, strict or mixable expected before '\\x1b[31m'" $'consistency \e[31m'
 
