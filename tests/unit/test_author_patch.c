@@ -231,16 +231,23 @@ static void test_names_that_macros_glue(void **state)
 	(void)state;
 	names_add(&n, "x_get_name", 10);
 	assert_true(names_used(&n, "#define GET(a) a##_get_##name\nint y = GET(x);\n"));
-	assert_true(names_used(&n, "#define GET(what, b) \\\n\tf(x_get_ ## b)\n"));
-	assert_true(names_used(&n, "#define GET(args...) x_##args\n"));
-	assert_true(names_used(&n, "#define GET(a, ...) call(a ## _name, __VA_ARGS__ ## _get_name)\n"));
-	assert_false(names_used(&n, "#define GET(a) a##_get_names\n"));
-	assert_false(names_used(&n, "#define GET(a) y_##a\n"));
-	assert_false(names_used(&n, "#define PASTE(a, b) a##b\n"));
-	assert_false(names_used(&n, "#define SAY(a) #a x_get_\n#define OTHER(a) _name(a)\n"));
-	assert_true(
-	        names_spread(&n, "#define GET(a) a##_get_name\nstatic inline int k(void)\n{\n\treturn GET(x);\n}\n"));
-	assert_true(names_have(&n, "GET", 3));
+	assert_false(names_used(&n, "#define GET(a) a##_get_##name\nint y = GET(z);\n"));
+	assert_true(names_used(&n, "#define GET(what, b) \\\n\tf(x_get_ ## b)\nGET(1, name)\n"));
+	assert_true(names_used(&n, "#define GET(args...) x_##args\nGET(get_name)\n"));
+	assert_true(names_used(&n, "#define GET(a, ...) call(a ## _name, __VA_ARGS__ ## _get_name)\nGET(, x)\n"));
+	assert_true(names_used(&n, "#define P(a, b) a##_get_##b\nP(x, name)\n"));
+	assert_true(names_used(&n, "#define P(a) a##_name\n#define Q(b) P(b##_get)\nQ(x)\n"));
+	assert_true(names_used(&n, "#define P(a) a##_name\n#define Q(b) P(b)\nQ(x_get)\n"));
+	assert_false(names_used(&n, "#define GET(a) a##_get_names\nGET(x)\n"));
+	assert_false(names_used(&n, "#define GET(a) y_##a\nGET(get_name)\n"));
+	assert_false(names_used(&n, "#define PASTE(a, b) a##b\nPASTE(x_get_, name)\n"));
+	assert_false(names_used(&n, "#define SAY(a) #a x_get_\n#define OTHER(a) _name(a)\nOTHER(x)\n"));
+	assert_true(names_spread(&n, "#define GET(a) a##_get_name\n"));
+	assert_false(names_have(&n, "GET", 3));
+	assert_true(names_spread(
+	        &n, "static inline int k(void)\n{\n\treturn GET(x);\n}\nint l(void) { return GET(y); }\n"));
+	assert_true(names_have(&n, "k", 1));
+	assert_false(names_have(&n, "l", 1));
 }
 
 /* An #else that leaves a brace open must not make one piece of the rest of the file. */

@@ -34,35 +34,63 @@ static const char *skip_blank(const char *p, const char *end)
 	return p;
 }
 
-static bool fits(const struct word *chain, size_t n, const char *name)
+static void remember(struct names *s, const char *macro, size_t n, const char *word, size_t length)
+{
+	struct names_glue *more;
+
+	for (size_t i = 0; i < s->n_glue; i++)
+		if (strlen(s->glue[i].macro) == n && !memcmp(s->glue[i].macro, macro, n) &&
+		    strlen(s->glue[i].word) == length && !memcmp(s->glue[i].word, word, length))
+			return;
+	more = xalloc((s->n_glue + 1) * sizeof(*more));
+	if (s->n_glue)
+		memcpy(more, s->glue, s->n_glue * sizeof(*more));
+	more[s->n_glue++] = (struct names_glue){xformat("%.*s", (int)n, macro), xformat("%.*s", (int)length, word)};
+	s->glue = more;
+}
+
+struct macro {
+	struct names *s;
+	const char *name;
+	size_t n;
+};
+
+/* Every way in which the chain can make the name is one to remember, by the longest word that an argument gives. */
+static void fit(const struct macro *m, const struct word *chain, size_t n, const char *name, struct word longest)
 {
 	size_t most = strlen(name);
 
-	if (!n)
-		return !most;
-	if (!chain->any)
-		return chain->n <= most && !memcmp(chain->p, name, chain->n) && fits(chain + 1, n - 1, name + chain->n);
+	if (!n) {
+		if (!most)
+			remember(m->s, m->name, m->n, longest.p, longest.n);
+		return;
+	}
+	if (!chain->any) {
+		if (chain->n <= most && !memcmp(chain->p, name, chain->n))
+			fit(m, chain + 1, n - 1, name + chain->n, longest);
+		return;
+	}
 	for (size_t taken = 0; taken <= most; taken++)
-		if (fits(chain + 1, n - 1, name + taken))
-			return true;
-	return false;
+		fit(m, chain + 1, n - 1, name + taken, taken > longest.n ? (struct word){name, taken, true} : longest);
 }
 
-static bool makes(const struct names *s, const struct word *chain, size_t n)
+static void match(const struct macro *m, const struct word *chain, size_t n)
 {
+	size_t known = m->s->n_glue;
 	bool own = false;
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < chain[i].n; j++)
 			own |= !chain[i].any && isalnum((unsigned char)chain[i].p[j]);
-	for (size_t i = 0; own && i < s->room; i++)
-		if (s->slot[i] && fits(chain, n, s->slot[i]))
-			return true;
-	return false;
+	for (size_t i = 0; own && i < m->s->room; i++)
+		if (m->s->slot[i])
+			fit(m, chain, n, m->s->slot[i], (struct word){"", 0, true});
+	for (size_t i = 0; own && i < known; i++) /* it may make the word that another macro wants */
+		fit(m, chain, n, m->s->glue[i].word, (struct word){"", 0, true});
 }
 
 /* One #define: its parameters, in brackets at its name, and what it stands for. */
-static bool body_makes(const struct names *s, const char *parameters, const char *body, const char *end)
+static void learn_body(const struct macro *m, const char *parameters, const char *body, const char *end)
 {
 	struct word chain[CHAIN_MAX];
 	size_t n = 0;
@@ -77,8 +105,8 @@ static bool body_makes(const struct names *s, const char *parameters, const char
 			continue;
 		}
 		if (!glued || n == CHAIN_MAX) {
-			if (n > 1 && makes(s, chain, n))
-				return true;
+			if (n > 1)
+				match(m, chain, n);
 			n = 0;
 		}
 		glued = false;
@@ -89,38 +117,73 @@ static bool body_makes(const struct names *s, const char *parameters, const char
 		}
 		chain[n] = (struct word){p, length, false};
 		for (const char *q = parameters; q < body; q++) {
-			size_t m = word_length(q, body);
+			size_t l = word_length(q, body);
 
-			chain[n].any |= m == length && !memcmp(p, q, m);
-			q += m ? m - 1 : 0;
+			chain[n].any |= l == length && !memcmp(p, q, l);
+			q += l ? l - 1 : 0;
 		}
 		chain[n].any |= length == 11 && !memcmp(p, "__VA_ARGS__", 11);
 		n++;
 		p += length;
 	}
-	return n > 1 && makes(s, chain, n);
+	if (n > 1)
+		match(m, chain, n);
 }
 
-bool glue_makes(const struct names *s, const char *text, const char *end)
+static bool has(const char *p, const char *end, const char *word)
+{
+	size_t wanted = strlen(word);
+
+	while (p < end) {
+		size_t n = word_length(p, end);
+
+		if (n == wanted && !memcmp(p, word, n))
+			return true;
+		p += n ? n : 1;
+	}
+	return false;
+}
+
+/* A macro with parameters that hands them on to one of those. */
+static void learn_user(const struct macro *m, const char *body, const char *end)
+{
+	for (size_t i = 0, n = m->s->n_glue; i < n; i++)
+		if (has(body, end, m->s->glue[i].macro) && !has(body, end, m->s->glue[i].word))
+			remember(m->s, m->name, m->n, m->s->glue[i].word, strlen(m->s->glue[i].word));
+}
+
+void glue_learn(struct names *s, const char *text, const char *end)
 {
 	for (const char *p = text; s->n && p < end; p++) {
 		const char *parameters, *body, *stop;
+		struct macro m = {.s = s};
 
 		if (*p != '#' || (p > text && p[-1] == '#'))
 			continue;
 		p += 1 + strspn(p + 1, " \t");
 		if (strncmp(p, "define", 6))
 			continue;
-		p = skip_blank(p + 6, end);
-		parameters = body = p + word_length(p, end);
+		m.name = skip_blank(p + 6, end);
+		m.n = word_length(m.name, end);
+		parameters = body = m.name + m.n;
 		if (body < end && *body == '(')
 			while (body < end && *body++ != ')')
 				;
 		for (stop = body; stop < end && *stop != '\n'; stop++)
 			stop += *stop == '\\' && stop + 1 < end;
-		if (memmem(body, (size_t)(stop - body), "##", 2) && body_makes(s, parameters, body, stop))
-			return true;
+		if (body > parameters) {
+			learn_user(&m, body, stop);
+			if (memmem(body, (size_t)(stop - body), "##", 2))
+				learn_body(&m, parameters, body, stop);
+		}
 		p = stop;
 	}
+}
+
+bool glue_used(const struct names *s, const char *text, const char *end)
+{
+	for (size_t i = 0; i < s->n_glue; i++)
+		if ((!*s->glue[i].word || has(text, end, s->glue[i].word)) && has(text, end, s->glue[i].macro))
+			return true;
 	return false;
 }

@@ -5,8 +5,10 @@
 
 #include "patch_names.h"
 
-/* Could a #define of the text, of which comments and strings are stripped, make one of the names? Where only arguments
- * are glued to arguments it could make any, and the answer is no. */
-bool glue_makes(const struct names *s, const char *text, const char *end);
+/* Adds the macros of a text, of which comments and strings are stripped, that could make one of the names, each with
+ * the word that it must be given. Where only arguments are glued to arguments it could make any, and none is added. */
+void glue_learn(struct names *s, const char *text, const char *end);
+/* Does the text have such a macro and its word? */
+bool glue_used(const struct names *s, const char *text, const char *end);
 
 #endif

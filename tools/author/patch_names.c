@@ -60,6 +60,8 @@ void names_add(struct names *s, const char *word, size_t n)
 			if (s->slot[i])
 				*find(&more, s->slot[i], strlen(s->slot[i])) = s->slot[i];
 		more.n = s->n;
+		more.glue = s->glue;
+		more.n_glue = s->n_glue;
 		*s = more;
 	}
 	*find(s, word, n) = xformat("%.*s", (int)n, word);
@@ -341,7 +343,7 @@ void names_changed(struct names *out, const char *before, const char *after)
 
 static bool used(const struct names *s, const char *p, const char *end)
 {
-	if (glue_makes(s, p, end))
+	if (glue_used(s, p, end))
 		return true;
 	while (p < end) {
 		size_t n = begins_word(p) ? word_length(p) : 0;
@@ -355,7 +357,14 @@ static bool used(const struct names *s, const char *p, const char *end)
 	return false;
 }
 
-bool names_used(const struct names *s, const char *text) { return used(s, text, text + strlen(text)); }
+bool names_used(const struct names *s, const char *text)
+{
+	const char *end = text + strlen(text);
+	struct names own = *s; /* with what its own macros glue */
+
+	glue_learn(&own, text, end);
+	return used(&own, text, end);
+}
 
 /* A prototype or an extern variable: it mentions types, and is as it was. */
 static bool only_declares(const struct piece *c)
@@ -367,7 +376,7 @@ static bool only_declares(const struct piece *c)
 bool names_spread(struct names *s, const char *text)
 {
 	struct conditions open = {.names = s};
-	size_t before = s->n;
+	size_t before = s->n + s->n_glue;
 
 	while (*text) {
 		struct piece c = next_piece(&text);
@@ -378,6 +387,7 @@ bool names_spread(struct names *s, const char *text)
 		if (c.n && !only_declares(&c) &&
 		    (used(s, c.p, c.p + c.n) || (open.n && open.touched[innermost(&open)])))
 			defines(s, &c);
+		glue_learn(s, c.p, c.p + c.n);
 	}
-	return s->n != before;
+	return s->n + s->n_glue != before;
 }

@@ -11,6 +11,10 @@
 struct names { /* a hash table of words */
 	char **slot;
 	size_t n, room;
+	struct names_glue { /* a macro that makes one of them by ##, of a word among its arguments */
+		char *macro, *word;
+	} * glue;
+	size_t n_glue;
 };
 
 bool names_have(const struct names *s, const char *word, size_t n);
