@@ -16,12 +16,9 @@
 #define NL_MAX_LOCKOUTS NL_MAX_LEAVES   /* so many can be on at a panic */
 #define NL_MAX_FLOORS 128u              /* ids of leaves between two starts of the machine */
 
-enum nl_lockout_reason { /* bits */
-	                 NL_LOCKOUT_PANIC =
-	                         1, /* was on when the core gave up, and the guest had not said that it is up */
-	                 NL_LOCKOUT_ALL = 2, /* beside others: no leaf is applied any more, because there was no room
-	                                        for another name */
-};
+/* Bits. PANIC: was on when the core gave up, and the guest had not said that it is up. ALL, beside others: no leaf is
+ * applied any more, because there was no room for another name. */
+enum nl_lockout_reason { NL_LOCKOUT_PANIC = 1, NL_LOCKOUT_ALL = 2 };
 
 struct nl_lockout { /* a leaf that is not applied any more */
 	uint8_t sha256[32];
