@@ -81,6 +81,9 @@ void fuzz_seeds(void)
 	make_object(s);
 	b = make_elf(ET_REL, s, MADE_O_COUNT);
 	fuzz_seed(b.p, b.n);
+	((Elf64_Rela *)s[MADE_O_RELA].bytes.p)[3].r_addend = INT64_MAX; /* the sum wraps */
+	b = make_elf(ET_REL, s, MADE_O_COUNT);
+	fuzz_seed(b.p, b.n);
 	s[MADE_O_RELA].bytes.n = 0;
 	b = make_elf(ET_REL, s, MADE_O_COUNT);
 	fuzz_seed(b.p, b.n);

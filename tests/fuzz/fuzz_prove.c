@@ -87,7 +87,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	unit_difference(unit_compare(other, u));
 }
 
-static void seed_object(bool tables)
+static void seed_object(bool tables, bool wraps)
 {
 	static const Elf64_Rela about[] = {{0, ELF64_R_INFO(1, R_X86_64_PC32), 4},
 	                                   {4, ELF64_R_INFO(1, R_X86_64_PC32), 8}};
@@ -95,6 +95,7 @@ static void seed_object(bool tables)
 	struct buf b;
 
 	make_object(s);
+	((Elf64_Rela *)s[MADE_O_RELA].bytes.p)[0].r_addend = wraps ? INT64_MAX : -4;
 	s[MADE_O_COUNT] = (struct made_section){.name = "__ex_table", .type = SHT_PROGBITS, .flags = SHF_ALLOC};
 	buf_add(&s[MADE_O_COUNT].bytes, NULL, 12);
 	s[MADE_O_COUNT + 1] = s[MADE_O_RELA];
@@ -115,7 +116,8 @@ void fuzz_seeds(void)
 	static const char cmd[] = "savedcmd_fs/pipe.o := gcc -Wp,-MMD,fs/.pipe.o.d -DMODULE "
 	                          "-DKBUILD_MODNAME='\"pipe\"' -c -o fs/pipe.o fs/pipe.c ; ./tools/objtool/objtool x\n";
 
-	seed_object(false);
-	seed_object(true);
+	seed_object(false, false);
+	seed_object(true, false);
+	seed_object(false, true);
 	fuzz_seed(cmd, sizeof(cmd) - 1);
 }

@@ -319,7 +319,7 @@ static struct place resolve_undefined(struct loading *l, const struct object *o,
 /* Does the kernel keep this place? A taken function only where something points to it: pointers are compared. */
 static bool stays(const struct object *o, const GElf_Sym *sym, uint32_t type, int64_t addend)
 {
-	int64_t start = (int64_t)sym->st_value + addend + (type == R_X86_64_PC32 ? 4 : 0);
+	uint64_t start = sym->st_value + (uint64_t)addend + (type == R_X86_64_PC32 ? 4 : 0);
 
 	if (!o->from->bound || !o->from->bound[sym->st_shndx].symbol)
 		return false;

@@ -180,7 +180,7 @@ static const struct unit_symbol *only_symbol(const struct unit *u, uint32_t sect
 }
 
 /* Distance from the field to the end of its instruction, which is what an address relative to it counts from. */
-static int64_t field_to_end(const struct unit *u, const struct unit_section *s, const struct unit_reloc *r)
+static uint64_t field_to_end(const struct unit *u, const struct unit_section *s, const struct unit_reloc *r)
 {
 	const struct unit_symbol *in = unit_holder(u, (uint32_t)(s - u->section), r->offset);
 
@@ -190,11 +190,14 @@ static int64_t field_to_end(const struct unit *u, const struct unit_section *s, 
 		if (!step.len)
 			return 4;
 		if (at + step.len > r->offset)
-			return (int64_t)(at + step.len - r->offset);
+			return at + step.len - r->offset;
 		at += step.len;
 	}
 	return 4;
 }
+
+/* It may wrap: the file says any number. */
+static int64_t plus(int64_t a, uint64_t b) { return (int64_t)((uint64_t)a + b); }
 
 struct unit_target unit_target(const struct unit *u, const struct unit_section *s, const struct unit_reloc *r)
 {
@@ -202,17 +205,17 @@ struct unit_target unit_target(const struct unit *u, const struct unit_section *
 	struct unit_target t = {.symbol = sym, .section = sym->section, .offset = r->addend};
 
 	if ((r->type == R_X86_64_PC32 || r->type == R_X86_64_PLT32) && unit_is_code(s))
-		t.offset += field_to_end(u, s, r);
+		t.offset = plus(t.offset, field_to_end(u, s, r));
 	if (!sym->section || (sym->type != STT_SECTION && !is_label(sym)))
 		return t;
 	t.symbol = NULL;
-	t.offset += (int64_t)sym->value;
+	t.offset = plus(t.offset, sym->value);
 	if (t.offset >= 0 && !unit_is_string(&u->section[t.section]))
 		t.symbol = unit_holder(u, t.section, (uint64_t)t.offset);
 	if (!t.symbol && !unit_is_string(&u->section[t.section]))
 		t.symbol = only_symbol(u, t.section); /* a loop ends behind its array, or begins before it */
 	if (t.symbol)
-		t.offset -= (int64_t)t.symbol->value;
+		t.offset = plus(t.offset, -t.symbol->value);
 	return t;
 }
 

@@ -67,12 +67,15 @@ static uint64_t bit(ZydisRegister r)
 /* The word of the stack that an operand is; 0 = none. */
 static uint64_t word_of(struct following *f, const ZydisDecodedOperand *op, const struct state *s)
 {
-	int64_t at = s->depth - op->mem.disp.value;
+	int64_t at;
 	unsigned i = 0;
 
 	if (op->type != ZYDIS_OPERAND_TYPE_MEMORY || op->mem.type != ZYDIS_MEMOP_TYPE_MEM ||
 	    op->mem.base != ZYDIS_REGISTER_RSP || op->mem.index != ZYDIS_REGISTER_NONE || op->size != 64 ||
-	    op->mem.segment == ZYDIS_REGISTER_GS || s->depth == NOWHERE || at <= 0 || at > 65536)
+	    op->mem.segment == ZYDIS_REGISTER_GS || s->depth == NOWHERE)
+		return 0;
+	at = s->depth - op->mem.disp.value; /* of 32 bits: there is a base */
+	if (at <= 0 || at > 65536)
 		return 0;
 	while (i < f->n_words && f->word[i] != at)
 		i++;
