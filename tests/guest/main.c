@@ -6,6 +6,7 @@
 #include <stdarg.h>
 
 #include "kernel.h"
+#include "region.h"
 
 #define COM1 0x3f8
 #define DEBUG_EXIT 0xf4 /* QEMU's isa-debug-exit */
@@ -211,12 +212,14 @@ static void fxrstor_loop(struct cpu *cpu)
 
 /*
  * Not a test of Newleaf but of the emulator. QEMU lets an FXRSTOR on any CPU clear a bit of the first CPU's state, in a
- * word that holds "in a guest with nested paging" as well, without a lock: the first CPU's next step after an exit then
- * walks the core's page tables as if they were a guest's, and the machine is reset by a triple fault
- * (docs/explanation/limits.md).
+ * word that holds "in a guest with nested paging" as well, without a lock. Where that undoes the end of a guest, the
+ * first CPU's next step walks the core's page tables as if they were a guest's, and the machine is reset by a triple
+ * fault; where it undoes its beginning, the guest runs without nested paging until its next exit, and sees what is
+ * hidden (docs/explanation/limits.md).
  */
 static void fxrstor_race(void)
 {
+	volatile uint64_t *hidden = (volatile uint64_t *)(region_base() + NL_REGION_CORE);
 	uint32_t r[4];
 
 	if (machine.n_cpus < 2 || !smp_start(&cpus[1], 0)) {
@@ -226,7 +229,12 @@ static void fxrstor_race(void)
 	cpus[1].arg = 0;
 	smp_give(&cpus[1], fxrstor_loop);
 	for (uint64_t i = 1; i <= 2000000; i++) {
+		uint64_t seen;
+
 		cpuid(0, 0, r);
+		seen = hidden[0] | hidden[1] | hidden[2] | hidden[3];
+		if (seen)
+			print("behind exit %lu a hidden page shows %lx\n", i, seen);
 		if (!(i % 100000))
 			print("%lu exits\n", i);
 	}
