@@ -280,6 +280,20 @@ edit fs/file_table.c "$another; "'$s/$/\nvoid newleaf_one(void)\n{\n}\nEXPORT_SY
 expect "one more of the name" 0 "replaces alloc_file at" plan
 expect "an export" 0 "the patch exports newleaf_one; the leaf does not" plan
 
+# Whichever functions the compiler inlines, by the source each lock is of one
+fresh
+edit kernel/audit.c 's/^static inline int audit_rate_check/static noinline int audit_rate_check/'
+expect "a function no longer inlined" 0 "replaces audit_log_start at" plan
+# Two of a name and a size: the third compilation has one more, of a function that nothing calls
+fresh
+edit mm/util.c '/^void vma_close/,/^}/s/dummy_vm_ops = {}/dummy_vm_ops = {.name = newleaf_name}/
+s/^void vma_close/static const char *newleaf_name(struct vm_area_struct *vma)\n{\n\treturn "closed";\n}\n\n&/
+$s/$/\nstatic void __maybe_unused newleaf_unused(struct vm_area_struct *vma)\n{\n\t'\
+'static const struct vm_operations_struct dummy_vm_ops = {.may_split = (void *)newleaf_name};\n\n\t'\
+'vma->vm_ops = \&dummy_vm_ops;\n}/'
+expect "a constant of a function, changed in place" 0 "1 site" build -o "$dir/vma.leaf"
+expect "it is the one of that function" 0 "dummy_vm_ops.0+0x60, 8 bytes" "$author" inspect "$dir/vma.leaf" -k "$kernel"
+
 # Whole units
 expect "proof" 0 "41 of 41 functions" "$author" prove fs/pipe.c -k "$kernel" -S "$source" -H "$headers"
 

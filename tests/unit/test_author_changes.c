@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/patch_object.c tools/author/patch_compare.c tools/author/patch_layout.c tools/author/code.c
+// sources: tools/author/patch_object.c tools/author/patch_homes.c tools/author/patch_compare.c
+// sources: tools/author/patch_layout.c tools/author/code.c
 // sources: tools/author/author.c tools/author/typenames.c tests/unit/author_refuse.c
 // libs: -lelf -lbpf -lZydis
 // cflags: -Itools/author
@@ -29,8 +30,8 @@ static char *compiled(const char *name, const char *text)
 	pid = fork();
 	if (!pid) {
 		execlp("gcc-12", "gcc-12", "-O2", "-g0", "-gbtf", "-fno-pie", "-mcmodel=kernel",
-		       "-fno-asynchronous-unwind-tables", "-ffunction-sections", "-fdata-sections", "-w", "-c", "-o",
-		       object, source, (char *)NULL);
+		       "-fno-asynchronous-unwind-tables", "-ffunction-sections", "-fdata-sections", "-w",
+		       xformat("-fdump-ipa-cgraph=%s.homes", object), "-c", "-o", object, source, (char *)NULL);
 		_exit(127);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -145,6 +146,132 @@ static void test_another_function(void **state)
 	assert_true(unsure);
 }
 
+/* The first variable with such a name that a function refers to: 0 = none. */
+static uint32_t first_of(const struct unit *u, const char *function, const char *prefix)
+{
+	const struct unit_symbol *f = unit_find(u, function);
+	const struct unit_section *s = f ? &u->section[f->section] : NULL;
+
+	for (size_t r = 0; s && r < s->n_relocs; r++) {
+		const struct unit_symbol *to = unit_target(u, s, &s->reloc[r]).symbol;
+
+		if (to && !strncmp(to->name, prefix, strlen(prefix)))
+			return (uint32_t)(to - u->symbol);
+	}
+	return 0;
+}
+
+#define INLINE "static inline __attribute__((always_inline)) "
+#define APART "__attribute__((noinline)) "
+#define TAKE "void take(int *);\n"
+#define LOST "void lost(void) { static int lock; take(&lock); rate(); }\n"
+#define RATE "void rate(void) { static int lock; static long last; take(&lock); last++; }\n"
+#define MORE "void more(void) { static int lock; take(&lock); take(0); }\n"
+
+/* A function that was inlined stands alone: its variable is known by the source, whatever the order and the number. */
+static void test_no_longer_inlined(void **state)
+{
+	static const char *const after[] = {
+	        TAKE APART RATE LOST,
+	        TAKE "void rate(void);\n" LOST APART RATE,
+	        TAKE APART RATE MORE LOST,
+	        TAKE MORE "void rate(void);\n" LOST APART RATE,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(after) / sizeof(*after); i++) {
+		struct comparison *c = compared(TAKE INLINE RATE LOST, after[i]);
+		uint32_t lost = first_of(c->after, "lost", "lock."), rate = first_of(c->after, "rate", "lock.");
+		uint32_t was = first_of(c->before, "lost", "lock."), more = first_of(c->after, "more", "lock.");
+
+		assert_true(lost && rate && was && lost != rate);
+		assert_int_equal(c->origin[lost], was);
+		assert_int_not_equal(c->origin[rate], 0);
+		assert_int_not_equal(c->origin[rate], was);
+		if (more)
+			assert_int_equal(c->fate[more], FATE_NEW); /* since all others are known */
+	}
+}
+
+/* Of three, all alike, the one goes whose function goes; and one that comes in its place is not it. */
+static void test_one_goes(void **state)
+{
+	struct comparison *c = compared(TAKE MORE INLINE RATE LOST, TAKE APART RATE LOST);
+	uint32_t more = first_of(c->before, "more", "lock."), came;
+
+	(void)state;
+	assert_true(more && !c->outcome[more]);
+	assert_int_equal(c->origin[first_of(c->after, "lost", "lock.")], first_of(c->before, "lost", "lock."));
+	assert_int_not_equal(c->origin[first_of(c->after, "rate", "lock.")], 0);
+	c = compared(TAKE MORE INLINE RATE LOST,
+	             TAKE "void other(void) { static int lock; take(&lock); take(0); take(0); }\n" APART RATE LOST);
+	came = first_of(c->after, "other", "lock.");
+	assert_true(came && c->unsure[came] && !c->origin[came]);
+	assert_true(!c->outcome[first_of(c->before, "more", "lock.")]);
+}
+
+/* Two functions, one inlined and one not, change places: by the code each uses the other's variable. */
+static void test_inlined_the_other_way(void **state)
+{
+#define TWO(f, g) \
+	TAKE "int h(int);\n" f "int f(int a) { static int n; take(&n); return n += a; }\n" g \
+	     "int g(int a) { static int n; take(&n); return n += a; }\n"
+	struct comparison *c = compared(TWO(INLINE, APART) "int h(int a) { return f(a) * 2; }\n",
+	                                TWO(APART, INLINE) "int h(int a) { return g(a) * 3; }\n");
+	uint32_t f = first_of(c->after, "f", "n."), h = first_of(c->after, "h", "n.");
+
+	(void)state;
+	assert_true(f && h && f != h);
+	assert_int_not_equal(c->origin[h], first_of(c->before, "h", "n."));
+	assert_int_not_equal(c->origin[f], first_of(c->before, "g", "n."));
+}
+
+/* Another inlined function of the same code, with a variable of its own. */
+static void test_another_of_the_same_code(void **state)
+{
+#define STEP(name) INLINE "int " name "(void) { static int n; return ++n; }\n"
+	struct comparison *c = compared(STEP("f") "int h(void) { return f(); }\nint k(void) { return f() + 1; }\n",
+	                                STEP("f") STEP("g") "int h(void) { return g(); }\n"
+	                                                    "int k(void) { return f() + 1; }\n");
+	uint32_t h = first_of(c->after, "h", "n.");
+
+	(void)state;
+	assert_int_equal(fate_of(c, "h"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "k"), FATE_SAME);
+	assert_true(h && c->fate[h] == FATE_NEW);
+}
+
+/* Two of one name in one function, alike: by their function they are one. */
+static void test_two_in_one_function(void **state)
+{
+#define BOTH(first, second) \
+	TAKE "void f(int a) { if (a) { static int n; take(&n); " first " } else { static int n; take(&n); " second \
+	     " } }\n"
+	struct comparison *c = compared(BOTH("take(0);", ""), BOTH("", "take(0);"));
+	size_t found = 0;
+
+	(void)state;
+	for (uint32_t i = 1; i < c->after->n_symbols; i++)
+		if (!strncmp(c->after->symbol[i].name, "n.", 2)) {
+			assert_true(c->unsure[i]);
+			found++;
+		}
+	assert_int_equal(found, 2);
+}
+
+/* Without what the compiler says about the source, a variable of a function is not taken for another. */
+static void test_homes_unknown(void **state)
+{
+	char *text = xformat("%s%s", TAKE, MORE), *before = compiled("before", text), *after = compiled("after", text);
+	struct comparison *c;
+
+	(void)state;
+	unlink(xformat("%s.homes", after));
+	c = unit_compare(unit_read(before), unit_read(after));
+	assert_true(c->unsure[first_of(c->after, "more", "lock.")]);
+	assert_int_equal(fate_of(c, "more"), FATE_CHANGED);
+}
+
 static void test_data(void **state)
 {
 	struct comparison *c =
@@ -233,19 +360,33 @@ static void test_base_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_functions),        cmocka_unit_test(test_inlined),
-	        cmocka_unit_test(test_static_locals),    cmocka_unit_test(test_unsure),
-	        cmocka_unit_test(test_another_function), cmocka_unit_test(test_data),
-	        cmocka_unit_test(test_tables),           cmocka_unit_test(test_layout),
-	        cmocka_unit_test(test_base_names),       cmocka_unit_test(test_runtime_constants),
+	        cmocka_unit_test(test_functions),
+	        cmocka_unit_test(test_inlined),
+	        cmocka_unit_test(test_static_locals),
+	        cmocka_unit_test(test_unsure),
+	        cmocka_unit_test(test_another_function),
+	        cmocka_unit_test(test_data),
+	        cmocka_unit_test(test_tables),
+	        cmocka_unit_test(test_layout),
+	        cmocka_unit_test(test_base_names),
+	        cmocka_unit_test(test_runtime_constants),
+	        cmocka_unit_test(test_no_longer_inlined),
+	        cmocka_unit_test(test_one_goes),
+	        cmocka_unit_test(test_inlined_the_other_way),
+	        cmocka_unit_test(test_another_of_the_same_code),
+	        cmocka_unit_test(test_two_in_one_function),
+	        cmocka_unit_test(test_homes_unknown),
 	};
 	int failed;
 
 	if (!mkdtemp(directory))
 		return 1;
 	failed = cmocka_run_group_tests_name("author_changes", tests, NULL, NULL);
-	for (size_t i = 0; i < 4; i++)
-		unlink(xformat("%s/%s.%c", directory, i & 1 ? "after" : "before", i & 2 ? 'c' : 'o'));
+	for (size_t i = 0; i < 6; i++) {
+		static const char *const ends[] = {"c", "o", "o.homes"};
+
+		unlink(xformat("%s/%s.%s", directory, i & 1 ? "after" : "before", ends[i / 2]));
+	}
 	rmdir(directory);
 	return failed;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/patch_prove.c tools/author/patch_prove_reach.c tools/author/patch_object.c
+// sources: tools/author/patch_homes.c
 // sources: tools/author/livesites.c tools/author/code.c tools/author/kallsyms.c tools/author/krelocs.c
 // sources: tools/author/author.c tools/author/escape.c tests/unit/author_refuse.c
 // sources: tests/unit/author_kernel.c
@@ -203,7 +204,7 @@ static void make_unit(void)
 	reloc(RODATA, 32, R_X86_64_64, S_TEXT, G_AT + 7);
 	reloc(RODATA, 40, R_X86_64_64, S_TEXT, G_AT + 7);
 	make_tables();
-	unit = (struct unit){"unit.o", sections, symbols, SECTIONS, SYMBOLS};
+	unit = (struct unit){"unit.o", sections, symbols, SECTIONS, SYMBOLS, NULL};
 }
 
 static uint64_t place_of(enum symbol i)

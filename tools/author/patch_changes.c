@@ -157,7 +157,7 @@ static void add_datum(struct patch_unit *p, uint32_t j)
 	why = proof_data(p->proof, shipped);
 	if (why || !proof_place(p->proof, shipped, &va))
 		refuse(NL_ETARGET, "%s: %s of this source is not the one in the image: %s", p->path, before->name, why);
-	p->datum[p->n_data++] = (struct patch_datum){shipped, NULL, va};
+	p->datum[p->n_data++] = (struct patch_datum){shipped, after, NULL, va};
 }
 
 /* Boot is over: nobody would run it, and what it prepares would be missing without a word. */

@@ -2,9 +2,11 @@
 /*
  * Functions are compared byte by byte, and address by address by what it leads to: a symbol, or the content of a
  * string. Static variables of functions are numbered by the compiler, and the numbers move; which is which is learnt
- * from functions that are equal otherwise, then by what they begin with and who uses them.
+ * from functions that are equal otherwise, then by what they begin with; both only among those of one function of the
+ * source.
  */
 #include "patch_compare.h"
+#include "patch_homes.h"
 
 #include <newleaf/types.h>
 #include <stdlib.h>
@@ -74,6 +76,15 @@ static bool same_kind(const struct unit *b, const struct unit_symbol *x, const s
 	return unit_is_constant(sx) == unit_is_constant(sy) && unit_is_code(sx) == unit_is_code(sy);
 }
 
+/* By the source they are variables of the same function. Of constants the value matters alone. */
+static bool same_home(const struct comparison *c, uint32_t before, uint32_t after)
+{
+	const struct unit_symbol *b = &c->before->symbol[before];
+
+	return !home_is(b->name) || unit_is_constant(&c->before->section[b->section]) ||
+	       home_same(c->before->home[before], c->after->home[after]);
+}
+
 /* Are these two the same thing? With a guess where nothing speaks against it. */
 static bool paired(struct comparing *m, uint32_t before, uint32_t after)
 {
@@ -83,7 +94,7 @@ static bool paired(struct comparing *m, uint32_t before, uint32_t after)
 	if (c->origin[after] || c->outcome[before])
 		return c->origin[after] == before;
 	if (!unit_is_datum(c->before, b) || !unit_is_datum(c->after, a) || !unit_same_base(b->name, a->name) ||
-	    b->size != a->size || !same_kind(c->before, b, c->after, a))
+	    b->size != a->size || !same_kind(c->before, b, c->after, a) || !same_home(c, before, after))
 		return false;
 	for (size_t i = 0; i < m->n_guesses; i++)
 		if (m->guess[i].before == before || m->guess[i].after == after)
@@ -329,28 +340,20 @@ static char *users_of(const struct unit *u, const struct unit_symbol *s)
 	return all;
 }
 
-static bool all_in(const char *words, const char *others)
-{
-	for (const char *p = words + 1; *p; p += strcspn(p, " ") + 1)
-		if (!strstr(others, xformat(" %.*s ", (int)strcspn(p, " "), p)))
-			return false;
-	return true;
-}
-
-/* Could one be the other? By size, kind, what they begin with, and who uses them. */
+/* Could one be the other? By size, kind, what they begin with, and who uses them: in the source where that is known, as
+ * it must be of what is written. */
 static bool alike(struct comparing *m, uint32_t before, uint32_t after)
 {
 	const struct unit *u = m->c->before, *v = m->c->after;
 	const struct unit_symbol *b = &u->symbol[before], *a = &v->symbol[after];
 	const struct unit_section *sb = &u->section[b->section], *sa = &v->section[a->section];
-	char *x, *y;
+	const char *x = u->home[before], *y = v->home[after];
 
 	m->n_guesses = 0;
-	if (b->size != a->size || !same_kind(u, b, v, a) || same_range(m, sb, b->value, sa, a->value, b->size))
+	if (b->size != a->size || !same_kind(u, b, v, a) || !same_home(m->c, before, after) ||
+	    same_range(m, sb, b->value, sa, a->value, b->size))
 		return false;
-	x = users_of(u, b);
-	y = users_of(v, a);
-	return all_in(x, y) && all_in(y, x);
+	return x && y ? home_same(x, y) : home_same(users_of(u, b), users_of(v, a));
 }
 
 /*
@@ -378,10 +381,19 @@ static void pair_alike(struct comparing *m)
 			others += alike(m, its, a[i]);
 		if (alone == 1 && others == 1)
 			pair(c, its, j);
-		else
-			c->unsure[j] = nb != 0;
 	}
 	free(a);
+	free(b);
+}
+
+/* Where all variables of before are known again, what is left is new. */
+static void mark_unsure(struct comparison *c)
+{
+	uint32_t *b = xalloc(c->before->n_symbols * sizeof(*b));
+
+	for (uint32_t j = 1; j < c->after->n_symbols; j++)
+		c->unsure[j] = unit_is_datum(c->after, &c->after->symbol[j]) && !c->origin[j] &&
+		               left(c->before, c->outcome, c->after->symbol[j].name, b);
 	free(b);
 }
 
@@ -460,6 +472,7 @@ struct comparison *unit_compare(const struct unit *before, const struct unit *af
 	compare_functions(&m, false);
 	pair_alike(&m);
 	compare_functions(&m, true);
+	mark_unsure(c);
 	compare_data(&m);
 	join_cold(c);
 	for (uint32_t j = 1; j < after->n_symbols; j++)

@@ -185,6 +185,7 @@ bool unit_compile(const struct tree *t, struct unit_command *c, enum unit_form f
 			argv[n++] = xformat("%s/newleaf-prelude.h", t->work);
 		}
 	}
+	argv[n++] = xformat("-fdump-ipa-cgraph=%s.homes", object);
 	argv[n++] = xformat("-Wp,-MMD,%s.d", object);
 	argv[n++] = "-c";
 	argv[n++] = "-o";

@@ -2,6 +2,7 @@
 /* Reads compiled units. Not here: what a difference between two of them means (patch_compare.c). */
 #include "patch_object.h"
 #include "code.h"
+#include "patch_homes.h"
 
 #include <ctype.h>
 #include <gelf.h>
@@ -129,6 +130,9 @@ struct unit *unit_read(const char *path)
 	for (size_t i = 1; i < n; i++)
 		if (gelf_getshdr(elf_getscn(elf, i), &sh) && sh.sh_type == SHT_RELA)
 			read_relocs(u, elf_getscn(elf, i), &sh);
+	u->home = xalloc((u->n_symbols + 1) * sizeof(*u->home));
+	if (file_exists(xformat("%s.homes", path)))
+		homes_read(u, xformat("%s.homes", path));
 	return u;
 }
 

@@ -35,6 +35,7 @@ struct unit {
 	struct unit_section *section;
 	struct unit_symbol *symbol;
 	size_t n_sections, n_symbols;
+	char **home; /* of each symbol: for variables of functions those that speak of it in the source, " f g " */
 };
 
 struct unit *unit_read(const char *path); /* refuses NL_ECOMPILE */

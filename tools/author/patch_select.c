@@ -5,29 +5,12 @@
  * the image, since its parameters are a private matter of its compilation.
  */
 #include "patch_select.h"
+#include "patch_homes.h"
 #include "private.h"
 
 #include <newleaf/types.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The function, without what the compiler added to its name, that refers to a datum: NULL when none or several do. */
-static char *only_user(const struct unit *u, const struct unit_symbol *s)
-{
-	char *user = NULL;
-
-	for (uint32_t i = 1; i < u->n_symbols; i++) {
-		char *name;
-
-		if (!unit_is_function(u, &u->symbol[i]) || !unit_refers(u, &u->symbol[i], s))
-			continue;
-		name = xformat("%.*s", (int)strcspn(u->symbol[i].name, "."), u->symbol[i].name);
-		if (user && strcmp(user, name))
-			return NULL;
-		user = name;
-	}
-	return user;
-}
 
 static uint64_t number_of(const char *name)
 {
@@ -36,15 +19,24 @@ static uint64_t number_of(const char *name)
 	return dot ? strtoull(dot + 1, NULL, 10) : 0;
 }
 
-/* How many data of that base name the unit has, and how many of them are numbered lower. */
-static size_t rank(const struct unit *u, const struct unit_symbol *of, const struct unit *in, size_t *total)
+/* Same source, other flags: could a datum of `in` be this one of `u`? It has the name but for the compiler's number,
+ * the size, and the functions of the source. */
+static bool could_be(const struct unit *u, const struct unit_symbol *s, const struct unit *in,
+                     const struct unit_symbol *a)
+{
+	return unit_is_datum(in, a) && a->size == s->size && home_is(a->name) == home_is(s->name) &&
+	       unit_same_base(a->name, s->name) &&
+	       (!home_is(s->name) || home_same(u->home[s - u->symbol], in->home[a - in->symbol]));
+}
+
+/* How many such data the unit has, and how many of them are numbered lower. */
+static size_t rank(const struct unit *u, const struct unit_symbol *of, size_t *total)
 {
 	size_t lower = 0;
 
-	(void)in;
 	*total = 0;
 	for (uint32_t i = 1; i < u->n_symbols; i++) {
-		if (!unit_is_datum(u, &u->symbol[i]) || !unit_same_base(u->symbol[i].name, of->name))
+		if (!could_be(u, of, u, &u->symbol[i]))
 			continue;
 		lower += number_of(u->symbol[i].name) < number_of(of->name);
 		++*total;
@@ -54,42 +46,40 @@ static size_t rank(const struct unit *u, const struct unit_symbol *of, const str
 
 enum match { MATCH_NONE, MATCH_ONE, MATCH_UNSURE };
 
-/* Which datum of `after` is the one of the third compilation? Same source, other flags: names are equal but for the
- * compiler's numbers. */
+/* Which datum of `after` is the one of the third compilation? NONE: it has none of the name. */
 static enum match find_datum(const struct patch_unit *p, const struct unit_symbol *s, const struct unit_symbol **found)
 {
 	const struct unit *after = p->c->after;
-	size_t total, others = 0, lower = rank(p->body, s, p->body, &total);
-	char *user = only_user(p->body, s);
-	uint32_t by_user = 0, users = 0, by_rank = 0;
+	size_t total, unused, others = 0, lower = rank(p->body, s, &total);
+	bool named = false;
 
+	*found = NULL;
 	for (uint32_t i = 1; i < after->n_symbols; i++) {
 		const struct unit_symbol *a = &after->symbol[i];
-		size_t unused;
-		char *its;
 
-		if (!unit_is_datum(after, a) || !unit_same_base(a->name, s->name))
+		named |= unit_is_datum(after, a) && unit_same_base(a->name, s->name);
+		if (!could_be(p->body, s, after, a))
 			continue;
 		others++;
-		if (rank(after, a, after, &unused) == lower)
-			by_rank = i;
-		its = only_user(after, a);
-		if (user && its && !strcmp(user, its) && a->size == s->size) {
-			users++;
-			by_user = i;
-		}
+		if (rank(after, a, &unused) == lower)
+			*found = a;
 	}
-	if (!others)
+	if (!named)
 		return MATCH_NONE;
-	if (total == others && by_rank && after->symbol[by_rank].size == s->size) {
-		char *its = only_user(after, &after->symbol[by_rank]);
+	return *found && total == others ? MATCH_ONE : MATCH_UNSURE;
+}
 
-		*found = &after->symbol[by_rank];
-		if (!user || !its || !strcmp(user, its))
-			return MATCH_ONE;
+/* The datum of the third compilation that is this one of `after`; a number is not enough, since there may be more. */
+static const struct unit_symbol *fresh_of(const struct patch_unit *p, const struct unit_symbol *after)
+{
+	for (uint32_t i = 1; i < p->body->n_symbols; i++) {
+		const struct unit_symbol *s = &p->body->symbol[i], *found;
+
+		if (unit_is_datum(p->body, s) && unit_same_base(s->name, after->name) &&
+		    find_datum(p, s, &found) == MATCH_ONE && found == after)
+			return s;
 	}
-	*found = &after->symbol[by_user];
-	return users == 1 ? MATCH_ONE : MATCH_UNSURE;
+	return NULL;
 }
 
 static bool changes_in_place(const struct patch_unit *p, const struct unit_symbol *shipped)
@@ -331,7 +321,7 @@ void patch_select(struct patch_unit *p)
 		p->take[section] = true;
 	}
 	for (size_t i = 0; i < p->n_data; i++) {
-		p->datum[i].fresh = unit_find(p->body, p->datum[i].shipped->name);
+		p->datum[i].fresh = fresh_of(p, p->datum[i].after);
 		if (!p->datum[i].fresh)
 			refuse(NL_EBODY, "%s: %s is not among what the compiler makes for the leaf", p->path,
 			       p->datum[i].shipped->name);

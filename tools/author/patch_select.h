@@ -18,8 +18,8 @@ struct patch_function {                    /* one function of the image that get
 	bool unproven;   /* allowed by the author */
 };
 
-struct patch_datum {                               /* one read-only datum of the image that changes in place */
-	const struct unit_symbol *shipped, *fresh; /* fresh: in the third compilation */
+struct patch_datum {                                       /* one read-only datum of the image that changes in place */
+	const struct unit_symbol *shipped, *after, *fresh; /* fresh: in the third compilation */
 	uint64_t va;
 };
 
