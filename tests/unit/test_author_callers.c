@@ -82,6 +82,36 @@ static char *told(const char *behind, size_t n)
 	memcpy(p + 5, behind, n);
 	return callers_told(k, AUTHOR_F);
 }
+/* Names that are parts of others: "long_caller" is listed before "caller", which is another function. */
+static void test_names_within_names(void **state)
+{
+	static const char *const names[] = {"long_caller", "caller", "call"};
+	struct kernel *k = KERNEL("\xc3");
+
+	(void)state;
+	compiler = NULL;
+	for (uint32_t i = 0; i < 3; i++) {
+		uint64_t va = CALLER + 32 * i;
+		uint8_t *p = (uint8_t *)(uintptr_t)kernel_bytes(k, va, 32);
+		int32_t to = (int32_t)(AUTHOR_F - (va + 5));
+
+		author_kernel_symbol(k, names[i], va);
+		p[0] = 0xe8;
+		memcpy(p + 1, &to, 4);
+		memcpy(p + 5, "\x31\xc0\xc3", 3);
+	}
+	author_kernel_symbol(k, "behind_caller", CALLER + 96);
+	assert_string_equal(callers_told(k, AUTHOR_F), "long_caller, caller, call");
+}
+
+static void test_has_name(void **state)
+{
+	(void)state;
+	assert_true(has_name("a_b, a, c.2 (x.c)", "a") && has_name("a_b, a, c.2 (x.c)", "c.2 (x.c)"));
+	assert_false(has_name("a_b, c.2", "a") || has_name("a_b, c.2", "b") || has_name("a_b, c.2", "c") ||
+	             has_name(NULL, "a") || has_name("a", ""));
+}
+
 #define TOLD(behind) told(behind, sizeof(behind) - 1)
 
 static void test_callers(void **state)
@@ -105,9 +135,9 @@ static void test_callers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_names),
-	        cmocka_unit_test(test_returns),
-	        cmocka_unit_test(test_callers),
+	        cmocka_unit_test(test_names),    cmocka_unit_test(test_returns),
+	        cmocka_unit_test(test_callers),  cmocka_unit_test(test_names_within_names),
+	        cmocka_unit_test(test_has_name),
 	};
 
 	return cmocka_run_group_tests_name("author_callers", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* vasprintf */
 #include "author.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -41,6 +42,18 @@ bool ends_with(const char *s, const char *with)
 	size_t n = strlen(s), m = strlen(with);
 
 	return n >= m && !strcmp(s + n - m, with);
+}
+
+static bool in_name(char c) { return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '$'; }
+
+bool has_name(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = list; n && p && (p = strstr(p, name)); p++)
+		if ((p == list || !in_name(p[-1])) && !in_name(p[n]))
+			return true;
+	return false;
 }
 
 size_t buf_add(struct buf *b, const void *bytes, size_t n)

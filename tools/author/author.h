@@ -39,6 +39,7 @@ char *xformat(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 bool starts_with(const char *s, const char *with);
 bool ends_with(const char *s, const char *with);
+bool has_name(const char *list, const char *name); /* whole; "a" is not in "a.1, b_a"; the list may be NULL */
 
 size_t buf_add(struct buf *b, const void *bytes, size_t n); /* returns the offset; bytes NULL = zeroes */
 size_t buf_align(struct buf *b, size_t align, uint8_t fill);

@@ -285,7 +285,7 @@ static void note_missing(struct loading *l, const struct object *o, const char *
 {
 	char *said = xformat("%s (%s)", name, o->path);
 
-	if (l->missing && strstr(l->missing, said))
+	if (has_name(l->missing, said))
 		return;
 	said = xformat("%s%s", said, nearby_names(l->k, name));
 	l->missing = l->missing ? xformat("%s; %s", l->missing, said) : said;

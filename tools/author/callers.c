@@ -46,7 +46,7 @@ static bool ignores(const void *arg, const struct branch *b)
 
 	if (b->target != w->va || !b->is_call || !b->in || looks(w->k, b->from + 5))
 		return false;
-	if (w->names && strstr(w->names, b->in->name))
+	if (has_name(w->names, b->in->name))
 		return false;
 	w->names = w->names ? xformat("%s, %s", w->names, b->in->name) : xformat("%s", b->in->name);
 	return ++w->n == SHOWN;

@@ -110,7 +110,7 @@ static void misused(struct following *f, enum nl_reloc_symbol part, uint64_t off
 		       "in a way that cannot be followed; use this_cpu_read(), this_cpu_ptr(), per_cpu() or "
 		       "per_cpu_ptr(); if it is right so, say: allow percpu",
 		       f->r->source[object], name, in ? in->name : "the body");
-	if (f->allowed[object] && strstr(f->allowed[object], name))
+	if (has_name(f->allowed[object], name))
 		return;
 	f->allowed[object] = f->allowed[object] ? xformat("%s, %s", f->allowed[object], name) : xformat("%s", name);
 }
