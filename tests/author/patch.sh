@@ -273,6 +273,13 @@ edit fs/file_table.c "$renamed"
 expect "a variable under another name" 4 "the variable old_max.4 goes and worst.4 comes" plan
 expect "it is another" 0 "old_max.4 goes, worst.4 comes; ALLOWED" plan --allow state
 fresh
+edit fs/file_table.c '/^struct file \*alloc_empty_file(/,/^}/s/old_max = get_nr_files();/;/'
+expect "a variable that nothing writes any more" 4 "the compiler takes the first value of old_max.4 for it" plan
+expect "it shall begin anew" 0 "old_max.4 keeps its first value; ALLOWED" plan --allow state
+fresh
+edit fs/file_table.c '/^struct file \*alloc_empty_file(/,/^}/s/if (get_nr_files() > old_max)/if (1)/'
+expect "a variable that nothing reads any more" 0 "the variable old_max.4 is gone" plan
+fresh
 edit fs/file_table.c "$renamed; $another"
 expect "another's number" 4 "which old_max of the running kernel is meant cannot be told" plan --allow state
 fresh

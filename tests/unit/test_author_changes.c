@@ -7,6 +7,7 @@
 /* What differs between two compilations of a unit: objects of our own, compiled when run. */
 #include "author_refuse.h"
 #include "patch_compare.h"
+#include "patch_homes.h"
 #include "patch_layout.h"
 
 #include <stdarg.h>
@@ -259,6 +260,24 @@ static void test_two_in_one_function(void **state)
 	assert_int_equal(found, 2);
 }
 
+/* What nothing writes any more is gone from the object, and the source reads it still. */
+static void test_reads(void **state)
+{
+#define COUNT(f, g) \
+	"int printf(const char *, ...);\nstatic int limit;\nint f(void) { static int n; " f " return n > 3; }\n" \
+	"int g(void) { static int n; " g " return 2; }\nint h(int a) { limit = a; return limit; }\n"
+	struct comparison *c = compared(COUNT("n++;", "printf(\"%p\", &n);"), COUNT("", "n = 5;"));
+	uint32_t f = first_of(c->before, "f", "n."), g = first_of(c->before, "g", "n.");
+
+	(void)state;
+	assert_true(f && g && !first_of(c->after, "f", "n."));
+	assert_true(home_reads(c->before, "limit", NULL) && home_reads(c->after, "limit", NULL));
+	assert_true(home_reads(c->after, c->before->symbol[f].name, c->before->home[f]));
+	assert_true(home_reads(c->before, c->before->symbol[g].name, c->before->home[g]));
+	assert_false(home_reads(c->after, c->before->symbol[g].name, c->before->home[g]));
+	assert_false(home_reads(c->after, "none", NULL));
+}
+
 /* Without what the compiler says about the source, a variable of a function is not taken for another. */
 static void test_homes_unknown(void **state)
 {
@@ -376,6 +395,7 @@ int main(void)
 	        cmocka_unit_test(test_another_of_the_same_code),
 	        cmocka_unit_test(test_two_in_one_function),
 	        cmocka_unit_test(test_homes_unknown),
+	        cmocka_unit_test(test_reads),
 	};
 	int failed;
 

@@ -204,7 +204,7 @@ static void make_unit(void)
 	reloc(RODATA, 32, R_X86_64_64, S_TEXT, G_AT + 7);
 	reloc(RODATA, 40, R_X86_64_64, S_TEXT, G_AT + 7);
 	make_tables();
-	unit = (struct unit){"unit.o", sections, symbols, SECTIONS, SYMBOLS, NULL};
+	unit = (struct unit){"unit.o", sections, symbols, SECTIONS, SYMBOLS, NULL, NULL, 0};
 }
 
 static uint64_t place_of(enum symbol i)

@@ -2,6 +2,7 @@
 /* From "what the compiler makes otherwise" to "what must be replaced in the image", and the refusals between the two.
  */
 #include "patch_select.h"
+#include "patch_homes.h"
 #include "private.h"
 
 #include <newleaf/types.h>
@@ -178,6 +179,18 @@ static bool is_state(const struct unit *u, const struct unit_symbol *s)
 	       !boot_only(in->name) && !starts_with(in->name, "__") && !private_is_harmless(s->name);
 }
 
+/* What is read and never written is its first value to the compiler; the running kernel has written it. */
+static void check_read(struct patch_unit *p, const char *name)
+{
+	if (!p->allow_state)
+		refuse(NL_ESITE,
+		       "%s: after the patch nothing writes %s any more, and the compiler takes the first value of %s "
+		       "for it; the running kernel may hold another. If it shall be the first value, say: --allow "
+		       "state",
+		       p->path, name, name);
+	p->state = xformat("%s keeps its first value", name);
+}
+
 /* A variable that goes while one like it comes may be the same under another name: what the kernel keeps in it would be
  * lost without a word. */
 static void check_state(struct patch_unit *p)
@@ -199,6 +212,8 @@ static void check_state(struct patch_unit *p)
 				       p->path, b->symbol[i].name, a->symbol[j].name);
 			p->state = xformat("%s goes, %s comes", b->symbol[i].name, a->symbol[j].name);
 		}
+		if (goes && home_reads(a, b->symbol[i].name, b->home[i]))
+			check_read(p, b->symbol[i].name);
 		for (uint32_t j = 1; j < a->n_symbols && goes; j++)
 			goes = !p->c->unsure[j] ||
 			       strcmp(unit_base_name(a->symbol[j].name), unit_base_name(b->symbol[i].name));

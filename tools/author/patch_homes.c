@@ -12,8 +12,13 @@
 
 #define ORDERS_MAX (1u << 20)
 
+struct order {
+	char *name, *home;
+	bool read;
+};
+
 struct orders {
-	char **home; /* by GCC's number of a symbol */
+	struct order *at; /* by GCC's number of a symbol */
 	size_t n;
 };
 
@@ -46,71 +51,99 @@ static size_t numbered_name(const char *p, size_t *order)
 	return v < ORDERS_MAX && isspace((unsigned char)*end) ? n : 0;
 }
 
-static void add_users(struct orders *o, size_t order, char *line)
+static struct order *order_at(struct orders *o, size_t i)
 {
-	if (order >= o->n) {
-		struct orders more = {.n = order * 2 + 64};
+	if (i >= o->n) {
+		struct orders more = {.n = i * 2 + 64};
 
-		more.home = xalloc(more.n * sizeof(*more.home));
+		more.at = xalloc(more.n * sizeof(*more.at));
 		if (o->n)
-			memcpy(more.home, o->home, o->n * sizeof(*more.home));
+			memcpy(more.at, o->at, o->n * sizeof(*more.at));
 		*o = more;
 	}
-	if (!o->home[order])
-		o->home[order] = xformat(" ");
-	for (const char *p = line; *p; p += strcspn(p, " \n"), p += strspn(p, " \n")) {
+	return &o->at[i];
+}
+
+/* "f/1 (read) g/2 (write) ": also a read is whatever gives the address away. */
+static void add_users(struct order *of, const char *line)
+{
+	for (const char *p = line; *p; p += strcspn(p, " "), p += strspn(p, " ")) {
 		size_t unused, n = numbered_name(p, &unused);
 		char *word;
 
+		of->read |= *p == '(' && !starts_with(p, "(write)");
 		if (!n)
 			continue;
 		n = strcspn(p, "./") < n ? strcspn(p, "./") : n;
 		word = xformat(" %.*s ", (int)n, p);
-		if (!strstr(o->home[order], word))
-			o->home[order] = xformat("%s%s", o->home[order], word + 1);
+		if (!of->home)
+			of->home = xformat("%s", word);
+		else if (!strstr(of->home, word))
+			of->home = xformat("%s%s", of->home, word + 1);
 	}
 }
 
-static void settle(struct unit *u, const struct orders *o, const char *name, size_t n, size_t order)
+/* By their last names: what is in the object. */
+static void settle(struct unit *u, const struct order *of, const char *name, size_t n)
 {
 	for (uint32_t i = 1; i < u->n_symbols; i++) {
 		const struct unit_symbol *s = &u->symbol[i];
 
 		if (s->type == STT_OBJECT && home_is(s->name) && !strncmp(s->name, name, n) && !s->name[n])
-			u->home[i] = order < o->n ? o->home[order] : NULL;
+			u->home[i] = of->name ? xformat("%s", of->home ? of->home : " ") : NULL;
+	}
+}
+
+static void read_line(struct unit *u, struct orders *o, struct order **of, bool source, bool last, const char *line)
+{
+	static const char referring[] = "  Referring: ";
+	size_t i, n;
+
+	if (!isspace((unsigned char)*line)) {
+		n = numbered_name(line, &i);
+		*of = n ? order_at(o, i) : NULL;
+		if (n && last && memchr(line, '.', n))
+			settle(u, *of, line, n);
+		else if (n && source && !(*of)->name)
+			(*of)->name = xformat("%.*s", (int)n, line);
+	} else if (source && *of && starts_with(line, referring)) {
+		add_users(*of, line + sizeof(referring) - 1);
 	}
 }
 
 void homes_read(struct unit *u, const char *dump)
 {
-	static const char table[] = " Symbol table:", referring[] = "  Referring: ";
 	struct buf b = file_read(dump, 256u << 20);
 	struct orders o = {0};
-	bool source = false, last = false, within = false;
-	size_t order = 0;
+	struct order *of = NULL;
+	bool source = false, last = false;
 
 	buf_add(&b, "", 1);
 	for (char *line = (char *)b.p, *next; *line; line = next) {
-		size_t len = strcspn(line, "\n"), n;
+		size_t n = strcspn(line, "\n");
 
-		next = line + len + (line[len] == '\n');
-		if (line[len])
-			line[len] = 0;
-		if (len > sizeof(table) - 1 - 1 && isupper((unsigned char)*line) &&
-		    !strcmp(line + len - (sizeof(table) - 1), table)) {
+		next = line + n + (line[n] == '\n');
+		line[n] = 0;
+		if (ends_with(line, " Symbol table:") || ends_with(line, " symbol table:")) {
 			source = starts_with(line, "Initial ");
 			last = starts_with(line, "Final ");
-			within = false;
+			of = NULL;
 			continue;
 		}
-		if (!isspace((unsigned char)*line)) {
-			n = numbered_name(line, &order);
-			within = n != 0;
-			if (last && within && memchr(line, '.', n))
-				settle(u, &o, line, n, order);
-		} else if (source && within && starts_with(line, referring)) {
-			add_users(&o, order, line + sizeof(referring) - 1);
-		}
+		read_line(u, &o, &of, source, last, line);
 	}
+	u->spoken = xalloc((o.n + 1) * sizeof(*u->spoken));
+	for (size_t i = 0; i < o.n; i++)
+		if (o.at[i].read)
+			u->spoken[u->n_spoken++] = (struct unit_spoken){o.at[i].name, o.at[i].home};
 	free(b.p);
+}
+
+bool home_reads(const struct unit *u, const char *name, const char *home)
+{
+	for (size_t i = 0; i < u->n_spoken; i++)
+		if (unit_same_base(u->spoken[i].name, name) &&
+		    (!home_is(name) || !home || home_same(u->spoken[i].home, home)))
+			return true;
+	return false;
 }

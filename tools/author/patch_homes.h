@@ -14,5 +14,7 @@ void homes_read(struct unit *u, const char *dump);
 bool home_is(const char *name);
 /* The same functions; false where one of the two is not known. */
 bool home_same(const char *x, const char *y);
+/* Does the source read such a variable, whatever the compiler makes of that? */
+bool home_reads(const struct unit *u, const char *name, const char *home);
 
 #endif

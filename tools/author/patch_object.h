@@ -30,12 +30,18 @@ struct unit_symbol {
 	bool absolute;
 };
 
+struct unit_spoken { /* what the source reads, if it is in the object or not */
+	char *name, *home;
+};
+
 struct unit {
 	const char *path;
 	struct unit_section *section;
 	struct unit_symbol *symbol;
 	size_t n_sections, n_symbols;
 	char **home; /* of each symbol: for variables of functions those that speak of it in the source, " f g " */
+	struct unit_spoken *spoken;
+	size_t n_spoken;
 };
 
 struct unit *unit_read(const char *path); /* refuses NL_ECOMPILE */
