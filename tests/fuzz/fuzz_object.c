@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/nearby.c tools/author/aliases.c tools/author/types.c
+// sources: tools/author/elsewhere.c
 // sources: tools/author/thunks.c tools/author/branches.c tools/author/oldhash.c tools/newleaf/sha256.c
 // sources: tests/fuzz/author.c tests/unit/makekernel.c tools/author/body.c tools/author/redirect.c
 // sources: tools/author/counter.c tools/author/types.c

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/nearby.c tools/author/aliases.c
+// sources: tools/author/elsewhere.c
 // sources: tools/author/thunks.c tools/author/branches.c tools/author/oldhash.c tools/newleaf/sha256.c
 // sources: tests/fuzz/author.c tools/author/redirect.c tools/author/contract.c tools/author/stub.c
 // sources: tools/author/typenames.c tools/author/note.c tools/author/types.c tools/author/counter.c

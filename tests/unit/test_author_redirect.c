@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/nearby.c tools/author/aliases.c
-// sources: tools/author/thunks.c
+// sources: tools/author/thunks.c tools/author/elsewhere.c
 // sources: tools/author/redirect.c tools/author/branches.c tools/author/code.c tools/author/livesites.c
 // sources: tools/author/place.c tools/author/oldhash.c tools/newleaf/sha256.c
 // sources: tools/author/counter.c tools/author/types.c tools/author/draft.c tools/author/contract.c
@@ -362,6 +362,65 @@ static void test_names(void **state)
 	replace_f.function.name = (char *)"f";
 }
 
+/* f, which is also known as `name`, lies so far behind `start`; `end`, if there is one, begins 16 bytes behind f. */
+static bool elsewhere(const char *name, const char *start, uint64_t distance, const char *end, const char *says)
+{
+	struct kernel *k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);
+
+	author_kernel_rename(k, "__fentry__", "none");
+	if (name)
+		author_kernel_symbol(k, name, AUTHOR_F);
+	if (start)
+		author_kernel_symbol(k, start, AUTHOR_F - distance);
+	if (end)
+		author_kernel_symbol(k, end, AUTHOR_F + 32);
+	replace_f.allow_aliases = true;
+	replace_f.allow_clones = true;
+	if (says)
+		return refuses(k, NL_ESITE, says);
+	return !AUTHOR_REFUSES(NL_ESITE, (redirect_check(k, &recipe, &replace_f), 0)) && author_code == NL_OK;
+}
+
+/* Code that the kernel copies, runs on another page table, or never calls. */
+static void test_elsewhere(void **state)
+{
+	static const char kexec[] = "code of kexec", ftrace[] = "code of ftrace", starts[] = "code by which",
+	                  no_call[] = "code that nobody calls", rewritten[] = "code whose callers";
+	static const struct {
+		const char *name, *says;
+	} names[] = {
+	        {"secondary_startup_64", starts},
+	        {"__pi_snp_init", starts},
+	        {"core_restore_code", starts},
+	        {"wakeup_long64", starts},
+	        {"return_to_handler", no_call},
+	        {"__kretprobe_trampoline", no_call},
+	        {"rewind_stack_and_make_dead", no_call},
+	        {"ret_from_fork", no_call},
+	        {"__static_call_return0", rewritten},
+	        {"__raw_callee_save_f", rewritten},
+	        {"bpf_dispatcher_xdp_func", rewritten},
+	        {"bpf_dispatcher_nop_func", NULL},
+	        {"startup_64_of_mine", NULL},
+	        {"f.cold.1", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!elsewhere(names[i].name, NULL, 0, NULL, names[i].says))
+			fail_msg("%s", names[i].name);
+	assert_true(elsewhere("ret_from_fork", "ret_from_fork_asm", 16, NULL, NULL)); /* a C function since 6.5 */
+	assert_true(elsewhere("relocate_kernel", NULL, 0, "swap_pages", kexec));
+	assert_true(elsewhere(NULL, "relocate_kernel", 0x80, "swap_pages", kexec)); /* identity_mapped */
+	assert_true(elsewhere("swap_pages", "relocate_kernel", 0x80, NULL, kexec));
+	assert_true(elsewhere(NULL, "swap_pages", 0x10, NULL, NULL)); /* the next function */
+	assert_true(elsewhere(NULL, "hypercall_page", 0x80, NULL, "page that Xen writes"));
+	assert_true(elsewhere(NULL, "__fentry__", 0x80, "return_to_handler", ftrace));
+	assert_true(elsewhere(NULL, "__fentry__", 0x80, NULL, NULL));
+	assert_true(elsewhere(NULL, "return_to_handler", 0x40, "__fentry__", NULL));
+	replace_f.allow_aliases = replace_f.allow_clones = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -376,6 +435,7 @@ int main(void)
 	        cmocka_unit_test(test_branches_from_elsewhere),
 	        cmocka_unit_test(test_middle_of_a_function),
 	        cmocka_unit_test(test_names),
+	        cmocka_unit_test(test_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

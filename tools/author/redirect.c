@@ -10,6 +10,7 @@
 #include "code.h"
 #include "contract.h"
 #include "counter.h"
+#include "elsewhere.h"
 #include "livesites.h"
 #include "nearby.h"
 #include "thunks.h"
@@ -128,6 +129,8 @@ static void check_section(const struct kernel *k, const struct entry *e)
 	         "a static call's trampoline: the kernel writes it itself"},
 	};
 
+	const char *elsewhere;
+
 	if (e->va < kernel_symbol(k, "_stext") || e->va >= kernel_symbol(k, "_etext"))
 		refuse(NL_ESITE, "%s: %s lies outside the kernel's text", e->where, e->name);
 	if (thunk_name(e->name))
@@ -138,6 +141,9 @@ static void check_section(const struct kernel *k, const struct entry *e)
 		if (start && e->va >= start && e->va < stop)
 			refuse(NL_ESITE, "%s: %s is %s", e->where, e->name, closed[i].why);
 	}
+	elsewhere = elsewhere_runs(k, e->va);
+	if (elsewhere)
+		refuse(NL_ESITE, "%s: %s is %s", e->where, e->name, elsewhere);
 }
 
 /* May the site go on with this instruction behind the end of the code? Where nothing but padding follows, nobody comes;
