@@ -9,6 +9,9 @@
 #include "author_kernel.h"
 #include "author_refuse.h"
 #include "callers.h"
+#include "contract.h"
+#include "note.h"
+#include "place.h"
 #include "returns.h"
 #include "toolchain.h"
 
@@ -23,6 +26,28 @@
 #define CALLER (AUTHOR_F + 0x100)
 
 static const char *compiler;
+static bool returns_void;
+static char *noted;
+
+struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol *s, const char *where)
+{
+	(void)k, (void)s, (void)where;
+	return (struct place){NL_SYM_REGION, AUTHOR_F};
+}
+
+bool contract_by_kernel(const struct kernel *k, const char *name, uint64_t va, uint32_t size, struct contract *c)
+{
+	(void)k, (void)name, (void)va, (void)size;
+	*c = (struct contract){.returns_void = returns_void};
+	return true;
+}
+
+void note(struct draft *d, enum nl_fact_kind kind, const char *text)
+{
+	(void)d;
+	assert_int_equal(kind, NL_FACT_NOTE);
+	noted = xformat("%s", text);
+}
 
 char *toolchain_of_kernel(const struct kernel *k)
 {
@@ -71,7 +96,7 @@ static void test_returns(void **state)
 }
 
 /* A caller with this code behind its call of f. */
-static char *told(const char *behind, size_t n)
+static struct kernel *called(const char *behind, size_t n)
 {
 	struct kernel *k = KERNEL("\xc3");
 	uint8_t *p = (uint8_t *)(uintptr_t)kernel_bytes(k, CALLER, 32);
@@ -80,8 +105,11 @@ static char *told(const char *behind, size_t n)
 	author_kernel_symbol(k, "behind_caller", CALLER + 32);
 	memcpy(p, "\xe8\xfb\xfe\xff\xff", 5);
 	memcpy(p + 5, behind, n);
-	return callers_told(k, AUTHOR_F);
+	return k;
 }
+#define CALLED(behind) called(behind, sizeof(behind) - 1)
+#define TOLD(behind) callers_told(CALLED(behind), AUTHOR_F)
+
 /* Names that are parts of others: "long_caller" is listed before "caller", which is another function. */
 static void test_names_within_names(void **state)
 {
@@ -112,8 +140,6 @@ static void test_has_name(void **state)
 	             has_name(NULL, "a") || has_name("a", ""));
 }
 
-#define TOLD(behind) told(behind, sizeof(behind) - 1)
-
 static void test_callers(void **state)
 {
 	(void)state;
@@ -132,12 +158,50 @@ static void test_callers(void **state)
 	assert_null(TOLD("\xb8\x01\x00\x00\x00\xc3"));
 }
 
+/* What is said of a recipe that replaces f; NULL = it is refused. */
+static char *said(struct kernel *k, struct recipe_replace s)
+{
+	struct recipe r = {.path = (char *)"r"};
+	struct draft d;
+
+	s.function.name = (char *)"f";
+	noted = xformat("%s", "");
+	if (setjmp(author_refused)) {
+		assert_int_equal(author_code, NL_ESITE);
+		assert_non_null(strstr(author_why, "caller does not look"));
+		return NULL;
+	}
+	callers_check(&d, k, &r, &s);
+	return noted;
+}
+
+static void test_recipe(void **state)
+{
+	static const char looks[] = "\x85\xc0\x75\x02\x90\x90\xc3", ignores[] = "\xb8\x01\x00\x00\x00\xc3";
+	struct kernel *k = CALLED(looks), *old = CALLED(ignores);
+
+	(void)state;
+	compiler = "gcc-14 (Debian 14.2.0-19) 14.2.0";
+	returns_void = false;
+	assert_non_null(strstr(said(k, (struct recipe_replace){0}), "local function f; called by: caller"));
+	assert_null(said(old, (struct recipe_replace){0}));
+	assert_string_not_equal(said(old, (struct recipe_replace){.allow_callers = true}), "");
+	assert_string_equal(said(old, (struct recipe_replace){.origin = FROM_ITSELF}), "");
+	returns_void = true;
+	assert_string_not_equal(said(old, (struct recipe_replace){0}), "");
+	((struct ksym *)(uintptr_t)kallsyms_at(&old->syms, AUTHOR_F))->type = 'T'; /* who calls may be anywhere */
+	assert_string_equal(said(old, (struct recipe_replace){0}), "");
+	compiler = "gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0";
+	returns_void = false;
+	assert_string_equal(said(old, (struct recipe_replace){0}), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_names),    cmocka_unit_test(test_returns),
 	        cmocka_unit_test(test_callers),  cmocka_unit_test(test_names_within_names),
-	        cmocka_unit_test(test_has_name),
+	        cmocka_unit_test(test_has_name), cmocka_unit_test(test_recipe),
 	};
 
 	return cmocka_run_group_tests_name("author_callers", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/patch_object.c tools/author/patch_homes.c tools/author/patch_compare.c
-// sources: tools/author/patch_layout.c tools/author/code.c
+// sources: tools/author/patch_layout.c tools/author/kallsyms.c tools/author/code.c
 // sources: tools/author/author.c tools/author/typenames.c tests/unit/author_refuse.c
 // libs: -lelf -lbpf -lZydis
 // cflags: -Itools/author
@@ -356,9 +356,11 @@ static void test_layout(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char *before = compiled("before", HEAD("int x; struct in i; int *p;"));
-		char *how = layout_change(before, compiled("after", xformat("struct in { int a; };\nstruct s { %s };\n"
-		                                                            "int f(struct s *s) { return s->x; }\n",
-		                                                            cases[i].after)));
+		char *after = compiled("after", xformat("struct in { int a; };\nstruct s { %s };\n"
+		                                        "int f(struct s *s) { return s->x; }\n",
+		                                        cases[i].after));
+		struct layout types;
+		char *how = layout_change(before, after, &types);
 
 		if (!how != !cases[i].says || (how && !strstr(how, cases[i].says)))
 			fail_msg("%s: %s", cases[i].after, how ? how : "no change");

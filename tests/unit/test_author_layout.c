@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/patch_layout.c tools/author/typenames.c tools/author/author.c tests/unit/author_refuse.c
+// sources: tools/author/patch_layout.c tools/author/typenames.c tools/author/kallsyms.c tools/author/author.c
+// sources: tests/unit/author_refuse.c
 // libs: -lbpf
 // cflags: -Itools/author
 /* Types before and after a patch: what lies in memory in another form, and what is only new or only gone. */
@@ -39,9 +40,14 @@ static int pair(struct btf *b, const char *name, const char *first, int x, const
 	return s;
 }
 
+static struct layout types;
+
 static bool says(const char *what)
 {
-	char *how = layout_change_of(before, after);
+	char *how;
+
+	types = (struct layout){.before = before, .after = after};
+	how = layout_change_of(&types);
 
 	if (how && (!what || !strstr(how, what)))
 		print_message("said: %s\n", how);
@@ -122,7 +128,51 @@ static void test_pointers(void **state)
 	setup(NULL);
 	pair(before, "s", "a", 1, "b", pointer(before, 1, 1));
 	pair(after, "s", "a", 1, "b", pointer(after, 1, 2));
-	assert_true(says("b gets another type"));
+	assert_true(says(NULL)); /* if all functions change, too: test_pointees */
+	assert_int_equal(types.n_pairs, 1);
+}
+
+static void function(struct btf *b, const char *name, int argument)
+{
+	int proto = btf__add_func_proto(b, 1);
+
+	btf__add_func_param(b, "x", argument);
+	btf__add_func(b, name, BTF_FUNC_STATIC, proto);
+}
+
+/* A pointer of "s" to a function that takes an int before, a long after. */
+static void test_pointees(void **state)
+{
+	struct ksym sym[] = {{0x1000, "f", 't'}, {0x2000, "f", 't'}};
+	uint32_t order[] = {0, 1};
+	struct kallsyms syms = {.sym = sym, .n = 1, .by_name = order};
+	struct btf *kernel = btf__new_empty();
+
+	(void)state;
+	basics(kernel);
+	pair(before, "s", "a", 1, "b", pointer(before, 1, 1));
+	pair(after, "s", "a", 1, "b", pointer(after, 1, 2));
+	function(before, "f", 1);
+	function(after, "f", 2);
+	function(before, "other", 2);
+	function(kernel, "f", 1);
+	function(kernel, "other", 2);
+	assert_true(says(NULL));
+	assert_null(layout_pointees(&types, 1, kernel, &syms));
+	assert_non_null(layout_pointees(&types, 1, NULL, &syms)); /* nobody knows what else there is */
+	syms.n = 2;                                               /* another unit has one of the name */
+	assert_string_equal(layout_pointees(&types, 1, kernel, &syms), "f");
+	syms.n = 1;
+	function(kernel, "g", 1); /* the patch does not come to it */
+	assert_string_equal(layout_pointees(&types, 1, kernel, &syms), "g");
+	function(after, "g", 2);
+	typenames_forget();
+	assert_null(layout_pointees(&types, 1, kernel, &syms));
+	function(before, "gone", 1); /* memory may still point to what the source no longer has */
+	assert_string_equal(layout_pointees(&types, 1, kernel, &syms), "gone");
+	function(after, "gone", 1);
+	typenames_forget();
+	assert_string_equal(layout_pointees(&types, 1, kernel, &syms), "gone");
 }
 
 static int bits(struct btf *b, uint32_t first)
@@ -179,8 +229,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(test_named, setup),       cmocka_unit_test_setup(test_unnamed, setup),
 	        cmocka_unit_test_setup(test_of_one_name, setup), cmocka_unit_test_setup(test_pointers, setup),
-	        cmocka_unit_test_setup(test_bits, setup),        cmocka_unit_test_setup(test_constants, setup),
-	        cmocka_unit_test_setup(test_variables, setup),
+	        cmocka_unit_test_setup(test_pointees, setup),    cmocka_unit_test_setup(test_bits, setup),
+	        cmocka_unit_test_setup(test_constants, setup),   cmocka_unit_test_setup(test_variables, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* `build`: recipe and kernel in, unsigned leaf out; for a directory of kernels a set of leaves (matrix.c). */
 #include "build.h"
 #include "body_types.h"
+#include "callers.h"
 #include "commands.h"
 #include "compile.h"
 #include "data.h"
@@ -42,6 +43,8 @@ struct built build_leaf(const struct recipe *r, const struct kernel *k, const st
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_overrides(d, k, &r->replace[i]);
 	oldcode_check(d, k, r, with->headers, with->cc);
+	for (size_t i = 0; i < r->n_replace; i++)
+		callers_check(d, k, r, &r->replace[i]);
 	if (r->n_source) {
 		struct compiled objects = compile(k, r, with->headers, with->cc);
 

@@ -3,6 +3,9 @@
 #include "callers.h"
 #include "branches.h"
 #include "code.h"
+#include "contract.h"
+#include "note.h"
+#include "place.h"
 #include "toolchain.h"
 
 #include <stdlib.h>
@@ -62,4 +65,34 @@ char *callers_told(const struct kernel *k, uint64_t va)
 		return NULL;
 	branches_find(k, va, va + 1, ignores, &arg, &found);
 	return w.names;
+}
+
+void callers_check(struct draft *d, const struct kernel *k, const struct recipe *r, const struct recipe_replace *s)
+{
+	const char *name = s->function.name;
+	const struct ksym *sym;
+	struct contract c;
+	struct place p;
+	char *who;
+
+	if (s->origin != FROM_SOURCE)
+		return;
+	p = place_in_kernel(k, &s->function, name);
+	who = s->allow_callers || (contract_by_kernel(k, name, p.value, 0, &c) && c.returns_void)
+	              ? NULL
+	              : callers_told(k, p.value);
+	if (who)
+		refuse(NL_ESITE,
+		       "%s:%u: %s does not look at what %s returns: its compiler may have known what that always is. "
+		       "If it "
+		       "is the same still, or the caller never minded, say: allow callers",
+		       r->path, s->line, who, name);
+	sym = kallsyms_at(&k->syms, p.value);
+	who = sym && sym->type == 't' ? branches_callers(k, p.value) : NULL;
+	if (who && *who)
+		note(d, NL_FACT_NOTE,
+		     xformat("local function %s%s: these keep what the compiler knew of the old one (values that it "
+		             "returns, "
+		             "memory that it leaves alone)",
+		             name, who));
 }

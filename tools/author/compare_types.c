@@ -183,8 +183,16 @@ static uint64_t value(const struct btf_type *t, uint32_t i, const char **of, con
 	return (uint64_t)(int64_t)btf_enum(t)[i].val;
 }
 
-/* GCC leaves values out of its types that do not fit an int (gcc/btfout.cc); the kernel's have them. */
-static bool left_out(const struct btf_type *t, uint64_t v) { return !btf_is_enum64(t) && (int32_t)v < 0; }
+/* GCC before 13 leaves values out of its types that do not fit an int (gcc/btfout.cc); the kernel's have them, but in
+ * kernels before 6.2 the lower half of them alone, of which 0 may be any that has no other. */
+static bool left_out(const struct btf_type *own, const struct btf_type *t, uint64_t v)
+{
+	if (btf_is_enum64(own))
+		return false;
+	if (btf_is_enum64(t))
+		return (int64_t)v != (int32_t)v;
+	return (int32_t)v < 0 || (t->size == 8 && !(uint32_t)v);
+}
 
 static char *compare_values(struct comparison *c, const struct btf_type *a, const struct btf_type *b)
 {
@@ -196,14 +204,14 @@ static char *compare_values(struct comparison *c, const struct btf_type *a, cons
 		const char *own, *theirs;
 		uint64_t v = value(a, i, &own, c->here), w = value(b, j, &theirs, c->kernel);
 
-		while (strcmp(own, theirs) && left_out(b, w) && j + 1 < btf_vlen(b))
+		while (strcmp(own, theirs) && left_out(a, b, w) && j + 1 < btf_vlen(b))
 			w = value(b, ++j, &theirs, c->kernel);
 		/* An unsigned value of 32 bits may come with or without its sign. */
 		if (strcmp(own, theirs) || (a->size < 8 ? (uint32_t)v != (uint32_t)w : v != w))
 			return xformat("%s = %lld here, %s = %lld in %s", own, (long long)v, theirs, (long long)w,
 			               c->there);
 	}
-	for (const char *name; j < btf_vlen(b) && left_out(b, value(b, j, &name, c->kernel)); j++)
+	for (const char *name; j < btf_vlen(b) && left_out(a, b, value(b, j, &name, c->kernel)); j++)
 		;
 	if (i < btf_vlen(a) || j < btf_vlen(b))
 		return xformat("%u values here, %u in %s", btf_vlen(a), btf_vlen(b), c->there);

@@ -118,9 +118,9 @@ static void choose_consistency(struct recipe *r, const struct patch_unit *units,
 		r->consistency = NL_CONSISTENCY_STRICT;
 }
 
-static char *check_layout(const struct patch_unit *p, const struct build_with *o)
+static char *check_layout(struct patch_unit *p, const struct build_with *o)
 {
-	char *layout = layout_change(p->types_before, p->types_after);
+	char *layout = layout_change(p->types_before, p->types_after, &p->types);
 
 	if (layout && !o->allow_layout)
 		refuse(NL_ESITE,
@@ -130,8 +130,22 @@ static char *check_layout(const struct patch_unit *p, const struct build_with *o
 	return layout;
 }
 
+/* What functions behind pointers take and return may change only where all of them do. */
+static char *check_pointees(const struct kernel *k, const struct layout *types, size_t n, const struct build_with *o)
+{
+	const char *stays = layout_pointees(types, n, k->btf, &k->syms);
+
+	if (stays && !o->allow_layout)
+		refuse(NL_ESITE,
+		       "the patch changes what functions behind a pointer take or return; the running kernel's memory "
+		       "may "
+		       "point to %s, which stays as it is. If that is never called so, say: --allow layout",
+		       stays);
+	return stays ? xformat("what is behind a pointer, as %s", stays) : NULL;
+}
+
 /* What a header brings to half of the kernel is mostly a layout, and then that is the reason. */
-static void refuse_many(const struct patch_files *files, const struct diff *d, const struct patch_unit *units, size_t n,
+static void refuse_many(const struct patch_files *files, const struct diff *d, struct patch_unit *units, size_t n,
                         const struct build_with *o)
 {
 	const char *header = "";
@@ -309,7 +323,9 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 		                                  .outside = units[i].outside};
 		types[i] = units[i].types_after;
 		r->source[r->n_source] = xformat("%s", units[i].path);
-		r->allow[r->n_source++] = units[i].layout || o->allow_unproven ? ALLOW_TYPES : 0;
+		/* Pairs were looked at by check_pointees. */
+		r->allow[r->n_source++] =
+		        units[i].layout || units[i].types.n_pairs || o->allow_unproven ? ALLOW_TYPES : 0;
 	}
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_check(k, r, &r->replace[i]);
@@ -395,9 +411,10 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	struct patch_files files = patch_files(d);
 	struct unit_command *commands, **command;
 	struct patch_unit *units;
+	struct layout *types;
 	struct kbuild *makefiles;
-	char *before, **structures;
-	size_t n = 0, n_commands = 0, n_structures;
+	char *before, *layout, **structures;
+	size_t n = 0, n_commands = 0, n_types = 0, n_structures;
 	const char *source = o->source;
 	struct built built = {.id = r->id};
 	struct tree t;
@@ -414,6 +431,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	patch_files_check(&files, d, &t);
 	commands = xalloc(files.n_units * sizeof(*commands));
 	units = xalloc(files.n_units * sizeof(*units));
+	types = xalloc(files.n_units * sizeof(*types));
 	command = xalloc(files.n_units * sizeof(*command));
 	for (size_t i = 0; i < files.n_units; i++) {
 		struct patch_unit *p = &units[n_commands];
@@ -458,7 +476,11 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	for (size_t i = 0; i < n_commands; i++) {
 		struct patch_unit p = units[i];
 
-		if (examine(&p, &t, o, &commands[i], i)) {
+		bool changes = examine(&p, &t, o, &commands[i], i);
+
+		if (p.types.before)
+			types[n_types++] = p.types;
+		if (changes) {
 			if (n_structures)
 				check_live(&p, xformat("%s/after-%zu.o", t.work, i), structures, n_structures, o);
 			command[n] = &commands[i];
@@ -470,6 +492,9 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		for (size_t j = 0; j < p.n_notes; j++)
 			patch_files_note(&files, xformat("%s: %s", p.path, p.notes[j]));
 	}
+	layout = check_pointees(k, types, n_types, o);
+	if (n && layout && !units->layout)
+		units->layout = layout;
 	patch_alike(units, command, n, &t, d, &files);
 	n = make_bodies(units, command, n, &t, &files);
 	patch_join(units, n);

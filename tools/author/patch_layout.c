@@ -16,6 +16,8 @@
 
 struct types { /* two compilations */
 	const struct btf *b, *a;
+	struct layout *pairs; /* where prototypes that differ are taken down; NULL: they differ */
+	bool exactly;         /* void * is not anything's */
 };
 
 static const struct btf_type *bare(const struct btf *t, uint32_t id)
@@ -39,7 +41,6 @@ static const char *name_of(const struct btf *t, const struct btf_type *type) { r
 static char *composite(const struct types *c, const struct btf_type *x, const struct btf_type *y, int depth);
 static bool same_member(const struct types *c, uint32_t x, uint32_t y, int depth);
 
-/* What functions behind a pointer take and return: the running kernel's memory points to some. */
 static bool same_prototype(const struct types *c, const struct btf_type *s, const struct btf_type *t, int depth)
 {
 	if (btf_vlen(s) != btf_vlen(t) || !s->type != !t->type)
@@ -50,14 +51,37 @@ static bool same_prototype(const struct types *c, const struct btf_type *s, cons
 	return !s->type || same_member(c, s->type, t->type, depth + 1);
 }
 
+/* What functions behind a pointer take and return: the running kernel's memory points to some. They may change when all
+ * of them do (layout_pointees). */
+static bool same_function(const struct types *c, uint32_t x, uint32_t y, int depth)
+{
+	const struct types alone = {c->b, c->a, NULL, c->exactly};
+	struct layout *l = c->pairs;
+
+	if (same_prototype(&alone, bare(c->b, x), bare(c->a, y), depth))
+		return true;
+	if (!l)
+		return false;
+	for (size_t i = 0; i < l->n_pairs; i++)
+		if (l->pair[i].before == x && l->pair[i].after == y)
+			return true;
+	if (l->n_pairs == LAYOUT_PAIRS)
+		return false;
+	l->pair[l->n_pairs].before = x;
+	l->pair[l->n_pairs++].after = y;
+	return true;
+}
+
 static bool same_target(const struct types *c, uint32_t x, uint32_t y, int depth)
 {
 	const struct btf_type *s = bare(c->b, x), *t = bare(c->a, y);
 
-	if (!s || !t || btf_is_void(s) || btf_is_void(t) || depth > DEPTH_MAX)
-		return true; /* void * may be anything's */
+	if (!s || !t || btf_is_void(s) || btf_is_void(t)) /* void * may be anything's */
+		return !c->exactly || (!s || btf_is_void(s)) == (!t || btf_is_void(t));
+	if (depth > DEPTH_MAX)
+		return true;
 	if (btf_is_func_proto(s) && btf_is_func_proto(t))
-		return same_prototype(c, s, t, depth);
+		return same_function(c, x, y, depth);
 	if ((btf_is_composite(s) || btf_is_fwd(s)) && (btf_is_composite(t) || btf_is_fwd(t)))
 		return !strcmp(name_of(c->b, s), name_of(c->a, t));
 	return same_member(c, x, y, depth + 1);
@@ -306,9 +330,10 @@ static const char *kind_name(const struct btf_type *t)
 	                           : "enum";
 }
 
-char *layout_change_of(const struct btf *before, const struct btf *after)
+char *layout_change_of(struct layout *l)
 {
-	const struct types c = {before, after};
+	const struct btf *before = l->before, *after = l->after;
+	const struct types c = {before, after, l, false};
 	char *unnamed;
 
 	for (uint32_t i = 1; i < btf__type_cnt(after); i++) {
@@ -329,14 +354,73 @@ char *layout_change_of(const struct btf *before, const struct btf *after)
 	return unnamed ? unnamed : constants_change(&c);
 }
 
-char *layout_change(const char *before, const char *after)
+char *layout_change(const char *before, const char *after, struct layout *l)
 {
-	struct btf *b, *a;
-
 	libbpf_set_print(silent);
-	b = btf__parse_elf(before, NULL);
-	a = btf__parse_elf(after, NULL);
-	if (libbpf_get_error(b) || libbpf_get_error(a))
+	*l = (struct layout){.before = btf__parse_elf(before, NULL), .after = btf__parse_elf(after, NULL)};
+	if (libbpf_get_error(l->before) || libbpf_get_error(l->after))
 		refuse(NL_ECOMPILE, "the types that the compiler wrote (-gbtf) are not understood");
-	return layout_change_of(b, a); /* both stay: typenames.h knows them by their place */
+	return layout_change_of(l); /* both stay: typenames.h knows them by their place */
+}
+
+/* Is it of this prototype? */
+static bool is_like(const struct btf *t, uint32_t proto, const struct btf *other, const struct btf_type *function)
+{
+	const struct types c = {.b = t, .a = other, .exactly = true};
+	const struct btf_type *theirs = btf__type_by_id(other, function->type);
+
+	return theirs && btf_is_func_proto(theirs) && same_prototype(&c, bare(t, proto), theirs, 0);
+}
+
+/* In how many units the function is of the new prototype. */
+static size_t become(const struct layout *l, size_t pair, const char *name, const struct layout *unit, size_t n)
+{
+	size_t found = 0, m;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t *ids = typenames_find(unit[i].after, BTF_KIND_FUNC, name, &m);
+		bool any = false;
+
+		for (size_t j = 0; j < m && !any; j++)
+			any = is_like(l->after, l->pair[pair].after, unit[i].after,
+			              btf__type_by_id(unit[i].after, ids[j]));
+		found += any;
+	}
+	return found;
+}
+
+/* A function of the old prototype that does not change everywhere. `of`: of the running kernel, or of one unit before.
+ */
+static const char *pointee(const struct layout *l, size_t pair, const struct btf *of, const struct kallsyms *syms,
+                           const struct layout *unit, size_t n)
+{
+	for (uint32_t i = 1; i < btf__type_cnt(of); i++) {
+		const struct btf_type *t = btf__type_by_id(of, i);
+		const struct ksym *found;
+		size_t there;
+
+		/* GCC writes one without a name for the type itself. */
+		if (!btf_is_func(t) || !*name_of(of, t) || !is_like(l->before, l->pair[pair].before, of, t))
+			continue;
+		there = syms ? kallsyms_find(syms, name_of(of, t), 1, &found) : 1;
+		if (become(l, pair, name_of(of, t), unit, n) < (there ? there : 1))
+			return name_of(of, t);
+	}
+	return NULL;
+}
+
+const char *layout_pointees(const struct layout *unit, size_t n, const struct btf *kernel, const struct kallsyms *syms)
+{
+	const char *stays = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t p = 0; p < unit[i].n_pairs; p++) {
+			if (kernel)
+				stays = pointee(&unit[i], p, kernel, syms, unit, n);
+			for (size_t j = 0; j < n && !stays; j++)
+				stays = pointee(&unit[i], p, unit[j].before, NULL, &unit[j], 1);
+			if (stays || !kernel)
+				return stays ? stays : "any function";
+		}
+	return NULL;
 }

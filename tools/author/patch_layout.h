@@ -3,13 +3,28 @@
 #ifndef NEWLEAF_AUTHOR_PATCH_LAYOUT_H
 #define NEWLEAF_AUTHOR_PATCH_LAYOUT_H
 
-#include "author.h"
+#include "kallsyms.h"
+
+#define LAYOUT_PAIRS 16 /* of prototypes in one unit */
 
 struct btf;
 
+/* One unit's types. Pairs: prototypes of functions behind pointers that differ before and after. */
+struct layout {
+	const struct btf *before, *after;
+	struct {
+		uint32_t before, after;
+	} pair[LAYOUT_PAIRS];
+	size_t n_pairs;
+};
+
 /* The first structure, union, enumeration or variable that has another form in the second of two objects, as
- * "struct x: what"; NULL = none. */
-char *layout_change(const char *before, const char *after);
-char *layout_change_of(const struct btf *before, const struct btf *after);
+ * "struct x: what"; NULL = none but for the pairs. */
+char *layout_change(const char *before, const char *after, struct layout *l);
+char *layout_change_of(struct layout *l);
+
+/* The running kernel's memory points to functions of the old prototypes: all there are, in it and in the units before,
+ * must be of the new ones after the patch. The name of one that is not; NULL = all are. */
+const char *layout_pointees(const struct layout *unit, size_t n, const struct btf *kernel, const struct kallsyms *syms);
 
 #endif

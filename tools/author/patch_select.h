@@ -9,6 +9,7 @@
 
 #include "body.h"
 #include "patch_compare.h"
+#include "patch_layout.h"
 #include "patch_prove.h"
 
 struct patch_function {                    /* one function of the image that gets a new body */
@@ -33,6 +34,7 @@ struct patch_unit {
 	bool allow_unproven, allow_state, stays;
 	bool offsets;                     /* not linked: its numbers become a generated header */
 	char *types_before, *types_after; /* objects with the unit's types */
+	struct layout types;              /* what was read of them */
 	const char *layout, *state;       /* what the author allowed to change, and to lose, or NULL */
 	struct patch_function *function;
 	struct patch_datum *datum;
