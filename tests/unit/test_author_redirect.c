@@ -368,8 +368,10 @@ static bool elsewhere(const char *name, const char *start, uint64_t distance, co
 	struct kernel *k = KERNEL_WITH(NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xc3", 0);
 
 	author_kernel_rename(k, "__fentry__", "none");
-	if (name)
-		author_kernel_symbol(k, name, AUTHOR_F);
+	if (name) {
+		author_kernel_rename(k, "f", name);
+		author_kernel_symbol(k, "f", AUTHOR_F);
+	}
 	if (start)
 		author_kernel_symbol(k, start, AUTHOR_F - distance);
 	if (end)
