@@ -309,6 +309,33 @@ static void test_data(void **state)
 	assert_int_equal(fate_of(c, "q"), FATE_SAME);
 }
 
+/* What a switch gives the compiler puts into a table: the function is changed, though not a byte of its code is. */
+static void test_tables_of_switches(void **state)
+{
+#define SWITCH(f, three) \
+	"int " f "(int a) { switch (a) { case 1: return 17; case 2: return 90; case 3: return " three "; case 4: " \
+	"return 5; case 5: return 77; } return -1; }\n"
+#define STRINGS(three) \
+	"const char *s(int a) { switch (a) { case 1: return \"a\"; case 2: return \"b\"; case 3: return \"" three \
+	"\"; case 4: return \"d\"; case 5: return \"e\"; } return 0; }\n"
+	struct comparison *c = compared(SWITCH("f", "31") SWITCH("g", "32") STRINGS("c"),
+	                                SWITCH("f", "31") SWITCH("g", "33") STRINGS("x"));
+	size_t tables = 0;
+
+	(void)state;
+	for (uint32_t i = 1; i < c->after->n_symbols; i++)
+		tables += !strncmp(c->after->symbol[i].name, "CSWTCH.", 7);
+	assert_int_equal(tables, 3);
+	assert_int_equal(fate_of(c, "f"), FATE_SAME);
+	assert_int_equal(fate_of(c, "g"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "s"), FATE_CHANGED);
+	assert_non_null(strstr(c->why[unit_find(c->after, "g") - c->after->symbol], "switch"));
+	c = compared(SWITCH("f", "31") SWITCH("g", "32"), SWITCH("h", "1") SWITCH("g", "32") SWITCH("f", "31"));
+	assert_int_equal(fate_of(c, "f"), FATE_SAME);
+	assert_int_equal(fate_of(c, "g"), FATE_SAME);
+	assert_int_equal(fate_of(c, "h"), FATE_NEW);
+}
+
 /* Only the entry in a table of the kernel differs: the code does not, and the function does. */
 static void test_tables(void **state)
 {
@@ -388,6 +415,7 @@ int main(void)
 	        cmocka_unit_test(test_another_function),
 	        cmocka_unit_test(test_data),
 	        cmocka_unit_test(test_tables),
+	        cmocka_unit_test(test_tables_of_switches),
 	        cmocka_unit_test(test_layout),
 	        cmocka_unit_test(test_base_names),
 	        cmocka_unit_test(test_runtime_constants),

@@ -117,13 +117,6 @@ static void mark_changed(struct patch_unit *p, const char **why)
 	}
 }
 
-/* Does any function or datum refer to it at all? */
-static bool made_by_compiler(const char *name)
-{
-	return starts_with(name, "CSWTCH.") || starts_with(name, "__func__.") ||
-	       starts_with(name, "__PRETTY_FUNCTION__.");
-}
-
 static bool boot_only(const char *section)
 {
 	return starts_with(section, ".init.") || starts_with(section, ".exit.") ||
@@ -143,8 +136,6 @@ static void add_datum(struct patch_unit *p, uint32_t j)
 		patch_note(p, xformat("%s changes, which only boot reads", after->name));
 		return;
 	}
-	if (made_by_compiler(before->name))
-		return; /* only new code will read it: it has its own. What has a name may be compared by its address */
 	if (!unit_is_constant(s))
 		refuse(NL_ESITE,
 		       "%s: the initial value or the size of %s changes (%s), which is writable: the running kernel "

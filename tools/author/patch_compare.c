@@ -85,6 +85,16 @@ static bool same_home(const struct comparison *c, uint32_t before, uint32_t afte
 	       home_same(c->before->home[before], c->after->home[after]);
 }
 
+static const char *same_range(struct comparing *m, const struct unit_section *sb, uint64_t fb,
+                              const struct unit_section *sa, uint64_t fa, uint64_t size);
+
+/* Of what the compiler made for one function the value matters alone: with another it is another function. */
+static bool same_value(struct comparing *m, const struct unit_symbol *b, const struct unit_symbol *a)
+{
+	return !unit_is_made(b->name) || !same_range(m, &m->c->before->section[b->section], b->value,
+	                                             &m->c->after->section[a->section], a->value, b->size);
+}
+
 /* Are these two the same thing? With a guess where nothing speaks against it. */
 static bool paired(struct comparing *m, uint32_t before, uint32_t after)
 {
@@ -100,7 +110,7 @@ static bool paired(struct comparing *m, uint32_t before, uint32_t after)
 		if (m->guess[i].before == before || m->guess[i].after == after)
 			return m->guess[i].before == before && m->guess[i].after == after;
 	m->guess[m->n_guesses++] = (struct guess){before, after};
-	return true;
+	return same_value(m, b, a);
 }
 
 static bool same_text(const struct unit_section *b, int64_t x, const struct unit_section *a, int64_t y)
@@ -120,9 +130,6 @@ static bool same_text(const struct unit_section *b, int64_t x, const struct unit
 	n = strnlen(s, b->size - (uint64_t)x);
 	return n == strnlen(t, a->size - (uint64_t)y) && !memcmp(s, t, n);
 }
-
-static const char *same_range(struct comparing *m, const struct unit_section *sb, uint64_t fb,
-                              const struct unit_section *sa, uint64_t fa, uint64_t size);
 
 /* Strings, constants, code that boot may put in another's place: told apart by what they hold. */
 static bool same_unnamed(struct comparing *m, const struct unit_target *x, const struct unit_target *y)
@@ -157,6 +164,9 @@ static const char *same_target(struct comparing *m, const struct unit_section *s
 		return NULL;
 	if (!x.symbol && !y.symbol)
 		return same_unnamed(m, &x, &y) ? NULL : "another string or constant";
+	if (x.symbol && y.symbol && unit_is_made(x.symbol->name) && unit_same_base(x.symbol->name, y.symbol->name))
+		return xformat("another %s", starts_with(x.symbol->name, "CSWTCH.") ? "table of what a switch gives"
+		                                                                    : "name of a function");
 	return xformat("%s instead of %s", y.symbol ? y.symbol->name : "a place",
 	               x.symbol ? x.symbol->name : "a place");
 }

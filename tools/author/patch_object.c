@@ -285,6 +285,12 @@ bool unit_is_clone(const char *name)
 	return false;
 }
 
+bool unit_is_made(const char *name)
+{
+	return starts_with(name, "CSWTCH.") || starts_with(name, "__func__.") ||
+	       starts_with(name, "__PRETTY_FUNCTION__.");
+}
+
 bool unit_same_base(const char *a, const char *b)
 {
 	char *x = unit_base_name(a), *y = unit_base_name(b);

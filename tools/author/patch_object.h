@@ -72,6 +72,8 @@ bool unit_is_constant(const struct unit_section *s);
 /* name without what the compiler counts: "x.12" gives "x", a clone keeps its suffix without the number. */
 char *unit_base_name(const char *name);
 bool unit_same_base(const char *a, const char *b);
+/* a constant that the compiler made for one function: CSWTCH.3, what a switch gives; __func__.3 */
+bool unit_is_made(const char *name);
 /* a name that the compiler made from another: x.isra.0, x.constprop.0, x.part.0, x.cold */
 bool unit_is_clone(const char *name);
 
