@@ -304,6 +304,16 @@ expect "a constant of a function, changed in place" 0 "1 site" build -o "$dir/vm
 expect "it is the one of that function" 0 "dummy_vm_ops.0+0x60, 8 bytes" "$author" inspect "$dir/vma.leaf" -k "$kernel"
 
 # Whole units
+# Functions that share a section (__sched): each is the image's own; variables that do: as they stand, or refused
+fresh
+edit kernel/sched/core.c '/^static void do_sched_yield(/,/^}/s/^\tschedule();/\tcond_resched();\n&/'
+expect "a call within a shared section" 0 "1 site" build -o "$dir/yield.leaf"
+expect "it is the one that the source says" 0 "jmp schedule" "$author" inspect "$dir/yield.leaf" -k "$kernel"
+fresh
+edit fs/locks.c 's/^static struct kmem_cache \*filelock_cache.*/&\nstatic unsigned long one_more __read_mostly;/
+/^struct file_lock \*locks_alloc_lock(/,/^}/s/^\tif (fl)/\tone_more++;\n&/'
+expect "one more in a shared section" 4 "share section .data..read_mostly" plan
+
 expect "proof" 0 "41 of 41 functions" "$author" prove fs/pipe.c -k "$kernel" -S "$source" -H "$headers"
 
 printf '[  PASSED  ] %s test(s).\n' "$passed"

@@ -222,6 +222,10 @@ static void test_variables(void **state)
 	btf__add_var(before, "v", BTF_VAR_STATIC, pair(before, "s", "a", 1, "b", 2));
 	btf__add_var(after, "v", BTF_VAR_STATIC, pair(after, "t", "a", 2, "b", 1));
 	assert_true(says("variable v: another type"));
+	setup(NULL);
+	btf__add_var(before, "__UNIQUE_ID_modinfo_7", BTF_VAR_STATIC, 1);
+	btf__add_var(after, "__UNIQUE_ID_modinfo_7", BTF_VAR_STATIC, 2);
+	assert_true(says(NULL));
 }
 
 int main(void)

@@ -326,11 +326,15 @@ static bool stays(const struct object *o, const GElf_Sym *sym, uint32_t type, in
 	return !o->from->take[sym->st_shndx] || (type != R_X86_64_PLT32 && !start);
 }
 
-static struct place resolve(struct loading *l, const struct object *o, size_t index, uint32_t type, int64_t addend)
+static struct place resolve(struct loading *l, const struct object *o, size_t section, const GElf_Rela *r)
 {
+	size_t index = GELF_R_SYM(r->r_info);
 	struct place p;
 	GElf_Sym sym;
 
+	for (size_t i = 0; i < o->from->n_fixed; i++)
+		if (o->from->fixed[i].section == section && o->from->fixed[i].offset == r->r_offset)
+			return o->from->fixed[i].place;
 	if (!gelf_getsym(o->symbols, (int)index, &sym))
 		refuse(NL_EBODY, "%s: a relocation names no symbol", o->path);
 	if (sym.st_shndx == SHN_UNDEF && o->from->outside && o->from->outside[index].symbol)
@@ -339,7 +343,7 @@ static struct place resolve(struct loading *l, const struct object *o, size_t in
 		return resolve_undefined(l, o, name_at(o, o->symbol_names, sym.st_name));
 	if (sym.st_shndx == SHN_ABS)
 		return (struct place){NL_SYM_ABSOLUTE, sym.st_value};
-	if (sym.st_shndx < o->n_sections && stays(o, &sym, type, addend)) {
+	if (sym.st_shndx < o->n_sections && stays(o, &sym, (uint32_t)GELF_R_TYPE(r->r_info), r->r_addend)) {
 		p = o->from->bound[sym.st_shndx];
 		p.value += sym.st_value;
 		return p;
@@ -371,7 +375,7 @@ static uint16_t reloc_type(const struct object *o, uint32_t elf_type)
 
 static void add_reloc(struct loading *l, const struct object *o, const struct placed *in, const GElf_Rela *rela)
 {
-	struct place s = resolve(l, o, GELF_R_SYM(rela->r_info), (uint32_t)GELF_R_TYPE(rela->r_info), rela->r_addend);
+	struct place s = resolve(l, o, (size_t)(in - o->at), rela);
 	struct nl_leaf_reloc r = {
 	        .where = in->place.symbol == NL_SYM_TEXT ? NL_AT_TEXT : NL_AT_DATA,
 	        .offset = (uint32_t)(in->place.value + rela->r_offset),
@@ -463,9 +467,9 @@ struct body *body_load_some(struct draft *d, const struct kernel *k, const struc
 	return l->body;
 }
 
-struct place body_place(const struct body *b, size_t object, uint32_t symbol, uint32_t type, int64_t addend)
+struct place body_place(const struct body *b, size_t object, uint32_t section, const GElf_Rela *r)
 {
-	return resolve(b->loading, &b->objects[object], symbol, type, addend);
+	return resolve(b->loading, &b->objects[object], section, r);
 }
 
 struct body *body_load(struct draft *d, const struct kernel *k, const struct recipe *r, char *const objects[], size_t n)

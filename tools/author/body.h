@@ -6,6 +6,8 @@
 #include "draft.h"
 #include "place.h"
 
+#include <gelf.h>
+
 struct btf;
 
 struct body_symbol {
@@ -31,6 +33,13 @@ struct body {
 	struct object *objects;
 };
 
+/* What one relocation counts from, where neither its section nor its name says it. */
+struct body_fixed {
+	uint32_t section; /* that holds the relocation */
+	uint64_t offset;
+	struct place place;
+};
+
 /* One object, and what of it is wanted. NULL in take: all that the kernel keeps in memory. */
 struct body_object {
 	char *path;
@@ -39,6 +48,8 @@ struct body_object {
 	const struct place *bound;   /* by section: where the kernel has it; symbol 0 = nowhere. Of a function that is
 	                                taken, too: what a pointer to it holds */
 	const struct place *outside; /* by symbol, where its name does not say it */
+	const struct body_fixed *fixed;
+	size_t n_fixed;
 };
 
 /* Lays out the objects, adds text, data and relocations to the draft. Refuses NL_EBODY with the section or symbol that
@@ -49,8 +60,8 @@ struct body *body_load(struct draft *d, const struct kernel *k, const struct rec
 void body_take_types(struct body *b, char *const objects[]);
 struct body *body_load_some(struct draft *d, const struct kernel *k, const struct recipe *r,
                             const struct body_object *objects, size_t n);
-/* Where a relocation of the nth object leads to. */
-struct place body_place(const struct body *b, size_t object, uint32_t symbol, uint32_t type, int64_t addend);
+/* Where a relocation of a section of the nth object leads to. */
+struct place body_place(const struct body *b, size_t object, uint32_t section, const GElf_Rela *r);
 /* What in the source makes a section that would need the kernel's own tables; NULL for other sections. */
 const char *body_table_cause(const char *section);
 /* A symbol that a body defines, or NULL. */

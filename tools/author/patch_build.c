@@ -320,7 +320,9 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 		                                  .prefix = xformat("%zu:", i),
 		                                  .take = units[i].take,
 		                                  .bound = units[i].bound,
-		                                  .outside = units[i].outside};
+		                                  .outside = units[i].outside,
+		                                  .fixed = units[i].fixed,
+		                                  .n_fixed = units[i].n_fixed};
 		types[i] = units[i].types_after;
 		r->source[r->n_source] = xformat("%s", units[i].path);
 		/* Pairs were looked at by check_pointees. */

@@ -33,7 +33,8 @@ static size_t fresh_word(const struct patch_unit *p, const struct patch_datum *d
 	if (r->type != R_X86_64_64 || len != WORD)
 		refuse(NL_ESITE, "%s: %s holds an address of a form that cannot be written", p->path,
 		       datum->shipped->name);
-	to = body_place(b, object, r->symbol, r->type, r->addend);
+	to = body_place(b, object, datum->fresh->section,
+	                &(GElf_Rela){r->offset, GELF_R_INFO((uint64_t)r->symbol, r->type), r->addend});
 	if (to.symbol == NL_SYM_ABSOLUTE) {
 		v = to.value + (uint64_t)r->addend;
 		memcpy(out, &v, WORD);

@@ -215,6 +215,8 @@ static bool is_compared(const struct btf *t, const struct btf_type *type)
 {
 	if (btf_is_typedef(type))
 		return is_unnamed(t, bare(t, type->type));
+	if (btf_is_var(type) && starts_with(name_of(t, type), "__UNIQUE_ID_"))
+		return false; /* counted: another's name the next time */
 	return *name_of(t, type) && (btf_is_composite(type) || btf_is_any_enum(type) || btf_is_var(type));
 }
 

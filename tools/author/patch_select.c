@@ -6,6 +6,7 @@
  */
 #include "patch_select.h"
 #include "patch_homes.h"
+#include "patch_shared.h"
 #include "private.h"
 
 #include <newleaf/types.h>
@@ -169,13 +170,29 @@ static struct fixed function_place(const struct patch_unit *p, const struct unit
 	return f;
 }
 
+static bool is_thing(const struct unit *u, const struct unit_symbol *s)
+{
+	return *s->name && (unit_is_function(u, s) || unit_is_datum(u, s));
+}
+
 static const struct unit_symbol *symbol_of(const struct patch_unit *p, uint32_t section)
 {
 	for (uint32_t i = 1; i < p->body->n_symbols; i++)
-		if (p->body->symbol[i].section == section && *p->body->symbol[i].name &&
-		    (unit_is_function(p->body, &p->body->symbol[i]) || unit_is_datum(p->body, &p->body->symbol[i])))
+		if (p->body->symbol[i].section == section && is_thing(p->body, &p->body->symbol[i]))
 			return &p->body->symbol[i];
 	return NULL;
+}
+
+/* Where the source names the section, -ffunction-sections and -fdata-sections divide nothing. */
+static bool is_shared(const struct patch_unit *p, uint32_t section)
+{
+	const struct unit_symbol *first = symbol_of(p, section);
+
+	for (uint32_t i = 1; first && i < p->body->n_symbols; i++)
+		if (p->body->symbol[i].section == section && is_thing(p->body, &p->body->symbol[i]) &&
+		    p->body->symbol[i].value != first->value)
+			return true;
+	return false;
 }
 
 /* The numbers of types of a unit lie in one section: whoever is bound to it finds each where the image has it. */
@@ -201,7 +218,73 @@ static void check_type_ids(const struct patch_unit *p, uint32_t section)
 	}
 }
 
-/* Takes a section, or binds it. With one symbol a section (-ffunction-sections, -fdata-sections) the two agree. */
+static _Noreturn void refuse_order(const struct patch_unit *p, uint32_t section, const struct unit_symbol *x,
+                                   const struct unit_symbol *y)
+{
+	const char *name = p->body->section[section].name, *cause = body_table_cause(name);
+
+	refuse(NL_EBODY,
+	       "%s: %s and %s share section %s, and the patch adds to it, takes from it, or orders it anew; %s",
+	       p->path, x->name, y->name, name,
+	       cause ? xformat("it is made by %s: leave that out", cause)
+	             : "leave the attribute that names it (__read_mostly, ...) out of what is new");
+}
+
+/* Variables that share a section keep their distances, or nobody knows which of them an address near two means. */
+static struct fixed shared_place(const struct patch_unit *p, uint32_t section)
+{
+	const struct unit_symbol *first = symbol_of(p, section);
+	struct fixed at = {0};
+
+	if (shared_as_shipped(p, section, &at.va))
+		return (struct fixed){true, at.va + first->value};
+	at = datum_place(p, first);
+	for (uint32_t i = 1; i < p->body->n_symbols; i++) {
+		const struct unit_symbol *s = &p->body->symbol[i];
+		struct fixed f;
+
+		if (s->section != section || !unit_is_datum(p->body, s))
+			continue;
+		f = datum_place(p, s);
+		if (f.is != at.is || (f.is && f.va - s->value != at.va - first->value))
+			refuse_order(p, section, first, s);
+	}
+	return at;
+}
+
+static void take(struct patch_unit *p, uint32_t section)
+{
+	if (!p->take[section])
+		p->list[p->n_list++] = section;
+	p->take[section] = true;
+}
+
+/* A function that shares its section: each by itself. Only a call, or what is inside, of one that the leaf carries is
+ * its own; a pointer to it is the image's. */
+static void want_function(struct patch_unit *p, uint32_t in, const struct unit_reloc *r)
+{
+	const struct unit_symbol *to = &p->body->symbol[r->symbol];
+	struct unit_target t = unit_target(p->body, &p->body->section[in], r);
+	struct body_fixed *fixed = &p->fixed[p->n_fixed];
+	struct fixed f;
+
+	if (!t.symbol || !unit_is_function(p->body, t.symbol))
+		refuse(NL_EBODY, "%s: refers to a place of %s that is of no function", p->path,
+		       p->body->section[to->section].name);
+	f = function_place(p, t.symbol);
+	if (!f.is)
+		p->carried[t.symbol - p->body->symbol] = true;
+	if (p->carried[t.symbol - p->body->symbol])
+		take(p, to->section);
+	if (!f.is || (p->carried[t.symbol - p->body->symbol] && (r->type == R_X86_64_PLT32 || t.offset)))
+		return;
+	*fixed = (struct body_fixed){
+	        in, r->offset,
+	        place_at(p->k, f.va - t.symbol->value + to->value, xformat("%s: %s", p->path, t.symbol->name))};
+	p->n_fixed++;
+}
+
+/* Takes a section, or binds it. With one symbol a section the two agree. */
 static void want(struct patch_unit *p, uint32_t section)
 {
 	const struct unit_symbol *s = symbol_of(p, section);
@@ -209,17 +292,17 @@ static void want(struct patch_unit *p, uint32_t section)
 
 	if (p->bound[section].symbol || (p->take[section] && !(s && unit_is_function(p->body, s))))
 		return;
-	if (s)
-		f = unit_is_function(p->body, s) ? function_place(p, s) : datum_place(p, s);
+	if (s && unit_is_function(p->body, s))
+		f = function_place(p, s);
+	else if (s)
+		f = is_shared(p, section) ? shared_place(p, section) : datum_place(p, s);
 	if (f.is && !strcmp(p->body->section[section].name, ".BTF_ids"))
 		check_type_ids(p, section);
 	if (f.is) {
 		p->bound[section] = place_at(p->k, f.va - s->value, xformat("%s: %s", p->path, s->name));
 		return;
 	}
-	if (!p->take[section])
-		p->list[p->n_list++] = section;
-	p->take[section] = true;
+	take(p, section);
 }
 
 /* A name from outside of which the image has several: the proven code knows which. */
@@ -285,7 +368,9 @@ static void walk(struct patch_unit *p)
 		for (size_t r = 0; r < s->n_relocs; r++) {
 			const struct unit_symbol *to = &p->body->symbol[s->reloc[r].symbol];
 
-			if (to->section)
+			if (to->section && unit_is_code(&p->body->section[to->section]) && is_shared(p, to->section))
+				want_function(p, p->list[p->walked], &s->reloc[r]);
+			else if (to->section)
 				want(p, to->section);
 			else if (!to->absolute)
 				want_name(p, s->reloc[r].symbol);
@@ -300,25 +385,30 @@ bool patch_offer(struct patch_unit *p, const char *name)
 	if (!body || !after || body->binding == STB_LOCAL || p->take[body->section] ||
 	    p->c->fate[after - p->c->after->symbol] != FATE_NEW)
 		return false;
-	p->take[body->section] = true;
-	p->list[p->n_list++] = body->section;
+	p->carried[body - p->body->symbol] = true;
+	take(p, body->section);
 	walk(p);
 	return true;
 }
 
 void patch_select(struct patch_unit *p)
 {
+	size_t relocs = 0;
+
 	p->list = xalloc((p->body->n_sections + p->n_data + 1) * sizeof(*p->list));
 	p->take = xalloc(p->body->n_sections * sizeof(*p->take));
 	p->bound = xalloc(p->body->n_sections * sizeof(*p->bound));
 	p->outside = xalloc((p->body->n_symbols + 1) * sizeof(*p->outside));
 	p->wanted = xalloc((p->body->n_symbols + 1) * sizeof(*p->wanted));
+	p->carried = xalloc((p->body->n_symbols + 1) * sizeof(*p->carried));
+	for (uint32_t i = 1; i < p->body->n_sections; i++)
+		relocs += p->body->section[i].n_relocs;
+	p->fixed = xalloc((relocs + 1) * sizeof(*p->fixed));
 	for (size_t i = 0; i < p->n_functions; i++) {
-		uint32_t section = body_of(p, p->function[i].shipped->name)->section;
+		const struct unit_symbol *s = body_of(p, p->function[i].shipped->name);
 
-		if (!p->take[section])
-			p->list[p->n_list++] = section;
-		p->take[section] = true;
+		p->carried[s - p->body->symbol] = true;
+		take(p, s->section);
 	}
 	for (size_t i = 0; i < p->n_data; i++) {
 		p->datum[i].fresh = fresh_of(p, p->datum[i].after);

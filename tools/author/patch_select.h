@@ -45,7 +45,10 @@ struct patch_unit {
 	struct place *bound;
 	struct place *outside; /* for each undefined symbol; symbol 0 = by its name */
 	bool *wanted;          /* whether anything taken uses it */
-	uint32_t *list;        /* sections whose addresses are followed */
+	bool *carried;         /* by symbol: of functions that share a section, those that the leaf has itself */
+	struct body_fixed *fixed;
+	size_t n_fixed;
+	uint32_t *list; /* sections whose addresses are followed */
 	size_t n_list, walked;
 	char **notes;
 	size_t n_notes;
