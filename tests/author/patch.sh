@@ -150,6 +150,19 @@ expect "init code" 4 "runs only while the kernel boots" plan
 fresh
 edit net/ipv4/sysctl_net_ipv4.c '0,/^static int tcp_retr1_max = 255;/s/= 255;/= 254;/'
 expect "writable data" 4 "which is writable" plan
+# What the running kernel holds read-only is not written, whatever the patch makes of it
+write='/^bool cpu_mitigations_off(void)/,/^}/s/return/if (system_state > SYSTEM_RUNNING)\n\t\tcpu_mitigations = 0;\n&/'
+fresh
+edit kernel/cpu.c "$write; s/^static enum cpu_mitigations cpu_mitigations __ro_after_init/static enum cpu_mitigations \
+cpu_mitigations/"
+expect "no longer __ro_after_init" 4 "cpu_mitigations is read-only since boot (__ro_after_init) in the running" plan
+fresh
+edit kernel/cpu.c "$write"
+expect "a write to __ro_after_init" 4 "has cpu_mitigations_off write to cpu_mitigations, which is read-only" plan
+fresh
+edit fs/fcntl.c 's/^static const __poll_t band_table/static __poll_t band_table/
+/^static void send_sigio_to_task(/,/^}/s/^\tint signum =.*/&\n\tif (reason == 77)\n\t\tband_table[0] = 0;/'
+expect "no longer const" 4 "band_table is constant in the running kernel, and the patch makes it writable" plan
 fresh
 edit net/netlink/af_netlink.c '/^struct netlink_compare_arg$/,/^}/s/u32 portid;/u64 portid;/'
 expect "layout" 4 "layout of struct netlink_compare_arg" plan

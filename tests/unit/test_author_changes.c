@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/patch_object.c tools/author/patch_homes.c tools/author/patch_compare.c
 // sources: tools/author/patch_layout.c tools/author/kallsyms.c tools/author/code.c
+// sources: tools/author/patch_kind.c tools/author/patch_stores.c
 // sources: tools/author/author.c tools/author/typenames.c tests/unit/author_refuse.c
 // libs: -lelf -lbpf -lZydis
 // cflags: -Itools/author
@@ -9,6 +10,7 @@
 #include "patch_compare.h"
 #include "patch_homes.h"
 #include "patch_layout.h"
+#include "patch_stores.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -336,6 +338,66 @@ static void test_tables_of_switches(void **state)
 	assert_int_equal(fate_of(c, "h"), FATE_NEW);
 }
 
+/* What may be done to a datum, and until when a function is there, is not in its bytes. */
+static void test_kinds(void **state)
+{
+#define IN(section) "__attribute__((section(\"" section "\"))) "
+#define LATE IN(".data..ro_after_init")
+#define OFTEN IN(".data..read_mostly")
+	struct comparison *c =
+	        compared(LATE "int late = 1, stays = 1;\nint fast = 1, seldom = 1;\nconst int table[2] = {1, 2};\n"
+	                      "int f(int a) { return a; }\n" IN(
+	                              ".init.text") "int g(int a) { return a + 1; }\n"
+	                                            "__attribute__((cold)) int h(int a) { return a + 2; }\n",
+	                 "int late = 1;\n" LATE "int stays = 1, seldom = 1;\n" OFTEN
+	                 "int fast = 1;\nint table[2] = {1, 2};\n" IN(
+	                         ".noinstr.text") "int f(int a) { return a; }\nint g(int a) { return a + 1; }\n"
+	                                          "int h(int a) { return a + 2; }\n");
+
+	(void)state;
+	assert_int_equal(fate_of(c, "late"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "stays"), FATE_SAME);
+	assert_int_equal(fate_of(c, "seldom"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "fast"), FATE_SAME);
+	assert_int_equal(fate_of(c, "table"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "f"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "g"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "h"), FATE_SAME);
+}
+
+static bool is_outside(const void *with, const char *name) { return !strcmp(with, name); }
+
+/* What is read-only in the running kernel may not be written by new code, whoever says so. */
+static void test_stores(void **state)
+{
+#define LATE_VARIABLES \
+	LATE "static int late = 1;\n" LATE "int list[4] = {1};\nextern int far, near[4];\nint get(int i) " \
+	     "{ return late + list[i] + far; }\n" IN(".init.text") "void init(void) { late = 2; }\n"
+	static const struct {
+		const char *before, *after, *to;
+	} cases[] = {
+	        {"", "late = 3;", "late"},
+	        {"", "if (a > 2) list[a]++;", "list"},
+	        {"", "far = a;", "far"},
+	        {"", "__atomic_fetch_add(&late, 1, 5);", "late"},
+	        {"", "near[a] = 1;", NULL},
+	        {"", "if (late) near[0] = far;", NULL},
+	        {"if (a == 5) late = 3;", "if (a == 6) late = 4;", NULL},
+	        {"far = 5;", "far = 6;", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct comparison *c = compared(xformat("%svoid f(int a) { %s }\n", LATE_VARIABLES, cases[i].before),
+		                                xformat("%svoid f(int a) { %s }\n", LATE_VARIABLES, cases[i].after));
+		struct store found = {0};
+
+		if (store_find(c, is_outside, "far", &found) != (cases[i].to != NULL) ||
+		    (cases[i].to && strcmp(found.to->name, cases[i].to)))
+			fail_msg("%s: %s", cases[i].after, found.to ? found.to->name : "none");
+	}
+}
+
 /* Only the entry in a table of the kernel differs: the code does not, and the function does. */
 static void test_tables(void **state)
 {
@@ -415,6 +477,8 @@ int main(void)
 	        cmocka_unit_test(test_another_function),
 	        cmocka_unit_test(test_data),
 	        cmocka_unit_test(test_tables),
+	        cmocka_unit_test(test_kinds),
+	        cmocka_unit_test(test_stores),
 	        cmocka_unit_test(test_tables_of_switches),
 	        cmocka_unit_test(test_layout),
 	        cmocka_unit_test(test_base_names),

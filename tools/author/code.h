@@ -14,7 +14,8 @@ struct code_step {    /* one instruction */
 	bool refers;  /* to memory at `address` alone: by a distance, or per CPU; the 4 bytes of it stand at `field` */
 	uint8_t field;
 	uint64_t address;
-	bool jumps; /* a relative branch or call; `target` is where to */
+	uint8_t stores; /* where the 4 bytes of the address stand that it writes to, whatever is added; 0 = nowhere */
+	bool jumps;     /* a relative branch or call; `target` is where to */
 	uint64_t target;
 	/* general registers, bit n = register number n; a call writes CALLER_SAVED, and reads nothing that is known */
 	uint32_t reads, writes;

@@ -3,6 +3,8 @@
  */
 #include "patch_select.h"
 #include "patch_homes.h"
+#include "patch_kind.h"
+#include "patch_stores.h"
 #include "private.h"
 
 #include <newleaf/types.h>
@@ -278,6 +280,44 @@ static bool has_another_name(const struct patch_unit *p, uint32_t i)
 	return another;
 }
 
+/* It lies where boot has put it, with what may be done there. */
+static void check_kinds(const struct patch_unit *p)
+{
+	const struct comparison *c = p->c;
+
+	for (uint32_t j = 1; j < c->after->n_symbols; j++) {
+		const struct unit_symbol *a = &c->after->symbol[j], *b = &c->before->symbol[c->origin[j]];
+		const struct unit_section *sa = &c->after->section[a->section], *sb = &c->before->section[b->section];
+
+		if (c->origin[j] && !unit_same_kind(sb, sa))
+			refuse(NL_ESITE,
+			       "%s: %s is %s in the running kernel, and the patch makes it %s: a leaf cannot hold it "
+			       "otherwise. Boot a fixed kernel, or give what is new another name",
+			       p->path, a->name, unit_kind_text(sb), unit_kind_text(sa));
+	}
+}
+
+static bool is_read_only(const void *with, const char *name)
+{
+	const struct patch_unit *p = with;
+	const struct ksym *found;
+
+	return kallsyms_find(&p->k->syms, name, 1, &found) == 1 &&
+	       found->va >= kernel_symbol_or_0(p->k, "__start_rodata") &&
+	       found->va < kernel_symbol_or_0(p->k, "__end_rodata");
+}
+
+static void check_stores(const struct patch_unit *p)
+{
+	struct store s;
+
+	if (store_find(p->c, is_read_only, p, &s))
+		refuse(NL_ESITE,
+		       "%s: the patch has %s write to %s, which is read-only in the running kernel%s: the write would "
+		       "fault",
+		       p->path, s.function->name, s.to->name, s.to->section ? " (const or __ro_after_init)" : "");
+}
+
 void patch_changes(struct patch_unit *p)
 {
 	const struct unit *u = p->c->before;
@@ -286,6 +326,8 @@ void patch_changes(struct patch_unit *p)
 	p->replaced = xalloc((u->n_symbols + 1) * sizeof(*p->replaced));
 	p->function = xalloc((u->n_symbols + 1) * sizeof(*p->function));
 	p->datum = xalloc((u->n_symbols + 1) * sizeof(*p->datum));
+	check_kinds(p);
+	check_stores(p);
 	check_state(p);
 	note_exports(p);
 	mark_changed(p, why);

@@ -7,6 +7,7 @@
  */
 #include "patch_compare.h"
 #include "patch_homes.h"
+#include "patch_kind.h"
 
 #include <newleaf/types.h>
 #include <stdlib.h>
@@ -68,8 +69,9 @@ static bool numbered(const char *name)
 	return is;
 }
 
-static bool same_kind(const struct unit *b, const struct unit_symbol *x, const struct unit *a,
-                      const struct unit_symbol *y)
+/* Enough to ask whether one is the other; what the patch may not do to it is asked of what is. */
+static bool could_be(const struct unit *b, const struct unit_symbol *x, const struct unit *a,
+                     const struct unit_symbol *y)
 {
 	const struct unit_section *sx = &b->section[x->section], *sy = &a->section[y->section];
 
@@ -104,7 +106,7 @@ static bool paired(struct comparing *m, uint32_t before, uint32_t after)
 	if (c->origin[after] || c->outcome[before])
 		return c->origin[after] == before;
 	if (!unit_is_datum(c->before, b) || !unit_is_datum(c->after, a) || !unit_same_base(b->name, a->name) ||
-	    b->size != a->size || !same_kind(c->before, b, c->after, a) || !same_home(c, before, after))
+	    b->size != a->size || !could_be(c->before, b, c->after, a) || !same_home(c, before, after))
 		return false;
 	for (size_t i = 0; i < m->n_guesses; i++)
 		if (m->guess[i].before == before || m->guess[i].after == after)
@@ -290,8 +292,8 @@ static const char *same_symbol(struct comparing *m, uint32_t before, uint32_t af
 
 	if (b->size != a->size)
 		return xformat("%llu instead of %llu bytes", (unsigned long long)a->size, (unsigned long long)b->size);
-	if (!same_kind(m->c->before, b, m->c->after, a) || (sb->flags & SHF_WRITE) != (sa->flags & SHF_WRITE))
-		return "another section";
+	if (!unit_same_kind(sb, sa))
+		return xformat("it becomes %s", unit_kind_text(sa));
 	why = same_range(m, sb, b->value, sa, a->value, b->size);
 	return why || !unit_is_function(m->c->before, b) ? why : same_entries(m, b, a);
 }
@@ -360,7 +362,7 @@ static bool alike(struct comparing *m, uint32_t before, uint32_t after)
 	const char *x = u->home[before], *y = v->home[after];
 
 	m->n_guesses = 0;
-	if (b->size != a->size || !same_kind(u, b, v, a) || !same_home(m->c, before, after) ||
+	if (b->size != a->size || !could_be(u, b, v, a) || !same_home(m->c, before, after) ||
 	    same_range(m, sb, b->value, sa, a->value, b->size))
 		return false;
 	return x && y ? home_same(x, y) : home_same(users_of(u, b), users_of(v, a));

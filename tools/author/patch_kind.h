@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/* How the kernel holds what a section has: what may be done to it, and until when it is there. */
+#ifndef NEWLEAF_AUTHOR_PATCH_KIND_H
+#define NEWLEAF_AUTHOR_PATCH_KIND_H
+
+#include "patch_object.h"
+
+enum kind {
+	KIND_CODE,
+	KIND_CONSTANT,
+	KIND_AFTER_INIT, /* writable until boot is over */
+	KIND_WRITABLE,
+	KIND_BOOT, /* gone when boot is over */
+	KIND_EXIT, /* never there in a built-in unit */
+	KIND_OTHER /* told apart by the section's name */
+};
+
+enum kind unit_kind(const struct unit_section *s);
+bool unit_same_kind(const struct unit_section *x, const struct unit_section *y);
+/* "constant", "writable", ...; for messages */
+const char *unit_kind_text(const struct unit_section *s);
+
+#endif
