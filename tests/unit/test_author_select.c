@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/patch_select.c tools/author/patch_shared.c tools/author/patch_object.c
 // sources: tools/author/patch_homes.c tools/author/patch_compare.c tools/author/code.c tools/author/author.c
-// sources: tools/author/kallsyms.c tests/unit/author_refuse.c
+// sources: tools/author/patch_kind.c tools/author/kallsyms.c tests/unit/author_refuse.c
 // libs: -lelf -lZydis
 // cflags: -Itools/author
 /* What new code leads to where functions or variables share a section: units of our own, compiled when run. */
