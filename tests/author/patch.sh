@@ -302,6 +302,15 @@ edit fs/file_table.c "$another; "'$s/$/\nvoid newleaf_one(void)\n{\n}\nEXPORT_SY
 expect "one more of the name" 0 "replaces alloc_file at" plan
 expect "an export" 0 "the patch exports newleaf_one; the leaf does not" plan
 
+# A variable that moves to another unit stays the kernel's
+fresh
+edit fs/file.c '/^unsigned int sysctl_nr_open __read_mostly = 1024\*1024;/d'
+edit fs/fcntl.c 's/^static int setfl(/unsigned int sysctl_nr_open = 1024*1024;\n\n&/'
+expect "a variable that moves" 0 "sysctl_nr_open moves here from fs/file.c" plan
+expect "it has no copy" 0 "body 1056 + 0 bytes" build -o "$dir/moved.leaf"
+sed -i 's/^+unsigned int sysctl_nr_open = .*/+unsigned int sysctl_nr_open = 4096*1024;/' "$dir/p.patch"
+expect "it moves and changes" 4 "moves to fs/fcntl.c and changes (other bytes)" plan
+
 # Whichever functions the compiler inlines, by the source each lock is of one
 fresh
 edit kernel/audit.c 's/^static inline int audit_rate_check/static noinline int audit_rate_check/'

@@ -98,6 +98,7 @@ static struct patch_unit *unit(const char *text, const char *before, const char 
 	p->c = unit_compare(unit_read(compiled("before", old, "-pg")), unit_read(compiled("after", new, "-pg")));
 	p->body = unit_read(compiled("body", new, "-fno-ipa-ra"));
 	p->function = xalloc(8 * sizeof(*p->function));
+	p->moved = xalloc((p->c->after->n_symbols + 1) * sizeof(*p->moved));
 	for (uint32_t i = 1; i < p->c->after->n_symbols; i++)
 		if (p->c->fate[i] == FATE_CHANGED && unit_is_function(p->c->after, &p->c->after->symbol[i]))
 			p->function[p->n_functions++].shipped = unit_find(p->shipped, p->c->after->symbol[i].name);
@@ -201,6 +202,31 @@ static void test_alike(void **state)
 	assert_true(AUTHOR_REFUSES(NL_EBODY, patch_select(p)));
 }
 
+/* A variable that comes from another unit of the patch stays where the image has it, for both units. */
+static void test_moved(void **state)
+{
+	struct patch_unit units[2] = {
+	        *unit("int g(int a) { return a %s }\n", "+ 1; }\nint h(void) { return 0;",
+	              "+ 2; }\nint x;\nint h(void) { return ++x;"),
+	        *unit("%s x;\nint f(void) { return ++x; }\n", "int", "extern int"),
+	};
+	const struct unit_symbol *x = unit_find(units[0].c->after, "x"), *its = unit_find(units[0].body, "x");
+	uint32_t outside = 0;
+
+	(void)state;
+	units[1].function[units[1].n_functions++].shipped = unit_find(units[1].shipped, "f");
+	units[0].moved[x - units[0].c->after->symbol] = IMAGE + 0x800;
+	for (size_t i = 0; i < 2; i++)
+		patch_select(&units[i]);
+	patch_join(units, 2);
+	assert_false(units[0].take[its->section]);
+	assert_int_equal(units[0].bound[its->section].value, 0x800);
+	for (uint32_t i = 1; i < units[1].body->n_symbols; i++)
+		if (!strcmp(units[1].body->symbol[i].name, "x"))
+			outside = i;
+	assert_int_equal(units[1].outside[outside].value, 0x800);
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -216,10 +242,9 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_functions),
-	        cmocka_unit_test(test_changed_function),
-	        cmocka_unit_test(test_variables),
-	        cmocka_unit_test(test_alike),
+	        cmocka_unit_test(test_functions), cmocka_unit_test(test_changed_function),
+	        cmocka_unit_test(test_variables), cmocka_unit_test(test_alike),
+	        cmocka_unit_test(test_moved),
 	};
 
 	return cmocka_run_group_tests_name("author_select", tests, start, end);

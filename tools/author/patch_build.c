@@ -15,6 +15,7 @@
 #include "patch_layout.h"
 #include "patch_live.h"
 #include "patch_report.h"
+#include "patch_state.h"
 #include "redirect.h"
 
 #include <ctype.h>
@@ -178,7 +179,7 @@ static void check_live(const struct patch_unit *p, const char *object, char **st
 	free(dump.p);
 }
 
-/* Everything about one unit up to the point where it is known what it brings. False: the patch does not change it. */
+/* Everything about one unit up to the point where it is known what it brings. False: it is not of the image. */
 static bool examine(struct patch_unit *p, const struct tree *t, const struct build_with *o, struct unit_command *c,
                     size_t index)
 {
@@ -211,10 +212,23 @@ static bool examine(struct patch_unit *p, const struct tree *t, const struct bui
 	}
 	p->layout = check_layout(p, o);
 	patch_changes(p);
+	return true;
+}
+
+static bool is_changed(const struct patch_unit *p)
+{
 	for (uint32_t i = 1; i < p->c->after->n_symbols; i++) /* another unit of the patch may use it */
 		if (p->c->fate[i] == FATE_NEW && p->c->after->symbol[i].binding != STB_LOCAL)
 			return true;
 	return p->n_functions || p->n_data;
+}
+
+static void note_same(const struct patch_unit *p, struct patch_files *files)
+{
+	if (!p->stays)
+		patch_files_note(files, xformat("%s: the compiler makes the same of it", p->path));
+	for (size_t i = 0; i < p->n_notes; i++)
+		patch_files_note(files, xformat("%s: %s", p->path, p->notes[i]));
 }
 
 /* What a unit has read, after the patch, must be the patched files, by whatever way its #includes led there. */
@@ -416,7 +430,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	struct layout *types;
 	struct kbuild *makefiles;
 	char *before, *layout, **structures;
-	size_t n = 0, n_commands = 0, n_types = 0, n_structures;
+	size_t n = 0, n_image = 0, n_commands = 0, n_types = 0, n_structures;
 	const char *source = o->source;
 	struct built built = {.id = r->id};
 	struct tree t;
@@ -477,22 +491,28 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		refuse_many(&files, d, units, n_commands, o);
 	for (size_t i = 0; i < n_commands; i++) {
 		struct patch_unit p = units[i];
-
-		bool changes = examine(&p, &t, o, &commands[i], i);
+		bool of_image = examine(&p, &t, o, &commands[i], i);
 
 		if (p.types.before)
 			types[n_types++] = p.types;
-		if (changes) {
-			if (n_structures)
-				check_live(&p, xformat("%s/after-%zu.o", t.work, i), structures, n_structures, o);
-			command[n] = &commands[i];
-			units[n++] = p;
+		if (!of_image) {
+			note_same(&p, &files);
 			continue;
 		}
-		if (!p.stays)
-			patch_files_note(&files, xformat("%s: the compiler makes the same of it", p.path));
-		for (size_t j = 0; j < p.n_notes; j++)
-			patch_files_note(&files, xformat("%s: %s", p.path, p.notes[j]));
+		command[n_image] = &commands[i];
+		units[n_image++] = p;
+	}
+	state_check(units, n_image);
+	for (size_t i = 0; i < n_image; i++) {
+		if (!is_changed(&units[i])) {
+			note_same(&units[i], &files);
+			continue;
+		}
+		if (n_structures)
+			check_live(&units[i], xformat("%s/after-%zu.o", t.work, (size_t)(command[i] - commands)),
+			           structures, n_structures, o);
+		command[n] = command[i];
+		units[n++] = units[i];
 	}
 	layout = check_pointees(k, types, n_types, o);
 	if (n && layout && !units->layout)

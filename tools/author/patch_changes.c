@@ -2,10 +2,8 @@
 /* From "what the compiler makes otherwise" to "what must be replaced in the image", and the refusals between the two.
  */
 #include "patch_select.h"
-#include "patch_homes.h"
 #include "patch_kind.h"
 #include "patch_stores.h"
-#include "private.h"
 
 #include <newleaf/types.h>
 #include <stdlib.h>
@@ -164,58 +162,6 @@ static void check_new(const struct patch_unit *p, const struct unit_symbol *s)
 		refuse(NL_ESITE, "%s: %s is new and only for boot (%s), which is over", p->path, s->name, section);
 }
 
-static bool is_state(const struct unit *u, const struct unit_symbol *s)
-{
-	const struct unit_section *in = &u->section[s->section];
-
-	return unit_is_datum(u, s) && s->size && in->flags & SHF_WRITE && !unit_is_constant(in) &&
-	       !boot_only(in->name) && !starts_with(in->name, "__") && !private_is_harmless(s->name);
-}
-
-/* What is read and never written is its first value to the compiler; the running kernel has written it. */
-static void check_read(struct patch_unit *p, const char *name)
-{
-	if (!p->allow_state)
-		refuse(NL_ESITE,
-		       "%s: after the patch nothing writes %s any more, and the compiler takes the first value of %s "
-		       "for it; the running kernel may hold another. If it shall be the first value, say: --allow "
-		       "state",
-		       p->path, name, name);
-	p->state = xformat("%s keeps its first value", name);
-}
-
-/* A variable that goes while one like it comes may be the same under another name: what the kernel keeps in it would be
- * lost without a word. */
-static void check_state(struct patch_unit *p)
-{
-	const struct unit *b = p->c->before, *a = p->c->after;
-
-	for (uint32_t i = 1; i < b->n_symbols; i++) {
-		bool goes = !p->c->outcome[i] && is_state(b, &b->symbol[i]);
-
-		for (uint32_t j = 1; j < a->n_symbols && goes; j++) {
-			if (p->c->fate[j] != FATE_NEW || !is_state(a, &a->symbol[j]) ||
-			    a->symbol[j].size != b->symbol[i].size)
-				continue;
-			if (!p->allow_state)
-				refuse(NL_ESITE,
-				       "%s: the variable %s goes and %s comes: if that is its new name, what the "
-				       "running kernel keeps in it would be lost; leave the name. If it is another, "
-				       "say: --allow state",
-				       p->path, b->symbol[i].name, a->symbol[j].name);
-			p->state = xformat("%s goes, %s comes", b->symbol[i].name, a->symbol[j].name);
-		}
-		if (goes && home_reads(a, b->symbol[i].name, b->home[i]))
-			check_read(p, b->symbol[i].name);
-		for (uint32_t j = 1; j < a->n_symbols && goes; j++)
-			goes = !p->c->unsure[j] ||
-			       strcmp(unit_base_name(a->symbol[j].name), unit_base_name(b->symbol[i].name));
-		if (goes)
-			patch_note(p, xformat("the variable %s is gone from the source; the image keeps it",
-			                      b->symbol[i].name));
-	}
-}
-
 /* The name of what a symbol exports (EXPORT_SYMBOL, of either form); NULL: it exports nothing. */
 static const char *exported(const struct unit *u, const struct unit_symbol *s)
 {
@@ -328,7 +274,6 @@ void patch_changes(struct patch_unit *p)
 	p->datum = xalloc((u->n_symbols + 1) * sizeof(*p->datum));
 	check_kinds(p);
 	check_stores(p);
-	check_state(p);
 	note_exports(p);
 	mark_changed(p, why);
 	spread(p, why);

@@ -426,3 +426,13 @@ const char *layout_pointees(const struct layout *unit, size_t n, const struct bt
 		}
 	return NULL;
 }
+
+bool layout_same_variable(const struct layout *from, const struct layout *to, const char *name)
+{
+	const struct types c = {.b = from->before, .a = to->after};
+	size_t n = 0, m = 0;
+	const uint32_t *x = c.b ? typenames_find(c.b, BTF_KIND_VAR, name, &n) : NULL;
+	const uint32_t *y = c.a ? typenames_find(c.a, BTF_KIND_VAR, name, &m) : NULL;
+
+	return !n || !m || !group(&c, x, n, y, m);
+}

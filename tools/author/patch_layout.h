@@ -27,4 +27,7 @@ char *layout_change_of(struct layout *l);
  * must be of the new ones after the patch. The name of one that is not; NULL = all are. */
 const char *layout_pointees(const struct layout *unit, size_t n, const struct btf *kernel, const struct kallsyms *syms);
 
+/* Is a variable of one unit before what another unit after the patch has under its name? What has no type is. */
+bool layout_same_variable(const struct layout *from, const struct layout *to, const char *name);
+
 #endif

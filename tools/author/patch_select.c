@@ -127,7 +127,7 @@ static struct fixed datum_place(const struct patch_unit *p, const struct unit_sy
 		refuse(NL_EBODY, "%s: which %s of the running kernel is meant cannot be told: there are several",
 		       p->path, unit_base_name(s->name));
 	if (p->c->fate[j] == FATE_NEW)
-		return f;
+		return (struct fixed){p->moved[j] != 0, p->moved[j]};
 	shipped = unit_find(p->shipped, p->c->before->symbol[p->c->origin[j]].name);
 	if (p->c->fate[j] == FATE_CHANGED && !(shipped && changes_in_place(p, shipped)))
 		return f; /* read by new code only */
@@ -383,7 +383,7 @@ bool patch_offer(struct patch_unit *p, const char *name)
 	const struct unit_symbol *body = unit_find(p->body, name), *after = unit_find(p->c->after, name);
 
 	if (!body || !after || body->binding == STB_LOCAL || p->take[body->section] ||
-	    p->c->fate[after - p->c->after->symbol] != FATE_NEW)
+	    p->c->fate[after - p->c->after->symbol] != FATE_NEW || p->moved[after - p->c->after->symbol])
 		return false;
 	p->carried[body - p->body->symbol] = true;
 	take(p, body->section);
@@ -432,6 +432,18 @@ static void bind_replaced(struct patch_unit *user, const struct patch_unit *owne
 				user->outside[s] = place_at(user->k, owner->function[f].va, user->path);
 }
 
+/* So does a variable that moves to another unit. */
+static void bind_moved(struct patch_unit *user, const struct patch_unit *home)
+{
+	const struct unit *a = home->c->after;
+
+	for (uint32_t j = 1; j < a->n_symbols; j++)
+		for (uint32_t s = 1; home->moved[j] && a->symbol[j].binding != STB_LOCAL && s < user->body->n_symbols;
+		     s++)
+			if (user->wanted[s] && !strcmp(user->body->symbol[s].name, a->symbol[j].name))
+				user->outside[s] = place_at(user->k, home->moved[j], user->path);
+}
+
 /* What one unit of the patch adds and another uses: until nothing more is asked for. */
 void patch_join(struct patch_unit *units, size_t n)
 {
@@ -446,8 +458,10 @@ void patch_join(struct patch_unit *units, size_t n)
 	}
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = 0; j < n; j++)
-			if (j != i)
+			if (j != i) {
 				bind_replaced(&units[i], &units[j]);
+				bind_moved(&units[i], &units[j]);
+			}
 		check_tables(&units[i]);
 	}
 }

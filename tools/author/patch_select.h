@@ -39,7 +39,8 @@ struct patch_unit {
 	struct patch_function *function;
 	struct patch_datum *datum;
 	size_t n_functions, n_data;
-	bool *replaced; /* by symbol of c->before */
+	bool *replaced;  /* by symbol of c->before */
+	uint64_t *moved; /* by symbol of c->after: where the image has what comes from another unit; 0 = it does not */
 	/* for each section of `body` */
 	bool *take;
 	struct place *bound;
