@@ -398,6 +398,24 @@ static void test_stores(void **state)
 	}
 }
 
+/* Of characters of two or four bytes the first one has zeroes in it, which are not the end. */
+static void test_wide_strings(void **state)
+{
+#define WIDE(text) \
+	"void take(const void *);\nvoid f(void) { take(u\"" text "\"); }\nvoid g(void) { take(U\"" text \
+	"\"); }\nvoid h(void) { take(u\"one more\"); }\n"
+	struct comparison *c = compared(WIDE("SecureBoot"), WIDE("SecureBoo2"));
+
+	(void)state;
+	assert_int_equal(fate_of(c, "f"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "g"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "h"), FATE_SAME);
+	c = compared(WIDE("SecureBoot"),
+	             "void take(const void *);\nvoid i(void) { take(u\"Sec\"); }\n" WIDE("SecureBoot"));
+	assert_int_equal(fate_of(c, "f"), FATE_SAME);
+	assert_int_equal(fate_of(c, "g"), FATE_SAME);
+}
+
 /* Only the entry in a table of the kernel differs: the code does not, and the function does. */
 static void test_tables(void **state)
 {
@@ -478,6 +496,7 @@ int main(void)
 	        cmocka_unit_test(test_data),
 	        cmocka_unit_test(test_tables),
 	        cmocka_unit_test(test_kinds),
+	        cmocka_unit_test(test_wide_strings),
 	        cmocka_unit_test(test_stores),
 	        cmocka_unit_test(test_tables_of_switches),
 	        cmocka_unit_test(test_layout),

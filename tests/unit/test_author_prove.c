@@ -352,6 +352,23 @@ static void test_string_behind_its_end(void **state)
 	only("unit_f", "another string");
 }
 
+/* "twX" where each character has two bytes. */
+static void test_wide_string(void **state)
+{
+	(void)state;
+	sections[STRINGS].entsize = 2;
+	memcpy(bytes[STRINGS], "\0\0t\0w\0X\0\0", 10);
+	relocs[TEXT][1].addend = 2;
+	relocs[BUGS][1].addend = 4 + 2;
+	k = linked();
+	assert_int_equal(differing(), 0);
+	bytes[STRINGS][6] = 'Y';
+	only("unit_f", "another string");
+	bytes[STRINGS][6] = 'X';
+	bytes[STRINGS][8] = 1; /* it ends nowhere */
+	only("unit_f", "another string");
+}
+
 /* What stands in read-only data is part of those that read it, and of those that read what leads there. */
 static void test_constants(void **state)
 {
@@ -507,6 +524,7 @@ int main(void)
 	        cmocka_unit_test_setup(test_length, setup),
 	        cmocka_unit_test_setup(test_addresses, setup),
 	        cmocka_unit_test_setup(test_strings, setup),
+	        cmocka_unit_test_setup(test_wide_string, setup),
 	        cmocka_unit_test_setup(test_string_behind_its_end, setup),
 	        cmocka_unit_test_setup(test_constants, setup),
 	        cmocka_unit_test_setup(test_switch, setup),

@@ -115,22 +115,11 @@ static bool paired(struct comparing *m, uint32_t before, uint32_t after)
 	return same_value(m, b, a);
 }
 
-static bool same_text(const struct unit_section *b, int64_t x, const struct unit_section *a, int64_t y)
+static bool same_merged(const struct unit_section *b, int64_t x, const struct unit_section *a, int64_t y)
 {
-	const char *s, *t;
-	size_t n;
+	uint64_t n = x < 0 ? 0 : unit_merged_size(b, (uint64_t)x);
 
-	if (x < 0 || y < 0 || (uint64_t)x >= b->size || (uint64_t)y >= a->size || !b->bytes || !a->bytes)
-		return false;
-	s = (const char *)b->bytes + x;
-	t = (const char *)a->bytes + y;
-	if (!(b->flags & SHF_STRINGS) || !(a->flags & SHF_STRINGS)) {
-		n = b->entsize ? b->entsize : 16;
-		n = n < b->size - (uint64_t)x ? n : b->size - (uint64_t)x;
-		return n <= a->size - (uint64_t)y && !memcmp(s, t, n);
-	}
-	n = strnlen(s, b->size - (uint64_t)x);
-	return n == strnlen(t, a->size - (uint64_t)y) && !memcmp(s, t, n);
+	return n && y >= 0 && n == unit_merged_size(a, (uint64_t)y) && !memcmp(b->bytes + x, a->bytes + y, n);
 }
 
 /* Strings, constants, code that boot may put in another's place: told apart by what they hold. */
@@ -140,7 +129,7 @@ static bool same_unnamed(struct comparing *m, const struct unit_target *x, const
 	uint64_t nb, na;
 
 	if (unit_is_string(b) || unit_is_string(a))
-		return unit_is_string(b) && unit_is_string(a) && same_text(b, x->offset, a, y->offset);
+		return unit_is_string(b) && unit_is_string(a) && same_merged(b, x->offset, a, y->offset);
 	if (unit_is_code(b) != unit_is_code(a) || unit_is_constant(b) != unit_is_constant(a) || x->offset < 0 ||
 	    y->offset < 0 || (uint64_t)x->offset >= b->size || (uint64_t)y->offset >= a->size)
 		return false;

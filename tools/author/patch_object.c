@@ -245,6 +245,28 @@ uint64_t unit_unnamed_size(const struct unit *u, uint32_t section, uint64_t offs
 }
 
 bool unit_is_string(const struct unit_section *s) { return s->flags & SHF_MERGE; }
+/* A character has as many bytes as the section says, and ends the string when all of them are zero. */
+uint64_t unit_merged_size(const struct unit_section *s, uint64_t offset)
+{
+	uint64_t width = s->entsize, at = offset;
+
+	if (!s->bytes || !width || offset >= s->size)
+		return 0;
+	if (!(s->flags & SHF_STRINGS)) {
+		at += width - offset % width;
+		return at <= s->size ? at - offset : 0;
+	}
+	for (; width <= s->size - at; at += width) {
+		uint64_t zeroes = 0;
+
+		while (zeroes < width && !s->bytes[at + zeroes])
+			zeroes++;
+		if (zeroes == width)
+			return at + width - offset;
+	}
+	return 0;
+}
+
 bool unit_is_code(const struct unit_section *s) { return s->flags & SHF_EXECINSTR; }
 
 bool unit_is_constant(const struct unit_section *s)

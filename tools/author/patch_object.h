@@ -66,6 +66,8 @@ struct unit_target unit_target(const struct unit *u, const struct unit_section *
 uint64_t unit_unnamed_size(const struct unit *u, uint32_t section, uint64_t offset);
 
 bool unit_is_string(const struct unit_section *s); /* merged by the linker, told apart by content */
+/* The bytes of one such, of a string with what ends it; 0: it goes beyond its section. */
+uint64_t unit_merged_size(const struct unit_section *s, uint64_t offset);
 bool unit_is_code(const struct unit_section *s);
 bool unit_is_constant(const struct unit_section *s);
 

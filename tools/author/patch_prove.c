@@ -188,16 +188,9 @@ static bool propose(const struct proof *p, uint32_t section, uint64_t *base)
 static bool same_string(const struct proof *p, uint32_t section, int64_t offset, uint64_t va)
 {
 	const struct unit_section *s = &p->u->section[section];
-	size_t n;
+	uint64_t n = offset < 0 ? 0 : unit_merged_size(s, (uint64_t)offset);
 
-	if (offset < 0 || (uint64_t)offset >= s->size || !s->bytes)
-		return false;
-	n = s->flags & SHF_STRINGS ? strnlen((const char *)s->bytes + offset, s->size - (uint64_t)offset) + 1
-	    : s->entsize           ? s->entsize - (uint64_t)offset % s->entsize
-	                           : 0;
-	if (n > s->size - (uint64_t)offset)
-		return false;
-	return kernel_bytes(p->k, va, n) && !memcmp(kernel_bytes(p->k, va, n), s->bytes + offset, n);
+	return n && kernel_bytes(p->k, va, n) && !memcmp(kernel_bytes(p->k, va, n), s->bytes + offset, n);
 }
 
 /* Data that no name leads to, as the tables of names themselves are. */
