@@ -223,6 +223,26 @@ static void test_names(void **state)
 	assert_false(names_spread(&n, "static inline void k(void)\n{\n\tl();\n}\n"));
 }
 
+/* What stands in quotes is a change like another; only whoever seeks names does not look there. */
+static void test_names_of_changed_strings(void **state)
+{
+	struct names n = {0}, none = {0};
+
+	(void)state;
+	names_changed(
+	        &n,
+	        "static inline void f(void)\n{\n\tasm(\"cmp;{\");\n}\nstatic inline int g(void)\n{\n\treturn 1;\n}\n"
+	        "#define C 'a' /* \"x\" */\n#define S \"a b\"\n#define T \"a\"\n",
+	        "static inline void f(void)\n{\n\tasm(\"cmp; lfence;{\");\n}\nstatic inline int g(void)\n{\n\treturn "
+	        "1;\n}\n"
+	        "#define C 'b'\n#define S \"ab\"\n#define  T\t\"a\" // \"y\"\n");
+	assert_true(names_have(&n, "f", 1) && names_have(&n, "C", 1) && names_have(&n, "S", 1));
+	assert_false(names_have(&n, "g", 1) || names_have(&n, "T", 1));
+	names_changed(&none, "#define N(x) \\\n\tf(x, \"/* no comment */\")\n",
+	              "#define N(x) f(x, \\\n\t\"/* no comment */\")\n");
+	assert_false(names_have(&none, "N", 1));
+}
+
 /* Names that stand nowhere, because a macro makes them of an argument. */
 static void test_names_that_macros_glue(void **state)
 {
@@ -248,6 +268,32 @@ static void test_names_that_macros_glue(void **state)
 	        &n, "static inline int k(void)\n{\n\treturn GET(x);\n}\nint l(void) { return GET(y); }\n"));
 	assert_true(names_have(&n, "k", 1));
 	assert_false(names_have(&n, "l", 1));
+}
+
+/* Where names, or macros that make them, become too many, everything may use them. */
+static void test_names_without_end(void **state)
+{
+	struct names n = {0}, glued = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < NAMES_MAX; i++) {
+		char *name = xformat("name%u", i);
+
+		names_add(&n, name, strlen(name));
+	}
+	assert_false(n.lost || names_used(&n, "other"));
+	assert_true(names_used(&n, "name4095"));
+	names_add(&n, "one_more", 8);
+	assert_true(n.lost && names_used(&n, "other"));
+	names_add(&glued, "x_name", 6);
+	for (unsigned i = 0; i < NAMES_GLUE_MAX; i++)
+		names_spread(&glued, xformat("#define M%u(a) a##_name\n", i));
+	assert_int_equal(glued.n_glue, NAMES_GLUE_MAX);
+	assert_false(glued.lost || names_used(&glued, "M1(y)"));
+	assert_true(names_used(&glued, "M1(x)"));
+	assert_true(names_used(&glued, "#define ONE_MORE(a) a##_name\n"));
+	assert_false(glued.lost);
+	assert_true(names_spread(&glued, "#define ONE_MORE(a) a##_name\n") || glued.lost);
 }
 
 /* An #else that leaves a brace open must not make one piece of the rest of the file. */
@@ -297,7 +343,9 @@ int main(void)
 	        cmocka_unit_test(test_damaged),
 	        cmocka_unit_test(test_is_there_already),
 	        cmocka_unit_test(test_names),
+	        cmocka_unit_test(test_names_of_changed_strings),
 	        cmocka_unit_test(test_names_that_macros_glue),
+	        cmocka_unit_test(test_names_without_end),
 	        cmocka_unit_test(test_names_end_at_braces),
 	        cmocka_unit_test(test_names_under_conditions),
 	};

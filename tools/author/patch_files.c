@@ -115,13 +115,7 @@ static struct buf fresh(const struct diff *d, const struct diff_file *file, cons
 	return diff_apply(d, file, &old, true);
 }
 
-static char *stripped(const struct buf *b)
-{
-	char *text = xformat("%.*s", (int)b->n, b->n ? (char *)b->p : "");
-
-	names_strip(text);
-	return text;
-}
+static char *text_of(const struct buf *b) { return xformat("%.*s", (int)b->n, b->n ? (char *)b->p : ""); }
 
 static bool includes(const struct tree *t, const char *path, const char *base)
 {
@@ -177,7 +171,7 @@ void patch_files_check(struct patch_files *f, const struct diff *d, const struct
 			continue;
 		old = tree_original(t, file->path);
 		new = diff_apply(d, file, &old, false);
-		header[n++] = (struct include_header){file->path, stripped(&old), stripped(&new)};
+		header[n++] = (struct include_header){file->path, text_of(&old), text_of(&new)};
 	}
 	for (size_t i = 0; i < f->n_named; i++)
 		add_includers(f, t, k, f->unit[i], f->n_named + INCLUDERS_MAX);

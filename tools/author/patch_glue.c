@@ -36,17 +36,25 @@ static const char *skip_blank(const char *p, const char *end)
 
 static void remember(struct names *s, const char *macro, size_t n, const char *word, size_t length)
 {
-	struct names_glue *more;
-
 	for (size_t i = 0; i < s->n_glue; i++)
 		if (strlen(s->glue[i].macro) == n && !memcmp(s->glue[i].macro, macro, n) &&
 		    strlen(s->glue[i].word) == length && !memcmp(s->glue[i].word, word, length))
 			return;
-	more = xalloc((s->n_glue + 1) * sizeof(*more));
-	if (s->n_glue)
-		memcpy(more, s->glue, s->n_glue * sizeof(*more));
-	more[s->n_glue++] = (struct names_glue){xformat("%.*s", (int)n, macro), xformat("%.*s", (int)length, word)};
-	s->glue = more;
+	if (s->n_glue == NAMES_GLUE_MAX) {
+		s->lost = true;
+		return;
+	}
+	if (s->n_glue == s->glue_room) { /* the old ones stay: a copy of the set may hold them */
+		struct names_glue *more = xalloc((s->glue_room = s->glue_room * 2 + 16) * sizeof(*more));
+
+		if (s->n_glue)
+			memcpy(more, s->glue, s->n_glue * sizeof(*more));
+		s->glue = more;
+	}
+	if (!s->macros)
+		s->macros = xalloc(sizeof(*s->macros));
+	names_add(s->macros, macro, n);
+	s->glue[s->n_glue++] = (struct names_glue){xformat("%.*s", (int)n, macro), xformat("%.*s", (int)length, word)};
 }
 
 struct macro {
@@ -77,16 +85,22 @@ static void fit(const struct macro *m, const struct word *chain, size_t n, const
 static void match(const struct macro *m, const struct word *chain, size_t n)
 {
 	size_t known = m->s->n_glue;
-	bool own = false;
+	struct word own = {"", 0, false}; /* the longest that the macro writes itself: the name must hold it */
+	bool any = false;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (chain[i].any)
+			continue;
 		for (size_t j = 0; j < chain[i].n; j++)
-			own |= !chain[i].any && isalnum((unsigned char)chain[i].p[j]);
-	for (size_t i = 0; own && i < m->s->room; i++)
-		if (m->s->slot[i])
+			any |= isalnum((unsigned char)chain[i].p[j]);
+		own = chain[i].n > own.n ? chain[i] : own;
+	}
+	for (size_t i = 0; any && i < m->s->room && !m->s->lost; i++)
+		if (m->s->slot[i] && memmem(m->s->slot[i], strlen(m->s->slot[i]), own.p, own.n))
 			fit(m, chain, n, m->s->slot[i], (struct word){"", 0, true});
-	for (size_t i = 0; own && i < known; i++) /* it may make the word that another macro wants */
-		fit(m, chain, n, m->s->glue[i].word, (struct word){"", 0, true});
+	for (size_t i = 0; any && i < known && !m->s->lost; i++) /* it may make the word that another macro wants */
+		if (memmem(m->s->glue[i].word, strlen(m->s->glue[i].word), own.p, own.n))
+			fit(m, chain, n, m->s->glue[i].word, (struct word){"", 0, true});
 }
 
 /* One #define: its parameters, in brackets at its name, and what it stands for. */
@@ -144,9 +158,23 @@ static bool has(const char *p, const char *end, const char *word)
 	return false;
 }
 
+static bool has_one_of(const struct names *s, const char *p, const char *end)
+{
+	while (s && p < end) {
+		size_t n = word_length(p, end);
+
+		if (n && names_have(s, p, n))
+			return true;
+		p += n ? n : 1;
+	}
+	return false;
+}
+
 /* A macro with parameters that hands them on to one of those. */
 static void learn_user(const struct macro *m, const char *body, const char *end)
 {
+	if (!has_one_of(m->s->macros, body, end))
+		return;
 	for (size_t i = 0, n = m->s->n_glue; i < n; i++)
 		if (has(body, end, m->s->glue[i].macro) && !has(body, end, m->s->glue[i].word))
 			remember(m->s, m->name, m->n, m->s->glue[i].word, strlen(m->s->glue[i].word));
@@ -182,6 +210,8 @@ void glue_learn(struct names *s, const char *text, const char *end)
 
 bool glue_used(const struct names *s, const char *text, const char *end)
 {
+	if (!has_one_of(s->macros, text, end))
+		return false;
 	for (size_t i = 0; i < s->n_glue; i++)
 		if ((!*s->glue[i].word || has(text, end, s->glue[i].word)) && has(text, end, s->glue[i].macro))
 			return true;

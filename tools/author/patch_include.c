@@ -228,7 +228,7 @@ static void spread(const struct sources *all, struct names *names)
 			text[n++] = stripped(all, all->s[i].path);
 	while (more) {
 		more = false;
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n && !names->lost; i++)
 			more |= names_spread(names, text[i]);
 	}
 	for (size_t i = 0; i < n; i++)
@@ -236,10 +236,24 @@ static void spread(const struct sources *all, struct names *names)
 	free(text);
 }
 
+static bool uses(const struct sources *all, const struct names *names, const struct source *s)
+{
+	char *text;
+	bool found;
+
+	if (names->lost)
+		return true;
+	text = stripped(all, s->path);
+	found = names_used(names, text);
+	free(text);
+	return found;
+}
+
 size_t include_find(const struct tree *t, const struct include_header *header, size_t n_headers, char **list, size_t *n)
 {
 	struct sources all = {.t = t, .k = kbuild_open(t)};
 	size_t n_work = 0, found = 0, given = *n, n_entries;
+	const char *assembler = NULL;
 	struct names names = {0};
 	struct entry *entry;
 	char **work;
@@ -259,7 +273,6 @@ size_t include_find(const struct tree *t, const struct include_header *header, s
 	for (size_t i = 0; i < all.n; i++) {
 		struct source *s = &all.s[i];
 		bool known = false;
-		char *text;
 
 		if (!s->reached || ends_with(s->path, ".h") || !kbuild_may_build(all.k, s->path))
 			continue;
@@ -267,18 +280,21 @@ size_t include_find(const struct tree *t, const struct include_header *header, s
 			known |= !strcmp(list[j], s->path);
 		if (known)
 			continue;
-		text = stripped(&all, s->path);
-		if (names_used(&names, text)) {
-			if (ends_with(s->path, ".S"))
-				refuse(NL_EUNSUPPORTED,
-				       "%s, assembler, uses what the patch changes in %s, and a leaf cannot change it",
-				       s->path, header[0].path);
-			found++;
-			if (*n < given + INCLUDE_UNITS_MAX)
-				list[(*n)++] = s->path;
+		if (!uses(&all, &names, s))
+			continue;
+		if (ends_with(s->path, ".S")) {
+			assembler = s->path;
+			if (!names.lost)
+				break;
+			continue;
 		}
-		free(text);
+		found++;
+		if (*n < given + INCLUDE_UNITS_MAX)
+			list[(*n)++] = s->path;
 	}
+	if (assembler && (!names.lost || found <= INCLUDE_UNITS_MAX))
+		refuse(NL_EUNSUPPORTED, "%s, assembler, %s what the patch changes in %s, and a leaf cannot change it",
+		       assembler, names.lost ? "may use" : "uses", header[0].path);
 	if (found <= INCLUDE_UNITS_MAX)
 		return 0;
 	*n = given;

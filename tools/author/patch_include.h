@@ -8,7 +8,7 @@
 #define INCLUDE_UNITS_MAX 64 /* more are refused: a change that is inlined everywhere wants another kernel */
 
 struct include_header {
-	char *path, *before, *after; /* both texts without comments */
+	char *path, *before, *after; /* both texts as they are written */
 };
 
 /* Adds the units to list[n], each once, and returns 0; when there are too many it adds none and returns how many. */

@@ -52,6 +52,10 @@ void names_add(struct names *s, const char *word, size_t n)
 {
 	if (!n || names_have(s, word, n) || is_keyword(word, n))
 		return;
+	if (s->n == NAMES_MAX) {
+		s->lost = true;
+		return;
+	}
 	if (s->n * 2 >= s->room) {
 		struct names more = {.room = s->room * 2 + 64};
 
@@ -59,10 +63,9 @@ void names_add(struct names *s, const char *word, size_t n)
 		for (size_t i = 0; i < s->room; i++)
 			if (s->slot[i])
 				*find(&more, s->slot[i], strlen(s->slot[i])) = s->slot[i];
-		more.n = s->n;
-		more.glue = s->glue;
-		more.n_glue = s->n_glue;
-		*s = more;
+		free(s->slot);
+		s->slot = more.slot;
+		s->room = more.room;
 	}
 	*find(s, word, n) = xformat("%.*s", (int)n, word);
 	s->n++;
@@ -79,7 +82,8 @@ static size_t word_length(const char *p)
 	return n;
 }
 
-void names_strip(char *text)
+/* Comments become blanks, and strings, too, unless they are kept. */
+static void blank(char *text, bool keep_strings)
 {
 	for (char *p = text; *p; p++) {
 		char *end = p;
@@ -93,6 +97,10 @@ void names_strip(char *text)
 			for (end = p + 1; *end && *end != *p && *end != '\n'; end++)
 				end += *end == '\\' && end[1];
 			end += *end == *p;
+			if (keep_strings) {
+				p = end - 1;
+				continue;
+			}
 		}
 		if (end == p)
 			continue;
@@ -102,8 +110,11 @@ void names_strip(char *text)
 	}
 }
 
+void names_strip(char *text) { blank(text, false); }
+
 struct piece {
-	const char *p;
+	const char *p;    /* without strings */
+	const char *said; /* with them */
 	size_t n;
 	uint64_t where; /* under which conditions it stands, 0 = under none */
 };
@@ -129,7 +140,7 @@ static struct piece next_piece(const char **p)
 		while (*q && *q != '\n')
 			q += q[0] == '\\' && q[1] ? 2 : 1;
 		*p = q;
-		return (struct piece){start, (size_t)(q - start), 0};
+		return (struct piece){start, start, (size_t)(q - start), 0};
 	}
 	for (; *q; q++) {
 		if (*q == '#' && (q == start || q[-1] == '\n') && !depth)
@@ -149,7 +160,7 @@ static struct piece next_piece(const char **p)
 		}
 	}
 	*p = q;
-	return (struct piece){start, (size_t)(q - start), 0};
+	return (struct piece){start, start, (size_t)(q - start), 0};
 }
 
 static bool is_directive(const struct piece *c, const char *what, const char **rest)
@@ -234,20 +245,33 @@ static void defines(struct names *out, const struct piece *c)
 		declared(out, c);
 }
 
-/* Two pieces are equal when their words and the conditions around them are, whatever lies between. */
+static const char *skip_between(const char *p, const char *end)
+{
+	while (p < end && (isspace((unsigned char)*p) || *p == '\\'))
+		p++;
+	return p;
+}
+
+/* Two pieces are equal when their words, their strings and the conditions around them are, whatever lies between. */
 static bool equal(const struct piece *a, const struct piece *b)
 {
-	const char *p = a->p, *q = b->p, *pe = a->p + a->n, *qe = b->p + b->n;
+	const char *p = a->said, *q = b->said, *pe = p + a->n, *qe = q + b->n;
+	char quote = 0;
 
 	while (a->where == b->where) {
-		while (p < pe && (isspace((unsigned char)*p) || *p == '\\'))
-			p++;
-		while (q < qe && (isspace((unsigned char)*q) || *q == '\\'))
-			q++;
+		if (!quote) {
+			p = skip_between(p, pe);
+			q = skip_between(q, qe);
+		}
 		if (p == pe || q == qe)
 			return p == pe && q == qe;
-		if (*p++ != *q++)
+		if (*p != *q)
 			return false;
+		if (quote && *p == '\\' && p + 1 < pe && q + 1 < qe && p[1] == q[1])
+			p++, q++;
+		else if (quote ? *p == quote : *p == '"' || *p == '\'')
+			quote = quote ? 0 : *p;
+		p++, q++;
 	}
 	return false;
 }
@@ -269,8 +293,8 @@ static uint64_t hash_words(uint64_t h, const struct piece *c)
 {
 	h = (h ^ 0xcbf29ce484222325) * 0x100000001b3; /* FNV-1a */
 	for (size_t i = 0; i < c->n; i++)
-		if (!isspace((unsigned char)c->p[i]) && c->p[i] != '\\')
-			h = (h ^ (uint8_t)c->p[i]) * 0x100000001b3;
+		if (!isspace((unsigned char)c->said[i]) && c->said[i] != '\\')
+			h = (h ^ (uint8_t)c->said[i]) * 0x100000001b3;
 	return h ? h : 1;
 }
 
@@ -299,15 +323,20 @@ static size_t innermost(const struct conditions *open)
 	return open->n < CONDITIONS_MAX ? open->n - 1 : CONDITIONS_MAX - 1;
 }
 
-static size_t cut(const char *text, struct piece **out)
+static size_t cut(const char *source, struct piece **out)
 {
-	size_t n = 0, room = strlen(text) / 2 + 2;
+	size_t n = 0, room = strlen(source) / 2 + 2;
+	char *stripped = xformat("%s", source), *said = xformat("%s", source);
+	const char *text = stripped;
 	struct conditions open = {0};
 
+	blank(stripped, false);
+	blank(said, true);
 	*out = xalloc(room * sizeof(**out));
 	while (*text) {
 		struct piece c = next_piece(&text);
 
+		c.said = said + (c.p - stripped);
 		follow(&open, &c);
 		c.where = open.n ? open.hash[innermost(&open)] : 0;
 		if (c.n && !only_blank(c.p, c.n) && n < room)
@@ -360,10 +389,21 @@ static bool used(const struct names *s, const char *p, const char *end)
 bool names_used(const struct names *s, const char *text)
 {
 	const char *end = text + strlen(text);
-	struct names own = *s; /* with what its own macros glue */
+	struct names own = *s, macros = {0}; /* with what its own macros glue */
+	bool found;
 
+	if (s->lost)
+		return true;
+	if (s->macros) {
+		macros = *s->macros;
+		macros.slot = xalloc(macros.room * sizeof(*macros.slot));
+		memcpy(macros.slot, s->macros->slot, macros.room * sizeof(*macros.slot));
+	}
+	own.macros = &macros;
 	glue_learn(&own, text, end);
-	return used(&own, text, end);
+	found = own.lost || used(&own, text, end);
+	free(macros.slot);
+	return found;
 }
 
 /* A prototype or an extern variable: it mentions types, and is as it was. */
@@ -378,7 +418,7 @@ bool names_spread(struct names *s, const char *text)
 	struct conditions open = {.names = s};
 	size_t before = s->n + s->n_glue;
 
-	while (*text) {
+	while (*text && !s->lost) {
 		struct piece c = next_piece(&text);
 
 		if (!c.n && *text)
@@ -387,7 +427,8 @@ bool names_spread(struct names *s, const char *text)
 		if (c.n && !only_declares(&c) &&
 		    (used(s, c.p, c.p + c.n) || (open.n && open.touched[innermost(&open)])))
 			defines(s, &c);
-		glue_learn(s, c.p, c.p + c.n);
+		if (c.n && *c.p == '#')
+			glue_learn(s, c.p, c.p + c.n);
 	}
 	return s->n + s->n_glue != before;
 }
