@@ -132,8 +132,13 @@ static void add_datum(struct patch_unit *p, uint32_t j)
 	const char *why;
 	uint64_t va;
 
-	if (boot_only(s->name)) {
-		patch_note(p, xformat("%s changes, which only boot reads", after->name));
+	if (unit_kind(s) == KIND_BOOT)
+		refuse(NL_ESITE,
+		       "%s: %s changes (%s), which boot has read and nothing reads again (%s): its change needs a boot",
+		       p->path, after->name, c->why[j], s->name);
+	if (unit_kind(s) == KIND_EXIT) {
+		patch_note(p,
+		           xformat("%s changes, which is for exit code: a built-in unit never runs it", after->name));
 		return;
 	}
 	if (!unit_is_constant(s))

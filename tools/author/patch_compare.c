@@ -453,11 +453,30 @@ static void join_cold(struct comparison *c)
 	}
 }
 
+/* Of what a comparison may suppose: no more than there are addresses. */
+static struct guess *guesses(const struct unit *u)
+{
+	size_t relocs = 1;
+
+	for (size_t i = 1; i < u->n_sections; i++)
+		relocs += u->section[i].n_relocs;
+	return xalloc(relocs * sizeof(struct guess));
+}
+
+const char *unit_range_difference(const struct comparison *c, const struct unit_section *before, uint64_t from_before,
+                                  const struct unit_section *after, uint64_t from_after, uint64_t size)
+{
+	struct comparing m = {.c = (struct comparison *)(uintptr_t)c, .guess = guesses(c->after)};
+	const char *why = same_range(&m, before, from_before, after, from_after, size);
+
+	free(m.guess);
+	return why;
+}
+
 struct comparison *unit_compare(const struct unit *before, const struct unit *after)
 {
 	struct comparison *c = xalloc(sizeof(*c));
 	struct comparing m = {.c = c};
-	size_t relocs = 1;
 
 	c->before = before;
 	c->after = after;
@@ -466,9 +485,7 @@ struct comparison *unit_compare(const struct unit *before, const struct unit *af
 	c->fate = xalloc((after->n_symbols + 1) * sizeof(*c->fate));
 	c->unsure = xalloc((after->n_symbols + 1) * sizeof(*c->unsure));
 	c->why = xalloc((after->n_symbols + 1) * sizeof(*c->why));
-	for (size_t i = 1; i < after->n_sections; i++)
-		relocs += after->section[i].n_relocs;
-	m.guess = xalloc(relocs * sizeof(*m.guess));
+	m.guess = guesses(after);
 	pair_by_name(c);
 	compare_functions(&m, false);
 	pair_alike(&m);

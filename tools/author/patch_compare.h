@@ -20,6 +20,10 @@ struct comparison {
 char *unit_difference(const struct comparison *c);
 struct comparison *unit_compare(const struct unit *before, const struct unit *after);
 
+/* What differs between two ranges of sections, when everything else has been compared; NULL: nothing. */
+const char *unit_range_difference(const struct comparison *c, const struct unit_section *before, uint64_t from_before,
+                                  const struct unit_section *after, uint64_t from_after, uint64_t size);
+
 bool unit_is_datum(const struct unit *u, const struct unit_symbol *s);
 bool unit_is_function(const struct unit *u, const struct unit_symbol *s);
 /* Does code of `f` refer to the symbol? */
