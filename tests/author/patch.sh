@@ -78,6 +78,13 @@ edit fs/binfmt_elf.c "/^static int load_elf_binary(/,/^}/s/ELFMAG, SELFMAG) != 0
 expect "the source itself" 0 "fs/binfmt_elf.c: " plan
 expect "and the one that includes it" 0 "fs/compat_binfmt_elf.c: " plan
 
+# A source that is only compiled as a part of another, which includes it
+fresh
+edit kernel/sched/psi.c \
+	'/^static ssize_t psi_write(/,/^}/s/^\tif (!nbytes)/\tif (nbytes > 4096)\n\t\treturn -E2BIG;\n&/'
+expect "a part of a source" 0 "kernel/sched/build_utility.c: " plan
+expect "which is named" 0 "kernel/sched/psi.c: compiled as a part of kernel/sched/build_utility.c" plan
+
 # Texts with one name, of which some functions of the unit have several: any copy is as good
 fresh
 edit net/ipv4/fib_semantics.c \
@@ -186,6 +193,11 @@ expect "a header that assembler uses" 7 "assembler, uses what the patch changes"
 fresh
 edit include/linux/mmzone.h 's/^\t__MAX_NR_ZONES$/\tZONE_NEWLEAF,\n&/'
 expect "a number that is generated" 7 "NL_EUNSUPPORTED" plan
+fresh
+edit arch/x86/include/asm/barrier.h '/^static inline unsigned long array_index_mask_nospec/,/^}/s/sbb %0,%0;/& lfence;/'
+expect "a template that is inlined everywhere" 7 "units use what the patch changes in headers" plan
+printf -- '--- /dev/null\n+++ b/arch/x86/include/asm/unaligned.h\n@@ -0,0 +1 @@\n+#define X 1\n' >"$dir/p.patch"
+expect "a header that takes another's place" 7 "arch/x86/include/asm/unaligned.h is new, and" plan
 fresh
 edit fs/xfs/xfs_stats.c '0,/^{/s/^{/{\n\tbarrier();/'
 expect "module" 7 "part of the module xfs" plan

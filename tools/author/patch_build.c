@@ -231,11 +231,14 @@ static void note_same(const struct patch_unit *p, struct patch_files *files)
 		patch_files_note(files, xformat("%s: %s", p->path, p->notes[i]));
 }
 
-/* What a unit has read, after the patch, must be the patched files, by whatever way its #includes led there. */
-static void check_reads(const struct tree *t, const struct diff *d, const char *unit, const char *object)
+/* What a unit has read, after the patch, must be the patched files, by whatever way its #includes led there; and that
+ * it reads them must be known from the sources' text, or others that do so are not known either. */
+static void check_reads(const struct tree *t, const struct diff *d, const struct sources *all, const char *unit,
+                        const char *object)
 {
+	const struct source *known = sources_find(all, unit);
 	struct buf b = file_read(xformat("%s.d", object), 4u << 20);
-	char *text = xformat("%.*s", (int)b.n, (char *)b.p);
+	char *text = xformat("%.*s", (int)b.n, (char *)b.p), *overlay = realpath(t->overlay, NULL);
 
 	for (char *word = strtok(text, " \\\n"); word; word = strtok(NULL, " \\\n")) {
 		char *real = *word == '/' ? realpath(word, NULL) : NULL;
@@ -243,6 +246,11 @@ static void check_reads(const struct tree *t, const struct diff *d, const char *
 		for (size_t i = 0; real && i < d->n_files; i++)
 			if (!strcmp(real, xformat("%s/%s", t->source, d->file[i].path)))
 				refuse(NL_EUNSUPPORTED, "%s includes %s by a path that leads around the patch", unit,
+				       d->file[i].path);
+		for (size_t i = 0; real && i < d->n_files && !(known && known->reached); i++)
+			if (ends_with(real, ".h") && !strcmp(real, xformat("%s/%s", overlay, d->file[i].path)))
+				refuse(NL_EUNSUPPORTED,
+				       "%s reads %s in a way that its #includes do not tell, and so may others", unit,
 				       d->file[i].path);
 		free(real);
 	}
@@ -359,19 +367,38 @@ static struct buf make_leaf(struct recipe *r, const struct kernel *k, struct pat
 	return draft_finish(d);
 }
 
+enum made { MADE, MADE_NOT, MADE_IN_ANOTHER };
+
+/* A source that others include need not compile alone; they are among the units, too. */
+static enum made make_unit(const struct tree *t, struct patch_files *files, const char *unit, struct unit_command *c)
+{
+	const char *whole = sources_whole(files->sources, unit);
+
+	if (unit_build(t, unit, whole ? xformat("%s/part.log", t->work) : NULL, c))
+		return MADE;
+	if (!whole)
+		return MADE_NOT;
+	patch_files_note(files, xformat("%s: compiled as a part of %s", unit, whole));
+	return MADE_IN_ANOTHER;
+}
+
 /* The source has the fix. Has the image? Every function of the units must be what this source makes. */
-static _Noreturn void already(const char *path, const struct kernel *k, const struct patch_files *files,
-                              const struct tree *t, struct kbuild *makefiles)
+static _Noreturn void already(const char *path, const struct kernel *k, struct patch_files *files, const struct tree *t,
+                              struct kbuild *makefiles)
 {
 	size_t functions = 0;
 
 	for (size_t i = 0; i < files->n_units; i++) {
 		struct unit_command c;
 		struct proof *p;
+		enum made made;
 
 		if (!kbuild_may_build(makefiles, files->unit[i]))
 			continue;
-		if (!unit_build(t, files->unit[i], NULL, &c) || c.module)
+		made = make_unit(t, files, files->unit[i], &c);
+		if (made == MADE_IN_ANOTHER)
+			continue;
+		if (made == MADE_NOT || c.module)
 			refuse(NL_EUNSUPPORTED,
 			       "the source has what %s does already; whether %s of the running kernel has it is not "
 			       "known",
@@ -442,6 +469,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	t = tree_make(compile_directory(), source, compile_headers(k, o->headers), toolchain_find(k, o->cc));
 	makefiles = kbuild_open(&t);
 	compile_prelude(xformat("%s/newleaf-prelude.h", t.work));
+	patch_files_sources(&files, &t, makefiles);
 	if (patch_files_are_in(d, &t))
 		already(path, k, &files, &t, makefiles);
 	patch_files_check(&files, d, &t);
@@ -452,12 +480,16 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	for (size_t i = 0; i < files.n_units; i++) {
 		struct patch_unit *p = &units[n_commands];
 		struct unit_command *c = &commands[n_commands];
+		enum made made;
 
 		if (!kbuild_may_build(makefiles, files.unit[i])) {
 			patch_files_note(&files, xformat("%s: not built by this configuration", files.unit[i]));
 			continue;
 		}
-		if (!unit_build(&t, files.unit[i], NULL, c))
+		made = make_unit(&t, &files, files.unit[i], c);
+		if (made == MADE_IN_ANOTHER)
+			continue;
+		if (made == MADE_NOT)
 			refuse(NL_ECOMPILE,
 			       "%s is not made by the kernel's makefiles, and whether this kernel has it is not known",
 			       files.unit[i]);
@@ -484,7 +516,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		char *after = xformat("%s/after-%zu.o", t.work, i);
 
 		unit_compile(&t, &commands[i], n_structures ? UNIT_NOTED : UNIT_APART, after, false);
-		check_reads(&t, d, units[i].path, after);
+		check_reads(&t, d, files.sources, units[i].path, after);
 		units[i].types_after = unit_types(&t, &commands[i], after);
 	}
 	if (files.n_reached)

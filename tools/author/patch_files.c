@@ -6,7 +6,6 @@
 #include "patch_macros.h"
 #include "patch_names.h"
 
-#include <dirent.h>
 #include <newleaf/types.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,66 +116,58 @@ static struct buf fresh(const struct diff *d, const struct diff_file *file, cons
 
 static char *text_of(const struct buf *b) { return xformat("%.*s", (int)b->n, b->n ? (char *)b->p : ""); }
 
-static bool includes(const struct tree *t, const char *path, const char *base)
+/* Sources that include this one, as fs/compat_binfmt_elf.c does: they hold what changes a second time, or alone. */
+static void add_includers(struct patch_files *f, const char *path, size_t room)
 {
-	struct buf b = tree_original(t, path);
-	char *text = xformat("%.*s", (int)b.n, b.n ? (char *)b.p : "");
-	bool found = strstr(text, xformat("#include \"%s\"", base)) != NULL;
+	struct source **above = xalloc((f->sources->n + 1) * sizeof(*above));
+	size_t n = sources_above(f->sources, path, above);
 
-	free(text);
-	free(b.p);
-	return found;
-}
+	for (size_t i = 0; i < n; i++) {
+		bool known = !ends_with(above[i]->path, ".c");
 
-/* Sources that include this one, as fs/compat_binfmt_elf.c does: they hold what changes a second time. Linux has them
- * in the same directory only. */
-static void add_includers(struct patch_files *f, const struct tree *t, struct kbuild *k, const char *path, size_t room)
-{
-	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-	char *directory = xformat("%.*s", slash ? (int)(slash - path) : 0, path);
-	DIR *files = opendir(xformat("%s/%s", t->source, directory));
-	struct dirent *e;
-
-	while (files && (e = readdir(files))) {
-		char *other = slash ? xformat("%s/%s", directory, e->d_name) : xformat("%s", e->d_name);
-		bool known = !ends_with(e->d_name, ".c") || e->d_type != DT_REG;
-
-		for (size_t i = 0; i < f->n_units; i++)
-			known |= !strcmp(f->unit[i], other);
-		if (known || !includes(t, other, base) || !kbuild_may_build(k, other))
+		for (size_t j = 0; j < f->n_units; j++)
+			known |= !strcmp(f->unit[j], above[i]->path);
+		if (known || !kbuild_may_build(f->sources->k, above[i]->path))
 			continue;
 		if (f->n_units == room)
 			refuse(NL_EUNSUPPORTED, "too many sources include %s", path);
-		f->unit[f->n_units++] = other;
+		f->unit[f->n_units++] = above[i]->path;
 	}
-	if (files)
-		closedir(files);
+	free(above);
+}
+
+void patch_files_sources(struct patch_files *f, const struct tree *t, struct kbuild *k)
+{
+	size_t n = f->n_units;
+
+	f->sources = sources_read(t, k);
+	for (size_t i = 0; i < n; i++)
+		add_includers(f, f->unit[i], n + INCLUDERS_MAX);
+	f->n_named = n;
 }
 
 void patch_files_check(struct patch_files *f, const struct diff *d, const struct tree *t)
 {
 	struct include_header header[DIFF_FILES_MAX];
-	struct kbuild *k = kbuild_open(t);
 	size_t n = 0;
 
-	f->n_named = f->n_units;
 	for (size_t i = 0; i < d->n_files; i++) {
 		const struct diff_file *file = &d->file[i];
-		struct buf old, new;
+		bool is_new = file->kind == DIFF_NEW;
+		struct buf old = {0}, new;
 
 		if (!wanted(file))
 			continue;
-		new = fresh(d, file, t);
-		if (file->kind != DIFF_CHANGED || !ends_with(file->path, ".h"))
+		fresh(d, file, t);
+		if (!ends_with(file->path, ".h"))
 			continue;
-		old = tree_original(t, file->path);
+		if (!is_new)
+			old = tree_original(t, file->path);
 		new = diff_apply(d, file, &old, false);
-		header[n++] = (struct include_header){file->path, text_of(&old), text_of(&new)};
+		header[n++] = (struct include_header){file->path, is_new ? NULL : text_of(&old), text_of(&new)};
 	}
-	for (size_t i = 0; i < f->n_named; i++)
-		add_includers(f, t, k, f->unit[i], f->n_named + INCLUDERS_MAX);
 	if (n)
-		f->n_reached = include_find(t, header, n, f->unit, &f->n_units);
+		f->n_reached = include_find(f->sources, header, n, f->unit, &f->n_units);
 }
 
 bool patch_files_are_in(const struct diff *d, const struct tree *t)

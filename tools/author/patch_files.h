@@ -4,7 +4,7 @@
 #define NEWLEAF_AUTHOR_PATCH_FILES_H
 
 #include "patch_diff.h"
-#include "patch_tree.h"
+#include "patch_sources.h"
 
 struct patch_files {
 	char **unit;
@@ -14,9 +14,12 @@ struct patch_files {
 	size_t n_reached; /* units that use its headers, where they are too many and none of them is in the list; or 0
 	                   */
 	bool macros;      /* kpatch's headers are included */
+	struct sources *sources;
 };
 
 struct patch_files patch_files(const struct diff *d); /* refuses by name what no leaf can do */
+/* Adds the sources that include one of the units. */
+void patch_files_sources(struct patch_files *f, const struct tree *t, struct kbuild *k);
 /* Does every hunk fit this source? Adds the units that include a changed header. */
 void patch_files_check(struct patch_files *f, const struct diff *d, const struct tree *t);
 /* Has this source the patch already: does it not fit, but what it makes is there in every file? */

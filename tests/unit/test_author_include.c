@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/patch_include.c tools/author/patch_sources.c tools/author/patch_kbuild.c
+// sources: tools/author/patch_names.c tools/author/patch_glue.c tools/author/author.c tests/unit/author_refuse.c
+// cflags: -Itools/author
+/* Whom a changed header concerns, in a small tree of sources and headers that a build has made. */
+#include "author_refuse.h"
+#include "patch_include.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct tree t;
+
+static void put(const char *root, const char *path, const char *text)
+{
+	char *place = xformat("%s/%s", root, path);
+
+	for (char *p = place + 1; (p = strchr(p, '/')); *p++ = '/') {
+		*p = 0;
+		mkdir(place, 0700);
+	}
+	file_write(place, text, strlen(text), 0600);
+}
+
+static void source(const char *path, const char *text) { put(t.source, path, text); }
+
+static int setup(void **state)
+{
+	char *work = xformat("/tmp/newleaf-include.XXXXXX");
+
+	(void)state;
+	if (!mkdtemp(work))
+		return 1;
+	t = (struct tree){.source = xformat("%s/src", work), .output = xformat("%s/obj", work), .work = work};
+	put(t.output, "include/config/auto.conf", "CONFIG_ON=y\n");
+	source("Makefile", "obj-y += fs/ lib/\n");
+	source("lib/Makefile", "obj-y += one.o other.o\n");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return system(xformat("rm -rf %s", t.work));
+}
+
+#define AT_MOST (INCLUDE_UNITS_MAX + 8)
+
+/* The units, each before a blank. */
+static char *found(const char *path, const char *before, const char *after)
+{
+	struct include_header h = {xformat("%s", path), before ? xformat("%s", before) : NULL, xformat("%s", after)};
+	struct sources *all = sources_read(&t, kbuild_open(&t));
+	char **list = xalloc(AT_MOST * sizeof(*list)), *text = xformat("%s", "");
+	size_t n = 0, many = include_find(all, &h, 1, list, &n);
+
+	if (many)
+		return xformat("%zu", many);
+	for (size_t i = 0; i < n; i++)
+		text = xformat("%s%s ", text, list[i]);
+	return text;
+}
+
+#define ONE "static inline int one(void)\n{\n\treturn 1;\n}\n"
+#define TWO "static inline int one(void)\n{\n\treturn 2;\n}\n"
+
+static void test_wrappers_of_the_build(void **state)
+{
+	(void)state;
+	put(t.output, "arch/x86/include/generated/asm/odd.h", "#include <asm-generic/odd.h>\n");
+	source("include/asm-generic/odd.h", ONE);
+	source("lib/one.c", "#include <asm/odd.h>\nint f(void)\n{\n\treturn one();\n}\n");
+	source("lib/other.c", "#include <asm/odd.h>\nint g(void)\n{\n\treturn 0;\n}\n");
+	assert_string_equal(found("include/asm-generic/odd.h", ONE, TWO), "lib/one.c ");
+}
+
+/* A new header whose name is included already takes another's place; of one that nobody includes, nothing is meant. */
+static void test_new_headers(void **state)
+{
+	(void)state;
+	put(t.output, "arch/x86/include/generated/asm/odd.h", "#include <asm-generic/odd.h>\n");
+	source("include/asm-generic/odd.h", ONE);
+	source("lib/one.c", "#include <asm/odd.h>\nint f(void)\n{\n\treturn one();\n}\n");
+	source("lib/other.c", "int g(void)\n{\n\treturn one();\n}\n");
+	assert_true(AUTHOR_REFUSES(NL_EUNSUPPORTED, found("arch/x86/include/asm/odd.h", NULL, TWO)));
+	assert_non_null(strstr(author_why, "lib/one.c includes another of this name already"));
+	assert_string_equal(found("include/linux/newer.h", NULL, TWO), "");
+}
+
+/* Where a patch lets a header include another, whoever reads the one reads the other. */
+static void test_what_comes_in(void **state)
+{
+	struct include_header h[] = {{xformat("include/linux/a.h"), xformat(" "), xformat("#include <linux/b.h>\n")},
+	                             {xformat("include/linux/b.h"), NULL, xformat(ONE)}};
+	char *list[AT_MOST];
+	size_t n = 0;
+
+	(void)state;
+	source("include/linux/a.h", " ");
+	source("lib/one.c", "#include <linux/a.h>\nint f(void)\n{\n\treturn one();\n}\n");
+	source("lib/other.c", "#include <linux/a.h>\n");
+	assert_int_equal(include_find(sources_read(&t, kbuild_open(&t)), h, 2, list, &n), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0], "lib/one.c");
+}
+
+/* Every source is compiled with these before its first line. */
+static void test_what_the_compiler_includes(void **state)
+{
+	(void)state;
+	source("include/linux/compiler_types.h", "#define NL 1\n");
+	source("lib/one.c", "int f = NL;\n");
+	assert_string_equal(found("include/linux/compiler_types.h", "#define NL 1\n", "#define NL 2\n"), "lib/one.c ");
+}
+
+/* A source that others include, of another directory and over several steps: it is they who are compiled. */
+static void test_included_sources(void **state)
+{
+	(void)state;
+	source("fs/Makefile", "obj-y += sub/\n");
+	source("fs/sub/Makefile", "obj-y += all.o\n");
+	source("fs/part.c", "#include <linux/a.h>\nint f(void)\n{\n\treturn one();\n}\n");
+	source("fs/sub/some.c", "# include \"../part.c\"\n");
+	source("fs/sub/all.c", "# include \"some.c\"\n");
+	source("include/linux/a.h", ONE);
+	assert_non_null(strstr(found("include/linux/a.h", ONE, TWO), "fs/sub/all.c "));
+	assert_string_equal(sources_whole(sources_read(&t, kbuild_open(&t)), "fs/sub/some.c"), "fs/sub/all.c");
+	assert_null(sources_whole(sources_read(&t, kbuild_open(&t)), "fs/sub/all.c"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup_teardown(test_wrappers_of_the_build, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_new_headers, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_what_comes_in, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_what_the_compiler_includes, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_included_sources, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("author_include", tests, NULL, NULL);
+}
