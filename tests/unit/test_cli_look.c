@@ -206,7 +206,7 @@ static void what_is_not_there_says_so(void **state)
 		assert_int_equal(newleaf("-h", cli_verbs[i].name), 0);
 		assert_says(out, cli_verbs[i].more);
 	}
-	assert_int_equal(newleaf("kill", "f", "--json"), NL_EXIT_CONFLICT);
+	assert_int_equal(newleaf("timeline", "f", "--json"), NL_EXIT_CONFLICT);
 	fflush(stdout);
 	pid = fork(); /* if it were there it would take over this process */
 	if (pid == 0) {

@@ -75,6 +75,9 @@ class Story:
         self.step(verb, text)
 
 
+LEAVE = b"\x03\nexit\n"  # ends what runs in the shell, and then the shell
+
+
 def interactive(guest, keyboard=0, screen=1):
     """The user's terminal on a shell of the guest, until the shell ends or Ctrl-] is pressed."""
     terminal = os.isatty(keyboard)
@@ -89,9 +92,11 @@ def interactive(guest, keyboard=0, screen=1):
     try:
         guest.channel.sendall(b"NLI\n")
         inputs = [guest.channel, keyboard]
-        seen = b""
+        seen, leaving = b"", False
         while True:
-            ready = select.select(inputs, [], [])[0]
+            ready = select.select(inputs, [], [], 2 * guest.slow if leaving else None)[0]
+            if not ready:  # there was a shell within the shell
+                guest.channel.sendall(LEAVE)
             if guest.channel in ready:
                 data = guest.channel.recv(4096)
                 seen = (seen + data)[-200:]
@@ -101,8 +106,10 @@ def interactive(guest, keyboard=0, screen=1):
             if keyboard in ready:
                 data = os.read(keyboard, 1024)
                 if b"\x1d" in data:
-                    return
-                if not data:  # end of a script: let the shell end, too
+                    inputs.remove(keyboard)
+                    leaving = True
+                    data = LEAVE
+                elif not data:  # end of a script: let the shell end, too, when all of it is done
                     inputs.remove(keyboard)
                     data = b"\nexit\n"
                 guest.channel.sendall(data)
@@ -182,7 +189,7 @@ def tell(options):
             )
         if options.shell:
             print(
-                "Root shell of the live guest; try: newleaf status, newleaf log, repro --all."
+                "Root shell of the live guest; try: newleaf status, newleaf log, repro --all; leaves lie in /leaves."
                 " Ctrl-] leaves and powers off.",
                 flush=True,
             )

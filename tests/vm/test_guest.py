@@ -211,21 +211,21 @@ register_differences()
 @test()
 def interactive_shell(t):
     """the root shell that `scripts/demo --shell` gives, also to a terminal without a size: a prompt, commands, and its
-    end gives the line back"""
+    end gives the line back, also by Ctrl-] while something runs"""
     g = t.boot(cpus=1)
     ours, terminal = pty.openpty()  # its size is 0 by 0, as a serial line's is
     said = bytearray()
 
     def user():
-        todo = b"newleaf status\nexit\n"
+        # what is seen, and what is typed then: at the prompt, behind the answer, while cat runs in a shell of its own
+        steps = [(b"# ", b"newleaf status\n"), (b"guest-may", b"sh\ncat\n"), (b"cat\r\n", b"\x1d")]
         while True:
             try:
                 said.extend(os.read(ours, 4096))
             except OSError:  # the terminal is closed
                 return
-            if todo and b"# " in said:  # the prompt
-                os.write(ours, todo)
-                todo = b""
+            while steps and steps[0][0] in said:
+                os.write(ours, steps.pop(0)[1])
 
     hands = threading.Thread(target=user, daemon=True)
     hands.start()

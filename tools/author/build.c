@@ -86,6 +86,9 @@ struct built build_file(const char *path, const struct kernel *k, const struct b
 
 	if (patch_is(&text))
 		return patch_build(path, &text, k, with);
+	if (ends_with(path, ".patch") || ends_with(path, ".diff"))
+		refuse(NL_ERECIPE, "%s holds no unified diff: there is no '--- FILE' with a '+++ FILE' behind it",
+		       path);
 	if (with->source || with->id || with->version || with->allow_unproven || with->allow_layout ||
 	    with->allow_state || with->allow_modules || with->allow_objects || with->counters || with->dry_run ||
 	    with->json || with->consistency)

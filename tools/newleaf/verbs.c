@@ -90,8 +90,6 @@ const struct verb cli_verbs[] = {
          verb_alive},
         {"confirm", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "end the probation of a leaf",
          "An applied leaf has no probation: it stays until a revert or the next boot", verb_later},
-        {"kill", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "let a function return at once",
-         "A leaf whose body only returns does the same: docs/how-to/first-leaf.md", verb_later},
         {"timeline", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "the course of a commit",
          "newleaf log has what happened, newleaf apply --json how long each step took", verb_later},
         {"preflight", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "check a machine before the installation",
