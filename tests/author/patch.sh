@@ -327,6 +327,28 @@ expect "it has no copy" 0 "body 1056 + 0 bytes" build -o "$dir/moved.leaf"
 sed -i 's/^+unsigned int sysctl_nr_open = .*/+unsigned int sysctl_nr_open = 4096*1024;/' "$dir/p.patch"
 expect "it moves and changes" 4 "moves to fs/fcntl.c and changes (other bytes)" plan
 
+# Names that the image has: a function that moves, another one in the place of a weak one, or of none
+fresh
+exec='/^bool get_close_on_exec(/,/^}/'
+edit fs/file.c "$exec"d
+lines="$exec{s/res = close_on_exec/res = fd < 100000 \&\& close_on_exec/;s/\&/\\\&/g;s/^/i\\\\/;p}"
+edit fs/fcntl.c "/^static int setfl(/{
+$(sed -n "$lines" "$source/fs/file.c")
+}"
+expect "a function that moves" 0 "replaces get_close_on_exec" plan
+fresh
+more='void pcibios_set_master(struct pci_dev *dev)\n{\n\tpci_info(dev, "master\\n");\n}\n\n&'
+edit arch/x86/pci/common.c "s/^int pcibios_enable_device(/$more/"
+expect "in the place of a weak one" 0 "replaces pcibios_set_master" plan
+edit drivers/pci/pci.c '/^void __weak pcibios_set_master/,/^}/s/^{/{\n\tbarrier();\n\tif (!dev)\n\t\treturn;/'
+expect "which changes, too" 4 "the patch changes or adds one in drivers/pci/pci.c, too" plan
+fresh
+edit arch/x86/pci/common.c '/^int pcibios_enable_device(/,/^}/d'
+expect "a weak one is left" 4 "takes pcibios_enable_device away, and do_pci_enable_device" plan
+fresh
+edit arch/x86/pci/common.c 's/^int pcibios_enable_device(/void pci_restore_state(struct pci_dev *dev)\n{\n}\n\n&/'
+expect "in the place of a strong one" 4 "pci_restore_state is new here, and the image has one" plan
+
 # Whichever functions the compiler inlines, by the source each lock is of one
 fresh
 edit kernel/audit.c 's/^static inline int audit_rate_check/static noinline int audit_rate_check/'

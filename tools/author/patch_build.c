@@ -10,6 +10,7 @@
 #include "patch_data.h"
 #include "patch_diff.h"
 #include "patch_files.h"
+#include "patch_global.h"
 #include "patch_include.h"
 #include "patch_kbuild.h"
 #include "patch_layout.h"
@@ -535,6 +536,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		units[n_image++] = p;
 	}
 	state_check(units, n_image);
+	global_check(units, n_image);
 	for (size_t i = 0; i < n_image; i++) {
 		if (!is_changed(&units[i])) {
 			note_same(&units[i], &files);

@@ -48,18 +48,17 @@ static void spread(struct patch_unit *p, const char **why)
 /* The half of a function that the compiler put elsewhere is reached only from the other half. */
 static bool is_cold(const char *name) { return strstr(name, ".cold"); }
 
-static void add_function(struct patch_unit *p, const struct unit_symbol *before, const char *why)
+bool patch_site(struct patch_unit *p, const struct unit_symbol *before, const char *why, struct patch_function *out)
 {
 	const struct proof_function *f = proof_of(p->proof, before->name);
 	const char *section = section_of(p->c->before, before);
-	struct patch_function *out = &p->function[p->n_functions];
 
 	if (starts_with(section, ".init.text"))
 		refuse(NL_ESITE, "%s: %s runs only while the kernel boots (__init): its change needs a boot", p->path,
 		       before->name);
 	if (starts_with(section, ".exit.text")) {
 		patch_note(p, xformat("%s is exit code, which a built-in unit never runs", before->name));
-		return;
+		return false;
 	}
 	if (starts_with(section, ".noinstr.text") || starts_with(section, ".entry.text"))
 		refuse(NL_ESITE, "%s: %s (%s) is %s code: it runs where nothing may be replaced", p->path, before->name,
@@ -69,7 +68,7 @@ static void add_function(struct patch_unit *p, const struct unit_symbol *before,
 		       f ? f->why : "the compiler does not make it as shipped");
 	if (f->overridden) {
 		patch_note(p, xformat("%s is weak, and this kernel uses another in its place", before->name));
-		return;
+		return false;
 	}
 	if (f->why && !p->allow_unproven)
 		refuse(NL_ETARGET,
@@ -77,7 +76,7 @@ static void add_function(struct patch_unit *p, const struct unit_symbol *before,
 		       "unproven",
 		       p->path, before->name, f->why);
 	*out = (struct patch_function){f->symbol, f->va, why, f->why != NULL};
-	p->n_functions++;
+	return true;
 }
 
 /* Who else would call a function that is gone? What calls by name changes with it, or the kernel would not link; but
@@ -284,7 +283,7 @@ void patch_changes(struct patch_unit *p)
 	spread(p, why);
 	for (uint32_t i = 1; i < u->n_symbols; i++)
 		if (p->replaced[i] && !unit_is_clone(u->symbol[i].name) && !has_another_name(p, i))
-			add_function(p, &u->symbol[i], why[i]);
+			p->n_functions += patch_site(p, &u->symbol[i], why[i], &p->function[p->n_functions]);
 	for (uint32_t j = 1; j < p->c->after->n_symbols; j++)
 		if (p->c->fate[j] == FATE_NEW)
 			check_new(p, &p->c->after->symbol[j]);

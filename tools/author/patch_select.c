@@ -143,9 +143,11 @@ static struct fixed function_place(const struct patch_unit *p, const struct unit
 {
 	const struct unit_symbol *shipped = unit_find(p->shipped, s->name);
 	const struct proof_function *proven = shipped ? proof_of(p->proof, s->name) : NULL;
-	const struct unit_symbol *was = unit_find(p->c->before, s->name);
+	const struct unit_symbol *was = unit_find(p->c->before, s->name), *after = unit_find(p->c->after, s->name);
 	struct fixed f = {0};
 
+	if (after && p->moved[after - p->c->after->symbol])
+		return (struct fixed){true, p->moved[after - p->c->after->symbol]};
 	if (unit_is_clone(s->name) || !proven || proven->discarded)
 		return f;
 	/* The patch has made a clone of it alone, or nothing: what the image has is the old code. */
@@ -432,7 +434,7 @@ static void bind_replaced(struct patch_unit *user, const struct patch_unit *owne
 				user->outside[s] = place_at(user->k, owner->function[f].va, user->path);
 }
 
-/* So does a variable that moves to another unit. */
+/* So does what is new in a unit, and was in the image before. */
 static void bind_moved(struct patch_unit *user, const struct patch_unit *home)
 {
 	const struct unit *a = home->c->after;

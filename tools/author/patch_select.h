@@ -40,7 +40,7 @@ struct patch_unit {
 	struct patch_datum *datum;
 	size_t n_functions, n_data;
 	bool *replaced;  /* by symbol of c->before */
-	uint64_t *moved; /* by symbol of c->after: where the image has what comes from another unit; 0 = it does not */
+	uint64_t *moved; /* by symbol of c->after: where the image has what is new in the unit; 0 = nowhere */
 	/* for each section of `body` */
 	bool *take;
 	struct place *bound;
@@ -56,6 +56,9 @@ struct patch_unit {
 };
 
 void patch_note(struct patch_unit *p, char *text);
+/* Where a function that the unit had before is in the image, to be replaced. Refuses NL_ESITE, NL_ETARGET; false: there
+ * is nothing to replace, with a note. */
+bool patch_site(struct patch_unit *p, const struct unit_symbol *before, const char *why, struct patch_function *out);
 /* Which functions and data of the image must change. Refuses NL_ESITE, NL_EBODY by name what cannot. */
 void patch_changes(struct patch_unit *p);
 /* What goes into the leaf for that; fills take, bound and outside. */
