@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/patch_diff.c tools/author/patch_apply.c tools/author/patch_names.c tools/author/patch_glue.c
-// sources: tools/author/author.c
+// sources: tools/author/patch_diff.c tools/author/patch_apply.c tools/author/patch_head.c
+// sources: tools/author/patch_names.c tools/author/patch_glue.c tools/author/author.c
 // sources: tests/unit/author_refuse.c
 // cflags: -Itools/author
 /* The reader of patches: what is taken, how it is applied, which lines keep their number, whom a header concerns; and
@@ -119,7 +119,7 @@ static bool is_in(const char *patch, const char *file)
 	struct buf text = {(uint8_t *)(uintptr_t)file, strlen(file), strlen(file)};
 	struct buf p = {(uint8_t *)(uintptr_t)patch, strlen(patch), strlen(patch)};
 
-	return diff_fits(&diff_parse("p", &p)->file[0], &text, true);
+	return diff_state(&diff_parse("p", &p)->file[0], &text) == DIFF_IS_IN;
 }
 
 /* What the patch makes is there: wherever it lies, but word by word, and not where something is only not removed. */
@@ -132,6 +132,61 @@ static void test_is_there_already(void **state)
 	assert_false(is_in("--- a/x.c\n+++ b/x.c\n" HUNK, "one\nTWO\nTHREE\nmore\nfour\nfive\n"));
 	assert_false(is_in("--- a/x.c\n+++ b/x.c\n@@ -1,3 +1,2 @@\n one\n-two\n three\n", OLD));
 	assert_true(is_in("--- a/x.c\n+++ b/x.c\n@@ -1,3 +1,2 @@\n one\n-two\n three\n", "one\nthree\nfour\n"));
+}
+
+#define BODY "{\n\tint r;\n\n\tif (!p)\n\t\treturn 1;\n\tr = go(p);\n\treturn r;\n}\n\n"
+#define MENDED "{\n\tint r;\n\n\tif (!p)\n\t\treturn 1;\n\tlock(p);\n\tr = go(p);\n\treturn r;\n}\n\n"
+#define MEND(head) \
+	"--- a/x.c\n+++ b/x.c\n@@ -14,6 +14,7 @@" head "\n \n \tif (!p)\n \t\treturn 1;\n+\tlock(p);\n \tr = go(p);\n" \
+	" \treturn r;\n }\n"
+
+/* Functions that are twins: a hunk that is in where it belongs must not go to the other. */
+static void test_twins(void **state)
+{
+	(void)state;
+	assert_string_equal(applied(MEND(""), "int one(int *p)\n" BODY "int two(int *p)\n" BODY, false),
+	                    "int one(int *p)\n" BODY "int two(int *p)\n" MENDED);
+	assert_true(AUTHOR_REFUSES(NL_ETARGET,
+	                           applied(MEND(""), "int one(int *p)\n" BODY "int two(int *p)\n" MENDED, false)));
+	assert_true(is_in(MEND(""), "int one(int *p)\n" BODY "int two(int *p)\n" MENDED));
+	assert_true(is_in(MEND(" int two(int *p)"), "int one(int *p)\n" BODY "int two(int *p)\n" MENDED));
+	/* the fix has moved, and only the head tells */
+	assert_true(is_in(MEND(" int two(int *p)"), "\nint one(int *p)\n" BODY "int two(int *p)\n" MENDED));
+	assert_false(is_in(MEND(""), "\nint one(int *p)\n" BODY "int two(int *p)\n" MENDED));
+	assert_false(is_in(MEND(" int one(int *p)"), "\nint one(int *p)\n" BODY "int two(int *p)\n" MENDED));
+	/* by fuzz it would fit a second time, beside itself */
+	assert_true(is_in("--- a/x.c\n+++ b/x.c\n@@ -1,6 +1,7 @@\n a\n b\n x\n+x\n x\n x\n c\n",
+	                  "1\na\nb\nx\nx\nx\nx\nc\n"));
+}
+
+/* Where a hunk has moved, it must be in the function that its head names. */
+static void test_heads(void **state)
+{
+	static const char *const others[] = {" int two(int *p)", " static int two(int *p, int",
+	                                     " SYSCALL_DEFINE2(two, int *, p)"};
+	char *moved = xformat("/* new */\nint one(int *p)\n%s/*\n * x\n */\nint three(int *p)\n{\n}\n", BODY);
+	char *twin = xformat("%sint four(int *p)\n%s", moved, MENDED);
+
+	(void)state;
+	assert_non_null(strstr(applied(MEND(""), moved, false), "lock"));
+	assert_non_null(strstr(applied(MEND(" int one(int *p)"), twin, false), "lock"));
+	assert_true(AUTHOR_REFUSES(NL_ETARGET, applied(MEND(""), twin, false)));
+	assert_true(AUTHOR_REFUSES(NL_ETARGET, applied(MEND(" int __one(int *p)"), twin, false)));
+	assert_non_null(strstr(applied(MEND(" static inline int __one(void"), moved, false), "lock"));
+	assert_non_null(strstr(applied(MEND(" out:"), moved, false), "lock"));
+	assert_non_null(strstr(applied(MEND(" static inline int *something_so_long_th"), moved, false), "lock"));
+	for (volatile size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		char *patch = xformat(MEND("%s"), others[i]);
+
+		if (!AUTHOR_REFUSES(NL_ETARGET, applied(patch, moved, false)))
+			fail_msg("%s was taken", others[i]);
+		/* at its own line it is what it says, whatever its head is */
+		applied(patch, "int one(int *p)\n" BODY "int three(int *p)\n" BODY, false);
+	}
+	/* a hunk that shows the function's beginning needs no other name */
+	applied("--- a/x.c\n+++ b/x.c\n@@ -30,4 +30,5 @@ int zero(void)\n int one(int *p)\n {\n \tint r;\n+\tint s;\n "
+	        "\n",
+	        moved, false);
 }
 
 static void test_lines_keep_their_number(void **state)
@@ -342,6 +397,8 @@ int main(void)
 	        cmocka_unit_test(test_hostile_paths),
 	        cmocka_unit_test(test_damaged),
 	        cmocka_unit_test(test_is_there_already),
+	        cmocka_unit_test(test_twins),
+	        cmocka_unit_test(test_heads),
 	        cmocka_unit_test(test_names),
 	        cmocka_unit_test(test_names_of_changed_strings),
 	        cmocka_unit_test(test_names_that_macros_glue),

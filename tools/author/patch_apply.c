@@ -4,7 +4,7 @@
  * tells the compiler by #line which number each line had before, so that what stays is not compiled differently only
  * because it moved.
  */
-#include "patch_diff.h"
+#include "patch_head.h"
 
 #include <string.h>
 
@@ -119,23 +119,51 @@ static bool find(const struct lines *old, size_t from, size_t wanted, const stru
 	return false;
 }
 
-/* The same, for a hunk that is wanted where the last one's shift puts it. */
-static bool next_place(const struct lines *old, size_t from, const struct diff_hunk *h, size_t most, int64_t *shift,
-                       size_t *at)
+/* Is this place in the function that the hunk's head names? A hunk that shows a function's beginning before it changes
+ * anything says by that where it belongs. */
+static enum head names_place(const struct lines *old, size_t at, const struct diff_hunk *h, size_t *line)
 {
-	int64_t named = (int64_t)h->old_start - (h->old_start && h->old_count), wanted = named + *shift;
+	for (size_t i = 0; i < h->n_lines && h->line[i].kind == ' '; i++)
+		if (head_begins(h->line[i].text, h->line[i].length))
+			return HEAD_NAMES_IT;
+	while (at--)
+		if (head_begins(old->text[at], old->length[at])) {
+			*line = at;
+			return head_names(h->head, old->text[at], old->length[at]);
+		}
+	return HEAD_IS_UNCLEAR;
+}
 
-	wanted = wanted < 0 ? 0 : wanted;
-	if (!find(old, from, (size_t)wanted < old->n ? (size_t)wanted : old->n, h, most, at))
-		return false;
-	*shift = (int64_t)*at - named;
-	return true;
+enum fit { FITS_NOT, FITS_IN_ANOTHER, FITS_ELSEWHERE, FITS };
+
+struct place { /* of the hunks, one after the other */
+	size_t done, at;
+	int64_t shift;  /* of the last one */
+	enum head head; /* what its head says, if it has moved against the one before */
+	size_t line;    /* with which the function begins that it is in */
+};
+
+static int64_t named_line(const struct diff_hunk *h) { return (int64_t)h->old_start - (h->old_start && h->old_count); }
+
+/* The same, for a hunk that is wanted where the last one's shift puts it. */
+static enum fit next_place(const struct lines *old, struct place *p, const struct diff_hunk *h, size_t most)
+{
+	int64_t named = named_line(h), wanted = named + p->shift;
+
+	wanted = wanted < 0 ? 0 : wanted < (int64_t)old->n ? wanted : (int64_t)old->n;
+	if (!find(old, p->done, (size_t)wanted, h, most, &p->at))
+		return FITS_NOT;
+	p->head = (int64_t)p->at != wanted ? names_place(old, p->at, h, &p->line) : HEAD_NAMES_IT;
+	p->shift = (int64_t)p->at - named;
+	p->done = p->at + h->old_count;
+	return p->head == HEAD_NAMES_ANOTHER ? FITS_IN_ANOTHER : (int64_t)p->at == named ? FITS : FITS_ELSEWHERE;
 }
 
 static struct diff_hunk reversed(const struct diff_hunk *h)
 {
 	struct diff_hunk r = *h;
 
+	r.old_start = h->new_start;
 	r.old_count = h->new_count;
 	r.new_count = h->old_count;
 	r.line = xalloc((h->n_lines + 1) * sizeof(*r.line));
@@ -147,21 +175,71 @@ static struct diff_hunk reversed(const struct diff_hunk *h)
 	return r;
 }
 
-bool diff_fits(const struct diff_file *f, const struct buf *text, bool backwards)
+/* The worst of all hunks, none of which may differ: what is in fits by fuzz a second time, beside itself. */
+static enum fit all_fit(const struct diff_file *f, const struct lines *old, bool backwards)
+{
+	struct place p = {0};
+	enum fit all = FITS;
+
+	for (size_t i = 0; i < f->n_hunks && all > FITS_IN_ANOTHER; i++) {
+		struct diff_hunk h = backwards ? reversed(&f->hunk[i]) : f->hunk[i];
+		enum fit one = next_place(old, &p, &h, 0);
+
+		all = one < all ? one : all;
+	}
+	return all;
+}
+
+enum diff_state diff_state(const struct diff_file *f, const struct buf *text)
 {
 	struct lines old = split(text);
-	int64_t shift = 0;
-	size_t done = 0;
+	enum fit forth = all_fit(f, &old, false), back = all_fit(f, &old, true);
 
-	for (size_t i = 0; i < f->n_hunks; i++) {
-		struct diff_hunk h = backwards ? reversed(&f->hunk[i]) : f->hunk[i];
-		size_t at;
+	if (back <= FITS_IN_ANOTHER || forth == FITS)
+		return DIFF_IS_NOT_IN;
+	return back == FITS || forth <= FITS_IN_ANOTHER ? DIFF_IS_IN : DIFF_IS_UNCLEAR;
+}
 
-		if (!next_place(&old, done, &h, backwards ? 0 : FUZZ, &shift, &at))
-			return false;
-		done = at + h.old_count;
-	}
-	return true;
+/* Is what a hunk makes there already? At the hunk's own line, or, where the hunk does not surely belong where it fits,
+ * anywhere: then that place is of a twin, or beside it. */
+static bool is_there(const struct lines *old, const struct diff_hunk *h, size_t from, int64_t shift, bool sure)
+{
+	struct diff_hunk r = reversed(h);
+	struct edges none = {0, 0};
+	int64_t line[] = {named_line(h) + shift, named_line(&r)};
+
+	for (size_t i = 0; i < 2; i++)
+		if (line[i] >= 0 && line[i] <= (int64_t)old->n && fits(old, (size_t)line[i], &r, none))
+			return true;
+	return !sure && places(old, from, &r, none);
+}
+
+static _Noreturn void no_place(const struct diff *d, const struct diff_file *f, size_t i, const char *why)
+{
+	refuse(NL_ETARGET, "%s: hunk %zu of %s, for line %u, %s: it is for another source", d->path, i + 1, f->path,
+	       f->hunk[i].old_start, why);
+}
+
+/* The line, from 0, where hunk i belongs; refuses where that is not sure. */
+static size_t place_of(const struct diff *d, const struct diff_file *f, size_t i, const struct lines *old,
+                       struct place *p)
+{
+	const struct diff_hunk *h = &f->hunk[i];
+	int64_t shift = p->shift;
+	size_t from = p->done;
+	enum fit fit = next_place(old, p, h, FUZZ);
+
+	if (fit == FITS_NOT)
+		no_place(d, f, i, "fits nowhere, or in several places");
+	if (p->shift != shift &&
+	    is_there(old, h, from, shift, p->head == HEAD_NAMES_IT && places(old, from, h, (struct edges){0, 0})))
+		no_place(d, f, i, xformat("is in the source already, and fits at line %zu, too", p->at + 1));
+	if (fit == FITS_IN_ANOTHER)
+		no_place(d, f, i,
+		         xformat("names %s, and fits at line %zu alone, which is in %s",
+		                 head_name(h->head, strlen(h->head)), p->at + 1,
+		                 head_name(old->text[p->line], old->length[p->line])));
+	return p->at;
 }
 
 /* Where in C a line of output ends: a #line may stand only where no comment, string, macro or argument list is open. */
@@ -228,18 +306,13 @@ struct buf diff_apply(const struct diff *d, const struct diff_file *f, const str
 {
 	struct output o = {.keep = keep_lines};
 	struct lines old = split(text);
+	struct place p = {0};
 	size_t done = 0;
-	int64_t shift = 0;
 
 	for (size_t i = 0; i < f->n_hunks; i++) {
 		const struct diff_hunk *h = &f->hunk[i];
-		size_t at;
+		size_t at = place_of(d, f, i, &old, &p);
 
-		if (!next_place(&old, done, h, FUZZ, &shift, &at))
-			refuse(NL_ETARGET,
-			       "%s: hunk %zu of %s, for line %u, fits nowhere, or in several places: it is for another "
-			       "source",
-			       d->path, i + 1, f->path, h->old_start);
 		while (done < at)
 			put_old(&o, &old, done++);
 		for (size_t j = 0; j < h->n_lines; j++) {

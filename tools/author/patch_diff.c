@@ -114,12 +114,13 @@ static void read_hunk(struct reader *r, struct diff_hunk *h)
 {
 	char *head = rest(r, 3);
 	const char *p = head;
-	uint32_t old_left, new_left, new_start;
+	uint32_t old_left, new_left;
 
 	range(r, &p, '-', &h->old_start, &h->old_count);
-	range(r, &p, '+', &new_start, &h->new_count);
+	range(r, &p, '+', &h->new_start, &h->new_count);
 	if (strncmp(p, "@@", 2))
 		BAD(r, "a hunk's head is not understood");
+	h->head = p + 2 + strspn(p + 2, " ");
 	old_left = h->old_count;
 	new_left = h->new_count;
 	if ((size_t)old_left + new_left > (size_t)(r->end - r->p))

@@ -16,7 +16,8 @@ struct diff_line {
 };
 
 struct diff_hunk {
-	uint32_t old_start, old_count, new_count;
+	uint32_t old_start, old_count, new_start, new_count;
+	const char *head; /* behind the second @@ */
 	struct diff_line *line;
 	size_t n_lines;
 };
@@ -41,8 +42,11 @@ struct diff {
  * than a name, too. */
 struct diff *diff_parse(const char *path, const struct buf *text);
 
-/* Does every hunk fit? Backwards: is what the patch makes of the file there already, line by line? */
-bool diff_fits(const struct diff_file *f, const struct buf *text, bool backwards);
+/* Has the text what the patch makes of the file already, line by line? Unclear: it is there, but not where the patch
+ * says, and another place fits for the patch. */
+enum diff_state { DIFF_IS_NOT_IN, DIFF_IS_IN, DIFF_IS_UNCLEAR };
+
+enum diff_state diff_state(const struct diff_file *f, const struct buf *text);
 /* The file with the hunks applied, as patch(1) -p1 would; refuses NL_ETARGET when a hunk fits nowhere. Lines that
  * stay keep their number by #line where `keep_lines`. */
 struct buf diff_apply(const struct diff *d, const struct diff_file *f, const struct buf *old, bool keep_lines);

@@ -172,9 +172,10 @@ void patch_files_check(struct patch_files *f, const struct diff *d, const struct
 
 bool patch_files_are_in(const struct diff *d, const struct tree *t)
 {
-	bool fits = true;
+	bool unclear = false;
 
 	for (size_t i = 0; i < d->n_files; i++) {
+		enum diff_state state;
 		struct buf text;
 
 		if (!wanted(&d->file[i]))
@@ -182,11 +183,18 @@ bool patch_files_are_in(const struct diff *d, const struct tree *t)
 		if (d->file[i].kind != DIFF_CHANGED)
 			return false;
 		text = tree_original(t, d->file[i].path);
-		fits &= diff_fits(&d->file[i], &text, false);
-		if (!diff_fits(&d->file[i], &text, true))
+		state = diff_state(&d->file[i], &text);
+		if (state == DIFF_IS_NOT_IN)
 			return false;
+		unclear |= state == DIFF_IS_UNCLEAR;
 	}
-	return !fits;
+	if (unclear)
+		refuse(NL_ETARGET,
+		       "%s is in this source already by other lines than it names, and fits by others, too: which of "
+		       "the two "
+		       "is meant cannot be told",
+		       d->path);
+	return true;
 }
 
 void patch_files_restore(const struct diff *d, const struct tree *t)
