@@ -80,6 +80,17 @@ static void test_wrappers_of_the_build(void **state)
 	assert_string_equal(found("include/asm-generic/odd.h", ONE, TWO), "lib/one.c ");
 }
 
+/* A function of a header that another one of the same header uses. */
+static void test_within_the_header(void **state)
+{
+#define BOTH "static inline int both(void)\n{\n\treturn one() + 1;\n}\n"
+	(void)state;
+	source("include/linux/a.h", ONE BOTH);
+	source("lib/one.c", "#include <linux/a.h>\nint f(void)\n{\n\treturn both();\n}\n");
+	source("lib/other.c", "#include <linux/a.h>\nint g(void)\n{\n\treturn 0;\n}\n");
+	assert_string_equal(found("include/linux/a.h", ONE BOTH, TWO BOTH), "lib/one.c ");
+}
+
 /* A new header whose name is included already takes another's place; of one that nobody includes, nothing is meant. */
 static void test_new_headers(void **state)
 {
@@ -138,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(test_wrappers_of_the_build, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_within_the_header, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_new_headers, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_what_comes_in, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_what_the_compiler_includes, setup, teardown),

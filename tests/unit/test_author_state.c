@@ -124,8 +124,8 @@ static void test_renamed(void **state)
 	assert_int_equal(moved("y"), 0);
 	make("static int x;\n" USE("x"), "static int y;\n" USE("y"), OTHER, OTHER);
 	assert_true(refuses("a: the variable x goes and y comes: if that is its new name"));
-	make("static int x;\n" USE("x"), OTHER, OTHER, OTHER "static long y;\n" USE("y")); /* another size */
-	passes();
+	make("static int x;\n" USE("x"), OTHER, OTHER, OTHER "static long y;\n" USE("y"));
+	assert_true(refuses("a: the variable x goes and y comes in b: if that is its new name")); /* of another size */
 	make("static int x;\n" USE("x"), "static int x;\n" USE("x"), OTHER, OTHER "static int x;\n" USE("x"));
 	passes(); /* only new */
 	assert_int_equal(moved("x"), 0);

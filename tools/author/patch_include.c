@@ -134,6 +134,9 @@ size_t include_find(struct sources *all, const struct include_header *header, si
 		sources_add(all, header[i].path, header[i].after);
 	above = xalloc((all->n + 1) * sizeof(*above));
 	for (size_t i = 0; i < n_headers; i++)
+		for (size_t j = 0; j < all->n && header[i].before; j++) /* one inline function uses another */
+			all->s[j].reached |= !strcmp(all->s[j].path, header[i].path);
+	for (size_t i = 0; i < n_headers; i++)
 		for (size_t j = 0, m = sources_above(all, header[i].path, above); j < m; j++)
 			above[j]->reached = true;
 	free(above);

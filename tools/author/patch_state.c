@@ -164,14 +164,14 @@ static void check_read(struct patch_unit *p, const char *name)
 	p->state = xformat("%s keeps its first value", name);
 }
 
-/* Does any unit of the patch get a variable that it may have become? */
+/* Does any unit of the patch get a variable that it may have become? Of whatever size: a list becomes a hash. */
 static void check_renamed(struct patch_unit *p, const struct unit_symbol *s, const struct patch_unit *units, size_t n)
 {
 	for (size_t g = 0; g < n; g++)
 		for (uint32_t j = 1; j < units[g].c->after->n_symbols; j++) {
 			const struct unit_symbol *to = comes(&units[g], j);
 
-			if (to && is_state(units[g].c->after, to) && to->size == s->size && !units[g].moved[j])
+			if (to && is_state(units[g].c->after, to) && !units[g].moved[j])
 				lose(p, s, &units[g], to, NULL);
 		}
 }
