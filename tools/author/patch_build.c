@@ -487,6 +487,10 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 			patch_files_note(&files, xformat("%s: not built by this configuration", files.unit[i]));
 			continue;
 		}
+		if (patch_files_impossible(files.unit[i]))
+			refuse(NL_EUNSUPPORTED,
+			       "%s may use what the patch changes in headers, and a leaf cannot change %s",
+			       files.unit[i], patch_files_impossible(files.unit[i]));
 		made = make_unit(&t, &files, files.unit[i], c);
 		if (made == MADE_IN_ANOTHER)
 			continue;

@@ -30,8 +30,7 @@ static bool ignored(const char *path)
 	return !strcmp(path, "MAINTAINERS") || !strcmp(path, "CREDITS") || !strcmp(path, "COPYING");
 }
 
-/* NULL, or why a changed file of this name cannot become a leaf. */
-static const char *impossible(const char *path)
+const char *patch_files_impossible(const char *path)
 {
 	static const struct {
 		const char *part, *why;
@@ -83,7 +82,7 @@ struct patch_files patch_files(const struct diff *d)
 
 	for (size_t i = 0; i < d->n_files; i++) {
 		const struct diff_file *file = &d->file[i];
-		const char *why = impossible(file->path);
+		const char *why = patch_files_impossible(file->path);
 
 		if (ignored(file->path)) {
 			patch_files_note(&f, xformat("%s: no part of this kernel", file->path));

@@ -26,6 +26,8 @@ void patch_files_check(struct patch_files *f, const struct diff *d, const struct
 bool patch_files_are_in(const struct diff *d, const struct tree *t);
 void patch_files_restore(const struct diff *d, const struct tree *t);
 void patch_files_apply(const struct patch_files *f, const struct diff *d, const struct tree *t);
+/* NULL, or why code of a file of this name cannot become a leaf. */
+const char *patch_files_impossible(const char *path);
 void patch_files_note(struct patch_files *f, char *text);
 char *patch_files_text(const struct patch_files *f); /* the notes as the rest of a sentence */
 
