@@ -152,6 +152,24 @@ fresh
 edit fs/signalfd.c '$s/$/\nstatic int __init newleaf_init(void)\n{\n\treturn 0;\n}\nlate_initcall(newleaf_init);/'
 expect "new init code" 4 "is new and only for boot" plan
 fresh
+edit fs/signalfd.c "/^static int signalfd_release(/,/^}/s/kfree/barrier();\n\t&/
+\$s/\$/\nstatic int newleaf_late(void)\n{\n\treturn do_signalfd4(-1, NULL, 0);\n}\nlate_initcall(newleaf_late);/"
+expect "a call at boot, of plain code" 4 "the list .initcall7.init, whose entries asm() makes, changes" plan
+fresh
+edit drivers/pci/quirks.c '$s/$/\nDECLARE_PCI_FIXUP_RESUME(PCI_VENDOR_ID_INTEL, 0x1237, quirk_vialatency);/'
+expect "a quirk of a device" 4 "the list .pci_fixup_resume, whose entries asm() makes, changes" plan
+fresh
+edit kernel/printk/printk.c 's/^\(module_param_named(time, .*\)S_IRUGO | S_IWUSR/\10400/'
+expect "a parameter's mode" 4 "__param_time, an entry of the list __param, changes" plan
+fresh
+edit fs/signalfd.c '$s/$/\n#include <linux\/kprobes.h>\nNOKPROBE_SYMBOL(signalfd_release);/'
+expect "a function that may not be probed" 4 "_kbl_addr_signalfd_release, an entry of the list _kprobe_blacklist" plan
+fresh
+more='#include <linux\/kprobes.h>\nstatic noinline void newleaf_free(void *p)\n{\n\tbarrier();\n\tkfree(p);\n}'
+edit fs/signalfd.c "s/^static int signalfd_release(/$more\nNOKPROBE_SYMBOL(newleaf_free);\n\n&/
+s/^\tkfree(file->private/\tnewleaf_free(file->private/"
+expect "new code that may not be probed" 0 "carries  newleaf_free" plan
+fresh
 edit fs/proc/meminfo.c '/^static int __init proc_meminfo_init/,/^}/s/return 0/return 1/'
 expect "init code" 4 "runs only while the kernel boots" plan
 fresh

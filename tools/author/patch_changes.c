@@ -3,6 +3,7 @@
  */
 #include "patch_select.h"
 #include "patch_kind.h"
+#include "patch_lists.h"
 #include "patch_stores.h"
 
 #include <newleaf/types.h>
@@ -268,6 +269,22 @@ static void check_stores(const struct patch_unit *p)
 		       p->path, s.function->name, s.to->name, s.to->section ? " (const or __ro_after_init)" : "");
 }
 
+static void check_lists(struct patch_unit *p)
+{
+	struct list_change *change;
+	size_t n = lists_changes(p->c, &change);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!change[i].tracing)
+			refuse(NL_ESITE,
+			       "%s: %s: boot has read it, or it is read as the linker laid it out, and a leaf can do "
+			       "nothing about either. Boot a fixed kernel",
+			       p->path, change[i].what);
+		patch_note(p, xformat("%s; what can be traced stays as it is", change[i].what));
+	}
+	free(change);
+}
+
 void patch_changes(struct patch_unit *p)
 {
 	const struct unit *u = p->c->before;
@@ -287,6 +304,7 @@ void patch_changes(struct patch_unit *p)
 	for (uint32_t j = 1; j < p->c->after->n_symbols; j++)
 		if (p->c->fate[j] == FATE_NEW)
 			check_new(p, &p->c->after->symbol[j]);
+	check_lists(p);
 	for (uint32_t j = 1; j < p->c->after->n_symbols; j++)
 		if (p->c->fate[j] == FATE_CHANGED && unit_is_datum(p->c->after, &p->c->after->symbol[j]))
 			add_datum(p, j);
