@@ -244,6 +244,15 @@ fresh
 edit Documentation/index.rst '1s/^/x\n/'
 expect "documentation" 3 "no part of this kernel" plan
 fresh
+edit tools/lib/bpf/relo_core.c '/^static const char \*btf_kind_str/,/^}/s/^{/{\n\tbarrier();/'
+expect "a tool's source" 7 "the makefile of kernel/bpf makes code of the kernel of it" plan
+fresh
+edit arch/x86/lib/x86-opcode-map.txt 's,^9b: FWAIT/WAIT,9b: FWAIT | NOP (F3),'
+expect "a tool's table" 7 "the makefile of arch/x86/lib makes code of the kernel of it" plan
+fresh
+edit tools/objtool/check.c '1,5s,^,// x\n,'
+expect "a tool" 3 "no part of this kernel" plan
+fresh
 edit kernel/sys.c '/^static int prctl_set_auxv(/,/^}/s/task_lock(current);/no_such_function();\n&/'
 expect "it does not compile" 4 "NL_ECOMPILE" plan
 printf -- '--- a/kernel/sys.c\n+++ b/kernel/sys.c\n@@ -1 +1 @@\n-not what is there\n+x\n' >"$dir/p.patch"

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/patch_include.c tools/author/patch_sources.c tools/author/patch_kbuild.c
+// sources: tools/author/patch_strays.c
 // sources: tools/author/patch_names.c tools/author/patch_glue.c tools/author/author.c tests/unit/author_refuse.c
 // cflags: -Itools/author
 /* Whom a changed header concerns, in a small tree of sources and headers that a build has made. */
 #include "author_refuse.h"
 #include "patch_include.h"
+#include "patch_strays.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -145,6 +147,32 @@ static void test_included_sources(void **state)
 	assert_null(sources_whole(sources_read(&t, kbuild_open(&t)), "fs/sub/all.c"));
 }
 
+/* Files that lie elsewhere, or are no sources, of which the build makes code. */
+static void test_strays(void **state)
+{
+	struct sources *all;
+
+	(void)state;
+	source("lib/Makefile", "obj-y += one.o relo.o other.o\n$(obj)/relo.o: $(srctree)/tools/lib/bpf/relo.c FORCE\n"
+	                       "maps = $(src)/map.txt\n");
+	source("fs/Makefile", "vpath %.c $(srctree)/fs:$(srctree)/tools/lib/iter\nobj-y += iter.o\n");
+	source("tools/lib/bpf/Makefile", "obj-y += own.o\n");
+	source("lib/one.c", "#include \"../tools/lib/bpf/relo.h\"\n#include \"../lib/notes.txt\"\n");
+	source("fs/iter.c", "#include <linux/list.h>\n");
+	all = sources_read(&t, kbuild_open(&t));
+	assert_true(AUTHOR_REFUSES(NL_EUNSUPPORTED, stray_check(all, "tools/lib/bpf/relo.c")));
+	assert_non_null(strstr(author_why, "the makefile of lib makes code"));
+	assert_true(AUTHOR_REFUSES(NL_EUNSUPPORTED, stray_check(all, "tools/lib/iter/iter.c")));
+	assert_true(AUTHOR_REFUSES(NL_EUNSUPPORTED, stray_check(all, "lib/map.txt")));
+	assert_true(AUTHOR_REFUSES(NL_EUNSUPPORTED, stray_check(all, "tools/lib/bpf/relo.h")));
+	assert_non_null(strstr(author_why, "lib/one.c includes it"));
+	stray_check(all, "tools/lib/bpf/own.c");
+	stray_check(all, "tools/lib/bpf/other.c");
+	stray_check(all, "tools/include/linux/list.h");
+	stray_check(all, "lib/readme.txt");
+	stray_check(all, "fs/map.txt");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +182,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_what_comes_in, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_what_the_compiler_includes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_included_sources, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_strays, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("author_include", tests, NULL, NULL);

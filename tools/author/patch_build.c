@@ -470,7 +470,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	t = tree_make(compile_directory(), source, compile_headers(k, o->headers), toolchain_find(k, o->cc));
 	makefiles = kbuild_open(&t);
 	compile_prelude(xformat("%s/newleaf-prelude.h", t.work));
-	patch_files_sources(&files, &t, makefiles);
+	patch_files_sources(&files, d, &t, makefiles);
 	if (patch_files_are_in(d, &t))
 		already(path, k, &files, &t, makefiles);
 	patch_files_check(&files, d, &t);

@@ -4,7 +4,7 @@
 #include "patch_include.h"
 #include "patch_kbuild.h"
 #include "patch_macros.h"
-#include "patch_names.h"
+#include "patch_strays.h"
 
 #include <newleaf/types.h>
 #include <stdlib.h>
@@ -135,7 +135,7 @@ static void add_includers(struct patch_files *f, const char *path, size_t room)
 	free(above);
 }
 
-void patch_files_sources(struct patch_files *f, const struct tree *t, struct kbuild *k)
+void patch_files_sources(struct patch_files *f, const struct diff *d, const struct tree *t, struct kbuild *k)
 {
 	size_t n = f->n_units;
 
@@ -143,6 +143,9 @@ void patch_files_sources(struct patch_files *f, const struct tree *t, struct kbu
 	for (size_t i = 0; i < n; i++)
 		add_includers(f, f->unit[i], n + INCLUDERS_MAX);
 	f->n_named = n;
+	for (size_t i = 0; i < d->n_files; i++)
+		if (ignored(d->file[i].path) && !starts_with(d->file[i].path, "Documentation/"))
+			stray_check(f->sources, d->file[i].path);
 }
 
 void patch_files_check(struct patch_files *f, const struct diff *d, const struct tree *t)
@@ -171,7 +174,7 @@ void patch_files_check(struct patch_files *f, const struct diff *d, const struct
 
 bool patch_files_are_in(const struct diff *d, const struct tree *t)
 {
-	bool unclear = false;
+	bool unclear = false, any = false;
 
 	for (size_t i = 0; i < d->n_files; i++) {
 		enum diff_state state;
@@ -186,6 +189,7 @@ bool patch_files_are_in(const struct diff *d, const struct tree *t)
 		if (state == DIFF_IS_NOT_IN)
 			return false;
 		unclear |= state == DIFF_IS_UNCLEAR;
+		any = true;
 	}
 	if (unclear)
 		refuse(NL_ETARGET,
@@ -193,7 +197,7 @@ bool patch_files_are_in(const struct diff *d, const struct tree *t)
 		       "the two "
 		       "is meant cannot be told",
 		       d->path);
-	return true;
+	return any;
 }
 
 void patch_files_restore(const struct diff *d, const struct tree *t)

@@ -18,8 +18,8 @@ struct patch_files {
 };
 
 struct patch_files patch_files(const struct diff *d); /* refuses by name what no leaf can do */
-/* Adds the sources that include one of the units. */
-void patch_files_sources(struct patch_files *f, const struct tree *t, struct kbuild *k);
+/* Adds the sources that include one of the units. Refuses what is code of the kernel where none should be. */
+void patch_files_sources(struct patch_files *f, const struct diff *d, const struct tree *t, struct kbuild *k);
 /* Does every hunk fit this source? Adds the units that include a changed header. */
 void patch_files_check(struct patch_files *f, const struct diff *d, const struct tree *t);
 /* Has this source the patch already: does it not fit, but what it makes is there in every file? */

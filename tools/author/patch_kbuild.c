@@ -57,6 +57,13 @@ static const char *makefile_of(struct kbuild *k, const char *directory)
 	return f->text;
 }
 
+const char *kbuild_makefile(struct kbuild *k, const char *directory)
+{
+	const char *text = makefile_of(k, directory);
+
+	return text ? text : "";
+}
+
 /* "obj-$(CONFIG_X)" is it set? True where it is not of that form. */
 static bool is_on(const struct kbuild *k, const char *left, size_t n)
 {

@@ -9,7 +9,8 @@
 struct kbuild;
 
 struct kbuild *kbuild_open(const struct tree *t);
-bool kbuild_may_build(struct kbuild *k, const char *unit);      /* fs/pipe.c */
-bool kbuild_may_enter(struct kbuild *k, const char *directory); /* fs/ext4 */
+bool kbuild_may_build(struct kbuild *k, const char *unit);            /* fs/pipe.c */
+bool kbuild_may_enter(struct kbuild *k, const char *directory);       /* fs/ext4 */
+const char *kbuild_makefile(struct kbuild *k, const char *directory); /* its text, or "" */
 
 #endif

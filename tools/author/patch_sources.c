@@ -275,6 +275,22 @@ const char *sources_whole(const struct sources *all, const char *path)
 	return whole;
 }
 
+const char *sources_naming(const struct sources *all, const char *path)
+{
+	const char *base = base_of(path);
+
+	for (size_t i = first_entry(all, base); i < all->n_entries && !strcmp(all->entry[i].base, base); i++) {
+		const char *name = all->entry[i].name, *from = all->s[all->entry[i].from].path;
+
+		while (!strncmp(name, "../", 3))
+			name += 3;
+		if (!strcmp(name, path) || /* "../tools/lib/bpf/relo_core.h", by -I, or beside */
+		    (name != all->entry[i].name && may_mean(all, from, all->entry[i].name, path)))
+			return from;
+	}
+	return NULL;
+}
+
 char *sources_text(const struct sources *all, const struct source *s)
 {
 	struct buf b = file_read(place(all, s->path, s->made), 64u << 20);

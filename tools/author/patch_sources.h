@@ -31,6 +31,8 @@ void sources_add(struct sources *all, const char *path, char *text);
 size_t sources_above(const struct sources *all, const char *path, struct source **out);
 /* A source that includes this source, and is compiled; or NULL. */
 const char *sources_whole(const struct sources *all, const char *path);
+/* A source that includes the file by a name that only means this one: it lies where nothing is built. Or NULL. */
+const char *sources_naming(const struct sources *all, const char *path);
 const struct source *sources_find(const struct sources *all, const char *path);
 char *sources_text(const struct sources *all, const struct source *s);
 
