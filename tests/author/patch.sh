@@ -159,6 +159,9 @@ fresh
 edit drivers/pci/quirks.c '$s/$/\nDECLARE_PCI_FIXUP_RESUME(PCI_VENDOR_ID_INTEL, 0x1237, quirk_vialatency);/'
 expect "a quirk of a device" 4 "the list .pci_fixup_resume, whose entries asm() makes, changes" plan
 fresh
+edit drivers/char/random.c 's/^static u8 sysctl_bootid\[UUID_SIZE\]/& __aligned(4096)/'
+expect "a buffer that must be aligned" 4 "the patch aligns sysctl_bootid to 4096 bytes, and where" plan
+fresh
 edit kernel/printk/printk.c 's/^\(module_param_named(time, .*\)S_IRUGO | S_IWUSR/\10400/'
 expect "a parameter's mode" 4 "__param_time, an entry of the list __param, changes" plan
 fresh

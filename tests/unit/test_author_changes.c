@@ -9,6 +9,7 @@
 #include "author_refuse.h"
 #include "patch_compare.h"
 #include "patch_homes.h"
+#include "patch_kind.h"
 #include "patch_layout.h"
 #include "patch_stores.h"
 
@@ -365,6 +366,27 @@ static void test_kinds(void **state)
 	assert_int_equal(fate_of(c, "h"), FATE_SAME);
 }
 
+static uint32_t alignment(const struct unit *u, const char *name) { return unit_alignment(u, unit_find(u, name)); }
+
+/* Neither in the bytes nor in the size of a datum. */
+static void test_alignment(void **state)
+{
+	const struct unit *u = unit_read(compiled(
+	        "before", "char a[16], b[16] __attribute__((aligned(64)));\n" OFTEN "char c = 1;\n" IN(
+	                          ".data..cacheline_aligned") "char d[4] __attribute__((aligned(64))) = {1};\n"
+	                                                      "const long e[2] __attribute__((aligned(32))) = {1};\n"
+	                                                      "int f(void) { static char g[16] "
+	                                                      "__attribute__((aligned(128))); return g[a[0]]++; }\n"));
+
+	(void)state;
+	assert_true(alignment(u, "a") < 64);
+	assert_int_equal(alignment(u, "b"), 64);
+	assert_int_equal(alignment(u, "c"), 0);
+	assert_int_equal(alignment(u, "d"), 64);
+	assert_int_equal(alignment(u, "e"), 32);
+	assert_int_equal(unit_alignment(u, &u->symbol[first_of(u, "f", "g.")]), 128);
+}
+
 static bool is_outside(const void *with, const char *name) { return !strcmp(with, name); }
 
 /* What is read-only in the running kernel may not be written by new code, whoever says so. */
@@ -496,6 +518,7 @@ int main(void)
 	        cmocka_unit_test(test_data),
 	        cmocka_unit_test(test_tables),
 	        cmocka_unit_test(test_kinds),
+	        cmocka_unit_test(test_alignment),
 	        cmocka_unit_test(test_wide_strings),
 	        cmocka_unit_test(test_stores),
 	        cmocka_unit_test(test_tables_of_switches),

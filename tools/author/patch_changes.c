@@ -248,6 +248,28 @@ static void check_kinds(const struct patch_unit *p)
 	}
 }
 
+/* What must be aligned more than the compiler had it may lie so by chance. */
+static void check_alignment(const struct patch_unit *p)
+{
+	const struct comparison *c = p->c;
+
+	for (uint32_t j = 1; j < c->after->n_symbols; j++) {
+		const struct unit_symbol *a = &c->after->symbol[j], *b = &c->before->symbol[c->origin[j]], *shipped;
+		uint32_t align = c->origin[j] && unit_is_datum(c->after, a) ? unit_alignment(c->after, a) : 0;
+		uint64_t va;
+
+		if (align <= 1 || align <= unit_alignment(c->before, b))
+			continue;
+		shipped = unit_find(p->shipped, b->name);
+		if (!shipped || !proof_place(p->proof, shipped, &va) || va % align)
+			refuse(NL_ESITE,
+			       "%s: the patch aligns %s to %u bytes, and where the running kernel has it is another "
+			       "place: "
+			       "boot a fixed kernel, or have new code use a new variable",
+			       p->path, a->name, align);
+	}
+}
+
 static bool is_read_only(const void *with, const char *name)
 {
 	const struct patch_unit *p = with;
@@ -294,6 +316,7 @@ void patch_changes(struct patch_unit *p)
 	p->function = xalloc((u->n_symbols + 1) * sizeof(*p->function));
 	p->datum = xalloc((u->n_symbols + 1) * sizeof(*p->datum));
 	check_kinds(p);
+	check_alignment(p);
 	check_stores(p);
 	note_exports(p);
 	mark_changed(p, why);

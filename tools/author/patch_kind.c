@@ -55,6 +55,14 @@ bool unit_same_kind(const struct unit_section *x, const struct unit_section *y)
 	       (kind != KIND_OTHER || !strcmp(x->name, y->name));
 }
 
+uint32_t unit_alignment(const struct unit *u, const struct unit_symbol *s)
+{
+	const struct unit_section *in = &u->section[s->section];
+
+	/* .data.x is of x alone; what is in .data..page_aligned is there for it */
+	return ends_with(in->name, xformat(".%s", s->name)) || ends_with(in->name, "_aligned") ? in->align : 0;
+}
+
 const char *unit_kind_text(const struct unit_section *s)
 {
 	switch (unit_kind(s)) {
