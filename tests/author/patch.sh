@@ -379,6 +379,18 @@ fresh
 edit arch/x86/pci/common.c 's/^int pcibios_enable_device(/void pci_restore_state(struct pci_dev *dev)\n{\n}\n\n&/'
 expect "in the place of a strong one" 4 "pci_restore_state is new here, and the image has one" plan
 
+# Prototypes of what others may call
+fresh
+edit include/linux/sched/signal.h 's/^\(extern int kill_pid_usb_asyncio(\)int sig/\1long how, int sig/'
+edit kernel/signal.c 's/^int kill_pid_usb_asyncio(/&long how, /;
+	/^int kill_pid_usb_asyncio(/,/^}/s/if (!valid_signal(sig))/if (how || !valid_signal(sig))/'
+expect "the prototype of an export" 4 "asyncio takes or returns something else after the patch, and modules" plan
+expect "which no module uses" 0 "by the old prototype: kill_pid_usb_asyncio; ALLOWED" plan --allow modules
+fresh
+edit kernel/trace/bpf_trace.c 's/^\(void bpf_key_put(struct bpf_key \*bkey\))/\1, int deep)/;
+	/^void bpf_key_put(/,/^}/s/if (bkey->has_ref)/if (deep \&\& bkey->has_ref)/'
+expect "the prototype of a function for BPF" 4 "bpf_key_put takes or returns something else" plan
+
 # Whichever functions the compiler inlines, by the source each lock is of one
 fresh
 edit kernel/audit.c 's/^static inline int audit_rate_check/static noinline int audit_rate_check/'

@@ -42,9 +42,8 @@
 	  "the\n" \
 	  "                      layout of structures; state: a variable is not another's new name; modules: modules " \
 	  "keep\n" \
-	  "                      what they have of a header; objects: those that live already may lack what the " \
-	  "patch\n" \
-	  "                      adds. All stay visible in the leaf\n" \
+	  "                      what they have of a header, and call by old prototypes; objects: those that live\n" \
+	  "                      already may lack what the patch adds. All stay visible in the leaf\n" \
 	  "      --counters      count the calls of each replaced function: newleaf status shows them\n" \
 	  "      --consistency C switch, strict or mixable (recipe.md); default: switch for one function, else " \
 	  "strict\n" \

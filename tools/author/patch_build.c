@@ -9,6 +9,7 @@
 #include "patch_compile.h"
 #include "patch_data.h"
 #include "patch_diff.h"
+#include "patch_exports.h"
 #include "patch_files.h"
 #include "patch_global.h"
 #include "patch_include.h"
@@ -312,6 +313,10 @@ static void add_facts(struct draft *draft, const struct diff *d, const struct pa
 		if (units[i].state)
 			draft_fact(draft, NL_FACT_ALLOW, xformat("state: %s", units[i].state));
 	}
+	for (size_t i = 0; i < n; i++)
+		if (units[i].prototype)
+			draft_fact(draft, NL_FACT_ALLOW,
+			           xformat("modules: may call %s by the old prototype", units[i].prototype));
 	if (o->allow_objects)
 		draft_fact(draft, NL_FACT_ALLOW, "objects: those that live already may lack what the patch adds");
 	if (o->allow_modules)
@@ -541,6 +546,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	}
 	state_check(units, n_image);
 	global_check(units, n_image);
+	exports_check(units, n_image, o->allow_modules);
 	for (size_t i = 0; i < n_image; i++) {
 		if (!is_changed(&units[i])) {
 			note_same(&units[i], &files);

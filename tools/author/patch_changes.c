@@ -167,41 +167,6 @@ static void check_new(const struct patch_unit *p, const struct unit_symbol *s)
 		refuse(NL_ESITE, "%s: %s is new and only for boot (%s), which is over", p->path, s->name, section);
 }
 
-/* The name of what a symbol exports (EXPORT_SYMBOL, of either form); NULL: it exports nothing. */
-static const char *exported(const struct unit *u, const struct unit_symbol *s)
-{
-	static const char *const marks[] = {"__ksymtab_", "__export_symbol_"};
-
-	for (size_t i = 0; s->section && i < NL_ARRAY_SIZE(marks); i++)
-		if (starts_with(s->name, marks[i]) &&
-		    (starts_with(section_of(u, s), "___ksymtab") || starts_with(section_of(u, s), ".export_symbol")))
-			return s->name + strlen(marks[i]);
-	return NULL;
-}
-
-static bool exports(const struct unit *u, const char *name)
-{
-	for (uint32_t i = 1; i < u->n_symbols; i++)
-		if (exported(u, &u->symbol[i]) && !strcmp(exported(u, &u->symbol[i]), name))
-			return true;
-	return false;
-}
-
-static void note_exports(struct patch_unit *p)
-{
-	const struct unit *b = p->c->before, *a = p->c->after;
-
-	for (uint32_t i = 1; i < a->n_symbols; i++)
-		if (exported(a, &a->symbol[i]) && !exports(b, exported(a, &a->symbol[i])))
-			patch_note(p,
-			           xformat("the patch exports %s; the leaf does not, so that no module can link to it",
-			                   exported(a, &a->symbol[i])));
-	for (uint32_t i = 1; i < b->n_symbols; i++)
-		if (exported(b, &b->symbol[i]) && !exports(a, exported(b, &b->symbol[i])))
-			patch_note(p, xformat("the patch no longer exports %s; the image does as before",
-			                      exported(b, &b->symbol[i])));
-}
-
 static bool same_place(const struct unit *u, uint32_t i, uint32_t j)
 {
 	return u->symbol[i].section == u->symbol[j].section && u->symbol[i].value == u->symbol[j].value;
@@ -318,7 +283,6 @@ void patch_changes(struct patch_unit *p)
 	check_kinds(p);
 	check_alignment(p);
 	check_stores(p);
-	note_exports(p);
 	mark_changed(p, why);
 	spread(p, why);
 	for (uint32_t i = 1; i < u->n_symbols; i++)

@@ -436,3 +436,21 @@ bool layout_same_variable(const struct layout *from, const struct layout *to, co
 
 	return !n || !m || !group(&c, x, n, y, m);
 }
+
+bool layout_same_function(const struct layout *from, const struct layout *to, const char *name)
+{
+	const struct types c = {.b = from->before, .a = to->after};
+	size_t n = 0, m = 0;
+	const uint32_t *x = c.b ? typenames_find(c.b, BTF_KIND_FUNC, name, &n) : NULL;
+	const uint32_t *y = c.a ? typenames_find(c.a, BTF_KIND_FUNC, name, &m) : NULL;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < m; j++) {
+			const struct btf_type *s = bare(c.b, btf__type_by_id(c.b, x[i])->type);
+			const struct btf_type *t = bare(c.a, btf__type_by_id(c.a, y[j])->type);
+
+			if (same_prototype(&c, s, t, 0))
+				return true;
+		}
+	return !n || !m;
+}

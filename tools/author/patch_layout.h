@@ -29,5 +29,7 @@ const char *layout_pointees(const struct layout *unit, size_t n, const struct bt
 
 /* Is a variable of one unit before what another unit after the patch has under its name? What has no type is. */
 bool layout_same_variable(const struct layout *from, const struct layout *to, const char *name);
+/* The same of what a function takes and returns. */
+bool layout_same_function(const struct layout *from, const struct layout *to, const char *name);
 
 #endif

@@ -36,6 +36,7 @@ struct patch_unit {
 	char *types_before, *types_after; /* objects with the unit's types */
 	struct layout types;              /* what was read of them */
 	const char *layout, *state;       /* what the author allowed to change, and to lose, or NULL */
+	const char *prototype;            /* functions of others whose prototypes he allowed to change, or NULL */
 	struct patch_function *function;
 	struct patch_datum *datum;
 	size_t n_functions, n_data;

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The callers in the source are compiled and compared; those of modules from elsewhere are not there. They go on to
+ * load, too: the checksum that they ask for is of the image, which stays.
+ */
+#include "patch_exports.h"
+
+#include <newleaf/types.h>
+#include <string.h>
+
+/* The name of what a symbol exports (EXPORT_SYMBOL, of either form); NULL: it exports nothing. */
+static const char *exported(const struct unit *u, const struct unit_symbol *s)
+{
+	static const char *const marks[] = {"__ksymtab_", "__export_symbol_"};
+	const char *section = u->section[s->section].name;
+
+	for (size_t i = 0; s->section && i < NL_ARRAY_SIZE(marks); i++)
+		if (starts_with(s->name, marks[i]) &&
+		    (starts_with(section, "___ksymtab") || starts_with(section, ".export_symbol")))
+			return s->name + strlen(marks[i]);
+	return NULL;
+}
+
+static bool exports(const struct unit *u, const char *name)
+{
+	for (uint32_t i = 1; i < u->n_symbols; i++)
+		if (exported(u, &u->symbol[i]) && !strcmp(exported(u, &u->symbol[i]), name))
+			return true;
+	return false;
+}
+
+static void note_exports(struct patch_unit *p)
+{
+	const struct unit *b = p->c->before, *a = p->c->after;
+
+	for (uint32_t i = 1; i < a->n_symbols; i++)
+		if (exported(a, &a->symbol[i]) && !exports(b, exported(a, &a->symbol[i])))
+			patch_note(p,
+			           xformat("the patch exports %s; the leaf does not, so that no module can link to it",
+			                   exported(a, &a->symbol[i])));
+	for (uint32_t i = 1; i < b->n_symbols; i++)
+		if (exported(b, &b->symbol[i]) && !exports(a, exported(b, &b->symbol[i])))
+			patch_note(p, xformat("the patch no longer exports %s; the image does as before",
+			                      exported(b, &b->symbol[i])));
+}
+
+/* `__BTF_ID__func__NAME__12`: in one of the lists of what BPF programs may call or hang on. */
+static bool is_for_bpf(const struct kernel *k, const char *name)
+{
+	char *start = xformat("__BTF_ID__func__%s__", name);
+
+	for (size_t i = 0; i < k->syms.n; i++) {
+		const char *rest = k->syms.sym[i].name + strlen(start);
+
+		if (starts_with(k->syms.sym[i].name, start) && *rest && !rest[strspn(rest, "0123456789")])
+			return true;
+	}
+	return false;
+}
+
+static const char *users_of(const struct patch_unit *units, size_t n, const char *name)
+{
+	const struct kernel *k = units->k;
+	const struct ksym *found;
+	bool known = kallsyms_find(&k->syms, xformat("__ksymtab_%s", name), 1, &found);
+
+	for (size_t i = 0; i < n && !known; i++)
+		known = exports(units[i].c->before, name);
+	return known ? "modules" : is_for_bpf(k, name) ? "BPF programs" : NULL;
+}
+
+/* A unit before the patch that has the function in another form. */
+static bool changes(const struct patch_unit *p, const struct patch_unit *units, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct unit_symbol *s = unit_find(units[i].c->before, name);
+
+		if (s && unit_is_function(units[i].c->before, s) && (&units[i] == p || s->binding != STB_LOCAL) &&
+		    !layout_same_function(&units[i].types, &p->types, name))
+			return true;
+	}
+	return false;
+}
+
+static void check_prototypes(struct patch_unit *p, const struct patch_unit *units, size_t n, bool allow_modules)
+{
+	const struct unit *a = p->c->after;
+
+	for (uint32_t j = 1; j < a->n_symbols; j++) {
+		const char *name = a->symbol[j].name, *users;
+
+		if (!unit_is_function(a, &a->symbol[j]) || !changes(p, units, n, name) ||
+		    !(users = users_of(units, n, name)))
+			continue;
+		if (!allow_modules)
+			refuse(NL_ESITE,
+			       "%s: %s takes or returns something else after the patch, and %s that are not in the "
+			       "source may call it as before. If there are none, say: --allow modules",
+			       p->path, name, users);
+		p->prototype = p->prototype ? xformat("%s, %s", p->prototype, name) : name;
+	}
+}
+
+void exports_check(struct patch_unit *units, size_t n, bool allow_modules)
+{
+	for (size_t i = 0; i < n; i++) {
+		note_exports(&units[i]);
+		check_prototypes(&units[i], units, n, allow_modules);
+		if (units[i].prototype)
+			patch_note(&units[i],
+			           xformat("others may call by the old prototype: %s; ALLOWED", units[i].prototype));
+	}
+}
