@@ -217,6 +217,9 @@ expect "a number that is generated" 7 "NL_EUNSUPPORTED" plan
 fresh
 edit arch/x86/include/asm/barrier.h '/^static inline unsigned long array_index_mask_nospec/,/^}/s/sbb %0,%0;/& lfence;/'
 expect "a template that is inlined everywhere" 7 "units use what the patch changes in headers" plan
+fresh
+edit include/linux/page-flags.h '/^static __always_inline int Page##uname/,/^}/s/return PageType/barrier(); &/'
+expect "functions that a macro declares" 7 "units use what the patch changes in headers" plan
 printf -- '--- /dev/null\n+++ b/arch/x86/include/asm/unaligned.h\n@@ -0,0 +1 @@\n+#define X 1\n' >"$dir/p.patch"
 expect "a header that takes another's place" 7 "arch/x86/include/asm/unaligned.h is new, and" plan
 fresh

@@ -147,6 +147,33 @@ static void test_included_sources(void **state)
 	assert_null(sources_whole(sources_read(&t, kbuild_open(&t)), "fs/sub/all.c"));
 }
 
+#define OPS "#define OPS(u)\t\\\nstatic inline int Page##u(int x)\t\\\n{\t\\\n\treturn x + %d;\t\\\n}\n"
+#define CALLS "OPS(Buddy)\nOPS(Guard)\n\nextern int other(void);\n"
+
+/* What macros declare is not followed name by name: whoever reads the header of such a call may use it. */
+static void test_what_macros_declare(void **state)
+{
+	char *before = xformat(OPS "%s", 1, CALLS), *after = xformat(OPS "%s", 2, CALLS);
+
+	(void)state;
+	source("include/linux/flags.h", before);
+	source("lib/one.c", "#include <linux/flags.h>\nint f(void)\n{\n\treturn PageBuddy(1);\n}\n");
+	source("lib/other.c", "int g;\n");
+	assert_string_equal(found("include/linux/flags.h", before, after), "lib/one.c ");
+	assert_string_equal(found("include/linux/flags.h", before, xformat(OPS "%sOPS(More)\n", 1, CALLS)),
+	                    "lib/one.c ");
+	assert_string_equal(found("include/linux/flags.h", before, xformat("%s#pragma pack(1)\n", before)),
+	                    "lib/one.c ");
+	assert_string_equal(found("include/linux/flags.h", before, xformat("%sint more(void);\n", before)), "");
+	assert_string_equal(found("include/linux/flags.h", before, xformat("%sDECLARE_PER_CPU(int, more);\n", before)),
+	                    "");
+	/* in a header on the way */
+	source("include/linux/ops.h", xformat(OPS, 1));
+	source("include/linux/flags.h", "#include <linux/ops.h>\n" CALLS);
+	source("lib/other.c", "#include <linux/ops.h>\nint g;\n");
+	assert_string_equal(found("include/linux/ops.h", xformat(OPS, 1), xformat(OPS, 2)), "lib/one.c ");
+}
+
 /* Files that lie elsewhere, or are no sources, of which the build makes code. */
 static void test_strays(void **state)
 {
@@ -182,6 +209,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_what_comes_in, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_what_the_compiler_includes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_included_sources, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_what_macros_declare, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_strays, setup, teardown),
 	};
 

@@ -23,20 +23,27 @@ static char *stripped(const struct sources *all, const struct source *s)
 static void spread(const struct sources *all, struct names *names)
 {
 	char **text = xalloc(all->n * sizeof(*text));
+	struct source **from = xalloc(all->n * sizeof(*from));
 	bool more = true;
 	size_t n = 0;
 
 	for (size_t i = 0; i < all->n && !names->lost; i++)
-		if (all->s[i].reached && ends_with(all->s[i].path, ".h"))
+		if (all->s[i].reached && !all->s[i].opaque && ends_with(all->s[i].path, ".h")) {
+			from[n] = &all->s[i];
 			text[n++] = stripped(all, &all->s[i]);
+		}
 	while (more) {
 		more = false;
-		for (size_t i = 0; i < n && !names->lost; i++)
+		for (size_t i = 0; i < n && !names->lost; i++) {
+			names->opaque = from[i]->opaque;
 			more |= names_spread(names, text[i]);
+			from[i]->opaque |= names->opaque;
+		}
 	}
 	for (size_t i = 0; i < n; i++)
 		free(text[i]);
 	free(text);
+	free(from);
 }
 
 /* Whoever includes a name already that a new header has might find that one from now on, instead of what it found. */
@@ -72,8 +79,8 @@ static void find_users(struct sources *all, const struct names *names)
 	for (size_t i = 0; i < all->n; i++) {
 		struct source *s = &all->s[i];
 
-		if (!s->reached || ends_with(s->path, ".h") || !kbuild_may_build(all->k, s->path) ||
-		    !uses(all, names, s))
+		if (s->user || (!s->opaque && (!s->reached || ends_with(s->path, ".h") ||
+		                               !kbuild_may_build(all->k, s->path) || !uses(all, names, s))))
 			continue;
 		s->user = true;
 		for (size_t j = 0, n = sources_above(all, s->path, above); j < n; j++)
@@ -90,8 +97,7 @@ static bool is_listed(char **list, size_t n, const char *path)
 	return false;
 }
 
-static size_t list_users(const struct sources *all, const struct names *names, const char *header, char **list,
-                         size_t *n)
+static size_t list_users(const struct sources *all, const char *header, char **list, size_t *n)
 {
 	const char *assembler = NULL;
 	size_t found = 0, given = *n;
@@ -109,9 +115,9 @@ static size_t list_users(const struct sources *all, const struct names *names, c
 		if (++found <= INCLUDE_UNITS_MAX)
 			list[(*n)++] = s->path;
 	}
-	if (assembler && (!names->lost || found <= INCLUDE_UNITS_MAX))
-		refuse(NL_EUNSUPPORTED, "%s, assembler, %s what the patch changes in %s, and a leaf cannot change it",
-		       assembler, names->lost ? "may use" : "uses", header);
+	if (assembler && found <= INCLUDE_UNITS_MAX)
+		refuse(NL_EUNSUPPORTED, "%s, assembler, uses what the patch changes in %s, and a leaf cannot change it",
+		       assembler, header);
 	if (found <= INCLUDE_UNITS_MAX)
 		return 0;
 	*n = given;
@@ -122,16 +128,19 @@ size_t include_find(struct sources *all, const struct include_header *header, si
 {
 	struct source **above;
 	struct names names = {0};
+	bool *opaque = xalloc(n_headers);
 
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "looking for the units that include %s\n", header[0].path);
 	for (size_t i = 0; i < n_headers; i++) {
 		if (!header[i].before)
 			check_new(all, &header[i]);
+		names.opaque = false;
 		names_changed(&names, header[i].before ? header[i].before : "", header[i].after);
+		opaque[i] = names.opaque;
 	}
 	for (size_t i = 0; i < n_headers; i++)
-		sources_add(all, header[i].path, header[i].after);
+		sources_add(all, header[i].path, header[i].after)->opaque = opaque[i];
 	above = xalloc((all->n + 1) * sizeof(*above));
 	for (size_t i = 0; i < n_headers; i++)
 		for (size_t j = 0; j < all->n && header[i].before; j++) /* one inline function uses another */
@@ -142,5 +151,5 @@ size_t include_find(struct sources *all, const struct include_header *header, si
 	free(above);
 	spread(all, &names);
 	find_users(all, &names);
-	return list_users(all, &names, header[0].path, list, n);
+	return list_users(all, header[0].path, list, n);
 }

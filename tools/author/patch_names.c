@@ -71,6 +71,8 @@ void names_add(struct names *s, const char *word, size_t n)
 	s->n++;
 }
 
+static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
+
 static bool begins_word(const char *p) { return isalpha((unsigned char)*p) || *p == '_'; }
 
 static size_t word_length(const char *p)
@@ -235,11 +237,40 @@ static void declared(struct names *out, const struct piece *c)
 	}
 }
 
+/* Calls of macros that declare something by the very name that stands in their brackets. */
+static bool is_plain_call(const char *p)
+{
+	static const char *const plain[] = {"DECLARE_PER_CPU", "DECLARE_EARLY_PER_CPU", "DECLARE_STATIC_",
+	                                    "DEFINE_STATIC_",  "DECLARE_BITMAP",        "static_assert",
+	                                    "typeof"};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(plain); i++)
+		if (!strncmp(p, plain[i], strlen(plain[i])))
+			return true;
+	return p[0] == '_' && p[1] == '_' && !isupper((unsigned char)p[2]); /* an attribute */
+}
+
+/* Does a piece define what its words do not tell: by the call of a macro that may write any declaration, in assembler,
+ * or for all that follows? */
+static bool is_opaque(const struct piece *c)
+{
+	size_t n = c->n && begins_word(c->p) ? word_length(c->p) : 0;
+	const char *p = c->p + n, *rest;
+
+	if (!n)
+		return is_directive(c, "pragma", &rest) && !(!strncmp(rest, "once", 4) && !is_word(rest[4]));
+	while (p < c->p + c->n && isspace((unsigned char)*p))
+		p++;
+	return p < c->p + c->n && *p == '(' && !is_plain_call(c->p);
+}
+
 static void defines(struct names *out, const struct piece *c)
 {
 	const char *rest;
 
-	if (is_directive(c, "define", &rest) || is_directive(c, "undef", &rest))
+	if (is_opaque(c))
+		out->opaque = true;
+	else if (is_directive(c, "define", &rest) || is_directive(c, "undef", &rest))
 		names_add(out, rest, word_length(rest));
 	else if (*c->p != '#')
 		declared(out, c);
@@ -409,8 +440,8 @@ bool names_used(const struct names *s, const char *text)
 /* A prototype or an extern variable: it mentions types, and is as it was. */
 static bool only_declares(const struct piece *c)
 {
-	return *c->p != '#' && !memchr(c->p, '{', c->n) && !memchr(c->p, '=', c->n) && strncmp(c->p, "typedef", 7) &&
-	       (memchr(c->p, '(', c->n) || !strncmp(c->p, "extern", 6));
+	return *c->p != '#' && !is_opaque(c) && !memchr(c->p, '{', c->n) && !memchr(c->p, '=', c->n) &&
+	       strncmp(c->p, "typedef", 7) && (memchr(c->p, '(', c->n) || !strncmp(c->p, "extern", 6));
 }
 
 bool names_spread(struct names *s, const char *text)

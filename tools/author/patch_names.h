@@ -20,6 +20,7 @@ struct names { /* a hash table of words */
 	size_t n_glue, glue_room;
 	struct names *macros; /* of the glue, to see at once that a text has none of them */
 	bool lost;            /* what changes cannot be followed by names: everything may use it */
+	bool opaque;          /* something of the last text: whoever reads that text may use it */
 };
 
 bool names_have(const struct names *s, const char *word, size_t n);

@@ -172,7 +172,7 @@ const struct source *sources_find(const struct sources *all, const char *path)
 	return NULL;
 }
 
-void sources_add(struct sources *all, const char *path, char *text)
+struct source *sources_add(struct sources *all, const char *path, char *text)
 {
 	const struct source *known = sources_find(all, path);
 	struct source *s = known ? &all->s[known - all->s] : add(all, path);
@@ -180,6 +180,7 @@ void sources_add(struct sources *all, const char *path, char *text)
 
 	s->includes = xformat("%s%s", known ? known->includes : "", more);
 	make_index(all);
+	return s;
 }
 
 /* Could `name`, included by `from`, be this file? Yes unless the name is found elsewhere first. */

@@ -13,6 +13,7 @@ struct source {
 	bool made;      /* by the build: it lies below the output */
 	bool reached;   /* includes a changed header, directly or through others */
 	bool user;      /* uses what changes in it */
+	bool opaque;    /* whoever includes it may use what changes in it, by names that do not stand there */
 };
 
 struct sources {
@@ -26,7 +27,7 @@ struct sources {
 
 struct sources *sources_read(const struct tree *t, struct kbuild *k);
 /* What a file includes by its new text, too; the file may be new. */
-void sources_add(struct sources *all, const char *path, char *text);
+struct source *sources_add(struct sources *all, const char *path, char *text);
 /* Whatever includes the file, directly or through others: out has room for all->n. Returns how many. */
 size_t sources_above(const struct sources *all, const char *path, struct source **out);
 /* A source that includes this source, and is compiled; or NULL. */
