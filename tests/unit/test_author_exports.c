@@ -102,6 +102,16 @@ static void test_notes(void **state)
 	assert_non_null(strstr(units[0].notes[0], "the patch exports x; the leaf does not"));
 	assert_int_equal(units[1].n_notes, 1);
 	assert_non_null(strstr(units[1].notes[0], "the patch no longer exports other"));
+#define EXPORT_TO(all, value) \
+	"static const int __ksymtab_x __attribute__((used, section(\"___ksymtab" all "+x\"))) = " value ";\n"
+	memset(units, 0, sizeof(units));
+	make(NULL, X("int a") EXPORT_TO("", "1"), X("int a") EXPORT_TO("_gpl", "1"), X("int a") EXPORT_TO("", "1"),
+	     X("int a") EXPORT_TO("", "2"));
+	passes(false);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(units[i].n_notes, 1);
+		assert_non_null(strstr(units[i].notes[0], "exports x to other modules or in another namespace"));
+	}
 }
 
 int main(void)

@@ -139,6 +139,21 @@ static void test_asm(void **state)
 	says(BODY("call f"), BODY("call f") "int h(void) { return 1; }", NULL, false);
 }
 
+/* An entry that leads to what asm() names. */
+static void test_labels(void **state)
+{
+#define NAMED(text) \
+	"asm(\".pushsection .named, \\\"a\\\"\\n.quad name\\n.popsection\\n.pushsection names, \\\"aMS\\\", " \
+	"@progbits, 1" \
+	"\\nname: .asciz \\\"" text "\\\"\\n.popsection\");\n"
+#define BY_HAND "asm(\".pushsection .hands, \\\"a\\\"\\n.quad by_hand\\n.popsection\");\n"
+
+	(void)state;
+	says(NAMED("a"), NAMED("a") "const char *h(void) { return \"a\"; }", NULL, false);
+	says(NAMED("a"), NAMED("b"), "the list .named, whose", false);
+	says(BODY("nop") BY_HAND, BODY("nop") BY_HAND "int h(void) { return 1; }", NULL, false);
+}
+
 /* What is made inside of functions changes with them, and is no list. */
 static void test_of_code(void **state)
 {
@@ -156,6 +171,7 @@ int main(void)
 	        cmocka_unit_test(test_named_functions),
 	        cmocka_unit_test(test_ids),
 	        cmocka_unit_test(test_asm),
+	        cmocka_unit_test(test_labels),
 	        cmocka_unit_test(test_of_code),
 	};
 	int failed;

@@ -138,6 +138,20 @@ static bool same_unnamed(struct comparing *m, const struct unit_target *x, const
 	return nb == na && !same_range(m, b, (uint64_t)x->offset, a, (uint64_t)y->offset, nb);
 }
 
+/* By a name that asm() gives outside of functions: what stands there is compared by itself (patch_lists.c), but
+ * strings.
+ */
+static bool same_label(const struct comparison *c, const struct unit_target *x, const struct unit_target *y)
+{
+	const struct unit_symbol *s = x->symbol, *t = y->symbol;
+	const struct unit_section *b = &c->before->section[x->section], *a = &c->after->section[y->section];
+
+	if (!s || !t || s->type != STT_NOTYPE || t->type != STT_NOTYPE || x->offset != y->offset ||
+	    unit_is_string(b) != unit_is_string(a) || strcmp(s->name, t->name))
+		return false;
+	return !unit_is_string(b) || same_merged(b, (int64_t)s->value + x->offset, a, (int64_t)t->value + y->offset);
+}
+
 static const char *same_target(struct comparing *m, const struct unit_section *sb, const struct unit_reloc *rb,
                                const struct unit_section *sa, const struct unit_reloc *ra)
 {
@@ -152,6 +166,8 @@ static const char *same_target(struct comparing *m, const struct unit_section *s
 		               : xformat("%s instead of %s", y.symbol->name, x.symbol->name);
 	if (x.symbol && y.symbol && *x.symbol->name && *y.symbol->name && x.offset == y.offset &&
 	    x.symbol->type != STT_SECTION && paired(m, index_of(b, x.symbol), index_of(a, y.symbol)))
+		return NULL;
+	if (same_label(m->c, &x, &y))
 		return NULL;
 	if (!x.symbol && !y.symbol)
 		return same_unnamed(m, &x, &y) ? NULL : "another string or constant";

@@ -21,12 +21,36 @@ static const char *exported(const struct unit *u, const struct unit_symbol *s)
 	return NULL;
 }
 
-static bool exports(const struct unit *u, const char *name)
+static const struct unit_symbol *export_of(const struct unit *u, const char *name)
 {
 	for (uint32_t i = 1; i < u->n_symbols; i++)
 		if (exported(u, &u->symbol[i]) && !strcmp(exported(u, &u->symbol[i]), name))
-			return true;
-	return false;
+			return &u->symbol[i];
+	return NULL;
+}
+
+static bool exports(const struct unit *u, const char *name) { return export_of(u, name); }
+
+/* To whom: by the section, or by what stands there. */
+static bool same_export(const struct comparison *c, const struct unit_symbol *b, const struct unit_symbol *a)
+{
+	const struct unit_section *sb = &c->before->section[b->section], *sa = &c->after->section[a->section];
+	uint64_t n = unit_unnamed_size(c->before, b->section, b->value);
+
+	return !strcmp(sb->name, sa->name) && n == unit_unnamed_size(c->after, a->section, a->value) &&
+	       !unit_range_difference(c, sb, b->value, sa, a->value, n);
+}
+
+static void note_other_export(struct patch_unit *p, const struct unit_symbol *a)
+{
+	const char *name = exported(p->c->after, a);
+	const struct unit_symbol *b = name ? export_of(p->c->before, name) : NULL;
+
+	if (b && !same_export(p->c, b, a))
+		patch_note(p,
+		           xformat("the patch exports %s to other modules or in another namespace; the image does as "
+		                   "before",
+		                   name));
 }
 
 static void note_exports(struct patch_unit *p)
@@ -38,6 +62,8 @@ static void note_exports(struct patch_unit *p)
 			patch_note(p,
 			           xformat("the patch exports %s; the leaf does not, so that no module can link to it",
 			                   exported(a, &a->symbol[i])));
+	for (uint32_t i = 1; i < a->n_symbols; i++)
+		note_other_export(p, &a->symbol[i]);
 	for (uint32_t i = 1; i < b->n_symbols; i++)
 		if (exported(b, &b->symbol[i]) && !exports(a, exported(b, &b->symbol[i])))
 			patch_note(p, xformat("the patch no longer exports %s; the image does as before",
