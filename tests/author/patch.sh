@@ -261,6 +261,14 @@ expect "a tool" 3 "no part of this kernel" plan
 fresh
 edit kernel/sys.c '/^static int prctl_set_auxv(/,/^}/s/task_lock(current);/no_such_function();\n&/'
 expect "it does not compile" 4 "NL_ECOMPILE" plan
+fresh
+edit kernel/sys.c '/^static int prctl_set_auxv(/,/^}/s,task_lock(current);,no_such_function(); /* \x1b[31m */\n&,'
+expect "escapes in what does not compile" 4 'no_such_function(); /* \x1b[31m */' plan
+fresh
+edit kernel/sys.c '/^static int prctl_set_auxv(/,/^}/s/task_lock(current);/newleaf_new(len);\n&/
+	s/^static int prctl_set_auxv(/noinline int newleaf_new(unsigned long) __asm__("new\xe2\x80\xaeleaf");\n&/
+	$s/$/\nint newleaf_new(unsigned long len)\n{\n\tcond_resched();\n\treturn len == 7;\n}/'
+expect "escapes in a name" 0 'carries  new\xe2\x80\xaeleaf, ' plan
 printf -- '--- a/kernel/sys.c\n+++ b/kernel/sys.c\n@@ -1 +1 @@\n-not what is there\n+x\n' >"$dir/p.patch"
 expect "another source" 5 "fits nowhere" plan
 hunk='@@ -150,5 +150,6 @@\n a;\n b;\n c;\n+\tbarrier();\n \treturn 0;\n }\n'

@@ -286,6 +286,7 @@ old() { "$author" symbols -k "$kernel" --hash "$1" | sed 's/.*  old \([0-9a-f]*\
 target="replace ioprio_check_cap with b.c old $(old ioprio_check_cap)"
 of() { printf 'int ioprio_check_cap(int p); %s int ioprio_check_cap(int p) { %s return 0; }' "${2:-}" "$1"; }
 refused "does not compile" 4 "NL_ECOMPILE" "$target" "$(of 'syntax error;')"
+refused "escape in what does not compile" 4 '/* \x1b[31m */' "$target" "$(of $'syntax error; /* \e[31m */')"
 refused "defines another function" 2 "defines no function" "$target" 'int other(void); int other(void) { return 1; }'
 refused "BUG in assembler" 4 "__bug_table" "$target" \
 	"$(of 'asm(".pushsection __bug_table,\"aw\"; .long 0; .popsection");')"

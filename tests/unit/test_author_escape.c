@@ -40,6 +40,24 @@ static void test_terminal(void **state)
 		assert_string_equal(escape(pairs[i][0], FOR_TERMINAL), pairs[i][1]);
 }
 
+/* What another program says keeps its lines, and is as long as it says. */
+static void test_lines(void **state)
+{
+	static const char said[] = "f.c:1:\tno(); /* \x1b]0;owned\a\x1b[31m */\r\n\n\tgr\xc3\xbc\xc3\x9f\0\x9b\n";
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	(void)state;
+	escape_lines(f, said, sizeof(said) - 1);
+	escape_lines(f, "cut\nhere", 5);
+	escape_lines(f, NULL, 0);
+	fclose(f);
+	assert_string_equal(text, "f.c:1:\tno(); /* \\x1b]0;owned\\x07\\x1b[31m */\\x0d\n\n\tgr\xc3\xbc\xc3\x9f"
+	                          "\\x00\\x9b\ncut\nh");
+	free(text);
+}
+
 static void test_json(void **state)
 {
 	char *text = NULL;
@@ -80,6 +98,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_terminal),
+	        cmocka_unit_test(test_lines),
 	        cmocka_unit_test(test_json),
 	        cmocka_unit_test(test_any),
 	};

@@ -51,6 +51,8 @@ void file_write(const char *path, const void *p, size_t n, unsigned mode); /* wh
 /* Whatever comes from outside goes through here on its way to a terminal (\x1b for what it would obey) or into JSON. */
 enum escape_for { FOR_TERMINAL, FOR_JSON };
 char *escape(const char *text, enum escape_for form);
+/* What another program says, for a terminal: lines and tabs stay. */
+void escape_lines(FILE *f, const void *bytes, size_t n);
 void json_string(FILE *f, const char *s); /* with its quotes */
 void hex_print(FILE *f, const uint8_t *p, size_t n);
 

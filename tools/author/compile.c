@@ -138,11 +138,31 @@ static char *find_makefile(const char *headers)
 	return real;
 }
 
+#define SHOWN 4096u /* at a time, by whole lines where they are not longer */
+
+/* What a compiler says repeats lines of the source, whoever wrote it. Until nobody has the other end of the pipe. */
+static void show(int from)
+{
+	char text[SHOWN];
+	size_t n = 0;
+	ssize_t got;
+
+	while ((got = read(from, text + n, sizeof(text) - n)) > 0 || (got < 0 && errno == EINTR)) {
+		const char *last = got > 0 ? memrchr(text, '\n', n += (size_t)got) : NULL;
+		size_t lines = last ? (size_t)(last + 1 - text) : n == sizeof(text) ? n : 0;
+
+		escape_lines(stderr, text, lines);
+		memmove(text, text + lines, n -= lines);
+	}
+	escape_lines(stderr, text, n);
+	close(from);
+}
+
 int compile_run_into(char *const argv[], const char *directory, const char *log)
 {
 	static const char *const of_make[] = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS"};
-	int status;
-	pid_t pid = fork();
+	int status, ends[2] = {-1, -1};
+	pid_t pid = !log && pipe2(ends, O_CLOEXEC) ? -1 : fork();
 
 	if (pid < 0)
 		refuse(NL_EENVIRONMENT, "cannot start %s: %s", argv[0], strerror(errno));
@@ -150,13 +170,16 @@ int compile_run_into(char *const argv[], const char *directory, const char *log)
 		for (size_t i = 0; i < NL_ARRAY_SIZE(of_make); i++)
 			unsetenv(of_make[i]);
 		setenv("LC_ALL", "C", 1);
-		if (log)
-			dup2(open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), STDERR_FILENO);
+		dup2(log ? open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : ends[1], STDERR_FILENO);
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 		if (directory && chdir(directory))
 			_exit(127);
 		execvp(argv[0], argv);
 		_exit(127);
+	}
+	if (!log) {
+		close(ends[1]);
+		show(ends[0]);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

@@ -24,7 +24,8 @@ char *compile_directory(void); /* temporary, as above */
 char *compile_headers(const struct kernel *k, const char *given);
 const char *compile_plain_path(const char *path); /* refuses what make or a shell would take for more than a path */
 /* No shell: arguments as they are. What an outer make, or an environment, would tell this one is not for it. Gives the
- * exit status; 127: it could not be started. What it says goes to stderr, or to `log`. */
+ * exit status; 127: it could not be started. What it says goes to stderr, without what a terminal
+ * obeys, or as it is to `log`. */
 int compile_run(char *const argv[], const char *directory);
 int compile_run_quietly(char *const argv[], const char *directory);
 int compile_run_into(char *const argv[], const char *directory, const char *log);

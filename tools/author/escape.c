@@ -60,4 +60,21 @@ char *escape(const char *text, enum escape_for form)
 	return (char *)out.p;
 }
 
+void escape_lines(FILE *f, const void *bytes, size_t n)
+{
+	const char *p = bytes, *end = p + n;
+
+	while (p < end) {
+		size_t len = 0;
+
+		while (p + len < end && p[len] && p[len] != '\n' && p[len] != '\t')
+			len++;
+		fputs(escape(xformat("%.*s", (int)len, p), FOR_TERMINAL), f);
+		p += len;
+		if (p < end)
+			fprintf(f, "%s%.1s", *p ? "" : "\\x00", p);
+		p++;
+	}
+}
+
 void json_string(FILE *f, const char *s) { fprintf(f, "\"%s\"", escape(s, FOR_JSON)); }

@@ -114,8 +114,8 @@ bool unit_build(const struct tree *t, const char *path, const char *log, struct 
 		if (make_programs(t, said))
 			continue;
 		b = file_read(said, 16u << 20);
-		if (!log && b.n)
-			fwrite(b.p, 1, b.n, stderr);
+		if (!log)
+			escape_lines(stderr, b.p, b.n);
 		return false;
 	}
 	read_command(t, c);

@@ -2,6 +2,9 @@
 /* docs/reference/schemas/newleaf.plan-1.json is the form of the JSON. */
 #include "patch_report.h"
 
+/* Names are the patch's, and whoever wrote that may have told the assembler any. */
+static const char *shown(const char *s) { return escape(s, FOR_TERMINAL); }
+
 static void text(const struct recipe *r, const struct kernel *k, const struct patch_files *f,
                  const struct patch_unit *units, size_t n, const char *compiler_note)
 {
@@ -16,29 +19,29 @@ static void text(const struct recipe *r, const struct kernel *k, const struct pa
 		printf("%s: %zu of %zu functions proven equal to the image\n", u->path, u->proof->n_proven,
 		       u->proof->n_functions - u->proof->n_discarded);
 		for (size_t j = 0; j < u->n_functions; j++)
-			printf("  replaces %s at %#llx: %s%s\n", u->function[j].shipped->name,
-			       (unsigned long long)u->function[j].va, u->function[j].why,
+			printf("  replaces %s at %#llx: %s%s\n", shown(u->function[j].shipped->name),
+			       (unsigned long long)u->function[j].va, shown(u->function[j].why),
 			       u->function[j].unproven ? "; UNPROVEN, allowed" : "; proven");
 		for (size_t j = 0; j < u->n_data; j++)
-			printf("  changes  %s at %#llx, read-only data; proven\n", u->datum[j].shipped->name,
+			printf("  changes  %s at %#llx, read-only data; proven\n", shown(u->datum[j].shipped->name),
 			       (unsigned long long)u->datum[j].va);
 		for (uint32_t j = 1; j < u->body->n_symbols; j++) {
 			const struct unit_symbol *s = &u->body->symbol[j];
 
 			if (s->section && u->take[s->section] && s->type == STT_FUNC)
-				printf("  carries  %s, %llu bytes\n", s->name, (unsigned long long)s->size);
+				printf("  carries  %s, %llu bytes\n", shown(s->name), (unsigned long long)s->size);
 		}
 		if (u->layout)
-			printf("  layout   %s; ALLOWED\n", u->layout);
+			printf("  layout   %s; ALLOWED\n", shown(u->layout));
 		if (u->state)
-			printf("  state    %s; ALLOWED\n", u->state);
+			printf("  state    %s; ALLOWED\n", shown(u->state));
 		for (size_t j = 0; j < u->n_notes; j++)
-			printf("  note     %s\n", u->notes[j]);
+			printf("  note     %s\n", shown(u->notes[j]));
 	}
 	for (size_t i = 0; i < f->n_notes; i++)
-		printf("note %s\n", f->note[i]);
+		printf("note %s\n", shown(f->note[i]));
 	if (compiler_note)
-		printf("note %s\n", escape(compiler_note, FOR_TERMINAL));
+		printf("note %s\n", shown(compiler_note));
 }
 
 static void json_list(const char *name, char *const *list, size_t n)
