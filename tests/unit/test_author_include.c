@@ -147,6 +147,21 @@ static void test_included_sources(void **state)
 	assert_null(sources_whole(sources_read(&t, kbuild_open(&t)), "fs/sub/all.c"));
 }
 
+/* What a makefile assigns anew is all that counts, unless a condition stands around it. */
+static void test_assigned_anew(void **state)
+{
+	struct kbuild *k;
+
+	(void)state;
+	source("fs/Makefile", "obj-y += p.o q.o\np-y := nommu.o other.o\np-$(CONFIG_ON)\t:= mmu.o\np-y += more.o\n"
+	                      "ifdef CONFIG_NO\nq-y := a.o\nelse\nq-y := b.o\nendif\nq-$(CONFIG_NO) := c.o\n");
+	k = kbuild_open(&t);
+	assert_false(kbuild_may_build(k, "fs/nommu.c") || kbuild_may_build(k, "fs/other.c"));
+	assert_true(kbuild_may_build(k, "fs/mmu.c") && kbuild_may_build(k, "fs/more.c"));
+	assert_true(kbuild_may_build(k, "fs/a.c") && kbuild_may_build(k, "fs/b.c"));
+	assert_false(kbuild_may_build(k, "fs/c.c"));
+}
+
 #define OPS "#define OPS(u)\t\\\nstatic inline int Page##u(int x)\t\\\n{\t\\\n\treturn x + %d;\t\\\n}\n"
 #define CALLS "OPS(Buddy)\nOPS(Guard)\n\nextern int other(void);\n"
 
@@ -209,6 +224,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_what_comes_in, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_what_the_compiler_includes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_included_sources, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_assigned_anew, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_what_macros_declare, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_strays, setup, teardown),
 	};

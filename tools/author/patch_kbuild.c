@@ -64,6 +64,16 @@ const char *kbuild_makefile(struct kbuild *k, const char *directory)
 	return text ? text : "";
 }
 
+/* "obj-$(CONFIG_X)": is it set to build a part of the image? */
+static bool is_set(const struct kbuild *k, const char *left, size_t n)
+{
+	const char *open = memchr(left, '$', n), *close = open ? memchr(open, ')', n - (size_t)(open - left)) : NULL;
+
+	if (!open || !close || strncmp(open, "$(CONFIG_", 9) || close + 1 != left + n)
+		return false;
+	return strstr(k->config, xformat("\n%.*s=y\n", (int)(close - open - 2), open + 2));
+}
+
 /* "obj-$(CONFIG_X)" is it set? True where it is not of that form. */
 static bool is_on(const struct kbuild *k, const char *left, size_t n)
 {
@@ -80,6 +90,36 @@ static bool is_word_at(const char *line, const char *at, size_t n)
 {
 	return (at == line || isspace((unsigned char)at[-1]) || at[-1] == '=' || at[-1] == ':') &&
 	       (!at[n] || isspace((unsigned char)at[n]));
+}
+
+static bool starts_word(const char *p, const char *word)
+{
+	return !strncmp(p, word, strlen(word)) && !isalnum((unsigned char)p[strlen(word)]);
+}
+
+/* Is what `name`-y holds replaced further down, whatever the conditions in between? `proc-y := a.o` and then
+ * `proc-$(CONFIG_MMU) := b.o` is b.o. */
+static bool is_replaced(const struct kbuild *k, const char *text, const char *name)
+{
+	size_t n = strlen(name);
+	int depth = 0;
+
+	for (; *text; text += strcspn(text, "\n") + (text[strcspn(text, "\n")] == '\n')) {
+		const char *p = text + strspn(text, " \t");
+		size_t left = strcspn(p, " \t:+=?\n"), assign = left + strspn(p + left, " \t");
+
+		if (starts_word(p, "ifdef") || starts_word(p, "ifndef") || starts_word(p, "ifeq") ||
+		    starts_word(p, "ifneq") || (starts_word(p, "else") && depth <= 0))
+			depth++;
+		else if (starts_word(p, "endif"))
+			depth--;
+		if (depth > 0 || strncmp(p, name, n) || p[n] != '-' ||
+		    (p[assign] != '=' && strncmp(p + assign, ":=", 2)))
+			continue;
+		if ((left == n + 2 && p[n + 1] == 'y') || (p[n + 1] == '$' && is_set(k, p, left)))
+			return true;
+	}
+	return false;
 }
 
 /* Which of the lines that name the object are on? NONE_NAMES: the text does not name it. */
@@ -121,7 +161,8 @@ static enum answer named(struct kbuild *k, const char *directory, const char *wo
 			continue;
 		}
 		/* a part of another object of the directory */
-		if (strcmp(xformat("%.*s.o", (int)(dash - line), line), word) == 0)
+		if (strcmp(xformat("%.*s.o", (int)(dash - line), line), word) == 0 ||
+		    is_replaced(k, text, xformat("%.*s", (int)(dash - line), line)))
 			continue;
 		switch (named(k, directory, xformat("%.*s.o", (int)(dash - line), line), depth + 1)) {
 		case OFF:
