@@ -8,8 +8,8 @@
  *     offsets stand           before the names (until 6.3), or behind the token index
  *     an offset counts from   a base behind the offsets, or its own place (7.x, which has no base)
  *
- * The letter before a name is what the linker knew of a section's flags (7.x: `T` for data, too). Nothing is told by
- * it.
+ * The letter before a name is what the linker knew of a section's flags (7.x: `T` for data, too). What
+ * it is of, nothing tells by it; a capital is for what others can link to, W for a weak function (patch_global.c).
  */
 #include "kallsyms.h"
 
