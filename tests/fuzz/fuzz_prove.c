@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/patch_prove.c tools/author/patch_prove_reach.c tools/author/patch_object.c
-// sources: tools/author/patch_homes.c
+// sources: tools/author/patch_homes.c tools/author/patch_kind.c
 // sources: tools/author/patch_compare.c tools/author/patch_cmdfile.c tools/author/livesites.c tools/author/code.c
 // sources: tools/author/kallsyms.c tools/author/krelocs.c tools/author/unpack.c tools/author/kernel.c
 // sources: tools/author/author.c tools/author/escape.c tests/unit/author_refuse.c
