@@ -92,6 +92,10 @@ static void test_apply(void **state)
 	assert_string_equal(
 	        applied("--- a/x.c\n+++ b/x.c\n@@ -2,4 +2,4 @@\n TWO\n-three\n+3\n four\n five\n", OLD, false),
 	        "one\ntwo\n3\nfour\nfive\nsix\nseven\neight\n");
+	/* a hunk behind something that is none of a patch would be lost */
+	assert_true(AUTHOR_REFUSES(
+	        NL_ERECIPE,
+	        applied("--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-one\n+1\n\n@@ -3 +3 @@\n-three\n+3\n", OLD, false)));
 	/* where all of one end differs it could be another function, and where two places fit nobody knows which */
 	assert_true(AUTHOR_REFUSES(
 	        NL_ETARGET,

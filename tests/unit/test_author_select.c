@@ -182,6 +182,11 @@ static void test_variables(void **state)
 	p->function[p->n_functions++].shipped = unit_find(p->shipped, "f");
 	assert_true(AUTHOR_REFUSES(NL_EBODY, patch_select(p)));
 	assert_non_null(strstr(author_why, "share section .data..read_mostly"));
+	p->n_functions = 0; /* only another unit uses it */
+	p->n_list = 0;
+	memset(p->take, 0, p->body->n_sections * sizeof(*p->take));
+	memset(p->bound, 0, p->body->n_sections * sizeof(*p->bound));
+	assert_true(AUTHOR_REFUSES(NL_EBODY, patch_offer(p, "fresh")));
 	p = unit("static " MOSTLY "int a = 1;\n" MOSTLY "int b = 2;\nint f(void) { return %s; }\n", "a++ + b",
 	         "a++ - b");
 	patch_select(p); /* a static one is named by its section's start */

@@ -53,6 +53,7 @@ static const struct {
         {".parainstructions", "a paravirtualised instruction"},
         {".BTF_ids", "BTF_ID: numbers of types that the kernel's build fills in"},
         {"__jump_table", "a static branch in assembler"},
+        {"runtime_", "a variable that boot writes into the instructions (runtime_const_ptr)"},
         {".static_call_sites", "an inline static call"},
         {"__mcount_loc", "a traced function"},
         {"__tracepoints", "a tracepoint of its own"},

@@ -303,6 +303,11 @@ struct diff *diff_parse(const char *path, const struct buf *text)
 		} else if (starts(&r, "--- ") && memchr(r.p, '/', line_length(&r))) {
 			read_pair(&r);
 		} else {
+			if (d->n_files && starts(&r, "@@ -"))
+				refuse(NL_ERECIPE,
+				       "%s:%u: a hunk that belongs to no file: something stands between it and the one "
+				       "before, or the numbers of that one are wrong",
+				       path, r.line);
 			read_header(&r);
 			next_line(&r);
 		}

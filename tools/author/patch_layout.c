@@ -439,7 +439,7 @@ bool layout_same_variable(const struct layout *from, const struct layout *to, co
 
 bool layout_same_function(const struct layout *from, const struct layout *to, const char *name)
 {
-	const struct types c = {.b = from->before, .a = to->after};
+	const struct types c = {.b = from->before, .a = to->after, .exactly = true};
 	size_t n = 0, m = 0;
 	const uint32_t *x = c.b ? typenames_find(c.b, BTF_KIND_FUNC, name, &n) : NULL;
 	const uint32_t *y = c.a ? typenames_find(c.a, BTF_KIND_FUNC, name, &m) : NULL;

@@ -280,6 +280,9 @@ static void want_function(struct patch_unit *p, uint32_t in, const struct unit_r
 		take(p, to->section);
 	if (!f.is || (p->carried[t.symbol - p->body->symbol] && (r->type == R_X86_64_PLT32 || t.offset)))
 		return;
+	if (t.offset) /* its inside is another in the image */
+		refuse(NL_EBODY, "%s: the new code leads into the middle of %s, which stays as it is", p->path,
+		       t.symbol->name);
 	*fixed = (struct body_fixed){
 	        in, r->offset,
 	        place_at(p->k, f.va - t.symbol->value + to->value, xformat("%s: %s", p->path, t.symbol->name))};
@@ -387,6 +390,8 @@ bool patch_offer(struct patch_unit *p, const char *name)
 	if (!body || !after || body->binding == STB_LOCAL || p->take[body->section] ||
 	    p->c->fate[after - p->c->after->symbol] != FATE_NEW || p->moved[after - p->c->after->symbol])
 		return false;
+	if (!unit_is_code(&p->body->section[body->section]) && is_shared(p, body->section))
+		refuse_order(p, body->section, symbol_of(p, body->section), body);
 	p->carried[body - p->body->symbol] = true;
 	take(p, body->section);
 	walk(p);
