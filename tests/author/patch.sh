@@ -327,7 +327,7 @@ edit fs/signalfd.c "${before}static DEFINE_PER_CPU(int, tune);\\n&/; ${use}this_
 expect "a per-CPU variable" 4 "section .data..percpu, made by a per-CPU variable of its own" plan
 fresh
 edit include/linux/fsnotify_backend.h '/^enum fsnotify_iter_type {/s/$/\n\tFSNOTIFY_ITER_TYPE_NEW,/'
-expect "constants that move" 4 "changes the layout of" plan
+expect "constants that move, and whom they concern" 7 "units use what the patch changes in headers" plan
 fresh
 edit fs/pnode.h 's/^#define CL_EXPIRE.*/#define CL_EXPIRE 0x100/'
 expect "a macro of a header" 0 "replaces clone_mnt at" plan
