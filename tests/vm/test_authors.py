@@ -81,7 +81,7 @@ def authors(t):
 
         later = {"id": "successor"}
         put("demo", "two", facts=fact(SUPERSEDES, CHMOD), **later)
-        refused(g, "apply /tmp/it.leaf", "NL_EPOLICY", 6)  # of which version?
+        refused(g, "apply /tmp/it.leaf", "NL_ECONFLICT", 7)  # of which version? The other stays, and excludes it
         put("demo", "three", facts=fact(SUPERSEDES, CHMOD, version), **later)
         refused(g, "apply /tmp/it.leaf", "NL_EPOLICY", 6)
         put("demo", "three", version=version + 1)

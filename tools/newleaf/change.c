@@ -146,8 +146,9 @@ static bool file_has_id(const struct change *x, const char *id)
 	return false;
 }
 
-/* Does one of the files say that it takes this leaf's place? What is wrong with a file the hypervisor has said. */
-static bool file_supersedes(const struct change *x, const char *id)
+/* Does one of the files say that it takes this leaf's place, and knows its version? What is wrong with a file the
+ * hypervisor has said. */
+static bool file_supersedes(const struct change *x, const char *id, uint32_t version)
 {
 	for (size_t i = 0; i < x->n_files; i++) {
 		const struct nl_leaf_fact *f = NULL;
@@ -160,7 +161,8 @@ static bool file_supersedes(const struct change *x, const char *id)
 		    facts.count > x->files[i].size - facts.offset)
 			continue;
 		while ((f = nl_fact_next(x->files[i].bytes + facts.offset, facts.count, f)))
-			if (f->kind == NL_FACT_SUPERSEDES && f->length == strlen(id) && !memcmp(f->text, id, f->length))
+			if (f->kind == NL_FACT_SUPERSEDES && f->version >= version && f->length == strlen(id) &&
+			    !memcmp(f->text, id, f->length))
 				return true;
 	}
 	return false;
@@ -368,7 +370,7 @@ static int apply(struct change *x, struct cli *c)
 				                 x->files[k].path, x->files[i].path, x->files[i].report.id);
 	for (size_t i = 0; i < x->n_now && result == NL_EXIT_OK; i++)
 		if (x->now[i].condition == NL_LEAF_APPLIED && !file_has_id(x, x->now[i].id) &&
-		    !file_supersedes(x, x->now[i].id))
+		    !file_supersedes(x, x->now[i].id, x->now[i].version))
 			result = add(x, x->now[i].sha256);
 	for (size_t i = 0; i < x->n_files && result == NL_EXIT_OK; i++)
 		result = add(x, x->files[i].report.sha256);
