@@ -219,7 +219,8 @@ static void fxrstor_loop(struct cpu *cpu)
  */
 static void fxrstor_race(void)
 {
-	volatile uint64_t *hidden = (volatile uint64_t *)(region_base() + NL_REGION_CORE);
+	uint64_t base = region_base(); /* 0: without Newleaf nothing is hidden */
+	volatile uint64_t *hidden = (volatile uint64_t *)(base + NL_REGION_CORE);
 	uint32_t r[4];
 
 	if (machine.n_cpus < 2 || !smp_start(&cpus[1], 0)) {
@@ -232,7 +233,7 @@ static void fxrstor_race(void)
 		uint64_t seen;
 
 		cpuid(0, 0, r);
-		seen = hidden[0] | hidden[1] | hidden[2] | hidden[3];
+		seen = base ? hidden[0] | hidden[1] | hidden[2] | hidden[3] : 0;
 		if (seen)
 			print("behind exit %lu a hidden page shows %lx\n", i, seen);
 		if (!(i % 100000))
