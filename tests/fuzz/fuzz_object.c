@@ -5,7 +5,7 @@
 // sources: tests/fuzz/author.c tests/unit/makekernel.c tools/author/body.c tools/author/redirect.c
 // sources: tools/author/counter.c tools/author/types.c
 // sources: tools/author/body_types.c tools/author/compare_types.c tools/author/note.c
-// sources: tools/author/contract.c tools/author/stub.c tools/author/typenames.c
+// sources: tools/author/contract.c tools/author/watch.c tools/author/stub.c tools/author/typenames.c
 // sources: tools/author/code.c tools/author/livesites.c tools/author/draft.c tools/author/place.c
 // sources: tools/author/kernel.c tools/author/unpack.c tools/author/kallsyms.c tools/author/krelocs.c
 // sources: tools/author/author.c tools/author/escape.c tests/unit/author_refuse.c

@@ -2,7 +2,7 @@
 // sources: tools/author/nearby.c tools/author/aliases.c
 // sources: tools/author/elsewhere.c
 // sources: tools/author/thunks.c tools/author/branches.c tools/author/oldhash.c tools/newleaf/sha256.c
-// sources: tests/fuzz/author.c tools/author/redirect.c tools/author/contract.c tools/author/stub.c
+// sources: tests/fuzz/author.c tools/author/redirect.c tools/author/contract.c tools/author/watch.c tools/author/stub.c
 // sources: tools/author/typenames.c tools/author/note.c tools/author/types.c tools/author/counter.c
 // sources: tools/author/code.c tools/author/livesites.c
 // sources: tools/author/body.c tools/author/draft.c tools/author/place.c tools/author/kernel.c tools/author/unpack.c

@@ -14,6 +14,7 @@
 #define TEXT_SITE 0x5005ULL
 #define FUNC 0x5000ULL
 #define FUNC_SIZE 0x80u
+#define HALF 0x7000ULL /* code of another page that belongs to FUNC */
 #define DATA_SITE 0x200100ULL
 #define SLIDE 0x12000000ULL
 

@@ -4,7 +4,7 @@
 // sources: tools/author/redirect.c tools/author/branches.c tools/author/code.c tools/author/livesites.c
 // sources: tools/author/place.c tools/author/oldhash.c tools/newleaf/sha256.c
 // sources: tools/author/counter.c tools/author/types.c tools/author/draft.c tools/author/contract.c
-// sources: tools/author/stub.c tools/author/typenames.c tools/author/note.c tools/author/escape.c
+// sources: tools/author/watch.c tools/author/stub.c tools/author/typenames.c tools/author/note.c tools/author/escape.c
 // sources: tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c tests/unit/author_refuse.c
 // sources: tests/unit/author_kernel.c
 // cflags: -Itools/author
@@ -115,6 +115,44 @@ static void test_behind_endbr_and_nop(void **state)
 
 	(void)state;
 	assert_true(site_of(k, &d).va == AUTHOR_F + 9);
+}
+
+/* f jumps into its half, behind_f; the bytes of that begin with what the kernel writes itself. Which sites come? */
+static uint32_t watched(enum nl_consistency consistency, const char *half, const char *at_f, struct draft_piece *out)
+{
+	/* push r13; mov $0x30,%ecx; test eax,eax; jne behind_f; ret: 21 bytes with the padding */
+	struct kernel *k = author_kernel((const uint8_t *)at_f, 21, 0);
+	struct draft d;
+
+	author_kernel_rename(k, "behind_f", half);
+	memcpy((uint8_t *)(uintptr_t)kernel_bytes(k, AUTHOR_F + 21, 7), "\xe8\x00\x00\x00\x00\x31\xc0", 7);
+	author_kernel_table(k, ".return_sites", AUTHOR_F + 21);
+	draft_start(&d);
+	d.h.target.return_thunk = AUTHOR_F;
+	d.h.consistency = consistency;
+	buf_add(&d.text, NULL, 0x50);
+	memcpy(d.text.p + 0x40, "\xc3", 1);
+	if (setjmp(author_refused))
+		fail_msg("refused: %s", author_why);
+	redirect_add(&d, k, &recipe, &replace_f, &only);
+	memcpy(out, d.sites.p, d.sites.n);
+	assert_true(d.sites.n == sizeof(*out) || d.bytes.p[out[1].site.expected] == d.bytes.p[out[1].site.fresh]);
+	return (uint32_t)(d.sites.n / sizeof(*out));
+}
+
+static void test_half_is_watched(void **state)
+{
+	static const char jumps[] = NOP5 "\x41\x55\xb9\x30\x00\x00\x00\x85\xc0\x75\x05\xc3\xcc\xcc\xcc\xcc",
+	                  calls[] = NOP5 "\x41\x55\xb9\x30\x00\x00\x00\xe8\x04\x00\x00\x00\xc3\xcc\xcc\xcc";
+	struct draft_piece s[2];
+
+	(void)state;
+	assert_int_equal(watched(NL_CONSISTENCY_STRICT, "f.cold", jumps, s), 2);
+	assert_true(s[1].func_va == AUTHOR_F + 21 && s[1].va == AUTHOR_F + 26);
+	assert_true(s[1].site.len == 1 && s[1].site.kind == NL_SITE_TEXT && s[1].site.func_size > 7);
+	assert_int_equal(watched(NL_CONSISTENCY_SWITCH, "f.cold", jumps, s), 1);
+	assert_int_equal(watched(NL_CONSISTENCY_STRICT, "another", jumps, s), 1);
+	assert_int_equal(watched(NL_CONSISTENCY_STRICT, "f.cold", calls, s), 1);
 }
 
 /* Types that know f, which takes `n` words and returns something or nothing; is it a wide thing? */
@@ -427,6 +465,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_behind_the_nop),
+	        cmocka_unit_test(test_half_is_watched),
 	        cmocka_unit_test(test_into_the_padding),
 	        cmocka_unit_test(test_behind_endbr_and_nop),
 	        cmocka_unit_test(test_without_nop),

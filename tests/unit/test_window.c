@@ -232,6 +232,32 @@ static void strict_leaf(void **state)
 	assert_int_equal(commit_report()->level, NL_LEVEL_TASK);
 }
 
+/* A site of one byte that stays: who is in its function is waited for, also where the byte itself is, and nothing is
+ * seen to change. */
+static void watched_half(void **state)
+{
+	const uint64_t half = FG_LINK + SLIDE + HALF;
+	const uint8_t byte = fg_image(HALF)[0x10];
+	uint64_t *stack;
+	uint8_t sha[1][32];
+
+	(void)state;
+	fg_task("sleeper", 0, 32, &stack);
+	leaf_text_and_data("body", 1);
+	m.header.consistency = NL_CONSISTENCY_STRICT;
+	make_site(&m, FG_LINK + HALF + 0x10, &byte, &byte, 1, FG_LINK + HALF, 0x40);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
+	stack[5] = half + 0x3f;
+	assert_int_equal(try_it(), NL_AGAIN);
+	assert_string_equal(commit_report()->blocker.comm, "sleeper");
+	stack[5] = half + 0x10;
+	assert_int_equal(try_it(), NL_AGAIN);
+	stack[5] = half + 0x40;
+	assert_int_equal(try_it(), NL_OK);
+	assert_int_equal(fg_shown(HALF)[0x10], byte);
+}
+
 /* A process whose list of threads is empty is looked at itself, so that each step of the walk counts and takes time. */
 static void process_without_threads(void **state)
 {
@@ -289,9 +315,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(probed_by_bytes),         T(probed_by_table),  T(probed_is_noted), T(bytes_differ),
-	        T(somebody_in_the_way),     T(blocker_is_named), T(halted_cpus),     T(strict_leaf),
-	        T(process_without_threads), T(broken_lists),
+	        T(probed_by_bytes),     T(probed_by_table),         T(probed_is_noted), T(bytes_differ),
+	        T(somebody_in_the_way), T(blocker_is_named),        T(halted_cpus),     T(strict_leaf),
+	        T(watched_half),        T(process_without_threads), T(broken_lists),
 	};
 
 	return cmocka_run_group_tests_name("window", tests, NULL, NULL);

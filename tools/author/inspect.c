@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "facts.h"
 #include "leaffile.h"
+#include "watch.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -19,7 +20,7 @@ static struct counts count(const struct leaffile *l)
 
 	for (uint32_t i = 0; i < h->sites.count; i++) {
 		const struct nl_leaf_site *s = &l->leaf.sites[i];
-		bool new_page = true, new_function = s->kind == NL_SITE_TEXT;
+		bool new_page = true, new_function = s->kind == NL_SITE_TEXT && !watch_is(l, s);
 
 		for (uint32_t j = 0; j < i; j++) {
 			const struct nl_leaf_site *o = &l->leaf.sites[j];
@@ -49,6 +50,19 @@ static const char *needs(const struct leaffile *l)
 	               t->kernel.build_id[2], t->kernel.build_id[3]);
 }
 
+static void print_site(FILE *f, const struct leaffile *l, const struct nl_leaf_site *s)
+{
+	unsigned long long va = leaffile_site_va(l, s);
+
+	if (watch_is(l, s))
+		fprintf(f, "WAITS until no task is in %s, %u bytes at %#llx\n",
+		        escape(l->leaf.strings + s->name, FOR_TERMINAL), s->func_size,
+		        (unsigned long long)nl_leaf_va(&l->leaf, s->region, s->func_offset));
+	else
+		fprintf(f, "WHERE %s, %u bytes at %#llx\n", escape(leaffile_site_place(l, s), FOR_TERMINAL), s->len,
+		        va);
+}
+
 static void print_text(FILE *f, const struct leaffile *l)
 {
 	const struct nl_leaf_header *h = l->leaf.header;
@@ -61,9 +75,7 @@ static void print_text(FILE *f, const struct leaffile *l)
 	fprintf(f, "WHAT  %u function%s, %u data, %u page%s, body %u bytes\n", c.functions, c.functions == 1 ? "" : "s",
 	        c.data, c.pages, c.pages == 1 ? "" : "s", c.body_bytes);
 	for (uint32_t i = 0; i < h->sites.count; i++)
-		fprintf(f, "WHERE %s, %u bytes at %#llx\n",
-		        escape(leaffile_site_place(l, &l->leaf.sites[i]), FOR_TERMINAL), l->leaf.sites[i].len,
-		        (unsigned long long)leaffile_site_va(l, &l->leaf.sites[i]));
+		print_site(f, l, &l->leaf.sites[i]);
 	for (uint32_t i = 0; i < l->n_signatures; i++) {
 		uint8_t id[32];
 
@@ -137,8 +149,9 @@ static void print_json(const struct leaffile *l)
 
 		printf("%s{\"place\":", i ? "," : "");
 		json_string(stdout, leaffile_site_place(l, s));
-		printf(",\"kind\":\"%s\",\"va\":\"%#llx\",\"length_bytes\":%u,\"expected\":\"",
-		       s->kind == NL_SITE_TEXT ? "text" : "rodata", (unsigned long long)leaffile_site_va(l, s), s->len);
+		printf(",\"kind\":\"%s\",\"changes\":%s,\"va\":\"%#llx\",\"length_bytes\":%u,\"expected\":\"",
+		       s->kind == NL_SITE_TEXT ? "text" : "rodata", watch_is(l, s) ? "false" : "true",
+		       (unsigned long long)leaffile_site_va(l, s), s->len);
 		hex_print(stdout, l->leaf.bytes + s->expected, s->len);
 		printf("\"}");
 	}

@@ -5,6 +5,7 @@
 #include "linux_target.h"
 #include "patch_data.h"
 #include "redirect.h"
+#include "watch.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -136,6 +137,21 @@ static void add_facts(struct draft *draft, const struct diff *d, const struct pa
 		draft_fact(draft, NL_FACT_NOTE, ascii(compiler_note));
 }
 
+/* A clone that changes has no jump: all who call it are replaced. Who got there by a jump has no frame of theirs. */
+static void watch_clones(struct draft *d, const struct kernel *k, const struct patch_unit *p)
+{
+	const struct unit *u = p->c->before;
+
+	for (uint32_t i = 1; i < u->n_symbols; i++) {
+		const struct proof_function *f = p->replaced[i] && unit_is_clone(u->symbol[i].name)
+		                                         ? proof_of(p->proof, u->symbol[i].name)
+		                                         : NULL;
+
+		if (f && f->va)
+			watch_code(d, k, f->va, p->path);
+	}
+}
+
 struct buf leaf_make(struct recipe *r, const struct kernel *k, struct patch_unit *units, size_t n,
                      const struct diff *diff, const char *compiler_note, const struct build_with *o)
 {
@@ -181,5 +197,7 @@ struct buf leaf_make(struct recipe *r, const struct kernel *k, struct patch_unit
 		draft_counters(d, (uint32_t)r->n_replace, NL_COUNTER_CPUS);
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_add(d, k, r, &r->replace[i], b);
+	for (size_t i = 0; i < n; i++)
+		watch_clones(d, k, &units[i]);
 	return draft_finish(d);
 }

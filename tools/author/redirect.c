@@ -17,6 +17,7 @@
 #include "note.h"
 #include "oldhash.h"
 #include "stub.h"
+#include "watch.h"
 
 #include <newleaf/types.h>
 #include <string.h>
@@ -334,4 +335,5 @@ void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *
 		jump.value = counter_add(d, k, site.counter, jump.value, e.where);
 	}
 	draft_add_site(d, &site);
+	watch_half(d, k, e.va, e.where);
 }
