@@ -60,6 +60,12 @@ expect "two functions" 0 "strict: " plan
 expect "the author knows better" 0 "mixable: " plan --consistency mixable
 expect "no such consistency" 2 "unknown consistency" plan --consistency loose
 
+# A clone that changes has no jump of its own: who is inside of it is waited for by its own place
+fresh
+edit kernel/trace/trace_eprobe.c '/get_event_field(struct/,/^}/s/^\tswitch (field->size) {/\tbarrier();\n&/'
+expect "a clone" 0 "sites" build -o "$dir/clone.leaf" --consistency strict
+expect "a clone is waited for" 0 "WAITS until no task is in get_event_field.isra.0" "$author" inspect "$dir/clone.leaf"
+
 # Lines only
 fresh
 edit kernel/sys.c '1,30s,^ \*/$, * and more\n&,'
