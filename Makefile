@@ -11,6 +11,13 @@ CHECKS :=
 REVIEWS :=
 REVIEWS_FULL :=
 
+# What tests say of themselves: `// libs: -lelf` at the top of tests/unit/test_X.c becomes $(says.test_X.libs). Read by
+# one command for all of them, since make begins anew for each mutant; a bar stands for a space.
+SAYS := $(shell awk 'FNR <= 20 && /^\/\/ [a-z]+: / { name = FILENAME; gsub(/.*\/|\.c$$/, "", name); key = $$2; \
+	sub(/:$$/, "", key); sub(/^[^:]*: */, ""); gsub(/ +/, "|"); print name "." key "+=|" $$0 }' \
+	$(wildcard tests/unit/test_*.c tests/fuzz/fuzz_*.c))
+$(foreach line,$(SAYS),$(eval says.$(subst |, ,$(line))))
+
 -include */rules.mk arch/x86_64/rules.mk tools/*/rules.mk tests/*/rules.mk
 
 .PHONY: all help install clean check tcb

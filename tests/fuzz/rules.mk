@@ -20,7 +20,7 @@ FUZZ_PLAIN := -std=gnu11 -O2 -g $(CFLAGS_WARN) -fno-omit-frame-pointer -MMD -MP 
 	-Iarch/x86_64/include -Itests/unit -Itests/fuzz -Itools/author -Iefi
 FUZZ_CFLAGS := $(FUZZ_PLAIN) -O1 $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link
 fuzz_object = $(B)/fuzz/objects/$(1:.c=.o)
-fuzz_says = $(shell sed -n '1,16s,^// $(2): *,,p' tests/fuzz/fuzz_$(1).c)
+fuzz_says = $(says.fuzz_$(1).$(2))
 
 $(B)/fuzz/objects/%.o: %.c tests/fuzz/rules.mk
 	@mkdir -p $(@D)
@@ -44,7 +44,7 @@ fuzz-quick-$(1): $(B)/fuzz/fuzz_$(1)
 endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
 
-FUZZ_READERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(shell grep -l '^// reader: ' tests/fuzz/fuzz_*.c))
+FUZZ_READERS := $(foreach t,$(FUZZ_TARGETS),$(if $(call fuzz_says,$(t),reader),$(t)))
 
 .PHONY: fuzz fuzzers check-fuzz fuzz-readers
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS)) ## every fuzz target under libFuzzer for FUZZ_SECONDS (60)

@@ -10,7 +10,7 @@ UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omi
 UNIT_CFLAGS := -std=gnu11 -O1 -g $(CFLAGS_WARN) $(UNIT_SANITIZE) -Itests/unit/seam -Iinclude -Ihv \
 	-Iarch/x86_64/include -Iarch/x86_64/vmx -Iarch/x86_64/svm -Itests/unit -MMD -MP
 UNIT_HOST := tests/unit/host.c tests/unit/seam/seam.c
-unit_says = $(shell sed -n '1,20s,^// $(2): *,,p' tests/unit/test_$(1).c)
+unit_says = $(says.test_$(1).$(2))
 unit_object = $(B)/unit/$(1:.c=.o)
 unit_objects = $(foreach f,$(1),$(call unit_object,$(f)))
 
