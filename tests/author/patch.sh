@@ -150,6 +150,16 @@ edit fs/signalfd.c "/^static int signalfd_release(/,/^}/{s/^static/$new&/;s/^{/$
 expect "objects lack it" 4 "struct newleaf_state, which is new" plan
 expect "the new code stands it" 0 "replaces signalfd_release" plan --allow objects
 
+# A structure under another name
+fresh
+edit kernel/async.c 's/^struct async_entry {/struct async_item {\n\tunsigned long flags;/
+	s/struct async_entry/struct async_item/g'
+expect "a structure that is renamed and grows" 4 "struct async_entry goes while struct async_item comes" plan
+expect "which nobody has" 0 "struct async_entry goes while struct async_item comes" plan --allow layout
+fresh
+edit kernel/async.c 's/struct async_entry/struct async_item/g'
+expect "one that is renamed" 3 "NL_NOTHING" plan
+
 # By name
 fresh
 edit fs/open.c '/^SYSCALL_DEFINE0(vhangup)/,/^}/d'

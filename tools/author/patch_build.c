@@ -14,6 +14,7 @@
 #include "patch_layout.h"
 #include "patch_leaf.h"
 #include "patch_live.h"
+#include "patch_renamed.h"
 #include "patch_report.h"
 #include "patch_state.h"
 
@@ -64,6 +65,22 @@ static char *check_pointees(const struct kernel *k, const struct layout *types, 
 		       "point to %s, which stays as it is. If that is never called so, say: --allow layout",
 		       stays);
 	return stays ? xformat("what is behind a pointer, as %s", stays) : NULL;
+}
+
+/* What is the same structure under another name has to be laid out as before, too. */
+static char *check_renamed(const struct kernel *k, const struct diff *d, const struct layout *types, size_t n,
+                           const struct build_with *o)
+{
+	size_t n_taken;
+	char **taken = renamed_taken(d, &n_taken), *how = renamed_change(types, n, k->btf, taken, n_taken);
+
+	if (how && !o->allow_layout)
+		refuse(NL_ESITE,
+		       "%s; the running kernel may have objects of the first in its memory. If none of them outlives a "
+		       "call, or the new code meets none, say: --allow layout",
+		       how);
+	free(taken);
+	return how;
 }
 
 /* What a header brings to half of the kernel is mostly a layout, and then that is the reason. */
@@ -283,7 +300,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	struct patch_unit *units;
 	struct layout *types;
 	struct kbuild *makefiles;
-	char *before, *layout, **structures;
+	char *before, *layout, *renamed, **structures;
 	size_t n = 0, n_image = 0, n_commands = 0, n_types = 0, n_structures;
 	const char *source = o->source;
 	struct built built = {.id = r->id};
@@ -380,6 +397,9 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		units[n++] = units[i];
 	}
 	layout = check_pointees(k, types, n_types, o);
+	renamed = check_renamed(k, d, types, n_types, o);
+	if (renamed)
+		layout = layout ? xformat("%s; %s", layout, renamed) : renamed;
 	if (n && layout && !units->layout)
 		units->layout = layout;
 	patch_alike(units, command, n, &t, d, &files);

@@ -2,7 +2,7 @@
 /*
  * Compares the types (-gbtf) of two compilations of a unit, member by member. Several may have one name, or none: then
  * something changed when one of before has no like in after, and one of after none in before. What is only new, or only
- * gone, lies in nobody's memory.
+ * gone, lies in nobody's memory (unless both are one: patch_renamed.c).
  */
 #include "patch_layout.h"
 #include "typenames.h"
@@ -18,6 +18,8 @@ struct types { /* two compilations */
 	const struct btf *b, *a;
 	struct layout *pairs; /* where prototypes that differ are taken down; NULL: they differ */
 	bool exactly;         /* void * is not anything's */
+	bool renamed;         /* what goes and what comes may be one structure */
+	bool any_names;       /* of members */
 };
 
 static const struct btf_type *bare(const struct btf *t, uint32_t id)
@@ -41,6 +43,22 @@ static const char *name_of(const struct btf *t, const struct btf_type *type) { r
 static char *composite(const struct types *c, const struct btf_type *x, const struct btf_type *y, int depth);
 static bool same_member(const struct types *c, uint32_t x, uint32_t y, int depth);
 
+static bool is_in(const struct btf *t, const struct btf *of, const struct btf_type *type)
+{
+	size_t n;
+
+	typenames_find(t, btf_kind(type), name_of(of, type), &n);
+	return n;
+}
+
+/* Two structures, of which pointers are: of one name, or of two of which one goes and the other comes. */
+static bool called_alike(const struct types *c, const struct btf_type *s, const struct btf_type *t)
+{
+	if (!strcmp(name_of(c->b, s), name_of(c->a, t)))
+		return true;
+	return c->renamed && !is_in(c->a, c->b, s) && !is_in(c->b, c->a, t);
+}
+
 static bool same_prototype(const struct types *c, const struct btf_type *s, const struct btf_type *t, int depth)
 {
 	if (btf_vlen(s) != btf_vlen(t) || !s->type != !t->type)
@@ -55,7 +73,7 @@ static bool same_prototype(const struct types *c, const struct btf_type *s, cons
  * of them do (layout_pointees). */
 static bool same_function(const struct types *c, uint32_t x, uint32_t y, int depth)
 {
-	const struct types alone = {c->b, c->a, NULL, c->exactly};
+	const struct types alone = {c->b, c->a, NULL, c->exactly, c->renamed, c->any_names};
 	struct layout *l = c->pairs;
 
 	if (same_prototype(&alone, bare(c->b, x), bare(c->a, y), depth))
@@ -83,7 +101,7 @@ static bool same_target(const struct types *c, uint32_t x, uint32_t y, int depth
 	if (btf_is_func_proto(s) && btf_is_func_proto(t))
 		return same_function(c, x, y, depth);
 	if ((btf_is_composite(s) || btf_is_fwd(s)) && (btf_is_composite(t) || btf_is_fwd(t)))
-		return !strcmp(name_of(c->b, s), name_of(c->a, t));
+		return called_alike(c, s, t);
 	return same_member(c, x, y, depth + 1);
 }
 
@@ -108,6 +126,8 @@ static bool same_member(const struct types *c, uint32_t x, uint32_t y, int depth
 		return !composite(c, s, t, depth + 1);
 	if (btf_is_int(s) || btf_is_any_enum(s))
 		return s->size == t->size;
+	if (c->renamed && btf_is_composite(s) && strcmp(name_of(c->b, s), name_of(c->a, t)))
+		return called_alike(c, s, t) && !composite(c, s, t, depth + 1);
 	return !strcmp(name_of(c->b, s), name_of(c->a, t));
 }
 
@@ -120,7 +140,7 @@ static char *composite(const struct types *c, const struct btf_type *x, const st
 			return xformat("%s is added", text(c->a, n[i].name_off));
 		if (i >= btf_vlen(y))
 			return xformat("%s is gone", text(c->b, m[i].name_off));
-		if (strcmp(text(c->b, m[i].name_off), text(c->a, n[i].name_off)))
+		if (!c->any_names && strcmp(text(c->b, m[i].name_off), text(c->a, n[i].name_off)))
 			return xformat("%s where %s was", text(c->a, n[i].name_off), text(c->b, m[i].name_off));
 		if (btf_member_bit_offset(x, i) != btf_member_bit_offset(y, i))
 			return xformat("%s moves", text(c->b, m[i].name_off));
@@ -335,7 +355,7 @@ static const char *kind_name(const struct btf_type *t)
 char *layout_change_of(struct layout *l)
 {
 	const struct btf *before = l->before, *after = l->after;
-	const struct types c = {before, after, l, false};
+	const struct types c = {.b = before, .a = after, .pairs = l};
 	char *unnamed;
 
 	for (uint32_t i = 1; i < btf__type_cnt(after); i++) {
@@ -363,6 +383,13 @@ char *layout_change(const char *before, const char *after, struct layout *l)
 	if (libbpf_get_error(l->before) || libbpf_get_error(l->after))
 		refuse(NL_ECOMPILE, "the types that the compiler wrote (-gbtf) are not understood");
 	return layout_change_of(l); /* both stay: typenames.h knows them by their place */
+}
+
+char *layout_renamed(const struct btf *before, uint32_t x, const struct btf *after, uint32_t y, bool by_name)
+{
+	const struct types c = {.b = before, .a = after, .renamed = true, .any_names = !by_name};
+
+	return composite(&c, btf__type_by_id(before, x), btf__type_by_id(after, y), 0);
 }
 
 /* Is it of this prototype? */

@@ -23,6 +23,10 @@ struct layout {
 char *layout_change(const char *before, const char *after, struct layout *l);
 char *layout_change_of(struct layout *l);
 
+/* How one structure of before differs from another of after, whatever both are called; NULL: not in its layout. By
+ * name: members are looked at by theirs, too. */
+char *layout_renamed(const struct btf *before, uint32_t x, const struct btf *after, uint32_t y, bool by_name);
+
 /* The running kernel's memory points to functions of the old prototypes: all there are, in it and in the units before,
  * must be of the new ones after the patch. The name of one that is not; NULL = all are. */
 const char *layout_pointees(const struct layout *unit, size_t n, const struct btf *kernel, const struct kallsyms *syms);
