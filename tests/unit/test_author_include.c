@@ -162,6 +162,50 @@ static void test_assigned_anew(void **state)
 	assert_false(kbuild_may_build(k, "fs/c.c"));
 }
 
+/* An else belongs to the condition whose endif is still to come. */
+static void test_assigned_in_the_other_branch(void **state)
+{
+	struct kbuild *k;
+
+	(void)state;
+	source("fs/Makefile", "obj-y += p.o q.o r.o s.o\n"
+	                      "ifdef CONFIG_ON\nifdef CONFIG_ON\np-y := a.o\nendif\nelse\np-y := b.o\nendif\n"
+	                      "q-y := c.o\nq-y := $(q-y) d.o\n"
+	                      "ifdef CONFIG_ON\nr-y := e.o\nelse ifdef CONFIG_NO\nifdef CONFIG_NO\nendif\n"
+	                      "r-y := f.o\nendif\n"
+	                      "ifdef CONFIG_ON\ns-y := g.o\nelse\nendif\ns-y := h.o\n");
+	k = kbuild_open(&t);
+	assert_true(kbuild_may_build(k, "fs/a.c") && kbuild_may_build(k, "fs/b.c"));
+	assert_true(kbuild_may_build(k, "fs/c.c") && kbuild_may_build(k, "fs/d.c"));
+	assert_true(kbuild_may_build(k, "fs/e.c") && kbuild_may_build(k, "fs/f.c"));
+	assert_false(kbuild_may_build(k, "fs/g.c"));
+	assert_true(kbuild_may_build(k, "fs/h.c"));
+}
+
+/* A directory of drivers that only another architecture's makefiles name. */
+static void test_of_another_architecture(void **state)
+{
+	struct kbuild *k;
+
+	(void)state;
+	source("drivers/Makefile", "obj-y += one/\n");
+	source("arch/s390/Kbuild", "obj-y += kernel/\n");
+	source("arch/s390/Makefile",
+	       "drivers-y += drivers/s390/ drivers/both/\nlibs-y += $(objtree)/drivers/far/lib.a\n");
+	source("arch/x86/Kbuild", "obj-y += kernel/\n");
+	source("arch/x86/Makefile", "drivers-$(CONFIG_NO) += drivers/both/\n");
+	source("drivers/s390/Makefile", "obj-y += char/\n");
+	source("drivers/s390/char/Makefile", "obj-y += sd.o\n");
+	source("drivers/s390/char/sd.c", "#include <linux/a.h>\nint f(void)\n{\n\treturn one();\n}\n");
+	source("drivers/both/both.c", "#include <linux/a.h>\nint f(void)\n{\n\treturn one();\n}\n");
+	source("include/linux/a.h", ONE);
+	k = kbuild_open(&t);
+	assert_false(kbuild_may_build(k, "drivers/s390/char/sd.c"));
+	assert_true(kbuild_may_enter(k, "drivers/one") && kbuild_may_enter(k, "drivers/both"));
+	assert_true(kbuild_may_enter(k, "drivers/far") && kbuild_may_enter(k, "drivers/nobody"));
+	assert_string_equal(found("include/linux/a.h", ONE, TWO), "drivers/both/both.c ");
+}
+
 #define OPS "#define OPS(u)\t\\\nstatic inline int Page##u(int x)\t\\\n{\t\\\n\treturn x + %d;\t\\\n}\n"
 #define CALLS "OPS(Buddy)\nOPS(Guard)\n\nextern int other(void);\n"
 
@@ -225,6 +269,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_what_the_compiler_includes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_included_sources, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_assigned_anew, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_assigned_in_the_other_branch, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_of_another_architecture, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_what_macros_declare, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_strays, setup, teardown),
 	};

@@ -3,9 +3,11 @@
  * Reads `obj-$(CONFIG_X) += a.o dir/` and `name-y := b.o`. Conditions (ifdef) are taken as true, variables as unknown:
  * a unit is left out only where every line that names it hangs on an option that is not set.
  */
+#define _GNU_SOURCE
 #include "patch_kbuild.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <string.h>
 
 #define DEPTH_MAX 8
@@ -43,17 +45,17 @@ static const char *makefile_of(struct kbuild *k, const char *directory)
 		return NULL;
 	f = &k->file[k->n_files++];
 	f->directory = xformat("%s", directory);
-	for (size_t i = 0; i < 2 && !f->text; i++) {
+	for (size_t i = 0; i < 2; i++) { /* an architecture has both */
 		char *path = xformat("%s/%s/%s", k->t->source, directory, names[i]);
 		struct buf b;
 
 		if (!file_exists(path))
 			continue;
 		b = file_read(path, 1u << 20);
-		f->text = xformat("%.*s", (int)b.n, (char *)b.p);
-		for (char *p = f->text; (p = strstr(p, "\\\n"));)
-			p[0] = p[1] = ' ';
+		f->text = xformat("%s%.*s\n", f->text ? f->text : "", (int)b.n, (char *)b.p);
 	}
+	for (char *p = f->text; p && (p = strstr(p, "\\\n"));)
+		p[0] = p[1] = ' ';
 	return f->text;
 }
 
@@ -97,24 +99,41 @@ static bool starts_word(const char *p, const char *word)
 	return !strncmp(p, word, strlen(word)) && !isalnum((unsigned char)p[strlen(word)]);
 }
 
+/* Where in the conditions (ifdef) a line stands, seen from one further up. */
+struct branch {
+	unsigned deeper, other; /* inside of conditions that begin in between; of those whose first half had that one */
+};
+
+static void follow(struct branch *b, const char *p)
+{
+	bool begins = starts_word(p, "ifdef") || starts_word(p, "ifndef") || starts_word(p, "ifeq") ||
+	              starts_word(p, "ifneq");
+	unsigned *depth = b->other ? &b->other : &b->deeper;
+
+	if (begins)
+		++*depth;
+	else if (starts_word(p, "else") && !*depth)
+		b->other = 1;
+	else if (starts_word(p, "endif") && *depth)
+		--*depth;
+}
+
 /* Is what `name`-y holds replaced further down, whatever the conditions in between? `proc-y := a.o` and then
- * `proc-$(CONFIG_MMU) := b.o` is b.o. */
+ * `proc-$(CONFIG_MMU) := b.o` is b.o; `proc-y := $(proc-y) b.o` is both. */
 static bool is_replaced(const struct kbuild *k, const char *text, const char *name)
 {
+	const char *itself = xformat("%s-", name);
+	struct branch at = {0};
 	size_t n = strlen(name);
-	int depth = 0;
 
 	for (; *text; text += strcspn(text, "\n") + (text[strcspn(text, "\n")] == '\n')) {
 		const char *p = text + strspn(text, " \t");
 		size_t left = strcspn(p, " \t:+=?\n"), assign = left + strspn(p + left, " \t");
 
-		if (starts_word(p, "ifdef") || starts_word(p, "ifndef") || starts_word(p, "ifeq") ||
-		    starts_word(p, "ifneq") || (starts_word(p, "else") && depth <= 0))
-			depth++;
-		else if (starts_word(p, "endif"))
-			depth--;
-		if (depth > 0 || strncmp(p, name, n) || p[n] != '-' ||
-		    (p[assign] != '=' && strncmp(p + assign, ":=", 2)))
+		follow(&at, p);
+		if (at.deeper || at.other || strncmp(p, name, n) || p[n] != '-' ||
+		    (p[assign] != '=' && strncmp(p + assign, ":=", 2)) ||
+		    strstr(xformat("%.*s", (int)strcspn(p + assign, "\n"), p + assign), itself))
 			continue;
 		if ((left == n + 2 && p[n + 1] == 'y') || (p[n + 1] == '$' && is_set(k, p, left)))
 			return true;
@@ -174,9 +193,32 @@ static enum answer named(struct kbuild *k, const char *directory, const char *wo
 	return a;
 }
 
+/* drivers/s390/ stands in arch/s390/Makefile, and nowhere else: it is that architecture's. */
+static bool is_anothers(struct kbuild *k, const char *directory)
+{
+	char *path = xformat("%s/", directory);
+	DIR *all = opendir(xformat("%s/arch", k->t->source));
+	bool another = false, own = named(k, "", path, 0) != NONE_NAMES;
+	struct dirent *e;
+
+	while (all && !own && (e = readdir(all))) {
+		char *arch = xformat("arch/%s", e->d_name);
+
+		if (*e->d_name == '.' || !strstr(kbuild_makefile(k, arch), path) ||
+		    named(k, arch, path, 0) == NONE_NAMES)
+			continue;
+		own = !strcmp(e->d_name, "x86");
+		another = true;
+	}
+	if (all)
+		closedir(all);
+	return another && !own;
+}
+
 bool kbuild_may_enter(struct kbuild *k, const char *directory)
 {
 	const char *slash = strrchr(directory, '/');
+	enum answer a;
 	char *parent;
 
 	if (!slash)
@@ -184,7 +226,8 @@ bool kbuild_may_enter(struct kbuild *k, const char *directory)
 	parent = xformat("%.*s", (int)(slash - directory), directory);
 	if (!kbuild_may_enter(k, parent))
 		return false;
-	return named(k, parent, xformat("%s/", slash + 1), 0) != OFF;
+	a = named(k, parent, xformat("%s/", slash + 1), 0);
+	return a != OFF && !(a == NONE_NAMES && is_anothers(k, directory));
 }
 
 bool kbuild_may_build(struct kbuild *k, const char *unit)
