@@ -418,6 +418,28 @@ edit kernel/trace/bpf_trace.c 's/^\(void bpf_key_put(struct bpf_key \*bkey\))/\1
 	/^void bpf_key_put(/,/^}/s/if (bkey->has_ref)/if (deep \&\& bkey->has_ref)/'
 expect "the prototype of a function for BPF" 4 "bpf_key_put takes or returns something else" plan
 
+# Who was given the address of a function keeps it, and calls what stands there
+work=wb_update_bandwidth_workfn
+fresh
+edit mm/backing-dev.c "s/$work/wb_newleaf_workfn/"
+expect "a callback under another name" 4 "$work is gone, or only a part of others, after the patch" plan
+expect "which nobody has" 0 "replaces wb_init" plan --allow objects
+fresh
+wrap='static void wb_newleaf_workfn(struct work_struct *work)\n{\n'
+wrap="s/^}/&\n\n$wrap"
+body="/^static.* $work(/,/^}/"
+give="s/bw_dwork, $work/bw_dwork, wb_newleaf_workfn/"
+form="s/^static void $work(struct work_struct \*work)/static noinline void $work(struct bdi_writeback *wb)/"
+edit mm/backing-dev.c "$form
+$body{/struct bdi_writeback \*wb = /,/bw_dwork);/d
+$wrap\t$work(container_of(to_delayed_work(work), struct bdi_writeback, bw_dwork));\n}/}
+$give"
+expect "a callback of another prototype" 4 "$work takes or returns something else after the patch, and wb_init" plan
+fresh
+edit mm/backing-dev.c "$body{$wrap\tcond_resched();\n\t$work(work);\n}/}
+$give"
+expect "another callback around it" 4 "$work is gone, or only a part of others, after the patch, and wb_init" plan
+
 # Whichever functions the compiler inlines, by the source each lock is of one
 fresh
 edit kernel/audit.c 's/^static inline int audit_rate_check/static noinline int audit_rate_check/'

@@ -43,7 +43,9 @@
 	  "                      layout of structures; state: a variable is not another's new name; modules: modules " \
 	  "keep\n" \
 	  "                      what they have of a header, and call by old prototypes; objects: those that live\n" \
-	  "                      already may lack what the patch adds. All stay visible in the leaf\n" \
+	  "                      already may lack what the patch adds, or go on with what it replaces. All stay " \
+	  "visible\n" \
+	  "                      in the leaf\n" \
 	  "      --counters      count the calls of each replaced function: newleaf status shows them\n" \
 	  "      --consistency C switch, strict or mixable (recipe.md); default: switch for one function, else " \
 	  "strict\n" \

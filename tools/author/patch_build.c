@@ -8,6 +8,7 @@
 #include "patch_diff.h"
 #include "patch_exports.h"
 #include "patch_files.h"
+#include "patch_given.h"
 #include "patch_global.h"
 #include "patch_include.h"
 #include "patch_kbuild.h"
@@ -385,6 +386,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	state_check(units, n_image);
 	global_check(units, n_image);
 	exports_check(units, n_image, o->allow_modules);
+	given_check(units, n_image, o->allow_objects);
 	for (size_t i = 0; i < n_image; i++) {
 		if (!is_changed(&units[i])) {
 			note_same(&units[i], &files);

@@ -135,12 +135,6 @@ static void mark_changed(struct patch_unit *p, const char **why)
 	}
 }
 
-static bool boot_only(const char *section)
-{
-	return starts_with(section, ".init.") || starts_with(section, ".exit.") ||
-	       starts_with(section, ".con_initcall") || starts_with(section, ".initcall");
-}
-
 static void add_datum(struct patch_unit *p, uint32_t j)
 {
 	const struct comparison *c = p->c;
@@ -179,9 +173,10 @@ static void add_datum(struct patch_unit *p, uint32_t j)
 static void check_new(const struct patch_unit *p, const struct unit_symbol *s)
 {
 	const struct unit *u = p->c->after;
-	const char *section = s->section && s->section < u->n_sections ? u->section[s->section].name : "";
+	const char *section = section_of(u, s);
 
-	if (boot_only(section) || starts_with(section, "__param") || starts_with(section, ".init"))
+	if (unit_is_of_boot(&u->section[s->section]) || starts_with(section, "__param") ||
+	    starts_with(section, ".init"))
 		refuse(NL_ESITE, "%s: %s is new and only for boot (%s), which is over", p->path, s->name, section);
 }
 

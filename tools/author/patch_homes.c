@@ -147,3 +147,24 @@ bool home_reads(const struct unit *u, const char *name, const char *home)
 			return true;
 	return false;
 }
+
+/* What the kernel's macros (EXPORT_SYMBOL, NOKPROBE_SYMBOL, ALLOW_ERROR_INJECTION) make to list a function. */
+static bool only_lists(const char *name)
+{
+	return starts_with(name, "__UNIQUE_ID_") || strstr(name, "addressable_") || starts_with(name, "__ksymtab") ||
+	       starts_with(name, "_kbl_addr_") || starts_with(name, "_eil_addr_");
+}
+
+char *home_givers(const struct unit *u, const char *function)
+{
+	char *all = NULL;
+
+	for (size_t i = 0; i < u->n_spoken; i++) {
+		if (!u->spoken[i].home || strcmp(u->spoken[i].name, function))
+			continue;
+		for (const char *p = u->spoken[i].home + 1; *p; p += strcspn(p, " ") + 1)
+			if (!only_lists(p))
+				all = xformat("%s%.*s ", all ? all : " ", (int)strcspn(p, " "), p);
+	}
+	return all;
+}

@@ -16,5 +16,8 @@ bool home_is(const char *name);
 bool home_same(const char *x, const char *y);
 /* Does the source read such a variable, whatever the compiler makes of that? */
 bool home_reads(const struct unit *u, const char *name, const char *home);
+/* Those that take the address of a function in the source, " f g "; NULL: nobody does. Not who only lists it: exports,
+ * what may not be probed. */
+char *home_givers(const struct unit *u, const char *function);
 
 #endif

@@ -55,6 +55,16 @@ bool unit_same_kind(const struct unit_section *x, const struct unit_section *y)
 	       (kind != KIND_OTHER || !strcmp(x->name, y->name));
 }
 
+bool unit_is_of_boot(const struct unit_section *s)
+{
+	static const char *const names[] = {".init.", ".exit.", ".con_initcall", ".initcall"};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(names); i++)
+		if (starts_with(s->name, names[i]))
+			return true;
+	return false;
+}
+
 uint32_t unit_alignment(const struct unit *u, const struct unit_symbol *s)
 {
 	const struct unit_section *in = &u->section[s->section];

@@ -401,20 +401,24 @@ static bool is_like(const struct btf *t, uint32_t proto, const struct btf *other
 	return theirs && btf_is_func_proto(theirs) && same_prototype(&c, bare(t, proto), theirs, 0);
 }
 
+static bool any_is_like(const struct btf *t, uint32_t proto, const struct btf *other, const char *name)
+{
+	size_t n = 0;
+	const uint32_t *ids = other ? typenames_find(other, BTF_KIND_FUNC, name, &n) : NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (is_like(t, proto, other, btf__type_by_id(other, ids[i])))
+			return true;
+	return false;
+}
+
 /* In how many units the function is of the new prototype. */
 static size_t become(const struct layout *l, size_t pair, const char *name, const struct layout *unit, size_t n)
 {
-	size_t found = 0, m;
+	size_t found = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const uint32_t *ids = typenames_find(unit[i].after, BTF_KIND_FUNC, name, &m);
-		bool any = false;
-
-		for (size_t j = 0; j < m && !any; j++)
-			any = is_like(l->after, l->pair[pair].after, unit[i].after,
-			              btf__type_by_id(unit[i].after, ids[j]));
-		found += any;
-	}
+	for (size_t i = 0; i < n; i++)
+		found += any_is_like(l->after, l->pair[pair].after, unit[i].after, name);
 	return found;
 }
 
@@ -480,4 +484,13 @@ bool layout_same_function(const struct layout *from, const struct layout *to, co
 				return true;
 		}
 	return !n || !m;
+}
+
+bool layout_is_pair(const struct layout *unit, const struct layout *from, const struct layout *to, const char *name)
+{
+	for (size_t i = 0; i < unit->n_pairs; i++)
+		if (any_is_like(unit->before, unit->pair[i].before, from->before, name) &&
+		    any_is_like(unit->after, unit->pair[i].after, to->after, name))
+			return true;
+	return false;
 }

@@ -35,5 +35,7 @@ const char *layout_pointees(const struct layout *unit, size_t n, const struct bt
 bool layout_same_variable(const struct layout *from, const struct layout *to, const char *name);
 /* The same of what a function takes and returns. */
 bool layout_same_function(const struct layout *from, const struct layout *to, const char *name);
+/* Does it change as the pointers do that one of the unit's pairs is of? Then who calls by a pointer changes, too. */
+bool layout_is_pair(const struct layout *unit, const struct layout *from, const struct layout *to, const char *name);
 
 #endif

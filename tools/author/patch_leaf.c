@@ -130,7 +130,9 @@ static void add_facts(struct draft *draft, const struct diff *d, const struct pa
 			draft_fact(draft, NL_FACT_ALLOW,
 			           xformat("modules: may call %s by the old prototype", units[i].prototype));
 	if (o->allow_objects)
-		draft_fact(draft, NL_FACT_ALLOW, "objects: those that live already may lack what the patch adds");
+		draft_fact(draft, NL_FACT_ALLOW,
+		           "objects: those that live already may lack what the patch adds, or go on with what it "
+		           "replaces");
 	if (o->allow_modules)
 		draft_fact(draft, NL_FACT_ALLOW, "modules: loaded modules keep what the patch's headers change");
 	if (compiler_note)

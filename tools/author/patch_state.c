@@ -5,22 +5,17 @@
  */
 #include "patch_state.h"
 #include "patch_homes.h"
+#include "patch_kind.h"
 #include "private.h"
 
 #include <string.h>
-
-static bool boot_only(const char *section)
-{
-	return starts_with(section, ".init.") || starts_with(section, ".exit.") ||
-	       starts_with(section, ".con_initcall") || starts_with(section, ".initcall");
-}
 
 static bool is_state(const struct unit *u, const struct unit_symbol *s)
 {
 	const struct unit_section *in = &u->section[s->section];
 
 	return unit_is_datum(u, s) && s->size && in->flags & SHF_WRITE && !unit_is_constant(in) &&
-	       !boot_only(in->name) && !starts_with(in->name, "__") && !private_is_harmless(s->name);
+	       !unit_is_of_boot(in) && !starts_with(in->name, "__") && !private_is_harmless(s->name);
 }
 
 /* Of what others can link to there is one, constant or not. A variable of each CPU has no one place. */
@@ -29,7 +24,7 @@ static bool is_one(const struct unit *u, const struct unit_symbol *s)
 	const struct unit_section *in = &u->section[s->section];
 
 	return is_state(u, s) ? !starts_with(in->name, ".data..percpu")
-	                      : unit_is_datum(u, s) && s->size && s->binding != STB_LOCAL && !boot_only(in->name) &&
+	                      : unit_is_datum(u, s) && s->size && s->binding != STB_LOCAL && !unit_is_of_boot(in) &&
 	                                !starts_with(in->name, "__");
 }
 
