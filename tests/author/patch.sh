@@ -461,6 +461,23 @@ edit kernel/sched/core.c '/^static void do_sched_yield(/,/^}/s/^\tschedule();/\t
 expect "a call within a shared section" 0 "1 site" build -o "$dir/yield.leaf"
 expect "it is the one that the source says" 0 "jmp schedule" "$author" inspect "$dir/yield.leaf" -k "$kernel"
 fresh
+edit kernel/locking/rtmutex_api.c '/^int __sched rt_mutex_trylock(/,/^}/s/ret = __rt_mutex_trylock/ret = \
+!lock->rtmutex.wait_lock.raw_lock.val.counter \&\& __rt_mutex_trylock/'
+expect "one of a shared section" 0 "1 site, body 160 + 0 bytes" build -o "$dir/rt.leaf"
+expect "it has no copies of others" 0 "call try_to_take_rt_mutex" "$author" inspect "$dir/rt.leaf" -k "$kernel"
+fresh
+edit kernel/time/timer.c '/^signed long __sched schedule_timeout(/,/^}/s/if (timeout < 0) {/if (timeout < -1) {/'
+expect "one that sleeps" 0 "replaces schedule_timeout at" plan
+fresh
+edit kernel/sched/idle.c '/^void __cpuidle default_idle_call/,/^}/s/^\t\tarch_cpu_idle();/\t\tcpu_relax();\n&/'
+expect "one of another section" 0 "replaces default_idle_call at" plan
+fresh
+edit kernel/locking/mutex.c '/^__mutex_lock_common(/,/^}/s/ret = -EINTR;/ret = -ERESTARTSYS;/'
+expect "a clone in a shared section" 0 "replaces __mutex_lock_killable_slowpath at" plan
+fresh
+edit kernel/crash_core.c '/^static int __init __parse_crashkernel(/,/^}/s/return -ENOENT;/return -ENODEV;/'
+expect "a clone for boot" 4 "parse_crashkernel runs only while the kernel boots (__init)" plan
+fresh
 edit fs/locks.c 's/^static struct kmem_cache \*filelock_cache.*/&\nstatic unsigned long one_more __read_mostly;/
 /^struct file_lock \*locks_alloc_lock(/,/^}/s/^\tif (fl)/\tone_more++;\n&/'
 expect "one more in a shared section" 4 "share section .data..read_mostly" plan

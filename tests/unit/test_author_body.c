@@ -82,6 +82,31 @@ static void test_distance_within_the_text(void **state)
 	assert_true(AUTHOR_REFUSES(NL_EBODY, load()));
 }
 
+/* A branch that the assembler resolved within its section, and that leads into the image all the same. */
+static void test_resolved_branch(void **state)
+{
+	static const struct body_fixed fixed = {MADE_O_TEXT + 1, 5, {NL_SYM_REGION, 0x1234}, true, -4};
+	struct buf file = make_elf(ET_REL, s, MADE_O_COUNT);
+	struct body_object o = {
+	        .path = (char *)(uintptr_t)make_file(0, file.p, file.n), .prefix = "", .fixed = &fixed, .n_fixed = 1};
+	static const uint8_t code[] = {0xc3, 0xcc};
+	struct recipe *r = xalloc(sizeof(*r));
+	const struct nl_leaf_reloc *last;
+
+	(void)state;
+	r->alias[r->n_alias++] = (struct recipe_alias){"g", {.name = (char *)(uintptr_t) "behind_f"}};
+	draft_start(&d);
+	body_load_some(&d, author_kernel(code, sizeof(code), AUTHOR_NOT_TRACED), r, &o, 1);
+	last = (const struct nl_leaf_reloc *)(d.relocs.p + d.relocs.n) - 1;
+	assert_int_equal(d.relocs.n / sizeof(*last), 6);
+	assert_int_equal(last->offset, 5);
+	assert_int_equal(last->type, NL_REL_PC32);
+	assert_int_equal(last->symbol, NL_SYM_REGION);
+	assert_int_equal(last->value, 0x1234);
+	assert_int_equal(last->addend, -4);
+	assert_memory_equal(d.text.p + 5, "\0\0\0\0", 4);
+}
+
 static bool refuses(void) { return AUTHOR_REFUSES(NL_EBODY, load()); }
 
 static void test_numbers_of_sections(void **state)
@@ -169,6 +194,9 @@ static void test_sections(void **state)
 	s[MADE_O_DATA].name = ".strange";
 	assert_true(AUTHOR_REFUSES(NL_EBODY, load()));
 	setup(NULL);
+	s[MADE_O_TEXT].name = ".sched.text";
+	load();
+	setup(NULL);
 	buf_add(&s[MADE_O_DATA].bytes, NULL, NL_LEAF_MAX_SIZE);
 	assert_true(AUTHOR_REFUSES(NL_EARENA, load()));
 	setup(NULL);
@@ -180,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(test_good, setup),
 	        cmocka_unit_test_setup(test_distance_within_the_text, setup),
+	        cmocka_unit_test_setup(test_resolved_branch, setup),
 	        cmocka_unit_test_setup(test_numbers_of_sections, setup),
 	        cmocka_unit_test_setup(test_symbols_beyond_their_section, setup),
 	        cmocka_unit_test_setup(test_names, setup),

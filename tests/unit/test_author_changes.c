@@ -92,6 +92,36 @@ static void test_inlined(void **state)
 	assert_int_equal(fate_of(c, "g"), FATE_SAME);
 }
 
+#define SCHED "__attribute__((section(\".sched.text\"))) "
+#define NEAR "__attribute__((noinline, noclone)) " SCHED
+
+/* Within one section calls of static functions have no relocation: whom they mean, not how far it is. */
+static void test_within_a_section(void **state)
+{
+	static const char text[] = "int x;\n%s" NEAR "static void a(void) { x += %s; }\n" NEAR
+	                           "static void b(void) { x += 2; }\n" SCHED "void f(void) { %s(); x = 3; }\n" SCHED
+	                           "void g(void) { b(); x = 5; %s(); x = 6; }\nvoid *p[] = {a, b};\n";
+	struct comparison *c;
+
+	(void)state;
+	c = compared(xformat(text, "", "1", "a", "a"), xformat(text, "", "0x12345", "a", "a"));
+	assert_int_equal(fate_of(c, "a"), FATE_CHANGED);
+	assert_int_equal(fate_of(c, "b"), FATE_SAME);
+	assert_int_equal(fate_of(c, "f"), FATE_SAME);
+	assert_int_equal(fate_of(c, "g"), FATE_SAME);
+	assert_true(unit_refers(c->before, unit_find(c->before, "f"), unit_find(c->before, "a")));
+	assert_false(unit_refers(c->before, unit_find(c->before, "f"), unit_find(c->before, "b")));
+	/* a new one in between, and as far away as the old one: equal bytes */
+	c = compared(xformat(text, "", "1", "a", "a"),
+	             xformat(text, NEAR "static void z(void) { x += 1; }\n", "1", "a", "a"));
+	assert_int_equal(fate_of(c, "g"), FATE_SAME);
+	c = compared("int x;\n" NEAR "static void a(void) { x += 1; }\n" NEAR "static void b(void) { x += 2; }\n" SCHED
+	             "void f(void) { a(); x = 3; b(); x = 4; }\n",
+	             "int x;\n" NEAR "static void b(void) { x += 1; }\n" NEAR "static void a(void) { x += 2; }\n" SCHED
+	             "void f(void) { b(); x = 3; a(); x = 4; }\n");
+	assert_int_equal(fate_of(c, "f"), FATE_CHANGED);
+}
+
 /* The compiler numbers static variables of functions anew when one comes before them: they are still the same ones. */
 static void test_static_locals(void **state)
 {
@@ -511,6 +541,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_functions),
+	        cmocka_unit_test(test_within_a_section),
 	        cmocka_unit_test(test_inlined),
 	        cmocka_unit_test(test_static_locals),
 	        cmocka_unit_test(test_unsure),

@@ -109,7 +109,7 @@ static void symbol(enum symbol i, const char *name, enum section s, uint64_t val
 /* Ascending, as unit_read() leaves them. */
 static void reloc(enum section s, uint64_t offset, uint32_t type, enum symbol to, int64_t addend)
 {
-	relocs[s][sections[s].n_relocs++] = (struct unit_reloc){offset, type, to, addend};
+	relocs[s][sections[s].n_relocs++] = (struct unit_reloc){offset, type, to, addend, false};
 }
 
 static void make_code(void)

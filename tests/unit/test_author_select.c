@@ -168,6 +168,59 @@ static void test_changed_function(void **state)
 			assert_string_equal(leads_to(p, "b", i), n++ ? "a" : "c");
 }
 
+/* Of static functions in one section the assembler resolves the calls itself: they are the image's all the same. */
+static void test_resolved_calls(void **state)
+{
+	static const char text[] =
+	        "extern int x;\n" SCHED "static void a(void) { x++; }\n" SCHED "static void c(void) { x += 3; }\n" SCHED
+	        "void b(void) { %s; a(); x = 3; c(); x = 4; }\nvoid *p[] = {a, c};\n";
+	struct patch_unit *p = unit(text, "x = 7", "x = 9");
+	const struct unit_symbol *b = unit_find(p->body, "b");
+	size_t bound = 0;
+
+	(void)state;
+	assert_int_equal(p->n_functions, 1);
+	patch_select(p);
+	for (size_t i = 0; i < p->n_fixed; i++) {
+		if (!p->fixed[i].resolved)
+			continue;
+		assert_int_equal(p->fixed[i].section, b->section);
+		assert_int_equal(p->fixed[i].addend, -4);
+		assert_int_equal(IMAGE + p->fixed[i].place.value,
+		                 IMAGE + unit_find(p->shipped, "a")->section * 0x1000ULL +
+		                         unit_find(p->shipped, bound ? "c" : "a")->value);
+		bound++;
+	}
+	assert_int_equal(bound, 2);
+	p = unit(text, "x = 7", "x = 9; if (x) { c(); return; }"); /* its last call is a short jump */
+	assert_true(AUTHOR_REFUSES(NL_EBODY, patch_select(p)));
+	assert_non_null(strstr(author_why, "by a short jump"));
+}
+
+/* Of a section that comes as a whole another unit means what the image has, and nothing that is only there. */
+static void test_uncarried(void **state)
+{
+	struct patch_unit units[2] = {
+	        *unit("extern int x;\n" SCHED "void a(void) { x++; }\n" SCHED "void b(void) { %s; }\n", "x = 7",
+	              "x = 9"),
+	        *unit("void a(void), b(void);\nvoid f(int i) { a(); %s; b(); }\n", "", "a()"),
+	};
+	const struct unit_symbol *its = unit_find(units[0].shipped, "a");
+	size_t asked = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		patch_select(&units[i]);
+	patch_join(units, 2);
+	for (uint32_t i = 1; i < units[1].body->n_symbols; i++) {
+		if (units[1].body->symbol[i].section || strcmp(units[1].body->symbol[i].name, "a"))
+			continue;
+		assert_int_equal(units[1].outside[i].value, its->section * 0x1000ULL + its->value);
+		asked++;
+	}
+	assert_int_equal(asked, 1);
+}
+
 static void test_variables(void **state)
 {
 	static const char text[] = MOSTLY "int a = 1;\n%s" MOSTLY "int b = 2;\nint f(void) { return a + b; }\n";
@@ -247,8 +300,9 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_functions), cmocka_unit_test(test_changed_function),
-	        cmocka_unit_test(test_variables), cmocka_unit_test(test_alike),
+	        cmocka_unit_test(test_functions),      cmocka_unit_test(test_changed_function),
+	        cmocka_unit_test(test_resolved_calls), cmocka_unit_test(test_uncarried),
+	        cmocka_unit_test(test_variables),      cmocka_unit_test(test_alike),
 	        cmocka_unit_test(test_moved),
 	};
 

@@ -79,7 +79,20 @@ static const char *const ignored[] = {
 };
 
 /* What may be placed: everything else is refused, because nobody has thought about it. */
-static const char *const placed[] = {".text", ".rodata", ".data", ".bss"};
+static const char *const placed[] = {
+        ".text",
+        ".rodata",
+        ".data",
+        ".bss",
+        /* only told apart by who asks whether an address lies there: wchan, profiles, stack traces, kprobes */
+        ".sched.text",
+        ".kprobes.text",
+        ".spinlock.text",
+        ".irqentry.text",
+        ".softirqentry.text",
+        ".cpuidle.text",
+        ".ref.text",
+};
 
 const char *body_table_cause(const char *section)
 {
@@ -426,6 +439,13 @@ static void add_relocs(struct loading *l, const struct object *o)
 		for (int j = 0; data && gelf_getrela(data, j, &rela); j++)
 			if (GELF_R_TYPE(rela.r_info) != R_X86_64_NONE)
 				add_reloc(l, o, &o->at[sh.sh_info], &rela);
+	}
+	for (size_t i = 0; i < o->from->n_fixed; i++) {
+		const struct body_fixed *f = &o->from->fixed[i];
+
+		if (f->resolved && o->at[f->section].place.symbol)
+			add_reloc(l, o, &o->at[f->section],
+			          &(GElf_Rela){f->offset, GELF_R_INFO(0, R_X86_64_PLT32), f->addend});
 	}
 }
 

@@ -38,6 +38,8 @@ struct body_fixed {
 	uint32_t section; /* that holds the relocation */
 	uint64_t offset;
 	struct place place;
+	bool resolved; /* a branch, and the object has no relocation for it: with this addend */
+	int64_t addend;
 };
 
 /* One object, and what of it is wanted. NULL in take: all that the kernel keeps in memory. */

@@ -49,22 +49,28 @@ static void spread(struct patch_unit *p, const char **why)
 /* The half of a function that the compiler put elsewhere is reached only from the other half. */
 static bool is_cold(const char *name) { return strstr(name, ".cold"); }
 
-/* Within a section that the source names (__sched, __init) the assembler resolves calls itself: who calls a clone there
- * leaves no sign of it. */
+static bool is_called(const struct unit *u, uint32_t clone)
+{
+	for (uint32_t j = 1; j < u->n_symbols; j++)
+		if (j != clone && unit_is_function(u, &u->symbol[j]) &&
+		    unit_refers(u, &u->symbol[j], &u->symbol[clone]))
+			return true;
+	return false;
+}
+
+/* Whoever calls a clone that changes gets new code. One that nobody is seen to call would stay as it is, and nothing
+ * would say so. */
 static void check_clones(const struct patch_unit *p)
 {
 	const struct unit *u = p->c->before;
 
 	for (uint32_t i = 1; i < u->n_symbols; i++)
-		for (uint32_t j = 1; j < u->n_symbols && p->replaced[i]; j++)
-			if (unit_is_clone(u->symbol[i].name) && !is_cold(u->symbol[i].name) &&
-			    unit_is_function(u, &u->symbol[j]) && u->symbol[j].section == u->symbol[i].section &&
-			    u->symbol[j].value != u->symbol[i].value)
-				refuse(NL_ESITE,
-				       "%s: %s changes, a clone that the compiler made for some callers, and in its "
-				       "section "
-				       "%s it cannot be seen who calls it",
-				       p->path, u->symbol[i].name, section_of(u, &u->symbol[i]));
+		if (p->replaced[i] && unit_is_clone(u->symbol[i].name) && !is_cold(u->symbol[i].name) &&
+		    !is_called(u, i))
+			refuse(NL_ESITE,
+			       "%s: %s changes, a clone that the compiler made for some callers, and who calls it "
+			       "(in %s) cannot be seen",
+			       p->path, u->symbol[i].name, section_of(u, &u->symbol[i]));
 }
 
 bool patch_site(struct patch_unit *p, const struct unit_symbol *before, const char *why, struct patch_function *out)
@@ -297,8 +303,8 @@ void patch_changes(struct patch_unit *p)
 	check_alignment(p);
 	check_stores(p);
 	mark_changed(p, why);
-	check_clones(p);
 	spread(p, why);
+	check_clones(p);
 	for (uint32_t i = 1; i < u->n_symbols; i++)
 		if (p->replaced[i] && !unit_is_clone(u->symbol[i].name) && !has_another_name(p, i))
 			p->n_functions += patch_site(p, &u->symbol[i], why[i], &p->function[p->n_functions]);

@@ -519,11 +519,17 @@ struct comparison *unit_compare(const struct unit *before, const struct unit *af
 bool unit_refers(const struct unit *u, const struct unit_symbol *f, const struct unit_symbol *to)
 {
 	const struct unit_section *s = &u->section[f->section];
+	bool function = unit_is_function(u, to); /* of one with several names any of them will do */
 
-	for (size_t i = 0; i < s->n_relocs; i++)
-		if (s->reloc[i].offset >= f->value && s->reloc[i].offset < f->value + f->size &&
-		    unit_target(u, s, &s->reloc[i]).symbol == to)
+	for (size_t i = 0; i < s->n_relocs; i++) {
+		const struct unit_symbol *its;
+
+		if (s->reloc[i].offset < f->value || s->reloc[i].offset - f->value >= f->size)
+			continue;
+		its = unit_target(u, s, &s->reloc[i]).symbol;
+		if (its == to || (function && its && its->section == to->section && its->value == to->value))
 			return true;
+	}
 	return false;
 }
 

@@ -24,6 +24,8 @@ size_t unit_reloc_size(uint32_t type)
 	switch (type) {
 	case R_X86_64_NONE:
 		return 0;
+	case R_X86_64_PC8:
+		return 1;
 	case R_X86_64_64:
 	case R_X86_64_PC64:
 		return 8;
@@ -55,8 +57,10 @@ static void read_relocs(struct unit *u, Elf_Scn *scn, const GElf_Shdr *sh)
 		if (GELF_R_SYM(rela.r_info) >= u->n_symbols || rela.r_offset >= s->size ||
 		    s->size - rela.r_offset < unit_reloc_size((uint32_t)GELF_R_TYPE(rela.r_info)))
 			refuse(NL_ECOMPILE, "%s: a relocation lies outside its section", u->path);
-		s->reloc[s->n_relocs++] = (struct unit_reloc){rela.r_offset, (uint32_t)GELF_R_TYPE(rela.r_info),
-		                                              (uint32_t)GELF_R_SYM(rela.r_info), rela.r_addend};
+		s->reloc[s->n_relocs++] = (struct unit_reloc){.offset = rela.r_offset,
+		                                              .type = (uint32_t)GELF_R_TYPE(rela.r_info),
+		                                              .symbol = (uint32_t)GELF_R_SYM(rela.r_info),
+		                                              .addend = rela.r_addend};
 	}
 	qsort(s->reloc, s->n_relocs, sizeof(*s->reloc), by_offset);
 }
@@ -86,6 +90,78 @@ static void read_symbols(struct unit *u, Elf *elf, Elf_Scn *scn, const GElf_Shdr
 		if (s->type == STT_SECTION && s->section)
 			s->name = u->section[s->section].name;
 	}
+}
+
+/* Is there one of the first n, which are in order, in that range? */
+static bool has_reloc(const struct unit_section *s, size_t n, uint64_t from, uint64_t size)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t half = low + (high - low) / 2;
+
+		if (s->reloc[half].offset < from)
+			low = half + 1;
+		else
+			high = half;
+	}
+	return low < n && s->reloc[low].offset - from < size;
+}
+
+/* A branch at `at` out of `f`: what it would have said, had the assembler left it to the linker. */
+static bool leaves(const struct unit *u, const struct unit_symbol *f, uint64_t at, const struct code_step *step,
+                   struct unit_reloc *r)
+{
+	bool wide = step->len > 4;
+	const struct unit_symbol *to;
+
+	if (!step->jumps || step->target - f->value < f->size)
+		return false;
+	to = unit_holder(u, f->section, step->target);
+	if (!to)
+		return false;
+	*r = (struct unit_reloc){.offset = at + step->len - (wide ? 4 : 1),
+	                         .type = wide ? R_X86_64_PLT32 : R_X86_64_PC8,
+	                         .symbol = (uint32_t)(to - u->symbol),
+	                         .addend = (int64_t)(step->target - to->value) - (wide ? 4 : 1),
+	                         .resolved = true};
+	return true;
+}
+
+/*
+ * Within a section that the source names (__sched, __init) the assembler resolves calls of static functions by itself,
+ * and no relocation says who calls whom. Here they get one again.
+ */
+static void branches_of(struct unit *u, uint32_t section)
+{
+	struct unit_section *s = &u->section[section];
+	size_t own = s->n_relocs, room = own;
+
+	for (uint32_t i = 1; i < u->n_symbols && unit_is_code(s) && s->bytes; i++) {
+		const struct unit_symbol *f = &u->symbol[i];
+
+		if (f->section != section || f->type != STT_FUNC || f->size == s->size ||
+		    unit_holder(u, section, f->value) != f)
+			continue; /* alone there; of several names of one code, one */
+		for (uint64_t at = f->value, end = at + f->size; at < end;) {
+			struct code_step step = code_decode(s->bytes + at, end - at, at);
+			struct unit_reloc r;
+
+			if (step.len && !has_reloc(s, own, at, step.len) && leaves(u, f, at, &step, &r)) {
+				if (s->n_relocs == room) {
+					struct unit_reloc *more = xalloc((room = room * 2 + 16) * sizeof(*more));
+
+					if (s->n_relocs)
+						memcpy(more, s->reloc, s->n_relocs * sizeof(*more));
+					s->reloc = more;
+				}
+				s->reloc[s->n_relocs++] = r;
+			}
+			at += step.len ? step.len : 1;
+		}
+	}
+	if (s->n_relocs > own)
+		qsort(s->reloc, s->n_relocs, sizeof(*s->reloc), by_offset);
 }
 
 struct unit *unit_read(const char *path)
@@ -130,6 +206,8 @@ struct unit *unit_read(const char *path)
 	for (size_t i = 1; i < n; i++)
 		if (gelf_getshdr(elf_getscn(elf, i), &sh) && sh.sh_type == SHT_RELA)
 			read_relocs(u, elf_getscn(elf, i), &sh);
+	for (uint32_t i = 1; i < n; i++)
+		branches_of(u, i);
 	u->home = xalloc((u->n_symbols + 1) * sizeof(*u->home));
 	if (file_exists(xformat("%s.homes", path)))
 		homes_read(u, xformat("%s.homes", path));
@@ -208,7 +286,7 @@ struct unit_target unit_target(const struct unit *u, const struct unit_section *
 	const struct unit_symbol *sym = &u->symbol[r->symbol];
 	struct unit_target t = {.symbol = sym, .section = sym->section, .offset = r->addend};
 
-	if ((r->type == R_X86_64_PC32 || r->type == R_X86_64_PLT32) && unit_is_code(s))
+	if ((r->type == R_X86_64_PC32 || r->type == R_X86_64_PLT32 || r->type == R_X86_64_PC8) && unit_is_code(s))
 		t.offset = plus(t.offset, field_to_end(u, s, r));
 	if (!sym->section || (sym->type != STT_SECTION && !is_label(sym)))
 		return t;

@@ -11,6 +11,7 @@ struct unit_reloc {
 	uint64_t offset;
 	uint32_t type, symbol; /* R_X86_64_*, index of a unit_symbol */
 	int64_t addend;
+	bool resolved; /* by the assembler, between functions of one section: the file has none for it */
 };
 
 struct unit_section {

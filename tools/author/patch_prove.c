@@ -45,6 +45,9 @@ static bool implied(const struct kernel *k, uint64_t at, const struct unit_reloc
 	case R_X86_64_PLT32:
 		v = (uint64_t)(int64_t)(int32_t)v + at;
 		break;
+	case R_X86_64_PC8:
+		v = (uint64_t)(int64_t)(int8_t)v + at;
+		break;
 	case R_X86_64_32S:
 		v = (uint64_t)(int64_t)(int32_t)v;
 		break;

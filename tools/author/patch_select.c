@@ -283,9 +283,15 @@ static void want_function(struct patch_unit *p, uint32_t in, const struct unit_r
 	if (t.offset) /* its inside is another in the image */
 		refuse(NL_EBODY, "%s: the new code leads into the middle of %s, which stays as it is", p->path,
 		       t.symbol->name);
+	if (r->type == R_X86_64_PC8)
+		refuse(NL_EBODY,
+		       "%s: the new code reaches %s, which stays where it is, by a short jump within their section %s; "
+		       "leave out the attribute that names it",
+		       p->path, t.symbol->name, p->body->section[in].name);
 	*fixed = (struct body_fixed){
 	        in, r->offset,
-	        place_at(p->k, f.va - t.symbol->value + to->value, xformat("%s: %s", p->path, t.symbol->name))};
+	        place_at(p->k, f.va - t.symbol->value + to->value, xformat("%s: %s", p->path, t.symbol->name)),
+	        r->resolved, r->addend};
 	p->n_fixed++;
 }
 
@@ -347,6 +353,13 @@ static bool is_table(const struct unit_section *s)
 	return !unit_is_code(s);
 }
 
+/* Has the leaf taken it, not only its section? */
+static bool is_own(const struct patch_unit *p, const struct unit_symbol *s)
+{
+	return p->take[s->section] &&
+	       (!unit_is_function(p->body, s) || !is_shared(p, s->section) || p->carried[s - p->body->symbol]);
+}
+
 /* Entries of the kernel's tables about what is taken: it would need them. */
 static void check_tables(const struct patch_unit *p)
 {
@@ -357,7 +370,8 @@ static void check_tables(const struct patch_unit *p)
 		for (size_t r = 0; cause && r < s->n_relocs; r++) {
 			struct unit_target t = unit_target(p->body, s, &s->reloc[r]);
 
-			if (t.section && p->take[t.section] && unit_is_code(&p->body->section[t.section]))
+			if (t.section && p->take[t.section] && unit_is_code(&p->body->section[t.section]) &&
+			    (!t.symbol || is_own(p, t.symbol)))
 				refuse(NL_EBODY, "%s: the new code of %s needs an entry in %s: %s", p->path,
 				       t.symbol ? t.symbol->name : "a function", s->name, cause);
 		}
@@ -387,7 +401,7 @@ bool patch_offer(struct patch_unit *p, const char *name)
 {
 	const struct unit_symbol *body = unit_find(p->body, name), *after = unit_find(p->c->after, name);
 
-	if (!body || !after || body->binding == STB_LOCAL || p->take[body->section] ||
+	if (!body || !after || body->binding == STB_LOCAL || is_own(p, body) ||
 	    p->c->fate[after - p->c->after->symbol] != FATE_NEW || p->moved[after - p->c->after->symbol])
 		return false;
 	if (!unit_is_code(&p->body->section[body->section]) && is_shared(p, body->section))
@@ -439,6 +453,26 @@ static void bind_replaced(struct patch_unit *user, const struct patch_unit *owne
 				user->outside[s] = place_at(user->k, owner->function[f].va, user->path);
 }
 
+/* A section that the source names comes as a whole; whoever names a function of it that is not carried means the
+ * image's. */
+static void bind_uncarried(struct patch_unit *user, const struct patch_unit *owner)
+{
+	const struct unit *b = owner->body;
+
+	for (uint32_t i = 1; i < b->n_symbols; i++)
+		for (uint32_t s = 1; s < user->body->n_symbols; s++) {
+			struct fixed f;
+
+			if (b->symbol[i].binding == STB_LOCAL || !unit_is_function(b, &b->symbol[i]) ||
+			    !owner->take[b->symbol[i].section] || is_own(owner, &b->symbol[i]) || !user->wanted[s] ||
+			    user->outside[s].symbol || strcmp(user->body->symbol[s].name, b->symbol[i].name))
+				continue;
+			f = function_place(owner, &b->symbol[i]);
+			if (f.is)
+				user->outside[s] = place_at(user->k, f.va, user->path);
+		}
+}
+
 /* So does what is new in a unit, and was in the image before. */
 static void bind_moved(struct patch_unit *user, const struct patch_unit *home)
 {
@@ -468,6 +502,7 @@ void patch_join(struct patch_unit *units, size_t n)
 			if (j != i) {
 				bind_replaced(&units[i], &units[j]);
 				bind_moved(&units[i], &units[j]);
+				bind_uncarried(&units[i], &units[j]);
 			}
 		check_tables(&units[i]);
 	}

@@ -7,6 +7,22 @@
 #ifndef NEWLEAF_PRELUDE_H
 #define NEWLEAF_PRELUDE_H
 
+/*
+ * Functions that the kernel gathers in a section: sleepers that wchan passes over, what nobody may probe. The leaf's
+ * pages are neither, and no probe reaches them, since they have no names. Without the section's name each function has
+ * a section of its own (-ffunction-sections), and every call of another has a relocation. First of all, since a
+ * declaration that has the attribute gives it to the function. What is noinstr keeps its section, and is refused.
+ */
+#include <linux/init.h>
+#include <linux/sched/debug.h>
+#include <asm-generic/kprobes.h>
+#undef __sched
+#define __sched
+#undef __kprobes
+#define __kprobes
+#undef __ref
+#define __ref noinline
+
 struct jump_entry;
 struct static_key;
 #include <asm/jump_label.h>
