@@ -196,6 +196,12 @@ edit arch/x86/kernel/cpu/common.c \
 	'/cpu_vuln_blacklist\[\] __initconst/,/^}/s/SANDYBRIDGE_X,\(.*\)VMSCAPE)/SANDYBRIDGE_X,\1MMIO)/'
 expect "init data" 4 "cpu_vuln_blacklist changes (other bytes), which boot has read and nothing reads again" plan
 fresh
+edit arch/x86/kernel/cpu/intel_epb.c 's/MODEL(ALDERLAKE_L, 7)/MODEL(ALDERLAKE_L, 8)/'
+expect "a constant that boot alone reads" 4 "intel_epb_normal changes (other bytes), which only code of boot reads" plan
+fresh
+edit kernel/kallsyms.c '/^static const struct proc_ops kallsyms_proc_ops/,/^}/s/seq_lseek/noop_llseek/'
+expect "one that boot registers" 0 "changes  kallsyms_proc_ops" plan
+fresh
 edit net/ipv4/sysctl_net_ipv4.c '0,/^static int tcp_retr1_max = 255;/s/= 255;/= 254;/'
 expect "writable data" 4 "which is writable" plan
 # What the running kernel holds read-only is not written, whatever the patch makes of it

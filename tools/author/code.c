@@ -63,6 +63,10 @@ struct code_step code_decode(const uint8_t *p, size_t n, uint64_t va)
 		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE &&
 		    op->visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN && i.raw.disp.size == 32)
 			s.stores = i.raw.disp.offset;
+		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->mem.type == ZYDIS_MEMOP_TYPE_MEM &&
+		    op->actions & ZYDIS_OPERAND_ACTION_MASK_READ && op->visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN &&
+		    i.raw.disp.size == 32)
+			s.loads = i.raw.disp.offset;
 		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY)
 			s.reads |= general(op->mem.base) | general(op->mem.index);
 		if (op->type == ZYDIS_OPERAND_TYPE_REGISTER && op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)

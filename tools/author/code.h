@@ -15,6 +15,7 @@ struct code_step {    /* one instruction */
 	uint8_t field;
 	uint64_t address;
 	uint8_t stores; /* where the 4 bytes of the address stand that it writes to, whatever is added; 0 = nowhere */
+	uint8_t loads;  /* the same of what it reads; lea reads nothing */
 	bool jumps;     /* a relative branch or call; `target` is where to */
 	uint64_t target;
 	/* general registers, bit n = register number n; a call writes CALLER_SAVED, and reads nothing that is known */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From "what the compiler makes otherwise" to "what must be replaced in the image", and the refusals between the two.
  */
-#include "patch_select.h"
+#include "patch_boot.h"
 #include "patch_kind.h"
 #include "patch_lists.h"
+#include "patch_select.h"
 #include "patch_stores.h"
+#include "references.h"
 
 #include <newleaf/types.h>
 #include <stdlib.h>
@@ -141,6 +143,49 @@ static void mark_changed(struct patch_unit *p, const char **why)
 	}
 }
 
+/* By what is no part of the unit. */
+static bool is_foreign(const void *arg, const struct reference *r)
+{
+	const struct unit *const *u = arg;
+
+	return !r->in || !unit_find(*u, r->in->name);
+}
+
+static bool holds_functions(const struct unit *u, const struct unit_symbol *s)
+{
+	const struct unit_section *in = &u->section[s->section];
+
+	for (size_t r = 0; r < in->n_relocs; r++)
+		if (in->reloc[r].offset >= s->value && in->reloc[r].offset < s->value + s->size &&
+		    unit_is_code(&u->section[unit_target(u, in, &in->reloc[r]).section]))
+			return true;
+	return false;
+}
+
+/* A constant that is there still, and that nobody reads again. What others have got the address of they may read: that
+ * is so of tables of functions, and of others it is said. */
+static void check_read(struct patch_unit *p, const struct unit_symbol *after, const struct unit_symbol *shipped,
+                       uint64_t va, const char *why)
+{
+	const struct unit *u = p->c->after;
+	enum boot_use use = boot_use_of(u, after);
+	struct reference r;
+
+	if (use == BOOT_NOT ||
+	    (after->binding != STB_LOCAL && references_find(p->k, va, va + shipped->size, is_foreign, &p->shipped, &r)))
+		return;
+	if (use == BOOT_READS)
+		refuse(NL_ESITE,
+		       "%s: %s changes (%s), which only code of boot reads (__init), and boot has read it: its change "
+		       "needs a boot",
+		       p->path, after->name, why);
+	if (!holds_functions(u, after))
+		patch_note(p,
+		           xformat("only code of boot has the address of %s: what boot itself has read of it stays as "
+		                   "it was",
+		                   after->name));
+}
+
 static void add_datum(struct patch_unit *p, uint32_t j)
 {
 	const struct comparison *c = p->c;
@@ -165,13 +210,14 @@ static void add_datum(struct patch_unit *p, uint32_t j)
 		       "has changed it, or has copies of it. Change the functions that read it, or boot a fixed "
 		       "kernel",
 		       p->path, after->name, c->why[j]);
-	if (before->size != after->size)
-		refuse(NL_ESITE, "%s: %s, which unchanged code reads, changes its size", p->path, after->name);
 	if (!shipped)
 		refuse(NL_ESITE, "%s: %s is not in the unit as shipped", p->path, before->name);
 	why = proof_data(p->proof, shipped);
 	if (why || !proof_place(p->proof, shipped, &va))
 		refuse(NL_ETARGET, "%s: %s of this source is not the one in the image: %s", p->path, before->name, why);
+	check_read(p, after, shipped, va, c->why[j]);
+	if (before->size != after->size)
+		refuse(NL_ESITE, "%s: %s, which unchanged code reads, changes its size", p->path, after->name);
 	p->datum[p->n_data++] = (struct patch_datum){shipped, after, NULL, va};
 }
 

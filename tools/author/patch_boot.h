@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Constants that stay in memory after boot, and that nothing reads again: to change them changes nothing. */
+#ifndef NEWLEAF_AUTHOR_PATCH_BOOT_H
+#define NEWLEAF_AUTHOR_PATCH_BOOT_H
+
+#include "patch_compare.h"
+
+enum boot_use {
+	BOOT_NOT,      /* what runs after boot refers to it; or nobody in the unit does, and then others do */
+	BOOT_HANDS_ON, /* code of boot alone has its address, and gives it to others, who may keep it */
+	BOOT_READS,    /* code of boot alone reads it */
+};
+
+/* By all that the unit itself says of the datum. */
+enum boot_use boot_use_of(const struct unit *u, const struct unit_symbol *datum);
+
+#endif
