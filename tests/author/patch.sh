@@ -460,6 +460,12 @@ $s/$/\nstatic void __maybe_unused newleaf_unused(struct vm_area_struct *vma)\n{\
 expect "a constant of a function, changed in place" 0 "1 site" build -o "$dir/vma.leaf"
 expect "it is the one of that function" 0 "dummy_vm_ops.0+0x60, 8 bytes" "$author" inspect "$dir/vma.leaf" -k "$kernel"
 
+# What the kernel does with a WARN (taint, panic_on_warn, warn_limit) is in __warn()
+fresh
+edit kernel/sys.c '/^static int prctl_set_auxv(/,/^}/s/task_lock(current);/WARN_ON_ONCE(!len);\n&/'
+expect "a WARN" 0 "1 site" build -o "$dir/warn.leaf"
+expect "it is one of the kernel's" 0 "call __warn" "$author" inspect "$dir/warn.leaf" -k "$kernel"
+
 # Whole units
 # Functions that share a section (__sched): each is the image's own; variables that do: as they stand, or refused
 fresh

@@ -34,16 +34,21 @@ struct static_key;
 #include <asm/bug.h>
 /*
  * WARN: the kernel's is an invalid instruction and a table entry that says "go on"; without the entry it would be an
- * Oops. A body reports by itself. BUG: the same instruction; an Oops that ends the task is what is meant.
+ * Oops. A body does what the handler of that does with the entry (lib/bug.c, report_bug): __warn() taints, counts and
+ * panics as the machine's settings say. BUG: the same instruction; an Oops that ends the task is what is meant.
  */
 #define newleaf_warn(flags, how...) \
 	do { \
 		static bool newleaf_warned; \
+		void *newleaf_here; \
 		if (!((flags)&BUGFLAG_ONCE) || !newleaf_warned) { \
 			newleaf_warned = true; \
-			newleaf_printk(KERN_WARNING "WARNING: %s:%d %s, in a leaf\n", __FILE__, __LINE__, __func__); \
+			asm volatile("lea (%%rip), %0" : "=r"(newleaf_here)); \
+			if (!((flags)&BUGFLAG_NO_CUT_HERE)) \
+				newleaf_printk(KERN_DEFAULT CUT_HERE); \
 			how; \
-			dump_stack(); \
+			newleaf_printk(KERN_WARNING "%s, in a leaf\n", __func__); \
+			__warn(__FILE__, __LINE__, newleaf_here, (flags) >> 8, NULL, NULL); \
 		} \
 	} while (0)
 #define newleaf_second(first, second, ...) second
