@@ -160,6 +160,18 @@ fresh
 edit kernel/async.c 's/struct async_entry/struct async_item/g'
 expect "one that is renamed" 3 "NL_NOTHING" plan
 
+# A header of which a script, or a program that the build runs, makes code
+fresh
+edit arch/x86/include/asm/cpufeatures.h '/^#define X86_FEATURE_RSB_CTXSW/s/""/"rsb_ctxsw"/'
+expect "names that a script reads" 7 "the makefile of arch/x86/kernel/cpu makes code of the kernel" plan
+fresh
+edit security/selinux/include/classmap.h 's/"syslog_read", "syslog_mod"/"syslog_mod", "syslog_read"/'
+expect "lists that a program reads" 7 "genheaders.c, which runs in the build, makes code" plan
+fresh
+more='#define X86_FEATURE_NEWLEAF ( 7*32+31) \/* "" *\/\n&'
+edit arch/x86/include/asm/cpufeatures.h "s/^#define X86_FEATURE_PTI\\b/$more/"
+expect "one that has no name yet, and no user" 7 "the names in /proc/cpuinfo" plan
+
 # By name
 fresh
 edit fs/open.c '/^SYSCALL_DEFINE0(vhangup)/,/^}/d'

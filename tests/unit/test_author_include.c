@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/patch_include.c tools/author/patch_sources.c tools/author/patch_kbuild.c
-// sources: tools/author/patch_strays.c
+// sources: tools/author/patch_strays.c tools/author/patch_scripts.c tools/author/patch_diff.c
 // sources: tools/author/patch_names.c tools/author/patch_glue.c tools/author/author.c tests/unit/author_refuse.c
 // cflags: -Itools/author
 /* Whom a changed header concerns, in a small tree of sources and headers that a build has made. */
 #include "author_refuse.h"
 #include "patch_include.h"
+#include "patch_scripts.h"
 #include "patch_strays.h"
 
 #include <stdarg.h>
@@ -259,6 +260,70 @@ static void test_strays(void **state)
 	stray_check(all, "fs/map.txt");
 }
 
+/* What a script or a program of the build would make of the patched header; lines: "-a\n+b\n". */
+static char *made_of(const char *path, const char *lines)
+{
+	struct buf b = {0};
+	unsigned old = 0, new = 0;
+	char *text;
+
+	for (const char *p = lines; *p; p += strcspn(p, "\n") + 1) {
+		old += *p == '-';
+		new += *p == '+';
+	}
+	text = xformat("--- a/%s\n+++ b/%s\n@@ -1,%u +1,%u @@\n%s", path, path, old, new, lines);
+	buf_add(&b, text, strlen(text));
+	return scripts_check(sources_read(&t, kbuild_open(&t)), diff_parse("x.patch", &b)->file);
+}
+
+static bool makes(const char *path, const char *lines, const char *by)
+{
+	return AUTHOR_REFUSES(NL_EUNSUPPORTED, made_of(path, lines)) && strstr(author_why, by);
+}
+
+static void test_scripts(void **state)
+{
+	(void)state;
+	source("lib/Makefile",
+	       "obj-y += one.o\n$(obj)/names.c: $(srctree)/include/linux/oid.h \\\n\t\t$(src)/names.pl\n"
+	       "bits = $(src)/../include/asm/cpufeatures.h\n$(obj)/t.log: $(srctree)/include/linux/t.h\n"
+	       "x = include/xen/xen*.h\nCFLAGS_one.o := -include $(srctree)/include/linux/always.h\n");
+	source("lib/one.c", "int f;\n");
+	source("include/linux/oid.h", "enum oid {\n\tOID_a,\n};\n");
+	assert_true(makes("include/linux/oid.h", "-\tOID_a,\n+\tOID_b, /* 1.2 */\n", "the makefile of lib makes code"));
+	assert_true(makes("include/linux/oid.h", "+\tOID_c,\n", "the makefile of lib"));
+	assert_true(makes("include/linux/oid.h", "+#  define X 1\n", "the makefile of lib"));
+	assert_true(makes("include/linux/oid.h", "-\t{ \"a\" },\n", "the makefile of lib"));
+	assert_true(makes("include/xen/xen-sched.h", "-#define A 1\n+#define A 2\n", "the makefile of lib"));
+	assert_null(made_of("include/linux/oid.h", "-extern int look(int a,\n+extern int look_up(int a,\n"));
+	assert_null(made_of("include/linux/oid.h", "+\tif (a) {\n+\t\tb();\n+\t}\n"));
+	assert_null(made_of("include/linux/other.h", "-#define A 1\n+#define A 2\n"));
+	assert_null(made_of("include/linux/t.h", "-#define A 1\n+#define A 2\n"));
+	assert_null(made_of("include/linux/always.h", "-#define A 1\n+#define A 2\n"));
+	/* comments are what is read there; a feature that is new has no name */
+	assert_true(makes("include/asm/cpufeatures.h", "-#define F 1 /* \"\" */\n+#define F 1 /* \"f\" */\n",
+	                  "the makefile of lib"));
+	assert_non_null(
+	        strstr(made_of("include/asm/cpufeatures.h", "-/* free */\n+#define F 1\n"), "stay as they are"));
+}
+
+static void test_programs_of_the_build(void **state)
+{
+	(void)state;
+	source("scripts/se/gen.c", "#include <stdio.h>\n#include <linux/types.h>\n#include \"classmap.h\"\n");
+	source("scripts/mod/alias.c", "#include \"../../include/linux/devices.h\"\n");
+	source("lib/Makefile", "hostprogs := mktable\nobj-y += one.o\n");
+	source("lib/one.c", "#include \"one.h\"\n");
+	source("lib/mktable.c", "#include \"list.h\"\n");
+	source("include/uapi/linux/types.h", "");
+	assert_true(makes("security/se/include/classmap.h", "+\t{ \"a\" },\n", "scripts/se/gen.c, which runs in"));
+	assert_true(makes("lib/list.h", "+\tA,\n", "lib/mktable.c, which runs in"));
+	assert_null(made_of("lib/one.h", "+\tA,\n"));
+	assert_null(made_of("include/linux/types.h", "+#define A 1\n"));
+	assert_null(made_of("include/uapi/linux/types.h", "+#define A 1\n"));
+	assert_null(made_of("include/linux/devices.h", "+#define A 1\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +338,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_of_another_architecture, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_what_macros_declare, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_strays, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_scripts, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_programs_of_the_build, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("author_include", tests, NULL, NULL);

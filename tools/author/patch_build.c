@@ -408,6 +408,8 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	n = make_bodies(units, command, n, &t, &files);
 	patch_join(units, n);
 	n = drop_unused(units, n, &files);
+	if (!n && files.stays)
+		refuse(NL_EUNSUPPORTED, "%s changes nothing that a leaf can%s", path, patch_files_text(&files));
 	if (!n)
 		refuse(NL_NOTHING, "%s changes nothing that this kernel runs%s", path, patch_files_text(&files));
 	leaf_consistency(r, units, n, o->consistency);

@@ -4,6 +4,7 @@
 #include "patch_include.h"
 #include "patch_kbuild.h"
 #include "patch_macros.h"
+#include "patch_scripts.h"
 #include "patch_strays.h"
 
 #include <newleaf/types.h>
@@ -157,12 +158,17 @@ void patch_files_check(struct patch_files *f, const struct diff *d, const struct
 		const struct diff_file *file = &d->file[i];
 		bool is_new = file->kind == DIFF_NEW;
 		struct buf old = {0}, new;
+		char *stays;
 
 		if (!wanted(file))
 			continue;
 		fresh(d, file, t);
 		if (!ends_with(file->path, ".h"))
 			continue;
+		stays = scripts_check(f->sources, file);
+		if (stays)
+			patch_files_note(f, stays);
+		f->stays |= stays != NULL;
 		if (!is_new)
 			old = tree_original(t, file->path);
 		new = diff_apply(d, file, &old, false);

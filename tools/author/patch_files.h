@@ -14,6 +14,7 @@ struct patch_files {
 	size_t n_reached; /* units that use its headers, where they are too many and none of them is in the list; or 0
 	                   */
 	bool macros;      /* kpatch's headers are included */
+	bool stays;       /* what the build's scripts make of a header would change, and does not */
 	struct sources *sources;
 };
 

@@ -118,12 +118,6 @@ static void walk(struct sources *all, const char *directory, bool made)
 		closedir(d);
 }
 
-/* One #include, found by the last part of its name. */
-struct source_entry {
-	const char *name, *base;
-	size_t from;
-};
-
 static int by_base(const void *a, const void *b)
 {
 	return strcmp(((const struct source_entry *)a)->base, ((const struct source_entry *)b)->base);
@@ -162,6 +156,35 @@ struct sources *sources_read(const struct tree *t, struct kbuild *k)
 	walk(all, "include/generated", true);
 	make_index(all);
 	return all;
+}
+
+struct sources *sources_scripts(const struct sources *all)
+{
+	struct sources *scripts = xalloc(sizeof(*scripts));
+
+	scripts->t = all->t;
+	scripts->k = all->k;
+	walk(scripts, "scripts", false);
+	make_index(scripts);
+	return scripts;
+}
+
+char **sources_directories(const struct sources *all, size_t *n)
+{
+	char **found = xalloc((all->n + 1) * sizeof(*found));
+
+	*n = 0;
+	for (size_t i = 0; i < all->n; i++) {
+		const char *unit = all->s[i].path, *end = base_of(unit);
+		size_t length = end > unit ? (size_t)(end - unit - 1) : 0;
+
+		if (all->s[i].made || ends_with(unit, ".h") ||
+		    (*n && !strncmp(unit, found[*n - 1], length) && !found[*n - 1][length]))
+			continue;
+		found[*n] = xformat("%.*s", (int)length, unit);
+		*n += kbuild_may_enter(all->k, found[*n]);
+	}
+	return found;
 }
 
 const struct source *sources_find(const struct sources *all, const char *path)

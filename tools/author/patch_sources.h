@@ -21,11 +21,18 @@ struct sources {
 	struct kbuild *k;
 	struct source *s;
 	size_t n, room;
-	struct source_entry *entry;
+	struct source_entry { /* one #include, in the order of the last parts of their names */
+		const char *name, *base;
+		size_t from;
+	} * entry;
 	size_t n_entries;
 };
 
 struct sources *sources_read(const struct tree *t, struct kbuild *k);
+/* The same of the programs that only run in the build. */
+struct sources *sources_scripts(const struct sources *all);
+/* The directories with sources that the configuration may build. */
+char **sources_directories(const struct sources *all, size_t *n);
 /* What a file includes by its new text, too; the file may be new. */
 struct source *sources_add(struct sources *all, const char *path, char *text);
 /* Whatever includes the file, directly or through others: out has room for all->n. Returns how many. */

@@ -7,6 +7,7 @@
 #include "patch_strays.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Is the word there, and not as a part of another? Of a directory's files only a pattern counts. */
@@ -42,24 +43,19 @@ static bool is_apart(const char *path)
 void stray_check(const struct sources *all, const char *path)
 {
 	const char *user = sources_naming(all, path), *slash = strrchr(path, '/');
-	char *own = xformat("%.*s", slash ? (int)(slash - path) : 0, path), *last = NULL;
+	char *own = xformat("%.*s", slash ? (int)(slash - path) : 0, path), **directory;
+	size_t n;
 
 	if (user)
 		refuse(NL_EUNSUPPORTED,
 		       "%s: %s includes it, from where nothing is built, and a leaf cannot follow that", path, user);
-	for (size_t i = 0; i < all->n; i++) {
-		const char *unit = all->s[i].path, *end = strrchr(unit, '/');
-		char *directory;
-
-		if (all->s[i].made || ends_with(unit, ".h") ||
-		    (last && !strncmp(unit, last, (size_t)(end - unit)) && !last[end - unit]))
-			continue;
-		last = directory = xformat("%.*s", (int)(end - unit), unit);
-		if (kbuild_may_enter(all->k, directory) &&
-		    names_file(kbuild_makefile(all->k, directory), path, !is_apart(path) && !strcmp(directory, own)))
+	directory = sources_directories(all, &n);
+	for (size_t i = 0; i < n; i++)
+		if (names_file(kbuild_makefile(all->k, directory[i]), path,
+		               !is_apart(path) && !strcmp(directory[i], own)))
 			refuse(NL_EUNSUPPORTED,
 			       "%s: the makefile of %s makes code of the kernel of it, and a leaf is made of units and "
 			       "their headers alone",
-			       path, directory);
-	}
+			       path, directory[i]);
+	free(directory);
 }
