@@ -92,6 +92,18 @@ static void test_inlined(void **state)
 	assert_int_equal(fate_of(c, "g"), FATE_SAME);
 }
 
+/* Places without a name that lead to each other: nobody knows whether they are the same, and the question ends. */
+static void test_circle_without_names(void **state)
+{
+	static const char text[] = "asm(\".pushsection .rodata.ring, \\\"a\\\"\\n.La: .quad .Lb\\n.Lb: .quad .La\\n"
+	                           ".popsection\");\n"
+	                           "long f(void) { long p; asm(\"mov $.La, %0\" : \"=r\"(p)); return p; }\n";
+	struct comparison *c = compared(text, text);
+
+	(void)state;
+	assert_int_equal(fate_of(c, "f"), FATE_CHANGED);
+}
+
 #define SCHED "__attribute__((section(\".sched.text\"))) "
 #define NEAR "__attribute__((noinline, noclone)) " SCHED
 
@@ -543,6 +555,7 @@ int main(void)
 	        cmocka_unit_test(test_functions),
 	        cmocka_unit_test(test_within_a_section),
 	        cmocka_unit_test(test_inlined),
+	        cmocka_unit_test(test_circle_without_names),
 	        cmocka_unit_test(test_static_locals),
 	        cmocka_unit_test(test_unsure),
 	        cmocka_unit_test(test_another_function),

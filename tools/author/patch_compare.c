@@ -34,7 +34,9 @@ struct comparing {
 	struct comparison *c;
 	struct guess *guess;
 	size_t n_guesses;
+	unsigned depth; /* constants without a name that lead to others */
 };
+#define DEPTH_MAX 16u /* a circle of them is another's, to be sure */
 
 static bool kept(const struct unit_section *s)
 {
@@ -127,6 +129,7 @@ static bool same_unnamed(struct comparing *m, const struct unit_target *x, const
 {
 	const struct unit_section *b = &m->c->before->section[x->section], *a = &m->c->after->section[y->section];
 	uint64_t nb, na;
+	bool same;
 
 	if (unit_is_string(b) || unit_is_string(a))
 		return unit_is_string(b) && unit_is_string(a) && same_merged(b, x->offset, a, y->offset);
@@ -135,7 +138,12 @@ static bool same_unnamed(struct comparing *m, const struct unit_target *x, const
 		return false;
 	nb = unit_unnamed_size(m->c->before, x->section, (uint64_t)x->offset);
 	na = unit_unnamed_size(m->c->after, y->section, (uint64_t)y->offset);
-	return nb == na && !same_range(m, b, (uint64_t)x->offset, a, (uint64_t)y->offset, nb);
+	if (nb != na || m->depth == DEPTH_MAX)
+		return false;
+	m->depth++;
+	same = !same_range(m, b, (uint64_t)x->offset, a, (uint64_t)y->offset, nb);
+	m->depth--;
+	return same;
 }
 
 /* By a name that asm() gives outside of functions: what stands there is compared by itself (patch_lists.c), but
