@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/patch_diff.c tools/author/patch_apply.c tools/author/patch_head.c
+// sources: tools/author/patch_diff.c tools/author/patch_cves.c tools/author/patch_apply.c tools/author/patch_head.c
 // sources: tools/author/patch_names.c tools/author/patch_glue.c tools/author/author.c
 // sources: tests/unit/author_refuse.c
 // length: 1024

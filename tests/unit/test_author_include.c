@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/patch_include.c tools/author/patch_sources.c tools/author/patch_kbuild.c
-// sources: tools/author/patch_strays.c tools/author/patch_scripts.c tools/author/patch_diff.c
+// sources: tools/author/patch_strays.c tools/author/patch_scripts.c tools/author/patch_diff.c tools/author/patch_cves.c
 // sources: tools/author/patch_names.c tools/author/patch_glue.c tools/author/author.c tests/unit/author_refuse.c
 // cflags: -Itools/author
 /* Whom a changed header concerns, in a small tree of sources and headers that a build has made. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/patch_live.c tools/author/patch_diff.c tools/author/patch_glue.c tools/author/author.c
+// sources: tools/author/patch_live.c tools/author/patch_diff.c tools/author/patch_cves.c
+// sources: tools/author/patch_glue.c tools/author/author.c
 // sources: tools/author/patch_names.c tests/unit/author_refuse.c
 // cflags: -Itools/author
 /* Structures that a patch hangs on objects which live already: what is such a one, and what only looks like it. */

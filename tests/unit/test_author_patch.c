@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/patch_diff.c tools/author/patch_apply.c tools/author/patch_head.c
+// sources: tools/author/patch_diff.c tools/author/patch_cves.c tools/author/patch_apply.c tools/author/patch_head.c
 // sources: tools/author/patch_names.c tools/author/patch_glue.c tools/author/author.c
 // sources: tests/unit/author_refuse.c
 // cflags: -Itools/author
 /* The reader of patches: what is taken, how it is applied, which lines keep their number, whom a header concerns; and
  * that a hostile or damaged patch is refused. */
 #include "author_refuse.h"
+#include "patch_cves.h"
 #include "patch_diff.h"
 #include "patch_names.h"
 
@@ -61,6 +62,83 @@ static void test_header(void **state)
 	assert_string_equal(d->file[0].path, "fs/x.c");
 	assert_int_equal(d->file[0].kind, DIFF_CHANGED);
 	assert_int_equal(d->file[0].n_hunks, 1);
+}
+
+/* "claimed CVEs|those only spoken of", each before a blank */
+static char *cves(const char *path, const char *header)
+{
+	struct buf b = text_of(xformat("%s\n--- a/x.c\n+++ b/x.c\n" HUNK, header));
+	struct diff *d = diff_parse(path, &b);
+	char *all = xformat("%s", "");
+
+	for (size_t i = 0; i < d->n_cves; i++)
+		all = xformat("%s%s ", all, d->cve[i]);
+	all = xformat("%s|", all);
+	for (size_t i = 0; i < d->n_spoken_of; i++)
+		all = xformat("%s%s ", all, d->spoken_of[i]);
+	return all;
+}
+
+#define A "CVE-2023-1234"
+#define B "CVE-2024-56789"
+
+static void test_cves(void **state)
+{
+	static const char *const mended[] = {
+	        "Subject: [PATCH] fs: mend it (" A ")",
+	        "Subject: [SRU][" A "] fs: mend it",
+	        "Subject: fs: mend\n " A " at last",
+	        "CVE: " A,
+	        "CVE: " A " #Dependent patch",
+	        A,
+	        "    " A,
+	        "Fixes " A ".",
+	        "Fixes: " A,
+	        "References: bsc#1209035 " A,
+	        "Bug-Debian-Security: https://security-tracker.debian.org/tracker/" A,
+	        "Bug: https://bugzilla.example.org/" A,
+	        "Description: fs: mend " A,
+	};
+	static const char *const named[] = {
+	        "The mitigation of " A " was incomplete.",
+	        "This is similar to " A,
+	        "Subject: Revert \"fs: mend " A "\"",
+	        "Subject: fs: mend a regression by the fix of " A,
+	        "Fixes: 0123456789ab (\"fs: mend " A "\")",
+	        "Link: https://nvd.nist.gov/vuln/detail/" A,
+	        "Not this one: " A,
+	        "Fixes " A " in part only",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(mended) / sizeof(*mended); i++)
+		assert_string_equal(cves("x.patch", mended[i]), A " |");
+	for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++)
+		assert_string_equal(cves("x.patch", named[i]), "|" A " ");
+	assert_string_equal(cves("x.patch", "CVE: " A ", " B), A " " B " |");
+	assert_string_equal(cves("x.patch", "See " A " and " B "\n" A " " B), A " " B " |");
+	assert_string_equal(cves("x.patch", A "\nSee " A " and " B), A " |" B " ");
+	assert_string_equal(cves("CVE-1.d/0001-" A "-fix.patch", "See " A), A " |");
+	assert_string_equal(cves("cve-2023-1234.diff", ""), A " |");
+	assert_string_equal(cves("revert-" A ".patch", ""), "|" A " ");
+	assert_string_equal(cves("x.patch", "CVE: CVE-2025-1, CVE-20251-12345"), "|");
+}
+
+static void test_cves_of_the_author(void **state)
+{
+	static const char *const given[] = {B};
+	struct diff *d = parse(A "\n--- a/x.c\n+++ b/x.c\n" HUNK);
+
+	(void)state;
+	cves_given(d, given, 0);
+	assert_string_equal(d->cve[0], A);
+	cves_given(d, given, 1);
+	assert_int_equal(d->n_cves, 1);
+	assert_string_equal(d->cve[0], B);
+	assert_int_equal(d->n_spoken_of, 1);
+	assert_string_equal(d->spoken_of[0], A);
+	assert_true(cve_is_one(A) && cve_is_one(B));
+	assert_false(cve_is_one("CVE-2023-123") || cve_is_one("cve-2023-1234") || cve_is_one(A "x") || cve_is_one(""));
 }
 
 static void test_kinds(void **state)
@@ -395,6 +473,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_header),
+	        cmocka_unit_test(test_cves),
+	        cmocka_unit_test(test_cves_of_the_author),
 	        cmocka_unit_test(test_kinds),
 	        cmocka_unit_test(test_apply),
 	        cmocka_unit_test(test_lines_keep_their_number),

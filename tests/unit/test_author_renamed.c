@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/patch_renamed.c tools/author/patch_layout.c tools/author/patch_diff.c
+// sources: tools/author/patch_renamed.c tools/author/patch_layout.c tools/author/patch_diff.c tools/author/patch_cves.c
 // sources: tools/author/patch_object.c tools/author/patch_homes.c tools/author/patch_kind.c
 // sources: tools/author/patch_compare.c tools/author/kallsyms.c tools/author/code.c
 // sources: tools/author/author.c tools/author/typenames.c tests/unit/author_refuse.c tests/unit/author_units.c

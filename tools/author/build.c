@@ -13,6 +13,7 @@
 #include "note.h"
 #include "oldcode.h"
 #include "patch_build.h"
+#include "patch_cves.h"
 #include "percpu.h"
 #include "private.h"
 #include "redirect.h"
@@ -91,9 +92,9 @@ struct built build_file(const char *path, const struct kernel *k, const struct b
 		       path);
 	if (with->source || with->id || with->version || with->allow_unproven || with->allow_layout ||
 	    with->allow_state || with->allow_modules || with->allow_objects || with->counters || with->dry_run ||
-	    with->json || with->consistency)
-		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow, --consistency, --counters and --json are for "
-		                  "patches, and this is none");
+	    with->json || with->consistency || with->description || with->n_cves)
+		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow, --consistency, --counters, --cve, --description "
+		                  "and --json are for patches, and this is none");
 	r = recipe_read(path);
 	refuse_context(r->id, "built", false);
 	return build_leaf(r, k, with);
@@ -125,16 +126,44 @@ static void allow(struct build_with *with, const char *word)
 		usage_error("build", "--allow takes unproven, layout, state, modules or objects");
 }
 
+static void add_cve(struct build_with *with, const char *id)
+{
+	if (!cve_is_one(id))
+		usage_error("build", xformat("'%s' is no CVE: CVE-2024-1086", id));
+	if (with->n_cves == BUILD_CVES_MAX)
+		usage_error("build", "more CVEs than a leaf can name");
+	with->cve[with->n_cves++] = id;
+}
+
+static void describe(struct build_with *with, const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			usage_error("build", "a description is printable ASCII");
+	if (strlen(text) > NL_FACT_MAX_LEN)
+		usage_error("build", xformat("a description has at most %u characters", NL_FACT_MAX_LEN));
+	with->description = text;
+}
+
 int command_build(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"kernel", required_argument, NULL, 'k'},  {"headers", required_argument, NULL, 'H'},
-	        {"cc", required_argument, NULL, 'c'},      {"output", required_argument, NULL, 'o'},
-	        {"source", required_argument, NULL, 'S'},  {"id", required_argument, NULL, 'i'},
-	        {"version", required_argument, NULL, 'v'}, {"allow", required_argument, NULL, 'a'},
-	        {"dry-run", no_argument, NULL, 'n'},       {"offline", no_argument, NULL, 'O'},
-	        {"json", no_argument, NULL, 'j'},          {"consistency", required_argument, NULL, 'C'},
-	        {"counters", no_argument, NULL, 'N'},      {NULL, 0, NULL, 0},
+	        {"kernel", required_argument, NULL, 'k'},
+	        {"headers", required_argument, NULL, 'H'},
+	        {"cc", required_argument, NULL, 'c'},
+	        {"output", required_argument, NULL, 'o'},
+	        {"source", required_argument, NULL, 'S'},
+	        {"id", required_argument, NULL, 'i'},
+	        {"version", required_argument, NULL, 'v'},
+	        {"allow", required_argument, NULL, 'a'},
+	        {"dry-run", no_argument, NULL, 'n'},
+	        {"offline", no_argument, NULL, 'O'},
+	        {"json", no_argument, NULL, 'j'},
+	        {"consistency", required_argument, NULL, 'C'},
+	        {"counters", no_argument, NULL, 'N'},
+	        {"cve", required_argument, NULL, 'V'},
+	        {"description", required_argument, NULL, 'D'},
+	        {NULL, 0, NULL, 0},
 	};
 	struct matrix_job job = {.write = true};
 	struct built b;
@@ -167,6 +196,12 @@ int command_build(int argc, char **argv)
 			break;
 		case 'C':
 			job.with.consistency = optarg;
+			break;
+		case 'V':
+			add_cve(&job.with, optarg);
+			break;
+		case 'D':
+			describe(&job.with, optarg);
 			break;
 		case 'N':
 			job.with.counters = true;

@@ -7,13 +7,17 @@
 #include "leaffile.h"
 #include "recipe.h"
 
+#define BUILD_CVES_MAX 32u
+
 struct build_with { /* what the caller gave; NULL = looked for */
 	const char *headers, *cc;
 	/* for patches */
 	const char *source, *id;
 	uint32_t version;
 	bool allow_unproven, allow_layout, allow_modules, allow_objects, allow_state, counters, dry_run, json;
-	const char *consistency;
+	const char *consistency, *description;
+	const char *cve[BUILD_CVES_MAX];
+	size_t n_cves;
 };
 
 struct built {

@@ -37,6 +37,10 @@
 	  "      --json          say it for a program\n" \
 	  "      --id ID         default: the CVE, the subject or the file's name\n" \
 	  "      --version N     default: 1\n" \
+	  "      --cve CVE       the patch mends it, whatever it says itself; may be given again. Default: those in " \
+	  "its\n" \
+	  "                      subject, its file's name, or on a line that says so; the plan names the others\n" \
+	  "      --description TEXT  default: the subject\n" \
 	  "      --allow WORD    unproven: replace functions that this source does not make as shipped; layout: " \
 	  "change " \
 	  "the\n" \

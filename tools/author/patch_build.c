@@ -5,6 +5,7 @@
 #include "fetch.h"
 #include "patch_alike.h"
 #include "patch_compile.h"
+#include "patch_cves.h"
 #include "patch_diff.h"
 #include "patch_exports.h"
 #include "patch_files.h"
@@ -292,9 +293,17 @@ static size_t make_bodies(struct patch_unit *units, struct unit_command **comman
 	return kept;
 }
 
-struct built patch_build(const char *path, const struct buf *text, const struct kernel *k, const struct build_with *o)
+static struct diff *parsed(const char *path, const struct buf *text, const struct build_with *o)
 {
 	struct diff *d = diff_parse(path, text);
+
+	cves_given(d, o->cve, o->n_cves);
+	return d;
+}
+
+struct built patch_build(const char *path, const struct buf *text, const struct kernel *k, const struct build_with *o)
+{
+	struct diff *d = parsed(path, text, o);
 	struct recipe *r = leaf_recipe(d, o, path);
 	struct patch_files files = patch_files(d);
 	struct unit_command *commands, **command;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Reads unified diffs. Not here: applying them (patch_apply.c), and what they mean. */
 #include "patch_diff.h"
+#include "patch_cves.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -237,24 +238,6 @@ static void read_git(struct reader *r)
 	(void)mode; /* a mode means nothing to a running kernel */
 }
 
-static void find_cves(struct reader *r)
-{
-	struct diff *d = r->d;
-	char *text = rest(r, 0);
-
-	for (char *p = text; (p = strstr(p, "CVE-"));) {
-		size_t n = 4 + strspn(p + 4, "0123456789-");
-		char *id = xformat("%.*s", (int)n, p);
-		bool known = n < 13 || n > 20 || p[8] != '-';
-
-		for (size_t i = 0; i < d->n_cves; i++)
-			known |= !strcmp(d->cve[i], id);
-		if (!known && d->n_cves < DIFF_CVES_MAX)
-			d->cve[d->n_cves++] = id;
-		p += n;
-	}
-}
-
 /* A subject may go on in the next lines, which begin with a blank. */
 static char *folded(struct reader *r, size_t skip)
 {
@@ -279,12 +262,13 @@ static void read_header(struct reader *r)
 	if (starts(r, "From ") && strspn(r->p + 5, "0123456789abcdef") >= 12)
 		d->commit = xformat("%.*s", (int)strspn(r->p + 5, "0123456789abcdef"), r->p + 5);
 	else if (starts(r, "Subject: ") && !d->subject)
-		d->subject = folded(r, 9);
+		cves_of_subject(d, d->subject = folded(r, 9));
 	else if (starts(r, "From: ") && !d->author)
 		d->author = rest(r, 6);
 	else if (starts(r, "Date: ") && !d->date)
 		d->date = rest(r, 6);
-	find_cves(r);
+	else
+		cves_of_line(d, rest(r, 0));
 }
 
 struct diff *diff_parse(const char *path, const struct buf *text)
@@ -294,6 +278,7 @@ struct diff *diff_parse(const char *path, const struct buf *text)
 	struct reader r = {.d = d, .p = start, .end = start + text->n, .line = 1};
 
 	d->path = path;
+	cves_of_file(d, path);
 	d->file = xalloc(DIFF_FILES_MAX * sizeof(*d->file));
 	if (text->n && memchr(text->p, 0, text->n))
 		refuse(NL_ERECIPE, "%s holds zero bytes: it is no patch", path);

@@ -33,9 +33,9 @@ struct diff {
 	const char *path; /* of the patch */
 	struct diff_file *file;
 	size_t n_files;
-	char *subject, *author, *date, *commit; /* NULL where the header does not say */
-	char *cve[DIFF_CVES_MAX];
-	size_t n_cves;
+	char *subject, *author, *date, *commit;              /* NULL where the header does not say */
+	char *cve[DIFF_CVES_MAX], *spoken_of[DIFF_CVES_MAX]; /* that it says it mends, and that it only names */
+	size_t n_cves, n_spoken_of;
 };
 
 /* Refuses NL_ERECIPE with path:line; a path that leads out of the tree, or that a shell or make could take for more

@@ -81,6 +81,9 @@ struct patch_files patch_files(const struct diff *d)
 {
 	struct patch_files f = {.unit = xalloc((INCLUDE_UNITS_MAX + DIFF_FILES_MAX + INCLUDERS_MAX) * sizeof(char *))};
 
+	for (size_t i = 0; i < d->n_spoken_of; i++)
+		patch_files_note(&f, xformat("the patch names %s: say --cve %s if it mends it", d->spoken_of[i],
+		                             d->spoken_of[i]));
 	for (size_t i = 0; i < d->n_files; i++) {
 		const struct diff_file *file = &d->file[i];
 		const char *why = patch_files_impossible(file->path);

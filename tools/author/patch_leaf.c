@@ -60,7 +60,7 @@ struct recipe *leaf_recipe(const struct diff *d, const struct build_with *o, con
 	r->path = xformat("%s", path);
 	r->directory = xformat(".");
 	r->id = o->id ? xformat("%s", o->id) : make_id(d, path);
-	r->description = ascii(subject(d) ? subject(d) : "");
+	r->description = ascii(o->description ? o->description : subject(d) ? subject(d) : "");
 	if (strlen(r->id) >= NL_LEAF_ID_LEN || !isalnum((unsigned char)*r->id) ||
 	    strspn(r->id, "abcdefghijklmnopqrstuvwxyz0123456789._-") != strlen(r->id))
 		refuse(NL_EUSAGE,
