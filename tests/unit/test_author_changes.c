@@ -445,6 +445,7 @@ static void test_stores(void **state)
 	        {"", "far = a;", "far"},
 	        {"", "__atomic_fetch_add(&late, 1, 5);", "late"},
 	        {"", "near[a] = 1;", NULL},
+	        {"", "asm volatile(\".byte 6\"); late = 3;", "late"}, /* which is no instruction */
 	        {"", "if (late) near[0] = far;", NULL},
 	        {"if (a == 5) late = 3;", "if (a == 6) late = 4;", NULL},
 	        {"far = 5;", "far = 6;", NULL},

@@ -137,6 +137,21 @@ static void test_asm(void **state)
 	says(BODY("nop"), BODY("int3"), "by_hand, which asm() defines outside of functions, changes", false);
 	says(BODY("call f"), BODY("call g"), "by_hand, which asm() defines outside of functions, changes", false);
 	says(BODY("call f"), BODY("call f") "int h(void) { return 1; }", NULL, false);
+	says("", BODY("nop"), "by_hand, which asm() defines outside of functions, comes", false);
+	says(BODY("nop"), "", "by_hand, which asm() defines outside of functions, goes", false);
+}
+
+/* Where a fault of it continues. */
+static void test_tables_of_asm(void **state)
+{
+#define FAULT(to) \
+	BODY("1: nop\\n 2: int3\\n 3: nop\\n .pushsection __ex_table, \\\"a\\\"\\n .long 2b - ., " to \
+	     " - .\\n.popsection")
+
+	(void)state;
+	says(FAULT("1b"), FAULT("1b") "int h(void) { return 1; }", NULL, false);
+	says(FAULT("1b"), FAULT("3b"), "by_hand, which asm() defines outside of functions, changes", false);
+	says(FAULT("1b"), BODY("1: nop\\n 2: int3\\n 3: nop"), "by_hand, which asm() defines", false);
 }
 
 /* An entry that leads to what asm() names. */
@@ -171,6 +186,7 @@ int main(void)
 	        cmocka_unit_test(test_named_functions),
 	        cmocka_unit_test(test_ids),
 	        cmocka_unit_test(test_asm),
+	        cmocka_unit_test(test_tables_of_asm),
 	        cmocka_unit_test(test_labels),
 	        cmocka_unit_test(test_of_code),
 	};

@@ -231,8 +231,9 @@ static bool belongs(const struct unit *u, const struct unit_section *s, const st
 {
 	struct unit_target t = unit_target(u, s, r);
 
-	return t.symbol == f || (t.section == f->section && t.symbol && t.symbol->value >= f->value &&
-	                         t.symbol->value < f->value + f->size);
+	uint64_t at = t.symbol ? t.symbol->value : (uint64_t)t.offset; /* what asm() names has no size, and no inside */
+
+	return t.symbol == f || (t.section == f->section && at >= f->value && at - f->value < f->size);
 }
 
 static const struct unit_section *table_of(const struct unit *u, const char *name)
@@ -492,6 +493,16 @@ const char *unit_range_difference(const struct comparison *c, const struct unit_
 {
 	struct comparing m = {.c = (struct comparison *)(uintptr_t)c, .guess = guesses(c->after)};
 	const char *why = same_range(&m, before, from_before, after, from_after, size);
+
+	free(m.guess);
+	return why;
+}
+
+const char *unit_entries_difference(const struct comparison *c, const struct unit_symbol *before,
+                                    const struct unit_symbol *after)
+{
+	struct comparing m = {.c = (struct comparison *)(uintptr_t)c, .guess = guesses(c->after)};
+	const char *why = same_entries(&m, before, after);
 
 	free(m.guess);
 	return why;

@@ -24,6 +24,10 @@ struct comparison *unit_compare(const struct unit *before, const struct unit *af
 const char *unit_range_difference(const struct comparison *c, const struct unit_section *before, uint64_t from_before,
                                   const struct unit_section *after, uint64_t from_after, uint64_t size);
 
+/* What differs in the kernel's tables (__ex_table and such) about two ranges of code; NULL: nothing. */
+const char *unit_entries_difference(const struct comparison *c, const struct unit_symbol *before,
+                                    const struct unit_symbol *after);
+
 bool unit_is_datum(const struct unit *u, const struct unit_symbol *s);
 bool unit_is_function(const struct unit *u, const struct unit_symbol *s);
 /* Does code of `f` refer to the symbol? */

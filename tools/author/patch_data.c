@@ -7,10 +7,11 @@
 
 #define WORD 8u
 
-static const struct unit_reloc *reloc_at(const struct unit_section *s, uint64_t offset)
+/* The first that a field of the range has a byte of. */
+static const struct unit_reloc *reloc_in(const struct unit_section *s, uint64_t from, uint32_t len)
 {
 	for (size_t i = 0; i < s->n_relocs; i++)
-		if (s->reloc[i].offset == offset)
+		if (s->reloc[i].offset < from + len && s->reloc[i].offset + unit_reloc_size(s->reloc[i].type) > from)
 			return &s->reloc[i];
 	return NULL;
 }
@@ -20,7 +21,7 @@ static size_t fresh_word(const struct patch_unit *p, const struct patch_datum *d
                          size_t object, uint64_t at, uint32_t len, uint8_t *out, struct nl_leaf_reloc *reloc)
 {
 	const struct unit_section *s = &p->body->section[datum->fresh->section];
-	const struct unit_reloc *r = reloc_at(s, datum->fresh->value + at);
+	const struct unit_reloc *r = reloc_in(s, datum->fresh->value + at, len);
 	struct place to;
 	uint64_t v;
 
@@ -30,7 +31,7 @@ static size_t fresh_word(const struct patch_unit *p, const struct patch_datum *d
 		memset(out, 0, len);
 	if (!r)
 		return 0;
-	if (r->type != R_X86_64_64 || len != WORD)
+	if (r->type != R_X86_64_64 || len != WORD || r->offset != datum->fresh->value + at)
 		refuse(NL_ESITE, "%s: %s holds an address of a form that cannot be written", p->path,
 		       datum->shipped->name);
 	to = body_place(b, object, datum->fresh->section,

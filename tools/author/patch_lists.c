@@ -269,21 +269,43 @@ static uint64_t asm_size(const struct unit *u, const struct unit_symbol *s)
 	return end - s->value;
 }
 
+static const struct unit_symbol *asm_named(const struct unit *u, const char *name)
+{
+	for (uint32_t i = 1; i < u->n_symbols; i++)
+		if (!strcmp(u->symbol[i].name, name) && is_asm(u, &u->symbol[i]))
+			return &u->symbol[i];
+	return NULL;
+}
+
+static bool same_asm(const struct comparison *c, const struct unit_symbol *x, const struct unit_symbol *y)
+{
+	const struct unit_section *sx = &c->before->section[x->section], *sy = &c->after->section[y->section];
+	struct unit_symbol b = *x, a = *y;
+
+	b.size = asm_size(c->before, x);
+	a.size = asm_size(c->after, y);
+	return unit_same_kind(sx, sy) && a.size == b.size &&
+	       !unit_range_difference(c, sx, b.value, sy, a.value, b.size) &&
+	       (!unit_is_code(sx) || !unit_entries_difference(c, &b, &a));
+}
+
 static void compare_asm(struct changes *all)
 {
-	const struct unit *b = all->c->before, *a = all->c->after;
+	const struct unit *u[] = {all->c->before, all->c->after};
 
-	for (uint32_t i = 1; i < b->n_symbols; i++)
-		for (uint32_t j = 1; j < a->n_symbols && is_asm(b, &b->symbol[i]); j++) {
-			const struct unit_symbol *x = &b->symbol[i], *y = &a->symbol[j];
-			const struct unit_section *sx = &b->section[x->section], *sy = &a->section[y->section];
+	for (int side = 0; side < 2; side++)
+		for (uint32_t i = 1; i < u[side]->n_symbols; i++) {
+			const struct unit_symbol *x = &u[side]->symbol[i], *y;
 
-			if (strcmp(x->name, y->name) || !is_asm(a, y))
+			if (!is_asm(u[side], x))
 				continue;
-			if (!unit_same_kind(sx, sy) || asm_size(b, x) != asm_size(a, y) ||
-			    unit_range_difference(all->c, sx, x->value, sy, y->value, asm_size(b, x)))
-				add(all, sx, xformat("%s, which asm() defines outside of functions, changes", x->name));
-			break;
+			y = asm_named(u[!side], x->name);
+			if (!y || (!side && !same_asm(all->c, x, y)))
+				add(all, &u[side]->section[x->section],
+				    xformat("%s, which asm() defines outside of functions, %s", x->name,
+				            y      ? "changes"
+				            : side ? "comes"
+				                   : "goes"));
 		}
 }
 

@@ -269,11 +269,9 @@ static uint64_t field_to_end(const struct unit *u, const struct unit_section *s,
 	for (uint64_t at = in ? in->value : 0; s->bytes && at <= r->offset;) {
 		struct code_step step = code_decode(s->bytes + at, s->size - at, at);
 
-		if (!step.len)
-			return 4;
 		if (at + step.len > r->offset)
 			return at + step.len - r->offset;
-		at += step.len;
+		at += step.len ? step.len : 1;
 	}
 	return 4;
 }

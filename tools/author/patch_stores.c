@@ -25,9 +25,7 @@ static const struct unit_symbol *next_store(const struct unit *u, const struct u
 		const struct unit_reloc *r = step.stores ? reloc_at(s, offset + step.stores) : NULL;
 		const struct unit_symbol *to = r ? unit_target(u, s, r).symbol : NULL;
 
-		if (!step.len)
-			return NULL;
-		*at += step.len;
+		*at += step.len ? step.len : 1; /* what is no instruction that is known here hides none behind it */
 		if (to)
 			return to;
 	}
