@@ -468,6 +468,9 @@ fresh
 edit mm/backing-dev.c "$body{$wrap\tcond_resched();\n\t$work(work);\n}/}
 $give"
 expect "another callback around it" 4 "$work is gone, or only a part of others, after the patch, and wb_init" plan
+fresh
+edit fs/signalfd.c 's/signalfd_fops/signalfd_operations/'
+expect "a table under another name" 4 "signalfd_fops is gone from the source, and " plan
 
 # Whichever functions the compiler inlines, by the source each lock is of one
 fresh

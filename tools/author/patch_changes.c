@@ -151,17 +151,6 @@ static bool is_foreign(const void *arg, const struct reference *r)
 	return !r->in || !unit_find(*u, r->in->name);
 }
 
-static bool holds_functions(const struct unit *u, const struct unit_symbol *s)
-{
-	const struct unit_section *in = &u->section[s->section];
-
-	for (size_t r = 0; r < in->n_relocs; r++)
-		if (in->reloc[r].offset >= s->value && in->reloc[r].offset < s->value + s->size &&
-		    unit_is_code(&u->section[unit_target(u, in, &in->reloc[r]).section]))
-			return true;
-	return false;
-}
-
 /* A constant that is there still, and that nobody reads again. What others have got the address of they may read: that
  * is so of tables of functions, and of others it is said. */
 static void check_read(struct patch_unit *p, const struct unit_symbol *after, const struct unit_symbol *shipped,
@@ -179,7 +168,7 @@ static void check_read(struct patch_unit *p, const struct unit_symbol *after, co
 		       "%s: %s changes (%s), which only code of boot reads (__init), and boot has read it: its change "
 		       "needs a boot",
 		       p->path, after->name, why);
-	if (!holds_functions(u, after))
+	if (!unit_holds_functions(u, after))
 		patch_note(p,
 		           xformat("only code of boot has the address of %s: what boot itself has read of it stays as "
 		                   "it was",

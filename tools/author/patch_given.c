@@ -10,9 +10,10 @@
 #include "patch_kind.h"
 #include "references.h"
 
+#include <newleaf/types.h>
 #include <string.h>
 
-enum how { FORM, GONE, LEFT };
+enum how { FORM, GONE, LEFT, TABLE };
 
 struct asking {
 	const struct patch_unit *units;
@@ -54,13 +55,12 @@ static bool gives_name(const struct patch_unit *p, const char *name)
 	const struct unit *a = p->c->after;
 
 	for (uint32_t j = 1; j < a->n_symbols; j++)
-		if (a->symbol[j].binding != STB_LOCAL && unit_is_function(a, &a->symbol[j]) &&
-		    !strcmp(a->symbol[j].name, name))
+		if (a->symbol[j].binding != STB_LOCAL && a->symbol[j].section && !strcmp(a->symbol[j].name, name))
 			return true;
 	return false;
 }
 
-/* The unit that has the function after the patch. */
+/* The unit that has the function or table after the patch. */
 static const struct patch_unit *home_after(const struct patch_unit *p, uint32_t i, const struct patch_unit *units,
                                            size_t n)
 {
@@ -110,6 +110,20 @@ static bool shares_place(const struct patch_unit *p, uint32_t i)
 	return false;
 }
 
+/* An event's own functions, which TRACE_EVENT() makes: where the source has the event no more the image has it still,
+ * whole, as patch_lists.c says. */
+static bool is_of_event(const char *name)
+{
+	static const char *const of[] = {
+	        "__traceiter_", "__probestub_", "trace_event_raw_event_",    "trace_raw_output_",
+	        "perf_trace_",  "__bpf_trace_", "trace_event_define_fields_"};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(of); i++)
+		if (starts_with(name, of[i]))
+			return true;
+	return false;
+}
+
 /* Does what the patch does to it matter to who has its address? */
 static bool concerns(const struct patch_unit *p, uint32_t i, const struct patch_unit *units, size_t n, enum how *how)
 {
@@ -118,7 +132,7 @@ static bool concerns(const struct patch_unit *p, uint32_t i, const struct patch_
 
 	if (!to) {
 		*how = GONE;
-		return !shares_place(p, i);
+		return !shares_place(p, i) && !is_of_event(s->name);
 	}
 	*how = FORM;
 	if ((to != p || p->replaced[i]) && changes_form(p, to, s->name, units, n))
@@ -138,7 +152,21 @@ static const struct {
                   "who has it goes on with the old code. Let the old name lead to the new function"},
         [LEFT] = {"is given away by nobody after the patch",
                   "who has it goes on with it, without what comes in its place. Let the old name do the new work"},
+        [TABLE] = {"is gone from the source",
+                   "who has it goes on with that table. Let the old name stay, and change what stands there"},
 };
+
+static void object(struct patch_unit *p, const char *name, enum how how, const struct reference *r, bool allow_objects)
+{
+	const char *by = r->in ? r->in->name : xformat("0x%llx", (unsigned long long)r->at);
+
+	if (!allow_objects)
+		refuse(NL_ESITE,
+		       "%s: %s %s, and %s gave its address away before: %s; if nobody has it any more, say: --allow "
+		       "objects",
+		       p->path, name, verdict[how].what, by, verdict[how].then);
+	patch_note(p, xformat("%s %s, and %s gave its address away before; ALLOWED", name, verdict[how].what, by));
+}
 
 static void check(struct patch_unit *p, uint32_t i, const struct patch_unit *units, size_t n, bool allow_objects)
 {
@@ -146,7 +174,6 @@ static void check(struct patch_unit *p, uint32_t i, const struct patch_unit *uni
 	const struct proof_function *f = proof_of(p->proof, s->name);
 	struct asking ask = {units, n, false, false};
 	struct reference r;
-	const char *by;
 	enum how how;
 
 	if (!f || !f->va || f->overridden || f->discarded || !concerns(p, i, units, n, &how))
@@ -156,15 +183,45 @@ static void check(struct patch_unit *p, uint32_t i, const struct patch_unit *uni
 	if (how == LEFT && references_find(p->k, f->va, f->va + 1, counts, &ask, &r))
 		return; /* others give it away as before */
 	ask.foreign = false;
-	if (!references_find(p->k, f->va, f->va + 1, counts, &ask, &r))
+	if (references_find(p->k, f->va, f->va + 1, counts, &ask, &r))
+		object(p, s->name, how, &r, allow_objects);
+}
+
+/* Others give it away as before, and who did so does no more: the author of the patch wants that. */
+static void note_fewer(struct patch_unit *p, const struct unit_symbol *s, const struct patch_unit *units, size_t n)
+{
+	for (size_t u = 0; u < n; u++) {
+		const struct unit *b = units[u].c->before;
+		char *old = &units[u] == p || s->binding != STB_LOCAL ? home_givers(b, s->name) : NULL;
+		char *new = old ? home_givers(units[u].c->after, s->name) : NULL;
+
+		for (char *word = new ? strtok(old, " ") : NULL; word; word = strtok(NULL, " ")) {
+			const struct unit_symbol *giver = unit_find(b, word);
+
+			if (giver && unit_is_function(b, giver) && !strstr(new, xformat(" %s ", word)))
+				patch_note(p, xformat("%s no longer gives %s away; who got it before goes on with it",
+				                      word, s->name));
+		}
+	}
+}
+
+/* A table of functions that objects lead to (file operations). */
+static void check_table(struct patch_unit *p, uint32_t i, const struct patch_unit *units, size_t n, bool allow_objects)
+{
+	const struct unit_symbol *s = &p->c->before->symbol[i], *shipped = unit_find(p->shipped, s->name);
+	struct asking ask = {units, n, false, false};
+	struct reference r;
+	uint64_t va;
+
+	if (home_is(s->name) || home_after(p, i, units, n) || !shipped || !proof_place(p->proof, shipped, &va))
 		return;
-	by = r.in ? r.in->name : xformat("0x%llx", (unsigned long long)r.at);
-	if (!allow_objects)
-		refuse(NL_ESITE,
-		       "%s: %s %s, and %s gave its address away before: %s; if nobody has it any more, say: --allow "
-		       "objects",
-		       p->path, s->name, verdict[how].what, by, verdict[how].then);
-	patch_note(p, xformat("%s %s, and %s gave its address away before; ALLOWED", s->name, verdict[how].what, by));
+	if (references_find(p->k, va, va + s->size, counts, &ask, &r))
+		object(p, s->name, TABLE, &r, allow_objects);
+}
+
+static bool is_table(const struct unit *u, const struct unit_symbol *s)
+{
+	return unit_is_datum(u, s) && unit_kind(&u->section[s->section]) == KIND_CONSTANT && unit_holds_functions(u, s);
 }
 
 void given_check(struct patch_unit *units, size_t n, bool allow_objects)
@@ -172,9 +229,16 @@ void given_check(struct patch_unit *units, size_t n, bool allow_objects)
 	for (size_t u = 0; u < n; u++) {
 		const struct unit *b = units[u].c->before;
 
-		for (uint32_t i = 1; i < b->n_symbols; i++)
-			if (unit_is_function(b, &b->symbol[i]) && !unit_is_clone(b->symbol[i].name) &&
-			    !unit_is_of_boot(&b->section[b->symbol[i].section]))
-				check(&units[u], i, units, n, allow_objects);
+		for (uint32_t i = 1; i < b->n_symbols; i++) {
+			const struct unit_symbol *s = &b->symbol[i];
+
+			if (is_table(b, s))
+				check_table(&units[u], i, units, n, allow_objects);
+			if (!unit_is_function(b, s) || unit_is_clone(s->name) ||
+			    unit_is_of_boot(&b->section[s->section]))
+				continue;
+			check(&units[u], i, units, n, allow_objects);
+			note_fewer(&units[u], s, units, n);
+		}
 	}
 }

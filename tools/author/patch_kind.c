@@ -65,6 +65,18 @@ bool unit_is_of_boot(const struct unit_section *s)
 	return false;
 }
 
+bool unit_holds_functions(const struct unit *u, const struct unit_symbol *s)
+{
+	const struct unit_section *in = &u->section[s->section];
+
+	for (size_t r = 0; r < in->n_relocs; r++)
+		if (in->reloc[r].offset >= s->value && in->reloc[r].offset < s->value + s->size &&
+		    (!u->symbol[in->reloc[r].symbol].section ||
+		     unit_is_code(&u->section[u->symbol[in->reloc[r].symbol].section])))
+			return true;
+	return false;
+}
+
 uint32_t unit_alignment(const struct unit *u, const struct unit_symbol *s)
 {
 	const struct unit_section *in = &u->section[s->section];

@@ -19,6 +19,8 @@ enum kind unit_kind(const struct unit_section *s);
 bool unit_same_kind(const struct unit_section *x, const struct unit_section *y);
 /* For boot or a module's end alone; also the lists that boot calls. */
 bool unit_is_of_boot(const struct unit_section *s);
+/* Addresses of functions stand in it, or of what other units have. */
+bool unit_holds_functions(const struct unit *u, const struct unit_symbol *s);
 /* How a datum is aligned; 0: not known, since others share the section. */
 uint32_t unit_alignment(const struct unit *u, const struct unit_symbol *s);
 /* "constant", "writable", ...; for messages */
