@@ -11,6 +11,7 @@
 #include "author_units.h"
 #include "branches.h"
 #include "patch_global.h"
+#include "references.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -24,7 +25,7 @@
 
 /* --- What the rest of the tool would say --- */
 
-static const char *caller; /* who calls whatever is asked for */
+static const char *caller, *holder; /* who calls, and holds the address of, whatever is asked for */
 static bool overridden, folded;
 
 const struct proof_function *proof_of(const struct proof *p, const char *function)
@@ -58,6 +59,26 @@ bool branches_find(const struct kernel *k, uint64_t start, uint64_t end,
 	in = (struct ksym){CALLER, caller, 't'};
 	*found = (struct branch){CALLER + 8, start, &in, true};
 	return caller && unwanted(arg, found);
+}
+
+bool references_find(const struct kernel *k, uint64_t start, uint64_t end,
+                     bool (*wanted)(const void *arg, const struct reference *r), const void *arg,
+                     struct reference *found)
+{
+	static struct ksym in;
+
+	(void)k;
+	assert_true(end > start);
+	in = (struct ksym){CALLER, holder, 'd'};
+	*found = (struct reference){CALLER + 8, &in, false};
+	return holder && wanted(arg, found);
+}
+
+bool proof_place(const struct proof *p, const struct unit_symbol *s, uint64_t *va)
+{
+	(void)p, (void)s;
+	*va = PLACE + 0x800;
+	return true;
 }
 
 /* --- Units and the image --- */
@@ -201,15 +222,44 @@ static void test_gone(void **state)
 	assert_true(refuses("b: the patch takes x away"));
 	make('T', OTHER, OTHER X, OTHER X, OTHER);
 	passes();
+	make('T', OTHER, OTHER, OTHER X, OTHER);
+	folded = true; /* the call may mean the other name */
+	assert_true(refuses("b: the patch takes x away, which is one code with another, and somebody"));
 	caller = NULL;
+	passes();
+	folded = false;
+}
+
+/* A table of another unit has its address; a variable goes. */
+static void test_held(void **state)
+{
+	(void)state;
+	make('T', OTHER, OTHER, OTHER X, OTHER);
+	holder = "table";
+	assert_true(refuses("b: the patch takes x away, and table, which it does not change, uses it"));
+	holder = "other";
+	passes();
+	make('D', OTHER, OTHER, OTHER "int x = 1;\n", OTHER);
+	passes();
+	holder = "table";
+	assert_true(refuses("b: the patch takes x away, and table, which it does not change, uses it"));
+	make('D', OTHER, OTHER, OTHER "int x = 1;\n", OTHER "static int x = 1;\nint f(void) { return ++x; }\n");
+	assert_true(refuses("b: the patch takes x away"));
+	holder = NULL;
+	make('D', OTHER, OTHER, OTHER "int x = 1;\n", OTHER);
+	passes();
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_of_another_unit), cmocka_unit_test(test_none),
-	        cmocka_unit_test(test_moves),           cmocka_unit_test(test_two),
-	        cmocka_unit_test(test_binding),         cmocka_unit_test(test_gone),
+	        cmocka_unit_test(test_of_another_unit),
+	        cmocka_unit_test(test_none),
+	        cmocka_unit_test(test_moves),
+	        cmocka_unit_test(test_two),
+	        cmocka_unit_test(test_binding),
+	        cmocka_unit_test(test_gone),
+	        cmocka_unit_test(test_held),
 	};
 
 	return cmocka_run_group_tests_name("author_global", tests, author_units_start, author_units_end);

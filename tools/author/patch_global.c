@@ -7,6 +7,7 @@
 #include "patch_global.h"
 #include "aliases.h"
 #include "branches.h"
+#include "references.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -159,24 +160,67 @@ static bool is_foreign(const void *arg, const struct branch *b)
 	return true;
 }
 
-/* No unit gives it to others any more, and others call it: they must get it from somewhere. */
+/* Held or taken by what is of no unit of the patch. */
+static bool is_held(const void *arg, const struct reference *r)
+{
+	const struct asking *ask = arg;
+
+	for (size_t i = 0; r->in && i < ask->n; i++)
+		if (unit_find(ask->units[i].shipped, r->in->name))
+			return false;
+	return r->in != NULL;
+}
+
+/* Where the image has what was the unit's, and how much of it whoever uses it may name. */
+static bool place_before(const struct patch_unit *p, const struct unit_symbol *s, uint64_t *va, uint64_t *size)
+{
+	const struct proof_function *f = unit_is_function(p->c->before, s) ? proof_of(p->proof, s->name) : NULL;
+	const struct unit_symbol *shipped = unit_find(p->shipped, s->name);
+
+	if (unit_is_function(p->c->before, s)) {
+		*va = f ? f->va : 0;
+		*size = 1;
+		return *va && !f->overridden && !f->discarded;
+	}
+	*size = s->size;
+	return shipped && s->size && s->binding != STB_WEAK &&
+	       !starts_with(p->shipped->section[shipped->section].name, ".data..percpu") &&
+	       proof_place(p->proof, shipped, va);
+}
+
+/* No unit gives it to others any more, and others use it: they must get it from somewhere. */
 static void check_gone(const struct patch_unit *p, uint32_t i, const struct patch_unit *units, size_t n)
 {
 	const struct unit_symbol *s = &p->c->before->symbol[i];
-	const struct proof_function *f = unit_is_function(p->c->before, s) ? proof_of(p->proof, s->name) : NULL;
-	struct asking ask = {units, n, f ? f->va : 0}, *arg = &ask;
-	struct branch found;
+	bool function = unit_is_function(p->c->before, s);
+	struct asking ask = {units, n, 0}, *arg = &ask;
+	const struct ksym *who = NULL;
+	struct reference held = {0};
+	struct branch called = {0};
+	uint64_t size;
+	char *others;
 
 	for (size_t u = 0; u < n; u++)
 		if (global_of(units[u].c->after, s->name))
 			return;
-	if (!f || !f->va || f->overridden || f->discarded || aliases_of(p->k, s->name, f->va) ||
-	    !branches_find(p->k, f->va, f->va + 1, is_foreign, &arg, &found))
+	if (!place_before(p, s, &ask.va, &size))
 		return;
+	if (function && branches_find(p->k, ask.va, ask.va + 1, is_foreign, &arg, &called))
+		who = called.in;
+	else if (references_find(p->k, ask.va, ask.va + size, is_held, &ask, &held))
+		who = held.in;
+	if (!who)
+		return;
+	others = function ? aliases_of(p->k, s->name, ask.va) : NULL;
+	if (others)
+		refuse(NL_ESITE,
+		       "%s: the patch takes %s away, which is one code with %s, and %s, which it does not change, uses "
+		       "one of them: which one cannot be told",
+		       p->path, s->name, others, who->name);
 	refuse(NL_ESITE,
-	       "%s: the patch takes %s away, and %s, which it does not change, calls it: another one must be there, a "
+	       "%s: the patch takes %s away, and %s, which it does not change, %s it: another one must be there, a "
 	       "weak one, and where is not known",
-	       p->path, s->name, found.in->name);
+	       p->path, s->name, who->name, who == held.in ? "uses" : "calls");
 }
 
 void global_check(struct patch_unit *units, size_t n)
