@@ -260,6 +260,22 @@ static void test_strays(void **state)
 	stray_check(all, "fs/map.txt");
 }
 
+/* A source that is built a second time, for a blob. */
+static void test_copies(void **state)
+{
+	struct sources *all;
+
+	(void)state;
+	source("arch/x86/Kbuild", "obj-$(CONFIG_ON) += purgatory/\nobj-$(CONFIG_NO) += realmode/\n");
+	source("arch/x86/purgatory/Makefile", "purgatory-y := sha.o one.o\n$(obj)/sha.o: $(srctree)/lib/sha.c FORCE\n");
+	source("arch/x86/realmode/rm/Makefile", "$(obj)/two.o: $(srctree)/lib/two.c FORCE\n");
+	source("lib/one.c", "int f;\n");
+	all = sources_read(&t, kbuild_open(&t));
+	assert_non_null(strstr(stray_copy(all, "lib/sha.c"), "arch/x86/purgatory has a copy of its own"));
+	assert_null(stray_copy(all, "lib/one.c"));
+	assert_null(stray_copy(all, "lib/two.c"));
+}
+
 /* What a script or a program of the build would make of the patched header; lines: "-a\n+b\n". */
 static char *made_of(const char *path, const char *lines)
 {
@@ -338,6 +354,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_of_another_architecture, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_what_macros_declare, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_strays, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_copies, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_scripts, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_programs_of_the_build, setup, teardown),
 	};

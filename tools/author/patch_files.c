@@ -144,8 +144,13 @@ void patch_files_sources(struct patch_files *f, const struct diff *d, const stru
 	size_t n = f->n_units;
 
 	f->sources = sources_read(t, k);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		char *copy = stray_copy(f->sources, f->unit[i]);
+
+		if (copy)
+			patch_files_note(f, copy);
 		add_includers(f, f->unit[i], n + INCLUDERS_MAX);
+	}
 	f->n_named = n;
 	for (size_t i = 0; i < d->n_files; i++)
 		if (ignored(d->file[i].path) && !starts_with(d->file[i].path, "Documentation/"))

@@ -7,6 +7,7 @@
 #include "patch_strays.h"
 
 #include <ctype.h>
+#include <newleaf/types.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,4 +59,18 @@ void stray_check(const struct sources *all, const char *path)
 			       "their headers alone",
 			       path, directory[i]);
 	free(directory);
+}
+
+char *stray_copy(const struct sources *all, const char *path)
+{
+	static const struct {
+		const char *directory, *who;
+	} blobs[] = {{"arch/x86/purgatory", "kexec"}, {"arch/x86/realmode/rm", "a CPU that wakes up"}};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(blobs); i++)
+		if (kbuild_may_enter(all->k, blobs[i].directory) &&
+		    names_file(kbuild_makefile(all->k, blobs[i].directory), path, false))
+			return xformat("%s: %s has a copy of its own, which %s runs; that stays as it is", path,
+			               blobs[i].directory, blobs[i].who);
+	return NULL;
 }

@@ -8,5 +8,7 @@
 
 /* Refuses NL_EUNSUPPORTED what a makefile of the configuration or a source names: it can be no part of a leaf. */
 void stray_check(const struct sources *all, const char *path);
+/* NULL, or a note: a blob of the image has its own copy of the source, which nobody can replace. */
+char *stray_copy(const struct sources *all, const char *path);
 
 #endif
