@@ -237,6 +237,46 @@ static void test_circles(void **state)
 	assert_non_null(type_name((struct type_of){here, 1}));
 }
 
+static int proto_here, proto_kernel;
+
+static bool is_that(const void *of, struct type_of x, struct type_of y)
+{
+	return of == &proto_here && x.btf == here && y.btf == kernel && (int)x.id == proto_here &&
+	       (int)y.id == proto_kernel;
+}
+
+static int function_of(struct btf *b, int argument)
+{
+	int proto = btf__add_func_proto(b, 1);
+
+	btf__add_func_param(b, "x", argument);
+	return proto;
+}
+
+/* One prototype is known to change: no other may, and nothing else. */
+static void test_expected(void **state)
+{
+	const struct compare_expected e = {is_that, &proto_here};
+	int other;
+
+	(void)state;
+	basics(here);
+	basics(kernel);
+	proto_here = function_of(here, 3);
+	proto_kernel = function_of(kernel, 1);
+	other = function_of(here, 2);
+	pair(kernel, "foo", 16, "bar", btf__add_ptr(kernel, proto_kernel), 64, 0);
+	assert_true(
+	        named_says(pair(here, "foo", 16, "bar", btf__add_ptr(here, proto_here), 64, 0), ".bar: argument 1"));
+	compare_expect(&e);
+	assert_true(named_says(pair(here, "foo", 16, "bar", btf__add_ptr(here, proto_here), 64, 0), NULL));
+	assert_true(named_says(pair(here, "foo", 16, "bar", btf__add_ptr(here, other), 64, 0), ".bar: argument 1"));
+	assert_true(named_says(pair(here, "foo", 24, "bar", btf__add_ptr(here, proto_here), 128, 0), ".bar: 8 bytes"));
+	compare_expect(NULL);
+	assert_true(
+	        named_says(pair(here, "foo", 16, "bar", btf__add_ptr(here, proto_here), 64, 0), ".bar: argument 1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +289,7 @@ int main(void)
 	        cmocka_unit_test_setup(test_arrays, setup),
 	        cmocka_unit_test_setup(test_signs, setup),
 	        cmocka_unit_test_setup(test_circles, setup),
+	        cmocka_unit_test_setup(test_expected, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

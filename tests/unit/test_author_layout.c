@@ -175,6 +175,28 @@ static void test_pointees(void **state)
 	assert_string_equal(layout_pointees(&types, 1, kernel, &syms), "gone");
 }
 
+/* What of the patch's code may differ from the running kernel: this pair, and no other. */
+static void test_expects(void **state)
+{
+	struct btf *kernel = btf__new_empty(), *body = btf__new_empty();
+	int theirs, own, another;
+
+	(void)state;
+	basics(kernel);
+	basics(body);
+	theirs = btf__type_by_id(kernel, (uint32_t)pointer(kernel, 1, 1))->type;
+	btf__add_int(body, "char", 1, 0); /* other numbers than the unit's */
+	own = btf__type_by_id(body, (uint32_t)pointer(body, 1, 2))->type;
+	another = btf__type_by_id(body, (uint32_t)pointer(body, 1, 3))->type;
+	pair(before, "s", "a", 1, "b", pointer(before, 1, 1));
+	pair(after, "s", "a", 1, "b", pointer(after, 1, 2));
+	assert_true(says(NULL));
+	assert_true(layout_expects(&types, body, (uint32_t)own, kernel, (uint32_t)theirs));
+	assert_false(layout_expects(&types, body, (uint32_t)another, kernel, (uint32_t)theirs));
+	assert_false(layout_expects(&types, body, (uint32_t)theirs, kernel, (uint32_t)theirs));
+	assert_false(layout_expects(&types, kernel, (uint32_t)theirs, body, (uint32_t)own));
+}
+
 static int bits(struct btf *b, uint32_t first)
 {
 	int s = btf__add_struct(b, "s", 4);
@@ -233,8 +255,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(test_named, setup),       cmocka_unit_test_setup(test_unnamed, setup),
 	        cmocka_unit_test_setup(test_of_one_name, setup), cmocka_unit_test_setup(test_pointers, setup),
-	        cmocka_unit_test_setup(test_pointees, setup),    cmocka_unit_test_setup(test_bits, setup),
-	        cmocka_unit_test_setup(test_constants, setup),   cmocka_unit_test_setup(test_variables, setup),
+	        cmocka_unit_test_setup(test_expects, setup),     cmocka_unit_test_setup(test_pointees, setup),
+	        cmocka_unit_test_setup(test_bits, setup),        cmocka_unit_test_setup(test_constants, setup),
+	        cmocka_unit_test_setup(test_variables, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,12 +241,16 @@ static void check_object(struct check *c)
 	note(c->d, NL_FACT_ALLOW, xformat("types of %s: %s", source, c->shown));
 }
 
-void body_types_check_patch(struct draft *d, const struct kernel *k, const struct recipe *r, const struct body *b)
+void body_types_check_patch(struct draft *d, const struct kernel *k, const struct recipe *r, const struct body *b,
+                            const struct compare_expected *expected)
 {
 	struct check c = {.d = d, .k = k, .r = r, .b = b, .way_out = "--allow unproven", .patch = true};
 
-	for (c.object = 0; c.object < b->n_objects; c.object++)
+	for (c.object = 0; c.object < b->n_objects; c.object++) {
+		compare_expect(&expected[c.object]);
 		check_object(&c);
+	}
+	compare_expect(NULL);
 }
 
 void body_types_check(struct draft *d, const struct kernel *k, const struct recipe *r, const struct body *b)

@@ -4,6 +4,7 @@
 #define NEWLEAF_AUTHOR_BODY_TYPES_H
 
 #include "body.h"
+#include "compare_types.h"
 
 /*
  * Compares the prototype of each function replaced, the type of each function and variable of the kernel that the body
@@ -15,8 +16,10 @@ void body_types_check(struct draft *d, const struct kernel *k, const struct reci
 
 /* The same for the bodies of a patch, without the prototypes of what is replaced: they change with all callers, or the
  * source does not compile; contract.h looks where it matters. What the kernel's types do not know is no news there: the
- * headers are the kernel's, and what the source compiles to is proven to be what the image has. */
-void body_types_check_patch(struct draft *d, const struct kernel *k, const struct recipe *r, const struct body *b);
+ * headers are the kernel's, and what the source compiles to is proven to be what the image has.
+ * `expected`: of each object, which prototypes behind pointers change and may. */
+void body_types_check_patch(struct draft *d, const struct kernel *k, const struct recipe *r, const struct body *b,
+                            const struct compare_expected *expected);
 
 /* The functions that data statements put into members of the kernel: are they what such a member points to? Refuses
  * NL_ETYPES. b: NULL = there is no body. */

@@ -16,6 +16,15 @@ struct type_of { /* a type in its object */
 	uint32_t id;
 };
 
+/* Prototypes behind pointers that differ and are known to: who is asked, and of what. For all comparisons that follow;
+ * NULL = none. */
+struct compare_expected {
+	bool (*is)(const void *of, struct type_of here, struct type_of kernel);
+	const void *of;
+};
+
+void compare_expect(const struct compare_expected *e);
+
 /* NULL = the same; else what differs, "long here, int there", where `there` names the kernel. */
 char *compare_types(struct type_of here, struct type_of kernel, const char *there);
 

@@ -393,12 +393,25 @@ char *layout_renamed(const struct btf *before, uint32_t x, const struct btf *aft
 }
 
 /* Is it of this prototype? */
-static bool is_like(const struct btf *t, uint32_t proto, const struct btf *other, const struct btf_type *function)
+static bool are_like(const struct btf *t, uint32_t proto, const struct btf *other, uint32_t id)
 {
 	const struct types c = {.b = t, .a = other, .exactly = true};
-	const struct btf_type *theirs = btf__type_by_id(other, function->type);
+	const struct btf_type *theirs = bare(other, id);
 
 	return theirs && btf_is_func_proto(theirs) && same_prototype(&c, bare(t, proto), theirs, 0);
+}
+
+static bool is_like(const struct btf *t, uint32_t proto, const struct btf *other, const struct btf_type *function)
+{
+	return are_like(t, proto, other, function->type);
+}
+
+bool layout_expects(const struct layout *l, const struct btf *here, uint32_t x, const struct btf *kernel, uint32_t y)
+{
+	for (size_t i = 0; i < l->n_pairs; i++)
+		if (are_like(l->after, l->pair[i].after, here, x) && are_like(l->before, l->pair[i].before, kernel, y))
+			return true;
+	return false;
 }
 
 static bool any_is_like(const struct btf *t, uint32_t proto, const struct btf *other, const char *name)

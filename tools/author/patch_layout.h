@@ -31,6 +31,9 @@ char *layout_renamed(const struct btf *before, uint32_t x, const struct btf *aft
  * must be of the new ones after the patch. The name of one that is not; NULL = all are. */
 const char *layout_pointees(const struct layout *unit, size_t n, const struct btf *kernel, const struct kallsyms *syms);
 
+/* Are these two prototypes, of the patch's code and of the running kernel, a pair of the unit's? */
+bool layout_expects(const struct layout *l, const struct btf *here, uint32_t x, const struct btf *kernel, uint32_t y);
+
 /* Is a variable of one unit before what another unit after the patch has under its name? What has no type is. */
 bool layout_same_variable(const struct layout *from, const struct layout *to, const char *name);
 /* The same of what a function takes and returns. */

@@ -154,12 +154,18 @@ static void watch_clones(struct draft *d, const struct kernel *k, const struct p
 	}
 }
 
+static bool is_pair(const void *types, struct type_of here, struct type_of kernel)
+{
+	return layout_expects(types, here.btf, here.id, kernel.btf, kernel.id);
+}
+
 struct buf leaf_make(struct recipe *r, const struct kernel *k, struct patch_unit *units, size_t n,
                      const struct diff *diff, const char *compiler_note, const struct build_with *o)
 {
 	struct body_object *objects = xalloc((n + 1) * sizeof(*objects));
 	struct draft *d = xalloc(sizeof(*d));
 	char **types = xalloc((n + 1) * sizeof(*types));
+	struct compare_expected *expected = xalloc((n + 1) * sizeof(*expected));
 	struct body *b;
 
 	if (n > RECIPE_MAX)
@@ -182,16 +188,16 @@ struct buf leaf_make(struct recipe *r, const struct kernel *k, struct patch_unit
 		                                  .n_fixed = units[i].n_fixed};
 		types[i] = units[i].types_after;
 		r->source[r->n_source] = xformat("%s", units[i].path);
-		/* Pairs were looked at by check_pointees. */
-		r->allow[r->n_source++] =
-		        units[i].layout || units[i].types.n_pairs || o->allow_unproven ? ALLOW_TYPES : 0;
+		r->allow[r->n_source++] = units[i].layout || o->allow_unproven ? ALLOW_TYPES : 0;
+		/* of the pairs alone, which were looked at by check_pointees */
+		expected[i] = (struct compare_expected){is_pair, &units[i].types};
 	}
 	for (size_t i = 0; i < r->n_replace; i++)
 		redirect_check(k, r, &r->replace[i]);
 	add_facts(d, diff, units, n, compiler_note, o);
 	b = body_load_some(d, k, r, objects, n);
 	body_take_types(b, types);
-	body_types_check_patch(d, k, r, b);
+	body_types_check_patch(d, k, r, b, expected);
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < units[i].n_data; j++)
 			patch_data_add(d, &units[i], &units[i].datum[j], b, i);
