@@ -66,6 +66,17 @@ edit kernel/trace/trace_eprobe.c '/get_event_field(struct/,/^}/s/^\tswitch (fiel
 expect "a clone" 0 "sites" build -o "$dir/clone.leaf" --consistency strict
 expect "a clone is waited for" 0 "WAITS until no task is in get_event_field.isra.0" "$author" inspect "$dir/clone.leaf"
 
+# A thread that runs calls its function never again
+fresh
+edit mm/vmscan.c '/^static int kswapd(void/,/^}/s/if (kthread_should_stop())/if (!pgdat || kthread_should_stop())/'
+expect "a thread's function" 4 "kswapd (" plan
+expect "a thread's function is allowed" 0 "threads that run kswapd stay in the old code" plan --allow objects
+
+# What boot has read of a group of attributes
+fresh
+edit kernel/ksysfs.c 's/^\(static const struct attribute_group kernel_attr_group = {\)/\1\n\t.name = "x",/'
+expect "a group that boot has made" 4 "boot has read it" plan
+
 # Lines only
 fresh
 edit kernel/sys.c '1,30s,^ \*/$, * and more\n&,'

@@ -19,6 +19,7 @@
 #include "patch_renamed.h"
 #include "patch_report.h"
 #include "patch_state.h"
+#include "patch_threads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -396,6 +397,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 	global_check(units, n_image);
 	exports_check(units, n_image, o->allow_modules);
 	given_check(units, n_image, o->allow_objects);
+	threads_check(units, n_image, o->allow_objects);
 	for (size_t i = 0; i < n_image; i++) {
 		if (!is_changed(&units[i])) {
 			note_same(&units[i], &files);

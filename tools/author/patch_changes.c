@@ -151,8 +151,8 @@ static bool is_foreign(const void *arg, const struct reference *r)
 	return !r->in || !unit_find(*u, r->in->name);
 }
 
-/* A constant that is there still, and that nobody reads again. What others have got the address of they may read: that
- * is so of tables of functions, and of others it is said. */
+/* A constant that is there still, and that nobody reads again. What others have got the address of they may read; of
+ * that it is said. */
 static void check_read(struct patch_unit *p, const struct unit_symbol *after, const struct unit_symbol *shipped,
                        uint64_t va, const char *why)
 {
@@ -168,11 +168,9 @@ static void check_read(struct patch_unit *p, const struct unit_symbol *after, co
 		       "%s: %s changes (%s), which only code of boot reads (__init), and boot has read it: its change "
 		       "needs a boot",
 		       p->path, after->name, why);
-	if (!unit_holds_functions(u, after))
-		patch_note(p,
-		           xformat("only code of boot has the address of %s: what boot itself has read of it stays as "
-		                   "it was",
-		                   after->name));
+	patch_note(p,
+	           xformat("only code of boot has the address of %s: what boot itself has read of it stays as it was",
+	                   after->name));
 }
 
 static void add_datum(struct patch_unit *p, uint32_t j)
