@@ -207,6 +207,24 @@ static void test_of_another_architecture(void **state)
 	assert_string_equal(found("include/linux/a.h", ONE, TWO), "drivers/both/both.c ");
 }
 
+/* $(BITS) of the kernel's makefiles is 64. */
+static void test_of_32_bits(void **state)
+{
+	struct kbuild *k;
+
+	(void)state;
+	source("arch/x86/kernel/Makefile", "obj-y += process_$(BITS).o head$(BITS).o signal_$(BITS).o\n"
+	                                   "obj-$(CONFIG_ON) += signal_32.o\nobj-$(CONFIG_NO) += numa_$(BITS).o\n");
+	k = kbuild_open(&t);
+	assert_false(kbuild_may_build(k, "arch/x86/kernel/process_32.c"));
+	assert_false(kbuild_may_build(k, "arch/x86/kernel/head32.c"));
+	assert_true(kbuild_may_build(k, "arch/x86/kernel/process_64.c"));
+	assert_true(kbuild_may_build(k, "arch/x86/kernel/signal_32.c"));
+	assert_false(kbuild_may_build(k, "arch/x86/kernel/numa_64.c") ||
+	             kbuild_may_build(k, "arch/x86/kernel/numa_32.c"));
+	assert_true(kbuild_may_build(k, "arch/x86/kernel/of_32.c"));
+}
+
 #define OPS "#define OPS(u)\t\\\nstatic inline int Page##u(int x)\t\\\n{\t\\\n\treturn x + %d;\t\\\n}\n"
 #define CALLS "OPS(Buddy)\nOPS(Guard)\n\nextern int other(void);\n"
 
@@ -351,6 +369,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_included_sources, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_assigned_anew, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_assigned_in_the_other_branch, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_of_32_bits, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_of_another_architecture, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_what_macros_declare, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_strays, setup, teardown),

@@ -56,6 +56,10 @@ static const char *makefile_of(struct kbuild *k, const char *directory)
 	}
 	for (char *p = f->text; p && (p = strstr(p, "\\\n"));)
 		p[0] = p[1] = ' ';
+	for (char *p = f->text; p && (p = strstr(p, "$(BITS)"));) {
+		memcpy(p, "64", 2);
+		memmove(p + 2, p + 7, strlen(p + 7) + 1);
+	}
 	return f->text;
 }
 
@@ -230,14 +234,25 @@ bool kbuild_may_enter(struct kbuild *k, const char *directory)
 	return a != OFF && !(a == NONE_NAMES && is_anothers(k, directory));
 }
 
+/* process_32.o, where the makefile has process_$(BITS).o. */
+static bool is_of_32_bits(struct kbuild *k, const char *directory, const char *object)
+{
+	size_t n = strlen(object) - 2;
+
+	return n > 2 && !strncmp(object + n - 2, "32", 2) &&
+	       named(k, directory, xformat("%.*s64.o", (int)n - 2, object), 0) != NONE_NAMES;
+}
+
 bool kbuild_may_build(struct kbuild *k, const char *unit)
 {
 	const char *slash = strrchr(unit, '/');
 	char *directory, *object;
+	enum answer a;
 
 	if (!slash)
 		return true;
 	directory = xformat("%.*s", (int)(slash - unit), unit);
 	object = xformat("%.*s.o", (int)strlen(slash + 1) - 2, slash + 1);
-	return kbuild_may_enter(k, directory) && named(k, directory, object, 0) != OFF;
+	a = kbuild_may_enter(k, directory) ? named(k, directory, object, 0) : OFF;
+	return a != OFF && !(a == NONE_NAMES && is_of_32_bits(k, directory, object));
 }
