@@ -533,6 +533,12 @@ fresh
 edit kernel/crash_core.c '/^static int __init __parse_crashkernel(/,/^}/s/return -ENOENT;/return -ENODEV;/'
 expect "a clone for boot" 4 "parse_crashkernel runs only while the kernel boots (__init)" plan
 fresh
+edit mm/page_alloc.c '/^void __meminit setup_zone_pageset(/,/^}/s/^\tint cpu;/&\n\tif (!zone)\n\t\treturn;/'
+expect "one for memory that is plugged in" 0 "1 site, body" build -o "$dir/pageset.leaf"
+fresh
+edit mm/memblock.c '/memblock_add_range(/,/^}/s/^\tif (!size)/\tif (!size || end < base)/'
+expect "one for memory that boot hands out" 4 "memblock_add_range runs only while the kernel boots (memblock" plan
+fresh
 edit fs/locks.c 's/^static struct kmem_cache \*filelock_cache.*/&\nstatic unsigned long one_more __read_mostly;/
 /^struct file_lock \*locks_alloc_lock(/,/^}/s/^\tif (fl)/\tone_more++;\n&/'
 expect "one more in a shared section" 4 "share section .data..read_mostly" plan

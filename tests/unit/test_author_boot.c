@@ -75,12 +75,51 @@ static void test_not(void **state)
 	assert_int_equal(use("const long table[4] = {3, 5, 7, 9};\n"), BOOT_NOT); /* others do */
 }
 
+#define MEMORY "__attribute__((section(\".meminit.text\"))) "
+
+static const char *alone(const char *text, const char *name, uint64_t va)
+{
+	static struct ksym sym[] = {{0xffffffff81800000ULL, "_sinittext", 't'},
+	                            {0xffffffff81900000ULL, "_einittext", 't'}};
+	static uint32_t order[] = {1, 0};
+	static struct patch_unit p;
+
+	author_units_kernel.syms = (struct kallsyms){.sym = sym, .n = 2, .by_name = order};
+	author_unit(&p, "a", text, text);
+	return boot_alone(p.k, p.shipped, unit_find(p.shipped, name), va);
+}
+
+/* The section's name tells it of __init alone: the image has __meminit among code, or among what boot runs. */
+static void test_functions(void **state)
+{
+	(void)state;
+	assert_string_equal(alone(BOOT "int f(void) { return 1; }\n", "f", 0), "__init");
+	assert_null(alone("int f(void) { return 1; }\n", "f", 0xffffffff81000000ULL));
+	assert_null(alone(MEMORY "int f(void) { return 1; }\n", "f", 0xffffffff81000000ULL));
+	assert_null(alone(MEMORY "int f(void) { return 1; }\n", "f", 0xffffffff81900000ULL));
+	assert_string_equal(alone(MEMORY "int f(void) { return 1; }\n", "f", 0xffffffff81800000ULL), "__init");
+	assert_string_equal(alone(MEMORY "int f(void) { return 1; }\n", "f", 0xffffffff818ffff0ULL), "__init");
+}
+
+#define MEMBLOCK(name) MEMORY "int " name "(void) { return 1; }\n"
+
+static void test_memblock(void **state)
+{
+	static const char discards[] = BOOT "void memblock_discard(void) { __asm__(\"\"); }\n";
+
+	(void)state;
+	assert_non_null(alone(xformat("%s%s", discards, MEMBLOCK("memblock_add_range")), "memblock_add_range", 0));
+	assert_non_null(alone(xformat("%s%s", discards, MEMBLOCK("__next_mem_range")), "__next_mem_range", 0));
+	assert_null(
+	        alone(xformat("%s%s", discards, MEMBLOCK("reserve_mem_find_by_name")), "reserve_mem_find_by_name", 0));
+	assert_null(alone(MEMBLOCK("memblock_add_range"), "memblock_add_range", 0)); /* kept */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_reads),
-	        cmocka_unit_test(test_hands_on),
-	        cmocka_unit_test(test_not),
+	        cmocka_unit_test(test_reads),     cmocka_unit_test(test_hands_on), cmocka_unit_test(test_not),
+	        cmocka_unit_test(test_functions), cmocka_unit_test(test_memblock),
 	};
 
 	return cmocka_run_group_tests_name("author_boot", tests, author_units_start, author_units_end);

@@ -124,3 +124,33 @@ static enum boot_use use_of(const struct unit *u, const struct unit_symbol *datu
 }
 
 enum boot_use boot_use_of(const struct unit *u, const struct unit_symbol *datum) { return use_of(u, datum, 0); }
+
+static uint64_t place_of(const struct kernel *k, const char *name)
+{
+	const struct ksym *found = NULL;
+
+	return kallsyms_find(&k->syms, name, 1, &found) ? found->va : 0;
+}
+
+/* The lists of memory that boot hands out. A kernel that throws them away has the code still, where memory can be
+ * plugged in (__init_memblock is then __meminit, and that is plain code). */
+static bool is_of_memblock(const struct unit *u, const struct unit_symbol *f)
+{
+	static const char *const of[] = {"memblock_", "__memblock_", "__next_mem_", "__next_reserved_mem_"};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(of) && unit_find(u, "memblock_discard"); i++)
+		if (starts_with(f->name, of[i]))
+			return true;
+	return false;
+}
+
+const char *boot_alone(const struct kernel *k, const struct unit *u, const struct unit_symbol *f, uint64_t va)
+{
+	uint64_t start = place_of(k, "_sinittext");
+
+	/* where the image has it, and not how it is called: __meminit is __init for some configurations alone */
+	if (starts_with(u->section[f->section].name, ".init.text") ||
+	    (start && va >= start && va < place_of(k, "_einittext")))
+		return "__init";
+	return is_of_memblock(u, f) ? "memblock, whose lists boot throws away" : NULL;
+}

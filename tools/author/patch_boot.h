@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Constants that stay in memory after boot, and that nothing reads again: to change them changes nothing. */
+/* What stays in memory after boot, and what nothing reads or runs again: to change it changes nothing. */
 #ifndef NEWLEAF_AUTHOR_PATCH_BOOT_H
 #define NEWLEAF_AUTHOR_PATCH_BOOT_H
 
+#include "kernel.h"
 #include "patch_compare.h"
 
 enum boot_use {
@@ -13,5 +14,8 @@ enum boot_use {
 
 /* By all that the unit itself says of the datum. */
 enum boot_use boot_use_of(const struct unit *u, const struct unit_symbol *datum);
+
+/* Of a function that the image has at `va`: why it runs only while the kernel boots; NULL: it may run later. */
+const char *boot_alone(const struct kernel *k, const struct unit *u, const struct unit_symbol *f, uint64_t va);
 
 #endif

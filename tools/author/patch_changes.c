@@ -79,10 +79,11 @@ bool patch_site(struct patch_unit *p, const struct unit_symbol *before, const ch
 {
 	const struct proof_function *f = proof_of(p->proof, before->name);
 	const char *section = section_of(p->c->before, before);
+	const char *boot = boot_alone(p->k, p->c->before, before, f ? f->va : 0);
 
-	if (starts_with(section, ".init.text"))
-		refuse(NL_ESITE, "%s: %s runs only while the kernel boots (__init): its change needs a boot", p->path,
-		       before->name);
+	if (boot)
+		refuse(NL_ESITE, "%s: %s runs only while the kernel boots (%s): its change needs a boot", p->path,
+		       before->name, boot);
 	if (starts_with(section, ".exit.text")) {
 		patch_note(p, xformat("%s is exit code, which a built-in unit never runs", before->name));
 		return false;

@@ -8,10 +8,11 @@
 #define NEWLEAF_PRELUDE_H
 
 /*
- * Functions that the kernel gathers in a section: sleepers that wchan passes over, what nobody may probe. The leaf's
- * pages are neither, and no probe reaches them, since they have no names. Without the section's name each function has
- * a section of its own (-ffunction-sections), and every call of another has a relocation. First of all, since a
- * declaration that has the attribute gives it to the function. What is noinstr keeps its section, and is refused.
+ * Functions that the kernel gathers in a section: sleepers that wchan passes over, what nobody may probe, what makes
+ * memory ready. The leaf's pages are none of these, and no probe reaches them, since they have no names. Without the
+ * section's name each function has a section of its own (-ffunction-sections), and every call of another has a
+ * relocation. First of all, since a declaration that has the attribute gives it to the function. What is noinstr keeps
+ * its section, and is refused.
  */
 #include <linux/init.h>
 #include <linux/sched/debug.h>
@@ -22,6 +23,10 @@
 #define __kprobes
 #undef __ref
 #define __ref noinline
+#ifdef CONFIG_MEMORY_HOTPLUG /* else it is for boot alone, and is refused */
+#undef __meminit
+#define __meminit __cold notrace
+#endif
 
 struct jump_entry;
 struct static_key;
