@@ -539,6 +539,9 @@ fresh
 edit mm/memblock.c '/memblock_add_range(/,/^}/s/^\tif (!size)/\tif (!size || end < base)/'
 expect "one for memory that boot hands out" 4 "memblock_add_range runs only while the kernel boots (memblock" plan
 fresh
+edit kernel/cgroup/rstat.c '/^void cgroup_rstat_updated(/,/^}/s/\<cpu\>/cpu__k/g'
+expect "a name that BPF programs are checked by" 4 "a parameter of cgroup_rstat_updated is called otherwise" plan
+fresh
 edit fs/locks.c 's/^static struct kmem_cache \*filelock_cache.*/&\nstatic unsigned long one_more __read_mostly;/
 /^struct file_lock \*locks_alloc_lock(/,/^}/s/^\tif (fl)/\tone_more++;\n&/'
 expect "one more in a shared section" 4 "share section .data..read_mostly" plan

@@ -92,6 +92,32 @@ static void test_bpf(void **state)
 	passes(false);
 }
 
+/* Parameters' names that the checker of BPF programs reads, of what is in its lists. */
+static void test_marks(void **state)
+{
+	(void)state;
+	make("__BTF_ID__func__x__1234", X("int a"), "int x(int a__k) { return a__k + 2; }\n", OTHER, OTHER);
+	assert_true(refuses("a parameter of x is called otherwise after the patch (__k)"));
+	make("__BTF_ID__func__x__1234", "int x(int a__sz) { return a__sz + 2; }\n", X("int a"), OTHER, OTHER);
+	assert_true(refuses("a parameter of x is called otherwise after the patch (__sz)"));
+	make("__BTF_ID__func__x__1234", X("int a"), OTHER, OTHER, OTHER "int x(int a__k) { return a__k + 2; }\n");
+	assert_true(refuses("b: a parameter of x is called otherwise after the patch (__k)"));
+	make("__BTF_ID__func__x__1234", X("int a"), "int x(int rdonly_buf_size) { return rdonly_buf_size + 2; }\n",
+	     OTHER, OTHER);
+	assert_true(refuses("(rdonly_buf_size)"));
+	/* of others, only what counts without a list; and names without a mark are the source's own matter */
+	make("__BTF_ID__func__y__1234", X("int a"), "int x(int a__k) { return a__k + 2; }\n", OTHER, OTHER);
+	passes(false);
+	make(NULL, "int x(int *a) { return *a + 2; }\n", "int x(int *a__nullable) { return *a__nullable + 2; }\n",
+	     OTHER, OTHER);
+	assert_true(refuses("(__nullable)"));
+	make("__BTF_ID__func__x__1234", X("int a"), "int x(int b) { return b + 3; }\n", OTHER, OTHER);
+	passes(false);
+	make("__BTF_ID__func__x__1234", "int x(int a__k) { return a__k + 2; }\n",
+	     "int x(int b__k) { return b__k + 3; }\n", OTHER, OTHER);
+	passes(false);
+}
+
 /* An export that comes or goes is noted. */
 static void test_notes(void **state)
 {
@@ -117,10 +143,8 @@ static void test_notes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_modules),
-	        cmocka_unit_test(test_same),
-	        cmocka_unit_test(test_bpf),
-	        cmocka_unit_test(test_notes),
+	        cmocka_unit_test(test_modules), cmocka_unit_test(test_same),  cmocka_unit_test(test_bpf),
+	        cmocka_unit_test(test_marks),   cmocka_unit_test(test_notes),
 	};
 
 	return cmocka_run_group_tests_name("author_exports", tests, author_units_start, author_units_end);

@@ -4,7 +4,9 @@
  * load, too: the checksum that they ask for is of the image, which stays.
  */
 #include "patch_exports.h"
+#include "typenames.h"
 
+#include <bpf/btf.h>
 #include <newleaf/types.h>
 #include <string.h>
 
@@ -127,11 +129,75 @@ static void check_prototypes(struct patch_unit *p, const struct patch_unit *unit
 	}
 }
 
+/* The part of a parameter's name by which the kernel's checker of BPF programs knows what is passed: x__sz,
+ * x__nullable, and two names as they are (kernel/bpf/verifier.c). */
+static const char *mark_of(const struct btf *btf, const struct btf_param *param)
+{
+	const char *name = btf__name_by_offset(btf, param->name_off), *mark = NULL;
+
+	if (!name)
+		return "";
+	if (!strcmp(name, "rdonly_buf_size") || !strcmp(name, "rdwr_buf_size"))
+		return name;
+	for (const char *at = strstr(name, "__"); at; at = strstr(at + 1, "__"))
+		mark = at;
+	return mark && mark > name ? mark : "";
+}
+
+/* These count for functions that no list names, too: raw tracepoints, and what an operation of BPF is declared by. */
+static bool is_anywhere(const char *mark) { return !strcmp(mark, "__nullable") || !strcmp(mark, "__ref"); }
+
+static const struct btf_type *prototype_of(const struct btf *btf, const char *name)
+{
+	size_t n = 0;
+	const uint32_t *id = btf ? typenames_find(btf, BTF_KIND_FUNC, name, &n) : NULL;
+
+	return n ? btf__type_by_id(btf, btf__type_by_id(btf, id[0])->type) : NULL;
+}
+
+/* The mark that comes or goes among the names that a function gives to what it takes; NULL: none. */
+static const char *other_mark(const struct btf *from, const struct btf *to, const struct kernel *k, const char *name)
+{
+	const struct btf_type *b = prototype_of(from, name), *a = prototype_of(to, name);
+
+	for (uint32_t i = 0; b && a && i < btf_vlen(b) && i < btf_vlen(a); i++) {
+		const char *old = mark_of(from, &btf_params(b)[i]), *new = mark_of(to, &btf_params(a)[i]);
+
+		if (strcmp(old, new) && (is_anywhere(old) || is_anywhere(new) || is_for_bpf(k, name)))
+			return *new ? new : old;
+	}
+	return NULL;
+}
+
+/* Names of parameters make no code, but the running kernel has those of its own file, and checks by them. */
+static void check_marks(const struct patch_unit *p, const struct patch_unit *units, size_t n)
+{
+	const struct unit *a = p->c->after;
+
+	for (uint32_t j = 1; j < a->n_symbols; j++)
+		for (size_t i = 0; i < n && unit_is_function(a, &a->symbol[j]); i++) {
+			const char *name = a->symbol[j].name, *mark;
+
+			if (&units[i] != p && a->symbol[j].binding == STB_LOCAL)
+				continue;
+			mark = other_mark(units[i].types.before, p->types.after, p->k, name);
+			if (mark)
+				refuse(NL_ESITE,
+				       "%s: a parameter of %s is called otherwise after the patch (%s), and the kernel "
+				       "checks BPF "
+				       "programs by that name, which a leaf does not change. Leave the name as it is, "
+				       "or boot "
+				       "a fixed kernel",
+				       p->path, name, mark);
+		}
+}
+
 void exports_check(struct patch_unit *units, size_t n, bool allow_modules)
 {
 	for (size_t i = 0; i < n; i++) {
 		note_exports(&units[i]);
 		check_prototypes(&units[i], units, n, allow_modules);
+		check_marks(&units[i], units, n);
 		if (units[i].prototype)
 			patch_note(&units[i],
 			           xformat("others may call by the old prototype: %s; ALLOWED", units[i].prototype));
