@@ -542,6 +542,9 @@ fresh
 edit kernel/cgroup/rstat.c '/^void cgroup_rstat_updated(/,/^}/s/\<cpu\>/cpu__k/g'
 expect "a name that BPF programs are checked by" 4 "a parameter of cgroup_rstat_updated is called otherwise" plan
 fresh
+edit drivers/firmware/efi/libstub/random.c '/^efi_status_t efi_get_random_bytes(/,/^}/s/status;/status = 1;/'
+expect "what unpacks the kernel" 7 "a leaf cannot change code that runs before the kernel" plan
+fresh
 edit fs/locks.c 's/^static struct kmem_cache \*filelock_cache.*/&\nstatic unsigned long one_more __read_mostly;/
 /^struct file_lock \*locks_alloc_lock(/,/^}/s/^\tif (fl)/\tone_more++;\n&/'
 expect "one more in a shared section" 4 "share section .data..read_mostly" plan
