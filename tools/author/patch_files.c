@@ -39,6 +39,7 @@ const char *patch_files_impossible(const char *path)
 	        {"/vdso/", "the vdso, which runs in processes"},
 	        {"arch/x86/boot/", "code that runs before the kernel"},
 	        {"arch/x86/realmode/", "code that runs before the kernel"},
+	        {"drivers/firmware/efi/libstub/", "code that runs before the kernel"},
 	        {"arch/x86/purgatory/", "code of kexec"},
 	        {"arch/x86/entry/syscalls/", "the table of system calls"},
 	        {"scripts/", "the build"},

@@ -85,6 +85,7 @@ static bool left_out(const char *path)
 	                                  "arch/x86/purgatory",
 	                                  "arch/x86/um",
 	                                  "arch/x86/tools",
+	                                  "drivers/firmware/efi/libstub",
 	                                  "debian"};
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(out); i++)
