@@ -550,6 +550,9 @@ fresh
 edit drivers/firmware/efi/libstub/random.c '/^efi_status_t efi_get_random_bytes(/,/^}/s/status;/status = 1;/'
 expect "what unpacks the kernel" 7 "a leaf cannot change code that runs before the kernel" plan
 fresh
+edit net/core/sysctl_net_core.c '/sysctl_core_net_init(/,/^}/s/return -ENOMEM;/return -ENOSPC;/'
+expect "what sets namespaces up" 0 "sysctl_core_net_init is called when a network namespace is set up" plan
+fresh
 edit fs/locks.c 's/^static struct kmem_cache \*filelock_cache.*/&\nstatic unsigned long one_more __read_mostly;/
 /^struct file_lock \*locks_alloc_lock(/,/^}/s/^\tif (fl)/\tone_more++;\n&/'
 expect "one more in a shared section" 4 "share section .data..read_mostly" plan

@@ -18,6 +18,7 @@
 #include "patch_live.h"
 #include "patch_renamed.h"
 #include "patch_report.h"
+#include "patch_setup.h"
 #include "patch_state.h"
 #include "patch_threads.h"
 
@@ -409,6 +410,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		if (n_structures)
 			check_live(&units[i], xformat("%s/after-%zu.o", t.work, (size_t)(command[i] - commands)),
 			           structures, n_structures, o);
+		setup_note(&units[i]);
 		command[n] = command[i];
 		units[n++] = units[i];
 	}
