@@ -358,18 +358,9 @@ static void test_programs_of_the_build(void **state)
 	assert_null(made_of("include/linux/devices.h", "+#define A 1\n"));
 }
 
-/* The stub for EFI is in the file that boots, and not in the image. */
-static void test_before_the_kernel(void **state)
-{
-	(void)state;
-	assert_true(sources_run_before("drivers/firmware/efi/libstub/random.c"));
-	assert_false(sources_run_before("drivers/firmware/efi/runtime-wrappers.c"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_before_the_kernel),
 	        cmocka_unit_test_setup_teardown(test_wrappers_of_the_build, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_within_the_header, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_new_headers, setup, teardown),

@@ -342,9 +342,6 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 			patch_files_note(&files, xformat("%s: not built by this configuration", files.unit[i]));
 			continue;
 		}
-		if (i < files.n_named && sources_run_before(files.unit[i]))
-			refuse(NL_EUNSUPPORTED, "%s: a leaf cannot change code that runs before the kernel",
-			       files.unit[i]);
 		if (patch_files_impossible(files.unit[i]))
 			refuse(NL_EUNSUPPORTED,
 			       "%s may use what the patch changes in headers, and a leaf cannot change %s",

@@ -95,9 +95,6 @@ struct patch_files patch_files(const struct diff *d)
 		}
 		if (why)
 			refuse(NL_EUNSUPPORTED, "%s: a leaf cannot change %s", file->path, why);
-		if (sources_run_before(file->path) && ends_with(file->path, ".h"))
-			refuse(NL_EUNSUPPORTED, "%s: a leaf cannot change code that runs before the kernel",
-			       file->path);
 		f.macros |= macros_check(file);
 		if (file->kind == DIFF_GONE || file->kind == DIFF_RENAMED)
 			refuse(NL_EUNSUPPORTED, "%s: the patch removes or renames the file", file->path);

@@ -94,8 +94,6 @@ static bool left_out(const char *path)
 	return !strncmp(path, "arch/", 5) && strncmp(path, "arch/x86", 8) && strcmp(path, "arch");
 }
 
-bool sources_run_before(const char *path) { return starts_with(path, "drivers/firmware/efi/libstub/"); }
-
 static void walk(struct sources *all, const char *directory, bool made)
 {
 	DIR *d = opendir(place(all, directory, made));

@@ -44,7 +44,4 @@ const char *sources_naming(const struct sources *all, const char *path);
 const struct source *sources_find(const struct sources *all, const char *path);
 char *sources_text(const struct sources *all, const struct source *s);
 
-/* Is it linked into the part of the kernel's file that unpacks the image, and not into the image? */
-bool sources_run_before(const char *path);
-
 #endif
