@@ -427,6 +427,6 @@ class Guest:
     def poweroff(self, timeout=60):
         self.send("poweroff -f")
         if self.machine.emulator == "bochs":  # without ACPI there is no power switch: the kernel halts
-            self.wait_console(r"reboot: (System halted|Power down)", timeout)
+            self.wait_console(r"reboot: (System halted|Power down|Power off not available)", timeout)
             return 0
         return self.wait_exit(timeout)
