@@ -542,9 +542,6 @@ fresh
 edit kernel/cgroup/rstat.c '/^void cgroup_rstat_updated(/,/^}/s/\<cpu\>/cpu__k/g'
 expect "a name that BPF programs are checked by" 4 "a parameter of cgroup_rstat_updated is called otherwise" plan
 fresh
-edit drivers/firmware/efi/libstub/random.c '/^efi_status_t efi_get_random_bytes(/,/^}/s/status;/status = 1;/'
-expect "what unpacks the kernel" 7 "a leaf cannot change code that runs before the kernel" plan
-fresh
 edit net/core/sysctl_net_core.c '/sysctl_core_net_init(/,/^}/s/return -ENOMEM;/return -ENOSPC;/'
 expect "what sets namespaces up" 0 "sysctl_core_net_init is called when a network namespace is set up" plan
 fresh
