@@ -72,6 +72,11 @@ edit mm/vmscan.c '/^static int kswapd(void/,/^}/s/if (kthread_should_stop())/if 
 expect "a thread's function" 4 "kswapd (" plan
 expect "a thread's function is allowed" 0 "threads that run kswapd stay in the old code" plan --allow objects
 
+# Code of the file that boots, and not of the kernel that runs
+fresh
+edit drivers/firmware/efi/libstub/random.c '/^efi_status_t efi_get_random_bytes(/,/^}/s/status;/status = 1;/'
+expect "the stub" 7 "code that runs before the kernel" plan
+
 # What boot has read of a group of attributes
 fresh
 edit kernel/ksysfs.c 's/^\(static const struct attribute_group kernel_attr_group = {\)/\1\n\t.name = "x",/'
