@@ -88,5 +88,6 @@ void watch_code(struct draft *d, const struct kernel *k, uint64_t va, const char
 
 bool watch_is(const struct leaffile *l, const struct nl_leaf_site *s)
 {
-	return s->kind == NL_SITE_TEXT && s->len == 1 && l->leaf.bytes[s->expected] == l->leaf.bytes[s->fresh];
+	return l->leaf.header->consistency == NL_CONSISTENCY_STRICT && s->kind == NL_SITE_TEXT && s->len == 1 &&
+	       l->leaf.bytes[s->expected] == l->leaf.bytes[s->fresh];
 }
