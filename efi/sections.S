@@ -34,7 +34,7 @@ nlkeys_start:
 	.long 3 /* proofs: port and token */
 	.long 1 /* signatures: one author's is enough */
 	.long 0 /* without_list: launch, apply no leaf */
-	.long 0
+	.long 0 /* unpatched: let a module in that cannot be patched */
 
 	/* Without it shim starts nothing: the generation of this program, which a list can revoke (SBAT.md of shim). */
 	.section .sbat, "a"

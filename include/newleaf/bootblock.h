@@ -94,6 +94,8 @@ enum nl_without_list {
 	NL_WITHOUT_LIST_GO_ON = 1,     /* launch, and apply what the rest allows */
 	NL_WITHOUT_LIST_NO_LAUNCH = 2, /* boot without Newleaf, or halt: as newleaf.conf says */
 };
+/* A module that a leaf is applied to comes, and cannot be patched: another build, other bytes, no room, no answer. */
+enum nl_unpatched { NL_UNPATCHED_LET_IN = 0, NL_UNPATCHED_REFUSE = 1 };
 struct nl_policy {
 	uint32_t guest_may;        /* bits of enum nl_guest_may */
 	uint32_t deadline_ms;      /* longest deadline a caller may ask for, 1..10000 */
@@ -102,7 +104,7 @@ struct nl_policy {
 	uint32_t proofs;           /* which are taken: bits of enum nl_proof */
 	uint32_t signatures;       /* of how many different authors a leaf needs, 1..NL_MAX_SIGNATURES */
 	uint32_t without_list;     /* enum nl_without_list */
-	uint32_t reserved;
+	uint32_t unpatched;        /* what becomes of such a module: enum nl_unpatched */
 };
 _Static_assert(sizeof(struct nl_policy) == 32, "policy layout");
 

@@ -138,8 +138,8 @@ enum nl_exit_code {
 	  "read it; if the body fits, add the hash that the message shows to the recipe") \
 	X(NL_ENAME, 58, NL_EXIT_USAGE, "the recipe names what this kernel has not", \
 	  "check the spelling; newleaf symbols -k VMLINUZ PATTERN shows what there is") \
-	X(NL_EOBJECT, 59, NL_EXIT_LEAF, "the leaf changes a module, which this version cannot", \
-	  "make a leaf for the kernel image alone") \
+	X(NL_EOBJECT, 59, NL_EXIT_LEAF, "the leaf describes a module as none can be", \
+	  "build the leaf again with newleaf build") \
 	X(NL_EREQUIRES, 60, NL_EXIT_CONFLICT, "a leaf needs another that would not be applied with it", \
 	  "apply both in one command; to revert, take back the one that needs it first or with it") \
 	X(NL_ECONFLICT, 61, NL_EXIT_CONFLICT, "two leaves exclude each other, or one takes the other's place", \
@@ -160,7 +160,9 @@ enum nl_exit_code {
 	  "put the newest onto the EFI partition as EFI/newleaf/list.nll and reboot") \
 	X(NL_ELISTOLD, 68, NL_EXIT_PERMISSION, "the signed list is older than one that this machine has accepted", \
 	  "put the newest onto the EFI partition as EFI/newleaf/list.nll and reboot") \
-	X(NL_FIXED, 69, NL_EXIT_NOTHING, "the kernel has the fix already", "nothing")
+	X(NL_FIXED, 69, NL_EXIT_NOTHING, "the kernel has the fix already", "nothing") \
+	X(NL_EMODULE, 70, NL_EXIT_TARGET, "a module is not the one that the leaf was built for", \
+	  "build or fetch the leaf for that build of the module, or load the module that the leaf names")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

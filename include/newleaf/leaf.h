@@ -7,13 +7,14 @@
  * alignment; padding is zero; the signed part ends with the last of them:
  *
  *     struct nl_leaf_header
- *     objects[] struct nl_leaf_object    8-byte aligned: modules; object 0, the kernel, stands in the header
+ *     objects[] struct nl_leaf_object    8-byte aligned: modules, numbered from 1; object 0, the kernel, stands in
+ *                                        the header
  *     sites[]   struct nl_leaf_site      8-byte aligned
  *     relocs[]  struct nl_leaf_reloc     8-byte aligned
  *     facts[]   struct nl_leaf_fact      4-byte aligned, and so is each of them
  *     bytes[]   expected and new bytes of all sites; every byte belongs to one run of one site
- *     text[]    body code  (goes to the code half of the arena)
- *     data[]    body data  (goes to the data half of the arena: .data, .rodata, .bss written out)
+ *     text[]    body code  (goes to the code half of the arena), object by object
+ *     data[]    body data  (goes to the data half of the arena: .data, .rodata, .bss written out), object by object
  *     strings[] NUL-terminated names for messages (functions, description)
  *     struct nl_signatures               absent in an unsigned leaf
  *
@@ -22,7 +23,12 @@
  * Every reserved byte must be zero.
  *
  * Places of the kernel are (object, region, offset): a region is a run of memory that keeps its shape, and has one base
- * at run time. The kernel's regions are where they were linked, plus the KASLR slide.
+ * at run time. The kernel's regions are where they were linked, plus the KASLR slide; a module's are where its struct
+ * module says.
+ *
+ * Each object has its own part of text[] and data[], because a module comes and goes: its part is placed in the arena
+ * anew whenever it comes. The parts of the modules stand first, in their order, then the kernel's, which the zero bytes
+ * of bss_size follow; each begins where the one before ends, rounded up to NL_PART_ALIGN with zeroes.
  */
 #ifndef NEWLEAF_LEAF_H
 #define NEWLEAF_LEAF_H
@@ -57,34 +63,39 @@ struct nl_leaf_part {    /* a run of bytes in the file */
 	uint32_t count;  /* elements for sites and relocs, bytes otherwise */
 };
 
-enum nl_object_kind {
-	NL_OBJECT_KERNEL = 1,
-	NL_OBJECT_MODULE = 2, /* planned: a leaf that has one is NL_EOBJECT */
-};
+enum nl_object_kind { NL_OBJECT_KERNEL = 1, NL_OBJECT_MODULE = 2 };
 
-enum nl_memory_kind {                   /* what a region holds */
-	              NL_MEM_IMAGE = 1, /* the kernel's whole image, _text .. _end: holds the two that follow */
-	              NL_MEM_TEXT = 2,  /* _stext .. _etext; a module's code */
-	              NL_MEM_RODATA =
-	                      3, /* __start_rodata .. __end_rodata; what is read-only from a module's start on */
-	              NL_MEM_RO_AFTER_INIT = 4,
-	              NL_MEM_DATA = 5,
+// clang-format off
+enum nl_memory_kind { /* what a region holds */
+	NL_MEM_IMAGE = 1,         /* the kernel's whole image, _text .. _end; a module's core layout before 6.4 */
+	NL_MEM_TEXT = 2,          /* _stext .. _etext; a module's code */
+	NL_MEM_RODATA = 3,        /* __start_rodata .. __end_rodata; what is read-only from a module's start on */
+	NL_MEM_RO_AFTER_INIT = 4, /* this one and the following are modules' alone */
+	NL_MEM_DATA = 5,
+	NL_MEM_INIT_TEXT = 6,     /* this one and the next are freed when the module's initialiser has returned */
+	NL_MEM_INIT_DATA = 7,
+	NL_MEM_PERCPU = 8,        /* the base is an offset from each CPU's own area */
 };
+// clang-format on
 
 struct nl_leaf_region {
 	uint32_t kind; /* enum nl_memory_kind; 0 in those that are not used */
 	uint32_t size; /* bytes */
+	/* A module's: where struct module has the pointer to it, and its 32-bit size (NL_MEM_PERCPU, too). Regions may
+	 * share a pointer: before 6.4 all of a module but what its initialiser needs is one run. 0 in the kernel. */
+	uint32_t pointer_at, size_at;
 	uint64_t base; /* link address; 0 in a module, which has none */
 };
 
 struct nl_leaf_object {
 	uint32_t kind; /* enum nl_object_kind */
 	uint32_t n_regions;
-	char name[NL_OBJECT_NAME_LEN]; /* "vmlinux", or the module's; zeroes behind it */
+	char name[NL_OBJECT_NAME_LEN]; /* "vmlinux", or the module's, with underscores; then zeroes */
 	uint8_t build_id[NL_BUILD_ID_MAX];
 	uint32_t build_id_len;                     /* 8..32 */
 	uint32_t build_id_region, build_id_offset; /* where the note's descriptor bytes lie in memory */
 	uint32_t reserved;
+	struct nl_leaf_part text, data; /* its part of text[] and of data[]: offset there, and bytes */
 	struct nl_leaf_region regions[NL_MAX_REGIONS];
 };
 enum nl_kernel_region {
@@ -143,6 +154,15 @@ struct nl_leaf_target {
 	uint64_t return_plain;    /* what stands for it then: its_return_thunk, a bare return */
 	uint64_t indirect_thunks; /* __x86_indirect_thunk_rax; the next registers' follow by 32 bytes; 0 = none */
 	uint64_t its_thunks;      /* __x86_indirect_its_thunk_rax; by 64 bytes; 0 = none */
+	/* What a leaf with modules needs; without any, all of it is 0. */
+	uint64_t modules;                                /* the list's head */
+	uint64_t module_notify;                          /* module_notify_list, a struct blocking_notifier_head */
+	uint32_t module_size;                            /* of struct module: what is read of it lies inside */
+	uint32_t module_list, module_name;               /* in struct module */
+	uint32_t notify_count, notify_head;              /* in blocking_notifier_head: rwsem.count (64 bits), head */
+	uint32_t block_call, block_next, block_priority; /* in struct notifier_block */
+	struct nl_leaf_field module_state;               /* LIVE 0, COMING 1, GOING 2, UNFORMED 3 */
+	uint32_t reserved1;
 };
 #define NL_GUEST_LINUX 1u
 
@@ -152,7 +172,7 @@ enum nl_site_kind {
 };
 
 struct nl_leaf_site {
-	uint16_t object, region; /* NL_SITE_TEXT: a region of kind NL_MEM_TEXT; NL_SITE_RODATA: NL_MEM_RODATA */
+	uint16_t object, region; /* NL_SITE_TEXT: NL_MEM_TEXT or NL_MEM_INIT_TEXT; NL_SITE_RODATA: NL_MEM_RODATA */
 	uint32_t offset;         /* of the first byte, in that region */
 	uint32_t len;            /* 1..NL_SITE_MAX_LEN; the bytes lie in one 4 KiB page */
 	uint16_t kind;           /* enum nl_site_kind */
@@ -185,20 +205,25 @@ enum nl_reloc_where { /* which part is written */
 enum nl_reloc_symbol { /* what S is */
 	NL_SYM_REGION = 1,       /* value = offset in (object, region), up to its size: where that is at run time */
 	NL_SYM_ABSOLUTE = 2,     /* value as it is: per-CPU offsets, constants; KASLR does not move it */
-	NL_SYM_TEXT = 3,         /* value = offset in text[], at its run-time address in the arena */
-	NL_SYM_DATA = 4,         /* value = offset in data[], at its run-time address in the arena */
+	NL_SYM_TEXT = 3,         /* value = offset in text[], in the object's part: where that is in the arena */
+	NL_SYM_DATA = 4,         /* value = offset in data[], likewise */
 	NL_SYM_RETURN_THUNK = 5, /* *(u64 *)(target.return_thunk + slide), read at apply: the thunk this CPU needs */
 	NL_SYM_INDIRECT_THUNK = 6, /* value = number of a register, 0..15: the thunk that jumps there on this CPU */
 };
 // clang-format on
 
+/*
+ * Whose field is written decides what it may refer to: the kernel's to the kernel and its own part, a module's to any
+ * region, its own part and the kernel's. A module that another's code refers to is an object, with or without sites.
+ */
 struct nl_leaf_reloc {
-	uint16_t where;          /* enum nl_reloc_where */
-	uint16_t type;           /* enum nl_reloc_type */
-	uint16_t symbol;         /* enum nl_reloc_symbol */
-	uint16_t site;           /* NL_AT_BYTES: index of the site the bytes belong to, else 0 */
-	uint32_t offset;         /* in the part that is written */
-	uint16_t object, region; /* NL_SYM_REGION; else 0 */
+	uint16_t where;  /* enum nl_reloc_where */
+	uint16_t type;   /* enum nl_reloc_type */
+	uint16_t symbol; /* enum nl_reloc_symbol */
+	uint16_t site;   /* NL_AT_BYTES: index of the site the bytes belong to, else 0 */
+	uint32_t offset; /* in the part that is written */
+	uint16_t object; /* NL_SYM_REGION, NL_SYM_TEXT, NL_SYM_DATA; else 0 */
+	uint16_t region; /* NL_SYM_REGION; else 0 */
 	uint64_t value;
 	int64_t addend;
 };
@@ -282,7 +307,7 @@ struct nl_leaf_header {
 #define NL_COUNTER_CPUS 512u /* NL_MAX_CPUS */
 #define NL_COUNTER_ROW(counters) (((counters)*8u + NL_COUNTER_LINE - 1) / NL_COUNTER_LINE * NL_COUNTER_LINE)
 
-_Static_assert(sizeof(struct nl_leaf_region) == 16 && sizeof(struct nl_leaf_object) == 240, "leaf object layout");
+_Static_assert(sizeof(struct nl_leaf_region) == 24 && sizeof(struct nl_leaf_object) == 320, "leaf object layout");
 _Static_assert(sizeof(struct nl_leaf_site) == 76, "leaf site layout");
 _Static_assert(sizeof(struct nl_leaf_reloc) == 32, "leaf reloc layout");
 _Static_assert(sizeof(struct nl_leaf_target) % 8 == 0, "leaf target layout");

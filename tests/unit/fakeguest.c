@@ -172,9 +172,9 @@ static void fill_target(void)
 	        .name = "vmlinux",
 	        .build_id_len = 20,
 	        .build_id_offset = FG_BUILD_ID,
-	        .regions = {{NL_MEM_IMAGE, FG_IMAGE, FG_LINK},
-	                    {NL_MEM_TEXT, FG_RODATA - FG_TEXT, FG_LINK + FG_TEXT},
-	                    {NL_MEM_RODATA, FG_TOP - FG_RODATA, FG_LINK + FG_RODATA}},
+	        .regions = {{.kind = NL_MEM_IMAGE, .size = FG_IMAGE, .base = FG_LINK},
+	                    {.kind = NL_MEM_TEXT, .size = FG_RODATA - FG_TEXT, .base = FG_LINK + FG_TEXT},
+	                    {.kind = NL_MEM_RODATA, .size = FG_TOP - FG_RODATA, .base = FG_LINK + FG_RODATA}},
 	};
 	for (i = 0; i < t->kernel.build_id_len; i++)
 		t->kernel.build_id[i] = (uint8_t)(0x30 + i);

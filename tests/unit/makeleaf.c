@@ -65,6 +65,8 @@ size_t make_write(const struct make_leaf *m, uint8_t *out)
 	size_t at = sizeof(h);
 
 	memset(out, 0, NL_LEAF_MAX_SIZE);
+	h.target.kernel.text = (struct nl_leaf_part){0, (uint32_t)m->n_text};
+	h.target.kernel.data = (struct nl_leaf_part){0, (uint32_t)m->n_data};
 	h.objects = add(out, &at, out, 0, sizeof(struct nl_leaf_object), 8);
 	h.sites = add(out, &at, m->sites, m->n_sites, sizeof(m->sites[0]), 8);
 	h.relocs = add(out, &at, m->relocs, m->n_relocs, sizeof(m->relocs[0]), 8);

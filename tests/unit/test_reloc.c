@@ -20,8 +20,10 @@ static int setup(void **state)
 	header = (struct nl_leaf_header){
 	        .sites.count = 1, .relocs.count = 1, .text.count = 16, .data.count = 16, .bytes.count = 32};
 	site = (struct nl_leaf_site){.offset = 0x5000, .len = 16, .expected = 16, .fresh = 0};
-	header.target.kernel.regions[NL_KERNEL_IMAGE] = (struct nl_leaf_region){NL_MEM_IMAGE, 0x400000, LINK};
-	header.target.kernel.regions[NL_KERNEL_TEXT] = (struct nl_leaf_region){NL_MEM_TEXT, 0x200000, LINK + 0x1000};
+	header.target.kernel.regions[NL_KERNEL_IMAGE] =
+	        (struct nl_leaf_region){.kind = NL_MEM_IMAGE, .size = 0x400000, .base = LINK};
+	header.target.kernel.regions[NL_KERNEL_TEXT] =
+	        (struct nl_leaf_region){.kind = NL_MEM_TEXT, .size = 0x200000, .base = LINK + 0x1000};
 	at = (struct nl_placement){.slide = 0x4000000,
 	                           .text = 0xffffffffff800040,
 	                           .data = 0xffffffffffa00080,

@@ -157,6 +157,8 @@ struct buf draft_finish(struct draft *d)
 	struct nl_leaf_header *h = &d->h;
 
 	buf_add(&file, NULL, sizeof(*h));
+	h->target.kernel.text = (struct nl_leaf_part){0, (uint32_t)d->text.n};
+	h->target.kernel.data = (struct nl_leaf_part){0, (uint32_t)d->data.n};
 	h->objects = place(&file, &(struct buf){0}, sizeof(struct nl_leaf_object), 8);
 	h->sites = place_sites(d, &file);
 	h->relocs = place_relocs(d, &file);
