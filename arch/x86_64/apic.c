@@ -76,7 +76,6 @@ static void apic_send(uint32_t apic_id, uint32_t low)
 	*page(APIC_ICR_HIGH) = high;
 }
 
-void apic_send_init(uint32_t apic_id) { apic_send(apic_id, ICR_ASSERT | MODE_INIT << 8); }
 void apic_send_nmi(uint32_t apic_id) { apic_send(apic_id, ICR_ASSERT | MODE_NMI << 8); }
 
 /* SDM vol. 3, 11.6.2: does a destination name this CPU? Logical destinations go by the LDR that the guest wrote through
@@ -206,7 +205,7 @@ void apic_deliver_init(struct nl_cpu *cpu)
 	}
 }
 
-/* Takes whatever is deliverable: the handler of vectors 32 and up (entry.S) is one EOI. */
+/* Takes whatever is deliverable: the handler of vectors 32 and up (host.c) is one EOI. */
 static void open_interrupts(void) { __asm__ volatile("sti; nop; nop; cli" ::: "memory"); }
 
 static bool requests_wait(void)
@@ -226,7 +225,7 @@ static void write_local(uint32_t offset, uint32_t value)
 		*page(offset) = value;
 }
 
-void host_interrupt(void) { write_local(APIC_EOI, 0); }
+void apic_forget(void) { write_local(APIC_EOI, 0); }
 
 /*
  * What INIT does to the local APIC (SDM vol. 3, 11.4.7.3), as far as software can, in two steps: an INIT that exits, or
@@ -257,7 +256,7 @@ void apic_reset_local(void)
 	write_local(APIC_SVR, 0x1ff); /* a disabled APIC delivers nothing */
 	write_local(APIC_TPR, 0x10);
 	for (unsigned i = 0; i < 256 && requests_wait(); i++) {
-		write_local(APIC_EOI, 0); /* what the guest had in service */
+		apic_forget(); /* what the guest had in service */
 		open_interrupts();
 	}
 	write_local(APIC_TPR, 0);

@@ -2,6 +2,7 @@
 /*
  * The core's entry from the loader, and exception stubs.
  */
+#include <rows.S>
 #define NL_CPU_NMIS 136 /* offset of nmis in struct nl_cpu */
 	.section .header, "a"
 	.globl nl_core_header
@@ -25,30 +26,14 @@ nl_entry:
 	pushfq
 	pop %rcx
 	sub $FRAME_SIZE, %rsp
-	mov %rbx, 0(%rsp)
-	mov %rbp, 8(%rsp)
-	mov %r12, 16(%rsp)
-	mov %r13, 24(%rsp)
-	mov %r14, 32(%rsp)
-	mov %r15, 40(%rsp)
-	lea FRAME_SIZE+8(%rsp), %rax
-	mov %rax, 48(%rsp)
-	mov FRAME_SIZE(%rsp), %rax
-	mov %rax, 56(%rsp)
-	mov %rcx, 64(%rsp)
-	mov %cr0, %rax
-	mov %rax, 72(%rsp)
-	mov %rdx, 80(%rsp)
-	mov %cr4, %rax
-	mov %rax, 88(%rsp)
+	lea FRAME_SIZE+8(%rsp), %r10	/* RSP and RIP of the caller */
+	mov FRAME_SIZE(%rsp), %r11
+	mov %cr0, %r8
+	mov %cr4, %r9
+	row save, rsp, 0, 8, rbx, rbp, r12, r13, r14, r15, r10, r11, rcx, r8, rdx, r9
 	sgdt 96(%rsp)
 	sidt 106(%rsp)
-	mov %cs, 116(%rsp)
-	mov %ds, 118(%rsp)
-	mov %es, 120(%rsp)
-	mov %fs, 122(%rsp)
-	mov %gs, 124(%rsp)
-	mov %ss, 126(%rsp)
+	row save, rsp, 116, 2, es, cs, ss, ds, fs, gs
 	str 128(%rsp)
 	sldt 130(%rsp)
 	mov %rsp, %rbx
@@ -67,12 +52,7 @@ nl_entry:
 	mov %r12, %rdx
 	call nl_main
 1:	mov %rbx, %rsp
-	mov 0(%rsp), %rbx
-	mov 8(%rsp), %rbp
-	mov 16(%rsp), %r12
-	mov 24(%rsp), %r13
-	mov 32(%rsp), %r14
-	mov 40(%rsp), %r15
+	row load, rsp, 0, 8, rbx, rbp, r12, r13, r14, r15
 	add $FRAME_SIZE, %rsp
 	ret
 
@@ -99,30 +79,12 @@ host_nmi_ignore:
 	pop %rax
 	iretq
 
-/* An interrupt in the window that apic_reset_local opens: acknowledged and forgotten. */
+/* An interrupt in the window that apic_reset_local opens, whichever it is. */
 	.globl host_interrupt_stub
 host_interrupt_stub:
-	push %rax
-	push %rcx
-	push %rdx
-	push %rsi
-	push %rdi
-	push %r8
-	push %r9
-	push %r10
-	push %r11
-	cld
-	call host_interrupt
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rdi
-	pop %rsi
-	pop %rdx
-	pop %rcx
-	pop %rax
-	iretq
+	pushq $0
+	pushq $32			/* HOST_INTERRUPT */
+	jmp host_common
 
 	.balign 16
 	.globl host_stubs
@@ -140,39 +102,11 @@ host_stubs:
 	.endr
 
 host_common:
-	push %rax
-	push %rcx
-	push %rdx
-	push %rbx
-	push %rbp
-	push %rsi
-	push %rdi
-	push %r8
-	push %r9
-	push %r10
-	push %r11
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	each push, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
 	mov %rsp, %rdi
 	cld
 	call host_exception
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rdi
-	pop %rsi
-	pop %rbp
-	pop %rbx
-	pop %rdx
-	pop %rcx
-	pop %rax
+	each pop, r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax
 	add $16, %rsp
 	iretq
 

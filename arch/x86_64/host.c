@@ -4,6 +4,7 @@
  * Not here: anything of the guest's.
  */
 #include "host.h"
+#include "apic.h"
 #include "core/core.h"
 #include "x86.h"
 
@@ -17,7 +18,8 @@ _Static_assert(sizeof(struct idt_gate) == 16, "64-bit gate, SDM vol. 3, 7.14.1")
 
 static struct idt_gate idt[256] __attribute__((aligned(16)));
 _Static_assert(offsetof(struct launch_frame, cr3) == 80 && offsetof(struct launch_frame, gdtr) == 96 &&
-                       offsetof(struct launch_frame, idtr) == 106 && offsetof(struct launch_frame, cs) == 116,
+                       offsetof(struct launch_frame, idtr) == 106 && offsetof(struct launch_frame, selectors) == 116 &&
+                       NL_ES == 0 && NL_CS == 1 && NL_SS == 2 && NL_DS == 3 && NL_FS == 4 && NL_GS == 5,
                "entry.S stores by these offsets");
 _Static_assert(NL_ECPUS == 54 && NL_BOOT_VERSION == 4, "entry.S knows these numbers");
 
@@ -82,9 +84,10 @@ void host_unload(const struct launch_frame *f, const struct nl_launch_state *bef
 {
 	x86_write_cr3(nl_boot.launch_cr3); /* shows the firmware's tables */
 	__asm__ volatile("lgdt %0; lidt %1" ::"m"(f->gdtr), "m"(f->idtr) : "memory");
-	__asm__ volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" ::"r"((uint64_t)f->cs)
+	__asm__ volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" ::"r"((uint64_t)f->selectors[NL_CS])
 	                 : "rax", "memory");
-	__asm__ volatile("mov %0, %%ds; mov %1, %%es; mov %2, %%ss" ::"r"(f->ds), "r"(f->es), "r"(f->ss));
+	__asm__ volatile("mov %0, %%ds; mov %1, %%es; mov %2, %%ss" ::"r"(f->selectors[NL_DS]),
+	                 "r"(f->selectors[NL_ES]), "r"(f->selectors[NL_SS]));
 	x86_write_cr4(f->cr4);
 	x86_write_cr0(f->cr0);
 	x86_wrmsr(MSR_EFER, before->efer);
@@ -130,29 +133,19 @@ void host_capture(const struct launch_frame *f, struct nl_launch_state *out)
 	        .efer = x86_rdmsr(MSR_EFER),
 	        .dr6 = x86_read_dr6(),
 	        .dr7 = x86_read_dr7(),
-	        .cs = segment(f, f->cs),
-	        .ds = segment(f, f->ds),
-	        .es = segment(f, f->es),
-	        .fs = segment(f, f->fs),
-	        .gs = segment(f, f->gs),
-	        .ss = segment(f, f->ss),
-	        .tr = segment(f, f->tr),
-	        .ldtr = segment(f, f->ldtr),
-	        .gdtr = {.base = f->gdtr.base, .limit = f->gdtr.limit},
-	        .idtr = {.base = f->idtr.base, .limit = f->idtr.limit},
-	        .star = x86_rdmsr(MSR_STAR),
-	        .lstar = x86_rdmsr(MSR_LSTAR),
-	        .cstar = x86_rdmsr(MSR_CSTAR),
-	        .fmask = x86_rdmsr(MSR_FMASK),
-	        .kernel_gs = x86_rdmsr(MSR_KERNEL_GS_BASE),
-	        .sysenter_cs = x86_rdmsr(MSR_SYSENTER_CS),
-	        .sysenter_esp = x86_rdmsr(MSR_SYSENTER_ESP),
-	        .sysenter_eip = x86_rdmsr(MSR_SYSENTER_EIP),
+	        .segments = {[NL_GDTR] = {.base = f->gdtr.base, .limit = f->gdtr.limit},
+	                     [NL_LDTR] = segment(f, f->ldtr),
+	                     [NL_IDTR] = {.base = f->idtr.base, .limit = f->idtr.limit},
+	                     [NL_TR] = segment(f, f->tr)},
 	        .pat = x86_rdmsr(MSR_PAT),
 	        .debugctl = x86_rdmsr(MSR_DEBUGCTL),
 	};
-	out->fs.base = x86_rdmsr(MSR_FS_BASE);
-	out->gs.base = x86_rdmsr(MSR_GS_BASE);
+	for (unsigned i = 0; i < NL_GDTR; i++)
+		out->segments[i] = segment(f, f->selectors[i]);
+	out->segments[NL_FS].base = x86_rdmsr(MSR_FS_BASE);
+	out->segments[NL_GS].base = x86_rdmsr(MSR_GS_BASE);
+	for (unsigned i = 0; i < NL_START_MSRS; i++)
+		out->msrs[i] = x86_rdmsr(nl_start_msrs[i]);
 }
 
 /*
@@ -177,6 +170,10 @@ void host_exception(struct host_frame *f)
 {
 	const struct fault *fault = core_faults;
 
+	if (f->vector == HOST_INTERRUPT) {
+		apic_forget();
+		return;
+	}
 	while (fault < core_faults_end && fault->at != f->rip)
 		fault++;
 	if (f->vector == 18 && fault < core_faults_end && (x86_rdmsr(MSR_MCG_STATUS) & MCG_EIPV)) {

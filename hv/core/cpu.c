@@ -8,6 +8,9 @@
 #define MEETING_LIMIT_US 10000000u
 #define MEETING_LIMIT_EMULATED_US 60000000u /* many CPUs on few: 128 on two take 9 s */
 
+const uint32_t nl_start_msrs[] = {MSR_STAR,           MSR_LSTAR,       MSR_CSTAR,        MSR_FMASK,
+                                  MSR_KERNEL_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP};
+
 enum verdict { OPEN = 0, GO, BACK };
 static uint32_t arrived, verdict;
 
@@ -84,7 +87,7 @@ static uint64_t kept(struct nl_cpu *cpu, uint32_t index)
  */
 void nl_cpu_started(struct nl_cpu *cpu, uint8_t vector)
 {
-	const struct nl_segment data = {0, 0x93, 0xffff, 0};
+	const struct nl_segment data = {0, 0x93, 0xffff, 0}, table = {.limit = 0xffff};
 	struct nl_context was;
 	uint32_t r[4];
 
@@ -92,31 +95,23 @@ void nl_cpu_started(struct nl_cpu *cpu, uint8_t vector)
 	nl_vendor->context(cpu, &was);
 	x86_cpuid(1, 0, r);
 	x86_clear_dr0_3();
-	nl_vendor->launch_state(cpu, &(struct nl_launch_state){
-	                                     .gprs = {.rdx = r[0]},
-	                                     .rflags = 2,
-	                                     .cr0 = (was.cr0 & (CR0_CD | CR0_NW)) | CR0_ET,
-	                                     .dr6 = DR6_NONE,
-	                                     .dr7 = DR7_NONE,
-	                                     .cs = {(uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12},
-	                                     .ds = data,
-	                                     .es = data,
-	                                     .fs = data,
-	                                     .gs = data,
-	                                     .ss = data,
-	                                     .tr = {0, 0x8b, 0xffff, 0},
-	                                     .ldtr = {0, 0x82, 0xffff, 0},
-	                                     .gdtr = {.limit = 0xffff},
-	                                     .idtr = {.limit = 0xffff},
-	                                     .star = kept(cpu, MSR_STAR),
-	                                     .lstar = kept(cpu, MSR_LSTAR),
-	                                     .cstar = kept(cpu, MSR_CSTAR),
-	                                     .fmask = kept(cpu, MSR_FMASK),
-	                                     .kernel_gs = kept(cpu, MSR_KERNEL_GS_BASE),
-	                                     .sysenter_cs = kept(cpu, MSR_SYSENTER_CS),
-	                                     .sysenter_esp = kept(cpu, MSR_SYSENTER_ESP),
-	                                     .sysenter_eip = kept(cpu, MSR_SYSENTER_EIP),
-	                                     .pat = kept(cpu, MSR_PAT),
-	                             });
+	struct nl_launch_state s = {
+	        .gprs = {.rdx = r[0]},
+	        .rflags = 2,
+	        .cr0 = (was.cr0 & (CR0_CD | CR0_NW)) | CR0_ET,
+	        .dr6 = DR6_NONE,
+	        .dr7 = DR7_NONE,
+	        .segments = {[NL_ES] = data,
+	                     [NL_CS] = {(uint16_t)(vector << 8), 0x9b, 0xffff, (uint64_t)vector << 12},
+	                     [NL_SS... NL_GS] = data,
+	                     [NL_GDTR] = table,
+	                     [NL_LDTR] = {0, 0x82, 0xffff, 0},
+	                     [NL_IDTR] = table,
+	                     [NL_TR] = {0, 0x8b, 0xffff, 0}},
+	        .pat = kept(cpu, MSR_PAT),
+	};
+	for (unsigned i = 0; i < NL_START_MSRS; i++)
+		s.msrs[i] = kept(cpu, nl_start_msrs[i]);
+	nl_vendor->launch_state(cpu, &s);
 	nl_cpu_runs(cpu);
 }

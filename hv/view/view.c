@@ -250,16 +250,6 @@ enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, con
 	return put(v, view, parent, gpa.v, LEVEL_4K, to_page(v->format, LEVEL_4K, frame, rights, type));
 }
 
-enum nl_err nl_view_base_edit_rights(const struct nl_views *v, struct nl_view *view, gpa_t gpa, enum nl_rights rights)
-{
-	const gpa_t page = GPA(gpa.v & ~NL_PAGE_MASK);
-	hpa_t frame;
-
-	if (!nl_view_walk(v, view, page, &frame, NULL, NULL, NULL))
-		return NL_EINTERNAL;
-	return nl_view_set_page(v, view, NULL, page, frame, rights);
-}
-
 /* First everything that can fail, which changes no translation; then the stores. */
 enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t base, uint64_t size, hpa_t sink)
 {

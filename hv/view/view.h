@@ -56,17 +56,11 @@ enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, con
                              hpa_t frame, enum nl_rights rights);
 
 /*
- * Base edit: change rights of one page (the APIC page) in place, in tables that other views may share, also under use.
- * A large page is split in the view given; so callers do this to every view alive (twice is harmless), then flush all
- * roots on all CPUs.
- */
-enum nl_err nl_view_base_edit_rights(const struct nl_views *v, struct nl_view *view, gpa_t gpa, enum nl_rights rights);
-
-/*
  * Base edit: let the types of all pages follow `runs` (the MTRRs have changed). Large pages that would cross a run are
  * split. Only what differs from `was`, which the types follow now, is walked: exits keep the guest's CR0.CD, so it may
- * be done without caches; n_was 0: everything. Else as above. On NL_ENOMEM translations are as before and some types
- * are still the old ones.
+ * be done without caches; n_was 0: everything. In place, in tables that other views may share, also under use; what is
+ * split is so in the view given: callers do this to every view alive, then flush all roots on all CPUs. On NL_ENOMEM
+ * translations are as before and some types are still the old ones.
  */
 enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs,
                            size_t n_runs, const struct nl_type_run *was, size_t n_was);

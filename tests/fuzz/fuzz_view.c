@@ -129,7 +129,7 @@ static void base_edit(struct fuzz *f)
 		const struct piece *p = shape_at(&chain[i].shape, APIC);
 		uint64_t frame = p->one_frame ? p->hpa : p->hpa + APIC - p->gpa;
 
-		FUZZ_CHECK(nl_view_base_edit_rights(&views, &chain[i].view, GPA(APIC), rights) == NL_OK);
+		FUZZ_CHECK(nl_view_set_page(&views, &chain[i].view, NULL, GPA(APIC), HPA(frame), rights) == NL_OK);
 		shape_show(&chain[i].shape, APIC, NL_PAGE_SIZE, frame, rights);
 	}
 }

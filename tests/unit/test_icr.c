@@ -48,7 +48,7 @@ void nl_platform_reset(const char *why)
 static void kick(struct nl_cpu *c) { kicks[c->index]++; }
 static void launch_state(struct nl_cpu *c, const struct nl_launch_state *s)
 {
-	assert_int_equal(s->cs.base, 0x9a000);
+	assert_int_equal(s->segments[NL_CS].base, 0x9a000);
 	started[c->index]++;
 }
 static bool get_msr(struct nl_cpu *c, uint32_t index, uint64_t *v) { return (void)c, (void)index, *v = 0, true; }

@@ -204,8 +204,9 @@ static void base_edit(void)
 	armed = !armed;
 	for (size_t i = 0; i < NL_ARRAY_SIZE(alive); i++)
 		if (alive[i]->root.v)
-			assert_int_equal(nl_view_base_edit_rights(&t.views, alive[i], GPA(APIC), armed ? NL_R : NL_RW),
-			                 NL_OK);
+			assert_int_equal(
+			        nl_view_set_page(&t.views, alive[i], NULL, GPA(APIC), HPA(APIC), armed ? NL_R : NL_RW),
+			        NL_OK);
 	for (unsigned i = 0; i < TLB_CPUS; i++)
 		t.edited[i] = true;
 }

@@ -256,7 +256,7 @@ static void every_write_of_a_base_edit_leaves_valid_tables(void **state)
 			watch_view(&next, &before, &shape);
 		history_watch(after_a_write);
 		const enum nl_err err =
-		        nl_view_base_edit_rights(&views, &base, GPA(APIC + 0x300), i % 2 ? NL_RW : NL_R);
+		        nl_view_set_page(&views, &base, NULL, GPA(APIC), HPA(APIC), i % 2 ? NL_RW : NL_R);
 		history_unwatch();
 		assert_int_equal(err, NL_OK);
 		if (complaint)

@@ -82,7 +82,7 @@ static void base_edit(void)
 	for (unsigned i = 0; i < n_chain; i++) {
 		const uint64_t frame =
 		        shape_at(&chain[i].shape, APIC)->hpa + APIC - shape_at(&chain[i].shape, APIC)->gpa;
-		assert_int_equal(nl_view_base_edit_rights(&views, &chain[i].view, GPA(APIC), rights), NL_OK);
+		assert_int_equal(nl_view_set_page(&views, &chain[i].view, NULL, GPA(APIC), HPA(frame), rights), NL_OK);
 		shape_show(&chain[i].shape, APIC, NL_PAGE_SIZE, frame, rights);
 	}
 }

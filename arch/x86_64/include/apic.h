@@ -23,7 +23,6 @@
 #define APIC_LVT_ERROR 0x370
 #define APIC_INITIAL_COUNT 0x380
 
-void apic_send_init(uint32_t apic_id);
 void apic_send_nmi(uint32_t apic_id);
 bool apic_is_x2(void);
 uint32_t apic_own_id(void); /* of the CPU that asks, as the firmware numbered it */
@@ -43,7 +42,7 @@ void apic_deliver_init(struct nl_cpu *cpu);
 void apic_forget_address(
         struct nl_cpu *cpu); /* at INIT, on the CPU itself: no message but INIT, NMI and SIPI finds it */
 void apic_reset_local(void); /* at SIPI: the rest of what INIT does to its APIC */
-void host_interrupt(void);   /* entry.S: an interrupt that came while apic_reset_local was taking what waits */
+void apic_forget(void);      /* an interrupt that came while apic_reset_local was taking what waits */
 
 bool apic_is_watched(void);  /* the guest's writes come here: fixed at launch */
 uint32_t apic_refused(void); /* INIT, SIPI and NMI for CPUs that are not ours, so far */

@@ -35,6 +35,8 @@ struct descriptor_pointer {
 	uint64_t base;
 } __attribute__((packed));
 
+#define HOST_INTERRUPT 32 /* vector of each interrupt, from 32 to 255 */
+
 /* What an exception stub leaves on the stack. */
 struct host_frame {
 	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
@@ -61,7 +63,7 @@ struct launch_frame {
 	uint64_t rbx, rbp, r12, r13, r14, r15, rsp, rip, rflags;
 	uint64_t cr0, cr3, cr4;
 	struct descriptor_pointer gdtr, idtr;
-	uint16_t cs, ds, es, fs, gs, ss, tr, ldtr;
+	uint16_t selectors[NL_GDTR], tr, ldtr; /* of ES to GS */
 };
 
 /* On the CPU itself: the firmware's state from the frame and its descriptor tables; then GDT, IDT, control registers

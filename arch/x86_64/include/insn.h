@@ -86,27 +86,21 @@ static inline void x86_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline void x86_halt(void) { __asm__ volatile("cli; hlt" ::: "memory"); }
 static inline void x86_wbinvd(void) { __asm__ volatile("wbinvd" ::: "memory"); }
 static inline void x86_clflush(const void *p) { __asm__ volatile("clflush (%0)" ::"r"(p) : "memory"); }
-static inline void x86_outb(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(p)); }
-static inline void x86_outw(uint16_t p, uint16_t v) { __asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(p)); }
-static inline void x86_outl(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(p)); }
-static inline uint8_t x86_inb(uint16_t p)
-{
-	uint8_t v;
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p));
-	return v;
-}
-static inline uint16_t x86_inw(uint16_t p)
-{
-	uint16_t v;
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(p));
-	return v;
-}
-static inline uint32_t x86_inl(uint16_t p)
-{
-	uint32_t v;
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p));
-	return v;
-}
+#define X86_PORT(name, type) \
+	static inline void x86_out##name(uint16_t p, type v) \
+	{ \
+		__asm__ volatile("out" #name " %0, %1" ::"a"(v), "Nd"(p)); \
+	} \
+	static inline type x86_in##name(uint16_t p) \
+	{ \
+		type v; \
+		__asm__ volatile("in" #name " %1, %0" : "=a"(v) : "Nd"(p)); \
+		return v; \
+	}
+X86_PORT(b, uint8_t)
+X86_PORT(w, uint16_t)
+X86_PORT(l, uint32_t)
+#undef X86_PORT
 
 #define X86_RW_REG(name) \
 	static inline uint64_t x86_read_##name(void) \

@@ -39,13 +39,20 @@ struct nl_segment {
 	uint64_t base;
 };
 
+/* In the order of the VMCB, as are the MSRs below (APM vol. 2, table B-2). GDTR, IDTR: base and limit. */
+enum nl_segment_name { NL_ES, NL_CS, NL_SS, NL_DS, NL_FS, NL_GS, NL_GDTR, NL_LDTR, NL_IDTR, NL_TR, NL_SEGMENTS };
+
+/* STAR, LSTAR, CSTAR, FMASK, KERNEL_GS_BASE, SYSENTER_CS, _ESP, _EIP (core/cpu.c) */
+#define NL_START_MSRS 8
+extern const uint32_t nl_start_msrs[NL_START_MSRS];
+
 /* The state in which a guest CPU starts: from where the loader stands, or as SIPI leaves it (core/cpu.c). */
 struct nl_launch_state {
 	struct nl_gprs gprs;
 	uint64_t rip, rflags, cr0, cr2, cr3, cr4, efer;
 	uint64_t dr6, dr7;
-	struct nl_segment cs, ds, es, fs, gs, ss, tr, ldtr, gdtr, idtr; /* gdtr, idtr: base and limit */
-	uint64_t star, lstar, cstar, fmask, kernel_gs, sysenter_cs, sysenter_esp, sysenter_eip, pat, debugctl;
+	struct nl_segment segments[NL_SEGMENTS];
+	uint64_t msrs[NL_START_MSRS], pat, debugctl;
 };
 
 /* An exit that common code decides. What the vendor does by itself (NMI, INIT, SIPI, kick, CR) it also counts. */

@@ -160,11 +160,6 @@ static void cpu_exit(struct nl_cpu *cpu)
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) & ~EFER_SVME);
 }
 
-static struct vmcb_segment seg(struct nl_segment s)
-{
-	return (struct vmcb_segment){s.selector, s.attributes, s.limit, s.base};
-}
-
 /* FS, GS, TR, LDTR and the system-call MSRs are loaded once: the core uses none of them, so they stay the guest's (APM
  * vol. 2, 15.5.2). */
 static void vmload(struct svm_cpu *s) { insn_vmload(nl_pool_hpa(s->vmcb).v); }
@@ -174,16 +169,7 @@ static void launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 	struct vmcb *v = svm(cpu)->vmcb;
 
 	cpu->gprs = s->gprs;
-	v->es = seg(s->es);
-	v->cs = seg(s->cs);
-	v->ss = seg(s->ss);
-	v->ds = seg(s->ds);
-	v->fs = seg(s->fs);
-	v->gs = seg(s->gs);
-	v->tr = seg(s->tr);
-	v->ldtr = seg(s->ldtr);
-	v->gdtr = seg(s->gdtr);
-	v->idtr = seg(s->idtr);
+	memcpy(v->segments, s->segments, sizeof(v->segments));
 	v->cpl = 0;
 	v->efer = s->efer | EFER_SVME;
 	v->cr0 = s->cr0;
@@ -196,14 +182,7 @@ static void launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 	v->rip = s->rip;
 	v->rsp = s->gprs.rsp;
 	v->rax = s->gprs.rax;
-	v->star = s->star;
-	v->lstar = s->lstar;
-	v->cstar = s->cstar;
-	v->sfmask = s->fmask;
-	v->kernel_gs = s->kernel_gs;
-	v->sysenter_cs = s->sysenter_cs;
-	v->sysenter_esp = s->sysenter_esp;
-	v->sysenter_eip = s->sysenter_eip;
+	memcpy(v->msrs, s->msrs, sizeof(v->msrs));
 	v->g_pat = s->pat;
 	v->debugctl = s->debugctl;
 	v->interrupt_shadow = 0;
@@ -239,10 +218,10 @@ static void context(struct nl_cpu *cpu, struct nl_context *out)
 	                           .cr4 = v->cr4,
 	                           .efer = v->efer & ~EFER_SVME,
 	                           .lstar = x86_rdmsr(MSR_LSTAR),
-	                           .cs_base = v->cs.base,
+	                           .cs_base = v->segments[NL_CS].base,
 	                           .cpl = v->cpl,
-	                           .long_mode = (v->efer & EFER_LMA) && (v->cs.attributes & 0x200),
-	                           .code32 = v->cs.attributes >> 10 & 1};
+	                           .long_mode = (v->efer & EFER_LMA) && (v->segments[NL_CS].attributes & 0x200),
+	                           .code32 = v->segments[NL_CS].attributes >> 10 & 1};
 	if (v->exit_code == EXIT_NPF) /* decode assists (APM vol. 2, 15.8.4) */
 		out->bytes = v->bytes, out->n_bytes = v->fetched & 15;
 }
@@ -337,8 +316,8 @@ static void dump(struct nl_cpu *cpu)
 	nl_log_unlocked("VMCB exit %lx info %lx %lx int %lx rip %lx rflags %lx cpl %u\n", v->exit_code, v->exit_info1,
 	                v->exit_info2, v->exit_int_info, v->rip, v->rflags, v->cpl);
 	nl_log_unlocked("cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx cs %x base %lx attr %x ncr3 %lx asid %u inj %lx\n",
-	                v->cr0, v->cr2, v->cr3, v->cr4, v->efer, v->cs.selector, v->cs.base, v->cs.attributes,
-	                v->nested_cr3, v->asid, v->event_injection);
+	                v->cr0, v->cr2, v->cr3, v->cr4, v->efer, v->segments[NL_CS].selector, v->segments[NL_CS].base,
+	                v->segments[NL_CS].attributes, v->nested_cr3, v->asid, v->event_injection);
 }
 
 const struct nl_vendor nl_svm = {

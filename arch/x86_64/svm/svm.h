@@ -7,12 +7,6 @@
 
 #include "vendor.h"
 
-struct vmcb_segment {
-	uint16_t selector, attributes;
-	uint32_t limit;
-	uint64_t base;
-};
-
 struct vmcb {
 	/* control area */
 	uint16_t intercept_cr_read, intercept_cr_write; /* 0x000 */
@@ -40,7 +34,7 @@ struct vmcb {
 	uint8_t fetched, bytes[15];                     /* 0x0d0 */
 	uint8_t reserved3[0x400 - 0xe0];
 	/* state save area */
-	struct vmcb_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr; /* 0x400 */
+	struct nl_segment segments[NL_SEGMENTS]; /* 0x400 */
 	uint8_t reserved4[0x4cb - 0x4a0];
 	uint8_t cpl; /* 0x4cb */
 	uint32_t reserved5;
@@ -50,8 +44,7 @@ struct vmcb {
 	uint8_t reserved7[0x5d8 - 0x580];
 	uint64_t rsp; /* 0x5d8 */
 	uint8_t reserved8[0x5f8 - 0x5e0];
-	uint64_t rax, star, lstar, cstar, sfmask, kernel_gs;   /* 0x5f8 */
-	uint64_t sysenter_cs, sysenter_esp, sysenter_eip, cr2; /* 0x628 */
+	uint64_t rax, msrs[NL_START_MSRS], cr2; /* 0x5f8 */
 	uint8_t reserved9[0x668 - 0x648];
 	uint64_t g_pat, debugctl, br_from, br_to, last_exception_from, last_exception_to; /* 0x668 */
 	uint8_t reserved10[0x1000 - 0x698];
@@ -66,7 +59,7 @@ VMCB_AT(nested_control, 0x090);
 VMCB_AT(event_injection, 0x0a8);
 VMCB_AT(clean, 0x0c0);
 VMCB_AT(next_rip, 0x0c8);
-VMCB_AT(es, 0x400);
+VMCB_AT(segments, 0x400);
 VMCB_AT(cpl, 0x4cb);
 VMCB_AT(efer, 0x4d0);
 VMCB_AT(cr4, 0x548);
@@ -115,7 +108,6 @@ VMCB_AT(g_pat, 0x668);
 #define EXIT_VMRUN 0x80
 #define EXIT_SKINIT 0x86
 #define EXIT_NPF 0x400
-#define EXIT_INVALID 0xffffffffu /* compared as 32 bits: QEMU 7.2 stores it so */
 
 #define EVENT_VALID (1ULL << 31)
 #define EVENT_HAS_ERROR (1ULL << 11)

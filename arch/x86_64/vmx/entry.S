@@ -7,6 +7,7 @@
  * is the stack, whose top word is the struct vmx_cpu. An NMI in this range, which has passed the check of nmis and
  * would be forgotten, sends it back to the check.
  */
+#include <rows.S>
 #include "vmx.h"
 
 	.text
@@ -25,20 +26,7 @@ vmx_restart:
 	jne loop
 	cmpl $0, VMX_CPU_LAUNCHED(%rdi)	/* the flags stay until the jump */
 	mov %rsi, %rdi
-	mov VMX_GPRS+0(%rdi), %rax
-	mov VMX_GPRS+8(%rdi), %rcx
-	mov VMX_GPRS+16(%rdi), %rdx
-	mov VMX_GPRS+24(%rdi), %rbx
-	mov VMX_GPRS+40(%rdi), %rbp
-	mov VMX_GPRS+48(%rdi), %rsi
-	mov VMX_GPRS+64(%rdi), %r8
-	mov VMX_GPRS+72(%rdi), %r9
-	mov VMX_GPRS+80(%rdi), %r10
-	mov VMX_GPRS+88(%rdi), %r11
-	mov VMX_GPRS+96(%rdi), %r12
-	mov VMX_GPRS+104(%rdi), %r13
-	mov VMX_GPRS+112(%rdi), %r14
-	mov VMX_GPRS+120(%rdi), %r15
+	row load, rdi, VMX_GPRS, 8, GPRS
 	mov VMX_GPRS+56(%rdi), %rdi
 	jne 1f
 	vmlaunch
@@ -59,21 +47,8 @@ vmx_exit_entry:
 	push %rdi
 	mov 8(%rsp), %rdi
 	mov VMX_CPU_CPU(%rdi), %rdi
-	mov %rax, VMX_GPRS+0(%rdi)
-	mov %rcx, VMX_GPRS+8(%rdi)
-	mov %rdx, VMX_GPRS+16(%rdi)
-	mov %rbx, VMX_GPRS+24(%rdi)
-	mov %rbp, VMX_GPRS+40(%rdi)
-	mov %rsi, VMX_GPRS+48(%rdi)
+	row save, rdi, VMX_GPRS, 8, GPRS
 	popq VMX_GPRS+56(%rdi)
-	mov %r8, VMX_GPRS+64(%rdi)
-	mov %r9, VMX_GPRS+72(%rdi)
-	mov %r10, VMX_GPRS+80(%rdi)
-	mov %r11, VMX_GPRS+88(%rdi)
-	mov %r12, VMX_GPRS+96(%rdi)
-	mov %r13, VMX_GPRS+104(%rdi)
-	mov %r14, VMX_GPRS+112(%rdi)
-	mov %r15, VMX_GPRS+120(%rdi)
 	xor %ebp, %ebp
 	mov (%rsp), %rdi
 	call vmx_after_exit

@@ -7,7 +7,7 @@
 #include "vmx.h"
 #include "x86.h"
 
-enum { ES, CS, SS, DS, FS, GS, LDTR, TR }; /* their fields follow each other in this order, two apart */
+enum { LDTR = NL_GS + 1, TR }; /* fields of ES to GS and these follow each other, two apart */
 
 static void segment(unsigned n, struct nl_segment s)
 {
@@ -55,37 +55,28 @@ void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 	                                          0}; /* entry wants a busy TSS; the firmware need not have one */
 
 	cpu->gprs = s->gprs;
-	code_or_data(ES, s->es);
-	code_or_data(CS, s->cs);
-	code_or_data(SS, s->ss);
-	code_or_data(DS, s->ds);
-	code_or_data(FS, s->fs);
-	code_or_data(GS, s->gs);
-	segment(LDTR, s->ldtr);
-	segment(TR, (s->tr.attributes & 0x8f) == 0x8b ? s->tr : no_task);
-	vmx_write(GUEST_GDTR_BASE, s->gdtr.base);
-	vmx_write(GUEST_GDTR_LIMIT, s->gdtr.limit);
-	vmx_write(GUEST_IDTR_BASE, s->idtr.base);
-	vmx_write(GUEST_IDTR_LIMIT, s->idtr.limit);
+	for (unsigned n = NL_ES; n <= NL_GS; n++)
+		code_or_data(n, s->segments[n]);
+	segment(LDTR, s->segments[NL_LDTR]);
+	segment(TR, (s->segments[NL_TR].attributes & 0x8f) == 0x8b ? s->segments[NL_TR] : no_task);
+	vmx_write(GUEST_GDTR_BASE, s->segments[NL_GDTR].base);
+	vmx_write(GUEST_GDTR_LIMIT, s->segments[NL_GDTR].limit);
+	vmx_write(GUEST_IDTR_BASE, s->segments[NL_IDTR].base);
+	vmx_write(GUEST_IDTR_LIMIT, s->segments[NL_IDTR].limit);
 	control_registers(s->cr0, s->cr3, s->cr4, s->efer);
 	x86_write_cr2(s->cr2);
 	x86_write_dr6(s->dr6); /* not in the VMCS; DR7 is 400h in root operation */
 	vmx_write(GUEST_DR7, s->dr7);
 	vmx_write(GUEST_DEBUGCTL, s->debugctl);
 	vmx_write(GUEST_PAT, s->pat);
-	vmx_write(GUEST_SYSENTER_CS, s->sysenter_cs);
-	vmx_write(GUEST_SYSENTER_ESP, s->sysenter_esp);
-	vmx_write(GUEST_SYSENTER_EIP, s->sysenter_eip);
 	vmx_write(GUEST_RFLAGS, s->rflags);
 	vmx_write(GUEST_RIP, s->rip);
 	vmx_write(GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 	no_event();
-	/* Not in the VMCS and not used by the core: the hardware registers are the guest's. */
-	x86_wrmsr(MSR_STAR, s->star);
-	x86_wrmsr(MSR_LSTAR, s->lstar);
-	x86_wrmsr(MSR_CSTAR, s->cstar);
-	x86_wrmsr(MSR_FMASK, s->fmask);
-	x86_wrmsr(MSR_KERNEL_GS_BASE, s->kernel_gs);
+	/* Where not in the VMCS, and not used by the core, the hardware registers are the guest's. */
+	for (unsigned i = 0; i < NL_START_MSRS; i++)
+		if (!vmx_set_msr(cpu, nl_start_msrs[i], s->msrs[i]))
+			x86_wrmsr(nl_start_msrs[i], s->msrs[i]);
 	vmx_nmi_reset(cpu);
 	vmx_flush_all(cpu);
 }

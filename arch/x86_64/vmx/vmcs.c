@@ -162,17 +162,18 @@ enum nl_err vmx_machine_init(void)
 
 static void write_controls(struct vmx_cpu *v)
 {
+	static const uint16_t zero[] = {EXCEPTION_BITMAP, PF_ERROR_MASK,    PF_ERROR_MATCH,    CR3_TARGET_COUNT,
+	                                ENTRY_EVENT,      HOST_FS_SELECTOR, HOST_GS_SELECTOR,  HOST_FS_BASE,
+	                                HOST_GS_BASE,     HOST_SYSENTER_CS, HOST_SYSENTER_ESP, HOST_SYSENTER_EIP};
 	const struct vmx_controls *c = &vmx.controls;
 
+	for (size_t i = 0; i < NL_ARRAY_SIZE(zero); i++)
+		vmx_write(zero[i], 0);
 	vmx_write(PIN_CONTROLS, c->pin);
 	vmx_write(PROC_CONTROLS, c->proc);
 	vmx_write(SECONDARY_CONTROLS, c->secondary);
 	vmx_write(EXIT_CONTROLS, c->exit);
 	vmx_write(ENTRY_CONTROLS, c->entry);
-	vmx_write(EXCEPTION_BITMAP, 0);
-	vmx_write(PF_ERROR_MASK, 0);
-	vmx_write(PF_ERROR_MATCH, 0);
-	vmx_write(CR3_TARGET_COUNT, 0);
 	vmx_write(IO_BITMAP_A, nl_pool_hpa(vmx.io_bitmap).v);
 	vmx_write(IO_BITMAP_B, nl_pool_hpa(vmx.io_bitmap + NL_PAGE_SIZE).v);
 	vmx_write(MSR_BITMAP, nl_pool_hpa(vmx.msr_bitmap).v);
@@ -184,7 +185,6 @@ static void write_controls(struct vmx_cpu *v)
 	vmx_write(EXIT_MSR_LOAD_COUNT, vmx.switch_perf);
 	if (vmx.switch_perf)
 		v->guest_msrs->value = x86_rdmsr(MSR_PERF_GLOBAL_CTRL);
-	vmx_write(ENTRY_EVENT, 0);
 	vmx_write(VMCS_LINK, UINT64_MAX);
 	if (c->vpid)
 		vmx_write(VPID, 1);
@@ -206,17 +206,10 @@ static void write_host_state(struct nl_cpu *cpu)
 	vmx_write(HOST_SS_SELECTOR, HOST_DS);
 	vmx_write(HOST_DS_SELECTOR, HOST_DS);
 	vmx_write(HOST_ES_SELECTOR, HOST_DS);
-	vmx_write(HOST_FS_SELECTOR, 0);
-	vmx_write(HOST_GS_SELECTOR, 0);
 	vmx_write(HOST_TR_SELECTOR, HOST_TSS);
-	vmx_write(HOST_FS_BASE, 0);
-	vmx_write(HOST_GS_BASE, 0);
 	vmx_write(HOST_TR_BASE, (uint64_t)&t->tss);
 	vmx_write(HOST_GDTR_BASE, (uint64_t)t->gdt);
 	vmx_write(HOST_IDTR_BASE, host_idt_base());
-	vmx_write(HOST_SYSENTER_CS, 0);
-	vmx_write(HOST_SYSENTER_ESP, 0);
-	vmx_write(HOST_SYSENTER_EIP, 0);
 	vmx_write(HOST_PAT, x86_rdmsr(MSR_PAT));
 	vmx_write(HOST_EFER, x86_rdmsr(MSR_EFER));
 	vmx_write(HOST_RIP, (uint64_t)vmx_exit_entry);

@@ -24,12 +24,8 @@
 #define CR4_CET (1ULL << 23)
 #define CR4_LASS (1ULL << 27)
 
-enum vmx_activity {
-	ACTIVITY_ACTIVE = 0,
-	ACTIVITY_HLT = 1,
-	ACTIVITY_SHUTDOWN = 2,
-	ACTIVITY_WAIT_SIPI = 3
-}; /* SDM vol. 3, 25.4.2 */
+/* SDM vol. 3, 25.4.2 */
+enum vmx_activity { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_WAIT_SIPI = 3 };
 #define BLOCKING_STI 1u
 #define BLOCKING_MOV_SS 2u
 #define BLOCKING_NMI 8u
@@ -38,11 +34,8 @@ enum vmx_activity {
 #define EVENT_VALID (1u << 31)
 #define EVENT_HAS_ERROR (1u << 11)
 #define EVENT_TYPE(x) ((x) >> 8 & 7)
-enum vmx_event_type {
-	EVENT_NMI = 2,
-	EVENT_EXCEPTION = 3,
-	EVENT_SOFT_INTERRUPT = 4
-}; /* 4 to 6 come from instructions and have a length */
+/* Types 4 to 6 come from instructions and have a length */
+enum vmx_event_type { EVENT_NMI = 2, EVENT_EXCEPTION = 3, EVENT_SOFT_INTERRUPT = 4 };
 
 /* clang-format off */
 /* SDM vol. 3, appendix C */
