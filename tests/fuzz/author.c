@@ -63,7 +63,7 @@ static void add_section(struct fuzz *f, const char *name, uint64_t va, size_t si
 
 	memset(bytes, fill, size);
 	memcpy(bytes, from, got);
-	k->sections[k->n_sections++] = (struct ksection){name, va, size, bytes, false};
+	k->sections[k->n_sections++] = (struct ksection){name, va, size, bytes, false, NULL};
 }
 
 static void add_symbols(struct fuzz *f)
@@ -114,7 +114,7 @@ struct kernel *fuzz_kernel(struct fuzz *f)
 		memset(bytes, 0x90, FUZZ_TEXT_SIZE);
 		from = fuzz_bytes(f, FUZZ_TEXT_SIZE - 0x100, &got);
 		memcpy(bytes + 0x100, from, got);
-		k->sections[k->n_sections++] = (struct ksection){".text", FUZZ_TEXT, FUZZ_TEXT_SIZE, bytes, true};
+		k->sections[k->n_sections++] = (struct ksection){".text", FUZZ_TEXT, FUZZ_TEXT_SIZE, bytes, true, NULL};
 	}
 	return k;
 }

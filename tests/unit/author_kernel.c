@@ -63,7 +63,7 @@ static uint8_t *section(struct kernel *k, const char *name, uint64_t va, size_t 
 {
 	uint8_t *bytes = xalloc(size);
 
-	k->sections[k->n_sections++] = (struct ksection){name, va, size, bytes, !strcmp(name, ".text")};
+	k->sections[k->n_sections++] = (struct ksection){name, va, size, bytes, !strcmp(name, ".text"), NULL};
 	return bytes;
 }
 
@@ -116,7 +116,7 @@ void author_kernel_symbol(struct kernel *k, const char *name, uint64_t va)
 
 void author_kernel_reloc(struct kernel *k, uint64_t va, enum krel_kind kind)
 {
-	k->relocs.rel[k->relocs.n++] = (struct krel){va, kind};
+	k->relocs.rel[k->relocs.n++] = (struct krel){.va = va, .kind = kind};
 }
 
 void author_kernel_pointer(struct kernel *k, uint64_t value)

@@ -269,7 +269,7 @@ bool kallsyms_decode(struct kallsyms *out, const uint8_t *bytes, size_t n, uint6
 
 size_t kallsyms_find(const struct kallsyms *s, const char *name, size_t position, const struct ksym **found)
 {
-	size_t low = 0, high = s->n, addresses = 0;
+	size_t low = 0, end = s->n - s->n_hidden, high = end, addresses = 0;
 	uint64_t last = 0;
 
 	while (low < high) {
@@ -280,7 +280,7 @@ size_t kallsyms_find(const struct kallsyms *s, const char *name, size_t position
 		else
 			high = middle;
 	}
-	for (; low < s->n && !strcmp(s->sym[s->by_name[low]].name, name); low++) {
+	for (; low < end && !strcmp(s->sym[s->by_name[low]].name, name); low++) {
 		const struct ksym *sym = &s->sym[s->by_name[low]];
 
 		if (addresses && sym->va == last)

@@ -13,8 +13,8 @@ struct ksym {
 
 struct kallsyms { /* ascending by va */
 	struct ksym *sym;
-	size_t n;
-	uint32_t *by_name; /* indices, ascending by name, then by va */
+	size_t n, n_hidden; /* which by_name leaves out */
+	uint32_t *by_name;  /* indices, ascending by name, then by va */
 };
 
 /* Searches `bytes`, which the kernel has at `va`, for the tables. False: not there. */

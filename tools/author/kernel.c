@@ -2,6 +2,7 @@
 /* Opens a bzImage as a kernel: the stripped ELF inside, and everything that can be read from it without debug symbols.
  */
 #include "kernel.h"
+#include "module.h"
 #include "unpack.h"
 
 #include <bpf/btf.h>
@@ -35,9 +36,12 @@ static void read_sections(struct kernel *k, struct buf *payload)
 		if (sh.sh_addr + sh.sh_size < sh.sh_addr)
 			refuse(NL_EKERNEL, "%s: section %s ends beyond the last address", k->path, name ? name : "?");
 		k->sections[k->n_sections++] =
-		        (struct ksection){name ? name : "", sh.sh_addr, sh.sh_size,
+		        (struct ksection){name ? name : "",
+		                          sh.sh_addr,
+		                          sh.sh_size,
 		                          sh.sh_type == SHT_NOBITS ? NULL : payload->p + sh.sh_offset,
-		                          (sh.sh_flags & SHF_EXECINSTR) != 0};
+		                          (sh.sh_flags & SHF_EXECINSTR) != 0,
+		                          NULL};
 	}
 }
 
@@ -168,10 +172,44 @@ const struct ksection *kernel_section(const struct kernel *k, const char *name)
 	return NULL;
 }
 
+const struct ksection *kernel_section_at(const struct kernel *k, uint64_t va)
+{
+	for (size_t i = 0; i < k->n_sections; i++)
+		if (va >= k->sections[i].va && va - k->sections[i].va < k->sections[i].size)
+			return &k->sections[i];
+	return NULL;
+}
+
+uint64_t kernel_extent(const struct kernel *k, uint64_t va)
+{
+	const struct ksym *next = kallsyms_next(&k->syms, va);
+	const struct ksection *s = va >= MODULE_SPACE ? kernel_section_at(k, va) : NULL;
+
+	if (s && (!next || next->va - s->va > s->size))
+		return s->size - (va - s->va);
+	return next ? next->va - va : 0;
+}
+
+bool kernel_is_text(const struct kernel *k, uint64_t va)
+{
+	const struct ksection *s = va >= MODULE_SPACE ? kernel_section_at(k, va) : NULL;
+
+	if (va >= MODULE_SPACE)
+		return s && s->code;
+	return va >= kernel_symbol(k, "_stext") && va < kernel_symbol(k, "_etext");
+}
+
+bool kernel_owns(const struct kernel *k, uint64_t va)
+{
+	return k->module ? va >= k->module->start && va < k->module->end : va < MODULE_SPACE;
+}
+
+static const struct kernel *image_of(const struct kernel *k) { return k->image ? k->image : k; }
+
 uint64_t kernel_symbol_or_0(const struct kernel *k, const char *name)
 {
 	const struct ksym *s = NULL;
-	size_t n = kallsyms_find(&k->syms, name, 1, &s);
+	size_t n = kallsyms_find(&image_of(k)->syms, name, 1, &s);
 
 	if (n > 1)
 		refuse(NL_ETARGET, "%s names %zu different places of %s", name, n, k->release);
@@ -182,7 +220,7 @@ uint64_t kernel_symbol(const struct kernel *k, const char *name)
 {
 	const struct ksym *s;
 
-	if (!kallsyms_find(&k->syms, name, 1, &s))
+	if (!kallsyms_find(&image_of(k)->syms, name, 1, &s))
 		refuse(NL_ETARGET, "%s has no symbol %s", k->release, name);
 	return kernel_symbol_or_0(k, name);
 }

@@ -42,7 +42,7 @@ bool krelocs_decode(struct krelocs *out, const uint8_t *list, size_t n)
 		if (!v)
 			seen++;
 		else
-			out->rel[out->n++] = (struct krel){(uint64_t)(int64_t)v, kind[seen]};
+			out->rel[out->n++] = (struct krel){.va = (uint64_t)(int64_t)v, .kind = kind[seen]};
 	}
 	qsort(out->rel, out->n, sizeof(*out->rel), by_va);
 	return true;

@@ -215,7 +215,7 @@ static const char *pointer_conflict(const struct kernel *k, uint64_t va, uint32_
 {
 	for (size_t i = 0; i < k->relocs.n; i++) {
 		const struct krel *r = &k->relocs.rel[i];
-		const uint8_t *p = r->kind == KREL_INV_32 ? NULL : kernel_bytes(k, r->va, krel_size(r));
+		const uint8_t *p = krel_is_address(r) ? kernel_bytes(k, r->va, krel_size(r)) : NULL;
 		int32_t v32;
 		uint64_t v;
 

@@ -44,7 +44,7 @@ char *nearby_names(const struct kernel *k, const char *name)
 	unsigned shown = 0;
 
 	for (unsigned wanted = 1; wanted < (strlen(name) < SHORT_NAME ? FAR - 1 : FAR); wanted++)
-		for (size_t i = 0; i < k->syms.n && shown < SHOWN; i++) {
+		for (size_t i = 0; i < k->syms.n - k->syms.n_hidden && shown < SHOWN; i++) {
 			const char *other = k->syms.sym[k->syms.by_name[i]].name;
 
 			if (i && !strcmp(other, k->syms.sym[k->syms.by_name[i - 1]].name))

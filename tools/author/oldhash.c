@@ -142,7 +142,8 @@ static void put_instruction(struct function *f, uint32_t at, const struct code_s
 		uint32_t in = (uint32_t)(r->va - va);
 		uint64_t to = 0;
 
-		if (r->va < va || in + size > s->len)
+		if (r->va < va || in + size > s->len ||
+		    r->kind == KREL_PC32) /* as the image has it, which needs none */
 			continue;
 		memcpy(&to, bytes + in, size);
 		to = size == 4 ? (uint64_t)(int64_t)(int32_t)to : to;

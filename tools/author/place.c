@@ -45,6 +45,9 @@ static struct nl_leaf_reloc describe(const struct kernel *k, const struct krel *
 	int32_t v32;
 	uint64_t v;
 
+	if (r->kind == KREL_PC64)
+		refuse(NL_ESITE, "%#llx: a distance of 64 bits, which no leaf has", (unsigned long long)r->va);
+
 	if (r->kind == KREL_64) {
 		out.type = NL_REL_ABS64;
 		memcpy(&v, field, 8);
@@ -53,7 +56,12 @@ static struct nl_leaf_reloc describe(const struct kernel *k, const struct krel *
 		v = (uint64_t)(int64_t)v32;
 		out.type = r->kind == KREL_32 ? NL_REL_ABS32S : NL_REL_PC32;
 	}
-	if (r->kind == KREL_INV_32) { /* field = S + A - P with an S that stays: the field shrinks as P moves up */
+	if (r->linked) { /* which is said, and need not be guessed */
+		out.symbol = r->symbol < start ? NL_SYM_ABSOLUTE : NL_SYM_REGION;
+		out.value = r->symbol;
+		out.addend = (int64_t)(v - r->symbol + (r->kind == KREL_PC32 ? r->va : 0));
+	} else if (r->kind ==
+	           KREL_INV_32) { /* field = S + A - P with an S that stays: the field shrinks as P moves up */
 		out.symbol = NL_SYM_ABSOLUTE;
 		out.value = r->va + v;
 	} else if (v >= start && v < end) {

@@ -73,7 +73,7 @@ static bool find_whole(const struct search *s)
 	for (size_t i = 0; i < k->relocs.n; i++) {
 		const struct krel *r = &k->relocs.rel[i];
 		uint64_t at = r->va, value = 0;
-		const uint8_t *p = r->kind == KREL_INV_32 ? NULL : field_at(k, &at, krel_size(r));
+		const uint8_t *p = krel_is_address(r) ? field_at(k, &at, krel_size(r)) : NULL;
 		const struct ksection *in;
 
 		if (!p)

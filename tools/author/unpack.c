@@ -21,6 +21,7 @@
 #define RELEASE_MAX 64 /* __NEW_UTS_LEN */
 #define KERNEL_MAX (512u << 20)
 #define XZ_MEMORY (256u << 20) /* xz -9 takes a quarter of it; a file can ask for 4 GiB */
+#define MODULE_MAX (128u << 20)
 #define LZ4_LEGACY_MAGIC 0x184c2102u
 #define LZ4_LEGACY_BLOCK (8u << 20)
 
@@ -206,4 +207,70 @@ struct unpacked unpack_kernel(const char *path)
 		refuse(NL_EKERNEL, "%s: unpacked size %u is not plausible", path, size);
 	u.payload = unpack_payload(file.p + start + offset, length - 4, size, path);
 	return u;
+}
+
+/* Neither says beforehand how much it is: the end of the xz file would, if it were believed. */
+static struct buf unpack_unknown(const uint8_t *p, size_t n, const char *path, bool xz)
+{
+	lzma_stream z = LZMA_STREAM_INIT;
+	z_stream g = {.next_in = (uint8_t *)(uintptr_t)p, .avail_in = (unsigned)n};
+	struct buf out = {0};
+	bool ended = false;
+
+	if (xz ? lzma_stream_decoder(&z, XZ_MEMORY, 0) != LZMA_OK : inflateInit2(&g, 15 + 16) != Z_OK)
+		refuse(NL_EINTERNAL, "a decompressor does not start");
+	z.next_in = p;
+	z.avail_in = n;
+	while (!ended) {
+		size_t had = out.n, room = had ? had : 1u << 20, left;
+
+		if (had + room > MODULE_MAX)
+			refuse(NL_EKERNEL, "%s unpacks to more than %u bytes: that is no module", path, MODULE_MAX);
+		buf_add(&out, NULL, room);
+		if (xz) {
+			lzma_ret r;
+
+			z.next_out = out.p + had;
+			z.avail_out = room;
+			r = lzma_code(&z, LZMA_FINISH);
+			ended = r == LZMA_STREAM_END;
+			left = z.avail_out;
+			if (!ended && (r != LZMA_OK || left))
+				refuse(NL_EKERNEL, "%s: the xz file is damaged", path);
+		} else {
+			int r;
+
+			g.next_out = out.p + had;
+			g.avail_out = (unsigned)room;
+			r = inflate(&g, Z_NO_FLUSH);
+			ended = r == Z_STREAM_END;
+			left = g.avail_out;
+			if (!ended && (r != Z_OK || left))
+				refuse(NL_EKERNEL, "%s: the gzip file is damaged", path);
+		}
+		out.n -= left;
+	}
+	lzma_end(&z);
+	inflateEnd(&g);
+	return out;
+}
+
+struct buf unpack_module(const char *path)
+{
+	struct buf file = file_read(path, MODULE_MAX);
+	unsigned long long size;
+
+	if (file.n > 5 && !memcmp(file.p,
+	                          "\xfd"
+	                          "7zXZ",
+	                          5))
+		return unpack_unknown(file.p, file.n, path, true);
+	if (file.n > 2 && !memcmp(file.p, "\x1f\x8b", 2))
+		return unpack_unknown(file.p, file.n, path, false);
+	if (file.n < 4 || memcmp(file.p, "\x28\xb5\x2f\xfd", 4))
+		return file;
+	size = ZSTD_getFrameContentSize(file.p, file.n); /* kmod's and the kernel's build say it */
+	if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || !size || size > MODULE_MAX)
+		refuse(NL_EKERNEL, "%s: the zstd file does not say its size, or more than %u bytes", path, MODULE_MAX);
+	return unpack_zstd(file.p, file.n, size, path);
 }

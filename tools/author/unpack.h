@@ -11,6 +11,7 @@ struct unpacked {
 };
 
 struct unpacked unpack_kernel(const char *path);
+struct buf unpack_module(const char *path); /* .ko, .ko.xz, .ko.zst, .ko.gz: the ELF */
 struct buf unpack_lz4_legacy(const uint8_t *p, size_t n, size_t size, const char *path); /* size = bytes expected */
 
 #endif
