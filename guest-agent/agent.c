@@ -361,14 +361,16 @@ enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *
 
 	memset(report, 0, sizeof(*report));
 	report->blocker.cpu = NO_CPU;
-	start(a, NL_CALL_PREPARE);
-	a->details.deadline_ms = request->deadline_ms;
-	e = prepare(a, request, until);
-	if (e == NL_OK) {
-		a->details.call = NL_CALL_TRY;
-		e = gather_and_try(a, report, until);
-		a->t->disperse(a->t->ctx);
-	}
+	do {
+		start(a, NL_CALL_PREPARE);
+		a->details.deadline_ms = request->deadline_ms;
+		e = prepare(a, request, until);
+		if (e == NL_OK) {
+			a->details.call = NL_CALL_TRY;
+			e = gather_and_try(a, report, until);
+			a->t->disperse(a->t->ctx);
+		}
+	} while (e == NL_ESTALE && !cancelled(a) && a->t->now_ns(a->t->ctx) < until);
 	if (e != NL_OK && e != NL_NOTHING)
 		abandon(a, e);
 	return e;

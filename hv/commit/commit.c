@@ -1,46 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Generations and the transaction between two of them: see commit.h. Every step before the flip can fail and leaves the
+ * The transaction between two generations: see commit.h. Every step before the flip can fail and leaves the
  * running generation, and every byte the guest can see, as they were; the flip itself is one store.
  */
 #include "commit/commit.h"
+#include "commit/generation.h"
 #include "core/cpu.h"
 #include "core/kept.h"
 #include "core/journal.h"
 #include "core/pool.h"
 #include "commit/quiesce.h"
 #include "commit/request.h"
+#include "leaf/bind.h"
 #include "leaf/floor.h"
 #include "commit/window.h"
 #include "core/clock.h"
 #include "x86.h"
 
-#define FOLD_TRIES 100u
 #define SCAN_LIMIT_US 100000u /* the ceiling of a stop: beyond it watchdogs and clocks of the guest begin to suffer */
 
-struct private_page {
-	uint64_t gpa;
-	uint8_t *frame;
-};
-
-struct generation {
-	struct nl_view view;
-	uint32_t applied; /* bit per entry of the registry */
-	uint32_t n_pages;
-	struct private_page pages[NL_MAX_PAGES];
-};
-
-static struct generation generations[3];
-static struct generation *current, *retired; /* retired: superseded, and perhaps still loaded on some CPU */
-
 static struct {
-	struct generation *next; /* NULL: nothing is prepared */
+	struct nl_generation *next; /* NULL: nothing is prepared */
 	uint64_t begun_tsc, deadline_tsc;
 	enum nl_err late; /* the answer when the deadline passes: what was in the way last */
 	const struct nl_leaf_target *target;
 	const struct nl_guest_os *os;
-	uint32_t base_edits; /* nl_base_edits() when it was prepared */
+	uint32_t base_edits;                  /* nl_base_edits() when it was prepared */
+	const struct nl_leaf_target *modules; /* of a leaf with modules that is to be on; NULL: there is none */
 	bool has_body;
+	bool stale; /* modules or the base have changed since: nothing is prepared any more */
 	struct nl_commit_report report;
 	struct nl_plan plan;
 	uint32_t n_watches;
@@ -49,54 +37,8 @@ static struct {
 
 void nl_commit_init(const struct nl_view *base)
 {
-	current = &generations[0];
-	current->view = *base;
-	current->applied = current->n_pages = 0;
-	retired = NULL;
 	tx.next = NULL;
-	nl_publish_view(&current->view);
-}
-
-static bool has_frame(const struct generation *g, const uint8_t *frame)
-{
-	uint32_t i;
-
-	for (i = 0; i < g->n_pages; i++)
-		if (g->pages[i].frame == frame)
-			return true;
-	return false;
-}
-
-/* Frames and tables of `g` that the running generation does not use. */
-static void release_generation(struct generation *g)
-{
-	uint32_t i;
-
-	for (i = 0; i < g->n_pages; i++)
-		if (!has_frame(current, g->pages[i].frame))
-			nl_pool_release(g->pages[i].frame);
-	g->n_pages = 0;
-	nl_view_release(nl_views(), &g->view, &current->view);
-}
-
-/* The superseded generation goes when every CPU that runs has loaded a newer root; a CPU that waits for a SIPI loads
- * the newest first. */
-static bool reclaim(void)
-{
-	unsigned i;
-
-	if (!retired)
-		return true;
-	for (i = 0; i < nl_n_cpus; i++) {
-		const struct nl_cpu *cpu = nl_cpus[i];
-
-		if (cpu && nl_cpu_is_running(cpu) &&
-		    __atomic_load_n(&cpu->root_generation, __ATOMIC_SEQ_CST) < current->view.generation)
-			return false;
-	}
-	release_generation(retired);
-	retired = NULL;
-	return true;
+	nl_generation_init(base);
 }
 
 static void unpin(void)
@@ -107,11 +49,24 @@ static void unpin(void)
 		nl_registry[i].pinned = false;
 }
 
-static void drop(void)
+/* Drafts of pages that are written in place: no generation has them. */
+static void release_drafts(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < tx.plan.n_changes; i++)
+		if (tx.plan.changes[i].in_place && tx.plan.changes[i].to)
+			nl_pool_release(tx.plan.changes[i].to);
+	tx.plan.n_changes = 0;
+}
+
+void nl_commit_drop(void)
 {
 	if (tx.next)
-		release_generation(tx.next);
+		nl_generation_release(tx.next);
+	tx.stale = tx.next; /* unless who drops it knows better */
 	tx.next = NULL;
+	release_drafts();
 	unpin();
 }
 
@@ -124,29 +79,36 @@ static void watch_leaf(uint32_t leaf, bool remove)
 	for (i = 0; i < e->n_sites; i++) {
 		const struct nl_site *s = &e->sites[i];
 
+		if (!s->len)
+			continue;
 		tx.watches[tx.n_watches++] = (struct nl_watch){s->va, s->va + s->len, leaf, true, false};
 		if (!remove && s->func_end > s->func_start)
 			tx.watches[tx.n_watches++] = (struct nl_watch){s->func_start, s->func_end, leaf, false, strict};
 	}
 	/* When a leaf is taken back, its body is the old code. */
-	if (remove && e->text.size) {
-		uint64_t body = nl_guest_os(&e->target)->arena_text + e->text.offset;
+	for (i = 0; remove && i < e->n_objects; i++) {
+		uint64_t body = nl_guest_os(&e->target)->arena_text + e->objects[i].text.offset;
+		uint32_t size = e->objects[i].text.size;
 
-		tx.watches[tx.n_watches++] = (struct nl_watch){body, body + e->text.size, leaf, false, strict};
+		if (size)
+			tx.watches[tx.n_watches++] = (struct nl_watch){body, body + size, leaf, false, strict};
 	}
 }
 
-/* Index of the change for the page, made if need be. */
-static uint32_t change_of(uint64_t gpa)
+/* Index of the change for the site's page, made if need be. A page that a module and the image share is none of
+ * Linux's: build_generation refuses to write there in place. */
+static uint32_t change_of(const struct nl_site *s)
 {
-	uint64_t page = gpa & ~NL_PAGE_MASK;
+	uint64_t page = s->gpa & ~NL_PAGE_MASK;
 	struct nl_plan *p = &tx.plan;
 	uint32_t i;
 
 	for (i = 0; i < p->n_changes; i++)
-		if (p->changes[i].gpa == page)
+		if (p->changes[i].gpa == page) {
+			p->shared |= p->changes[i].in_place != !!s->object;
 			return i;
-	p->changes[p->n_changes] = (struct nl_change){.gpa = page};
+		}
+	p->changes[p->n_changes] = (struct nl_change){.gpa = page, .in_place = s->object};
 	return p->n_changes++;
 }
 
@@ -156,20 +118,27 @@ static void plan_leaf(uint32_t leaf, bool remove)
 	uint32_t i;
 
 	for (i = 0; i < e->n_sites; i++)
-		tx.plan.edits[tx.plan.n_edits++] = (struct nl_edit){&e->sites[i], change_of(e->sites[i].gpa), remove};
+		if (e->sites[i].len)
+			tx.plan.edits[tx.plan.n_edits++] =
+			        (struct nl_edit){&e->sites[i], change_of(&e->sites[i]), remove};
 	watch_leaf(leaf, remove);
 	nl_registry[leaf].pinned = true;
 	tx.target = &e->target;
 	tx.os = nl_guest_os(tx.target);
-	tx.has_body |= !remove && (e->text.size || e->data.size);
+	if (!remove && e->n_objects > 1)
+		tx.modules = &e->target;
+	for (i = 0; i < e->n_objects; i++)
+		tx.has_body |= !remove && (e->objects[i].text.size || e->objects[i].data.size);
 }
 
 static void make_plan(uint32_t set)
 {
+	const struct nl_generation *current = nl_generation_current();
 	uint32_t i;
 
 	tx.plan.n_changes = tx.plan.n_edits = tx.n_watches = 0;
-	tx.has_body = false;
+	tx.has_body = tx.plan.shared = false;
+	tx.modules = NULL;
 	for (i = 0; i < NL_MAX_LEAVES; i++)
 		if ((current->applied & ~set) >> i & 1)
 			plan_leaf(i, true);
@@ -187,19 +156,22 @@ static bool page_has_site(uint64_t gpa, uint32_t set)
 
 	for (i = 0; i < NL_MAX_LEAVES; i++)
 		for (j = 0; set >> i & 1 && j < nl_registry[i].n_sites; j++)
-			if ((nl_registry[i].sites[j].gpa & ~NL_PAGE_MASK) == gpa)
+			if (nl_registry[i].sites[j].len && (nl_registry[i].sites[j].gpa & ~NL_PAGE_MASK) == gpa)
 				return true;
 	return false;
 }
 
 /* A frame for each changed page, and the forked view that shows it. What was allocated is in g even when this fails. */
-static enum nl_err build_generation(struct generation *g, uint32_t set)
+static enum nl_err build_generation(struct nl_generation *g, uint32_t set)
 {
+	const struct nl_generation *current = nl_generation_current();
 	uint32_t i, j;
 	enum nl_err err;
 
 	g->applied = set;
 	g->n_pages = 0;
+	if (tx.plan.shared)
+		return NL_ERANGE;
 	for (i = 0; i < current->n_pages; i++) {
 		for (j = 0; j < tx.plan.n_changes && tx.plan.changes[j].gpa != current->pages[i].gpa; j++)
 			;
@@ -212,14 +184,17 @@ static enum nl_err build_generation(struct generation *g, uint32_t set)
 		hpa_t shown;
 
 		c->from = nl_view_pointer(nl_views(), &current->view, GPA(c->gpa), NL_R);
-		c->home = !page_has_site(c->gpa, set);
-		if (!c->from || !nl_view_walk(nl_views(), &current->view, GPA(c->gpa), &shown, &rights, NULL, NULL))
+		c->home = !c->in_place && !page_has_site(c->gpa, set);
+		if (!c->from || !nl_view_walk(nl_views(), &current->view, GPA(c->gpa), &shown, &rights, NULL, NULL) ||
+		    (c->in_place && shown.v != c->gpa))
 			return NL_ERANGE;
 		c->to = c->home ? nl_phys(HPA(c->gpa)) : nl_pool_page();
 		if (!c->to)
 			return NL_ENOMEM;
+		if (c->in_place)
+			continue;
 		if (!c->home)
-			g->pages[g->n_pages++] = (struct private_page){c->gpa, c->to};
+			g->pages[g->n_pages++] = (struct nl_private_page){c->gpa, c->to};
 		err = nl_view_set_page(nl_views(), &g->view, &current->view, GPA(c->gpa),
 		                       c->home ? HPA(c->gpa) : nl_pool_hpa(c->to), rights);
 		if (err)
@@ -228,27 +203,52 @@ static enum nl_err build_generation(struct generation *g, uint32_t set)
 	return NL_OK;
 }
 
-static struct generation *spare_generation(void)
+/*
+ * Modules that have come and gone since their leaves were verified. Of a leaf that is on nothing is bound here, because
+ * who binds there writes: what is gone is forgotten. The leaves that change are to have one kernel.
+ */
+static enum nl_err bind_all(const struct nl_context *ctx, uint32_t set)
 {
-	unsigned i;
+	const struct nl_generation *current = nl_generation_current();
+	uint8_t id[NL_BUILD_ID_MAX];
+	uint32_t i, j, len;
 
-	for (i = 0; &generations[i] == current || &generations[i] == retired; i++)
-		;
-	return &generations[i];
+	for (i = 0; i < NL_MAX_LEAVES; i++) {
+		struct nl_entry *e = &nl_registry[i];
+		bool on = set >> i & 1;
+		struct nl_kernel kernel;
+		struct nl_guest space;
+		enum nl_err err;
+
+		if (!((set ^ current->applied) >> i & 1) || e->n_objects < 2)
+			continue;
+		err = nl_guest_os(&e->target)->find(ctx, &e->target, &current->view, &kernel, &space, id, &len);
+		if (!err)
+			err = nl_bind(e, NULL, on ? UINT32_MAX : 0, &space, kernel.slide, &tx.report.blocker);
+		for (j = 0; !err && on && j < e->facts.n_modules; j++)
+			if (e->facts.modules[j].state == NL_MODULE_OTHER &&
+			    nl_boot.policy.unpatched != NL_UNPATCHED_LET_IN)
+				err = nl_bind_blames(e, j + 1, NL_EMODULE, &tx.report.blocker);
+		if (err)
+			return err;
+	}
+	return NL_OK;
 }
 
 /* The kernel is still where it was, and so are the sites. */
 static enum nl_err find_kernel(const struct nl_context *ctx, struct nl_kernel *kernel, struct nl_guest *space)
 {
+	const struct nl_generation *current = nl_generation_current();
 	uint8_t id[NL_BUILD_ID_MAX];
 	uint32_t i, len;
 	enum nl_err err;
 	gpa_t gpa;
 
 	err = tx.os->find(ctx, tx.target, &current->view, kernel, space, id, &len);
-	for (i = 0; !err && i < tx.plan.n_edits; i++)
-		if (nl_guest_translate(space, GVA(tx.plan.edits[i].site->va), NL_GUEST_READ, &gpa) ||
-		    gpa.v != tx.plan.edits[i].site->gpa)
+	for (i = 0; !err && i < tx.plan.n_edits; i++) /* those in modules: in the window */
+		if (!tx.plan.edits[i].site->object &&
+		    (nl_guest_translate(space, GVA(tx.plan.edits[i].site->va), NL_GUEST_READ, &gpa) ||
+		     gpa.v != tx.plan.edits[i].site->gpa))
 			err = NL_EKERNEL;
 	return err;
 }
@@ -267,9 +267,10 @@ static enum nl_err check_probes(const struct nl_kernel *kernel, struct nl_guest 
 
 static enum nl_err prepare(const struct nl_context *ctx, const struct nl_commit_request *request)
 {
+	const struct nl_generation *current = nl_generation_current();
 	struct nl_kernel kernel;
 	struct nl_guest space;
-	struct generation *g;
+	struct nl_generation *g;
 	enum nl_err err;
 	uint32_t set;
 
@@ -279,17 +280,13 @@ static enum nl_err prepare(const struct nl_context *ctx, const struct nl_commit_
 		return err;
 	if (set == current->applied)
 		return NL_NOTHING;
-	if ((err = nl_request_check(current->applied, set, &tx.report.blocker)))
+	if ((err = nl_request_check(current->applied, set, &tx.report.blocker)) || (err = bind_all(ctx, set)))
 		return err;
-	if (!reclaim())
-		return NL_AGAIN;
 	make_plan(set);
 	if ((err = find_kernel(ctx, &kernel, &space)) || (err = check_probes(&kernel, &space)))
 		return err;
-	g = spare_generation();
-	if ((err = nl_view_fork(nl_views(), &current->view, &g->view)))
+	if ((err = nl_generation_fork(&g)))
 		return err;
-	g->view.generation = current->view.generation + 1;
 	tx.next = g;
 	if ((err = build_generation(g, set)) || (err = nl_window_build(&tx.plan, &tx.report.blocker)))
 		return err;
@@ -303,6 +300,7 @@ static enum nl_err prepare(const struct nl_context *ctx, const struct nl_commit_
 
 static void begin_report(void)
 {
+	const struct nl_generation *current = nl_generation_current();
 	memset(&tx.report, 0, sizeof(tx.report));
 	tx.report.blocker.cpu = UINT32_MAX;
 	tx.report.generation_from = tx.report.generation_to = current->view.generation;
@@ -314,13 +312,15 @@ enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_comm
 
 	if (!nl_trylock(&nl_generation_lock))
 		return NL_EBUSY;
-	drop();
+	nl_commit_drop();
+	tx.stale = false;
 	begin_report();
 	tx.begun_tsc = x86_rdtsc();
 	err = prepare(ctx, request);
 	tx.report.prepare_ns = nl_tsc_to_ns(x86_rdtsc() - tx.begun_tsc);
 	if (err)
-		drop();
+		nl_commit_drop();
+	tx.stale = false;
 	if (err && err != NL_NOTHING && err != NL_AGAIN)
 		nl_journal(NL_EV_REFUSED, err, NULL,
 		           request->count && request->count <= NL_MAX_LEAVES ? request->set[0] : NULL,
@@ -340,9 +340,36 @@ static uint32_t replacing(void)
 	return leaves;
 }
 
+/* Are the modules of the leaves that change what they were when the plan was made? */
+static bool modules_stand(struct nl_guest *space, uint64_t slide)
+{
+	const struct nl_generation *current = nl_generation_current();
+	uint32_t i;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if ((tx.next->applied ^ current->applied) >> i & 1 && !nl_bind_stands(&nl_registry[i], space, slide))
+			return false;
+	return true;
+}
+
+/* Bodies can be reached, and modules that come are told of. What stays of it when the other fails harms nobody. */
+static enum nl_err make_ready(const struct nl_kernel *kernel, struct nl_guest *space)
+{
+	struct nl_thunks thunks;
+	enum nl_err err = NL_OK;
+
+	if (tx.has_body || tx.modules)
+		err = tx.os->map_arena(space, tx.target, kernel->slide);
+	if (err || !tx.modules)
+		return err;
+	tx.os->thunks(space, tx.modules, kernel->slide, &thunks);
+	return tx.os->watch_modules(space, tx.modules, kernel->slide, thunks.ret);
+}
+
 /* All CPUs are held. Whatever fails here leaves nothing that the guest could see. */
 static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space)
 {
+	const struct nl_generation *current = nl_generation_current();
 	static struct nl_scan scan;
 	uint32_t i, unread;
 	enum nl_err err;
@@ -350,6 +377,8 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 	nl_scan_init(&scan, tx.watches, tx.n_watches);
 	scan.held = nl_held;
 	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SCAN_LIMIT_US : SCAN_LIMIT_US);
+	if (!modules_stand(space, kernel->slide))
+		return NL_ESTALE;
 	err = tx.os->probes(space, tx.target, kernel->slide, &scan);
 	if (!err)
 		err = tx.os->scan(space, tx.target, kernel->slide, &scan);
@@ -362,7 +391,7 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 	}
 	if ((err = nl_window_build(&tx.plan, &tx.report.blocker)))
 		return err;
-	if (tx.has_body && (err = tx.os->map_arena(space, tx.target, kernel->slide)))
+	if ((err = make_ready(kernel, space)))
 		return err;
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		if ((tx.next->applied ^ current->applied) >> i & 1)
@@ -378,16 +407,17 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 /* The flip is done: what is left is bookkeeping. */
 static void settle(void)
 {
-	uint32_t changed = tx.next->applied ^ current->applied, i;
+	const struct nl_generation *now = tx.next;
+	uint32_t changed = now->applied ^ nl_generation_current()->applied, i;
 	struct nl_commit_report *r = &tx.report;
 
-	retired = current;
-	current = tx.next;
+	nl_generation_turn(tx.next);
 	tx.next = NULL;
+	release_drafts();
 	unpin();
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		struct nl_entry *e = &nl_registry[i];
-		bool on = current->applied >> i & 1;
+		bool on = now->applied >> i & 1;
 
 		if (!(changed >> i & 1))
 			continue;
@@ -398,7 +428,7 @@ static void settle(void)
 			nl_kept_on[i] = NULL;
 		e->state.condition = on ? NL_LEAF_APPLIED : NL_LEAF_REVERTED;
 		e->state.since_tsc = x86_rdtsc();
-		e->state.generation = current->view.generation;
+		e->state.generation = now->view.generation;
 		e->state.note = NL_OK;
 		nl_journal(on ? NL_EV_APPLIED : NL_EV_REVERTED, NL_OK, e->state.id, e->state.sha256, r->window_ns,
 		           e->state.old_tasks);
@@ -452,9 +482,9 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 	if (!nl_trylock(&nl_generation_lock))
 		return NL_EBUSY;
 	if (tx.next && tx.base_edits != nl_base_edits())
-		drop(); /* prepared from the view as it was */
+		nl_commit_drop(); /* prepared from the view as it was */
 	if (!tx.next) {
-		err = NL_ESTATE;
+		err = tx.stale ? NL_ESTALE : NL_ESTATE;
 	} else if (x86_rdtsc() > tx.deadline_tsc) {
 		err = tx.late; /* the report still names who was in the way last */
 	} else {
@@ -463,8 +493,12 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 	tx.report.since_prepare_ns = nl_tsc_to_ns(x86_rdtsc() - tx.begun_tsc);
 	last = tx.report.blocker;
 	*report = tx.report;
-	if (err && err != NL_AGAIN && err != NL_ESTATE) {
-		drop();
+	if (err == NL_ESTALE) {
+		nl_commit_drop();
+		tx.stale = false;
+	} else if (err && err != NL_AGAIN && err != NL_ESTATE) {
+		nl_commit_drop();
+		tx.stale = false;
 		nl_journal(NL_EV_ABANDONED, err, NULL, NULL, last.cpu, last.rip);
 	}
 	nl_unlock(&nl_generation_lock);
@@ -481,72 +515,8 @@ enum nl_err nl_commit_abandon(struct nl_commit_report *report)
 	*report = tx.report;
 	if (prepared)
 		nl_journal(NL_EV_ABANDONED, NL_OK, NULL, NULL, tx.report.blocker.cpu, tx.report.blocker.rip);
-	drop();
+	nl_commit_drop();
+	tx.stale = false;
 	nl_unlock(&nl_generation_lock);
 	return prepared ? NL_OK : NL_NOTHING;
-}
-
-/* Every copy goes home, in one flip, whatever stands where: the kernel that the leaves were for does not run any more.
- */
-static enum nl_err fold_all(struct nl_cpu *self, const struct nl_context *ctx)
-{
-	struct generation *g = spare_generation();
-	static struct nl_freeze_result freeze;
-	enum nl_err err = NL_OK;
-	uint32_t i, tries = 0;
-
-	if (!reclaim())
-		return NL_AGAIN;
-	if ((err = nl_view_fork(nl_views(), &current->view, &g->view)))
-		return err;
-	g->view.generation = current->view.generation + 1;
-	g->applied = 0;
-	g->n_pages = 0;
-	for (i = 0; i < current->n_pages && !err; i++)
-		err = nl_view_set_page(nl_views(), &g->view, &current->view, GPA(current->pages[i].gpa),
-		                       HPA(current->pages[i].gpa), NL_RWX);
-	while (!err && (err = nl_freeze(self, ctx, &freeze)) && ++tries < FOLD_TRIES)
-		err = NL_OK;
-	if (err) {
-		release_generation(g);
-		return err;
-	}
-	for (i = 0; i < current->n_pages; i++)
-		memcpy(nl_phys(HPA(current->pages[i].gpa)), current->pages[i].frame, NL_PAGE_SIZE);
-	retired = current;
-	current = g;
-	nl_publish_view(&g->view);
-	nl_thaw(self, &freeze);
-	return NL_OK;
-}
-
-/* What was applied is so no more: the journal says it, whoever asked for it. */
-static void tell_lost(void)
-{
-	for (unsigned i = 0; i < NL_MAX_LEAVES; i++) {
-		const struct nl_leaf_state *s = &nl_registry[i].state;
-
-		if (nl_registry[i].used && s->condition == NL_LEAF_APPLIED)
-			nl_journal(NL_EV_REVERTED, NL_OK, s->id, s->sha256, 0, 0);
-	}
-}
-
-void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
-{
-	enum nl_err err = NL_OK;
-
-	nl_lock(&nl_generation_lock);                /* who holds it waits for this CPU no longer than one freeze */
-	bool gone = !nl_registry_kernel_stands(ctx); /* or was LSTAR written, and no kernel begins? */
-	if (gone)
-		drop();
-	if (gone && current->n_pages)
-		err = fold_all(cpu, ctx);
-	if (gone && !err)
-		tell_lost();
-	if (gone && nl_registry_count()) {
-		nl_journal(NL_EV_KERNEL, err, NULL, NULL, ctx->lstar, 0);
-		if (!err)
-			nl_registry_forget();
-	}
-	nl_unlock(&nl_generation_lock);
 }

@@ -24,4 +24,14 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 enum nl_err nl_commit_abandon(
         struct nl_commit_report *report); /* NL_NOTHING: nothing was prepared; the report is of a PREPARE that failed */
 
+/*
+ * A CPU at CPL 0 asks by CPUID: is it a tenant's hook that tells of the module at `hint`, which comes or goes? Then the
+ * leaves that name it follow. Returns how many bytes the guest goes on behind the CPUID's beginning, with *answer in
+ * rax; 0: it is not, and nothing was done. module.c
+ */
+unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx, uint64_t hint, uint64_t *answer);
+
+/* For module.c, which holds the lock: what is prepared is not true any more. TRY answers NL_ESTALE. */
+void nl_commit_drop(void);
+
 #endif

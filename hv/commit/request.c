@@ -112,21 +112,36 @@ static enum nl_err check_facts(const struct nl_entry *e, uint32_t set, struct nl
 	return NL_OK;
 }
 
+static bool meet(uint64_t a, uint32_t a_len, uint64_t b, uint32_t b_len) { return a < b + b_len && b < a + a_len; }
+
+/* Sites in modules are compared by their places there: the module need not be loaded. */
+static bool sites_meet(const struct nl_entry *a, uint32_t i, const struct nl_entry *b, uint32_t j)
+{
+	const struct nl_site *s = &a->sites[i], *o = &b->sites[j];
+
+	if (!s->object != !o->object)
+		return false;
+	if (!s->object)
+		return meet(s->gpa, s->len, o->gpa, o->len);
+	return !memcmp(a->facts.modules[s->object - 1].name, b->facts.modules[o->object - 1].name,
+	               NL_OBJECT_NAME_LEN) &&
+	       meet(s->run, s->size, o->run, o->size);
+}
+
 static bool overlap(const struct nl_entry *a, const struct nl_entry *b, uint64_t *va)
 {
 	uint32_t i, j;
 
 	for (i = 0; i < a->n_sites; i++)
 		for (j = 0; j < b->n_sites; j++)
-			if (a->sites[i].gpa < b->sites[j].gpa + b->sites[j].len &&
-			    b->sites[j].gpa < a->sites[i].gpa + a->sites[i].len) {
+			if (sites_meet(a, i, b, j)) {
 				*va = a->sites[i].va;
 				return true;
 			}
 	return false;
 }
 
-static enum nl_err check_overlaps(uint32_t set, struct nl_blocker *blocker)
+enum nl_err nl_request_overlaps(uint32_t set, struct nl_blocker *blocker)
 {
 	unsigned i, j;
 
@@ -146,5 +161,5 @@ enum nl_err nl_request_check(uint32_t applied, uint32_t set, struct nl_blocker *
 	for (i = 0; i < NL_MAX_LEAVES && !err; i++)
 		if (set >> i & 1)
 			err = check_facts(&nl_registry[i], set, blocker);
-	return err ? err : check_overlaps(set, blocker);
+	return err ? err : nl_request_overlaps(set, blocker);
 }

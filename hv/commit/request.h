@@ -15,4 +15,7 @@ enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *se
  * NL_EREQUIRES, NL_ECONFLICT and NL_EOVERLAP; NL_EVERSION, NL_EFLOORS and what nl_list_bars answers. */
 enum nl_err nl_request_check(uint32_t applied, uint32_t set, struct nl_blocker *blocker);
 
+/* NL_EOVERLAP: two leaves of the set change the same bytes, in a module that need not be loaded. */
+enum nl_err nl_request_overlaps(uint32_t set, struct nl_blocker *blocker);
+
 #endif

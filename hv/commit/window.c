@@ -50,5 +50,8 @@ void nl_window_fold(const struct nl_plan *plan)
 
 		if (c->home)
 			memcpy(c->to + (e->site->gpa & NL_PAGE_MASK), e->site->expected, e->site->len);
+		else if (c->in_place)
+			memcpy(c->from + (e->site->gpa & NL_PAGE_MASK), c->to + (e->site->gpa & NL_PAGE_MASK),
+			       e->site->len);
 	}
 }

@@ -15,6 +15,8 @@ struct nl_change { /* one page whose sites change */
 	uint8_t *from; /* what the running generation shows */
 	uint8_t *to;   /* the next one's frame */
 	bool home;     /* `to` is the guest's own frame: written last, when nothing can fail */
+	bool in_place; /* of a module: `from` is the guest's own frame and stays; `to` is a draft, whose sites are
+	                  copied when nothing can fail */
 };
 
 struct nl_edit { /* one site that changes; edits that remove come before those that add */
@@ -25,6 +27,7 @@ struct nl_edit { /* one site that changes; edits that remove come before those t
 
 struct nl_plan {
 	uint32_t n_changes, n_edits;
+	bool shared; /* a page of the image and of a module: none of Linux's, and not to be written */
 	struct nl_change changes[NL_MAX_PAGES];
 	struct nl_edit edits[NL_MAX_PAGES];
 };
@@ -36,8 +39,8 @@ struct nl_plan {
  */
 enum nl_err nl_window_build(const struct nl_plan *plan, struct nl_blocker *blocker);
 
-/* Bring pages home that need no copy any more, with what the guest wrote to the copy outside the sites. All CPUs held;
- * cannot fail. */
+/* Bring pages home that need no copy any more, with what the guest wrote to the copy outside the sites, and write what
+ * is written in place. All CPUs held; cannot fail. */
 void nl_window_fold(const struct nl_plan *plan);
 
 #endif

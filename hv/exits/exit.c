@@ -23,6 +23,7 @@ static void cpuid(struct nl_cpu *cpu, const struct nl_exit *exit)
 {
 	struct nl_context c;
 	uint32_t r[4], leaf = (uint32_t)cpu->gprs.rax, sub = (uint32_t)cpu->gprs.rcx;
+	unsigned n;
 
 	nl_vendor->context(cpu, &c);
 	if (leaf == NL_CALL_MAGIC && c.cpl == 3 && nl_token_spend(cpu, cpu->gprs.rdx)) {
@@ -30,6 +31,11 @@ static void cpuid(struct nl_cpu *cpu, const struct nl_exit *exit)
 		nl_hypercall(cpu, &c, NL_PROOF_TOKEN);
 		cpu->gprs.rdx = NL_TOKEN_TAKEN;
 		nl_vendor->skip(cpu, exit->length);
+		return;
+	}
+	if (leaf == NL_CALL_MAGIC && c.cpl == 0 && (n = nl_commit_told(cpu, &c, cpu->gprs.rdx, &cpu->gprs.rax))) {
+		cpu->exits[NL_CAUSE_CALL]++;
+		nl_vendor->skip(cpu, n);
 		return;
 	}
 	x86_cpuid(leaf, sub, r);

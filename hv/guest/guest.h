@@ -33,6 +33,7 @@ struct nl_scan {
 	uint64_t low, high;         /* all watches lie in [low, high] */
 	const struct nl_held *held; /* nl_n_cpus of them; NULL: no CPU is held */
 	uint64_t until;             /* TSC when a walk gives up; 0 = never */
+	bool whole;                 /* read every task, whatever the watches are */
 	/* results */
 	bool all; /* every task was read; else those alone that could stand inside a site, and the next two say nothing
 	           */
@@ -49,6 +50,12 @@ struct nl_kernel {      /* the kernel that a leaf is for, where it runs */
 	uint64_t slide; /* run-time minus link address */
 	uint64_t root;  /* guest-physical, of the kernel's own page table */
 	bool la57;
+};
+
+struct nl_module {                     /* a module of a leaf, as it is in the guest */
+	uint64_t va;                   /* of its struct module; never 0 */
+	bool coming;                   /* its first instruction is still to run, or its initialiser runs */
+	uint64_t base[NL_MAX_REGIONS]; /* 0: freed, as what an initialiser needs is */
 };
 
 struct nl_thunks {         /* what boot left of the kernel's own; 0: the target has none, or it cannot be told */
@@ -76,11 +83,26 @@ struct nl_guest_os {
 	 * NL_EARENA leaves the guest's table as it was. */
 	enum nl_err (*map_arena)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide);
 
+	/* The module as it is now, if it runs or is about to. NL_NOTHING: it is not there, or on its way in or out.
+	 * NL_EMODULE: it is there, and not as the leaf says. NL_EKERNEL: the guest's list is none. */
+	enum nl_err (*module)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
+	                      const struct nl_leaf_object *o, struct nl_module *out);
+	/* Is it `name` (NL_OBJECT_NAME_LEN bytes) that the kernel calls the module at `va`? */
+	bool (*module_named)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t va, const char *name);
+	/* Be told of modules that come and go from now on, at once or never. All CPUs held, the arena mapped. `ret`:
+	 * what a body returns by, or 0. NL_AGAIN: somebody else is being told, or asks to be. */
+	enum nl_err (*watch_modules)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
+	                             uint64_t ret);
+	/* Is it that which is told, at its question? Bytes from there to where its answer is used, rax; 0: it is not.
+	 */
+	unsigned (*told)(const struct nl_context *ctx);
+
 	/*
-	 * Scan the contexts that could stand inside a watched site, and every context when a replaced function is
-	 * strict or the tenant cannot tell them apart; all CPUs held. Conservative: any word between a saved
-	 * stack pointer and the top of its stack counts as a return address. NL_AGAIN: somebody is in the way, the
-	 * blocker names him. NL_EKERNEL: the guest's lists are not what the leaf says. NL_EDEADLINE: scan->until.
+	 * Scan the contexts that could stand inside a watched site, and every context when the scan is whole, a
+	 * replaced function is strict or the tenant cannot tell them apart; all CPUs held. Conservative: any word
+	 * between a saved stack pointer and the top of its stack counts as a return address. NL_AGAIN: somebody is in
+	 * the way, the blocker names him. NL_EKERNEL: the guest's lists are not what the leaf says. NL_EDEADLINE:
+	 * scan->until.
 	 */
 	enum nl_err (*scan)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
 	                    struct nl_scan *scan);

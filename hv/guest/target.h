@@ -10,6 +10,9 @@
 
 /* NL_EUNSUPPORTED: an OS that nobody here knows. NL_ELEAF, NL_ERANGE: addresses or offsets that cannot be true. */
 enum nl_err nl_target_check(const struct nl_leaf_target *t);
+/* A module of a leaf with that target, which is good. NL_EUNSUPPORTED: the target has nothing to find modules by.
+ * NL_EOBJECT: no module can be like that. */
+enum nl_err nl_target_check_module(const struct nl_leaf_target *t, const struct nl_leaf_object *o);
 
 /* [va, va+len) inside [start, end), all of them link addresses; empty ranges hold nothing. */
 static inline bool nl_inside(uint64_t va, uint64_t len, uint64_t start, uint64_t end)
@@ -32,6 +35,8 @@ static inline bool nl_in_image(const struct nl_leaf_target *t, uint64_t va, uint
 	return nl_inside(va, len, nl_region_start(t, NL_KERNEL_IMAGE), nl_region_end(t, NL_KERNEL_IMAGE));
 }
 
+#define NL_LINUX_NOTIFY_MAX 256u /* bytes: no struct blocking_notifier_head is longer, */
+#define NL_LINUX_BLOCK_SIZE 64u  /* and no struct notifier_block */
 enum nl_err nl_linux_target_check(const struct nl_leaf_target *t); /* linux/target.c */
 
 #endif

@@ -12,6 +12,7 @@
 /* Pointers into the file, which must stay. The file is at least 8-byte aligned. */
 struct nl_leaf {
 	const struct nl_leaf_header *header;
+	const struct nl_leaf_object *modules; /* object 1 and the following */
 	const struct nl_leaf_site *sites;
 	const struct nl_leaf_reloc *relocs;
 	const uint8_t *facts; /* header.facts.count bytes: walk with nl_fact_next */
@@ -27,8 +28,22 @@ enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size);
  * NL_EUNSUPPORTED. */
 enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *out);
 
-/* Link address of a place in the kernel. */
-uint64_t nl_leaf_va(const struct nl_leaf *l, uint16_t region, uint64_t offset);
+/* The same pointers into a file that was parsed before. */
+void nl_leaf_open(const void *file, struct nl_leaf *out);
+
+static inline const struct nl_leaf_object *nl_leaf_object(const struct nl_leaf *l, uint32_t i)
+{
+	return i ? &l->modules[i - 1] : &l->header->target.kernel;
+}
+
+/* A part of text[] or data[], as it will be in the arena: the kernel's data with the zero bytes. */
+static inline uint64_t nl_part_end(const struct nl_leaf *l, uint32_t object, bool text)
+{
+	const struct nl_leaf_object *o = nl_leaf_object(l, object);
+	const struct nl_leaf_part *p = text ? &o->text : &o->data;
+
+	return (uint64_t)p->offset + p->count + (object || text ? 0 : l->header->bss_size);
+}
 
 /* Is it an id, and nothing behind it? NL_LEAF_ID_LEN bytes are read. */
 bool nl_leaf_id_ok(const char *id);

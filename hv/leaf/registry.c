@@ -5,21 +5,18 @@
 #include "core/core.h"
 #include "core/journal.h"
 #include "core/kept.h"
+#include "leaf/bind.h"
 #include "leaf/leaf.h"
 #include "leaf/list.h"
-#include "leaf/reloc.h"
+#include "leaf/room.h"
 #include "core/sha256.h"
 #include "leaf/signature.h"
 #include "view/current.h"
 #include "x86.h"
 
 #define HASH_SLICE 65536u /* bytes per call: some 300 µs, and interrupts are off meanwhile */
-#define ARENA_ALIGN 64u
-#define ARENA_HALF (NL_REGION_ARENA_DATA - NL_REGION_ARENA_TEXT)
 
 _Static_assert(NL_MAX_LEAVES <= 32, "leaves are bits of a word in tasks.c");
-
-struct nl_entry nl_registry[NL_MAX_LEAVES];
 
 static struct {
 	bool begun;
@@ -82,46 +79,16 @@ bool nl_registry_kernel_stands(const struct nl_context *ctx)
 void nl_registry_forget(void)
 {
 	nl_kept_forget();
+	nl_room_forget();
 	memset(nl_registry, 0, sizeof(nl_registry));
 	memset(&matched, 0, sizeof(matched));
 	staging.begun = false;
 }
 
-static void arena_free(bool text, uint64_t *out)
-{
-	unsigned i;
-
-	*out = ARENA_HALF;
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		if (nl_registry[i].used)
-			*out -= text ? nl_registry[i].text.size : nl_registry[i].data.size;
-}
-
 void nl_registry_arena_free(uint64_t *text, uint64_t *data)
 {
-	arena_free(true, text);
-	arena_free(false, data);
-}
-
-/* First fit between what the registry's entries hold. */
-static bool arena_place(bool text, uint64_t size, struct nl_run *out)
-{
-	uint64_t at = 0;
-	unsigned i;
-
-	size = (size + ARENA_ALIGN - 1) & ~(uint64_t)(ARENA_ALIGN - 1);
-	for (i = 0; i < NL_MAX_LEAVES; i++) {
-		const struct nl_run *r = text ? &nl_registry[i].text : &nl_registry[i].data;
-
-		if (nl_registry[i].used && r->size && at < r->offset + r->size && r->offset < at + size) {
-			at = r->offset + r->size;
-			i = (unsigned)-1; /* look at all again from there */
-		}
-	}
-	if (size > ARENA_HALF || at > ARENA_HALF - size)
-		return false;
-	*out = (struct nl_run){(uint32_t)at, (uint32_t)size};
-	return true;
+	*text = nl_room_free(NL_ROOM_TEXT);
+	*data = nl_room_free(NL_ROOM_DATA);
 }
 
 enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uint64_t offset, uint64_t size)
@@ -182,6 +149,8 @@ static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ct
 
 		watch = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
 		nl_scan_init(&scan, &watch, 1);
+		if (!s->len)
+			continue;
 		if (!at || !x86_copy_safe(now, at, s->len) || memcmp(now, s->fresh, s->len) ||
 		    nl_guest_os(&e->target)->probes(&space, &e->target, kernel.slide, &scan) == NL_EPROBED)
 			return NL_EPROBED;
@@ -189,15 +158,10 @@ static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ct
 	return NL_OK;
 }
 
-static void *arena(uint64_t half, const struct nl_run *run)
-{
-	return nl_phys(HPA(nl_boot.region + half + run->offset));
-}
-
 /* The guest may write there while we read. All rows of all leaves are no more than the arena: 2 MiB. */
 static void count_hits(struct nl_entry *e)
 {
-	const uint8_t *start = (const uint8_t *)arena(NL_REGION_ARENA_DATA, &e->data) + e->counter_offset;
+	const uint8_t *start = (const uint8_t *)nl_room_at(NL_ROOM_DATA, e->objects[0].data.offset) + e->counter_offset;
 	uint64_t *hits = e->facts.hits;
 	uint32_t cpu, i;
 
@@ -250,8 +214,8 @@ static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
 	return NL_OK;
 }
 
-static enum nl_err check_bytes(const struct nl_entry *e, struct nl_guest *space, uint64_t slide,
-                               struct nl_blocker *blocker)
+enum nl_err nl_registry_check(const struct nl_entry *e, uint32_t object, struct nl_guest *space, uint64_t slide,
+                              struct nl_blocker *blocker)
 {
 	uint8_t found[NL_SITE_MAX_LEN] = {0};
 	struct nl_watch watch;
@@ -261,6 +225,8 @@ static enum nl_err check_bytes(const struct nl_entry *e, struct nl_guest *space,
 	for (i = 0; i < e->n_sites; i++) {
 		const struct nl_site *s = &e->sites[i];
 
+		if (!s->len || (object != UINT32_MAX && s->object != object))
+			continue;
 		if (original_bytes(s, found))
 			return NL_ERANGE;
 		if (!memcmp(found, s->expected, s->len))
@@ -278,82 +244,22 @@ static enum nl_err check_bytes(const struct nl_entry *e, struct nl_guest *space,
 	return NL_OK;
 }
 
-static enum nl_err place_sites(const struct nl_leaf *leaf, const struct nl_placement *at, struct nl_guest *space,
-                               struct nl_entry *e)
-{
-	enum nl_err err;
-	uint32_t i, j;
-
-	e->n_sites = leaf->header->sites.count;
-	for (i = 0; i < e->n_sites; i++) {
-		const struct nl_leaf_site *from = &leaf->sites[i];
-		struct nl_site *s = &e->sites[i];
-		gpa_t gpa;
-
-		s->va = nl_leaf_va(leaf, from->region, from->offset) + at->slide;
-		s->len = from->len;
-		s->func_start = nl_leaf_va(leaf, from->region, from->func_offset) + at->slide;
-		s->func_end = s->func_start + from->func_size;
-		memcpy(s->expected, leaf->bytes + from->expected, s->len);
-		memcpy(s->fresh, leaf->bytes + from->fresh, s->len);
-		if ((err = nl_reloc_site(leaf, at, i, s->expected, s->fresh)))
-			return err;
-		if (nl_guest_translate(space, GVA(s->va), NL_GUEST_READ, &gpa) || !nl_is_guest_ram(gpa))
-			return NL_ERANGE;
-		s->gpa = gpa.v;
-		e->state.pages++;
-		for (j = 0; j < i; j++)
-			if (e->sites[j].gpa >> NL_PAGE_SHIFT == s->gpa >> NL_PAGE_SHIFT) {
-				e->state.pages--;
-				break;
-			}
-	}
-	e->state.sites = e->n_sites;
-	return NL_OK;
-}
-
-static enum nl_err place_body(const struct nl_leaf *leaf, const struct nl_placement *at, const struct nl_entry *e)
-{
-	const struct nl_leaf_header *h = leaf->header;
-	uint8_t *text = arena(NL_REGION_ARENA_TEXT, &e->text), *data = arena(NL_REGION_ARENA_DATA, &e->data);
-	enum nl_err err;
-
-	memset(text, 0xcc, e->text.size); /* INT3 between bodies */
-	memset(data, 0, e->data.size);
-	memcpy(text, leaf->text, h->text.count);
-	memcpy(data, leaf->data, h->data.count);
-	err = nl_reloc_body(leaf, at, text, data);
-	if (err) {
-		memset(text, 0xcc, e->text.size);
-		memset(data, 0, e->data.size);
-	}
-	return err;
-}
-
 /* The signed content is good: make an entry of it. */
 static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *kernel, struct nl_guest *space,
                          struct nl_blocker *blocker)
 {
 	const struct nl_leaf_header *h = leaf->header;
-	const struct nl_guest_os *os = nl_guest_os(&h->target);
 	struct nl_entry *e = choose_entry();
-	struct nl_placement at = {.slide = kernel->slide};
 	enum nl_err err;
 
 	if (!e)
 		return NL_ENOMEM;
 	/* Beside what the entry holds now: until nothing can fail, it is not given up. */
-	if (!arena_place(true, h->text.count, &fresh.text) ||
-	    !arena_place(false, (uint64_t)h->data.count + h->bss_size, &fresh.data))
-		return NL_EARENA;
-	at.text = os->arena_text + fresh.text.offset;
-	at.data = os->arena_data + fresh.data.offset;
-	os->thunks(space, &h->target, kernel->slide, &at.thunks);
-	err = place_sites(leaf, &at, space, &fresh);
+	err = nl_bind_begin(&fresh, leaf, h->signed_size);
 	if (!err)
-		err = check_bytes(&fresh, space, kernel->slide, blocker);
+		err = nl_bind(&fresh, leaf, UINT32_MAX, space, kernel->slide, blocker);
 	if (!err)
-		err = place_body(leaf, &at, &fresh);
+		err = nl_registry_check(&fresh, UINT32_MAX, space, kernel->slide, blocker);
 	if (err)
 		return err;
 	fresh.used = true;
@@ -363,7 +269,7 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
 	fresh.state.signatures = staging.n_known;
 	fresh.authors = staging.known;
 	fresh.state.counters = h->counters;
-	fresh.counter_offset = h->counter_offset;
+	fresh.counter_offset = h->counter_offset - h->target.kernel.data.offset;
 	fresh.counter_cpus = h->counter_cpus;
 	memcpy(fresh.facts.sha256, staging.sha256, sizeof(fresh.facts.sha256));
 	fresh.facts.size = h->facts.count;
@@ -460,9 +366,10 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	report->slide = kernel.slide;
 	if (known) {
 		known->authors |= staging.known;
-		return known->state.condition == NL_LEAF_APPLIED
-		               ? NL_OK
-		               : check_bytes(known, &space, kernel.slide, &report->blocker);
+		if (known->state.condition == NL_LEAF_APPLIED)
+			return NL_OK;
+		err = nl_bind(known, NULL, UINT32_MAX, &space, kernel.slide, &report->blocker);
+		return err ? err : nl_registry_check(known, UINT32_MAX, &space, kernel.slide, &report->blocker);
 	}
 	memset(&fresh, 0, sizeof(fresh));
 	fresh.target = leaf.header->target;

@@ -7,35 +7,8 @@
 #ifndef HV_REGISTRY_H
 #define HV_REGISTRY_H
 
-#include "guest/guestmem.h"
 #include "guest/guest.h"
-#include <newleaf/hypercall.h>
-
-struct nl_site { /* a site of a verified leaf, at run time */
-	uint64_t va, gpa;
-	uint64_t func_start, func_end; /* the function replaced; equal: none (data) */
-	uint32_t len;
-	uint8_t expected[NL_SITE_MAX_LEN], fresh[NL_SITE_MAX_LEN];
-};
-
-struct nl_run { /* in one half of the arena */
-	uint32_t offset, size;
-};
-
-struct nl_entry {
-	struct nl_leaf_state state;
-	struct nl_leaf_target target;
-	struct nl_run text, data;
-	uint32_t counter_offset, counter_cpus; /* in data, as the header has it */
-	uint32_t authors;                      /* bits of the keys whose signatures count */
-	struct nl_leaf_facts facts;
-	bool used;
-	bool ever_applied; /* its body may be in use until reboot: the entry stays */
-	bool pinned;       /* part of the prepared commit */
-	uint32_t n_sites;
-	struct nl_site sites[NL_LEAF_MAX_SITES];
-};
-extern struct nl_entry nl_registry[NL_MAX_LEAVES];
+#include "leaf/entry.h"
 
 /* NULL: not known. */
 struct nl_entry *nl_registry_find(const uint8_t sha256[32]);
@@ -49,6 +22,11 @@ enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_re
 
 /* What weakens each applied leaf now, and what it counts: state.note and state.hits of all entries. */
 void nl_registry_note(const struct nl_context *ctx);
+
+/* Do all sites that are there hold what the leaf expects, were none applied? `object`: of that one alone, or
+ * UINT32_MAX. */
+enum nl_err nl_registry_check(const struct nl_entry *e, uint32_t object, struct nl_guest *space, uint64_t slide,
+                              struct nl_blocker *blocker);
 
 uint32_t nl_registry_count(void);
 void nl_registry_arena_free(uint64_t *text, uint64_t *data);

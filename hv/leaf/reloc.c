@@ -3,21 +3,29 @@
 #include "leaf/reloc.h"
 #include "core/core.h"
 
+/* What an initialiser needs is gone when it has returned, and so is everybody who refers to it. */
+static enum nl_err not_there(const struct nl_leaf *l, const struct nl_leaf_reloc *r)
+{
+	uint32_t kind = nl_leaf_object(l, r->object)->regions[r->region].kind;
+
+	return kind == NL_MEM_INIT_TEXT || kind == NL_MEM_INIT_DATA ? NL_NOTHING : NL_EMODULE;
+}
+
 static enum nl_err symbol_value(const struct nl_leaf *l, const struct nl_leaf_reloc *r, const struct nl_placement *at,
                                 uint64_t *out)
 {
 	switch (r->symbol) {
 	case NL_SYM_REGION:
-		*out = nl_leaf_va(l, r->region, r->value) + at->slide;
-		return NL_OK;
+		*out = at->objects[r->object].base[r->region] + r->value;
+		return at->objects[r->object].base[r->region] ? NL_OK : not_there(l, r);
 	case NL_SYM_ABSOLUTE:
 		*out = r->value;
 		return NL_OK;
 	case NL_SYM_TEXT:
-		*out = at->text + r->value;
+		*out = at->objects[r->object].text + r->value;
 		return NL_OK;
 	case NL_SYM_DATA:
-		*out = at->data + r->value;
+		*out = at->objects[r->object].data + r->value;
 		return NL_OK;
 	case NL_SYM_RETURN_THUNK:
 		*out = at->thunks.ret;
@@ -37,8 +45,8 @@ static enum nl_err relocate(const struct nl_leaf *l, const struct nl_leaf_reloc 
 	uint32_t v32;
 	enum nl_err err = symbol_value(l, r, at, &v);
 
-	if (err)
-		return err;
+	if (err) /* a field that leads nowhere any more stays as it is */
+		return err == NL_NOTHING ? NL_OK : err;
 	v += (uint64_t)r->addend;
 	if (r->type == NL_REL_ABS64) {
 		memcpy(field, &v, 8);
@@ -53,20 +61,22 @@ static enum nl_err relocate(const struct nl_leaf *l, const struct nl_leaf_reloc 
 	return NL_OK;
 }
 
-enum nl_err nl_reloc_body(const struct nl_leaf *leaf, const struct nl_placement *at, uint8_t *text, uint8_t *data)
+enum nl_err nl_reloc_body(const struct nl_leaf *leaf, const struct nl_placement *at, uint32_t object, uint8_t *text,
+                          uint8_t *data)
 {
-	enum nl_err err;
+	const struct nl_leaf_object *o = nl_leaf_object(leaf, object);
 	uint32_t i;
 
 	for (i = 0; i < leaf->header->relocs.count; i++) {
 		const struct nl_leaf_reloc *r = &leaf->relocs[i];
+		bool is_text = r->where == NL_AT_TEXT;
+		const struct nl_leaf_part *p = is_text ? &o->text : &o->data;
+		uint64_t va = (is_text ? at->objects[object].text : at->objects[object].data) + r->offset;
+		enum nl_err err;
 
-		if (r->where == NL_AT_TEXT)
-			err = relocate(leaf, r, at, text + r->offset, at->text + r->offset);
-		else if (r->where == NL_AT_DATA)
-			err = relocate(leaf, r, at, data + r->offset, at->data + r->offset);
-		else
+		if (r->where == NL_AT_BYTES || r->offset < p->offset || r->offset - p->offset >= p->count)
 			continue;
+		err = relocate(leaf, r, at, (is_text ? text : data) + (r->offset - p->offset), va);
 		if (err)
 			return err;
 	}
@@ -88,7 +98,7 @@ enum nl_err nl_reloc_site(const struct nl_leaf *leaf, const struct nl_placement 
 		if (r->where != NL_AT_BYTES || r->site != site)
 			continue;
 		err = relocate(leaf, r, at, (is_fresh ? fresh : expected) + delta,
-		               nl_leaf_va(leaf, s->region, s->offset) + at->slide + delta);
+		               at->objects[s->object].base[s->region] + s->offset + delta);
 		if (err)
 			return err;
 	}

@@ -22,6 +22,7 @@
  */
 #define NL_REGION_ARENA_TEXT 0x0ULL      /* 2 MiB: bodies, read-execute for the guest */
 #define NL_REGION_ARENA_DATA 0x200000ULL /* 2 MiB: body data, read-write no-execute for the guest */
+#define NL_ARENA_OWN 64u                 /* bytes at the end of either half: the hypervisor's own (hv/guest) */
 #define NL_REGION_CORE 0x400000ULL       /* core image with .bss, boot block, host page tables, then the pool */
 #define NL_REGION_SIZE(n_cpus) (0x1000000ULL + ((n_cpus)-1ULL) / 64 * NL_2M) /* 16 MiB for 64 CPUs, 32 KiB for more */
 #define NL_REGION_MAX NL_REGION_SIZE(NL_MAX_CPUS)

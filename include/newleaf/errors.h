@@ -162,7 +162,9 @@ enum nl_exit_code {
 	  "put the newest onto the EFI partition as EFI/newleaf/list.nll and reboot") \
 	X(NL_FIXED, 69, NL_EXIT_NOTHING, "the kernel has the fix already", "nothing") \
 	X(NL_EMODULE, 70, NL_EXIT_TARGET, "a module is not the one that the leaf was built for", \
-	  "build or fetch the leaf for that build of the module, or load the module that the leaf names")
+	  "build or fetch the leaf for that build of the module, or load the module that the leaf names") \
+	X(NL_ESTALE, 71, NL_EXIT_DEADLINE, "a module came or went while the commit was prepared", \
+	  "the agent prepares it again by itself until the deadline")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

@@ -132,6 +132,19 @@ struct nl_leaf_state {
 	uint64_t hits;        /* all of them together, as the guest's memory says: information, no proof */
 };
 
+/* A module of a leaf. A leaf is all or nothing over what is PRESENT; if it is applied, it is in these modules. */
+enum nl_module_state {
+	NL_MODULE_WAITING = 0, /* not loaded: patched when it comes */
+	NL_MODULE_PRESENT = 1,
+	NL_MODULE_OTHER = 2,     /* loaded, and another build: left alone */
+	NL_MODULE_UNPATCHED = 3, /* came while the leaf was on, and could not be patched: the journal says why */
+};
+struct nl_leaf_module {
+	char name[NL_OBJECT_NAME_LEN];
+	uint32_t state; /* enum nl_module_state */
+	uint32_t sites;
+};
+
 /* What the author says of a leaf, as it was signed (leaf.h), and its counters. A leaf may have gone since its place was
  * read: compare sha256. */
 struct nl_leaf_facts {
@@ -140,6 +153,9 @@ struct nl_leaf_facts {
 	uint32_t counters; /* of hits[] */
 	/* What each counter of the leaf said at the last NL_CALL_LEAVES, as the guest's memory has it: no proof. */
 	uint64_t hits[NL_LEAF_MAX_SITES];
+	uint32_t n_modules;
+	uint32_t reserved;
+	struct nl_leaf_module modules[NL_LEAF_MAX_OBJECTS - 1];
 	uint8_t bytes[NL_LEAF_MAX_FACTS];
 };
 
@@ -154,7 +170,8 @@ struct nl_blocker {
 	uint8_t expected[16], found[16]; /* first bytes of that site */
 	uint32_t bytes_len;
 	uint32_t missing; /* CPUs that did not answer in time */
-	/* NL_EREQUIRES, NL_ECONFLICT: who says so, and of whom; NL_EOVERLAP: whose sites overlap */
+	/* NL_EREQUIRES, NL_ECONFLICT: who says so, and of whom; NL_EOVERLAP: whose sites overlap; NL_EMODULE and what
+	 * is wrong with a module: of which leaf, its name (cut off) */
 	char leaf[NL_LEAF_ID_LEN], other[NL_LEAF_ID_LEN];
 };
 
@@ -212,6 +229,8 @@ enum nl_event {
 	NL_EV_CONFIG, /* a write to configuration space was refused: a = function << 12 | register, b = value */
 	NL_EV_TOKEN,  /* tokens that were not valid: a = how many since launch (noted at each power of two), b = CPU */
 	NL_EV_LIST,   /* the signed list: a = its sequence, 0 = not taken; b = that of the newest this machine knew */
+	NL_EV_MODULE, /* a module of a leaf that is on came and was patched, or was not (error); id = the module's name
+	                 (cut off), a = its struct module, b = 1: it was refused by policy. NL_NOTHING: it went */
 };
 
 struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the first one has zeroes */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/guest/linux/tasks.c hv/guest/linux/queues.c hv/guest/guest.c hv/guest/guestmem.c
+// sources: hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/guest/linux/kernel.c hv/view/view.c hv/view/npt.c hv/view/current.c hv/core/pool.c
 // sources: tests/unit/fakeguest.c tests/unit/host.c
 // sources: tests/unit/seam/seam.c

@@ -6,6 +6,7 @@
  * is linked: what an exit must not come to, such as a call, ends the test.
  */
 #include "host.h"
+#include "commit/commit.h"
 #include "exits/config.h"
 #include "exits/cpuid.h"
 #include "exits/hypercall.h"
@@ -23,6 +24,21 @@ static struct nl_context guest;
 static unsigned calls, skipped, written_back;
 static int injected; /* vector, -1: none */
 static enum nl_proof proof;
+
+#define TOKEN 0x1122334455667788
+
+/* A hook of the guest's kernel: where it stands, its question is answered. */
+static unsigned told, further;
+unsigned nl_commit_told(struct nl_cpu *c, const struct nl_context *ctx, uint64_t hint, uint64_t *answer)
+{
+	assert_ptr_equal(c, &cpu);
+	assert_int_equal(ctx->cpl, 0);
+	assert_int_equal(hint, TOKEN);
+	told++;
+	if (further)
+		*answer = 0x8002;
+	return further;
+}
 
 void nl_hypercall(struct nl_cpu *c, const struct nl_context *ctx, enum nl_proof how)
 {
@@ -134,7 +150,6 @@ static void calls_come_from_user_mode_alone(void **state)
 	assert_int_equal(injected, -1);
 }
 
-#define TOKEN 0x1122334455667788
 static unsigned spent;
 
 bool nl_token_spend(struct nl_cpu *c, uint64_t token)
@@ -176,10 +191,24 @@ static void a_token_makes_cpuid_a_call(void **state)
 	for (guest.cpl = 0; guest.cpl < 3; guest.cpl++)
 		cpuid_with(NL_CALL_MAGIC, TOKEN);
 	assert_int_equal(spent, 1); /* no token is looked at, let alone spent */
+	assert_int_equal(told, 1);  /* at CPL 0, and nobody answered: as any other leaf */
 	assert_int_equal(calls, 1);
 	assert_int_equal(skipped, 12);
 	assert_int_equal(cpu.exits[NL_CAUSE_CALL], 1);
 	assert_int_equal(injected, -1);
+}
+
+static void a_hook_is_answered_where_it_asks(void **state)
+{
+	(void)state;
+	guest.cpl = 0;
+	further = 17;
+	cpuid_with(NL_CALL_MAGIC, TOKEN);
+	further = 0;
+	assert_true(cpu.gprs.rax == 0x8002 && cpu.gprs.rdx == TOKEN && cpu.gprs.rbx == 0x5500000000000000);
+	assert_int_equal(skipped, 17);
+	assert_int_equal(cpu.exits[NL_CAUSE_CALL], 1);
+	assert_int_equal(calls, 0);
 }
 
 /* A policy that takes no port leaves an unused port. */
@@ -276,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(calls_come_from_user_mode_alone, setup),
 	        cmocka_unit_test_setup(a_token_makes_cpuid_a_call, setup),
+	        cmocka_unit_test_setup(a_hook_is_answered_where_it_asks, setup),
 	        cmocka_unit_test_setup(the_port_can_be_forbidden, setup),
 	        cmocka_unit_test_setup(configuration_space_goes_through_its_gate, setup),
 	        cmocka_unit_test_setup(the_port_is_empty, setup),

@@ -11,7 +11,9 @@ static struct nl_leaf_header header;
 static struct nl_leaf_site site;
 static struct nl_leaf_reloc reloc;
 static const struct nl_leaf leaf = {.header = &header, .sites = &site, .relocs = &reloc};
-static struct nl_placement at;
+static struct nl_place places[2];
+static struct nl_placement at = {.objects = places};
+#define SLIDE 0x4000000ULL
 static uint8_t text[16], data[16], expected[16], fresh[16];
 
 static int setup(void **state)
@@ -24,10 +26,10 @@ static int setup(void **state)
 	        (struct nl_leaf_region){.kind = NL_MEM_IMAGE, .size = 0x400000, .base = LINK};
 	header.target.kernel.regions[NL_KERNEL_TEXT] =
 	        (struct nl_leaf_region){.kind = NL_MEM_TEXT, .size = 0x200000, .base = LINK + 0x1000};
-	at = (struct nl_placement){.slide = 0x4000000,
-	                           .text = 0xffffffffff800040,
-	                           .data = 0xffffffffffa00080,
-	                           .thunks = {.ret = LINK + 0x4123456, .indirect = LINK + 0x4200000, .step = 64}};
+	header.target.kernel.text.count = header.target.kernel.data.count = 16;
+	places[0] = (struct nl_place){
+	        .base = {LINK + SLIDE, LINK + 0x1000 + SLIDE}, .text = 0xffffffffff800040, .data = 0xffffffffffa00080};
+	at.thunks = (struct nl_thunks){.ret = LINK + 0x4123456, .indirect = LINK + 0x4200000, .step = 64};
 	memset(text, 0xaa, 16);
 	memset(data, 0xaa, 16);
 	memset(expected, 0xaa, 16);
@@ -50,7 +52,7 @@ static enum nl_err body(uint32_t where, uint16_t type, uint16_t symbol, uint64_t
 	                               .symbol = symbol,
 	                               .value = value,
 	                               .addend = addend};
-	return nl_reloc_body(&leaf, &at, text, data);
+	return nl_reloc_body(&leaf, &at, 0, text, data);
 }
 
 static void symbols(void **state)
@@ -59,20 +61,20 @@ static void symbols(void **state)
 	assert_int_equal(body(NL_AT_TEXT, NL_REL_ABS64, NL_SYM_REGION, 0x777, 1), NL_OK);
 	assert_int_equal(field(text + 4, 8), LINK + 0x777 + 0x4000000 + 1);
 	reloc.region = NL_KERNEL_TEXT; /* each region has its own base */
-	assert_int_equal(nl_reloc_body(&leaf, &at, text, data), NL_OK);
+	assert_int_equal(nl_reloc_body(&leaf, &at, 0, text, data), NL_OK);
 	assert_int_equal(field(text + 4, 8), LINK + 0x1777 + 0x4000000 + 1);
 	assert_int_equal(text[3], 0xaa);
 	assert_int_equal(text[12], 0xaa);
 	assert_int_equal(body(NL_AT_TEXT, NL_REL_ABS64, NL_SYM_ABSOLUTE, 0x1fbc0, 0), NL_OK);
 	assert_int_equal(field(text + 4, 8), 0x1fbc0); /* a per-CPU offset: KASLR does not move it */
 	assert_int_equal(body(NL_AT_DATA, NL_REL_ABS64, NL_SYM_TEXT, 8, 0), NL_OK);
-	assert_int_equal(field(data + 4, 8), at.text + 8);
+	assert_int_equal(field(data + 4, 8), places[0].text + 8);
 	assert_int_equal(body(NL_AT_DATA, NL_REL_ABS64, NL_SYM_DATA, 8, -8), NL_OK);
-	assert_int_equal(field(data + 4, 8), at.data);
+	assert_int_equal(field(data + 4, 8), places[0].data);
 	assert_int_equal(body(NL_AT_TEXT, NL_REL_PC32, NL_SYM_RETURN_THUNK, 0, -4), NL_OK);
-	assert_int_equal(field(text + 4, 4), (uint32_t)(at.thunks.ret - 4 - (at.text + 4)));
+	assert_int_equal(field(text + 4, 4), (uint32_t)(at.thunks.ret - 4 - (places[0].text + 4)));
 	assert_int_equal(body(NL_AT_TEXT, NL_REL_PC32, NL_SYM_INDIRECT_THUNK, 11, -4), NL_OK);
-	assert_int_equal(field(text + 4, 4), (uint32_t)(at.thunks.indirect + 11 * 64 - 4 - (at.text + 4)));
+	assert_int_equal(field(text + 4, 4), (uint32_t)(at.thunks.indirect + 11 * 64 - 4 - (places[0].text + 4)));
 	at.thunks.indirect = 0;
 	assert_int_equal(body(NL_AT_TEXT, NL_REL_PC32, NL_SYM_INDIRECT_THUNK, 11, -4), NL_ERELOC);
 	at.thunks.ret = 0;
@@ -90,7 +92,7 @@ static void fits(uint16_t type, uint64_t value, bool ok)
 
 static void edges(void **state)
 {
-	uint64_t p = at.text + 4;
+	uint64_t p = places[0].text + 4;
 
 	(void)state;
 	fits(NL_REL_ABS32S, 0x7fffffff, true);
@@ -123,12 +125,12 @@ static void site_bytes(void **state)
 	/* jmp rel32 at the first byte of the site: the displacement counts from the end of the field */
 	assert_int_equal(in_site(1, NL_REL_PC32, 0, -4), NL_OK);
 	assert_int_equal((uint64_t)(int64_t)(int32_t)field(fresh + 1, 4),
-	                 at.text - (LINK + site.offset + at.slide + 5));
+	                 places[0].text - (LINK + site.offset + SLIDE + 5));
 	assert_int_equal(expected[1], 0xaa);
 	assert_int_equal(in_site(16 + 12, NL_REL_ABS32S, 0, 0), NL_OK);
-	assert_int_equal(field(expected + 12, 4), (uint32_t)at.text);
+	assert_int_equal(field(expected + 12, 4), (uint32_t)places[0].text);
 	assert_int_equal(fresh[12], 0xaa);
-	assert_int_equal(nl_reloc_body(&leaf, &at, text, data), NL_OK); /* not a body's */
+	assert_int_equal(nl_reloc_body(&leaf, &at, 0, text, data), NL_OK); /* not a body's */
 	assert_int_equal(text[0], 0xaa);
 }
 

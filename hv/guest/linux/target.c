@@ -40,6 +40,32 @@ static enum nl_err check_queues(const struct nl_leaf_target *t)
 	return NL_OK;
 }
 
+/* What modules are found by, and what tells of them. */
+static enum nl_err check_modules(const struct nl_leaf_target *t)
+{
+	const uint32_t block[] = {t->block_call, t->block_next, t->block_priority};
+	size_t i;
+
+	if (t->reserved1)
+		return NL_ELEAF;
+	if (!t->modules)
+		return NL_OK;
+	if (!nl_in_image(t, t->modules, 16) || !nl_in_image(t, t->module_notify, NL_LINUX_NOTIFY_MAX))
+		return NL_ERANGE;
+	if (t->module_size > 1u << 16 || !is_number(t->module_state) ||
+	    !nl_inside(t->module_state.offset, t->module_state.size, 0, t->module_size) ||
+	    !nl_inside(t->module_list, 16, 0, t->module_size) ||
+	    !nl_inside(t->module_name, NL_OBJECT_NAME_LEN, 0, t->module_size))
+		return NL_ELEAF;
+	for (i = 0; i < NL_ARRAY_SIZE(block); i++)
+		if (block[i] > NL_LINUX_BLOCK_SIZE - 8)
+			return NL_ELEAF;
+	return t->notify_count % 8 || t->notify_count > NL_LINUX_NOTIFY_MAX - 8 || t->notify_head % 8 ||
+	                       t->notify_head > NL_LINUX_NOTIFY_MAX - 8
+	               ? NL_ELEAF
+	               : NL_OK;
+}
+
 enum nl_err nl_linux_target_check(const struct nl_leaf_target *t)
 {
 	const uint32_t offsets[] = {t->kprobe_hlist,     t->kprobe_addr,     t->task_tasks,
@@ -52,6 +78,7 @@ enum nl_err nl_linux_target_check(const struct nl_leaf_target *t)
 	                            t->rq_ext,           t->rq_curr,         t->rq_stop,
 	                            t->rq_dl_bw,         t->rq_server_bw[0], t->rq_server_bw[1],
 	                            t->server_attached};
+	enum nl_err err;
 	size_t i;
 
 	/* KASLR moves the image up by less than 1 GiB: with the image below the top by that much, no address with the
@@ -80,5 +107,6 @@ enum nl_err nl_linux_target_check(const struct nl_leaf_target *t)
 	for (i = 0; i < NL_ARRAY_SIZE(offsets); i++)
 		if (offsets[i] >= 1u << 16)
 			return NL_ELEAF;
-	return check_queues(t);
+	err = check_queues(t);
+	return err ? err : check_modules(t);
 }

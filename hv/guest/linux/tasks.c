@@ -187,9 +187,9 @@ static enum nl_err owns_stack(const struct walk *w, uint64_t task)
 }
 
 /*
- * CPUs that are held at CPL 0: they halt in the idle loop or offline. That is believed only of a CPU on an idle task's
- * own stack, which is then all the stack it has: behind an interrupt's or an exception's there would be another. Linux
- * aligns every kernel stack to its size.
+ * CPUs that are held at CPL 0: the one whose task asks, or they halt in the idle loop or offline. That is believed only
+ * of a CPU on an idle task's own stack, which is then all the stack it has: behind an interrupt's or an exception's
+ * there would be another. Linux aligns every kernel stack to its size.
  */
 static enum nl_err scan_held(struct walk *w)
 {
@@ -209,16 +209,16 @@ static enum nl_err scan_held(struct walk *w)
 		uint32_t old = 0;
 		enum nl_err err;
 
-		if (!h->held || !h->halted ||
+		if (!h->held || h->cpl == 3 ||
 		    !(h->rip >> 63)) /* below: the firmware's wait loop, which a CPU leaves by INIT only */
 			continue;
 		/* The halt was told from the bytes before RIP: should it be in the middle of a switch, the task that
 		 * says it runs does not yet. */
-		w->running = true;
+		w->running |= h->halted;
 		w->scan->blocker.cpu = i;
 		w->scan->blocker.rip = h->rip;
 		unused.scanned = 0;
-		if (visit_idle_tasks(&find) != NL_AGAIN || nl_scan_word(w->scan, h->rip, &old))
+		if ((h->halted && visit_idle_tasks(&find) != NL_AGAIN) || nl_scan_word(w->scan, h->rip, &old))
 			return NL_AGAIN;
 		err = scan_stack(w, h->rsp, (h->rsp | (w->t->thread_size - 1)) + 1, &old);
 		count_old(w->scan, old);
@@ -251,7 +251,7 @@ enum nl_err nl_linux_scan(struct nl_guest *space, const struct nl_leaf_target *t
 
 	if ((err = scan_held(&w)) || (err = nl_linux_visit_queues(&w, &sound)))
 		return err;
-	scan->all = is_strict(scan) || !sound;
+	scan->all = scan->whole || is_strict(scan) || !sound;
 	w.counts = scan->all;
 	if ((err = visit_idle_tasks(&w)) || !scan->all)
 		return err;

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Generations: see generation.h. */
+#include "commit/generation.h"
+#include "core/cpu.h"
+#include "core/pool.h"
+
+static struct nl_generation generations[3];
+static struct nl_generation *current, *retired; /* retired: superseded, and perhaps still loaded on some CPU */
+
+void nl_generation_init(const struct nl_view *base)
+{
+	current = &generations[0];
+	current->view = *base;
+	current->applied = current->n_pages = 0;
+	retired = NULL;
+	nl_publish_view(&current->view);
+}
+
+struct nl_generation *nl_generation_current(void) { return current; }
+
+static bool has_frame(const struct nl_generation *g, const uint8_t *frame)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->n_pages; i++)
+		if (g->pages[i].frame == frame)
+			return true;
+	return false;
+}
+
+void nl_generation_release(struct nl_generation *g)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->n_pages; i++)
+		if (!has_frame(current, g->pages[i].frame))
+			nl_pool_release(g->pages[i].frame);
+	g->n_pages = 0;
+	nl_view_release(nl_views(), &g->view, &current->view);
+}
+
+/* The superseded generation goes when every CPU that runs has loaded a newer root; a CPU that waits for a SIPI loads
+ * the newest first. */
+static bool reclaim(void)
+{
+	unsigned i;
+
+	if (!retired)
+		return true;
+	for (i = 0; i < nl_n_cpus; i++) {
+		const struct nl_cpu *cpu = nl_cpus[i];
+
+		if (cpu && nl_cpu_is_running(cpu) &&
+		    __atomic_load_n(&cpu->root_generation, __ATOMIC_SEQ_CST) < current->view.generation)
+			return false;
+	}
+	nl_generation_release(retired);
+	retired = NULL;
+	return true;
+}
+
+enum nl_err nl_generation_fork(struct nl_generation **out)
+{
+	struct nl_generation *g = generations;
+	enum nl_err err;
+
+	if (!reclaim())
+		return NL_AGAIN;
+	while (g == current)
+		g++;
+	if ((err = nl_view_fork(nl_views(), &current->view, &g->view)))
+		return err;
+	g->view.generation = current->view.generation + 1;
+	g->applied = g->n_pages = 0;
+	*out = g;
+	return NL_OK;
+}
+
+void nl_generation_turn(struct nl_generation *next)
+{
+	retired = current;
+	current = next;
+}

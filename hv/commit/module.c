@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A module comes or goes, and leaves that are on name it: see commit.h. Nobody runs the code of one that is coming, so
+ * it is written where it lies without a stop, before its first instruction: all leaves that are on and name it, or
+ * none. Nothing is written to one that goes; it is forgotten before its memory can be anybody else's. The guest waits
+ * here in the call of its notifier, with interrupts off: what is done is bounded by the limits of leaves and by the
+ * length of its list of modules.
+ */
+#include "commit/commit.h"
+#include "commit/quiesce.h"
+#include "commit/request.h"
+#include "core/clock.h"
+#include "core/journal.h"
+#include "leaf/bind.h"
+#include "leaf/registry.h"
+#include "leaf/room.h"
+#include "view/current.h"
+#include "x86.h"
+
+#define SWEEP_FROM 8u /* parts of bodies that were left behind, before all CPUs are stopped to look into them */
+#define SWEEP_LIMIT_US 10000u
+
+enum { NOTIFY_DONE = 0, NOTIFY_BAD = 0x8002 };
+
+struct told {
+	const struct nl_context *ctx;
+	const struct nl_leaf_target *target; /* of a leaf with modules */
+	const struct nl_guest_os *os;
+	struct nl_kernel kernel;
+	struct nl_guest space;
+	uint64_t hint; /* of the module's struct module */
+	struct {
+		uint32_t object; /* 0: the leaf is not on, or does not name it */
+		bool came, went; /* was it bound now, and is to be written; was it forgotten now */
+		enum nl_err err;
+	} leaves[NL_MAX_LEAVES];
+};
+
+static const struct nl_leaf_target *any_target(void)
+{
+	unsigned i;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if (nl_registry[i].used && nl_registry[i].n_objects > 1)
+			return &nl_registry[i].target;
+	return NULL;
+}
+
+/* The object of the leaf that is so called; 0: none. */
+static uint32_t object_of(struct told *t, const struct nl_entry *e)
+{
+	uint32_t i;
+
+	for (i = 0; e->used && i < e->facts.n_modules; i++)
+		if (t->os->module_named(&t->space, t->target, t->hint, e->facts.modules[i].name))
+			return i + 1;
+	return 0;
+}
+
+/* Every page is the guest's own frame: a module's never is another. */
+static enum nl_err check_frames(const struct nl_entry *e, uint32_t object)
+{
+	uint32_t i;
+
+	for (i = 0; i < e->n_sites; i++) {
+		const struct nl_site *s = &e->sites[i];
+		hpa_t shown;
+
+		if (s->len && s->object == object &&
+		    (!nl_view_walk(nl_views(), nl_current_view(), GPA(s->gpa), &shown, NULL, NULL, NULL) ||
+		     shown.v != s->gpa))
+			return NL_ERANGE;
+	}
+	return NL_OK;
+}
+
+/* A leaf that is on. If the module comes, it is bound; if it goes, it is forgotten. */
+static enum nl_err follow(struct told *t, uint32_t leaf)
+{
+	struct nl_entry *e = &nl_registry[leaf];
+	uint32_t object = t->leaves[leaf].object;
+	uint64_t was = e->objects[object].va;
+	struct nl_blocker unused;
+	struct nl_module m = {0};
+	enum nl_err err;
+
+	/* Who has been here before has run: to him nothing is written without a stop. */
+	err = t->os->module(&t->space, &e->target, t->kernel.slide, nl_bind_object(e, object), &m);
+	err = nl_bind(e, NULL, !err && m.coming && m.va == t->hint ? 1u << object : 0, &t->space, t->kernel.slide,
+	              &unused);
+	t->leaves[leaf].went = was && !e->objects[object].va;
+	t->leaves[leaf].came = e->objects[object].va && e->objects[object].va != was;
+	if (!err && e->facts.modules[object - 1].state == NL_MODULE_OTHER)
+		err = NL_EMODULE;
+	if (err || !t->leaves[leaf].came)
+		return err;
+	err = check_frames(e, object);
+	return err ? err : nl_registry_check(e, object, &t->space, t->kernel.slide, &unused);
+}
+
+static void write_sites(const struct nl_entry *e, uint32_t object)
+{
+	uint32_t i;
+
+	for (i = 0; i < e->n_sites; i++)
+		if (e->sites[i].len && e->sites[i].object == object)
+			memcpy(nl_phys(HPA(e->sites[i].gpa)), e->sites[i].fresh, e->sites[i].len);
+}
+
+/* All leaves that are on and name it, or none: what the first of them answers that cannot. */
+static enum nl_err follow_all(struct told *t)
+{
+	struct nl_blocker unused;
+	enum nl_err err = NL_OK;
+	uint32_t i, on = 0;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++) {
+		struct nl_entry *e = &nl_registry[i];
+		uint32_t object = object_of(t, e);
+
+		if (!object)
+			continue;
+		nl_commit_drop();
+		if (e->state.condition != NL_LEAF_APPLIED) { /* what comes is looked for when it is to be on */
+			if (nl_bind(e, NULL, 0, &t->space, t->kernel.slide, &unused))
+				nl_unbind(e, object);
+			continue;
+		}
+		on |= 1u << i;
+		t->leaves[i].object = object;
+		t->leaves[i].err = follow(t, i);
+		err = err ? err : t->leaves[i].err;
+	}
+	return err ? err : nl_request_overlaps(on, &unused);
+}
+
+/* What has come is written, or not: then it is unpatched in all of them. Returns the answer. */
+static uint64_t settle(struct told *t, enum nl_err err)
+{
+	uint64_t answer = err && nl_boot.policy.unpatched != NL_UNPATCHED_LET_IN ? NOTIFY_BAD : NOTIFY_DONE;
+	uint32_t i;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++) {
+		struct nl_entry *e = &nl_registry[i];
+		uint32_t object = t->leaves[i].object;
+		struct nl_leaf_module *m = &e->facts.modules[object - 1];
+
+		if (!object || (!t->leaves[i].came && !t->leaves[i].went && !t->leaves[i].err))
+			continue;
+		if (t->leaves[i].came && !err)
+			write_sites(e, object);
+		if (t->leaves[i].came && err)
+			nl_unbind(e, object);
+		if (err && !t->leaves[i].went && m->state == NL_MODULE_WAITING)
+			m->state = NL_MODULE_UNPATCHED;
+		nl_journal(NL_EV_MODULE, t->leaves[i].went ? NL_NOTHING : err, m->name, e->state.sha256, t->hint,
+		           answer == NOTIFY_BAD);
+	}
+	return answer;
+}
+
+/* Stop all CPUs if they stand well, once, and look who is inside what modules have left behind. */
+static void sweep(struct nl_cpu *self, struct told *t)
+{
+	static struct nl_watch watches[NL_MAX_LEAVES];
+	static struct nl_freeze_result freeze;
+	static struct nl_scan scan;
+	uint32_t n = nl_room_watch(t->os->arena_text, watches);
+	enum nl_err err;
+
+	if (n < SWEEP_FROM || nl_freeze(self, t->ctx, &freeze))
+		return;
+	nl_scan_init(&scan, watches, n);
+	scan.held = nl_held;
+	scan.whole = true;
+	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SWEEP_LIMIT_US : SWEEP_LIMIT_US);
+	err = t->os->scan(&t->space, t->target, t->kernel.slide, &scan);
+	nl_thaw(self, &freeze);
+	if (!err)
+		nl_room_reuse(n, scan.old_by_leaf);
+}
+
+unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx, uint64_t hint, uint64_t *answer)
+{
+	static struct told t; /* the lock's */
+	uint8_t id[NL_BUILD_ID_MAX];
+	unsigned further = 0;
+	enum nl_err err;
+	uint32_t len;
+
+	nl_lock(&nl_generation_lock); /* who holds it waits for this CPU no longer than one freeze */
+	memset(&t, 0, sizeof(t));
+	t.ctx = ctx;
+	t.hint = hint;
+	t.target = any_target();
+	t.os = t.target ? nl_guest_os(t.target) : NULL;
+	if (t.target && (further = t.os->told(ctx)) &&
+	    !t.os->find(ctx, t.target, nl_current_view(), &t.kernel, &t.space, id, &len)) {
+		err = follow_all(&t);
+		*answer = settle(&t, err);
+		sweep(self, &t);
+	} else {
+		further = 0; /* nobody answers: what the hook itself says holds */
+	}
+	nl_unlock(&nl_generation_lock);
+	return further;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Modules, from raw memory: see guest.h. Linux keeps them in one list (kernel/module/main.c, before 5.18
+ * kernel/module.c, read in 5.10, 6.1, 6.12, 7.2, 7.3): there from add_unformed_module to free_module, each name once.
+ * Its state says more: UNFORMED until relocations, alternatives and rights are done (complete_formation), COMING until
+ * its initialiser has returned, then LIVE; GOING from before its exit function, or when its load has failed. A module
+ * that is COMING or LIVE keeps its text and data; what only the initialiser needs is unlinked from struct module before
+ * it is freed (do_init_module).
+ */
+#include "guest/linux/walk.h"
+#include "core/core.h"
+
+enum { LIVE = 0, COMING = 1 };
+
+#define MAX_MODULES 4096u
+#define WALKS 3u /* the guest may take out the module that is being looked at */
+
+bool nl_linux_module_named(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t va, const char *name)
+{
+	char found[NL_OBJECT_NAME_LEN];
+
+	return !nl_guest_read(space, GVA(va + t->module_name), NL_GUEST_READ, found, sizeof(found)) &&
+	       !memcmp(found, name, strlen(name) + 1);
+}
+
+static bool freed_after_init(const struct nl_leaf_region *r)
+{
+	return r->kind == NL_MEM_INIT_TEXT || r->kind == NL_MEM_INIT_DATA;
+}
+
+/* Where a region is; *base 0: freed. false: it is not what the leaf says, or cannot be read. */
+static bool read_region(struct nl_guest *space, uint64_t va, const struct nl_leaf_region *r, uint64_t *base)
+{
+	uint32_t size;
+
+	if (nl_guest_read64(space, GVA(va + r->pointer_at), base) ||
+	    nl_guest_read(space, GVA(va + r->size_at), NL_GUEST_READ, &size, sizeof(size)))
+		return false;
+	if (!*base)
+		return freed_after_init(r);
+	if (size != r->size)
+		return false;
+	/* Pages of the kernel's half, or an offset from each CPU's area. */
+	return r->kind == NL_MEM_PERCPU || (*base >> 63 && !(*base & NL_PAGE_MASK) && *base + size > *base);
+}
+
+static bool is_as_said(struct nl_guest *space, const struct nl_leaf_object *o, struct nl_module *m)
+{
+	uint8_t id[NL_BUILD_ID_MAX];
+	uint32_t i;
+
+	for (i = 0; i < o->n_regions; i++)
+		if (!read_region(space, m->va, &o->regions[i], &m->base[i]))
+			return false;
+	return !nl_guest_read(space, GVA(m->base[o->build_id_region] + o->build_id_offset), NL_GUEST_READ, id,
+	                      o->build_id_len) &&
+	       !memcmp(id, o->build_id, o->build_id_len);
+}
+
+/* NL_OK: it is on the list, at m->va. */
+static enum nl_err search(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, const char *name,
+                          struct nl_module *m)
+{
+	uint64_t head = t->modules + slide, node = head;
+	uint32_t n;
+
+	for (n = 0; n < MAX_MODULES; n++) {
+		if (nl_guest_read64(space, GVA(node + LIST_NEXT), &node))
+			return NL_EKERNEL;
+		if (node == head)
+			return NL_NOTHING;
+		m->va = node - t->module_list;
+		if (nl_linux_module_named(space, t, m->va, name))
+			return NL_OK;
+	}
+	return NL_EKERNEL;
+}
+
+enum nl_err nl_linux_module(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
+                            const struct nl_leaf_object *o, struct nl_module *out)
+{
+	uint64_t state = 0;
+	enum nl_err err = NL_EKERNEL;
+	unsigned i;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; err == NL_EKERNEL && i < WALKS; i++)
+		err = search(space, t, slide, o->name, out);
+	if (err)
+		return err;
+	if (nl_guest_read(space, GVA(out->va + t->module_state.offset), NL_GUEST_READ, &state, t->module_state.size))
+		return NL_EKERNEL;
+	if (state != LIVE && state != COMING)
+		return NL_NOTHING;
+	out->coming = state == COMING;
+	return is_as_said(space, o, out) ? NL_OK : NL_EMODULE;
+}
