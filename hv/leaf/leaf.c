@@ -62,9 +62,7 @@ static bool is_zero(const uint8_t *p, size_t n)
 	return !n;
 }
 
-/* Places of one leaf in a space of their own, to be compared: link addresses of the kernel, far from them each run of a
- * module. Pages stay pages. */
-static uint64_t place(const struct nl_leaf *l, uint16_t object, uint16_t region, uint64_t offset)
+uint64_t nl_leaf_va(const struct nl_leaf *l, uint16_t object, uint16_t region, uint64_t offset)
 {
 	const struct nl_leaf_region *r = &nl_leaf_object(l, object)->regions[region];
 
@@ -103,7 +101,7 @@ static enum nl_err check_site(const struct nl_leaf *l, const struct nl_leaf_site
 	if (s->expected < s->fresh + s->len && s->fresh < s->expected + s->len)
 		return NL_ELEAF;
 	if (!kind_ok(s->kind, r->kind) || !nl_inside(s->offset, s->len, 0, r->size) ||
-	    (place(l, s->object, s->region, s->offset) & NL_PAGE_MASK) + s->len > NL_PAGE_SIZE)
+	    (nl_leaf_va(l, s->object, s->region, s->offset) & NL_PAGE_MASK) + s->len > NL_PAGE_SIZE)
 		return NL_ERANGE;
 	if (s->counter > h->counters)
 		return NL_ELEAF;
@@ -139,8 +137,8 @@ static enum nl_err check_sites(const struct nl_leaf *l)
 		for (j = 0; j < i; j++) {
 			const struct nl_leaf_site *o = &l->sites[j];
 
-			if (overlap(place(l, s->object, s->region, s->offset), s->len,
-			            place(l, o->object, o->region, o->offset), o->len))
+			if (overlap(nl_leaf_va(l, s->object, s->region, s->offset), s->len,
+			            nl_leaf_va(l, o->object, o->region, o->offset), o->len))
 				return NL_EOVERLAP;
 			if (overlap(s->expected, s->len, o->expected, o->len) ||
 			    overlap(s->expected, s->len, o->fresh, o->len) ||

@@ -36,6 +36,10 @@ static inline const struct nl_leaf_object *nl_leaf_object(const struct nl_leaf *
 	return i ? &l->modules[i - 1] : &l->header->target.kernel;
 }
 
+/* A place in a space of the leaf's own, in which places can be compared and pages stay pages: a link address of the
+ * kernel, or, far from them, a number for a place in a module. */
+uint64_t nl_leaf_va(const struct nl_leaf *l, uint16_t object, uint16_t region, uint64_t offset);
+
 /* A part of text[] or data[], as it will be in the arena: the kernel's data with the zero bytes. */
 static inline uint64_t nl_part_end(const struct nl_leaf *l, uint32_t object, bool text)
 {

@@ -48,7 +48,7 @@ static void relocate(const struct nl_leaf *l)
 		        *fresh = copy_of(l->bytes + s->fresh, s->len);
 
 		nl_reloc_site(l, &at, i, expected, fresh);
-		va = nl_leaf_va(l, s->region, s->offset);
+		va = nl_leaf_va(l, s->object, s->region, s->offset);
 		if (!nl_in_image(&h->target, va, s->len) || (va & 0xfff) + s->len > 0x1000)
 			abort();
 		free(expected);

@@ -42,7 +42,7 @@ static const struct nl_leaf_reloc *expected_reloc(const struct leaffile *l, uint
 /* As place.c has it: a link address, or what stays. */
 static uint64_t symbol_address(const struct leaffile *l, const struct nl_leaf_reloc *r)
 {
-	return r->symbol == NL_SYM_REGION ? nl_leaf_va(&l->leaf, r->region, r->value) : r->value;
+	return r->symbol == NL_SYM_REGION ? nl_leaf_va(&l->leaf, r->object, r->region, r->value) : r->value;
 }
 
 static uint32_t count_expected(const struct leaffile *l, uint32_t site)

@@ -65,7 +65,8 @@ static char *reloc_name(const struct side *s, const struct nl_leaf_reloc *r, uin
 
 	switch (r->symbol) {
 	case NL_SYM_REGION:
-		return kernel_name(s->k, nl_leaf_va(&s->l->leaf, r->region, r->value) + (uint64_t)r->addend + distance);
+		return kernel_name(s->k, nl_leaf_va(&s->l->leaf, r->object, r->region, r->value) + (uint64_t)r->addend +
+		                                 distance);
 	case NL_SYM_RETURN_THUNK:
 		return xformat("__x86_return_thunk");
 	case NL_SYM_INDIRECT_THUNK:
@@ -98,7 +99,7 @@ static char *new_namer(const void *with, uint32_t offset, uint32_t size, uint32_
 static char *old_namer(const void *with, uint32_t offset, uint32_t size, uint32_t end, uint64_t target)
 {
 	const struct side *s = with;
-	uint64_t start = nl_leaf_va(&s->l->leaf, s->site->region, s->site->func_offset);
+	uint64_t start = nl_leaf_va(&s->l->leaf, s->site->object, s->site->region, s->site->func_offset);
 
 	for (size_t i = 0; i < s->n_moved; i++) {
 		const struct nl_leaf_reloc *r = &s->moved[i];
@@ -114,7 +115,7 @@ static char *old_namer(const void *with, uint32_t offset, uint32_t size, uint32_
 
 static struct listing old_code(struct side *s)
 {
-	uint64_t va = nl_leaf_va(&s->l->leaf, s->site->region, s->site->func_offset);
+	uint64_t va = nl_leaf_va(&s->l->leaf, s->site->object, s->site->region, s->site->func_offset);
 	const uint8_t *bytes = kernel_bytes(s->k, va, s->site->func_size);
 	uint8_t *scratch = xalloc(s->site->func_size);
 

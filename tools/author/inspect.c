@@ -57,7 +57,7 @@ static void print_site(FILE *f, const struct leaffile *l, const struct nl_leaf_s
 	if (watch_is(l, s))
 		fprintf(f, "WAITS until no task is in %s, %u bytes at %#llx\n",
 		        escape(l->leaf.strings + s->name, FOR_TERMINAL), s->func_size,
-		        (unsigned long long)nl_leaf_va(&l->leaf, s->region, s->func_offset));
+		        (unsigned long long)nl_leaf_va(&l->leaf, s->object, s->region, s->func_offset));
 	else
 		fprintf(f, "WHERE %s, %u bytes at %#llx\n", escape(leaffile_site_place(l, s), FOR_TERMINAL), s->len,
 		        va);

@@ -24,7 +24,7 @@ struct leaffile leaffile_read(const char *path) { return leaffile_parse(file_rea
 
 uint64_t leaffile_site_va(const struct leaffile *l, const struct nl_leaf_site *s)
 {
-	return nl_leaf_va(&l->leaf, s->region, s->offset);
+	return nl_leaf_va(&l->leaf, s->object, s->region, s->offset);
 }
 
 const char *leaffile_site_place(const struct leaffile *l, const struct nl_leaf_site *s)
