@@ -155,6 +155,9 @@ static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ct
 		    nl_guest_os(&e->target)->probes(&space, &e->target, kernel.slide, &scan) == NL_EPROBED)
 			return NL_EPROBED;
 	}
+	for (i = 0; i < e->facts.n_modules; i++)
+		if (e->facts.modules[i].state >= NL_MODULE_OTHER)
+			return NL_EMODULE;
 	return NL_OK;
 }
 

@@ -77,6 +77,48 @@ static void status_tells_what_weakens(void **state)
 	assert_int_equal(newleaf("status"), NL_EXIT_INTERNAL);
 }
 
+static void status_names_modules(void **state)
+{
+	struct nl_leaf_module *m = f->facts.modules;
+
+	(void)state;
+	f->facts.n_modules = 5;
+	for (unsigned i = 0; i < 5; i++)
+		m[i].sites = i < 4;
+	strcpy(m[0].name, "ext4");
+	strcpy(m[1].name, "xfs");
+	m[1].state = NL_MODULE_PRESENT;
+	strcpy(m[2].name, "nf_tables");
+	m[2].state = NL_MODULE_OTHER;
+	strcpy(m[3].name, "tls");
+	m[3].state = NL_MODULE_UNPATCHED;
+	strcpy(m[4].name, "jbd2"); /* only referred to */
+	assert_int_equal(newleaf("apply", path_a), 0);
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(
+	        out,
+	        "\n  waiting for ext4: patched when it is loaded\n  in xfs\n  another build of nf_tables is loaded, "
+	        "and left alone\n  tls came and could not be patched: newleaf log says why\n");
+	assert_null(strstr(out, "jbd2"));
+	assert_int_equal(newleaf("status", "--json"), 0);
+	assert_schema("status");
+	assert_says(out, "{\"name\":\"ext4\",\"state\":\"waiting\",\"sites\":1}");
+	assert_says(out, "{\"name\":\"nf_tables\",\"state\":\"other-build\",\"sites\":1}");
+	assert_int_equal(newleaf("revert", "alpha"), 0);
+	assert_int_equal(newleaf("status"), 0);
+	assert_null(strstr(out, "xfs"));
+	f->facts.n_modules = 1000; /* from a hypervisor that talks nonsense */
+	assert_int_equal(newleaf("status", "--json"), 0);
+	fake_journal(f, NL_EV_MODULE, NL_EBYTES, "xfs", 0xffffffffc0001000, 1);
+	fake_journal(f, NL_EV_MODULE, NL_NOTHING, "xfs", 0xffffffffc0001000, 0);
+	fake_journal(f, NL_EV_MODULE, NL_OK, "xfs", 0xffffffffc0001000, 0);
+	assert_int_equal(newleaf("log"), 0);
+	assert_says(out, "xfs");
+	assert_says(out, "came, could not be patched and was refused");
+	assert_says(out, "went\n");
+	assert_says(out, "came and was patched");
+}
+
 static void fact(enum nl_fact_kind kind, const char *text)
 {
 	struct nl_leaf_fact *to = (struct nl_leaf_fact *)(void *)(f->facts.bytes + f->facts.size);
@@ -250,6 +292,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(status_tells_what_weakens, set_up),
+	        cmocka_unit_test_setup(status_names_modules, set_up),
 	        cmocka_unit_test_setup(status_speaks_to_scanners, set_up),
 	        cmocka_unit_test_setup(log_checks_the_chain, set_up),
 	        cmocka_unit_test_setup(blockers_come_from_the_journal, set_up),

@@ -221,6 +221,11 @@ static void why_other(char *why, size_t size, const struct nl_blocker *b, enum n
 	else if (e == NL_EPOLICY)
 		snprintf(why, size, "%s: %s would be taken away, and nothing that may takes its place",
 		         cli_error(e)->what, b->leaf);
+	else if (e == NL_EMODULE)
+		snprintf(why, size,
+		         "%s: %s is loaded, and %s was built for another build of it or needs a module that is not "
+		         "there",
+		         cli_error(e)->what, b->other, b->leaf);
 	else
 		snprintf(why, size, "%s overlaps %s at %s", b->leaf, b->other, text_symbol(&site, b->site_va));
 }
@@ -274,6 +279,7 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 	case NL_EREQUIRES:
 	case NL_ECONFLICT:
 	case NL_EPOLICY:
+	case NL_EMODULE:
 		why_other(why, sizeof(why), &d->blocker, e);
 		break;
 	case NL_EQUORUM:

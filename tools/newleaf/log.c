@@ -17,7 +17,7 @@ static const char *const events[] = {
         [NL_EV_REFUSED] = "refused", [NL_EV_APPLIED] = "applied",     [NL_EV_REVERTED] = "reverted",
         [NL_EV_COMMIT] = "commit",   [NL_EV_ABANDONED] = "abandoned", [NL_EV_KERNEL] = "kernel",
         [NL_EV_CPU] = "cpu",         [NL_EV_POLICY] = "policy",       [NL_EV_CONFIG] = "config",
-        [NL_EV_TOKEN] = "token",     [NL_EV_LIST] = "list",
+        [NL_EV_TOKEN] = "token",     [NL_EV_LIST] = "list",           [NL_EV_MODULE] = "module",
 };
 
 static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && events[e] ? events[e] : "unknown"; }
@@ -88,6 +88,12 @@ static void print_particulars(const struct nl_journal_entry *e)
 		break;
 	case NL_EV_LIST:
 		printf("  %llu, known %llu", (unsigned long long)e->a, (unsigned long long)e->b);
+		break;
+	case NL_EV_MODULE:
+		printf("  %s", e->error == NL_OK        ? "came and was patched"
+		               : e->error == NL_NOTHING ? "went"
+		               : e->b                   ? "came, could not be patched and was refused"
+		                                        : "came and could not be patched");
 		break;
 	default:
 		if (e->a || e->b)
