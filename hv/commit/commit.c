@@ -226,7 +226,7 @@ static enum nl_err bind_all(const struct nl_context *ctx, uint32_t set)
 		if (!err)
 			err = nl_bind(e, NULL, on ? UINT32_MAX : 0, &space, kernel.slide, &tx.report.blocker);
 		for (j = 0; !err && on && j < e->facts.n_modules; j++)
-			if (e->facts.modules[j].state == NL_MODULE_OTHER &&
+			if (e->facts.modules[j].sites && e->facts.modules[j].state == NL_MODULE_OTHER &&
 			    nl_boot.policy.unpatched != NL_UNPATCHED_LET_IN)
 				err = nl_bind_blames(e, j + 1, NL_EMODULE, &tx.report.blocker);
 		if (err)

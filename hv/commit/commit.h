@@ -25,11 +25,11 @@ enum nl_err nl_commit_abandon(
         struct nl_commit_report *report); /* NL_NOTHING: nothing was prepared; the report is of a PREPARE that failed */
 
 /*
- * A CPU at CPL 0 asks by CPUID: is it a tenant's hook that tells of the module at `hint`, which comes or goes? Then the
- * leaves that name it follow. Returns how many bytes the guest goes on behind the CPUID's beginning, with *answer in
- * rax; 0: it is not, and nothing was done. module.c
+ * A CPU at CPL 0 asks by CPUID: is it a tenant's hook, which tells of a module that comes or goes? Then the leaves that
+ * name it follow, rax is the answer, and the guest goes on so many bytes behind the CPUID's beginning. 0: it is none,
+ * or there is nobody to answer. module.c
  */
-unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx, uint64_t hint, uint64_t *answer);
+unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx);
 
 /* For module.c, which holds the lock: what is prepared is not true any more. TRY answers NL_ESTALE. */
 void nl_commit_drop(void);

@@ -20,15 +20,13 @@
 #define SWEEP_FROM 8u /* parts of bodies that were left behind, before all CPUs are stopped to look into them */
 #define SWEEP_LIMIT_US 10000u
 
-enum { NOTIFY_DONE = 0, NOTIFY_BAD = 0x8002 };
-
 struct told {
 	const struct nl_context *ctx;
 	const struct nl_leaf_target *target; /* of a leaf with modules */
 	const struct nl_guest_os *os;
 	struct nl_kernel kernel;
 	struct nl_guest space;
-	uint64_t hint; /* of the module's struct module */
+	struct nl_told hint;
 	struct {
 		uint32_t object; /* 0: the leaf is not on, or does not name it */
 		bool came, went; /* was it bound now, and is to be written; was it forgotten now */
@@ -52,7 +50,7 @@ static uint32_t object_of(struct told *t, const struct nl_entry *e)
 	uint32_t i;
 
 	for (i = 0; e->used && i < e->facts.n_modules; i++)
-		if (t->os->module_named(&t->space, t->target, t->hint, e->facts.modules[i].name))
+		if (t->os->module_named(&t->space, t->target, t->hint.module, e->facts.modules[i].name))
 			return i + 1;
 	return 0;
 }
@@ -74,7 +72,22 @@ static enum nl_err check_frames(const struct nl_entry *e, uint32_t object)
 	return NL_OK;
 }
 
-/* A leaf that is on. If the module comes, it is bound; if it goes, it is forgotten. */
+/* A commit may have been quicker than the hook. */
+static bool is_written(const struct nl_entry *e, uint32_t object)
+{
+	uint32_t i;
+
+	for (i = 0; i < e->n_sites; i++)
+		if (e->sites[i].len && e->sites[i].object == object &&
+		    memcmp(nl_phys(HPA(e->sites[i].gpa)), e->sites[i].fresh, e->sites[i].len) != 0)
+			return false;
+	return true;
+}
+
+/*
+ * A leaf that is on. If the module comes, it is bound; if it goes, it is forgotten. One that fails to load because
+ * another notifier says so goes while its state is COMING; and one that comes where it was before is another.
+ */
 static enum nl_err follow(struct told *t, uint32_t leaf)
 {
 	struct nl_entry *e = &nl_registry[leaf];
@@ -84,12 +97,14 @@ static enum nl_err follow(struct told *t, uint32_t leaf)
 	struct nl_module m = {0};
 	enum nl_err err;
 
-	/* Who has been here before has run: to him nothing is written without a stop. */
 	err = t->os->module(&t->space, &e->target, t->kernel.slide, nl_bind_object(e, object), &m);
-	err = nl_bind(e, NULL, !err && m.coming && m.va == t->hint ? 1u << object : 0, &t->space, t->kernel.slide,
-	              &unused);
+	if (was == t->hint.module && (t->hint.coming ? !is_written(e, object) : err || m.coming))
+		nl_unbind(e, object);
+	/* Who is not about to come has run: to him nothing is written without a stop. */
+	err = nl_bind(e, NULL, !err && t->hint.coming && m.coming && m.va == t->hint.module ? 1u << object : 0,
+	              &t->space, t->kernel.slide, &unused);
 	t->leaves[leaf].went = was && !e->objects[object].va;
-	t->leaves[leaf].came = e->objects[object].va && e->objects[object].va != was;
+	t->leaves[leaf].came = e->objects[object].va && !is_written(e, object);
 	if (!err && e->facts.modules[object - 1].state == NL_MODULE_OTHER)
 		err = NL_EMODULE;
 	if (err || !t->leaves[leaf].came)
@@ -122,8 +137,7 @@ static enum nl_err follow_all(struct told *t)
 			continue;
 		nl_commit_drop();
 		if (e->state.condition != NL_LEAF_APPLIED) { /* what comes is looked for when it is to be on */
-			if (nl_bind(e, NULL, 0, &t->space, t->kernel.slide, &unused))
-				nl_unbind(e, object);
+			nl_unbind(e, object);
 			continue;
 		}
 		on |= 1u << i;
@@ -137,7 +151,7 @@ static enum nl_err follow_all(struct told *t)
 /* What has come is written, or not: then it is unpatched in all of them. Returns the answer. */
 static uint64_t settle(struct told *t, enum nl_err err)
 {
-	uint64_t answer = err && nl_boot.policy.unpatched != NL_UNPATCHED_LET_IN ? NOTIFY_BAD : NOTIFY_DONE;
+	bool refused = err && t->hint.coming && nl_boot.policy.unpatched != NL_UNPATCHED_LET_IN;
 	uint32_t i;
 
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
@@ -153,10 +167,10 @@ static uint64_t settle(struct told *t, enum nl_err err)
 			nl_unbind(e, object);
 		if (err && !t->leaves[i].went && m->state == NL_MODULE_WAITING)
 			m->state = NL_MODULE_UNPATCHED;
-		nl_journal(NL_EV_MODULE, t->leaves[i].went ? NL_NOTHING : err, m->name, e->state.sha256, t->hint,
-		           answer == NOTIFY_BAD);
+		nl_journal(NL_EV_MODULE, t->leaves[i].went ? NL_NOTHING : err, m->name, e->state.sha256, t->hint.module,
+		           refused);
 	}
-	return answer;
+	return refused ? t->hint.refuse : t->hint.go_on;
 }
 
 /* Stop all CPUs if they stand well, once, and look who is inside what modules have left behind. */
@@ -180,27 +194,24 @@ static void sweep(struct nl_cpu *self, struct told *t)
 		nl_room_reuse(n, scan.old_by_leaf);
 }
 
-unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx, uint64_t hint, uint64_t *answer)
+unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx)
 {
 	static struct told t; /* the lock's */
 	uint8_t id[NL_BUILD_ID_MAX];
 	unsigned further = 0;
-	enum nl_err err;
 	uint32_t len;
 
 	nl_lock(&nl_generation_lock); /* who holds it waits for this CPU no longer than one freeze */
 	memset(&t, 0, sizeof(t));
 	t.ctx = ctx;
-	t.hint = hint;
 	t.target = any_target();
 	t.os = t.target ? nl_guest_os(t.target) : NULL;
-	if (t.target && (further = t.os->told(ctx)) &&
+	/* If nobody answers, what the hook itself says holds. */
+	if (t.target && t.os->told(ctx, &self->gprs, &t.hint) &&
 	    !t.os->find(ctx, t.target, nl_current_view(), &t.kernel, &t.space, id, &len)) {
-		err = follow_all(&t);
-		*answer = settle(&t, err);
+		self->gprs.rax = settle(&t, follow_all(&t));
+		further = t.hint.further;
 		sweep(self, &t);
-	} else {
-		further = 0; /* nobody answers: what the hook itself says holds */
 	}
 	nl_unlock(&nl_generation_lock);
 	return further;

@@ -33,7 +33,7 @@ static void cpuid(struct nl_cpu *cpu, const struct nl_exit *exit)
 		nl_vendor->skip(cpu, exit->length);
 		return;
 	}
-	if (leaf == NL_CALL_MAGIC && c.cpl == 0 && (n = nl_commit_told(cpu, &c, cpu->gprs.rdx, &cpu->gprs.rax))) {
+	if (leaf == NL_CALL_MAGIC && c.cpl == 0 && (n = nl_commit_told(cpu, &c))) {
 		cpu->exits[NL_CAUSE_CALL]++;
 		nl_vendor->skip(cpu, n);
 		return;

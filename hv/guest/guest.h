@@ -58,6 +58,13 @@ struct nl_module {                     /* a module of a leaf, as it is in the gu
 	uint64_t base[NL_MAX_REGIONS]; /* 0: freed, as what an initialiser needs is */
 };
 
+struct nl_told {         /* a tenant's hook says that a module comes or goes: a hint, as good as who gives it */
+	uint64_t module; /* guest-virtual, of its struct module */
+	bool coming;
+	unsigned further;       /* bytes from here to where the answer is used, */
+	uint64_t go_on, refuse; /* rax: it may come in, or not */
+};
+
 struct nl_thunks {         /* what boot left of the kernel's own; 0: the target has none, or it cannot be told */
 	uint64_t ret;      /* to return by */
 	uint64_t indirect; /* to jump to what register 0 holds by; the next registers' follow */
@@ -93,9 +100,8 @@ struct nl_guest_os {
 	 * what a body returns by, or 0. NL_AGAIN: somebody else is being told, or asks to be. */
 	enum nl_err (*watch_modules)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
 	                             uint64_t ret);
-	/* Is it that which is told, at its question? Bytes from there to where its answer is used, rax; 0: it is not.
-	 */
-	unsigned (*told)(const struct nl_context *ctx);
+	/* Does the hook of watch_modules ask here? */
+	bool (*told)(const struct nl_context *ctx, const struct nl_gprs *gprs, struct nl_told *out);
 
 	/*
 	 * Scan the contexts that could stand inside a watched site, and every context when the scan is whole, a

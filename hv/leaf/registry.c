@@ -156,7 +156,7 @@ static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ct
 			return NL_EPROBED;
 	}
 	for (i = 0; i < e->facts.n_modules; i++)
-		if (e->facts.modules[i].state >= NL_MODULE_OTHER)
+		if (e->facts.modules[i].sites && e->facts.modules[i].state >= NL_MODULE_OTHER)
 			return NL_EMODULE;
 	return NL_OK;
 }

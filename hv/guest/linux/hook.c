@@ -18,6 +18,7 @@
 #define FIRST 0x7fffffffu /* priority: nobody is put before us */
 #define MAX_BLOCKS 256u
 
+#define COMING 1u /* enum module_state */
 #define NOTIFY_DONE 0u
 #define NOTIFY_BAD 0x8002u /* include/linux/notifier.h: NOTIFY_STOP_MASK | 2 */
 
@@ -97,16 +98,21 @@ enum nl_err nl_linux_watch_modules(struct nl_guest *space, const struct nl_leaf_
 	return nl_guest_write(space, GVA(head), 0, &us, 8) ? NL_EKERNEL : NL_OK;
 }
 
-unsigned nl_linux_told(const struct nl_context *ctx)
+bool nl_linux_told(const struct nl_context *ctx, const struct nl_gprs *gprs, struct nl_told *out)
 {
 	struct nl_guest space;
 	gpa_t at;
 
 	if (ctx->cpl || ctx->rip != STUB_VA + CALL_AT)
-		return 0;
+		return false;
 	nl_guest_init(&space, nl_views(), nl_current_view(), ctx->cr3, ctx->cr4 & CR4_LA57);
 	if (nl_guest_translate(&space, GVA(ctx->rip), NL_GUEST_READ, &at) ||
 	    at.v != nl_boot.region + NL_REGION_ARENA_TEXT + HOOK + CALL_AT)
-		return 0;
-	return POP_AT - CALL_AT;
+		return false;
+	*out = (struct nl_told){.module = gprs->rdx,
+	                        .coming = (uint32_t)gprs->rsi == COMING,
+	                        .further = POP_AT - CALL_AT,
+	                        .go_on = NOTIFY_DONE,
+	                        .refuse = NOTIFY_BAD};
+	return true;
 }

@@ -23,7 +23,7 @@ enum nl_err nl_linux_module(struct nl_guest *space, const struct nl_leaf_target 
 bool nl_linux_module_named(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t va, const char *name);
 enum nl_err nl_linux_watch_modules(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
                                    uint64_t ret);
-unsigned nl_linux_told(const struct nl_context *ctx);
+bool nl_linux_told(const struct nl_context *ctx, const struct nl_gprs *gprs, struct nl_told *out);
 
 /* tasks.c: struct nl_guest_os says what they do */
 enum nl_err nl_linux_scan(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan);
