@@ -24,11 +24,9 @@ static struct {
 	uint64_t begun_tsc, deadline_tsc;
 	enum nl_err late; /* the answer when the deadline passes: what was in the way last */
 	const struct nl_leaf_target *target;
-	const struct nl_guest_os *os;
-	uint32_t base_edits;                  /* nl_base_edits() when it was prepared */
-	const struct nl_leaf_target *modules; /* of a leaf with modules that is to be on; NULL: there is none */
-	bool has_body;
-	bool stale; /* modules or the base have changed since: nothing is prepared any more */
+	uint32_t base_edits;        /* nl_base_edits() when it was prepared */
+	bool has_body, has_modules; /* of leaves that are to be on */
+	bool stale;                 /* modules or the base have changed since: nothing is prepared any more */
 	struct nl_commit_report report;
 	struct nl_plan plan;
 	uint32_t n_watches;
@@ -123,10 +121,9 @@ static void plan_leaf(uint32_t leaf, bool remove)
 			        (struct nl_edit){&e->sites[i], change_of(&e->sites[i]), remove};
 	watch_leaf(leaf, remove);
 	nl_registry[leaf].pinned = true;
-	tx.target = &e->target;
-	tx.os = nl_guest_os(tx.target);
-	if (!remove && e->n_objects > 1)
-		tx.modules = &e->target;
+	if (!tx.target || e->n_objects > 1) /* one that knows of modules, if there is one: it is one kernel */
+		tx.target = &e->target;
+	tx.has_modules |= !remove && e->n_objects > 1;
 	for (i = 0; i < e->n_objects; i++)
 		tx.has_body |= !remove && (e->objects[i].text.size || e->objects[i].data.size);
 }
@@ -137,8 +134,8 @@ static void make_plan(uint32_t set)
 	uint32_t i;
 
 	tx.plan.n_changes = tx.plan.n_edits = tx.n_watches = 0;
-	tx.has_body = tx.plan.shared = false;
-	tx.modules = NULL;
+	tx.has_body = tx.has_modules = tx.plan.shared = false;
+	tx.target = NULL;
 	for (i = 0; i < NL_MAX_LEAVES; i++)
 		if ((current->applied & ~set) >> i & 1)
 			plan_leaf(i, true);
@@ -210,21 +207,19 @@ static enum nl_err build_generation(struct nl_generation *g, uint32_t set)
 static enum nl_err bind_all(const struct nl_context *ctx, uint32_t set)
 {
 	const struct nl_generation *current = nl_generation_current();
-	uint8_t id[NL_BUILD_ID_MAX];
-	uint32_t i, j, len;
+	uint32_t i, j;
 
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		struct nl_entry *e = &nl_registry[i];
 		bool on = set >> i & 1;
 		struct nl_kernel kernel;
-		struct nl_guest space;
 		enum nl_err err;
 
 		if (!((set ^ current->applied) >> i & 1) || e->n_objects < 2)
 			continue;
-		err = nl_guest_os(&e->target)->find(ctx, &e->target, &current->view, &kernel, &space, id, &len);
+		err = nl_guest_find(ctx, &e->target, &kernel);
 		if (!err)
-			err = nl_bind(e, NULL, on ? UINT32_MAX : 0, &space, kernel.slide, &tx.report.blocker);
+			err = nl_bind(e, NULL, on ? UINT32_MAX : 0, &kernel, &tx.report.blocker);
 		for (j = 0; !err && on && j < e->facts.n_modules; j++)
 			if (e->facts.modules[j].sites && e->facts.modules[j].state == NL_MODULE_OTHER &&
 			    nl_boot.policy.unpatched != NL_UNPATCHED_LET_IN)
@@ -236,30 +231,27 @@ static enum nl_err bind_all(const struct nl_context *ctx, uint32_t set)
 }
 
 /* The kernel is still where it was, and so are the sites. */
-static enum nl_err find_kernel(const struct nl_context *ctx, struct nl_kernel *kernel, struct nl_guest *space)
+static enum nl_err find_kernel(const struct nl_context *ctx, struct nl_kernel *kernel)
 {
-	const struct nl_generation *current = nl_generation_current();
-	uint8_t id[NL_BUILD_ID_MAX];
-	uint32_t i, len;
-	enum nl_err err;
+	enum nl_err err = nl_guest_find(ctx, tx.target, kernel);
+	uint32_t i;
 	gpa_t gpa;
 
-	err = tx.os->find(ctx, tx.target, &current->view, kernel, space, id, &len);
 	for (i = 0; !err && i < tx.plan.n_edits; i++) /* those in modules: in the window */
 		if (!tx.plan.edits[i].site->object &&
-		    (nl_guest_translate(space, GVA(tx.plan.edits[i].site->va), NL_GUEST_READ, &gpa) ||
+		    (nl_guest_translate(&kernel->space, GVA(tx.plan.edits[i].site->va), NL_GUEST_READ, &gpa) ||
 		     gpa.v != tx.plan.edits[i].site->gpa))
 			err = NL_EKERNEL;
 	return err;
 }
 
-static enum nl_err check_probes(const struct nl_kernel *kernel, struct nl_guest *space)
+static enum nl_err check_probes(struct nl_kernel *kernel)
 {
 	static struct nl_scan scan;
 	enum nl_err err;
 
 	nl_scan_init(&scan, tx.watches, tx.n_watches);
-	err = tx.os->probes(space, tx.target, kernel->slide, &scan);
+	err = kernel->os->probes(kernel, &scan);
 	if (err)
 		tx.report.blocker = scan.blocker;
 	return err;
@@ -269,7 +261,6 @@ static enum nl_err prepare(const struct nl_context *ctx, const struct nl_commit_
 {
 	const struct nl_generation *current = nl_generation_current();
 	struct nl_kernel kernel;
-	struct nl_guest space;
 	struct nl_generation *g;
 	enum nl_err err;
 	uint32_t set;
@@ -283,7 +274,7 @@ static enum nl_err prepare(const struct nl_context *ctx, const struct nl_commit_
 	if ((err = nl_request_check(current->applied, set, &tx.report.blocker)) || (err = bind_all(ctx, set)))
 		return err;
 	make_plan(set);
-	if ((err = find_kernel(ctx, &kernel, &space)) || (err = check_probes(&kernel, &space)))
+	if ((err = find_kernel(ctx, &kernel)) || (err = check_probes(&kernel)))
 		return err;
 	if ((err = nl_generation_fork(&g)))
 		return err;
@@ -341,33 +332,33 @@ static uint32_t replacing(void)
 }
 
 /* Are the modules of the leaves that change what they were when the plan was made? */
-static bool modules_stand(struct nl_guest *space, uint64_t slide)
+static bool modules_stand(struct nl_kernel *kernel)
 {
 	const struct nl_generation *current = nl_generation_current();
 	uint32_t i;
 
 	for (i = 0; i < NL_MAX_LEAVES; i++)
-		if ((tx.next->applied ^ current->applied) >> i & 1 && !nl_bind_stands(&nl_registry[i], space, slide))
+		if ((tx.next->applied ^ current->applied) >> i & 1 && !nl_bind_stands(&nl_registry[i], kernel))
 			return false;
 	return true;
 }
 
 /* Bodies can be reached, and modules that come are told of. What stays of it when the other fails harms nobody. */
-static enum nl_err make_ready(const struct nl_kernel *kernel, struct nl_guest *space)
+static enum nl_err make_ready(struct nl_kernel *kernel)
 {
 	struct nl_thunks thunks;
 	enum nl_err err = NL_OK;
 
-	if (tx.has_body || tx.modules)
-		err = tx.os->map_arena(space, tx.target, kernel->slide);
-	if (err || !tx.modules)
+	if (tx.has_body || tx.has_modules)
+		err = kernel->os->map_arena(kernel);
+	if (err || !tx.has_modules)
 		return err;
-	tx.os->thunks(space, tx.modules, kernel->slide, &thunks);
-	return tx.os->watch_modules(space, tx.modules, kernel->slide, thunks.ret);
+	kernel->os->thunks(kernel, &thunks);
+	return kernel->os->watch_modules(kernel, thunks.ret);
 }
 
 /* All CPUs are held. Whatever fails here leaves nothing that the guest could see. */
-static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space)
+static enum nl_err window(struct nl_kernel *kernel)
 {
 	const struct nl_generation *current = nl_generation_current();
 	static struct nl_scan scan;
@@ -377,11 +368,11 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 	nl_scan_init(&scan, tx.watches, tx.n_watches);
 	scan.held = nl_held;
 	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SCAN_LIMIT_US : SCAN_LIMIT_US);
-	if (!modules_stand(space, kernel->slide))
+	if (!modules_stand(kernel))
 		return NL_ESTALE;
-	err = tx.os->probes(space, tx.target, kernel->slide, &scan);
+	err = kernel->os->probes(kernel, &scan);
 	if (!err)
-		err = tx.os->scan(space, tx.target, kernel->slide, &scan);
+		err = kernel->os->scan(kernel, &scan);
 	tx.report.tasks_scanned = scan.scanned;
 	unread = scan.all ? 0 : replacing();
 	tx.report.old_tasks = unread ? NL_UNCOUNTED : scan.old_tasks;
@@ -391,7 +382,7 @@ static enum nl_err window(const struct nl_kernel *kernel, struct nl_guest *space
 	}
 	if ((err = nl_window_build(&tx.plan, &tx.report.blocker)))
 		return err;
-	if ((err = make_ready(kernel, space)))
+	if ((err = make_ready(kernel)))
 		return err;
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		if ((tx.next->applied ^ current->applied) >> i & 1)
@@ -440,14 +431,13 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 {
 	struct nl_commit_report *r = &tx.report;
 	static struct nl_freeze_result freeze;
-	static struct nl_guest space;
-	struct nl_kernel kernel;
+	static struct nl_kernel kernel;
 	uint64_t start;
 	enum nl_err err;
 
 	memset(&r->blocker, 0, sizeof(r->blocker));
 	r->blocker.cpu = UINT32_MAX;
-	if ((err = find_kernel(ctx, &kernel, &space)))
+	if ((err = find_kernel(ctx, &kernel)))
 		return err;
 	r->tries++;
 	err = nl_freeze(self, ctx, &freeze);
@@ -456,12 +446,12 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 	if (err) {
 		r->blocker = freeze.blocker;
 		if (!freeze.blocker.missing && freeze.blocker.cpu < nl_n_cpus)
-			tx.os->name(&space, tx.target, kernel.slide, nl_held[freeze.blocker.cpu].rsp, &r->blocker);
+			kernel.os->name(&kernel, nl_held[freeze.blocker.cpu].rsp, &r->blocker);
 		tx.late = NL_EDEADLINE;
 		return err;
 	}
 	start = x86_rdtsc();
-	err = window(&kernel, &space);
+	err = window(&kernel);
 	r->window_ns = nl_tsc_to_ns(x86_rdtsc() - start);
 	nl_thaw(self, &freeze);
 	r->longest_hold_ns = nl_tsc_to_ns(freeze.longest_hold_tsc);

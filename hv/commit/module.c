@@ -22,10 +22,7 @@
 
 struct told {
 	const struct nl_context *ctx;
-	const struct nl_leaf_target *target; /* of a leaf with modules */
-	const struct nl_guest_os *os;
 	struct nl_kernel kernel;
-	struct nl_guest space;
 	struct nl_told hint;
 	struct {
 		uint32_t object; /* 0: the leaf is not on, or does not name it */
@@ -50,7 +47,7 @@ static uint32_t object_of(struct told *t, const struct nl_entry *e)
 	uint32_t i;
 
 	for (i = 0; e->used && i < e->facts.n_modules; i++)
-		if (t->os->module_named(&t->space, t->target, t->hint.module, e->facts.modules[i].name))
+		if (t->kernel.os->module_named(&t->kernel, t->hint.module, e->facts.modules[i].name))
 			return i + 1;
 	return 0;
 }
@@ -97,12 +94,12 @@ static enum nl_err follow(struct told *t, uint32_t leaf)
 	struct nl_module m = {0};
 	enum nl_err err;
 
-	err = t->os->module(&t->space, &e->target, t->kernel.slide, nl_bind_object(e, object), &m);
+	err = t->kernel.os->module(&t->kernel, nl_bind_object(e, object), &m);
 	if (was == t->hint.module && (t->hint.coming ? !is_written(e, object) : err || m.coming))
 		nl_unbind(e, object);
 	/* Who is not about to come has run: to him nothing is written without a stop. */
 	err = nl_bind(e, NULL, !err && t->hint.coming && m.coming && m.va == t->hint.module ? 1u << object : 0,
-	              &t->space, t->kernel.slide, &unused);
+	              &t->kernel, &unused);
 	t->leaves[leaf].went = was && !e->objects[object].va;
 	t->leaves[leaf].came = e->objects[object].va && !is_written(e, object);
 	if (!err && e->facts.modules[object - 1].state == NL_MODULE_OTHER)
@@ -110,7 +107,7 @@ static enum nl_err follow(struct told *t, uint32_t leaf)
 	if (err || !t->leaves[leaf].came)
 		return err;
 	err = check_frames(e, object);
-	return err ? err : nl_registry_check(e, object, &t->space, t->kernel.slide, &unused);
+	return err ? err : nl_registry_check(e, object, &t->kernel, &unused);
 }
 
 static void write_sites(const struct nl_entry *e, uint32_t object)
@@ -179,7 +176,7 @@ static void sweep(struct nl_cpu *self, struct told *t)
 	static struct nl_watch watches[NL_MAX_LEAVES];
 	static struct nl_freeze_result freeze;
 	static struct nl_scan scan;
-	uint32_t n = nl_room_watch(t->os->arena_text, watches);
+	uint32_t n = nl_room_watch(t->kernel.os->arena_text, watches);
 	enum nl_err err;
 
 	if (n < SWEEP_FROM || nl_freeze(self, t->ctx, &freeze))
@@ -188,7 +185,7 @@ static void sweep(struct nl_cpu *self, struct told *t)
 	scan.held = nl_held;
 	scan.whole = true;
 	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SWEEP_LIMIT_US : SWEEP_LIMIT_US);
-	err = t->os->scan(&t->space, t->target, t->kernel.slide, &scan);
+	err = t->kernel.os->scan(&t->kernel, &scan);
 	nl_thaw(self, &freeze);
 	if (!err)
 		nl_room_reuse(n, scan.old_by_leaf);
@@ -197,18 +194,15 @@ static void sweep(struct nl_cpu *self, struct told *t)
 unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx)
 {
 	static struct told t; /* the lock's */
-	uint8_t id[NL_BUILD_ID_MAX];
+	const struct nl_leaf_target *target;
 	unsigned further = 0;
-	uint32_t len;
 
 	nl_lock(&nl_generation_lock); /* who holds it waits for this CPU no longer than one freeze */
+	target = any_target();
 	memset(&t, 0, sizeof(t));
 	t.ctx = ctx;
-	t.target = any_target();
-	t.os = t.target ? nl_guest_os(t.target) : NULL;
 	/* If nobody answers, what the hook itself says holds. */
-	if (t.target && t.os->told(ctx, &self->gprs, &t.hint) &&
-	    !t.os->find(ctx, t.target, nl_current_view(), &t.kernel, &t.space, id, &len)) {
+	if (target && nl_guest_os(target)->told(ctx, &self->gprs, &t.hint) && !nl_guest_find(ctx, target, &t.kernel)) {
 		self->gprs.rax = settle(&t, follow_all(&t));
 		further = t.hint.further;
 		sweep(self, &t);

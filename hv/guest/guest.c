@@ -12,6 +12,13 @@ const struct nl_guest_os *nl_guest_os(const struct nl_leaf_target *t)
 	return &nl_linux;
 }
 
+enum nl_err nl_guest_find(const struct nl_context *ctx, const struct nl_leaf_target *t, struct nl_kernel *out)
+{
+	out->target = t;
+	out->os = nl_guest_os(t);
+	return out->os->find(ctx, nl_current_view(), out);
+}
+
 bool nl_guest_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size_t n)
 {
 	uint64_t at = c->long_mode ? rip : (uint32_t)(c->cs_base + rip);

@@ -46,10 +46,13 @@ void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t
 /* Does an address lie strictly inside a watch? Adds the leaf to *old when in a replaced function. true: in the way. */
 bool nl_scan_word(struct nl_scan *scan, uint64_t word, uint32_t *old);
 
-struct nl_kernel {      /* the kernel that a leaf is for, where it runs */
-	uint64_t slide; /* run-time minus link address */
-	uint64_t root;  /* guest-physical, of the kernel's own page table */
-	bool la57;
+struct nl_kernel { /* the kernel that a leaf is for, where it runs */
+	const struct nl_leaf_target *target;
+	const struct nl_guest_os *os;
+	uint64_t slide;                    /* run-time minus link address */
+	struct nl_guest space;             /* its address space, in the view in which it was looked for */
+	uint8_t build_id[NL_BUILD_ID_MAX]; /* as far as it could be read, also when it is another's */
+	uint32_t build_id_len;
 };
 
 struct nl_module {                     /* a module of a leaf, as it is in the guest */
@@ -72,34 +75,28 @@ struct nl_thunks {         /* what boot left of the kernel's own; 0: the target 
 };
 
 struct nl_guest_os {
-	/*
-	 * Identify and locate. NL_EKERNEL: no kernel where one must be. NL_EBUILDID: another kernel. `found`
-	 * (NL_BUILD_ID_MAX bytes) and *found_len are filled as far as they could be read. On NL_OK `space` is the
-	 * kernel's address space in `view`.
-	 */
-	enum nl_err (*find)(const struct nl_context *ctx, const struct nl_leaf_target *t, const struct nl_view *view,
-	                    struct nl_kernel *out, struct nl_guest *space, uint8_t *found, uint32_t *found_len);
+	/* Fills slide, space and build_id of *out, whose target is set. NL_EKERNEL: no kernel where one must be.
+	 * NL_EBUILDID: another kernel. */
+	enum nl_err (*find)(const struct nl_context *ctx, const struct nl_view *view, struct nl_kernel *out);
 	/* Where `t` was found before: is it there still, wherever the system call entry points now? */
 	bool (*stands)(const struct nl_context *ctx, const struct nl_leaf_target *t, uint64_t slide);
 	/* What a body returns and jumps through on this machine. */
-	void (*thunks)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_thunks *out);
+	void (*thunks)(struct nl_kernel *k, struct nl_thunks *out);
 
 	/* Where bodies stand in the guest's address space, */
 	uint64_t arena_text, arena_data;
 	/* and the entries that make them part of it, filled once: a sleeper may be in a body for ever. All CPUs held.
 	 * NL_EARENA leaves the guest's table as it was. */
-	enum nl_err (*map_arena)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide);
+	enum nl_err (*map_arena)(struct nl_kernel *k);
 
 	/* The module as it is now, if it runs or is about to. NL_NOTHING: it is not there, or on its way in or out.
 	 * NL_EMODULE: it is there, and not as the leaf says. NL_EKERNEL: the guest's list is none. */
-	enum nl_err (*module)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
-	                      const struct nl_leaf_object *o, struct nl_module *out);
+	enum nl_err (*module)(struct nl_kernel *k, const struct nl_leaf_object *o, struct nl_module *out);
 	/* Is it `name` (NL_OBJECT_NAME_LEN bytes) that the kernel calls the module at `va`? */
-	bool (*module_named)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t va, const char *name);
+	bool (*module_named)(struct nl_kernel *k, uint64_t va, const char *name);
 	/* Be told of modules that come and go from now on, at once or never. All CPUs held, the arena mapped. `ret`:
 	 * what a body returns by, or 0. NL_AGAIN: somebody else is being told, or asks to be. */
-	enum nl_err (*watch_modules)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
-	                             uint64_t ret);
+	enum nl_err (*watch_modules)(struct nl_kernel *k, uint64_t ret);
 	/* Does the hook of watch_modules ask here? */
 	bool (*told)(const struct nl_context *ctx, const struct nl_gprs *gprs, struct nl_told *out);
 
@@ -110,19 +107,19 @@ struct nl_guest_os {
 	 * the way, the blocker names him. NL_EKERNEL: the guest's lists are not what the leaf says. NL_EDEADLINE:
 	 * scan->until.
 	 */
-	enum nl_err (*scan)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
-	                    struct nl_scan *scan);
+	enum nl_err (*scan)(struct nl_kernel *k, struct nl_scan *scan);
 	/* NL_EPROBED: somebody (a kprobe, armed or not) is registered inside a watched site. */
-	enum nl_err (*probes)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
-	                      struct nl_scan *scan);
+	enum nl_err (*probes)(struct nl_kernel *k, struct nl_scan *scan);
 	/* Whose stack is it? Fills pid and comm, or leaves them zero. The guest may run meanwhile: good for a message.
 	 */
-	void (*name)(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp,
-	             struct nl_blocker *blocker);
+	void (*name)(struct nl_kernel *k, uint64_t sp, struct nl_blocker *blocker);
 };
 
 /* The tenant for a target that nl_target_check has accepted (target.h). */
 const struct nl_guest_os *nl_guest_os(const struct nl_leaf_target *t);
+
+/* Find its kernel in the current view: what the tenant answers. *out is filled as far as that goes; t must stay. */
+enum nl_err nl_guest_find(const struct nl_context *ctx, const struct nl_leaf_target *t, struct nl_kernel *out);
 
 /* Instruction bytes at rip (an offset in CS). Bytes on a following page that is not mapped read as zero; false: nothing
  * could be read. */

@@ -65,17 +65,16 @@ static void drop_region(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t
 }
 
 /* What the object is now. NL_NOTHING, NL_EMODULE as guest.h has it. */
-static enum nl_err look(const struct nl_entry *e, const struct nl_leaf *leaf, uint32_t object, struct nl_guest *space,
-                        uint64_t slide, struct nl_module *m)
+static enum nl_err look(const struct nl_leaf *leaf, uint32_t object, struct nl_kernel *k, struct nl_module *m)
 {
 	const struct nl_leaf_object *o = nl_leaf_object(leaf, object);
 	uint32_t i;
 
 	if (object)
-		return nl_guest_os(&e->target)->module(space, &e->target, slide, o, m);
+		return k->os->module(k, o, m);
 	m->va = 1;
 	for (i = 0; i < o->n_regions; i++)
-		m->base[i] = o->regions[i].base + slide;
+		m->base[i] = o->regions[i].base + k->slide;
 	return NL_OK;
 }
 
@@ -133,10 +132,10 @@ static enum nl_err place_site(const struct nl_leaf *leaf, const struct nl_placem
 }
 
 /* Room for the object's part of the body, in the arena. */
-static enum nl_err place_part(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t object)
+static enum nl_err place_part(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t object,
+                              const struct nl_guest_os *os)
 {
 	const struct nl_leaf_object *o = nl_leaf_object(leaf, object);
-	const struct nl_guest_os *os = nl_guest_os(&e->target);
 	struct nl_binding *b = &e->objects[object];
 
 	if (object && !nl_room_for_part())
@@ -165,20 +164,19 @@ static enum nl_err fill_part(const struct nl_entry *e, const struct nl_leaf *lea
 }
 
 /* Its bases are known, and those of what it refers to. */
-static enum nl_err place(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t object, struct nl_guest *space,
-                         uint64_t slide)
+static enum nl_err place(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t object, struct nl_kernel *k)
 {
 	struct nl_place places[NL_LEAF_MAX_OBJECTS];
 	struct nl_placement at = {.objects = places};
-	enum nl_err err = place_part(e, leaf, object);
+	enum nl_err err = place_part(e, leaf, object, k->os);
 	uint32_t i;
 
 	for (i = 0; i < e->n_objects; i++)
 		places[i] = e->objects[i].at;
-	nl_guest_os(&e->target)->thunks(space, &e->target, slide, &at.thunks);
+	k->os->thunks(k, &at.thunks);
 	for (i = 0; !err && i < e->n_sites; i++)
 		if (e->sites[i].object == object)
-			err = place_site(leaf, &at, i, space, &e->sites[i]);
+			err = place_site(leaf, &at, i, &k->space, &e->sites[i]);
 	return err ? err : fill_part(e, leaf, &at, object);
 }
 
@@ -212,8 +210,8 @@ enum nl_err nl_bind_blames(const struct nl_entry *e, uint32_t object, enum nl_er
 
 /* First where everything is. *came: what must be placed; what has no sites is only referred to, and so need not be
  * asked for. */
-static enum nl_err look_at_all(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t may, struct nl_guest *space,
-                               uint64_t slide, uint32_t *came)
+static enum nl_err look_at_all(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t may, struct nl_kernel *k,
+                               uint32_t *came)
 {
 	uint32_t i;
 
@@ -221,7 +219,7 @@ static enum nl_err look_at_all(struct nl_entry *e, const struct nl_leaf *leaf, u
 	for (i = 0; i < e->n_objects; i++) {
 		struct nl_binding *b = &e->objects[i];
 		struct nl_module m = {0};
-		enum nl_err err = look(e, leaf, i, space, slide, &m);
+		enum nl_err err = look(leaf, i, k, &m);
 		bool fewer;
 
 		if (err && err != NL_NOTHING && err != NL_EMODULE)
@@ -246,8 +244,8 @@ static enum nl_err look_at_all(struct nl_entry *e, const struct nl_leaf *leaf, u
 	return NL_OK;
 }
 
-enum nl_err nl_bind(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t may, struct nl_guest *space,
-                    uint64_t slide, struct nl_blocker *blocker)
+enum nl_err nl_bind(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t may, struct nl_kernel *k,
+                    struct nl_blocker *blocker)
 {
 	struct nl_leaf kept;
 	uint32_t i, came;
@@ -259,10 +257,10 @@ enum nl_err nl_bind(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t may
 		nl_leaf_open(nl_room_at(NL_ROOM_FILES, e->file.offset), &kept);
 		leaf = &kept;
 	}
-	if ((err = look_at_all(e, leaf, may, space, slide, &came)))
+	if ((err = look_at_all(e, leaf, may, k, &came)))
 		return nl_bind_blames(e, 0, err, blocker);
 	for (i = 0; i < e->n_objects; i++) {
-		enum nl_err failed = came >> i & 1 ? place(e, leaf, i, space, slide) : NL_OK;
+		enum nl_err failed = came >> i & 1 ? place(e, leaf, i, k) : NL_OK;
 
 		if (failed && !err)
 			err = nl_bind_blames(e, i, failed, blocker);
@@ -283,7 +281,7 @@ const struct nl_leaf_object *nl_bind_object(const struct nl_entry *e, uint32_t o
 	return nl_leaf_object(&leaf, object);
 }
 
-bool nl_bind_stands(const struct nl_entry *e, struct nl_guest *space, uint64_t slide)
+bool nl_bind_stands(const struct nl_entry *e, struct nl_kernel *k)
 {
 	bool on = e->state.condition == NL_LEAF_APPLIED;
 	struct nl_leaf leaf;
@@ -294,7 +292,7 @@ bool nl_bind_stands(const struct nl_entry *e, struct nl_guest *space, uint64_t s
 	nl_leaf_open(nl_room_at(NL_ROOM_FILES, e->file.offset), &leaf);
 	for (i = 1; i < e->n_objects; i++) {
 		struct nl_module m = {0};
-		enum nl_err err = look(e, &leaf, i, space, slide, &m);
+		enum nl_err err = look(&leaf, i, k, &m);
 		bool fewer;
 
 		if (e->objects[i].va ? err || !same(&e->objects[i], &m, &fewer) || fewer
@@ -305,7 +303,8 @@ bool nl_bind_stands(const struct nl_entry *e, struct nl_guest *space, uint64_t s
 		gpa_t gpa;
 
 		if (e->sites[i].len && e->sites[i].object &&
-		    (nl_guest_translate(space, GVA(e->sites[i].va), NL_GUEST_READ, &gpa) || gpa.v != e->sites[i].gpa))
+		    (nl_guest_translate(&k->space, GVA(e->sites[i].va), NL_GUEST_READ, &gpa) ||
+		     gpa.v != e->sites[i].gpa))
 			return false;
 	}
 	return true;

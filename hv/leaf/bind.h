@@ -18,10 +18,10 @@ enum nl_err nl_bind_begin(struct nl_entry *e, const struct nl_leaf *leaf, size_t
  * which was kept. NL_EARENA, NL_ERELOC, NL_ERANGE, NL_EMODULE of a module that is there and cannot be bound: the
  * blocker names it, and it is not bound. NL_EKERNEL. A module of another build is no error: facts.modules[] says it.
  */
-enum nl_err nl_bind(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t may, struct nl_guest *space,
-                    uint64_t slide, struct nl_blocker *blocker);
+enum nl_err nl_bind(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t may, struct nl_kernel *k,
+                    struct nl_blocker *blocker);
 /* Is all that is bound where it was, and has nothing come that would be bound? All CPUs held; changes nothing. */
-bool nl_bind_stands(const struct nl_entry *e, struct nl_guest *space, uint64_t slide);
+bool nl_bind_stands(const struct nl_entry *e, struct nl_kernel *k);
 /* Object of an entry with modules, as its leaf has it. */
 const struct nl_leaf_object *nl_bind_object(const struct nl_entry *e, uint32_t object);
 /* Writes leaf and module into the blocker; returns err. */

@@ -133,15 +133,13 @@ static struct nl_entry *choose_entry(void)
 /* Does a site of an applied leaf still hold what was written, with no probe inside? */
 static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ctx)
 {
-	uint8_t id[NL_BUILD_ID_MAX];
 	struct nl_kernel kernel;
-	struct nl_guest space;
 	struct nl_watch watch;
 	struct nl_scan scan;
 	uint8_t now[NL_SITE_MAX_LEN];
-	uint32_t i, len;
+	uint32_t i;
 
-	if (nl_guest_os(&e->target)->find(ctx, &e->target, nl_current_view(), &kernel, &space, id, &len))
+	if (nl_guest_find(ctx, &e->target, &kernel))
 		return NL_EKERNEL;
 	for (i = 0; i < e->n_sites; i++) {
 		const struct nl_site *s = &e->sites[i];
@@ -152,7 +150,7 @@ static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ct
 		if (!s->len)
 			continue;
 		if (!at || !x86_copy_safe(now, at, s->len) || memcmp(now, s->fresh, s->len) ||
-		    nl_guest_os(&e->target)->probes(&space, &e->target, kernel.slide, &scan) == NL_EPROBED)
+		    kernel.os->probes(&kernel, &scan) == NL_EPROBED)
 			return NL_EPROBED;
 	}
 	for (i = 0; i < e->facts.n_modules; i++)
@@ -217,7 +215,7 @@ static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
 	return NL_OK;
 }
 
-enum nl_err nl_registry_check(const struct nl_entry *e, uint32_t object, struct nl_guest *space, uint64_t slide,
+enum nl_err nl_registry_check(const struct nl_entry *e, uint32_t object, struct nl_kernel *k,
                               struct nl_blocker *blocker)
 {
 	uint8_t found[NL_SITE_MAX_LEN] = {0};
@@ -241,15 +239,13 @@ enum nl_err nl_registry_check(const struct nl_entry *e, uint32_t object, struct 
 		memcpy(blocker->found, found, n);
 		watch = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
 		nl_scan_init(&scan, &watch, 1);
-		return nl_guest_os(&e->target)->probes(space, &e->target, slide, &scan) == NL_EPROBED ? NL_EPROBED
-		                                                                                      : NL_EBYTES;
+		return k->os->probes(k, &scan) == NL_EPROBED ? NL_EPROBED : NL_EBYTES;
 	}
 	return NL_OK;
 }
 
 /* The signed content is good: make an entry of it. */
-static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *kernel, struct nl_guest *space,
-                         struct nl_blocker *blocker)
+static enum nl_err admit(const struct nl_leaf *leaf, struct nl_kernel *k, struct nl_blocker *blocker)
 {
 	const struct nl_leaf_header *h = leaf->header;
 	struct nl_entry *e = choose_entry();
@@ -260,9 +256,9 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_kernel *ker
 	/* Beside what the entry holds now: until nothing can fail, it is not given up. */
 	err = nl_bind_begin(&fresh, leaf, h->signed_size);
 	if (!err)
-		err = nl_bind(&fresh, leaf, UINT32_MAX, space, kernel->slide, blocker);
+		err = nl_bind(&fresh, leaf, UINT32_MAX, k, blocker);
 	if (!err)
-		err = nl_registry_check(&fresh, UINT32_MAX, space, kernel->slide, blocker);
+		err = nl_registry_check(&fresh, UINT32_MAX, k, blocker);
 	if (err)
 		return err;
 	fresh.used = true;
@@ -349,7 +345,6 @@ static uint32_t overrides(const struct nl_leaf *leaf)
 static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_size, struct nl_verify_report *report)
 {
 	struct nl_kernel kernel;
-	struct nl_guest space;
 	struct nl_entry *known;
 	struct nl_leaf leaf;
 	enum nl_err err;
@@ -361,9 +356,9 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	memcpy(report->id, leaf.header->id, sizeof(report->id));
 	known = nl_registry_find(report->sha256);
 	fill_report(&leaf, known, report);
-	err = nl_guest_os(&leaf.header->target)
-	              ->find(ctx, &leaf.header->target, nl_current_view(), &kernel, &space, report->found_build_id,
-	                     &report->found_build_id_len);
+	err = nl_guest_find(ctx, &leaf.header->target, &kernel);
+	memcpy(report->found_build_id, kernel.build_id, kernel.build_id_len);
+	report->found_build_id_len = kernel.build_id_len;
 	if (err)
 		return err;
 	report->slide = kernel.slide;
@@ -371,8 +366,8 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 		known->authors |= staging.known;
 		if (known->state.condition == NL_LEAF_APPLIED)
 			return NL_OK;
-		err = nl_bind(known, NULL, UINT32_MAX, &space, kernel.slide, &report->blocker);
-		return err ? err : nl_registry_check(known, UINT32_MAX, &space, kernel.slide, &report->blocker);
+		err = nl_bind(known, NULL, UINT32_MAX, &kernel, &report->blocker);
+		return err ? err : nl_registry_check(known, UINT32_MAX, &kernel, &report->blocker);
 	}
 	memset(&fresh, 0, sizeof(fresh));
 	fresh.target = leaf.header->target;
@@ -380,7 +375,7 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	memcpy(fresh.state.sha256, report->sha256, sizeof(fresh.state.sha256));
 	memcpy(fresh.state.key_id, report->key_id, sizeof(fresh.state.key_id));
 	memcpy(fresh.state.key_name, report->key_name, sizeof(fresh.state.key_name) - 1);
-	if ((err = admit(&leaf, &kernel, &space, &report->blocker)))
+	if ((err = admit(&leaf, &kernel, &report->blocker)))
 		return err;
 	report->pages = fresh.state.pages;
 	if (!matched.target.kernel.build_id_len) {

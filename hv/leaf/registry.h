@@ -25,7 +25,7 @@ void nl_registry_note(const struct nl_context *ctx);
 
 /* Do all sites that are there hold what the leaf expects, were none applied? `object`: of that one alone, or
  * UINT32_MAX. */
-enum nl_err nl_registry_check(const struct nl_entry *e, uint32_t object, struct nl_guest *space, uint64_t slide,
+enum nl_err nl_registry_check(const struct nl_entry *e, uint32_t object, struct nl_kernel *k,
                               struct nl_blocker *blocker);
 
 uint32_t nl_registry_count(void);

@@ -95,22 +95,22 @@ static void walks(const struct nl_leaf_target *t, const struct nl_held *held, bo
 	        {.start = FG_LINK + 0x6000, .end = FG_LINK + 0x6008, .leaf = 1, .site = true},
 	        {.start = FG_LINK + 0x6000, .end = FG_LINK + 0x6100, .leaf = 1, .strict = strict}};
 	struct nl_blocker blocker;
-	struct nl_guest space;
+	struct nl_kernel kernel = {.target = t};
 	struct nl_scan scan;
 	enum nl_err err;
 
-	nl_guest_init(&space, fg_views(), &fg.base, FG_KERNEL + FG_TOP, false);
+	nl_guest_init(&kernel.space, fg_views(), &fg.base, FG_KERNEL + FG_TOP, false);
 	nl_scan_init(&scan, watches, NL_ARRAY_SIZE(watches));
 	scan.held = held;
 	scan.until = seam_tsc + PATIENCE;
-	err = nl_linux_scan(&space, t, 0, &scan);
+	err = nl_linux_scan(&kernel, &scan);
 	FUZZ_CHECK(err == NL_OK || err == NL_AGAIN || err == NL_EKERNEL || err == NL_EDEADLINE);
 	FUZZ_CHECK(!strict || scan.all || err);
 	FUZZ_CHECK(scan.scanned <= PATIENCE + CPUS + 1 && scan.old_tasks <= scan.scanned + CPUS);
 	FUZZ_CHECK(memchr(scan.blocker.comm, 0, sizeof(scan.blocker.comm)));
-	err = nl_linux_probes(&space, t, 0, &scan);
+	err = nl_linux_probes(&kernel, &scan);
 	FUZZ_CHECK(err == NL_OK || err == NL_EPROBED || err == NL_EKERNEL);
-	nl_linux_name(&space, t, 0, FG_DIRECT + OBJECTS + 0x4100, &blocker);
+	nl_linux_name(&kernel, FG_DIRECT + OBJECTS + 0x4100, &blocker);
 	FUZZ_CHECK(memchr(blocker.comm, 0, sizeof(blocker.comm)));
 }
 

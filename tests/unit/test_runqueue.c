@@ -16,7 +16,7 @@
 #define FUNC 0x5000ULL
 #define IDLE 1u /* there is one idle task: the second CPU never had one */
 
-static struct nl_guest space;
+static struct nl_kernel kernel;
 static struct nl_scan result;
 static bool strict;
 
@@ -51,9 +51,10 @@ static enum nl_err scan(void)
 	const struct nl_watch watches[] = {{at(SITE), at(SITE + 9), 0, true, false},
 	                                   {at(FUNC), at(FUNC + 0x80), 0, false, strict}};
 
-	nl_guest_init(&space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
+	kernel = (struct nl_kernel){.target = &fg.target, .slide = fg.slide};
+	nl_guest_init(&kernel.space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
 	nl_scan_init(&result, watches, 2);
-	return nl_linux.scan(&space, &fg.target, fg.slide, &result);
+	return nl_linux.scan(&kernel, &result);
 }
 
 static uint32_t *count(unsigned cpu, uint32_t offset) { return (uint32_t *)fg_queue(cpu, offset); }

@@ -164,19 +164,19 @@ static void somebody_in_the_way(void **state)
 static void blocker_is_named(void **state)
 {
 	struct nl_blocker blocker = {0};
-	struct nl_guest space;
+	struct nl_kernel kernel = {.target = &fg.target, .slide = SLIDE};
 	uint64_t *stack;
 
 	(void)state;
 	fg_task("other", 0, 8, NULL);
 	fg_task("thread", fg_task("busy", 0, 8, NULL), 8, &stack);
-	nl_guest_init(&space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
-	nl_linux_name(&space, &fg.target, SLIDE, FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram), &blocker);
+	nl_guest_init(&kernel.space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
+	nl_linux_name(&kernel, FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram), &blocker);
 	assert_string_equal(blocker.comm, "thread");
 	assert_int_equal(blocker.pid, 3);
-	nl_linux_name(&space, &fg.target, SLIDE, FG_LINK + SLIDE + FG_INIT_STACK + 8, &blocker);
+	nl_linux_name(&kernel, FG_LINK + SLIDE + FG_INIT_STACK + 8, &blocker);
 	assert_string_equal(blocker.comm, "swapper/0");
-	nl_linux_name(&space, &fg.target, SLIDE, FG_DIRECT + 8, &blocker);
+	nl_linux_name(&kernel, FG_DIRECT + 8, &blocker);
 	assert_int_equal(blocker.pid, 0);
 	assert_string_equal(blocker.comm, "");
 }
@@ -188,30 +188,30 @@ static void halted_cpus(void **state)
 	const struct nl_watch watch = {site, site + 5, 0, true, false};
 	uint64_t *idle_stack = (uint64_t *)fg_image(FG_INIT_STACK + FG_THREAD_SIZE - 32), *stack,
 	         task = fg_task("task", 0, 8, &stack);
-	struct nl_guest space;
+	struct nl_kernel kernel = {.target = &fg.target, .slide = SLIDE};
 	struct nl_scan scan;
 
 	(void)state;
-	nl_guest_init(&space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
+	nl_guest_init(&kernel.space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
 	nl_scan_init(&scan, &watch, 1);
 	scan.held = nl_held;
 	nl_held[0] = (struct nl_held){.held = true, .halted = true, .rip = FG_LINK + SLIDE + 0x100, .rsp = idle};
-	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_OK);
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_OK);
 	idle_stack[2] = site + 1;
-	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
 	assert_int_equal(scan.blocker.cpu, 0);
 	idle_stack[2] = 0;
 	nl_held[0].rip = site + 1;
-	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
 	nl_held[0].rip = FG_LINK + SLIDE + 0x100;
 	nl_held[0].rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram); /* some task's stack: no idle loop */
-	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
 	nl_held[0].rsp = idle;
 	fg_task_on_cpu(task, true); /* about to be switched to */
 	stack[3] = site + 1;
-	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
 	nl_held[0].halted = false; /* with every CPU in user mode it does run */
-	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_OK);
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_OK);
 	nl_held[0].held = false;
 }
 
@@ -266,7 +266,7 @@ static void process_without_threads(void **state)
 	const uint64_t site = FG_LINK + SLIDE + TEXT_SITE;
 	const struct nl_watch watch = {site, site + 5, 0, false, true}; /* strict: the lists of tasks are walked */
 	uint64_t *stack, task = fg_task("leader", 0, 8, &stack), signal, head, next = task + fg.target.task_tasks;
-	struct nl_guest space;
+	struct nl_kernel kernel = {.target = &fg.target, .slide = SLIDE};
 	struct nl_scan scan;
 
 	(void)state;
@@ -275,13 +275,13 @@ static void process_without_threads(void **state)
 	head = signal + fg.target.signal_thread_head;
 	memcpy(fg.ram + (head - FG_DIRECT), &head, 8);
 	stack[3] = site + 1;
-	nl_guest_init(&space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
+	nl_guest_init(&kernel.space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
 	nl_scan_init(&scan, &watch, 1);
-	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_AGAIN);
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
 	stack[3] = 0;
 	memcpy(fg.ram + (task - FG_DIRECT) + fg.target.task_tasks, &next, 8); /* a circle */
 	scan.until = seam_tsc + 1000;
-	assert_int_equal(nl_linux_scan(&space, &fg.target, SLIDE, &scan), NL_EDEADLINE);
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_EDEADLINE);
 }
 
 static void broken_lists(void **state)

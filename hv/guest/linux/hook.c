@@ -75,17 +75,19 @@ static enum nl_err find_block(struct nl_guest *space, const struct nl_leaf_targe
 	return NL_EKERNEL;
 }
 
-enum nl_err nl_linux_watch_modules(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t ret)
+enum nl_err nl_linux_watch_modules(struct nl_kernel *k, uint64_t ret)
 {
-	uint64_t list = t->module_notify + slide, head = list + t->notify_head, count, first, call = STUB_VA,
+	const struct nl_leaf_target *t = k->target;
+	uint64_t list = t->module_notify + k->slide, head = list + t->notify_head, count, first, call = STUB_VA,
 	         us = BLOCK_VA;
 	const uint32_t priority = FIRST;
 	uint8_t *block = own(NL_REGION_ARENA_DATA);
 	enum nl_err err;
 
-	if (nl_guest_read64(space, GVA(list + t->notify_count), &count) || nl_guest_read64(space, GVA(head), &first))
+	if (nl_guest_read64(&k->space, GVA(list + t->notify_count), &count) ||
+	    nl_guest_read64(&k->space, GVA(head), &first))
 		return NL_EKERNEL;
-	err = find_block(space, t, first);
+	err = find_block(&k->space, t, first);
 	if (err != NL_NOTHING)
 		return err;
 	if (count) /* of its rwsem: readers and writers, one who waits included */
@@ -95,7 +97,7 @@ enum nl_err nl_linux_watch_modules(struct nl_guest *space, const struct nl_leaf_
 	memcpy(block + t->block_call, &call, 8);
 	memcpy(block + t->block_next, &first, 8);
 	memcpy(block + t->block_priority, &priority, 4);
-	return nl_guest_write(space, GVA(head), 0, &us, 8) ? NL_EKERNEL : NL_OK;
+	return nl_guest_write(&k->space, GVA(head), 0, &us, 8) ? NL_EKERNEL : NL_OK;
 }
 
 bool nl_linux_told(const struct nl_context *ctx, const struct nl_gprs *gprs, struct nl_told *out)

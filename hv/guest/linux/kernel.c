@@ -33,43 +33,36 @@ static bool find_root(struct nl_guest *space, uint64_t cr3, bool la57, const str
 	       !nl_guest_translate(space, GVA(lstar), NL_GUEST_READ, &there) && there.v == here.v;
 }
 
-static enum nl_err find(const struct nl_context *ctx, const struct nl_leaf_target *t, const struct nl_view *view,
-                        struct nl_kernel *out, struct nl_guest *space, uint8_t *found, uint32_t *found_len)
+static enum nl_err find(const struct nl_context *ctx, const struct nl_view *view, struct nl_kernel *out)
 {
+	const struct nl_leaf_target *t = out->target;
 	uint64_t slide = ctx->lstar - t->syscall_entry, cr3 = ctx->cr3 & CR3_ADDRESS;
 	const struct nl_leaf_object *k = &t->kernel;
 	bool la57 = ctx->cr4 & CR4_LA57;
 
-	*found_len = 0;
+	out->build_id_len = 0;
+	out->slide = slide;
 	if (ctx->lstar < KERNEL_LOW || !(ctx->efer & EFER_LMA) || !(ctx->cr0 & CR0_PG))
 		return NL_EKERNEL;
 	if (slide % KASLR_STEP || slide >= KASLR_RANGE)
 		return NL_EBUILDID;
-	if (!find_root(space, cr3, la57, view, ctx->lstar, t->page_table + slide) &&
-	    !find_root(space, cr3 & ~CR3_PTI_USER, la57, view, ctx->lstar, t->page_table + slide))
+	if (!find_root(&out->space, cr3, la57, view, ctx->lstar, t->page_table + slide) &&
+	    !find_root(&out->space, cr3 & ~CR3_PTI_USER, la57, view, ctx->lstar, t->page_table + slide))
 		return NL_EBUILDID;
-	if (nl_guest_read(space, GVA(k->regions[k->build_id_region].base + k->build_id_offset + slide), NL_GUEST_READ,
-	                  found, k->build_id_len))
+	if (nl_guest_read(&out->space, GVA(k->regions[k->build_id_region].base + k->build_id_offset + slide),
+	                  NL_GUEST_READ, out->build_id, k->build_id_len))
 		return NL_EBUILDID;
-	*found_len = k->build_id_len;
-	if (memcmp(found, k->build_id, k->build_id_len))
-		return NL_EBUILDID;
-	out->slide = slide;
-	out->root = space->root;
-	out->la57 = la57;
-	return NL_OK;
+	out->build_id_len = k->build_id_len;
+	return memcmp(out->build_id, k->build_id, k->build_id_len) ? NL_EBUILDID : NL_OK;
 }
 
 static bool stands(const struct nl_context *ctx, const struct nl_leaf_target *t, uint64_t slide)
 {
 	struct nl_context at = *ctx;
-	uint8_t id[NL_BUILD_ID_MAX];
 	struct nl_kernel kernel;
-	struct nl_guest space;
-	uint32_t len;
 
 	at.lstar = t->syscall_entry + slide;
-	return !find(&at, t, nl_current_view(), &kernel, &space, id, &len);
+	return !nl_guest_find(&at, t, &kernel);
 }
 
 #define JUMP_GROUP 0xff /* the first byte of jmp *%rax */
@@ -82,25 +75,27 @@ static bool stands(const struct nl_context *ctx, const struct nl_leaf_target *t,
  * bare as well, or leads them to others, which jump in the half of a cache line in which a CPU with ITS predicts well:
  * those do as well as a bare jump everywhere (arch/x86/kernel/alternative.c, lib/retpoline.S).
  */
-static void thunks(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_thunks *out)
+static void thunks(struct nl_kernel *k, struct nl_thunks *out)
 {
+	const struct nl_leaf_target *t = k->target;
 	uint64_t ret;
 	uint8_t first;
 
 	memset(out, 0, sizeof(*out));
-	if (t->return_thunk && !nl_guest_read64(space, GVA(t->return_thunk + slide), &ret)) {
-		if (t->return_default && ret == t->return_default + slide)
-			ret = t->return_plain + slide;
-		if (nl_inside(ret - slide, 1, nl_region_start(t, NL_KERNEL_TEXT), nl_region_end(t, NL_KERNEL_IMAGE)))
+	if (t->return_thunk && !nl_guest_read64(&k->space, GVA(t->return_thunk + k->slide), &ret)) {
+		if (t->return_default && ret == t->return_default + k->slide)
+			ret = t->return_plain + k->slide;
+		if (nl_inside(ret - k->slide, 1, nl_region_start(t, NL_KERNEL_TEXT), nl_region_end(t, NL_KERNEL_IMAGE)))
 			out->ret = ret;
 	}
-	if (!t->indirect_thunks || nl_guest_read(space, GVA(t->indirect_thunks + slide), NL_GUEST_READ, &first, 1))
+	if (!t->indirect_thunks ||
+	    nl_guest_read(&k->space, GVA(t->indirect_thunks + k->slide), NL_GUEST_READ, &first, 1))
 		return;
 	if (t->its_thunks && first == JUMP_GROUP) {
-		out->indirect = t->its_thunks + slide;
+		out->indirect = t->its_thunks + k->slide;
 		out->step = ITS_THUNK_STEP;
 	} else {
-		out->indirect = t->indirect_thunks + slide;
+		out->indirect = t->indirect_thunks + k->slide;
 		out->step = THUNK_STEP;
 	}
 }
@@ -121,17 +116,17 @@ static bool leads_to(const struct nl_guest *space, uint64_t va, uint64_t gpa)
 	return !nl_guest_translate(space, GVA(va), NL_GUEST_READ, &out) && out.v == gpa;
 }
 
-static enum nl_err map_arena(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide)
+static enum nl_err map_arena(struct nl_kernel *k)
 {
 	uint64_t text = nl_boot.region + NL_REGION_ARENA_TEXT, data = nl_boot.region + NL_REGION_ARENA_DATA;
-	uint8_t *table = nl_guest_pointer(space, GVA(t->arena_pmd + slide), NL_GUEST_WRITE);
+	uint8_t *table = nl_guest_pointer(&k->space, GVA(k->target->arena_pmd + k->slide), NL_GUEST_WRITE);
 	bool text_new = false, data_new = false;
 
 	if (!table)
 		return NL_EARENA;
 	if (map_one(table, NL_LINUX_ARENA_TEXT_ENTRY, text | PDE_TEXT, &text_new) &&
 	    map_one(table, NL_LINUX_ARENA_DATA_ENTRY, data | PDE_DATA, &data_new) &&
-	    leads_to(space, NL_LINUX_ARENA_TEXT, text) && leads_to(space, NL_LINUX_ARENA_DATA, data))
+	    leads_to(&k->space, NL_LINUX_ARENA_TEXT, text) && leads_to(&k->space, NL_LINUX_ARENA_DATA, data))
 		return NL_OK;
 	if (text_new)
 		__atomic_store_n((uint64_t *)table + NL_LINUX_ARENA_TEXT_ENTRY, 0, __ATOMIC_SEQ_CST);

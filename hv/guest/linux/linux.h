@@ -18,18 +18,14 @@
 extern const struct nl_guest_os nl_linux;
 
 /* modules.c and hook.c: struct nl_guest_os says what they do */
-enum nl_err nl_linux_module(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
-                            const struct nl_leaf_object *o, struct nl_module *out);
-bool nl_linux_module_named(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t va, const char *name);
-enum nl_err nl_linux_watch_modules(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
-                                   uint64_t ret);
+enum nl_err nl_linux_module(struct nl_kernel *k, const struct nl_leaf_object *o, struct nl_module *out);
+bool nl_linux_module_named(struct nl_kernel *k, uint64_t va, const char *name);
+enum nl_err nl_linux_watch_modules(struct nl_kernel *k, uint64_t ret);
 bool nl_linux_told(const struct nl_context *ctx, const struct nl_gprs *gprs, struct nl_told *out);
 
 /* tasks.c: struct nl_guest_os says what they do */
-enum nl_err nl_linux_scan(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan);
-enum nl_err nl_linux_probes(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
-                            struct nl_scan *scan);
-void nl_linux_name(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp,
-                   struct nl_blocker *blocker);
+enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan);
+enum nl_err nl_linux_probes(struct nl_kernel *k, struct nl_scan *scan);
+void nl_linux_name(struct nl_kernel *k, uint64_t sp, struct nl_blocker *blocker);
 
 #endif

@@ -15,11 +15,11 @@ enum { LIVE = 0, COMING = 1 };
 #define MAX_MODULES 4096u
 #define WALKS 3u /* the guest may take out the module that is being looked at */
 
-bool nl_linux_module_named(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t va, const char *name)
+bool nl_linux_module_named(struct nl_kernel *k, uint64_t va, const char *name)
 {
 	char found[NL_OBJECT_NAME_LEN];
 
-	return !nl_guest_read(space, GVA(va + t->module_name), NL_GUEST_READ, found, sizeof(found)) &&
+	return !nl_guest_read(&k->space, GVA(va + k->target->module_name), NL_GUEST_READ, found, sizeof(found)) &&
 	       !memcmp(found, name, strlen(name) + 1);
 }
 
@@ -58,40 +58,39 @@ static bool is_as_said(struct nl_guest *space, const struct nl_leaf_object *o, s
 }
 
 /* NL_OK: it is on the list, at m->va. */
-static enum nl_err search(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, const char *name,
-                          struct nl_module *m)
+static enum nl_err search(struct nl_kernel *k, const char *name, struct nl_module *m)
 {
-	uint64_t head = t->modules + slide, node = head;
+	uint64_t head = k->target->modules + k->slide, node = head;
 	uint32_t n;
 
 	for (n = 0; n < MAX_MODULES; n++) {
-		if (nl_guest_read64(space, GVA(node + LIST_NEXT), &node))
+		if (nl_guest_read64(&k->space, GVA(node + LIST_NEXT), &node))
 			return NL_EKERNEL;
 		if (node == head)
 			return NL_NOTHING;
-		m->va = node - t->module_list;
-		if (nl_linux_module_named(space, t, m->va, name))
+		m->va = node - k->target->module_list;
+		if (nl_linux_module_named(k, m->va, name))
 			return NL_OK;
 	}
 	return NL_EKERNEL;
 }
 
-enum nl_err nl_linux_module(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
-                            const struct nl_leaf_object *o, struct nl_module *out)
+enum nl_err nl_linux_module(struct nl_kernel *k, const struct nl_leaf_object *o, struct nl_module *out)
 {
+	const struct nl_leaf_field state_at = k->target->module_state;
 	uint64_t state = 0;
 	enum nl_err err = NL_EKERNEL;
 	unsigned i;
 
 	memset(out, 0, sizeof(*out));
 	for (i = 0; err == NL_EKERNEL && i < WALKS; i++)
-		err = search(space, t, slide, o->name, out);
+		err = search(k, o->name, out);
 	if (err)
 		return err;
-	if (nl_guest_read(space, GVA(out->va + t->module_state.offset), NL_GUEST_READ, &state, t->module_state.size))
+	if (nl_guest_read(&k->space, GVA(out->va + state_at.offset), NL_GUEST_READ, &state, state_at.size))
 		return NL_EKERNEL;
 	if (state != LIVE && state != COMING)
 		return NL_NOTHING;
 	out->coming = state == COMING;
-	return is_as_said(space, o, out) ? NL_OK : NL_EMODULE;
+	return is_as_said(&k->space, o, out) ? NL_OK : NL_EMODULE;
 }

@@ -38,7 +38,7 @@ static uint64_t read(struct queue *q, uint64_t va, size_t size)
 {
 	uint64_t v = 0;
 
-	if (nl_guest_read(q->w->space, GVA(va), NL_GUEST_READ, &v, size)) {
+	if (nl_guest_read(&q->w->k->space, GVA(va), NL_GUEST_READ, &v, size)) {
 		q->sound = false;
 		return 0;
 	}
@@ -65,7 +65,7 @@ static enum nl_err visit_list(struct queue *q, uint64_t head, uint32_t node_at, 
 	uint32_t n = 0;
 	enum nl_err err;
 
-	while (!nl_guest_read64(w->space, GVA(node + LIST_NEXT), &node) && node != mark) {
+	while (!nl_guest_read64(&w->k->space, GVA(node + LIST_NEXT), &node) && node != mark) {
 		if (node == head)
 			return NL_OK;
 		if (!(n & (n + 1)))
@@ -87,7 +87,7 @@ static bool runs_ext_task(struct queue *q)
 {
 	const struct nl_leaf_target *t = q->w->t;
 
-	return word(q, word(q, q->rq + t->rq_curr) + t->task_class) == t->ext_class + q->w->slide;
+	return word(q, word(q, q->rq + t->rq_curr) + t->task_class) == t->ext_class + q->w->k->slide;
 }
 
 static enum nl_err visit_ext(struct queue *q)
@@ -146,7 +146,8 @@ static uint32_t possible_cpus(const struct walk *w)
 	const struct nl_leaf_target *t = w->t;
 	uint32_t n;
 
-	if (!t->nr_cpu_ids || nl_guest_read(w->space, GVA(t->nr_cpu_ids + w->slide), NL_GUEST_READ, &n, sizeof(n)) ||
+	if (!t->nr_cpu_ids ||
+	    nl_guest_read(&w->k->space, GVA(t->nr_cpu_ids + w->k->slide), NL_GUEST_READ, &n, sizeof(n)) ||
 	    n > t->nr_cpu_ids_max)
 		return t->nr_cpu_ids_max;
 	return n;
@@ -160,7 +161,7 @@ static bool throttles(const struct walk *w)
 
 	if (!key)
 		return false;
-	return nl_guest_read(w->space, GVA(key + w->slide), NL_GUEST_READ, &users, sizeof(users)) || users;
+	return nl_guest_read(&w->k->space, GVA(key + w->k->slide), NL_GUEST_READ, &users, sizeof(users)) || users;
 }
 
 enum nl_err nl_linux_visit_queues(const struct walk *w, bool *sound)

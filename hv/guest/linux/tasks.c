@@ -19,7 +19,7 @@ static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, 
 		return NL_EKERNEL; /* no stack of an honest kernel; and the sums below must not wrap */
 	while (va < to) {
 		uint64_t end = (va | NL_PAGE_MASK) + 1;
-		const uint64_t *at = (const uint64_t *)nl_guest_pointer(w->space, GVA(va), NL_GUEST_READ);
+		const uint64_t *at = (const uint64_t *)nl_guest_pointer(&w->k->space, GVA(va), NL_GUEST_READ);
 		uint64_t word;
 
 		if (!at)
@@ -36,16 +36,16 @@ static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, 
 static bool read_field(const struct walk *w, uint64_t object, struct nl_leaf_field field, uint64_t *out)
 {
 	*out = 0;
-	return !nl_guest_read(w->space, GVA(object + field.offset), NL_GUEST_READ, out, field.size);
+	return !nl_guest_read(&w->k->space, GVA(object + field.offset), NL_GUEST_READ, out, field.size);
 }
 
 static void name_task(const struct walk *w, uint64_t task)
 {
 	struct nl_blocker *b = &w->scan->blocker;
 
-	if (nl_guest_read(w->space, GVA(task + w->t->task_pid), NL_GUEST_READ, &b->pid, sizeof(b->pid)))
+	if (nl_guest_read(&w->k->space, GVA(task + w->t->task_pid), NL_GUEST_READ, &b->pid, sizeof(b->pid)))
 		b->pid = 0;
-	if (nl_guest_read(w->space, GVA(task + w->t->task_comm), NL_GUEST_READ, b->comm, sizeof(b->comm)))
+	if (nl_guest_read(&w->k->space, GVA(task + w->t->task_comm), NL_GUEST_READ, b->comm, sizeof(b->comm)))
 		b->comm[0] = 0;
 	b->comm[sizeof(b->comm) - 1] = 0;
 }
@@ -69,8 +69,8 @@ static enum nl_err scan_task(const struct walk *w, uint64_t task)
 	if (w->scan->until && x86_rdtsc() > w->scan->until)
 		return NL_EDEADLINE; /* the next try would take as long: one stop, not one after another */
 	if (++w->scan->scanned > MAX_TASKS || !read_field(w, task, w->t->task_on_cpu, &on_cpu) ||
-	    nl_guest_read64(w->space, GVA(task + w->t->task_stack), &stack) ||
-	    nl_guest_read64(w->space, GVA(task + w->t->task_thread_sp), &sp)) {
+	    nl_guest_read64(&w->k->space, GVA(task + w->t->task_stack), &stack) ||
+	    nl_guest_read64(&w->k->space, GVA(task + w->t->task_thread_sp), &sp)) {
 		name_task(w, task);
 		return NL_EKERNEL;
 	}
@@ -95,19 +95,19 @@ static enum nl_err visit_threads(const struct walk *w, uint64_t leader)
 	uint64_t signal, head, node;
 	enum nl_err err;
 
-	if (nl_guest_read64(w->space, GVA(leader + w->t->task_signal), &signal))
+	if (nl_guest_read64(&w->k->space, GVA(leader + w->t->task_signal), &signal))
 		return NL_EKERNEL;
 	if (!signal) /* on its way out of the lists */
 		return w->visit(w, leader);
 	head = signal + w->t->signal_thread_head;
-	if (nl_guest_read64(w->space, GVA(head + LIST_NEXT), &node))
+	if (nl_guest_read64(&w->k->space, GVA(head + LIST_NEXT), &node))
 		return NL_EKERNEL;
 	if (node == head) /* so is this one; and a walk in which nobody is visited would not be bounded */
 		return w->visit(w, leader);
 	while (node != head) {
 		if ((err = w->visit(w, node - w->t->task_thread_node)))
 			return err;
-		if (nl_guest_read64(w->space, GVA(node + LIST_NEXT), &node))
+		if (nl_guest_read64(&w->k->space, GVA(node + LIST_NEXT), &node))
 			return NL_EKERNEL;
 	}
 	return NL_OK;
@@ -115,19 +115,19 @@ static enum nl_err visit_threads(const struct walk *w, uint64_t leader)
 
 static enum nl_err visit_processes(const struct walk *w)
 {
-	uint64_t head = w->t->init_task + w->slide + w->t->task_tasks, node;
+	uint64_t head = w->t->init_task + w->k->slide + w->t->task_tasks, node;
 	uint32_t count = 0;
 	enum nl_err err;
 
 	/* init_task, the boot CPU's idle task, is the head of the list and is not in it as a process. */
-	if (nl_guest_read64(w->space, GVA(head + LIST_NEXT), &node))
+	if (nl_guest_read64(&w->k->space, GVA(head + LIST_NEXT), &node))
 		return NL_EKERNEL;
 	while (node != head) {
 		if (++count > MAX_TASKS)
 			return NL_EKERNEL;
 		if ((err = visit_threads(w, node - w->t->task_tasks)))
 			return err;
-		if (nl_guest_read64(w->space, GVA(node + LIST_NEXT), &node))
+		if (nl_guest_read64(&w->k->space, GVA(node + LIST_NEXT), &node))
 			return NL_EKERNEL;
 	}
 	return NL_OK;
@@ -136,17 +136,17 @@ static enum nl_err visit_processes(const struct walk *w)
 bool nl_linux_per_cpu(const struct walk *w, uint32_t cpu, uint64_t symbol, uint64_t *va)
 {
 	const struct nl_leaf_target *t = w->t;
-	uint64_t low = nl_region_start(t, NL_KERNEL_IMAGE) + w->slide,
-	         high = nl_region_end(t, NL_KERNEL_IMAGE) + w->slide, area;
+	uint64_t low = nl_region_start(t, NL_KERNEL_IMAGE) + w->k->slide,
+	         high = nl_region_end(t, NL_KERNEL_IMAGE) + w->k->slide, area;
 
-	if (nl_guest_read64(w->space, GVA(t->per_cpu_offset + w->slide + 8ULL * cpu), &area))
+	if (nl_guest_read64(&w->k->space, GVA(t->per_cpu_offset + w->k->slide + 8ULL * cpu), &area))
 		return false;
 	/* A CPU that Linux does not think possible: nothing, or still the initial area, inside the image and long
 	 * freed (setup_percpu.c: BOOT_PERCPU_OFFSET). */
 	if (!area || (area >= low && area < high))
 		*va = 0;
 	else
-		*va = area + symbol + (nl_in_image(t, symbol, 1) ? w->slide : 0);
+		*va = area + symbol + (nl_in_image(t, symbol, 1) ? w->k->slide : 0);
 	return true;
 }
 
@@ -159,13 +159,13 @@ static enum nl_err visit_idle_tasks(const struct walk *w)
 	uint32_t i;
 
 	if (!t->idle_threads)
-		return w->visit(w, t->init_task + w->slide);
+		return w->visit(w, t->init_task + w->k->slide);
 	for (i = 0; i < t->nr_cpu_ids_max && i < nl_n_cpus; i++) {
 		if (!nl_linux_per_cpu(w, i, t->idle_threads, &at))
 			return NL_EKERNEL;
 		if (!at)
 			continue;
-		if (nl_guest_read64(w->space, GVA(at), &task))
+		if (nl_guest_read64(&w->k->space, GVA(at), &task))
 			return NL_EKERNEL;
 		if (task && (err = w->visit(w, task)))
 			return err;
@@ -178,7 +178,7 @@ static enum nl_err owns_stack(const struct walk *w, uint64_t task)
 {
 	uint64_t stack;
 
-	if (++w->scan->scanned > MAX_NAMED || nl_guest_read64(w->space, GVA(task + w->t->task_stack), &stack))
+	if (++w->scan->scanned > MAX_NAMED || nl_guest_read64(&w->k->space, GVA(task + w->t->task_stack), &stack))
 		return NL_EKERNEL;
 	if (!stack || w->sp < stack || w->sp >= stack + w->t->thread_size)
 		return NL_OK;
@@ -199,13 +199,8 @@ static enum nl_err scan_held(struct walk *w)
 		const struct nl_held *h = &w->scan->held[i];
 		struct nl_scan unused;
 		uint64_t task;
-		const struct walk find = {.space = w->space,
-		                          .t = w->t,
-		                          .slide = w->slide,
-		                          .scan = &unused,
-		                          .visit = owns_stack,
-		                          .sp = h->rsp,
-		                          .owner = &task};
+		const struct walk find = {
+		        .k = w->k, .t = w->t, .scan = &unused, .visit = owns_stack, .sp = h->rsp, .owner = &task};
 		uint32_t old = 0;
 		enum nl_err err;
 
@@ -243,9 +238,9 @@ static bool is_strict(const struct nl_scan *scan)
  * Inside a site may stand whom the run queues name; inside a replaced function anybody. Both walks are made for strict
  * leaves: one that dies is on a queue alone.
  */
-enum nl_err nl_linux_scan(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, struct nl_scan *scan)
+enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan)
 {
-	struct walk w = {.space = space, .t = t, .slide = slide, .scan = scan, .visit = scan_task};
+	struct walk w = {.k = k, .t = k->target, .scan = scan, .visit = scan_task};
 	enum nl_err err;
 	bool sound;
 
@@ -258,13 +253,11 @@ enum nl_err nl_linux_scan(struct nl_guest *space, const struct nl_leaf_target *t
 	return visit_processes(&w);
 }
 
-void nl_linux_name(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide, uint64_t sp,
-                   struct nl_blocker *blocker)
+void nl_linux_name(struct nl_kernel *k, uint64_t sp, struct nl_blocker *blocker)
 {
 	struct nl_scan scan = {0};
 	uint64_t task;
-	const struct walk w = {
-	        .space = space, .t = t, .slide = slide, .scan = &scan, .visit = owns_stack, .sp = sp, .owner = &task};
+	const struct walk w = {.k = k, .t = k->target, .scan = &scan, .visit = owns_stack, .sp = sp, .owner = &task};
 	enum nl_err err = visit_idle_tasks(&w);
 
 	if (!err)
@@ -289,9 +282,9 @@ static bool in_site(struct nl_scan *scan, uint64_t va)
 	return false;
 }
 
-enum nl_err nl_linux_probes(struct nl_guest *space, const struct nl_leaf_target *t, uint64_t slide,
-                            struct nl_scan *scan)
+enum nl_err nl_linux_probes(struct nl_kernel *k, struct nl_scan *scan)
 {
+	const struct nl_leaf_target *t = k->target;
 	uint32_t i, count = 0;
 
 	if (!t->kprobe_table)
@@ -299,12 +292,12 @@ enum nl_err nl_linux_probes(struct nl_guest *space, const struct nl_leaf_target 
 	for (i = 0; i < 1u << t->kprobe_hash_bits; i++) {
 		uint64_t node, addr;
 
-		if (nl_guest_read64(space, GVA(t->kprobe_table + slide + 8ULL * i), &node))
+		if (nl_guest_read64(&k->space, GVA(t->kprobe_table + k->slide + 8ULL * i), &node))
 			return NL_EKERNEL;
 		while (node) {
 			if (++count > MAX_PROBES ||
-			    nl_guest_read64(space, GVA(node - t->kprobe_hlist + t->kprobe_addr), &addr) ||
-			    nl_guest_read64(space, GVA(node + LIST_NEXT), &node))
+			    nl_guest_read64(&k->space, GVA(node - t->kprobe_hlist + t->kprobe_addr), &addr) ||
+			    nl_guest_read64(&k->space, GVA(node + LIST_NEXT), &node))
 				return NL_EKERNEL;
 			if (in_site(scan, addr))
 				return NL_EPROBED;

@@ -9,9 +9,8 @@
 #define LIST_NEXT 0u /* struct list_head, struct hlist_node: next comes first */
 
 struct walk {
-	struct nl_guest *space;
-	const struct nl_leaf_target *t;
-	uint64_t slide;
+	struct nl_kernel *k;
+	const struct nl_leaf_target *t; /* k's */
 	struct nl_scan *scan;
 	enum nl_err (*visit)(const struct walk *w, uint64_t task); /* of each task; anything but NL_OK ends the walk */
 	bool running;                                              /* also scan tasks that say they have a CPU */
