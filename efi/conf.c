@@ -44,12 +44,10 @@ static bool copy(char *to, size_t size, const struct line *l)
 	return true;
 }
 
-static bool number(const char *s, size_t len, unsigned base, uint32_t max, uint32_t *out)
+static bool number(const char *s, size_t len, unsigned base, uint32_t min, uint32_t max, uint32_t *out)
 {
 	uint32_t v = 0;
 
-	if (len == 0)
-		return false;
 	for (size_t i = 0; i < len; i++) {
 		uint32_t d;
 
@@ -63,15 +61,33 @@ static bool number(const char *s, size_t len, unsigned base, uint32_t max, uint3
 			return false;
 		v = v * base + d;
 	}
+	if (len == 0 || v < min)
+		return false;
 	*out = v;
 	return true;
 }
 
-static const char *set_next(struct nl_conf *conf, const struct line *l)
+struct word {
+	const char *text;
+	uint32_t value;
+};
+
+struct key {
+	const char *name;
+	/* Returns what is wrong, or NULL. Not there: in a later version. */
+	const char *(*set)(const struct key *k, struct nl_conf *conf, const struct line *l);
+	const struct word *words; /* of set_value: one of these, whose last has no text, */
+	uint32_t min, max;        /* or a number */
+	size_t value, given;      /* where in struct nl_conf it goes, and a flag that it was given; 0: no flag */
+	const char *wrong;
+};
+
+static const char *set_next(const struct key *k, struct nl_conf *conf, const struct line *l)
 {
 	char path[sizeof(conf->next)];
 	size_t n;
 
+	(void)k;
 	if (!copy(path, sizeof(path), l))
 		return "not a path of at most 255 printable characters";
 	for (n = 0; path[n]; n++)
@@ -84,15 +100,11 @@ static const char *set_next(struct nl_conf *conf, const struct line *l)
 	return NULL;
 }
 
-static const char *set_options(struct nl_conf *conf, const struct line *l)
+static const char *set_options(const struct key *k, struct nl_conf *conf, const struct line *l)
 {
+	(void)k;
 	return copy(conf->options, sizeof(conf->options), l) ? NULL : "not a text of at most 2047 printable characters";
 }
-
-struct word {
-	const char *text;
-	uint32_t value;
-};
 
 /* One of a list, whose last word has no text. */
 static bool one_of(const struct line *l, const struct word *w, uint32_t *out)
@@ -104,81 +116,52 @@ static bool one_of(const struct line *l, const struct word *w, uint32_t *out)
 	return w->text != NULL;
 }
 
-static const char *set_on_error(struct nl_conf *conf, const struct line *l)
+static const char *set_value(const struct key *k, struct nl_conf *conf, const struct line *l)
 {
-	static const struct word words[] = {{"boot", false}, {"halt", true}, {NULL, 0}};
+	uint32_t *value = (uint32_t *)((char *)conf + k->value);
 
-	return one_of(l, words, &conf->halt_on_error) ? NULL : "neither boot nor halt";
-}
-
-static const char *set_launch(struct nl_conf *conf, const struct line *l)
-{
-	static const struct word words[] = {{"yes", false}, {"no", true}, {NULL, 0}};
-
-	return one_of(l, words, &conf->no_launch) ? NULL : "neither yes nor no";
-}
-
-static const char *set_guest_may(struct nl_conf *conf, const struct line *l)
-{
-	static const struct word words[] = {{"apply,revert", NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT},
-	                                    {"revert,apply", NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT},
-	                                    {"apply", NL_GUEST_MAY_APPLY},
-	                                    {"revert", NL_GUEST_MAY_REVERT},
-	                                    {"none", NL_GUEST_MAY_NONE},
-	                                    {NULL, 0}};
-
-	if (!one_of(l, words, &conf->guest_may))
-		return "not one of apply,revert  apply  revert  none";
-	conf->has_guest_may = true;
+	if (k->words ? !one_of(l, k->words, value) : !number(l->value, l->value_len, 10, k->min, k->max, value))
+		return k->wrong;
+	if (k->given)
+		*((bool *)conf + k->given) = true;
 	return NULL;
 }
 
-static const char *set_console(struct nl_conf *conf, const struct line *l)
+static const char *set_console(const struct key *k, struct nl_conf *conf, const struct line *l)
 {
-	static const struct word words[] = {{"none", 0}, {"com1", 0x3f8}, {"com2", 0x2f8}, {NULL, 0}};
-	uint32_t port;
-
-	if (!one_of(l, words, &port)) {
-		if (l->value_len < 3 || l->value[0] != '0' || (l->value[1] | 0x20) != 'x')
-			return "not one of none  com1  com2  0xPORT";
-		if (!number(l->value + 2, l->value_len - 2, 16, 0xfff8, &port) || port == 0)
-			return "not a port from 0x1 to 0xfff8";
-	}
-	conf->console_port = (uint16_t)port;
-	conf->has_console = true;
+	if (one_of(l, k->words, &conf->console_port))
+		return NULL;
+	if (l->value_len < 3 || l->value[0] != '0' || (l->value[1] | 0x20) != 'x')
+		return k->wrong;
+	if (!number(l->value + 2, l->value_len - 2, 16, 1, 0xfff8, &conf->console_port))
+		return "not a port from 0x1 to 0xfff8";
 	return NULL;
 }
 
-static const char *set_deadline(struct nl_conf *conf, const struct line *l)
-{
-	uint32_t ms;
+static const struct word on_error[] = {{"boot", false}, {"halt", true}, {NULL, 0}};
+static const struct word launch[] = {{"yes", false}, {"no", true}, {NULL, 0}};
+static const struct word ports[] = {{"none", 0}, {"com1", 0x3f8}, {"com2", 0x2f8}, {NULL, 0}};
+static const struct word rights[] = {{"apply,revert", NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT},
+                                     {"revert,apply", NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT},
+                                     {"apply", NL_GUEST_MAY_APPLY},
+                                     {"revert", NL_GUEST_MAY_REVERT},
+                                     {"none", NL_GUEST_MAY_NONE},
+                                     {NULL, 0}};
 
-	if (!number(l->value, l->value_len, 10, 10000, &ms) || ms == 0)
-		return "not a number of milliseconds from 1 to 10000";
-	conf->deadline_ms = ms;
-	conf->has_deadline = true;
-	return NULL;
-}
-
-static const char *set_boot_tries(struct nl_conf *conf, const struct line *l)
-{
-	uint32_t tries;
-
-	if (!number(l->value, l->value_len, 10, 100, &tries))
-		return "not a number from 0 to 100";
-	conf->boot_tries = (uint8_t)tries;
-	return NULL;
-}
-
-static const struct {
-	const char *key;
-	const char *(*set)(struct nl_conf *, const struct line *); /* returns what is wrong, or NULL; NULL: later */
-} keys[] = {
-        {"next", set_next},         {"options", set_options},
-        {"on-error", set_on_error}, {"guest-may", set_guest_may},
-        {"console", set_console},   {"deadline-ms", set_deadline},
-        {"launch", set_launch},     {"boot-tries", set_boot_tries},
-        {"mgmt-nic", NULL},         {"mgmt-ip", NULL},
+#define AT(field) offsetof(struct nl_conf, field)
+static const struct key keys[] = {
+        {.name = "next", .set = set_next},
+        {.name = "options", .set = set_options},
+        {"on-error", set_value, on_error, 0, 0, AT(halt_on_error), 0, "neither boot nor halt"},
+        {"guest-may", set_value, rights, 0, 0, AT(guest_may), AT(has_guest_may),
+         "not one of apply,revert  apply  revert  none"},
+        {"console", set_console, ports, 0, 0, 0, 0, "not one of none  com1  com2  0xPORT"},
+        {"deadline-ms", set_value, NULL, 1, 10000, AT(deadline_ms), AT(has_deadline),
+         "not a number of milliseconds from 1 to 10000"},
+        {"launch", set_value, launch, 0, 0, AT(no_launch), 0, "neither yes nor no"},
+        {"boot-tries", set_value, NULL, 0, 100, AT(boot_tries), 0, "not a number from 0 to 100"},
+        {.name = "mgmt-nic"},
+        {.name = "mgmt-ip"},
 };
 
 static void tell(nl_conf_report *report, void *ctx, bool error, unsigned number_of_line, const struct line *l,
@@ -200,7 +183,7 @@ static bool one(struct nl_conf *conf, const struct line *l, unsigned n, uint32_t
 	for (size_t i = 0; i < NL_ARRAY_SIZE(keys); i++) {
 		const char *wrong;
 
-		if (!equals(l->key, l->key_len, keys[i].key))
+		if (!equals(l->key, l->key_len, keys[i].name))
 			continue;
 		if (!keys[i].set) {
 			tell(report, ctx, false, n, l, "known, but not in this version: ignored");
@@ -209,7 +192,7 @@ static bool one(struct nl_conf *conf, const struct line *l, unsigned n, uint32_t
 		if (*seen & 1u << i)
 			tell(report, ctx, false, n, l, "given twice: the last one counts");
 		*seen |= 1u << i;
-		wrong = keys[i].set(conf, l);
+		wrong = keys[i].set(&keys[i], conf, l);
 		if (wrong)
 			tell(report, ctx, true, n, l, wrong);
 		return wrong != NULL;

@@ -4,22 +4,10 @@
  * procedure on all of them at once; it comes back on each either as before, or as a guest. Between that and the boot
  * CPU's own launch nothing may wake them: on SVM a stray INIT would take them out of the core's hands.
  */
-#include <cpuid.h>
-
 #include "loader.h"
 #include "mp.h"
 
 #define FIRMWARE_LIMIT_US 120000000 /* longer than they wait for each other in the core */
-
-uint32_t cpus_own_apic_id(void)
-{
-	unsigned a, b, c, d;
-
-	if (__get_cpuid_count(0xb, 0, &a, &b, &c, &d) && b != 0) /* SDM vol. 2, CPUID leaf 0BH: the x2APIC ID */
-		return d;
-	__get_cpuid(1, &a, &b, &c, &d);
-	return b >> 24;
-}
 
 enum nl_err cpus_find(struct loader *l)
 {
@@ -31,9 +19,8 @@ enum nl_err cpus_find(struct loader *l)
 		l->mp = NULL; /* as good on a machine with one CPU */
 		return NL_OK;
 	}
-	if (enabled > NL_MAX_CPUS) { /* one CPU beside the hypervisor would undo all it promises */
+	if (enabled > NL_MAX_CPUS) /* one CPU beside the hypervisor would undo all it promises */
 		return refuse(NL_EMACHINE, L"more than %d CPUs", NL_MAX_CPUS);
-	}
 	l->n_cpus = enabled;
 	return NL_OK;
 }
@@ -62,7 +49,7 @@ static void list_all(struct loader *l, struct nl_boot_block *b)
 enum nl_err cpus_list(struct loader *l, struct nl_boot_block *b, const struct nl_acpi *acpi)
 {
 	b->n_cpus = 1;
-	b->apic_ids[0] = cpus_own_apic_id();
+	b->apic_ids[0] = x86_apic_id();
 	list_all(l, b);
 	if (b->n_cpus != l->n_cpus)
 		return refuse(NL_ECPUS, L"the firmware counts %d CPUs and lists %d", l->n_cpus, b->n_cpus);
@@ -80,11 +67,11 @@ static VOID EFIAPI join(VOID *argument)
 	struct loader *l = argument;
 	enum nl_err e = NL_EMACHINE; /* launch_cr3 would mean something else to it (SDM vol. 3, 4.5.1) */
 
-	if (!((l->boot_cr4 ^ read_cr4()) & CR4_LA57))
+	if (!((l->boot_cr4 ^ x86_read_cr4()) & CR4_LA57))
 		e = (enum nl_err)launch(l->launch_cr3, l->entry_va, l->boot_va, NL_ENTER_JOIN);
 
 	if (e && e != NL_ECPUS) { /* that one: because of another CPU */
-		l->failed_apic_id = cpus_own_apic_id();
+		l->failed_apic_id = x86_apic_id();
 		l->cpu_error = e;
 	}
 }
@@ -96,7 +83,7 @@ void cpus_take(struct loader *l)
 
 	if (l->n_cpus == 1)
 		return;
-	l->boot_cr4 = read_cr4();
+	l->boot_cr4 = x86_read_cr4();
 	s = l->mp->run_all(l->mp, join, FALSE, NULL, FIRMWARE_LIMIT_US, l, NULL);
 	if (EFI_ERROR(s))
 		say_why(L"the firmware did not run a procedure on all CPUs: %r", s);

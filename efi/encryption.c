@@ -3,6 +3,7 @@
  * Looks for key IDs and encryption bits in physical addresses. TME with its one key has neither: it is no obstacle.
  */
 #include "encryption.h"
+#include <x86.h>
 
 #define TME_ACTIVATE 0x982u
 #define SYSCFG 0xc0010010u
@@ -10,44 +11,34 @@
 
 /* SDM vol. 4, table 2-2, IA32_TME_ACTIVATE: bit 1 enabled, 35:32 how many address bits are key IDs (TDX's among them).
  */
-static const char *intel(const struct nl_probe *p)
+static const char *intel(void)
 {
-	uint32_t r[4];
 	uint64_t tme;
 
-	p->cpuid(0, 0, r);
-	if (r[0] < 7)
+	if (!(x86_cpuid_word(7, 0, ECX) >> 13 & 1))
 		return NULL;
-	p->cpuid(7, 0, r);
-	if (!(r[2] >> 13 & 1))
-		return NULL;
-	tme = p->rdmsr(TME_ACTIVATE);
+	tme = x86_rdmsr(TME_ACTIVATE);
 	return (tme >> 1 & 1) && (tme >> 32 & 15) ? "TME-MK (key IDs)" : NULL;
 }
 
 /* APM vol. 2, 7.10 and 15.34 to 15.36; CPUID Fn8000_001F. */
-static const char *amd(const struct nl_probe *p)
+static const char *amd(void)
 {
-	uint32_t r[4];
 	uint64_t syscfg;
 
-	p->cpuid(0x80000000, 0, r);
-	if (r[0] < 0x8000001f || r[0] > 0x8000ffff)
+	if (!(x86_cpuid_word(0x8000001f, 0, EAX) & 3)) /* neither SME nor SEV */
 		return NULL;
-	p->cpuid(0x8000001f, 0, r);
-	if (!(r[0] & 3)) /* neither SME nor SEV */
-		return NULL;
-	if (p->rdmsr(SEV_STATUS) & 1)
+	if (x86_rdmsr(SEV_STATUS) & 1)
 		return "SEV (this machine is a guest of it)";
-	syscfg = p->rdmsr(SYSCFG);
+	syscfg = x86_rdmsr(SYSCFG);
 	if (syscfg >> 24 & 1)
 		return "SEV-SNP";
 	return syscfg >> 23 & 1 ? "SME" : syscfg >> 26 & 1 ? "SME-HMK" : NULL;
 }
 
-const char *nl_encryption(const struct nl_probe *p)
+const char *nl_encryption(void)
 {
-	const char *found = intel(p);
+	const char *found = intel();
 
-	return found ? found : amd(p);
+	return found ? found : amd();
 }

@@ -88,10 +88,7 @@ static void conf_report(void *ctx, bool error, unsigned line, const char *key, c
 {
 	const CHAR16 *path = ctx;
 
-	if (error)
-		say_why(L"%s line %d: %a: %a", path, line, key, what);
-	else
-		say_warning(L"%s line %d: %a: %a", path, line, key, what);
+	say_why(L"%s%s line %d: %a: %a", error ? L"" : L"warning: ", path, line, key, what);
 }
 
 /* Beside the loader; else in \EFI\newleaf, so that a copy of the loader under the name that firmware boots by default

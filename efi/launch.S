@@ -4,6 +4,7 @@
  * firmware's again already, and every instruction here means the same for both. Callee-saved registers and the stack
  * are the core's to keep.
  */
+#include <rows.S>
 #define MSR_EFER 0xc0000080
 #define EFER_NXE (1 << 11)
 
@@ -12,10 +13,7 @@
 	.globl launch
 launch:
 	pushfq
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
+	each push, rbp, r12, r13, r14
 	cli
 	cld
 	mov %rsi, %r13
@@ -32,10 +30,7 @@ launch:
 	mov %r12, %rdx
 	call *%r13
 	mov %r12, %cr3
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
+	each pop, r14, r13, r12, rbp
 	popfq
 	ret
 

@@ -9,6 +9,7 @@
 
 #include <efi.h>
 #include <efilib.h>
+#include <x86.h>
 
 #include <newleaf/bootblock.h>
 #include <newleaf/bootcounter.h>
@@ -47,21 +48,12 @@ struct loader {
 	uint32_t n_cpus, n_keys;
 };
 
-#define CR4_LA57 (1ULL << 12)
-static inline uint64_t read_cr4(void)
-{
-	uint64_t v;
-
-	__asm__ volatile("mov %%cr4, %0" : "=r"(v));
-	return v;
-}
-
 /* say.c: messages. All go to the firmware's console. */
 void say_error(enum nl_err error);
 const char *error_name(enum nl_err error);
-void say_why(const CHAR16 *format, ...);
 enum nl_err refuse(enum nl_err error, const CHAR16 *why, ...); /* says why; returns `error` */
-void say_warning(const CHAR16 *format, ...);
+#define say_why(...) ((void)refuse(NL_OK, __VA_ARGS__))
+#define say_warning(...) say_why(L"warning: " __VA_ARGS__)
 
 /* files.c: whole files of the partition that the loader came from. *data is from the pool and has one NUL behind it. */
 EFI_STATUS file_read(struct loader *l, const CHAR16 *path, UINTN max, void **data, UINTN *size);
@@ -98,7 +90,6 @@ bool randomness(void *out, size_t words); /* false: this machine has no source, 
 enum nl_err machine_describe(struct loader *l, struct nl_boot_block *b);
 
 /* cpus.c */
-uint32_t cpus_own_apic_id(void);
 enum nl_err cpus_find(struct loader *l); /* how many there are: n_cpus, mp */
 enum nl_err cpus_list(struct loader *l, struct nl_boot_block *b, const struct nl_acpi *acpi);
 void cpus_take(struct loader *l); /* all but this one into the core */

@@ -2,20 +2,10 @@
 /*
  * What the core wants to know of the machine: CPUs, reset register, clocks, a random name for this boot.
  */
-#include <cpuid.h>
-
 #include "loader.h"
 
 #define STALL_US 20000
 #define TABLES_TOP (1ULL << 47) /* the firmware maps all its tables one to one, in the lower half */
-
-static uint64_t tsc(void)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
-	return (uint64_t)hi << 32 | lo;
-}
 
 static const void *map_physical(void *ctx, uint64_t pa, size_t length)
 {
@@ -50,11 +40,11 @@ static int64_t days(int64_t y, unsigned month, unsigned day)
 
 static void describe_clocks(struct nl_boot_block *b)
 {
-	uint64_t start = tsc();
+	uint64_t start = x86_rdtsc();
 	EFI_TIME t;
 
 	BS->Stall(STALL_US);
-	b->tsc_hz = (tsc() - start) * (1000000 / STALL_US);
+	b->tsc_hz = (x86_rdtsc() - start) * (1000000 / STALL_US);
 	if (!EFI_ERROR(RT->GetTime(&t, NULL)) && t.Year >= 1970) {
 		int64_t s = days(t.Year, t.Month, t.Day) * 86400 + t.Hour * 3600 + t.Minute * 60 + t.Second;
 
@@ -62,15 +52,14 @@ static void describe_clocks(struct nl_boot_block *b)
 			s += t.TimeZone * 60; /* UEFI 2.10, 8.3: localtime = UTC - TimeZone */
 		b->wall_unix_ns = (uint64_t)s * 1000000000 + t.Nanosecond;
 	}
-	b->tsc_at_wall = tsc();
+	b->tsc_at_wall = x86_rdtsc();
 }
 
 static bool rdrand(uint64_t *v)
 {
-	unsigned a, b, c, d;
 	uint8_t ok = 0;
 
-	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 30 & 1))
+	if (!(x86_cpuid_word(1, 0, ECX) >> 30 & 1))
 		return false;
 	for (int i = 0; i < 10 && !ok; i++) /* SDM vol. 1, 7.3.17.1: ten tries */
 		__asm__ volatile("rdrand %0; setc %1" : "=r"(*v), "=qm"(ok)::"cc");
@@ -102,8 +91,9 @@ static void describe_boot(struct nl_boot_block *b)
 	uint64_t *id = (uint64_t *)b->boot_id;
 
 	if (!randomness(id, sizeof(b->boot_id) / sizeof(*id))) {
-		id[0] = tsc() * 0x9e3779b97f4a7c15ULL ^ b->wall_unix_ns; /* 2^64 / golden ratio: spreads the low bits */
-		id[1] = (tsc() ^ id[0] >> 29) * 0x9e3779b97f4a7c15ULL;
+		id[0] = x86_rdtsc() * 0x9e3779b97f4a7c15ULL ^
+		        b->wall_unix_ns; /* 2^64 / golden ratio: spreads the low bits */
+		id[1] = (x86_rdtsc() ^ id[0] >> 29) * 0x9e3779b97f4a7c15ULL;
 	}
 	if (!randomness(b->secret, sizeof(b->secret) / sizeof(uint64_t)))
 		say_warning(L"no source of randomness: no tokens, so the command needs its I/O port");
@@ -115,6 +105,6 @@ enum nl_err machine_describe(struct loader *l, struct nl_boot_block *b)
 
 	describe_clocks(b);
 	describe_boot(b);
-	describe_acpi(b, cpus_own_apic_id(), &acpi);
+	describe_acpi(b, x86_apic_id(), &acpi);
 	return cpus_list(l, b, &acpi);
 }

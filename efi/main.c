@@ -4,8 +4,6 @@
  * Whatever goes wrong before the launch is undone and said; then the operating system boots without Newleaf, or the
  * machine halts if newleaf.conf says so.
  */
-#include <cpuid.h>
-
 #include "encryption.h"
 #include "loader.h"
 
@@ -13,27 +11,13 @@
  * itself. */
 static EFI_GUID running_guid = {0x5f0b4c1e, 0x6e65, 0x776c, {0x65, 0x61, 0x66, 0x6c, 0x6f, 0x61, 0x64, 0x31}};
 
-static uint64_t tsc(void) { return __builtin_ia32_rdtsc(); }
-
-static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4]) { __cpuid_count(leaf, sub, r[0], r[1], r[2], r[3]); }
-
-static uint64_t rdmsr(uint32_t index)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(index));
-	return (uint64_t)hi << 32 | lo;
-}
-
 static enum nl_err check_platform(void)
 {
-	static const struct nl_probe probe = {cpuid, rdmsr};
-	const char *encrypted = nl_encryption(&probe);
-	unsigned a, b, c, d;
+	const char *encrypted = nl_encryption();
 
 	if (encrypted)
 		return refuse(NL_EENCRYPTED, L"memory has more than one physical address: %a is on", encrypted);
-	if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(d >> 20 & 1)) /* the core's page tables need it */
+	if (!(x86_cpuid_word(0x80000001, 0, EDX) >> 20 & 1)) /* the core's page tables need it */
 		return refuse(NL_EMACHINE, L"no-execute (NX, XD) is missing or switched off in the firmware's setup");
 	return NL_OK;
 }
@@ -123,14 +107,14 @@ static void run(struct loader *l, uint64_t start)
 	}
 	/* From here on we are the guest, and the region is not ours to look at: only values kept outside it. */
 	Print(L"newleaf: launched: CPUs %d, keys %d, region %lx, %ld ms in the loader\n", l->n_cpus, l->n_keys,
-	      l->region, (tsc() - start) / (l->tsc_hz / 1000 + 1));
+	      l->region, (x86_rdtsc() - start) / (l->tsc_hz / 1000 + 1));
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 {
 	static struct loader l;
-	uint64_t start = tsc();
+	uint64_t start = x86_rdtsc();
 	EFI_STATUS s;
 	void *other;
 

@@ -3,8 +3,6 @@
  * The memory that the operating system will never own: the region, of EfiReservedMemoryType, and what the loader puts
  * into it.
  */
-#include <cpuid.h>
-
 #include "hostmap.h"
 #include "loader.h"
 #include "ranges.h"
@@ -24,16 +22,24 @@ static void release(uint64_t base, uint64_t end)
 		BS->FreePages(base, (end - base) / NL_PAGE_SIZE);
 }
 
-/* The map as the firmware gives it; free with FreePool. NULL: none. */
-static uint8_t *memory_map(UINTN *n, UINTN *step)
+struct pieces {
+	uint8_t *map;
+	UINTN n, step, at;
+};
+
+/* One piece of the firmware's map after the other, from {0} on; NULL: that was all, or there is no map. */
+static const EFI_MEMORY_DESCRIPTOR *next(struct pieces *p)
 {
 	UINTN key;
 	UINT32 version;
-	uint8_t *map = (uint8_t *)LibMemoryMap(n, &key, step, &version);
 
-	if (!map)
+	if (!p->map && !(p->map = (uint8_t *)LibMemoryMap(&p->n, &key, &p->step, &version)))
 		say_why(L"the firmware gives no memory map");
-	return map;
+	if (p->map && p->at < p->n)
+		return (const EFI_MEMORY_DESCRIPTOR *)(p->map + p->step * p->at++);
+	if (p->map)
+		FreePool(p->map);
+	return NULL;
 }
 
 /*
@@ -42,12 +48,10 @@ static uint8_t *memory_map(UINTN *n, UINTN *step)
  */
 static uint64_t reserve_high(uint64_t size, uint64_t top)
 {
-	UINTN n, step;
-	uint8_t *map = memory_map(&n, &step);
+	struct pieces all = {0};
 	uint64_t best = 0;
 
-	for (UINTN i = 0; map && i < n; i++) {
-		const EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)(map + i * step);
+	for (const EFI_MEMORY_DESCRIPTOR *d; (d = next(&all));) {
 		uint64_t end = d->PhysicalStart + d->NumberOfPages * NL_PAGE_SIZE, at;
 
 		if (d->Type != EfiConventionalMemory || (d->Attribute & EFI_MEMORY_SPECIAL))
@@ -56,8 +60,6 @@ static uint64_t reserve_high(uint64_t size, uint64_t top)
 		if (end > size && at >= d->PhysicalStart && at >= 4 * NL_1G && at > best)
 			best = at;
 	}
-	if (map)
-		FreePool(map);
 	return best ? allocate(AllocateAddress, size / NL_PAGE_SIZE, best) : 0;
 }
 
@@ -98,13 +100,11 @@ static bool reserve_smi(void)
 
 static void ask_paging(struct nl_hostmap *m)
 {
-	unsigned a, b, c, d;
+	unsigned bits = x86_cpuid_word(0x80000008, 0, EAX) & 0xff;
 
-	m->phys_bits = __get_cpuid(0x80000008, &a, &b, &c, &d) ? a & 0xff : 36; /* SDM vol. 3, 4.1.4 */
-	if (!__get_cpuid(0x80000001, &a, &b, &c, &d))
-		d = 0;
-	m->has_1g = d >> 26 & 1;
-	m->la57 = read_cr4() & CR4_LA57;
+	m->phys_bits = bits ? bits : 36; /* SDM vol. 3, 4.1.4 */
+	m->has_1g = x86_cpuid_word(0x80000001, 0, EDX) >> 26 & 1;
+	m->la57 = x86_read_cr4() & CR4_LA57;
 }
 
 enum nl_err memory_reserve(struct loader *l)
@@ -139,15 +139,8 @@ void memory_release(struct loader *l)
 static bool is_ram(UINT32 type)
 {
 	switch (type) {
-	case EfiLoaderCode:
-	case EfiLoaderData:
-	case EfiBootServicesCode:
-	case EfiBootServicesData:
-	case EfiRuntimeServicesCode:
-	case EfiRuntimeServicesData:
-	case EfiConventionalMemory:
-	case EfiACPIReclaimMemory:
-	case EfiACPIMemoryNVS:
+	case EfiLoaderCode ... EfiConventionalMemory:
+	case EfiACPIReclaimMemory ... EfiACPIMemoryNVS:
 		return true;
 	default: /* reserved: the firmware's own, and our region, which is nobody's memory any more */
 		return false;
@@ -156,38 +149,30 @@ static bool is_ram(UINT32 type)
 
 bool memory_is_free(uint64_t base, uint64_t size)
 {
-	UINTN n, step;
-	uint8_t *map = memory_map(&n, &step);
+	struct pieces all = {0};
 	bool is = false;
 
-	for (UINTN i = 0; map && i < n && !is; i++) {
-		EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)(map + i * step);
+	for (const EFI_MEMORY_DESCRIPTOR *d; (d = next(&all));) {
 		uint64_t bytes = d->NumberOfPages * NL_PAGE_SIZE;
 
-		is = d->Type == EfiConventionalMemory && base >= d->PhysicalStart && size <= bytes &&
-		     base - d->PhysicalStart <= bytes - size;
+		is |= d->Type == EfiConventionalMemory && base >= d->PhysicalStart && size <= bytes &&
+		      base - d->PhysicalStart <= bytes - size;
 	}
-	if (map)
-		FreePool(map);
 	return is;
 }
 
 static enum nl_err fill_ranges(struct nl_boot_block *b)
 {
-	UINTN n, step;
-	uint8_t *map = memory_map(&n, &step);
+	struct pieces all = {0};
+	bool fit = true;
 
-	if (!map)
+	for (const EFI_MEMORY_DESCRIPTOR *d; (d = next(&all));)
+		if (is_ram(d->Type))
+			fit = nl_ranges_add(b, d->PhysicalStart, d->NumberOfPages * NL_PAGE_SIZE) && fit;
+	if (!all.map)
 		return NL_EFIRMWARE;
-	for (UINTN i = 0; i < n; i++) {
-		EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)(map + i * step);
-
-		if (is_ram(d->Type) && !nl_ranges_add(b, d->PhysicalStart, d->NumberOfPages * NL_PAGE_SIZE)) {
-			FreePool(map);
-			return refuse(NL_EMACHINE, L"memory is in more than %d pieces", NL_MAX_RANGES);
-		}
-	}
-	FreePool(map);
+	if (!fit)
+		return refuse(NL_EMACHINE, L"memory is in more than %d pieces", NL_MAX_RANGES);
 	if (b->n_ranges == 0)
 		return refuse(NL_EFIRMWARE, L"the firmware's memory map shows no memory");
 	return NL_OK;

@@ -5,9 +5,9 @@ EFI_LIB ?= /usr/lib
 EFI_INC ?= /usr/include/efi
 CORE ?= $(B)/core.bin
 KEYS ?= $(wildcard $(B)/keys.bin)
-EFI_CFLAGS = $(CFLAGS_COMMON) -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64 -DGNU_EFI_USE_MS_ABI -ffreestanding -fpic \
-	-fshort-wchar -fno-stack-protector -mno-red-zone -mgeneral-regs-only -fno-asynchronous-unwind-tables \
-	-fno-strict-aliasing -fcf-protection=none
+EFI_CFLAGS = $(CFLAGS_COMMON) -Iarch/x86_64/include -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64 \
+	-DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar -fno-stack-protector -mno-red-zone -mgeneral-regs-only \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none
 EFI_OBJS := $(patsubst efi/%,$(B)/efi/%.o,$(wildcard efi/*.c) efi/launch.S efi/sections.S)
 ALL += $(B)/newleaf.efi
 
@@ -17,7 +17,7 @@ $(B)/efi/%.c.o: efi/%.c efi/rules.mk
 
 $(B)/efi/launch.S.o: efi/launch.S
 	@mkdir -p $(@D)
-	$(CC) -c -o $@ $<
+	$(CC) -Iarch/x86_64/include -c -o $@ $<
 
 # What is embedded is named in a file, so that another CORE= or KEYS= is noticed.
 $(B)/efi/embedded: FORCE

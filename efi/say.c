@@ -5,65 +5,51 @@
  */
 #include "loader.h"
 
-static const struct {
+static const struct error {
 	enum nl_err code;
 	const char *name, *what, *next;
 } errors[] = {
 #define ROW(name, code, exit, what, next) {name, #name, what, next},
         NL_ERRORS(ROW)
 #undef ROW
+                {0, NULL, NULL, NULL},
 };
 
-static void say(const CHAR16 *before, const CHAR16 *format, va_list args)
+/* The last row is that of errors which this loader does not know. */
+static const struct error *find(enum nl_err code)
 {
-	Print(L"%s", before);
-	VPrint(format, args);
-	Print(L"\n");
+	const struct error *e = errors;
+
+	while (e->name && e->code != code)
+		e++;
+	return e;
 }
 
 const char *error_name(enum nl_err error)
 {
-	for (size_t i = 0; i < NL_ARRAY_SIZE(errors); i++)
-		if (errors[i].code == error)
-			return errors[i].name;
-	return "an error that this loader does not know";
+	const char *name = find(error)->name;
+
+	return name ? name : "an error that this loader does not know";
 }
 
 void say_error(enum nl_err error)
 {
-	for (size_t i = 0; i < NL_ARRAY_SIZE(errors); i++)
-		if (errors[i].code == error) {
-			Print(L"newleaf: not launched: %a [%a]\n  next  %a\n", errors[i].what, errors[i].name,
-			      errors[i].next);
-			return;
-		}
-	Print(L"newleaf: not launched: the core answered %d, which this loader does not know\n", error);
-}
+	const struct error *e = find(error);
 
-void say_why(const CHAR16 *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say(L"newleaf: ", format, args);
-	va_end(args);
+	if (e->name)
+		Print(L"newleaf: not launched: %a [%a]\n  next  %a\n", e->what, e->name, e->next);
+	else
+		Print(L"newleaf: not launched: the core answered %d, which this loader does not know\n", error);
 }
 
 enum nl_err refuse(enum nl_err error, const CHAR16 *why, ...)
 {
 	va_list args;
 
+	Print(L"newleaf: ");
 	va_start(args, why);
-	say(L"newleaf: ", why, args);
+	VPrint(why, args);
 	va_end(args);
+	Print(L"\n");
 	return error;
-}
-
-void say_warning(const CHAR16 *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say(L"newleaf: warning: ", format, args);
-	va_end(args);
 }

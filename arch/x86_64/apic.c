@@ -25,20 +25,6 @@ static uint32_t refused; /* IPIs for CPUs that are not ours, and SMIs */
 bool apic_is_watched(void) { return !nl_vendor->init_exits || nl_boot.n_beyond; }
 uint32_t apic_refused(void) { return refused; }
 
-uint32_t apic_own_id(void)
-{
-	uint32_t r[4];
-
-	x86_cpuid(0, 0, r);
-	if (r[0] >= 0xb) {
-		x86_cpuid(0xb, 0, r);
-		if (r[1]) /* SDM vol. 2, CPUID leaf 0BH: the x2APIC ID */
-			return r[3];
-	}
-	x86_cpuid(1, 0, r);
-	return r[1] >> 24;
-}
-
 void apic_note_write(const struct nl_cpu *cpu, uint32_t offset, uint32_t value)
 {
 	if (offset == APIC_LDR)

@@ -3,10 +3,10 @@
  * The table of CPUs: one struct host_cpu and one stack each, made before the launch for every CPU that the firmware
  * hands over.
  */
-#include "apic.h"
 #include "core/core.h"
 #include "core/pool.h"
 #include "host.h"
+#include "x86.h"
 
 struct nl_cpu *nl_cpus[NL_MAX_CPUS];
 unsigned nl_n_cpus;
@@ -49,7 +49,7 @@ struct nl_cpu *nl_this_cpu(void)
 /* entry.S asks, on the firmware's stack. NULL: a CPU that the loader has not listed. */
 void *nl_entry_stack(enum nl_enter what)
 {
-	uint32_t id = apic_own_id();
+	uint32_t id = x86_apic_id();
 
 	if (what != NL_ENTER_JOIN)
 		return nl_boot_stack + HOST_STACK_SIZE;

@@ -29,10 +29,9 @@ void nl_clock_init(void)
 {
 	uint32_t r[4];
 
-	x86_cpuid(1, 0, r);
-	if (r[2] >> 31) {
+	if (x86_cpuid_word(1, 0, ECX) >> 31) {
 		x86_cpuid(0x40000000, 0, r);
-		nl_emulated = r[1] == 0x54474354; /* "TCGT" */
+		nl_emulated = r[EBX] == 0x54474354; /* "TCGT" */
 	} else {
 		nl_emulated = nl_boot.tsc_hz != 0 && nl_boot.tsc_hz < 400000000; /* Bochs: its clock follows ips */
 	}

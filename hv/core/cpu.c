@@ -89,14 +89,12 @@ void nl_cpu_started(struct nl_cpu *cpu, uint8_t vector)
 {
 	const struct nl_segment data = {0, 0x93, 0xffff, 0}, table = {.limit = 0xffff};
 	struct nl_context was;
-	uint32_t r[4];
 
 	store(&cpu->sipi_vector, 0);
 	nl_vendor->context(cpu, &was);
-	x86_cpuid(1, 0, r);
 	x86_clear_dr0_3();
 	struct nl_launch_state s = {
-	        .gprs = {.rdx = r[0]},
+	        .gprs = {.rdx = x86_cpuid_word(1, 0, EAX)},
 	        .rflags = 2,
 	        .cr0 = (was.cr0 & (CR0_CD | CR0_NW)) | CR0_ET,
 	        .dr6 = DR6_NONE,

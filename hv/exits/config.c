@@ -24,33 +24,24 @@ static uint32_t refusals;
 static uint64_t ecam_of(uint16_t function) { return ecam + ((uint64_t)function << 12); }
 
 /* AMD: configuration space in memory wants AL, AX or EAX (PPR, "MMIO configuration coding requirements"). */
-static uint64_t load(uint64_t pa, unsigned width)
+static uint64_t memory(uint64_t pa, unsigned width, bool write, uint64_t v)
 {
 	volatile void *p = x86_phys(HPA(pa));
-	uint64_t v = 0;
 
-#define LOAD(n, reg) \
-	if (width == (n)) \
+#define ACCESS(n, reg) \
+	if (width == (n) && write) \
+		__asm__ volatile("mov %%" reg ", (%1)" : "+a"(v) : "r"(p) : "memory"); \
+	else if (width == (n)) \
 	__asm__ volatile("mov (%1), %%" reg : "+a"(v) : "r"(p) : "memory")
-	LOAD(1, "al");
-	LOAD(2, "ax");
-	LOAD(4, "eax");
-	LOAD(8, "rax");
+	ACCESS(1, "al");
+	ACCESS(2, "ax");
+	ACCESS(4, "eax");
+	ACCESS(8, "rax");
 	return v;
 }
 
-static void store(uint64_t pa, unsigned width, uint64_t v)
-{
-	volatile void *p = x86_phys(HPA(pa));
-
-#define STORE(n, reg) \
-	if (width == (n)) \
-	__asm__ volatile("mov %%" reg ", (%1)" ::"a"(v), "r"(p) : "memory")
-	STORE(1, "al");
-	STORE(2, "ax");
-	STORE(4, "eax");
-	STORE(8, "rax");
-}
+static uint64_t load(uint64_t pa, unsigned width) { return memory(pa, width, false, 0); }
+static void store(uint64_t pa, unsigned width, uint64_t v) { memory(pa, width, true, v); }
 
 /* With the lock held, or before any other CPU runs. Registers behind the first 256 are there in memory only. */
 uint32_t nl_config_peek(uint16_t function, unsigned reg, unsigned width)
@@ -166,7 +157,6 @@ enum nl_err nl_config_init(void)
 {
 	enum nl_err err = nl_windows_init();
 	uint64_t base = err ? 0 : nl_windows_ecam(&buses);
-	uint32_t r[4];
 
 	if (!base)
 		return err;
@@ -178,8 +168,7 @@ enum nl_err nl_config_init(void)
 	if (base < nl_boot.region + nl_boot.region_size && nl_boot.region < end)
 		return NL_EWINDOW;
 	ecam = base;
-	x86_cpuid(1, 0, r);
-	ports_can_hide = r[2] >> 31;
+	ports_can_hide = x86_cpuid_word(1, 0, ECX) >> 31;
 	for (unsigned f = 0; f < buses << 8 && !err; f++)
 		if (nl_windows_watched((uint16_t)f))
 			err = nl_base_watch(GPA(ecam_of((uint16_t)f)));

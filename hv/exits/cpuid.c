@@ -15,9 +15,8 @@ uint32_t nl_cpuid_block(void) { return block; }
 void nl_cpuid_init(void)
 {
 	uint32_t r[4];
-
-	x86_cpuid(1, 0, r);
-	bool outer = r[2] >> 31; /* without it these leaves repeat the highest basic leaf: the first block is free */
+	bool outer = x86_cpuid_word(1, 0, ECX) >>
+	             31; /* without it these leaves repeat the highest basic leaf: the first block is free */
 	for (block = 0x40000000; outer && block < 0x4000ff00; block += 0x100) {
 		x86_cpuid(block, 0, r);
 		if (r[0] < block || r[0] > block + 0xff)

@@ -130,20 +130,16 @@ static uint64_t efer_known(void)
 		uint32_t leaf;
 		uint8_t reg, shift;
 	} features[] = {
-	        {14, 0x80000001, 3, 25}, {15, 0x80000001, 2, 17},
-	        {17, 0x80000008, 1, 8}, /* FFXSR, TCE, MCOMMIT */
-	        {18, 0x80000008, 1, 13}, {20, 0x80000021, 0, 7},
-	        {21, 0x80000021, 0, 8}, /* INTWB, upper address ignore, automatic IBRS */
+	        {14, 0x80000001, EDX, 25}, {15, 0x80000001, ECX, 17},
+	        {17, 0x80000008, EBX, 8}, /* FFXSR, TCE, MCOMMIT */
+	        {18, 0x80000008, EBX, 13}, {20, 0x80000021, EAX, 7},
+	        {21, 0x80000021, EAX, 8}, /* INTWB, upper address ignore, automatic IBRS */
 	};
 	uint64_t known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-	uint32_t max[4], r[4];
 
-	x86_cpuid(0x80000000, 0, max);
-	for (unsigned i = 0; i < NL_ARRAY_SIZE(features); i++) {
-		x86_cpuid(features[i].leaf, 0, r);
-		if (max[0] >= features[i].leaf && (r[features[i].reg] >> features[i].shift & 1))
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(features); i++)
+		if (x86_cpuid_word(features[i].leaf, 0, features[i].reg) >> features[i].shift & 1)
 			known |= 1ULL << features[i].bit;
-	}
 	return known;
 }
 
@@ -168,10 +164,7 @@ static bool write_efer(struct nl_cpu *cpu, uint64_t v)
 /* What CPUID shows the guest (cpuid.c). Asked here as well: emulators take bits that their CPUID does not list. */
 static uint64_t xss_shown(void)
 {
-	uint32_t r[4];
-
-	x86_cpuid(0xd, 1, r);
-	return (r[2] | (uint64_t)r[3] << 32) & XSS_MAY;
+	return (x86_cpuid_word(0xd, 1, ECX) | (uint64_t)x86_cpuid_word(0xd, 1, EDX) << 32) & XSS_MAY;
 }
 
 static uint64_t updates_dropped;

@@ -89,7 +89,7 @@ static bool is_host_bridge(uint16_t function)
 
 static uint8_t identify(void)
 {
-	uint32_t r[4], device = nl_config_peek(HOST, 2, 2);
+	uint32_t device = nl_config_peek(HOST, 2, 2);
 
 	vendor = (uint16_t)nl_config_peek(HOST, 0, 2);
 	if (!is_host_bridge(HOST))
@@ -100,9 +100,9 @@ static uint8_t identify(void)
 		return MCH;
 	if (vendor == 0x8086) /* servers have PCI Express capabilities there */
 		return nl_config_peek(HOST, 0x34, 1) == 0xe0 && nl_config_peek(HOST, 0xe0, 1) == 9 ? CLIENT : UNKNOWN;
-	x86_cpuid(1, 0, r);
 	if (vendor == 0x1022 || vendor == 0x1d94)
-		return (r[0] >> 20 & 0xff) >= 8 ? AMD : AMD_OLD; /* extended family: 17h is 0Fh + 8 */
+		return (x86_cpuid_word(1, 0, EAX) >> 20 & 0xff) >= 8 ? AMD
+		                                                     : AMD_OLD; /* extended family: 17h is 0Fh + 8 */
 	return UNKNOWN;
 }
 

@@ -24,12 +24,8 @@ const struct nl_view *nl_base_view(void) { return &base; }
 
 static void read_mtrrs(struct nl_mtrrs *m)
 {
-	uint32_t r[4];
-
-	x86_cpuid(0x80000008, 0, r);
-	m->phys_bits = r[0] & 0xff;
-	x86_cpuid(1, 0, r);
-	if (!(r[3] & 1u << 12)) { /* no MTRRs: everything is WB (SDM vol. 3, 12.11.1) */
+	m->phys_bits = x86_cpuid_word(0x80000008, 0, EAX) & 0xff;
+	if (!(x86_cpuid_word(1, 0, EDX) & 1u << 12)) { /* no MTRRs: everything is WB (SDM vol. 3, 12.11.1) */
 		m->def_type = 1u << 11 | NL_MT_WB;
 		return;
 	}

@@ -28,6 +28,8 @@ void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	(void)sub;
 	memset(r, 0, 4 * sizeof(*r));
+	if (leaf == 0x80000000)
+		r[0] = 0x80000008;
 	if (leaf == 0x80000008)
 		r[0] = 36;
 }

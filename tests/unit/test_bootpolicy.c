@@ -15,6 +15,7 @@
 #include <newleaf/signature.h>
 
 #include "encryption.h"
+#include <insn.h>
 #include "policy.h"
 
 static unsigned warnings;
@@ -175,7 +176,7 @@ static struct {
 	uint64_t tme, syscfg, sev;
 } cpu;
 
-static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	assert_int_equal(sub, 0);
 	memset(r, 0, 16);
@@ -191,7 +192,7 @@ static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 	assert_true(leaf != 0x8000001f || cpu.extended >= leaf);
 }
 
-static uint64_t rdmsr(uint32_t index)
+uint64_t x86_rdmsr(uint32_t index)
 {
 	if (index == 0x982) {
 		assert_true(cpu.leaf7_ecx >> 13 & 1);
@@ -204,8 +205,7 @@ static uint64_t rdmsr(uint32_t index)
 
 static const char *found(void)
 {
-	static const struct nl_probe probe = {cpuid, rdmsr};
-	const char *s = nl_encryption(&probe);
+	const char *s = nl_encryption();
 
 	return s ? s : "";
 }

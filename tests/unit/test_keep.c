@@ -105,9 +105,11 @@ UINTN Print(CONST CHAR16 *format, ...)
 	va_end(args);
 	return 0;
 }
-void say_why(const CHAR16 *format, ...) { (void)format; }
-void say_warning(const CHAR16 *format, ...) { (void)format, warnings++; }
-enum nl_err refuse(enum nl_err error, const CHAR16 *why, ...) { return (void)why, error; }
+enum nl_err refuse(enum nl_err error, const CHAR16 *why, ...)
+{
+	warnings += !memcmp(why, L"warning: ", 9 * sizeof(*why));
+	return error;
+}
 bool memory_is_free(uint64_t base, uint64_t size)
 {
 	return left_is_free && base == (uint64_t)&left && size == sizeof(left);

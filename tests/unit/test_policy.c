@@ -68,7 +68,7 @@ static uint64_t xss_listed; /* supervisor state of this CPU, leaf 0xd */
 void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	memset(r, 0, 4 * sizeof(*r));
-	r[0] = leaf == 0x80000000 ? 0x80000021 : 0;
+	r[0] = leaf == 0x80000000 ? 0x80000021 : leaf == 0 ? 0xd : 0;
 	if (leaf == 0xd && sub == 1)
 		r[2] = (uint32_t)xss_listed, r[3] = (uint32_t)(xss_listed >> 32);
 }

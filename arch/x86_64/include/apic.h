@@ -25,7 +25,6 @@
 
 void apic_send_nmi(uint32_t apic_id);
 bool apic_is_x2(void);
-uint32_t apic_own_id(void); /* of the CPU that asks, as the firmware numbered it */
 uint32_t apic_read(uint32_t offset);
 
 /* A guest's write of the interrupt command register. INIT, SIPI and NMI are ours to deliver, all else goes to the

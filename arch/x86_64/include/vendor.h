@@ -151,6 +151,15 @@ struct nl_vendor {
 	bool init_exits;                  /* INIT and SIPI are exits of their target; else they are caught at the ICR */
 };
 
+/* The members of a vendor whose functions have their names, behind `prefix`. */
+#define NL_VENDOR(prefix) \
+	.probe = prefix##probe, .format = prefix##format, .machine_init = prefix##machine_init, \
+	.cpu_init = prefix##cpu_init, .cpu_exit = prefix##cpu_exit, .launch_state = prefix##launch_state, \
+	.wait_for_sipi = prefix##wait_for_sipi, .run = prefix##run, .context = prefix##context, .skip = prefix##skip, \
+	.inject = prefix##inject, .set_root = prefix##set_root, .flush_all = prefix##flush_all, \
+	.set_flags = prefix##set_flags, .get_msr = prefix##get_msr, .set_msr = prefix##set_msr, \
+	.intercept_msr = prefix##intercept_msr, .intercept_port = prefix##intercept_port, .dump = prefix##dump
+
 extern const struct nl_vendor nl_vmx, nl_svm;
 extern const struct nl_vendor *nl_vendor; /* the one of this machine; set once by nl_arch_probe */
 

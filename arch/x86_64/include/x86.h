@@ -7,6 +7,25 @@
 
 #include <insn.h>
 
+/* One register of a leaf; 0 where the CPU has no such leaf. Not for those of hypervisors. */
+enum { EAX, EBX, ECX, EDX };
+static inline uint32_t x86_cpuid_word(uint32_t leaf, uint32_t sub, unsigned reg)
+{
+	uint32_t r[4], first = leaf & 0x80000000;
+
+	x86_cpuid(first, 0, r);
+	if (r[EAX] < leaf || r[EAX] > first + 0xffff)
+		return 0;
+	x86_cpuid(leaf, sub, r);
+	return r[reg];
+}
+
+/* Of the CPU that asks, as the firmware numbered it; SDM vol. 2, CPUID leaf 0BH: the x2APIC ID. */
+static inline uint32_t x86_apic_id(void)
+{
+	return x86_cpuid_word(0xb, 0, EBX) ? x86_cpuid_word(0xb, 0, EDX) : x86_cpuid_word(1, 0, EBX) >> 24;
+}
+
 /* An access whose width is known at run time only. */
 static inline uint32_t x86_in(uint16_t p, unsigned width)
 {

@@ -27,18 +27,12 @@ static struct svm_cpu *svm(struct nl_cpu *cpu) { return cpu->vendor; }
 
 static enum nl_err probe(void)
 {
-	uint32_t r[4];
-
-	x86_cpuid(0x80000000, 0, r);
-	if (r[0] < 0x8000000a)
-		return NL_ENOVIRT;
-	x86_cpuid(0x80000001, 0, r);
-	if (!(r[2] & 1u << 2))
+	if (!(x86_cpuid_word(0x80000001, 0, ECX) & 1u << 2))
 		return NL_ENOVIRT;
 	if (x86_rdmsr(MSR_VM_CR) & 1u << 4)
 		return NL_ELOCKED;
-	x86_cpuid(0x8000000a, 0, r);
-	if (!(r[3] & 1) || r[1] < 2) /* nested paging; an ASID besides the host's */
+	/* nested paging; an ASID besides the host's */
+	if (!(x86_cpuid_word(0x8000000a, 0, EDX) & 1) || x86_cpuid_word(0x8000000a, 0, EBX) < 2)
 		return NL_ENOVIRT;
 	return x86_rdmsr(MSR_EFER) & EFER_SVME ? NL_EVIRTUALISED : NL_OK;
 }
@@ -46,12 +40,8 @@ static enum nl_err probe(void)
 static const struct nl_npt_format *format(void)
 {
 	static struct nl_npt_format f;
-	uint32_t r[4];
 
-	x86_cpuid(0x80000001, 0, r);
-	bool has_1g = r[3] >> 26 & 1;
-	x86_cpuid(0x80000008, 0, r);
-	f = nl_npt_format_npt(has_1g, r[0] & 0xff);
+	f = nl_npt_format_npt(x86_cpuid_word(0x80000001, 0, EDX) >> 26 & 1, x86_cpuid_word(0x80000008, 0, EAX) & 0xff);
 	return &f;
 }
 
@@ -71,11 +61,10 @@ static void ask_a20(void)
 
 static enum nl_err machine_init(void)
 {
-	uint32_t r[4];
+	uint32_t features = x86_cpuid_word(0x8000000a, 0, EDX);
 
-	x86_cpuid(0x8000000a, 0, r);
-	has_next_rip = r[3] >> 3 & 1;
-	has_flush_by_asid = r[3] >> 6 & 1;
+	has_next_rip = features >> 3 & 1;
+	has_flush_by_asid = features >> 6 & 1;
 	msrpm = nl_pool_run(2);
 	iopm = nl_pool_run(3);
 	if (!msrpm || !iopm)
@@ -320,28 +309,4 @@ static void dump(struct nl_cpu *cpu)
 	                v->segments[NL_CS].attributes, v->nested_cr3, v->asid, v->event_injection);
 }
 
-const struct nl_vendor nl_svm = {
-        .name = "SVM",
-        .paging = "NPT",
-        .probe = probe,
-        .format = format,
-        .machine_init = machine_init,
-        .cpu_init = cpu_init,
-        .cpu_exit = cpu_exit,
-        .launch_state = launch_state,
-        .wait_for_sipi = wait_for_sipi,
-        .run = run,
-        .context = context,
-        .skip = skip,
-        .inject = inject,
-        .set_root = set_root,
-        .flush_all = flush_all,
-        .set_flags = set_flags,
-        .get_msr = get_msr,
-        .set_msr = set_msr,
-        .intercept_msr = intercept_msr,
-        .intercept_port = intercept_port,
-        .kick = nmi_kick,
-        .dump = dump,
-        .init_exits = false,
-};
+const struct nl_vendor nl_svm = {.name = "SVM", .paging = "NPT", NL_VENDOR(), .kick = nmi_kick, .init_exits = false};

@@ -30,10 +30,8 @@ static void flush_linear(void)
 const struct nl_npt_format *vmx_format(void)
 {
 	static struct nl_npt_format f;
-	uint32_t r[4];
 
-	x86_cpuid(0x80000008, 0, r);
-	f = nl_npt_format_ept(x86_rdmsr(MSR_VMX_BASIC + 12) & EPT_CAP_1G, r[0] & 0xff);
+	f = nl_npt_format_ept(x86_rdmsr(MSR_VMX_BASIC + 12) & EPT_CAP_1G, x86_cpuid_word(0x80000008, 0, EAX) & 0xff);
 	return &f;
 }
 

@@ -78,21 +78,10 @@ static void read_msrs(struct vmx_msrs *m)
 
 static void read_features(struct vmx_guest_features *f)
 {
-	uint32_t r[4], max;
-
-	x86_cpuid(0, 0, r);
-	max = r[0];
-	if (max >= 7) {
-		x86_cpuid(7, 0, r);
-		f->invpcid = r[1] >> 10 & 1;
-		f->user_wait = r[2] >> 5 & 1;
-	}
-	if (max >= 13) {
-		x86_cpuid(13, 1, r);
-		f->xsaves = r[0] >> 3 & 1;
-	}
-	x86_cpuid(0x80000001, 0, r);
-	f->rdtscp = r[3] >> 27 & 1;
+	f->invpcid = x86_cpuid_word(7, 0, EBX) >> 10 & 1;
+	f->user_wait = x86_cpuid_word(7, 0, ECX) >> 5 & 1;
+	f->xsaves = x86_cpuid_word(13, 1, EAX) >> 3 & 1;
+	f->rdtscp = x86_cpuid_word(0x80000001, 0, EDX) >> 27 & 1;
 }
 
 enum nl_err vmx_probe(void)
@@ -101,10 +90,8 @@ enum nl_err vmx_probe(void)
 	struct vmx_guest_features f = {0};
 	struct vmx_controls c;
 	uint64_t feature;
-	uint32_t r[4];
 
-	x86_cpuid(1, 0, r);
-	if (!(r[2] >> 5 & 1))
+	if (!(x86_cpuid_word(1, 0, ECX) >> 5 & 1))
 		return NL_ENOVIRT;
 	feature = x86_rdmsr(MSR_FEATURE_CONTROL);
 	if ((feature & FEATURE_CONTROL_LOCK) && !(feature & FEATURE_CONTROL_VMX))
@@ -116,18 +103,6 @@ enum nl_err vmx_probe(void)
 	return x86_read_cr4() & CR4_VMXE ? NL_EVIRTUALISED : NL_OK;
 }
 
-/* Architectural performance monitoring from version 2 on has the global control (SDM vol. 3, 20.2.2). */
-static bool has_perf_global(void)
-{
-	uint32_t r[4];
-
-	x86_cpuid(0, 0, r);
-	if (r[0] < 10)
-		return false;
-	x86_cpuid(10, 0, r);
-	return (r[0] & 0xff) >= 2;
-}
-
 enum nl_err vmx_machine_init(void)
 {
 	struct vmx_cpu *cpus = nl_pool_bytes(nl_n_cpus * sizeof(*cpus));
@@ -137,7 +112,8 @@ enum nl_err vmx_machine_init(void)
 	read_features(&f);
 	if (vmx_controls(&vmx.msrs, &f, &vmx.controls))
 		return NL_ENOVIRT;
-	vmx.switch_perf = has_perf_global();
+	/* Architectural performance monitoring from version 2 on has the global control (SDM vol. 3, 20.2.2). */
+	vmx.switch_perf = (x86_cpuid_word(10, 0, EAX) & 0xff) >= 2;
 	vmx.msr_bitmap = nl_pool_page();
 	vmx.io_bitmap = nl_pool_run(2);
 	if (!cpus || !vmx.msr_bitmap || !vmx.io_bitmap)
@@ -232,14 +208,11 @@ enum nl_err vmx_cpu_init(struct nl_cpu *cpu, hpa_t root)
 {
 	struct vmx_cpu *v = vmx_cpu(cpu);
 	const struct vmx_msrs *m = &vmx.msrs;
-	uint64_t xsave;
-	uint32_t r[4];
+	uint64_t xsave = x86_cpuid_word(1, 0, ECX) >> 26 & 1 ? CR4_OSXSAVE : 0; /* for XSETBV on the guest's behalf */
 	enum nl_err err = unlock();
 
 	if (err)
 		return err;
-	x86_cpuid(1, 0, r);
-	xsave = r[2] >> 26 & 1 ? CR4_OSXSAVE : 0; /* for XSETBV on the guest's behalf */
 	v->saved_cr0 = x86_read_cr0();
 	v->saved_cr4 = x86_read_cr4();
 	x86_write_cr0(vmx_fix(v->saved_cr0, m->cr0_fixed0, m->cr0_fixed1));
