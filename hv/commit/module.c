@@ -154,10 +154,11 @@ static uint64_t settle(struct told *t, enum nl_err err)
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		struct nl_entry *e = &nl_registry[i];
 		uint32_t object = t->leaves[i].object;
-		struct nl_leaf_module *m = &e->facts.modules[object - 1];
+		struct nl_leaf_module *m;
 
 		if (!object || (!t->leaves[i].came && !t->leaves[i].went && !t->leaves[i].err))
 			continue;
+		m = &e->facts.modules[object - 1];
 		if (t->leaves[i].came && !err)
 			write_sites(e, object);
 		if (t->leaves[i].came && err)

@@ -291,12 +291,12 @@ bool nl_bind_stands(const struct nl_entry *e, struct nl_kernel *k)
 		return true;
 	nl_leaf_open(nl_room_at(NL_ROOM_FILES, e->file.offset), &leaf);
 	for (i = 1; i < e->n_objects; i++) {
+		bool other = e->facts.modules[i - 1].state == NL_MODULE_OTHER, fewer;
 		struct nl_module m = {0};
 		enum nl_err err = look(&leaf, i, k, &m);
-		bool fewer;
 
 		if (e->objects[i].va ? err || !same(&e->objects[i], &m, &fewer) || fewer
-		                     : !err && !on && e->facts.modules[i - 1].state == NL_MODULE_WAITING)
+		                     : !on && err != (other ? NL_EMODULE : NL_NOTHING))
 			return false;
 	}
 	for (i = 0; i < e->n_sites; i++) {

@@ -364,7 +364,7 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	report->slide = kernel.slide;
 	if (known) {
 		known->authors |= staging.known;
-		if (known->state.condition == NL_LEAF_APPLIED)
+		if (known->state.condition == NL_LEAF_APPLIED || known->pinned) /* the plan is of what it is bound to */
 			return NL_OK;
 		err = nl_bind(known, NULL, UINT32_MAX, &kernel, &report->blocker);
 		return err ? err : nl_registry_check(known, UINT32_MAX, &kernel, &report->blocker);

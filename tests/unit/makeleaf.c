@@ -39,6 +39,42 @@ unsigned make_site(struct make_leaf *m, uint64_t va, const void *expected, const
 	return m->n_sites++;
 }
 
+unsigned make_module(struct make_leaf *m, const struct nl_leaf_object *o)
+{
+	m->modules[m->n_modules] = *o;
+	return ++m->n_modules;
+}
+
+unsigned make_module_site(struct make_leaf *m, unsigned object, unsigned region, uint32_t offset, const void *expected,
+                          const void *fresh, uint32_t len, uint32_t func_offset, uint32_t func_size)
+{
+	/* by link addresses of the kernel's, which are then taken away again */
+	uint64_t base = m->header.target.kernel.regions[func_size ? NL_KERNEL_TEXT : NL_KERNEL_RODATA].base;
+	unsigned site =
+	        make_site(m, base + offset, expected, fresh, len, func_size ? base + func_offset : 0, func_size);
+
+	m->sites[site].object = (uint16_t)object;
+	m->sites[site].region = (uint16_t)region;
+	return site;
+}
+
+static unsigned aligned(unsigned at) { return (at + NL_PART_ALIGN - 1) & ~(NL_PART_ALIGN - 1); }
+
+void make_layout(struct make_leaf *m)
+{
+	unsigned i, text = 0, data = 0;
+
+	for (i = 0; i < m->n_modules; i++) {
+		m->modules[i].text = (struct nl_leaf_part){text = aligned(text), m->parts[i].n_text};
+		m->modules[i].data = (struct nl_leaf_part){data = aligned(data), m->parts[i].n_data};
+		text += m->parts[i].n_text;
+		data += m->parts[i].n_data;
+	}
+	m->header.target.kernel.text = (struct nl_leaf_part){aligned(text), m->n_text};
+	m->header.target.kernel.data = (struct nl_leaf_part){aligned(data), m->n_data};
+	m->laid_out = true;
+}
+
 void make_reloc(struct make_leaf *m, struct nl_leaf_reloc r) { m->relocs[m->n_relocs++] = r; }
 
 void make_fact(struct make_leaf *m, enum nl_fact_kind kind, const char *text, uint32_t version)
@@ -61,19 +97,31 @@ static struct nl_leaf_part add(uint8_t *out, size_t *at, const void *from, size_
 
 size_t make_write(const struct make_leaf *m, uint8_t *out)
 {
-	struct nl_leaf_header h = m->header;
+	static struct make_leaf real; /* where parts are, whatever the leaf says */
+	static uint8_t text[8192], data[8192];
+	struct nl_leaf_header h;
 	size_t at = sizeof(h);
+	unsigned i;
 
+	real = *m;
+	make_layout(&real);
+	h = m->laid_out ? m->header : real.header;
 	memset(out, 0, NL_LEAF_MAX_SIZE);
-	h.target.kernel.text = (struct nl_leaf_part){0, (uint32_t)m->n_text};
-	h.target.kernel.data = (struct nl_leaf_part){0, (uint32_t)m->n_data};
-	h.objects = add(out, &at, out, 0, sizeof(struct nl_leaf_object), 8);
+	memset(text, 0, sizeof(text));
+	memset(data, 0, sizeof(data));
+	for (i = 0; i < m->n_modules; i++) {
+		memcpy(text + real.modules[i].text.offset, m->parts[i].text, m->parts[i].n_text);
+		memcpy(data + real.modules[i].data.offset, m->parts[i].data, m->parts[i].n_data);
+	}
+	memcpy(text + real.header.target.kernel.text.offset, m->text, m->n_text);
+	memcpy(data + real.header.target.kernel.data.offset, m->data, m->n_data);
+	h.objects = add(out, &at, m->laid_out ? m->modules : real.modules, m->n_modules, sizeof(m->modules[0]), 8);
 	h.sites = add(out, &at, m->sites, m->n_sites, sizeof(m->sites[0]), 8);
 	h.relocs = add(out, &at, m->relocs, m->n_relocs, sizeof(m->relocs[0]), 8);
 	h.facts = add(out, &at, m->facts, m->n_facts, 1, 4);
 	h.bytes = add(out, &at, m->bytes, m->n_bytes, 1, 1);
-	h.text = add(out, &at, m->text, m->n_text, 1, 1);
-	h.data = add(out, &at, m->data, m->n_data, 1, 1);
+	h.text = add(out, &at, text, real.header.target.kernel.text.offset + m->n_text, 1, 1);
+	h.data = add(out, &at, data, real.header.target.kernel.data.offset + m->n_data, 1, 1);
 	h.strings = add(out, &at, "site", 5, 1, 1);
 	h.signed_size = (uint32_t)at;
 	memcpy(out, &h, sizeof(h));

@@ -6,10 +6,19 @@
 #include <newleaf/bootblock.h>
 #include <newleaf/leaf.h>
 
+struct make_part { /* of a body, one object's */
+	uint8_t text[512], data[512];
+	unsigned n_text, n_data;
+};
+
 struct make_leaf {
 	struct nl_leaf_header header; /* parts and sizes are filled when written */
+	struct nl_leaf_object modules[NL_LEAF_MAX_OBJECTS];
+	struct make_part parts[NL_LEAF_MAX_OBJECTS]; /* the modules' */
+	unsigned n_modules;
+	bool laid_out;
 	struct nl_leaf_site sites[NL_LEAF_MAX_SITES + 1];
-	struct nl_leaf_reloc relocs[16];
+	struct nl_leaf_reloc relocs[48];
 	unsigned n_sites, n_relocs;
 	uint8_t bytes[16384];
 	unsigned n_bytes;
@@ -23,6 +32,14 @@ void make_start(struct make_leaf *m, const char *id, uint32_t version, const str
 /* A site with these bytes, by link addresses; returns its index. func_va 0: read-only data. */
 unsigned make_site(struct make_leaf *m, uint64_t va, const void *expected, const void *fresh, uint32_t len,
                    uint64_t func_va, uint32_t func_size);
+/* A module of the leaf; returns the number of the object. */
+unsigned make_module(struct make_leaf *m, const struct nl_leaf_object *o);
+/* A site in it, by offsets in one of its regions. func_size 0: read-only data. */
+unsigned make_module_site(struct make_leaf *m, unsigned object, unsigned region, uint32_t offset, const void *expected,
+                          const void *fresh, uint32_t len, uint32_t func_offset, uint32_t func_size);
+/* Where the objects' parts lie in text[] and data[], from their sizes: stands in the objects from then on, and is not
+ * done again when the leaf is written. */
+void make_layout(struct make_leaf *m);
 void make_fact(struct make_leaf *m, enum nl_fact_kind kind, const char *text, uint32_t version);
 void make_reloc(struct make_leaf *m, struct nl_leaf_reloc r);
 size_t make_write(const struct make_leaf *m,
