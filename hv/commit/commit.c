@@ -301,8 +301,6 @@ enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_comm
 {
 	enum nl_err err;
 
-	if (!nl_trylock(&nl_generation_lock))
-		return NL_EBUSY;
 	nl_commit_drop();
 	tx.stale = false;
 	begin_report();
@@ -316,7 +314,6 @@ enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_comm
 		nl_journal(NL_EV_REFUSED, err, NULL,
 		           request->count && request->count <= NL_MAX_LEAVES ? request->set[0] : NULL,
 		           tx.report.blocker.site_va, 0);
-	nl_unlock(&nl_generation_lock);
 	return err;
 }
 
@@ -469,8 +466,6 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 	struct nl_blocker last;
 	enum nl_err err;
 
-	if (!nl_trylock(&nl_generation_lock))
-		return NL_EBUSY;
 	if (tx.next && tx.base_edits != nl_base_edits())
 		nl_commit_drop(); /* prepared from the view as it was */
 	if (!tx.next) {
@@ -483,30 +478,23 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 	tx.report.since_prepare_ns = nl_tsc_to_ns(x86_rdtsc() - tx.begun_tsc);
 	last = tx.report.blocker;
 	*report = tx.report;
-	if (err == NL_ESTALE) {
+	if (err && err != NL_AGAIN && err != NL_ESTATE) {
 		nl_commit_drop();
 		tx.stale = false;
-	} else if (err && err != NL_AGAIN && err != NL_ESTATE) {
-		nl_commit_drop();
-		tx.stale = false;
-		nl_journal(NL_EV_ABANDONED, err, NULL, NULL, last.cpu, last.rip);
+		if (err != NL_ESTALE)
+			nl_journal(NL_EV_ABANDONED, err, NULL, NULL, last.cpu, last.rip);
 	}
-	nl_unlock(&nl_generation_lock);
 	return err;
 }
 
 enum nl_err nl_commit_abandon(struct nl_commit_report *report)
 {
-	bool prepared;
+	bool prepared = tx.next;
 
-	if (!nl_trylock(&nl_generation_lock))
-		return NL_EBUSY;
-	prepared = tx.next;
 	*report = tx.report;
 	if (prepared)
 		nl_journal(NL_EV_ABANDONED, NL_OK, NULL, NULL, tx.report.blocker.cpu, tx.report.blocker.rip);
 	nl_commit_drop();
 	tx.stale = false;
-	nl_unlock(&nl_generation_lock);
 	return prepared ? NL_OK : NL_NOTHING;
 }

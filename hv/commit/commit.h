@@ -17,8 +17,7 @@ void nl_commit_init(const struct nl_view *base);
  * leaves. */
 void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx);
 
-/* The four steps, by hypercall. Each takes nl_generation_lock and answers NL_EBUSY when another CPU has it. `report` is
- * always filled. */
+/* The steps, by hypercall, with nl_generation_lock held. `report` is always filled. */
 enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_commit_request *request);
 enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, struct nl_commit_report *report);
 enum nl_err nl_commit_abandon(

@@ -143,6 +143,7 @@ void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit)
 void hv_before_entry(struct nl_cpu *cpu)
 {
 	const struct nl_view *v;
+	uint32_t r[4];
 
 	nl_panic_stop();
 	apic_deliver_init(cpu);
@@ -153,5 +154,7 @@ void hv_before_entry(struct nl_cpu *cpu)
 		nl_vendor->set_root(cpu, v->root);
 		cpu->root = v->root;
 		cpu->root_generation = v->generation;
+		x86_cpuid(0, 0,
+		          r); /* what was written to text in place is not in this CPU's pipeline (SDM vol. 3, 8.1.3) */
 	}
 }

@@ -29,6 +29,12 @@ struct call {
 	uint64_t length;
 	uint64_t rcx, r8; /* in, then out */
 	enum nl_proof proof;
+	union { /* of those calls whose answer is one record */
+		struct nl_status status;
+		struct nl_verify_report verify;
+		struct nl_commit_report commit;
+		struct nl_exit_counts exits;
+	} answer;
 };
 
 static uint64_t launched_tsc;
@@ -43,19 +49,6 @@ static enum nl_err can_answer(struct call *c, size_t n)
 	return nl_guest_probe(&c->caller, c->buffer, NL_GUEST_USER | NL_GUEST_WRITE, n);
 }
 
-static enum nl_err answer(struct call *c, const void *from, size_t n)
-{
-	return c->length ? nl_guest_write(&c->caller, c->buffer, NL_GUEST_USER, from, n) : NL_OK;
-}
-
-/* The answer's fate does not change what was done: NL_EFAULT only where nothing else went wrong. */
-static enum nl_err answer_with(struct call *c, const void *from, size_t n, enum nl_err err)
-{
-	enum nl_err written = answer(c, from, n);
-
-	return err ? err : written;
-}
-
 static void copy_string(char *to, size_t size, const char *from)
 {
 	size_t n = strlen(from) < size ? strlen(from) : size - 1;
@@ -65,58 +58,52 @@ static void copy_string(char *to, size_t size, const char *from)
 
 static enum nl_err call_status(struct call *c)
 {
-	struct nl_status s;
+	struct nl_status *s = &c->answer.status;
 	unsigned i;
-	enum nl_err err;
 
-	if (!c->length)
-		return NL_EUSAGE;
-	if ((err = can_answer(c, sizeof(s))))
-		return err;
-	memset(&s, 0, sizeof(s));
-	s.abi = NL_ABI_VERSION;
-	s.size = sizeof(s);
-	copy_string(s.version, sizeof(s.version), NL_VERSION);
-	copy_string(s.vendor, sizeof(s.vendor), nl_vendor->name);
-	copy_string(s.paging, sizeof(s.paging), nl_vendor->paging);
-	s.cpus_known = nl_n_cpus;
+	s->abi = NL_ABI_VERSION;
+	s->size = sizeof(*s);
+	copy_string(s->version, sizeof(s->version), NL_VERSION);
+	copy_string(s->vendor, sizeof(s->vendor), nl_vendor->name);
+	copy_string(s->paging, sizeof(s->paging), nl_vendor->paging);
+	s->cpus_known = nl_n_cpus;
 	for (i = 0; i < nl_n_cpus; i++)
-		s.cpus_running += nl_cpus[i] && nl_cpu_is_running(nl_cpus[i]);
-	s.generation = nl_current_view()->generation;
-	s.tsc_hz = nl_boot.tsc_hz;
-	s.tsc_launch = launched_tsc;
-	s.tsc_now = x86_rdtsc();
+		s->cpus_running += nl_cpus[i] && nl_cpu_is_running(nl_cpus[i]);
+	s->generation = nl_current_view()->generation;
+	s->tsc_hz = nl_boot.tsc_hz;
+	s->tsc_launch = launched_tsc;
+	s->tsc_now = x86_rdtsc();
 	if (nl_boot.wall_unix_ns)
-		s.wall_unix_ns_launch = nl_boot.wall_unix_ns + nl_tsc_to_ns(launched_tsc - nl_boot.tsc_at_wall);
-	memcpy(s.boot_id, nl_boot.boot_id, sizeof(s.boot_id));
-	s.guest_may = nl_boot.policy.guest_may;
-	s.deadline_max_ms = nl_boot.policy.deadline_ms;
-	s.keys = nl_boot.n_keys;
-	s.keys_from_file = nl_boot.keys_from_file;
-	s.secure_boot = nl_boot.secure_boot;
-	s.leaves = nl_registry_count();
-	nl_journal_read(UINT64_MAX, NULL, 0, &s.journal_newest);
-	s.memory_total = nl_pool_total_pages() * NL_PAGE_SIZE;
-	s.memory_free = nl_pool_free_pages() * NL_PAGE_SIZE;
-	nl_registry_arena_free(&s.arena_text_free, &s.arena_data_free);
-	memcpy(s.kernel_build_id, nl_registry_build_id(&s.kernel_build_id_len, &s.kernel_slide),
-	       sizeof(s.kernel_build_id));
-	s.emulated = nl_emulated;
-	s.undecided = nl_windows_undecided();
-	s.config_refused = nl_config_refused();
-	s.cpus_beyond = nl_boot.n_beyond;
-	s.ipis_refused = apic_refused();
-	s.microcode_dropped = nl_msr_updates_dropped();
-	s.proof = c->proof;
-	s.proofs = nl_boot.policy.proofs;
-	s.tokens_refused = __atomic_load_n(&nl_tokens_refused, __ATOMIC_RELAXED);
-	s.list_sequence = nl_list_sequence();
-	s.list_known = nl_boot.list_known;
-	s.list_error = nl_list_error();
-	while (s.lockouts < NL_MAX_LOCKOUTS && nl_kept->lockouts[s.lockouts].reason)
-		s.lockouts++;
-	c->rcx = sizeof(s);
-	return answer(c, &s, sizeof(s));
+		s->wall_unix_ns_launch = nl_boot.wall_unix_ns + nl_tsc_to_ns(launched_tsc - nl_boot.tsc_at_wall);
+	memcpy(s->boot_id, nl_boot.boot_id, sizeof(s->boot_id));
+	s->guest_may = nl_boot.policy.guest_may;
+	s->deadline_max_ms = nl_boot.policy.deadline_ms;
+	s->keys = nl_boot.n_keys;
+	s->keys_from_file = nl_boot.keys_from_file;
+	s->secure_boot = nl_boot.secure_boot;
+	s->leaves = nl_registry_count();
+	nl_journal_read(UINT64_MAX, NULL, 0, &s->journal_newest);
+	s->memory_total = nl_pool_total_pages() * NL_PAGE_SIZE;
+	s->memory_free = nl_pool_free_pages() * NL_PAGE_SIZE;
+	nl_registry_arena_free(&s->arena_text_free, &s->arena_data_free);
+	memcpy(s->kernel_build_id, nl_registry_build_id(&s->kernel_build_id_len, &s->kernel_slide),
+	       sizeof(s->kernel_build_id));
+	s->emulated = nl_emulated;
+	s->undecided = nl_windows_undecided();
+	s->config_refused = nl_config_refused();
+	s->cpus_beyond = nl_boot.n_beyond;
+	s->ipis_refused = apic_refused();
+	s->microcode_dropped = nl_msr_updates_dropped();
+	s->proof = c->proof;
+	s->proofs = nl_boot.policy.proofs;
+	s->tokens_refused = __atomic_load_n(&nl_tokens_refused, __ATOMIC_RELAXED);
+	s->list_sequence = nl_list_sequence();
+	s->list_known = nl_boot.list_known;
+	s->list_error = nl_list_error();
+	while (s->lockouts < NL_MAX_LOCKOUTS && nl_kept->lockouts[s->lockouts].reason)
+		s->lockouts++;
+	c->rcx = sizeof(*s);
+	return NL_OK;
 }
 
 /* Advance in the caller's buffer by one element. */
@@ -134,55 +121,28 @@ static enum nl_err call_leaves(struct call *c)
 	const struct nl_entry *e;
 	enum nl_err err = NL_OK;
 
-	if (!nl_trylock(&nl_generation_lock))
-		return NL_AGAIN;
 	nl_registry_note(c->ctx);
 	c->rcx = nl_registry_count();
 	for (unsigned i = 0; !err && (e = nl_registry_nth(i)) && c->length >= sizeof(e->state); i++)
 		err = append(c, &e->state, sizeof(e->state));
-	nl_unlock(&nl_generation_lock);
 	return err;
 }
 
 static enum nl_err call_facts(struct call *c)
 {
-	const struct nl_entry *e;
-	enum nl_err err;
+	const struct nl_entry *e = nl_registry_nth(c->rcx);
 
-	if (!nl_trylock(&nl_generation_lock))
-		return NL_EBUSY;
-	e = nl_registry_nth(c->rcx);
-	err = e && c->length >= sizeof(e->facts) ? append(c, &e->facts, sizeof(e->facts)) : NL_EUSAGE;
-	nl_unlock(&nl_generation_lock);
-	return err;
+	return e && c->length >= sizeof(e->facts) ? append(c, &e->facts, sizeof(e->facts)) : NL_EUSAGE;
 }
 
 static enum nl_err call_stage(struct call *c)
 {
-	enum nl_err err;
-
 	if (!(nl_boot.policy.guest_may & NL_GUEST_MAY_APPLY))
 		return NL_EPOLICY;
-	if (!nl_trylock(&nl_generation_lock))
-		return NL_EBUSY;
-	err = nl_registry_stage(&c->caller, c->buffer, c->length, c->rcx, c->r8);
-	nl_unlock(&nl_generation_lock);
-	return err;
+	return nl_registry_stage(&c->caller, c->buffer, c->length, c->rcx, c->r8);
 }
 
-static enum nl_err call_verify(struct call *c)
-{
-	struct nl_verify_report report;
-	enum nl_err err = can_answer(c, sizeof(report));
-
-	if (err)
-		return err;
-	if (!nl_trylock(&nl_generation_lock))
-		return NL_EBUSY;
-	err = nl_registry_verify(c->ctx, &report);
-	nl_unlock(&nl_generation_lock);
-	return answer_with(c, &report, sizeof(report), err);
-}
+static enum nl_err call_verify(struct call *c) { return nl_registry_verify(c->ctx, &c->answer.verify); }
 
 static enum nl_err call_prepare(struct call *c)
 {
@@ -195,29 +155,8 @@ static enum nl_err call_prepare(struct call *c)
 	return err ? err : nl_commit_prepare(c->ctx, &request);
 }
 
-static enum nl_err call_try(struct call *c)
-{
-	struct nl_commit_report report;
-	enum nl_err err = can_answer(c, sizeof(report));
-
-	if (err)
-		return err;
-	memset(&report, 0, sizeof(report));
-	err = nl_commit_try(c->cpu, c->ctx, &report);
-	return answer_with(c, &report, sizeof(report), err);
-}
-
-static enum nl_err call_abandon(struct call *c)
-{
-	struct nl_commit_report report;
-	enum nl_err err = can_answer(c, sizeof(report));
-
-	if (err)
-		return err;
-	memset(&report, 0, sizeof(report));
-	err = nl_commit_abandon(&report);
-	return answer_with(c, &report, sizeof(report), err);
-}
+static enum nl_err call_try(struct call *c) { return nl_commit_try(c->cpu, c->ctx, &c->answer.commit); }
+static enum nl_err call_abandon(struct call *c) { return nl_commit_abandon(&c->answer.commit); }
 
 static enum nl_err call_journal(struct call *c)
 {
@@ -238,17 +177,14 @@ static enum nl_err call_journal(struct call *c)
 
 static enum nl_err call_exits(struct call *c)
 {
-	struct nl_exit_counts counts;
-	enum nl_err err;
+	struct nl_exit_counts *counts = &c->answer.exits;
 
-	if (!c->length || c->rcx >= nl_n_cpus || !nl_cpus[c->rcx])
+	if (c->rcx >= nl_n_cpus || !nl_cpus[c->rcx])
 		return NL_EUSAGE;
-	if ((err = can_answer(c, sizeof(counts))))
-		return err;
-	counts.tsc = x86_rdtsc();
-	_Static_assert(sizeof(counts.count) == sizeof(nl_cpus[0]->exits), "one counter per cause");
-	memcpy(counts.count, nl_cpus[c->rcx]->exits, sizeof(counts.count));
-	return answer(c, &counts, sizeof(counts));
+	counts->tsc = x86_rdtsc();
+	_Static_assert(sizeof(counts->count) == sizeof(nl_cpus[0]->exits), "one counter per cause");
+	memcpy(counts->count, nl_cpus[c->rcx]->exits, sizeof(counts->count));
+	return NL_OK;
 }
 
 static enum nl_err call_console(struct call *c)
@@ -277,12 +213,46 @@ static enum nl_err call_alive(struct call *c)
 	return NL_OK;
 }
 
-static enum nl_err (*const calls[])(struct call *) = {
-        [NL_CALL_STATUS] = call_status,   [NL_CALL_LEAVES] = call_leaves,   [NL_CALL_STAGE] = call_stage,
-        [NL_CALL_VERIFY] = call_verify,   [NL_CALL_PREPARE] = call_prepare, [NL_CALL_TRY] = call_try,
-        [NL_CALL_ABANDON] = call_abandon, [NL_CALL_JOURNAL] = call_journal, [NL_CALL_EXITS] = call_exits,
-        [NL_CALL_CONSOLE] = call_console, [NL_CALL_ALIVE] = call_alive,     [NL_CALL_FACTS] = call_facts,
+static const struct {
+	enum nl_err (*fn)(struct call *);
+	bool locked;     /* with nl_generation_lock: NL_EBUSY when another CPU has it */
+	bool wanted;     /* a call without a buffer for the answer is a mistake */
+	uint16_t answer; /* bytes of c->answer that are given, whatever becomes of the call */
+} calls[] = {
+        [NL_CALL_STATUS] = {call_status, .wanted = true, .answer = sizeof(struct nl_status)},
+        [NL_CALL_LEAVES] = {call_leaves, .locked = true},
+        [NL_CALL_STAGE] = {call_stage, .locked = true},
+        [NL_CALL_VERIFY] = {call_verify, .locked = true, .answer = sizeof(struct nl_verify_report)},
+        [NL_CALL_PREPARE] = {call_prepare, .locked = true},
+        [NL_CALL_TRY] = {call_try, .locked = true, .answer = sizeof(struct nl_commit_report)},
+        [NL_CALL_ABANDON] = {call_abandon, .locked = true, .answer = sizeof(struct nl_commit_report)},
+        [NL_CALL_JOURNAL] = {call_journal},
+        [NL_CALL_EXITS] = {call_exits, .wanted = true, .answer = sizeof(struct nl_exit_counts)},
+        [NL_CALL_CONSOLE] = {call_console},
+        [NL_CALL_ALIVE] = {call_alive},
+        [NL_CALL_FACTS] = {call_facts, .locked = true},
 };
+
+/* The answer can be written before anything is done. Its fate does not change what was done: NL_EFAULT only where
+ * nothing else went wrong. */
+static enum nl_err do_call(struct call *c, uint64_t number)
+{
+	size_t n = calls[number].answer;
+	enum nl_err err = n ? can_answer(c, n) : NL_OK, written = NL_OK;
+
+	if (!c->length && calls[number].wanted)
+		return NL_EUSAGE;
+	if (err)
+		return err;
+	if (calls[number].locked && !nl_trylock(&nl_generation_lock))
+		return NL_EBUSY;
+	err = calls[number].fn(c);
+	if (calls[number].locked)
+		nl_unlock(&nl_generation_lock);
+	if (n && c->length)
+		written = nl_guest_write(&c->caller, c->buffer, NL_GUEST_USER, &c->answer, n);
+	return err ? err : written;
+}
 
 void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof)
 {
@@ -300,8 +270,8 @@ void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proo
 		launched_tsc = nl_boot.tsc_at_wall;
 	/* Page tables as the caller's CPU walks them; only a 64-bit caller has registers wide enough for this ABI. */
 	nl_guest_init(&c.caller, nl_views(), nl_current_view(), ctx->cr3, ctx->cr4 & CR4_LA57);
-	if (ctx->long_mode && number < NL_ARRAY_SIZE(calls) && calls[number] && c.length <= NL_CALL_MAX_BUFFER)
-		err = calls[number](&c);
+	if (ctx->long_mode && number < NL_ARRAY_SIZE(calls) && calls[number].fn && c.length <= NL_CALL_MAX_BUFFER)
+		err = do_call(&c, number);
 	cpu->gprs.rax = err;
 	cpu->gprs.rcx = c.rcx;
 	cpu->gprs.r8 = c.r8;
