@@ -62,7 +62,7 @@ void nl_commit_drop(void)
 {
 	if (tx.next)
 		nl_generation_release(tx.next);
-	tx.stale = tx.next; /* unless who drops it knows better */
+	tx.stale |= tx.next != NULL; /* unless who drops it knows better */
 	tx.next = NULL;
 	release_drafts();
 	unpin();

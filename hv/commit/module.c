@@ -46,7 +46,7 @@ static uint32_t object_of(struct told *t, const struct nl_entry *e)
 {
 	uint32_t i;
 
-	for (i = 0; e->used && i < e->facts.n_modules; i++)
+	for (i = 0; i < e->facts.n_modules; i++)
 		if (t->kernel.os->module_named(&t->kernel, t->hint.module, e->facts.modules[i].name))
 			return i + 1;
 	return 0;
@@ -70,14 +70,19 @@ static enum nl_err check_frames(const struct nl_entry *e, uint32_t object)
 }
 
 /* A commit may have been quicker than the hook. */
-static bool is_written(const struct nl_entry *e, uint32_t object)
+static bool is_written(const struct told *t, const struct nl_entry *e, uint32_t object)
 {
 	uint32_t i;
+	gpa_t at;
 
-	for (i = 0; i < e->n_sites; i++)
-		if (e->sites[i].len && e->sites[i].object == object &&
-		    memcmp(nl_phys(HPA(e->sites[i].gpa)), e->sites[i].fresh, e->sites[i].len) != 0)
+	for (i = 0; i < e->n_sites; i++) {
+		const struct nl_site *s = &e->sites[i];
+
+		if (s->len && s->object == object &&
+		    (nl_guest_translate(&t->kernel.space, GVA(s->va), NL_GUEST_READ, &at) || at.v != s->gpa ||
+		     memcmp(nl_phys(HPA(s->gpa)), s->fresh, s->len) != 0))
 			return false;
+	}
 	return true;
 }
 
@@ -95,13 +100,13 @@ static enum nl_err follow(struct told *t, uint32_t leaf)
 	enum nl_err err;
 
 	err = t->kernel.os->module(&t->kernel, nl_bind_object(e, object), &m);
-	if (was == t->hint.module && (t->hint.coming ? !is_written(e, object) : err || m.coming))
+	if (was == t->hint.module && (t->hint.coming ? !is_written(t, e, object) : err || m.coming))
 		nl_unbind(e, object);
 	/* Who is not about to come has run: to him nothing is written without a stop. */
 	err = nl_bind(e, NULL, !err && t->hint.coming && m.coming && m.va == t->hint.module ? 1u << object : 0,
 	              &t->kernel, &unused);
 	t->leaves[leaf].went = was && !e->objects[object].va;
-	t->leaves[leaf].came = e->objects[object].va && !is_written(e, object);
+	t->leaves[leaf].came = e->objects[object].va && !is_written(t, e, object);
 	if (!err && e->facts.modules[object - 1].state == NL_MODULE_OTHER)
 		err = NL_EMODULE;
 	if (err || !t->leaves[leaf].came)
@@ -128,9 +133,12 @@ static enum nl_err follow_all(struct told *t)
 
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		struct nl_entry *e = &nl_registry[i];
-		uint32_t object = object_of(t, e);
+		uint32_t object;
 
-		if (!object)
+		if (!e->used)
+			continue;
+		t->kernel.target = &e->target; /* the same kernel, as its author has it */
+		if (!(object = object_of(t, e)))
 			continue;
 		nl_commit_drop();
 		if (e->state.condition != NL_LEAF_APPLIED) { /* what comes is looked for when it is to be on */
@@ -140,7 +148,9 @@ static enum nl_err follow_all(struct told *t)
 		on |= 1u << i;
 		t->leaves[i].object = object;
 		t->leaves[i].err = follow(t, i);
-		err = err ? err : t->leaves[i].err;
+		if (!err && (e->facts.modules[object - 1].state != NL_MODULE_OTHER ||
+		             nl_boot.policy.unpatched != NL_UNPATCHED_LET_IN)) /* it is left alone, by this leaf */
+			err = t->leaves[i].err;
 	}
 	return err ? err : nl_request_overlaps(on, &unused);
 }
@@ -154,18 +164,19 @@ static uint64_t settle(struct told *t, enum nl_err err)
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		struct nl_entry *e = &nl_registry[i];
 		uint32_t object = t->leaves[i].object;
+		enum nl_err own = t->leaves[i].err ? t->leaves[i].err : err;
 		struct nl_leaf_module *m;
 
 		if (!object || (!t->leaves[i].came && !t->leaves[i].went && !t->leaves[i].err))
 			continue;
 		m = &e->facts.modules[object - 1];
-		if (t->leaves[i].came && !err)
+		if (t->leaves[i].came && !own)
 			write_sites(e, object);
-		if (t->leaves[i].came && err)
+		if (t->leaves[i].came && own)
 			nl_unbind(e, object);
-		if (err && !t->leaves[i].went && m->state == NL_MODULE_WAITING)
+		if (own && !t->leaves[i].went && m->state == NL_MODULE_WAITING)
 			m->state = NL_MODULE_UNPATCHED;
-		nl_journal(NL_EV_MODULE, t->leaves[i].went ? NL_NOTHING : err, m->name, e->state.sha256, t->hint.module,
+		nl_journal(NL_EV_MODULE, t->leaves[i].went ? NL_NOTHING : own, m->name, e->state.sha256, t->hint.module,
 		           refused);
 	}
 	return refused ? t->hint.refuse : t->hint.go_on;

@@ -138,7 +138,7 @@ static enum nl_err place_part(struct nl_entry *e, const struct nl_leaf *leaf, ui
 	const struct nl_leaf_object *o = nl_leaf_object(leaf, object);
 	struct nl_binding *b = &e->objects[object];
 
-	if (object && !nl_room_for_part())
+	if (object && !nl_room_for_part(e))
 		return NL_EARENA;
 	if (!nl_room_find(e, NL_ROOM_TEXT, o->text.count, &b->text) ||
 	    !nl_room_find(e, NL_ROOM_DATA, nl_part_end(leaf, object, false) - o->data.offset, &b->data))

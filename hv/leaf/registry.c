@@ -131,15 +131,17 @@ static struct nl_entry *choose_entry(void)
 }
 
 /* Does a site of an applied leaf still hold what was written, with no probe inside? */
-static enum nl_err note_of(const struct nl_entry *e, const struct nl_context *ctx)
+static enum nl_err note_of(struct nl_entry *e, const struct nl_context *ctx)
 {
+	struct nl_blocker unused;
 	struct nl_kernel kernel;
 	struct nl_watch watch;
 	struct nl_scan scan;
 	uint8_t now[NL_SITE_MAX_LEN];
 	uint32_t i;
 
-	if (nl_guest_find(ctx, &e->target, &kernel))
+	/* what only an initialiser needed is not its module's any more */
+	if (nl_guest_find(ctx, &e->target, &kernel) || nl_bind(e, NULL, 0, &kernel, &unused))
 		return NL_EKERNEL;
 	for (i = 0; i < e->n_sites; i++) {
 		const struct nl_site *s = &e->sites[i];

@@ -105,18 +105,18 @@ void nl_room_leave(struct nl_run text, struct nl_run data)
 
 void nl_room_forget(void) { n_stale = 0; }
 
-/* Parts of modules that are bound. */
-static uint32_t bound(void)
+bool nl_room_for_part(const struct nl_entry *fresh)
 {
-	uint32_t i, j, n = 0;
+	uint32_t i, j, n = n_stale;
 
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		for (j = 1; nl_registry[i].used && j < nl_registry[i].n_objects; j++)
-			n += nl_registry[i].objects[j].va != 0;
-	return n;
+	for (i = 0; i <= NL_MAX_LEAVES; i++) {
+		const struct nl_entry *e = i < NL_MAX_LEAVES ? &nl_registry[i] : fresh;
+
+		for (j = 1; e->used == (i < NL_MAX_LEAVES) && j < e->n_objects; j++)
+			n += e->objects[j].va != 0;
+	}
+	return n <= MAX_STALE;
 }
-
-bool nl_room_for_part(void) { return n_stale + bound() < MAX_STALE; }
 
 uint32_t nl_room_watch(uint64_t arena, struct nl_watch *watches)
 {

@@ -16,9 +16,10 @@ bool nl_room_find(const struct nl_entry *fresh, enum nl_room in, uint64_t size, 
 uint64_t nl_room_free(enum nl_room in); /* bytes */
 void *nl_room_at(enum nl_room in, uint32_t offset);
 
-/* A part of a body is left behind. There is place to remember it if nl_room_for_part was true before it was made. */
+/* A part of a body is left behind. There is place to remember it if nl_room_for_part was true when its object, of `e`,
+ * was bound. */
 void nl_room_leave(struct nl_run text, struct nl_run data);
-bool nl_room_for_part(void);
+bool nl_room_for_part(const struct nl_entry *e);
 
 /*
  * Watches for the first parts left behind, at most NL_MAX_LEAVES, where the arena's text stands in the guest; of those

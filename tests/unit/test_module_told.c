@@ -1,0 +1,588 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: hv/commit/commit.c hv/commit/generation.c hv/commit/gone.c hv/commit/module.c
+// sources: hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
+// sources: hv/leaf/bind.c hv/leaf/room.c
+// sources: hv/guest/guest.c hv/guest/target.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
+// sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
+// sources: hv/core/kept.c hv/leaf/list.c
+// sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
+// sources: hv/view/view.c hv/view/npt.c
+// sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
+// sources: hv/core/sodium.c
+// sources: tests/unit/fakeguest.c tests/unit/fakemodules.c tests/unit/makeleaf.c tests/unit/commit_fixture.c
+// sources: tests/unit/module_fixture.c
+// libs: -lcrypto
+/*
+ * Modules that come and go while leaves that name them are on: the hook, what it says, and what is believed of it; all
+ * leaves or none; bodies that are placed anew.
+ */
+#include "module_fixture.h"
+#include "commit/commit.h"
+#include "core/cpu.h"
+#include "guest/linux/linux.h"
+#include "leaf/registry.h"
+#include <sys/mman.h>
+
+#define OWN (NL_REGION_ARENA_DATA - NL_REGION_ARENA_TEXT - NL_ARENA_OWN)
+#define STUB (fg.region + NL_REGION_ARENA_TEXT + OWN)
+#define BLOCK (fg.region + NL_REGION_ARENA_DATA + OWN)
+#define RETURNS 34 /* where the stub does, by a thunk or plainly */
+#define MAX_STALE 448
+
+static uint8_t one[1][32];
+
+/* "one" is on: over the image and alpha, which is not there yet. */
+static void on(unsigned with)
+{
+	leaf_module("one", "alpha", with);
+	assert_int_equal(verify_leaf(one[0]), NL_OK);
+	assert_int_equal(commit((const void *)one, 1), NL_OK);
+}
+
+static void hook_is_linked_once(void **state)
+{
+	uint64_t block[8], other = FG_LINK + SLIDE + FM_OTHER, *chain = fm_chain();
+	uint8_t sha[2][32];
+	struct moment was;
+
+	(void)state;
+	leaf_rodata("none", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	assert_int_equal(*chain, other); /* nobody needs it */
+	leaf_module("one", "alpha", WITH_IMAGE);
+	assert_int_equal(verify_leaf(sha[1]), NL_OK);
+	was = before();
+	*fm_rwsem() = 0x100; /* somebody is being told, or asks to be */
+	assert_int_equal(prepare((const void *)sha, 2, UINT64_MAX), NL_OK);
+	assert_int_equal(try_it(), NL_AGAIN);
+	assert_int_equal(*chain, other);
+	assert_int_equal(image_looks(), ORIGINAL);
+	*fm_rwsem() = 0;
+	assert_int_equal(try_it(), NL_OK);
+	assert_true(fm_hooked());
+	memcpy(block, BLOCK, sizeof(block));
+	assert_int_equal((uint32_t)block[4], 0x7fffffff); /* priority */
+	*fm_rwsem() = 0x100;                              /* it is there: no matter */
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	assert_int_equal(commit((const void *)sha, 2), NL_OK);
+	assert_true(fm_hooked());
+	assert_memory_equal(BLOCK, block, sizeof(block));
+	free(was.seen);
+	free(was.home);
+}
+
+/* Somebody came before us since, or took us out. */
+static void hook_is_found_again(void **state)
+{
+	uint64_t ours, theirs = FG_LINK + SLIDE + FM_OTHER + 0x40;
+
+	(void)state;
+	on(0);
+	ours = *fm_chain();
+	memcpy(fg_image(FM_OTHER + 0x40) + fg.target.block_next, &ours, 8);
+	*fm_chain() = theirs;
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	assert_int_equal(commit((const void *)one, 1), NL_OK);
+	assert_int_equal(*fm_chain(), theirs);
+	*fm_chain() = FG_LINK + SLIDE + FM_OTHER;
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	assert_int_equal(commit((const void *)one, 1), NL_OK);
+	assert_true(fm_hooked());
+	memcpy(fg_image(FM_OTHER) + fg.target.block_next, &(uint64_t){FG_LINK + SLIDE + FM_OTHER},
+	       8); /* an endless chain */
+	*fm_chain() = FG_LINK + SLIDE + FM_OTHER;
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	assert_int_equal(commit((const void *)one, 1), NL_EKERNEL);
+	*fm_chain() = 0xdead000000000100;
+	assert_int_equal(commit((const void *)one, 1), NL_EKERNEL);
+}
+
+/* The stub as the guest would run it: rax, for that event; *rbx must be kept. `answer`: who is asked says that. */
+static uint64_t run_stub(uint64_t event, const uint64_t *answer)
+{
+	uint8_t *code =
+	        mmap(NULL, NL_PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t rax = ~0ULL, rbx = 0x1234567890, rdx = 0x77;
+	struct nl_context c = fm_context();
+	struct nl_told told;
+	struct nl_gprs r = {.rsi = event, .rdx = rdx};
+
+	memcpy(code, STUB, NL_ARENA_OWN);
+	assert_true(nl_linux_told(&c, &r, &told));
+	assert_int_equal(told.module, rdx);
+	assert_int_equal(told.coming, event == FM_COMING);
+	code[RETURNS] = 0xc3; /* where it would go to the kernel's thunk */
+	if (answer) {         /* the CPUID goes on where the answer is used */
+		code[16] = 0xeb;
+		code[17] = (uint8_t)(told.further - 2);
+		memcpy(code + 12, answer, 4);
+	}
+	/* as a call would: the red zone is not the stub's */
+	__asm__ volatile("sub $256, %%rsp\n\tcall *%4\n\tadd $256, %%rsp"
+	                 : "+a"(rax), "+b"(rbx), "+d"(rdx)
+	                 : "S"(event), "r"(code)
+	                 : "rcx", "rdi", "memory", "cc");
+	assert_int_equal(rbx, 0x1234567890);
+	munmap(code, NL_PAGE_SIZE);
+	return rax;
+}
+
+static void stub_runs(void **state)
+{
+	static const uint8_t opens[] = {0xf3, 0x0f, 0x1e, 0xfa};
+	const uint64_t bad = 0x8002, done = 0;
+
+	for (unsigned refuse = 0; refuse < 2; refuse++) {
+		int32_t displacement;
+
+		nl_boot.policy.unpatched = refuse ? NL_UNPATCHED_REFUSE : NL_UNPATCHED_LET_IN;
+		on(0);
+		assert_memory_equal(STUB, opens, 4); /* an indirect call ends there */
+		assert_memory_equal(STUB + 16, "\x0f\xa2", 2);
+		assert_int_equal(STUB[RETURNS], 0xe9); /* the kernel has a thunk for it */
+		memcpy(&displacement, STUB + RETURNS + 1, 4);
+		assert_int_equal(NL_LINUX_ARENA_TEXT + OWN + RETURNS + 5 + (uint64_t)(int64_t)displacement,
+		                 FG_LINK + SLIDE + FG_THUNK);
+		/* nobody answers: coming as the policy has it, going in any case; that it lives is no news */
+		assert_int_equal(run_stub(FM_COMING, NULL), refuse ? bad : done);
+		assert_int_equal(run_stub(FM_GOING, NULL), done);
+		assert_int_equal(run_stub(FM_LIVE, NULL), done);
+		assert_int_equal(run_stub(FM_COMING, &bad), bad);
+		assert_int_equal(run_stub(FM_COMING, &done), done);
+		assert_int_equal(run_stub(FM_GOING, &done), done);
+		teardown(state);
+		module_setup(state);
+	}
+}
+
+/* Who may say so: the kernel, at that instruction of that page. */
+static void who_is_believed(void **state)
+{
+	struct nl_gprs *r = &fg.cpus[0].gprs;
+	struct nl_context c;
+	struct fm a;
+
+	(void)state;
+	leaf_module("one", "alpha", WITH_IMAGE);
+	assert_int_equal(verify_leaf(one[0]), NL_OK);
+	c = fm_context();
+	assert_int_equal(nl_commit_told(&fg.cpus[0], &c), 0); /* the arena is not mapped: nobody can stand there */
+	assert_int_equal(commit((const void *)one, 1), NL_OK);
+	a = comes("alpha", 0, 0, 0);
+	for (unsigned i = 0; i < 6; i++) {
+		c = fm_context();
+		if (i == 0)
+			c.cpl = 3;
+		if (i == 1)
+			c.rip++;
+		if (i == 2)
+			c.rip = NL_LINUX_ARENA_TEXT;
+		if (i == 3)
+			c.rip = FG_LINK + SLIDE + 0x100;
+		if (i == 4) /* another page stands there */
+			((uint64_t *)(void *)fg_image(FG_ARENA_PMD))[508] = FG_KERNEL | 0xe1;
+		if (i == 5)
+			c.lstar += 0x200000; /* and another kernel */
+		*r = (struct nl_gprs){.rsi = FM_COMING, .rdx = a.va, .rax = 0x77};
+		assert_int_equal(nl_commit_told(&fg.cpus[0], &c), 0);
+		assert_int_equal(r->rax, 0x77);
+		assert_int_equal(looks(&a), ORIGINAL);
+		if (i == 4)
+			((uint64_t *)(void *)fg_image(FG_ARENA_PMD))[508] = (FG_REGION + NL_REGION_ARENA_TEXT) | 0xe1;
+	}
+	assert_int_equal(fm_tell(a.va, FM_COMING), 0);
+	assert_int_equal(looks(&a), PATCHED);
+}
+
+static void comes_and_goes(void **state)
+{
+	uint64_t free_text;
+
+	(void)state;
+	on(WITH_IMAGE | WITH_DATA | WITH_INIT);
+	free_text = text_free();
+	for (unsigned i = 0; i < 6; i++) {
+		struct fm a = comes("alpha", 0, i & 1, i >> 1 & 1);
+		uint8_t *frames = malloc(FM_PAGES * NL_PAGE_SIZE);
+
+		assert_int_equal(looks(&a), ORIGINAL);
+		assert_int_equal(told_coming(&a), 0);
+		assert_int_equal(looks(&a), PATCHED);
+		assert_int_equal(init_looks(&a), PATCHED);
+		assert_int_equal(data_looks(&a), PATCHED);
+		assert_int_equal(module_of(one[0], 0)->state, NL_MODULE_PRESENT);
+		if (i & 1)
+			lives(&a);
+		fm_state(&a, FM_GOING);
+		memcpy(frames, fg.ram + FM_RAM, FM_PAGES * NL_PAGE_SIZE);
+		assert_int_equal(fm_tell(a.va, FM_GOING), 0);
+		assert_int_equal(module_of(one[0], 0)->state, NL_MODULE_WAITING);
+		assert_memory_equal(fg.ram + FM_RAM, frames, FM_PAGES * NL_PAGE_SIZE); /* nothing is written to it */
+		assert_int_equal(looks(&a), PATCHED); /* and its body is still there: somebody may be in */
+		assert_int_equal(text_free(), free_text - PART * (i + 1));
+		fm_unlist(&a);
+		fm_free(&a);
+		free(frames);
+	}
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	assert_true(fm_reused(FM_RAM, FM_PAGES));
+}
+
+/* Another notifier refuses it: the chain tells all who were told that it goes, while its state is COMING. */
+static void refused_by_another(void **state)
+{
+	struct fm a, b;
+
+	(void)state;
+	on(WITH_IMAGE);
+	for (unsigned i = 0; i < 4; i++) {
+		a = comes("alpha", 0, 0, i & 1);
+		assert_int_equal(told_coming(&a), 0);
+		assert_int_equal(looks(&a), PATCHED);
+		assert_int_equal(fm_tell(a.va, FM_GOING), 0);
+		assert_int_equal(module_of(one[0], 0)->state, NL_MODULE_WAITING);
+		fm_state(&a, FM_GOING);
+		fm_unlist(&a);
+		fm_free(&a);
+	}
+	/* A leaf goes on just then: it finds the module, and is not told that it goes. Then it comes to the same place,
+	 * in other frames, and those that it had hold what they held. */
+	leaf_module("two", "alpha", WITH_DATA);
+	m.sites[0] = m.sites[1]; /* the data alone */
+	m.n_sites = 1;
+	m.n_relocs = 0;
+	m.sites[0].expected = 0;
+	m.sites[0].fresh = 8;
+	memmove(m.bytes, m.bytes + 10, m.n_bytes = 16);
+	uint8_t set[2][32], bytes[8];
+
+	memcpy(set[0], one[0], 32);
+	assert_int_equal(verify_leaf(set[1]), NL_OK);
+	a = comes("alpha", 0, 0, 0);
+	assert_int_equal(told_coming(&a), 0);
+	assert_int_equal(fm_tell(a.va, FM_GOING), 0);
+	assert_int_equal(commit((const void *)set, 2), NL_OK);
+	assert_int_equal(data_looks(&a), PATCHED);
+	memcpy(bytes, fm_at(&a, FM_RODATA, MODULE_DATA), 8);
+	b = a;
+	fm_state(&a, FM_GOING);
+	fm_unlist(&a);
+	fm_free(&a);
+	memcpy(fm_at(&b, FM_RODATA, MODULE_DATA), bytes, 8);
+	a = comes("alpha", 0, 0, 1);
+	assert_int_equal(told_coming(&a), 0);
+	assert_int_equal(data_looks(&a), PATCHED);
+	assert_int_equal(looks(&a), PATCHED);
+	lives(&a);
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	assert_int_equal(data_looks(&a), ORIGINAL);
+	assert_memory_equal(fm_at(&b, FM_RODATA, MODULE_DATA), bytes, 8);
+}
+
+/* Whatever the hint is, nothing happens to who is not about to come. */
+static void hostile_hints(void **state)
+{
+	static const uint64_t hints[] = {0,
+	                                 1,
+	                                 0x7fffffffffff,
+	                                 0x800000000000,
+	                                 0xffffffffffffffff,
+	                                 0xfffffffffffffff0,
+	                                 FG_DIRECT,
+	                                 FG_LINK + SLIDE,
+	                                 FM_SPACE,
+	                                 FG_DIRECT + FG_RAM};
+	struct fm a, b;
+	uint8_t *frames = malloc(FM_PAGES * NL_PAGE_SIZE);
+
+	(void)state;
+	on(WITH_IMAGE);
+	a = arrives("alpha", 0, 0);
+	b = comes("alpha", 0, 1, 1); /* the same name, not on the list */
+	fm_unlist(&b);
+	memcpy(frames, fg.ram + FM_RAM, FM_PAGES * NL_PAGE_SIZE);
+	for (unsigned i = 0; i < 1000; i++) {
+		uint64_t hint = i < NL_ARRAY_SIZE(hints) ? hints[i] : host_random() >> (i & 63);
+
+		fm_tell(hint, i & 1 ? FM_COMING : FM_GOING);
+	}
+	fm_tell(b.va, FM_COMING);
+	fm_tell(a.va, FM_COMING); /* it runs */
+	fm_tell(a.va, FM_GOING);  /* and does not go */
+	fm_tell(a.va, 77);
+	assert_memory_equal(fg.ram + FM_RAM, frames, FM_PAGES * NL_PAGE_SIZE);
+	assert_int_equal(looks(&a), PATCHED);
+	assert_int_equal(module_of(one[0], 0)->state, NL_MODULE_PRESENT);
+	/* A list without an end: unpatched, and said. */
+	memcpy(fm_struct(&a) + fg.target.module_list, &(uint64_t){a.va + fg.target.module_list}, 8);
+	memcpy(frames, fg.ram + FM_RAM, FM_PAGES * NL_PAGE_SIZE);
+	b = fm_load("alpha", 0, 2, 2);
+	fm_state(&b, FM_COMING);
+	nl_boot.policy.unpatched = NL_UNPATCHED_REFUSE;
+	fm_tell(b.va, FM_COMING);
+	assert_int_equal(looks(&b), ORIGINAL);
+	free(frames);
+}
+
+/* It is not as the leaf says: refused or let in, as the policy has it, and patched in no leaf. */
+static void cannot_be_patched(void **state)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		uint8_t set[2][32];
+		struct fm a, other;
+
+		nl_boot.policy.unpatched = i & 1 ? NL_UNPATCHED_REFUSE : NL_UNPATCHED_LET_IN;
+		leaf_module("one", "alpha", WITH_IMAGE);
+		assert_int_equal(verify_leaf(set[0]), NL_OK);
+		leaf_module("two", "alpha", WITH_DATA);
+		m.sites[0].offset += 0x400; /* another function, and its bytes */
+		m.sites[0].func_offset += 0x400;
+		for (unsigned k = 0; k < 5; k++)
+			m.bytes[m.sites[0].expected + k] = fm_byte("alpha", 0, FM_TEXT, MODULE_SITE + 0x400 + k);
+		assert_int_equal(verify_leaf(set[1]), NL_OK);
+		assert_int_equal(commit((const void *)set, 2), NL_OK);
+		a = comes("alpha", i >> 1, 0, 0);
+		if (!(i >> 1))
+			fm_at(&a, FM_RODATA, MODULE_DATA)[3] ^= 1; /* the second leaf's */
+		other = a;
+		assert_int_equal(told_coming(&a), i & 1 ? 0x8002 : 0);
+		assert_int_equal(looks(&a), ORIGINAL);
+		assert_int_equal(*fm_at(&a, FM_TEXT, MODULE_SITE + 0x400),
+		                 fm_byte("alpha", i >> 1, FM_TEXT, MODULE_SITE + 0x400));
+		for (unsigned k = 0; k < 2; k++)
+			assert_int_equal(module_of(set[k], 0)->state, i >> 1 ? NL_MODULE_OTHER : NL_MODULE_UNPATCHED);
+		assert_int_equal(fm_tell(a.va, FM_GOING), 0);
+		fm_state(&a, FM_GOING);
+		fm_unlist(&a);
+		fm_free(&a);
+		a = comes("alpha", 0, 1, 0); /* a good one */
+		assert_int_equal(told_coming(&a), 0);
+		assert_int_equal(looks(&a), PATCHED);
+		assert_int_equal(*fm_at(&a, FM_TEXT, MODULE_SITE + 0x400), 0xe9);
+		assert_int_equal(data_looks(&a), PATCHED);
+		(void)other;
+		teardown(state);
+		module_setup(state);
+	}
+}
+
+/* Two leaves of one module, each for a build of its own: where they may be let in, each has its own. */
+static void each_its_build(void **state)
+{
+	const struct nl_leaf_object second = fm_object("alpha", 1);
+	uint8_t set[2][32];
+
+	(void)state;
+	leaf_module("one", "alpha", WITH_IMAGE);
+	assert_int_equal(verify_leaf(set[0]), NL_OK);
+	leaf_modules("two", 1, &second, 1, 0);
+	m.sites[0].offset += 0x400;
+	m.sites[0].func_offset += 0x400;
+	for (unsigned k = 0; k < 5; k++)
+		m.bytes[m.sites[0].expected + k] = fm_byte("alpha", 1, FM_TEXT, MODULE_SITE + 0x400 + k);
+	assert_int_equal(verify_leaf(set[1]), NL_OK);
+	assert_int_equal(commit((const void *)set, 2), NL_OK);
+	for (unsigned i = 0; i < 4; i++) {
+		struct fm a = comes("alpha", i & 1, 0, 0);
+
+		assert_int_equal(told_coming(&a), 0);
+		assert_int_equal(looks(&a), i & 1 ? ORIGINAL : PATCHED);
+		assert_int_equal(*fm_at(&a, FM_TEXT, MODULE_SITE + 0x400) == 0xe9, i & 1);
+		lives(&a);
+		leaves_memory(&a);
+	}
+}
+
+/* A leaf that is only known, and whose author has other offsets, hides nothing. */
+static void another_target(void **state)
+{
+	uint8_t sha[32];
+	struct fm a;
+
+	(void)state;
+	leaf_module("wrong", "alpha", 0);
+	m.header.target.module_name++;
+	assert_int_equal(verify_leaf(sha), NL_OK);
+	on(WITH_IMAGE);
+	a = comes("alpha", 0, 0, 0);
+	assert_int_equal(told_coming(&a), 0);
+	assert_int_equal(looks(&a), PATCHED);
+}
+
+/* What was prepared is stale when a module that it names comes or goes, however often and in however many leaves. */
+static void prepared_is_stale(void **state)
+{
+	uint8_t set[2][32];
+	struct fm a;
+
+	(void)state;
+	on(WITH_IMAGE);
+	memcpy(set[0], one[0], 32);
+	leaf_module("other", "alpha", 0);
+	m.sites[0].offset += 0x400;
+	m.sites[0].func_offset += 0x400;
+	for (unsigned k = 0; k < 5; k++)
+		m.bytes[m.sites[0].expected + k] = fm_byte("alpha", 0, FM_TEXT, MODULE_SITE + 0x400 + k);
+	assert_int_equal(verify_leaf(set[1]), NL_OK);
+	assert_int_equal(prepare((const void *)set, 2, UINT64_MAX), NL_OK);
+	a = comes("alpha", 0, 0, 0);
+	assert_int_equal(told_coming(&a), 0);
+	assert_int_equal(try_it(), NL_ESTALE);
+	assert_int_equal(try_it(), NL_ESTATE); /* said once */
+	assert_int_equal(prepare((const void *)set, 2, UINT64_MAX), NL_OK);
+	leaves_memory(&a);
+	a = comes("alpha", 0, 0, 0);
+	assert_int_equal(told_coming(&a), 0);
+	assert_int_equal(try_it(), NL_ESTALE);
+	assert_int_equal(prepare((const void *)set, 2, UINT64_MAX), NL_OK);
+	assert_int_equal(call(NL_CALL_ABANDON, 0, 0, 0, 0), NL_OK);
+	assert_int_equal(try_it(), NL_ESTATE);
+	assert_int_equal(commit((const void *)set, 2), NL_OK);
+	assert_int_equal(*fm_at(&a, FM_TEXT, MODULE_SITE + 0x400), 0xe9);
+	leaves_memory(&a);
+	a = comes("beta", 0, 0, 0); /* nobody's */
+	assert_int_equal(prepare(NULL, 0, UINT64_MAX), NL_OK);
+	assert_int_equal(told_coming(&a), 0);
+	assert_int_equal(try_it(), NL_OK);
+}
+
+/* What only the initialiser needed is somebody else's: that weakens no leaf. */
+static void note_of_an_initialiser(void **state)
+{
+	const struct nl_leaf_state *l = (struct nl_leaf_state *)(void *)fg_user(FG_USER);
+	struct fm a;
+
+	(void)state;
+	on(WITH_IMAGE | WITH_INIT);
+	a = arrives("alpha", 0, 0);
+	assert_int_equal(call(NL_CALL_LEAVES, FG_USER, 4096, 0, 0), NL_OK);
+	assert_int_equal(l->note, NL_OK);
+	fm_at(&a, FM_TEXT, MODULE_SITE)[1] ^= 1;
+	assert_int_equal(call(NL_CALL_LEAVES, FG_USER, 4096, 0, 0), NL_OK);
+	assert_int_equal(l->note, NL_EPROBED);
+}
+
+/* The module comes and goes so often; where its first body of all was is in *first. */
+static void reload(unsigned n, int32_t *first)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct fm a = comes("alpha", 0, i & 1, i >> 1 & 1);
+
+		assert_int_equal(told_coming(&a), 0);
+		assert_int_equal(looks(&a), PATCHED);
+		if (first && !i)
+			memcpy(first, fm_at(&a, FM_TEXT, MODULE_SITE + 1), 4);
+		lives(&a);
+		leaves_memory(&a);
+	}
+}
+
+static void arena_stays(void **state)
+{
+	uint64_t least, now;
+
+	(void)state;
+	on(WITH_IMAGE);
+	reload(40, NULL);
+	least = text_free() - 8 * PART;
+	for (unsigned i = 0; i < 1000 / 20; i++) {
+		reload(20, NULL);
+		now = text_free();
+		assert_true(now >= least);
+	}
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	assert_int_equal(commit((const void *)one, 1), NL_OK);
+	reload(20, NULL);
+	assert_true(text_free() >= least);
+}
+
+/* The room of a body that a module left behind is not used again while somebody stands in it. */
+static void somebody_inside(void **state)
+{
+	enum { IN_THE_MIDDLE, AT_ITS_FIRST_BYTE, THE_CPU, BEHIND_IT, ALL };
+
+	for (unsigned i = 0; i < ALL; i++) {
+		uint64_t va, *stack;
+		uint8_t *last;
+		int32_t first;
+		unsigned kept = i != BEHIND_IT;
+
+		fg_task("sleeper", 0, 32, &stack);
+		on(0);
+		reload(1, &first);
+		va = FM_SPACE + 0x10000 + MODULE_SITE + 5 + (uint64_t)(int64_t)first;
+		last = fg.region + NL_REGION_ARENA_TEXT + (va - NL_LINUX_ARENA_TEXT) + PART - 1;
+		*last = 0xee; /* until somebody uses the room */
+		if (i == THE_CPU)
+			((uint64_t *)(void *)fg_image(FG_INIT_STACK + FG_THREAD_SIZE - 128))[3] = va + 1;
+		else
+			stack[7] = va + (i == IN_THE_MIDDLE ? PART - 1 : i == BEHIND_IT ? PART : 0);
+		reload(60, NULL);
+		assert_int_equal(*last == 0xee, kept);
+		stack[7] = 0;
+		((uint64_t *)(void *)fg_image(FG_INIT_STACK + FG_THREAD_SIZE - 128))[3] = 0;
+		reload(60, NULL);
+		assert_int_not_equal(*last, 0xee);
+		teardown(state);
+		module_setup(state);
+	}
+}
+
+/* Another CPU, which is never held where it stands. */
+static void refuses(struct nl_cpu *cpu) { cpu->request = (cpu->request & ~3u) | 3; }
+static const struct nl_vendor busy = {.name = "FAKE", .paging = "NPT", .kick = refuses};
+
+/* However much is left behind, what is bound can be left behind as well. */
+static void never_too_much_left_behind(void **state)
+{
+	static const char *const names[] = {"beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"};
+	struct nl_leaf_object objects[7];
+	struct fm all[7], a;
+	uint8_t sha[2][32];
+	unsigned i;
+
+	(void)state;
+	on(0);
+	memcpy(sha[0], one[0], 32);
+	nl_n_cpus = 2;
+	fg.cpus[1] = (struct nl_cpu){.index = 1, .state = NL_CPU_RUNNING, .root_generation = ~0ULL};
+	nl_cpus[1] = &fg.cpus[1];
+	nl_vendor = &busy;
+	reload(MAX_STALE - 1, NULL);
+	for (i = 0; i < 7; i++) {
+		objects[i] = fm_object(names[i], 0);
+		all[i] = comes(names[i], 0, i, i);
+	}
+	leaf_modules("two", 1, objects, 7, 0);
+	assert_int_equal(verify_leaf(sha[1]), NL_EARENA);
+	for (i = 0; i < 7; i++)
+		leaves_memory(&all[i]);
+	assert_int_equal(verify_leaf(sha[1]), NL_OK); /* of modules that are not there */
+	a = comes("alpha", 0, 0, 0);
+	assert_int_equal(told_coming(&a), 0);
+	assert_int_equal(looks(&a), PATCHED); /* the last that there is place for */
+	lives(&a);
+	leaves_memory(&a);
+	a = comes("alpha", 0, 0, 0);
+	assert_int_equal(told_coming(&a), 0);
+	assert_int_equal(looks(&a), ORIGINAL);
+	assert_int_equal(module_of(one[0], 0)->state, NL_MODULE_UNPATCHED);
+	nl_n_cpus = 1;
+	leaves_memory(&a); /* all CPUs can be held again: it is looked who is inside */
+	reload(20, NULL);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, module_setup, teardown)
+	const struct CMUnitTest tests[] = {
+	        T(hook_is_linked_once), T(hook_is_found_again), T(stub_runs),
+	        T(who_is_believed),     T(comes_and_goes),      T(refused_by_another),
+	        T(hostile_hints),       T(cannot_be_patched),   T(each_its_build),
+	        T(another_target),      T(prepared_is_stale),   T(note_of_an_initialiser),
+	        T(arena_stays),         T(somebody_inside),     T(never_too_much_left_behind),
+	};
+
+	return cmocka_run_group_tests_name("module told", tests, NULL, NULL);
+}
