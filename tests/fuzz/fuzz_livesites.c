@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/module_at.c
 // sources: tools/author/code.c
 // sources: tests/fuzz/author.c tools/author/livesites.c tools/author/kernel.c tools/author/unpack.c
 // sources: tools/author/kallsyms.c tools/author/krelocs.c tools/author/author.c tests/unit/author_refuse.c

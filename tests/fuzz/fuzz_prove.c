@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/module_at.c
 // sources: tools/author/patch_prove.c tools/author/patch_prove_reach.c tools/author/patch_object.c
 // sources: tools/author/patch_homes.c tools/author/patch_kind.c
 // sources: tools/author/patch_compare.c tools/author/patch_cmdfile.c tools/author/livesites.c tools/author/code.c

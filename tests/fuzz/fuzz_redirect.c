@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/module_at.c
 // sources: tools/author/nearby.c tools/author/aliases.c
 // sources: tools/author/elsewhere.c
 // sources: tools/author/thunks.c tools/author/branches.c tools/author/oldhash.c tools/newleaf/sha256.c

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/module_at.c
 // sources: tools/author/nearby.c
 // sources: tools/author/thunks.c
 // sources: tools/author/body.c tools/author/draft.c tools/author/place.c tools/author/kallsyms.c tools/author/krelocs.c

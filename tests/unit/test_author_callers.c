@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/module_at.c
 // sources: tools/author/aliases.c tools/author/returns.c tools/author/callers.c tools/author/branches.c
 // sources: tools/author/code.c tools/author/author.c tools/author/kallsyms.c tools/author/krelocs.c
 // sources: tests/unit/author_refuse.c tests/unit/author_kernel.c

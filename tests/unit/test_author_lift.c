@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/module_at.c
 // sources: tools/author/thunks.c
 // sources: tools/author/code.c tools/author/branches.c
 // sources: tools/author/lift.c tools/author/livesites.c tools/author/place.c tools/author/draft.c

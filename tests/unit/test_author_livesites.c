@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/module_at.c
 // sources: tools/author/livesites.c tools/author/code.c tools/author/kallsyms.c tools/author/author.c
 // sources: tests/unit/author_kernel.c tests/unit/author_refuse.c
 // libs: -lbpf -lZydis

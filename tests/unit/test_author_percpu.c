@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/module_at.c
 // sources: tools/author/percpu.c tools/author/note.c tools/author/escape.c tools/author/typenames.c
 // sources: tools/author/draft.c tools/author/kallsyms.c tools/author/krelocs.c tools/author/author.c
 // sources: tests/unit/author_refuse.c tests/unit/author_kernel.c

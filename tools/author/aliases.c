@@ -18,10 +18,11 @@ static const char *of_source(const char *name)
 	return name;
 }
 
-/* _stext, __sched_text_start, __split_text_end. */
+/* _stext, __sched_text_start, __split_text_end; in a module, what the loader calls its first and last function. */
 static bool is_mark(const char *name)
 {
-	return !strcmp(name, "_stext") || !strcmp(name, "_text") ||
+	return !strcmp(name, "_stext") || !strcmp(name, "_text") || !strcmp(name, "init_module") ||
+	       !strcmp(name, "cleanup_module") ||
 	       (!strncmp(name, "__", 2) && (ends_with(name, "_start") || ends_with(name, "_end")));
 }
 

@@ -316,7 +316,7 @@ static struct place resolve_undefined(struct loading *l, const struct object *o,
 		return own->place;
 	if (thunk_place(&l->d->h.target, name, &thunk))
 		return thunk;
-	if (!strcmp(name, "__fentry__") || !strcmp(name, "__this_module"))
+	if (!strcmp(name, "__fentry__") || (!strcmp(name, "__this_module") && !l->k->module))
 		refuse(NL_EBODY, "%s: refers to %s, which is not for a body", o->path, name);
 	for (size_t i = 0; i < l->r->n_alias; i++)
 		if (!strcmp(l->r->alias[i].name, name))

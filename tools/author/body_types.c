@@ -175,7 +175,7 @@ static bool is_marker(const struct check *c, const struct body_use *u)
 
 static void check_use(struct check *c, const struct body_use *u)
 {
-	bool code = u->va >= kernel_symbol(c->k, "_stext") && u->va < kernel_symbol(c->k, "_etext");
+	bool code = kernel_is_text(c->k, u->va);
 	bool function = type_here(c, BTF_KIND_FUNC, u->name), variable = type_here(c, BTF_KIND_VAR, u->name);
 
 	if (!function && !variable)

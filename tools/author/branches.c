@@ -17,8 +17,17 @@
 #define SHORT_REACH 130u /* a branch of 2 bytes, or 3, and what it reaches */
 
 /* Code that is run where it lies, and what boot copies over it: the branches there lead where those of the copy will.
- */
+ * A module's are all that it has of code; nobody else's branches lead into the middle of it. */
 static const char *const sections[] = {".text", ".altinstr_replacement", ".altinstr_aux"};
+
+/* The nth section that may hold branches to where `start` is; NULL = there are no more. */
+static const struct ksection *section_for(const struct kernel *k, uint64_t start, size_t nth)
+{
+	for (size_t i = 0; k->module && kernel_owns(k, start) && i < k->n_sections; i++)
+		if (k->sections[i].code && kernel_owns(k, k->sections[i].va) && !nth--)
+			return &k->sections[i];
+	return NULL;
+}
 
 struct search {
 	const struct kernel *k;
@@ -172,7 +181,12 @@ bool branches_find(const struct kernel *k, uint64_t start, uint64_t end,
 {
 	struct search s = {k, start, end, unwanted, arg, found};
 
-	for (size_t i = 0; i < NL_ARRAY_SIZE(sections); i++) {
+	const struct ksection *own;
+
+	for (size_t i = 0; (own = section_for(k, start, i)); i++)
+		if (own->bytes && (find_in(&s, own, 0) || (start - own->va < own->size && find_near(&s, own))))
+			return true;
+	for (size_t i = 0; !section_for(k, start, 0) && i < NL_ARRAY_SIZE(sections); i++) {
 		const struct ksection *text = kernel_section(k, sections[i]);
 
 		if (!text || !text->bytes)

@@ -11,12 +11,14 @@
 #include "made.h"
 #include "matrix.h"
 #include "note.h"
+#include "objects.h"
 #include "oldcode.h"
 #include "patch_build.h"
 #include "patch_cves.h"
 #include "percpu.h"
 #include "private.h"
 #include "redirect.h"
+#include "linux_modules.h"
 #include "linux_target.h"
 
 #include <getopt.h>
@@ -25,57 +27,98 @@
 
 #define PATCH_MAX (4u << 20)
 
+static void check_object(const struct object *o)
+{
+	for (size_t i = 0; i < o->r->n_replace; i++)
+		redirect_check(o->k, o->r, &o->r->replace[i]), made_check(o->k, o->r, &o->r->replace[i]);
+}
+
+static void note_object(struct draft *d, const struct object *o, const struct build_with *with)
+{
+	for (size_t i = 0; i < o->r->n_replace; i++)
+		redirect_overrides(d, o->k, &o->r->replace[i]);
+	oldcode_check(d, o->k, o->r, with->headers, with->cc);
+	for (size_t i = 0; i < o->r->n_replace; i++)
+		callers_check(d, o->k, o->r, &o->r->replace[i]);
+}
+
+static struct body *compiled_body(struct draft *d, const struct kernel *k, const struct recipe *r,
+                                  const struct build_with *with, const char **told)
+{
+	struct compiled objects = compile(k, r, with->headers, with->cc);
+	struct body *b;
+
+	if (objects.note && !*told)
+		note(d, NL_FACT_NOTE, objects.note);
+	*told = *told ? *told : objects.note;
+	b = body_load(d, k, r, objects.path, r->n_source);
+	compile_clean(&objects);
+	if (!b->types[0]) { /* older than GCC 12 */
+		note(d, NL_FACT_NOTE, "the body's compiler tells no types: compared as the machine's own makes them");
+		objects = compile(k, r, with->headers, "gcc");
+		body_take_types(b, objects.path);
+		compile_clean(&objects);
+	}
+	body_types_check(d, k, r, b);
+	private_check(d, k, r, b);
+	percpu_check(d, k, r, b);
+	return b;
+}
+
+/* What of the leaf is this object's: code and data, and the sites in its data. */
+static struct body *body_of_object(struct draft *d, const struct object *o, const struct build_with *with,
+                                   const char **told)
+{
+	const struct recipe *r = o->r;
+	struct body *b = NULL;
+
+	draft_switch(d, o->module);
+	if (r->n_source)
+		b = compiled_body(d, o->k, r, with, told);
+	data_types_check(o->k, r, b);
+	b = b ? b : xalloc(sizeof(*b));
+	for (size_t i = 0; i < r->n_replace; i++)
+		if (r->replace[i].origin != FROM_SOURCE)
+			made_add(d, o->k, r, &r->replace[i], b);
+	for (size_t i = 0; i < r->n_data; i++)
+		data_add(d, o->k, r, &r->data[i], b);
+	return b;
+}
+
 struct built build_leaf(const struct recipe *r, const struct kernel *k, const struct build_with *with)
 {
 	struct draft *d = xalloc(sizeof(*d));
+	struct object object[NL_LEAF_MAX_OBJECTS];
+	struct body *body[NL_LEAF_MAX_OBJECTS];
 	struct built built = {.id = r->id};
-	struct body *b = NULL;
+	size_t n;
 
 	draft_start(d);
 	memcpy(d->h.id, r->id, strlen(r->id));
 	d->h.version = r->version;
 	d->h.consistency = r->consistency;
 	d->h.description = draft_string(d, r->description);
+	d->k = k;
 	linux_target_fill(&d->h.target, k);
+	n = objects_of(k, r, object);
 	for (size_t i = 0; i < r->n_fact; i++)
 		draft_fact_version(d, r->fact[i].kind, r->fact[i].text, r->fact[i].version);
-	for (size_t i = 0; i < r->n_replace; i++) /* before the compiler runs: a refusal is quick */
-		redirect_check(k, r, &r->replace[i]), made_check(k, r, &r->replace[i]);
-	for (size_t i = 0; i < r->n_replace; i++)
-		redirect_overrides(d, k, &r->replace[i]);
-	oldcode_check(d, k, r, with->headers, with->cc);
-	for (size_t i = 0; i < r->n_replace; i++)
-		callers_check(d, k, r, &r->replace[i]);
-	if (r->n_source) {
-		struct compiled objects = compile(k, r, with->headers, with->cc);
-
-		built.note = objects.note;
-		if (built.note)
-			note(d, NL_FACT_NOTE, built.note);
-		b = body_load(d, k, r, objects.path, r->n_source);
-		compile_clean(&objects);
-		if (!b->types[0]) { /* older than GCC 12 */
-			note(d, NL_FACT_NOTE,
-			     "the body's compiler tells no types: compared as the machine's own makes them");
-			objects = compile(k, r, with->headers, "gcc");
-			body_take_types(b, objects.path);
-			compile_clean(&objects);
-		}
-		body_types_check(d, k, r, b);
-		private_check(d, k, r, b);
-		percpu_check(d, k, r, b);
-	}
-	data_types_check(k, r, b);
-	b = b ? b : xalloc(sizeof(*b));
-	for (size_t i = 0; i < r->n_replace; i++)
-		if (r->replace[i].origin != FROM_SOURCE)
-			made_add(d, k, r, &r->replace[i], b);
-	for (size_t i = 0; i < r->n_data; i++)
-		data_add(d, k, r, &r->data[i], b);
+	for (size_t i = 0; i < n; i++) /* before the compiler runs: a refusal is quick */
+		check_object(&object[i]);
+	for (size_t i = 0; i < n; i++)
+		note_object(d, &object[i], with);
+	for (size_t i = 0; i < n; i++)
+		body[i] = body_of_object(d, &object[i], with, &built.note);
+	draft_switch(d, NULL);
 	if (r->counter_cpus && r->n_replace)
 		draft_counters(d, (uint32_t)r->n_replace, r->counter_cpus);
-	for (size_t i = 0; i < r->n_replace; i++)
-		redirect_add(d, k, r, &r->replace[i], b);
+	for (size_t i = 0; i < n; i++) {
+		draft_switch(d, object[i].module);
+		for (size_t j = 0; j < object[i].r->n_replace; j++)
+			redirect_add(d, object[i].k, object[i].r, &object[i].r->replace[j], body[i]);
+	}
+	if (draft_has_modules(d))
+		linux_modules_fill(&d->h.target, k);
 	built.leaf = leaffile_parse(draft_finish(d), r->id); /* what the hypervisor would refuse is not written */
 	return built;
 }
@@ -163,19 +206,23 @@ int command_build(int argc, char **argv)
 	        {"counters", no_argument, NULL, 'N'},
 	        {"cve", required_argument, NULL, 'V'},
 	        {"description", required_argument, NULL, 'D'},
+	        {"modules", required_argument, NULL, 'M'},
 	        {NULL, 0, NULL, 0},
 	};
 	struct matrix_job job = {.write = true};
 	struct built b;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "k:H:o:S:n", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "k:H:M:o:S:n", options, NULL)) != -1) {
 		switch (c) {
 		case 'k':
 			job.kernels = optarg;
 			break;
 		case 'H':
 			job.with.headers = optarg;
+			break;
+		case 'M':
+			modules_give(&job.with.modules, optarg);
 			break;
 		case 'c':
 			job.with.cc = optarg;
@@ -231,7 +278,7 @@ int command_build(int argc, char **argv)
 		return matrix_run(&job);
 	}
 	job.with.json = job.json;
-	b = build_file(job.subject, kernel_open(job.kernels), &job.with);
+	b = build_file(job.subject, kernel_open_with(job.kernels, &job.with.modules), &job.with);
 	if (!job.with.dry_run)
 		build_write(&b, job.output ? job.output : xformat("%s.leaf", b.id));
 	return NL_EXIT_OK;

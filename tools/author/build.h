@@ -5,6 +5,7 @@
 
 #include "kernel.h"
 #include "leaffile.h"
+#include "modules.h"
 #include "recipe.h"
 
 #define BUILD_CVES_MAX 32u
@@ -18,6 +19,7 @@ struct build_with { /* what the caller gave; NULL = looked for */
 	const char *consistency, *description;
 	const char *cve[BUILD_CVES_MAX];
 	size_t n_cves;
+	struct modules_given modules;
 };
 
 struct built {

@@ -3,8 +3,10 @@
 #include "check.h"
 #include "commands.h"
 #include "fetch.h"
+#include "leaf_modules.h"
 #include "matrix.h"
 #include "place.h"
+#include "linux_modules.h"
 #include "linux_target.h"
 
 #include <getopt.h>
@@ -20,6 +22,10 @@ static void check_identity(const struct leaffile *l, const struct kernel *k)
 		       t->kernel.build_id[0], t->kernel.build_id[1], t->kernel.build_id[2], t->kernel.build_id[3],
 		       k->release, k->build_id[0], k->build_id[1], k->build_id[2], k->build_id[3]);
 	linux_target_fill(&own, k);
+	if (l->leaf.header->objects.count)
+		linux_modules_fill(&own, k);
+	own.kernel.text = t->kernel.text; /* the leaf's, not the kernel's */
+	own.kernel.data = t->kernel.data;
 	if (memcmp(&own, t, sizeof(own)))
 		refuse(NL_ELEAF, "the leaf describes this kernel otherwise than the kernel itself does");
 }
@@ -40,9 +46,9 @@ static const struct nl_leaf_reloc *expected_reloc(const struct leaffile *l, uint
 }
 
 /* As place.c has it: a link address, or what stays. */
-static uint64_t symbol_address(const struct leaffile *l, const struct nl_leaf_reloc *r)
+static uint64_t symbol_address(const struct leaffile *l, const struct kernel *k, const struct nl_leaf_reloc *r)
 {
-	return r->symbol == NL_SYM_REGION ? nl_leaf_va(&l->leaf, r->object, r->region, r->value) : r->value;
+	return r->symbol == NL_SYM_REGION ? leaf_place(l, k, r->object, r->region, r->value) : r->value;
 }
 
 static uint32_t count_expected(const struct leaffile *l, uint32_t site)
@@ -65,14 +71,15 @@ static void check_site(const struct leaffile *l, const struct kernel *k, uint32_
 	const char *place = leaffile_site_place(l, s);
 	struct nl_leaf_reloc own[NL_SITE_MAX_LEN / 4];
 	uint8_t bytes[NL_SITE_MAX_LEN];
-	size_t n = runtime_bytes(k, leaffile_site_va(l, s), s->len, bytes, own, NL_ARRAY_SIZE(own), place);
+	size_t n = runtime_bytes(leaf_view(l, k, s->object), leaf_place(l, k, s->object, s->region, s->offset), s->len,
+	                         bytes, own, NL_ARRAY_SIZE(own), place);
 	bool same = !memcmp(bytes, l->leaf.bytes + s->expected, s->len) && n == count_expected(l, index);
 
 	for (size_t i = 0; same && i < n; i++) {
 		const struct nl_leaf_reloc *r = expected_reloc(l, index, own[i].offset);
 
 		same = r && r->type == own[i].type && r->symbol == own[i].symbol &&
-		       symbol_address(l, r) + (uint64_t)r->addend == own[i].value + (uint64_t)own[i].addend;
+		       symbol_address(l, k, r) + (uint64_t)r->addend == own[i].value + (uint64_t)own[i].addend;
 	}
 	if (!same)
 		refuse(NL_EBYTES, "%s of %s does not hold the bytes that the leaf expects", place, k->release);
@@ -83,6 +90,7 @@ uint32_t check_leaf(const struct leaffile *l, const struct kernel *k)
 	uint32_t bytes = 0;
 
 	check_identity(l, k);
+	leaf_modules_check(l, k);
 	for (uint32_t i = 0; i < l->leaf.header->sites.count; i++) {
 		check_site(l, k, i);
 		bytes += l->leaf.sites[i].len;
@@ -99,13 +107,13 @@ static bool is_leaf(const char *path)
 	return b.n >= strlen(magic) && !memcmp(b.p, magic, strlen(magic));
 }
 
-static void check_one(const char *path, const char *kernel, bool json)
+static void check_one(const struct matrix_job *job)
 {
-	struct leaffile l = leaffile_read(path);
-	struct kernel *k = kernel_open(kernel);
+	struct leaffile l = leaffile_read(job->subject);
+	struct kernel *k = kernel_open_with(job->kernels, &job->with.modules);
 	uint32_t bytes = check_leaf(&l, k);
 
-	if (json)
+	if (job->json)
 		printf("{\"schema\":\"newleaf.check/"
 		       "1\",\"result\":\"ok\",\"id\":\"%s\",\"kernel\":\"%s\",\"sites\":%u,\"expected_bytes\":%u}\n",
 		       l.leaf.header->id, k->release, l.leaf.header->sites.count, bytes);
@@ -117,20 +125,27 @@ static void check_one(const char *path, const char *kernel, bool json)
 int command_check(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"kernel", required_argument, NULL, 'k'}, {"headers", required_argument, NULL, 'H'},
-	        {"cc", required_argument, NULL, 'c'},     {"offline", no_argument, NULL, 'O'},
-	        {"json", no_argument, NULL, 'j'},         {NULL, 0, NULL, 0},
+	        {"kernel", required_argument, NULL, 'k'},
+	        {"headers", required_argument, NULL, 'H'},
+	        {"cc", required_argument, NULL, 'c'},
+	        {"offline", no_argument, NULL, 'O'},
+	        {"json", no_argument, NULL, 'j'},
+	        {"modules", required_argument, NULL, 'M'},
+	        {NULL, 0, NULL, 0},
 	};
 	struct matrix_job job = {0};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "k:H:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "k:H:M:", options, NULL)) != -1) {
 		switch (c) {
 		case 'k':
 			job.kernels = optarg;
 			break;
 		case 'H':
 			job.with.headers = optarg;
+			break;
+		case 'M':
+			modules_give(&job.with.modules, optarg);
 			break;
 		case 'c':
 			job.with.cc = optarg;
@@ -152,6 +167,6 @@ int command_check(int argc, char **argv)
 	job.is_leaf = is_leaf(job.subject);
 	if (!job.is_leaf || matrix_wanted(job.kernels))
 		return matrix_run(&job);
-	check_one(job.subject, job.kernels, job.json);
+	check_one(&job);
 	return NL_EXIT_OK;
 }

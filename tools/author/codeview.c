@@ -4,6 +4,7 @@
  * say the same of the same place, or equal lines would look different.
  */
 #include "codeview.h"
+#include "leaf_modules.h"
 #include "listing.h"
 #include "place.h"
 #include "thunks.h"
@@ -51,8 +52,8 @@ static char *kernel_name(const struct kernel *k, uint64_t va)
 	if (!k)
 		return xformat("kernel %#llx", (unsigned long long)va);
 	s = kallsyms_at(&k->syms, va);
-	ro = kernel_section(k, ".rodata");
-	if (ro && ro->bytes && va >= ro->va && va - ro->va < ro->size && (!s || s->va != va))
+	ro = kernel_section_at(k, va);
+	if (ro && ro->bytes && starts_with(ro->name, ".rodata") && (!s || s->va != va))
 		text = as_string(ro->bytes + (va - ro->va), ro->size - (va - ro->va));
 	return text ? text : offset_name(s ? s->name : "?", va - (s ? s->va : 0));
 }
@@ -65,7 +66,9 @@ static char *reloc_name(const struct side *s, const struct nl_leaf_reloc *r, uin
 
 	switch (r->symbol) {
 	case NL_SYM_REGION:
-		return kernel_name(s->k, nl_leaf_va(&s->l->leaf, r->object, r->region, r->value) + (uint64_t)r->addend +
+		if (!s->k && r->object)
+			return leaf_place_name(s->l, r->object, r->region, v);
+		return kernel_name(s->k, leaf_place(s->l, s->k, r->object, r->region, r->value) + (uint64_t)r->addend +
 		                                 distance);
 	case NL_SYM_RETURN_THUNK:
 		return xformat("__x86_return_thunk");
@@ -99,7 +102,7 @@ static char *new_namer(const void *with, uint32_t offset, uint32_t size, uint32_
 static char *old_namer(const void *with, uint32_t offset, uint32_t size, uint32_t end, uint64_t target)
 {
 	const struct side *s = with;
-	uint64_t start = nl_leaf_va(&s->l->leaf, s->site->object, s->site->region, s->site->func_offset);
+	uint64_t start = leaf_place(s->l, s->k, s->site->object, s->site->region, s->site->func_offset);
 
 	for (size_t i = 0; i < s->n_moved; i++) {
 		const struct nl_leaf_reloc *r = &s->moved[i];
@@ -115,7 +118,7 @@ static char *old_namer(const void *with, uint32_t offset, uint32_t size, uint32_
 
 static struct listing old_code(struct side *s)
 {
-	uint64_t va = nl_leaf_va(&s->l->leaf, s->site->object, s->site->region, s->site->func_offset);
+	uint64_t va = leaf_place(s->l, s->k, s->site->object, s->site->region, s->site->func_offset);
 	const uint8_t *bytes = kernel_bytes(s->k, va, s->site->func_size);
 	uint8_t *scratch = xalloc(s->site->func_size);
 
@@ -137,7 +140,7 @@ struct view { /* one function */
 static bool first_of_function(const struct leaffile *l, uint32_t index)
 {
 	for (uint32_t i = 0; i < index; i++)
-		if (l->leaf.sites[i].func_offset == l->leaf.sites[index].func_offset)
+		if (leaf_same_function(&l->leaf.sites[i], &l->leaf.sites[index]))
 			return false;
 	return true;
 }
@@ -146,7 +149,7 @@ static bool first_of_function(const struct leaffile *l, uint32_t index)
 static bool view_of(const struct leaffile *l, const struct kernel *k, uint32_t index, struct view *v)
 {
 	const struct nl_leaf_site *site = &l->leaf.sites[index];
-	struct side s = {.l = l, .k = k, .site = site};
+	struct side s = {.l = l, .k = leaf_view(l, k, site->object), .site = site};
 
 	if (site->kind != NL_SITE_TEXT || !site->body_size || !first_of_function(l, index))
 		return false;

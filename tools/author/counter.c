@@ -34,6 +34,7 @@ static struct place cpu_number(const struct kernel *k, const char *where)
 static void reloc(struct draft *d, size_t at, uint16_t type, struct place s)
 {
 	struct nl_leaf_reloc r = {.where = NL_AT_TEXT,
+	                          .object = s.symbol == NL_SYM_DATA ? DRAFT_OF_KERNEL : 0,
 	                          .offset = (uint32_t)at,
 	                          .type = type,
 	                          .symbol = (uint16_t)s.symbol,

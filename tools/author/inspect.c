@@ -3,6 +3,7 @@
 #include "codeview.h"
 #include "commands.h"
 #include "facts.h"
+#include "leaf_modules.h"
 #include "leaffile.h"
 #include "watch.h"
 
@@ -26,7 +27,7 @@ static struct counts count(const struct leaffile *l)
 			const struct nl_leaf_site *o = &l->leaf.sites[j];
 
 			new_page &= leaffile_site_va(l, o) >> NL_PAGE_SHIFT != leaffile_site_va(l, s) >> NL_PAGE_SHIFT;
-			new_function &= o->kind != s->kind || o->func_offset != s->func_offset;
+			new_function &= !leaf_same_function(o, s);
 		}
 		c.pages += new_page;
 		c.functions += new_function;
@@ -52,15 +53,34 @@ static const char *needs(const struct leaffile *l)
 
 static void print_site(FILE *f, const struct leaffile *l, const struct nl_leaf_site *s)
 {
-	unsigned long long va = leaffile_site_va(l, s);
-
 	if (watch_is(l, s))
-		fprintf(f, "WAITS until no task is in %s, %u bytes at %#llx\n",
+		fprintf(f, "WAITS until no task is in %s, %u bytes at %s\n",
 		        escape(l->leaf.strings + s->name, FOR_TERMINAL), s->func_size,
-		        (unsigned long long)nl_leaf_va(&l->leaf, s->object, s->region, s->func_offset));
+		        leaf_place_name(l, s->object, s->region, s->func_offset));
 	else
-		fprintf(f, "WHERE %s, %u bytes at %#llx\n", escape(leaffile_site_place(l, s), FOR_TERMINAL), s->len,
-		        va);
+		fprintf(f, "WHERE %s, %u bytes at %s\n", escape(leaffile_site_place(l, s), FOR_TERMINAL), s->len,
+		        leaf_place_name(l, s->object, s->region, s->offset));
+}
+
+/* Sites of an object; of one with none the leaf's code needs something. */
+static uint32_t sites_of(const struct leaffile *l, uint32_t object)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < l->leaf.header->sites.count; i++)
+		n += l->leaf.sites[i].object == object;
+	return n;
+}
+
+static void print_module(FILE *f, const struct leaffile *l, uint32_t object)
+{
+	const struct nl_leaf_object *o = nl_leaf_object(&l->leaf, object);
+	uint32_t n = sites_of(l, object);
+
+	fprintf(f, "      module %s, build-id %02x%02x%02x%02x..: %s\n", escape(o->name, FOR_TERMINAL), o->build_id[0],
+	        o->build_id[1], o->build_id[2], o->build_id[3],
+	        n ? xformat("%u site%s, whenever it is loaded", n, n == 1 ? "" : "s")
+	          : "nothing changes in it; the leaf's code refers to it");
 }
 
 static void print_text(FILE *f, const struct leaffile *l)
@@ -87,6 +107,8 @@ static void print_text(FILE *f, const struct leaffile *l)
 		fprintf(f, "WHO   unsigned\n");
 	facts_print(f, l, false);
 	fprintf(f, "NEEDS %s\n", needs(l));
+	for (uint32_t i = 1; i <= h->objects.count; i++)
+		print_module(f, l, i);
 	facts_print(f, l, true);
 	fprintf(f, "RISK  %s · reversible: yes · side tables: none\n",
 	        !c.functions                               ? "old values may have been read before"
@@ -131,7 +153,17 @@ static void print_json(const struct leaffile *l)
 	json_string(stdout, l->leaf.strings + h->description);
 	printf(",\"consistency\":\"%s\",\"target\":{\"build_id\":\"", consistency[h->consistency]);
 	hex_print(stdout, h->target.kernel.build_id, h->target.kernel.build_id_len);
-	printf("\"},\"signed\":%s,\"key_ids\":[", l->n_signatures ? "true" : "false");
+	printf("\"},\"modules\":[");
+	for (uint32_t i = 1; i <= h->objects.count; i++) {
+		const struct nl_leaf_object *o = nl_leaf_object(&l->leaf, i);
+
+		printf("%s{\"name\":", i > 1 ? "," : "");
+		json_string(stdout, o->name);
+		printf(",\"build_id\":\"");
+		hex_print(stdout, o->build_id, o->build_id_len);
+		printf("\",\"sites\":%u}", sites_of(l, i));
+	}
+	printf("],\"signed\":%s,\"key_ids\":[", l->n_signatures ? "true" : "false");
 	for (uint32_t i = 0; i < l->n_signatures; i++) {
 		uint8_t id[32];
 
@@ -149,23 +181,33 @@ static void print_json(const struct leaffile *l)
 
 		printf("%s{\"place\":", i ? "," : "");
 		json_string(stdout, leaffile_site_place(l, s));
-		printf(",\"kind\":\"%s\",\"changes\":%s,\"va\":\"%#llx\",\"length_bytes\":%u,\"expected\":\"",
-		       s->kind == NL_SITE_TEXT ? "text" : "rodata", watch_is(l, s) ? "false" : "true",
-		       (unsigned long long)leaffile_site_va(l, s), s->len);
+		printf(",\"kind\":\"%s\",\"changes\":%s,\"module\":", s->kind == NL_SITE_TEXT ? "text" : "rodata",
+		       watch_is(l, s) ? "false" : "true");
+		if (s->object) {
+			const struct nl_leaf_object *o = nl_leaf_object(&l->leaf, s->object);
+
+			json_string(stdout, o->name);
+			printf(",\"region\":\"%s\",\"offset\":%u,\"va\":null",
+			       leaf_memory_name(o->regions[s->region].kind), s->offset);
+		} else {
+			printf("null,\"va\":\"%#llx\"", (unsigned long long)leaffile_site_va(l, s));
+		}
+		printf(",\"length_bytes\":%u,\"expected\":\"", s->len);
 		hex_print(stdout, l->leaf.bytes + s->expected, s->len);
 		printf("\"}");
 	}
 	printf("]}\n");
 }
 
-/* The kernel that the leaf is for. */
-static struct kernel *kernel_of(const struct leaffile *l, const char *path)
+/* The kernel that the leaf is for, and its modules. */
+static struct kernel *kernel_of(const struct leaffile *l, const char *path, const struct modules_given *given)
 {
-	struct kernel *k = kernel_open(path);
+	struct kernel *k = kernel_open_with(path, given);
 	const struct nl_leaf_object *o = &l->leaf.header->target.kernel;
 
 	if (o->build_id_len != k->build_id_len || memcmp(o->build_id, k->build_id, k->build_id_len))
 		refuse(NL_EBUILDID, "%s is not the kernel that the leaf is for", path);
+	leaf_modules_check(l, k);
 	return k;
 }
 
@@ -174,25 +216,29 @@ int command_inspect(int argc, char **argv)
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 	                                        {"html", no_argument, NULL, 'h'},
 	                                        {"kernel", required_argument, NULL, 'k'},
+	                                        {"modules", required_argument, NULL, 'M'},
 	                                        {NULL, 0, NULL, 0}};
+	struct modules_given given = {.n = 0};
 	const char *path = NULL;
 	const struct kernel *k;
 	struct leaffile l;
 	bool json = false, html = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "k:", options, NULL)) != -1) {
-		if (c != 'j' && c != 'k' && c != 'h')
+	while ((c = getopt_long(argc, argv, "k:M:", options, NULL)) != -1) {
+		if (c != 'j' && c != 'k' && c != 'h' && c != 'M')
 			usage_error("inspect", "an option is not understood");
 		json |= c == 'j';
 		html |= c == 'h';
 		path = c == 'k' ? optarg : path;
+		if (c == 'M')
+			modules_give(&given, optarg);
 	}
 	if (argc - optind != 1 || (json && html))
 		usage_error("inspect", "one leaf, and one of --json and --html");
 	refuse_context(argv[optind], "inspected", json);
 	l = leaffile_read(argv[optind]);
-	k = path ? kernel_of(&l, path) : NULL;
+	k = path ? kernel_of(&l, path, &given) : NULL;
 	if (json)
 		print_json(&l);
 	else if (html)

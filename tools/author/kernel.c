@@ -2,7 +2,6 @@
 /* Opens a bzImage as a kernel: the stripped ELF inside, and everything that can be read from it without debug symbols.
  */
 #include "kernel.h"
-#include "module.h"
 #include "unpack.h"
 
 #include <bpf/btf.h>
@@ -170,38 +169,6 @@ const struct ksection *kernel_section(const struct kernel *k, const char *name)
 		if (!strcmp(k->sections[i].name, name))
 			return &k->sections[i];
 	return NULL;
-}
-
-const struct ksection *kernel_section_at(const struct kernel *k, uint64_t va)
-{
-	for (size_t i = 0; i < k->n_sections; i++)
-		if (va >= k->sections[i].va && va - k->sections[i].va < k->sections[i].size)
-			return &k->sections[i];
-	return NULL;
-}
-
-uint64_t kernel_extent(const struct kernel *k, uint64_t va)
-{
-	const struct ksym *next = kallsyms_next(&k->syms, va);
-	const struct ksection *s = va >= MODULE_SPACE ? kernel_section_at(k, va) : NULL;
-
-	if (s && (!next || next->va - s->va > s->size))
-		return s->size - (va - s->va);
-	return next ? next->va - va : 0;
-}
-
-bool kernel_is_text(const struct kernel *k, uint64_t va)
-{
-	const struct ksection *s = va >= MODULE_SPACE ? kernel_section_at(k, va) : NULL;
-
-	if (va >= MODULE_SPACE)
-		return s && s->code;
-	return va >= kernel_symbol(k, "_stext") && va < kernel_symbol(k, "_etext");
-}
-
-bool kernel_owns(const struct kernel *k, uint64_t va)
-{
-	return k->module ? va >= k->module->start && va < k->module->end : va < MODULE_SPACE;
 }
 
 static const struct kernel *image_of(const struct kernel *k) { return k->image ? k->image : k; }

@@ -10,7 +10,10 @@
 /* kill-NAME of the first function, in the letters that an id has. */
 static char *default_id(const char *what)
 {
-	char *id = xformat("kill-%.*s", NL_LEAF_ID_LEN - 6, what);
+	char *id;
+
+	what += what[strcspn(what, ":=,")] == ':' ? strcspn(what, ":") + 1 : 0;
+	id = xformat("kill-%.*s", NL_LEAF_ID_LEN - 6, what);
 
 	id[strcspn(id, "=,")] = 0;
 	for (char *p = id; *p; p++)
@@ -36,21 +39,19 @@ static char *statements(char *const *what, int n, const char *allow)
 int command_kill(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"kernel", required_argument, NULL, 'k'},
-	        {"output", required_argument, NULL, 'o'},
-	        {"id", required_argument, NULL, 'i'},
-	        {"cve", required_argument, NULL, 'c'},
-	        {"counters", no_argument, NULL, 'n'},
-	        {"allow", required_argument, NULL, 'a'},
-	        {NULL, 0, NULL, 0},
+	        {"kernel", required_argument, NULL, 'k'},  {"output", required_argument, NULL, 'o'},
+	        {"id", required_argument, NULL, 'i'},      {"cve", required_argument, NULL, 'c'},
+	        {"counters", no_argument, NULL, 'n'},      {"allow", required_argument, NULL, 'a'},
+	        {"modules", required_argument, NULL, 'M'}, {NULL, 0, NULL, 0},
 	};
 	const char *kernel = NULL, *output = NULL, *id = NULL;
 	char *facts = xformat("%s", ""), *allow = xformat("%s", "");
+	struct build_with with = {.headers = NULL};
 	struct built b;
 	struct recipe *r;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "k:o:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "k:M:o:", options, NULL)) != -1) {
 		switch (c) {
 		case 'k':
 			kernel = optarg;
@@ -69,6 +70,9 @@ int command_kill(int argc, char **argv)
 				usage_error("kill", "--allow takes a word");
 			allow = xformat("%s allow %s", allow, optarg);
 			break;
+		case 'M':
+			modules_give(&with.modules, optarg);
+			break;
 		case 'n':
 			facts = xformat("%scounters\n", facts);
 			break;
@@ -82,7 +86,7 @@ int command_kill(int argc, char **argv)
 	refuse_context(id, "built", false);
 	r = recipe_parse(id, xformat("id %s\nversion 1\ndescription \"switches functions off\"\n%s%s", id, facts,
 	                             statements(argv + optind, argc - optind, allow)));
-	b = build_leaf(r, kernel_open(kernel), &(struct build_with){.headers = NULL});
+	b = build_leaf(r, kernel_open_with(kernel, &with.modules), &with);
 	build_write(&b, output);
 	return NL_EXIT_OK;
 }

@@ -59,7 +59,8 @@ static void reach(const struct lift *l, uint64_t field, uint64_t next, uint64_t 
 
 	if (to && to->va == target && thunk_place(&l->d->h.target, to->name, &thunk))
 		r.symbol = thunk.symbol, r.value = thunk.value;
-	else if (target >= kernel_symbol(l->k, "_text") && target < kernel_symbol(l->k, "_end"))
+	else if ((target >= kernel_symbol(l->k, "_text") && target < kernel_symbol(l->k, "_end")) ||
+	         kernel_section_at(l->k, target))
 		r.symbol = NL_SYM_REGION, r.value = target;
 	else
 		refuse(NL_ESITE, "%s: the instruction that ends at %s reaches out of the kernel", l->where,
@@ -71,12 +72,11 @@ static void reach(const struct lift *l, uint64_t field, uint64_t next, uint64_t 
 static void one(const struct lift *l, const ZydisDecodedInstruction *i, uint64_t at)
 {
 	uint64_t next = at + i->length, target;
-	int32_t distance;
 
 	if (i->raw.modrm.mod == 0 && i->raw.modrm.rm == 5 && i->raw.disp.size == 32) {
 		uint64_t field = at + i->raw.disp.offset;
 
-		if (!in_relocs(l, field)) { /* else it is per-CPU: what it reaches does not move */
+		if (!in_relocs(l, field)) { /* else what it reaches does not move (per CPU), or is named already */
 			target = next + (uint64_t)i->raw.disp.value;
 			if (target < l->va || target >= l->end)
 				reach(l, field, next, target);
@@ -89,12 +89,32 @@ static void one(const struct lift *l, const ZydisDecodedInstruction *i, uint64_t
 		return;
 	if (i->raw.imm[0].size != 32)
 		refuse(NL_ESITE, "%s: the short branch at %s leaves the function", l->where, place_name(l, at));
-	memcpy(&distance, l->code + (at + i->raw.imm[0].offset - l->va), 4);
-	target = next + (uint64_t)(int64_t)distance;
+	if (in_relocs(l, at + i->raw.imm[0].offset))
+		return;
 	if (target == kernel_symbol_or_0(l->k, "__fentry__") && i->length == CALL_LENGTH)
 		memcpy(l->code + (at - l->va), nop5, sizeof(nop5));
 	else
 		reach(l, at + i->raw.imm[0].offset, next, target);
+}
+
+/* What a module's relocations name: thunks are not reached there, and the call of ftrace becomes a nop. */
+static void name_distances(struct lift *l)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n_relocs; i++) {
+		struct nl_leaf_reloc *r = &l->relocs[i];
+		const struct ksym *to = r->type == NL_REL_PC32 && r->symbol == NL_SYM_REGION
+		                                ? kallsyms_at(&l->k->syms, r->value)
+		                                : NULL;
+		struct place thunk;
+
+		if (to && to->va == r->value && thunk_place(&l->d->h.target, to->name, &thunk))
+			r->symbol = (uint16_t)thunk.symbol, r->value = thunk.value;
+		if (!to || r->value != kernel_symbol_or_0(l->k, "__fentry__"))
+			l->relocs[kept++] = *r;
+	}
+	l->n_relocs = kept;
 }
 
 struct lifted lift_function(struct draft *d, const struct kernel *k, uint64_t va, uint32_t size, const char *where)
@@ -111,6 +131,7 @@ struct lifted lift_function(struct draft *d, const struct kernel *k, uint64_t va
 	l.code = xalloc(size);
 	l.relocs = xalloc((size / 4 + 1) * sizeof(*l.relocs));
 	l.n_relocs = runtime_bytes(k, va, size, l.code, l.relocs, size / 4 + 1, where);
+	name_distances(&l);
 	/* Instructions are read from the file: the fields in the copy are zero. */
 	l.text = (uint32_t)buf_align(&d->text, 16, 0xcc);
 	for (size_t i = 0; i < l.n_relocs; i++)

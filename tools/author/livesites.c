@@ -9,6 +9,7 @@
  */
 #include "livesites.h"
 #include "code.h"
+#include "module.h"
 
 #include <bpf/btf.h>
 
@@ -19,7 +20,8 @@ enum form { RELATIVE, WHOLE };
 
 struct table {
 	const char *section;      /* or, when it has no section of its own, */
-	const char *start, *stop; /* the symbols around it */
+	const char *start, *stop; /* the symbols around it; in a module it has one: */
+	const char *module;       /* of this name, if it is not the symbols' */
 	bool prefix;              /* `section` is how the names of several begin */
 	const char *type;         /* of an entry, when its size differs between kernels; */
 	uint32_t entry;           /* else bytes of an entry, */
@@ -91,12 +93,14 @@ static const struct table tables[] = {
          .what = "a jump label, which is patched at any time"},
         {.start = "__start_static_call_sites",
          .stop = "__stop_static_call_sites",
+         .module = ".static_call_sites",
          .entry = 8,
          .length = 5,
          .what = "a static call, which is patched at any time"},
         {.start = "__start_mcount_loc",
          .copyable = true,
          .stop = "__stop_mcount_loc",
+         .module = "__mcount_loc",
          .entry = 8,
          .form = WHOLE,
          .length = 5,
@@ -113,15 +117,21 @@ static bool is_section(const struct table *t, const char *name)
 	return t->section && (t->prefix ? !strncmp(name, t->section, strlen(t->section)) : !strcmp(name, t->section));
 }
 
+/* Of a table that the image only marks by symbols: the section that modules and objects have. */
+static bool is_marked(const struct table *t, const char *name)
+{
+	return t->start && (!strcmp(t->start + strlen("__start_"), name) || (t->module && !strcmp(t->module, name)));
+}
+
 /* The `nth` part of a table; size 0 = there is none. */
 static struct span table_span(const struct kernel *k, const struct table *t, size_t nth)
 {
 	uint64_t start, stop;
 
-	for (size_t i = 0; t->section && i < k->n_sections; i++) {
+	for (size_t i = 0; i < k->n_sections; i++) {
 		const struct ksection *s = &k->sections[i];
 
-		if (s->bytes && s->size && is_section(t, s->name) && !nth--)
+		if (s->bytes && s->size && (is_section(t, s->name) || (s->of && is_marked(t, s->name))) && !nth--)
 			return (struct span){s->bytes, s->va, s->size};
 	}
 	if (t->section || nth)
@@ -202,10 +212,11 @@ static const char *table_conflict(const struct kernel *k, const struct table *t,
 static bool of_copyable(const struct kernel *k, uint64_t at)
 {
 	for (size_t i = 0; i < NL_ARRAY_SIZE(tables); i++) {
-		struct span s = tables[i].copyable ? table_span(k, &tables[i], 0) : (struct span){0};
+		struct span s;
 
-		if (at >= s.va && at - s.va < s.size)
-			return true;
+		for (size_t nth = 0; tables[i].copyable && (s = table_span(k, &tables[i], nth)).size; nth++)
+			if (at >= s.va && at - s.va < s.size)
+				return true;
 	}
 	return false;
 }
@@ -260,11 +271,12 @@ const char *livesites_uncopyable(const struct kernel *k, uint64_t va, uint32_t l
 bool livesites_ftrace(const struct kernel *k, uint64_t va)
 {
 	const struct table *t = &tables[NL_ARRAY_SIZE(tables) - 1];
-	struct span s = table_span(k, t, 0);
+	struct span s;
 
-	for (uint64_t at = 0; at + t->entry <= s.size; at += t->entry)
-		if (site_of(&s, t, at) == va)
-			return true;
+	for (size_t nth = 0; (s = table_span(k, t, nth)).size; nth++)
+		for (uint64_t at = 0; at + t->entry <= s.size; at += t->entry)
+			if (site_of(&s, t, at) == va)
+				return true;
 	return false;
 }
 
@@ -330,8 +342,7 @@ static const char *const harmless[] = {
 static const struct table *table_named(const char *section)
 {
 	for (size_t i = 0; i < NL_ARRAY_SIZE(tables); i++)
-		if (is_section(&tables[i], section) ||
-		    (tables[i].start && !strcmp(tables[i].start + strlen("__start_"), section)))
+		if (is_section(&tables[i], section) || is_marked(&tables[i], section))
 			return &tables[i];
 	return NULL;
 }
@@ -348,24 +359,80 @@ uint32_t livesites_entry_size(const struct kernel *k, const char *section)
 	return entry_size(k, table_named(section));
 }
 
+/* Sections of that name: the image's, and in a module's view that module's, too. */
+static struct span section_span(const struct kernel *k, const struct table *t, const char *section, size_t nth)
+{
+	for (size_t i = 0; !t->start && i < k->n_sections; i++) {
+		const struct ksection *s = &k->sections[i];
+
+		if (s->bytes && !strcmp(s->name, section) && !nth--)
+			return (struct span){s->bytes, s->va, s->size};
+	}
+	return t->start ? table_span(k, t, nth) : (struct span){0};
+}
+
 uint64_t livesites_entry(const struct kernel *k, const char *section, uint64_t va, uint64_t len, size_t nth)
 {
 	const struct table *t = table_named(section);
 	uint32_t entry = entry_size(k, t);
-	struct span s = {0};
+	struct span s;
 
-	if (t->start) {
-		s = table_span(k, t, 0);
-	} else {
-		const struct ksection *in = kernel_section(k, section);
-
-		if (in && in->bytes)
-			s = (struct span){in->bytes, in->va, in->size};
-	}
-	for (uint64_t at = 0; at + entry - t->padding <= s.size; at += entry)
-		if (site_of(&s, t, at) - va < len && !nth--)
-			return s.va + at;
+	for (size_t part = 0; (s = section_span(k, t, section, part)).size; part++)
+		for (uint64_t at = 0; at + entry - t->padding <= s.size; at += entry)
+			if (site_of(&s, t, at) - va < len && !nth--)
+				return s.va + at;
 	return 0;
+}
+
+/* Of a module: what the loader hands to nobody who would change the code that it names. By how the names begin. */
+static const char *const harmless_modules[] = {".text",
+                                               ".rodata",
+                                               ".data",
+                                               ".bss",
+                                               ".init.",
+                                               ".exit.",
+                                               ".ref.",
+                                               ".note.",
+                                               ".orc_",
+                                               ".fixup",
+                                               ".BTF_ids",
+                                               ".sched.text",
+                                               ".spinlock.text",
+                                               ".kprobes.text",
+                                               ".cpuidle.text",
+                                               ".noinstr.text",
+                                               ".irqentry.text",
+                                               ".softirqentry.text",
+                                               ".static_call.text",
+                                               ".static_call_tramp_key",
+                                               ".altinstr_replacement",
+                                               ".altinstr_aux",
+                                               ".gnu.linkonce.this_module",
+                                               ".printk_index",
+                                               ".kunit_",
+                                               "___srcu_struct_ptrs",
+                                               "__bpf_raw_tp_map",
+                                               "__dyndbg",
+                                               "__kcrctab",
+                                               "__kflagstab",
+                                               "__ksymtab",
+                                               "__param",
+                                               "__modver",
+                                               "__patchable_function_entries",
+                                               "__trace",
+                                               "_error_injection_whitelist",
+                                               "_ftrace_ev",
+                                               "_kprobe_blacklist"};
+
+static bool is_known_of_module(const char *name)
+{
+	for (size_t i = 0; i < NL_ARRAY_SIZE(harmless_modules); i++)
+		if (starts_with(name, harmless_modules[i]))
+			return true;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(tables); i++)
+		if (is_section(&tables[i], name) || is_marked(&tables[i], name))
+			return true;
+	return false;
 }
 
 static bool is_known(const char *name, bool section)
@@ -373,7 +440,7 @@ static bool is_known(const char *name, bool section)
 	for (size_t i = 0; i < NL_ARRAY_SIZE(tables); i++) {
 		const struct table *t = &tables[i];
 
-		if (is_section(t, name) || (!section && t->start && !strcmp(t->start + strlen("__start_"), name)))
+		if (is_section(t, name) || (!section && is_marked(t, name)))
 			return true;
 	}
 	for (size_t i = 0; i < NL_ARRAY_SIZE(harmless); i++)
@@ -387,7 +454,7 @@ static void check_known(const struct kernel *k)
 	const char *unknown = NULL;
 
 	for (size_t i = 0; i < k->n_sections && !unknown; i++)
-		if (k->sections[i].size && !is_known(k->sections[i].name, true))
+		if (!k->sections[i].of && k->sections[i].size && !is_known(k->sections[i].name, true))
 			unknown = k->sections[i].name;
 	for (size_t i = 0; i < k->syms.n && !unknown; i++) {
 		const char *start = k->syms.sym[i].name, *name = start + strlen("__start_");
@@ -435,6 +502,24 @@ static void check_entries(const struct kernel *k, const struct table *t, const s
 			       k->path, (unsigned long long)(at / entry), name, entry);
 	if (rest && rest != entry - t->padding)
 		refuse(NL_EKERNEL, "%s: %s holds no whole number of entries of %u bytes", k->path, name, entry);
+}
+
+void livesites_verify_module(const struct kernel *k)
+{
+	for (size_t i = 0; i < k->n_sections; i++) {
+		const struct ksection *s = &k->sections[i];
+
+		if (!kernel_owns(k, s->va) || !s->size)
+			continue;
+		if (!is_known_of_module(s->name))
+			refuse(NL_EKERNEL,
+			       "%s: the module holds %s, which this version does not know: the kernel might patch the "
+			       "code that it names",
+			       k->module->path, s->name);
+		for (size_t t = 0; s->bytes && t < NL_ARRAY_SIZE(tables); t++)
+			if (is_section(&tables[t], s->name) || is_marked(&tables[t], s->name))
+				check_entries(k, &tables[t], &(struct span){s->bytes, s->va, s->size});
+	}
 }
 
 void livesites_verify(const struct kernel *k)

@@ -7,6 +7,8 @@
 
 /* Are all tables of the image known, and as expected? Refuses NL_EKERNEL; what follows relies on it. */
 void livesites_verify(const struct kernel *k);
+/* The same of the module whose view it is. */
+void livesites_verify_module(const struct kernel *k);
 /* What of the kernel's own overlaps [va, va+len), or holds an address strictly inside it; NULL = nothing. */
 const char *livesites_conflict(const struct kernel *k, uint64_t va, uint32_t len);
 /* The same for code that is copied elsewhere: what boot would have made better (returns, locks, ftrace) does not count.

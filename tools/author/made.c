@@ -49,11 +49,10 @@ static char *trouble_of(const struct btf *btf, uint32_t returns, const struct re
 static uint64_t find(const struct kernel *k, const struct recipe_replace *s, const char *where, uint32_t *size)
 {
 	struct place p = place_in_kernel(k, &s->function, where);
-	const struct ksym *next = kallsyms_next(&k->syms, p.value);
 
-	if (p.symbol != NL_SYM_REGION || !next)
+	*size = p.symbol == NL_SYM_REGION ? (uint32_t)kernel_extent(k, p.value) : 0;
+	if (!*size)
 		refuse(NL_ESITE, "%s: where %s ends is not known", where, s->function.name);
-	*size = (uint32_t)(next->va - p.value);
 	return p.value;
 }
 

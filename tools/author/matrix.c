@@ -66,7 +66,7 @@ static _Noreturn void child(const struct matrix_job *job, const char *path, stru
 	fetch_speak_to(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
 	dup2(a->said, STDERR_FILENO);
 	dup2(a->said, STDOUT_FILENO);
-	k = kernel_open(path);
+	k = kernel_open_with(path, &job->with.modules);
 	keep(a->release, sizeof(a->release), k->release);
 	if (job->is_leaf) {
 		struct leaffile l = leaffile_read(job->subject);

@@ -214,31 +214,6 @@ struct module *module_read(const struct kernel *k, const char *path, uint64_t va
 	return m;
 }
 
-const struct module_section *module_section_at(const struct module *m, uint64_t va)
-{
-	for (size_t i = 1; i < m->n_sections; i++) {
-		const struct module_section *s = &m->sections[i];
-
-		if (s->memory != MODULE_NOWHERE && va >= s->va && va - s->va < s->size)
-			return s;
-	}
-	return NULL;
-}
-
-const struct module_region *module_region_at(const struct module *m, uint64_t va)
-{
-	for (uint64_t beyond = 0; beyond < 2; beyond++) /* the end of one may be the beginning of another */
-		for (size_t i = 0; i < m->n_regions; i++)
-			if (va >= m->regions[i].va && va - m->regions[i].va < m->regions[i].leaf.size + beyond)
-				return &m->regions[i];
-	return NULL;
-}
-
-bool module_region_is_init(const struct module_region *r)
-{
-	return r->leaf.kind == NL_MEM_INIT_TEXT || r->leaf.kind == NL_MEM_INIT_DATA;
-}
-
 uint64_t module_export(const struct module *m, const char *name)
 {
 	bool exported = false;

@@ -18,17 +18,6 @@
 #define FILES_MAX 65536u
 #define DEPTH 16
 
-struct given {
-	char *path, *name; /* as the file is called */
-	struct module *read;
-};
-
-struct modules {
-	struct given *file;
-	size_t n, room;
-	uint64_t next; /* address for the one that is read next */
-};
-
 static struct modules *filling;
 
 /* "ext4" of "/x/ext4.ko.xz"; NULL: it is no module's. */
@@ -61,14 +50,14 @@ static void add_file(const char *path)
 	if (all->n == FILES_MAX)
 		refuse(NL_EENVIRONMENT, "more than %u modules", FILES_MAX);
 	if (all->n == all->room) {
-		struct given *more = xalloc((all->room = all->room * 2 + 64) * sizeof(*more));
+		struct modules_file *more = xalloc((all->room = all->room * 2 + 64) * sizeof(*more));
 
 		if (all->n)
 			memcpy(more, all->file, all->n * sizeof(*more));
 		free(all->file);
 		all->file = more;
 	}
-	all->file[all->n++] = (struct given){xformat("%s", path), name, NULL};
+	all->file[all->n++] = (struct modules_file){xformat("%s", path), name, NULL};
 }
 
 static int visit(const char *path, const struct stat *st, int kind, struct FTW *where)
@@ -117,7 +106,24 @@ void modules_add(struct kernel *k, const char *path)
 		refuse(NL_EENVIRONMENT, "%s: no module (.ko, .ko.xz, .ko.zst, .ko.gz) is there", path);
 }
 
-static const struct module *read_given(const struct kernel *k, struct given *g)
+void modules_give(struct modules_given *g, const char *path)
+{
+	if (g->n == MODULES_GIVEN_MAX)
+		refuse(NL_EUSAGE, "-M may be given %u times; a directory stands for all that is in it",
+		       MODULES_GIVEN_MAX);
+	g->path[g->n++] = path;
+}
+
+struct kernel *kernel_open_with(const char *kernel, const struct modules_given *g)
+{
+	struct kernel *k = kernel_open(kernel);
+
+	for (size_t i = 0; i < g->n; i++)
+		modules_add(k, g->path[i]);
+	return k;
+}
+
+static const struct module *read_given(const struct kernel *k, struct modules_file *g)
 {
 	const struct kernel *image = k->image ? k->image : k;
 
@@ -135,12 +141,12 @@ static const struct module *read_given(const struct kernel *k, struct given *g)
 const struct module *module_named(const struct kernel *k, const char *name)
 {
 	char *plain = xformat("%s", name);
-	struct given *found = NULL;
+	struct modules_file *found = NULL;
 
 	for (char *p = plain; *p; p++)
 		*p = *p == '-' ? '_' : *p;
 	for (size_t i = 0; k->modules && i < k->modules->n; i++) {
-		struct given *g = &k->modules->file[i];
+		struct modules_file *g = &k->modules->file[i];
 
 		if (strcmp(g->name, plain))
 			continue;
@@ -165,7 +171,7 @@ size_t modules_with(const struct kernel *k, const char *symbol, const struct mod
 	size_t n = 0;
 
 	for (size_t i = 0; k->modules && i < k->modules->n; i++) {
-		struct given *g = &k->modules->file[i];
+		struct modules_file *g = &k->modules->file[i];
 
 		if (!g->read) { /* a quick look, for there are thousands */
 			struct buf file = unpack_module(g->path);
@@ -181,17 +187,6 @@ size_t modules_with(const struct kernel *k, const char *symbol, const struct mod
 			found[n - 1] = g->read;
 	}
 	return n;
-}
-
-const struct module *module_at(const struct kernel *k, uint64_t va)
-{
-	for (size_t i = 0; k->modules && i < k->modules->n; i++) {
-		const struct module *m = k->modules->file[i].read;
-
-		if (m && va >= m->start && va < m->end)
-			return m;
-	}
-	return NULL;
 }
 
 /* Whom it names in .modinfo, one after the other; NULL = no more. */
@@ -395,20 +390,37 @@ static struct btf *types_of(const struct module *m)
 	return own ? own : m->k->btf;
 }
 
+/* Where they are, and what they are; what they hold is not this module's. */
+static void add_sections(struct kernel *v, const struct module *d)
+{
+	for (size_t i = 1; i < d->n_sections; i++) {
+		const struct module_section *s = &d->sections[i];
+
+		if (s->memory != MODULE_NOWHERE)
+			v->sections[v->n_sections++] =
+			        (struct ksection){s->name, s->va, s->size, NULL, (s->flags & SHF_EXECINSTR) != 0, s};
+	}
+}
+
 static const struct kernel *make_view(const struct module *m)
 {
 	const struct kernel *k = m->k;
 	struct kernel *v = xalloc(sizeof(*v));
+	size_t n, room = k->n_sections + m->n_sections;
+	const struct module *d;
 	struct krelocs own;
-	size_t n;
 
 	*v = *k;
 	v->image = k;
 	v->module = m;
-	v->sections = xalloc((k->n_sections + m->n_sections) * sizeof(*v->sections));
+	for (size_t i = 0; (d = dependency(m, i)); i++)
+		room += d->n_sections;
+	v->sections = xalloc(room * sizeof(*v->sections));
 	memcpy(v->sections, k->sections, k->n_sections * sizeof(*v->sections));
 	module_relocate(m, linked_to, v->sections + k->n_sections, &n, &own);
 	v->n_sections = k->n_sections + n;
+	for (size_t i = 0; (d = dependency(m, i)); i++)
+		add_sections(v, d);
 	v->relocs.rel = xalloc((k->relocs.n + own.n + 1) * sizeof(struct krel));
 	memcpy(v->relocs.rel, k->relocs.rel, k->relocs.n * sizeof(struct krel));
 	if (own.n)

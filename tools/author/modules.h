@@ -14,6 +14,24 @@
 
 #define MODULES_GIVEN_MAX 16u
 
+struct modules_file {
+	char *path, *name; /* as the file is called */
+	struct module *read;
+};
+
+struct modules {
+	struct modules_file *file;
+	size_t n, room;
+	uint64_t next; /* address for the one that is read next */
+};
+
+struct modules_given { /* -M, as often as it was there */
+	const char *path[MODULES_GIVEN_MAX];
+	size_t n;
+};
+void modules_give(struct modules_given *g, const char *path);
+struct kernel *kernel_open_with(const char *kernel, const struct modules_given *g);
+
 /* A module's file, or a directory: an unpacked package, /lib/modules, or any with modules in it and below. Refuses
  * NL_EENVIRONMENT. */
 void modules_add(struct kernel *k, const char *path);

@@ -54,11 +54,11 @@ static bool fits(const struct recipe_replace *s, const char *hash)
 static char *hash_of(const struct kernel *k, const struct recipe_replace *s, const char *where, bool *untraced)
 {
 	struct place p = place_in_kernel(k, &s->function, where);
-	const struct ksym *next = kallsyms_next(&k->syms, p.value);
+	uint64_t size = kernel_extent(k, p.value);
 	uint8_t hash[OLDHASH_SIZE];
 	char *all = xformat("%s", "");
 
-	if (!next || !oldhash(k, p.value, next->va - p.value, hash))
+	if (!size || !oldhash(k, p.value, size, hash))
 		refuse(NL_ESITE, "%s: where %s ends is not known", where, s->function.name);
 	*untraced = !livesites_ftrace(k, p.value) && !livesites_ftrace(k, p.value + ENDBR_LENGTH);
 	for (unsigned i = 0; i < OLDHASH_SIZE; i++)
@@ -99,7 +99,7 @@ void oldcode_check(struct draft *d, const struct kernel *k, const struct recipe 
 	}
 	if (!strange)
 		return;
-	if (strange == r->n_replace && !r->n_data) { /* a function that is killed is not done by this */
+	if (strange == r->n_replace && !r->n_data && !r->is_part) { /* a function that is killed is not done by this */
 		struct attempt a = attempt(compare_with_image, &q);
 
 		if (a.code && !strcmp(a.code, err_name(NL_NOTHING)))

@@ -2,6 +2,7 @@
 /* Names to places, and image bytes to run-time bytes: the two translations that every site and every relocation needs.
  */
 #include "place.h"
+#include "module.h"
 
 #include <string.h>
 
@@ -16,6 +17,8 @@ static bool between(const struct kernel *k, uint64_t va, const char *start, cons
  * distance. */
 struct place place_at(const struct kernel *k, uint64_t va, const char *where)
 {
+	if (va >= MODULE_SPACE)
+		return (struct place){NL_SYM_REGION, va};
 	if (va < kernel_symbol(k, "_text")) /* per-CPU offsets and constants: KALLSYMS_ABSOLUTE_PERCPU */
 		return (struct place){NL_SYM_ABSOLUTE, va};
 	if (between(k, va, "__init_begin", "__init_end") && !between(k, va, "__per_cpu_start", "__per_cpu_end"))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* See private.h. The compiler numbers variables of functions: `count.3` is some function's `count`. */
 #include "private.h"
+#include "module.h"
 #include "note.h"
 
 #include <newleaf/types.h>
@@ -38,6 +39,10 @@ bool private_is_harmless(const char *name)
 /* Constants may be there twice; what boot writes, and what the kernel writes, may not. */
 static bool is_variable(const struct kernel *k, uint64_t va)
 {
+	const struct ksection *s = k->module ? kernel_section_at(k, va) : NULL;
+
+	if (k->module)
+		return s && s->of && s->of->memory != MODULE_RODATA && !s->code;
 	if (va >= kernel_symbol(k, "_stext") && va < kernel_symbol(k, "_etext"))
 		return false;
 	if (va >= kernel_symbol(k, "__start_ro_after_init") && va < kernel_symbol(k, "__end_ro_after_init"))
@@ -48,7 +53,8 @@ static bool is_variable(const struct kernel *k, uint64_t va)
 static const struct ksym *kernels_own(const struct kernel *k, const char *name)
 {
 	for (size_t i = 0; i < k->syms.n; i++)
-		if (same(k->syms.sym[i].name, name) && is_variable(k, k->syms.sym[i].va))
+		if (kernel_owns(k, k->syms.sym[i].va) && same(k->syms.sym[i].name, name) &&
+		    is_variable(k, k->syms.sym[i].va))
 			return &k->syms.sym[i];
 	return NULL;
 }
@@ -69,7 +75,8 @@ void private_check(struct draft *d, const struct kernel *k, const struct recipe 
 				       "%s: %.*s is a variable of %s, too, and the body has one of its own; to use the "
 				       "kernel's, declare it extern; if another is meant, give it another name, or "
 				       "say: allow private",
-				       r->source[o], (int)base_length(s->name), s->name, k->release);
+				       r->source[o], (int)base_length(s->name), s->name,
+				       k->module ? k->module->name : k->release);
 			all = all ? xformat("%s, %s", all, s->name) : s->name;
 		}
 		if (all)

@@ -85,6 +85,13 @@ static struct recipe_symbol symbol(struct scan *s, bool (*member)(int c))
 {
 	struct recipe_symbol sym = {.name = run(s, member, "a name of the kernel")};
 
+	if (*s->p == ':') { /* dashes of a file's name are underscores in a module's */
+		s->p++;
+		sym.module = sym.name;
+		if (strchr(sym.module, '.') || strlen(sym.module) >= NL_OBJECT_NAME_LEN)
+			BAD(s, "'%s' is the name of no module", sym.module);
+		sym.name = run(s, member, "a name of the module");
+	}
 	if (*s->p == ',') {
 		s->p++;
 		sym.position = (uint32_t)number(s);

@@ -14,8 +14,9 @@
  * a way that nobody can follow. */
 enum recipe_allow { ALLOW_TYPES = 1, ALLOW_PRIVATE = 2, ALLOW_PERCPU = 4 };
 
-struct recipe_symbol { /* NAME, NAME,2 (the second place of that name), NAME+0x10 */
+struct recipe_symbol { /* NAME, NAME,2 (the second place of that name), NAME+0x10, MODULE:NAME */
 	char *name;
+	char *module;      /* NULL = whoever has the name; "vmlinux" = the kernel */
 	uint32_t position; /* 0 = must be the only one */
 	int64_t addend;
 };
@@ -77,6 +78,7 @@ struct recipe {
 	uint32_t counter_cpus;      /* count the calls of each replaced function, in so many rows; 0 = do not */
 	struct recipe_fact fact[RECIPE_MAX];
 	size_t n_data, n_replace, n_alias, n_source, n_fact;
+	bool is_part; /* of a recipe for several objects (objects.h) */
 };
 
 struct recipe *recipe_parse(const char *path, const char *text); /* refuses NL_ERECIPE with path:line */

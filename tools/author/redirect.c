@@ -12,6 +12,7 @@
 #include "counter.h"
 #include "elsewhere.h"
 #include "livesites.h"
+#include "module.h"
 #include "nearby.h"
 #include "thunks.h"
 #include "note.h"
@@ -48,7 +49,7 @@ static const struct ksym *find_clone(const struct kernel *k, const char *name)
 
 	for (size_t i = 0; i < k->syms.n; i++)
 		for (size_t j = 0; j < 3; j++) /* .cold is called by the function itself */
-			if (!strncmp(k->syms.sym[i].name, name, n) &&
+			if (kernel_owns(k, k->syms.sym[i].va) && !strncmp(k->syms.sym[i].name, name, n) &&
 			    !strncmp(k->syms.sym[i].name + n, clones[j], strlen(clones[j])))
 				return &k->syms.sym[i];
 	return NULL;
@@ -117,6 +118,24 @@ static void check_name(const struct kernel *k, const struct recipe_replace *s, c
 	       where, found->name, branches_callers(k, found->va));
 }
 
+/* What a module may have of code that nobody calls as a function. */
+static void check_module_section(const struct kernel *k, const struct entry *e)
+{
+	static const struct {
+		const char *begins, *why;
+	} closed[] = {
+	        {".noinstr", "noinstr code: it runs where nothing may be called that can trap"},
+	        {".entry", "entry code: it runs on the user's page table, where the body is not mapped"},
+	        {".static_call.text", "a static call's trampoline: the kernel writes it itself"},
+	        {".altinstr", "code of an alternative, which the kernel copies"},
+	};
+	const char *name = kernel_section_at(k, e->va)->name;
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(closed); i++)
+		if (starts_with(name, closed[i].begins))
+			refuse(NL_ESITE, "%s: %s is %s", e->where, e->name, closed[i].why);
+}
+
 static void check_section(const struct kernel *k, const struct entry *e)
 {
 	static const struct {
@@ -132,10 +151,17 @@ static void check_section(const struct kernel *k, const struct entry *e)
 
 	const char *elsewhere;
 
-	if (e->va < kernel_symbol(k, "_stext") || e->va >= kernel_symbol(k, "_etext"))
-		refuse(NL_ESITE, "%s: %s lies outside the kernel's text", e->where, e->name);
+	if (k->module ? !kernel_owns(k, e->va) : e->va >= MODULE_SPACE)
+		refuse(NL_EINTERNAL, "%s: %s is looked at as something of another object", e->where, e->name);
+	if (!kernel_is_text(k, e->va))
+		refuse(NL_ESITE, "%s: %s lies outside the %s", e->where, e->name,
+		       k->module ? "code of its module" : "kernel's text");
 	if (thunk_name(e->name))
 		refuse(NL_ESITE, "%s: %s is a thunk or a trampoline: the kernel writes it itself", e->where, e->name);
+	if (k->module) {
+		check_module_section(k, e);
+		return;
+	}
 	for (size_t i = 0; i < NL_ARRAY_SIZE(closed); i++) {
 		uint64_t start = kernel_symbol_or_0(k, closed[i].start), stop = kernel_symbol_or_0(k, closed[i].stop);
 
@@ -245,7 +271,6 @@ static void check_beginning(const struct kernel *k, const struct entry *e)
 static struct entry find_entry(const struct kernel *k, const struct recipe *r, const struct recipe_replace *s)
 {
 	struct entry e = {.name = s->function.name, .where = xformat("%s:%u", r->path, s->line)};
-	const struct ksym *next;
 	const char *conflict;
 	struct place p;
 
@@ -256,8 +281,7 @@ static struct entry find_entry(const struct kernel *k, const struct recipe *r, c
 	e.va = p.value;
 	check_section(k, &e);
 	check_aliases(k, &e, s);
-	next = kallsyms_next(&k->syms, e.va);
-	e.size = next ? (uint32_t)(next->va - e.va) : 0;
+	e.size = (uint32_t)kernel_extent(k, e.va);
 	e.bytes = kernel_bytes(k, e.va, e.size);
 	if (!e.size || !e.bytes)
 		refuse(NL_ESITE, "%s: where %s ends is not known", e.where, e.name);
@@ -331,7 +355,7 @@ void redirect_add(struct draft *d, const struct kernel *k, const struct recipe *
 	site.body_size = (uint32_t)body->size;
 	jump.value = destination(d, k, &e, b, body, s->origin);
 	if (d->h.counters) {
-		site.counter = (uint16_t)(s - r->replace + 1);
+		site.counter = (uint16_t)++d->counted;
 		jump.value = counter_add(d, k, site.counter, jump.value, e.where);
 	}
 	draft_add_site(d, &site);

@@ -2,6 +2,7 @@
 /* `symbols`: what a kernel has of a name, and what could be done with it. */
 #include "attempt.h"
 #include "commands.h"
+#include "leaf_modules.h"
 #include "livesites.h"
 #include "oldhash.h"
 #include "redirect.h"
@@ -19,6 +20,7 @@ struct request {
 };
 
 struct row {
+	const struct module *module; /* NULL = the kernel */
 	const struct ksym *sym;
 	uint64_t size;
 	const char *section;
@@ -38,10 +40,9 @@ static void try(const void *with)
 
 static const char *section_of(const struct kernel *k, uint64_t va)
 {
-	for (size_t i = 0; i < k->n_sections; i++)
-		if (va >= k->sections[i].va && va - k->sections[i].va < k->sections[i].size)
-			return k->sections[i].name;
-	return "-";
+	const struct ksection *s = kernel_section_at(k, va);
+
+	return s ? s->name : "-";
 }
 
 static void find_position(const struct kernel *k, struct row *row)
@@ -56,12 +57,12 @@ static void find_position(const struct kernel *k, struct row *row)
 
 static struct row look(const struct kernel *k, const struct ksym *sym, bool hash, bool whether)
 {
-	const struct ksym *next = kallsyms_next(&k->syms, sym->va);
-	struct row row = {.sym = sym, .size = next ? next->va - sym->va : 0, .section = section_of(k, sym->va)};
+	struct row row = {
+	        .module = k->module, .sym = sym, .size = kernel_extent(k, sym->va), .section = section_of(k, sym->va)};
 	uint8_t digest[OLDHASH_SIZE];
 	struct request q = {.k = k, .r.path = (char *)(uintptr_t) "symbols"};
 
-	row.function = sym->va >= kernel_symbol(k, "_stext") && sym->va < kernel_symbol(k, "_etext");
+	row.function = kernel_is_text(k, sym->va);
 	find_position(k, &row);
 	if (!row.function)
 		return row;
@@ -81,12 +82,38 @@ static struct row look(const struct kernel *k, const struct ksym *sym, bool hash
 	return row;
 }
 
+/* A link address; of a module, where in which of its regions. */
+static char *place_of(const struct row *row)
+{
+	const struct module_region *r = row->module ? module_region_at(row->module, row->sym->va) : NULL;
+
+	if (!r)
+		return xformat("%016llx", (unsigned long long)row->sym->va);
+	return xformat("%s+%#llx", leaf_memory_name(r->leaf.kind), (unsigned long long)(row->sym->va - r->va));
+}
+
+/* "va" is what a program knows of the kernel's; a module's has none before it is loaded. */
+static void json_place(const struct row *row)
+{
+	const struct module_region *r = row->module ? module_region_at(row->module, row->sym->va) : NULL;
+
+	if (!r) {
+		printf(",\"module\":null,\"va\":\"%#llx\"", (unsigned long long)row->sym->va);
+		return;
+	}
+	printf(",\"module\":\"%s\",\"va\":null,\"region\":\"%s\",\"region_bytes\":%u,\"pointer\":%u,\"offset\":%llu",
+	       row->module->name, leaf_memory_name(r->leaf.kind), r->leaf.size, r->leaf.pointer_at,
+	       (unsigned long long)(row->sym->va - r->va));
+}
+
 static void print_text(const struct row *row, bool whether)
 {
 	const char *name = row->of > 1 ? xformat("%s,%u", row->sym->name, row->position) : row->sym->name;
 
-	printf("%016llx %6llu  %-14s %s", (unsigned long long)row->sym->va, (unsigned long long)row->size,
-	       escape(row->section, FOR_TERMINAL), escape(name, FOR_TERMINAL));
+	if (row->module)
+		name = xformat("%s:%s", row->module->name, name);
+	printf("%16s %6llu  %-14s %s", place_of(row), (unsigned long long)row->size, escape(row->section, FOR_TERMINAL),
+	       escape(name, FOR_TERMINAL));
 	if (row->hash)
 		printf("  old %s", row->hash);
 	if (row->function)
@@ -100,8 +127,9 @@ static void print_json(const struct row *row, bool first, bool whether)
 {
 	printf("%s{\"name\":", first ? "" : ",");
 	json_string(stdout, row->sym->name);
-	printf(",\"position\":%u,\"places\":%u,\"va\":\"%#llx\",\"size_bytes\":%llu,\"section\":", row->position,
-	       row->of, (unsigned long long)row->sym->va, (unsigned long long)row->size);
+	printf(",\"position\":%u,\"places\":%u", row->position, row->of);
+	json_place(row);
+	printf(",\"size_bytes\":%llu,\"section\":", (unsigned long long)row->size);
 	json_string(stdout, row->section);
 	printf(",\"function\":%s,\"traced\":%s,\"hash\":", row->function ? "true" : "false",
 	       row->traced ? "true" : "false");
@@ -119,36 +147,106 @@ static void print_json(const struct row *row, bool first, bool whether)
 	printf("}");
 }
 
-static int list(const struct kernel *k, const char *pattern, bool hash, bool json)
-{
-	size_t n = 0, printed = 0;
-	bool whether;
+struct listing {
+	const char *pattern;
+	bool hash, json, whether;
+	size_t n, printed;
+};
 
+static bool matches(const struct listing *l, const struct kernel *k, const struct ksym *s)
+{
+	return kernel_owns(k, s->va) && !fnmatch(l->pattern, s->name, 0);
+}
+
+static void count(struct listing *l, const struct kernel *k)
+{
 	for (size_t i = 0; i < k->syms.n; i++)
-		n += !fnmatch(pattern, k->syms.sym[i].name, 0);
-	whether = n <= TRIED_MAX;
-	if (json)
-		printf("{\"schema\":\"newleaf.symbols/1\",\"result\":\"ok\",\"kernel\":\"%s\",\"symbols\":[",
-		       k->release);
+		l->n += matches(l, k, &k->syms.sym[i]);
+}
+
+static void print(struct listing *l, const struct kernel *k)
+{
 	for (size_t i = 0; i < k->syms.n; i++) {
 		struct row row;
 
-		if (fnmatch(pattern, k->syms.sym[i].name, 0))
+		if (!matches(l, k, &k->syms.sym[i]))
 			continue;
-		row = look(k, &k->syms.sym[i], hash, whether);
-		if (json)
-			print_json(&row, !printed++, whether);
+		row = look(k, &k->syms.sym[i], l->hash, l->whether);
+		if (l->json)
+			print_json(&row, !l->printed++, l->whether);
 		else
-			print_text(&row, whether);
+			print_text(&row, l->whether);
 	}
+}
+
+static bool has_like(const struct module *m, const char *pattern)
+{
+	for (size_t i = 1; i < m->n_symbols; i++)
+		if (m->symbols[i].section && !fnmatch(pattern, m->symbols[i].name, 0))
+			return true;
+	return false;
+}
+
+/* Of thousands of modules few are worth a view, and a name says which without reading the others. */
+static const struct module **modules_like(const struct kernel *k, const char *pattern)
+{
+	size_t all = k->modules ? k->modules->n : 0, n = 0;
+	const struct module **found = xalloc((all + 1) * sizeof(*found));
+
+	if (!strpbrk(pattern, "*?[")) {
+		modules_with(k, pattern, found, all);
+		return found;
+	}
+	for (size_t i = 0; i < all; i++) {
+		const struct module *m = module_named(k, k->modules->file[i].name);
+
+		if (has_like(m, pattern))
+			found[n++] = m;
+	}
+	return found;
+}
+
+/* The kernel and all modules, or what stands before a colon. NULL: they have been. */
+static const struct kernel *nth_object(const struct kernel *k, const char *only, const struct module *const *like,
+                                       size_t nth)
+{
+	const struct module *m = NULL;
+
+	if (only && strcmp(only, "vmlinux")) {
+		m = nth ? NULL : module_named(k, only);
+		if (!nth && !m)
+			refuse(NL_ETARGET, "there is no module %s among what -M gives", only);
+		return m ? module_view(k, m) : NULL;
+	}
+	if (!nth)
+		return module_view(k, NULL);
+	return only || !like[nth - 1] ? NULL : module_view(k, like[nth - 1]);
+}
+
+static int list(const struct kernel *k, const char *pattern, bool hash, bool json)
+{
+	const char *colon = strchr(pattern, ':'),
+	           *only = colon ? xformat("%.*s", (int)(colon - pattern), pattern) : NULL;
+	struct listing l = {.pattern = colon ? colon + 1 : pattern, .hash = hash, .json = json};
+	const struct module *const *like = only ? NULL : modules_like(k, l.pattern);
+	const struct kernel *object;
+
+	for (size_t i = 0; (object = nth_object(k, only, like, i)); i++)
+		count(&l, object);
+	l.whether = l.n <= TRIED_MAX;
+	if (json)
+		printf("{\"schema\":\"newleaf.symbols/1\",\"result\":\"ok\",\"kernel\":\"%s\",\"symbols\":[",
+		       k->release);
+	for (size_t i = 0; (object = nth_object(k, only, like, i)); i++)
+		print(&l, object);
 	if (json)
 		printf("]}\n");
-	else if (!n)
+	else if (!l.n)
 		printf("%s has no symbol like %s\n", k->release, escape(pattern, FOR_TERMINAL));
-	else if (!whether)
-		fprintf(stderr, "newleaf: %zu symbols; of at most %u it is said whether they can be replaced\n", n,
+	else if (!l.whether)
+		fprintf(stderr, "newleaf: %zu symbols; of at most %u it is said whether they can be replaced\n", l.n,
 		        TRIED_MAX);
-	return n ? NL_EXIT_OK : NL_EXIT_NOTHING;
+	return l.n ? NL_EXIT_OK : NL_EXIT_NOTHING;
 }
 
 int command_symbols(int argc, char **argv)
@@ -156,16 +254,20 @@ int command_symbols(int argc, char **argv)
 	static const struct option options[] = {
 	        {"kernel", required_argument, NULL, 'k'},
 	        {"hash", no_argument, NULL, 'h'},
+	        {"modules", required_argument, NULL, 'M'},
 	        {"json", no_argument, NULL, 'j'},
 	        {NULL, 0, NULL, 0},
 	};
+	struct modules_given given = {.n = 0};
 	bool hash = false, json = false;
 	const char *kernel = NULL;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "k:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "k:M:", options, NULL)) != -1) {
 		if (c == 'k')
 			kernel = optarg;
+		else if (c == 'M')
+			modules_give(&given, optarg);
 		else if (c == 'h')
 			hash = true;
 		else if (c == 'j')
@@ -176,5 +278,5 @@ int command_symbols(int argc, char **argv)
 	if (argc - optind != 1 || !kernel)
 		usage_error("symbols", "one pattern, and the kernel by -k");
 	refuse_context(argv[optind], "listed", json);
-	return list(kernel_open(kernel), argv[optind], hash, json);
+	return list(kernel_open_with(kernel, &given), argv[optind], hash, json);
 }

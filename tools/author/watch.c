@@ -16,11 +16,11 @@ struct range {
 
 static bool range_of(const struct kernel *k, uint64_t va, struct range *out)
 {
-	const struct ksym *sym = kallsyms_at(&k->syms, va), *next = sym ? kallsyms_next(&k->syms, sym->va) : NULL;
+	const struct ksym *sym = kallsyms_at(&k->syms, va);
 
-	if (!next)
+	if (!sym || !kernel_owns(k, va) || !kernel_extent(k, sym->va))
 		return false;
-	*out = (struct range){sym->va, (uint32_t)(next->va - sym->va), NULL, sym->name};
+	*out = (struct range){sym->va, (uint32_t)kernel_extent(k, sym->va), NULL, sym->name};
 	out->bytes = kernel_bytes(k, out->va, out->size);
 	return out->bytes != NULL;
 }
