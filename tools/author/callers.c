@@ -91,8 +91,7 @@ void callers_check(struct draft *d, const struct kernel *k, const struct recipe 
 	who = sym && sym->type == 't' ? branches_callers(k, p.value) : NULL;
 	if (who && *who)
 		note(d, NL_FACT_NOTE,
-		     xformat("local function %s%s: these keep what the compiler knew of the old one (values that it "
-		             "returns, "
-		             "memory that it leaves alone)",
+		     xformat("local function %s%s: these keep what the compiler knew of the old one (its values, the "
+		             "memory it leaves alone)",
 		             name, who));
 }

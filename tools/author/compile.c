@@ -200,6 +200,14 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* The kernel's Makefile takes goals of these names for its own, and does without the configuration. */
+static const char *goal_name(const char *name)
+{
+	bool own = starts_with(name, "check") || starts_with(name, "help") || starts_with(name, "headers_");
+
+	return own ? xformat("source_%s", name) : name;
+}
+
 static void copy_sources(const struct recipe *r, struct compiled *c)
 {
 	for (size_t i = 0; i < r->n_source; i++) {
@@ -210,6 +218,7 @@ static void copy_sources(const struct recipe *r, struct compiled *c)
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(base_name(r->source[j]), name))
 				refuse(NL_ERECIPE, "%s: two sources are called %s", r->path, name);
+		name = goal_name(name);
 		file_write(xformat("%s/%s", c->directory, name), b.p, b.n, 0644);
 		c->path[i] = xformat("%s/%.*s.o", c->directory, (int)strlen(name) - 2, name);
 	}

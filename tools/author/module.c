@@ -159,8 +159,6 @@ static void read_identity(struct module *m)
 	if (!built || strncmp(built, release, strlen(release)) || built[strlen(release)] != ' ')
 		refuse(NL_ETARGET, "%s was built for %.*s, not for %s", m->path,
 		       built ? (int)strcspn(built, " ") : (int)strlen("nobody"), built ? built : "nobody", release);
-	if (module_info(m, "livepatch"))
-		refuse(NL_EUNSUPPORTED, "%s is a live patch of the kernel's own kind, which no leaf changes", m->path);
 }
 
 static void read_build_id(struct module *m)

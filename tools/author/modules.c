@@ -435,6 +435,8 @@ const struct kernel *module_view(const struct kernel *k, const struct module *m)
 {
 	if (!m)
 		return k->image ? k->image : k;
+	if (module_info(m, "livepatch")) /* it is laid out otherwise, and names what it patches by tables of its own */
+		refuse(NL_EUNSUPPORTED, "%s is a live patch of the kernel's own kind, which no leaf changes", m->path);
 	if (!m->view)
 		((struct module *)(uintptr_t)m)->view = make_view(m);
 	return m->view;

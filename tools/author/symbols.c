@@ -101,9 +101,8 @@ static void json_place(const struct row *row)
 		printf(",\"module\":null,\"va\":\"%#llx\"", (unsigned long long)row->sym->va);
 		return;
 	}
-	printf(",\"module\":\"%s\",\"va\":null,\"region\":\"%s\",\"region_bytes\":%u,\"pointer\":%u,\"offset\":%llu",
-	       row->module->name, leaf_memory_name(r->leaf.kind), r->leaf.size, r->leaf.pointer_at,
-	       (unsigned long long)(row->sym->va - r->va));
+	printf(",\"module\":\"%s\",\"va\":null,\"region\":\"%s\",\"pointer\":%u,\"offset\":%llu", row->module->name,
+	       leaf_memory_name(r->leaf.kind), r->leaf.pointer_at, (unsigned long long)(row->sym->va - r->va));
 }
 
 static void print_text(const struct row *row, bool whether)
@@ -223,6 +222,21 @@ static const struct kernel *nth_object(const struct kernel *k, const char *only,
 	return only || !like[nth - 1] ? NULL : module_view(k, like[nth - 1]);
 }
 
+/* Where the loader will put what such a module has: for who compares it with a running kernel. */
+static void print_module(const struct module *m, bool first)
+{
+	printf("%s{\"name\":\"%s\",\"build_id\":\"", first ? "" : ",", m->name);
+	hex_print(stdout, m->build_id, m->build_id_len);
+	printf("\",\"regions\":[");
+	for (size_t i = 0; i < m->n_regions; i++) {
+		const struct nl_leaf_region *r = &m->regions[i].leaf;
+
+		printf("%s{\"region\":\"%s\",\"bytes\":%u,\"pointer\":%u}", i ? "," : "", leaf_memory_name(r->kind),
+		       r->size, r->pointer_at);
+	}
+	printf("]}");
+}
+
 static int list(const struct kernel *k, const char *pattern, bool hash, bool json)
 {
 	const char *colon = strchr(pattern, ':'),
@@ -239,9 +253,15 @@ static int list(const struct kernel *k, const char *pattern, bool hash, bool jso
 		       k->release);
 	for (size_t i = 0; (object = nth_object(k, only, like, i)); i++)
 		print(&l, object);
-	if (json)
+	if (json) {
+		bool first = true;
+
+		printf("],\"modules\":[");
+		for (size_t i = 0; (object = nth_object(k, only, like, i)); i++)
+			if (object->module)
+				print_module(object->module, first), first = false;
 		printf("]}\n");
-	else if (!l.n)
+	} else if (!l.n)
 		printf("%s has no symbol like %s\n", k->release, escape(pattern, FOR_TERMINAL));
 	else if (!l.whether)
 		fprintf(stderr, "newleaf: %zu symbols; of at most %u it is said whether they can be replaced\n", l.n,
