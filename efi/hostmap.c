@@ -20,7 +20,8 @@
 #define ADDRESS 0x000ffffffffff000ULL
 #define SPAN 512ULL /* entries of a table */
 
-#define INDEX(va, level) ((unsigned)((va) >> (12 + 9 * (level))) & 511) /* level 0 = page table, 3 = PML4 */
+/* level 0 = page table, 3 = PML4, 4 = PML5, both of whose halves lie in one entry each */
+#define INDEX(va, level) ((unsigned)((va) >> (12 + 9 * (level))) & 511)
 
 static uint64_t *table(const struct nl_hostmap *m, uint64_t entry)
 {
@@ -41,10 +42,10 @@ static uint64_t new_table(struct nl_hostmap *m)
 	return m->region_pa + offset;
 }
 
-/* Puts `leaf` for `va` into the tree below `t`, which is of level `level`; the leaf is of level `at`. */
-static bool put(struct nl_hostmap *m, uint64_t *t, unsigned level, unsigned at, uint64_t va, uint64_t leaf)
+/* Puts `leaf` for `va` into the tree below the root `t`; the leaf is of level `at`. */
+static bool put(struct nl_hostmap *m, uint64_t *t, unsigned at, uint64_t va, uint64_t leaf)
 {
-	for (; level > at; level--) {
+	for (unsigned level = m->la57 ? 4 : 3; level > at; level--) {
 		uint64_t *e = &t[INDEX(va, level)];
 
 		if (!(*e & PTE_P)) {
@@ -80,14 +81,14 @@ uint64_t nl_hostmap_top(const struct nl_hostmap *m)
  * undefined (SDM vol. 3, 12.11.9): 4 KiB pages below 2 MiB (fixed MTRRs), then 2 MiB, then 1 GiB where the CPU has
  * them.
  */
-static bool map_physical(struct nl_hostmap *m, uint64_t *pml4)
+static bool map_physical(struct nl_hostmap *m, uint64_t *root)
 {
 	uint64_t top = nl_hostmap_top(m), pa, size;
 
 	for (pa = 0; pa < top; pa += size) {
 		unsigned level = pa < NL_2M ? 0 : pa < 4 * NL_1G || !m->has_1g ? 1 : 2;
 
-		if (!put(m, pml4, 3, level, pa, pa | LEAF))
+		if (!put(m, root, level, pa, pa | LEAF))
 			return false;
 		size = NL_PAGE_SIZE << 9 * level;
 	}
@@ -95,7 +96,7 @@ static bool map_physical(struct nl_hostmap *m, uint64_t *pml4)
 }
 
 /* The region at NL_CORE_VA, in 4 KiB pages as far as the core reaches, so that nothing behind its code can ever run. */
-static bool map_core(struct nl_hostmap *m, uint64_t *pml4)
+static bool map_core(struct nl_hostmap *m, uint64_t *root)
 {
 	uint64_t small_end = (m->data_end + NL_2M - 1) & ~(NL_2M - 1), at, size;
 
@@ -108,29 +109,16 @@ static bool map_core(struct nl_hostmap *m, uint64_t *pml4)
 			leaf &= ~PTE_W;
 		if (code)
 			leaf &= ~PTE_NX;
-		if (!put(m, pml4, 3, small ? 0 : 1, NL_CORE_VA + at, leaf))
+		if (!put(m, root, small ? 0 : 1, NL_CORE_VA + at, leaf))
 			return false;
 		size = small ? NL_PAGE_SIZE : NL_2M;
 	}
 	return true;
 }
 
-/* A fifth level above both halves of a fourth, or above the upper half alone: addresses stay what they are. */
-static uint64_t fifth_level(struct nl_hostmap *m, uint64_t pml4_pa, bool low)
-{
-	uint64_t pml5_pa = new_table(m);
-
-	if (pml5_pa) {
-		table(m, pml5_pa)[511] = pml4_pa | TABLE;
-		if (low)
-			table(m, pml5_pa)[0] = pml4_pa | TABLE;
-	}
-	return pml5_pa;
-}
-
 enum nl_err nl_hostmap_build(struct nl_hostmap *m)
 {
-	uint64_t *host, *launch;
+	uint64_t *host, *launch, *host4, *launch4;
 
 	m->host_cr3 = new_table(m);
 	m->launch_cr3 = new_table(m);
@@ -140,14 +128,12 @@ enum nl_err nl_hostmap_build(struct nl_hostmap *m)
 	launch = table(m, m->launch_cr3);
 	if (!map_physical(m, launch) || !map_core(m, host))
 		return NL_ENOMEM;
+	host4 = m->la57 ? table(m, host[INDEX(NL_DIRECT_VA, 4)]) : host;
+	launch4 = m->la57 ? table(m, launch[0]) : launch;
 	for (unsigned i = 0; i < SPAN / 2 - 1; i++)
-		if (launch[i])
-			host[INDEX(NL_DIRECT_VA, 3) + i] = launch[i] | PTE_NX;
+		if (launch4[i])
+			host4[INDEX(NL_DIRECT_VA, 3) + i] = launch4[i] | PTE_NX;
 	for (unsigned i = SPAN / 2; i < SPAN; i++)
 		launch[i] = host[i];
-	if (m->la57) {
-		m->host_cr3 = fifth_level(m, m->host_cr3, false);
-		m->launch_cr3 = fifth_level(m, m->launch_cr3, true);
-	}
-	return m->host_cr3 && m->launch_cr3 ? NL_OK : NL_ENOMEM;
+	return NL_OK;
 }

@@ -58,8 +58,8 @@ enum nl_err refuse(enum nl_err error, const CHAR16 *why, ...); /* says why; retu
 /* files.c: whole files of the partition that the loader came from. *data is from the pool and has one NUL behind it. */
 EFI_STATUS file_read(struct loader *l, const CHAR16 *path, UINTN max, void **data, UINTN *size);
 bool file_exists(struct loader *l, const CHAR16 *path);
-void file_beside(struct loader *l, const CHAR16 *name, CHAR16 *out,
-                 size_t max); /* path of `name` in the loader's own folder */
+/* path of `name` in the loader's own folder */
+void file_beside(struct loader *l, const CHAR16 *name, CHAR16 *out, size_t max);
 enum nl_err conf_load(struct loader *l);
 
 /* image.c: the core in a section of the loader's own image. */
@@ -98,8 +98,8 @@ void cpus_take(struct loader *l); /* all but this one into the core */
 void counter_read(struct loader *l);
 enum nl_err counter_check(struct loader *l);
 enum nl_err counter_start(struct loader *l); /* counts this boot up */
-void counter_failed(struct loader *l,
-                    enum nl_err outcome); /* Newleaf does not run: takes the count back, keeps the reason */
+/* Newleaf does not run: takes the count back, keeps the reason */
+void counter_failed(struct loader *l, enum nl_err outcome);
 
 /* launch.S: interrupts off, EFER.NXE on, CR3 = launch_cr3, entry(boot, what, CR3 before); then everything as it was.
  * Returns what entry returned. On any CPU. */

@@ -20,22 +20,24 @@ nl_core_header:
  * uint64_t nl_entry(struct nl_boot_block *, enum nl_enter what, uint64_t firmware_cr3), on any CPU: see bootblock.h.
  * struct launch_frame is made on the firmware's stack, below all that the firmware needs of it.
  */
-	.equ FRAME_SIZE, 136
+	.equ FRAME_SIZE, 216
 	.globl nl_entry
 nl_entry:
 	pushfq
 	pop %rcx
 	sub $FRAME_SIZE, %rsp
-	lea FRAME_SIZE+8(%rsp), %r10	/* RSP and RIP of the caller */
-	mov FRAME_SIZE(%rsp), %r11
+	row save, rsp, 0, 8, GPRS
+	lea FRAME_SIZE+8(%rsp), %rax	/* RSP and RIP of the caller */
+	mov %rax, 32(%rsp)
+	mov FRAME_SIZE(%rsp), %rax
 	mov %cr0, %r8
 	mov %cr4, %r9
-	row save, rsp, 0, 8, rbx, rbp, r12, r13, r14, r15, r10, r11, rcx, r8, rdx, r9
-	sgdt 96(%rsp)
-	sidt 106(%rsp)
-	row save, rsp, 116, 2, es, cs, ss, ds, fs, gs
-	str 128(%rsp)
-	sldt 130(%rsp)
+	row save, rsp, 128, 8, rax, rcx, r8, rdx, r9
+	sgdt 168(%rsp)
+	sidt 178(%rsp)
+	row save, rsp, 188, 2, es, cs, ss, ds, fs, gs
+	str 200(%rsp)
+	sldt 202(%rsp)
 	mov %rsp, %rbx
 	mov %rdi, %r12
 	mov %esi, %r13d
@@ -52,7 +54,8 @@ nl_entry:
 	mov %r12, %rdx
 	call nl_main
 1:	mov %rbx, %rsp
-	row load, rsp, 0, 8, rbx, rbp, r12, r13, r14, r15
+	row load, rsp, 24, 8, rbx, none, rbp
+	row load, rsp, 96, 8, r12, r13, r14, r15
 	add $FRAME_SIZE, %rsp
 	ret
 

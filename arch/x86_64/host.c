@@ -17,8 +17,8 @@ struct idt_gate {
 _Static_assert(sizeof(struct idt_gate) == 16, "64-bit gate, SDM vol. 3, 7.14.1");
 
 static struct idt_gate idt[256] __attribute__((aligned(16)));
-_Static_assert(offsetof(struct launch_frame, cr3) == 80 && offsetof(struct launch_frame, gdtr) == 96 &&
-                       offsetof(struct launch_frame, idtr) == 106 && offsetof(struct launch_frame, selectors) == 116 &&
+_Static_assert(offsetof(struct launch_frame, rip) == 128 && offsetof(struct launch_frame, gdtr) == 168 &&
+                       offsetof(struct launch_frame, idtr) == 178 && offsetof(struct launch_frame, selectors) == 188 &&
                        NL_ES == 0 && NL_CS == 1 && NL_SS == 2 && NL_DS == 3 && NL_FS == 4 && NL_GS == 5,
                "entry.S stores by these offsets");
 _Static_assert(NL_ECPUS == 54 && NL_BOOT_VERSION == 4, "entry.S knows these numbers");
@@ -72,9 +72,8 @@ void host_load(struct nl_cpu *cpu)
 	__asm__ volatile("lgdt %0; lidt %1" ::"m"(g), "m"(i) : "memory");
 	host_reload_segments();
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_NXE | EFER_SCE);
-	x86_wrmsr_safe(MSR_EFER,
-	               x86_rdmsr(MSR_EFER) |
-	                       1u << 21); /* automatic IBRS, AMD: VMRUN switches EFER, the guest's bit is not ours */
+	/* automatic IBRS, AMD: VMRUN switches EFER, the guest's bit is not ours */
+	x86_wrmsr_safe(MSR_EFER, x86_rdmsr(MSR_EFER) | 1u << 21);
 	x86_write_cr0((x86_read_cr0() | CR0_NE | CR0_WP) & ~(CR0_CD | CR0_NW));
 	x86_write_cr4(x86_read_cr4() | CR4_MCE); /* without it a machine check in the core is a shutdown */
 	x86_write_cr3(nl_boot.host_cr3);
@@ -116,14 +115,7 @@ static struct nl_segment segment(const struct launch_frame *f, uint16_t selector
 void host_capture(const struct launch_frame *f, struct nl_launch_state *out)
 {
 	*out = (struct nl_launch_state){
-	        .gprs = {.rbx = f->rbx,
-	                 .rbp = f->rbp,
-	                 .r12 = f->r12,
-	                 .r13 = f->r13,
-	                 .r14 = f->r14,
-	                 .r15 = f->r15,
-	                 .rsp = f->rsp,
-	                 .rax = NL_OK},
+	        .gprs = f->gprs,
 	        .rip = f->rip,
 	        .rflags = f->rflags & ~(RFLAGS_IF | RFLAGS_TF),
 	        .cr0 = f->cr0,
@@ -140,6 +132,7 @@ void host_capture(const struct launch_frame *f, struct nl_launch_state *out)
 	        .pat = x86_rdmsr(MSR_PAT),
 	        .debugctl = x86_rdmsr(MSR_DEBUGCTL),
 	};
+	out->gprs.rax = NL_OK;
 	for (unsigned i = 0; i < NL_GDTR; i++)
 		out->segments[i] = segment(f, f->selectors[i]);
 	out->segments[NL_FS].base = x86_rdmsr(MSR_FS_BASE);

@@ -22,8 +22,8 @@ static void serial(char c)
 
 	if (!port)
 		return;
-	for (int i = 0; i < 100000 && !(x86_inb((uint16_t)(port + 5)) & 0x20);
-	     i++) /* bounded: a missing UART must not hang us */
+	/* bounded: a missing UART must not hang us */
+	for (int i = 0; i < 100000 && !(x86_inb((uint16_t)(port + 5)) & 0x20); i++)
 		x86_pause();
 	x86_outb(port, (uint8_t)c);
 }

@@ -121,25 +121,14 @@ void *nl_pool_va(hpa_t pa)
 	return (void *)((uintptr_t)pool.base + (uintptr_t)offset);
 }
 
-static uint64_t *table_map(void *ctx, hpa_t table)
+static bool table_alloc(hpa_t *out)
 {
-	(void)ctx;
-	return nl_pool_va(table);
-}
-
-static bool table_alloc(void *ctx, hpa_t *out)
-{
-	(void)ctx;
 	void *page = nl_pool_page();
 	if (page)
 		*out = nl_pool_hpa(page);
 	return page;
 }
 
-static void table_release(void *ctx, hpa_t table)
-{
-	(void)ctx;
-	nl_pool_release(nl_pool_va(table));
-}
+static void table_release(hpa_t table) { nl_pool_release(nl_pool_va(table)); }
 
-const struct nl_table_ops nl_pool_tables = {.map = table_map, .alloc = table_alloc, .release = table_release};
+const struct nl_table_ops nl_pool_tables = {.map = nl_pool_va, .alloc = table_alloc, .release = table_release};

@@ -21,10 +21,9 @@ void *nl_pool_va(hpa_t pa);        /* the other way */
 
 /* Where tables live: hv/core/pool.c in the core, an instrumented fake on the host. Pages come zeroed. */
 struct nl_table_ops {
-	uint64_t *(*map)(void *ctx, hpa_t table); /* never fails for a page that alloc gave */
-	bool (*alloc)(void *ctx, hpa_t *out);     /* false: out of memory */
-	void (*release)(void *ctx, hpa_t table);
-	void *ctx;
+	void *(*map)(hpa_t table); /* never fails for a page that alloc gave */
+	bool (*alloc)(hpa_t *out); /* false: out of memory */
+	void (*release)(hpa_t table);
 };
 
 extern const struct nl_table_ops nl_pool_tables; /* nested page tables made of these pages */

@@ -40,8 +40,8 @@ static const struct range {
         {0x011, 0x012, PASS, PAGE, NULL, "KVM's first clocks"},
         {MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, FEATURES, FAULT, "VMX", "FEATURE_CONTROL"},
         {MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, PASS, UPDATE, "VMX", "microcode update"},
-        {0x087, 0x087, FAULT, FAULT, "VMX",
-         "TME-MK partitioning"}, /* key IDs are address bits: aliases of our memory */
+        /* key IDs are address bits: aliases of our memory */
+        {0x087, 0x087, FAULT, FAULT, "VMX", "TME-MK partitioning"},
         {0x981, 0x984, FAULT, FAULT, "VMX", "TME"},
         {0x9fb, 0x9fb, FAULT, FAULT, "VMX", "TME saved key"},
         {0x1a0, 0x1a0, PASS, MISC, "VMX", "MISC_ENABLE"},
@@ -63,8 +63,8 @@ static const struct range {
         {NL_TOKEN_MSR, NL_TOKEN_MSR, TOKEN, FAULT, NULL, "token"}, /* outside the bitmaps: exits by itself */
         {MSR_EFER, MSR_EFER, EFER, EFER, "SVM", "EFER"},
         {MSR_LSTAR, MSR_LSTAR, PASS, KERNEL, NULL, "LSTAR"},
-        {0xc0010010, 0xc0010010, PASS, DROP, "SVM",
-         "SYSCFG"}, /* could put memory encryption or DRAM routing under us */
+        /* could put memory encryption or DRAM routing under us */
+        {0xc0010010, 0xc0010010, PASS, DROP, "SVM", "SYSCFG"},
         {0xc0010016, 0xc001001d, PASS, DROP, "SVM", "IORR, TOM"},
         {MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, PASS, UPDATE, "SVM", "microcode update"},
         {MSR_AMD_MMIO_CFG_BASE, MSR_AMD_MMIO_CFG_BASE, PASS, DROP, "SVM", "MMIO_CFG_BASE"}, /* could be moved over us */

@@ -190,16 +190,10 @@ uint64_t nl_windows_ecam(unsigned *buses)
 
 uint32_t nl_windows_undecided(void)
 {
-	switch (chipset) {
-	case I440FX:
-		return 0;
-	case MCH:
-	case CLIENT:
-		return NL_UNDECIDED_MCHBAR;
-	case AMD:
-		return NL_UNDECIDED_SMN;
-	}
-	return NL_UNDECIDED_CHIPSET;
+	return chipset == I440FX ? 0
+	       : chipset & INTEL ? NL_UNDECIDED_MCHBAR
+	       : chipset == AMD  ? NL_UNDECIDED_SMN
+	                         : NL_UNDECIDED_CHIPSET;
 }
 
 enum nl_err nl_windows_init(void)

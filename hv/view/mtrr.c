@@ -17,15 +17,9 @@
  * wrong. */
 static enum nl_memtype type_of(uint64_t encoding)
 {
-	switch (encoding & 7) {
-	case NL_MT_WC:
-	case NL_MT_WT:
-	case NL_MT_WP:
-	case NL_MT_WB:
-		return encoding & 7;
-	default:
-		return NL_MT_UC;
-	}
+	const unsigned known = 1u << NL_MT_WC | 1u << NL_MT_WT | 1u << NL_MT_WP | 1u << NL_MT_WB;
+
+	return known >> (encoding & 7) & 1 ? encoding & 7 : NL_MT_UC;
 }
 
 static bool enabled(const struct nl_mtrrs *m) { return m->def_type & DEF_TYPE_ENABLE; }
@@ -68,8 +62,8 @@ static bool matches(const struct range *r, uint64_t at) { return (at & r->mask) 
 static uint64_t next_match(const struct range *r, uint64_t at)
 {
 	const uint64_t candidate = (at & ~r->mask) | r->value;
-	const unsigned differ =
-	        63 - (unsigned)__builtin_clzll(candidate ^ at); /* the highest bit that the mask forces to change */
+	/* the highest bit that the mask forces to change */
+	const unsigned differ = 63 - (unsigned)__builtin_clzll(candidate ^ at);
 	const uint64_t below = (1ULL << differ) - 1;
 
 	if (candidate > at) /* a 0 became 1: above already, so the free bits below it can be 0 */

@@ -10,13 +10,8 @@
 #include <newleaf/errors.h>
 #include <newleaf/types.h>
 
-enum nl_memtype {
-	NL_MT_UC = 0,
-	NL_MT_WC = 1,
-	NL_MT_WT = 4,
-	NL_MT_WP = 5,
-	NL_MT_WB = 6
-}; /* MTRR encoding, SDM vol. 3, 12.11.2.1 */
+/* MTRR encoding, SDM vol. 3, 12.11.2.1 */
+enum nl_memtype { NL_MT_UC = 0, NL_MT_WC = 1, NL_MT_WT = 4, NL_MT_WP = 5, NL_MT_WB = 6 };
 enum nl_rights { NL_R = 1, NL_W = 2, NL_X = 4, NL_RX = 5, NL_RW = 3, NL_RWX = 7 };
 
 /* What one vendor's entries look like. All entries are written present, accessed and dirty (no hardware writes to

@@ -12,7 +12,7 @@ enum { ROOT_LEVEL = 4, LEVEL_1G = 3, LEVEL_2M = 2, LEVEL_4K = 1, ENTRIES = 512 }
 
 static uint64_t span(unsigned level) { return NL_PAGE_SIZE << 9 * (level - 1); } /* bytes that one entry covers */
 static unsigned index_at(unsigned level, uint64_t gpa) { return gpa / span(level) % ENTRIES; }
-static uint64_t *map(const struct nl_views *v, hpa_t table) { return v->ops.map(v->ops.ctx, table); }
+static uint64_t *map(const struct nl_views *v, hpa_t table) { return v->ops.map(table); }
 static void store(uint64_t *entry, uint64_t value) { __atomic_store_n(entry, value, __ATOMIC_RELEASE); }
 
 /* --- Entries --- */
@@ -115,7 +115,7 @@ static void release_table(const struct nl_views *v, const struct nl_view *view, 
 		const struct kept below = {kept_below(v, level, kept.older, i), kept_below(v, level, kept.newer, i)};
 		release_table(v, view, target(entries[i]), level - 1, below);
 	}
-	v->ops.release(v->ops.ctx, table);
+	v->ops.release(table);
 }
 
 void nl_view_release_between(const struct nl_views *v, struct nl_view *view, const struct nl_view *older,
@@ -126,7 +126,7 @@ void nl_view_release_between(const struct nl_views *v, struct nl_view *view, con
 	NL_ASSERT((!older || older->root.v != view->root.v) && (!newer || newer->root.v != view->root.v));
 	release_table(v, view, view->root, ROOT_LEVEL, kept);
 	if (!older && !newer && view->hidden.v)
-		v->ops.release(v->ops.ctx, view->hidden);
+		v->ops.release(view->hidden);
 	*view = (struct nl_view){.root = HPA(0)};
 }
 
@@ -142,7 +142,7 @@ static bool build_table(struct builder *b, unsigned level, uint64_t gpa, hpa_t *
 {
 	const struct nl_npt_format *f = b->v->format;
 
-	if (!b->v->ops.alloc(b->v->ops.ctx, out))
+	if (!b->v->ops.alloc(out))
 		return false;
 	uint64_t *entries = map(b->v, *out);
 	for (unsigned i = 0; i < ENTRIES && gpa < b->end; i++, gpa += span(level)) {
@@ -177,7 +177,7 @@ enum nl_err nl_view_base(const struct nl_views *v, const struct nl_type_run *run
 enum nl_err nl_view_fork(const struct nl_views *v, const struct nl_view *from, struct nl_view *out)
 {
 	hpa_t root;
-	if (!v->ops.alloc(v->ops.ctx, &root))
+	if (!v->ops.alloc(&root))
 		return NL_ENOMEM;
 	memcpy(map(v, root), map(v, from->root), NL_PAGE_SIZE);
 	*out = (struct nl_view){.root = root, .generation = from->generation + 1, .hidden = from->hidden};
@@ -221,10 +221,10 @@ static enum nl_err put(const struct nl_views *v, const struct nl_view *view, con
 
 	hpa_t fresh[ROOT_LEVEL]; /* by level */
 	for (unsigned l = lowest; l < level; l++) {
-		if (v->ops.alloc(v->ops.ctx, &fresh[l]))
+		if (v->ops.alloc(&fresh[l]))
 			continue;
 		while (l-- > lowest)
-			v->ops.release(v->ops.ctx, fresh[l]);
+			v->ops.release(fresh[l]);
 		return NL_ENOMEM;
 	}
 
@@ -258,7 +258,7 @@ enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t b
 	hpa_t hidden = view->hidden;
 
 	NL_ASSERT(!((base.v | size) & (NL_2M - 1)) && end <= 1ULL << f->address_bits);
-	if (!hidden.v && !v->ops.alloc(v->ops.ctx, &hidden))
+	if (!hidden.v && !v->ops.alloc(&hidden))
 		return NL_ENOMEM;
 	for (uint64_t gpa = base.v; gpa < end; gpa += NL_2M) {
 		unsigned level = LEVEL_2M;
@@ -267,7 +267,7 @@ enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t b
 		    put(v, view, NULL, gpa, LEVEL_2M, piece(f, level, *entry, index_at(LEVEL_2M, gpa))) == NL_OK)
 			continue;
 		if (!view->hidden.v)
-			v->ops.release(v->ops.ctx, hidden);
+			v->ops.release(hidden);
 		return NL_ENOMEM;
 	}
 
@@ -356,7 +356,7 @@ static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned 
 				continue;
 			}
 			hpa_t fresh;
-			if (!r->v->ops.alloc(r->v->ops.ctx, &fresh))
+			if (!r->v->ops.alloc(&fresh))
 				return NL_ENOMEM;
 			expand(r->v, level - 1, entry, map(r->v, fresh));
 			err = retype_table(r, fresh, level - 1, gpa);

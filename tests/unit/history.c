@@ -41,15 +41,10 @@ uint64_t *history_map(hpa_t table)
 	return (uint64_t *)(memory + (table.v - HISTORY_BASE));
 }
 
-static uint64_t *op_map(void *ctx, hpa_t table)
-{
-	(void)ctx;
-	return history_map(table);
-}
+static void *op_map(hpa_t table) { return history_map(table); }
 
-static bool op_alloc(void *ctx, hpa_t *out)
+static bool op_alloc(hpa_t *out)
 {
-	(void)ctx;
 	if (allocations_left == 0 || n_used == HISTORY_PAGES)
 		return false;
 	if (allocations_left > 0)
@@ -70,9 +65,8 @@ static bool op_alloc(void *ctx, hpa_t *out)
 	return true;
 }
 
-static void op_release(void *ctx, hpa_t table)
+static void op_release(hpa_t table)
 {
-	(void)ctx;
 	history_map(table); /* panics if it is not one */
 	used[(table.v - HISTORY_BASE) / NL_PAGE_SIZE] = false;
 	n_used--;

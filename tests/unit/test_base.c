@@ -41,9 +41,9 @@ static bool watched = true;
 void nl_pool_init(void *at, hpa_t base, size_t pages) { (void)at, (void)base, (void)pages; }
 void *nl_pool_page(void) { return sink; }
 hpa_t nl_pool_hpa(const void *va) { return va == sink ? HPA(SINK) : HPA(0); }
-static uint64_t *map(void *ctx, hpa_t table) { return history_ops().map(ctx, table); }
-static bool alloc(void *ctx, hpa_t *out) { return history_ops().alloc(ctx, out); }
-static void release(void *ctx, hpa_t table) { history_ops().release(ctx, table); }
+static void *map(hpa_t table) { return history_ops().map(table); }
+static bool alloc(hpa_t *out) { return history_ops().alloc(out); }
+static void release(hpa_t table) { history_ops().release(table); }
 bool apic_is_watched(void) { return watched; }
 const struct nl_table_ops nl_pool_tables = {.map = map, .alloc = alloc, .release = release};
 void nl_journal_generation(uint64_t generation) { (void)generation; }

@@ -11,7 +11,7 @@
 #include "core/cpu.h"
 #include "core/pool.h"
 #include "nmi.h"
-#include "svm_exit.h"
+#include "svm.h"
 #include <svm_insn.h>
 #include "x86.h"
 

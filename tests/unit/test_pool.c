@@ -142,13 +142,13 @@ static void tables_are_pages(void **state)
 	const size_t before = nl_pool_free_pages();
 	hpa_t table = HPA(0);
 
-	assert_true(ops->alloc(ops->ctx, &table));
-	assert_ptr_equal(ops->map(ops->ctx, table), nl_pool_va(table));
-	ops->release(ops->ctx, table);
+	assert_true(ops->alloc(&table));
+	assert_ptr_equal(ops->map(table), nl_pool_va(table));
+	ops->release(table);
 	assert_int_equal(nl_pool_free_pages(), before);
 	while (nl_pool_page())
 		;
-	assert_false(ops->alloc(ops->ctx, &table));
+	assert_false(ops->alloc(&table));
 }
 
 /* Each thread marks the pages it holds: two holders of one page would find the other's mark. Few pages, so that they

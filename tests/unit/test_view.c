@@ -379,13 +379,13 @@ static void the_watch_sees_a_table_linked_too_early(void **state)
 	complaint = NULL;
 	watch_view(&base, &shape, &shape);
 	history_watch(after_a_write);
-	assert_true(views.ops.alloc(views.ops.ctx, &fresh));
+	assert_true(views.ops.alloc(&fresh));
 	const uint64_t old = *entry;
 	*(volatile uint64_t *)entry = format.table | fresh.v;
 	history_unwatch();
 	assert_string_equal(complaint, "a hole in the map");
 	*entry = old;
-	views.ops.release(views.ops.ctx, fresh);
+	views.ops.release(fresh);
 	release_last(&base);
 }
 

@@ -2,7 +2,7 @@
 /* SVM's half of vendors.h: VMRUN is svm_enter, and the loop is left where it hands the exit over. */
 #include "host.h"
 #include "vendors.h"
-#include "svm_exit.h"
+#include "svm.h"
 #include <svm_insn.h>
 
 static jmp_buf exited;

@@ -60,8 +60,8 @@ uint64_t host_idt_base(void);
 
 /* entry.S: where the loader stood when it called us, on the firmware's stack */
 struct launch_frame {
-	uint64_t rbx, rbp, r12, r13, r14, r15, rsp, rip, rflags;
-	uint64_t cr0, cr3, cr4;
+	struct nl_gprs gprs; /* but for rdi */
+	uint64_t rip, rflags, cr0, cr3, cr4;
 	struct descriptor_pointer gdtr, idtr;
 	uint16_t selectors[NL_GDTR], tr, ldtr; /* of ES to GS */
 };

@@ -11,11 +11,10 @@
 #include <newleaf/hypercall.h>
 #include <newleaf/errors.h>
 
-/* Guest's general registers, in the order the entry code saves them. rsp and rax are kept here too, whoever stores
- * them. */
+/* Guest's general registers, in the order of their numbers, in which the entry code saves them. rsp and rax are kept
+ * here too, whoever stores them. */
 struct nl_gprs {
-	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14,
-	        r15; /* x86 register numbers */
+	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
 /* What common code may want to know of a stopped guest CPU. Filled by vendor->context on demand, not at every exit,
@@ -130,12 +129,26 @@ struct nl_vendor {
 
 	/* On the stopped CPU itself, between an exit and the next entry: */
 	void (*context)(struct nl_cpu *cpu, struct nl_context *out);
-	void (*skip)(struct nl_cpu *cpu,
-	             unsigned length); /* past an emulated instruction: clears the interrupt shadow, honours TF */
-	void (*inject)(struct nl_cpu *cpu, uint8_t vector, bool has_error,
-	               uint32_t error);                   /* a fault at the current instruction */
-	void (*set_root)(struct nl_cpu *cpu, hpa_t root); /* and flush: hypervisor-rules.md, translation caches */
-	void (*flush_all)(struct nl_cpu *cpu); /* after a base edit: all roots, all ASIDs/VPIDs of the guest */
+	/* past an emulated instruction: clears the interrupt shadow, honours TF */
+	void (*skip)(struct nl_cpu *cpu, unsigned length);
+	/* a fault at the current instruction */
+	void (*inject)(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t error);
+	/*
+	 * Translation caches (SDM vol. 3, 29.4; APM vol. 2, 15.16): what a CPU must forget before it enters again.
+	 * tests/unit/test_tlb.c holds both vendors against a model of caches that keep everything until they are told.
+	 *
+	 *        tags of a translation      set_root                  flush_all
+	 *   VMX  VPID, PCID and EPT root    INVEPT single-context     INVEPT all-context and INVVPID all-context
+	 *   SVM  ASID alone                 as flush_all              TLB_CONTROL = 3, or 1 without FlushByAsid
+	 *
+	 * One VPID or ASID serves all generations: the guest's own INVLPG reaches only the current one.
+	 */
+	/* Another root than at the last entry: what was cached through it goes, even when its view is new, for its page
+	 * may have been a released view's root, and the pool does not tell. */
+	void (*set_root)(struct nl_cpu *cpu, hpa_t root);
+	/* Tables that several views share were changed in place, or the CPU has come under the hypervisor or out of
+	 * INIT, so that what it holds is from another life: everything of the guest goes, through whichever root. */
+	void (*flush_all)(struct nl_cpu *cpu);
 	void (*set_flags)(struct nl_cpu *cpu, uint64_t rflags); /* of an emulated instruction, before skip */
 	/* MSRs whose guest value is not in the hardware register while the core runs (EFER, PAT, ...). false: not such
 	 * a one. */
@@ -165,8 +178,8 @@ extern const struct nl_vendor *nl_vendor; /* the one of this machine; set once b
 
 /* Upcalls, hv/exits/exit.c */
 void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit); /* counts, decides, acts */
-void hv_before_entry(
-        struct nl_cpu *cpu); /* freeze requests, INIT/SIPI of SVM, root of the current generation. Interrupts off. */
+/* freeze requests, INIT/SIPI of SVM, root of the current generation. Interrupts off. */
+void hv_before_entry(struct nl_cpu *cpu);
 
 /* cpu.c */
 extern struct nl_cpu *nl_cpus[NL_MAX_CPUS];

@@ -2,7 +2,7 @@
 /*
  * Decoding SVM's exits (APM vol. 2, appendix C) into struct nl_exit.
  */
-#include "svm_exit.h"
+#include "svm.h"
 #include "apic.h"
 #include "core/core.h"
 #include <svm_insn.h>

@@ -10,7 +10,7 @@
  * and the guest gets what came; the blocking stays, and so does the intercept, for the next IRET.
  */
 #include "nmi.h"
-#include "svm_exit.h"
+#include "svm.h"
 #include <svm_insn.h>
 #include "x86.h"
 

@@ -9,15 +9,14 @@
 #include "host.h"
 #include "nmi.h"
 #include "core/pool.h"
-#include "svm_exit.h"
 #include "view/npt.h"
 #include <svm_insn.h>
 #include "x86.h"
 
 #define VM_CR_R_INIT 2ULL
 #define VM_CR_DIS_A20M 4ULL
-#define ASID_GUEST \
-	1u /* one for all generations: a flip flushes it, and guest INVLPG reaches all that it must (APM 15.16) */
+/* one for all generations: a flip flushes it, and guest INVLPG reaches all that it must (APM 15.16) */
+#define ASID_GUEST 1u
 
 static uint8_t *msrpm, *iopm;
 static bool has_flush_by_asid, has_next_rip;
@@ -100,7 +99,7 @@ static void intercept_msr(uint32_t index, bool read, bool write)
 	map[bit / 8] = (uint8_t)((map[bit / 8] & ~mask) | set);
 }
 
-/* Both scopes of tlb.h are one on SVM: the root is no tag, so everything of the ASID goes. */
+/* Both scopes of vendor.h are one on SVM: the root is no tag, so everything of the ASID goes. */
 static void flush_all(struct nl_cpu *cpu)
 {
 	svm(cpu)->vmcb->tlb_control = has_flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
@@ -222,8 +221,8 @@ static void skip(struct nl_cpu *cpu, unsigned length)
 	/* nRIP knows about redundant prefixes, but is saved for instruction intercepts only (APM vol. 2, 15.7.1). */
 	v->rip = has_next_rip && v->exit_code != EXIT_NPF && v->next_rip ? v->next_rip : v->rip + length;
 	v->interrupt_shadow &= ~1ULL;
-	if ((v->rflags & RFLAGS_TF) &&
-	    !(x86_rdmsr(MSR_DEBUGCTL) & 2)) { /* the trap that the instruction would have caused; BTF: branches only */
+	/* the trap that the instruction would have caused; BTF: branches only */
+	if ((v->rflags & RFLAGS_TF) && !(x86_rdmsr(MSR_DEBUGCTL) & 2)) {
 		v->dr6 |= 1u << 14;
 		nl_vendor->inject(cpu, 1, false, 0);
 	}

@@ -7,67 +7,39 @@
 
 #include "vendor.h"
 
+/* What the core uses of it, each at its offset; all else is zero. */
+#define AT(offset, ...) \
+	struct { \
+		uint8_t before_##offset[offset]; \
+		__VA_ARGS__ \
+	} __attribute__((packed))
+/* clang-format off */
 struct vmcb {
-	/* control area */
-	uint16_t intercept_cr_read, intercept_cr_write; /* 0x000 */
-	uint16_t intercept_dr_read, intercept_dr_write; /* 0x004 */
-	uint32_t intercept_exceptions;                  /* 0x008 */
-	uint32_t intercept1, intercept2, intercept3;    /* 0x00c, 0x010, 0x014 */
-	uint8_t reserved0[0x3c - 0x18];
-	uint16_t pause_threshold, pause_count; /* 0x03c */
-	uint64_t iopm, msrpm;                  /* 0x040 */
-	uint64_t tsc_offset;                   /* 0x050 */
-	uint32_t asid;                         /* 0x058 */
-	uint8_t tlb_control;                   /* 0x05c */
-	uint8_t reserved1[3];
-	uint64_t v_intr;                                /* 0x060 */
-	uint64_t interrupt_shadow;                      /* 0x068 */
-	uint64_t exit_code;                             /* 0x070 */
-	uint64_t exit_info1, exit_info2, exit_int_info; /* 0x078 */
-	uint64_t nested_control;                        /* 0x090 */
-	uint64_t avic_bar, ghcb;                        /* 0x098 */
-	uint64_t event_injection;                       /* 0x0a8 */
-	uint64_t nested_cr3;                            /* 0x0b0 */
-	uint64_t lbr_control;                           /* 0x0b8 */
-	uint32_t clean, reserved2;                      /* 0x0c0 */
-	uint64_t next_rip;                              /* 0x0c8 */
-	uint8_t fetched, bytes[15];                     /* 0x0d0 */
-	uint8_t reserved3[0x400 - 0xe0];
-	/* state save area */
-	struct nl_segment segments[NL_SEGMENTS]; /* 0x400 */
-	uint8_t reserved4[0x4cb - 0x4a0];
-	uint8_t cpl; /* 0x4cb */
-	uint32_t reserved5;
-	uint64_t efer; /* 0x4d0 */
-	uint8_t reserved6[0x548 - 0x4d8];
-	uint64_t cr4, cr3, cr0, dr7, dr6, rflags, rip; /* 0x548 */
-	uint8_t reserved7[0x5d8 - 0x580];
-	uint64_t rsp; /* 0x5d8 */
-	uint8_t reserved8[0x5f8 - 0x5e0];
-	uint64_t rax, msrs[NL_START_MSRS], cr2; /* 0x5f8 */
-	uint8_t reserved9[0x668 - 0x648];
-	uint64_t g_pat, debugctl, br_from, br_to, last_exception_from, last_exception_to; /* 0x668 */
-	uint8_t reserved10[0x1000 - 0x698];
-} __attribute__((packed));
-
-_Static_assert(sizeof(struct vmcb) == 4096, "VMCB size");
-#define VMCB_AT(field, offset) _Static_assert(offsetof(struct vmcb, field) == (offset), "VMCB." #field)
-VMCB_AT(pause_threshold, 0x03c);
-VMCB_AT(asid, 0x058);
-VMCB_AT(exit_code, 0x070);
-VMCB_AT(nested_control, 0x090);
-VMCB_AT(event_injection, 0x0a8);
-VMCB_AT(clean, 0x0c0);
-VMCB_AT(next_rip, 0x0c8);
-VMCB_AT(segments, 0x400);
-VMCB_AT(cpl, 0x4cb);
-VMCB_AT(efer, 0x4d0);
-VMCB_AT(cr4, 0x548);
-VMCB_AT(rip, 0x578);
-VMCB_AT(rsp, 0x5d8);
-VMCB_AT(rax, 0x5f8);
-VMCB_AT(cr2, 0x640);
-VMCB_AT(g_pat, 0x668);
+	union {
+		uint8_t page[4096];
+		/* control area */
+		AT(0x008, uint32_t intercept_exceptions, intercept1, intercept2;);
+		AT(0x040, uint64_t iopm, msrpm;);
+		AT(0x058, uint32_t asid; uint8_t tlb_control;);
+		AT(0x068, uint64_t interrupt_shadow, exit_code, exit_info1, exit_info2, exit_int_info;);
+		AT(0x090, uint64_t nested_control;);
+		AT(0x0a8, uint64_t event_injection, nested_cr3;);
+		AT(0x0c8, uint64_t next_rip; uint8_t fetched, bytes[15];);
+		/* state save area */
+		AT(0x400, struct nl_segment segments[NL_SEGMENTS];);
+		AT(0x4cb, uint8_t cpl;);
+		AT(0x4d0, uint64_t efer;);
+		AT(0x548, uint64_t cr4, cr3, cr0, dr7, dr6, rflags, rip;);
+		AT(0x5d8, uint64_t rsp;);
+		AT(0x5f8, uint64_t rax, msrs[NL_START_MSRS], cr2;);
+		AT(0x668, uint64_t g_pat, debugctl;);
+	};
+};
+/* clang-format on */
+#undef AT
+_Static_assert(sizeof(struct vmcb) == 4096 && offsetof(struct vmcb, exit_code) == 0x070 &&
+                       offsetof(struct vmcb, rip) == 0x578 && offsetof(struct vmcb, cr2) == 0x640,
+               "APM vol. 2, appendix B");
 
 /* intercept1, 0x00c */
 #define I1_INTR (1u << 0)
@@ -128,6 +100,20 @@ struct svm_cpu {
 	uint64_t shadow_rip; /* where an NMI was held back last */
 	struct svm_step step;
 };
+
+/* exit.c */
+void svm_exit(struct nl_cpu *cpu, struct vmcb *v); /* decodes, acts on what is SVM's own, hands the rest to hv_exit */
+
+/* svm.c */
+extern bool svm_a20_gate; /* an emulator's: address line 20 can be switched off */
+
+/* nmi.c */
+void svm_open(struct nl_cpu *cpu, void (*with)(void)); /* run `with` (or nothing) with GIF open: what waits comes */
+void svm_nmi_before_entry(struct nl_cpu *cpu);         /* the guest's, if one waits and may come */
+void svm_nmi_reset(struct nl_cpu *cpu);                /* INIT: nothing waits, nothing is blocked */
+void svm_iret(struct nl_cpu *cpu);                     /* an IRET is about to be executed while NMIs are blocked */
+void svm_step_exception(struct nl_cpu *cpu, uint8_t vector);
+void svm_undo_step(struct nl_cpu *cpu); /* before any event that the guest may see */
 
 /* entry.S: VMRUN with the guest's registers; returns at the next exit. rax and rsp are the VMCB's business. */
 void svm_enter(struct nl_gprs *gprs, uint64_t vmcb);

@@ -8,10 +8,8 @@
 #include <newleaf/types.h>
 
 static inline void insn_clgi(void) { __asm__ volatile("clgi" ::: "memory"); }
-static inline void insn_stgi(void)
-{
-	__asm__ volatile("stgi; nop" ::: "memory");
-} /* what is pending comes before it returns */
+/* what is pending comes before it returns */
+static inline void insn_stgi(void) { __asm__ volatile("stgi; nop" ::: "memory"); }
 static inline void insn_vmload(uint64_t vmcb) { __asm__ volatile("vmload %0" ::"a"(vmcb) : "memory"); }
 
 #endif

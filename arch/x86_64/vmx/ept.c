@@ -7,7 +7,6 @@
  * invalidations reach what they must.
  */
 #include "core/core.h"
-#include "view/tlb.h"
 #include "vmx.h"
 #include "view/npt.h"
 #include <vmx_insn.h>
@@ -19,14 +18,6 @@ static void invept(uint64_t type, uint64_t eptp)
 		nl_panic("INVEPT %lu of %lx failed", type, eptp);
 }
 
-static void flush_linear(void)
-{
-	if (!vmx.controls.vpid)
-		return; /* every entry and exit flushes */
-	if (!insn_invvpid(2, 0))
-		nl_panic("INVVPID failed");
-}
-
 const struct nl_npt_format *vmx_format(void)
 {
 	static struct nl_npt_format f;
@@ -35,25 +26,18 @@ const struct nl_npt_format *vmx_format(void)
 	return &f;
 }
 
-static void forget(enum nl_flush_reason why, uint64_t eptp)
-{
-	if (nl_flush_for(why) == NL_FLUSH_ROOT) {
-		invept(1, eptp);
-		return;
-	}
-	invept(2, 0);
-	flush_linear();
-}
-
 void vmx_set_root(struct nl_cpu *cpu, hpa_t root)
 {
 	(void)cpu;
 	vmx_write(EPTP, vmx_eptp(root));
-	forget(NL_ROOT_LOADED, vmx_eptp(root));
+	invept(1, vmx_eptp(root));
 }
 
 void vmx_flush_all(struct nl_cpu *cpu)
 {
 	(void)cpu;
-	forget(NL_BASE_EDITED, 0);
+	invept(2, 0);
+	/* without VPIDs every entry and exit flushes */
+	if (vmx.controls.vpid && !insn_invvpid(2, 0))
+		nl_panic("INVVPID failed");
 }

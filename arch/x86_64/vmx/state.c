@@ -51,8 +51,8 @@ static void no_event(void)
 
 void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 {
-	static const struct nl_segment no_task = {0, 0x8b, 0x67,
-	                                          0}; /* entry wants a busy TSS; the firmware need not have one */
+	/* entry wants a busy TSS; the firmware need not have one */
+	static const struct nl_segment no_task = {0, 0x8b, 0x67, 0};
 
 	cpu->gprs = s->gprs;
 	for (unsigned n = NL_ES; n <= NL_GS; n++)
@@ -109,8 +109,8 @@ void vmx_context(struct nl_cpu *cpu, struct nl_context *out)
 	        .lstar = x86_rdmsr(MSR_LSTAR),
 	        .cs_base = vmx_read(GUEST_CS_BASE),
 	        .cpl = vmx_read(GUEST_SS_RIGHTS) >> 5 & 3,
-	        .halted = vmx_read(GUEST_ACTIVITY) !=
-	                  ACTIVITY_ACTIVE, /* MWAIT is no activity state: RIP is behind it, quiesce.c looks */
+	        /* MWAIT is no activity state: RIP is behind it, quiesce.c looks */
+	        .halted = vmx_read(GUEST_ACTIVITY) != ACTIVITY_ACTIVE,
 	};
 	out->code32 = vmx_read(GUEST_CS_RIGHTS) >> 14 & 1;
 	out->long_mode = (out->efer & EFER_LMA) && (vmx_read(GUEST_CS_RIGHTS) >> 13 & 1);
@@ -125,22 +125,21 @@ void vmx_set_flags(struct nl_cpu *cpu, uint64_t rflags)
 /* What entries and exits switch; 0: the hardware register is the guest's. */
 static enum vmx_field field_of(uint32_t index)
 {
-	switch (index) {
-	case MSR_EFER:
-		return GUEST_EFER;
-	case MSR_PAT:
-		return GUEST_PAT;
-	case MSR_DEBUGCTL:
-		return GUEST_DEBUGCTL;
-	case MSR_FS_BASE:
-		return GUEST_FS_BASE;
-	case MSR_GS_BASE:
-		return GUEST_GS_BASE;
-	case MSR_SYSENTER_CS ... MSR_SYSENTER_EIP:
-		return index == MSR_SYSENTER_CS    ? GUEST_SYSENTER_CS
-		       : index == MSR_SYSENTER_ESP ? GUEST_SYSENTER_ESP
-		                                   : GUEST_SYSENTER_EIP;
-	}
+	static const struct {
+		uint32_t msr;
+		uint16_t field;
+	} switched[] = {{MSR_EFER, GUEST_EFER},
+	                {MSR_PAT, GUEST_PAT},
+	                {MSR_DEBUGCTL, GUEST_DEBUGCTL},
+	                {MSR_FS_BASE, GUEST_FS_BASE},
+	                {MSR_GS_BASE, GUEST_GS_BASE},
+	                {MSR_SYSENTER_CS, GUEST_SYSENTER_CS},
+	                {MSR_SYSENTER_ESP, GUEST_SYSENTER_ESP},
+	                {MSR_SYSENTER_EIP, GUEST_SYSENTER_EIP}};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(switched); i++)
+		if (switched[i].msr == index)
+			return switched[i].field;
 	return 0;
 }
 

@@ -196,8 +196,8 @@ static enum nl_err unlock(void)
 {
 	uint64_t feature = x86_rdmsr(MSR_FEATURE_CONTROL);
 
-	if (!(feature &
-	      FEATURE_CONTROL_LOCK)) /* the firmware left it to us; some leave it so on every CPU but the first */
+	/* the firmware left it to us; some leave it so on every CPU but the first */
+	if (!(feature & FEATURE_CONTROL_LOCK))
 		x86_wrmsr(MSR_FEATURE_CONTROL, feature | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
 	else if (!(feature & FEATURE_CONTROL_VMX))
 		return NL_ELOCKED;
