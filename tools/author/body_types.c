@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* See body_types.h. What two types have to have in common is compare_types.c's. */
 #include "body_types.h"
+#include "modules.h"
 #include "compare_types.h"
 #include "note.h"
 #include "typenames.h"
@@ -134,20 +135,22 @@ static void check_undeclared(struct check *c, const char *name, bool code)
 		list(&c->undeclared, name);
 }
 
-static void check_one(struct check *c, uint32_t kind, const char *name, const char *kernel_name)
+/* theirs: the types of who has it. */
+static void check_one(struct check *c, const struct btf *theirs, uint32_t kind, const char *name,
+                      const char *kernel_name)
 {
 	uint32_t own = type_here(c, kind, name);
 	const uint32_t *ids;
 	char *first = NULL;
 	size_t n, told = 0;
 
-	ids = typenames_find(c->k->btf, kind, kernel_name, &n);
+	ids = typenames_find(theirs, kind, kernel_name, &n);
 	for (size_t i = 0; i < n; i++) {
-		uint32_t theirs = btf__type_by_id(c->k->btf, ids[i])->type;
-		struct type_of here = {c->here, own}, kernel = {c->k->btf, theirs};
+		uint32_t id = btf__type_by_id(theirs, ids[i])->type;
+		struct type_of here = {c->here, own}, kernel = {theirs, id};
 		char *why;
 
-		if (tells_nothing(c->k->btf, theirs) && !tells_nothing(c->here, own))
+		if (tells_nothing(theirs, id) && !tells_nothing(c->here, own))
 			continue;
 		told++;
 		why = compare_types(here, kernel, c->k->release);
@@ -173,6 +176,14 @@ static bool is_marker(const struct check *c, const struct body_use *u)
 	return !n && t && btf_is_array(t) && btf__resolve_size(c->here, btf_array(t)->type) == 1;
 }
 
+/* A module's types are its own and the kernel's. */
+static const struct btf *types_at(const struct kernel *k, uint64_t va)
+{
+	const struct module *m = module_at(k, va);
+
+	return m && m != k->module ? module_types(m) : k->btf;
+}
+
 static void check_use(struct check *c, const struct body_use *u)
 {
 	bool code = kernel_is_text(c->k, u->va);
@@ -185,13 +196,13 @@ static void check_use(struct check *c, const struct body_use *u)
 	else if (function && !code)
 		differs(c, u->kernel_name, xformat("a function here, data in %s", c->k->release));
 	else
-		check_one(c, variable ? BTF_KIND_VAR : BTF_KIND_FUNC, u->name, u->kernel_name);
+		check_one(c, types_at(c->k, u->va), variable ? BTF_KIND_VAR : BTF_KIND_FUNC, u->name, u->kernel_name);
 }
 
 static void check_replace(struct check *c, const struct recipe_replace *s)
 {
 	if (type_here(c, BTF_KIND_FUNC, s->body))
-		check_one(c, BTF_KIND_FUNC, s->body, s->function.name);
+		check_one(c, c->k->btf, BTF_KIND_FUNC, s->body, s->function.name);
 	else if (body_find(c->b, s->body)) /* who defines none is told so by redirect_add() */
 		check_undeclared(c, s->body, false);
 }

@@ -22,6 +22,15 @@ static struct member locate(const struct kernel *k, const struct recipe_data *s,
 
 void data_check_writable(const struct kernel *k, uint64_t va, uint32_t size, const char *name, const char *where)
 {
+	if (k->module) {
+		const struct ksection *in = kernel_section_at(k, va);
+
+		if (!in || !starts_with(in->name, ".rodata") || size > in->size - (va - in->va))
+			refuse(NL_ESITE,
+			       "%s: %s is not in its module's .rodata: the running kernel changes it, or drops it",
+			       where, name);
+		return;
+	}
 	if (va < kernel_symbol(k, "__start_rodata") || va + size > kernel_symbol(k, "__end_rodata"))
 		refuse(NL_ESITE,
 		       "%s: %s is not in read-only data: the running kernel changes it, or has copies of it elsewhere",

@@ -65,6 +65,7 @@ struct module {
 	size_t n_regions;
 	uint64_t start, end;       /* of its addresses */
 	const struct kernel *view; /* modules.h */
+	const struct btf *types;
 };
 
 /* Reads and lays out; its addresses begin at `va`, page aligned. Refuses NL_EKERNEL with what is wrong with the file,

@@ -371,7 +371,7 @@ static struct btf *split_types(const uint8_t *bytes, uint64_t size, struct btf *
 }
 
 /* Its types are said by their difference to the image's. Until 5.11 modules had none. */
-static struct btf *types_of(const struct module *m)
+static struct btf *read_types(const struct module *m)
 {
 	struct btf *own = NULL;
 
@@ -388,6 +388,13 @@ static struct btf *types_of(const struct module *m)
 			refuse(NL_EKERNEL, "%s: its types (.BTF) are not understood", m->path);
 	}
 	return own ? own : m->k->btf;
+}
+
+const struct btf *module_types(const struct module *m)
+{
+	if (!m->types)
+		((struct module *)(uintptr_t)m)->types = read_types(m);
+	return m->types;
 }
 
 /* Where they are, and what they are; what they hold is not this module's. */
@@ -422,12 +429,13 @@ static const struct kernel *make_view(const struct module *m)
 	for (size_t i = 0; (d = dependency(m, i)); i++)
 		add_sections(v, d);
 	v->relocs.rel = xalloc((k->relocs.n + own.n + 1) * sizeof(struct krel));
-	memcpy(v->relocs.rel, k->relocs.rel, k->relocs.n * sizeof(struct krel));
+	if (k->relocs.n)
+		memcpy(v->relocs.rel, k->relocs.rel, k->relocs.n * sizeof(struct krel));
 	if (own.n)
 		memcpy(v->relocs.rel + k->relocs.n, own.rel, own.n * sizeof(struct krel));
 	v->relocs.n = k->relocs.n + own.n;
 	v->syms = all_symbols(m);
-	v->btf = types_of(m);
+	v->btf = (struct btf *)(uintptr_t)module_types(m);
 	return v;
 }
 

@@ -48,6 +48,9 @@ const struct kernel *module_view(const struct kernel *k, const struct module *m)
 /* The view of who has the address. */
 const struct kernel *view_at(const struct kernel *k, uint64_t va);
 
+/* The image's, and its own: since 5.11 a module says them. */
+const struct btf *module_types(const struct module *m);
+
 /* module_relocs.c: what the loader makes of the sections, and the fields in them that depend on where things are.
  * `find` says where an undefined symbol is. Sections and fields are added in order of address. */
 void module_relocate(const struct module *m, uint64_t (*find)(const struct module *m, const char *name),

@@ -6,6 +6,7 @@
  * instruction are joined until nothing changes.
  */
 #include "percpu.h"
+#include "modules.h"
 #include "note.h"
 #include "typenames.h"
 
@@ -416,6 +417,10 @@ static void step(struct following *f, uint32_t at)
 
 static bool is_variable(const struct following *f, const struct nl_leaf_reloc *r)
 {
+	const struct module *m = r->symbol == NL_SYM_REGION ? module_at(f->k, r->value) : NULL;
+
+	if (m)
+		return module_region_at(m, r->value) && module_region_at(m, r->value)->leaf.kind == NL_MEM_PERCPU;
 	return (r->symbol == NL_SYM_ABSOLUTE || r->symbol == NL_SYM_REGION) && r->value >= f->start &&
 	       r->value < f->end;
 }

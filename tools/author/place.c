@@ -26,11 +26,22 @@ struct place place_at(const struct kernel *k, uint64_t va, const char *where)
 	return (struct place){NL_SYM_REGION, va};
 }
 
+/* Dashes of a file's name are underscores in a module's. */
+static bool is_named(const char *object, const char *said)
+{
+	while (*object && (*object == *said || (*object == '_' && *said == '-')))
+		object++, said++;
+	return !*object && !*said;
+}
+
 struct place place_in_kernel(const struct kernel *k, const struct recipe_symbol *s, const char *where)
 {
 	const struct ksym *found = NULL;
 	size_t n = kallsyms_find(&k->syms, s->name, s->position ? s->position : 1, &found);
 
+	if (s->module && !is_named(k->module ? k->module->name : "vmlinux", s->module))
+		refuse(NL_ERECIPE, "%s: %s:%s is asked for where everything belongs to %s", where, s->module, s->name,
+		       k->module ? k->module->name : "the kernel");
 	if (!n)
 		refuse(NL_ETARGET, "%s: %s has no symbol %s", where, k->release, s->name);
 	if (!s->position && n > 1)
