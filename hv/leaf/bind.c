@@ -113,6 +113,7 @@ static enum nl_err place_site(const struct nl_leaf *leaf, const struct nl_placem
 	const struct nl_leaf_site *from = &leaf->sites[i];
 	uint64_t base = at->objects[from->object].base[from->region];
 	enum nl_err err;
+	hpa_t shown;
 	gpa_t gpa;
 
 	if (!base) /* of an initialiser that has returned */
@@ -122,6 +123,10 @@ static enum nl_err place_site(const struct nl_leaf *leaf, const struct nl_placem
 	if ((err = nl_reloc_site(leaf, at, i, s->expected, s->fresh)))
 		return err;
 	if (nl_guest_translate(space, GVA(base + from->offset), NL_GUEST_READ, &gpa) || !nl_is_guest_ram(gpa))
+		return NL_ERANGE;
+	/* A module is written in place: its pages are never shown as anything but themselves. */
+	if (from->object &&
+	    (!nl_view_walk(space->views, space->view, gpa, &shown, NULL, NULL, NULL) || shown.v != gpa.v))
 		return NL_ERANGE;
 	s->va = base + from->offset;
 	s->gpa = gpa.v;
