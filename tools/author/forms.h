@@ -9,13 +9,18 @@
 /* X(name, arguments in brief, all arguments, one line, what --help says below) */
 #define AUTHOR_COMMANDS(X) \
 	X(build, "RECIPE|PATCH -k VMLINUZ|DIR", \
-	  "RECIPE|PATCH -k VMLINUZ|DIR [-S SOURCE] [-H HEADERS] [--cc GCC] [--offline] [-o OUT] [-n] [--json]", \
+	  "RECIPE|PATCH -k VMLINUZ|DIR [-M MODULES] [-S SOURCE] [-H HEADERS] [--cc GCC] [--offline] [-o OUT] [-n] " \
+	  "[--json]", \
 	  "build leaves from a recipe or a patch", \
 	  "Makes an unsigned leaf for one kernel, or a set for all kernels of a directory and says what came of " \
 	  "each.\n" \
 	  "  -k, --kernel FILE   the /boot/vmlinuz that the machine boots; a directory stands for every vmlinuz and " \
 	  "vmlinuz-*\n" \
 	  "                      in it and below. One that is refused does not stop the others\n" \
+	  "  -M, --modules PATH  modules of the kernel that the leaf may change or refer to: a .ko[.xz|.zst|.gz], or " \
+	  "a " \
+	  "directory\n" \
+	  "                      with some in it and below: /lib/modules, an unpacked package. May be given again\n" \
 	  "  -H, --headers DIR   the kernel's headers: /usr/src/linux-headers-VERSION, or a directory that the " \
 	  "headers packages\n" \
 	  "                      were unpacked to, or one with many such; default: where the packages install them, " \
@@ -83,14 +88,17 @@
 	  "                          openssl pkeyutl -sign -rawin or what the token's vendor gives\n" \
 	  "      --attach SIG --pub KEY   step 2: attaches the signature (64 bytes) made with that key\n" \
 	  "  -o, --output FILE\n") \
-	X(inspect, "LEAF", "LEAF [-k VMLINUZ] [--html|--json]", "show what a leaf would do", \
+	X(inspect, "LEAF", "LEAF [-k VMLINUZ [-M MODULES]] [--html|--json]", "show what a leaf would do", \
 	  "Shows what a leaf does, where, by whom, what it needs and what it risks.\n" \
 	  "  -k, --kernel FILE   the kernel that it is for: shows old and new code side by side, places by name\n" \
+	  "  -M, --modules PATH  with -k: the modules that it is for, as for build\n" \
 	  "      --html          as a page that stands alone, for whoever signs\n") \
 	X(check, "LEAF|RECIPE|PATCH -k VMLINUZ|DIR", \
-	  "LEAF|RECIPE|PATCH -k VMLINUZ|DIR [-H HEADERS] [--cc GCC] [--offline] [--json]", \
+	  "LEAF|RECIPE|PATCH -k VMLINUZ|DIR [-M MODULES] [-H HEADERS] [--cc GCC] [--offline] [--json]", \
 	  "check a leaf, recipe or patch against kernels", \
-	  "Compares a leaf with a kernel image: build-id, description of the kernel, every expected byte. A " \
+	  "Compares a leaf with a kernel image and the modules that -M gives: build-ids, description of the kernel, " \
+	  "where the\n" \
+	  "parts of modules will lie, every expected byte. A " \
 	  "directory of " \
 	  "kernels,\n" \
 	  "or a recipe or patch, gives a table with one answer for each kernel: fits, builds, already fixed, nothing " \
@@ -100,32 +108,39 @@
 	  "unproven\n" \
 	  "(another compiler than the kernel's). Options and exit codes are build's; no leaf is written.\n") \
 	X(kill, "FUNCTION[=VALUE]... -k VMLINUZ", \
-	  "FUNCTION[=VALUE]... -k VMLINUZ [--cve ID] [--counters] [-o OUT.leaf]", \
+	  "FUNCTION[=VALUE]... -k VMLINUZ [-M MODULES] [--cve ID] [--counters] [-o OUT.leaf]", \
 	  "make a leaf that switches functions off", \
 	  "The mitigation before a fix exists: the functions return at once, with VALUE (a number, or an error such " \
 	  "as\n" \
 	  "-EPERM); a function that returns nothing takes none, and then no register changes. What the callers make " \
 	  "of\n" \
 	  "it is the author's to judge: a function that takes a lock or fills a result must not be killed.\n" \
+	  "  -M, --modules PATH   modules of the kernel, as for build: MODULE:FUNCTION where a name is not one " \
+	  "function's\n" \
 	  "      --cve ID      what it mitigates, for newleaf status --vex; more than once if need be\n" \
 	  "      --counters    count the calls: newleaf status shows them\n" \
 	  "      --id ID       default: kill-FUNCTION\n" \
 	  "      --allow WORD  clones, aliases, callers: what a refusal names stays visible in the leaf\n" \
 	  "  -o, --output FILE default: ID.leaf in the current directory\n") \
-	X(transplant, "FUNCTION... -k VMLINUZ", "FUNCTION... | --count N [--seed S]  -k VMLINUZ [-o DIR]", \
-	  "make leaves that change nothing", \
+	X(transplant, "FUNCTION... -k VMLINUZ", \
+	  "FUNCTION... | --count N [--seed S]  -k VMLINUZ [-M MODULES] [-o DIR]", "make leaves that change nothing", \
 	  "Makes unsigned leaves whose bodies are the functions' own machine code, at another place: a test of " \
 	  "Newleaf\n" \
 	  "on a kernel that needs no fix. Prints NAME, built or the error, and the reason, separated by tabs.\n" \
 	  "      --count N     draw N functions by lot instead of naming them\n" \
 	  "      --seed S      of the lot; the same number draws the same functions (default 1)\n" \
+	  "  -M, --modules PATH   draw from these modules; a leaf holds functions of one of them\n" \
 	  "  -o, --output DIR  where transplant-NN.leaf go; default: the current directory\n") \
-	X(symbols, "-k VMLINUZ PATTERN", "-k VMLINUZ PATTERN [--hash] [--json]", "show what a kernel has of a name", \
+	X(symbols, "-k VMLINUZ PATTERN", "-k VMLINUZ [-M MODULES] PATTERN [--hash] [--json]", \
+	  "show what a kernel has of a name", \
 	  "Lists the symbols of a kernel file that match a pattern (* ? [...]), with address, size up to the next " \
 	  "symbol " \
 	  "and section,\n" \
 	  "and for functions whether ftrace has a nop there and whether they can be replaced, or why not.\n" \
 	  "  -k, --kernel FILE   the kernel file\n" \
+	  "  -M, --modules PATH  modules of it, as for build: their symbols, too, by where they lie in which part of " \
+	  "the module.\n" \
+	  "                      MODULE:PATTERN looks into one, vmlinux:PATTERN into none\n" \
 	  "      --hash          and the hash of each function, for `old` in a recipe\n") \
 	X(verify, "LEAF --keys FILE", "LEAF --keys FILE | --pub KEY [--signatures N]", "check a leaf's signatures", \
 	  "Says whether the signatures are good and whose each is.\n" \
