@@ -164,6 +164,23 @@ static uint64_t settle(struct told *t, enum nl_err err)
 	return refused ? t->hint.refuse : t->hint.go_on;
 }
 
+/* One that goes can be forgotten before its exit function has run, which is patched still: it may yet enter what it has
+ * left behind. */
+static bool any_leaves(struct told *t)
+{
+	struct nl_module m = {0};
+	uint32_t i, j;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		for (j = 1; nl_registry[i].used && j < nl_registry[i].n_objects; j++) {
+			t->kernel.target = &nl_registry[i].target;
+			if (t->kernel.os->module(&t->kernel, nl_bind_object(&nl_registry[i], j), &m) == NL_EKERNEL ||
+			    m.leaving)
+				return true;
+		}
+	return false;
+}
+
 /* Stop all CPUs if they stand well, once, and look who is inside what modules have left behind. */
 static void sweep(struct nl_cpu *self, struct told *t)
 {
@@ -173,7 +190,7 @@ static void sweep(struct nl_cpu *self, struct told *t)
 	uint32_t n = nl_room_watch(t->kernel.os->arena_text, watches);
 	enum nl_err err;
 
-	if (n < SWEEP_FROM || nl_freeze(self, t->ctx, &freeze))
+	if (n < SWEEP_FROM || any_leaves(t) || nl_freeze(self, t->ctx, &freeze))
 		return;
 	nl_scan_init(&scan, watches, n);
 	scan.held = nl_held;
@@ -197,9 +214,9 @@ unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx)
 	t.ctx = ctx;
 	/* If nobody answers, what the hook itself says holds. */
 	if (target && nl_guest_os(target)->told(ctx, &self->gprs, &t.hint) && !nl_guest_find(ctx, target, &t.kernel)) {
+		sweep(self, &t);
 		self->gprs.rax = settle(&t, follow_all(&t));
 		further = t.hint.further;
-		sweep(self, &t);
 	}
 	nl_unlock(&nl_generation_lock);
 	return further;

@@ -58,6 +58,7 @@ struct nl_kernel { /* the kernel that a leaf is for, where it runs */
 struct nl_module {                     /* a module of a leaf, as it is in the guest */
 	uint64_t va;                   /* of its struct module; never 0 */
 	bool coming;                   /* its first instruction is still to run, or its initialiser runs */
+	bool leaving;                  /* with NL_NOTHING: its memory is still there, and its exit function may run */
 	uint64_t base[NL_MAX_REGIONS]; /* 0: freed, as what an initialiser needs is */
 };
 

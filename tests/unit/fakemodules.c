@@ -139,10 +139,34 @@ static void fill_struct(const struct fm *m)
 	}
 }
 
+/* All of a module, region by region. */
+static const uint8_t *contents(const char *name, unsigned build)
+{
+	static struct {
+		char name[NL_OBJECT_NAME_LEN];
+		unsigned build;
+		uint8_t bytes[FM_SLOT_PAGES * NL_PAGE_SIZE];
+	} made[4];
+	static unsigned n;
+	uint8_t *at;
+
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(made); i++)
+		if (!strcmp(made[i].name, name) && made[i].build == build)
+			return made[i].bytes;
+	strcpy(made[n % NL_ARRAY_SIZE(made)].name, name);
+	made[n % NL_ARRAY_SIZE(made)].build = build;
+	at = made[n++ % NL_ARRAY_SIZE(made)].bytes;
+	for (unsigned region = 0; region < FM_PERCPU; region++)
+		for (uint32_t i = 0; i < sizes[region]; i++)
+			*at++ = fm_byte(name, build, region, i);
+	return made[(n - 1) % NL_ARRAY_SIZE(made)].bytes;
+}
+
 struct fm fm_load(const char *name, unsigned build, unsigned va_slot, unsigned frame_slot)
 {
 	uint64_t va = FM_SPACE + 0x10000 + (uint64_t)va_slot * FM_SLOT_PAGES * NL_PAGE_SIZE;
-	uint32_t gpa = (uint32_t)FM_RAM + frame_slot * FM_SLOT_PAGES * NL_PAGE_SIZE, at;
+	uint32_t gpa = (uint32_t)FM_RAM + frame_slot * FM_SLOT_PAGES * NL_PAGE_SIZE;
+	const uint8_t *all = contents(name, build);
 	struct fm m = {.build = build};
 	unsigned i;
 
@@ -151,8 +175,8 @@ struct fm fm_load(const char *name, unsigned build, unsigned va_slot, unsigned f
 		m.base[i] = va;
 		m.frame[i] = gpa;
 		map(va, gpa, sizes[i]);
-		for (at = 0; at < sizes[i]; at++)
-			*fm_at(&m, i, at) = fm_byte(name, build, i, at);
+		memcpy(fg.ram + gpa, all, sizes[i]);
+		all += sizes[i];
 		va += sizes[i];
 		gpa += sizes[i];
 	}
@@ -194,18 +218,20 @@ void fm_unlist(struct fm *m)
 
 void fm_state(struct fm *m, unsigned state) { put(fm_struct(m) + M_STATE, state, 4); }
 
-void fm_reuse(uint32_t frame, unsigned pages)
+static const uint8_t *somebody_elses(uint32_t frame)
 {
-	for (uint32_t i = 0; i < pages * NL_PAGE_SIZE; i++)
-		fg.ram[frame + i] = (uint8_t)(0xa0 ^ (frame + i) * 3 ^ (frame + i) >> 9);
+	static uint8_t all[FM_PAGES * NL_PAGE_SIZE];
+
+	for (uint32_t i = 0; !all[0] && i < sizeof(all); i++)
+		all[sizeof(all) - 1 - i] = (uint8_t)(0xa1 ^ i * 3 ^ i >> 9);
+	return all + (frame - FM_RAM);
 }
+
+void fm_reuse(uint32_t frame, unsigned pages) { memcpy(fg.ram + frame, somebody_elses(frame), pages * NL_PAGE_SIZE); }
 
 bool fm_reused(uint32_t frame, unsigned pages)
 {
-	for (uint32_t i = 0; i < pages * NL_PAGE_SIZE; i++)
-		if (fg.ram[frame + i] != (uint8_t)(0xa0 ^ (frame + i) * 3 ^ (frame + i) >> 9))
-			return false;
-	return true;
+	return !memcmp(fg.ram + frame, somebody_elses(frame), pages * NL_PAGE_SIZE);
 }
 
 void fm_init_done(struct fm *m)

@@ -89,7 +89,7 @@ enum nl_err nl_linux_module(struct nl_kernel *k, const struct nl_leaf_object *o,
 		return err;
 	if (nl_guest_read(&k->space, GVA(out->va + state_at.offset), NL_GUEST_READ, &state, state_at.size))
 		return NL_EKERNEL;
-	if (state != LIVE && state != COMING)
+	if ((out->leaving = state != LIVE && state != COMING))
 		return NL_NOTHING;
 	out->coming = state == COMING;
 	return is_as_said(&k->space, o, out) ? NL_OK : NL_EMODULE;
