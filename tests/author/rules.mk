@@ -10,8 +10,12 @@ CHECKS += check-author
 check-patch: $(B)/newleaf-author ## leaves straight from patches, against a stock kernel and its source (1.5 GiB)
 	B=$(B) tests/author/patch.sh
 
+.PHONY: check-modules
+check-modules: $(B)/newleaf-author ## the same for what a stock kernel has as modules
+	B=$(B) tests/author/modules.sh
+
 .PHONY: check-prove
 check-prove: $(B)/newleaf-author ## units of three stock kernels, drawn by lot, proven against their images
 	B=$(B) tests/author/prove.sh
 
-REVIEWS_FULL += check-patch check-prove
+REVIEWS_FULL += check-patch check-modules check-prove

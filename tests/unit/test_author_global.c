@@ -22,6 +22,7 @@
 #define PLACE 0xffffffff81000000ULL /* of a unit's functions */
 #define OTHERS 0xffffffff81800000ULL
 #define CALLER 0xffffffff81900000ULL
+#define MODULE 0xffffffffc0000000ULL
 
 /* --- What the rest of the tool would say --- */
 
@@ -43,6 +44,8 @@ bool patch_site(struct patch_unit *p, const struct unit_symbol *before, const ch
 	*out = (struct patch_function){unit_find(p->shipped, before->name), PLACE, why, false};
 	return true;
 }
+
+bool kernel_owns(const struct kernel *k, uint64_t va) { return k->module ? va >= MODULE : va < MODULE; }
 
 char *aliases_of(const struct kernel *k, const char *name, uint64_t va)
 {
@@ -250,10 +253,33 @@ static void test_held(void **state)
 	passes();
 }
 
+/* What a module adds is another than what the image has under that name, and than what another module has. */
+static void test_of_another_object(void **state)
+{
+	struct kernel module = {.module = (const struct module *)(const void *)&module}, other = module;
+
+	(void)state;
+	make('T', OTHER, OTHER, OTHER, OTHER X);
+	module.syms = other.syms = author_units_kernel.syms;
+	units[1].k = &module;
+	passes();
+	assert_int_equal(bound(), 0);
+	sym.va = MODULE + 0x800;
+	assert_true(refuses("b: x is new here, and the image has one of that name"));
+	sym.va = OTHERS;
+	make('T', OTHER X, OTHER, OTHER, OTHER X); /* it does not move from one to the other */
+	units[0].k = &other;
+	units[1].k = &module;
+	passes();
+	assert_int_equal(bound(), 0);
+	assert_int_equal(units[1].n_functions, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_of_another_unit),
+	        cmocka_unit_test(test_of_another_object),
 	        cmocka_unit_test(test_none),
 	        cmocka_unit_test(test_moves),
 	        cmocka_unit_test(test_two),

@@ -7,6 +7,7 @@
 /* What new code leads to where functions or variables share a section: units of our own, compiled when run. */
 #include "author_refuse.h"
 #include "kernel.h"
+#include "patch_modules.h"
 #include "patch_select.h"
 #include "private.h"
 
@@ -46,6 +47,20 @@ bool proof_name_place(const struct proof *p, const char *name, uint64_t *va)
 {
 	(void)p, (void)name, (void)va;
 	return false;
+}
+
+static bool named; /* whatever place is asked for has the name */
+
+bool proof_is_named(const struct kernel *k, const char *name, uint64_t va)
+{
+	(void)k, (void)name, (void)va;
+	return named;
+}
+
+char *unit_kernel_text(const struct kernel *k)
+{
+	(void)k;
+	return xformat("a module");
 }
 
 struct place place_at(const struct kernel *k, uint64_t va, const char *where)
@@ -103,6 +118,15 @@ static struct patch_unit *unit(const char *text, const char *before, const char 
 		if (p->c->fate[i] == FATE_CHANGED && unit_is_function(p->c->after, &p->c->after->symbol[i]))
 			p->function[p->n_functions++].shipped = unit_find(p->shipped, p->c->after->symbol[i].name);
 	return p;
+}
+
+static const struct unit_symbol *unit_outside(const struct unit *u, const char *name)
+{
+	for (uint32_t i = 1; i < u->n_symbols; i++)
+		if (!u->symbol[i].section && !strcmp(u->symbol[i].name, name))
+			return &u->symbol[i];
+	fail_msg("%s is not used", name);
+	return NULL;
 }
 
 /* The image address that the relocations of `from` lead to, by name of the shipped unit; NULL: none is bound. */
@@ -285,6 +309,48 @@ static void test_moved(void **state)
 	assert_int_equal(units[1].outside[outside].value, 0x800);
 }
 
+/* Of what is new, a module reaches the image's; of what changes, what it is linked to. Nobody reaches a module's. */
+static void test_objects(void **state)
+{
+	static struct kernel module = {.module = (const struct module *)(const void *)&module}, other;
+	static const char uses[] = "int fresh(int);\nint f(int a) { %s return a + 5; }\n";
+	struct patch_unit units[2] = {
+	        *unit("int g(int a) { return a %s }\n", "+ 1;", "+ 2; }\nint fresh(int a) { return a + 3;"),
+	        *unit(uses, "", "if (fresh(a)) return 1;"),
+	};
+	const struct unit_symbol *fresh = unit_find(units[0].body, "fresh");
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		patch_select(&units[i]);
+	units[1].k = &module;
+	patch_join(units, 2);
+	assert_true(units[0].take[fresh->section]);
+	other = module;
+	units[0] = *unit("int g(int a) { return a %s }\n", "+ 1;", "+ 2; }\nint fresh(int a) { return a + 3;");
+	patch_select(&units[0]);
+	units[0].k = &other;
+	assert_true(AUTHOR_REFUSES(NL_ESITE, patch_join(units, 2)));
+	assert_non_null(strstr(author_why, "uses fresh, which the patch adds to unit.c, a part of a module"));
+	units[1].k = units[0].k;
+	patch_join(units, 2);
+	assert_true(units[0].take[unit_find(units[0].body, "fresh")->section]);
+	for (int is = 0; is < 2; is++) { /* a name that both have: the other's, or what it is linked to? */
+		uint32_t s;
+
+		units[0] = *unit("int g(int a) { return a %s; }\n", "+ 1", "+ 2");
+		units[1] = *unit("int g(int);\nint f(int a) { return g(a) + %s; }\n", "5", "6");
+		units[0].function[0].va = IMAGE + 0x1230;
+		for (size_t i = 0; i < 2; i++)
+			patch_select(&units[i]);
+		units[1].k = &module;
+		named = is;
+		patch_join(units, 2);
+		s = (uint32_t)(unit_outside(units[1].body, "g") - units[1].body->symbol);
+		assert_int_equal(units[1].outside[s].value, is ? 0x1230 : 0);
+	}
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -303,7 +369,7 @@ int main(void)
 	        cmocka_unit_test(test_functions),      cmocka_unit_test(test_changed_function),
 	        cmocka_unit_test(test_resolved_calls), cmocka_unit_test(test_uncarried),
 	        cmocka_unit_test(test_variables),      cmocka_unit_test(test_alike),
-	        cmocka_unit_test(test_moved),
+	        cmocka_unit_test(test_moved),          cmocka_unit_test(test_objects),
 	};
 
 	return cmocka_run_group_tests_name("author_select", tests, start, end);

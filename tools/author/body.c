@@ -394,7 +394,8 @@ static void add_reloc(struct loading *l, const struct object *o, const struct pl
 	        .where = in->place.symbol == NL_SYM_TEXT ? NL_AT_TEXT : NL_AT_DATA,
 	        .offset = (uint32_t)(in->place.value + rela->r_offset),
 	        .type = reloc_type(o, (uint32_t)GELF_R_TYPE(rela->r_info)),
-	        .symbol = (uint16_t)s.symbol,
+	        .symbol = (uint16_t)(s.symbol & ~PLACE_OF_KERNEL),
+	        .object = s.symbol & PLACE_OF_KERNEL ? DRAFT_OF_KERNEL : 0,
 	        .value = s.value,
 	        .addend = rela->r_addend,
 	};

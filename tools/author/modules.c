@@ -325,7 +325,10 @@ static void add_symbols(struct ksym *out, size_t *n, const struct module *m)
 		const struct module_symbol *s = &m->symbols[i];
 
 		if (is_named(s))
-			out[(*n)++] = (struct ksym){s->va, s->name, s->function ? s->global ? 'T' : 't' : 'd'};
+			out[(*n)++] = (struct ksym){s->va, s->name,
+			                            s->function ? s->global ? 'T' : 't'
+			                            : s->global ? 'D'
+			                                        : 'd'};
 	}
 }
 

@@ -16,11 +16,13 @@
 #include "patch_layout.h"
 #include "patch_leaf.h"
 #include "patch_live.h"
+#include "patch_modules.h"
 #include "patch_renamed.h"
 #include "patch_report.h"
 #include "patch_setup.h"
 #include "patch_state.h"
 #include "patch_threads.h"
+#include "patch_units.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,11 +59,16 @@ static char *check_layout(struct patch_unit *p, const struct build_with *o)
 	return layout;
 }
 
-/* What functions behind pointers take and return may change only where all of them do. */
-static char *check_pointees(const struct kernel *k, const struct layout *types, size_t n, const struct build_with *o)
+/* What functions behind pointers take and return may change only where all of them do: of the image, and of the modules
+ * that the patch concerns. */
+static char *check_pointees(const struct kernel *k, const struct patch_unit *units, size_t n_units,
+                            const struct layout *types, size_t n, const struct build_with *o)
 {
 	const char *stays = layout_pointees(types, n, k->btf, &k->syms);
 
+	for (size_t i = 0; i < n_units && !stays; i++)
+		if (units[i].k->module)
+			stays = layout_pointees(types, n, units[i].k->btf, &units[i].k->syms);
 	if (stays && !o->allow_layout)
 		refuse(NL_ESITE,
 		       "the patch changes what functions behind a pointer take or return; the running kernel's memory "
@@ -121,7 +128,7 @@ static void check_live(const struct patch_unit *p, const char *object, char **st
 	free(dump.p);
 }
 
-/* Everything about one unit up to the point where it is known what it brings. False: it is not of the image. */
+/* Everything about one unit up to the point where it is known what it brings. False: nothing that a leaf changes. */
 static bool examine(struct patch_unit *p, const struct tree *t, const struct build_with *o, struct unit_command *c,
                     size_t index)
 {
@@ -130,14 +137,13 @@ static bool examine(struct patch_unit *p, const struct tree *t, const struct bui
 	p->allow_unproven = o->allow_unproven;
 	p->allow_state = o->allow_state;
 	p->c = unit_compare(unit_read(before), unit_read(after));
-	if (c->module) {
+	if (!p->proof) {
 		char *how = unit_difference(p->c);
 
 		if (how && !o->allow_modules)
 			refuse(NL_EUNSUPPORTED,
-			       "%s, a part of the module %s, changes with the patch's headers (%s), and leaves patch "
-			       "only the "
-			       "image. If it may stay as it is, say: --allow modules",
+			       "%s, a part of the module %s, changes with the patch's headers (%s), and the module is "
+			       "not among those given by -M. Give it, or if it may stay as it is, say: --allow modules",
 			       p->path, c->module, how);
 		if (how)
 			patch_note(p, xformat("%s: module %s stays as it is", p->path, c->module));
@@ -220,14 +226,37 @@ enum made { MADE, MADE_NOT, MADE_IN_ANOTHER };
 /* A source that others include need not compile alone; they are among the units, too. */
 static enum made make_unit(const struct tree *t, struct patch_files *files, const char *unit, struct unit_command *c)
 {
-	const char *whole = sources_whole(files->sources, unit);
+	const char *whole = sources_whole(files->sources, unit), *spelled;
 
-	if (unit_build(t, unit, whole ? xformat("%s/part.log", t->work) : NULL, c))
+	if (unit_build(t, unit, xformat("%s/part.log", t->work), c))
 		return MADE;
-	if (!whole)
-		return MADE_NOT;
+	if (!whole) {
+		spelled = units_spelled(t, unit);
+		return unit_build(t, spelled ? spelled : unit, NULL, c) ? MADE : MADE_NOT;
+	}
 	patch_files_note(files, xformat("%s: compiled as a part of %s", unit, whole));
 	return MADE_IN_ANOTHER;
+}
+
+/* Where the unit is, and whether it is the same there. False: nowhere in this kernel. A directory that a makefile
+ * elsewhere names has rules of its own, by which make compiles its units for nobody. */
+static bool find_unit(struct patch_unit *p, const struct kernel *k, const struct tree *t, struct unit_command *c,
+                      bool beside)
+{
+	const char *spelled = NULL;
+
+	for (bool again = true; again; again = spelled) {
+		p->k = unit_kernel(k, c, beside);
+		p->shipped = unit_read(c->object);
+		p->proof = p->k ? prove(p->k, p->shipped) : NULL;
+		p->offsets = p->proof && !proof_is_linked(p->proof) && makes_offsets(p->path);
+		if (!p->proof || p->offsets || proof_is_linked(p->proof))
+			return true;
+		spelled = spelled || c->module ? NULL : units_spelled(t, p->path);
+		if (spelled && !unit_build(t, spelled, NULL, c))
+			refuse(NL_ECOMPILE, "%s is not made by the kernel's makefiles as %s", p->path, spelled);
+	}
+	return false;
 }
 
 /* The source has the fix. Has the image? Every function of the units must be what this source makes. */
@@ -246,18 +275,19 @@ static _Noreturn void already(const char *path, const struct kernel *k, struct p
 		made = make_unit(t, files, files->unit[i], &c);
 		if (made == MADE_IN_ANOTHER)
 			continue;
-		if (made == MADE_NOT || c.module)
+		if (made == MADE_NOT)
 			refuse(NL_EUNSUPPORTED,
 			       "the source has what %s does already; whether %s of the running kernel has it is not "
 			       "known",
-			       path, c.module ? xformat("module %s", c.module) : files->unit[i]);
-		p = prove(k, unit_read(c.object));
+			       path, files->unit[i]);
+		if (!unit_kernel(k, &c, true))
+			unit_refuse_module(k, &c);
+		p = prove(unit_kernel(k, &c, true), unit_read(c.object));
 		for (size_t j = 0; j < p->n_functions; j++)
 			if (p->function[j].why && !p->function[j].discarded)
 				refuse(NL_ETARGET,
-				       "the source has what %s does already, but %s of the image is not of this source "
-				       "(%s)",
-				       path, p->function[j].symbol->name, p->function[j].why);
+				       "the source has what %s does already, but %s of %s is not of this source (%s)",
+				       path, p->function[j].symbol->name, unit_kernel_text(p->k), p->function[j].why);
 		functions += p->n_functions;
 	}
 	if (!functions)
@@ -353,19 +383,16 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 			refuse(NL_ECOMPILE,
 			       "%s is not made by the kernel's makefiles, and whether this kernel has it is not known",
 			       files.unit[i]);
-		if (c->module && i < files.n_named)
-			refuse(NL_EUNSUPPORTED, "%s is a part of the module %s, and leaves patch only the image",
-			       files.unit[i], c->module);
 		p->path = files.unit[i];
-		p->k = k;
-		p->shipped = unit_read(c->object);
-		p->proof = c->module ? NULL : prove(k, p->shipped);
-		p->offsets = p->proof && !proof_is_linked(p->proof) && makes_offsets(p->path);
-		if (p->proof && !p->offsets && !proof_is_linked(p->proof)) {
+		/* a module that may stay as it is does so, unless it was given */
+		if (!find_unit(p, k, &t, c, i < files.n_named || !o->allow_modules)) {
 			/* single units are built on demand, whether the configuration has them or not */
-			patch_files_note(&files, xformat("%s: not in this kernel", files.unit[i]));
+			patch_files_note(
+			        &files, xformat("%s: not in %s of this kernel", files.unit[i], unit_kernel_text(p->k)));
 			continue;
 		}
+		if (!p->k && i < files.n_named)
+			unit_refuse_module(k, c);
 		before = xformat("%s/before-%zu.o", t.work, n_commands++);
 		unit_compile(&t, c, UNIT_APART, before, false);
 		p->types_before = unit_types(&t, c, before);
@@ -411,7 +438,7 @@ struct built patch_build(const char *path, const struct buf *text, const struct 
 		command[n] = command[i];
 		units[n++] = units[i];
 	}
-	layout = check_pointees(k, types, n_types, o);
+	layout = check_pointees(k, units, n, types, n_types, o);
 	renamed = check_renamed(k, d, types, n_types, o);
 	if (renamed)
 		layout = layout ? xformat("%s; %s", layout, renamed) : renamed;

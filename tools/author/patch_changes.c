@@ -79,12 +79,16 @@ bool patch_site(struct patch_unit *p, const struct unit_symbol *before, const ch
 {
 	const struct proof_function *f = proof_of(p->proof, before->name);
 	const char *section = section_of(p->c->before, before);
-	const char *boot = boot_alone(p->k, p->c->before, before, f ? f->va : 0);
+	const char *boot = p->k->module ? NULL : boot_alone(p->k, p->c->before, before, f ? f->va : 0);
 
 	if (boot)
 		refuse(NL_ESITE, "%s: %s runs only while the kernel boots (%s): its change needs a boot", p->path,
 		       before->name, boot);
-	if (starts_with(section, ".exit.text")) {
+	if (starts_with(section, ".init.text"))
+		patch_note(p,
+		           xformat("%s is of the module's initialiser: where the module is loaded already it has run",
+		                   before->name));
+	if (!p->k->module && starts_with(section, ".exit.text")) {
 		patch_note(p, xformat("%s is exit code, which a built-in unit never runs", before->name));
 		return false;
 	}
@@ -164,6 +168,12 @@ static void check_read(struct patch_unit *p, const struct unit_symbol *after, co
 	if (use == BOOT_NOT ||
 	    (after->binding != STB_LOCAL && references_find(p->k, va, va + shipped->size, is_foreign, &p->shipped, &r)))
 		return;
+	if (p->k->module) {
+		patch_note(p, xformat("only the module's initialiser reads %s, or has its address: where the module is "
+		                      "loaded already it has run",
+		                      after->name));
+		return;
+	}
 	if (use == BOOT_READS)
 		refuse(NL_ESITE,
 		       "%s: %s changes (%s), which only code of boot reads (__init), and boot has read it: its change "
@@ -183,11 +193,17 @@ static void add_datum(struct patch_unit *p, uint32_t j)
 	const char *why;
 	uint64_t va;
 
+	if (unit_kind(s) == KIND_BOOT && p->k->module)
+		refuse(NL_ESITE,
+		       "%s: %s changes (%s), which only the module's initialiser has (%s): a leaf changes its code, "
+		       "and "
+		       "not its data; have the code use a constant that is not __initconst",
+		       p->path, after->name, c->why[j], s->name);
 	if (unit_kind(s) == KIND_BOOT)
 		refuse(NL_ESITE,
 		       "%s: %s changes (%s), which boot has read and nothing reads again (%s): its change needs a boot",
 		       p->path, after->name, c->why[j], s->name);
-	if (unit_kind(s) == KIND_EXIT) {
+	if (unit_kind(s) == KIND_EXIT && !p->k->module) {
 		patch_note(p,
 		           xformat("%s changes, which is for exit code: a built-in unit never runs it", after->name));
 		return;
@@ -215,6 +231,8 @@ static void check_new(const struct patch_unit *p, const struct unit_symbol *s)
 	const struct unit *u = p->c->after;
 	const char *section = section_of(u, s);
 
+	if (p->k->module && unit_kind(&u->section[s->section]) != KIND_OTHER)
+		return; /* whoever loads it runs it; the leaf's own is not thrown away */
 	if (unit_is_of_boot(&u->section[s->section]) || starts_with(section, "__param") ||
 	    starts_with(section, ".init"))
 		refuse(NL_ESITE, "%s: %s is new and only for boot (%s), which is over", p->path, s->name, section);
@@ -317,9 +335,10 @@ static void check_lists(struct patch_unit *p)
 	for (size_t i = 0; i < n; i++) {
 		if (!change[i].tracing)
 			refuse(NL_ESITE,
-			       "%s: %s: boot has read it, or it is read as the linker laid it out, and a leaf can do "
-			       "nothing about either. Boot a fixed kernel",
-			       p->path, change[i].what);
+			       "%s: %s: %s has read it, or it is read as the linker laid it out, and a leaf can do "
+			       "nothing about either. %s",
+			       p->path, change[i].what, p->k->module ? "who loads the module" : "boot",
+			       p->k->module ? "Load a fixed module" : "Boot a fixed kernel");
 		patch_note(p, xformat("%s; what can be traced stays as it is", change[i].what));
 	}
 	free(change);

@@ -61,6 +61,9 @@ int kbuild_run(const struct tree *t, const char *environment, char *variable, ch
 		argv[n++] = xformat("abs_srctree=%s", t->overlay);
 		argv[n++] = xformat("abs_objtree=%s", t->output);
 	}
+	/* A module of one unit alone would be seen by it, and the headers' own objtool may want another libc. */
+	if (t->late_objtool)
+		argv[n++] = "OBJECT_FILES_NON_STANDARD=y";
 	argv[n] = variable;
 	status = compile_run_into(argv, t->output, log);
 	if (status == 127)

@@ -42,8 +42,11 @@ static size_t fresh_word(const struct patch_unit *p, const struct patch_datum *d
 		return 0;
 	}
 	memset(out, 0, WORD);
-	*reloc = (struct nl_leaf_reloc){
-	        .type = NL_REL_ABS64, .symbol = (uint16_t)to.symbol, .value = to.value, .addend = r->addend};
+	*reloc = (struct nl_leaf_reloc){.type = NL_REL_ABS64,
+	                                .symbol = (uint16_t)(to.symbol & ~PLACE_OF_KERNEL),
+	                                .object = to.symbol & PLACE_OF_KERNEL ? DRAFT_OF_KERNEL : 0,
+	                                .value = to.value,
+	                                .addend = r->addend};
 	return 1;
 }
 

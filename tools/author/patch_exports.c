@@ -86,9 +86,8 @@ static bool is_for_bpf(const struct kernel *k, const char *name)
 	return false;
 }
 
-static const char *users_of(const struct patch_unit *units, size_t n, const char *name)
+static const char *users_of(const struct kernel *k, const struct patch_unit *units, size_t n, const char *name)
 {
-	const struct kernel *k = units->k;
 	const struct ksym *found;
 	bool known = kallsyms_find(&k->syms, xformat("__ksymtab_%s", name), 1, &found);
 
@@ -118,7 +117,7 @@ static void check_prototypes(struct patch_unit *p, const struct patch_unit *unit
 		const char *name = a->symbol[j].name, *users;
 
 		if (!unit_is_function(a, &a->symbol[j]) || !changes(p, units, n, name) ||
-		    !(users = users_of(units, n, name)))
+		    !(users = users_of(p->k, units, n, name)))
 			continue;
 		if (!allow_modules)
 			refuse(NL_ESITE,

@@ -69,7 +69,7 @@ static const struct patch_unit *home_after(const struct patch_unit *p, uint32_t 
 	if (p->c->outcome[i])
 		return p;
 	for (size_t u = 0; u < n && s->binding != STB_LOCAL; u++)
-		if (gives_name(&units[u], s->name))
+		if (patch_same_object(p, &units[u]) && gives_name(&units[u], s->name))
 			return &units[u];
 	return NULL;
 }

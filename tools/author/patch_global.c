@@ -34,7 +34,7 @@ static const struct ksym *image_has(const struct kernel *k, const char *name)
 
 	for (size_t i = 1; i <= n; i++) {
 		kallsyms_find(&k->syms, name, i, &found);
-		if (isupper((unsigned char)found->type) && found->type != 'A')
+		if (kernel_owns(k, found->va) && isupper((unsigned char)found->type) && found->type != 'A')
 			return found;
 	}
 	return NULL;
@@ -52,12 +52,13 @@ static void add(struct patch_unit *p, uint32_t j, struct patch_function f)
 }
 
 /* The unit of the patch that had the function, and has it no more. */
-static struct patch_unit *loser_of(struct patch_unit *units, size_t n, const char *name, const struct unit_symbol **s)
+static struct patch_unit *loser_of(const struct patch_unit *p, struct patch_unit *units, size_t n, const char *name,
+                                   const struct unit_symbol **s)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct unit *b = units[i].c->before;
 
-		*s = global_of(b, name);
+		*s = patch_same_object(p, &units[i]) ? global_of(b, name) : NULL;
 		if (*s && unit_is_function(b, *s) && !units[i].c->outcome[*s - b->symbol])
 			return &units[i];
 	}
@@ -67,7 +68,7 @@ static struct patch_unit *loser_of(struct patch_unit *units, size_t n, const cha
 static bool moves_here(struct patch_unit *p, uint32_t j, struct patch_unit *units, size_t n)
 {
 	const struct unit_symbol *s = &p->c->after->symbol[j], *before;
-	struct patch_unit *loser = loser_of(units, n, s->name, &before);
+	struct patch_unit *loser = loser_of(p, units, n, s->name, &before);
 	struct patch_function f;
 	char *others;
 
@@ -88,7 +89,8 @@ static void check_twice(const struct patch_unit *p, const struct unit_symbol *s,
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct comparison *c = units[i].c;
-		const struct unit_symbol *other = &units[i] == p ? NULL : global_of(c->after, s->name);
+		const struct unit_symbol *other =
+		        &units[i] == p || !patch_same_object(p, &units[i]) ? NULL : global_of(c->after, s->name);
 
 		if (other && c->fate[other - c->after->symbol] != FATE_SAME)
 			refuse(NL_ESITE,
@@ -201,7 +203,7 @@ static void check_gone(const struct patch_unit *p, uint32_t i, const struct patc
 	char *others;
 
 	for (size_t u = 0; u < n; u++)
-		if (global_of(units[u].c->after, s->name))
+		if (patch_same_object(p, &units[u]) && global_of(units[u].c->after, s->name))
 			return;
 	if (!place_before(p, s, &ask.va, &size))
 		return;

@@ -2,7 +2,10 @@
 /* What is known of a patch, as a recipe and a draft like any other's: its name, its sites, its facts. */
 #include "patch_leaf.h"
 #include "body_types.h"
+#include "linux_modules.h"
 #include "linux_target.h"
+#include "livesites.h"
+#include "module.h"
 #include "patch_data.h"
 #include "redirect.h"
 #include "watch.h"
@@ -159,53 +162,138 @@ static bool is_pair(const void *types, struct type_of here, struct type_of kerne
 	return layout_expects(types, here.btf, here.id, kernel.btf, kernel.id);
 }
 
+/* The units of one object, as a recipe of their own: each object has its own part of the leaf. */
+struct group {
+	const struct kernel *k;
+	struct recipe *r;
+	struct patch_unit **unit;
+	size_t n;
+	struct body *body;
+};
+
+/* The kernel's first, which is there whether it has units or not: the others may refer to its part. */
+static size_t make_groups(struct group *groups, const struct recipe *r, const struct kernel *k,
+                          struct patch_unit *units, size_t n)
+{
+	size_t n_groups = 0;
+
+	for (size_t i = 0; i <= n; i++) {
+		const struct kernel *of = i ? units[i - 1].k : k;
+		struct group *g = groups;
+
+		while (g < groups + n_groups && g->k != of)
+			g++;
+		if (g == groups + n_groups) {
+			n_groups++;
+			g->k = of;
+			g->unit = xalloc((n + 1) * sizeof(struct patch_unit *));
+			g->r = xalloc(sizeof(*g->r));
+			*g->r = *r;
+		}
+		if (i)
+			g->unit[g->n++] = &units[i - 1];
+	}
+	return n_groups;
+}
+
+/* What the patch adds to the image, and a unit of a module uses. patch_join() has seen to it that nobody else has it.
+ */
+static void bind_to_kernel(struct patch_unit *p, const struct body *kernel)
+{
+	for (uint32_t s = 1; s < p->body->n_symbols; s++) {
+		const char *name = p->body->symbol[s].name;
+		const struct body_symbol *of = p->wanted[s] && !p->outside[s].symbol ? body_find(kernel, name) : NULL;
+		const struct ksym *known;
+
+		if (!of || !of->global || kallsyms_find(&p->k->syms, name, 1, &known))
+			continue;
+		p->outside[s] = of->place;
+		p->outside[s].symbol |= PLACE_OF_KERNEL;
+	}
+}
+
+static void add_body(struct draft *d, struct group *g, const struct body *kernel, const struct build_with *o)
+{
+	struct body_object *objects = xalloc((g->n + 1) * sizeof(*objects));
+	char **types = xalloc((g->n + 1) * sizeof(*types));
+	struct compare_expected *expected = xalloc((g->n + 1) * sizeof(*expected));
+
+	for (size_t i = 0; i < g->n; i++) {
+		struct patch_unit *p = g->unit[i];
+
+		if (kernel)
+			bind_to_kernel(p, kernel);
+		objects[i] = (struct body_object){.path = (char *)(uintptr_t)p->body->path,
+		                                  .prefix = xformat("%zu:", i),
+		                                  .take = p->take,
+		                                  .bound = p->bound,
+		                                  .outside = p->outside,
+		                                  .fixed = p->fixed,
+		                                  .n_fixed = p->n_fixed};
+		types[i] = p->types_after;
+		g->r->source[g->r->n_source] = xformat("%s", p->path);
+		g->r->allow[g->r->n_source++] = p->layout || o->allow_unproven ? ALLOW_TYPES : 0;
+		/* of the pairs alone, which were looked at by check_pointees */
+		expected[i] = (struct compare_expected){is_pair, &p->types};
+	}
+	g->body = body_load_some(d, g->k, g->r, objects, g->n);
+	body_take_types(g->body, types);
+	body_types_check_patch(d, g->k, g->r, g->body, expected);
+}
+
 struct buf leaf_make(struct recipe *r, const struct kernel *k, struct patch_unit *units, size_t n,
                      const struct diff *diff, const char *compiler_note, const struct build_with *o)
 {
-	struct body_object *objects = xalloc((n + 1) * sizeof(*objects));
+	struct group *groups = xalloc((n + 1) * sizeof(*groups));
+	size_t n_groups = make_groups(groups, r, k, units, n), replaced = 0;
 	struct draft *d = xalloc(sizeof(*d));
-	char **types = xalloc((n + 1) * sizeof(*types));
-	struct compare_expected *expected = xalloc((n + 1) * sizeof(*expected));
-	struct body *b;
 
 	if (n > RECIPE_MAX)
 		refuse(NL_EARENA, "the patch changes more than %u units", RECIPE_MAX);
+	if (n_groups > NL_LEAF_MAX_OBJECTS)
+		refuse(NL_EARENA,
+		       "the patch changes %zu modules (%s, %s, ...), and a leaf has at most %u: give those that matter "
+		       "by -M, "
+		       "and the others keep what they have of the patch's headers: --allow modules",
+		       n_groups - 1, groups[1].k->module->name, groups[2].k->module->name, NL_LEAF_MAX_OBJECTS - 1);
 	draft_start(d);
+	d->k = k;
 	memcpy(d->h.id, r->id, strlen(r->id));
 	d->h.version = r->version;
 	d->h.consistency = r->consistency;
 	d->h.description = draft_string(d, r->description);
 	linux_target_fill(&d->h.target, k);
-	for (size_t i = 0; i < n; i++) {
-		for (size_t j = 0; j < units[i].n_functions; j++)
-			add_replace(r, &units[i], &units[i].function[j], i);
-		objects[i] = (struct body_object){.path = (char *)(uintptr_t)units[i].body->path,
-		                                  .prefix = xformat("%zu:", i),
-		                                  .take = units[i].take,
-		                                  .bound = units[i].bound,
-		                                  .outside = units[i].outside,
-		                                  .fixed = units[i].fixed,
-		                                  .n_fixed = units[i].n_fixed};
-		types[i] = units[i].types_after;
-		r->source[r->n_source] = xformat("%s", units[i].path);
-		r->allow[r->n_source++] = units[i].layout || o->allow_unproven ? ALLOW_TYPES : 0;
-		/* of the pairs alone, which were looked at by check_pointees */
-		expected[i] = (struct compare_expected){is_pair, &units[i].types};
+	for (size_t i = 0; i < n_groups; i++) {
+		struct group *g = &groups[i];
+
+		if (g->k->module)
+			livesites_verify_module(g->k);
+		for (size_t u = 0; u < g->n; u++)
+			for (size_t f = 0; f < g->unit[u]->n_functions; f++)
+				add_replace(g->r, g->unit[u], &g->unit[u]->function[f], u);
+		for (size_t s = 0; s < g->r->n_replace; s++)
+			redirect_check(g->k, g->r, &g->r->replace[s]);
+		replaced += g->r->n_replace;
 	}
-	for (size_t i = 0; i < r->n_replace; i++)
-		redirect_check(k, r, &r->replace[i]);
+	if (replaced > RECIPE_MAX)
+		refuse(NL_EARENA, "the patch changes more than %u functions", RECIPE_MAX);
 	add_facts(d, diff, units, n, compiler_note, o);
-	b = body_load_some(d, k, r, objects, n);
-	body_take_types(b, types);
-	body_types_check_patch(d, k, r, b, expected);
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < units[i].n_data; j++)
-			patch_data_add(d, &units[i], &units[i].datum[j], b, i);
-	if (o->counters && r->n_replace)
-		draft_counters(d, (uint32_t)r->n_replace, NL_COUNTER_CPUS);
-	for (size_t i = 0; i < r->n_replace; i++)
-		redirect_add(d, k, r, &r->replace[i], b);
-	for (size_t i = 0; i < n; i++)
-		watch_clones(d, k, &units[i]);
+	for (size_t i = 0; i < n_groups; i++) {
+		struct group *g = &groups[i];
+
+		draft_switch(d, g->k->module);
+		add_body(d, g, i ? groups->body : NULL, o);
+		for (size_t u = 0; u < g->n; u++)
+			for (size_t j = 0; j < g->unit[u]->n_data; j++)
+				patch_data_add(d, g->unit[u], &g->unit[u]->datum[j], g->body, u);
+		if (!i && o->counters && replaced)
+			draft_counters(d, (uint32_t)replaced, NL_COUNTER_CPUS);
+		for (size_t s = 0; s < g->r->n_replace; s++)
+			redirect_add(d, g->k, g->r, &g->r->replace[s], g->body);
+		for (size_t u = 0; u < g->n; u++)
+			watch_clones(d, g->k, g->unit[u]);
+	}
+	if (draft_has_modules(d))
+		linux_modules_fill(&d->h.target, k);
 	return draft_finish(d);
 }

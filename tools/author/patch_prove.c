@@ -335,7 +335,7 @@ static void check_function(struct proof *p, struct proof_function *f)
 {
 	const char *section = p->u->section[f->symbol->section].name;
 
-	f->discarded = !strncmp(section, ".exit.", 6);
+	f->discarded = !p->k->module && !strncmp(section, ".exit.", 6);
 	if (!p->known[f->symbol->section]) {
 		f->why = f->discarded ? "exit code, which the kernel drops" : "no such function in the image";
 		return;
@@ -420,8 +420,9 @@ bool proof_is_linked(const struct proof *p)
 			if ((s->binding == STB_LOCAL) != own)
 				continue;
 			named = true;
-			if (kallsyms_find(&p->k->syms, s->name, 1, &found))
-				return true;
+			for (size_t at = 1; at <= kallsyms_find(&p->k->syms, s->name, at, &found); at++)
+				if (kernel_owns(p->k, found->va)) /* a module sees the image's, too */
+					return true;
 		}
 	return !named;
 }

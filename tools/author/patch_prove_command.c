@@ -8,7 +8,9 @@
 #include "attempt.h"
 #include "commands.h"
 #include "compile.h"
+#include "modules.h"
 #include "patch_compile.h"
+#include "patch_modules.h"
 #include "patch_prove.h"
 #include "patch_units.h"
 
@@ -27,8 +29,8 @@ struct asked {
 	const struct kernel *k;
 	const struct tree *t;
 	const char *path;
-	bool json, drawn;
-	struct totals *sum; /* shared with the process that compares one unit */
+	bool json, drawn, modules; /* drawn of modules' units */
+	struct totals *sum;        /* shared with the process that compares one unit */
 };
 
 struct refused {
@@ -84,11 +86,11 @@ static void prove_unit(const void *with)
 
 	if (!unit_build(a->t, a->path, log, &c))
 		refuse(NL_ECOMPILE, "it does not compile: %s", kbuild_error(log));
-	if (c.module)
-		refuse(NL_EUNSUPPORTED, "a part of the module %s, not of the image", c.module);
-	p = prove(a->k, unit_read(c.object));
+	if (!unit_kernel(a->k, &c, true))
+		unit_refuse_module(a->k, &c);
+	p = prove(unit_kernel(a->k, &c, true), unit_read(c.object));
 	if (!proof_is_linked(p) && !a->drawn) /* make builds what is not configured, too */
-		refuse(NL_ETARGET, "not in the image: none of its functions is there");
+		refuse(NL_ETARGET, "not in %s: none of its functions is there", unit_kernel_text(p->k));
 	show(a, p);
 	fflush(stdout);
 }
@@ -106,7 +108,7 @@ static void show_refused(const struct refused *r, size_t n, bool json)
 	}
 }
 
-static int prove_units(struct asked a, char *const *units, size_t n, uint64_t seed, const struct image_units *all)
+static int prove_units(struct asked a, char *const *units, size_t n, uint64_t seed, const struct unit_list *all)
 {
 	struct refused *refused = xalloc((n + 1) * sizeof(*refused));
 	size_t n_refused = 0, stays;
@@ -118,10 +120,11 @@ static int prove_units(struct asked a, char *const *units, size_t n, uint64_t se
 		printf("\"lot\":{\"seed\":%llu,\"drawn\":%zu,\"of\":%zu,\"assembler\":%zu},", (unsigned long long)seed,
 		       n, all->n, all->assembler);
 	else if (all)
-		printf("%zu of the %zu units that the configuration links into %s, seed %llu (%zu units of "
+		printf("%zu of the %zu units that the configuration links into %s%s, seed %llu (%zu units of "
 		       "assembler "
 		       "stand aside)\n",
-		       n, all->n, a.k->release, (unsigned long long)seed, all->assembler);
+		       n, all->n, a.modules ? "the modules of " : "", a.k->release, (unsigned long long)seed,
+		       all->assembler);
 	if (a.json && a.t->tools.note) {
 		printf("\"note\":");
 		json_string(stdout, a.t->tools.note);
@@ -183,21 +186,27 @@ static uint64_t any_seed(void)
 int command_prove(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"kernel", required_argument, NULL, 'k'}, {"headers", required_argument, NULL, 'H'},
-	        {"source", required_argument, NULL, 'S'}, {"cc", required_argument, NULL, 'c'},
-	        {"json", no_argument, NULL, 'j'},         {"random", required_argument, NULL, 'r'},
-	        {"seed", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
+	        {"kernel", required_argument, NULL, 'k'},
+	        {"headers", required_argument, NULL, 'H'},
+	        {"source", required_argument, NULL, 'S'},
+	        {"cc", required_argument, NULL, 'c'},
+	        {"json", no_argument, NULL, 'j'},
+	        {"random", required_argument, NULL, 'r'},
+	        {"seed", required_argument, NULL, 's'},
+	        {"modules", required_argument, NULL, 'M'},
+	        {NULL, 0, NULL, 0},
 	};
 	const char *kernel = NULL, *headers = NULL, *source = NULL, *cc = NULL, *seeded = NULL;
+	struct modules_given given = {.n = 0};
 	struct asked a = {.json = false};
 	size_t count = 0;
 	uint64_t seed;
-	struct image_units all;
+	struct unit_list all;
 	struct kernel *k;
 	struct tree t;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "k:H:S:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "k:H:S:M:", options, NULL)) != -1) {
 		switch (c) {
 		case 'k':
 			kernel = optarg;
@@ -210,6 +219,9 @@ int command_prove(int argc, char **argv)
 			break;
 		case 'c':
 			cc = optarg;
+			break;
+		case 'M':
+			modules_give(&given, optarg);
 			break;
 		case 'j':
 			a.json = true;
@@ -231,7 +243,7 @@ int command_prove(int argc, char **argv)
 	for (int i = optind; i < argc; i++)
 		compile_plain_path(argv[i]);
 	refuse_context(a.drawn ? "units" : argv[optind], "proven", a.json);
-	k = kernel_open(kernel);
+	k = kernel_open_with(kernel, &given);
 	headers = compile_headers(k, headers);
 	t = tree_make(compile_directory(), source, headers, toolchain_find(k, cc));
 	a.k = k;
@@ -241,6 +253,7 @@ int command_prove(int argc, char **argv)
 		refuse(NL_EENVIRONMENT, "no memory");
 	if (!a.drawn)
 		return prove_units(a, argv + optind, (size_t)(argc - optind), 0, NULL);
-	all = units_of_image(&t);
+	a.modules = given.n;
+	all = given.n ? units_of_modules(&t) : units_of_image(&t);
 	return prove_units(a, all.unit, units_draw(&all, count, seed), seed, &all);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* docs/reference/schemas/newleaf.plan-1.json is the form of the JSON. */
 #include "patch_report.h"
+#include "module.h"
+#include "patch_modules.h"
 
 /* Names are the patch's, and whoever wrote that may have told the assembler any. */
 static const char *shown(const char *s) { return escape(s, FOR_TERMINAL); }
@@ -16,8 +18,8 @@ static void text(const struct recipe *r, const struct kernel *k, const struct pa
 	for (size_t i = 0; i < n; i++) {
 		const struct patch_unit *u = &units[i];
 
-		printf("%s: %zu of %zu functions proven equal to the image\n", u->path, u->proof->n_proven,
-		       u->proof->n_functions - u->proof->n_discarded);
+		printf("%s: %zu of %zu functions proven equal to %s\n", u->path, u->proof->n_proven,
+		       u->proof->n_functions - u->proof->n_discarded, unit_kernel_text(u->k));
 		for (size_t j = 0; j < u->n_functions; j++)
 			printf("  replaces %s at %#llx: %s%s\n", shown(u->function[j].shipped->name),
 			       (unsigned long long)u->function[j].va, shown(u->function[j].why),
@@ -66,7 +68,8 @@ static void json(const struct recipe *r, const struct kernel *k, const struct pa
 	for (size_t i = 0; i < n; i++) {
 		const struct patch_unit *u = &units[i];
 
-		printf("%s{\"unit\":\"%s\",\"functions\":%zu,\"proven\":%zu,\"replaces\":[", i ? "," : "", u->path,
+		printf("%s{\"unit\":\"%s\",\"module\":\"%s\",\"functions\":%zu,\"proven\":%zu,\"replaces\":[",
+		       i ? "," : "", u->path, u->k->module ? u->k->module->name : "",
 		       u->proof->n_functions - u->proof->n_discarded, u->proof->n_proven);
 		for (size_t j = 0; j < u->n_functions; j++) {
 			printf("%s{\"function\":", j ? "," : "");

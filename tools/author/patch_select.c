@@ -6,6 +6,7 @@
  */
 #include "patch_select.h"
 #include "patch_homes.h"
+#include "patch_modules.h"
 #include "patch_shared.h"
 #include "private.h"
 
@@ -160,7 +161,7 @@ static struct fixed function_place(const struct patch_unit *p, const struct unit
 			refuse(NL_EBODY, "%s: where the kernel has %s is not known", p->path, s->name);
 		return (struct fixed){true, found->va};
 	}
-	if (starts_with(p->shipped->section[shipped->section].name, ".init."))
+	if (!p->k->module && starts_with(p->shipped->section[shipped->section].name, ".init."))
 		refuse(NL_EBODY, "%s: the new code calls %s, which is gone after boot (__init)", p->path, s->name);
 	if (proven->why && !p->allow_unproven)
 		refuse(NL_ETARGET,
@@ -442,6 +443,13 @@ void patch_select(struct patch_unit *p)
 	walk(p);
 }
 
+/* Does a name from outside mean that place to the unit? Of one object it does; another may have its own of that name.
+ */
+static bool sees(const struct patch_unit *user, const struct patch_unit *owner, const char *name, uint64_t va)
+{
+	return patch_same_object(user, owner) || proof_is_named(user->k, name, va);
+}
+
 /* A function that another unit of the patch replaces keeps its address: whoever calls it is redirected, and whoever
  * compares pointers finds the same. */
 static void bind_replaced(struct patch_unit *user, const struct patch_unit *owner)
@@ -449,7 +457,8 @@ static void bind_replaced(struct patch_unit *user, const struct patch_unit *owne
 	for (uint32_t s = 1; s < user->body->n_symbols; s++)
 		for (size_t f = 0; f < owner->n_functions && user->wanted[s]; f++)
 			if (owner->function[f].shipped->binding != STB_LOCAL &&
-			    !strcmp(owner->function[f].shipped->name, user->body->symbol[s].name))
+			    !strcmp(owner->function[f].shipped->name, user->body->symbol[s].name) &&
+			    sees(user, owner, user->body->symbol[s].name, owner->function[f].va))
 				user->outside[s] = place_at(user->k, owner->function[f].va, user->path);
 }
 
@@ -468,7 +477,7 @@ static void bind_uncarried(struct patch_unit *user, const struct patch_unit *own
 			    user->outside[s].symbol || strcmp(user->body->symbol[s].name, b->symbol[i].name))
 				continue;
 			f = function_place(owner, &b->symbol[i]);
-			if (f.is)
+			if (f.is && sees(user, owner, b->symbol[i].name, f.va))
 				user->outside[s] = place_at(user->k, f.va, user->path);
 		}
 }
@@ -481,8 +490,30 @@ static void bind_moved(struct patch_unit *user, const struct patch_unit *home)
 	for (uint32_t j = 1; j < a->n_symbols; j++)
 		for (uint32_t s = 1; home->moved[j] && a->symbol[j].binding != STB_LOCAL && s < user->body->n_symbols;
 		     s++)
-			if (user->wanted[s] && !strcmp(user->body->symbol[s].name, a->symbol[j].name))
+			if (user->wanted[s] && !strcmp(user->body->symbol[s].name, a->symbol[j].name) &&
+			    sees(user, home, a->symbol[j].name, home->moved[j]))
 				user->outside[s] = place_at(user->k, home->moved[j], user->path);
+}
+
+/* What is new in another object can be had of the image alone: a module comes and goes, and with it what the leaf holds
+ * for it. A name that the user's own object has, or is linked to, means that. */
+static bool is_reachable(const struct patch_unit *user, const struct patch_unit *owner, const char *name)
+{
+	const struct unit_symbol *s = patch_same_object(user, owner) ? NULL : unit_find(owner->c->after, name);
+	const struct ksym *known;
+
+	if (patch_same_object(user, owner))
+		return true;
+	if (!s || s->binding == STB_LOCAL || owner->c->fate[s - owner->c->after->symbol] != FATE_NEW ||
+	    kallsyms_find(&user->k->syms, name, 1, &known))
+		return false;
+	if (owner->k->module)
+		refuse(NL_ESITE,
+		       "%s uses %s, which the patch adds to %s, a part of %s: it would have to be loaded, and what a "
+		       "leaf "
+		       "holds for a module is there for that module alone. Add it where it is used",
+		       user->path, name, owner->path, unit_kernel_text(owner->k));
+	return true;
 }
 
 /* What one unit of the patch adds and another uses: until nothing more is asked for. */
@@ -495,7 +526,9 @@ void patch_join(struct patch_unit *units, size_t n)
 		for (size_t i = 0; i < n; i++)
 			for (uint32_t s = 1; s < units[i].body->n_symbols; s++)
 				for (size_t j = 0; j < n && units[i].wanted[s]; j++)
-					more |= j != i && patch_offer(&units[j], units[i].body->symbol[s].name);
+					more |= j != i &&
+					        is_reachable(&units[i], &units[j], units[i].body->symbol[s].name) &&
+					        patch_offer(&units[j], units[i].body->symbol[s].name);
 	}
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = 0; j < n; j++)

@@ -25,8 +25,8 @@ struct patch_datum {                                       /* one read-only datu
 };
 
 struct patch_unit {
-	const char *path; /* fs/pipe.c */
-	const struct kernel *k;
+	const char *path;       /* fs/pipe.c */
+	const struct kernel *k; /* as the unit sees it: a module's view, where it is a part of one */
 	const struct unit *shipped, *body;
 	const struct proof *proof;
 	const struct comparison *c;
@@ -56,6 +56,9 @@ struct patch_unit {
 	size_t n_notes;
 };
 
+/* Are both parts of the image, or of one module? Only then do they link to each other by plain names. */
+static inline bool patch_same_object(const struct patch_unit *a, const struct patch_unit *b) { return a->k == b->k; }
+
 void patch_note(struct patch_unit *p, char *text);
 /* Where a function that the unit had before is in the image, to be replaced. Refuses NL_ESITE, NL_ETARGET; false: there
  * is nothing to replace, with a note. */
@@ -66,6 +69,7 @@ void patch_changes(struct patch_unit *p);
 void patch_select(struct patch_unit *p);
 /* Takes a new global function or datum that another unit uses. False: it is none, or taken already. */
 bool patch_offer(struct patch_unit *p, const char *name);
+/* Binds what the units use of each other. Refuses NL_ESITE what a kernel could not link. */
 void patch_join(struct patch_unit *units, size_t n);
 
 #endif

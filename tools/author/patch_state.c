@@ -125,7 +125,8 @@ static bool move(struct patch_unit *p, uint32_t i, struct patch_unit *units, siz
 			const char *how;
 
 			to = comes(&units[g], j);
-			if (&units[g] == p || !to || !is_one(units[g].c->after, to) || !is_named_so(p, i, &units[g], j))
+			if (&units[g] == p || !patch_same_object(&units[g], p) || !to ||
+			    !is_one(units[g].c->after, to) || !is_named_so(p, i, &units[g], j))
 				continue;
 			if (home)
 				refuse(NL_ESITE, "%s: the variable %s goes, and both %s and %s get one of its name",
@@ -166,7 +167,8 @@ static void check_renamed(struct patch_unit *p, const struct unit_symbol *s, con
 		for (uint32_t j = 1; j < units[g].c->after->n_symbols; j++) {
 			const struct unit_symbol *to = comes(&units[g], j);
 
-			if (to && is_state(units[g].c->after, to) && !units[g].moved[j])
+			if (to && patch_same_object(&units[g], p) && is_state(units[g].c->after, to) &&
+			    !units[g].moved[j])
 				lose(p, s, &units[g], to, NULL);
 		}
 }

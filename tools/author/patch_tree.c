@@ -16,6 +16,8 @@
 /* As before 5.13: the top makefile runs itself so that the included ones are found. */
 #define RUNS_ITSELF "MAKEFLAGS += --include-dir=$(abs_srctree)\nneed-sub-make := 1"
 
+#define WHOLE_OBJTOOL "\nCONFIG_X86_KERNEL_IBT=y\n"
+
 static void fail(const char *what, const char *path)
 {
 	refuse(NL_EENVIRONMENT, "cannot %s %s: %s", what, path, strerror(errno));
@@ -83,7 +85,7 @@ struct tree tree_make(const char *work, const char *source, const char *headers,
 {
 	struct tree t = {.work = xformat("%s", work)};
 	char *copy[] = {"cp", "-aL", "--", xformat("%s", headers), NULL, NULL};
-	struct buf makefile;
+	struct buf makefile, config;
 	char *stamp;
 
 	t.source = realpath(source, NULL);
@@ -100,6 +102,8 @@ struct tree tree_make(const char *work, const char *source, const char *headers,
 	if (!file_exists(stamp)) /* a list of dependencies; without it make would run the configuration again */
 		file_write(stamp, "", 0, 0600);
 	t.tools = tools;
+	config = file_read(xformat("%s/include/config/auto.conf", t.output), 16u << 20);
+	t.late_objtool = memmem(config.p, config.n, WHOLE_OBJTOOL, sizeof(WHOLE_OBJTOOL) - 1);
 	makefile = file_read(xformat("%s/Makefile", t.source), 16u << 20);
 	t.runs_itself = memmem(makefile.p, makefile.n, RUNS_ITSELF, sizeof(RUNS_ITSELF) - 1);
 	return t;

@@ -12,7 +12,8 @@ struct tree {
 	char *overlay; /* work/src */
 	char *output;  /* work/obj */
 	struct toolchain tools;
-	bool runs_itself; /* the kernel's make would start another make, without its options */
+	bool runs_itself;  /* the kernel's make would start another make, without its options */
+	bool late_objtool; /* objtool sees the whole image and whole modules, and no single unit of several */
 };
 
 struct tree tree_make(const char *work, const char *source, const char *headers, struct toolchain tools);

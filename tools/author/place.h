@@ -7,9 +7,11 @@
 #include "recipe.h"
 
 struct place {
-	enum nl_reloc_symbol symbol;
+	enum nl_reloc_symbol
+	        symbol; /* with PLACE_OF_KERNEL: of the kernel's part of the leaf, where a module refers to it */
 	uint64_t value;
 };
+#define PLACE_OF_KERNEL 0x100u
 
 /* A symbol of the kernel; refuses NL_ETARGET when it is unknown or ambiguous, NL_ESITE when boot frees it. `where`
  * leads the message. */

@@ -27,6 +27,18 @@
 #undef __meminit
 #define __meminit __cold notrace
 #endif
+#ifdef MODULE /* its beginning and its end are code like any other, and the leaf's is not thrown away with them */
+#undef __init
+#define __init __cold
+#undef __initdata
+#define __initdata
+#undef __initconst
+#define __initconst
+#undef __exit
+#define __exit __cold
+#undef __exitdata
+#define __exitdata
+#endif
 
 struct jump_entry;
 struct static_key;
