@@ -370,7 +370,7 @@ enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *
 			e = gather_and_try(a, report, until);
 			a->t->disperse(a->t->ctx);
 		}
-	} while (e == NL_ESTALE && !cancelled(a) && a->t->now_ns(a->t->ctx) < until);
+	} while (e == NL_ESTALE && a->t->now_ns(a->t->ctx) < until); /* who cancels it is heard before the next try */
 	if (e != NL_OK && e != NL_NOTHING)
 		abandon(a, e);
 	return e;

@@ -150,6 +150,7 @@ static enum nl_err do_prepare(struct fake *f)
 	if (!differs)
 		return NL_NOTHING;
 	f->is_prepared = true;
+	f->prepares++;
 	return NL_OK;
 }
 
@@ -167,6 +168,10 @@ static enum nl_err do_try(struct fake *f)
 	if (f->try_again) {
 		f->try_again -= f->try_again != UINT_MAX;
 		e = NL_AGAIN;
+	} else if (f->try_stale) {
+		f->try_stale -= f->try_stale != UINT_MAX;
+		f->is_prepared = false;
+		e = NL_ESTALE;
 	} else if (f->try_error) {
 		e = f->try_error;
 	} else {

@@ -20,6 +20,7 @@ struct fake {
 	unsigned prepare_busy;     /* NL_EBUSY so many times: another caller */
 	unsigned leaves_again;     /* NL_AGAIN so many times */
 	unsigned try_again;        /* NL_AGAIN so many times; UINT_MAX = for ever */
+	unsigned try_stale;        /* NL_ESTALE so many times, with which what was prepared is gone */
 	unsigned gather_missing;   /* so many gathers fail; UINT_MAX = all */
 	const char *missing_comm;  /* 16 bytes: the name of who runs there; NULL = a harmless one */
 	unsigned efault;           /* NL_EFAULT so many times, any call */
@@ -44,7 +45,7 @@ struct fake {
 	bool is_prepared;
 
 	/* what happened, for the test to look at */
-	unsigned calls, gathers, disperses, abandons, tries, closes, alive;
+	unsigned calls, prepares, gathers, disperses, abandons, tries, closes, alive;
 	uint64_t now_ns, paused_ns, shortest_pause_ns, longest_pause_ns;
 	uint8_t buffer[NL_CALL_MAX_BUFFER];
 	struct nl_transport transport;

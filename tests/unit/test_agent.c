@@ -347,6 +347,43 @@ static void a_final_refusal_is_not_retried(void **state)
 	assert_int_equal(f->status.generation, 1);
 }
 
+/* A module came or went in between: what the commit is about is looked at anew, as long as there is time. */
+static void what_is_stale_is_prepared_again(void **state)
+{
+	struct fake *f = opened();
+	uint64_t begin;
+
+	(void)state;
+	staged("demo");
+	f->try_stale = 3;
+	assert_int_equal(commit(1000), NL_OK);
+	assert_int_equal(f->prepares, 4);
+	assert_int_equal(f->tries, 4);
+	assert_int_equal(f->disperses, 4); /* nobody is held while it is prepared */
+	assert_int_equal(f->abandons, 0);
+	assert_int_equal(committed.generation_to, 2);
+	f = opened();
+	staged("demo");
+	f->try_stale = UINT_MAX; /* without an end: the deadline is one for all */
+	begin = f->now_ns;
+	assert_int_equal(commit(250), NL_ESTALE);
+	assert_in_range(f->now_ns - begin, 250000000, 260000000);
+	assert_int_equal(f->disperses, f->gathers);
+	assert_int_equal(f->abandons, 1);
+	f = opened();
+	staged("demo");
+	f->try_stale = UINT_MAX;
+	f->cancel_at_gather = 5;
+	assert_int_equal(commit(10000), NL_EINTERRUPTED);
+	assert_int_equal(f->gathers, 5);
+	f = opened();
+	staged("demo");
+	f->try_stale = 1;
+	f->try_error = NL_EBYTES; /* and then it is another answer */
+	assert_int_equal(commit(1000), NL_EBYTES);
+	assert_int_equal(f->prepares, 2);
+}
+
 static void sha256_is_sha256(void **state)
 {
 	uint8_t data[300], ours[32], theirs[32];
@@ -383,6 +420,7 @@ int main(void)
 	        cmocka_unit_test(another_caller_is_waited_out),
 	        cmocka_unit_test(a_refused_prepare_names_its_site),
 	        cmocka_unit_test(a_final_refusal_is_not_retried),
+	        cmocka_unit_test(what_is_stale_is_prepared_again),
 	        cmocka_unit_test(sha256_is_sha256),
 	};
 

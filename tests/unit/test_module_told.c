@@ -13,20 +13,15 @@
 // sources: tests/unit/module_fixture.c
 // libs: -lcrypto
 /*
- * Modules that come and go while leaves that name them are on: the hook, what it says, and what is believed of it; all
- * leaves or none; bodies that are placed anew.
+ * Modules that come and go while leaves that name them are on: all leaves or none; what is believed; bodies that are
+ * placed anew.
  */
 #include "module_fixture.h"
 #include "commit/commit.h"
 #include "core/cpu.h"
 #include "guest/linux/linux.h"
 #include "leaf/registry.h"
-#include <sys/mman.h>
 
-#define OWN (NL_REGION_ARENA_DATA - NL_REGION_ARENA_TEXT - NL_ARENA_OWN)
-#define STUB (fg.region + NL_REGION_ARENA_TEXT + OWN)
-#define BLOCK (fg.region + NL_REGION_ARENA_DATA + OWN)
-#define RETURNS 34 /* where the stub does, by a thunk or plainly */
 #define MAX_STALE 448
 
 static uint8_t one[1][32];
@@ -37,162 +32,6 @@ static void on(unsigned with)
 	leaf_module("one", "alpha", with);
 	assert_int_equal(verify_leaf(one[0]), NL_OK);
 	assert_int_equal(commit((const void *)one, 1), NL_OK);
-}
-
-static void hook_is_linked_once(void **state)
-{
-	uint64_t block[8], other = FG_LINK + SLIDE + FM_OTHER, *chain = fm_chain();
-	uint8_t sha[2][32];
-	struct moment was;
-
-	(void)state;
-	leaf_rodata("none", DATA_SITE, 0x11);
-	assert_int_equal(verify_leaf(sha[0]), NL_OK);
-	assert_int_equal(commit((const void *)sha, 1), NL_OK);
-	assert_int_equal(*chain, other); /* nobody needs it */
-	leaf_module("one", "alpha", WITH_IMAGE);
-	assert_int_equal(verify_leaf(sha[1]), NL_OK);
-	was = before();
-	*fm_rwsem() = 0x100; /* somebody is being told, or asks to be */
-	assert_int_equal(prepare((const void *)sha, 2, UINT64_MAX), NL_OK);
-	assert_int_equal(try_it(), NL_AGAIN);
-	assert_int_equal(*chain, other);
-	assert_int_equal(image_looks(), ORIGINAL);
-	*fm_rwsem() = 0;
-	assert_int_equal(try_it(), NL_OK);
-	assert_true(fm_hooked());
-	memcpy(block, BLOCK, sizeof(block));
-	assert_int_equal((uint32_t)block[4], 0x7fffffff); /* priority */
-	*fm_rwsem() = 0x100;                              /* it is there: no matter */
-	assert_int_equal(commit((const void *)sha, 1), NL_OK);
-	assert_int_equal(commit((const void *)sha, 2), NL_OK);
-	assert_true(fm_hooked());
-	assert_memory_equal(BLOCK, block, sizeof(block));
-	free(was.seen);
-	free(was.home);
-}
-
-/* Somebody came before us since, or took us out. */
-static void hook_is_found_again(void **state)
-{
-	uint64_t ours, theirs = FG_LINK + SLIDE + FM_OTHER + 0x40;
-
-	(void)state;
-	on(0);
-	ours = *fm_chain();
-	memcpy(fg_image(FM_OTHER + 0x40) + fg.target.block_next, &ours, 8);
-	*fm_chain() = theirs;
-	assert_int_equal(commit(NULL, 0), NL_OK);
-	assert_int_equal(commit((const void *)one, 1), NL_OK);
-	assert_int_equal(*fm_chain(), theirs);
-	*fm_chain() = FG_LINK + SLIDE + FM_OTHER;
-	assert_int_equal(commit(NULL, 0), NL_OK);
-	assert_int_equal(commit((const void *)one, 1), NL_OK);
-	assert_true(fm_hooked());
-	memcpy(fg_image(FM_OTHER) + fg.target.block_next, &(uint64_t){FG_LINK + SLIDE + FM_OTHER},
-	       8); /* an endless chain */
-	*fm_chain() = FG_LINK + SLIDE + FM_OTHER;
-	assert_int_equal(commit(NULL, 0), NL_OK);
-	assert_int_equal(commit((const void *)one, 1), NL_EKERNEL);
-	*fm_chain() = 0xdead000000000100;
-	assert_int_equal(commit((const void *)one, 1), NL_EKERNEL);
-}
-
-/* The stub as the guest would run it: rax, for that event; *rbx must be kept. `answer`: who is asked says that. */
-static uint64_t run_stub(uint64_t event, const uint64_t *answer)
-{
-	uint8_t *code =
-	        mmap(NULL, NL_PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t rax = ~0ULL, rbx = 0x1234567890, rdx = 0x77;
-	struct nl_context c = fm_context();
-	struct nl_told told;
-	struct nl_gprs r = {.rsi = event, .rdx = rdx};
-
-	memcpy(code, STUB, NL_ARENA_OWN);
-	assert_true(nl_linux_told(&c, &r, &told));
-	assert_int_equal(told.module, rdx);
-	assert_int_equal(told.coming, event == FM_COMING);
-	code[RETURNS] = 0xc3; /* where it would go to the kernel's thunk */
-	if (answer) {         /* the CPUID goes on where the answer is used */
-		code[16] = 0xeb;
-		code[17] = (uint8_t)(told.further - 2);
-		memcpy(code + 12, answer, 4);
-	}
-	/* as a call would: the red zone is not the stub's */
-	__asm__ volatile("sub $256, %%rsp\n\tcall *%4\n\tadd $256, %%rsp"
-	                 : "+a"(rax), "+b"(rbx), "+d"(rdx)
-	                 : "S"(event), "r"(code)
-	                 : "rcx", "rdi", "memory", "cc");
-	assert_int_equal(rbx, 0x1234567890);
-	munmap(code, NL_PAGE_SIZE);
-	return rax;
-}
-
-static void stub_runs(void **state)
-{
-	static const uint8_t opens[] = {0xf3, 0x0f, 0x1e, 0xfa};
-	const uint64_t bad = 0x8002, done = 0;
-
-	for (unsigned refuse = 0; refuse < 2; refuse++) {
-		int32_t displacement;
-
-		nl_boot.policy.unpatched = refuse ? NL_UNPATCHED_REFUSE : NL_UNPATCHED_LET_IN;
-		on(0);
-		assert_memory_equal(STUB, opens, 4); /* an indirect call ends there */
-		assert_memory_equal(STUB + 16, "\x0f\xa2", 2);
-		assert_int_equal(STUB[RETURNS], 0xe9); /* the kernel has a thunk for it */
-		memcpy(&displacement, STUB + RETURNS + 1, 4);
-		assert_int_equal(NL_LINUX_ARENA_TEXT + OWN + RETURNS + 5 + (uint64_t)(int64_t)displacement,
-		                 FG_LINK + SLIDE + FG_THUNK);
-		/* nobody answers: coming as the policy has it, going in any case; that it lives is no news */
-		assert_int_equal(run_stub(FM_COMING, NULL), refuse ? bad : done);
-		assert_int_equal(run_stub(FM_GOING, NULL), done);
-		assert_int_equal(run_stub(FM_LIVE, NULL), done);
-		assert_int_equal(run_stub(FM_COMING, &bad), bad);
-		assert_int_equal(run_stub(FM_COMING, &done), done);
-		assert_int_equal(run_stub(FM_GOING, &done), done);
-		teardown(state);
-		module_setup(state);
-	}
-}
-
-/* Who may say so: the kernel, at that instruction of that page. */
-static void who_is_believed(void **state)
-{
-	struct nl_gprs *r = &fg.cpus[0].gprs;
-	struct nl_context c;
-	struct fm a;
-
-	(void)state;
-	leaf_module("one", "alpha", WITH_IMAGE);
-	assert_int_equal(verify_leaf(one[0]), NL_OK);
-	c = fm_context();
-	assert_int_equal(nl_commit_told(&fg.cpus[0], &c), 0); /* the arena is not mapped: nobody can stand there */
-	assert_int_equal(commit((const void *)one, 1), NL_OK);
-	a = comes("alpha", 0, 0, 0);
-	for (unsigned i = 0; i < 6; i++) {
-		c = fm_context();
-		if (i == 0)
-			c.cpl = 3;
-		if (i == 1)
-			c.rip++;
-		if (i == 2)
-			c.rip = NL_LINUX_ARENA_TEXT;
-		if (i == 3)
-			c.rip = FG_LINK + SLIDE + 0x100;
-		if (i == 4) /* another page stands there */
-			((uint64_t *)(void *)fg_image(FG_ARENA_PMD))[508] = FG_KERNEL | 0xe1;
-		if (i == 5)
-			c.lstar += 0x200000; /* and another kernel */
-		*r = (struct nl_gprs){.rsi = FM_COMING, .rdx = a.va, .rax = 0x77};
-		assert_int_equal(nl_commit_told(&fg.cpus[0], &c), 0);
-		assert_int_equal(r->rax, 0x77);
-		assert_int_equal(looks(&a), ORIGINAL);
-		if (i == 4)
-			((uint64_t *)(void *)fg_image(FG_ARENA_PMD))[508] = (FG_REGION + NL_REGION_ARENA_TEXT) | 0xe1;
-	}
-	assert_int_equal(fm_tell(a.va, FM_COMING), 0);
-	assert_int_equal(looks(&a), PATCHED);
 }
 
 static void comes_and_goes(void **state)
@@ -352,6 +191,13 @@ static void cannot_be_patched(void **state)
 		                 fm_byte("alpha", i >> 1, FM_TEXT, MODULE_SITE + 0x400));
 		for (unsigned k = 0; k < 2; k++)
 			assert_int_equal(module_of(set[k], 0)->state, i >> 1 ? NL_MODULE_OTHER : NL_MODULE_UNPATCHED);
+		if (i == 0) { /* it runs: whoever says that it comes, nothing is written to it without a stop */
+			fm_at(&a, FM_RODATA, MODULE_DATA)[3] ^= 1;
+			lives(&a);
+			assert_int_equal(fm_tell(a.va, FM_COMING), 0);
+			assert_int_equal(looks(&a), ORIGINAL);
+			assert_int_equal(data_looks(&a), ORIGINAL);
+		}
 		assert_int_equal(fm_tell(a.va, FM_GOING), 0);
 		fm_state(&a, FM_GOING);
 		fm_unlist(&a);
@@ -365,6 +211,33 @@ static void cannot_be_patched(void **state)
 		teardown(state);
 		module_setup(state);
 	}
+}
+
+/* Its text lies in a page of the image that shows a copy: neither is written. */
+static void in_a_page_of_the_image(void **state)
+{
+	const uint64_t page = TEXT_SITE & ~NL_PAGE_MASK;
+	uint8_t set[2][32], home[NL_PAGE_SIZE], shown[NL_PAGE_SIZE];
+	struct fm a;
+
+	(void)state;
+	nl_boot.policy.unpatched = NL_UNPATCHED_REFUSE;
+	leaf_text_and_data("image", 1);
+	assert_int_equal(verify_leaf(set[0]), NL_OK);
+	leaf_module("one", "alpha", 0);
+	assert_int_equal(verify_leaf(set[1]), NL_OK);
+	assert_int_equal(commit((const void *)set, 2), NL_OK);
+	a = comes("alpha", 0, 0, 0);
+	memcpy(fg_shown(page) + MODULE_SITE, fm_at(&a, FM_TEXT, MODULE_SITE), 5);
+	memcpy(fg_image(page) + MODULE_SITE, fm_at(&a, FM_TEXT, MODULE_SITE), 5);
+	fm_map(a.base[FM_TEXT], FG_KERNEL + page);
+	memcpy(home, fg_image(page), NL_PAGE_SIZE);
+	memcpy(shown, fg_shown(page), NL_PAGE_SIZE);
+	assert_int_equal(told_coming(&a), 0x8002);
+	assert_memory_equal(fg_image(page), home, NL_PAGE_SIZE);
+	assert_memory_equal(fg_shown(page), shown, NL_PAGE_SIZE);
+	assert_int_equal(looks(&a), ORIGINAL);
+	assert_int_equal(module_of(set[1], 0)->state, NL_MODULE_UNPATCHED);
 }
 
 /* Two leaves of one module, each for a build of its own: where they may be let in, each has its own. */
@@ -577,11 +450,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, module_setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(hook_is_linked_once), T(hook_is_found_again), T(stub_runs),
-	        T(who_is_believed),     T(comes_and_goes),      T(refused_by_another),
-	        T(hostile_hints),       T(cannot_be_patched),   T(each_its_build),
-	        T(another_target),      T(prepared_is_stale),   T(note_of_an_initialiser),
-	        T(arena_stays),         T(somebody_inside),     T(never_too_much_left_behind),
+	        T(comes_and_goes),         T(refused_by_another), T(hostile_hints),   T(cannot_be_patched),
+	        T(in_a_page_of_the_image), T(each_its_build),     T(another_target),  T(prepared_is_stale),
+	        T(note_of_an_initialiser), T(arena_stays),        T(somebody_inside), T(never_too_much_left_behind),
 	};
 
 	return cmocka_run_group_tests_name("module told", tests, NULL, NULL);

@@ -10,8 +10,9 @@
 static struct nl_leaf_header header;
 static struct nl_leaf_site site;
 static struct nl_leaf_reloc reloc;
-static const struct nl_leaf leaf = {.header = &header, .sites = &site, .relocs = &reloc};
-static struct nl_place places[2];
+static struct nl_leaf_object modules[2];
+static const struct nl_leaf leaf = {.header = &header, .modules = modules, .sites = &site, .relocs = &reloc};
+static struct nl_place places[3];
 static struct nl_placement at = {.objects = places};
 #define SLIDE 0x4000000ULL
 static uint8_t text[16], data[16], expected[16], fresh[16];
@@ -134,10 +135,107 @@ static void site_bytes(void **state)
 	assert_int_equal(text[0], 0xaa);
 }
 
+/* A module that is there with a part of its own, which begins at 16 of text[] and data[], and one that is not. */
+#define MODULE 0xffffffffc0123000ULL
+enum { TEXT, INIT, PERCPU };
+
+static void with_modules(void)
+{
+	memset(modules, 0, sizeof(modules));
+	for (unsigned i = 0; i < 2; i++) {
+		modules[i].regions[TEXT] = (struct nl_leaf_region){.kind = NL_MEM_TEXT, .size = 0x1000};
+		modules[i].regions[INIT] = (struct nl_leaf_region){.kind = NL_MEM_INIT_TEXT, .size = 0x1000};
+		modules[i].regions[PERCPU] = (struct nl_leaf_region){.kind = NL_MEM_PERCPU, .size = 0x1000};
+	}
+	header.objects.count = 2;
+	header.text.count = header.data.count = 32;
+	modules[0].text = modules[0].data = (struct nl_leaf_part){16, 16};
+	modules[1].text = modules[1].data = (struct nl_leaf_part){32, 0};
+	places[1] = (struct nl_place){
+	        .base = {MODULE, 0, 0x2000}, .text = 0xffffffffff900000 - 16, .data = 0xffffffffffb00000 - 16};
+	places[2] = (struct nl_place){0};
+}
+
+static enum nl_err of_module(uint32_t where, uint16_t type, uint16_t symbol, uint16_t object, uint16_t region,
+                             uint64_t value)
+{
+	reloc = (struct nl_leaf_reloc){.where = (uint16_t)where,
+	                               .offset = 16 + 4,
+	                               .type = type,
+	                               .symbol = symbol,
+	                               .object = object,
+	                               .region = region,
+	                               .value = value};
+	return nl_reloc_body(&leaf, &at, 1, text, data);
+}
+
+/* Each object has bases of its own, and a part that stands where it was placed, whatever its offset in the file. */
+static void parts(void **state)
+{
+	(void)state;
+	with_modules();
+	assert_int_equal(of_module(NL_AT_TEXT, NL_REL_ABS64, NL_SYM_REGION, 1, TEXT, 0x345), NL_OK);
+	assert_int_equal(field(text + 4, 8), MODULE + 0x345);
+	assert_int_equal(of_module(NL_AT_TEXT, NL_REL_ABS32, NL_SYM_REGION, 1, PERCPU, 8), NL_OK);
+	assert_int_equal(field(text + 4, 4), 0x2008);
+	assert_int_equal(of_module(NL_AT_TEXT, NL_REL_ABS64, NL_SYM_REGION, 0, NL_KERNEL_TEXT, 0x777), NL_OK);
+	assert_int_equal(field(text + 4, 8), LINK + 0x1777 + SLIDE);
+	assert_int_equal(of_module(NL_AT_TEXT, NL_REL_PC32, NL_SYM_TEXT, 1, 0, 16), NL_OK); /* its own first byte */
+	assert_int_equal(field(text + 4, 4), (uint32_t)-4);
+	assert_int_equal(of_module(NL_AT_DATA, NL_REL_ABS64, NL_SYM_DATA, 1, 0, 24), NL_OK);
+	assert_int_equal(field(data + 4, 8), 0xffffffffffb00008);
+	assert_int_equal(of_module(NL_AT_DATA, NL_REL_ABS64, NL_SYM_TEXT, 0, 0, 8), NL_OK); /* the kernel's part */
+	assert_int_equal(field(data + 4, 8), places[0].text + 8);
+	/* A field of another object's part is not touched. */
+	memset(text, 0xaa, 16);
+	memset(data, 0xaa, 16);
+	reloc.offset = 4;
+	assert_int_equal(nl_reloc_body(&leaf, &at, 1, text, data), NL_OK);
+	reloc.offset = 16 + 4;
+	assert_int_equal(nl_reloc_body(&leaf, &at, 0, text, data), NL_OK);
+	assert_int_equal(text[4], 0xaa);
+	assert_int_equal(data[4], 0xaa);
+}
+
+/* What is not there: a module, by name; what only an initialiser needed: then nobody asks any more. */
+static void absent(void **state)
+{
+	(void)state;
+	with_modules();
+	assert_int_equal(of_module(NL_AT_TEXT, NL_REL_ABS64, NL_SYM_REGION, 2, TEXT, 0), NL_EMODULE);
+	assert_int_equal(field(text + 4, 8), 0xaaaaaaaaaaaaaaaa);
+	assert_int_equal(of_module(NL_AT_TEXT, NL_REL_ABS64, NL_SYM_REGION, 2, PERCPU, 0), NL_EMODULE);
+	assert_int_equal(of_module(NL_AT_TEXT, NL_REL_PC32, NL_SYM_REGION, 1, INIT, 0x40), NL_OK);
+	assert_int_equal(field(text + 4, 8), 0xaaaaaaaaaaaaaaaa); /* and what stands there stays */
+}
+
+/* The site's place is its own module's. */
+static void site_of_module(void **state)
+{
+	(void)state;
+	with_modules();
+	site.object = 1;
+	site.region = TEXT;
+	site.offset = 0x100;
+	reloc = (struct nl_leaf_reloc){.where = NL_AT_BYTES,
+	                               .offset = 1,
+	                               .type = NL_REL_PC32,
+	                               .symbol = NL_SYM_TEXT,
+	                               .object = 1,
+	                               .value = 16,
+	                               .addend = -4};
+	assert_int_equal(nl_reloc_site(&leaf, &at, 0, expected, fresh), NL_OK);
+	assert_int_equal((uint64_t)(int64_t)(int32_t)field(fresh + 1, 4), 0xffffffffff900000 - (MODULE + 0x105));
+	assert_int_equal(expected[1], 0xaa);
+	site.object = site.region = 0;
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(symbols, setup), cmocka_unit_test_setup(edges, setup),
-	                                   cmocka_unit_test_setup(site_bytes, setup)};
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(symbols, setup),    cmocka_unit_test_setup(edges, setup),
+	        cmocka_unit_test_setup(site_bytes, setup), cmocka_unit_test_setup(parts, setup),
+	        cmocka_unit_test_setup(absent, setup),     cmocka_unit_test_setup(site_of_module, setup)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
