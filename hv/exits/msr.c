@@ -12,8 +12,7 @@
 #include "x86.h"
 
 enum policy {
-	PASS = 0, /* no exit */
-	NATIVE,   /* exits (the vendor needs it), then the hardware's answer */
+	PASS = 0, /* no exit; where the vendor needs one, the hardware's answer */
 	FAULT,    /* #GP, as where the MSR does not exist */
 	DROP,     /* a write is swallowed and logged once */
 	UPDATE,   /* microcode: dropped, and counted for `status` */
@@ -103,7 +102,7 @@ static bool read_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *v)
 {
 	const struct range *r = find(index);
 
-	switch (r ? r->read : NATIVE) {
+	switch (r ? r->read : PASS) {
 	case FAULT:
 		return false;
 	case FEATURES:

@@ -164,14 +164,18 @@ struct nl_vendor {
 	bool init_exits;                  /* INIT and SIPI are exits of their target; else they are caught at the ICR */
 };
 
-/* The members of a vendor whose functions have their names, behind `prefix`. */
-#define NL_VENDOR(prefix) \
-	.probe = prefix##probe, .format = prefix##format, .machine_init = prefix##machine_init, \
-	.cpu_init = prefix##cpu_init, .cpu_exit = prefix##cpu_exit, .launch_state = prefix##launch_state, \
-	.wait_for_sipi = prefix##wait_for_sipi, .run = prefix##run, .context = prefix##context, .skip = prefix##skip, \
-	.inject = prefix##inject, .set_root = prefix##set_root, .flush_all = prefix##flush_all, \
-	.set_flags = prefix##set_flags, .get_msr = prefix##get_msr, .set_msr = prefix##set_msr, \
-	.intercept_msr = prefix##intercept_msr, .intercept_port = prefix##intercept_port, .dump = prefix##dump
+/* The functions of a vendor have the names of its members, behind `prefix`; the contract says their types. Not so
+ * `run`: gcc's type of what never returns is not that of a definition. */
+/* clang-format off */
+#define NL_VENDOR_OPS(X, prefix) \
+	X(probe, prefix) X(format, prefix) X(machine_init, prefix) X(cpu_init, prefix) X(cpu_exit, prefix) \
+	X(launch_state, prefix) X(wait_for_sipi, prefix) X(context, prefix) X(skip, prefix) \
+	X(inject, prefix) X(set_root, prefix) X(flush_all, prefix) X(set_flags, prefix) X(get_msr, prefix) \
+	X(set_msr, prefix) X(intercept_msr, prefix) X(intercept_port, prefix) X(dump, prefix)
+#define NL_VENDOR_DECLARE(op, prefix) __typeof__(*((struct nl_vendor *)0)->op) prefix##op;
+#define NL_VENDOR_BIND(op, prefix) .op = prefix##op,
+#define NL_VENDOR(prefix, ...) {__VA_ARGS__, NL_VENDOR_OPS(NL_VENDOR_BIND, prefix)}
+/* clang-format on */
 
 extern const struct nl_vendor nl_vmx, nl_svm;
 extern const struct nl_vendor *nl_vendor; /* the one of this machine; set once by nl_arch_probe */

@@ -308,4 +308,5 @@ static void dump(struct nl_cpu *cpu)
 	                v->segments[NL_CS].attributes, v->nested_cr3, v->asid, v->event_injection);
 }
 
-const struct nl_vendor nl_svm = {.name = "SVM", .paging = "NPT", NL_VENDOR(), .kick = nmi_kick, .init_exits = false};
+const struct nl_vendor nl_svm =
+        NL_VENDOR(, .name = "SVM", .paging = "NPT", .run = run, .kick = nmi_kick, .init_exits = false);

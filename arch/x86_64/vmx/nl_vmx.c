@@ -5,7 +5,7 @@
 #include "nmi.h"
 #include "vmx.h"
 
-static void vmx_intercept_msr(uint32_t index, bool read, bool write)
+void vmx_intercept_msr(uint32_t index, bool read, bool write)
 {
 	unsigned byte;
 	uint8_t mask;
@@ -17,6 +17,7 @@ static void vmx_intercept_msr(uint32_t index, bool read, bool write)
 	*w = (uint8_t)(write ? *w | mask : *w & ~mask);
 }
 
-static void vmx_intercept_port(uint16_t port) { vmx.io_bitmap[port / 8] |= (uint8_t)(1u << port % 8); }
+void vmx_intercept_port(uint16_t port) { vmx.io_bitmap[port / 8] |= (uint8_t)(1u << port % 8); }
 
-const struct nl_vendor nl_vmx = {.name = "VMX", .paging = "EPT", NL_VENDOR(vmx_), .kick = nmi_kick, .init_exits = true};
+const struct nl_vendor nl_vmx =
+        NL_VENDOR(vmx_, .name = "VMX", .paging = "EPT", .run = vmx_run, .kick = nmi_kick, .init_exits = true);

@@ -79,31 +79,13 @@ extern struct vmx_machine vmx;
 
 static inline struct vmx_cpu *vmx_cpu(struct nl_cpu *cpu) { return cpu->vendor; }
 
+NL_VENDOR_OPS(NL_VENDOR_DECLARE, vmx_)
+
 /* vmcs.c */
 uint64_t vmx_read(enum vmx_field field);
 void vmx_write(enum vmx_field field, uint64_t value); /* a failure is a defect of ours: panics */
-void vmx_dump(struct nl_cpu *cpu);
-enum nl_err vmx_probe(void);
-enum nl_err vmx_machine_init(void);
-enum nl_err vmx_cpu_init(struct nl_cpu *cpu, hpa_t root);
-void vmx_cpu_exit(struct nl_cpu *cpu);
-
-/* state.c */
-void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s);
-void vmx_wait_for_sipi(struct nl_cpu *cpu);
-void vmx_context(struct nl_cpu *cpu, struct nl_context *out);
-void vmx_set_flags(struct nl_cpu *cpu, uint64_t rflags);
-bool vmx_get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value);
-bool vmx_set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value);
-
-/* ept.c */
-const struct nl_npt_format *vmx_format(void);
-void vmx_set_root(struct nl_cpu *cpu, hpa_t root);
-void vmx_flush_all(struct nl_cpu *cpu);
 
 /* exit.c */
-void vmx_skip(struct nl_cpu *cpu, unsigned length);
-void vmx_inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t error);
 void vmx_run(struct nl_cpu *cpu) __attribute__((noreturn));
 void vmx_before_entry(struct vmx_cpu *v); /* these three are called by entry.S */
 void vmx_after_exit(struct vmx_cpu *v);
