@@ -3,8 +3,7 @@
  * The little of ACPI that the core wants to know: which CPUs there are, and how the machine is reset. Pure C; every
  * read of a table is checked against its length, because these tables are written by strangers.
  */
-#ifndef EFI_ACPI_H
-#define EFI_ACPI_H
+#pragma once
 
 #include <newleaf/bootblock.h>
 
@@ -22,5 +21,3 @@ typedef const void *nl_acpi_map(void *ctx, uint64_t pa, size_t length);
 
 /* rsdp 0, damaged tables: what is left is the boot CPU, and what the good tables say. */
 void nl_acpi_read(nl_acpi_map *map, void *ctx, uint64_t rsdp, uint32_t boot_apic_id, struct nl_acpi *out);
-
-#endif

@@ -3,8 +3,7 @@
  * newleaf.conf: what the administrator may say on the (writable, unsigned) EFI system partition. The parser is pure C
  * and runs on the host under test. Not here: reading the file (files.c), and what it may say at all (policy.c).
  */
-#ifndef EFI_CONF_H
-#define EFI_CONF_H
+#pragma once
 
 #include <newleaf/types.h>
 
@@ -29,5 +28,3 @@ void nl_conf_defaults(struct nl_conf *conf);
 
 /* Parses all of text; reports as it goes. Returns the number of errors; malformed values leave the field as it was. */
 unsigned nl_conf_parse(struct nl_conf *conf, const char *text, size_t len, nl_conf_report *report, void *ctx);
-
-#endif

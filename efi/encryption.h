@@ -2,10 +2,7 @@
 /*
  * Memory encryption that the firmware has switched on. Tested on the host.
  */
-#ifndef EFI_ENCRYPTION_H
-#define EFI_ENCRYPTION_H
+#pragma once
 
 /* The name of what gives memory more than one physical address, so that hiding one hides nothing; NULL: none. */
 const char *nl_encryption(void);
-
-#endif

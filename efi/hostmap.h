@@ -4,8 +4,7 @@
  * levels as the firmware's own, because CR4.LA57 cannot change while paging is on (SDM vol. 3, 4.1.2). Pure C on memory
  * it is given, so that the host tests walk what it wrote.
  */
-#ifndef EFI_HOSTMAP_H
-#define EFI_HOSTMAP_H
+#pragma once
 
 #include <newleaf/errors.h>
 #include <newleaf/types.h>
@@ -29,5 +28,3 @@ uint64_t nl_hostmap_top(const struct nl_hostmap *m);
 
 /* NL_ENOMEM: the region is too small. */
 enum nl_err nl_hostmap_build(struct nl_hostmap *m);
-
-#endif

@@ -2,8 +2,7 @@
 /*
  * Lists of trusted keys, from a section of the image or from a file. Pure C, tested on the host.
  */
-#ifndef EFI_KEYLIST_H
-#define EFI_KEYLIST_H
+#pragma once
 
 #include <newleaf/bootblock.h>
 #include <newleaf/errors.h>
@@ -16,5 +15,3 @@
  * list of whom to trust.
  */
 enum nl_err nl_keys_add(struct nl_boot_block *b, const void *list, size_t size);
-
-#endif

@@ -4,8 +4,7 @@
  * after it has said why; main.c decides what that means. The pure parts have headers of their own (conf.h, hostmap.h,
  * acpi.h, pe.h).
  */
-#ifndef EFI_LOADER_H
-#define EFI_LOADER_H
+#pragma once
 
 #include <efi.h>
 #include <efilib.h>
@@ -107,5 +106,3 @@ uint64_t launch(uint64_t launch_cr3, uint64_t entry_va, uint64_t boot_va, enum n
 
 /* chain.c: starts the next EFI program; returns when that returns or cannot be started. */
 EFI_STATUS chain(struct loader *l);
-
-#endif

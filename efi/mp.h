@@ -3,8 +3,7 @@
  * EFI_MP_SERVICES_PROTOCOL (PI 1.8, vol. 2, 13.4), which gnu-efi does not have. The members that nobody here calls are
  * named, to keep the order.
  */
-#ifndef EFI_MP_H
-#define EFI_MP_H
+#pragma once
 
 #include <efi.h>
 
@@ -33,5 +32,3 @@ struct mp_services {
 	 VOID *argument, UINTN **failed);
 	VOID *run_one, *switch_bsp, *enable, *who_am_i;
 };
-
-#endif

@@ -3,8 +3,7 @@
  * What the signed image lets others say: the policy that the core gets, what newleaf.conf may ask for under Secure
  * Boot, and which image is too old to run. Pure C, tested on the host. Reading sections: trust.c.
  */
-#ifndef EFI_POLICY_H
-#define EFI_POLICY_H
+#pragma once
 
 #include <newleaf/bootblock.h>
 #include <newleaf/errors.h>
@@ -20,5 +19,3 @@ typedef void nl_policy_warn(const char *what);
  */
 void nl_policy_make(const void *image, size_t size, bool secure_boot, struct nl_conf *conf, struct nl_policy *out,
                     nl_policy_warn *warn);
-
-#endif

@@ -3,8 +3,7 @@
  * What a machine remembers between boots: one EFI variable that only boot services can reach, so that no operating
  * system reads or writes it, and that only this loader writes. Pure C, tested on the host; the variable itself: keep.c.
  */
-#ifndef EFI_STATE_H
-#define EFI_STATE_H
+#pragma once
 
 #include <newleaf/bootblock.h>
 #include <newleaf/kept.h>
@@ -40,5 +39,3 @@ void nl_state_bar(struct nl_state *s, const uint8_t key[32]);
 bool nl_state_barred(const struct nl_state *s, const uint8_t key[32]);
 /* Does `now` hold anything back that `before` let pass? Then it must not be lost. */
 bool nl_state_rises(const struct nl_state *before, const struct nl_state *now);
-
-#endif

@@ -2,8 +2,7 @@
 /*
  * Time as the core measures it: ticks of the TSC, which the loader has measured against the firmware's clock.
  */
-#ifndef HV_CORE_CLOCK_H
-#define HV_CORE_CLOCK_H
+#pragma once
 
 #include <newleaf/types.h>
 
@@ -15,5 +14,3 @@ uint64_t nl_wall_unix_ns(uint64_t tsc); /* 0: unknown */
 /* Emulators schedule their CPUs in slices of milliseconds: limits of time are longer there, and figures say so. */
 extern bool nl_emulated;
 void nl_clock_init(void); /* recognises an emulator */
-
-#endif

@@ -3,8 +3,7 @@
  * What every file of the core may use: console, panic, memory functions, locks. The core has no libc; these are
  * hv/core/console.c and hv/core/string.c.
  */
-#ifndef HV_CORE_H
-#define HV_CORE_H
+#pragma once
 
 #include <stdarg.h>
 
@@ -48,5 +47,3 @@ extern struct nl_boot_block nl_boot; /* the core's own copy, checked */
 
 /* Console ring, for NL_CALL_CONSOLE. Returns bytes written to out; *next is the offset to ask for next. */
 size_t nl_console_read(uint64_t from, char *out, size_t max, uint64_t *next);
-
-#endif

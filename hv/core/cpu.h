@@ -5,8 +5,7 @@
  *
  *   STARTING --nl_cpu_runs--> RUNNING --nl_cpu_stopped--> WAIT_SIPI --nl_cpu_started--> RUNNING
  */
-#ifndef HV_CORE_CPU_H
-#define HV_CORE_CPU_H
+#pragma once
 
 #include "vendor.h"
 
@@ -40,5 +39,3 @@ bool nl_cpu_take_sipi(struct nl_cpu *cpu, uint8_t *vector);
 /* On the CPU itself. */
 void nl_cpu_stopped(struct nl_cpu *cpu);                 /* INIT has come: it waits for SIPI */
 void nl_cpu_started(struct nl_cpu *cpu, uint8_t vector); /* SIPI has come: state after INIT, CS:IP from the vector */
-
-#endif

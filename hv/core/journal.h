@@ -2,8 +2,7 @@
 /*
  * What happened, out of the guest's reach: a ring of chained entries (each holds the SHA-256 of the one before).
  */
-#ifndef HV_JOURNAL_H
-#define HV_JOURNAL_H
+#pragma once
 
 #include <newleaf/hypercall.h>
 
@@ -17,5 +16,3 @@ void nl_journal_generation(uint64_t now);
 /* Copies entries from seq `from` on; returns how many. *newest: seq of the last entry, 0 = none. Older ones may have
  * been overwritten. */
 size_t nl_journal_read(uint64_t from, struct nl_journal_entry *out, size_t max, uint64_t *newest);
-
-#endif

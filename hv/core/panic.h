@@ -2,8 +2,7 @@
 /*
  * Around nl_panic (core.h): the other CPUs' part, and the record that outlives the reset.
  */
-#ifndef HV_PANIC_H
-#define HV_PANIC_H
+#pragma once
 
 #include <newleaf/panic.h>
 
@@ -11,5 +10,3 @@
 void nl_panic_init(struct nl_panic_record *record);
 /* Before each entry to the guest: does not return once another CPU has given up. */
 void nl_panic_stop(void);
-
-#endif

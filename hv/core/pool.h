@@ -4,8 +4,7 @@
  * path or in the stop window: commits allocate while they are prepared. Internally locked (spin): callable on every
  * CPU.
  */
-#ifndef HV_POOL_H
-#define HV_POOL_H
+#pragma once
 
 #include <newleaf/types.h>
 
@@ -27,5 +26,3 @@ struct nl_table_ops {
 };
 
 extern const struct nl_table_ops nl_pool_tables; /* nested page tables made of these pages */
-
-#endif

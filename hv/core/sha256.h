@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* SHA-256 (FIPS 180-4). libsodium does the arithmetic, compiled with the core's flags. */
-#ifndef HV_CORE_SHA256_H
-#define HV_CORE_SHA256_H
+#pragma once
 
 #include <newleaf/types.h>
 
@@ -12,5 +11,3 @@ void nl_sha256_init(struct nl_sha256 *c);
 void nl_sha256_update(struct nl_sha256 *c, const void *data, size_t n);
 void nl_sha256_out(struct nl_sha256 *c, uint8_t out[32]); /* ends it */
 void nl_sha256_of(const void *data, size_t n, uint8_t out[32]);
-
-#endif

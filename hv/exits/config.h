@@ -3,8 +3,7 @@
  * The one gate of PCI configuration space: the ports CF8 to CFF and the memory-mapped pages of functions that have
  * registers of windows.c. Refused is what that table refuses; all else is done as the guest asked.
  */
-#ifndef HV_CONFIG_H
-#define HV_CONFIG_H
+#pragma once
 
 #include "vendor.h"
 
@@ -19,5 +18,3 @@ uint32_t nl_config_port(struct nl_cpu *cpu, uint16_t port, unsigned width, bool 
 bool nl_config_store(struct nl_cpu *cpu, gpa_t gpa);
 
 uint32_t nl_config_refused(void); /* writes, since launch */
-
-#endif

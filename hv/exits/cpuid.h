@@ -3,8 +3,7 @@
  * What the guest sees of CPUID: the hardware's answer less what this version does not virtualise, plus our presence
  * block.
  */
-#ifndef HV_CPUID_H
-#define HV_CPUID_H
+#pragma once
 
 #include <newleaf/types.h>
 
@@ -15,5 +14,3 @@ void nl_cpuid_init(void); /* finds the first free 0x4000_0x00 block */
 void nl_cpuid_filter(uint32_t leaf, uint32_t sub, uint64_t cr4, uint32_t block, uint32_t r[4]);
 
 uint32_t nl_cpuid_block(void);
-
-#endif

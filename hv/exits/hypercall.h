@@ -3,12 +3,9 @@
  * The guest's one way to ask for anything: include/newleaf/hypercall.h says what. The caller (hv/exits/exit.c) has
  * checked the proof of root, CPL 3 and the magic value, and steps over the instruction itself.
  */
-#ifndef HV_HYPERCALL_H
-#define HV_HYPERCALL_H
+#pragma once
 
 #include "vendor.h"
 
 /* Reads cpu->gprs, sets rax, rcx and r8. Nothing that the guest passes is believed. */
 void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof);
-
-#endif

@@ -2,13 +2,10 @@
 /*
  * MSR policy: which accesses exit, and what the guest gets.
  */
-#ifndef HV_MSR_H
-#define HV_MSR_H
+#pragma once
 
 #include "vendor.h"
 
 void nl_msr_init(void); /* tells the vendor what to intercept */
 void nl_msr_exit(struct nl_cpu *cpu, const struct nl_exit *exit);
 uint64_t nl_msr_updates_dropped(void); /* microcode updates of the guest, since launch */
-
-#endif

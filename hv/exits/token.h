@@ -3,8 +3,7 @@
  * The second proof of root, where lockdown closes the ports: a token that the guest's kernel reads from a private MSR
  * for a holder of CAP_SYS_RAWIO, and that user mode presents once (include/newleaf/hypercall.h).
  */
-#ifndef HV_TOKEN_H
-#define HV_TOKEN_H
+#pragma once
 
 #include "vendor.h"
 
@@ -14,5 +13,3 @@ bool nl_token_make(struct nl_cpu *cpu, uint64_t *token);
 bool nl_token_spend(struct nl_cpu *cpu, uint64_t token);
 void nl_tokens_forget(void);       /* another kernel begins: all that are out are void */
 extern uint64_t nl_tokens_refused; /* since launch; 64 bits, or whoever wraps it fills the journal */
-
-#endif

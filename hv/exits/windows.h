@@ -4,8 +4,7 @@
  * and the map of memory itself. One row each, from the chipsets' datasheets. Knows registers and the region, not how
  * an access comes about (config.c). Pure but for nl_config_peek().
  */
-#ifndef HV_WINDOWS_H
-#define HV_WINDOWS_H
+#pragma once
 
 #include <newleaf/errors.h>
 #include <newleaf/types.h>
@@ -30,5 +29,3 @@ uint32_t nl_windows_undecided(void);
 
 /* Configuration space as it is: config.c, or a test. width 1, 2 or 4, aligned. */
 uint32_t nl_config_peek(uint16_t function, unsigned reg, unsigned width);
-
-#endif

@@ -2,8 +2,7 @@
 /*
  * The base of all views: who sees what of physical memory before any leaf, and what may change it under use.
  */
-#ifndef HV_BASE_H
-#define HV_BASE_H
+#pragma once
 
 #include "vendor.h"
 #include "view/view.h"
@@ -15,5 +14,3 @@ enum nl_err nl_base_cpu_start(struct nl_cpu *cpu); /* on the CPU itself: virtual
 void nl_base_mtrrs_changed(struct nl_cpu *cpu);
 const struct nl_view *nl_base_view(void);
 bool nl_is_guest_ram(gpa_t gpa); /* RAM of the firmware's map that the core can reach, outside the reserved region */
-
-#endif

@@ -3,8 +3,7 @@
  * The one view that every CPU must have loaded before it enters the guest, and who may change it. Generations are made
  * above (hv/commit/); they come down here by nl_publish_view. Base edits change tables that generations share.
  */
-#ifndef HV_VIEW_CURRENT_H
-#define HV_VIEW_CURRENT_H
+#pragma once
 
 #include "core/core.h"
 #include "view/view.h"
@@ -26,5 +25,3 @@ void nl_publish_view(struct nl_view *view); /* the flip: one store */
  */
 enum nl_err nl_edit_base(enum nl_err (*edit)(struct nl_view *view));
 uint32_t nl_base_edits(void); /* with the lock held */
-
-#endif

@@ -2,8 +2,7 @@
 /*
  * Memory types from MTRRs (SDM vol. 3, 12.11): pure functions on a snapshot of the registers.
  */
-#ifndef HV_MTRR_H
-#define HV_MTRR_H
+#pragma once
 
 #include "view/view.h"
 
@@ -23,5 +22,3 @@ enum nl_memtype nl_mtrr_type(const struct nl_mtrrs *m, gpa_t gpa);
 
 /* The whole space as runs, ascending, merged, 4 KiB granular. NL_ENOMEM when `max` is too small. */
 enum nl_err nl_mtrr_runs(const struct nl_mtrrs *m, struct nl_type_run *runs, size_t max, size_t *n);
-
-#endif

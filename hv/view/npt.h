@@ -4,8 +4,7 @@
  * bits mean what, so a vendor hands over a struct nl_npt_format of masks and everything else is common (hv/view/npt.c),
  * and runs on the host under test.
  */
-#ifndef HV_NPT_H
-#define HV_NPT_H
+#pragma once
 
 #include <newleaf/errors.h>
 #include <newleaf/types.h>
@@ -33,5 +32,3 @@ struct nl_npt_format {
 /* The formats there are (hv/view/npt.c); address_bits over 48 is cut to what four levels reach. */
 struct nl_npt_format nl_npt_format_ept(bool has_1g, unsigned address_bits);
 struct nl_npt_format nl_npt_format_npt(bool has_1g, unsigned address_bits);
-
-#endif

@@ -5,8 +5,7 @@
  * still use it. Invalidation is not done here: a CPU that loads a root flushes as its vendor demands (vendor.h,
  * set_root), and the one kind of change to tables that generations share, a base edit, says so in its name.
  */
-#ifndef HV_VIEW_H
-#define HV_VIEW_H
+#pragma once
 
 #include "core/pool.h"
 #include "view/npt.h"
@@ -82,5 +81,3 @@ static inline void nl_view_release(const struct nl_views *v, struct nl_view *vie
 {
 	nl_view_release_between(v, view, keep, NULL);
 }
-
-#endif

@@ -2,8 +2,7 @@
 /*
  * The local APIC: sending from the core, watching what the guest sends.
  */
-#ifndef ARCH_APIC_H
-#define ARCH_APIC_H
+#pragma once
 
 #include "vendor.h"
 
@@ -46,5 +45,3 @@ void apic_forget(void);      /* an interrupt that came while apic_reset_local wa
 bool apic_is_watched(void);  /* the guest's writes come here: fixed at launch */
 uint32_t apic_refused(void); /* INIT, SIPI and NMI for CPUs that are not ours, so far */
 void apic_note_write(const struct nl_cpu *cpu, uint32_t offset, uint32_t value); /* to the xAPIC page: LDR, DFR */
-
-#endif

@@ -3,8 +3,7 @@
  * The core's own machine state: GDT, IDT, TSS, exception handling, host page table, CPU table. One set per CPU where
  * the hardware wants it.
  */
-#ifndef ARCH_HOST_H
-#define ARCH_HOST_H
+#pragma once
 
 #include "vendor.h"
 
@@ -76,5 +75,3 @@ _Noreturn void host_reset(void);                   /* the machine, without a wor
 _Noreturn void nl_platform_reset(const char *why); /* as a triple fault or INIT of the boot CPU on bare hardware */
 
 bool nl_cpus_init(void); /* CPU table from the boot block; false: out of memory */
-
-#endif

@@ -4,8 +4,7 @@
  * header, vmx_insn.h and svm_insn.h are the whole seam between code and CPU, found by the search path (<insn.h>): unit
  * tests put a CPU of their own in front (tests/unit/seam/).
  */
-#ifndef ARCH_INSN_H
-#define ARCH_INSN_H
+#pragma once
 
 #include <newleaf/types.h>
 
@@ -121,5 +120,3 @@ static inline void x86_clear_dr0_3(void)
 {
 	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" ::"r"(0UL));
 }
-
-#endif

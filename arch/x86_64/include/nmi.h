@@ -3,8 +3,7 @@
  * Kicks and NMIs, on both vendors alike: every NMI leaves the guest, and each that the core takes is either a kick of
  * ours or one to be given to the guest.
  */
-#ifndef ARCH_NMI_H
-#define ARCH_NMI_H
+#pragma once
 
 #include "vendor.h"
 
@@ -12,5 +11,3 @@
 void nmi_kick(struct nl_cpu *cpu);
 /* An NMI has come to this CPU: cpu->nmi_pending says whether the guest is to get one. true: it was our kick. */
 bool nmi_taken(struct nl_cpu *cpu);
-
-#endif

@@ -5,8 +5,7 @@
  * devices: MOV, XCHG, MOVNTI, STOS, arithmetic, logic and bit instructions with a memory destination, CMPXCHG and
  * XADD. Not known: shifts, SETcc, PUSH, POP, MOVS, MOVBE, x87 and SIMD. Pure, and compared with Zydis on the host.
  */
-#ifndef ARCH_STORE_H
-#define ARCH_STORE_H
+#pragma once
 
 #include <newleaf/types.h>
 
@@ -58,5 +57,3 @@ static inline bool store_reads(const struct store *s) { return s->op != STORE_MO
  * business. *done: false for a REP STOS that must be executed again.
  */
 uint64_t store_execute(const struct store *s, uint64_t *gprs, uint64_t *rflags, uint64_t old, bool *done);
-
-#endif

@@ -4,8 +4,7 @@
  * struct nl_exit, common code decides, the vendor acts. hv/ includes this header and no other of arch/ but x86.h; it
  * never sees a VMCS or a VMCB.
  */
-#ifndef ARCH_VENDOR_H
-#define ARCH_VENDOR_H
+#pragma once
 
 #include <newleaf/bootblock.h>
 #include <newleaf/hypercall.h>
@@ -189,5 +188,3 @@ void hv_before_entry(struct nl_cpu *cpu);
 extern struct nl_cpu *nl_cpus[NL_MAX_CPUS];
 extern unsigned nl_n_cpus; /* all of the machine's that ever run */
 struct nl_cpu *nl_this_cpu(void);
-
-#endif

@@ -2,8 +2,7 @@
 /*
  * Instructions (insn.h) and registers of x86-64 that both vendors and common code need; names are the manuals'.
  */
-#ifndef ARCH_X86_H
-#define ARCH_X86_H
+#pragma once
 
 #include <insn.h>
 
@@ -106,5 +105,3 @@ static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff8000000000
 #define MSR_AMD_MMIO_CFG_BASE 0xc0010058
 #define MSR_VM_CR 0xc0010114
 #define MSR_VM_HSAVE_PA 0xc0010117
-
-#endif

@@ -2,8 +2,7 @@
 /*
  * The VMCB and the numbers of SVM (APM vol. 2, appendices B and C).
  */
-#ifndef SVM_SVM_H
-#define SVM_SVM_H
+#pragma once
 
 #include "vendor.h"
 
@@ -117,5 +116,3 @@ void svm_undo_step(struct nl_cpu *cpu); /* before any event that the guest may s
 
 /* entry.S: VMRUN with the guest's registers; returns at the next exit. rax and rsp are the VMCB's business. */
 void svm_enter(struct nl_gprs *gprs, uint64_t vmcb);
-
-#endif

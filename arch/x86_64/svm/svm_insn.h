@@ -2,8 +2,7 @@
 /*
  * The instructions of SVM, one inline function each; VMRUN is in entry.S (svm_enter).
  */
-#ifndef SVM_INSN_H
-#define SVM_INSN_H
+#pragma once
 
 #include <newleaf/types.h>
 
@@ -11,5 +10,3 @@ static inline void insn_clgi(void) { __asm__ volatile("clgi" ::: "memory"); }
 /* what is pending comes before it returns */
 static inline void insn_stgi(void) { __asm__ volatile("stgi; nop" ::: "memory"); }
 static inline void insn_vmload(uint64_t vmcb) { __asm__ volatile("vmload %0" ::"a"(vmcb) : "memory"); }
-
-#endif

@@ -3,8 +3,7 @@
  * What this CPU's VMX can do, and the pure computations on it: controls, fixed bits, segment rights. No instruction of
  * VMX is executed here, so that all of it runs on the host under test (tests/unit/test_vmx_caps.c).
  */
-#ifndef VMX_CAPS_H
-#define VMX_CAPS_H
+#pragma once
 
 #include "vendor.h"
 
@@ -80,5 +79,3 @@ uint32_t vmx_rights(uint16_t attributes);
 uint64_t vmx_eptp(hpa_t root);
 /* Where an MSR's bit stands: offset of its bank's read map in the page. false: outside the bitmap, always exits. */
 bool vmx_msr_bit(uint32_t index, unsigned *byte, uint8_t *mask);
-
-#endif

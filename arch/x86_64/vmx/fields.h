@@ -3,8 +3,7 @@
  * VMCS fields by their manual names (SDM vol. 3, appendix B): one table, from which the encodings and the dump of a
  * panic are made.
  */
-#ifndef VMX_FIELDS_H
-#define VMX_FIELDS_H
+#pragma once
 
 /* clang-format off */
 #define VMX_FIELDS(X) \
@@ -56,5 +55,3 @@ enum vmx_field {
 	VMX_FIELDS(VMX_FIELD_ENUM)
 #undef VMX_FIELD_ENUM
 };
-
-#endif

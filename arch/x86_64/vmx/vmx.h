@@ -3,8 +3,7 @@
  * What the files of this room share: the per-CPU structure, VMREAD/VMWRITE, and who offers what. vendor.h is the room's
  * door; nothing outside includes this.
  */
-#ifndef VMX_VMX_H
-#define VMX_VMX_H
+#pragma once
 
 /* Offsets for entry.S, checked in vmcs.c */
 #define VMX_CPU_CPU 0
@@ -102,5 +101,4 @@ _Noreturn void vmx_loop(struct vmx_cpu *v, void *stack_top);
 void vmx_exit_entry(void);
 void vmx_nmi(void);
 
-#endif
 #endif

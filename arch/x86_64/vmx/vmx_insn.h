@@ -2,8 +2,7 @@
 /*
  * The instructions of VMX, one inline function each. true: it worked; false: CF or ZF (SDM vol. 3, 31.2).
  */
-#ifndef VMX_INSN_H
-#define VMX_INSN_H
+#pragma once
 
 #include <newleaf/types.h>
 
@@ -60,5 +59,3 @@ static inline void insn_iret(uint64_t cs, uint64_t ss)
 VMX_INVALIDATE(invept)
 VMX_INVALIDATE(invvpid)
 #undef VMX_INVALIDATE
-
-#endif
