@@ -3,6 +3,7 @@
  * Reads RSDP, XSDT or RSDT, MADT and FADT (ACPI 6.5, 5.2.5 to 5.2.12).
  */
 #include "acpi.h"
+#include "bytes.h"
 
 #define HEADER_SIZE 36u      /* of every table but the RSDP */
 #define HEADER_LENGTH 4u     /* offset */
@@ -28,15 +29,6 @@ struct reader {
 	void *ctx;
 	struct nl_acpi *out;
 };
-
-static uint64_t get(const uint8_t *p, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	while (bytes--)
-		v = v << 8 | p[bytes];
-	return v;
-}
 
 static bool sums_up(const uint8_t *p, size_t n)
 {
@@ -80,9 +72,9 @@ static void read_madt(struct nl_acpi *out, const uint8_t *t, size_t length)
 		if (size < 2 || size > length - at)
 			return;
 		if (e[0] == MADT_LOCAL_APIC && size >= 8)
-			add_cpu(out, e[3], (uint32_t)get(e + 4, 4));
+			add_cpu(out, e[3], (uint32_t)nl_number_at(e + 4, 4));
 		else if (e[0] == MADT_LOCAL_X2APIC && size >= 16)
-			add_cpu(out, (uint32_t)get(e + 4, 4), (uint32_t)get(e + 8, 4));
+			add_cpu(out, (uint32_t)nl_number_at(e + 4, 4), (uint32_t)nl_number_at(e + 8, 4));
 	}
 }
 
@@ -90,10 +82,10 @@ static void read_fadt(struct nl_acpi *out, const uint8_t *t, size_t length)
 {
 	uint64_t port;
 
-	if (length <= FADT_RESET_VALUE || !(get(t + FADT_FLAGS, 4) & FADT_RESET_SUPPORTED) ||
+	if (length <= FADT_RESET_VALUE || !(nl_number_at(t + FADT_FLAGS, 4) & FADT_RESET_SUPPORTED) ||
 	    t[FADT_RESET_REG] != GAS_IO)
 		return;
-	port = get(t + FADT_RESET_REG + 4, 8);
+	port = nl_number_at(t + FADT_RESET_REG + 4, 8);
 	if (port == 0 || port > 0xffff)
 		return;
 	out->reset_port = port;
@@ -107,7 +99,7 @@ static const uint8_t *table(const struct reader *r, uint64_t pa, size_t *length)
 
 	if (!t)
 		return NULL;
-	*length = (size_t)get(t + HEADER_LENGTH, 4);
+	*length = (size_t)nl_number_at(t + HEADER_LENGTH, 4);
 	if (*length < HEADER_SIZE || *length > TABLE_MAX)
 		return NULL;
 	t = r->map(r->ctx, pa, *length);
@@ -122,7 +114,7 @@ static void read_root(const struct reader *r, uint64_t pa, const char *signature
 	if (!root || !is(root, signature))
 		return;
 	for (size_t at = HEADER_SIZE; at + width <= length; at += width) {
-		const uint8_t *t = table(r, get(root + at, width), &n);
+		const uint8_t *t = table(r, nl_number_at(root + at, width), &n);
 
 		if (t && is(t, "APIC"))
 			read_madt(r->out, t, n);
@@ -140,11 +132,11 @@ void nl_acpi_read(nl_acpi_map *map, void *ctx, uint64_t rsdp, uint32_t boot_apic
 	*out = (struct nl_acpi){.n_cpus = 1, .n_enabled = 1, .apic_ids = {boot_apic_id}};
 	if (!p || !is(p, "RSD PTR ") || !sums_up(p, RSDP_V1_SIZE))
 		return;
-	rsdt = get(p + RSDP_RSDT, 4);
+	rsdt = nl_number_at(p + RSDP_RSDT, 4);
 	if (p[RSDP_REVISION] >= 2) {
 		p = map(ctx, rsdp, RSDP_V2_SIZE);
 		if (p && sums_up(p, RSDP_V2_SIZE))
-			xsdt = get(p + RSDP_XSDT, 8);
+			xsdt = nl_number_at(p + RSDP_XSDT, 8);
 	}
 	if (xsdt)
 		read_root(&r, xsdt, "XSDT", 8);

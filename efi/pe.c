@@ -2,6 +2,7 @@
 /*
  * Walks the section table of a loaded PE image (Microsoft PE/COFF specification, "Section Table").
  */
+#include "bytes.h"
 #include "pe.h"
 
 #define DOS_MAGIC 0x5a4du
@@ -13,15 +14,6 @@
 #define SECTION_SIZE 40u
 #define SECTION_VIRTUAL_SIZE 8u
 #define SECTION_VIRTUAL_ADDRESS 12u
-
-static uint32_t get(const uint8_t *p, unsigned bytes)
-{
-	uint32_t v = 0;
-
-	while (bytes--)
-		v = v << 8 | p[bytes];
-	return v;
-}
 
 static bool same_name(const uint8_t *section, const char *name)
 {
@@ -39,13 +31,13 @@ const void *nl_pe_section(const void *base, size_t size, const char *name, size_
 	const uint8_t *image = base;
 	size_t at, n;
 
-	if (size < DOS_LFANEW + 4 || get(image, 2) != DOS_MAGIC)
+	if (size < DOS_LFANEW + 4 || nl_number_at(image, 2) != DOS_MAGIC)
 		return NULL;
-	at = get(image + DOS_LFANEW, 4);
-	if (at > size || size - at < COFF_SIZE || get(image + at, 4) != PE_MAGIC)
+	at = nl_number_at(image + DOS_LFANEW, 4);
+	if (at > size || size - at < COFF_SIZE || nl_number_at(image + at, 4) != PE_MAGIC)
 		return NULL;
-	n = get(image + at + COFF_SECTIONS, 2);
-	at += COFF_SIZE + get(image + at + COFF_OPTIONAL_SIZE, 2);
+	n = nl_number_at(image + at + COFF_SECTIONS, 2);
+	at += COFF_SIZE + nl_number_at(image + at + COFF_OPTIONAL_SIZE, 2);
 	for (; n--; at += SECTION_SIZE) {
 		size_t address, bytes;
 
@@ -53,8 +45,8 @@ const void *nl_pe_section(const void *base, size_t size, const char *name, size_
 			return NULL;
 		if (!same_name(image + at, name))
 			continue;
-		bytes = get(image + at + SECTION_VIRTUAL_SIZE, 4);
-		address = get(image + at + SECTION_VIRTUAL_ADDRESS, 4);
+		bytes = nl_number_at(image + at + SECTION_VIRTUAL_SIZE, 4);
+		address = nl_number_at(image + at + SECTION_VIRTUAL_ADDRESS, 4);
 		if (address > size || bytes > size - address)
 			return NULL;
 		*length = bytes;

@@ -41,8 +41,8 @@ static void read_mtrrs(struct nl_mtrrs *m)
 	if (!(m->cap & 1u << 8))
 		return;
 	m->fixed[0] = x86_rdmsr(MSR_MTRR_FIX64K);
-	m->fixed[1] = x86_rdmsr(MSR_MTRR_FIX16K_80000);
-	m->fixed[2] = x86_rdmsr(MSR_MTRR_FIX16K_A0000);
+	for (unsigned i = 0; i < 2; i++)
+		m->fixed[1 + i] = x86_rdmsr(MSR_MTRR_FIX16K_80000 + i);
 	for (unsigned i = 0; i < 8; i++)
 		m->fixed[3 + i] = x86_rdmsr(MSR_MTRR_FIX4K_C0000 + i);
 }

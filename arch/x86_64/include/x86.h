@@ -80,8 +80,7 @@ static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff8000000000
 #define MSR_DEBUGCTL 0x1d9
 #define MSR_MTRR_PHYSBASE0 0x200
 #define MSR_MTRR_FIX64K 0x250
-#define MSR_MTRR_FIX16K_80000 0x258
-#define MSR_MTRR_FIX16K_A0000 0x259
+#define MSR_MTRR_FIX16K_80000 0x258 /* and A0000 */
 #define MSR_MTRR_FIX4K_C0000 0x268
 #define MSR_PAT 0x277
 #define MSR_MTRR_DEF_TYPE 0x2ff

@@ -130,7 +130,7 @@ static enum nl_err cpu_init(struct nl_cpu *cpu, hpa_t root)
 	memset(v, 0, sizeof(*v));
 	v->intercept1 = I1_NMI | I1_INIT | I1_CPUID | I1_INVD | I1_INVLPGA | I1_IO | I1_MSR | I1_SHUTDOWN;
 	v->intercept_exceptions = 1u << 30; /* #SX */
-	v->intercept2 = I2_VMRUN | I2_VMMCALL | I2_VMLOAD | I2_VMSAVE | I2_STGI | I2_CLGI | I2_SKINIT;
+	v->intercept2 = I2_SVM;
 	v->iopm = nl_pool_hpa(iopm).v;
 	v->msrpm = nl_pool_hpa(msrpm).v;
 	v->asid = ASID_GUEST;

@@ -51,14 +51,8 @@ _Static_assert(sizeof(struct vmcb) == 4096 && offsetof(struct vmcb, exit_code) =
 #define I1_IO (1u << 27)
 #define I1_MSR (1u << 28)
 #define I1_SHUTDOWN (1u << 31)
-/* intercept2, 0x010 */
-#define I2_VMRUN (1u << 0)
-#define I2_VMMCALL (1u << 1)
-#define I2_VMLOAD (1u << 2)
-#define I2_VMSAVE (1u << 3)
-#define I2_STGI (1u << 4)
-#define I2_CLGI (1u << 5)
-#define I2_SKINIT (1u << 6)
+/* intercept2, 0x010: VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT */
+#define I2_SVM 0x7fu
 
 #define TLB_NOTHING 0
 #define TLB_FLUSH_ALL 1
