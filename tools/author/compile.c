@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "compile.h"
 #include "fetch.h"
+#include "module.h"
 #include "toolchain.h"
 
 #include <ctype.h>
@@ -226,7 +227,21 @@ static void copy_sources(const struct recipe *r, struct compiled *c)
 
 enum form { AS_BODY, AS_KERNEL, AS_KERNEL_UNTRACED };
 
-static void write_kbuild(const struct recipe *r, const struct compiled *c, enum form form)
+/* What code of a module is compiled as: THIS_MODULE is its own, and messages begin with its name. */
+static char *as_module(const struct kernel *k, const char *directory)
+{
+	char *path = xformat("%s/newleaf-module.h", directory), *text;
+
+	if (!k->module)
+		return xformat("%s", "");
+	text = xformat("#undef KBUILD_MODNAME\n#define KBUILD_MODNAME \"%s\"\n"
+	               "#undef __KBUILD_MODNAME\n#define __KBUILD_MODNAME kmod_%s\n",
+	               k->module->name, k->module->name);
+	file_write(path, text, strlen(text), 0644);
+	return xformat("ccflags-y += -DMODULE -include %s\n", path);
+}
+
+static void write_kbuild(const struct kernel *k, const struct recipe *r, const struct compiled *c, enum form form)
 {
 	char *real = realpath(r->directory, NULL);
 	const char *include = compile_plain_path(real ? real : c->directory);
@@ -249,6 +264,8 @@ static void write_kbuild(const struct recipe *r, const struct compiled *c, enum 
 	if (form != AS_BODY)
 		s = xformat("ccflags-y := -I%s -g0\n%s", include,
 		            form == AS_KERNEL ? "" : "ccflags-remove-y := $(CC_FLAGS_FTRACE)\n");
+	buf_add(&b, s, strlen(s));
+	s = as_module(k, c->directory);
 	buf_add(&b, s, strlen(s));
 	file_write(xformat("%s/Kbuild", c->directory), b.p, b.n, 0644);
 	compile_prelude(xformat("%s/newleaf-prelude.h", c->directory));
@@ -277,7 +294,7 @@ static struct compiled compile_in(const struct kernel *k, const struct recipe *r
 	c.note = tools.note;
 	c.directory = compile_directory();
 	copy_sources(r, &c);
-	write_kbuild(r, &c, form);
+	write_kbuild(k, r, &c, form);
 	argv[n++] = xformat("make");
 	argv[n++] = xformat("-s");
 	argv[n++] = xformat("-C%s", compile_plain_path(headers));
