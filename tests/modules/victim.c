@@ -63,6 +63,13 @@ static int set_tell(const char *value, const struct kernel_param *p)
 	return 0;
 }
 
+/* One use more, which nobody ever gives back. */
+static int set_keep(const char *value, const struct kernel_param *p)
+{
+	__module_get(THIS_MODULE);
+	return 0;
+}
+
 static int get_ask(char *page, const struct kernel_param *p)
 {
 	int answer = victim_check(TOO_FAR);
@@ -87,9 +94,11 @@ static int get_counts(char *page, const struct kernel_param *p)
 	return scnprintf(page, PAGE_SIZE, "%d %d\n", victim_seen, here);
 }
 
-static const struct kernel_param_ops tell_ops = {.set = set_tell}, ask_ops = {.get = get_ask};
+static const struct kernel_param_ops tell_ops = {.set = set_tell}, keep_ops = {.set = set_keep};
+static const struct kernel_param_ops ask_ops = {.get = get_ask};
 static const struct kernel_param_ops sleep_ops = {.get = get_sleep}, counts_ops = {.get = get_counts};
 module_param_cb(tell, &tell_ops, NULL, 0200);
+module_param_cb(keep, &keep_ops, NULL, 0200);
 module_param_cb(ask, &ask_ops, NULL, 0444);
 module_param_cb(sleep, &sleep_ops, NULL, 0444);
 module_param_cb(counts, &counts_ops, NULL, 0444);

@@ -9,7 +9,8 @@
 static int wide_state = 1;
 
 #define WIDE(n) \
-	static __aligned(4096) __attribute__((noipa)) int wide_check_##n(int index) \
+	int wide_check_##n(int index); \
+	__aligned(4096) __attribute__((noipa)) int wide_check_##n(int index) \
 	{ \
 		wide_state = wide_state * 31 + n + index; \
 		return index < 0 ? -EINVAL : 0; \
@@ -17,13 +18,13 @@ static int wide_state = 1;
 // clang-format off
 WIDE(0) WIDE(1) WIDE(2) WIDE(3) WIDE(4) WIDE(5) WIDE(6) WIDE(7)
 WIDE(8) WIDE(9) WIDE(10) WIDE(11) WIDE(12) WIDE(13) WIDE(14) WIDE(15)
-        // clang-format on
 
-        static int (*const wide_table[])(int) = {
-                wide_check_0,  wide_check_1,  wide_check_2,  wide_check_3,  wide_check_4,  wide_check_5,
-                wide_check_6,  wide_check_7,  wide_check_8,  wide_check_9,  wide_check_10, wide_check_11,
-                wide_check_12, wide_check_13, wide_check_14, wide_check_15,
+static int (*const wide_table[])(int) = {
+        wide_check_0,  wide_check_1,  wide_check_2,  wide_check_3,  wide_check_4,  wide_check_5,
+        wide_check_6,  wide_check_7,  wide_check_8,  wide_check_9,  wide_check_10, wide_check_11,
+        wide_check_12, wide_check_13, wide_check_14, wide_check_15,
 };
+// clang-format on
 
 /* What all of them answer; WRONG when they do not agree. */
 static int wide_all(void)

@@ -96,6 +96,12 @@ def built(package, flags=""):
     return directory
 
 
+def own(package):
+    """The files of the test's modules that leaves are for."""
+    names = ("gate", "victim", "victim2", "exploit", "failing", "wide")
+    return [os.path.join(built(package), name + ".ko") for name in names]
+
+
 def test_module(package, name, flags=""):
     with open(os.path.join(built(package, flags), name + ".ko"), "rb") as f:
         return f.read()
@@ -108,14 +114,21 @@ def folder(package):
 
 
 def package_module(package, name):
-    """A module of the package, unpacked: its bytes and those that it wants before it."""
-    with open(os.path.join(folder(package), "modules.dep"), encoding="utf-8") as f:
-        text = f.read()
-    row = re.search(rf"^(\S*/{name}\.ko(?:\.xz)?):(.*)$", text, re.M)
-    if not row:
+    """A module of the package and those that it wants: [(name, bytes)] in the order in which they go in."""
+    found = [
+        path
+        for path in glob.glob(os.path.join(folder(package), "kernel/**/*.ko*"), recursive=True)
+        if os.path.basename(path).split(".ko")[0].replace("-", "_") == name
+    ]
+    if len(found) != 1:
         raise Skip(f"{release_of(package)} has no module {name}")
-    paths = [*reversed(row[2].split()), row[1]]
-    return [(os.path.basename(p).split(".ko")[0], unpacked(os.path.join(folder(package), p))) for p in paths]
+    data = unpacked(found[0])
+    wants = re.search(rb"\0depends=([^\0]*)", data)[1].decode().replace("-", "_")
+    parts = {}
+    for want in filter(None, wants.split(",")):
+        parts.update(package_module(package, want))
+    parts[name] = data
+    return list(parts.items())
 
 
 def unpacked(path):
@@ -152,7 +165,7 @@ def leaf(directory, package, name, modules, recipe=None):
 
 def put_leaf(g, name, modules=None, recipe=None, to=None):
     """Such a leaf into a guest, for the test's modules unless others are named."""
-    path = leaf(g.scratch, g.machine.kernel, name, modules or [built(g.machine.kernel)], recipe)
+    path = leaf(g.scratch, g.machine.kernel, name, modules or own(g.machine.kernel), recipe)
     to = to or f"/tmp/{name}.leaf"
     with open(path, "rb") as f:
         g.put(f.read(), to)
@@ -165,7 +178,7 @@ def put_leaf(g, name, modules=None, recipe=None, to=None):
 class STATE:
     """What `newleaf status` says of a module of a leaf."""
 
-    applied, waiting, other = "applied", "waiting", "other build"
+    applied, waiting, other, unpatched = "patched", "waiting", "other-build", "unpatched"
 
 
 def insmod(g, name, arguments="", refused=None):
@@ -220,3 +233,31 @@ def state(g, leaf_id, module, expected):
     said = {m["name"]: m["state"] for m in leaves[0]["modules"]}
     if said.get(module) != expected:
         raise Failure(f"{leaf_id}, module {module}: expected {expected}, status says {said}")
+
+
+def close_gate(g, place):
+    """Who comes to that place of a test's module waits there until open_gate()."""
+    g.run(f"echo {place} >{parameter('gate', 'close')}")
+
+
+def open_gate(g):
+    g.run(f"echo >{parameter('gate', 'close')}")
+
+
+def background(g, place, script):
+    """Start a script and wait until a module stands at that place, whose gate is closed first."""
+    close_gate(g, place)
+    g.run(f"rm -f /tmp/behind; (({script}) >/tmp/behind.out 2>&1; echo $? >/tmp/behind) >/dev/null 2>&1 &")
+    g.run(f"until [ \"$(cat {parameter('gate', 'waiting')})\" = {place} ] || [ -e /tmp/behind ]; do usleep 20000; done")
+    if g.run(f"cat {parameter('gate', 'waiting')}").strip() != place:
+        raise Failure(f"{script} did not come to {place}: {g.run('cat /tmp/behind.out')}")
+
+
+def finished(g, code=0):
+    """Open the gate, and wait for the end of what was started; its output."""
+    open_gate(g)
+    g.run("until [ -e /tmp/behind ]; do usleep 20000; done")
+    out = g.run("cat /tmp/behind.out")
+    if g.run("cat /tmp/behind").strip() != str(code):
+        raise Failure(f"it ended with {g.run('cat /tmp/behind').strip()}, expected {code}: {out}")
+    return out
