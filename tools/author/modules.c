@@ -258,20 +258,26 @@ static bool is_named(const struct module_symbol *s)
 	return s->section && *s->name && strncmp(s->name, ".L", 2) && *s->name != '$';
 }
 
-/* Names in [from, n) of index; those before are sorted. Drops what is there already; returns the new number. */
-static size_t add_names(const struct ksym *sym, uint32_t *index, size_t n, const uint32_t *more, size_t n_more)
+/* Both lists are in order. What the first names, the second does not name anew. Returns how many are in out. */
+static size_t merge_names(const struct ksym *sym, const uint32_t *first, size_t n, const uint32_t *second,
+                          size_t n_second, uint32_t *out)
 {
-	size_t old = n, at = 0;
+	size_t i = 0, j = 0, all = 0;
 
-	for (size_t i = 0; i < n_more; i++) { /* both are in order */
-		while (at < old && strcmp(sym[index[at]].name, sym[more[i]].name) < 0)
-			at++;
-		if (at == old || strcmp(sym[index[at]].name, sym[more[i]].name))
-			index[n++] = more[i];
+	while (i < n || j < n_second) {
+		int order = i == n ? 1 : j == n_second ? -1 : strcmp(sym[first[i]].name, sym[second[j]].name);
+
+		if (order <= 0) {
+			const char *name = sym[first[i]].name;
+
+			while (j < n_second && !strcmp(sym[second[j]].name, name))
+				j++;
+			out[all++] = first[i++];
+		} else {
+			out[all++] = second[j++];
+		}
 	}
-	sorting = sym;
-	qsort(index, n, sizeof(*index), by_name);
-	return n;
+	return all;
 }
 
 /* The symbol of that name and place, among all. */
@@ -290,12 +296,18 @@ static uint32_t number_of(const struct kallsyms *all, const char *name, uint64_t
 static void name_symbols(struct kallsyms *all, const struct module *m, size_t n_image)
 {
 	const struct kallsyms *image = &m->k->syms;
-	uint32_t *own = xalloc((all->n + m->n_symbols) * sizeof(*own)), *rest = xalloc(all->n * sizeof(*rest));
-	size_t n = 0, n_rest = 0;
+	size_t room = all->n + m->n_symbols, n = 0, n_rest = 0, n_both;
+	uint32_t *own = xalloc(room * sizeof(*own)), *rest = xalloc(all->n * sizeof(*rest)),
+	         *both = xalloc(room * sizeof(*both)), *names = xalloc(room * sizeof(*names));
 
-	for (uint32_t i = (uint32_t)n_image; i < all->n; i++)
-		if (all->sym[i].va >= m->start && all->sym[i].va < m->end)
+	for (uint32_t i = (uint32_t)n_image; i < all->n; i++) {
+		const struct module *of = module_at(m->k, all->sym[i].va);
+
+		if (of == m)
 			own[n++] = i;
+		else if (of && module_export(of, all->sym[i].name) == all->sym[i].va)
+			rest[n_rest++] = i;
+	}
 	for (size_t i = 1; i < m->n_symbols; i++) {
 		uint32_t number = m->symbols[i].undefined && *m->symbols[i].name
 		                          ? number_of(all, m->symbols[i].name, linked_to(m, m->symbols[i].name))
@@ -306,17 +318,13 @@ static void name_symbols(struct kallsyms *all, const struct module *m, size_t n_
 	}
 	sorting = all->sym;
 	qsort(own, n, sizeof(*own), by_name);
-	n = add_names(all->sym, own, n, image->by_name, image->n - image->n_hidden);
-	for (uint32_t i = (uint32_t)n_image; i < all->n; i++) {
-		const struct module *of = module_at(m->k, all->sym[i].va);
-
-		if (of != m && of && module_export(of, all->sym[i].name) == all->sym[i].va)
-			rest[n_rest++] = i;
-	}
 	qsort(rest, n_rest, sizeof(*rest), by_name);
-	all->n_hidden = all->n - add_names(all->sym, own, n, rest, n_rest);
-	all->by_name = own;
+	n_both = merge_names(all->sym, own, n, image->by_name, image->n - image->n_hidden, both);
+	all->n_hidden = all->n - merge_names(all->sym, both, n_both, rest, n_rest, names);
+	all->by_name = names;
+	free(own);
 	free(rest);
+	free(both);
 }
 
 static void add_symbols(struct ksym *out, size_t *n, const struct module *m)
