@@ -6,7 +6,6 @@
 #pragma once
 
 #include <newleaf/bootblock.h>
-#include <newleaf/errors.h>
 
 #include "conf.h"
 

@@ -3,7 +3,7 @@
  * What the hypervisor does when a guest CPU leaves the guest: one table of causes. Common to both vendors.
  */
 #include "apic.h"
-#include "view/base.h"
+#include "view/current.h"
 #include "commit/commit.h"
 #include "core/core.h"
 #include "core/cpu.h"

@@ -12,7 +12,6 @@ static unsigned four_levels(unsigned address_bits) { return address_bits < 48 ? 
 struct nl_npt_format nl_npt_format_ept(bool has_1g, unsigned address_bits)
 {
 	return (struct nl_npt_format){
-	        .name = "EPT",
 	        .table = 1 << 0 | 1 << 1 | 1 << 2,
 	        .present = 1 << 0 | 1 << 1 | 1 << 2,
 	        .right_r = 1 << 0,
@@ -35,7 +34,6 @@ struct nl_npt_format nl_npt_format_npt(bool has_1g, unsigned address_bits)
 {
 	const uint64_t user = 1 << 2, accessed = 1 << 5, dirty = 1 << 6;
 	return (struct nl_npt_format){
-	        .name = "NPT",
 	        .table = 1 << 0 | 1 << 1 | user | accessed | dirty,
 	        .present = 1 << 0,
 	        .leaf = user | accessed | dirty,

@@ -16,7 +16,6 @@ enum nl_rights { NL_R = 1, NL_W = 2, NL_X = 4, NL_RX = 5, NL_RW = 3, NL_RWX = 7 
 /* What one vendor's entries look like. All entries are written present, accessed and dirty (no hardware writes to
  * shared tables). */
 struct nl_npt_format {
-	const char *name;                   /* "EPT" or "NPT" */
 	uint64_t table;                     /* bits of an entry that points to a table */
 	uint64_t present;                   /* any of these set = present */
 	uint64_t leaf;                      /* bits of every leaf, besides rights and type */

@@ -3,9 +3,7 @@
  * Decoding SVM's exits (APM vol. 2, appendix C) into struct nl_exit.
  */
 #include "svm.h"
-#include "apic.h"
 #include "core/core.h"
-#include <svm_insn.h>
 #include "x86.h"
 
 static bool no_inject_npf(struct vmcb *v) { return v->exit_info1 >> 33 & 1; } /* fault of a guest page table access */
