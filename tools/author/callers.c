@@ -91,7 +91,5 @@ void callers_check(struct draft *d, const struct kernel *k, const struct recipe 
 	who = sym && sym->type == 't' ? branches_callers(k, p.value) : NULL;
 	if (who && *who)
 		note(d, NL_FACT_NOTE,
-		     xformat("local function %s%s: these keep what the compiler knew of the old one (its values, the "
-		             "memory it leaves alone)",
-		             name, who));
+		     xformat("local function %s%s: they keep what the compiler knew of the old one", name, who));
 }

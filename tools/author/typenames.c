@@ -9,6 +9,8 @@
 struct index {
 	const struct btf *btf;
 	uint32_t *ids;
+	uint32_t
+	        base; /* the first id that is not of the types that these are said in addition to; 0 = there are none */
 	size_t n;
 	struct index *next;
 };
@@ -36,6 +38,7 @@ static int by_kind_and_name(const void *a, const void *b)
 
 static const struct index *index_of(const struct btf *btf)
 {
+	const struct btf *base = btf__base_btf(btf);
 	uint32_t all = btf__type_cnt(btf);
 	struct index *i;
 
@@ -43,7 +46,10 @@ static const struct index *index_of(const struct btf *btf)
 		if (i->btf == btf)
 			return i;
 	i = xalloc(sizeof(*i));
-	*i = (struct index){.btf = btf, .ids = xalloc(all * sizeof(uint32_t)), .next = indices};
+	*i = (struct index){.btf = btf,
+	                    .ids = xalloc(all * sizeof(uint32_t)),
+	                    .base = base ? btf__type_cnt(base) : 0,
+	                    .next = indices};
 	for (uint32_t id = 1; id < all; id++)
 		if (*name_of(btf, id))
 			i->ids[i->n++] = id;
@@ -76,6 +82,10 @@ const uint32_t *typenames_find(const struct btf *btf, uint32_t kind, const char 
 	}
 	for (end = low; end < i->n && !order(btf, i->ids[end], kind, name); end++)
 		;
+	/* A module's own hide the kernel's of that name, as its symbols do. */
+	if (end > low && i->ids[end - 1] >= i->base)
+		while (i->ids[low] < i->base)
+			low++;
 	*n = end - low;
 	return i->ids + low;
 }
