@@ -558,7 +558,7 @@ static void test_types(void **state)
 
 	(void)state;
 	start(NEW);
-	assert_int_equal(btf__add_struct(k->btf, "twice", 4), btf__type_cnt(k->btf) - 1);
+	assert_true(btf__add_struct(k->btf, "twice", 4) > 0);
 	split = btf__new_empty_split(k->btf);
 	btf__add_struct(split, "twice", 8);
 	assert_int_equal(btf__type_by_id(split, *typenames_find(split, BTF_KIND_STRUCT, "twice", &n))->size, 8);
