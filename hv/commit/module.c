@@ -55,6 +55,7 @@ static uint32_t object_of(struct told *t, const struct nl_entry *e)
 /* A commit may have been quicker than the hook. */
 static bool is_written(const struct told *t, const struct nl_entry *e, uint32_t object)
 {
+	uint8_t now[NL_SITE_MAX_LEN];
 	uint32_t i;
 	gpa_t at;
 
@@ -63,7 +64,7 @@ static bool is_written(const struct told *t, const struct nl_entry *e, uint32_t 
 
 		if (s->len && s->object == object &&
 		    (nl_guest_translate(&t->kernel.space, GVA(s->va), NL_GUEST_READ, &at) || at.v != s->gpa ||
-		     memcmp(nl_phys(HPA(s->gpa)), s->fresh, s->len) != 0))
+		     !x86_copy_safe(now, nl_phys(HPA(s->gpa)), s->len) || memcmp(now, s->fresh, s->len) != 0))
 			return false;
 	}
 	return true;

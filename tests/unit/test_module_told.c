@@ -21,6 +21,8 @@
 #include "core/cpu.h"
 #include "guest/linux/linux.h"
 #include "leaf/registry.h"
+#include "x86.h"
+#include <sys/mman.h>
 
 #define MAX_STALE 448
 
@@ -240,6 +242,31 @@ static void in_a_page_of_the_image(void **state)
 	assert_int_equal(module_of(set[1], 0)->state, NL_MODULE_UNPATCHED);
 }
 
+/* A page of its text that no longer holds what was written to it: reading it stops the machine. */
+static void in_a_poisoned_page(void **state)
+{
+	struct fm a;
+
+	(void)state;
+	nl_boot.policy.unpatched = NL_UNPATCHED_REFUSE;
+	on(WITH_IMAGE);
+	a = comes("alpha", 0, 0, 0);
+	seam_poison = fm_at(&a, FM_TEXT, 0);
+	mprotect(fm_at(&a, FM_TEXT, 0), NL_PAGE_SIZE, PROT_NONE);
+	assert_int_equal(told_coming(&a), 0x8002);
+	mprotect(fm_at(&a, FM_TEXT, 0), NL_PAGE_SIZE, PROT_READ | PROT_WRITE);
+	seam_poison = NULL;
+	assert_int_equal(looks(&a), ORIGINAL);
+	assert_int_equal(told_coming(&a), 0);
+	assert_int_equal(looks(&a), PATCHED);
+	seam_poison = fm_at(&a, FM_TEXT, 0);
+	mprotect(fm_at(&a, FM_TEXT, 0), NL_PAGE_SIZE, PROT_NONE);
+	fm_state(&a, FM_GOING);
+	assert_int_equal(fm_tell(a.va, FM_GOING), 0);
+	mprotect(fm_at(&a, FM_TEXT, 0), NL_PAGE_SIZE, PROT_READ | PROT_WRITE);
+	seam_poison = NULL;
+}
+
 /* Two leaves of one module, each for a build of its own: where they may be let in, each has its own. */
 static void each_its_build(void **state)
 {
@@ -450,9 +477,19 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, module_setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(comes_and_goes),         T(refused_by_another), T(hostile_hints),   T(cannot_be_patched),
-	        T(in_a_page_of_the_image), T(each_its_build),     T(another_target),  T(prepared_is_stale),
-	        T(note_of_an_initialiser), T(arena_stays),        T(somebody_inside), T(never_too_much_left_behind),
+	        T(comes_and_goes),
+	        T(refused_by_another),
+	        T(hostile_hints),
+	        T(cannot_be_patched),
+	        T(in_a_page_of_the_image),
+	        T(in_a_poisoned_page),
+	        T(each_its_build),
+	        T(another_target),
+	        T(prepared_is_stale),
+	        T(note_of_an_initialiser),
+	        T(arena_stays),
+	        T(somebody_inside),
+	        T(never_too_much_left_behind),
 	};
 
 	return cmocka_run_group_tests_name("module told", tests, NULL, NULL);
