@@ -83,15 +83,19 @@ static uint64_t number(struct scan *s)
 
 static struct recipe_symbol symbol(struct scan *s, bool (*member)(int c))
 {
-	struct recipe_symbol sym = {.name = run(s, member, "a name of the kernel")};
+	struct recipe_symbol sym = {.name = NULL};
+	size_t n;
 
-	if (*s->p == ':') { /* dashes of a file's name are underscores in a module's */
-		s->p++;
-		sym.module = sym.name;
-		if (strchr(sym.module, '.') || strlen(sym.module) >= NL_OBJECT_NAME_LEN)
-			BAD(s, "'%s' is the name of no module", sym.module);
-		sym.name = run(s, member, "a name of the module");
+	blank(s);
+	for (n = 0; in_word((unsigned char)s->p[n]); n++)
+		;
+	if (n && s->p[n] == ':') { /* of a module, as it is called or as its file is */
+		if (n >= NL_OBJECT_NAME_LEN)
+			BAD(s, "'%.*s' is the name of no module", (int)n, s->p);
+		sym.module = xformat("%.*s", (int)n, s->p);
+		s->p += n + 1;
 	}
+	sym.name = run(s, member, "a name of the kernel");
 	if (*s->p == ',') {
 		s->p++;
 		sym.position = (uint32_t)number(s);
