@@ -3,8 +3,7 @@
  * commit(expected generation, set of leaves): make exactly this set applied, in one flip. One transaction at a time:
  * PREPARE builds the next generation beside the running one, TRY freezes and flips, ABANDON forgets.
  */
-#ifndef HV_COMMIT_H
-#define HV_COMMIT_H
+#pragma once
 
 #include "core/core.h"
 #include "vendor.h"
@@ -32,5 +31,3 @@ unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx);
 
 /* For module.c, which holds the lock: what is prepared is not true any more. TRY answers NL_ESTALE. */
 void nl_commit_drop(void);
-
-#endif

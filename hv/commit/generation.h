@@ -3,8 +3,7 @@
  * Generations: a view and the pages that it shows in the place of the guest's own. One is current; the one before may
  * still be loaded on some CPU. All functions want the commit lock.
  */
-#ifndef HV_GENERATION_H
-#define HV_GENERATION_H
+#pragma once
 
 #include "commit/window.h"
 #include "view/current.h"
@@ -32,5 +31,3 @@ enum nl_err nl_generation_fork(struct nl_generation **out);
 void nl_generation_release(struct nl_generation *g);
 /* The flip was made: `next` is the current one, the other goes when no CPU uses it any more. */
 void nl_generation_turn(struct nl_generation *next);
-
-#endif

@@ -4,8 +4,7 @@
  * stands where the switch is not safe, let everybody go again. No CPU is ever held while another is awaited beyond that
  * limit: holding one CPU for long deadlocks a guest that waits for its IPI.
  */
-#ifndef HV_QUIESCE_H
-#define HV_QUIESCE_H
+#pragma once
 
 #include "guest/guest.h"
 #include "vendor.h"
@@ -41,5 +40,3 @@ struct nl_freeze_result {
  * time. */
 enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, struct nl_freeze_result *result);
 void nl_thaw(struct nl_cpu *self, struct nl_freeze_result *result);
-
-#endif

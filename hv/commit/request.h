@@ -3,8 +3,7 @@
  * Is a commit request one that may be carried out? Rules about sets of leaves alone: known, allowed by policy, no
  * version going down, no overlap. Sets are words with a bit per entry of the registry.
  */
-#ifndef HV_REQUEST_H
-#define HV_REQUEST_H
+#pragma once
 
 #include "leaf/registry.h"
 
@@ -17,5 +16,3 @@ enum nl_err nl_request_check(uint32_t applied, uint32_t set, struct nl_blocker *
 
 /* NL_EOVERLAP: two leaves of the set change the same bytes, in a module that need not be loaded. */
 enum nl_err nl_request_overlaps(uint32_t set, struct nl_blocker *blocker);
-
-#endif

@@ -3,8 +3,7 @@
  * What happens to pages while all CPUs are held: every site is checked, then contents go from the running generation's
  * pages to the next one's, with the sites edited. Prepared before; allocates nothing.
  */
-#ifndef HV_WINDOW_H
-#define HV_WINDOW_H
+#pragma once
 
 #include "leaf/registry.h"
 
@@ -42,5 +41,3 @@ enum nl_err nl_window_build(const struct nl_plan *plan, struct nl_blocker *block
 /* Bring pages home that need no copy any more, with what the guest wrote to the copy outside the sites, and write what
  * is written in place. All CPUs held; cannot fail. */
 void nl_window_fold(const struct nl_plan *plan);
-
-#endif

@@ -219,18 +219,18 @@ static const struct {
 	bool wanted;     /* a call without a buffer for the answer is a mistake */
 	uint16_t answer; /* bytes of c->answer that are given, whatever becomes of the call */
 } calls[] = {
-        [NL_CALL_STATUS] = {call_status, .wanted = true, .answer = sizeof(struct nl_status)},
-        [NL_CALL_LEAVES] = {call_leaves, .locked = true},
-        [NL_CALL_STAGE] = {call_stage, .locked = true},
-        [NL_CALL_VERIFY] = {call_verify, .locked = true, .answer = sizeof(struct nl_verify_report)},
-        [NL_CALL_PREPARE] = {call_prepare, .locked = true},
-        [NL_CALL_TRY] = {call_try, .locked = true, .answer = sizeof(struct nl_commit_report)},
-        [NL_CALL_ABANDON] = {call_abandon, .locked = true, .answer = sizeof(struct nl_commit_report)},
-        [NL_CALL_JOURNAL] = {call_journal},
-        [NL_CALL_EXITS] = {call_exits, .wanted = true, .answer = sizeof(struct nl_exit_counts)},
-        [NL_CALL_CONSOLE] = {call_console},
-        [NL_CALL_ALIVE] = {call_alive},
-        [NL_CALL_FACTS] = {call_facts, .locked = true},
+        [NL_CALL_STATUS] = {.fn = call_status, .wanted = true, .answer = sizeof(struct nl_status)},
+        [NL_CALL_LEAVES] = {.fn = call_leaves, .locked = true},
+        [NL_CALL_STAGE] = {.fn = call_stage, .locked = true},
+        [NL_CALL_VERIFY] = {.fn = call_verify, .locked = true, .answer = sizeof(struct nl_verify_report)},
+        [NL_CALL_PREPARE] = {.fn = call_prepare, .locked = true},
+        [NL_CALL_TRY] = {.fn = call_try, .locked = true, .answer = sizeof(struct nl_commit_report)},
+        [NL_CALL_ABANDON] = {.fn = call_abandon, .locked = true, .answer = sizeof(struct nl_commit_report)},
+        [NL_CALL_JOURNAL] = {.fn = call_journal},
+        [NL_CALL_EXITS] = {.fn = call_exits, .wanted = true, .answer = sizeof(struct nl_exit_counts)},
+        [NL_CALL_CONSOLE] = {.fn = call_console},
+        [NL_CALL_ALIVE] = {.fn = call_alive},
+        [NL_CALL_FACTS] = {.fn = call_facts, .locked = true},
 };
 
 /* The answer can be written before anything is done. Its fate does not change what was done: NL_EFAULT only where

@@ -3,8 +3,7 @@
  * What the core asks of a guest OS: the whole contract. linux/ is its first tenant. A tenant answers from raw guest
  * memory with the offsets that a leaf carries, and every walk of it is bounded: the guest is not believed.
  */
-#ifndef HV_GUEST_GUEST_H
-#define HV_GUEST_GUEST_H
+#pragma once
 
 #include <newleaf/hypercall.h>
 #include <newleaf/leaf.h>
@@ -131,5 +130,3 @@ bool nl_guest_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size
  * that an interrupt has just woken stands there too, which is as good: its stack is scanned.
  */
 bool nl_guest_waits(const struct nl_context *ctx);
-
-#endif

@@ -4,8 +4,7 @@
  * through a view, never through the identity map. Only RAM is touched: an address that leads to a device or to hidden
  * memory is NL_EFAULT.
  */
-#ifndef HV_GUESTMEM_H
-#define HV_GUESTMEM_H
+#pragma once
 
 #include "view/view.h"
 
@@ -52,5 +51,3 @@ uint8_t *nl_view_pointer(const struct nl_views *views, const struct nl_view *vie
 
 /* hv/guest/phys.c in the core, a fake on the host: where a host-physical address can be reached. */
 void *nl_phys(hpa_t pa);
-
-#endif

@@ -2,8 +2,7 @@
 /*
  * The target that a leaf names, as far as it can be judged without the machine: pure functions, shared with the tools.
  */
-#ifndef HV_GUEST_TARGET_H
-#define HV_GUEST_TARGET_H
+#pragma once
 
 #include <newleaf/errors.h>
 #include <newleaf/leaf.h>
@@ -38,5 +37,3 @@ static inline bool nl_in_image(const struct nl_leaf_target *t, uint64_t va, uint
 #define NL_LINUX_NOTIFY_MAX 256u /* bytes: no struct blocking_notifier_head is longer, */
 #define NL_LINUX_BLOCK_SIZE 64u  /* and no struct notifier_block */
 enum nl_err nl_linux_target_check(const struct nl_leaf_target *t); /* linux/target.c */
-
-#endif

@@ -4,8 +4,7 @@
  * their addresses and its part of the body a place in the arena; nothing of the guest is written. What was bound in an
  * applied leaf has been written to, so there who binds also writes (commit/). All functions want the commit lock.
  */
-#ifndef HV_BIND_H
-#define HV_BIND_H
+#pragma once
 
 #include "leaf/entry.h"
 
@@ -27,5 +26,3 @@ const struct nl_leaf_object *nl_bind_object(const struct nl_entry *e, uint32_t o
 /* Writes leaf and module into the blocker; returns err. */
 enum nl_err nl_bind_blames(const struct nl_entry *e, uint32_t object, enum nl_err err, struct nl_blocker *blocker);
 void nl_unbind(struct nl_entry *e, uint32_t object);
-
-#endif

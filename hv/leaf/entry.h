@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is known of each leaf of this boot, and where its objects are: the table that the registry (registry.h) keeps.
  * The commit lock protects it. */
-#ifndef HV_ENTRY_H
-#define HV_ENTRY_H
+#pragma once
 
 #include "leaf/reloc.h"
 #include <newleaf/hypercall.h>
@@ -42,5 +41,3 @@ struct nl_entry {
 	struct nl_site sites[NL_LEAF_MAX_SITES];
 };
 extern struct nl_entry nl_registry[NL_MAX_LEAVES];
-
-#endif

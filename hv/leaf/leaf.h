@@ -3,8 +3,7 @@
  * Parse a leaf file (include/newleaf/leaf.h). Pure functions on a buffer, no trust: after NL_OK every offset, count,
  * length and address that the rest of the core uses lies inside its part, and no two sites overlap.
  */
-#ifndef HV_LEAF_H
-#define HV_LEAF_H
+#pragma once
 
 #include <newleaf/errors.h>
 #include <newleaf/leaf.h>
@@ -54,5 +53,3 @@ bool nl_leaf_id_ok(const char *id);
 
 /* Bytes that a relocation writes; 0 = unknown type. */
 unsigned nl_reloc_size(uint16_t type);
-
-#endif

@@ -3,8 +3,7 @@
  * What must not be applied: by the signed list (newleaf/list.h), which is taken once, before the launch, and by
  * lock-outs.
  */
-#ifndef HV_LIST_H
-#define HV_LIST_H
+#pragma once
 
 #include <newleaf/list.h>
 
@@ -27,5 +26,3 @@ enum nl_err nl_list_bars(const uint8_t sha256[32]);
 uint32_t nl_list_floor(const char *id);
 /* A key of that name has no role here any more: by the list that was taken. */
 bool nl_list_revokes_key(const uint8_t id[32]);
-
-#endif

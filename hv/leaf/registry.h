@@ -4,8 +4,7 @@
  * nl_registry_verify, with its bytes relocated and its body placed in the arena. All functions but nl_registry_copy
  * want the commit lock.
  */
-#ifndef HV_REGISTRY_H
-#define HV_REGISTRY_H
+#pragma once
 
 #include "guest/guest.h"
 #include "leaf/entry.h"
@@ -34,5 +33,3 @@ const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide); /* of the k
 bool nl_registry_kernel_stands(
         const struct nl_context *ctx); /* is the kernel that the leaves matched still where it was? */
 void nl_registry_forget(void);         /* the kernel is gone */
-
-#endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Relocations of a leaf: pure functions. What S and P mean is in include/newleaf/leaf.h. */
-#ifndef HV_RELOC_H
-#define HV_RELOC_H
+#pragma once
 
 #include "guest/guest.h"
 #include "leaf/leaf.h"
@@ -24,5 +23,3 @@ enum nl_err nl_reloc_body(const struct nl_leaf *leaf, const struct nl_placement 
 /* Relocate copies of one site's bytes, sites[site].len each. */
 enum nl_err nl_reloc_site(const struct nl_leaf *leaf, const struct nl_placement *at, uint32_t site, uint8_t *expected,
                           uint8_t *fresh);
-
-#endif

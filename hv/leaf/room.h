@@ -4,8 +4,7 @@
  * their own. Whose it is stands in the entries (entry.h); beside them there are parts of bodies that a module has left
  * behind: nobody enters them any more, somebody may still be in. The commit lock protects all.
  */
-#ifndef HV_ROOM_H
-#define HV_ROOM_H
+#pragma once
 
 #include "leaf/entry.h"
 
@@ -28,5 +27,3 @@ bool nl_room_for_part(const struct nl_entry *e);
 uint32_t nl_room_watch(uint64_t arena, struct nl_watch *watches);
 void nl_room_reuse(uint32_t n, const uint32_t *old);
 void nl_room_forget(void); /* the kernel is gone, and the table empty */
-
-#endif

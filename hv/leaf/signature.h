@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Ed25519 against the trusted keys. libsodium does the arithmetic, compiled with the core's flags. */
-#ifndef HV_SIGNATURE_H
-#define HV_SIGNATURE_H
+#pragma once
 
 #include <newleaf/bootblock.h>
 #include <newleaf/errors.h>
@@ -22,5 +21,3 @@ enum nl_err nl_signature_check(const char *domain, const uint8_t sha256[32], con
                                const struct nl_key *keys, uint32_t n_keys, uint32_t role, uint32_t *known);
 
 void nl_key_id(const uint8_t key[32], uint8_t id[32]);
-
-#endif

@@ -2,7 +2,8 @@
 // sources: tools/author/module.c tools/author/module_layout.c tools/author/module_relocs.c tools/author/module_at.c
 // sources: tools/author/modules.c tools/author/unpack.c tools/author/types.c tools/author/kallsyms.c
 // sources: tools/author/krelocs.c tools/author/place.c tools/author/draft.c tools/author/kernel.c
-// sources: tools/author/typenames.c tools/author/author.c tests/unit/author_refuse.c tests/unit/makekernel.c tests/unit/makemodule.c
+// sources: tools/author/typenames.c tools/author/author.c tests/unit/author_refuse.c tests/unit/makekernel.c
+// sources: tests/unit/makemodule.c
 // libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz
 // cflags: -Itools/author
 /* A module's file: read whole, damaged, cut short; where the loader of each line puts its parts; how it sees the
@@ -550,25 +551,6 @@ static void test_draft_refusals(void **state)
 	draft_finish(&d);
 }
 
-/* A structure that both have: the module's own is meant; and what it has not is the kernel's. */
-static void test_types(void **state)
-{
-	struct btf *split;
-	size_t n;
-
-	(void)state;
-	start(NEW);
-	assert_true(btf__add_struct(k->btf, "twice", 4) > 0);
-	split = btf__new_empty_split(k->btf);
-	btf__add_struct(split, "twice", 8);
-	assert_int_equal(btf__type_by_id(split, *typenames_find(split, BTF_KIND_STRUCT, "twice", &n))->size, 8);
-	assert_int_equal(n, 1);
-	assert_int_equal(btf__type_by_id(k->btf, *typenames_find(k->btf, BTF_KIND_STRUCT, "twice", &n))->size, 4);
-	assert_int_equal(n, 1);
-	typenames_find(split, BTF_KIND_STRUCT, "module", &n);
-	assert_int_equal(n, 1);
-}
-
 static int make_directory(void **state)
 {
 	(void)state;
@@ -596,7 +578,6 @@ int main(void)
 	        cmocka_unit_test(test_bad_relocations),
 	        cmocka_unit_test(test_draft),
 	        cmocka_unit_test(test_draft_refusals),
-	        cmocka_unit_test(test_types),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -47,10 +47,11 @@ def judge(t, rows):
     t.expect(built >= 0.95 * fit, f"only {built} of {fit} with a lawful site and no side table were built")
 
 
-def transplants(directory, kernel, count, seed):
+def transplants(directory, kernel, count, seed, modules=None):
     """Makes and signs the leaves. Returns a row for each function: its name, "built" or the error, and why."""
     done = subprocess.run(
-        [AUTHOR, "transplant", "-k", kernel_file(kernel), "--count", str(count), "--seed", str(seed), "-o", directory],
+        [AUTHOR, "transplant", "-k", kernel_file(kernel), "--count", str(count), "--seed", str(seed), "-o", directory]
+        + (["-M", modules] if modules else []),
         stdin=subprocess.DEVNULL, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:

@@ -4,8 +4,7 @@
  * call entry, which the hypervisor sees in the CPU and which the leaf knows at link time. The difference is the KASLR
  * slide; with it everything else is found and then verified. tasks.c knows who stands where in it.
  */
-#ifndef HV_GUEST_LINUX_LINUX_H
-#define HV_GUEST_LINUX_LINUX_H
+#pragma once
 
 #include "guest/guest.h"
 
@@ -27,5 +26,3 @@ bool nl_linux_told(const struct nl_context *ctx, const struct nl_gprs *gprs, str
 enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan);
 enum nl_err nl_linux_probes(struct nl_kernel *k, struct nl_scan *scan);
 void nl_linux_name(struct nl_kernel *k, uint64_t sp, struct nl_blocker *blocker);
-
-#endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the walks over Linux's tasks share: tasks.c and queues.c alone include it. */
-#ifndef HV_GUEST_LINUX_WALK_H
-#define HV_GUEST_LINUX_WALK_H
+#pragma once
 
 #include "guest/linux/linux.h"
 #include "guest/target.h"
@@ -27,5 +26,3 @@ bool nl_linux_per_cpu(const struct walk *w, uint32_t cpu, uint64_t symbol, uint6
  * have been preempted; else the queues and their own counts disagree, or the guest has tasks that wait elsewhere.
  */
 enum nl_err nl_linux_visit_queues(const struct walk *w, bool *sound);
-
-#endif
