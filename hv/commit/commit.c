@@ -437,7 +437,7 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 	if ((err = find_kernel(ctx, &kernel)))
 		return err;
 	r->tries++;
-	err = nl_freeze(self, ctx, &freeze);
+	err = nl_freeze(self, ctx, false, &freeze);
 	r->cpus_held = freeze.held;
 	r->cpus_total = freeze.total;
 	if (err) {

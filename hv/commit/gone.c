@@ -24,7 +24,7 @@ static enum nl_err fold_all(struct nl_cpu *self, const struct nl_context *ctx)
 	for (i = 0; i < current->n_pages && !err; i++)
 		err = nl_view_set_page(nl_views(), &g->view, &current->view, GPA(current->pages[i].gpa),
 		                       HPA(current->pages[i].gpa), NL_RWX);
-	while (!err && (err = nl_freeze(self, ctx, &freeze)) && ++tries < FOLD_TRIES)
+	while (!err && (err = nl_freeze(self, ctx, false, &freeze)) && ++tries < FOLD_TRIES)
 		err = NL_OK;
 	if (err) {
 		nl_generation_release(g);

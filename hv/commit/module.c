@@ -191,7 +191,7 @@ static void sweep(struct nl_cpu *self, struct told *t)
 	uint32_t n = nl_room_watch(t->kernel.os->arena_text, watches);
 	enum nl_err err;
 
-	if (n < SWEEP_FROM || any_leaves(t) || nl_freeze(self, t->ctx, &freeze))
+	if (n < SWEEP_FROM || any_leaves(t) || nl_freeze(self, t->ctx, true, &freeze))
 		return;
 	nl_scan_init(&scan, watches, n);
 	scan.held = nl_held;

@@ -16,6 +16,7 @@ struct nl_held nl_held[NL_MAX_CPUS];
 
 static uint32_t armed;    /* ticket of the freeze under way, 0 = none */
 static uint32_t ticket;   /* last one given out; the commit lock protects it */
+static bool anywhere;     /* who freezes only looks */
 static unsigned patience; /* how often the limit is doubled */
 static struct nl_blocker refusal[NL_MAX_CPUS];
 
@@ -51,7 +52,7 @@ static void answer(struct nl_cpu *cpu, uint32_t asked)
 	bool good;
 
 	cpu->hold_since_tsc = x86_rdtsc();
-	good = stands_well(cpu);
+	good = stands_well(cpu) || anywhere;
 	if (!good)
 		refusal[cpu->index] = (struct nl_blocker){.cpu = cpu->index, .cpl = h->cpl, .rip = h->rip};
 	__atomic_compare_exchange_n(&cpu->request, &asked, (asked & ~(uint32_t)STATE) | (good ? HELD : REFUSED), false,
@@ -132,13 +133,15 @@ static void adapt(bool late)
 		patience--;
 }
 
-enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, struct nl_freeze_result *result)
+enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool look_only,
+                      struct nl_freeze_result *result)
 {
 	uint64_t start = x86_rdtsc(), limit = nl_us_to_tsc(limit_us());
 	unsigned i, missing;
 	int refused;
 
 	memset(result, 0, sizeof(*result));
+	anywhere = look_only;
 	result->blocker.cpu = UINT32_MAX;
 	result->total = 1;
 	ticket = (ticket + 1) & 0x3fffffff ? (ticket + 1) & 0x3fffffff : 1;

@@ -36,7 +36,9 @@ struct nl_freeze_result {
 	struct nl_blocker blocker; /* NL_AGAIN: who was not good, or how many did not answer */
 };
 
-/* NL_OK: every running CPU is held. NL_AGAIN: nobody is. `self` is at CPL 3: it made the hypercall. One initiator at a
- * time. */
-enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, struct nl_freeze_result *result);
+/* NL_OK: every running CPU is held. NL_AGAIN: nobody is. `self` stands well, or is at CPL 0 in a call that waits for
+ * us. look_only: for who changes nothing in the guest; then CPUs are good wherever they stand. One initiator at a time.
+ */
+enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool look_only,
+                      struct nl_freeze_result *result);
 void nl_thaw(struct nl_cpu *self, struct nl_freeze_result *result);

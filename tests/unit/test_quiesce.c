@@ -128,7 +128,7 @@ static void all_execute(void)
 
 /* The clock stands still: only a CPU that never answers makes the limit pass, in the test that lets it (seam/insn.h).
  */
-static enum nl_err freeze(struct nl_freeze_result *r) { return nl_freeze(nl_cpus[0], &fg.ctx, r); }
+static enum nl_err freeze(struct nl_freeze_result *r) { return nl_freeze(nl_cpus[0], &fg.ctx, false, r); }
 
 static void holds_everybody(void **state)
 {
@@ -171,6 +171,11 @@ static void kernel_mode_is_refused(void **state)
 	assert_int_equal(r.blocker.rip, FG_LINK + 0x2345);
 	assert_false(nl_quiesce_pending());
 	all_execute();
+	assert_int_equal(nl_freeze(nl_cpus[0], &fg.ctx, true, &r), NL_OK); /* by who only looks it is held there */
+	assert_true(nl_held[2].held && nl_held[2].cpl == 0 && nl_held[2].rip == FG_LINK + 0x2345);
+	nl_thaw(nl_cpus[0], &r);
+	all_execute();
+	assert_int_equal(freeze(&r), NL_AGAIN);
 	threads[2].ctx = fg.ctx;
 	assert_int_equal(freeze(&r), NL_OK);
 	nl_thaw(nl_cpus[0], &r);
@@ -297,7 +302,7 @@ static void the_limit_adapts(void **state)
 		uint64_t limit = nl_us_to_tsc(expected), start = seam_tsc;
 
 		seam_tsc_step = nl_us_to_tsc(NL_FREEZE_LIMIT_US) / 64;
-		assert_int_equal(nl_freeze(nl_cpus[0], &fg.ctx, &r), NL_AGAIN);
+		assert_int_equal(nl_freeze(nl_cpus[0], &fg.ctx, false, &r), NL_AGAIN);
 		seam_tsc_step = 1;
 		assert_in_range(seam_tsc - start, limit, limit + nl_us_to_tsc(NL_FREEZE_LIMIT_US));
 		assert_in_range(r.longest_hold_tsc, limit, limit + nl_us_to_tsc(NL_FREEZE_LIMIT_US));
@@ -309,7 +314,7 @@ static void the_limit_adapts(void **state)
 	calm_down();
 	set(&threads[3].deaf, true);
 	seam_tsc_step = nl_us_to_tsc(NL_FREEZE_LIMIT_US) / 64;
-	assert_int_equal(nl_freeze(nl_cpus[0], &fg.ctx, &r), NL_AGAIN);
+	assert_int_equal(nl_freeze(nl_cpus[0], &fg.ctx, false, &r), NL_AGAIN);
 	seam_tsc_step = 1;
 	assert_in_range(r.longest_hold_tsc, nl_us_to_tsc(NL_FREEZE_LIMIT_US), nl_us_to_tsc(2 * NL_FREEZE_LIMIT_US));
 	set(&threads[3].deaf, false);

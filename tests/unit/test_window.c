@@ -211,7 +211,19 @@ static void halted_cpus(void **state)
 	stack[3] = site + 1;
 	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
 	nl_held[0].halted = false; /* with every CPU in user mode it does run */
+	nl_held[0].cpl = 3;
 	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_OK);
+	/* Held where it stands, in the kernel: good on the stack of the task that has a CPU, which is read from there
+	 * on. */
+	fg_task_on_cpu(task, false);
+	stack[3] = 0;
+	nl_held[0].cpl = 0;
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_OK);
+	idle_stack[1] = site + 1;
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
+	idle_stack[1] = 0;
+	nl_held[0].rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram); /* in a switch, or behind an interrupt */
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
 	nl_held[0].held = false;
 }
 

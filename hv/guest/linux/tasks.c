@@ -150,27 +150,31 @@ bool nl_linux_per_cpu(const struct walk *w, uint32_t cpu, uint64_t symbol, uint6
 	return true;
 }
 
-/* Idle tasks are on no list. They matter when another task has the CPU: a running one is on a CPU that is held. */
-static enum nl_err visit_idle_tasks(const struct walk *w)
+/* The task that a per-CPU variable points to, on each CPU. */
+static enum nl_err visit_per_cpu(const struct walk *w, uint64_t symbol, uint32_t offset)
 {
-	const struct nl_leaf_target *t = w->t;
 	uint64_t at, task;
 	enum nl_err err;
 	uint32_t i;
 
-	if (!t->idle_threads)
-		return w->visit(w, t->init_task + w->k->slide);
-	for (i = 0; i < t->nr_cpu_ids_max && i < nl_n_cpus; i++) {
-		if (!nl_linux_per_cpu(w, i, t->idle_threads, &at))
+	for (i = 0; i < w->t->nr_cpu_ids_max && i < nl_n_cpus; i++) {
+		if (!nl_linux_per_cpu(w, i, symbol, &at))
 			return NL_EKERNEL;
 		if (!at)
 			continue;
-		if (nl_guest_read64(&w->k->space, GVA(at), &task))
+		if (nl_guest_read64(&w->k->space, GVA(at + offset), &task))
 			return NL_EKERNEL;
 		if (task && (err = w->visit(w, task)))
 			return err;
 	}
 	return NL_OK;
+}
+
+/* Idle tasks are on no list. They matter when another task has the CPU: a running one is on a CPU that is held. */
+static enum nl_err visit_idle_tasks(const struct walk *w)
+{
+	return w->t->idle_threads ? visit_per_cpu(w, w->t->idle_threads, 0)
+	                          : w->visit(w, w->t->init_task + w->k->slide);
 }
 
 /* NL_AGAIN ends the walk: found. */
@@ -187,9 +191,10 @@ static enum nl_err owns_stack(const struct walk *w, uint64_t task)
 }
 
 /*
- * CPUs that are held at CPL 0: the one whose task asks, or they halt in the idle loop or offline. That is believed only
- * of a CPU on an idle task's own stack, which is then all the stack it has: behind an interrupt's or an exception's
- * there would be another. Linux aligns every kernel stack to its size.
+ * CPUs that are held at CPL 0: they halt in the idle loop or offline, or stand anywhere while somebody only looks. That
+ * is believed only of a CPU on an idle task's own stack, or on that of the task that a queue says has a CPU, which is
+ * then all the stack it has: behind an interrupt's or an exception's there would be another. In the middle of a switch
+ * the stack is still the last one's, or that one's is saved. Linux aligns every kernel stack to its size.
  */
 static enum nl_err scan_held(struct walk *w)
 {
@@ -209,11 +214,13 @@ static enum nl_err scan_held(struct walk *w)
 			continue;
 		/* The halt was told from the bytes before RIP: should it be in the middle of a switch, the task that
 		 * says it runs does not yet. */
-		w->running |= h->halted;
+		w->running = true;
 		w->scan->blocker.cpu = i;
 		w->scan->blocker.rip = h->rip;
 		unused.scanned = 0;
-		if ((h->halted && visit_idle_tasks(&find) != NL_AGAIN) || nl_scan_word(w->scan, h->rip, &old))
+		if ((h->halted ? visit_idle_tasks(&find) : visit_per_cpu(&find, w->t->runqueues, w->t->rq_curr)) !=
+		            NL_AGAIN ||
+		    nl_scan_word(w->scan, h->rip, &old))
 			return NL_AGAIN;
 		err = scan_stack(w, h->rsp, (h->rsp | (w->t->thread_size - 1)) + 1, &old);
 		count_old(w->scan, old);
