@@ -20,6 +20,7 @@ static struct place cpu_number(const struct kernel *k, const char *where)
 	struct member m;
 	struct place p;
 
+	k = k->image ? k->image : k; /* whatever a module has of that name */
 	if (kallsyms_find(&k->syms, own.name, 1, &s))
 		return place_in_kernel(k, &own, where);
 	if (!kallsyms_find(&k->syms, hot.name, 1, &s) || !member_maybe(k, "struct pcpu_hot", "cpu_number", where, &m) ||

@@ -25,7 +25,7 @@ void data_check_writable(const struct kernel *k, uint64_t va, uint32_t size, con
 	if (k->module) {
 		const struct ksection *in = kernel_section_at(k, va);
 
-		if (!in || !starts_with(in->name, ".rodata") || size > in->size - (va - in->va))
+		if (!in || !kernel_owns(k, va) || !starts_with(in->name, ".rodata") || size > in->size - (va - in->va))
 			refuse(NL_ESITE,
 			       "%s: %s is not in its module's .rodata: the running kernel changes it, or drops it",
 			       where, name);

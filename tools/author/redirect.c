@@ -151,8 +151,9 @@ static void check_section(const struct kernel *k, const struct entry *e)
 
 	const char *elsewhere;
 
-	if (k->module ? !kernel_owns(k, e->va) : e->va >= MODULE_SPACE)
-		refuse(NL_EINTERNAL, "%s: %s is looked at as something of another object", e->where, e->name);
+	if (!kernel_owns(k, e->va))
+		refuse(NL_ETARGET, "%s: %s has no %s of its own", e->where, k->module ? k->module->name : "the kernel",
+		       e->name);
 	if (!kernel_is_text(k, e->va))
 		refuse(NL_ESITE, "%s: %s lies outside the %s", e->where, e->name,
 		       k->module ? "code of its module" : "kernel's text");
