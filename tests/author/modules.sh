@@ -61,6 +61,11 @@ expect "a directory of modules" 0 "1 site" "${moved[@]}" -M "$root" -o "$dir/2.l
 expect "a directory of modules: the same bytes" 0 "" cmp "$dir/1.leaf" "$dir/2.leaf"
 expect "a module's file" 0 "1 site" "${moved[@]}" -M "$modules/kernel/drivers/net/dummy.ko" -o "$dir/3.leaf"
 
+# A static function that is only called may take something else; ftrace's list of it is nobody who calls
+fresh
+edit fs/ext4/mballoc.c 's/struct ext4_buddy \*e4b, gfp_t gfp)/struct ext4_buddy *e4b, unsigned long gfp)/'
+expect "a static function's form" 0 "replaces ext4_mb_load_buddy_gfp" plan
+
 # Its beginning and its end are code like any other
 fresh
 edit drivers/net/dummy.c \
@@ -91,7 +96,8 @@ fresh
 edit drivers/net/dummy.c '/^static int dummy_dev_init(/,/^}/s/if (!dev->lstats)/WARN_ON(!THIS_MODULE->name[0]);\n\t&/'
 expect "the module itself" 0 "1 site" build -o "$dir/5.leaf"
 fresh
-edit net/netfilter/nf_dup_netdev.c 's/^\tif (__this_cpu_read(nf_dup_skb_recursion) > /\tbarrier();\n&/'
+edit net/netfilter/nf_dup_netdev.c \
+	's/^\tif (__this_cpu_read(nf_dup_skb_recursion) > /\tif (!skb->len)\n\t\tgoto err;\n&/'
 expect "a variable of each CPU" 0 "proven" plan
 
 # An unit of a directory whose makefile is another's
@@ -100,29 +106,31 @@ edit drivers/gpu/drm/amd/display/dc/dcn31/dcn31_hwseq.c '/^void dcn31_init_hw(/,
 expect "a makefile elsewhere" 0 "proven equal to the module amdgpu" plan
 
 # Image and module in one leaf
+find='/^static inline struct net_device \*vlan_find_dev(/,/^}/s/if (vlan_info/& \&\& vlan_id < VLAN_N_VID/'
 fresh
-edit net/8021q/vlan.h '/^vlan_find_dev(\|\*vlan_find_dev(/,/^}/s/if (grp)/if (grp \&\& vlan_id < 4096)/'
+edit net/8021q/vlan.h "$find"
 expect "image and module" 0 "net/8021q/vlan_core.c: 2" plan
 expect "image and module: both" 0 "proven equal to the module 8021q" plan
 expect "image and module: the leaf" 0 "sites" build -o "$dir/6.leaf"
 
 # What the patch adds to the image a module may use, and not the other way round
+rule='noinline bool vlan_new_rule(int id)\n{\n\treturn id < 4095;\n}\n\n&'
+given='bool vlan_new_rule(int id);\n&'
+module='s/^\tif (real_dev->features & NETIF_F_VLAN_CH/\tif (!vlan_new_rule(vlan_id))\n\t\treturn -ERANGE;\n&/'
+image='s/\(return vlan_info->grp.nr_vlan_devs\) ? true : false;/\1 \&\& vlan_new_rule(1);/'
 fresh
-edit net/8021q/vlan_core.c 's/^bool vlan_uses_dev(/noinline bool vlan_new_rule(int id)\n{\n\treturn id < 4095;\n}\n\n&/'
-edit net/8021q/vlan.c 's/^int vlan_check_real_dev(/bool vlan_new_rule(int id);\n&/
-/^int vlan_check_real_dev(/,/^}/s/^\tconst char \*name/\tif (!vlan_new_rule(vlan_id))\n\t\treturn -ERANGE;\n&/'
+edit net/8021q/vlan_core.c "s/^bool vlan_uses_dev(/$rule/"
+edit net/8021q/vlan.c "s/^int vlan_check_real_dev(/$given/;$module"
 expect "the image's new function" 0 "carries  vlan_new_rule" plan
 expect "the image's new function: the leaf" 0 "site" build -o "$dir/7.leaf"
 fresh
-edit net/8021q/vlan.c 's/^int vlan_check_real_dev(/noinline bool vlan_new_rule(int id)\n{\n\treturn id < 4095;\n}\n\n&/
-/^int vlan_check_real_dev(/,/^}/s/^\tconst char \*name/\tif (!vlan_new_rule(vlan_id))\n\t\treturn -ERANGE;\n&/'
-edit net/8021q/vlan_core.c 's/^bool vlan_uses_dev(/bool vlan_new_rule(int id);\n&/
-/^bool vlan_uses_dev(/,/^}/s/^\tASSERT_RTNL/\tif (!vlan_new_rule(1))\n\t\treturn true;\n&/'
+edit net/8021q/vlan.c "s/^int vlan_check_real_dev(/$rule/;$module"
+edit net/8021q/vlan_core.c "s/^bool vlan_uses_dev(/$given/;$image"
 expect "a module's new function" 4 "which the patch adds to net/8021q/vlan.c, a part of the module 8021q" plan
 
 # A header that modules use which are not given
 fresh
-edit net/8021q/vlan.h '/^vlan_find_dev(\|\*vlan_find_dev(/,/^}/s/if (grp)/if (grp \&\& vlan_id < 4096)/'
+edit net/8021q/vlan.h "$find"
 moved=("$author" build "$dir/p.patch" -k "$dir/vmlinuz" -S "$source" -H "$headers" --id p)
 expect "a header" 7 "a part of the module 8021q, changes with the patch's headers" "${moved[@]}" -n
 expect "a header: the module stays" 0 "module 8021q stays as it is" "${moved[@]}" -n --allow modules

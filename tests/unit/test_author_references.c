@@ -18,6 +18,7 @@
 #define TEXT 0xffffffff81000000ULL
 #define DATA 0xffffffff82000000ULL
 #define TARGET (TEXT + 0x100)
+#define MODULE 0xffffffffc0000000ULL
 
 struct counted {
 	unsigned n;
@@ -132,12 +133,52 @@ static void test_each_cpu(void **state)
 	assert_string_equal(c.last.in->name, "percpu");
 }
 
+static bool kernel_is_view;
+bool kernel_owns(const struct kernel *k, uint64_t va)
+{
+	return (k->module != NULL) == (va >= MODULE) || !kernel_is_view;
+}
+
+/* A module's code, its end with it, and what is there of the image's tables as sections. */
+static void test_module(void **state)
+{
+	static const struct module_section *const of = (const struct module_section *)(const void *)&kernel_is_view;
+	uint8_t taken[] = "\x48\x8d\x3d....\xc3", pointer[8];
+	struct kernel *k = author_kernel((const uint8_t *)"\xc3", 1, AUTHOR_NOT_TRACED);
+	const uint64_t to = MODULE + 0x2000;
+	int32_t distance = (int32_t)(to - (MODULE + 7));
+	struct counted c;
+
+	(void)state;
+	kernel_is_view = true;
+	k->module = (const struct module *)(const void *)&kernel_is_view;
+	memcpy(taken + 3, &distance, 4); /* lea to(%rip), %rdi */
+	memcpy(pointer, &to, 8);
+	author_kernel_symbol(k, "g", MODULE);
+	author_kernel_section(k, ".text.unlikely", MODULE, taken, sizeof(taken));
+	assert_int_equal(references(k, to, 1).n, 0); /* as long as it is the image's */
+	k->sections[k->n_sections - 1].of = of;
+	k->sections[k->n_sections - 1].code = true;
+	c = references(k, to, 1);
+	assert_int_equal(c.n, 1);
+	assert_string_equal(c.last.in->name, "g");
+	author_kernel_section(k, "__mcount_loc", MODULE + 0x1000, pointer, 8);
+	k->sections[k->n_sections - 1].of = of;
+	author_kernel_reloc(k, MODULE + 0x1000, KREL_64);
+	assert_int_equal(references(k, to, 1).n, 1);
+	author_kernel_section(k, ".exit.text", MODULE + 0x1100, pointer, 8);
+	k->sections[k->n_sections - 1].of = of;
+	author_kernel_reloc(k, MODULE + 0x1100, KREL_64);
+	assert_int_equal(references(k, to, 1).n, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_code),
 	        cmocka_unit_test(test_data),
 	        cmocka_unit_test(test_each_cpu),
+	        cmocka_unit_test(test_module),
 	};
 
 	return cmocka_run_group_tests_name("author_references", tests, NULL, NULL);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: tools/author/module_at.c
 // sources: tools/author/patch_threads.c tools/author/references.c tools/author/code.c tools/author/kallsyms.c
 // sources: tools/author/krelocs.c tools/author/author.c tests/unit/author_refuse.c tests/unit/author_kernel.c
 // cflags: -Itools/author

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <elf.h>
 #include <newleaf/types.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SECTIONS_MAX 4096u
@@ -212,19 +213,43 @@ struct module *module_read(const struct kernel *k, const char *path, uint64_t va
 	return m;
 }
 
+static int by_export(const void *a, const void *b)
+{
+	const struct module_export *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static struct module_export *export_named(const struct module *m, const char *name)
+{
+	const struct module_export wanted = {.name = name};
+
+	return bsearch(&wanted, m->exports, m->n_exports, sizeof(wanted), by_export);
+}
+
+/* A name is exported by its entry, and the place is that of the global symbol of that name. */
+static void find_exports(struct module *m)
+{
+	m->exports = xalloc((m->n_symbols + 1) * sizeof(*m->exports));
+	for (size_t i = 1; i < m->n_symbols; i++)
+		if (m->symbols[i].section && starts_with(m->symbols[i].name, "__ksymtab_"))
+			m->exports[m->n_exports++].name = m->symbols[i].name + strlen("__ksymtab_");
+	qsort(m->exports, m->n_exports, sizeof(*m->exports), by_export);
+	for (size_t i = 1; i < m->n_symbols; i++) {
+		struct module_export *e =
+		        m->symbols[i].section && m->symbols[i].global ? export_named(m, m->symbols[i].name) : NULL;
+
+		if (e)
+			e->va = m->symbols[i].va;
+	}
+}
+
 uint64_t module_export(const struct module *m, const char *name)
 {
-	bool exported = false;
-	uint64_t va = 0;
+	const struct module_export *e;
 
-	for (size_t i = 1; i < m->n_symbols; i++) {
-		const struct module_symbol *s = &m->symbols[i];
-
-		if (!s->section)
-			continue;
-		exported |= starts_with(s->name, "__ksymtab_") && !strcmp(s->name + strlen("__ksymtab_"), name);
-		if (s->global && !strcmp(s->name, name))
-			va = s->va;
-	}
-	return exported ? va : 0;
+	if (!m->exports)
+		find_exports((struct module *)(uintptr_t)m);
+	e = export_named(m, name);
+	return e ? e->va : 0;
 }

@@ -65,6 +65,11 @@ struct module {
 	size_t n_regions;
 	uint64_t start, end;       /* of its addresses */
 	const struct kernel *view; /* modules.h */
+	struct module_export {     /* by name; NULL = not asked for yet */
+		const char *name;
+		uint64_t va;
+	} * exports;
+	size_t n_exports;
 	const struct btf *types;
 };
 

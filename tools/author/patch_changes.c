@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From "what the compiler makes otherwise" to "what must be replaced in the image", and the refusals between the two.
  */
+#include "module.h"
 #include "patch_boot.h"
 #include "patch_kind.h"
 #include "patch_lists.h"
@@ -309,10 +310,15 @@ static void check_alignment(const struct patch_unit *p)
 static bool is_read_only(const void *with, const char *name)
 {
 	const struct patch_unit *p = with;
+	const struct ksection *in;
 	const struct ksym *found;
 
-	return kallsyms_find(&p->k->syms, name, 1, &found) == 1 &&
-	       found->va >= kernel_symbol_or_0(p->k, "__start_rodata") &&
+	if (kallsyms_find(&p->k->syms, name, 1, &found) != 1)
+		return false;
+	in = p->k->module ? kernel_section_at(p->k, found->va) : NULL;
+	if (in && in->of)
+		return in->of->memory == MODULE_RODATA || in->of->memory == MODULE_RO_AFTER_INIT;
+	return found->va >= kernel_symbol_or_0(p->k, "__start_rodata") &&
 	       found->va < kernel_symbol_or_0(p->k, "__end_rodata");
 }
 

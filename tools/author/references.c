@@ -44,6 +44,18 @@ static const struct ksection *section_at(const struct kernel *k, uint64_t va)
 	return NULL;
 }
 
+/* The same of a module, which has sections for what the image only marks, and whose exit code runs. */
+static bool only_tells_in(const struct ksection *s)
+{
+	static const char *const names[] = {"__mcount_loc", ".parainstructions", ".altinstructions",
+	                                    "_kprobe_blacklist", "_error_injection_whitelist"};
+
+	for (size_t i = 0; i < NL_ARRAY_SIZE(names); i++)
+		if (!strcmp(s->name, names[i]))
+			return true;
+	return false;
+}
+
 /* Who reads these does not call what they say. */
 static bool only_tells(const struct kernel *k, uint64_t at)
 {
@@ -57,6 +69,8 @@ static bool only_tells(const struct kernel *k, uint64_t at)
 	};
 	const struct ksection *s = section_at(k, at);
 
+	if (s && s->of)
+		return only_tells_in(s);
 	for (size_t i = 0; s && i < NL_ARRAY_SIZE(names); i++)
 		if (!strcmp(s->name, names[i]))
 			return true;
@@ -130,20 +144,29 @@ static bool find_in(const struct search *s, const struct ksection *text)
 	return false;
 }
 
+/* Has it code that could refer to the place? The image's cannot, to a module's. */
+static bool may_refer(const struct kernel *k, const struct ksection *s, uint64_t to)
+{
+	static const char *const code[] = {".text", ".init.text", ".altinstr_replacement", ".altinstr_aux"};
+
+	if (s->of || (k->module && kernel_owns(k, to)))
+		return s->of && s->code;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(code); i++)
+		if (!strcmp(s->name, code[i]))
+			return true;
+	return false;
+}
+
 bool references_find(const struct kernel *k, uint64_t start, uint64_t end,
                      bool (*wanted)(const void *arg, const struct reference *r), const void *arg,
                      struct reference *found)
 {
-	static const char *const code[] = {".text", ".init.text", ".altinstr_replacement", ".altinstr_aux"};
 	struct search s = {k, start, end, wanted, arg, found};
 
 	if (find_whole(&s))
 		return true;
-	for (size_t i = 0; i < NL_ARRAY_SIZE(code); i++) {
-		const struct ksection *text = kernel_section(k, code[i]);
-
-		if (text && text->bytes && find_in(&s, text))
+	for (size_t i = 0; i < k->n_sections; i++)
+		if (k->sections[i].bytes && may_refer(k, &k->sections[i], start) && find_in(&s, &k->sections[i]))
 			return true;
-	}
 	return false;
 }
