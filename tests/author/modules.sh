@@ -100,7 +100,12 @@ edit net/netfilter/nf_dup_netdev.c \
 	's/^\tif (__this_cpu_read(nf_dup_skb_recursion) > /\tif (!skb->len)\n\t\tgoto err;\n&/'
 expect "a variable of each CPU" 0 "proven" plan
 
-# An unit of a directory whose makefile is another's
+# What an alternative chooses by the CPU of functions that do the same
+fresh
+edit fs/fuse/dev.c '/^static int fuse_copy_page(/,/^}/s/^\tif (page && zeroing &&/\tcond_resched();\n&/'
+expect "one of several functions by the CPU" 0 "replaces fuse_copy_page" plan
+
+# A unit of a directory whose makefile is another's
 fresh
 edit drivers/gpu/drm/amd/display/dc/dcn31/dcn31_hwseq.c '/^void dcn31_init_hw(/,/^}/s/^\tint i;/&\n\n\tbarrier();/'
 expect "a makefile elsewhere" 0 "proven equal to the module amdgpu" plan

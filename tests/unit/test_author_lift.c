@@ -10,6 +10,7 @@
 /* A copy of a function's machine code: which fields follow it, which stay, and what has no copy. */
 #include "author_kernel.h"
 #include "author_refuse.h"
+#include "branches.h"
 #include "lift.h"
 
 #include <stdarg.h>
@@ -151,9 +152,27 @@ static void test_what_has_no_copy(void **state)
 	assert_int_equal(lift(k, 10).size, 10);
 }
 
+/* Who never returns may be called last: behind it is nothing, or what is of another section. */
+static void test_last_of_a_module(void **state)
+{
+	static const uint8_t calls[] = {0xe8, 0, 0, 0, 0, 0xc3};
+	struct kernel *k = author_kernel((const uint8_t *)"\xc3", 1, AUTHOR_NOT_TRACED);
+	const uint64_t va = 0xffffffffc0000000ULL;
+
+	(void)state;
+	author_kernel_section(k, ".text", va, calls, 5);
+	assert_true(branches_run_on(k, va, va + 5));
+	k->sections[k->n_sections - 1].of = (const struct module_section *)(const void *)k;
+	assert_false(branches_run_on(k, va, va + 5));
+	author_kernel_section(k, ".text", va + 0x100, calls, 6);
+	k->sections[k->n_sections - 1].of = k->sections[k->n_sections - 2].of;
+	assert_true(branches_run_on(k, va + 0x100, va + 0x105));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_last_of_a_module),
 	        cmocka_unit_test(test_what_moves_and_what_stays),
 	        cmocka_unit_test(test_fields_that_the_kernel_lists),
 	        cmocka_unit_test(test_what_has_no_copy),

@@ -12,6 +12,7 @@ DIRECTORIES = (
     "mm", "fs", "net", "kernel", "drivers", "lib", "block", "io_uring", "security", "ipc", "crypto", "arch/x86",
 )  # fmt: skip
 FUNCTIONS_MAX = 3
+SEED = 20261126
 BOOT = re.compile(r"__init|noinstr|__exit|__cpuinit")
 NO_HEAD = ("}", "#", "*", " *", "/*")
 
@@ -71,8 +72,8 @@ def built_in(lines, symbols):
     return 2 * sum(name in symbols or name.startswith("SYSCALL:") for name in names) >= len(names) > 0
 
 
-def candidates(old, new, symbols, without):
-    for top in DIRECTORIES:
+def candidates(old, new, symbols, without, directories):
+    for top in directories:
         for directory, _, files in os.walk(os.path.join(new, top)):
             for path in (os.path.relpath(os.path.join(directory, f), new) for f in files if f.endswith(".c")):
                 before, after = os.path.join(old, path), os.path.join(new, path)
@@ -86,9 +87,9 @@ def candidates(old, new, symbols, without):
                     yield path, sorted(names)
 
 
-def draw(old, new, symbols, seed, count, without=()):
+def draw(old, new, symbols, seed, count, without=(), directories=DIRECTORIES):
     """[(path, [function], patch)], of the files whose functions are mostly among the symbols."""
-    found = sorted(candidates(old, new, symbols, without))
+    found = sorted(candidates(old, new, symbols, without, directories))
     random.Random(seed).shuffle(found)
     drawn = []
     for path, names in found[:count]:

@@ -4,15 +4,12 @@ lot, each built, applied, counted under a load and reverted. Of those that are o
 leaves, and what does not is told with its reason. Nothing of the sources is kept."""
 
 import os
-import subprocess
 import tempfile
 
 import lot
 import tries
-from guest import Failure, kernel_file
 from vmtest import test
 
-SEED = 20261126
 KNOWN = (  # what the makers have looked at before, and practised on
     "fs/proc/proc_net.c", "kernel/sys.c", "kernel/time/namespace.c", "block/ioprio.c", "io_uring/rsrc.c",
     "fs/proc/fd.c", "mm/mempolicy.c", "kernel/trace/trace_eprobe.c", "fs/ext4/mballoc.c",
@@ -27,20 +24,11 @@ LINES = {  # old, new, how many, without
 }  # fmt: skip
 
 
-def symbols(package):
-    """Names of the image."""
-    command = [tries.AUTHOR, "symbols", "-k", kernel_file(package), "*"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
-        raise Failure(f"newleaf-author symbols: {done.stderr}")
-    return {line.split()[3].split("#")[0] for line in done.stdout.splitlines() if len(line.split()) > 3}
-
-
 def heldback(t, old, new, count, without):
     source, later = tries.get("--source", old), tries.get("--source", new)
     with tempfile.TemporaryDirectory() as directory:
         patches = []
-        for i, (path, _, patch) in enumerate(lot.draw(source, later, symbols(old), SEED, count, without)):
+        for i, (path, _, patch) in enumerate(lot.draw(source, later, tries.symbols(old), lot.SEED, count, without)):
             name = path.removesuffix(".c").replace("/", "-").replace("_", "-").lower()[:40]
             patches.append(os.path.join(directory, f"{i:02}-{name}.patch"))
             with open(patches[-1], "w", encoding="utf-8", errors="surrogateescape") as f:
@@ -50,7 +38,8 @@ def heldback(t, old, new, count, without):
         t.note(one.row())
     fit = [one for one in tried if one.answer in ("leaf", "refused")]
     good = [one for one in fit if one.good]
-    t.note(f"{len(good)} of {len(fit)} fixes of one file, {sum(one.hits > 0 for one in good)} executed; seed {SEED}")
+    hit = sum(one.hits > 0 for one in good)
+    t.note(f"{len(good)} of {len(fit)} fixes of one file, {hit} executed; seed {lot.SEED}")
     t.expect(all(one.good for one in fit if one.answer == "leaf"), "a leaf was not applied or not reverted")
     t.expect(10 * len(good) >= 9 * len(fit) > 0, "fewer than nine in ten")
 

@@ -77,6 +77,16 @@ class Try:
         return f"{self.name:44} {self.answer:12} {self.functions} functions, {seen}, {end} {self.why}".rstrip()
 
 
+def symbols(package):
+    """Names of the image."""
+    done = subprocess.run(
+        [AUTHOR, "symbols", "-k", kernel_file(package), "*"], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise Failure(f"newleaf-author symbols: {done.stderr}")
+    return {line.split()[3].split("#")[0] for line in done.stdout.splitlines() if len(line.split()) > 3}
+
+
 def get(kind, package):
     """A directory of scripts/get-kernel."""
     command = [os.path.join(TOP, "scripts", "get-kernel"), kind, package]
