@@ -53,18 +53,16 @@ static uint32_t object_of(struct told *t, const struct nl_entry *e)
 }
 
 /* A commit may have been quicker than the hook. */
-static bool is_written(const struct told *t, const struct nl_entry *e, uint32_t object)
+static bool is_written(const struct nl_entry *e, uint32_t object)
 {
 	uint8_t now[NL_SITE_MAX_LEN];
 	uint32_t i;
-	gpa_t at;
 
 	for (i = 0; i < e->n_sites; i++) {
 		const struct nl_site *s = &e->sites[i];
 
 		if (s->len && s->object == object &&
-		    (nl_guest_translate(&t->kernel.space, GVA(s->va), NL_GUEST_READ, &at) || at.v != s->gpa ||
-		     !x86_copy_safe(now, nl_phys(HPA(s->gpa)), s->len) || memcmp(now, s->fresh, s->len) != 0))
+		    (!x86_copy_safe(now, nl_phys(HPA(s->gpa)), s->len) || memcmp(now, s->fresh, s->len)))
 			return false;
 	}
 	return true;
@@ -84,13 +82,13 @@ static enum nl_err follow(struct told *t, uint32_t leaf)
 	enum nl_err err;
 
 	err = t->kernel.os->module(&t->kernel, nl_bind_object(e, object), &m);
-	if (was == t->hint.module && (t->hint.coming ? !is_written(t, e, object) : err || m.coming))
+	if (was == t->hint.module && (t->hint.coming ? !is_written(e, object) : err || m.coming))
 		nl_unbind(e, object);
 	/* Who is not about to come has run: to him nothing is written without a stop. */
 	err = nl_bind(e, NULL, !err && t->hint.coming && m.coming && m.va == t->hint.module ? 1u << object : 0,
 	              &t->kernel, &unused);
 	t->leaves[leaf].went = was && !e->objects[object].va;
-	t->leaves[leaf].came = e->objects[object].va && !is_written(t, e, object);
+	t->leaves[leaf].came = e->objects[object].va && !is_written(e, object);
 	if (!err && e->facts.modules[object - 1].state == NL_MODULE_OTHER)
 		err = NL_EMODULE;
 	if (err || !t->leaves[leaf].came)

@@ -96,6 +96,20 @@ static bool same(const struct nl_binding *b, const struct nl_module *m, bool *fe
 	return true;
 }
 
+/* And are its sites in the memory in which they were? It may have come to the same place again. */
+static bool at_home(const struct nl_entry *e, uint32_t object, const struct nl_kernel *k)
+{
+	uint32_t i;
+	gpa_t gpa;
+
+	for (i = 0; i < e->n_sites; i++)
+		if (e->sites[i].len && e->sites[i].object == object &&
+		    (nl_guest_translate(&k->space, GVA(e->sites[i].va), NL_GUEST_READ, &gpa) ||
+		     gpa.v != e->sites[i].gpa))
+			return false;
+	return true;
+}
+
 static void forget_freed(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t object, const struct nl_module *m)
 {
 	uint32_t i;
@@ -232,7 +246,8 @@ static enum nl_err look_at_all(struct nl_entry *e, const struct nl_leaf *leaf, u
 		if (!err && same(b, &m, &fewer)) {
 			if (fewer)
 				forget_freed(e, leaf, i, &m);
-			continue;
+			if (!i || at_home(e, i, k))
+				continue;
 		}
 		if (b->va)
 			nl_unbind(e, i);
@@ -300,16 +315,8 @@ bool nl_bind_stands(const struct nl_entry *e, struct nl_kernel *k)
 		struct nl_module m = {0};
 		enum nl_err err = look(&leaf, i, k, &m);
 
-		if (e->objects[i].va ? err || !same(&e->objects[i], &m, &fewer) || fewer
+		if (e->objects[i].va ? err || !same(&e->objects[i], &m, &fewer) || fewer || !at_home(e, i, k)
 		                     : !on && err != (other ? NL_EMODULE : NL_NOTHING))
-			return false;
-	}
-	for (i = 0; i < e->n_sites; i++) {
-		gpa_t gpa;
-
-		if (e->sites[i].len && e->sites[i].object &&
-		    (nl_guest_translate(&k->space, GVA(e->sites[i].va), NL_GUEST_READ, &gpa) ||
-		     gpa.v != e->sites[i].gpa))
 			return false;
 	}
 	return true;

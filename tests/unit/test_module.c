@@ -430,6 +430,32 @@ static void stale(void **state)
 	}
 }
 
+/* It came back to where it was, in other memory; the old one holds what it held, or something else. */
+static void same_place_other_frames(void **state)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct fm a = comes("alpha", 0, 0, 0);
+		uint8_t sha[1][32], *old = malloc(4 * NL_PAGE_SIZE);
+
+		leaf_module("one", "alpha", WITH_IMAGE | WITH_DATA);
+		assert_int_equal(verify_leaf(sha[0]), NL_OK);
+		memcpy(old, fg.ram + FM_RAM, 4 * NL_PAGE_SIZE);
+		leaves_memory(&a);
+		if (i)
+			memcpy(fg.ram + FM_RAM, old, 4 * NL_PAGE_SIZE);
+		memcpy(old, fg.ram + FM_RAM, 4 * NL_PAGE_SIZE);
+		a = comes("alpha", 0, 0, 1);
+		assert_int_equal(verify_leaf(sha[0]), NL_OK);
+		assert_int_equal(commit((const void *)sha, 1), NL_OK);
+		assert_int_equal(looks(&a), PATCHED);
+		assert_int_equal(data_looks(&a), PATCHED);
+		assert_memory_equal(fg.ram + FM_RAM, old, 4 * NL_PAGE_SIZE);
+		free(old);
+		teardown(state);
+		module_setup(state);
+	}
+}
+
 /* Verified again while it is prepared: what is prepared stays what it was. */
 static void verified_when_prepared(void **state)
 {
@@ -480,6 +506,7 @@ int main(void)
 	        T(superseded),
 	        T(freed_initialiser),
 	        T(stale),
+	        T(same_place_other_frames),
 	        T(verified_when_prepared),
 	};
 
