@@ -65,15 +65,19 @@
 	  "else that of a " \
 	  "refusal.\n") \
 	X(prove, "UNIT.c... -k VMLINUZ -S SOURCE", \
-	  "UNIT.c...|--random N [--seed S] -k VMLINUZ -S SOURCE [-H HEADERS] [--cc GCC] [--json]", \
+	  "UNIT.c...|--random N [--seed S] -k VMLINUZ -S SOURCE [-M MODULES] [-H HEADERS] [--cc GCC] [--json]", \
 	  "compare units of the source with a kernel", \
-	  "Compiles units of the kernel's source (fs/pipe.c) and compares each function with the image: bytes, " \
-	  "symbols,\n" \
-	  "strings, constants, and what the kernel's tables say about it.\n" \
+	  "Compiles units of the kernel's source (fs/pipe.c) and compares each function with the image, or with " \
+	  "the module\n" \
+	  "whose part it is: bytes, symbols, strings, constants, and what the kernel's tables say about it.\n" \
 	  "  -k, --kernel FILE   the /boot/vmlinuz that the machine boots\n" \
 	  "  -S, --source DIR    the source of exactly this kernel, unpacked\n" \
 	  "  -H, --headers DIR   as for build\n" \
-	  "      --random N      N units by lot of all that the configuration links into the image\n" \
+	  "  -M, --modules PATH  modules of this kernel: a directory with them, or a file; may be given again. " \
+	  "Default: those\n" \
+	  "                      beside the kernel file (../lib/modules)\n" \
+	  "      --random N      N units by lot of all that the configuration links into the image; with -M, into " \
+	  "modules\n" \
 	  "      --seed S        the lot's: the same number draws the same units; default: any, which is shown\n" \
 	  "      --json          newleaf.prove/1\n" \
 	  "Exit: 0 if all functions are proven, but those that the kernel drops after boot.\n") \
@@ -123,13 +127,19 @@
 	  "      --allow WORD  clones, aliases, callers: what a refusal names stays visible in the leaf\n" \
 	  "  -o, --output FILE default: ID.leaf in the current directory\n") \
 	X(transplant, "FUNCTION... -k VMLINUZ", \
-	  "FUNCTION... | --count N [--seed S]  -k VMLINUZ [-M MODULES] [-o DIR]", "make leaves that change nothing", \
+	  "FUNCTION... | --count N [--seed S] [--module NAME]...  -k VMLINUZ [-M MODULES] [-o DIR]", \
+	  "make leaves that change nothing", \
 	  "Makes unsigned leaves whose bodies are the functions' own machine code, at another place: a test of " \
 	  "Newleaf\n" \
-	  "on a kernel that needs no fix. Prints NAME, built or the error, and the reason, separated by tabs.\n" \
-	  "      --count N     draw N functions by lot instead of naming them\n" \
+	  "on a kernel that needs no fix. Prints NAME, built or the error, and the reason, separated by tabs. A " \
+	  "function\n" \
+	  "of a module is MODULE:NAME; a leaf has those of as few modules as can be.\n" \
+	  "      --count N     draw N functions by lot instead of naming them: of the image, or with -M of all its " \
+	  "modules\n" \
+	  "      --module NAME draw of this module alone; may be given again\n" \
+	  "  -M, --modules PATH   modules of this kernel: a directory with them, or a file; may be given again\n" \
+	  "  -n, --dry-run     only say what could be built\n" \
 	  "      --seed S      of the lot; the same number draws the same functions (default 1)\n" \
-	  "  -M, --modules PATH   draw from these modules; a leaf holds functions of one of them\n" \
 	  "  -o, --output DIR  where transplant-NN.leaf go; default: the current directory\n") \
 	X(symbols, "-k VMLINUZ PATTERN", "-k VMLINUZ [-M MODULES] PATTERN [--hash] [--json]", \
 	  "show what a kernel has of a name", \
