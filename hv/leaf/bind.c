@@ -249,6 +249,8 @@ static enum nl_err look_at_all(struct nl_entry *e, const struct nl_leaf *leaf, u
 			if (!i || at_home(e, i, k))
 				continue;
 		}
+		if (b->va && !i) /* it shows itself elsewhere, too: its leaves stand where they were made for */
+			return NL_EKERNEL;
 		if (b->va)
 			nl_unbind(e, i);
 		if (err == NL_EMODULE)

@@ -36,10 +36,10 @@ static bool read_region(struct nl_guest *space, uint64_t va, const struct nl_lea
 	if (nl_guest_read64(space, GVA(va + r->pointer_at), base) ||
 	    nl_guest_read(space, GVA(va + r->size_at), NL_GUEST_READ, &size, sizeof(size)))
 		return false;
-	if (!*base)
-		return freed_after_init(r);
-	if (size != r->size)
-		return false;
+	if (!size && freed_after_init(r)) /* both are cleared while we look, in whatever order */
+		*base = 0;
+	if (!*base || size != r->size)
+		return !*base && freed_after_init(r);
 	/* Pages of the kernel's half, or an offset from each CPU's area. */
 	return r->kind == NL_MEM_PERCPU || (*base >> 63 && !(*base & NL_PAGE_MASK) && *base + size > *base);
 }

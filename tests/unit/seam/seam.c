@@ -28,7 +28,7 @@ bool x86_load_safe(const uint64_t *at, uint64_t *value)
 	return true;
 }
 
-bool x86_copy_safe(void *to, const void *from, size_t n)
+WEAK bool x86_copy_safe(void *to, const void *from, size_t n)
 {
 	if (poisoned(from) || poisoned(to))
 		return false;
