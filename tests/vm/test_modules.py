@@ -186,6 +186,16 @@ def register_lines():
 register_lines()
 
 
+@test(full=True, emulator="bochs")
+def modules_bochs(t):
+    """6.1 on VMX (Bochs, one CPU): a leaf on a module that is there, that goes, and that comes"""
+    g = boot(t, emulator="bochs", cpus=1, memory=512, cmdline="quiet")
+    here_and_there(t, g)
+    newleaf(g, "log")
+    g.check_dmesg()
+    g.poweroff()
+
+
 @test(full=True)
 def modules_stock(t):
     """without Newleaf the test's modules come and go, and answer that they are vulnerable, on every line"""

@@ -5,12 +5,12 @@ nothing is lost, nothing is written where a module was, and nobody else pays for
 import re
 
 from command import apply, newleaf, revert
-from guest import Failure
 from modules import answers, insmod, parameter, put_leaf, put_modules, rmmod
 from test_modules import OLD, boot
 from vmtest import test
 
 SEVEN = "guest:linux-7.3"
+PART = 256  # bytes of text, at most, that a body of the module victim leaves behind
 
 # Functions of the scripts below. A book of one round is six lines, all the same word.
 TOOLS = f"""
@@ -57,21 +57,23 @@ def under_load(t, kernel, count):
     g = boot(t, kernel)
     path = put_leaf(g, "victim")
     rounds(t, g, 2, "VULNERABLE")
+    start = newleaf(g, "status")["memory"]["arena_text_free_bytes"]
     g.run("load >/tmp/load.out 2>&1 & echo $! >/tmp/load.pid")
     apply(g, "test-victim", path=path)
     began = g.uptime()
     free = rounds(t, g, count, "FIXED")
     took = g.uptime() - began
-    # What is given back comes in a saw's teeth; both halves have some of them.
-    half = len(free) // 2
-    t.expect(min(free[half:]) >= min(free[:half]), f"the arena shrinks: {free}")
-    revert(g, "test-victim")
-    rounds(t, g, 1, "VULNERABLE")
     out = g.run(
         "kill $(cat /tmp/load.pid); while [ -d /proc/$(cat /tmp/load.pid) ]; do usleep 50000; done; cat /tmp/load.out"
     )
     t.expect(" 0 failures" in out, out)
-    t.note(f"{count} rounds in {took:.0f} s; arena free {min(free)}-{max(free)}; {out.strip()}")
+    # What bodies leave behind is given back when nobody is inside, which is asked when there are eight of them and all
+    # CPUs stand well just then: under load not each time.
+    free += rounds(t, g, 20, "FIXED")
+    t.expect(free[-1] >= start - 10 * PART, f"the arena shrinks: {start}, then {free}")
+    revert(g, "test-victim")
+    rounds(t, g, 1, "VULNERABLE")
+    t.note(f"{count} rounds in {took:.0f} s; arena free {start}, {min(free)}-{max(free)}, {free[-1]}; {out.strip()}")
     newleaf(g, "log")
     g.check_dmesg()
     g.poweroff()
@@ -204,7 +206,7 @@ def spent(g, script):
     return {r: after[r] - before[r] for r in after if r not in TIMER and after[r] != before[r]}
 
 
-@test(full=True)
+@test()
 def modules_exits(t):
     """a leaf on a module costs no exit while none comes or goes; what one load and unload costs in exits is printed"""
     g = boot(t)
@@ -234,30 +236,24 @@ def modules_exits(t):
 
 
 def cost(t, kernel):
-    """On an emulator whose clock counts instructions, one CPU."""
+    """On an emulator whose clock counts instructions, one CPU. An unload waits for RCU, so it is not measured."""
     g = boot(t, kernel, cpus=1, more=("-icount", "shift=0,sleep=off"))
     put_modules(g, "wide")
-    said = {}
     for name, sites in (("victim", 2), ("wide", 16)):
         path, ask = put_leaf(g, name), f"moduletime /mod/{name}.ko {name} 30"
-        off = [int(n) for n in g.run(ask, timeout=300).split()]
+        off = int(g.run(ask, timeout=300))
         apply(g, f"test-{name}", path=path)
-        on = [int(n) for n in g.run(ask, timeout=300).split()]
+        on = int(g.run(ask, timeout=300))
         revert(g, f"test-{name}")
-        said[name] = on[0] - off[0]
-        t.note(
-            f"{name}, {sites} sites: load {off[0]} instructions, with the leaf {on[0]} (+{on[0] - off[0]}); "
-            f"unload {off[1]}, with the leaf {on[1]} (+{on[1] - off[1]})"
-        )
-        if not 0 < on[0] - off[0] < 20_000_000:
-            raise Failure(f"the leaf makes a load dearer by {on[0] - off[0]} instructions")
+        t.note(f"{name}, {sites} sites: a load takes {off} instructions, with the leaf {on} ({on - off:+d})")
+        t.expect(0 < on - off < 1_000_000, f"the leaf makes a load dearer by {on - off} instructions")
     g.check_dmesg()
     g.poweroff()
 
 
 @test(full=True)
 def modules_cost(t):
-    """what a leaf adds to one load and one unload of a module, in instructions (6.1)"""
+    """what a leaf adds to one load of a module, in instructions (6.1)"""
     cost(t, OLD)
 
 
@@ -270,7 +266,7 @@ def modules_cost_7_3(t):
 def register():
     for line, kernel in (("6-1", OLD), ("7-3", SEVEN)):
         for name, full, function, about in (
-            ("rounds", True, lambda t, k=kernel: under_load(t, k, 20), "20 rounds under load"),
+            ("rounds", line != "6-1", lambda t, k=kernel: under_load(t, k, 20), "20 rounds under load"),
             ("rounds-100", True, lambda t, k=kernel: under_load(t, k, 100), "100 rounds under load"),
             ("race", line != "7-3", lambda t, k=kernel: race(t, k, 15), "loads against apply and revert for 15 s"),
             ("race-600", True, lambda t, k=kernel: race(t, k, 600), "loads against apply and revert for 10 minutes"),
