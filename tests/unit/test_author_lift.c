@@ -167,6 +167,7 @@ static void test_last_of_a_module(void **state)
 	author_kernel_section(k, ".text", va + 0x100, calls, 6);
 	k->sections[k->n_sections - 1].of = k->sections[k->n_sections - 2].of;
 	assert_true(branches_run_on(k, va + 0x100, va + 0x105));
+	assert_false(branches_run_on(k, va + 0x100, va + 0x106));
 }
 
 int main(void)

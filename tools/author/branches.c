@@ -201,8 +201,8 @@ bool branches_run_on(const struct kernel *k, uint64_t start, uint64_t end)
 {
 	const uint8_t *p = kernel_bytes(k, start, end - start);
 	const struct ksection *in = kernel_section_at(k, start);
-	/* behind the last function of a module's section comes another section, and no padding before it */
-	bool is_last = in && in->of && end - in->va == in->size, room = false;
+	/* behind the last of a module's section comes another section, and no padding before it */
+	bool is_last = in && in->of && end - in->va >= in->size, room = false;
 	struct code_step last = {.ends = true};
 
 	for (uint64_t at = start; p && at < end;) {
@@ -215,7 +215,7 @@ bool branches_run_on(const struct kernel *k, uint64_t start, uint64_t end)
 			last = s;
 		at += s.len;
 	}
-	return !last.ends && !(last.is_call && (room || is_last || !(end & (COMPILED_ALIGN - 1))));
+	return !last.ends && !is_last && !(last.is_call && (room || !(end & (COMPILED_ALIGN - 1))));
 }
 
 struct callers {
