@@ -21,7 +21,8 @@ void nl_journal(enum nl_event event, enum nl_err error, const char *id, const ui
 {
 	struct nl_journal_entry *e;
 	struct nl_sha256 c;
-	bool failure = event == NL_EV_REFUSED || event == NL_EV_ABANDONED;
+	bool failure = event == NL_EV_REFUSED || event == NL_EV_ABANDONED ||
+	               (event == NL_EV_MODULE && error && error != NL_NOTHING); /* a load that anybody may try again */
 
 	nl_lock(&lock);
 	if (event != NL_EV_TOKEN) /* anybody can cause those, and would end the run */

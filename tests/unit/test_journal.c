@@ -76,6 +76,26 @@ static void refusals_in_a_row(void **state)
 	assert_int_equal(before - n, 2);
 }
 
+/* Anybody may have a module loaded that is refused, again and again. */
+static void refused_modules_in_a_row(void **state)
+{
+	struct nl_journal_entry e;
+	uint64_t before, n;
+
+	(void)state;
+	nl_journal(NL_EV_CPU, NL_OK, NULL, NULL, 0, 0);
+	nl_journal_read(UINT64_MAX, &e, 0, &before);
+	for (unsigned i = 0; i < 200; i++)
+		nl_journal(i % 3 ? NL_EV_MODULE : NL_EV_REFUSED, NL_EMODULE, "alpha", NULL, i, 1);
+	nl_journal_read(UINT64_MAX, &e, 0, &n);
+	assert_int_equal(n - before, 16);
+	nl_journal(NL_EV_MODULE, NL_OK, "alpha", NULL, 0, 0);      /* it is patched, */
+	nl_journal(NL_EV_MODULE, NL_NOTHING, "alpha", NULL, 0, 0); /* and goes: that is no failure */
+	nl_journal(NL_EV_MODULE, NL_EMODULE, "alpha", NULL, 0, 0);
+	nl_journal_read(UINT64_MAX, &e, 0, &before);
+	assert_int_equal(before - n, 3);
+}
+
 static void *writer(void *arg)
 {
 	unsigned i;
@@ -112,7 +132,8 @@ static void overwritten_by_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(chain), cmocka_unit_test(overwritten_by_many),
-	                                   cmocka_unit_test(refusals_in_a_row)};
+	                                   cmocka_unit_test(refusals_in_a_row),
+	                                   cmocka_unit_test(refused_modules_in_a_row)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
