@@ -177,7 +177,7 @@ static __always_inline void newleaf_irq_restore(unsigned long flags)
 #undef task_size_max
 #define task_size_max() ((1UL << (boot_cpu_has(X86_FEATURE_LA57) ? 56 : 47)) - PAGE_SIZE)
 
-#if __has_include(<asm/runtime-const.h>)
+#if __has_include(<asm/runtime-const.h>) && !defined(MODULE) /* modules read the variables themselves */
 #include <asm/runtime-const.h>
 /* Variables that boot writes into the instructions which use them (6.11). */
 #undef runtime_const_ptr
