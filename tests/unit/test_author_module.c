@@ -2,6 +2,7 @@
 // sources: tools/author/module.c tools/author/module_layout.c tools/author/module_relocs.c tools/author/module_at.c
 // sources: tools/author/modules.c tools/author/unpack.c tools/author/types.c tools/author/kallsyms.c
 // sources: tools/author/krelocs.c tools/author/place.c tools/author/draft.c tools/author/kernel.c
+// sources: tools/author/linux_modules.c
 // sources: tools/author/typenames.c tools/author/author.c tests/unit/author_refuse.c tests/unit/makekernel.c
 // sources: tests/unit/makemodule.c
 // libs: -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz
@@ -10,6 +11,7 @@
  * kernel, and what a leaf makes of its addresses. Against numbers worked out by hand from kernel/module/main.c. */
 #include "author_refuse.h"
 #include "draft.h"
+#include "linux_modules.h"
 #include "makemodule.h"
 #include "place.h"
 #include "typenames.h"
@@ -551,6 +553,17 @@ static void test_draft_refusals(void **state)
 	draft_finish(&d);
 }
 
+static void test_realtime(void **state)
+{
+	struct nl_leaf_target t = {0};
+
+	(void)state;
+	start(NEW);
+	btf__add_struct(k->btf, "rw_semaphore", 8);
+	assert_true(AUTHOR_REFUSES(NL_EUNSUPPORTED, linux_modules_fill(&t, k)) && strstr(author_why, "PREEMPT_RT"));
+	assert_int_equal(t.modules, 0);
+}
+
 static int make_directory(void **state)
 {
 	(void)state;
@@ -578,6 +591,7 @@ int main(void)
 	        cmocka_unit_test(test_bad_relocations),
 	        cmocka_unit_test(test_draft),
 	        cmocka_unit_test(test_draft_refusals),
+	        cmocka_unit_test(test_realtime),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);
