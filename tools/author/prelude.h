@@ -7,16 +7,6 @@
 #ifndef NEWLEAF_PRELUDE_H
 #define NEWLEAF_PRELUDE_H
 
-#include <linux/version.h>
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
-#include <asm/alternative.h>
-/* One of three functions that do the same, by the CPU (clear_page(), copy_user_generic()): the first one works on all.
- */
-#undef alternative_call_2
-#define alternative_call_2(oldfunc, newfunc1, ft1, newfunc2, ft2, output, input...) \
-	asm volatile("call %P[old]" : output, ASM_CALL_CONSTRAINT : [old] "i"(oldfunc), ##input)
-#endif
-
 /*
  * Functions that the kernel gathers in a section: sleepers that wchan passes over, what nobody may probe, what makes
  * memory ready. The leaf's pages are none of these, and no probe reaches them, since they have no names. Without the
@@ -57,6 +47,16 @@ struct static_key;
  * jump_label_type). */
 #define arch_static_branch(key, branch) ((*(const volatile int *)&(key)->enabled.counter > 0) ^ (branch))
 #define arch_static_branch_jump(key, branch) arch_static_branch(key, branch)
+
+#include <linux/version.h>
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#include <asm/alternative.h>
+/* One of three functions that do the same, by the CPU (clear_page(), copy_user_generic()): the first one works on all.
+ */
+#undef alternative_call_2
+#define alternative_call_2(oldfunc, newfunc1, ft1, newfunc2, ft2, output, input...) \
+	asm volatile("call %P[old]" : output, ASM_CALL_CONSTRAINT : [old] "i"(oldfunc), ##input)
+#endif
 
 #include <asm/bug.h>
 /*
