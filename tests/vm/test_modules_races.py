@@ -19,6 +19,7 @@ from modules import (
     close_gate,
     counts_agree,
     finished,
+    folder,
     fresh,
     insmod,
     open_gate,
@@ -296,7 +297,7 @@ def signed_modules(t, kernel, cmdline, unsigned):
     put_modules(g, "gate")
     insmod(g, "gate", refused=unsigned)
     names = put_package(g, "dummy")
-    path = put_leaf(g, "dummy", modules=[os.path.join(g.scratch, "dummy")])
+    path = put_leaf(g, "dummy", modules=[folder(kernel)])
     for name in names:
         insmod(g, name)
     devices(g, V)
