@@ -26,14 +26,14 @@ static struct loader {
 	enum look at_going;
 	struct fm f;
 } loaders[2];
-static bool on, was_on;                 /* the leaf; and once, some leaf with modules */
-static enum verdict prepared;           /* what the agent believes */
-static unsigned events;                 /* steps of modules since */
-static unsigned left_behind;            /* parts of bodies */
-static struct nl_run parts[2][2];       /* that were bound after the last step, of both leaves */
-static bool refuse;                     /* a CPU stands badly */
-static bool with_zero;                  /* another leaf, over alpha, is always on */
-static uint8_t one[1][32], both[2][32]; /* both: of `one` and the other */
+static bool on, was_on;           /* the leaf; and once, some leaf with modules */
+static enum verdict prepared;     /* what the agent believes */
+static unsigned events;           /* steps of modules since */
+static unsigned left_behind;      /* parts of bodies */
+static struct nl_run parts[2][2]; /* that were bound after the last step, of both leaves */
+static bool refuse;               /* a CPU stands badly */
+static bool with_zero;            /* another leaf, over alpha, is always on */
+static uint8_t both[2][32];       /* the hashes of the leaf and of the other one */
 static uint8_t shadow[MODEL_FRAMES];
 static uint8_t text[5];
 static const char *const names[] = {"alpha", "beta"};
@@ -478,7 +478,6 @@ void model_begin(const struct beginning *b)
 	}
 	leaf_modules("one", 1, o, 2, WITH_IMAGE | WITH_INIT);
 	assert_int_equal(verify_leaf(both[0]), NL_OK);
-	memcpy(one[0], both[0], 32);
 	memcpy(shadow, fg.ram + FM_RAM, MODEL_FRAMES);
 	parts_hold(false, 0);
 	if (b->left_behind)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Two modules and an agent, step by step. The modules take the steps that Linux's loader takes (kernel/module/main.c),
- * each of which may fail; an agent verifies, prepares, tries and gives up; whoever frees memory gives it to somebody
- * else. Who is next is chosen in every way there is, up to a depth, from several beginnings, and at random for long.
- * After each step:
+ * each of which may fail, and may come with other bytes than a leaf expects; the agent verifies, prepares, tries and
+ * gives up; whoever frees memory gives it to somebody else. Who is next is the caller's choice. After each step:
  *
  * - a module whose code may run is patched when the leaf is on and is not when it is off, by a body that is whole and
  *   made for this instance; one that goes stays as it was;
