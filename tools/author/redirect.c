@@ -104,8 +104,9 @@ static void check_name(const struct kernel *k, const struct recipe_replace *s, c
 	/* Without a hash nobody has ever seen it in a kernel: then it is a slip rather than another kernel. */
 	if (!found && !kallsyms_find(&k->syms, name, 1, &sym))
 		refuse(s->n_old ? NL_ETARGET : NL_ENAME,
-		       "%s: %s has no symbol %s%s; what the compiler puts into its callers has none", where, k->release,
-		       name, nearby_names(k, name));
+		       "%s: %s has no symbol %s%s; what the compiler puts into its callers has none%s", where,
+		       k->release, name, nearby_names(k, name),
+		       k->modules ? "" : ", and modules are only looked at by -M");
 	if (!found || s->allow_clones)
 		return;
 	if (!kallsyms_find(&k->syms, name, 1, &sym))

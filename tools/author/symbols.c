@@ -262,7 +262,8 @@ static int list(const struct kernel *k, const char *pattern, bool hash, bool jso
 				print_module(object->module, first), first = false;
 		printf("]}\n");
 	} else if (!l.n)
-		printf("%s has no symbol like %s\n", k->release, escape(pattern, FOR_TERMINAL));
+		printf("%s has no symbol like %s%s\n", k->release, escape(pattern, FOR_TERMINAL),
+		       k->modules ? "" : "; modules are only looked at by -M");
 	else if (!l.whether)
 		fprintf(stderr, "newleaf: %zu symbols; of at most %u it is said whether they can be replaced\n", l.n,
 		        TRIED_MAX);
