@@ -257,12 +257,6 @@ def modules_cost(t):
     cost(t, OLD)
 
 
-@test(full=True)
-def modules_cost_7_3(t):
-    """the same on 7.3"""
-    cost(t, SEVEN)
-
-
 def register():
     for line, kernel in (("6-1", OLD), ("7-3", SEVEN)):
         for name, full, function, about in (
