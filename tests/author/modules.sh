@@ -105,6 +105,11 @@ fresh
 edit fs/fuse/dev.c '/^static int fuse_copy_page(/,/^}/s/^\tif (page && zeroing &&/\tcond_resched();\n&/'
 expect "one of several functions by the CPU" 0 "replaces fuse_copy_page" plan
 
+# A tracepoint, whose key a body asks for at run time
+fresh
+edit fs/nfsd/nfs4layouts.c 's/^\ttrace_nfsd_layoutstate_free(/\tcond_resched();\n&/'
+expect "a tracepoint" 0 "replaces nfsd4_free_layout_stateid" plan
+
 # A unit of a directory whose makefile is another's
 fresh
 edit drivers/gpu/drm/amd/display/dc/dcn31/dcn31_hwseq.c '/^void dcn31_init_hw(/,/^}/s/^\tint i;/&\n\n\tbarrier();/'

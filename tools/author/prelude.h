@@ -93,6 +93,16 @@ struct static_key;
 		__builtin_unreachable(); \
 	} while (0)
 
+#include <linux/version.h>
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#include <asm/alternative.h>
+/* One of three functions that do the same, by the CPU (clear_page(), copy_user_generic()): the first one works on all.
+ */
+#undef alternative_call_2
+#define alternative_call_2(oldfunc, newfunc1, ft1, newfunc2, ft2, output, input...) \
+	asm volatile("call %P[old]" : output, ASM_CALL_CONSTRAINT : [old] "i"(oldfunc), ##input)
+#endif
+
 #ifdef CONFIG_PARAVIRT
 #include <asm/paravirt_types.h>
 /*
