@@ -93,6 +93,16 @@ static void status_names_modules(void **state)
 	strcpy(m[3].name, "tls");
 	m[3].state = NL_MODULE_UNPATCHED;
 	strcpy(m[4].name, "jbd2"); /* only referred to */
+	f->leaf_note = NL_EMODULE; /* as the hypervisor has it, with another build there */
+	assert_int_equal(newleaf("apply", path_a), NL_EXIT_DEGRADED);
+	assert_says(out, "\n  waiting for ext4: patched when it is loaded\n  in xfs\n  another build of nf_tables");
+	assert_int_equal(newleaf("revert", "alpha"), 0);
+	assert_int_equal(newleaf("apply", path_a, "--json"), NL_EXIT_DEGRADED);
+	assert_schema("apply");
+	assert_says(out, "\"result\":\"degraded\"");
+	assert_says(out, "\"note\":\"NL_EMODULE\"");
+	f->leaf_note = NL_OK;
+	assert_int_equal(newleaf("revert", "alpha"), 0);
 	assert_int_equal(newleaf("apply", path_a), 0);
 	assert_int_equal(newleaf("status"), 0);
 	assert_says(

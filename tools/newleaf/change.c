@@ -4,6 +4,7 @@
  * does.
  */
 #include "cli.h"
+#include "facts.h"
 #include "text.h"
 
 #include <dirent.h>
@@ -284,6 +285,7 @@ static int finish(struct change *x)
 	char names[WHAT_MAX], more[WHAT_MAX];
 	enum nl_err e, note = NL_OK;
 	struct nl_leaf_state after[NL_MAX_LEAVES];
+	struct nl_leaf_facts *facts = NULL;
 	uint64_t took;
 	size_t n;
 
@@ -305,13 +307,20 @@ static int finish(struct change *x)
 	took = now_ns(x) - x->begin_ns;
 	if (e == NL_NOTHING)
 		return cli_nothing(c, x->schema, "%s %s %s already", names, x->n_files > 1 ? "are" : "is", x->done);
-	if (e != NL_OK && e != NL_EDEGRADED)
+	if (e == NL_EDEGRADED)
+		note = e;
+	else if (e != NL_OK)
 		return cli_fail_agent(c, not_done(x, names), e, NULL);
 	cli_progress(c, "prepare", "%u page%s, %s", r.pages, r.pages == 1 ? "" : "s", text_ns(&t[0], r.prepare_ns));
 	cli_progress(c, "quiesce", "%u/%u CPUs (agent), %u tr%s", r.cpus_held, r.cpus_total, r.tries,
 	             r.tries == 1 ? "y" : "ies");
-	if (e == NL_EDEGRADED)
-		note = e;
+	/* What was done stands, whether or not this is answered. */
+	if (nl_agent_leaves(&c->agent, after, NL_MAX_LEAVES, &n) != NL_OK || !(facts = facts_read(c, after, n, &e)))
+		n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (after[i].generation == r.generation_to && after[i].condition == NL_LEAF_APPLIED &&
+		    after[i].note != NL_OK)
+			note = after[i].note;
 	if (c->json)
 		print_json(x, note == NL_OK ? "ok" : "degraded", &r, took, note);
 	else if (!c->quiet)
@@ -320,15 +329,15 @@ static int finish(struct change *x)
 		       (unsigned long long)r.generation_to, text_ns(&t[0], took), text_ns(&t[1], r.window_ns),
 		       text_ns(&t[2], r.longest_hold_ns),
 		       c->status.emulated ? " (emulated: compare ratios, not microseconds)" : "");
-	if (c->json || c->quiet || nl_agent_leaves(&c->agent, after, NL_MAX_LEAVES, &n) != NL_OK)
-		return note == NL_OK ? NL_EXIT_OK : NL_EXIT_DEGRADED;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; !c->json && !c->quiet && i < n; i++) {
 		if (after[i].generation != r.generation_to)
 			continue;
+		facts_print_modules(&after[i], &facts[i]);
 		if (after[i].old_tasks && after[i].old_tasks != NL_UNCOUNTED)
 			printf("note: %u task%s stood in the old code of %s and finish%s in it\n", after[i].old_tasks,
 			       after[i].old_tasks == 1 ? "" : "s", after[i].id, after[i].old_tasks == 1 ? "es" : "");
 	}
+	free(facts);
 	return note == NL_OK ? NL_EXIT_OK : NL_EXIT_DEGRADED;
 }
 

@@ -84,55 +84,18 @@ static void facts_json(struct json *j, const struct nl_leaf_facts *facts)
 	json_close(j, ']');
 }
 
-static const char *const module_states[] = {[NL_MODULE_WAITING] = "waiting",
-                                            [NL_MODULE_PRESENT] = "patched",
-                                            [NL_MODULE_OTHER] = "other-build",
-                                            [NL_MODULE_UNPATCHED] = "unpatched"};
-
-static const char *module_state(const struct nl_leaf_facts *facts, uint32_t i)
-{
-	uint32_t state = facts->modules[i].state;
-
-	return state < NL_ARRAY_SIZE(module_states) ? module_states[state] : "unknown";
-}
-
-static uint32_t n_modules(const struct nl_leaf_facts *facts)
-{
-	return facts->n_modules < NL_ARRAY_SIZE(facts->modules) ? facts->n_modules : NL_ARRAY_SIZE(facts->modules);
-}
-
 /* As they are since the leaf is applied; of another leaf nobody follows them. */
 static void modules_json(struct json *j, const struct nl_leaf_state *l, const struct nl_leaf_facts *facts)
 {
 	json_open(j, "modules", '[');
-	for (uint32_t i = 0; i < n_modules(facts); i++) {
+	for (uint32_t i = 0; i < facts_modules(facts); i++) {
 		json_open(j, NULL, '{');
 		json_string(j, "name", facts->modules[i].name);
-		json_string(j, "state", l->condition == NL_LEAF_APPLIED ? module_state(facts, i) : NULL);
+		json_string(j, "state", l->condition == NL_LEAF_APPLIED ? facts_module_state(facts, i) : NULL);
 		json_uint(j, "sites", facts->modules[i].sites);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
-}
-
-/* What an operator must know: what is waited for, and what is not as the leaf would have it. */
-static void print_modules(const struct nl_leaf_state *l, const struct nl_leaf_facts *facts)
-{
-	static const char *const said[] = {[NL_MODULE_WAITING] = "waiting for %s: patched when it is loaded",
-	                                   [NL_MODULE_PRESENT] = "in %s",
-	                                   [NL_MODULE_OTHER] = "another build of %s is loaded, and left alone",
-	                                   [NL_MODULE_UNPATCHED] =
-	                                           "%s came and could not be patched: newleaf log says why"};
-
-	for (uint32_t i = 0; l->condition == NL_LEAF_APPLIED && i < n_modules(facts); i++) {
-		const struct nl_leaf_module *m = &facts->modules[i];
-
-		if (m->state >= NL_ARRAY_SIZE(said) || !m->sites)
-			continue;
-		fputs("  ", stdout);
-		printf(said[m->state], m->name);
-		putchar('\n');
-	}
 }
 
 static void leaf_json(struct json *j, const struct nl_status *s, const struct nl_leaf_state *l,
@@ -318,7 +281,7 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		else if (hits)
 			printf("%-10s ", "-");
 		printf("%s\n", l->note == NL_OK ? "" : cli_error((enum nl_err)l->note)->name);
-		print_modules(l, &facts[i]);
+		facts_print_modules(l, &facts[i]);
 		for (const struct nl_leaf_fact *f = NULL; (f = facts_next(&facts[i], f));)
 			if (f->kind == NL_FACT_ALLOW || f->kind == NL_FACT_NOTE)
 				printf("  %s: %.*s\n", f->kind == NL_FACT_ALLOW ? "override" : "unproven", f->length,
