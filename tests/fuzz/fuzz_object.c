@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/module_at.c
+// sources: tools/author/module_at.c tools/author/modules.c tools/author/module.c tools/author/module_layout.c
+// sources: tools/author/module_relocs.c
 // sources: tools/author/nearby.c tools/author/aliases.c tools/author/types.c
 // sources: tools/author/elsewhere.c
 // sources: tools/author/thunks.c tools/author/branches.c tools/author/oldhash.c tools/newleaf/sha256.c
