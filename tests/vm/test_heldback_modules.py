@@ -11,8 +11,8 @@ import tempfile
 import lot
 import tries
 from command import newleaf
-from guest import Failure, kernel_file
-from modules import STATE, folder, put_package, rmmod, state
+from guest import kernel_file
+from modules import STATE, folder, package_module, put_package, rmmod, state
 from vmtest import test
 
 OLD = "linux-image-6.1.0-50-amd64"
@@ -33,15 +33,9 @@ def functions(package):
     return names - tries.symbols(package)
 
 
-def file_name(package, module):
-    """The module's file without its end, whose dashes are underscores in the name; None: it is too large."""
-    with open(os.path.join(folder(package), "modules.dep"), encoding="utf-8") as f:
-        text = f.read()
-    row = re.search(rf"^(\S*/({module.replace('_', '[-_]')})\.ko):(.*)$", text, re.M)
-    if not row:
-        raise Failure(f"{package} has no file of the module {module}")
-    size = sum(os.path.getsize(os.path.join(folder(package), path)) for path in (row[1], *row[3].split()))
-    return row[2] if size <= LOADED_MAX else None
+def is_small(package, module):
+    """May it be loaded here, with what it wants?"""
+    return sum(len(data) for _, data in package_module(package, module)) <= LOADED_MAX
 
 
 def leaf_of(g, leaf_id):
@@ -52,12 +46,11 @@ def see(t, g, one):
     """The leaf's modules come, patched, and go."""
     names = [m["name"] for m in leaf_of(g, one.id)["modules"] if m["state"] == STATE.waiting]
     for name in names:
-        path = file_name(g.machine.kernel, name)
-        if path is None:
+        if not is_small(g.machine.kernel, name):
             t.note(f"{one.name}: {name} is too large to be loaded here")
             continue
         there = g.run("lsmod").split()
-        parts = [part for part in put_package(g, path) if part.replace("-", "_") not in there]
+        parts = [part for part in put_package(g, name) if part not in there]
         for part in parts:
             said = g.call(f"insmod /mod/{part}.ko", timeout=120)
             if said.code != 0:
