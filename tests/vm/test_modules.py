@@ -149,7 +149,7 @@ def other_build(t, g):
     round_trip(g, "FIXED")
     revert(g, "test-victim")
     insmod(g, "other/victim")
-    apply(g, "test-victim", path=path)
+    apply(g, "test-victim", code=10, path=path)
     answers(g, "victim", "VULNERABLE")
     state(g, "test-victim", "victim", STATE.other)
     rmmod(g, "victim")
