@@ -58,14 +58,22 @@ static void release_drafts(void)
 	tx.plan.n_changes = 0;
 }
 
-void nl_commit_drop(void)
+static void drop(void)
 {
 	if (tx.next)
 		nl_generation_release(tx.next);
-	tx.stale |= tx.next != NULL; /* unless who drops it knows better */
 	tx.next = NULL;
+	tx.stale = false;
 	release_drafts();
 	unpin();
+}
+
+void nl_commit_drop(void)
+{
+	bool stale = tx.stale || tx.next;
+
+	drop();
+	tx.stale = stale;
 }
 
 static void watch_leaf(uint32_t leaf, bool remove)
@@ -301,15 +309,13 @@ enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_comm
 {
 	enum nl_err err;
 
-	nl_commit_drop();
-	tx.stale = false;
+	drop();
 	begin_report();
 	tx.begun_tsc = x86_rdtsc();
 	err = prepare(ctx, request);
 	tx.report.prepare_ns = nl_tsc_to_ns(x86_rdtsc() - tx.begun_tsc);
 	if (err)
-		nl_commit_drop();
-	tx.stale = false;
+		drop();
 	if (err && err != NL_NOTHING && err != NL_AGAIN)
 		nl_journal(NL_EV_REFUSED, err, NULL,
 		           request->count && request->count <= NL_MAX_LEAVES ? request->set[0] : NULL,
@@ -479,8 +485,7 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 	last = tx.report.blocker;
 	*report = tx.report;
 	if (err && err != NL_AGAIN && err != NL_ESTATE) {
-		nl_commit_drop();
-		tx.stale = false;
+		drop();
 		if (err != NL_ESTALE)
 			nl_journal(NL_EV_ABANDONED, err, NULL, NULL, last.cpu, last.rip);
 	}
@@ -494,7 +499,6 @@ enum nl_err nl_commit_abandon(struct nl_commit_report *report)
 	*report = tx.report;
 	if (prepared)
 		nl_journal(NL_EV_ABANDONED, NL_OK, NULL, NULL, tx.report.blocker.cpu, tx.report.blocker.rip);
-	nl_commit_drop();
-	tx.stale = false;
+	drop();
 	return prepared ? NL_OK : NL_NOTHING;
 }

@@ -4,7 +4,6 @@
 #include "commit/generation.h"
 #include "commit/quiesce.h"
 #include "core/journal.h"
-#include "core/pool.h"
 #include "leaf/registry.h"
 
 #define FOLD_TRIES 100u

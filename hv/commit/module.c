@@ -180,7 +180,7 @@ static bool any_leaves(struct told *t)
 	return false;
 }
 
-/* Stop all CPUs if they stand well, once, and look who is inside what modules have left behind. */
+/* Stop all CPUs where they stand, try it once, and look who is inside what modules have left behind. */
 static void sweep(struct nl_cpu *self, struct told *t)
 {
 	static struct nl_watch watches[NL_MAX_LEAVES];
