@@ -300,6 +300,14 @@ static enum nl_err prepare(struct nl_agent *a, const struct nl_commit_request *r
 	}
 }
 
+/* Who stands in a site will stand there for a while. A CPU that was found in the kernel, an interrupt of one of our own
+ * threads perhaps, passes: it is named when there is nothing better. */
+static void note_blocker(struct nl_agent *a, const struct nl_blocker *b)
+{
+	if (b->site_va || !a->details.blocker.site_va)
+		a->details.blocker = *b;
+}
+
 static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *report, uint64_t until)
 {
 	uint64_t now = a->t->now_ns(a->t->ctx), random = now;
@@ -326,7 +334,7 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 			a->details.tries++;
 			clean_blocker(&report->blocker);
 			if (t.result != NL_EBUSY)
-				a->details.blocker = report->blocker;
+				note_blocker(a, &report->blocker);
 			if (t.result != NL_AGAIN && t.result != NL_EBUSY)
 				return t.result;
 			why = NL_WHY_HELD_OFF;

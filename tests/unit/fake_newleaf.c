@@ -165,6 +165,8 @@ static enum nl_err do_try(struct fake *f)
 	f->tries++;
 	f->now_ns += 100000;
 	report.tries = f->tries;
+	if (f->passes_from && f->tries >= f->passes_from)
+		report.blocker = f->passing;
 	if (f->try_again) {
 		f->try_again -= f->try_again != UINT_MAX;
 		e = NL_AGAIN;

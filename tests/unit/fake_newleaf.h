@@ -30,6 +30,8 @@ struct fake {
 	bool torn_status, too_many, broken_chain;
 	uint32_t leaf_note;        /* note of every applied leaf */
 	struct nl_blocker blocker; /* of VERIFY and TRY when they fail */
+	struct nl_blocker passing; /* of TRY, from the passes_from'th on, 0 = never */
+	unsigned passes_from;
 	volatile sig_atomic_t *cancel;
 
 	/* the machine */

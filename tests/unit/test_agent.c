@@ -262,6 +262,27 @@ static void gives_up_at_the_deadline(void **state)
 	assert_int_equal(f->status.generation, 1);
 }
 
+/* Somebody sleeps in the site; in the last tries a CPU was met in an interrupt, which says less. */
+static void names_who_stands_in_a_site(void **state)
+{
+	struct fake *f = opened();
+
+	(void)state;
+	staged("demo");
+	f->try_again = UINT_MAX;
+	f->blocker = (struct nl_blocker){.cpu = UINT32_MAX, .rip = 0x1010, .pid = 7, .comm = "cat", .site_va = 0x1000};
+	f->passing = (struct nl_blocker){.cpu = 1, .rip = 0x2000, .pid = 812, .comm = "newleaf"};
+	f->passes_from = 5;
+	assert_int_equal(commit(250), NL_EDEADLINE);
+	assert_true(f->tries > 5);
+	assert_int_equal(agent.details.blocker.pid, 7);
+	assert_int_equal(agent.details.blocker.rip, 0x1010);
+	f->passes_from = 1; /* nobody in a site: who was met is named, and of another commit nothing is left */
+	f->tries = 0;
+	assert_int_equal(commit(250), NL_EDEADLINE);
+	assert_int_equal(agent.details.blocker.pid, 812);
+}
+
 static void names_the_cpu_that_is_missing(void **state)
 {
 	struct fake *f = opened();
@@ -415,6 +436,7 @@ int main(void)
 	        cmocka_unit_test(commits),
 	        cmocka_unit_test(tries_until_it_holds),
 	        cmocka_unit_test(gives_up_at_the_deadline),
+	        cmocka_unit_test(names_who_stands_in_a_site),
 	        cmocka_unit_test(names_the_cpu_that_is_missing),
 	        cmocka_unit_test(ctrl_c_abandons),
 	        cmocka_unit_test(another_caller_is_waited_out),

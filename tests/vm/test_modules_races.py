@@ -111,7 +111,8 @@ def while_failing(t, g):
             revert(g, "test-failing")
         else:
             apply(g, "test-failing", path=path)
-        finished(g, code=19)  # ENODEV
+        # ENODEV, or EBUSY: BusyBox's insmod tries a second time, by another call, and may then meet the other load.
+        finished(g, code=(19, 16))
         g.run("until [ -e /tmp/second ]; do usleep 20000; done; rm /tmp/second")
         book(g, {"failing": V if off else F})
         if not off:
@@ -128,12 +129,12 @@ def asleep(t, g):
     insmod(g, "victim2")
     background(g, "check", f"cat {parameter('victim', 'sleep')}")
     pid = int(g.run("pidof cat").split()[0])
-    for _ in range(20):  # a CPU that does not come in time says that the host is busy
+    for _ in range(20):  # on a busy host no try may come as far as the scan: somebody else is named
         answer = newleaf(g, f"apply {strict} --deadline 3s", code=8)
-        if "did not arrive" not in answer["detail"]:
+        if [b["pid"] for b in answer["blockers"]] == [pid]:
             break
-    who = [b["pid"] for b in answer["blockers"]]
-    t.expect(who == [pid], f"cat is {pid}: {answer}")
+    else:
+        t.expect(False, f"cat is {pid}: {answer}")
     apply(g, "test-victim", path=path)
     answers(g, "victim2", F)  # who sleeps holds the parameters of the other
     finished(g)

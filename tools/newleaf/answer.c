@@ -178,7 +178,7 @@ static void why_deadline(char *why, size_t size, const struct nl_details *d)
 	else if (d->reason == NL_WHY_NOT_GATHERED && d->missing.count)
 		snprintf(why, size, "CPU %u did not arrive within %s", d->missing.cpu, limit);
 	else if (b->pid)
-		snprintf(why, size, "pid %u %s stood at %s in each of %u tries within %s", b->pid, b->comm,
+		snprintf(why, size, "pid %u %s stood at %s when last seen; %u tries within %s", b->pid, b->comm,
 		         text_symbol(&s, b->rip), d->tries, limit);
 	else if (b->cpu != UINT32_MAX && b->rip)
 		snprintf(why, size, "CPU %u stood at %s (CPL %u) in the last of %u tries within %s", b->cpu,
