@@ -14,7 +14,7 @@ struct idt_gate {
 	uint16_t offset_middle;
 	uint32_t offset_high, reserved;
 };
-_Static_assert(sizeof(struct idt_gate) == 16, "64-bit gate, SDM vol. 3, 7.14.1");
+_Static_assert(sizeof(struct idt_gate) == 16, "64-bit gate, SDM vol. 3, 6.14.1");
 
 static struct idt_gate idt[256] __attribute__((aligned(16)));
 _Static_assert(offsetof(struct launch_frame, rip) == 128 && offsetof(struct launch_frame, gdtr) == 168 &&

@@ -155,6 +155,6 @@ void hv_before_entry(struct nl_cpu *cpu)
 		cpu->root = v->root;
 		cpu->root_generation = v->generation;
 		x86_cpuid(0, 0,
-		          r); /* what was written to text in place is not in this CPU's pipeline (SDM vol. 3, 8.1.3) */
+		          r); /* what was written to text in place is not in this CPU's pipeline (SDM vol. 3, 9.1.3) */
 	}
 }

@@ -17,6 +17,7 @@
  * generation, nor the count of free pages.
  */
 #include "commit_fixture.h"
+#include "commit/quiesce.h"
 #include "core/cpu.h"
 #include "core/kept.h"
 #include "commit/commit.h"
@@ -351,6 +352,7 @@ static void no_leak_over_rounds(void **state)
 static const uint8_t *at_the_flip;
 static uint8_t shown_at_the_flip[8];
 static const uint8_t *blamed_at_the_flip[NL_MAX_LEAVES];
+static bool held_at_the_flip;
 
 void __real_nl_publish_view(struct nl_view *view);
 void __wrap_nl_publish_view(struct nl_view *view);
@@ -359,6 +361,7 @@ void __wrap_nl_publish_view(struct nl_view *view)
 	if (at_the_flip)
 		memcpy(shown_at_the_flip, at_the_flip, sizeof(shown_at_the_flip));
 	memcpy(blamed_at_the_flip, nl_kept_on, sizeof(blamed_at_the_flip));
+	held_at_the_flip = nl_quiesce_pending();
 	__real_nl_publish_view(view);
 }
 
@@ -375,6 +378,22 @@ static void home_before_the_flip(void **state)
 	assert_int_equal(commit(NULL, 0), NL_OK);
 	at_the_flip = NULL;
 	assert_memory_equal(shown_at_the_flip, "12345678", 8);
+}
+
+/* Nobody enters between the look at bytes and stacks and the flip: it is made while all are held, both ways. */
+static void the_flip_is_made_while_all_are_held(void **state)
+{
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_rodata("one", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	for (unsigned on = 2; on--;) {
+		held_at_the_flip = false;
+		assert_int_equal(commit((const void *)sha, on), NL_OK);
+		assert_true(held_at_the_flip);
+		assert_false(nl_quiesce_pending());
+	}
 }
 
 /* If the core gives up as soon as a leaf shows, the leaf is locked out; so is one that is on its way off. */
@@ -545,6 +564,7 @@ int main(void)
 	        T(out_of_memory_everywhere),
 	        T(no_leak_over_rounds),
 	        T(home_before_the_flip),
+	        T(the_flip_is_made_while_all_are_held),
 	        T(blamed_from_the_flip_on),
 	        T(prepared_before_a_base_edit),
 	        T(prepared_for_another_kernel),

@@ -433,6 +433,26 @@ static void an_entry_alone_forgets_nothing(void **state)
 	}
 }
 
+/* Text that was written in place: a CPU that enters with another view than before has serialised behind the flip (SDM
+ * vol. 3, 9.1.3; APM vol. 2, 7.6.1), once; an entry without a flip costs nothing. */
+static void a_cpu_serialises_behind_a_flip(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NL_ARRAY_SIZE(right); i++) {
+		if (right[i].load_root)
+			continue;
+		begin(&right[i], i + 1);
+		commit();
+		for (unsigned cpu = 0; cpu < TLB_CPUS; cpu++)
+			for (unsigned expected = 2; expected--;) {
+				vendor_host.serialised = 0;
+				enter(cpu, false);
+				assert_int_equal(vendor_host.serialised, expected);
+			}
+		end();
+	}
+}
+
 /* With address line 20 masked the core's pages would be others: APM vol. 2, 15.30.1 (R_INIT, DIS_A20M). */
 static void svm_shuts_what_passes_by_the_nested_table(void **state)
 {
@@ -453,6 +473,7 @@ int main(void)
 	        cmocka_unit_test(a_started_cpu_keeps_nothing_of_its_former_life),
 	        cmocka_unit_test(a_flip_inside_the_freeze_is_seen),
 	        cmocka_unit_test(an_entry_alone_forgets_nothing),
+	        cmocka_unit_test(a_cpu_serialises_behind_a_flip),
 	        cmocka_unit_test(svm_shuts_what_passes_by_the_nested_table),
 	};
 	return cmocka_run_group_tests_name("tlb", tests, NULL, NULL);

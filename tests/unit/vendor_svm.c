@@ -20,6 +20,9 @@ void svm_enter(struct nl_gprs *gprs, uint64_t pa)
 
 	(void)gprs;
 	assert_true(v->tlb_control != TLB_FLUSH_ASID || vendor_host.tagged); /* reserved without FlushByAsid */
+	assert_true(v->asid); /* the host's own: VMRUN refuses (APM vol. 2, 15.5.1) */
+	/* Clean bits: what one names is taken from a cache of the CPU, not from memory (APM vol. 2, 15.15). */
+	assert_memory_equal(v->page + 0xc0, "\0\0\0", 4);
 	tlb->root = HPA(v->nested_cr3);
 	tlb->id = v->asid;
 	tlb->tlb_control = v->tlb_control;

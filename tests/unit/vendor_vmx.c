@@ -54,6 +54,7 @@ void vendor_vmx_enter(struct nl_cpu *cpu)
 {
 	vmx_before_entry(cpu->vendor);
 	tlb()->id = (unsigned)vmcs[vendor_host.self][VPID];
+	assert_true(tlb()->id || !vendor_host.tagged); /* entry refuses VPID 0 with the control on (27.2.1.1) */
 	tlb_enter(tlb());
 }
 

@@ -54,6 +54,7 @@ void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	(void)sub;
 	memset(r, 0, 4 * sizeof(*r));
+	vendor_host.serialised++;
 	if (leaf == 0x80000000)
 		r[0] = 0x8000000a;
 	if (leaf == 0x8000000a)

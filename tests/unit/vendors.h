@@ -28,7 +28,8 @@ extern struct vendor_host {
 	struct tlb_machine *m;
 	unsigned self;
 	bool tagged;
-	uint64_t vm_cr; /* as SVM's cpu_init left it */
+	uint64_t vm_cr;      /* as SVM's cpu_init left it */
+	unsigned serialised; /* how often CPUID was executed */
 } vendor_host;
 void vendor_vmx_enter(struct nl_cpu *cpu);
 void vendor_vmx_put(struct nl_cpu *cpu, hpa_t root, unsigned id);
