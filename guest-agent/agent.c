@@ -36,6 +36,13 @@ static void start(struct nl_agent *a, enum nl_call call)
 	a->details.missing.cpu = NO_CPU;
 }
 
+/* The longest piece of its kind is what a latency-sensitive neighbour feels. */
+static void note_taken(struct nl_agent *a, unsigned piece, uint64_t ticks)
+{
+	if (ticks > a->taken[piece])
+		a->taken[piece] = ticks;
+}
+
 static bool cancelled(const struct nl_agent *a) { return a->cancel && *a->cancel; }
 
 /* One hypercall through the resident buffer: `in` is copied there before, `out` from there after (also on failure:
@@ -60,6 +67,7 @@ static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, 
 		                          .r8 = r8 ? *r8 : 0};
 		if (!a->t->call(a->t->ctx, &r))
 			return fail(a, NL_EROOT, NL_WHY_FAULT);
+		note_taken(a, which, r.taken);
 		if (r.rax != NL_EFAULT || attempt >= FAULT_RETRIES)
 			break;
 		a->t->pause_ns(a->t->ctx, BACKOFF_MIN_NS);
@@ -376,7 +384,7 @@ enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *
 		if (e == NL_OK) {
 			a->details.call = NL_CALL_TRY;
 			e = gather_and_try(a, report, until);
-			a->t->disperse(a->t->ctx);
+			note_taken(a, 0, a->t->disperse(a->t->ctx));
 		}
 	} while (e == NL_ESTALE && a->t->now_ns(a->t->ctx) < until); /* who cancels it is heard before the next try */
 	if (e != NL_OK && e != NL_NOTHING)

@@ -48,14 +48,19 @@ struct nl_details {
 
 struct nl_registers {
 	uint64_t rax, rbx, rcx, rsi, rdi, r8;
+	uint64_t taken; /* out: for so many TSC ticks this call took the CPU from everybody, interrupts included */
 };
+
+/* What takes a CPU from everybody else: each call by its number, and [0] gathering, the TRY in its midst included. */
+#define NL_PIECES (NL_CALL_FACTS + 1)
 
 /*
  * What differs between guests. `call` makes one hypercall on the CPU it is called on; false: the instruction faulted.
  * `gather` brings every online CPU into user mode and lets the last one to arrive run `last` there; false: somebody was
  * missing when `until_ns` or the inner limit came, everybody is released, `last` was not run. It may be called again
- * and again; `disperse` ends it and gives back scheduling class and affinity. The buffer is resident, page aligned and
- * NL_CALL_MAX_BUFFER long.
+ * and again; `disperse` ends it and gives back scheduling class and affinity; it answers for how many TSC ticks a
+ * gather took a CPU from everybody else at the longest. The buffer is resident, page aligned and NL_CALL_MAX_BUFFER
+ * long.
  */
 struct nl_transport {
 	void *ctx;
@@ -64,7 +69,7 @@ struct nl_transport {
 	void (*close)(void *ctx);
 	bool (*call)(void *ctx, struct nl_registers *r);
 	bool (*gather)(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing);
-	void (*disperse)(void *ctx);
+	uint64_t (*disperse)(void *ctx);
 	uint64_t (*now_ns)(void *ctx); /* monotonic */
 	void (*pause_ns)(void *ctx, uint64_t ns);
 };
@@ -77,6 +82,7 @@ struct nl_agent {
 	const volatile sig_atomic_t
 	        *cancel;           /* set by the caller, may be NULL: non-zero ends loops, the commit is abandoned */
 	struct nl_details details; /* of the last call */
+	uint64_t taken[NL_PIECES]; /* the longest of each since it was opened, in TSC ticks, failed ones included */
 };
 
 /* Find Newleaf, check its ABI, prove root. NL_EABSENT, NL_EABI, NL_EROOT. After NL_OK close it. */

@@ -36,7 +36,7 @@ extern const char nl_call_instruction[], nl_call_faulted[]; /* labels in do_call
 static __attribute__((noinline)) bool do_call(struct nl_registers *r)
 {
 	register uint64_t r8 __asm__("r8") = r->r8;
-	uint64_t ok = 1;
+	uint64_t ok = 1, begin = __builtin_ia32_rdtsc();
 
 	__asm__ volatile("nl_call_instruction:\n\t"
 	                 "outl %%eax, %%dx\n\t"
@@ -47,16 +47,32 @@ static __attribute__((noinline)) bool do_call(struct nl_registers *r)
 	                 : "+a"(r->rax), "+b"(r->rbx), "+c"(r->rcx), "+S"(r->rsi), "+D"(r->rdi), "+r"(r8), [ok] "+r"(ok)
 	                 : "d"(NL_CALL_PORT)
 	                 : "memory", "cc");
+	r->taken = __builtin_ia32_rdtsc() - begin;
 	r->r8 = r8;
 	return ok;
 }
 
 static enum nl_proof proof; /* the channel that open() chose */
 
+static bool one_call(struct nl_registers *r) { return proof == NL_PROOF_TOKEN ? nl_linux_token_call(r) : do_call(r); }
+
+/* An interrupt that waited for the end of the call may give the CPU to another task, before this thread reads the TSC:
+ * what others had is not taken from them. The clock of this thread alone is read outside the other one. */
 static bool linux_call(void *ctx, struct nl_registers *r)
 {
-	(void)ctx;
-	return proof == NL_PROOF_TOKEN ? nl_linux_token_call(r) : do_call(r);
+	uint64_t mine, wall;
+	bool ok;
+
+	if (r->rbx == NL_CALL_TRY) /* nobody is above this thread in a gather, and all CPUs wait for it */
+		return one_call(r);
+	mine = nl_linux_thread_ns();
+	wall = nl_linux_now_ns(ctx);
+	ok = one_call(r);
+	wall = nl_linux_now_ns(ctx) - wall;
+	mine = nl_linux_thread_ns() - mine;
+	if (mine && mine < wall)
+		r->taken = (uint64_t)((double)r->taken * (double)mine / (double)wall);
+	return ok;
 }
 
 static void on_segv(int signal, siginfo_t *info, void *context)

@@ -8,8 +8,9 @@
 #include "agent.h"
 
 bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing);
-void nl_linux_disperse(void *ctx);
+uint64_t nl_linux_disperse(void *ctx);
 uint64_t nl_linux_now_ns(void *ctx);
+uint64_t nl_linux_thread_ns(void); /* CPU time of the calling thread */
 void nl_linux_pause_ns(void *ctx, uint64_t ns);
 
 /* linux_token.c: the channel for kernels under lockdown. open: NL_EROOT, details.reason and sys_errno say why. call:

@@ -54,6 +54,7 @@ struct member {
 static struct {
 	_Alignas(64) uint64_t word;
 	_Alignas(64) uint64_t spin_ticks; /* how long one thread spins in a round at most */
+	uint64_t taken;                   /* the longest that a member had its CPU for itself, in TSC ticks */
 	uint64_t ticks_per_ms;
 	uint64_t rest_until_ns;
 	void (*last)(void *arg);
@@ -69,14 +70,21 @@ static struct {
 	struct member member[MAX_CPUS];
 } g;
 
-uint64_t nl_linux_now_ns(void *ctx)
+static uint64_t read_clock(clockid_t clock)
 {
-	struct timespec t;
+	struct timespec t = {0};
 
-	(void)ctx;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
 }
+
+uint64_t nl_linux_now_ns(void *ctx)
+{
+	(void)ctx;
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t nl_linux_thread_ns(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 void nl_linux_pause_ns(void *ctx, uint64_t ns)
 {
@@ -124,6 +132,16 @@ static void take_part(struct member *m, uint32_t round)
 	}
 }
 
+/* A member gave its CPU back that it had from `begin` on: at the top of all classes nobody else ran there. */
+static void give_back(uint64_t begin)
+{
+	uint64_t ticks = __builtin_ia32_rdtsc() - begin, longest = __atomic_load_n(&g.taken, __ATOMIC_RELAXED);
+
+	while (ticks > longest &&
+	       !__atomic_compare_exchange_n(&g.taken, &longest, ticks, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
 static bool pin(uint32_t cpu)
 {
 	cpu_set_t one;
@@ -143,6 +161,7 @@ static void *member_main(void *arg)
 {
 	struct member *m = arg;
 	const struct sched_param top = {.sched_priority = PRIORITY};
+	uint64_t begin = 0; /* not yet at the top: the first wait is entered by whoever is due */
 	uint32_t done = 0;
 
 	pin(m->cpu); /* if the CPU has gone meanwhile the round fails, and the next one counts the CPUs again */
@@ -153,7 +172,10 @@ static void *member_main(void *arg)
 		uint32_t round = ROUND(load());
 
 		if (round == done) {
-			syscall(SYS_futex, round_futex(), FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
+			if (begin)
+				give_back(begin);
+			if (syscall(SYS_futex, round_futex(), FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0) == 0 || !begin)
+				begin = __builtin_ia32_rdtsc(); /* it slept */
 			continue;
 		}
 		take_part(m, round);
@@ -341,7 +363,7 @@ static void calibrate(void)
 bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing)
 {
 	const struct sched_param top = {.sched_priority = PRIORITY};
-	uint64_t begin, limit;
+	uint64_t begin, limit, begin_tsc;
 	cpu_set_t cpus;
 	uint32_t round;
 	bool acted;
@@ -365,6 +387,7 @@ bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void
 	}
 	pin(g.member[0].cpu);
 	set_scheduler(SCHED_FIFO, &top);
+	begin_tsc = __builtin_ia32_rdtsc();
 	begin = nl_linux_now_ns(ctx);
 	g.last = last;
 	g.arg = arg;
@@ -374,6 +397,7 @@ bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void
 	round = ROUND(load());
 	take_part(&g.member[0], round);
 	acted = ARRIVED(load()) == g.n;
+	give_back(begin_tsc);
 	set_scheduler(g.old_policy, &g.old_param);
 	g.rest_until_ns = nl_linux_now_ns(ctx);
 	g.rest_until_ns += (g.rest_until_ns - begin) / REST_DIVISOR;
@@ -392,13 +416,18 @@ bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void
 	return false;
 }
 
-void nl_linux_disperse(void *ctx)
+uint64_t nl_linux_disperse(void *ctx)
 {
+	uint64_t taken;
+
 	(void)ctx;
 	if (!g.gathered)
-		return;
-	dismiss();
+		return 0;
+	dismiss(); /* all members have said what they took */
 	set_scheduler(g.old_policy, &g.old_param);
 	sched_setaffinity(0, sizeof(g.old_cpus), &g.old_cpus);
 	g.gathered = false;
+	taken = g.taken;
+	g.taken = 0;
+	return taken;
 }

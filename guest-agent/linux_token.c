@@ -26,12 +26,13 @@ static int fds[CPU_SETSIZE]; /* of /dev/cpu/N/msr, plus one; 0 = not open */
 static bool present(struct nl_registers *r, uint64_t token)
 {
 	register uint64_t r8 __asm__("r8") = r->r8;
-	uint64_t rax = r->rax, rbx = r->rbx, rcx = r->rcx;
+	uint64_t rax = r->rax, rbx = r->rbx, rcx = r->rcx, begin = __builtin_ia32_rdtsc();
 
 	__asm__ volatile("cpuid"
 	                 : "+a"(rax), "+b"(rbx), "+c"(rcx), "+d"(token), "+r"(r8)
 	                 : "S"(r->rsi), "D"(r->rdi)
 	                 : "memory");
+	r->taken = __builtin_ia32_rdtsc() - begin;
 	if (token != NL_TOKEN_TAKEN)
 		return false;
 	r->rax = rax;

@@ -303,6 +303,7 @@ static bool fake_call(void *ctx, struct nl_registers *r)
 
 	f->calls++;
 	f->now_ns += 1000;
+	r->taken = r->rbx < NL_PIECES ? f->takes[r->rbx] : 0;
 	if (f->faulting)
 		return false;
 	if (f->silent)
@@ -339,7 +340,11 @@ static bool fake_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), v
 	return true;
 }
 
-static void fake_disperse(void *ctx) { ((struct fake *)ctx)->disperses++; }
+static uint64_t fake_disperse(void *ctx)
+{
+	((struct fake *)ctx)->disperses++;
+	return ((struct fake *)ctx)->takes[0];
+}
 
 static uint64_t fake_now(void *ctx) { return ((struct fake *)ctx)->now_ns += 10; }
 

@@ -32,6 +32,7 @@ struct fake {
 	struct nl_blocker blocker; /* of VERIFY and TRY when they fail */
 	struct nl_blocker passing; /* of TRY, from the passes_from'th on, 0 = never */
 	unsigned passes_from;
+	uint64_t takes[NL_PIECES]; /* TSC ticks, of each call, [0] of a gather */
 	volatile sig_atomic_t *cancel;
 
 	/* the machine */

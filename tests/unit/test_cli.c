@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c
-// sources: tools/newleaf/status.c tools/newleaf/facts.c tools/newleaf/vex.c
+// sources: tools/newleaf/blackout.c tools/newleaf/status.c tools/newleaf/facts.c tools/newleaf/vex.c
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
 // sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
 // cflags: -Iguest-agent -Itools/newleaf
@@ -160,6 +160,34 @@ static void apply_revert_apply(void **state)
 	assert_int_equal(newleaf("revert", "--all"), NL_EXIT_NOTHING);
 	assert_int_equal(f->status.generation, 5);
 	assert_int_equal(f->abandons, 0);
+}
+
+/* The longest piece and its name, in every answer of a verb that changes something. */
+static void says_what_it_took(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("apply", path_a), 0);
+	assert_null(strstr(out, "blackout")); /* nothing was measured: nothing is said */
+	f->takes[0] = 300000;
+	f->takes[NL_CALL_TRY] = 250000;
+	f->takes[NL_CALL_VERIFY] = 640000;
+	assert_int_equal(newleaf("revert", "alpha"), 0);
+	assert_says(out, "longest hold 219 us, blackout 300 us (gather)\n");
+	assert_int_equal(newleaf("apply", "-n", path_a), 0);
+	assert_says(out, "(generation 3 stays), blackout 640 us (verify)\n");
+	assert_int_equal(newleaf("apply", path_a, "--json"), 0);
+	assert_schema("apply");
+	assert_says(out, "\"blackout_ns\":640000,\"blackout_by\":\"verify\","
+	                 "\"pieces_ns\":{\"gather\":300000,\"verify\":640000,\"try\":250000}");
+	f->try_error = NL_EBYTES;
+	assert_int_equal(newleaf("revert", "alpha", "--json"), NL_EXIT_TARGET);
+	assert_schema("error");
+	assert_says(out, "\"blackout_ns\":300000,\"blackout_by\":\"gather\"");
+	f->takes[NL_CALL_TRY] = f->takes[0]; /* of equals the outer one */
+	f->try_error = NL_OK;
+	assert_int_equal(newleaf("revert", "--all", "--json"), 0);
+	assert_schema("revert");
+	assert_says(out, "\"blackout_by\":\"gather\"");
 }
 
 static void several_leaves_are_one_commit(void **state)
@@ -464,6 +492,7 @@ int main(void)
 	        cmocka_unit_test_setup(without_newleaf_exit_9, set_up),
 	        cmocka_unit_test_setup(not_root_exit_6, set_up),
 	        cmocka_unit_test_setup(apply_revert_apply, set_up),
+	        cmocka_unit_test_setup(says_what_it_took, set_up),
 	        cmocka_unit_test_setup(several_leaves_are_one_commit, set_up),
 	        cmocka_unit_test_setup(a_new_version_replaces_the_old, set_up),
 	        cmocka_unit_test_setup(a_successor_takes_the_place, set_up),

@@ -92,6 +92,8 @@ static int answer(struct cli *c, const char *what, enum nl_err e, const char *wh
 		json_string(&j, "detail", why);
 		json_string(&j, "next", err->next);
 		blocker_json(&j, with_details ? &d : &none);
+		if (c->verb && c->verb->group == GROUP_CHANGE && c->status.abi)
+			cli_blackout_json(c, &j);
 		json_end(&j);
 		return err->exit;
 	}

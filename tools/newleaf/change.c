@@ -221,6 +221,7 @@ static void print_json(const struct change *x, const char *result, const struct 
 	json_uint(&j, "from", r ? r->generation_from : x->c->status.generation);
 	json_uint(&j, "to", r ? r->generation_to : x->c->status.generation);
 	json_close(&j, '}');
+	cli_blackout_json(x->c, &j);
 	if (r) {
 		static const char *const levels[] = {NULL, "fetch", "cpu", "task"};
 
@@ -281,7 +282,7 @@ static int finish(struct change *x)
 {
 	struct cli *c = x->c;
 	struct nl_commit_report r;
-	struct text t[3];
+	struct text t[4];
 	char names[WHAT_MAX], more[WHAT_MAX];
 	enum nl_err e, note = NL_OK;
 	struct nl_leaf_state after[NL_MAX_LEAVES];
@@ -299,8 +300,9 @@ static int finish(struct change *x)
 		if (c->json)
 			print_json(x, "ok", NULL, 0, NL_OK);
 		else if (!c->quiet)
-			printf("would be %s: %s%s (generation %llu stays)\n", x->done, names,
-			       besides(x, ": ", more, sizeof(more)), (unsigned long long)c->status.generation);
+			printf("would be %s: %s%s (generation %llu stays)%s\n", x->done, names,
+			       besides(x, ": ", more, sizeof(more)), (unsigned long long)c->status.generation,
+			       cli_blackout(c, &t[0]));
 		return NL_EXIT_OK;
 	}
 	e = nl_agent_commit(&c->agent, &x->request, &r);
@@ -324,10 +326,10 @@ static int finish(struct change *x)
 	if (c->json)
 		print_json(x, note == NL_OK ? "ok" : "degraded", &r, took, note);
 	else if (!c->quiet)
-		printf("%s %s%s: generation %llu -> %llu in %s; stop window %s, longest hold %s%s\n", x->done, names,
+		printf("%s %s%s: generation %llu -> %llu in %s; stop window %s, longest hold %s%s%s\n", x->done, names,
 		       besides(x, " ", more, sizeof(more)), (unsigned long long)r.generation_from,
 		       (unsigned long long)r.generation_to, text_ns(&t[0], took), text_ns(&t[1], r.window_ns),
-		       text_ns(&t[2], r.longest_hold_ns),
+		       text_ns(&t[2], r.longest_hold_ns), cli_blackout(c, &t[3]),
 		       c->status.emulated ? " (emulated: compare ratios, not microseconds)" : "");
 	for (size_t i = 0; !c->json && !c->quiet && i < n; i++) {
 		if (after[i].generation != r.generation_to)

@@ -106,6 +106,12 @@ struct cli_leaf_file {
 };
 enum nl_err cli_read_file(const char *path, size_t max, uint8_t **bytes, size_t *size); /* errno is kept */
 
+/* The longest piece for which this command took a CPU from everybody else so far. */
+struct text;
+struct json;
+const char *cli_blackout(const struct cli *c, struct text *t); /* ", blackout 640 us (verify)", or nothing */
+void cli_blackout_json(const struct cli *c, struct json *j);
+
 extern volatile sig_atomic_t cli_cancel; /* Ctrl-C */
 extern const char *cli_run_dir;          /* /run/newleaf; tests have their own */
 
