@@ -30,6 +30,15 @@ $(B)/guest/commit.leaf: $(B)/guest/leaf/commit.c.o $(B)/guest/keys.bin
 
 $(B)/guest/commit_leaf.S.o: $(B)/guest/commit.leaf
 
+# The litmus test's has bodies, and its strings stand behind them.
+$(B)/guest/litmus.leaf: $(B)/guest/leaf/litmus.c.o $(B)/guest/leaf/litmus_body.S.o $(B)/guest/keys.bin
+	objcopy -O binary -j .leaf $< $@.head
+	objcopy -O binary -j .body $(B)/guest/leaf/litmus_body.S.o $@.body
+	cat $@.head $@.body > $@.unsigned
+	$(B)/newleaf-author sign $@.unsigned --key $(B)/guest/test.pem -o $@
+
+$(B)/guest/litmus_text.S.o: $(B)/guest/litmus.leaf
+
 $(B)/guest/testkernel.so: $(GUEST_OBJS)
 	ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined -T $(GUEST_EFI_LIB)/elf_x86_64_efi.lds -o $@ \
 		$(GUEST_EFI_LIB)/crt0-efi-x86_64.o $(GUEST_OBJS) -L$(GUEST_EFI_LIB) -lgnuefi

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# A second build of the core, from the same files: build/instrument/newleaf.efi. Functions that single files call are
+# renamed there, and what is in this folder stands in their place (litmus.c). The product is built without it and is
+# byte-identical with and without.
+I := $(B)/instrument
+INSTRUMENTED := hv/commit/commit.c hv/guest/linux/kernel.c hv/exits/exit.c hv/main.c hv/exits/hypercall.c
+INSTRUMENT_SRCS := $(wildcard tests/instrument/*.c)
+INSTRUMENT_OBJS := $(patsubst %,$(B)/core/%.o,$(filter-out $(INSTRUMENTED),$(CORE_SRCS))) \
+	$(patsubst %,$(I)/%.o,$(INSTRUMENTED) $(INSTRUMENT_SRCS))
+
+$(I)/hv/commit/commit.c.o: RENAMES = -Dnl_freeze=lit_freeze -Dnl_thaw=lit_thaw -Dnl_publish_view=lit_publish_view
+$(I)/hv/guest/linux/kernel.c.o: RENAMES = -Dnl_linux_scan=lit_scan
+$(I)/hv/exits/exit.c.o: RENAMES = -Dnl_current_view=lit_current_view -Dhv_exit=lit_core_exit
+# What it says it is, on the console and to `newleaf status`.
+$(I)/hv/main.c.o $(I)/hv/exits/hypercall.c.o: RENAMES = -include tests/instrument/version.h
+
+$(I)/%.c.o: %.c tests/instrument/rules.mk
+	@mkdir -p $(@D)
+	$(CC) $(CORE_CFLAGS) $(RENAMES) -c -o $@ $<
+
+$(I)/core.bin: arch/x86_64/core.lds $(INSTRUMENT_OBJS) $(CRYPTO_LIBS)
+	ld -nostdlib -static --no-warn-rwx-segments -z max-page-size=4096 -T arch/x86_64/core.lds -o $(I)/core.elf \
+		$(INSTRUMENT_OBJS) $(CRYPTO_LIBS)
+	objcopy -O binary $(I)/core.elf $@
+
+$(I)/sections.S.o: efi/sections.S $(I)/core.bin
+	$(CC) -DNL_CORE_FILE='"$(I)/core.bin"' -c -o $@ $<
+
+$(I)/newleaf.so: $(filter-out $(B)/efi/sections.S.o,$(EFI_OBJS)) $(I)/sections.S.o
+	ld -nostdlib -znocombreloc -shared -Bsymbolic -T $(EFI_LIB)/elf_x86_64_efi.lds -o $@ \
+		$(EFI_LIB)/crt0-efi-x86_64.o $^ -L $(EFI_LIB) -lefi -lgnuefi
+
+$(I)/newleaf.efi: $(I)/newleaf.so
+	objcopy -S -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j '.rela*' \
+		-j .reloc -j .core -j .nlkeys -j .nlpol -j .sbat --output-target pei-x86-64 --subsystem efi-app $< $@
+
+.PHONY: instrument
+instrument: $(I)/newleaf.efi ## build/instrument/newleaf.efi, which can do without its freeze, to show what it is for
+ALL += $(I)/newleaf.efi
