@@ -13,18 +13,19 @@
 struct fake {
 	/* faults and answers, set by the test; zero is healthy */
 	bool absent, ordinary_user, silent, faulting;
-	enum nl_reason refusal;    /* with ordinary_user */
-	uint32_t cpuid_base;       /* 0 = 0x40000000 */
-	uint32_t abi;              /* 0 = NL_ABI_VERSION */
-	unsigned verify_again;     /* NL_AGAIN so many times */
-	unsigned prepare_busy;     /* NL_EBUSY so many times: another caller */
-	unsigned leaves_again;     /* NL_AGAIN so many times */
-	unsigned try_again;        /* NL_AGAIN so many times; UINT_MAX = for ever */
-	unsigned try_stale;        /* NL_ESTALE so many times, with which what was prepared is gone */
-	unsigned gather_missing;   /* so many gathers fail; UINT_MAX = all */
-	const char *missing_comm;  /* 16 bytes: the name of who runs there; NULL = a harmless one */
-	unsigned efault;           /* NL_EFAULT so many times, any call */
-	unsigned cancel_at_gather; /* Ctrl-C in this gather, from 1 */
+	enum nl_reason refusal;       /* with ordinary_user */
+	uint32_t cpuid_base;          /* 0 = 0x40000000 */
+	uint32_t abi;                 /* 0 = NL_ABI_VERSION */
+	unsigned verify_again;        /* NL_AGAIN so many times */
+	unsigned prepare_busy;        /* NL_EBUSY so many times: another caller */
+	unsigned leaves_again;        /* NL_AGAIN so many times */
+	unsigned try_again;           /* NL_AGAIN so many times; UINT_MAX = for ever */
+	unsigned try_stale;           /* NL_ESTALE so many times, with which what was prepared is gone */
+	unsigned gather_missing;      /* so many gathers fail; UINT_MAX = all */
+	unsigned gather_missing_from; /* and all behind so many tries; 0 = none */
+	const char *missing_comm;     /* 16 bytes: the name of who runs there; NULL = a harmless one */
+	unsigned efault;              /* NL_EFAULT so many times, any call */
+	unsigned cancel_at_gather;    /* Ctrl-C in this gather, from 1 */
 	enum nl_err verify_error, prepare_error, try_error;
 	uint64_t garbage_rax; /* answer of every call after open, 0 = none */
 	bool torn_status, too_many, broken_chain;

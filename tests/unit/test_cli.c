@@ -407,12 +407,19 @@ static void deadline_names_the_blocker(void **state)
 	assert_says(out, "\"blockers\":[{\"cpu\":1,\"pid\":812,\"comm\":\"kworker/1:2\"");
 	f->gather_missing = 0;
 	f->try_again = UINT_MAX;
+	f->gather_missing_from = f->tries + 3; /* somebody was seen in a site before the last gathers failed */
+	f->blocker =
+	        (struct nl_blocker){.cpu = UINT32_MAX, .rip = 0x1010, .site_va = 0x1000, .pid = 499, .comm = "acc"};
+	assert_int_equal(newleaf("apply", path_a, "--deadline", "100ms", "--json"), NL_EXIT_DEADLINE);
+	assert_says(out, "\"detail\":\"pid 499 acc stood at 0x1010 when last seen; 3 tries within 100.0 ms\"");
+	assert_says(out, "\"blockers\":[{\"cpu\":null,\"pid\":499,\"comm\":\"acc\"");
+	f->gather_missing_from = 0;
 	f->blocker = (struct nl_blocker){.cpu = 0, .rip = 0x1000, .cpl = 0};
 	assert_int_equal(newleaf("apply", path_a), NL_EXIT_DEADLINE);
 	assert_says(err, "CPU 0 stood at 0x1000 (CPL 0) in the last of");
 	assert_int_equal(newleaf("apply", path_a, "--deadline=11s"), NL_EXIT_USAGE);
 	assert_says(err, "at most 10000 ms");
-	assert_int_equal(f->abandons, 3);
+	assert_int_equal(f->abandons, 4);
 }
 
 static void ctrl_c_leaves_it_unchanged(void **state)

@@ -220,6 +220,14 @@ static void blockers_come_from_the_journal(void **state)
 	assert_says(out, "CPU 1 stood at ");
 	assert_int_equal(newleaf("blockers", "--json"), 0);
 	assert_schema("blockers");
+	fake_journal(f, NL_EV_ABANDONED, NL_OK, NULL, UINT32_MAX, 0xffffffff81000000);
+	assert_int_equal(newleaf("blockers"), 0);
+	assert_says(out, ": given up by its caller\n  a task stood at ");
+	assert_null(strstr(out, "NL_OK"));
+	fake_journal(f, NL_EV_MODULE, NL_NOTHING, "fuse", 0, 0);
+	assert_int_equal(newleaf("log"), 0);
+	assert_says(out, "  a task at 0xffffffff81000000");
+	assert_says(out, "  fuse  went");
 }
 
 static void counts_and_console(void **state)

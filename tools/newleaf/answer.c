@@ -24,13 +24,20 @@ static bool generation_moved(struct cli *c, uint64_t *now)
 	return c->status.abi && s.generation != c->status.generation;
 }
 
+/* Was a CPU in the way that did not come? Not if somebody was seen in a site: then that the last try was cut off says
+ * less. */
+static bool is_late(const struct nl_details *d)
+{
+	return d->reason == NL_WHY_NOT_GATHERED && d->missing.count && !(d->blocker.site_va && d->blocker.pid);
+}
+
 static void blocker_json(struct json *j, const struct nl_details *d)
 {
 	const struct nl_blocker *b = &d->blocker;
 	struct text t;
 
 	json_open(j, "blockers", '[');
-	if (d->reason == NL_WHY_NOT_GATHERED && d->missing.count) {
+	if (is_late(d)) {
 		json_open(j, NULL, '{');
 		json_uint(j, "cpu", d->missing.cpu);
 		json_uint(j, "pid", d->missing.pid);
@@ -174,10 +181,10 @@ static void why_deadline(char *why, size_t size, const struct nl_details *d)
 	struct text t, s;
 	const char *limit = text_ns(&t, d->deadline_ms * 1000000ULL);
 
-	if (d->reason == NL_WHY_NOT_GATHERED && d->missing.count && d->missing.pid)
+	if (is_late(d) && d->missing.pid)
 		snprintf(why, size, "CPU %u did not arrive within %s: pid %u %s", d->missing.cpu, limit, d->missing.pid,
 		         d->missing.comm);
-	else if (d->reason == NL_WHY_NOT_GATHERED && d->missing.count)
+	else if (is_late(d))
 		snprintf(why, size, "CPU %u did not arrive within %s", d->missing.cpu, limit);
 	else if (b->pid)
 		snprintf(why, size, "pid %u %s stood at %s when last seen; %u tries within %s", b->pid, b->comm,

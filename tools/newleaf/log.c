@@ -71,8 +71,10 @@ static void print_particulars(const struct nl_journal_entry *e)
 			printf(", %llu old tasks", (unsigned long long)e->b);
 		break;
 	case NL_EV_ABANDONED:
-		if (e->b)
-			printf("  CPU %d at 0x%llx", (int)e->a, (unsigned long long)e->b);
+		if (e->b && (uint32_t)e->a == UINT32_MAX)
+			printf("  a task at 0x%llx", (unsigned long long)e->b);
+		else if (e->b)
+			printf("  CPU %u at 0x%llx", (uint32_t)e->a, (unsigned long long)e->b);
 		break;
 	case NL_EV_REFUSED:
 		if (e->a)
@@ -134,7 +136,7 @@ static void print_entry(const struct cli *c, const struct nl_journal_entry *e)
 	       (unsigned long long)e->generation);
 	if (id[0])
 		printf("  %s", id);
-	if (e->error)
+	if (e->error && e->error != NL_NOTHING) /* that a module went is no error */
 		printf("  %s", cli_error((enum nl_err)e->error)->name);
 	print_particulars(e);
 	putchar('\n');
@@ -233,10 +235,13 @@ int verb_blockers(struct cli *c)
 	} else if (!c->quiet) {
 		const struct cli_error *err = cli_error((enum nl_err)found.error);
 
-		printf("%s %s (entry %llu%s%s): %s, %s\n", found.id[0] ? found.id : "a commit", event_name(found.event),
+		printf("%s %s (entry %llu%s%s): ", found.id[0] ? found.id : "a commit", event_name(found.event),
 		       (unsigned long long)found.seq, found.wall_unix_ns ? ", " : "",
-		       found.wall_unix_ns ? text_time(&t, found.wall_unix_ns) : "", err->name,
-		       err->code == NL_OK ? "given up by its caller" : err->what);
+		       found.wall_unix_ns ? text_time(&t, found.wall_unix_ns) : "");
+		if (err->code == NL_OK)
+			printf("given up by its caller\n");
+		else
+			printf("%s, %s\n", err->name, err->what);
 		if (at && found.event == NL_EV_REFUSED)
 			printf("  at the site %s\n", text_symbol(&s, at));
 		else if (at && cpu == UINT32_MAX)

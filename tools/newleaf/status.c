@@ -221,6 +221,7 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 	struct utsname u;
 	struct text t, count;
 	bool hits = false;
+	int width = 15;
 
 	printf("Newleaf %s  %s/%s  %u/%u CPUs", s->version, s->vendor, s->paging, s->cpus_running, s->cpus_known);
 	if (s->tsc_hz)
@@ -266,14 +267,18 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		printf("no leaf is known\n");
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		int length = (int)strlen(leaves[i].id);
+
 		hits |= leaves[i].counters;
-	printf("%-15s %-8s %-6s %-6s %-10s %sNOTE\n", "LEAF", "STATE", "SINCE", "PAGES", "OLD-TASKS",
+		width = length > width ? length : width;
+	}
+	printf("%-*s %-8s %-6s %-6s %-10s %sNOTE\n", width, "LEAF", "STATE", "SINCE", "PAGES", "OLD-TASKS",
 	       hits ? "HITS       " : "");
 	for (size_t i = 0; i < n; i++) {
 		const struct nl_leaf_state *l = &leaves[i];
 
-		printf("%-15s %-8s %-6s %-6u %-10s ", l->id, conditions[l->condition],
+		printf("%-*s %-8s %-6s %-6u %-10s ", width, l->id, conditions[l->condition],
 		       s->tsc_hz ? text_age(&t, text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz)) : "-", l->pages,
 		       text_count(&count, l->old_tasks));
 		if (l->counters)
