@@ -77,10 +77,10 @@ def make(package, directory, flags):
     subprocess.run(["strip", "--strip-debug", *glob.glob(os.path.join(directory, "*.ko"))], check=True)
 
 
-def built(package, flags=""):
+def built(package, flags="", sources=SOURCES):
     """The directory with the test's modules for a kernel."""
     digest = hashlib.sha256((kernel_file(package) + flags).encode())
-    for path in sorted(glob.glob(os.path.join(SOURCES, "*.[ch]")) + [os.path.join(SOURCES, "Kbuild")]):
+    for path in sorted(glob.glob(os.path.join(sources, "*.[ch]")) + [os.path.join(sources, "Kbuild")]):
         with open(path, "rb") as f:
             digest.update(os.path.basename(path).encode() + f.read())
     directory = os.path.join(BUILD, "modules", release_of(package), digest.hexdigest()[:16])
@@ -90,7 +90,7 @@ def built(package, flags=""):
         if not os.path.exists(directory):
             work = directory + ".part"
             shutil.rmtree(work, ignore_errors=True)
-            shutil.copytree(SOURCES, work)
+            shutil.copytree(sources, work)
             make(package, work, flags)
             os.rename(work, directory)
     return directory

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Ways to patch a running kernel, compared in the same boots: `bench.py icount|smp|ends [--seed S] [--shard i/n]
+[--units N] [--json FILE] [--jobs N]`. A unit is a boot with KASLR; in it the arms take turns in an order of its own.
+icount: QEMU counts instructions, one CPU, so that times are instructions. smp: two CPUs at the same time, for counts;
+its times are the host's. ends: where somebody is in the way who does not go. What an arm does is work.c, which there
+are is arms.py, what is made of the results is report.py."""
+
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "vm")]
+
+import campaign  # noqa: E402
+import arms  # noqa: E402
+import modules  # noqa: E402
+from guest import BUILD, TOP, Failure, Guest, Machine  # noqa: E402
+
+KERNEL = "linux-image-6.1.0-50-cloud-amd64"
+SOURCES = os.path.join(modules.SOURCES, "bench")
+LEAVES = ("bench_strict", "bench_mixable")
+
+
+def initrd(directory):
+    """The guest's, with modules, leaves and the program: a serial port is slow when instructions are counted."""
+    target, files = modules.built(KERNEL, sources=SOURCES), []
+    for name in ("bench", "bench_klp"):
+        files.append((os.path.join(target, name + ".ko"), f"mod/{name}.ko"))
+    for name in LEAVES:
+        path = modules.leaf(directory, KERNEL, name, [os.path.join(target, "bench.ko")])
+        files.append((path, f"mod/{name}.leaf"))
+    files.append((os.path.join(BUILD, "bench", "work"), "bin/work"))
+    out = os.path.join(directory, "initrd.img")
+    kernel = os.path.dirname(os.path.dirname(modules.kernel_file(KERNEL)))
+    command = [os.path.join(TOP, "scripts", "mkinitramfs"), "-o", out, "-k", kernel]
+    for pair in files:
+        command += ["-a", ":".join(pair)]
+    subprocess.run(command, check=True)
+    return out
+
+
+def measure(g, scenario, arm, timer):
+    """One round; what work.c printed, and what the command said if it did not do it."""
+    script = f"work {arm.removesuffix(arms.AGAIN)} timer={timer} {arms.SCENARIOS[scenario]}"
+    said = g.call(script, timeout=600)
+    try:
+        result = {**json.loads(said.out.strip().splitlines()[-1]), "arm": arm, "scenario": scenario}
+    except (ValueError, IndexError):
+        raise Failure(f"{script}: {said}\n{g.run('cat /tmp/work.said; dmesg | tail -20')}") from None
+    if result["error_off"]:
+        raise Failure(f"{script}: the patch did not go: {said.out}\n{g.run('cat /tmp/work.said; dmesg | tail -20')}")
+    if result["error"] and arm.startswith("leaf"):
+        result["said"] = g.run("tail -n 1 /tmp/work.said").strip()
+    return result
+
+
+def boot(unit, seed, mode, image):
+    """All rounds of one boot."""
+    kind = arms.MODES[mode]
+    cmdline = kind["cmdlines"][unit % len(kind["cmdlines"])]
+    order = arms.plan(campaign.rng(f"bench-{mode}", seed, unit), mode, cmdline)
+    machine = Machine(kernel=KERNEL, cpus=kind["cpus"], more=kind["more"], initrd=image, cmdline=cmdline)
+    g = Guest(f"bench-{mode}-{unit}", machine)
+    try:
+        with g:
+            g.wait_ready(1200)
+            g.run("insmod /mod/bench.ko")
+            rounds = [measure(g, scenario, arm, kind["timer"]) for scenario, arm in order]
+            base = g.run("grep ' _stext$' /proc/kallsyms").split()[0]
+            g.check_dmesg(allow="[Tt]aint")
+        return {"unit": unit, "cmdline": cmdline, "base": base, "rounds": rounds}
+    except Failure as failure:
+        return {"unit": unit, "cmdline": cmdline, "failed": str(failure)}
+    finally:
+        print(f"bench: {mode}: boot {unit}: {g.cost:.0f} s of CPU", file=sys.stderr, flush=True)
+
+
+def sources_digest():
+    """What was run: the program, the modules' and leaves' sources."""
+    digest = hashlib.sha256()
+    for top in (HERE, SOURCES, os.path.join(modules.SOURCES, "leaves")):
+        for name in sorted(os.listdir(top)):
+            if name.endswith((".c", ".h", ".recipe", ".json")):
+                with open(os.path.join(top, name), "rb") as f:
+                    digest.update(name.encode() + b"\0" + f.read())
+    return digest.hexdigest()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="bench.py", description=__doc__)
+    parser.add_argument("mode", choices=arms.MODES)
+    parser.add_argument("--jobs", type=int, default=1, help="guests at the same time (times of smp want 1)")
+    campaign.options(parser, 10)
+    given = parser.parse_args()
+    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True)
+    mode = json.loads(json.dumps({"name": given.mode, **arms.MODES[given.mode]}))  # as a file would have it
+    setup = {"kernel": KERNEL, "mode": mode, "emulator": version.stdout.splitlines()[0]}
+    setup["sources"] = sources_digest()
+    with tempfile.TemporaryDirectory() as directory:
+        image = initrd(directory)
+        with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
+            units = campaign.mine(given.units, given.shard)
+            results = list(pool.map(lambda u: boot(u, given.seed, given.mode, image), units))
+    document = campaign.document(f"bench-{given.mode}", given, setup, results)
+    path = given.json or os.path.join(BUILD, "bench", given.mode + ".json")
+    campaign.write(path, document)
+    for result in results:
+        if "failed" in result:
+            print(f"bench: boot {result['unit']} failed: {result['failed']}", file=sys.stderr)
+    return int(any("failed" in r for r in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

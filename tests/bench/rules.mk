@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# Ways to patch, compared (docs/explanation/bench.md).
+$(B)/bench/work: tests/bench/work.c tests/modules/bench/bench.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_COMMON) -D_GNU_SOURCE -MF $@.d -static -s -o $@ $< -lpthread
+
+.PHONY: check-bench bench
+check-bench: ## the statistics of the comparisons, campaigns that merge, and figures
+	python3 tests/bench/test_bench.py
+
+CHECKS += check-bench
+
+# The builds that scripts/test begins with come first. Not two guests at a time where times are the host's.
+bench: $(B)/bench/work ## ways to patch compared in the same boots: about 20 minutes; writes build/bench
+	python3 tests/bench/bench.py icount --jobs 2
+	python3 tests/bench/bench.py smp
+	python3 tests/bench/bench.py ends --units 3
+	python3 tests/bench/report.py $(B)/bench/icount.json $(B)/bench/smp.json $(B)/bench/ends.json --out $(B)/bench
