@@ -58,6 +58,12 @@ expect "no modules" 7 "is a part of the module dummy, and the kernel file has no
 expect "others' modules" 7 "none of that name is among those given by -M" \
 	"${moved[@]}" -n -M "$modules/kernel/drivers/net/mii.ko"
 expect "a directory of modules" 0 "1 site" "${moved[@]}" -M "$root" -o "$dir/2.leaf"
+expect "a leaf: modules beside" 0 "dummy_change_carrier" "$author" inspect "$dir/1.leaf" -k "$kernel"
+expect "a leaf: modules beside, checked" 0 "fits" "$author" check "$dir/1.leaf" -k "$kernel"
+expect "a leaf: no modules" 5 "for the module dummy, too, which is not beside the kernel file: give it by -M" \
+	"$author" inspect "$dir/1.leaf" -k "$dir/vmlinuz"
+printf 'id r\nversion 1\ndescription "none"\nkill dummy:dummy_validate = -EPERM\n' >"$dir/r.recipe"
+expect "a recipe: modules beside" 0 "1 site" "$author" build "$dir/r.recipe" -k "$kernel" -o "$dir/r.leaf"
 expect "a directory of modules: the same bytes" 0 "" cmp "$dir/1.leaf" "$dir/2.leaf"
 expect "a module's file" 0 "1 site" "${moved[@]}" -M "$modules/kernel/drivers/net/dummy.ko" -o "$dir/3.leaf"
 

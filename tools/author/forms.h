@@ -20,7 +20,9 @@
 	  "  -M, --modules PATH  modules of the kernel that the leaf may change or refer to: a .ko[.xz|.zst|.gz], or " \
 	  "a " \
 	  "directory\n" \
-	  "                      with some in it and below: /lib/modules, an unpacked package. May be given again\n" \
+	  "                      with some in it and below: /lib/modules, an unpacked package. May be given again. " \
+	  "Default:\n" \
+	  "                      those beside the kernel file (../lib/modules) that the recipe, patch or leaf names\n" \
 	  "  -H, --headers DIR   the kernel's headers: /usr/src/linux-headers-VERSION, or a directory that the " \
 	  "headers packages\n" \
 	  "                      were unpacked to, or one with many such; default: where the packages install them, " \

@@ -26,7 +26,9 @@ static void check_one(const struct leaffile *l, const struct kernel *k, uint32_t
 	const struct module_region *r;
 
 	if (!m)
-		refuse(NL_ETARGET, "the leaf is for the module %s, too: give its file by -M", o->name);
+		refuse(NL_ETARGET,
+		       "the leaf is for the module %s, too, which is not beside the kernel file: give it by -M",
+		       o->name);
 	if (o->build_id_len != m->build_id_len || memcmp(o->build_id, m->build_id, m->build_id_len))
 		refuse(NL_EBUILDID,
 		       "the leaf wants build-id %02x%02x%02x%02x.. of the module %s, %s has %02x%02x%02x%02x..",

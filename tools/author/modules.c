@@ -138,6 +138,22 @@ static const struct module *read_given(const struct kernel *k, struct modules_fi
 	return g->read;
 }
 
+/* Below the directory in which the kernel's own is: boot/vmlinuz-R and lib/modules/R; since 7.x both in the latter. */
+static void look_beside(struct kernel *k)
+{
+	const char *slash = strrchr(k->path, '/');
+	char *directory = slash ? xformat("%.*s", (int)(slash - k->path), k->path) : xformat(".");
+	char *path = xformat("%s/../lib/modules/%s", directory, k->release);
+
+	if (!file_exists(
+	            path)) /* the kernel lies there itself, or its package was unpacked beside that of the modules */
+		path = directory;
+	if (!file_exists(xformat("%s/kernel", path)))
+		return;
+	modules_add(k, path);
+	k->modules->beside = true;
+}
+
 const struct module *module_named(const struct kernel *k, const char *name)
 {
 	char *plain = xformat("%s", name);
@@ -145,6 +161,8 @@ const struct module *module_named(const struct kernel *k, const char *name)
 
 	for (char *p = plain; *p; p++)
 		*p = *p == '-' ? '_' : *p;
+	if (!k->modules && !k->module)
+		look_beside((struct kernel *)(uintptr_t)k);
 	for (size_t i = 0; k->modules && i < k->modules->n; i++) {
 		struct modules_file *g = &k->modules->file[i];
 

@@ -23,6 +23,7 @@ struct modules {
 	struct modules_file *file;
 	size_t n, room;
 	uint64_t next; /* address for the one that is read next */
+	bool beside;   /* nobody gave them: they lie beside the kernel file */
 };
 
 struct modules_given { /* -M, as often as it was there */
@@ -36,7 +37,8 @@ struct kernel *kernel_open_with(const char *kernel, const struct modules_given *
  * NL_EENVIRONMENT. */
 void modules_add(struct kernel *k, const char *path);
 
-/* By its name; dashes are underscores. NULL = none was given. Refuses what its file is refused for. */
+/* By its name; dashes are underscores. NULL = there is none. Refuses what its file is refused for. Without any -M those
+ * beside the kernel file are looked at, as a package has them. */
 const struct module *module_named(const struct kernel *k, const char *name);
 /* Those that define a symbol; says how many, of which the first `max` go to found[]. */
 size_t modules_with(const struct kernel *k, const char *symbol, const struct module **found, size_t max);

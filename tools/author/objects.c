@@ -28,7 +28,8 @@ const struct module *object_with(const struct kernel *k, const struct recipe_sym
 	if (s->module) {
 		found[0] = module_named(k, s->module);
 		if (!found[0])
-			refuse(NL_ETARGET, "%s: there is no module %s among what -M gives", where, s->module);
+			refuse(NL_ETARGET, "%s: there is no module %s beside the kernel file, or among what -M gives",
+			       where, s->module);
 		return found[0];
 	}
 	n = modules_with(k, s->name, found, SHOWN);

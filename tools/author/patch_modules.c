@@ -6,24 +6,6 @@
 
 #include <string.h>
 
-static bool found_beside;
-
-/* Below the directory in which the kernel's own is: boot/vmlinuz-R and lib/modules/R; since 7.x both in the latter. */
-static void look_beside(struct kernel *k)
-{
-	const char *slash = strrchr(k->path, '/');
-	char *directory = slash ? xformat("%.*s", (int)(slash - k->path), k->path) : xformat(".");
-
-	char *path = xformat("%s/../lib/modules/%s", directory, k->release);
-
-	if (!file_exists(
-	            path)) /* the kernel lies there itself, or its package was unpacked beside that of the modules */
-		path = directory;
-	found_beside = file_exists(xformat("%s/kernel", path));
-	if (found_beside)
-		modules_add(k, path);
-}
-
 static bool is_of_several(const struct unit_command *c) { return strchr(c->module, ':'); }
 
 const struct kernel *unit_kernel(const struct kernel *k, const struct unit_command *c, bool beside)
@@ -34,9 +16,7 @@ const struct kernel *unit_kernel(const struct kernel *k, const struct unit_comma
 		return k;
 	if (is_of_several(c))
 		return NULL;
-	if (!k->modules && beside)
-		look_beside((struct kernel *)(uintptr_t)k);
-	m = k->modules && (beside || !found_beside) ? module_named(k, c->module) : NULL;
+	m = beside || (k->modules && !k->modules->beside) ? module_named(k, c->module) : NULL;
 	return m ? module_view(k, m) : NULL;
 }
 
