@@ -4,6 +4,7 @@
 house: ## the rules that a compiler does not know: floors, lengths, widths, licences, names in comments, budgets
 	python3 tests/house.py
 	python3 tests/ledger.py
+	scripts/claims --check
 	scripts/check-house
 
 # With clang-tidy-14 and clang-format-14, which scripts/setup installs: another version has other opinions.

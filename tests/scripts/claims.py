@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Does scripts/claims see what has fallen? Its table, its comparisons, and claims whose words have gone, whose command
+fails, whose number is another, whose test was skipped."""
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import tempfile
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+
+
+def load():
+    loader = importlib.machinery.SourceFileLoader("claims", os.path.join(TOP, "scripts/claims"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("claims", loader))
+    sys.dont_write_bytecode = True
+    loader.exec_module(module)
+    return module
+
+
+def block(**lines):
+    given = {"says": "README.md: Newleaf", "run": "echo 7 pages", "holds": "passed", "minutes": "1", **lines}
+    return "[x]\n" + "".join(f"{key} {value}\n" for key, value in given.items() if value)
+
+
+def outcome(claims, **lines):
+    with tempfile.NamedTemporaryFile() as log:
+        return claims.run(claims.table(block(**lines))[0], log.name)[0]
+
+
+def broken(claims, text):
+    try:
+        claims.table(text)
+    except claims.Wrong:
+        return True
+    return False
+
+
+def main():
+    c = load()
+    cases = {
+        "a command that ends with 0": outcome(c) == "holds",
+        "one that does not": outcome(c, run="echo 7; false") == "fell",
+        "one of two in a row that does not": outcome(c, run="false && echo 7") == "fell",
+        "words that have gone": outcome(c, says="README.md: Newleaf heals the sick") == "fell",
+        "a file that has gone": outcome(c, says="docs/gone.md: Newleaf") == "fell",
+        "words over a line's end": outcome(c, says="README.md: reserves 16 MiB, makes the running") == "holds",
+        "a number": outcome(c, holds=r"(\d+) pages == 7") == "holds",
+        "another number": outcome(c, holds=r"(\d+) pages == 8") == "fell",
+        "no number": outcome(c, holds=r"(\d+) leaves == 7") == "fell",
+        "at most": outcome(c, holds=r"(\d+) pages <= 6") == "fell",
+        "at least": outcome(c, holds=r"(\d+) pages >= 7") == "holds",
+        "within": outcome(c, holds=r"(\d+) pages ~ 7.5 within 10%") == "holds",
+        "not within": outcome(c, holds=r"(\d+) pages ~ 8 within 10%") == "fell",
+        "guests passed": c.guests("PASS a (1 s)\nPASS b (2 s)\n", ["a", "b"])[0] == "holds",
+        "a guest skipped": c.guests("PASS a (1 s)\nSKIP b (0 s): no\n", ["a", "b"])[0] == "skipped",
+        "a guest failed": c.guests("FAIL a (1 s)\nSKIP b (0 s): no\n", ["a", "b"])[0] == "fell",
+        "a guest that never ended": c.guests("PASS a (1 s)\n", ["a", "b"])[0] == "fell",
+        "no minutes": broken(c, block(minutes="")),
+        "no words": broken(c, block(says="")),
+        "a comparison that is none": broken(c, block(holds="about seven")),
+        "a key that is none": broken(c, block() + "colour red\n"),
+        "two of a name": broken(c, block() + block()),
+        "the table itself": bool(c.table(c.read(c.TABLE))),
+    }
+    wrong = [name for name, good in cases.items() if not good]
+    for name in wrong:
+        print(f"not judged rightly: {name}")
+    print(f"{len(cases) - len(wrong)} of {len(cases)} cases of scripts/claims judged rightly")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
