@@ -93,6 +93,7 @@ class Machine:
     files: tuple = ()  # more files of the ESP, SRC:DST
     more: tuple = ()  # options for QEMU itself
     disk: str = ""  # a disk that boots by itself (scripts/mkdebian), instead of kernel, loader and their settings
+    stick: bool = False  # that disk is a USB stick
     secure: bool = False  # firmware with Secure Boot on, which trusts the ovmf package's snakeoil key
 
 
@@ -194,6 +195,8 @@ class Guest:
             env.setdefault("QEMU_LOG", "cpu_reset")  # a triple fault leaves its registers in qemu.log
             if m.variables:
                 env["VARS"] = m.variables
+            if m.stick:
+                env["STICK"] = "1"
             more = m.more
             if m.secure:
                 env["OVMF_CODE"] = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
