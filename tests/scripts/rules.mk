@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the scripts must never do to somebody's files.
+# What the scripts must never do to somebody's files, and what they must see.
 .PHONY: check-mkesp
 check-mkesp: ## scripts/mkesp replaces what it made itself and nothing else
 	tests/scripts/mkesp.sh
@@ -11,3 +11,15 @@ check-get-kernel: ## scripts/get-kernel against a false apt: layouts, cache, wha
 	tests/scripts/get-kernel.sh
 
 CHECKS += check-get-kernel
+
+.PHONY: check-claims
+check-claims: ## scripts/claims sees what has fallen
+	tests/scripts/claims.py
+
+CHECKS += check-claims
+
+.PHONY: check-campaign
+check-campaign: ## campaigns: shards that are one run, files that merge in any order
+	tests/scripts/campaign.py
+
+CHECKS += check-campaign

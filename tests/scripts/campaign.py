@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""scripts/campaign: the laws of merging on documents drawn at random, in every order and bracketing, byte for byte;
+shards that are one run; what must be refused; and what a unit of "rounds" is drawn from."""
+
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.join(TOP, "tests/bench"), os.path.join(TOP, "tests/vm")]
+
+import campaign  # noqa: E402
+import campaign_rounds  # noqa: E402
+
+SEEDS = 40
+
+
+class Given:
+    def __init__(self, units, part, seed=3):
+        self.units, self.shard, self.seed = units, part, seed
+
+
+def work(unit, seed=3):
+    rng = campaign.rng("test", seed, unit)
+    if rng.random() < 0.2:
+        return {"unit": unit, "failed": "it did not boot"}
+    return {"unit": unit, "values": [rng.random() for _ in range(3)], "torn": rng.randrange(2)}
+
+
+def shard(units, part):
+    return campaign.document("test", Given(units, part), {"cpus": 2}, [work(u) for u in campaign.mine(units, part)])
+
+
+def some(rng, units):
+    """Any part of the run, by whoever: parts may overlap."""
+    document = shard(units, (1, 1))
+    document["results"] = [r for r in document["results"] if rng.random() < 0.4]
+    document["runs"] = [{"commit": "c%d" % rng.randrange(3), "date": "2026-11-26", "shard": "1/1"}]
+    return document
+
+
+def same(*documents):
+    return len({json.dumps(d, sort_keys=True) for d in documents}) == 1
+
+
+def laws(seed):
+    rng = random.Random(seed)
+    parts = [some(rng, 1 + seed) for _ in range(4)]
+    a, b, c, d = parts
+    m = campaign.merge
+    ways = [m(*order) for order in itertools.permutations(parts)]
+    ways += [m(m(a, b), m(c, d)), m(a, m(b, m(c, d))), m(m(m(a, b), c), d), m(m(d, a), m(c, b)), m(a, m(a, b), c, d, c)]
+    return same(*ways) and same(m(a, a), m(a)) and same(m(m(a)), m(a))
+
+
+def shards(n):
+    units = 17
+    whole = shard(units, (1, 1))
+    parts = [shard(units, (i, n)) for i in range(1, n + 1)]
+    random.Random(n).shuffle(parts)
+    merged = campaign.merge(*parts)
+    numbers = sorted(u for p in parts for u in (r["unit"] for r in p["results"]))
+    return merged["results"] == whole["results"] and numbers == list(range(units))
+
+
+def refused(change):
+    a = shard(9, (1, 3))
+    try:
+        campaign.merge(a, change(json.loads(json.dumps(shard(9, (2, 3))))))
+    except campaign.Unlike:
+        return True
+    return False
+
+
+def set_to(key, value):
+    return lambda d: {**d, key: value}
+
+
+def another_result(d):
+    return {**d, "results": [{**work(0), "torn": 9}]}
+
+
+def command(*words):
+    return subprocess.run([os.path.join(TOP, "scripts/campaign"), *words], capture_output=True, text=True)
+
+
+def files():
+    """The command: three shards, merged in two steps, are one run; a shard that is missing is named."""
+    with tempfile.TemporaryDirectory() as folder:
+        at = [os.path.join(folder, f"{i}.json") for i in range(3)]
+        for i, path in enumerate(at):
+            campaign.write(path, shard(9, (i + 1, 3)))
+        two, all_ = os.path.join(folder, "two.json"), os.path.join(folder, "all.json")
+        part = command("merge", at[2], at[0], "-o", two)
+        left = command("missing", two)
+        whole = command("merge", two, at[1], "-o", all_)
+        done = command("missing", all_)
+        good = [part.returncode, left.returncode, left.stdout, whole.returncode, done.returncode, done.stdout]
+        printed = json.loads(command("merge", at[1], two).stdout)
+        return good == [0, 1, "1 4 7\n", 0, 0, "none\n"] and (
+            campaign.read(all_)["results"] == shard(9, (1, 1))["results"] and same(printed, campaign.read(all_))
+        )
+
+
+def draws():
+    """The same unit is the same boot, whoever runs it; and not all are alike."""
+    boots = [campaign_rounds.drawn(1, u) for u in range(30)]
+    return (
+        boots == [campaign_rounds.drawn(1, u) for u in range(30)]
+        and len({json.dumps(b) for b in boots}) > 5
+        and boots != [campaign_rounds.drawn(2, u) for u in range(30)]
+    )
+
+
+def summaries():
+    """Nothing of a failure is lost in the summary, and no bound is given where something was torn."""
+    base = {"cpus": 1, "cmdline": "", "rounds": 50, "retries": 1, "memory": 0, "load_failures": False}
+    def document(*results):
+        return campaign.document("rounds", Given(3, (1, 1)), {}, list(results))
+    well = document({"unit": 0, "torn": 0, **base}, {"unit": 1, "torn": 0, **base})
+    torn = document({"unit": 0, "torn": 0, **base}, {"unit": 1, "torn": 1, "cpus": 1, "cmdline": "", "failed": "x"})
+    leak = document({"unit": 0, "torn": 0, **base, "memory": -4096})
+    said = campaign_rounds.summary(well), campaign_rounds.summary(torn)
+    return (
+        "100 rounds, torn 0, 0 failed" in said[0] and "below 0.015" in said[0] and campaign_rounds.good(well)
+        and "50 rounds, torn 1, 1 failed" in said[1] and "below" not in said[1] and not campaign_rounds.good(torn)
+        and not campaign_rounds.good(leak)
+    )  # fmt: skip
+
+
+def main():
+    cases = {
+        "the laws, on random parts": all(laws(seed) for seed in range(SEEDS)),
+        "n shards are one run": all(shards(n) for n in (1, 2, 3, 5, 17, 20)),
+        "another seed": refused(set_to("seed", 4)),
+        "another number of units": refused(set_to("units", 10)),
+        "another setup": refused(set_to("setup", {"cpus": 4})),
+        "another campaign": refused(set_to("campaign", "other")),
+        "another schema": refused(set_to("schema", "x")),
+        "a unit with two results": refused(another_result),
+        "nothing wrong": not refused(lambda d: d),
+        "the command": files(),
+        "a command that is none": command("fly").returncode == 2 and command("merge").returncode == 2,
+        "what a unit is drawn from": draws(),
+        "what is said of a campaign": summaries(),
+    }
+    wrong = [name for name, good in cases.items() if not good]
+    for name in wrong:
+        print(f"not so: {name}")
+    print(f"{len(cases) - len(wrong)} of {len(cases)} cases of scripts/campaign judged rightly")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The campaign "rounds": a unit is a boot of a stock kernel in which a leaf is put on and off ROUNDS times under load.
+How the boot is (CPUs, preemption, page table isolation) is drawn by the unit. Torn is a reproducer that says other than
+what was just done. `campaign_rounds.py [--seed S] [--shard i/n] [--units N] [--json FILE] [--jobs N]`; 200 units are
+10,000 rounds. Run by scripts/campaign."""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "bench")]
+
+import campaign  # noqa: E402
+from command import FIXES, newleaf, rounds  # noqa: E402
+from guest import Failure, Guest, Machine, RUNNING  # noqa: E402
+
+NAME, KERNEL, ROUNDS = "rounds", "linux-image-6.1.0-50-cloud-amd64", 50
+WARM = 5  # rounds after which memory must not move any more
+LEAF = FIXES[1]
+
+
+def drawn(seed, unit):
+    """How the boot of a unit is."""
+    rng = campaign.rng(NAME, seed, unit)
+    words = [f"preempt={rng.choice(('none', 'voluntary', 'full'))}"]
+    words += ["pti=on"] if rng.random() < 0.5 else []
+    return {"cpus": rng.choice((1, 2, 2, 4)), "cmdline": " ".join(words)}
+
+
+def free(g):
+    return newleaf(g, "status")["memory"]["free_bytes"]
+
+
+def boot(g):
+    """What was seen in a boot."""
+    g.run("load >/tmp/load.out 2>&1 & echo $! >/tmp/load.pid")
+    first = rounds(g, LEAF, WARM, timeout=600)
+    before = free(g)
+    rest = rounds(g, LEAF, ROUNDS - WARM, timeout=1500)
+    after = free(g)
+    g.run("kill $(cat /tmp/load.pid); while [ -d /proc/$(cat /tmp/load.pid) ]; do usleep 50000; done")
+    said = g.run("cat /tmp/load.out")
+    g.check_dmesg()
+    retries = sum(int(re.search(r"(\d+) retries", text)[1]) for text in (first, rest))
+    return {"rounds": ROUNDS, "retries": retries, "memory": after - before, "load_failures": " 0 failures" not in said}
+
+
+def unit(seed, number):
+    """The record of a unit. A boot that ends otherwise is a record, too; a torn flip is not lost in it."""
+    how = drawn(seed, number)
+    g = Guest(f"rounds-{number}", Machine(kernel=KERNEL, settings=("console com1",), **how))
+    try:
+        with g:
+            g.wait_ready()
+            return {"unit": number, **how, "torn": 0, **boot(g)}
+    except Failure as failure:
+        why = str(failure)
+        torn = len(re.findall(r"^round \d+, (?:applied|reverted): ", why, re.M))
+        return {"unit": number, **how, "torn": torn, "failed": why.splitlines()[0][:300]}
+
+
+def summary(document):
+    """Computed from results, each time anew."""
+    results = document["results"]
+    whole = [r for r in results if "failed" not in r]
+    done = sum(r["rounds"] for r in whole)
+    torn = sum(r["torn"] for r in results)
+    text = f"{len(results)} of {document['units']} units, {done} rounds, torn {torn}, "
+    text += f"{len(results) - len(whole)} failed"
+    if whole:
+        text += f", memory {min(r['memory'] for r in whole):+d}..{max(r['memory'] for r in whole):+d} bytes"
+        text += f", {sum(r['retries'] for r in whole)} retries"
+    if done and not torn:
+        text += f"; a torn flip that this could have seen: below {3 / (2 * done):.2g} of flips (95 %)"
+    return text
+
+
+def good(document):
+    bad = ("failed", "torn", "memory", "load_failures")
+    return not any(r.get(key) for r in document["results"] for key in bad)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="campaign_rounds.py")
+    campaign.options(parser, 4)
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args()
+    with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
+        results = []
+        for record in pool.map(lambda u: unit(given.seed, u), campaign.mine(given.units, given.shard)):
+            print(f"unit {record['unit']}: {record.get('failed') or 'torn 0'}", flush=True)
+            results.append(record)
+    for guest in list(RUNNING):
+        guest.close()
+    setup = {"kernel": KERNEL, "rounds": ROUNDS, "leaf": LEAF, "emulator": "qemu"}
+    document = campaign.document(NAME, given, setup, results)
+    if given.json:
+        campaign.write(given.json, document)
+    print(summary(document))
+    return 0 if good(document) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
