@@ -12,10 +12,13 @@
 #include <newleaf/hypercall.h>
 
 #define TASKS_PER_CPU 2
-#define AWAKE 99         /* a place in a pass at which nobody sleeps */
-#define SLEEPS 16        /* one pass of so many is left in its middle */
-#define LEAST_PASSES 2   /* of every CPU, between two flips */
+#define AWAKE 99        /* a place in a pass at which nobody sleeps */
+#define SLEEPS 16       /* one pass of so many is left in its middle */
+#define LEAST_PASSES 2  /* of every CPU, between two flips; */
+#define LEAST_IN_ALL 38 /* and of all together: 30,000 flips are 10,000,000 looks then */
+#define WAKE_VECTOR 0xe1
 #define MOST_TRIES 20000 /* of a transaction */
+#define MORE 50          /* runs at the largest skew, where few flips have shown nothing that is torn */
 
 extern const uint8_t litmus_text[], litmus_leaf[], litmus_leaf_end[];
 extern const uint8_t litmus_user[], litmus_user_end[];
@@ -54,13 +57,14 @@ struct runner { /* a CPU, and its tasks in turn */
 	uint64_t sp;
 	uint64_t random;
 	uint64_t turns;
+	uint64_t wanted; /* so many passes CPU 0 waits for, asleep; 0: it does not */
 	/* counts, read by CPU 0 */
 	volatile uint64_t passes, within, between;
 };
 
 static struct runner runners[MAX_CPUS];
 static uint32_t order; /* with its flags */
-static bool instrument, ready;
+static bool ready;
 static uint8_t sha256[32];
 static volatile bool stop;
 static uint64_t user_code;
@@ -147,6 +151,26 @@ static void turn(struct runner *r)
 	__atomic_store_n(&t->on_cpu, 0, __ATOMIC_SEQ_CST);
 }
 
+static void wake_who_waits(struct runner *r)
+{
+	uint64_t wanted = __atomic_load_n(&r->wanted, __ATOMIC_SEQ_CST);
+
+	if (wanted && r->passes >= wanted) {
+		__atomic_store_n(&r->wanted, 0, __ATOMIC_SEQ_CST);
+		apic_send(cpus[0].apic_id, ICR_FIXED | ICR_ASSERT | WAKE_VECTOR);
+	}
+}
+
+/* On CPU 0. It halts: on a machine with less processors than this one has CPUs the others get on. */
+static void wait_for(struct runner *r, uint64_t passes)
+{
+	if (r->passes >= passes)
+		return;
+	__atomic_store_n(&r->wanted, passes, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&r->wanted, __ATOMIC_SEQ_CST))
+		__asm__ volatile("sti; hlt; cli" ::: "memory");
+}
+
 /* The job of every CPU but CPU 0: a turn in the kernel, then user mode for a while, where a freeze may find it. With
  * more CPUs it is there for longer, or they would hardly ever be there together. */
 static void run_turns(struct cpu *cpu)
@@ -157,6 +181,7 @@ static void run_turns(struct cpu *cpu)
 		struct user_regs regs = {.rflags = 2, .rcx = 1 + draw(r, 4000 * (machine.n_cpus - 1))};
 
 		turn(r);
+		wake_who_waits(r);
 		enter_user(&regs, user_code, 0);
 	}
 }
@@ -302,6 +327,7 @@ static bool begin(void)
 
 struct counts {
 	uint64_t flips, tries, passes, within, between;
+	uint64_t torn_within, torn_between; /* flips in which there was at least one */
 };
 
 static struct counts sum(void)
@@ -318,43 +344,63 @@ static struct counts sum(void)
 
 static void wait_for_passes(struct runner *own)
 {
-	uint64_t before[MAX_CPUS];
+	uint64_t before[MAX_CPUS], in_all = sum().passes;
 
 	for (unsigned i = 0; i < machine.n_cpus; i++)
 		before[i] = runners[i].passes;
-	for (unsigned i = 0; i < machine.n_cpus; i++)
-		while (runners[i].passes < before[i] + LEAST_PASSES && !failed())
-			turn(own);
+	while (own->passes < before[0] + LEAST_PASSES)
+		turn(own);
+	for (unsigned i = 1; i < machine.n_cpus; i++)
+		wait_for(&runners[i], before[i] + LEAST_PASSES);
+	while (sum().passes < in_all + LEAST_IN_ALL)
+		turn(own);
 }
 
 static struct counts run_cell(uint32_t how, uint32_t skew, uint64_t flips)
 {
-	struct counts c, before = sum();
+	struct counts c = {0}, before = sum(), last = before, now = before;
 	struct runner *own = &runners[0];
 
 	order = how;
-	if (instrument)
-		litmus_call(LITMUS_SET, how, skew);
+	litmus_call(LITMUS_SET, how, skew);
 	stop = false;
 	for (unsigned i = 1; i < machine.n_cpus; i++)
 		smp_give(&cpus[i], run_turns);
-	c.flips = c.tries = 0;
 	while (c.flips < flips && flip_once(own, &c.tries)) {
 		c.flips++;
 		wait_for_passes(own);
+		now = sum();
+		c.torn_within += now.within > last.within;
+		c.torn_between += now.between > last.between;
+		last = now;
 	}
 	stop = true;
 	for (unsigned i = 1; i < machine.n_cpus; i++)
 		EXPECT(smp_wait(&cpus[i]), "CPU %u does not come back", i);
-	c.passes = sum().passes - before.passes;
-	c.within = sum().within - before.within;
-	c.between = sum().between - before.between;
+	now = sum();
+	c.passes = now.passes - before.passes;
+	c.within = now.within - before.within;
+	c.between = now.between - before.between;
 	return c;
+}
+
+/* One line for the runner (tests/instrument/litmus), which reads it by its words. */
+static uint64_t run_line(const char *name, uint32_t how, uint32_t skew, uint64_t flips)
+{
+	struct counts c = run_cell(how, skew, flips);
+
+	print("litmus: order %s freeze %u scan %u skew %u flips %lu tries %lu passes %lu looks %lu within %lu between "
+	      "%lu torn_within %lu torn_between %lu\n",
+	      name, how & LITMUS_FREEZE ? 1 : 0, how & LITMUS_SCAN ? 1 : 0, skew, c.flips, c.tries, c.passes,
+	      c.passes * LIT_VERSIONS, c.within, c.between, c.torn_within, c.torn_between);
+	return c.within + c.between;
 }
 
 static void cell(const char *name, uint32_t how)
 {
+	static const uint32_t flips[] = {100, 100, 100, 100, 80, 20}; /* at scale 100, by the zeroes of the skew */
 	bool both = (how & LITMUS_FREEZE) && (how & LITMUS_SCAN);
+	uint32_t skew = 1;
 	uint64_t torn = 0;
 
 	if (machine.n_cpus == 1 && !(how & LITMUS_FREEZE) && (how & LITMUS_SCAN)) {
@@ -363,15 +409,10 @@ static void cell(const char *name, uint32_t how)
 	}
 	if (!begin())
 		return;
-	for (uint32_t skew = 10; skew <= 1000000 && !failed(); skew *= 10) {
-		struct counts c = run_cell(how, skew, rounds(skew < 100000 ? 100 : 20));
-
-		torn += c.within + c.between;
-		print("litmus: %s freeze %u scan %u skew %u flips %lu tries %lu passes %lu looks %lu within %lu "
-		      "between %lu\n",
-		      name, how & LITMUS_FREEZE ? 1 : 0, how & LITMUS_SCAN ? 1 : 0, skew, c.flips, c.tries, c.passes,
-		      c.passes * LIT_VERSIONS, c.within, c.between);
-	}
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(flips) && !failed(); i++)
+		torn += run_line(name, how, skew *= 10, rounds(flips[i]));
+	for (unsigned i = 0; i < MORE && !both && !torn && !failed(); i++)
+		torn += run_line(name, how, skew, rounds(flips[NL_ARRAY_SIZE(flips) - 1]));
 	if (both)
 		EXPECT(!torn, "%lu passes are torn", torn);
 	else
@@ -397,8 +438,4 @@ CELLS(task, TASK)
 const struct test litmus_tests[] = {TESTS(root), TESTS(page), TESTS(cpu), TESTS(task), {NULL, NULL, 0}};
 
 /* Only of the instrument's build is anything of this asked. */
-bool litmus_present(void)
-{
-	instrument = !machine.bare && litmus_call(LITMUS_ASK, 0, 0) == LITMUS_PRESENT;
-	return instrument;
-}
+bool litmus_present(void) { return !machine.bare && litmus_call(LITMUS_ASK, 0, 0) == LITMUS_PRESENT; }
