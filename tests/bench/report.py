@@ -156,13 +156,14 @@ def held(condition):
 
 def judge_twins(document, wanted, verdicts):
     first, second = wanted["arms"]
+    level = 1 - (1 - stats.LEVEL) / (len(scenarios(document)) * len(wanted["figures"]))  # all of them at once
     for scenario in scenarios(document):
         for figure in wanted["figures"]:
             pairs = paired(document, first, second, scenario, figure)
-            if len(pairs) < 2 or any(a <= 0 or b <= 0 for a, b in pairs):
+            if len(pairs) < stats.FEWEST or any(a <= 0 or b <= 0 for a, b in pairs):
                 verdicts.append(("not to be told", f"A/A, {figure}, {scenario}: too few boots, or nothing to compare"))
                 continue
-            interval = stats.ratio(pairs, f"twins:{scenario}:{figure}")
+            interval = stats.ratio(pairs, f"twins:{scenario}:{figure}", level)
             said = "%.3f [%.3f, %.3f]" % interval
             verdicts.append((held(stats.contains(interval, 1)), f"A/A, {figure}, {scenario}: ratio {said} contains 1"))
 
@@ -184,12 +185,26 @@ def judge_ratios(document, wanted, verdicts):
     for first, second, figure, scenario, lowest in wanted:
         pairs = [p for p in paired(document, first, second, scenario, figure) if min(p) > 0]
         name = f"{second} over {first}, {figure}, {scenario}"
-        if len(pairs) < 2:
+        if len(pairs) < stats.FEWEST:
             verdicts.append(("not to be told", f"{name}: too few boots"))
             continue
         interval = stats.ratio(pairs, name)
         said = "%s: %.3g [%.3g, %.3g], above %g" % (name, *interval, lowest)
         verdicts.append((held(interval[1] > lowest), said))
+
+
+def judge_halves(document, wanted, verdicts):
+    """Even boots and odd boots, as two runs."""
+    for arm, scenario, figure in wanted["of"]:
+        values = of_boots(document, arm, scenario, figure)
+        halves = [[v for unit, v in values.items() if unit % 2 == odd] for odd in (0, 1)]
+        if any(len(half) < stats.FEWEST for half in halves):
+            verdicts.append(("not to be told", f"two halves, {arm}, {figure}, {scenario}: too few boots"))
+            continue
+        first, second = (statistics.median(half) for half in halves)
+        share = abs(second / first - 1)
+        said = f"two halves, {arm}, {figure}, {scenario}: {100 * share:.2f} % apart, at most {100 * wanted['share']:g}"
+        verdicts.append((held(share <= wanted["share"]), said))
 
 
 def judge(document, thresholds):
@@ -205,6 +220,8 @@ def judge(document, thresholds):
     judge_counts(document, thresholds["never"], verdicts, True)
     judge_counts(document, thresholds["seen"], verdicts, False)
     judge_ratios(document, thresholds["ratios"].get(mode, ()), verdicts)
+    if mode == "icount":
+        judge_halves(document, thresholds["repeat"], verdicts)
     return verdicts
 
 

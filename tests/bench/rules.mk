@@ -6,7 +6,7 @@ $(B)/bench/work: tests/bench/work.c tests/modules/bench/bench.h
 
 .PHONY: check-bench bench
 check-bench: ## the statistics of the comparisons, campaigns that merge, and figures
-	python3 tests/bench/test_bench.py
+	python3 tests/bench/test_bench.py && python3 tests/bench/test_report.py
 
 CHECKS += check-bench
 

@@ -37,6 +37,17 @@ class Stats(unittest.TestCase):
             held += stats.contains(stats.bootstrap(units, statistics.fmean, i, draws=400), 100)
         self.assertTrue(172 <= held <= 199, f"{held} of 200")
 
+    def test_mean_covers_with_ten(self):
+        """With ten units, from a skewed distribution, as times are."""
+        rng, held = random.Random(6), 0
+        for i in range(300):
+            units = [math.log(rng.lognormvariate(0, 0.3)) for _ in range(10)]
+            held += stats.contains(stats.mean(units, i, draws=300), 0)
+        self.assertTrue(276 <= held <= 296, f"{held} of 300")
+
+    def test_mean_of_equals(self):
+        self.assertEqual(stats.mean([2.0] * 5, 1), (2, 2, 2))
+
     def test_bootstrap_repeats(self):
         units = [3, 1, 4, 1, 5, 9, 2, 6]
         self.assertEqual(stats.median(units, "x"), stats.median(units, "x"))

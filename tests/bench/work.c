@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -410,6 +411,7 @@ int main(int argc, char **argv)
 	until(f.calm_ns + before);
 	f.calm = atomic_load(&passes_now) - f.calm, f.calm_ns = now() - f.calm_ns;
 	in_the_way(argc, argv, threads, sleepers, nap);
+	setpriority(PRIO_PROCESS, 0, -20); /* what is measured is the request, not its share of the CPU */
 	ioctl(device, BENCH_LATE, 0L);
 	f.busy = atomic_load(&passes_now);
 	zero = now();

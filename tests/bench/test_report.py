@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the report makes of results: on boots that are made up, where the answer is known, and on recorded ones."""
+
+import copy
+import glob
+import os
+import random
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+import arms  # noqa: E402
+import campaign  # noqa: E402
+import report  # noqa: E402
+
+THRESHOLDS = campaign.read(os.path.join(HERE, "thresholds.json"))
+COST = {"klp": 1.1e9, "klp-fast": 1.1e8, "stop": 5e3, "none": 100}  # of one request; 2e7 for the others
+
+
+def made_round(rng, scenario, arm, boot):
+    """As work.c would print it; boot: what this boot has in common."""
+    done = int(COST.get(arm, 2e7) * boot * rng.uniform(0.99, 1.01))
+    broken = arm in ("klp-force", "ftrace", "kprobe", "leaf-mixable") and scenario == "asleep"
+    stop = {"none": 5000, "stop": 6000}.get(arm, 700_000)
+    return {
+        "arm": arm, "scenario": scenario, "error": 8 if scenario in arms.FAILS else 0, "error_off": 0, "refused": 0,
+        "done": done, "known": done + 20_000_000, "first_new": done, "last_old": done - 1000, "torn": int(broken),
+        "backward": 0, "passes": 100, "gap": 1, "late": int(stop * rng.uniform(0.99, 1.01)), "calm": 1000,
+        "calm_ns": 20_000_000, "busy": 900,
+    }  # fmt: skip
+
+
+def made_boot(unit):
+    rng = campaign.rng("bench-icount", 1, unit)
+    order, boot = arms.plan(rng, "icount", ""), rng.uniform(0.8, 1.2)
+    rounds = [made_round(rng, scenario, arm, boot) for scenario, arm in order]
+    return {"unit": unit, "cmdline": "", "base": f"{unit:x}", "rounds": rounds}
+
+
+class Given:
+    seed, units, shard = 1, 12, (1, 1)
+
+
+def made():
+    setup = {"kernel": "linux", "emulator": "none", "mode": {"name": "icount", **arms.MODES["icount"]}}
+    return campaign.document("bench-icount", Given, setup, [made_boot(u) for u in range(Given.units)])
+
+
+def verdicts(document, word):
+    return [what for verdict, what in report.judge(document, THRESHOLDS) if verdict == word]
+
+
+class Plans(unittest.TestCase):
+    def test_arms_take_turns(self):
+        """Each arm and scenario as often as the others in each boot, in orders of their own, what is forced last."""
+        orders = [arms.plan(campaign.rng("x", 1, u), "icount", "") for u in range(20)]
+        for order in orders:
+            self.assertEqual(order[-1], ("asleep", arms.FORCED))
+            counts = {turn: order.count(turn) for turn in order[:-1]}
+            self.assertEqual(set(counts.values()), {arms.MODES["icount"]["rounds"]})
+        firsts = {order[0] for order in orders}
+        self.assertGreater(len(firsts), 8)
+        self.assertEqual(orders[3], arms.plan(campaign.rng("x", 1, 3), "icount", ""))
+
+    def test_scenarios_of_a_command_line(self):
+        for cmdline in arms.MODES["ends"]["cmdlines"]:
+            self.assertTrue(arms.plan(random.Random(1), "ends", cmdline))
+        only = {scenario for scenario, _ in arms.plan(random.Random(1), "ends", "idle=poll")}
+        self.assertEqual(only, {"poll"})
+
+
+class Judged(unittest.TestCase):
+    def test_all_is_well(self):
+        self.assertEqual([w for w in verdicts(made(), "MISSED") if not w.startswith("two halves")], [])
+        self.assertTrue(any(what.startswith("A/A, done, clear") for what in verdicts(made(), "held")))
+
+    def test_what_is_not(self):
+        def each(change):
+            document = copy.deepcopy(made())
+            for result in document["results"]:
+                for r in result["rounds"]:
+                    change(r)
+            return [w for w in verdicts(document, "MISSED") if not w.startswith("two halves")]
+
+        def torn(r):
+            r["torn"] += r["arm"] == "leaf-strict"
+
+        def blind(r):
+            r["torn"] = 0
+
+        def slower(r):
+            r["done"] = int(r["done"] * (1.05 if r["arm"] == "leaf-strict-again" else 1))
+
+        def early(r):
+            r["last_old"] = r["first_new"] = int(r["first_new"] * (0.001 if r["arm"] == "klp" else 1))
+
+        self.assertEqual([w.split(":")[0] for w in each(torn)], ["leaf-strict"])
+        self.assertEqual(len(each(blind)), len(THRESHOLDS["seen"]["torn"]))
+        self.assertTrue(all(w.startswith("A/A, done") for w in each(slower)) and each(slower))
+        self.assertEqual([w.split(",")[0] for w in each(early)], ["klp over leaf-strict"])
+
+    def test_too_few_boots(self):
+        document = made()
+        document["results"] = document["results"][:3] + [{"unit": 3, "failed": "why"}]
+        self.assertTrue(any("3 boots" in what for what in verdicts(document, "MISSED")))
+        document["results"] = document["results"][:1]
+        self.assertTrue(all("few" in what for what in verdicts(document, "not to be told")))
+        self.assertFalse(any(what.startswith("A/A") for what in verdicts(document, "held")))
+
+    def test_the_unit_is_the_boot(self):
+        """Twice the rounds in the same boots make no interval narrower."""
+        document, more = made(), made()
+        for result in more["results"]:
+            result["rounds"] += copy.deepcopy(result["rounds"])
+        self.assertEqual(report.table(document, "clear")[0][:7], report.table(more, "clear")[0][:7])
+
+    def test_halves(self):
+        """Two runs that differ are told, where boots are alike."""
+        document = made()
+        for result in document["results"]:
+            for r in result["rounds"]:
+                r["done"] = int(COST.get(r["arm"], 2e7) * (1.02 if result["unit"] % 2 and r["arm"] == "klp" else 1))
+        apart = [what for what in verdicts(document, "MISSED") if what.startswith("two halves")]
+        self.assertEqual([what.split(",")[1] for what in apart], [" klp"])
+
+    def test_requests_that_fail(self):
+        rows = {row[1]: row for row in report.table(made(), "failing")}
+        self.assertEqual(rows["klp"][2], "–")  # no effect
+        self.assertNotEqual(rows["klp"][3], "–")  # but a cost
+        self.assertEqual(rows["klp"][-1], "24/24")
+
+
+class Told(unittest.TestCase):
+    def test_page(self):
+        with tempfile.TemporaryDirectory() as directory:
+            page = os.path.join(directory, "page.md")
+            with open(page, "w", encoding="utf-8") as f:
+                f.write(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+            report.put_into(page, "new")
+            report.put_into(page, report.section(made(), THRESHOLDS))
+            with open(page, encoding="utf-8") as f:
+                said = f.read()
+            self.assertTrue(said.startswith("before\n") and said.endswith("after\n"))
+            self.assertNotIn("old\n" + report.END, said)
+            self.assertIn("12 boots", said)
+            report.figures(made(), directory)
+            self.assertTrue(os.path.exists(os.path.join(directory, "icount-clear-done.svg")))
+
+
+class Recorded(unittest.TestCase):
+    """Boots that were run, kept as three shards."""
+
+    def test_three_shards_equal_one_run(self):
+        parts = [campaign.read(path) for path in sorted(glob.glob(os.path.join(HERE, "recorded", "*.json")))]
+        if not parts:
+            self.skipTest("nothing is recorded")
+        self.assertEqual(len(parts), 3)
+        a, b, c = parts
+        whole = campaign.merge(a, b, c)
+        self.assertEqual([r["unit"] for r in whole["results"]], list(range(whole["units"])))
+        for other in (campaign.merge(campaign.merge(c, a), b), campaign.merge(b, campaign.merge(c, a), a)):
+            self.assertEqual(other, whole)
+            self.assertEqual(report.section(other, THRESHOLDS), report.section(whole, THRESHOLDS))
+
+
+if __name__ == "__main__":
+    unittest.main()
