@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The freeze and the flip: hv/commit/quiesce.c, try_once and window of hv/commit/commit.c, hv/commit/gone.c, the sweep
+ * of hv/commit/module.c, the life of a CPU (hv/core/cpu.c), hv_before_entry (hv/exits/exit.c) and, with KICKS, how a
+ * CPU is made to leave the guest (arch/x86_64/nmi.c). docs/reference/model.md says what is abstracted and claimed.
+ *
+ * A process is a CPU: in the guest it may exit at any time, in the core it goes the code's way. Each access of a word
+ * that other CPUs write is a step of its own; a loop that waits is a wait.
+ */
+#include "steps.pml"
+
+#ifndef N
+#define N 3
+#endif
+#ifndef FREEZES
+#define FREEZES 2 /* as many tickets, in all */
+#endif
+#ifndef INITS
+#define INITS 1 /* of the last CPU */
+#endif
+#ifndef NMIS
+#define NMIS 1 /* of the last CPU's hardware */
+#endif
+#ifndef COMMITS
+#define COMMITS(i) ((i) == 0) /* may CPU i begin a transaction? */
+#endif
+#ifndef TELLS
+#define TELLS(i) ((i) == 1) /* may it tell of a module, or of another kernel? */
+#endif
+
+#define IDLE 0
+#define ASKED 1
+#define HELD 2
+#define REFUSED 3
+#define WORD(t, s) (((t) << 2) | (s))
+#define TICKET(r) ((r) >> 2)
+#define STATE(r) ((r) & 3)
+
+#define WELL 0  /* stands at CPL 3, or halted */
+#define BADLY 1 /* anywhere else in the kernel */
+#define FRESH 2 /* was just started, and has not executed yet */
+
+#define TRY 1
+#define SWEEP 2
+#define FOLD_ALL 3
+
+byte armed, ticket, request[N];
+bool anywhere;
+bool runs[N]; /* NL_CPU_RUNNING; else it waits for SIPI */
+bool lock;
+byte published = 1, root[N];
+bool guest[N]; /* executes the guest's instructions */
+byte stands[N];
+byte inits;
+#ifdef KICKS
+bool kick[N], wire[N]; /* wire: an NMI is on its way, or waits in the CPU */
+byte nmis;
+#endif
+#ifdef TRACE
+bool prepared;
+#endif
+
+inline send_kick(to)
+{
+#ifdef KICKS
+	if /* nmi_kick: announced before it is sent, and sent once */
+	:: atomic { !kick[to] -> kick[to] = true }
+		wire[to] = true
+	:: kick[to]
+	fi
+#else
+	skip /* whoever is in the guest may leave it at any time */
+#endif
+}
+
+/* It enters the guest. All who execute do so in the generation that is published; and that one only grows. */
+inline enter()
+{
+	guest[me] = true;
+	stands[me] = WELL;
+	assert(root[me] == published)
+}
+
+inline wait_for_sipi()
+{
+	d_step { runs[me] = false; stands[me] = FRESH }; /* nl_cpu_stopped */
+#ifdef KICKS
+	if
+	:: wire[me] -> wire[me] = false; kick[me] = false /* svm_open; vmx_nmi_reset */
+	:: true
+	fi;
+#endif
+end_sipi:
+	true; /* SIPI comes, or never */
+#ifndef MUTANT_RUNS_LATE
+	runs[me] = true /* nl_cpu_started */
+#endif
+}
+
+inline quiesce_answer()
+{
+	atomic {
+		mine = armed;
+		if
+		:: mine == 0 -> goto answered
+		:: else
+		fi
+	}
+	atomic {
+		r = request[me];
+		if
+		:: r == WORD(mine, ASKED)
+		:: r == WORD(mine, REFUSED) -> goto answered
+		:: else -> goto waits
+		fi
+	}
+	good = (stands[me] == WELL || anywhere);
+	HOLDS(true);
+	STEP(me, (good -> STEP_HELD : STEP_REFUSED), mine);
+	atomic {
+		if
+#ifdef MUTANT_LATE_COUNTED /* an answer is a store: it counts however late it comes */
+		:: request[me] = WORD(mine, (good -> HELD : REFUSED))
+#else
+		:: request[me] == r ->
+			request[me] = WORD(mine, (good -> HELD : REFUSED));
+			assert(armed == mine) /* an answer that counts is one to the freeze under way */
+		:: request[me] != r -> LATE()
+#endif
+		fi;
+		r = 0; good = false; mine = 0; goto answer
+	}
+waits:
+	atomic { armed != mine || request[me] != r -> mine = 0; r = 0; goto answer } /* x86_pause */
+answered:
+	RESUMES();
+	atomic { mine = 0; r = 0 }
+}
+
+/* Withdraw what is still asked, one after the other, and let everybody go. */
+inline release()
+{
+	do
+	:: atomic {
+			i = 0;
+			do
+			:: i < N && request[i] != WORD(armed, ASKED) -> i++
+			:: else -> break
+			od;
+#ifdef MUTANT_NO_WITHDRAW /* questions stay, and are answered when nobody asks any more */
+			i = N;
+#endif
+			if
+			:: i < N -> request[i] = IDLE; i = 0
+			:: else -> armed = 0; i = 0; break
+			fi
+		}
+	od
+}
+
+/* One look at everybody: how many have not answered, and has anybody refused? */
+inline look()
+{
+	missing = 0; refused = false; i = 0;
+	do
+	:: i < N ->
+		if
+#ifdef MUTANT_ANY_TICKET /* of whichever freeze an answer is */
+		:: STATE(request[i]) == ASKED -> missing++
+		:: STATE(request[i]) == REFUSED -> refused = true
+#else
+		:: request[i] == WORD(ticket, ASKED) -> missing++
+		:: request[i] == WORD(ticket, REFUSED) -> refused = true
+#endif
+		:: else
+		fi;
+		i++
+	:: else -> break
+	od;
+	i = 0
+}
+
+#define IS(i, s) (request[i] == WORD(ticket, s))
+#if N == 2
+#define ANSWERS(s) (IS(0, s) + IS(1, s))
+#elif N == 3
+#define ANSWERS(s) (IS(0, s) + IS(1, s) + IS(2, s))
+#else
+#define ANSWERS(s) (IS(0, s) + IS(1, s) + IS(2, s) + IS(3, s))
+#endif
+#define MISSING ANSWERS(ASKED)
+#define REFUSES ANSWERS(REFUSED)
+
+/* nl_freeze; `ok`: all running CPUs are held, or nobody is */
+inline freeze()
+{
+#ifdef MUTANT_ANYWHERE_STAYS /* the permission to stand anywhere outlives the sweep that gave it */
+	anywhere = (anywhere || what == SWEEP);
+#else
+	anywhere = (what == SWEEP);
+#endif
+	ticket++;
+	STEP(me, STEP_FREEZE, ticket);
+#ifndef MUTANT_ARMED_LATE
+	armed = ticket;
+#endif
+	i = 0;
+	do
+	:: i < N && (i == me || !runs[i]) -> i++
+	:: i < N && i != me && runs[i] -> /* takes_part */
+		STEP(i, STEP_ASK, ticket);
+		request[i] = WORD(ticket, ASKED);
+		send_kick(i);
+		i++
+	:: i == N -> break
+	od;
+#ifdef MUTANT_ARMED_LATE /* who starts meanwhile is not asked, and sees no freeze either */
+	armed = ticket;
+#endif
+	do
+	:: atomic {
+			look();
+			if
+			:: refused -> assert(REFUSES); ok = false; break /* who lets a freeze fail was asked in it */
+			:: !refused && missing == 0 -> ok = true; break
+#ifdef MUTANT_DEADLINE_PASSES /* who is late is passed over */
+			:: !refused && missing -> ok = true; break
+#endif
+			:: !refused && missing
+			fi
+		}
+		if
+		:: MISSING < missing /* x86_pause, until somebody answers */
+#ifndef MUTANT_NO_DEADLINE /* each CPU is awaited for as long as it takes */
+		:: atomic { true -> assert_on_its_way(); ok = false; break } /* the limit has passed */
+#endif
+		fi
+	od;
+	missing = 0;
+	refused = false;
+	if
+	:: ok -> STEP(me, STEP_WINDOW, ticket)
+	:: else ->
+		STEP(me, STEP_WITHDRAW, ticket);
+		release();
+		STEP_ANY(me, STEP_RESUME)
+	fi
+}
+
+/* Who is late is on its way out of the guest: no kick is lost. */
+inline assert_on_its_way()
+{
+#ifdef KICKS
+	i = 0;
+	do
+	:: i < N -> assert(!(request[i] == WORD(ticket, ASKED) && guest[i] && !wire[i])); i++
+	:: else -> break
+	od;
+	i = 0
+#else
+	skip
+#endif
+}
+
+/* All are held: nobody executes, and nobody stands where the flip is not safe. */
+inline assert_frozen()
+{
+	d_step {
+		i = 0;
+		do
+		:: i < N -> assert(i == me || (!guest[i] && stands[i] != BADLY)); i++
+		:: else -> break
+		od;
+		i = 0
+	}
+}
+
+inline thaw()
+{
+	STEP(me, STEP_THAW, ticket);
+#ifndef MUTANT_NO_THAW
+	release();
+#endif
+	STEP_ANY(me, STEP_RESUME)
+}
+
+inline publish()
+{
+	STEP(me, STEP_FLIP, published + 1);
+	atomic { assert_frozen(); published++ }
+}
+
+/* While this CPU is in the core and is not held, nobody else flips: what it has loaded is what was published before. */
+#define UNCHANGED (published == root[me])
+
+/* nl_commit_try, which finds something prepared */
+inline commit_try()
+{
+	what = TRY;
+	freeze();
+	if
+	:: ok ->
+		if
+		:: true -> /* window */
+			STEP_ANY(me, STEP_SCAN);
+			STEP_ANY(me, STEP_BUILD);
+			STEP_ANY(me, STEP_FOLD);
+#ifndef MUTANT_FLIP_AFTER_THAW
+			publish()
+#endif
+		:: true -> ok = false /* modules or probes are not as they were, or somebody stands in a site */
+#ifdef TRACE
+		:: STEP_ANY(me, STEP_SCAN) -> ok = false
+		:: STEP_ANY(me, STEP_SCAN) -> STEP_ANY(me, STEP_BUILD); ok = false
+#endif
+		fi;
+		thaw();
+#ifdef MUTANT_FLIP_AFTER_THAW
+		if
+		:: ok -> publish()
+		:: else
+		fi
+#endif
+	:: else
+	fi;
+	assert(ok || UNCHANGED); /* the deadline, and every other refusal, means unchanged */
+#ifdef TRACE
+	if
+	:: ok -> prepared = false; STEP(me, STEP_SETTLE, published)
+	:: !ok /* NL_AGAIN */
+	:: !ok -> prepared = false; STEP_ANY(me, STEP_DROP)
+	fi;
+#endif
+	atomic { what = 0; ok = false }
+}
+
+/* Calls of the agent's gathered thread, at CPL 3: NL_EBUSY while somebody else has the lock. The agent may die between
+ * any two of them, and in one: the CPU does not know. */
+inline hypercall()
+{
+	if
+#ifdef MUTANT_NO_LOCK /* two at a time */
+	:: lock = true;
+#else
+	:: atomic { !lock -> lock = true }
+#endif
+		if
+#ifdef TRACE
+		:: STEP(me, STEP_PREPARE, 0) ->
+			if
+			:: STEP(me, STEP_PREPARED, 0) -> prepared = true
+			:: STEP_ANY(me, STEP_PREPARED) -> prepared = false
+			fi
+		:: prepared -> STEP_ANY(me, STEP_DROP); prepared = false /* ABANDON, or its deadline has passed */
+		:: prepared -> commit_try()
+#else
+		:: ticket < FREEZES -> commit_try()
+#endif
+		:: true /* PREPARE, ABANDON, NL_ESTATE, or a question */
+		fi;
+		lock = false
+	:: lock
+	fi
+}
+
+/* A module comes or goes, or another kernel begins: with interrupts off, at CPL 0, and waiting for the lock. */
+inline told()
+{
+	atomic { !lock -> lock = true };
+	if
+	:: ticket < FREEZES ->
+		STEP_COMES_GOES(me);
+		what = SWEEP;
+		freeze();
+		if
+		:: ok -> thaw()
+		:: else
+		fi;
+		SETTLE_TOLD(me)
+#ifdef TRACE
+	:: STEP_COMES_GOES(me) -> SETTLE_TOLD(me)
+#endif
+	:: ticket < FREEZES ->
+		what = FOLD_ALL;
+		STEP(me, STEP_GONE, 0);
+		do
+		:: ticket < FREEZES ->
+			freeze();
+			if
+			:: ok -> publish(); thaw(); break
+			:: else -> assert(UNCHANGED)
+			fi
+		:: true -> break /* FOLD_TRIES */
+		od
+	:: true
+	fi;
+	atomic { what = 0; ok = false };
+	lock = false
+}
+
+inline before_entry()
+{
+#ifdef MUTANT_ADOPT_BEFORE /* the root is compared before the freeze is waited for */
+	root[me] = published;
+#endif
+	if
+	:: inits < INITS && me == N - 1 -> inits++; wait_for_sipi() /* INIT has come: at the ICR, or as an exit */
+	:: true
+	fi;
+#ifndef MUTANT_NO_CHECK
+answer:
+	quiesce_answer();
+#endif
+#ifdef MUTANT_RUNS_LATE /* a CPU that starts looks for a freeze first, and is seen by it after */
+	runs[me] = true;
+#endif
+#if !defined(MUTANT_ADOPT_BEFORE) && !defined(MUTANT_NO_ADOPT)
+	ADOPT()
+#else
+	skip
+#endif
+}
+
+proctype cpu(byte me)
+{
+	byte mine, r, i, missing, what;
+	bool good, refused, ok, holds;
+
+entry:
+	before_entry();
+#ifdef MUTANT_NMI_SWALLOWED /* one that comes after the last look is counted, and the entry goes on */
+	atomic { wire[me] = false; enter() }
+#else
+	atomic { enter() }
+#endif
+end_guest:
+	if
+#ifdef KICKS
+	:: atomic { wire[me] -> guest[me] = false; NOT_WELL } /* one that has waited for the entry exits at once */
+		wire[me] = false;
+		kick[me] = false /* nmi_taken */
+	:: atomic { nmis < NMIS && me == N - 1 -> nmis++; wire[me] = true; goto end_guest }
+	:: atomic { me != N - 1 -> guest[me] = false }
+		send_kick(N - 1) /* an NMI or INIT that the guest sends */
+#else
+	:: atomic { true -> guest[me] = false; NOT_WELL }
+#endif
+	:: atomic { COMMITS(me) && (TRACING || ticket < FREEZES) -> guest[me] = false }
+		hypercall()
+	:: atomic { TELLS(me) && (TRACING || ticket < FREEZES) -> guest[me] = false; stands[me] = BADLY }
+		told()
+	fi;
+	goto entry
+}
+
+init {
+	byte i;
+
+	atomic {
+		do
+		:: i < N -> runs[i] = true; root[i] = 1; run cpu(i); i++
+		:: else -> break
+		od
+	}
+}

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# Models of the freeze, of generations and of modules, checked with Spin: docs/reference/model.md.
+.PHONY: check-model check-model-all
+check-model: ## models and their mutants, in their short form: seconds
+	B=$(B) tests/model/run
+
+check-model-all: ## the same for three CPUs: minutes
+	B=$(B) tests/model/run --full
+
+REVIEWS += check-model
+REVIEWS_FULL += check-model-all
