@@ -130,7 +130,7 @@ uint64_t nl_main(const struct launch_frame *f, enum nl_enter what, struct nl_boo
 		return NL_ECPUS;
 	cpu = nl_this_cpu();
 	host_capture(&frame, &start);
-	host_load(cpu);
+	host_load();
 	/* Elsewhere it could not be watched (apic.c). */
 	err = (x86_rdmsr(MSR_APIC_BASE) & ~0xfffULL) != APIC_DEFAULT_BASE ? NL_EUNSUPPORTED : nl_base_cpu_start(cpu);
 	if (!stays(what, err)) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The table of CPUs: one struct host_cpu and one stack each, made before the launch for every CPU that the firmware
+ * The table of CPUs: one struct nl_cpu and one stack each, made before the launch for every CPU that the firmware
  * hands over.
  */
 #include "core/core.h"
@@ -18,14 +18,14 @@ void *nl_entry_stack(enum nl_enter what);
 bool nl_cpus_init(void)
 {
 	uint64_t others = nl_boot.n_cpus - 1;
-	struct host_cpu *table = nl_pool_bytes(nl_boot.n_cpus * sizeof(*table));
+	struct nl_cpu *table = nl_pool_bytes(nl_boot.n_cpus * sizeof(*table));
 	uint8_t *stacks = others ? nl_pool_bytes((others + 1) * HOST_STACK_SIZE) : nl_boot_stack;
 
 	if (!table || !stacks)
 		return false;
 	stacks = (uint8_t *)(((uint64_t)stacks + HOST_STACK_SIZE - 1) & ~(HOST_STACK_SIZE - 1));
 	for (unsigned i = 0; i < nl_boot.n_cpus; i++) {
-		struct nl_cpu *cpu = &table[i].cpu;
+		struct nl_cpu *cpu = &table[i];
 		uint8_t *stack = i ? stacks + (i - 1) * HOST_STACK_SIZE : nl_boot_stack;
 
 		*(struct nl_cpu **)stack = cpu;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The core's entry from the loader, and exception stubs.
+ * The core's entry from the loader, and the handlers of exceptions and NMIs.
  */
 #include <rows.S>
-#define NL_CPU_NMIS 136 /* offset of nmis in struct nl_cpu */
 	.section .header, "a"
 	.globl nl_core_header
 nl_core_header:
@@ -71,14 +70,25 @@ host_reload_segments:
 	mov %eax, %ss
 	lretq
 
-/* The SVM core takes an NMI only in a STGI window, and only to get rid of it; host_nmis tells that one came. */
-	.globl host_nmi_ignore
-host_nmi_ignore:
+/*
+ * An NMI that comes to the core: counted, and looked at before the next entry. On SVM it comes in a STGI window only.
+ * On VMX at any time: where an entry is being made already (vmx/entry.S), that is sent back to look.
+ */
+	.globl host_nmi
+host_nmi:
 	push %rax
+	push %rcx
 	mov %rsp, %rax
-	and $~16383, %rax
-	mov (%rax), %rax		/* struct nl_cpu *, see nl_this_cpu */
-	incl NL_CPU_NMIS(%rax)
+	and $-16384, %rax		/* HOST_STACK_SIZE: the lowest word points to the CPU (host.h) */
+	mov (%rax), %rcx
+	incl NL_CPU_NMIS(%rcx)
+	mov 16(%rsp), %rax		/* RIP */
+	cmp $vmx_restart, %rax
+	jb 1f
+	cmp $vmx_restart_end, %rax
+	jae 1f
+	movq $vmx_restart, 16(%rsp)
+1:	pop %rcx
 	pop %rax
 	iretq
 

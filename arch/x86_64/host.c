@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The core's own machine state: GDT, IDT, TSS, control registers, and what happens when the core itself faults.
+ * The core's own machine state: GDT, IDT, control registers, and what happens when the core itself faults.
  * Not here: anything of the guest's.
  */
 #include "host.h"
@@ -17,6 +17,10 @@ struct idt_gate {
 _Static_assert(sizeof(struct idt_gate) == 16, "64-bit gate, SDM vol. 3, 6.14.1");
 
 static struct idt_gate idt[256] __attribute__((aligned(16)));
+static const uint64_t gdt[] = {0, 0x00af9b000000ffffULL, 0x00cf93000000ffffULL}; /* 64-bit code; data */
+const struct descriptor_pointer host_gdtr = {sizeof(gdt) - 1, (uint64_t)gdt};
+const struct descriptor_pointer host_idtr = {sizeof(idt) - 1, (uint64_t)idt};
+
 _Static_assert(offsetof(struct launch_frame, rip) == 128 && offsetof(struct launch_frame, gdtr) == 168 &&
                        offsetof(struct launch_frame, idtr) == 178 && offsetof(struct launch_frame, selectors) == 188 &&
                        NL_ES == 0 && NL_CS == 1 && NL_SS == 2 && NL_DS == 3 && NL_FS == 4 && NL_GS == 5,
@@ -28,11 +32,11 @@ extern const struct fault { /* made by X86_MAY_FAULT */
 	uint64_t at, resume;
 } core_faults[], core_faults_end[];
 void host_reload_segments(void);
-void host_nmi_ignore(void);
+void host_nmi(void);
 void host_interrupt_stub(void);
 void host_exception(struct host_frame *f);
 
-void host_set_gate(unsigned vector, void (*handler)(void))
+static void set_gate(unsigned vector, void (*handler)(void))
 {
 	uint64_t at = (uint64_t)handler;
 	/* IST stays 0: on SVM the task register is the guest's while the core runs (APM vol. 2, 15.5.1). */
@@ -46,30 +50,16 @@ void host_set_gate(unsigned vector, void (*handler)(void))
 void host_init_idt(void)
 {
 	for (unsigned v = 0; v < 32; v++)
-		host_set_gate(v, (void (*)(void))(uintptr_t)(host_stubs + 16 * v));
+		set_gate(v, (void (*)(void))(uintptr_t)(host_stubs + 16 * v));
 	for (unsigned v = 32; v < 256; v++)
-		host_set_gate(v, host_interrupt_stub);
-	host_set_gate(2, host_nmi_ignore);
+		set_gate(v, host_interrupt_stub);
+	set_gate(2, host_nmi);
 }
 
-uint64_t host_idt_base(void) { return (uint64_t)idt; }
-
 /* The task register is not loaded: VMX sets it at the first exit, on SVM it is the guest's, and no gate needs it. */
-void host_load(struct nl_cpu *cpu)
+void host_load(void)
 {
-	struct host_cpu *t = host_cpu(cpu);
-	uint64_t tss = (uint64_t)&t->tss;
-
-	t->tss.iomap_base = sizeof(t->tss);
-	t->tss.rsp[0] = (uint64_t)cpu->stack_top;
-	t->gdt[0] = 0;
-	t->gdt[1] = 0x00af9b000000ffffULL; /* 64-bit code */
-	t->gdt[2] = 0x00cf93000000ffffULL; /* data */
-	t->gdt[3] = (sizeof(t->tss) - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
-	t->gdt[4] = tss >> 32;
-
-	struct descriptor_pointer g = {sizeof(t->gdt) - 1, (uint64_t)t->gdt}, i = {sizeof(idt) - 1, (uint64_t)idt};
-	__asm__ volatile("lgdt %0; lidt %1" ::"m"(g), "m"(i) : "memory");
+	__asm__ volatile("lgdt %0; lidt %1" ::"m"(host_gdtr), "m"(host_idtr) : "memory");
 	host_reload_segments();
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_NXE | EFER_SCE);
 	/* automatic IBRS, AMD: VMRUN switches EFER, the guest's bit is not ours */
@@ -156,7 +146,7 @@ void host_machine_check(struct nl_cpu *cpu, const char *where, uint64_t ip)
 				nl_log_unlocked("machine check bank %u: %lx\n", i, bank);
 		nl_panic("machine check %s at %lx: MCG_STATUS %lx, it cannot be resumed", where, ip, status);
 	}
-	host_cpu(cpu)->mc_pending = true;
+	cpu->mc_pending = true;
 }
 
 void host_exception(struct host_frame *f)
@@ -170,7 +160,7 @@ void host_exception(struct host_frame *f)
 	while (fault < core_faults_end && fault->at != f->rip)
 		fault++;
 	if (f->vector == 18 && fault < core_faults_end && (x86_rdmsr(MSR_MCG_STATUS) & MCG_EIPV)) {
-		host_cpu(nl_this_cpu())->mc_pending = true; /* the access itself */
+		nl_this_cpu()->mc_pending = true; /* the access itself */
 		f->rip = fault->resume;
 		return;
 	}

@@ -22,8 +22,8 @@
 struct nl_cpu *nl_cpus[NL_MAX_CPUS];
 unsigned nl_n_cpus;
 const struct nl_vendor *nl_vendor;
-static struct host_cpu table;
-static struct nl_cpu *const cpu = &table.cpu;
+static struct nl_cpu table;
+static struct nl_cpu *const cpu = &table;
 static uint8_t pages[16][NL_PAGE_SIZE] __attribute__((aligned(4096)));
 static unsigned n_pages, waiting, sent, lvtpc, port61, handed_over;
 static uint64_t debugctl;
@@ -70,7 +70,7 @@ void hv_exit(struct nl_cpu *c, const struct nl_exit *exit) { (void)c, handed_ove
 void nl_log_unlocked(const char *format, ...) { (void)format; }
 void insn_clgi(void) {}
 void insn_vmload(uint64_t vmcb) { (void)vmcb; }
-void insn_stgi(void) /* host_nmi_ignore of entry.S */
+void insn_stgi(void) /* host_nmi of entry.S */
 {
 	cpu->nmis += waiting;
 	waiting = 0;

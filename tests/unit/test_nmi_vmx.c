@@ -19,8 +19,8 @@ struct nl_cpu *nl_cpus[NL_MAX_CPUS];
 unsigned nl_n_cpus;
 const struct nl_vendor *nl_vendor;
 struct vmx_machine vmx;
-static struct host_cpu table;
-static struct nl_cpu *const cpu = &table.cpu;
+static struct nl_cpu table;
+static struct nl_cpu *const cpu = &table;
 static struct vmx_cpu v;
 static uint64_t vmcs[0x7000];
 static unsigned sent, opened, handed_over, started;
@@ -50,7 +50,7 @@ void apic_forget_address(struct nl_cpu *c) { (void)c; }
 void host_machine_check(struct nl_cpu *c, const char *where, uint64_t ip)
 {
 	(void)where, (void)ip;
-	((struct host_cpu *)c)->mc_pending = true;
+	c->mc_pending = true;
 }
 void nl_platform_reset(const char *why)
 {

@@ -76,13 +76,12 @@ void x86_write_cr4(uint64_t v) { (void)v; }
 void x86_write_dr6(uint64_t v) { (void)v; }
 void x86_clear_dr0_3(void) {}
 
-uint64_t host_idt_base(void) { return 0; }
-void host_set_gate(unsigned vector, void (*handler)(void)) { (void)vector, (void)handler; }
+const struct descriptor_pointer host_gdtr, host_idtr;
 void apic_deliver_init(struct nl_cpu *cpu) { (void)cpu; }
 
 void vendor_start(struct tlb_machine *m, const struct nl_vendor *vendor, bool tagged)
 {
-	static struct host_cpu cpus[TLB_CPUS];
+	static struct nl_cpu cpus[TLB_CPUS];
 
 	memset(pages, 0, sizeof(pages));
 	memset(cpus, 0, sizeof(cpus));
@@ -91,7 +90,7 @@ void vendor_start(struct tlb_machine *m, const struct nl_vendor *vendor, bool ta
 	nl_vendor = vendor;
 	nl_n_cpus = TLB_CPUS;
 	for (unsigned i = 0; i < TLB_CPUS; i++) {
-		nl_cpus[i] = &cpus[i].cpu;
+		nl_cpus[i] = &cpus[i];
 		nl_cpus[i]->index = i;
 		nl_cpu_runs(nl_cpus[i]);
 		m->cpus[i].vendor = vendor == &nl_vmx ? TLB_INTEL : TLB_AMD;

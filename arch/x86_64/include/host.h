@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The core's own machine state: GDT, IDT, TSS, exception handling, host page table, CPU table. One set per CPU where
- * the hardware wants it.
+ * The core's own machine state: GDT, IDT, exception handling, host page table, CPU table. There is no task state
+ * segment: no gate has a stack of its own, nothing leaves ring 0, and on SVM the task register is the guest's all the
+ * time.
  */
 #pragma once
 
@@ -9,25 +10,8 @@
 
 #define HOST_CS 0x08
 #define HOST_DS 0x10
-#define HOST_TSS 0x18
+#define HOST_TASK 0x18           /* nobody's descriptor; VMX wants a selector that is not null */
 #define HOST_STACK_SIZE 16384ULL /* aligned to its size; its lowest word points to the CPU */
-
-struct host_tss {
-	uint32_t reserved0;
-	uint64_t rsp[3];
-	uint64_t reserved1;
-	uint64_t ist[7];
-	uint64_t reserved2;
-	uint16_t reserved3, iomap_base;
-} __attribute__((packed));
-_Static_assert(sizeof(struct host_tss) == 104, "TSS, SDM vol. 3, 8.7");
-
-struct host_cpu {          /* all of one CPU but its stack */
-	struct nl_cpu cpu; /* first */
-	uint64_t gdt[5];
-	struct host_tss tss;
-	bool mc_pending; /* a machine check came while the core ran: injected at the next entry */
-};
 
 struct descriptor_pointer {
 	uint16_t limit;
@@ -42,20 +26,18 @@ struct host_frame {
 	uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };
 
-void host_init_idt(void);                                   /* once, on the boot CPU */
-void host_set_gate(unsigned vector, void (*handler)(void)); /* VMX takes vector 2 */
-static inline struct host_cpu *host_cpu(struct nl_cpu *cpu) { return (struct host_cpu *)cpu; }
+extern const struct descriptor_pointer host_gdtr, host_idtr;
+void host_init_idt(void); /* once, on the boot CPU */
 /* A machine check that the guest did not get itself: kept for it, or a panic when `where` cannot be resumed. */
 void host_machine_check(struct nl_cpu *cpu, const char *where, uint64_t ip);
 /* Is one to be injected now? It is taken. A guest with MCE off would shut down: none for it. */
 static inline bool host_give_machine_check(struct nl_cpu *cpu, uint64_t cr4)
 {
-	bool pending = host_cpu(cpu)->mc_pending;
+	bool pending = cpu->mc_pending;
 
-	host_cpu(cpu)->mc_pending = false;
+	cpu->mc_pending = false;
 	return pending && (cr4 >> 6 & 1);
 }
-uint64_t host_idt_base(void);
 
 /* entry.S: where the loader stood when it called us, on the firmware's stack */
 struct launch_frame {
@@ -68,7 +50,7 @@ struct launch_frame {
 /* On the CPU itself: the firmware's state from the frame and its descriptor tables; then GDT, IDT, control registers
  * and page table of the core; and back, where something failed. */
 void host_capture(const struct launch_frame *f, struct nl_launch_state *out);
-void host_load(struct nl_cpu *cpu);
+void host_load(void);
 void host_unload(const struct launch_frame *f, const struct nl_launch_state *before);
 
 _Noreturn void host_reset(void);                   /* the machine, without a word */

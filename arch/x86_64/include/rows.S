@@ -2,6 +2,7 @@
 /*
  * Included by the assembly files: what is done to many registers, said once.
  */
+#define NL_CPU_NMIS 136 /* offset of nmis in struct nl_cpu */
 /* struct nl_gprs; `none` has a place there and is left alone: rsp, and rdi, through which the others are reached. */
 #define GPRS rax, rcx, rdx, rbx, none, rbp, rsi, none, r8, r9, r10, r11, r12, r13, r14, r15
 

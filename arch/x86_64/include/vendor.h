@@ -92,6 +92,7 @@ struct nl_cpu {
 	uint32_t request;      /* a freeze is under way and this CPU has not answered (quiesce.c) */
 	uint32_t kick;         /* one of ours is in flight to this CPU (nmi.c) */
 	uint32_t nmi_pending;  /* an NMI waits for the guest: one, as in hardware; more merge into it */
+	bool mc_pending;       /* a machine check came while the core ran: injected at the next entry */
 	uint64_t hold_since_tsc, hold_longest_tsc;
 	struct {
 		uint64_t value, until_tsc, made;
@@ -100,7 +101,7 @@ struct nl_cpu {
 	void *vendor; /* struct vmx_cpu or struct svm_cpu */
 	void *stack_top;
 };
-_Static_assert(offsetof(struct nl_cpu, nmis) == 136, "entry.S counts there");
+_Static_assert(offsetof(struct nl_cpu, nmis) == 136, "rows.S says where");
 
 struct nl_npt_format; /* hv/view/npt.h */
 
@@ -115,7 +116,7 @@ struct nl_vendor {
 	/* Once per machine, on the boot CPU, before the first cpu_init: permission maps and so on, from the pool. */
 	enum nl_err (*machine_init)(void);
 	/* On the CPU itself: switch virtualisation on, build VMCS/VMCB, load `root`. Undone by cpu_exit when a later
-	 * step fails. */
+	 * step fails; CR0, CR4 and EFER by host_unload, also when this one does. */
 	enum nl_err (*cpu_init)(struct nl_cpu *cpu, hpa_t root);
 	void (*cpu_exit)(struct nl_cpu *cpu);
 	/* The guest starts in exactly this state, and with no event, shadow, blocking or translation of another life.

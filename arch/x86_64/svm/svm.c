@@ -145,7 +145,6 @@ static void cpu_exit(struct nl_cpu *cpu)
 	x86_wrmsr(MSR_VM_HSAVE_PA, 0);
 	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) & ~(VM_CR_R_INIT | VM_CR_DIS_A20M));
 	insn_stgi();
-	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) & ~EFER_SVME);
 }
 
 /* FS, GS, TR, LDTR and the system-call MSRs are loaded once: the core uses none of them, so they stay the guest's (APM

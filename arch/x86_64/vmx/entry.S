@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Entering the guest and coming back, and the NMI handler of root operation, which belongs here because it must know
- * where an entry stands.
+ * Entering the guest and coming back.
  *
  * Between vmx_restart and vmx_restart_end the general registers may be the guest's already; all that the restart needs
  * is the stack, whose top word is the struct vmx_cpu. An NMI in this range, which has passed the check of nmis and
- * would be forgotten, sends it back to the check.
+ * would be forgotten, sends it back to the check (host_nmi).
  */
 #include <rows.S>
 #include "vmx.h"
 
 	.text
 /* void vmx_loop(struct vmx_cpu *v, void *stack_top): never returns. HOST_RSP is stack_top - 16. */
-	.globl vmx_loop
+	.globl vmx_loop, vmx_restart, vmx_restart_end
 vmx_loop:
 	lea -16(%rsi), %rsp
 	mov %rdi, (%rsp)
@@ -22,7 +21,7 @@ loop:
 vmx_restart:
 	mov (%rsp), %rdi
 	mov VMX_CPU_CPU(%rdi), %rsi
-	cmpl $0, VMX_NMIS(%rsi)
+	cmpl $0, NL_CPU_NMIS(%rsi)
 	jne loop
 	cmpl $0, VMX_CPU_LAUNCHED(%rdi)	/* the flags stay until the jump */
 	mov %rsi, %rdi
@@ -53,23 +52,4 @@ vmx_exit_entry:
 	mov (%rsp), %rdi
 	call vmx_after_exit
 	jmp loop
-
-/* An NMI in root operation (nmi.c): counted, and if an entry is being made, seen by it. */
-	.globl vmx_nmi
-vmx_nmi:
-	push %rax
-	push %rcx
-	mov %rsp, %rax
-	and $-16384, %rax		/* HOST_STACK_SIZE: the lowest word points to the CPU (host.h) */
-	mov (%rax), %rcx
-	incl VMX_NMIS(%rcx)
-	mov 16(%rsp), %rax		/* RIP */
-	cmp $vmx_restart, %rax
-	jb 1f
-	cmp $vmx_restart_end, %rax
-	jae 1f
-	movq $vmx_restart, 16(%rsp)
-1:	pop %rcx
-	pop %rax
-	iretq
 	.section .note.GNU-stack, "", @progbits

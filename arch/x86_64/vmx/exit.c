@@ -213,7 +213,7 @@ void vmx_before_entry(struct vmx_cpu *v)
 	if (nl_cpu_waits_for_sipi(cpu))
 		return; /* executes nothing and takes no event; root and requests are looked at when it leaves this
 		           state */
-	if (host_cpu(cpu)->mc_pending && !(vmx_read(ENTRY_EVENT) & EVENT_VALID) &&
+	if (cpu->mc_pending && !(vmx_read(ENTRY_EVENT) & EVENT_VALID) &&
 	    host_give_machine_check(cpu, vmx_read(GUEST_CR4)))
 		vmx_inject(cpu, MC, false, 0);
 	vmx_nmi_before_entry(cpu, v->nmi_window);

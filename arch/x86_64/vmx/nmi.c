@@ -5,7 +5,7 @@
  * guest's blocking in bit 3 of the interruptibility state, with every rule of IRET. While NMIs are blocked there, a
  * pending one asks for an exit at the end of the blocking (NMI-window exiting).
  *
- * An NMI that comes in root operation is counted by vmx_nmi (entry.S) and looked at before the next entry; one that
+ * An NMI that comes in root operation is counted by host_nmi (entry.S) and looked at before the next entry; one that
  * comes after the last look sends the entry back to it. In wait-for-SIPI NMIs are blocked and come in root operation,
  * behind the exit that SIPI causes: INIT forgets them.
  */

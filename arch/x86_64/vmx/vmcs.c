@@ -14,8 +14,7 @@ struct vmx_machine vmx;
 
 _Static_assert(offsetof(struct vmx_cpu, cpu) == VMX_CPU_CPU && offsetof(struct vmx_cpu, launched) == VMX_CPU_LAUNCHED,
                "entry.S reads by these offsets");
-_Static_assert(offsetof(struct nl_cpu, gprs) == VMX_GPRS && offsetof(struct nl_cpu, nmis) == VMX_NMIS,
-               "entry.S reads by these offsets");
+_Static_assert(offsetof(struct nl_cpu, gprs) == VMX_GPRS, "entry.S reads by this offset");
 _Static_assert(offsetof(struct nl_gprs, r15) == 120 && offsetof(struct nl_gprs, rdi) == 56,
                "entry.S saves in this order");
 _Static_assert(HOST_STACK_SIZE == 16384, "entry.S finds the CPU through its stack");
@@ -132,7 +131,6 @@ enum nl_err vmx_machine_init(void)
 		*(uint32_t *)v->vmxon = *(uint32_t *)v->vmcs = (uint32_t)(vmx.msrs.basic & VMX_BASIC_REVISION);
 		nl_cpus[i]->vendor = v;
 	}
-	host_set_gate(2, vmx_nmi);
 	return NL_OK;
 }
 
@@ -140,7 +138,8 @@ static void write_controls(struct vmx_cpu *v)
 {
 	static const uint16_t zero[] = {EXCEPTION_BITMAP, PF_ERROR_MASK,    PF_ERROR_MATCH,    CR3_TARGET_COUNT,
 	                                ENTRY_EVENT,      HOST_FS_SELECTOR, HOST_GS_SELECTOR,  HOST_FS_BASE,
-	                                HOST_GS_BASE,     HOST_SYSENTER_CS, HOST_SYSENTER_ESP, HOST_SYSENTER_EIP};
+	                                HOST_GS_BASE,     HOST_SYSENTER_CS, HOST_SYSENTER_ESP, HOST_SYSENTER_EIP,
+	                                HOST_TR_BASE};
 	const struct vmx_controls *c = &vmx.controls;
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(zero); i++)
@@ -173,8 +172,6 @@ static void write_controls(struct vmx_cpu *v)
 
 static void write_host_state(struct nl_cpu *cpu)
 {
-	struct host_cpu *t = host_cpu(cpu);
-
 	vmx_write(HOST_CR0, x86_read_cr0());
 	vmx_write(HOST_CR3, nl_boot.host_cr3);
 	vmx_write(HOST_CR4, x86_read_cr4());
@@ -182,10 +179,9 @@ static void write_host_state(struct nl_cpu *cpu)
 	vmx_write(HOST_SS_SELECTOR, HOST_DS);
 	vmx_write(HOST_DS_SELECTOR, HOST_DS);
 	vmx_write(HOST_ES_SELECTOR, HOST_DS);
-	vmx_write(HOST_TR_SELECTOR, HOST_TSS);
-	vmx_write(HOST_TR_BASE, (uint64_t)&t->tss);
-	vmx_write(HOST_GDTR_BASE, (uint64_t)t->gdt);
-	vmx_write(HOST_IDTR_BASE, host_idt_base());
+	vmx_write(HOST_TR_SELECTOR, HOST_TASK);
+	vmx_write(HOST_GDTR_BASE, host_gdtr.base);
+	vmx_write(HOST_IDTR_BASE, host_idtr.base);
 	vmx_write(HOST_PAT, x86_rdmsr(MSR_PAT));
 	vmx_write(HOST_EFER, x86_rdmsr(MSR_EFER));
 	vmx_write(HOST_RIP, (uint64_t)vmx_exit_entry);
@@ -213,16 +209,11 @@ enum nl_err vmx_cpu_init(struct nl_cpu *cpu, hpa_t root)
 
 	if (err)
 		return err;
-	v->saved_cr0 = x86_read_cr0();
-	v->saved_cr4 = x86_read_cr4();
-	x86_write_cr0(vmx_fix(v->saved_cr0, m->cr0_fixed0, m->cr0_fixed1));
-	x86_write_cr4(vmx_fix((v->saved_cr4 & ~(CR4_HIDDEN | CR4_CET | CR4_LASS)) | CR4_VMXE | xsave, m->cr4_fixed0,
+	x86_write_cr0(vmx_fix(x86_read_cr0(), m->cr0_fixed0, m->cr0_fixed1));
+	x86_write_cr4(vmx_fix((x86_read_cr4() & ~(CR4_HIDDEN | CR4_CET | CR4_LASS)) | CR4_VMXE | xsave, m->cr4_fixed0,
 	                      m->cr4_fixed1));
-	if (!insn_vmxon(nl_pool_hpa(v->vmxon).v)) {
-		x86_write_cr4(v->saved_cr4);
-		x86_write_cr0(v->saved_cr0);
+	if (!insn_vmxon(nl_pool_hpa(v->vmxon).v))
 		return NL_EVIRTUALISED;
-	}
 	v->launched = 0;
 	if (!insn_vmclear(nl_pool_hpa(v->vmcs).v) || !insn_vmptrld(nl_pool_hpa(v->vmcs).v)) {
 		vmx_cpu_exit(cpu);
@@ -237,10 +228,6 @@ enum nl_err vmx_cpu_init(struct nl_cpu *cpu, hpa_t root)
 
 void vmx_cpu_exit(struct nl_cpu *cpu)
 {
-	struct vmx_cpu *v = vmx_cpu(cpu);
-
-	insn_vmclear(nl_pool_hpa(v->vmcs).v);
+	insn_vmclear(nl_pool_hpa(vmx_cpu(cpu)->vmcs).v);
 	insn_vmxoff();
-	x86_write_cr4(v->saved_cr4);
-	x86_write_cr0(v->saved_cr0);
 }

@@ -10,7 +10,6 @@
 #define VMX_CPU_LAUNCHED 8
 /* of struct nl_cpu */
 #define VMX_GPRS 8
-#define VMX_NMIS 136
 
 #ifndef __ASSEMBLER__
 
@@ -57,7 +56,6 @@ struct vmx_cpu {
 	bool nmi_window;    /* the last exit said that an NMI may come now */
 	uint8_t *vmxon, *vmcs;
 	struct vmx_msr_entry *guest_msrs, *host_msrs; /* switched by entry and exit themselves */
-	uint64_t saved_cr0, saved_cr4;                /* before cpu_init, for cpu_exit */
 };
 
 struct vmx_msr_entry { /* SDM vol. 3, table 25-15 */
@@ -92,13 +90,12 @@ _Noreturn void vmx_entry_failed(struct vmx_cpu *v, uint64_t rflags);
 
 /* nmi.c */
 void vmx_nmi_exit(struct nl_cpu *cpu);
-void vmx_nmi_in_root(struct nl_cpu *cpu); /* account for those that vmx_nmi has counted */
+void vmx_nmi_in_root(struct nl_cpu *cpu); /* account for those that host_nmi has counted */
 void vmx_nmi_before_entry(struct nl_cpu *cpu, bool window);
 void vmx_nmi_reset(struct nl_cpu *cpu); /* INIT: nothing waits */
 
 /* entry.S */
 _Noreturn void vmx_loop(struct vmx_cpu *v, void *stack_top);
 void vmx_exit_entry(void);
-void vmx_nmi(void);
 
 #endif
