@@ -174,23 +174,6 @@ bool apic_guest_base(struct nl_cpu *cpu, uint64_t v)
 	return ok;
 }
 
-void apic_deliver_init(struct nl_cpu *cpu)
-{
-	uint8_t vector;
-
-	while (nl_cpu_init_pending(cpu)) {
-		if (cpu->index == 0)
-			nl_platform_reset("INIT for the boot CPU");
-		apic_forget_address(cpu);
-		nl_cpu_stopped(cpu);
-		nl_vendor->wait_for_sipi(cpu);
-		if (nl_cpu_waits_for_sipi(cpu) && nl_cpu_take_sipi(cpu, &vector)) {
-			apic_reset_local();
-			nl_cpu_started(cpu, vector);
-		}
-	}
-}
-
 /* Takes whatever is deliverable: the handler of vectors 32 and up (host.c) is one EOI. */
 static void open_interrupts(void) { __asm__ volatile("sti; nop; nop; cli" ::: "memory"); }
 
@@ -218,7 +201,7 @@ void apic_forget(void) { write_local(APIC_EOI, 0); }
  * is caught, performs nothing of it (26.2). At INIT, so that nobody's logical or lowest-priority message ends at a CPU
  * that waits for SIPI: three writes, for a SIPI is near. Clearing SVR's enable bit masks the LVTs.
  */
-void apic_forget_address(struct nl_cpu *cpu)
+static void forget_address(struct nl_cpu *cpu)
 {
 	apic_note_write(cpu, APIC_LDR, 0);
 	apic_note_write(cpu, APIC_DFR, UINT32_MAX);
@@ -247,4 +230,23 @@ void apic_reset_local(void)
 	}
 	write_local(APIC_TPR, 0);
 	write_local(APIC_SVR, 0xff);
+}
+
+/* No more is done than must be before the entry: where INIT exits, a SIPI that comes in root operation is lost. The
+ * reset state is made when it comes. */
+void apic_deliver_init(struct nl_cpu *cpu)
+{
+	uint8_t vector;
+
+	while (nl_cpu_init_pending(cpu)) {
+		if (cpu->index == 0)
+			nl_platform_reset("INIT for the boot CPU");
+		forget_address(cpu);
+		nl_cpu_stopped(cpu);
+		nl_vendor->wait_for_sipi(cpu);
+		if (nl_cpu_waits_for_sipi(cpu) && nl_cpu_take_sipi(cpu, &vector)) {
+			apic_reset_local();
+			nl_cpu_started(cpu, vector);
+		}
+	}
 }

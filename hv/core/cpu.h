@@ -27,8 +27,8 @@ bool nl_cpu_is_running(const struct nl_cpu *cpu);
 bool nl_cpu_waits_for_sipi(const struct nl_cpu *cpu);
 
 /*
- * INIT and SIPI that another CPU hands over (the ICR trap); where INIT exits by itself, the vendor goes straight to
- * nl_cpu_stopped. An INIT that is posted to a CPU that waits already means nothing, as does a SIPI to one that runs.
+ * INIT that another CPU hands over (the ICR trap) or an exit tells of, and SIPI that another CPU hands over. An INIT
+ * that is posted to a CPU that waits already means nothing, as does a SIPI to one that runs.
  */
 bool nl_cpu_post_init(struct nl_cpu *cpu); /* true: to be kicked out of the guest */
 bool nl_cpu_takes_sipi(const struct nl_cpu *cpu);

@@ -46,7 +46,6 @@ void x86_clear_dr0_3(void) {}
 uint32_t apic_read(uint32_t offset) { return (void)offset, 0; }
 void apic_send_nmi(uint32_t id) { sent += id == cpu->apic_id; }
 void apic_reset_local(void) {}
-void apic_forget_address(struct nl_cpu *c) { (void)c; }
 void host_machine_check(struct nl_cpu *c, const char *where, uint64_t ip)
 {
 	(void)where, (void)ip;
@@ -58,7 +57,13 @@ void nl_platform_reset(const char *why)
 	abort();
 }
 void hv_exit(struct nl_cpu *c, const struct nl_exit *exit) { (void)c, handed_over = exit->cause; }
-void hv_before_entry(struct nl_cpu *c) { (void)c; }
+void hv_before_entry(struct nl_cpu *c) /* apic_deliver_init */
+{
+	if (nl_cpu_init_pending(c)) {
+		nl_cpu_stopped(c);
+		vmx_wait_for_sipi(c);
+	}
+}
 void vmx_loop(struct vmx_cpu *x, void *stack_top)
 {
 	(void)x, (void)stack_top;

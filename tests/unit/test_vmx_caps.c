@@ -45,11 +45,10 @@ static void test_control_obeys_both_halves(void **state)
 static void test_controls_of_haswell(void **state)
 {
 	struct vmx_msrs m = haswell();
-	struct vmx_guest_features f = {.rdtscp = true, .invpcid = true};
 	struct vmx_controls c;
 
 	(void)state;
-	assert_int_equal(vmx_controls(&m, &f, &c), NL_OK);
+	assert_int_equal(vmx_controls(&m, SECONDARY_RDTSCP | SECONDARY_INVPCID, &c), NL_OK);
 	assert_int_equal(c.pin, 0x3e); /* interrupts do not exit, NMIs do, with virtual NMIs */
 	assert_int_equal(c.proc, 0x04006172u | PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_SECONDARY);
 	assert_int_equal(c.proc & (1u << 15 | 1u << 16 | 1u << 7 | 1u << 9),
@@ -64,17 +63,17 @@ static void test_controls_of_haswell(void **state)
 
 static void test_what_is_missing_is_refused(void **state)
 {
-	struct vmx_guest_features f = {0}, waits = {.user_wait = true};
 	struct vmx_controls c;
 	struct vmx_msrs m = haswell();
 
 	(void)state;
-	assert_int_equal(vmx_controls(&m, &waits, &c), NL_ENOVIRT); /* TPAUSE shown to the guest would be #UD */
+	assert_int_equal(vmx_controls(&m, SECONDARY_USER_WAIT, &c),
+	                 NL_ENOVIRT); /* TPAUSE shown to the guest would be #UD */
 #define REFUSED(change) \
 	do { \
 		m = haswell(); \
 		change; \
-		assert_int_equal(vmx_controls(&m, &f, &c), NL_ENOVIRT); \
+		assert_int_equal(vmx_controls(&m, 0, &c), NL_ENOVIRT); \
 	} while (0)
 	REFUSED(m.basic &= ~VMX_BASIC_TRUE_CONTROLS);
 	REFUSED(m.basic &= ~(15ULL << 50)); /* VMCS in uncached memory */
@@ -91,22 +90,21 @@ static void test_what_is_missing_is_refused(void **state)
 	REFUSED(m.misc &= ~(1ULL << 8)); /* nor one wait for SIPI */
 #undef REFUSED
 	m = haswell();
-	assert_int_equal(vmx_controls(&m, &f, &c), NL_OK);
+	assert_int_equal(vmx_controls(&m, 0, &c), NL_OK);
 }
 
 static void test_vpid_is_optional(void **state)
 {
-	struct vmx_guest_features f = {0};
 	struct vmx_controls c;
 	struct vmx_msrs m = haswell();
 
 	(void)state;
 	m.secondary &= ~((uint64_t)SECONDARY_VPID << 32);
-	assert_int_equal(vmx_controls(&m, &f, &c), NL_OK);
+	assert_int_equal(vmx_controls(&m, 0, &c), NL_OK);
 	assert_false(c.vpid);
 	m = haswell();
 	m.ept_vpid &= ~(1ULL << 42); /* VPID without a way to flush it */
-	assert_int_equal(vmx_controls(&m, &f, &c), NL_OK);
+	assert_int_equal(vmx_controls(&m, 0, &c), NL_OK);
 	assert_false(c.vpid);
 	assert_int_equal(c.secondary & SECONDARY_VPID, 0);
 }
@@ -138,21 +136,26 @@ static void test_eptp(void **state)
 
 static void test_msr_bits(void **state)
 {
-	unsigned byte;
-	uint8_t mask;
+	static const uint32_t outside[] = {0x2000, 0xbfffffff, 0xc0002000, 0xc0010020, 0x40000000};
+	static const struct {
+		uint32_t index;
+		unsigned byte, mask;
+	} inside[] = {{0x3a, 7, 4}, {0x1fff, 1023, 0x80}, {0xc0000082, 1024 + 16, 4}};
+	static uint8_t bitmaps[NL_PAGE_SIZE], none[NL_PAGE_SIZE];
 
 	(void)state;
-	assert_true(vmx_msr_bit(0x3a, &byte, &mask));
-	assert_int_equal(byte, 7);
-	assert_int_equal(mask, 4);
-	assert_true(vmx_msr_bit(0x1fff, &byte, &mask));
-	assert_int_equal(byte, 1023);
-	assert_true(vmx_msr_bit(0xc0000082, &byte, &mask));
-	assert_int_equal(byte, 1024 + 16);
-	assert_int_equal(mask, 4);
-	assert_false(vmx_msr_bit(0x2000, &byte, &mask));
-	assert_false(vmx_msr_bit(0xc0010020, &byte, &mask));
-	assert_false(vmx_msr_bit(0x40000000, &byte, &mask));
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(outside); i++)
+		vmx_intercept_in(bitmaps, outside[i], true, true);
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(inside); i++) {
+		uint8_t *r = bitmaps + inside[i].byte, *w = r + 2048;
+
+		assert_memory_equal(bitmaps, none, sizeof(none));
+		vmx_intercept_in(bitmaps, inside[i].index, true, false);
+		assert_true(*r == inside[i].mask && *w == 0);
+		vmx_intercept_in(bitmaps, inside[i].index, false, true);
+		assert_true(*r == 0 && *w == inside[i].mask);
+		vmx_intercept_in(bitmaps, inside[i].index, false, false);
+	}
 }
 
 int main(void)

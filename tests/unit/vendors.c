@@ -55,10 +55,16 @@ void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 	(void)sub;
 	memset(r, 0, 4 * sizeof(*r));
 	vendor_host.serialised++;
-	if (leaf == 0x80000000)
-		r[0] = 0x8000000a;
-	if (leaf == 0x8000000a)
-		r[3] = vendor_host.tagged ? 1u << 6 : 0; /* FlushByAsid */
+	if (!(leaf & 0x7fffffff))
+		r[EAX] = leaf | 0xa;
+	if (leaf == 1)
+		r[ECX] = 1u << 5; /* VMX */
+	if (leaf == 0x80000001)
+		r[ECX] = 1u << 2; /* SVM */
+	if (leaf == 0x8000000a) {
+		r[EBX] = 2;
+		r[EDX] = 1 | (vendor_host.tagged ? 1u << 6 : 0); /* nested paging, FlushByAsid */
+	}
 }
 
 void x86_wrmsr(uint32_t index, uint64_t v) { (void)index, (void)v; }
@@ -95,6 +101,7 @@ void vendor_start(struct tlb_machine *m, const struct nl_vendor *vendor, bool ta
 		nl_cpu_runs(nl_cpus[i]);
 		m->cpus[i].vendor = vendor == &nl_vmx ? TLB_INTEL : TLB_AMD;
 	}
+	assert_int_equal(vendor->probe(), NL_OK);
 	assert_int_equal(vendor->machine_init(), NL_OK);
 }
 

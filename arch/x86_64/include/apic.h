@@ -35,10 +35,8 @@ void apic_guest_mmio(struct nl_cpu *cpu, const struct nl_exit *exit);
 /* A guest's write of IA32_APIC_BASE. false: #GP. */
 bool apic_guest_base(struct nl_cpu *cpu, uint64_t value);
 
-/* In hv_before_entry: an INIT that was caught at the ICR. */
+/* In hv_before_entry: an INIT that was caught at the ICR, or has exited. */
 void apic_deliver_init(struct nl_cpu *cpu);
-/* at INIT, on the CPU itself: no message but INIT, NMI and SIPI finds it */
-void apic_forget_address(struct nl_cpu *cpu);
 void apic_reset_local(void); /* at SIPI: the rest of what INIT does to its APIC */
 void apic_forget(void);      /* an interrupt that came while apic_reset_local was taking what waits */
 

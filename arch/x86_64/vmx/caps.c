@@ -13,9 +13,9 @@ bool vmx_control(uint64_t cap, uint32_t need, uint32_t like, uint32_t *out)
 	return (need & ~may) == 0;
 }
 
-enum nl_err vmx_controls(const struct vmx_msrs *m, const struct vmx_guest_features *f, struct vmx_controls *out)
+enum nl_err vmx_controls(const struct vmx_msrs *m, uint32_t shown, struct vmx_controls *out)
 {
-	uint32_t need = SECONDARY_EPT | SECONDARY_UNRESTRICTED, like = SECONDARY_VPID;
+	uint32_t need = SECONDARY_EPT | SECONDARY_UNRESTRICTED | shown, like = SECONDARY_VPID;
 	uint64_t ept = EPT_CAP_4_LEVELS | EPT_CAP_WB | EPT_CAP_2M | EPT_CAP_INVEPT;
 	bool ok;
 
@@ -25,10 +25,6 @@ enum nl_err vmx_controls(const struct vmx_msrs *m, const struct vmx_guest_featur
 	/* VPID without a way to invalidate is of no use; on every CPU with EPT and unrestricted guest both exist. */
 	if ((m->ept_vpid & VPID_CAP_INVVPID) != VPID_CAP_INVVPID)
 		like = 0;
-	need |= f->rdtscp ? SECONDARY_RDTSCP : 0;
-	need |= f->invpcid ? SECONDARY_INVPCID : 0;
-	need |= f->xsaves ? SECONDARY_XSAVES : 0;
-	need |= f->user_wait ? SECONDARY_USER_WAIT : 0;
 	/* Interrupts go to the guest, NMIs exit (nmi.c). */
 	ok = vmx_control(m->pin, PIN_NMI_EXITING | PIN_VIRTUAL_NMIS, 0, &out->pin);
 	ok &= m->proc >> 32 & PROC_NMI_WINDOW ? 1 : 0; /* set when it is needed */
@@ -59,13 +55,14 @@ uint64_t vmx_eptp(hpa_t root)
 	return root.v | 3u << 3 | NL_MT_WB;
 }
 
-bool vmx_msr_bit(uint32_t index, unsigned *byte, uint8_t *mask)
+void vmx_intercept_in(uint8_t *bitmaps, uint32_t index, bool read, bool write)
 {
 	uint32_t bank = index >> 13; /* SDM vol. 3, 25.6.9: 0..1fff and c0000000..c0001fff */
+	uint8_t *r = bitmaps + (bank ? 1024 : 0) + (index & 0x1fff) / 8, *w = r + 2048,
+	        mask = (uint8_t)(1u << index % 8);
 
 	if (bank != 0 && bank != 0xc0000000u >> 13)
-		return false;
-	*byte = (bank ? 1024u : 0u) + (index & 0x1fff) / 8;
-	*mask = (uint8_t)(1u << index % 8);
-	return true;
+		return;
+	*r = (uint8_t)(read ? *r | mask : *r & ~mask);
+	*w = (uint8_t)(write ? *w | mask : *w & ~mask);
 }

@@ -51,15 +51,11 @@
 
 #define RIGHTS_UNUSABLE (1u << 16) /* SDM vol. 3, 25.4.1 */
 
-/* The capability MSRs as read; the controls' low half: must be 1, high half: may be 1 (A.2). */
+/* The capability MSRs in their order, from IA32_VMX_BASIC on; the controls' low half: must be 1, high half: may be 1
+ * (A.2). */
 struct vmx_msrs {
-	uint64_t basic, misc, pin, proc, secondary, exit, entry, ept_vpid;
-	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
-};
-
-/* The bits of CPUID that need a control to be set, or the guest gets #UD for an instruction it was shown. */
-struct vmx_guest_features {
-	bool rdtscp, invpcid, xsaves, user_wait;
+	uint64_t basic, not_true[4], misc, cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1, vmcs_enum;
+	uint64_t secondary, ept_vpid, pin, proc, exit, entry;
 };
 
 struct vmx_controls {
@@ -69,13 +65,14 @@ struct vmx_controls {
 
 /* false: a bit of `need` may not be 1. Bits of `like` are set where the CPU has them. */
 bool vmx_control(uint64_t cap, uint32_t need, uint32_t like, uint32_t *out);
-/* All controls of this hypervisor. NL_ENOVIRT: something that it needs is not there. */
-enum nl_err vmx_controls(const struct vmx_msrs *m, const struct vmx_guest_features *f, struct vmx_controls *out);
+/* All controls of this hypervisor. `shown`: secondary ones for instructions that CPUID shows the guest, or it would get
+ * #UD for them. NL_ENOVIRT: something that is needed is not there. */
+enum nl_err vmx_controls(const struct vmx_msrs *m, uint32_t shown, struct vmx_controls *out);
 /* The value nearest to `v` that VMX operation allows; with unrestricted guest, PE and PG of CR0 are free (24.8, A.7).
  */
 uint64_t vmx_fix(uint64_t v, uint64_t fixed0, uint64_t fixed1);
 /* Attributes in VMCB form (vendor.h) to access rights: bits 8..11 move to 12..15; not present is unusable. */
 uint32_t vmx_rights(uint16_t attributes);
 uint64_t vmx_eptp(hpa_t root);
-/* Where an MSR's bit stands: offset of its bank's read map in the page. false: outside the bitmap, always exits. */
-bool vmx_msr_bit(uint32_t index, unsigned *byte, uint8_t *mask);
+/* In the page of MSR bitmaps. Outside of them every access exits. */
+void vmx_intercept_in(uint8_t *bitmaps, uint32_t index, bool read, bool write);

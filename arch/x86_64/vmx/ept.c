@@ -22,7 +22,7 @@ const struct nl_npt_format *vmx_format(void)
 {
 	static struct nl_npt_format f;
 
-	f = nl_npt_format_ept(x86_rdmsr(MSR_VMX_BASIC + 12) & EPT_CAP_1G, x86_cpuid_word(0x80000008, 0, EAX) & 0xff);
+	f = nl_npt_format_ept(vmx.msrs.ept_vpid & EPT_CAP_1G, x86_cpuid_word(0x80000008, 0, EAX) & 0xff);
 	return &f;
 }
 

@@ -79,26 +79,14 @@ static void control_register(struct nl_cpu *cpu, uint64_t qualification)
 		vmx_inject(cpu, GP, true, 0);
 }
 
-/* No more is done than must be before the entry: a SIPI that comes in root operation is lost. The reset state is made
- * when it comes. */
 static void init_exit(struct nl_cpu *cpu, bool just_started)
 {
 	/* While a CPU waits for SIPI, INIT is blocked (26.2). One that was kept all the same (Bochs does) comes at the
 	 * first entry after the SIPI. */
 	if (just_started && vmx_read(GUEST_RIP) == 0)
 		return;
-	if (cpu->index == 0)
-		nl_platform_reset("INIT for the boot CPU");
-	nl_cpu_stopped(cpu);
-	vmx_wait_for_sipi(cpu);
-	apic_forget_address(cpu);
 	cpu->exits[NL_CAUSE_INIT]++;
-}
-
-static struct nl_exit io_exit(uint64_t q)
-{
-	return (struct nl_exit){.cause = NL_CAUSE_IO,
-	                        .io = {(uint16_t)(q >> 16), (uint8_t)((q & 7) + 1), q >> 3 & 1, q >> 4 & 1}};
+	nl_cpu_post_init(cpu);
 }
 
 static void task_switch(struct nl_cpu *cpu)
@@ -182,7 +170,8 @@ void vmx_after_exit(struct vmx_cpu *v)
 		control_register(cpu, q);
 		return;
 	case REASON_IO:
-		e = io_exit(q);
+		e = (struct nl_exit){.cause = NL_CAUSE_IO,
+		                     .io = {(uint16_t)(q >> 16), (uint8_t)((q & 7) + 1), q >> 3 & 1, q >> 4 & 1}};
 		break;
 	case REASON_RDMSR:
 	case REASON_WRMSR:

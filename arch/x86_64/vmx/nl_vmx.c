@@ -5,18 +5,7 @@
 #include "nmi.h"
 #include "vmx.h"
 
-void vmx_intercept_msr(uint32_t index, bool read, bool write)
-{
-	unsigned byte;
-	uint8_t mask;
-
-	if (!vmx_msr_bit(index, &byte, &mask))
-		return; /* outside the bitmap every access exits */
-	uint8_t *r = vmx.msr_bitmap + byte, *w = r + 2048;
-	*r = (uint8_t)(read ? *r | mask : *r & ~mask);
-	*w = (uint8_t)(write ? *w | mask : *w & ~mask);
-}
-
+void vmx_intercept_msr(uint32_t index, bool read, bool write) { vmx_intercept_in(vmx.msr_bitmap, index, read, write); }
 void vmx_intercept_port(uint16_t port) { vmx.io_bitmap[port / 8] |= (uint8_t)(1u << port % 8); }
 
 const struct nl_vendor nl_vmx =

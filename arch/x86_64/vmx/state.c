@@ -9,24 +9,19 @@
 
 enum { LDTR = NL_GS + 1, TR }; /* fields of ES to GS and these follow each other, two apart */
 
+/* A loaded code or data segment has the accessed bit, whatever stands in the descriptor table (SDM vol. 3, 27.3.1.2).
+ */
 static void segment(unsigned n, struct nl_segment s)
 {
+	if (n <= NL_GS && (s.attributes & 0x80))
+		s.attributes |= 1;
 	vmx_write(GUEST_ES_SELECTOR + 2 * n, s.selector);
 	vmx_write(GUEST_ES_BASE + 2 * n, s.base);
 	vmx_write(GUEST_ES_LIMIT + 2 * n, s.limit);
 	vmx_write(GUEST_ES_RIGHTS + 2 * n, vmx_rights(s.attributes));
 }
 
-/* A loaded code or data segment has the accessed bit, whatever stands in the descriptor table (SDM vol. 3, 27.3.1.2).
- */
-static void code_or_data(unsigned n, struct nl_segment s)
-{
-	if (s.attributes & 0x80)
-		s.attributes |= 1;
-	segment(n, s);
-}
-
-static void control_registers(uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t efer)
+static void control_registers(uint64_t cr0, uint64_t cr3, uint64_t cr4)
 {
 	const struct vmx_msrs *m = &vmx.msrs;
 
@@ -35,10 +30,6 @@ static void control_registers(uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t
 	vmx_write(GUEST_CR3, cr3);
 	vmx_write(GUEST_CR4, vmx_fix(cr4, m->cr4_fixed0, m->cr4_fixed1));
 	vmx_write(CR4_SHADOW, cr4 & ~CR4_HIDDEN);
-	vmx_write(GUEST_EFER, efer);
-	/* From here on the CPU keeps this control in step with EFER.LMA itself (A.6: bit 5, with unrestricted guest).
-	 */
-	vmx_write(ENTRY_CONTROLS, vmx.controls.entry | (efer & EFER_LMA ? ENTRY_IA32E : 0));
 }
 
 static void no_event(void)
@@ -56,14 +47,15 @@ void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 
 	cpu->gprs = s->gprs;
 	for (unsigned n = NL_ES; n <= NL_GS; n++)
-		code_or_data(n, s->segments[n]);
+		segment(n, s->segments[n]);
 	segment(LDTR, s->segments[NL_LDTR]);
 	segment(TR, (s->segments[NL_TR].attributes & 0x8f) == 0x8b ? s->segments[NL_TR] : no_task);
 	vmx_write(GUEST_GDTR_BASE, s->segments[NL_GDTR].base);
 	vmx_write(GUEST_GDTR_LIMIT, s->segments[NL_GDTR].limit);
 	vmx_write(GUEST_IDTR_BASE, s->segments[NL_IDTR].base);
 	vmx_write(GUEST_IDTR_LIMIT, s->segments[NL_IDTR].limit);
-	control_registers(s->cr0, s->cr3, s->cr4, s->efer);
+	control_registers(s->cr0, s->cr3, s->cr4);
+	vmx_set_msr(cpu, MSR_EFER, s->efer);
 	x86_write_cr2(s->cr2);
 	x86_write_dr6(s->dr6); /* not in the VMCS; DR7 is 400h in root operation */
 	vmx_write(GUEST_DR7, s->dr7);
@@ -160,6 +152,8 @@ bool vmx_set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value)
 	(void)cpu;
 	if (field)
 		vmx_write(field, value);
+	/* From here on the CPU keeps this control in step with EFER.LMA itself (A.6: bit 5, with unrestricted guest).
+	 */
 	if (field == GUEST_EFER)
 		vmx_write(ENTRY_CONTROLS, vmx.controls.entry | (value & EFER_LMA ? ENTRY_IA32E : 0));
 	return field;

@@ -54,40 +54,38 @@ void vmx_dump(struct nl_cpu *cpu)
 	nl_log_unlocked("\n");
 }
 
-static void read_msrs(struct vmx_msrs *m)
+static void read_msrs(unsigned first, unsigned last)
 {
-	m->basic = x86_rdmsr(MSR_VMX_BASIC);
-	m->misc = x86_rdmsr(MSR_VMX_BASIC + 5);
-	m->cr0_fixed0 = x86_rdmsr(MSR_VMX_BASIC + 6);
-	m->cr0_fixed1 = x86_rdmsr(MSR_VMX_BASIC + 7);
-	m->cr4_fixed0 = x86_rdmsr(MSR_VMX_BASIC + 8);
-	m->cr4_fixed1 = x86_rdmsr(MSR_VMX_BASIC + 9);
-	if (!(m->basic & VMX_BASIC_TRUE_CONTROLS))
-		return; /* before any CPU with unrestricted guest */
-	m->pin = x86_rdmsr(MSR_VMX_BASIC + 13);
-	m->proc = x86_rdmsr(MSR_VMX_BASIC + 14);
-	m->exit = x86_rdmsr(MSR_VMX_BASIC + 15);
-	m->entry = x86_rdmsr(MSR_VMX_BASIC + 16);
-	if (!(m->proc >> 32 & PROC_SECONDARY))
-		return;
-	m->secondary = x86_rdmsr(MSR_VMX_BASIC + 11);
-	if (m->secondary >> 32 & SECONDARY_EPT)
-		m->ept_vpid = x86_rdmsr(MSR_VMX_BASIC + 12);
+	uint64_t *all = (uint64_t *)&vmx.msrs;
+
+	for (unsigned i = first; i <= last; i++)
+		all[i] = x86_rdmsr(MSR_VMX_BASIC + i);
 }
 
-static void read_features(struct vmx_guest_features *f)
+/* Each says whether the next ones exist. */
+static void read_all_msrs(void)
 {
-	f->invpcid = x86_cpuid_word(7, 0, EBX) >> 10 & 1;
-	f->user_wait = x86_cpuid_word(7, 0, ECX) >> 5 & 1;
-	f->xsaves = x86_cpuid_word(13, 1, EAX) >> 3 & 1;
-	f->rdtscp = x86_cpuid_word(0x80000001, 0, EDX) >> 27 & 1;
+	read_msrs(0, 10);
+	if (!(vmx.msrs.basic & VMX_BASIC_TRUE_CONTROLS))
+		return; /* before any CPU with unrestricted guest */
+	read_msrs(13, 16);
+	if (!(vmx.msrs.proc >> 32 & PROC_SECONDARY))
+		return;
+	read_msrs(11, 11);
+	if (vmx.msrs.secondary >> 32 & SECONDARY_EPT)
+		read_msrs(12, 12);
+}
+
+static uint32_t shown(void)
+{
+	return (x86_cpuid_word(7, 0, EBX) >> 10 & 1 ? SECONDARY_INVPCID : 0) |
+	       (x86_cpuid_word(7, 0, ECX) >> 5 & 1 ? SECONDARY_USER_WAIT : 0) |
+	       (x86_cpuid_word(13, 1, EAX) >> 3 & 1 ? SECONDARY_XSAVES : 0) |
+	       (x86_cpuid_word(0x80000001, 0, EDX) >> 27 & 1 ? SECONDARY_RDTSCP : 0);
 }
 
 enum nl_err vmx_probe(void)
 {
-	struct vmx_msrs m = {0};
-	struct vmx_guest_features f = {0};
-	struct vmx_controls c;
 	uint64_t feature;
 
 	if (!(x86_cpuid_word(1, 0, ECX) >> 5 & 1))
@@ -95,9 +93,8 @@ enum nl_err vmx_probe(void)
 	feature = x86_rdmsr(MSR_FEATURE_CONTROL);
 	if ((feature & FEATURE_CONTROL_LOCK) && !(feature & FEATURE_CONTROL_VMX))
 		return NL_ELOCKED;
-	read_msrs(&m);
-	read_features(&f);
-	if (vmx_controls(&m, &f, &c))
+	read_all_msrs();
+	if (vmx_controls(&vmx.msrs, shown(), &vmx.controls))
 		return NL_ENOVIRT;
 	return x86_read_cr4() & CR4_VMXE ? NL_EVIRTUALISED : NL_OK;
 }
@@ -105,12 +102,7 @@ enum nl_err vmx_probe(void)
 enum nl_err vmx_machine_init(void)
 {
 	struct vmx_cpu *cpus = nl_pool_bytes(nl_n_cpus * sizeof(*cpus));
-	struct vmx_guest_features f = {0};
 
-	read_msrs(&vmx.msrs);
-	read_features(&f);
-	if (vmx_controls(&vmx.msrs, &f, &vmx.controls))
-		return NL_ENOVIRT;
 	/* Architectural performance monitoring from version 2 on has the global control (SDM vol. 3, 20.2.2). */
 	vmx.switch_perf = (x86_cpuid_word(10, 0, EAX) & 0xff) >= 2;
 	vmx.msr_bitmap = nl_pool_page();

@@ -64,7 +64,7 @@ struct vmx_msr_entry { /* SDM vol. 3, table 25-15 */
 };
 _Static_assert(sizeof(struct vmx_msr_entry) == 16, "MSR entry layout");
 
-/* The same on all CPUs; made by machine_init. */
+/* The same on all CPUs; made by probe (what the CPU can do) and machine_init. */
 struct vmx_machine {
 	struct vmx_msrs msrs;
 	struct vmx_controls controls;
