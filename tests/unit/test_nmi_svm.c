@@ -117,15 +117,15 @@ static void run(void (*how)(struct vmcb *v, unsigned turn))
 static void expect_armed(const struct vmcb *v)
 {
 	assert_int_equal(v->intercept_exceptions & STEP, STEP);
-	assert_int_equal(v->intercept1 & (I1_IRET | I1_INTR), I1_INTR);
+	assert_int_equal(v->intercept1 & (I1(EXIT_IRET) | I1(EXIT_INTR)), I1(EXIT_INTR));
 	assert_true(v->rflags & RFLAGS_TF);
 }
 
 static void expect_disarmed(const struct vmcb *v, bool blocked)
 {
 	assert_int_equal(v->intercept_exceptions, 1u << 30);
-	assert_int_equal(v->intercept1 & (I1_IRET | I1_INTR), blocked ? I1_IRET : 0);
-	assert_true(v->intercept1 & I1_NMI);
+	assert_int_equal(v->intercept1 & (I1(EXIT_IRET) | I1(EXIT_INTR)), blocked ? I1(EXIT_IRET) : 0);
+	assert_true(v->intercept1 & I1(EXIT_NMI));
 }
 
 /* A first NMI blocks the second until its IRET has completed, however often the CPU exits meanwhile. */

@@ -12,7 +12,7 @@
 #include <vmx_insn.h>
 #include "x86.h"
 
-#define NMI_EVENT (2 | EVENT_NMI << 8 | EVENT_VALID)
+#define NMI_EVENT (2 | EVENT_NMI | EVENT_VALID)
 #define FAULT_EVENT (0x30e | EVENT_HAS_ERROR | EVENT_VALID)
 
 struct nl_cpu *nl_cpus[NL_MAX_CPUS];

@@ -18,6 +18,15 @@ struct descriptor_pointer {
 	uint64_t base;
 } __attribute__((packed));
 
+/* An event that an entry delivers, or an exit has cut short: the same bits on both vendors (SDM vol. 3, 25.8.3, 25.9.3;
+ * APM vol. 2, 15.20). Types from SOFT on come from instructions. */
+#define EVENT_VALID (1u << 31)
+#define EVENT_HAS_ERROR (1u << 11)
+#define EVENT_TYPE(event) ((event)&7u << 8)
+#define EVENT_NMI (2u << 8)
+#define EVENT_EXCEPTION (3u << 8)
+#define EVENT_SOFT (4u << 8)
+
 #define HOST_INTERRUPT 32 /* vector of each interrupt, from 32 to 255 */
 
 /* What an exception stub leaves on the stack. */

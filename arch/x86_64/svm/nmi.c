@@ -16,7 +16,6 @@
 
 #define DR6_BREAKPOINTS 15ULL
 #define DR6_BS (1ULL << 14)
-#define DR6_CLEAR 0xffff0ff0ULL
 #define DR7_GD (1ULL << 13)
 #define DEBUGCTL_BTF 2ULL
 /* #DB, what IRET may raise (#TS #NP #SS #GP #PF #AC #CP), and #MC */
@@ -39,7 +38,7 @@ void svm_nmi_reset(struct nl_cpu *cpu)
 	struct svm_cpu *s = cpu->vendor;
 
 	s->step.armed = s->nmi_blocked = false;
-	s->vmcb->intercept1 &= ~(I1_IRET | I1_INTR);
+	s->vmcb->intercept1 &= ~(I1(EXIT_IRET) | I1(EXIT_INTR));
 	s->vmcb->intercept_exceptions &= ~STEP_EXCEPTIONS;
 	__atomic_store_n(&cpu->nmi_pending, 0, __ATOMIC_SEQ_CST);
 }
@@ -67,7 +66,7 @@ void svm_nmi_before_entry(struct nl_cpu *cpu)
 	}
 	__atomic_store_n(&cpu->nmi_pending, 0, __ATOMIC_SEQ_CST);
 	s->vmcb->event_injection = 2 | EVENT_NMI | EVENT_VALID;
-	s->vmcb->intercept1 |= I1_IRET;
+	s->vmcb->intercept1 |= I1(EXIT_IRET);
 	s->nmi_blocked = true;
 }
 
@@ -77,10 +76,10 @@ void svm_iret(struct nl_cpu *cpu)
 	struct vmcb *v = s->vmcb;
 
 	s->step = (struct svm_step){true, v->rflags & RFLAGS_TF, v->dr6, v->dr7, x86_rdmsr(MSR_DEBUGCTL)};
-	v->intercept1 = (v->intercept1 & ~I1_IRET) | I1_INTR;
+	v->intercept1 = (v->intercept1 & ~I1(EXIT_IRET)) | I1(EXIT_INTR);
 	v->intercept_exceptions |= STEP_EXCEPTIONS;
 	v->rflags |= RFLAGS_TF;
-	v->dr6 = DR6_CLEAR;
+	v->dr6 = DR6_NONE;
 	if (s->step.debugctl & DEBUGCTL_BTF) /* or TF would trap at branches only */
 		x86_wrmsr(MSR_DEBUGCTL, s->step.debugctl & ~DEBUGCTL_BTF);
 }
@@ -90,7 +89,7 @@ static void disarm(struct svm_cpu *s)
 	struct vmcb *v = s->vmcb;
 
 	s->step.armed = false;
-	v->intercept1 &= ~I1_INTR;
+	v->intercept1 &= ~I1(EXIT_INTR);
 	v->intercept_exceptions &= ~STEP_EXCEPTIONS;
 	v->dr6 = s->step.dr6;
 	v->dr7 = s->step.dr7;
@@ -107,7 +106,7 @@ void svm_undo_step(struct nl_cpu *cpu)
 	disarm(s);
 	if (!s->step.tf)
 		s->vmcb->rflags &= ~RFLAGS_TF;
-	s->vmcb->intercept1 |= I1_IRET;
+	s->vmcb->intercept1 |= I1(EXIT_IRET);
 }
 
 /* The guest gets the #DB that it would have had: if it steps itself, or watches what IRET reads. */

@@ -6,7 +6,6 @@
 #include "apic.h"
 #include "core/core.h"
 #include "core/cpu.h"
-#include "host.h"
 #include "nmi.h"
 #include "core/pool.h"
 #include "view/npt.h"
@@ -128,7 +127,8 @@ static enum nl_err cpu_init(struct nl_cpu *cpu, hpa_t root)
 	insn_clgi();
 	x86_wrmsr(MSR_VM_HSAVE_PA, nl_pool_hpa(s->host_save).v);
 	memset(v, 0, sizeof(*v));
-	v->intercept1 = I1_NMI | I1_INIT | I1_CPUID | I1_INVD | I1_INVLPGA | I1_IO | I1_MSR | I1_SHUTDOWN;
+	v->intercept1 = I1(EXIT_NMI) | I1(EXIT_INIT) | I1(EXIT_CPUID) | I1(EXIT_INVD) | I1(EXIT_INVLPGA) | I1(EXIT_IO) |
+	                I1(EXIT_MSR) | I1(EXIT_SHUTDOWN);
 	v->intercept_exceptions = 1u << 30; /* #SX */
 	v->intercept2 = I2_SVM;
 	v->iopm = nl_pool_hpa(iopm).v;
@@ -147,10 +147,6 @@ static void cpu_exit(struct nl_cpu *cpu)
 	insn_stgi();
 }
 
-/* FS, GS, TR, LDTR and the system-call MSRs are loaded once: the core uses none of them, so they stay the guest's (APM
- * vol. 2, 15.5.2). */
-static void vmload(struct svm_cpu *s) { insn_vmload(nl_pool_hpa(s->vmcb).v); }
-
 static void launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 {
 	struct vmcb *v = svm(cpu)->vmcb;
@@ -167,8 +163,6 @@ static void launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 	v->dr7 = s->dr7;
 	v->rflags = s->rflags;
 	v->rip = s->rip;
-	v->rsp = s->gprs.rsp;
-	v->rax = s->gprs.rax;
 	memcpy(v->msrs, s->msrs, sizeof(v->msrs));
 	v->g_pat = s->pat;
 	v->debugctl = s->debugctl;
@@ -176,7 +170,9 @@ static void launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 	v->event_injection = 0;
 	svm_nmi_reset(cpu);
 	flush_all(cpu);
-	vmload(svm(cpu));
+	/* FS, GS, TR, LDTR and the system-call MSRs are loaded once: the core uses none of them, so they stay the
+	 * guest's (APM vol. 2, 15.5.2). */
+	insn_vmload(nl_pool_hpa(v).v);
 }
 
 /* SIPI cannot be intercepted (APM vol. 2, 15.21.8): a CPU that waits for it waits here, with GIF closed, for what the
@@ -267,9 +263,9 @@ static bool set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value)
  * 2, 15.7.1, 15.20). */
 static bool by_instruction(uint64_t event)
 {
-	uint32_t type = event >> 8 & 7, vector = event & 0xff;
+	uint32_t type = EVENT_TYPE(event), vector = event & 0xff;
 
-	return type == 4 || (type == 3 && (vector == 3 || vector == 4));
+	return type == EVENT_SOFT || (type == EVENT_EXCEPTION && (vector == 3 || vector == 4));
 }
 
 __attribute__((noreturn)) static void run(struct nl_cpu *cpu)

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "vendor.h"
+#include "host.h"
 
 /* What the core uses of it, each at its offset; all else is zero. */
 #define AT(offset, ...) \
@@ -40,17 +40,8 @@ _Static_assert(sizeof(struct vmcb) == 4096 && offsetof(struct vmcb, exit_code) =
                        offsetof(struct vmcb, rip) == 0x578 && offsetof(struct vmcb, cr2) == 0x640,
                "APM vol. 2, appendix B");
 
-/* intercept1, 0x00c */
-#define I1_INTR (1u << 0)
-#define I1_NMI (1u << 1)
-#define I1_INIT (1u << 3)
-#define I1_CPUID (1u << 18)
-#define I1_IRET (1u << 20)
-#define I1_INVD (1u << 22)
-#define I1_INVLPGA (1u << 26)
-#define I1_IO (1u << 27)
-#define I1_MSR (1u << 28)
-#define I1_SHUTDOWN (1u << 31)
+/* intercept1, 0x00c: the exit codes that they make follow each other in the order of the bits */
+#define I1(exit) (1u << ((exit)-EXIT_INTR))
 /* intercept2, 0x010: VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT */
 #define I2_SVM 0x7fu
 
@@ -73,12 +64,6 @@ _Static_assert(sizeof(struct vmcb) == 4096 && offsetof(struct vmcb, exit_code) =
 #define EXIT_VMRUN 0x80
 #define EXIT_SKINIT 0x86
 #define EXIT_NPF 0x400
-
-#define EVENT_VALID (1ULL << 31)
-#define EVENT_HAS_ERROR (1ULL << 11)
-#define EVENT_NMI (2ULL << 8)
-#define EVENT_EXCEPTION (3ULL << 8)
-#define EVENT_TYPE(e) ((e) >> 8 & 7)
 
 struct svm_step { /* over an IRET, and what it will leave as it was */
 	bool armed, tf;

@@ -6,7 +6,6 @@
 #include "apic.h"
 #include "core/core.h"
 #include "core/cpu.h"
-#include "host.h"
 #include "vmx.h"
 #include "x86.h"
 
@@ -36,7 +35,7 @@ void vmx_inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t err
 		return;
 	has_error = has_error && (vmx_read(GUEST_CR0) & CR0_PE); /* real mode has no error codes (27.2.1.3) */
 	vmx_write(ENTRY_EVENT_ERROR, error);
-	vmx_write(ENTRY_EVENT, vector | EVENT_EXCEPTION << 8 | (has_error ? EVENT_HAS_ERROR : 0) | EVENT_VALID);
+	vmx_write(ENTRY_EVENT, vector | EVENT_EXCEPTION | (has_error ? EVENT_HAS_ERROR : 0) | EVENT_VALID);
 }
 
 /* An exit in the middle of delivering an event (EPT violation on the stack, INIT): it is delivered by the next entry
@@ -51,7 +50,7 @@ static void deliver_again(void)
 	vmx_write(ENTRY_EVENT, event);
 	if (event & EVENT_HAS_ERROR)
 		vmx_write(ENTRY_EVENT_ERROR, vmx_read(VECTORING_EVENT_ERROR));
-	if (EVENT_TYPE(event) >= EVENT_SOFT_INTERRUPT)
+	if (EVENT_TYPE(event) >= EVENT_SOFT)
 		vmx_write(ENTRY_INSTRUCTION_LENGTH, vmx_read(EXIT_INSTRUCTION_LENGTH));
 	if (EVENT_TYPE(event) == EVENT_NMI) /* its delivery sets blocking again */
 		vmx_write(GUEST_INTERRUPTIBILITY, vmx_read(GUEST_INTERRUPTIBILITY) & ~BLOCKING_NMI);

@@ -10,7 +10,6 @@
  * behind the exit that SIPI causes: INIT forgets them.
  */
 #include "nmi.h"
-#include "host.h"
 #include "vmx.h"
 #include <vmx_insn.h>
 
@@ -56,5 +55,5 @@ void vmx_nmi_before_entry(struct nl_cpu *cpu, bool window)
 	}
 	__atomic_store_n(&cpu->nmi_pending, 0, __ATOMIC_SEQ_CST);
 	vmx_write(GUEST_INTERRUPTIBILITY, blocking & ~(uint64_t)BLOCKING_STI);
-	vmx_write(ENTRY_EVENT, 2 | EVENT_NMI << 8 | EVENT_VALID);
+	vmx_write(ENTRY_EVENT, 2 | EVENT_NMI | EVENT_VALID);
 }

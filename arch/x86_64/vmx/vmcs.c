@@ -4,7 +4,6 @@
  * is state.c.
  */
 #include "core/core.h"
-#include "host.h"
 #include "core/pool.h"
 #include "vmx.h"
 #include <vmx_insn.h>

@@ -15,6 +15,7 @@
 
 #include "caps.h"
 #include "fields.h"
+#include "host.h"
 
 /* Bits of CR4 that the guest is not shown in CPUID, so that setting one is #GP as on a CPU without: VMXE, SMXE, PKS,
  * UINTR, FRED. */
@@ -28,12 +29,6 @@ enum vmx_activity { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_WAIT_SIPI = 
 #define BLOCKING_MOV_SS 2u
 #define BLOCKING_NMI 8u
 #define PENDING_DEBUG_BS (1u << 14)
-/* Interruption information, 25.8.3 and 25.9.3 */
-#define EVENT_VALID (1u << 31)
-#define EVENT_HAS_ERROR (1u << 11)
-#define EVENT_TYPE(x) ((x) >> 8 & 7)
-/* Types 4 to 6 come from instructions and have a length */
-enum vmx_event_type { EVENT_NMI = 2, EVENT_EXCEPTION = 3, EVENT_SOFT_INTERRUPT = 4 };
 
 /* clang-format off */
 /* SDM vol. 3, appendix C */
