@@ -24,12 +24,6 @@
 #define FADT_RESET_SUPPORTED (1u << 10)
 #define GAS_IO 1u
 
-struct reader {
-	nl_acpi_map *map;
-	void *ctx;
-	struct nl_acpi *out;
-};
-
 static bool sums_up(const uint8_t *p, size_t n)
 {
 	uint8_t sum = 0;
@@ -93,40 +87,39 @@ static void read_fadt(struct nl_acpi *out, const uint8_t *t, size_t length)
 }
 
 /* A whole table with a good checksum, or NULL. */
-static const uint8_t *table(const struct reader *r, uint64_t pa, size_t *length)
+static const uint8_t *table(nl_acpi_map *map, uint64_t pa, size_t *length)
 {
-	const uint8_t *t = pa ? r->map(r->ctx, pa, HEADER_SIZE) : NULL;
+	const uint8_t *t = pa ? map(pa, HEADER_SIZE) : NULL;
 
 	if (!t)
 		return NULL;
 	*length = (size_t)nl_number_at(t + HEADER_LENGTH, 4);
 	if (*length < HEADER_SIZE || *length > TABLE_MAX)
 		return NULL;
-	t = r->map(r->ctx, pa, *length);
+	t = map(pa, *length);
 	return t && sums_up(t, *length) ? t : NULL;
 }
 
-static void read_root(const struct reader *r, uint64_t pa, const char *signature, unsigned width)
+static void read_root(nl_acpi_map *map, uint64_t pa, const char *signature, unsigned width, struct nl_acpi *out)
 {
 	size_t length, n;
-	const uint8_t *root = table(r, pa, &length);
+	const uint8_t *root = table(map, pa, &length);
 
 	if (!root || !is(root, signature))
 		return;
 	for (size_t at = HEADER_SIZE; at + width <= length; at += width) {
-		const uint8_t *t = table(r, nl_number_at(root + at, width), &n);
+		const uint8_t *t = table(map, nl_number_at(root + at, width), &n);
 
 		if (t && is(t, "APIC"))
-			read_madt(r->out, t, n);
+			read_madt(out, t, n);
 		else if (t && is(t, "FACP"))
-			read_fadt(r->out, t, n);
+			read_fadt(out, t, n);
 	}
 }
 
-void nl_acpi_read(nl_acpi_map *map, void *ctx, uint64_t rsdp, uint32_t boot_apic_id, struct nl_acpi *out)
+void nl_acpi_read(nl_acpi_map *map, uint64_t rsdp, uint32_t boot_apic_id, struct nl_acpi *out)
 {
-	struct reader r = {map, ctx, out};
-	const uint8_t *p = rsdp ? map(ctx, rsdp, RSDP_V1_SIZE) : NULL;
+	const uint8_t *p = rsdp ? map(rsdp, RSDP_V1_SIZE) : NULL;
 	uint64_t xsdt = 0, rsdt;
 
 	*out = (struct nl_acpi){.n_cpus = 1, .n_enabled = 1, .apic_ids = {boot_apic_id}};
@@ -134,12 +127,12 @@ void nl_acpi_read(nl_acpi_map *map, void *ctx, uint64_t rsdp, uint32_t boot_apic
 		return;
 	rsdt = nl_number_at(p + RSDP_RSDT, 4);
 	if (p[RSDP_REVISION] >= 2) {
-		p = map(ctx, rsdp, RSDP_V2_SIZE);
+		p = map(rsdp, RSDP_V2_SIZE);
 		if (p && sums_up(p, RSDP_V2_SIZE))
 			xsdt = nl_number_at(p + RSDP_XSDT, 8);
 	}
 	if (xsdt)
-		read_root(&r, xsdt, "XSDT", 8);
+		read_root(map, xsdt, "XSDT", 8, out);
 	else
-		read_root(&r, rsdt, "RSDT", 4);
+		read_root(map, rsdt, "RSDT", 4, out);
 }

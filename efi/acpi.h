@@ -17,7 +17,7 @@ struct nl_acpi {
 };
 
 /* `length` bytes of physical memory, or NULL when they cannot be read. Stays valid until nl_acpi_read returns. */
-typedef const void *nl_acpi_map(void *ctx, uint64_t pa, size_t length);
+typedef const void *nl_acpi_map(uint64_t pa, size_t length);
 
 /* rsdp 0, damaged tables: what is left is the boot CPU, and what the good tables say. */
-void nl_acpi_read(nl_acpi_map *map, void *ctx, uint64_t rsdp, uint32_t boot_apic_id, struct nl_acpi *out);
+void nl_acpi_read(nl_acpi_map *map, uint64_t rsdp, uint32_t boot_apic_id, struct nl_acpi *out);

@@ -78,7 +78,7 @@ struct key {
 	const char *(*set)(const struct key *k, struct nl_conf *conf, const struct line *l);
 	const struct word *words; /* of set_value: one of these, whose last has no text, */
 	uint32_t min, max;        /* or a number */
-	size_t value, given;      /* where in struct nl_conf it goes, and a flag that it was given; 0: no flag */
+	size_t value;             /* where in struct nl_conf it goes */
 	const char *wrong;
 };
 
@@ -120,11 +120,9 @@ static const char *set_value(const struct key *k, struct nl_conf *conf, const st
 {
 	uint32_t *value = (uint32_t *)((char *)conf + k->value);
 
-	if (k->words ? !one_of(l, k->words, value) : !number(l->value, l->value_len, 10, k->min, k->max, value))
-		return k->wrong;
-	if (k->given)
-		*((bool *)conf + k->given) = true;
-	return NULL;
+	return (k->words ? one_of(l, k->words, value) : number(l->value, l->value_len, 10, k->min, k->max, value))
+	               ? NULL
+	               : k->wrong;
 }
 
 static const char *set_console(const struct key *k, struct nl_conf *conf, const struct line *l)
@@ -152,14 +150,12 @@ static const struct word rights[] = {{"apply,revert", NL_GUEST_MAY_APPLY | NL_GU
 static const struct key keys[] = {
         {.name = "next", .set = set_next},
         {.name = "options", .set = set_options},
-        {"on-error", set_value, on_error, 0, 0, AT(halt_on_error), 0, "neither boot nor halt"},
-        {"guest-may", set_value, rights, 0, 0, AT(guest_may), AT(has_guest_may),
-         "not one of apply,revert  apply  revert  none"},
-        {"console", set_console, ports, 0, 0, 0, 0, "not one of none  com1  com2  0xPORT"},
-        {"deadline-ms", set_value, NULL, 1, 10000, AT(deadline_ms), AT(has_deadline),
-         "not a number of milliseconds from 1 to 10000"},
-        {"launch", set_value, launch, 0, 0, AT(no_launch), 0, "neither yes nor no"},
-        {"boot-tries", set_value, NULL, 0, 100, AT(boot_tries), 0, "not a number from 0 to 100"},
+        {"on-error", set_value, on_error, 0, 0, AT(halt_on_error), "neither boot nor halt"},
+        {"guest-may", set_value, rights, 0, 0, AT(guest_may), "not one of apply,revert  apply  revert  none"},
+        {"console", set_console, ports, 0, 0, 0, "not one of none  com1  com2  0xPORT"},
+        {"deadline-ms", set_value, NULL, 1, 10000, AT(deadline_ms), "not a number of milliseconds from 1 to 10000"},
+        {"launch", set_value, launch, 0, 0, AT(no_launch), "neither yes nor no"},
+        {"boot-tries", set_value, NULL, 0, 100, AT(boot_tries), "not a number from 0 to 100"},
         {.name = "mgmt-nic"},
         {.name = "mgmt-ip"},
 };
@@ -201,7 +197,7 @@ static bool one(struct nl_conf *conf, const struct line *l, unsigned n, uint32_t
 	return false;
 }
 
-void nl_conf_defaults(struct nl_conf *conf) { *conf = (struct nl_conf){.boot_tries = 2}; }
+void nl_conf_defaults(struct nl_conf *conf) { *conf = (struct nl_conf){.boot_tries = 2, .guest_may = NL_CONF_UNSAID}; }
 
 unsigned nl_conf_parse(struct nl_conf *conf, const char *text, size_t len, nl_conf_report *report, void *ctx)
 {

@@ -7,18 +7,18 @@
 
 #include <newleaf/types.h>
 
-#define NL_CONF_MAX_SIZE 65536u /* bytes of the file */
+#define NL_CONF_MAX_SIZE 65536u   /* bytes of the file */
+#define NL_CONF_UNSAID UINT32_MAX /* whatever the image allows */
 
 struct nl_conf {
 	char next[256];         /* EFI program to start, with backslashes; empty = the default list */
 	char options[2048];     /* its load options; empty = none */
 	uint32_t halt_on_error; /* on-error halt */
 	uint32_t no_launch;     /* launch no: boot the OS without Newleaf */
-	bool has_guest_may, has_deadline;
-	uint32_t guest_may; /* bits of enum nl_guest_may */
-	uint32_t deadline_ms;
-	uint32_t console_port; /* 0 = none */
-	uint32_t boot_tries;   /* unfinished boots before the loader steps aside; 0 = do not count */
+	uint32_t guest_may;     /* bits of enum nl_guest_may; NL_CONF_UNSAID */
+	uint32_t deadline_ms;   /* 0 = unsaid */
+	uint32_t console_port;  /* 0 = none */
+	uint32_t boot_tries;    /* unfinished boots before the loader steps aside; 0 = do not count */
 };
 
 /* `error`: a known key with a malformed value; else a warning. `key` is NUL-terminated and printable. */

@@ -7,9 +7,8 @@
 #define STALL_US 20000
 #define TABLES_TOP (1ULL << 47) /* the firmware maps all its tables one to one, in the lower half */
 
-static const void *map_physical(void *ctx, uint64_t pa, size_t length)
+static const void *map_physical(uint64_t pa, size_t length)
 {
-	(void)ctx;
 	return pa < TABLES_TOP && length <= TABLES_TOP - pa ? (const void *)pa : NULL;
 }
 
@@ -22,7 +21,7 @@ static void describe_acpi(struct nl_boot_block *b, uint32_t boot_apic_id, struct
 		if (EFI_ERROR(LibGetSystemConfigurationTable(&guids[i], &rsdp)))
 			rsdp = NULL;
 	b->rsdp = (uint64_t)rsdp;
-	nl_acpi_read(map_physical, NULL, b->rsdp, boot_apic_id, acpi);
+	nl_acpi_read(map_physical, b->rsdp, boot_apic_id, acpi);
 	b->reset_port = acpi->reset_port;
 	b->reset_value = acpi->reset_value;
 }

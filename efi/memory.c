@@ -138,13 +138,9 @@ void memory_release(struct loader *l)
 
 static bool is_ram(UINT32 type)
 {
-	switch (type) {
-	case EfiLoaderCode ... EfiConventionalMemory:
-	case EfiACPIReclaimMemory ... EfiACPIMemoryNVS:
-		return true;
-	default: /* reserved: the firmware's own, and our region, which is nobody's memory any more */
-		return false;
-	}
+	/* not what is reserved: the firmware's own, and our region, which is nobody's memory any more */
+	return (type >= EfiLoaderCode && type <= EfiConventionalMemory) || type == EfiACPIReclaimMemory ||
+	       type == EfiACPIMemoryNVS;
 }
 
 bool memory_is_free(uint64_t base, uint64_t size)

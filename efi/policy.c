@@ -6,16 +6,12 @@
 
 static void restrict_policy(const struct nl_conf *conf, struct nl_policy *out, nl_policy_warn *warn)
 {
-	if (conf->has_guest_may) {
-		if (conf->guest_may & ~out->guest_may)
-			warn("guest-may wants more than the image allows: only restricted");
-		out->guest_may &= conf->guest_may;
-	}
-	if (!conf->has_deadline)
-		return;
+	if (conf->guest_may != NL_CONF_UNSAID && (conf->guest_may & ~out->guest_may))
+		warn("guest-may wants more than the image allows: only restricted");
+	out->guest_may &= conf->guest_may;
 	if (conf->deadline_ms > out->deadline_ms)
 		warn("deadline-ms is more than the image allows: the image's holds");
-	else
+	else if (conf->deadline_ms)
 		out->deadline_ms = conf->deadline_ms;
 }
 

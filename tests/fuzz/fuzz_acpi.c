@@ -12,20 +12,19 @@
 
 #define BASE 0x7f77d000ULL
 
-struct memory {
+static struct {
 	uint8_t *p;
 	size_t n;
-};
+} tables; /* the memory that tables are in */
 
-static const void *map(void *ctx, uint64_t pa, size_t length)
+static const void *map(uint64_t pa, size_t length)
 {
-	const struct memory *m = ctx;
 	uint8_t *copy;
 
-	if (pa < BASE || pa - BASE > m->n || length > m->n - (pa - BASE))
+	if (pa < BASE || pa - BASE > tables.n || length > tables.n - (pa - BASE))
 		return NULL;
 	copy = malloc(length ? length : 1); /* fuzz.c frees it */
-	return memcpy(copy, m->p + (pa - BASE), length);
+	return memcpy(copy, tables.p + (pa - BASE), length);
 }
 
 static void correct(uint8_t *p, size_t n, size_t at)
@@ -43,21 +42,20 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	uint32_t rsdp = (uint32_t)fuzz_number(&f, 2), boot_id = (uint32_t)fuzz_number(&f, 1);
 	uint8_t fix = fuzz_byte(&f);
 	struct nl_acpi out;
-	struct memory m;
 
-	m.p = fuzz_bytes(&f, f.n, &m.n);
-	for (size_t at = 0; at + 36 <= m.n; at += 4) { /* tables begin at multiples of 4 here */
+	tables.p = fuzz_bytes(&f, f.n, &tables.n);
+	for (size_t at = 0; at + 36 <= tables.n; at += 4) { /* tables begin at multiples of 4 here */
 		uint32_t length;
 
-		memcpy(&length, m.p + at + 4, 4);
-		if (fix & 1 && m.p[at] >= 'A' && m.p[at] <= 'Z' && length >= 36 && length <= m.n - at)
-			correct(m.p + at, length, 9);
+		memcpy(&length, tables.p + at + 4, 4);
+		if (fix & 1 && tables.p[at] >= 'A' && tables.p[at] <= 'Z' && length >= 36 && length <= tables.n - at)
+			correct(tables.p + at, length, 9);
 	}
-	if (fix & 2 && rsdp + 36 <= m.n) {
-		correct(m.p + rsdp, 20, 8);
-		correct(m.p + rsdp, 36, 32);
+	if (fix & 2 && rsdp + 36 <= tables.n) {
+		correct(tables.p + rsdp, 20, 8);
+		correct(tables.p + rsdp, 36, 32);
 	}
-	nl_acpi_read(map, &m, fix & 4 ? 0 : BASE + rsdp, boot_id, &out);
+	nl_acpi_read(map, fix & 4 ? 0 : BASE + rsdp, boot_id, &out);
 	FUZZ_CHECK(out.n_cpus >= 1 && out.n_cpus <= NL_MAX_CPUS && out.apic_ids[0] == boot_id);
 	FUZZ_CHECK(out.reset_port <= 0xffff);
 	for (uint32_t i = 0; i < out.n_cpus; i++)

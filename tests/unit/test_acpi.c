@@ -25,11 +25,10 @@ static uint8_t memory[SIZE];
 static void *handed_out[64]; /* copies of exactly the length asked for: ASan sees what is read behind them */
 static unsigned n_handed_out;
 
-static const void *map(void *ctx, uint64_t pa, size_t length)
+static const void *map(uint64_t pa, size_t length)
 {
 	void *copy;
 
-	(void)ctx;
 	if (pa < BASE || pa - BASE > SIZE || length > SIZE - (pa - BASE))
 		return NULL;
 	assert_true(n_handed_out < NL_ARRAY_SIZE(handed_out));
@@ -43,7 +42,7 @@ static struct nl_acpi read_tables(uint64_t rsdp, uint32_t boot_id)
 {
 	struct nl_acpi out;
 
-	nl_acpi_read(map, NULL, rsdp, boot_id, &out);
+	nl_acpi_read(map, rsdp, boot_id, &out);
 	while (n_handed_out)
 		free(handed_out[--n_handed_out]);
 	return out;

@@ -67,7 +67,7 @@ static void no_policy_allows_nothing(void **state)
 	struct nl_policy bad = image;
 
 	(void)state;
-	memset(&conf, 0, sizeof(conf));
+	conf = (struct nl_conf){.guest_may = NL_CONF_UNSAID};
 	make_of(NULL, 0, false);
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
 	assert_int_equal(out.proofs, NL_PROOF_PORT | NL_PROOF_TOKEN); /* root may ask what stands here */
@@ -102,7 +102,7 @@ static void policy_record(void **state)
 	} larger = {good, 0xffffffffffffffffULL};
 
 	(void)state;
-	memset(&conf, 0, sizeof(conf));
+	conf = (struct nl_conf){.guest_may = NL_CONF_UNSAID};
 	for (size_t cut = 0; cut < sizeof(good); cut++) {
 		make_of(&good, cut, false);
 		assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
@@ -129,12 +129,15 @@ static void policy_record(void **state)
 static void conf_only_restricts(void **state)
 {
 	(void)state;
-	memset(&conf, 0, sizeof(conf));
+	conf = (struct nl_conf){.guest_may = NL_CONF_UNSAID};
 	make(&image, true);
 	assert_memory_equal(&out, &image, sizeof(image));
 	assert_int_equal(warnings, 0);
-	conf = (struct nl_conf){
-	        .has_guest_may = true, .guest_may = NL_GUEST_MAY_APPLY, .has_deadline = true, .deadline_ms = 100};
+	conf.guest_may = NL_GUEST_MAY_NONE; /* said, and not the same as nothing */
+	make(&image, true);
+	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+	assert_int_equal(out.deadline_ms, image.deadline_ms);
+	conf = (struct nl_conf){.guest_may = NL_GUEST_MAY_APPLY, .deadline_ms = 100};
 	make(&image, true);
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_APPLY);
 	assert_int_equal(out.deadline_ms, 100);

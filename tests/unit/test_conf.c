@@ -58,7 +58,8 @@ static void test_empty_means_defaults(void **state)
 	(void)state;
 	assert_string_equal(c.next, "");
 	assert_string_equal(c.options, "");
-	assert_false(c.halt_on_error || c.no_launch || c.has_guest_may || c.has_deadline || c.console_port);
+	assert_false(c.halt_on_error || c.no_launch || c.deadline_ms || c.console_port);
+	assert_int_equal(c.guest_may, NL_CONF_UNSAID);
 	assert_int_equal(c.boot_tries, 2);
 	assert_int_equal(s.errors + s.warnings, 0);
 }
@@ -83,10 +84,8 @@ static void test_every_key(void **state)
 	assert_string_equal(c.options, "initrd=\\initrd.img console=ttyS0 \tquiet");
 	assert_true(c.halt_on_error);
 	assert_true(c.no_launch);
-	assert_true(c.has_guest_may);
 	assert_int_equal(c.guest_may, NL_GUEST_MAY_APPLY);
 	assert_int_equal(c.console_port, 0x2e8);
-	assert_true(c.has_deadline);
 	assert_int_equal(c.deadline_ms, 250);
 	assert_int_equal(c.boot_tries, 0);
 	assert_int_equal(s.errors + s.warnings, 0);
