@@ -10,8 +10,8 @@ CRYPTO_CFLAGS := -isystem $(SODIUM_SRC)/src/libsodium/include/sodium
 CRYPTO_LIBS := $(SODIUM_CORE)
 SODIUM_FILES := crypto_core/ed25519/ref10/ed25519_ref10 crypto_hash/sha256/cp/hash_sha256_cp \
 	crypto_hash/sha512/cp/hash_sha512_cp crypto_sign/ed25519/ref10/open crypto_verify/sodium/verify
-SODIUM_KEEP := crypto_sign_ed25519_verify_detached crypto_hash_sha256_init crypto_hash_sha256_update \
-	crypto_hash_sha256_final crypto_hash_sha512_init
+SODIUM_KEEP := crypto_sign_ed25519_verify_detached crypto_hash_sha256 crypto_hash_sha256_init \
+	crypto_hash_sha256_update crypto_hash_sha256_final crypto_hash_sha512_init
 SODIUM_FLAGS := -std=gnu11 -O2 -g -ffunction-sections -fdata-sections -fno-strict-aliasing -DCONFIGURED=1 \
 	-DHAVE_TI_MODE=1 -DNATIVE_LITTLE_ENDIAN=1 -I$(SODIUM_SRC)/src/libsodium/include/sodium \
 	-I$(SODIUM_SRC)/src/libsodium/crypto_sign/ed25519/ref10

@@ -17,11 +17,4 @@ void nl_sha256_out(struct nl_sha256 *c, uint8_t out[32])
 	crypto_hash_sha256_final((crypto_hash_sha256_state *)c, out);
 }
 
-void nl_sha256_of(const void *data, size_t n, uint8_t out[32])
-{
-	struct nl_sha256 c;
-
-	nl_sha256_init(&c);
-	nl_sha256_update(&c, data, n);
-	nl_sha256_out(&c, out);
-}
+void nl_sha256_of(const void *data, size_t n, uint8_t out[32]) { crypto_hash_sha256(out, data, n); }
