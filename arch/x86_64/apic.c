@@ -33,7 +33,7 @@ void apic_note_write(const struct nl_cpu *cpu, uint32_t offset, uint32_t value)
 		seen[cpu->index].dfr = value | 0x0fffffff;
 }
 
-bool apic_is_x2(void) { return (x86_rdmsr(MSR_APIC_BASE) & 0xc00) == 0xc00; }
+static bool is_x2(void) { return (x86_rdmsr(MSR_APIC_BASE) & 0xc00) == 0xc00; }
 
 static volatile uint32_t *page(uint32_t offset)
 {
@@ -42,13 +42,13 @@ static volatile uint32_t *page(uint32_t offset)
 
 uint32_t apic_read(uint32_t offset)
 {
-	return apic_is_x2() ? (uint32_t)x86_rdmsr(MSR_X2APIC_BASE + offset / 16) : *page(offset);
+	return is_x2() ? (uint32_t)x86_rdmsr(MSR_X2APIC_BASE + offset / 16) : *page(offset);
 }
 
 /* The guest may be between its two writes of the ICR when we send: its high half is put back. */
 static void apic_send(uint32_t apic_id, uint32_t low)
 {
-	if (apic_is_x2()) {
+	if (is_x2()) {
 		x86_wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id << 32 | low);
 		return;
 	}
@@ -163,7 +163,7 @@ bool apic_guest_base(struct nl_cpu *cpu, uint64_t v)
 	if ((v ^ APIC_DEFAULT_BASE) & ~0xfffULL)
 		return false;
 	if (!(v & 1u << 11))
-		return *leaves_x2 = apic_is_x2() && !(v & 1u << 10);
+		return *leaves_x2 = is_x2() && !(v & 1u << 10);
 	bool off = *leaves_x2 && !(v & 1u << 10);
 	if (off)
 		x86_wrmsr_safe(MSR_APIC_BASE, v & ~0xc00ULL);
@@ -188,7 +188,7 @@ static bool requests_wait(void)
 
 static void write_local(uint32_t offset, uint32_t value)
 {
-	if (apic_is_x2())
+	if (is_x2())
 		x86_wrmsr_safe(MSR_X2APIC_BASE + offset / 16, value);
 	else
 		*page(offset) = value;
@@ -206,7 +206,7 @@ static void forget_address(struct nl_cpu *cpu)
 	apic_note_write(cpu, APIC_LDR, 0);
 	apic_note_write(cpu, APIC_DFR, UINT32_MAX);
 	write_local(APIC_SVR, 0xff);
-	if (!apic_is_x2()) { /* there the LDR comes from the ID and stays (11.12.5.1) */
+	if (!is_x2()) { /* there the LDR comes from the ID and stays (11.12.5.1) */
 		write_local(APIC_DFR, UINT32_MAX);
 		write_local(APIC_LDR, 0);
 	}

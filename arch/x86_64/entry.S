@@ -58,18 +58,6 @@ nl_entry:
 	add $FRAME_SIZE, %rsp
 	ret
 
-/* void host_reload_segments(void) */
-	.globl host_reload_segments
-host_reload_segments:
-	pop %rax
-	pushq $0x08
-	push %rax
-	mov $0x10, %eax
-	mov %eax, %ds
-	mov %eax, %es
-	mov %eax, %ss
-	lretq
-
 /*
  * An NMI that comes to the core: counted, and looked at before the next entry. On SVM it comes in a STGI window only.
  * On VMX at any time: where an entry is being made already (vmx/entry.S), that is sent back to look.
@@ -125,8 +113,7 @@ host_common:
 
 	.bss
 	.balign 16384
-	.globl nl_boot_stack, nl_boot_stack_top
+	.globl nl_boot_stack
 nl_boot_stack:
 	.skip 16384
-nl_boot_stack_top:
 	.section .note.GNU-stack, "", @progbits

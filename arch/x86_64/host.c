@@ -31,7 +31,6 @@ extern const uint8_t host_stubs[];
 extern const struct fault { /* made by X86_MAY_FAULT */
 	uint64_t at, resume;
 } core_faults[], core_faults_end[];
-void host_reload_segments(void);
 void host_nmi(void);
 void host_interrupt_stub(void);
 void host_exception(struct host_frame *f);
@@ -56,11 +55,23 @@ void host_init_idt(void)
 	set_gate(2, host_nmi);
 }
 
+/* Selectors in the order of enum nl_segment_name. */
+static void load_tables(const struct descriptor_pointer *gdtr, const struct descriptor_pointer *idtr,
+                        const uint16_t s[])
+{
+	__asm__ volatile("lgdt %0; lidt %1" ::"m"(*gdtr), "m"(*idtr) : "memory");
+	__asm__ volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" ::"r"((uint64_t)s[NL_CS])
+	                 : "rax", "memory");
+	__asm__ volatile("mov %0, %%ds; mov %1, %%es; mov %2, %%ss" ::"r"(s[NL_DS]), "r"(s[NL_ES]), "r"(s[NL_SS]));
+}
+
 /* The task register is not loaded: VMX sets it at the first exit, on SVM it is the guest's, and no gate needs it. */
 void host_load(void)
 {
-	__asm__ volatile("lgdt %0; lidt %1" ::"m"(host_gdtr), "m"(host_idtr) : "memory");
-	host_reload_segments();
+	static const uint16_t selectors[] = {
+	        [NL_ES] = HOST_DS, [NL_CS] = HOST_CS, [NL_SS] = HOST_DS, [NL_DS] = HOST_DS};
+
+	load_tables(&host_gdtr, &host_idtr, selectors);
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_NXE | EFER_SCE);
 	/* automatic IBRS, AMD: VMRUN switches EFER, the guest's bit is not ours */
 	x86_wrmsr_safe(MSR_EFER, x86_rdmsr(MSR_EFER) | 1u << 21);
@@ -72,11 +83,7 @@ void host_load(void)
 void host_unload(const struct launch_frame *f, const struct nl_launch_state *before)
 {
 	x86_write_cr3(nl_boot.launch_cr3); /* shows the firmware's tables */
-	__asm__ volatile("lgdt %0; lidt %1" ::"m"(f->gdtr), "m"(f->idtr) : "memory");
-	__asm__ volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" ::"r"((uint64_t)f->selectors[NL_CS])
-	                 : "rax", "memory");
-	__asm__ volatile("mov %0, %%ds; mov %1, %%es; mov %2, %%ss" ::"r"(f->selectors[NL_DS]),
-	                 "r"(f->selectors[NL_ES]), "r"(f->selectors[NL_SS]));
+	load_tables(&f->gdtr, &f->idtr, f->selectors);
 	x86_write_cr4(f->cr4);
 	x86_write_cr0(f->cr0);
 	x86_wrmsr(MSR_EFER, before->efer);

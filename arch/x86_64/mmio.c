@@ -18,11 +18,8 @@ bool mmio_decode(struct nl_cpu *cpu, gpa_t gpa, struct store *s)
 	nl_vendor->context(cpu, &c);
 	if (c.n_bytes)
 		memcpy(bytes, c.bytes, c.n_bytes);
-	if ((c.n_bytes || nl_guest_fetch(&c, c.rip, bytes, STORE_MAX_LENGTH)) && store_decode(bytes,
-	                                                                                      c.long_mode ? 64
-	                                                                                      : c.code32  ? 32
-	                                                                                                  : 16,
-	                                                                                      s))
+	unsigned bits = c.long_mode ? 64 : c.code32 ? 32 : 16;
+	if ((c.n_bytes || nl_guest_fetch(&c, c.rip, bytes, STORE_MAX_LENGTH)) && store_decode(bytes, bits, s))
 		return true;
 	if (logged++ < 8)
 		nl_log("newleaf: CPU %u: store to %lx at %lx not understood: %02x %02x %02x %02x\n", cpu->index, gpa.v,

@@ -23,7 +23,6 @@
 #define APIC_INITIAL_COUNT 0x380
 
 void apic_send_nmi(uint32_t apic_id);
-bool apic_is_x2(void);
 uint32_t apic_read(uint32_t offset);
 
 /* A guest's write of the interrupt command register. INIT, SIPI and NMI are ours to deliver, all else goes to the
