@@ -28,14 +28,12 @@ const struct nl_npt_format *vmx_format(void)
 
 void vmx_set_root(struct nl_cpu *cpu, hpa_t root)
 {
-	(void)cpu;
 	vmx_write(EPTP, vmx_eptp(root));
 	invept(1, vmx_eptp(root));
 }
 
 void vmx_flush_all(struct nl_cpu *cpu)
 {
-	(void)cpu;
 	invept(2, 0);
 	/* without VPIDs every entry and exit flushes */
 	if (vmx.controls.vpid && !insn_invvpid(2, 0))

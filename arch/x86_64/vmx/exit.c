@@ -17,7 +17,6 @@ void vmx_skip(struct nl_cpu *cpu, unsigned length)
 	uint64_t blocking = vmx_read(GUEST_INTERRUPTIBILITY);
 	bool code64 = vmx_read(GUEST_CS_RIGHTS) >> 13 & 1;
 
-	(void)cpu;
 	vmx_write(GUEST_RIP, code64 ? rip : (uint32_t)rip);
 	if (blocking & (BLOCKING_STI | BLOCKING_MOV_SS))
 		vmx_write(GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_STI | BLOCKING_MOV_SS));
@@ -29,7 +28,6 @@ void vmx_skip(struct nl_cpu *cpu, unsigned length)
 
 void vmx_inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t error)
 {
-	(void)cpu;
 	/* An event whose delivery this exit cut short comes first; the fault happens again by itself. */
 	if (vmx_read(ENTRY_EVENT) & EVENT_VALID)
 		return;

@@ -75,7 +75,6 @@ void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 
 void vmx_wait_for_sipi(struct nl_cpu *cpu)
 {
-	(void)cpu;
 	vmx_write(GUEST_ACTIVITY, ACTIVITY_WAIT_SIPI);
 	no_event();
 }
@@ -90,7 +89,6 @@ static uint64_t seen(enum vmx_field real, enum vmx_field mask, enum vmx_field sh
 
 void vmx_context(struct nl_cpu *cpu, struct nl_context *out)
 {
-	(void)cpu;
 	*out = (struct nl_context){
 	        .rip = vmx_read(GUEST_RIP),
 	        .rflags = vmx_read(GUEST_RFLAGS),
@@ -108,11 +106,7 @@ void vmx_context(struct nl_cpu *cpu, struct nl_context *out)
 	out->long_mode = (out->efer & EFER_LMA) && (vmx_read(GUEST_CS_RIGHTS) >> 13 & 1);
 }
 
-void vmx_set_flags(struct nl_cpu *cpu, uint64_t rflags)
-{
-	(void)cpu;
-	vmx_write(GUEST_RFLAGS, rflags);
-}
+void vmx_set_flags(struct nl_cpu *cpu, uint64_t rflags) { vmx_write(GUEST_RFLAGS, rflags); }
 
 /* What entries and exits switch; 0: the hardware register is the guest's. */
 static enum vmx_field field_of(uint32_t index)
@@ -139,7 +133,6 @@ bool vmx_get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value)
 {
 	enum vmx_field field = field_of(index);
 
-	(void)cpu;
 	if (field)
 		*value = vmx_read(field);
 	return field;
@@ -149,7 +142,6 @@ bool vmx_set_msr(struct nl_cpu *cpu, uint32_t index, uint64_t value)
 {
 	enum vmx_field field = field_of(index);
 
-	(void)cpu;
 	if (field)
 		vmx_write(field, value);
 	/* From here on the CPU keeps this control in step with EFER.LMA itself (A.6: bit 5, with unrestricted guest).
