@@ -45,10 +45,9 @@ static const struct nl_npt_format *format(void)
 
 static void intercept_port(uint16_t port) { iopm[port / 8] |= (uint8_t)(1u << port % 8); }
 
-/* Emulators: QEMU's TCG masks the line and has not the bit that forbids it. */
+/* Emulators: QEMU's TCG masks the line and has not the bit that forbids it, which cpu_init has tried to set. */
 static void ask_a20(void)
 {
-	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | VM_CR_DIS_A20M);
 	svm_a20_gate = !(x86_rdmsr(MSR_VM_CR) & VM_CR_DIS_A20M);
 	if (!svm_a20_gate)
 		return;
@@ -60,17 +59,14 @@ static void ask_a20(void)
 static enum nl_err machine_init(void)
 {
 	uint32_t features = x86_cpuid_word(0x8000000a, 0, EDX);
+	struct svm_cpu *cpus = nl_pool_bytes(nl_n_cpus * sizeof(*cpus));
+	bool la57 = x86_read_cr4() & CR4_LA57;
 
 	has_next_rip = features >> 3 & 1;
 	has_flush_by_asid = features >> 6 & 1;
 	msrpm = nl_pool_run(2);
 	iopm = nl_pool_run(3);
-	if (!msrpm || !iopm)
-		return NL_ENOMEM;
-	ask_a20();
-	bool la57 = x86_read_cr4() & CR4_LA57;
-	struct svm_cpu *cpus = nl_pool_bytes(nl_n_cpus * sizeof(*cpus));
-	if (!cpus)
+	if (!cpus || !msrpm || !iopm)
 		return NL_ENOMEM;
 	for (unsigned i = 0; i < nl_n_cpus; i++) {
 		cpus[i].vmcb = nl_pool_page();
@@ -124,6 +120,8 @@ static enum nl_err cpu_init(struct nl_cpu *cpu, hpa_t root)
 	 * beside us (APM 15.21.8). DIS_A20M: no gate of the chipset changes our addresses (APM 15.30.1; on VMX the
 	 * processor sees to it, SDM vol. 3, 24.8). */
 	x86_wrmsr_safe(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | VM_CR_R_INIT | VM_CR_DIS_A20M);
+	if (!cpu->index) /* while it tries itself: before any guest runs */
+		ask_a20();
 	insn_clgi();
 	x86_wrmsr(MSR_VM_HSAVE_PA, nl_pool_hpa(s->host_save).v);
 	memset(v, 0, sizeof(*v));
