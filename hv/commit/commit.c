@@ -9,6 +9,7 @@
 #include "core/kept.h"
 #include "core/journal.h"
 #include "core/pool.h"
+#include "core/step.h"
 #include "commit/quiesce.h"
 #include "commit/request.h"
 #include "leaf/bind.h"
@@ -305,14 +306,17 @@ static void begin_report(void)
 	tx.report.generation_from = tx.report.generation_to = current->view.generation;
 }
 
-enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_commit_request *request)
+enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,
+                              const struct nl_commit_request *request)
 {
 	enum nl_err err;
 
 	drop();
 	begin_report();
+	nl_step(self->index, NL_STEP_PREPARE, 0);
 	tx.begun_tsc = x86_rdtsc();
 	err = prepare(ctx, request);
+	nl_step(self->index, NL_STEP_PREPARED, err);
 	tx.report.prepare_ns = nl_tsc_to_ns(x86_rdtsc() - tx.begun_tsc);
 	if (err)
 		drop();
@@ -361,7 +365,7 @@ static enum nl_err make_ready(struct nl_kernel *kernel)
 }
 
 /* All CPUs are held. Whatever fails here leaves nothing that the guest could see. */
-static enum nl_err window(struct nl_kernel *kernel)
+static enum nl_err window(uint32_t self, struct nl_kernel *kernel)
 {
 	const struct nl_generation *current = nl_generation_current();
 	static struct nl_scan scan;
@@ -383,8 +387,10 @@ static enum nl_err window(struct nl_kernel *kernel)
 		tx.report.blocker = scan.blocker;
 		return err;
 	}
+	nl_step(self, NL_STEP_SCAN, scan.scanned);
 	if ((err = nl_window_build(&tx.plan, &tx.report.blocker)))
 		return err;
+	nl_step(self, NL_STEP_BUILD, tx.plan.n_changes);
 	if ((err = make_ready(kernel)))
 		return err;
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
@@ -394,6 +400,8 @@ static enum nl_err window(struct nl_kernel *kernel)
 			nl_kept_on[i] = nl_registry[i].state.sha256;
 	}
 	nl_window_fold(&tx.plan);
+	nl_step(self, NL_STEP_FOLD, tx.plan.n_changes);
+	nl_step(self, NL_STEP_FLIP, tx.next->view.generation);
 	nl_publish_view(&tx.next->view);
 	return NL_OK;
 }
@@ -454,7 +462,7 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 		return err;
 	}
 	start = x86_rdtsc();
-	err = window(&kernel);
+	err = window(self->index, &kernel);
 	r->window_ns = nl_tsc_to_ns(x86_rdtsc() - start);
 	nl_thaw(self, &freeze);
 	r->longest_hold_ns = nl_tsc_to_ns(freeze.longest_hold_tsc);
@@ -463,6 +471,7 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 	if (!err) {
 		r->level = r->old_tasks ? NL_LEVEL_CPU : NL_LEVEL_TASK;
 		settle();
+		nl_step(self->index, NL_STEP_SETTLE, r->generation_to);
 	}
 	return err;
 }
@@ -485,6 +494,7 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 	last = tx.report.blocker;
 	*report = tx.report;
 	if (err && err != NL_AGAIN && err != NL_ESTATE) {
+		nl_step(self->index, NL_STEP_DROP, err);
 		drop();
 		if (err != NL_ESTALE)
 			nl_journal(NL_EV_ABANDONED, err, NULL, NULL, last.cpu, last.rip);
@@ -492,11 +502,13 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 	return err;
 }
 
-enum nl_err nl_commit_abandon(struct nl_commit_report *report)
+enum nl_err nl_commit_abandon(struct nl_cpu *self, struct nl_commit_report *report)
 {
 	bool prepared = tx.next;
 
 	*report = tx.report;
+	if (prepared)
+		nl_step(self->index, NL_STEP_DROP, NL_OK);
 	if (prepared)
 		nl_journal(NL_EV_ABANDONED, NL_OK, NULL, NULL, tx.report.blocker.cpu, tx.report.blocker.rip);
 	drop();

@@ -17,10 +17,11 @@ void nl_commit_init(const struct nl_view *base);
 void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx);
 
 /* The steps, by hypercall, with nl_generation_lock held. `report` is always filled. */
-enum nl_err nl_commit_prepare(const struct nl_context *ctx, const struct nl_commit_request *request);
+enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,
+                              const struct nl_commit_request *request);
 enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, struct nl_commit_report *report);
-enum nl_err nl_commit_abandon(
-        struct nl_commit_report *report); /* NL_NOTHING: nothing was prepared; the report is of a PREPARE that failed */
+/* NL_NOTHING: nothing was prepared; the report is of a PREPARE that failed. */
+enum nl_err nl_commit_abandon(struct nl_cpu *self, struct nl_commit_report *report);
 
 /*
  * A CPU at CPL 0 asks by CPUID: is it a tenant's hook, which tells of a module that comes or goes? Then the leaves that

@@ -4,6 +4,7 @@
 #include "commit/generation.h"
 #include "commit/quiesce.h"
 #include "core/journal.h"
+#include "core/step.h"
 #include "leaf/registry.h"
 
 #define FOLD_TRIES 100u
@@ -20,6 +21,7 @@ static enum nl_err fold_all(struct nl_cpu *self, const struct nl_context *ctx)
 
 	if (err)
 		return err;
+	nl_step(self->index, NL_STEP_GONE, 0);
 	for (i = 0; i < current->n_pages && !err; i++)
 		err = nl_view_set_page(nl_views(), &g->view, &current->view, GPA(current->pages[i].gpa),
 		                       HPA(current->pages[i].gpa), NL_RWX);
@@ -32,6 +34,7 @@ static enum nl_err fold_all(struct nl_cpu *self, const struct nl_context *ctx)
 	for (i = 0; i < current->n_pages; i++)
 		memcpy(nl_phys(HPA(current->pages[i].gpa)), current->pages[i].frame, NL_PAGE_SIZE);
 	nl_generation_turn(g);
+	nl_step(self->index, NL_STEP_FLIP, g->view.generation);
 	nl_publish_view(&g->view);
 	nl_thaw(self, &freeze);
 	return NL_OK;

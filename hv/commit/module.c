@@ -11,6 +11,7 @@
 #include "commit/request.h"
 #include "core/clock.h"
 #include "core/journal.h"
+#include "core/step.h"
 #include "leaf/bind.h"
 #include "leaf/registry.h"
 #include "leaf/room.h"
@@ -213,8 +214,10 @@ unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx)
 	t.ctx = ctx;
 	/* If nobody answers, what the hook itself says holds. */
 	if (target && nl_guest_os(target)->told(ctx, &self->gprs, &t.hint) && !nl_guest_find(ctx, target, &t.kernel)) {
+		nl_step(self->index, t.hint.coming ? NL_STEP_COMES : NL_STEP_GOES, t.hint.module);
 		sweep(self, &t);
 		self->gprs.rax = settle(&t, follow_all(&t));
+		nl_step(self->index, NL_STEP_SETTLE, self->gprs.rax);
 		further = t.hint.further;
 	}
 	nl_unlock(&nl_generation_lock);

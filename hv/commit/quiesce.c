@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/cpu.h"
+#include "core/step.h"
 #include "x86.h"
 
 enum { IDLE = 0, ASKED = 1, HELD = 2, REFUSED = 3, STATE = 3 };
@@ -40,23 +41,28 @@ static void note_hold(struct nl_cpu *cpu)
 {
 	uint64_t held = x86_rdtsc() - cpu->hold_since_tsc;
 
+	if (cpu->hold_since_tsc)
+		nl_step(cpu->index, NL_STEP_RESUME, held);
 	if (cpu->hold_since_tsc && held > cpu->hold_longest_tsc)
 		cpu->hold_longest_tsc = held;
 	cpu->hold_since_tsc = 0;
 }
 
 /* Answer a question that is still asked. */
-static void answer(struct nl_cpu *cpu, uint32_t asked)
+static void answer(struct nl_cpu *cpu, uint32_t mine)
 {
 	const struct nl_held *h = &nl_held[cpu->index];
+	uint32_t asked = mine << 2 | ASKED;
 	bool good;
 
 	cpu->hold_since_tsc = x86_rdtsc();
 	good = stands_well(cpu) || anywhere;
 	if (!good)
 		refusal[cpu->index] = (struct nl_blocker){.cpu = cpu->index, .cpl = h->cpl, .rip = h->rip};
-	__atomic_compare_exchange_n(&cpu->request, &asked, (asked & ~(uint32_t)STATE) | (good ? HELD : REFUSED), false,
-	                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	nl_step(cpu->index, good ? NL_STEP_HELD : NL_STEP_REFUSED, mine);
+	if (!__atomic_compare_exchange_n(&cpu->request, &asked, mine << 2 | (good ? HELD : REFUSED), false,
+	                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		nl_step(cpu->index, NL_STEP_LATE, mine);
 }
 
 void nl_quiesce_answer(struct nl_cpu *cpu)
@@ -71,7 +77,7 @@ void nl_quiesce_answer(struct nl_cpu *cpu)
 		if (r == (mine << 2 | REFUSED))
 			break;
 		if (r == (mine << 2 | ASKED))
-			answer(cpu, r);
+			answer(cpu, mine);
 		x86_pause();
 	}
 	note_hold(cpu);
@@ -148,11 +154,13 @@ enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool lo
 	self->hold_since_tsc = start;
 	nl_held[self->index] = (struct nl_held){
 	        .held = true, .rip = ctx->rip, .rsp = self->gprs.rsp, .cr3 = ctx->cr3, .cpl = ctx->cpl};
+	nl_step(self->index, NL_STEP_FREEZE, ticket);
 	__atomic_store_n(&armed, ticket, __ATOMIC_SEQ_CST);
 	for (i = 0; i < nl_n_cpus; i++) {
 		if (!takes_part(nl_cpus[i], self))
 			continue;
 		result->total++;
+		nl_step(i, NL_STEP_ASK, ticket);
 		__atomic_store_n(&nl_cpus[i]->request, ticket << 2 | ASKED, __ATOMIC_SEQ_CST);
 		nl_vendor->kick(nl_cpus[i]);
 	}
@@ -164,11 +172,13 @@ enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool lo
 		for (i = 0; i < nl_n_cpus; i++)
 			if (nl_cpus[i] && nl_cpus[i]->request == (ticket << 2 | HELD))
 				nl_held[i].held = true;
+		nl_step(self->index, NL_STEP_WINDOW, ticket);
 		return NL_OK;
 	}
 	if (refused >= 0)
 		result->blocker = refusal[refused];
 	result->blocker.missing = missing;
+	nl_step(self->index, NL_STEP_WITHDRAW, ticket);
 	release();
 	result->longest_hold_tsc = x86_rdtsc() - start;
 	note_hold(self);
@@ -183,6 +193,7 @@ void nl_thaw(struct nl_cpu *self, struct nl_freeze_result *result)
 	for (i = 0; i < nl_n_cpus; i++)
 		if (nl_held[i].held && nl_cpus[i]->hold_since_tsc < first)
 			first = nl_cpus[i]->hold_since_tsc;
+	nl_step(self->index, NL_STEP_THAW, ticket);
 	release();
 	now = x86_rdtsc();
 	result->longest_hold_tsc = first < now ? now - first : 0;

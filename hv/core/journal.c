@@ -55,18 +55,18 @@ void nl_journal(enum nl_event event, enum nl_err error, const char *id, const ui
 	nl_unlock(&lock);
 }
 
-size_t nl_journal_read(uint64_t from, struct nl_journal_entry *out, size_t max, uint64_t *newest_seq)
+bool nl_journal_read(uint64_t seq, void *out, uint64_t *last)
 {
-	uint64_t oldest;
-	size_t n = 0;
+	bool found;
 
 	nl_lock(&lock);
-	oldest = newest > JOURNAL_ENTRIES ? newest - JOURNAL_ENTRIES + 1 : 1;
-	if (from < oldest)
-		from = oldest;
-	for (; n < max && from <= newest; from++)
-		out[n++] = ring[(from - 1) % JOURNAL_ENTRIES];
-	*newest_seq = newest;
+	if (newest > JOURNAL_ENTRIES && seq <= newest - JOURNAL_ENTRIES)
+		seq = newest - JOURNAL_ENTRIES + 1;
+	seq += !seq;
+	found = seq <= newest;
+	if (found)
+		memcpy(out, &ring[(seq - 1) % JOURNAL_ENTRIES], sizeof(ring[0]));
+	*last = newest;
 	nl_unlock(&lock);
-	return n;
+	return found;
 }

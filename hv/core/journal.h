@@ -13,6 +13,6 @@ void nl_journal(enum nl_event event, enum nl_err error, const char *id, const ui
 /* The generation that entries are stamped with from now on (hv/view/current.c). */
 void nl_journal_generation(uint64_t now);
 
-/* Copies entries from seq `from` on; returns how many. *newest: seq of the last entry, 0 = none. Older ones may have
- * been overwritten. */
-size_t nl_journal_read(uint64_t from, struct nl_journal_entry *out, size_t max, uint64_t *newest);
+/* The struct nl_journal_entry with this seq, or the oldest behind it that was not overwritten. *newest: seq of the last
+ * one, 0 = none. false: there is no such. */
+bool nl_journal_read(uint64_t seq, void *out, uint64_t *newest);

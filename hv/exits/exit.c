@@ -8,6 +8,7 @@
 #include "core/core.h"
 #include "core/cpu.h"
 #include "core/panic.h"
+#include "core/step.h"
 #include "exits/config.h"
 #include "exits/cpuid.h"
 #include "exits/hypercall.h"
@@ -151,6 +152,7 @@ void hv_before_entry(struct nl_cpu *cpu)
 		nl_quiesce_answer(cpu);
 	v = nl_current_view();
 	if (cpu->root_generation != v->generation) {
+		nl_step(cpu->index, NL_STEP_ADOPT, v->generation);
 		nl_vendor->set_root(cpu, v->root);
 		cpu->root = v->root;
 		cpu->root_generation = v->generation;

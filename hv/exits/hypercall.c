@@ -16,6 +16,7 @@
 #include "core/journal.h"
 #include "core/kept.h"
 #include "core/pool.h"
+#include "core/step.h"
 #include "commit/quiesce.h"
 #include "leaf/list.h"
 #include "leaf/registry.h"
@@ -82,7 +83,7 @@ static enum nl_err call_status(struct call *c)
 	s->keys_from_file = nl_boot.keys_from_file;
 	s->secure_boot = nl_boot.secure_boot;
 	s->leaves = nl_registry_count();
-	nl_journal_read(UINT64_MAX, NULL, 0, &s->journal_newest);
+	nl_journal_read(UINT64_MAX, NULL, &s->journal_newest);
 	s->memory_total = nl_pool_total_pages() * NL_PAGE_SIZE;
 	s->memory_free = nl_pool_free_pages() * NL_PAGE_SIZE;
 	nl_registry_arena_free(&s->arena_text_free, &s->arena_data_free);
@@ -152,27 +153,38 @@ static enum nl_err call_prepare(struct call *c)
 	if (c->length != sizeof(request))
 		return NL_EUSAGE;
 	err = nl_guest_read(&c->caller, c->buffer, NL_GUEST_USER, &request, sizeof(request));
-	return err ? err : nl_commit_prepare(c->ctx, &request);
+	return err ? err : nl_commit_prepare(c->cpu, c->ctx, &request);
 }
 
 static enum nl_err call_try(struct call *c) { return nl_commit_try(c->cpu, c->ctx, &c->answer.commit); }
-static enum nl_err call_abandon(struct call *c) { return nl_commit_abandon(&c->answer.commit); }
+static enum nl_err call_abandon(struct call *c) { return nl_commit_abandon(c->cpu, &c->answer.commit); }
+
+/* Records of a ring, which begin with their seq. */
+static enum nl_err call_ring(struct call *c, void *record, size_t n, bool (*read)(uint64_t, void *, uint64_t *))
+{
+	const uint64_t *seq = record;
+	uint64_t from = c->rcx;
+	enum nl_err err = NL_OK;
+
+	for (c->rcx = 0; !err && read(from, record, &c->r8) && c->length >= n; from = *seq + 1) {
+		err = append(c, record, n);
+		c->rcx += !err;
+	}
+	return err;
+}
 
 static enum nl_err call_journal(struct call *c)
 {
 	struct nl_journal_entry e;
-	uint64_t from = c->rcx;
-	enum nl_err err = NL_OK;
 
-	c->rcx = 0;
-	while (!err && c->length >= sizeof(e) && nl_journal_read(from, &e, 1, &c->r8)) {
-		from = e.seq + 1;
-		err = append(c, &e, sizeof(e));
-		c->rcx += !err;
-	}
-	if (!c->rcx)
-		nl_journal_read(UINT64_MAX, &e, 0, &c->r8);
-	return err;
+	return call_ring(c, &e, sizeof(e), nl_journal_read);
+}
+
+static enum nl_err call_timeline(struct call *c)
+{
+	struct nl_step_record r;
+
+	return call_ring(c, &r, sizeof(r), nl_step_read);
 }
 
 static enum nl_err call_exits(struct call *c)
@@ -231,6 +243,7 @@ static const struct {
         [NL_CALL_CONSOLE] = {.fn = call_console},
         [NL_CALL_ALIVE] = {.fn = call_alive},
         [NL_CALL_FACTS] = {.fn = call_facts, .locked = true},
+        [NL_CALL_TIMELINE] = {.fn = call_timeline},
 };
 
 /* The answer can be written before anything is done. Its fate does not change what was done: NL_EFAULT only where

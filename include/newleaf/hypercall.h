@@ -59,10 +59,12 @@ enum nl_call {
 	NL_CALL_JOURNAL = 8, /* rcx = first seq wanted; out buffer: struct nl_journal_entry[]; rcx out: how many, r8
 	                        out: newest seq */
 	NL_CALL_EXITS = 9,   /* rcx = CPU index; out buffer: struct nl_exit_counts */
-	NL_CALL_CONSOLE = 10, /* rcx = offset in the hypervisor's console ring; out buffer: text; rcx out: bytes, r8
-	                         out: next offset */
-	NL_CALL_ALIVE = 11,   /* the guest is up: boot counter may be cleared (the agent does it); journaled once */
-	NL_CALL_FACTS = 12,   /* rcx = place in the list of NL_CALL_LEAVES, from 0; out buffer: struct nl_leaf_facts */
+	NL_CALL_CONSOLE = 10,  /* rcx = offset in the hypervisor's console ring; out buffer: text; rcx out: bytes, r8
+	                          out: next offset */
+	NL_CALL_ALIVE = 11,    /* the guest is up: boot counter may be cleared (the agent does it); journaled once */
+	NL_CALL_FACTS = 12,    /* rcx = place in the list of NL_CALL_LEAVES, from 0; out buffer: struct nl_leaf_facts */
+	NL_CALL_TIMELINE = 13, /* rcx = first seq wanted; out buffer: struct nl_step_record[] (steps.h), older ones may
+	                          have been written over; rcx out: how many, r8 out: newest seq */
 };
 
 struct nl_status {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/exits/exit.c
+// sources: hv/exits/exit.c hv/core/step.c
 // libs: -no-pie -Wl,--unresolved-symbols=ignore-all
 /*
  * The table of exits: who may make a hypercall, and what a guest gets that reaches for more than it has. Nothing below

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/commit/commit.c hv/commit/generation.c hv/commit/gone.c hv/commit/module.c
+// sources: hv/commit/commit.c hv/commit/generation.c hv/commit/gone.c hv/commit/module.c hv/core/step.c
 // sources: hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
 // sources: hv/leaf/bind.c hv/leaf/room.c
 // sources: hv/guest/guest.c hv/guest/target.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/commit/quiesce.c hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
-// sources: hv/guest/linux/queues.c
+// sources: hv/guest/linux/queues.c hv/core/step.c
 // sources: hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/view/view.c hv/view/npt.c hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/pool.c
 // sources: tests/unit/fakeguest.c
@@ -15,6 +15,7 @@
 #include "commit/quiesce.h"
 #include "core/clock.h"
 #include "core/journal.h"
+#include "core/step.h"
 #include "view/current.h"
 #include "x86.h"
 #include <pthread.h>
@@ -129,6 +130,53 @@ static void all_execute(void)
 /* The clock stands still: only a CPU that never answers makes the limit pass, in the test that lets it (seam/insn.h).
  */
 static enum nl_err freeze(struct nl_freeze_result *r) { return nl_freeze(nl_cpus[0], &fg.ctx, false, r); }
+
+static uint64_t newest_step(void)
+{
+	struct nl_step_record r;
+	uint64_t n;
+
+	nl_step_read(UINT64_MAX, &r, &n);
+	return n;
+}
+
+/* seq of the only such step behind `from`. */
+static uint64_t the_step(uint64_t from, unsigned cpu, enum nl_step step)
+{
+	struct nl_step_record r;
+	uint64_t n, found = 0;
+
+	for (; nl_step_read(from + 1, &r, &n); from = r.seq)
+		if (r.cpu == cpu && r.step == step) {
+			assert_int_equal(found, 0);
+			found = r.seq;
+		}
+	assert_int_not_equal(found, 0);
+	return found;
+}
+
+static void steps_come_in_their_order(void **state)
+{
+	struct nl_freeze_result r;
+	uint64_t from = newest_step(), window, thaw;
+	unsigned i;
+
+	(void)state;
+	assert_int_equal(freeze(&r), NL_OK);
+	window = the_step(from, 0, NL_STEP_WINDOW);
+	for (i = 1; i < CPUS; i++) {
+		assert_true(the_step(from, 0, NL_STEP_FREEZE) < the_step(from, i, NL_STEP_ASK));
+		assert_true(the_step(from, i, NL_STEP_ASK) < the_step(from, i, NL_STEP_HELD));
+		assert_true(the_step(from, i, NL_STEP_HELD) < window);
+	}
+	nl_thaw(nl_cpus[0], &r);
+	all_execute();
+	thaw = the_step(from, 0, NL_STEP_THAW);
+	assert_true(window < thaw);
+	for (i = 0; i < CPUS; i++)
+		assert_true(thaw < the_step(from, i, NL_STEP_RESUME));
+	assert_int_equal(newest_step() - from, 1 + 2 * (CPUS - 1) + 2 + CPUS);
+}
 
 static void holds_everybody(void **state)
 {
@@ -266,6 +314,7 @@ void x86_pause(void)
 static void a_late_answer_belongs_to_no_freeze(void **state)
 {
 	struct nl_freeze_result r;
+	uint64_t from = newest_step();
 
 	(void)state;
 	set(&threads[3].slow, true);
@@ -274,6 +323,8 @@ static void a_late_answer_belongs_to_no_freeze(void **state)
 	set(&threads[3].slow, false);
 	all_execute();
 	assert_int_equal(request_of(3), 0);
+	assert_true(the_step(from, 0, NL_STEP_WITHDRAW) < the_step(from, 3, NL_STEP_LATE));
+	assert_true(the_step(from, 3, NL_STEP_ASK) < the_step(from, 3, NL_STEP_HELD)); /* which did not count */
 }
 
 /* To the lowest limit. */
@@ -380,9 +431,16 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(holds_everybody),    T(kernel_mode_is_refused),      T(halted_is_good),
-	        T(halted_by_firmware), T(a_cpu_that_never_answers),    T(a_late_answer_belongs_to_no_freeze),
-	        T(the_limit_adapts),   T(parked_cpus_are_not_awaited), T(a_cpu_that_starts_meanwhile),
+	        T(steps_come_in_their_order),
+	        T(holds_everybody),
+	        T(kernel_mode_is_refused),
+	        T(halted_is_good),
+	        T(halted_by_firmware),
+	        T(a_cpu_that_never_answers),
+	        T(a_late_answer_belongs_to_no_freeze),
+	        T(the_limit_adapts),
+	        T(parked_cpus_are_not_awaited),
+	        T(a_cpu_that_starts_meanwhile),
 	        T(back_to_back),
 	};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: arch/x86_64/svm/svm.c arch/x86_64/svm/nmi.c arch/x86_64/vmx/caps.c arch/x86_64/vmx/ept.c
-// sources: arch/x86_64/vmx/exit.c arch/x86_64/vmx/nl_vmx.c arch/x86_64/vmx/nmi.c
+// sources: arch/x86_64/vmx/exit.c arch/x86_64/vmx/nl_vmx.c arch/x86_64/vmx/nmi.c hv/core/step.c
 // sources: arch/x86_64/vmx/state.c arch/x86_64/vmx/vmcs.c
 // sources: hv/core/cpu.c hv/exits/exit.c hv/view/current.c hv/view/view.c hv/view/npt.c
 // sources: tests/unit/history.c tests/unit/tlb_model.c tests/unit/vendors.c tests/unit/vendor_svm.c

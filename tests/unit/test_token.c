@@ -142,13 +142,13 @@ static void guesses_do_not_flood_the_journal(void **state)
 	uint64_t t = made(0), before, after, refused = nl_tokens_refused, guess = 0x9e3779b97f4a7c15;
 
 	(void)state;
-	nl_journal_read(UINT64_MAX, &e, 0, &before);
+	nl_journal_read(UINT64_MAX, &e, &before);
 	for (unsigned i = 0; i < 1000000; i++, guess = guess * 6364136223846793005 + 1442695040888963407)
 		assert_false(nl_token_spend(&cpus[0], guess));
 	assert_int_equal(nl_tokens_refused, refused + 1000000);
-	nl_journal_read(UINT64_MAX, &e, 0, &after);
+	nl_journal_read(UINT64_MAX, &e, &after);
 	assert_in_range(after - before, 10, 20);
-	assert_int_equal(nl_journal_read(after, &e, 1, &after), 1);
+	assert_int_equal(nl_journal_read(after, &e, &after), 1);
 	assert_int_equal(e.event, NL_EV_TOKEN);
 	assert_int_equal(e.a, 524288);
 	assert_false(nl_token_spend(&cpus[0], ~t));
@@ -162,10 +162,10 @@ static void not_even_by_four_thousand_million(void **state)
 
 	(void)state;
 	nl_tokens_refused = UINT32_MAX - 10;
-	nl_journal_read(UINT64_MAX, &e, 0, &before);
+	nl_journal_read(UINT64_MAX, &e, &before);
 	for (unsigned i = 0; i < 1000; i++)
 		assert_false(nl_token_spend(&cpus[0], i));
-	nl_journal_read(UINT64_MAX, &e, 0, &after);
+	nl_journal_read(UINT64_MAX, &e, &after);
 	assert_int_equal(after - before, 1);
 	assert_int_equal(nl_tokens_refused, UINT32_MAX - 10 + 1000ULL);
 }

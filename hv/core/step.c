@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The timeline: see step.h. */
+#include "core/step.h"
+#include "core/core.h"
+#include "x86.h"
+
+#define STEPS 4096u
+
+static struct nl_step_record ring[STEPS];
+static uint64_t newest;
+static uint32_t transaction;
+
+void nl_step(uint32_t cpu, enum nl_step step, uint64_t value)
+{
+	uint64_t seq = __atomic_add_fetch(&newest, 1, __ATOMIC_SEQ_CST);
+	struct nl_step_record *r = &ring[seq % STEPS];
+
+	if (step <= NL_STEP_LAST_FIRST) /* under the lock of generations */
+		__atomic_store_n(&transaction, transaction + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->seq, 0, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	r->tsc = x86_rdtsc();
+	r->value = value;
+	r->transaction = __atomic_load_n(&transaction, __ATOMIC_RELAXED);
+	r->cpu = (uint16_t)cpu;
+	r->step = (uint16_t)step;
+	__atomic_store_n(&r->seq, seq, __ATOMIC_RELEASE);
+}
+
+bool nl_step_read(uint64_t seq, void *out, uint64_t *last)
+{
+	*last = __atomic_load_n(&newest, __ATOMIC_SEQ_CST);
+	if (*last >= STEPS && seq <= *last - STEPS)
+		seq = *last - STEPS + 1;
+	for (seq += !seq; seq <= *last; seq++) {
+		const struct nl_step_record *r = &ring[seq % STEPS];
+
+		if (__atomic_load_n(&r->seq, __ATOMIC_ACQUIRE) != seq)
+			continue; /* being written, or written over */
+		memcpy(out, r, sizeof(*r));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&r->seq, __ATOMIC_RELAXED) == seq)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: hv/core/step.c
+// libs: -lpthread
+/* The ring of steps: numbered without gaps, old ones give way, what is being written is left out, and no writer waits
+ * for another. */
+#include "host.h"
+#include "core/core.h"
+#include "core/step.h"
+#include <pthread.h>
+
+enum { RING = 4096, WRITERS = 4, EACH = 50000 };
+
+static uint64_t newest(void)
+{
+	struct nl_step_record r;
+	uint64_t n;
+
+	assert_false(nl_step_read(UINT64_MAX, &r, &n));
+	return n;
+}
+
+static void transactions(void **state)
+{
+	struct nl_step_record r;
+	uint64_t n;
+
+	(void)state;
+	assert_int_equal(newest(), 0);
+	assert_false(nl_step_read(0, &r, &n));
+	nl_step(3, NL_STEP_PREPARE, 0);
+	nl_step(3, NL_STEP_FREEZE, 77);
+	nl_step(2, NL_STEP_COMES, 0xffffffffc0000000);
+	assert_true(nl_step_read(0, &r, &n));
+	assert_int_equal(n, 3);
+	assert_int_equal(r.seq, 1);
+	assert_int_equal(r.transaction, 1);
+	assert_true(nl_step_read(2, &r, &n));
+	assert_int_equal(r.seq, 2);
+	assert_int_equal(r.transaction, 1);
+	assert_int_equal(r.cpu, 3);
+	assert_int_equal(r.step, NL_STEP_FREEZE);
+	assert_int_equal(r.value, 77);
+	assert_true(nl_step_read(3, &r, &n));
+	assert_int_equal(r.transaction, 2);
+	assert_int_equal(r.value, 0xffffffffc0000000);
+	assert_false(nl_step_read(4, &r, &n));
+}
+
+static void old_ones_give_way(void **state)
+{
+	struct nl_step_record r;
+	uint64_t n, from = newest();
+
+	(void)state;
+	for (uint64_t i = 0; i < 2 * RING; i++)
+		nl_step(0, NL_STEP_ASK, from + i + 1);
+	assert_true(nl_step_read(1, &r, &n));
+	assert_int_equal(n, from + 2 * RING);
+	assert_int_equal(r.seq, n - RING + 1);
+	for (uint64_t seq = r.seq; seq <= n; seq++) {
+		assert_true(nl_step_read(seq, &r, &n));
+		assert_int_equal(r.seq, seq);
+		assert_int_equal(r.value, seq);
+	}
+}
+
+static bool stop;
+
+static void *write_many(void *arg)
+{
+	uint32_t cpu = (uint32_t)(uintptr_t)arg;
+
+	for (uint64_t i = 0; i < EACH; i++)
+		nl_step(cpu, NL_STEP_ADOPT, (uint64_t)cpu << 32 | (i & 0xffffffff));
+	return NULL;
+}
+
+/* What is read is whole: each writer's values come in its own order, and none is of two. */
+static void *read_all(void *arg)
+{
+	uint64_t seen[WRITERS], from = newest(), *read = arg, n;
+	struct nl_step_record r;
+
+	memset(seen, 0xff, sizeof(seen));
+	while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST))
+		for (; nl_step_read(from, &r, &n); from = r.seq + 1, ++*read) {
+			uint64_t i = r.value & 0xffffffff;
+
+			assert_true(r.seq >= from && r.seq <= n && r.cpu < WRITERS && r.value >> 32 == r.cpu);
+			assert_true(seen[r.cpu] == UINT64_MAX || i > seen[r.cpu]);
+			seen[r.cpu] = i;
+		}
+	return NULL;
+}
+
+static void writers_do_not_mix(void **state)
+{
+	pthread_t writer[WRITERS], reader;
+	uint64_t read = 0, from = newest();
+
+	(void)state;
+	assert_int_equal(pthread_create(&reader, NULL, read_all, &read), 0);
+	for (uintptr_t i = 0; i < WRITERS; i++)
+		assert_int_equal(pthread_create(&writer[i], NULL, write_many, (void *)i), 0);
+	for (unsigned i = 0; i < WRITERS; i++)
+		pthread_join(writer[i], NULL);
+	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
+	pthread_join(reader, NULL);
+	assert_int_equal(newest() - from, WRITERS * EACH);
+	assert_true(read > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(transactions),
+	        cmocka_unit_test(old_ones_give_way),
+	        cmocka_unit_test(writers_do_not_mix),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
