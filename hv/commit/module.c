@@ -42,13 +42,13 @@ static const struct nl_leaf_target *any_target(void)
 	return NULL;
 }
 
-/* The object of the leaf that is so called; 0: none. */
+/* The object of the leaf that is so called; 0: none. One whose name cannot be read is looked for, and not found. */
 static uint32_t object_of(struct told *t, const struct nl_entry *e)
 {
 	uint32_t i;
 
 	for (i = 0; i < e->facts.n_modules; i++)
-		if (t->kernel.os->module_named(&t->kernel, t->hint.module, e->facts.modules[i].name))
+		if (t->kernel.os->module_named(&t->kernel, t->hint.module, e->facts.modules[i].name) != NL_NOTHING)
 			return i + 1;
 	return 0;
 }
@@ -85,6 +85,8 @@ static enum nl_err follow(struct told *t, uint32_t leaf)
 	err = t->kernel.os->module(&t->kernel, nl_bind_object(e, object), &m);
 	if (was == t->hint.module && (t->hint.coming ? !is_written(e, object) : err || m.coming))
 		nl_unbind(e, object);
+	if (err == NL_EKERNEL && t->hint.coming) /* a second look may find it, and not know that it is about to come */
+		return err;
 	/* Who is not about to come has run: to him nothing is written without a stop. */
 	err = nl_bind(e, NULL, !err && t->hint.coming && m.coming && m.va == t->hint.module ? 1u << object : 0,
 	              &t->kernel, &unused);

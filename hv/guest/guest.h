@@ -90,10 +90,12 @@ struct nl_guest_os {
 	enum nl_err (*map_arena)(struct nl_kernel *k);
 
 	/* The module as it is now, if it runs or is about to. NL_NOTHING: it is not there, or on its way in or out.
-	 * NL_EMODULE: it is there, and not as the leaf says. NL_EKERNEL: the guest's list is none. */
+	 * NL_EMODULE: it is there, and not as the leaf says. NL_EKERNEL: the guest's list is none, or cannot be
+	 * read. */
 	enum nl_err (*module)(struct nl_kernel *k, const struct nl_leaf_object *o, struct nl_module *out);
-	/* Is it `name` (NL_OBJECT_NAME_LEN bytes) that the kernel calls the module at `va`? */
-	bool (*module_named)(struct nl_kernel *k, uint64_t va, const char *name);
+	/* Is it `name` (NL_OBJECT_NAME_LEN bytes) that the kernel calls the module at `va`? NL_NOTHING: no. NL_EKERNEL:
+	 * that cannot be read. */
+	enum nl_err (*module_named)(struct nl_kernel *k, uint64_t va, const char *name);
 	/* Be told of modules that come and go from now on, at once or never. All CPUs held, the arena mapped. `ret`:
 	 * what a body returns by, or 0. NL_AGAIN: somebody else is being told, or asks to be. */
 	enum nl_err (*watch_modules)(struct nl_kernel *k, uint64_t ret);

@@ -96,18 +96,21 @@ static bool same(const struct nl_binding *b, const struct nl_module *m, bool *fe
 	return true;
 }
 
-/* And are its sites in the memory in which they were? It may have come to the same place again. */
-static bool at_home(const struct nl_entry *e, uint32_t object, const struct nl_kernel *k)
+/* And are its sites in the memory in which they were? NL_NOTHING: no, it may have come to the same place again. */
+static enum nl_err at_home(const struct nl_entry *e, uint32_t object, const struct nl_kernel *k)
 {
 	uint32_t i;
 	gpa_t gpa;
 
-	for (i = 0; i < e->n_sites; i++)
-		if (e->sites[i].len && e->sites[i].object == object &&
-		    (nl_guest_translate(&k->space, GVA(e->sites[i].va), NL_GUEST_READ, &gpa) ||
-		     gpa.v != e->sites[i].gpa))
-			return false;
-	return true;
+	for (i = 0; i < e->n_sites; i++) {
+		if (!e->sites[i].len || e->sites[i].object != object)
+			continue;
+		if (nl_guest_translate(&k->space, GVA(e->sites[i].va), NL_GUEST_READ, &gpa))
+			return NL_EKERNEL;
+		if (gpa.v != e->sites[i].gpa)
+			return NL_NOTHING;
+	}
+	return NL_OK;
 }
 
 static void forget_freed(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t object, const struct nl_module *m)
@@ -238,7 +241,7 @@ static enum nl_err look_at_all(struct nl_entry *e, const struct nl_leaf *leaf, u
 	for (i = 0; i < e->n_objects; i++) {
 		struct nl_binding *b = &e->objects[i];
 		struct nl_module m = {0};
-		enum nl_err err = look(leaf, i, k, &m);
+		enum nl_err err = look(leaf, i, k, &m), home;
 		bool fewer;
 
 		if (err && err != NL_NOTHING && err != NL_EMODULE)
@@ -246,8 +249,10 @@ static enum nl_err look_at_all(struct nl_entry *e, const struct nl_leaf *leaf, u
 		if (!err && same(b, &m, &fewer)) {
 			if (fewer)
 				forget_freed(e, leaf, i, &m);
-			if (!i || at_home(e, i, k))
+			if (!i || !(home = at_home(e, i, k)))
 				continue;
+			if (home != NL_NOTHING)
+				return home;
 		}
 		if (b->va && !i) /* it shows itself elsewhere, too: its leaves stand where they were made for */
 			return NL_EKERNEL;
@@ -317,7 +322,7 @@ bool nl_bind_stands(const struct nl_entry *e, struct nl_kernel *k)
 		struct nl_module m = {0};
 		enum nl_err err = look(&leaf, i, k, &m);
 
-		if (e->objects[i].va ? err || !same(&e->objects[i], &m, &fewer) || fewer || !at_home(e, i, k)
+		if (e->objects[i].va ? err || !same(&e->objects[i], &m, &fewer) || fewer || at_home(e, i, k)
 		                     : !on && err != (other ? NL_EMODULE : NL_NOTHING))
 			return false;
 	}

@@ -18,7 +18,7 @@ extern const struct nl_guest_os nl_linux;
 
 /* modules.c and hook.c: struct nl_guest_os says what they do */
 enum nl_err nl_linux_module(struct nl_kernel *k, const struct nl_leaf_object *o, struct nl_module *out);
-bool nl_linux_module_named(struct nl_kernel *k, uint64_t va, const char *name);
+enum nl_err nl_linux_module_named(struct nl_kernel *k, uint64_t va, const char *name);
 enum nl_err nl_linux_watch_modules(struct nl_kernel *k, uint64_t ret);
 bool nl_linux_told(const struct nl_context *ctx, const struct nl_gprs *gprs, struct nl_told *out);
 

@@ -15,12 +15,13 @@ enum { LIVE = 0, COMING = 1 };
 #define MAX_MODULES 4096u
 #define WALKS 3u /* the guest may take out the module that is being looked at */
 
-bool nl_linux_module_named(struct nl_kernel *k, uint64_t va, const char *name)
+enum nl_err nl_linux_module_named(struct nl_kernel *k, uint64_t va, const char *name)
 {
 	char found[NL_OBJECT_NAME_LEN];
 
-	return !nl_guest_read(&k->space, GVA(va + k->target->module_name), NL_GUEST_READ, found, sizeof(found)) &&
-	       !memcmp(found, name, strlen(name) + 1);
+	if (nl_guest_read(&k->space, GVA(va + k->target->module_name), NL_GUEST_READ, found, sizeof(found)))
+		return NL_EKERNEL;
+	return memcmp(found, name, strlen(name) + 1) ? NL_NOTHING : NL_OK;
 }
 
 static bool freed_after_init(const struct nl_leaf_region *r)
@@ -28,39 +29,42 @@ static bool freed_after_init(const struct nl_leaf_region *r)
 	return r->kind == NL_MEM_INIT_TEXT || r->kind == NL_MEM_INIT_DATA;
 }
 
-/* Where a region is; *base 0: freed. false: it is not what the leaf says, or cannot be read. */
-static bool read_region(struct nl_guest *space, uint64_t va, const struct nl_leaf_region *r, uint64_t *base)
+/* Where a region is; *base 0: freed. NL_EMODULE: it is not what the leaf says; NL_EKERNEL: that cannot be read. */
+static enum nl_err read_region(struct nl_guest *space, uint64_t va, const struct nl_leaf_region *r, uint64_t *base)
 {
 	uint32_t size;
+	bool fits;
 
 	if (nl_guest_read64(space, GVA(va + r->pointer_at), base) ||
 	    nl_guest_read(space, GVA(va + r->size_at), NL_GUEST_READ, &size, sizeof(size)))
-		return false;
+		return NL_EKERNEL;
 	if (!size && freed_after_init(r)) /* both are cleared while we look, in whatever order */
 		*base = 0;
-	if (!*base || size != r->size)
-		return !*base && freed_after_init(r);
 	/* Pages of the kernel's half, or an offset from each CPU's area. */
-	return r->kind == NL_MEM_PERCPU || (*base >> 63 && !(*base & NL_PAGE_MASK) && *base + size > *base);
+	fits = r->kind == NL_MEM_PERCPU || (*base >> 63 && !(*base & NL_PAGE_MASK) && *base + size > *base);
+	return (*base ? fits && size == r->size : freed_after_init(r)) ? NL_OK : NL_EMODULE;
 }
 
-static bool is_as_said(struct nl_guest *space, const struct nl_leaf_object *o, struct nl_module *m)
+/* NL_OK: it is what the leaf says. */
+static enum nl_err compare(struct nl_guest *space, const struct nl_leaf_object *o, struct nl_module *m)
 {
 	uint8_t id[NL_BUILD_ID_MAX];
+	enum nl_err err = NL_OK;
 	uint32_t i;
 
-	for (i = 0; i < o->n_regions; i++)
-		if (!read_region(space, m->va, &o->regions[i], &m->base[i]))
-			return false;
-	return !nl_guest_read(space, GVA(m->base[o->build_id_region] + o->build_id_offset), NL_GUEST_READ, id,
-	                      o->build_id_len) &&
-	       !memcmp(id, o->build_id, o->build_id_len);
+	for (i = 0; !err && i < o->n_regions; i++)
+		err = read_region(space, m->va, &o->regions[i], &m->base[i]);
+	if (!err && nl_guest_read(space, GVA(m->base[o->build_id_region] + o->build_id_offset), NL_GUEST_READ, id,
+	                          o->build_id_len))
+		err = NL_EKERNEL;
+	return err || !memcmp(id, o->build_id, o->build_id_len) ? err : NL_EMODULE;
 }
 
 /* NL_OK: it is on the list, at m->va. */
 static enum nl_err search(struct nl_kernel *k, const char *name, struct nl_module *m)
 {
 	uint64_t head = k->target->modules + k->slide, node = head;
+	enum nl_err err;
 	uint32_t n;
 
 	for (n = 0; n < MAX_MODULES; n++) {
@@ -69,8 +73,8 @@ static enum nl_err search(struct nl_kernel *k, const char *name, struct nl_modul
 		if (node == head)
 			return NL_NOTHING;
 		m->va = node - k->target->module_list;
-		if (nl_linux_module_named(k, m->va, name))
-			return NL_OK;
+		if ((err = nl_linux_module_named(k, m->va, name)) != NL_NOTHING)
+			return err;
 	}
 	return NL_EKERNEL;
 }
@@ -92,5 +96,5 @@ enum nl_err nl_linux_module(struct nl_kernel *k, const struct nl_leaf_object *o,
 	if ((out->leaving = state != LIVE && state != COMING))
 		return NL_NOTHING;
 	out->coming = state == COMING;
-	return is_as_said(&k->space, o, out) ? NL_OK : NL_EMODULE;
+	return compare(&k->space, o, out);
 }

@@ -21,8 +21,10 @@ void x86_wrmsr(uint32_t i, uint64_t v);
 bool x86_rdmsr_safe(uint32_t index, uint64_t *value);
 bool x86_wrmsr_safe(uint32_t index, uint64_t value);
 bool x86_xsetbv_safe(uint32_t index, uint64_t value);
-/* As they are, but for a page that the test calls poisoned. */
+/* As they are, but for a page that the test calls poisoned, and the one in so many looks that the test wants to fail,
+ * 0 = none. */
 extern const void *seam_poison;
+extern unsigned seam_fault_in;
 bool x86_load_safe(const uint64_t *at, uint64_t *value);
 bool x86_copy_safe(void *to, const void *from, size_t n);
 void x86_halt(void);

@@ -17,12 +17,14 @@ uint64_t x86_rdtsc(void)
 WEAK void x86_pause(void) { sched_yield(); }
 
 const void *seam_poison;
+unsigned seam_fault_in;
 
 static bool poisoned(const void *at) { return seam_poison && ((uintptr_t)at ^ (uintptr_t)seam_poison) < NL_PAGE_SIZE; }
+static bool faults(void) { return seam_fault_in && !--seam_fault_in; }
 
 bool x86_load_safe(const uint64_t *at, uint64_t *value)
 {
-	if (poisoned(at))
+	if (poisoned(at) || faults())
 		return false;
 	*value = __atomic_load_n(at, __ATOMIC_RELAXED);
 	return true;
@@ -30,7 +32,7 @@ bool x86_load_safe(const uint64_t *at, uint64_t *value)
 
 WEAK bool x86_copy_safe(void *to, const void *from, size_t n)
 {
-	if (poisoned(from) || poisoned(to))
+	if (poisoned(from) || poisoned(to) || faults())
 		return false;
 	memcpy(to, from, n);
 	return true;
