@@ -52,7 +52,7 @@ struct nl_registers {
 };
 
 /* What takes a CPU from everybody else: each call by its number, and [0] gathering, the TRY in its midst included. */
-#define NL_PIECES (NL_CALL_FACTS + 1)
+#define NL_PIECES (NL_CALL_TIMELINE + 1)
 
 /*
  * What differs between guests. `call` makes one hypercall on the CPU it is called on; false: the instruction faulted.

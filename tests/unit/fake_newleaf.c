@@ -293,6 +293,8 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 		memcpy(f->buffer, &f->facts, sizeof(f->facts));
 		memcpy(f->buffer, f->leaves[r->rcx].sha256, 32);
 		return NL_OK;
+	case NL_CALL_TIMELINE:
+		break;
 	}
 	return NL_EUSAGE;
 }

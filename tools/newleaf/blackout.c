@@ -20,6 +20,7 @@ static const char *const pieces[] = {
         [NL_CALL_CONSOLE] = "console",
         [NL_CALL_ALIVE] = "alive",
         [NL_CALL_FACTS] = "facts",
+        [NL_CALL_TIMELINE] = "timeline",
 };
 _Static_assert(NL_ARRAY_SIZE(pieces) == NL_PIECES, "a name for each piece");
 
