@@ -4,6 +4,7 @@
  * see agent.h.
  */
 #include "agent.h"
+#include "own.h"
 
 #include <newleaf/bootblock.h>
 
@@ -316,9 +317,29 @@ static void note_blocker(struct nl_agent *a, const struct nl_blocker *b)
 		a->details.blocker = *b;
 }
 
+static void note_try(const struct nl_agent *a, uint64_t begin, const struct attempt *t, bool gathered)
+{
+	struct nl_own_try *own = nl_own_try(begin);
+	const struct nl_blocker *b = &t->report->blocker;
+
+	own->error = t->result;
+	own->gathered = gathered;
+	if (!gathered) {
+		own->cpu = a->details.missing.cpu;
+		own->pid = a->details.missing.pid;
+		memcpy(own->comm, a->details.missing.comm, sizeof(own->comm));
+	} else if (t->result != NL_OK && t->result != NL_EBUSY) {
+		own->cpu = b->cpu;
+		own->pid = b->pid;
+		own->rip = b->rip;
+		own->site_va = b->site_va;
+		memcpy(own->comm, b->comm, sizeof(own->comm));
+	}
+}
+
 static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *report, uint64_t until)
 {
-	uint64_t now = a->t->now_ns(a->t->ctx), random = now;
+	uint64_t now = a->t->now_ns(a->t->ctx), random = now, begin;
 	enum nl_reason why = NL_WHY_NONE;
 
 	for (unsigned n = 0;; n++) {
@@ -335,12 +356,15 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 		if (now >= until)
 			return fail(a, NL_EDEADLINE, why);
 		a->details.gathers++;
+		begin = nl_own_now();
 		if (!a->t->gather(a->t->ctx, until, last_arrived, &t, &a->details.missing)) {
 			terminate(a->details.missing.comm, sizeof(a->details.missing.comm)); /* a task names itself */
+			note_try(a, begin, &t, false);
 			why = NL_WHY_NOT_GATHERED;
 		} else {
 			a->details.tries++;
 			clean_blocker(&report->blocker);
+			note_try(a, begin, &t, true);
 			if (t.result != NL_EBUSY)
 				note_blocker(a, &report->blocker);
 			if (t.result != NL_AGAIN && t.result != NL_EBUSY)
@@ -375,6 +399,7 @@ enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *
 	uint64_t until = a->t->now_ns(a->t->ctx) + request->deadline_ms * MS;
 	enum nl_err e;
 
+	nl_own_touch();
 	memset(report, 0, sizeof(*report));
 	report->blocker.cpu = NO_CPU;
 	do {
@@ -409,6 +434,30 @@ enum nl_err nl_agent_journal(struct nl_agent *a, uint64_t from_seq, struct nl_jo
 	if (count > max)
 		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
 	*n = count; /* bytes stay as they came: the caller checks the hash chain over them */
+	return NL_OK;
+}
+
+enum nl_err nl_agent_timeline(struct nl_agent *a, uint64_t from_seq, struct nl_step_record *out, size_t max, size_t *n,
+                              uint64_t *newest)
+{
+	uint64_t count = from_seq, seq = from_seq;
+	enum nl_err e;
+
+	*n = 0;
+	*newest = 0;
+	start(a, NL_CALL_TIMELINE);
+	if (max > NL_AGENT_STEPS_A_CALL)
+		max = NL_AGENT_STEPS_A_CALL;
+	e = call(a, NL_CALL_TIMELINE, NULL, 0, out, max * sizeof(*out), &count, newest);
+	if (e != NL_OK)
+		return e;
+	if (count > max)
+		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+	for (size_t i = 0; i < count; seq = out[i++].seq + 1)
+		if (out[i].seq < seq || !out[i].seq || out[i].seq > *newest || out[i].cpu >= NL_MAX_CPUS ||
+		    out[i].step >= NL_N_STEPS)
+			return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+	*n = count;
 	return NL_OK;
 }
 

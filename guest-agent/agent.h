@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include <newleaf/hypercall.h>
+#include <newleaf/steps.h>
 
 /* Why a call could not be made at all; the error code alone does not tell what to do about it. */
 enum nl_reason {
@@ -106,6 +107,11 @@ enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *
 /* `newest` 0: the journal is empty. */
 enum nl_err nl_agent_journal(struct nl_agent *a, uint64_t from_seq, struct nl_journal_entry *out, size_t max, size_t *n,
                              uint64_t *newest);
+/* Steps in the order of their seq, from this one on or from the oldest that is there; some may be missing among them.
+ * At most so many a call: the hypervisor copies them while this CPU does nothing else. */
+#define NL_AGENT_STEPS_A_CALL 128u
+enum nl_err nl_agent_timeline(struct nl_agent *a, uint64_t from_seq, struct nl_step_record *out, size_t max, size_t *n,
+                              uint64_t *newest);
 enum nl_err nl_agent_exits(struct nl_agent *a, uint32_t cpu, struct nl_exit_counts *out);
 enum nl_err nl_agent_console(struct nl_agent *a, uint64_t from, char *out, size_t max, size_t *n, uint64_t *next);
 enum nl_err nl_agent_alive(struct nl_agent *a);

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "linux.h"
+#include "own.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -115,21 +116,22 @@ static void take_part(struct member *m, uint32_t round)
 			return;
 	} while (!swap(&w, WORD(round, ARRIVED(w) + 1 == g.n ? ACTING : GATHERING, ARRIVED(w) + 1)));
 	__atomic_store_n(&m->seen, round, __ATOMIC_RELEASE);
+	nl_own_step(NL_OWN_ARRIVE, begin, m->cpu, round);
 	if (ARRIVED(w) + 1 == g.n) {
 		g.last(g.arg);
 		__atomic_store_n(&g.word, WORD(round, OVER, g.n), __ATOMIC_RELEASE);
-		return;
 	}
 	for (uint32_t spins = 1;; spins++) {
 		w = load();
 		if (ROUND(w) != round || PHASE(w) == OVER)
-			return;
+			break;
 		if (spins % SPINS_PER_CLOCK == 0 && PHASE(w) == GATHERING &&
 		    __builtin_ia32_rdtsc() - begin > g.spin_ticks)
 			(void)swap(&w, WORD(round, OVER,
 			                    ARRIVED(w))); /* lost: somebody else arrived or ended it; look again */
 		__builtin_ia32_pause();
 	}
+	nl_own_step(NL_OWN_LEAVE, nl_own_now(), m->cpu, round);
 }
 
 /* A member gave its CPU back that it had from `begin` on: at the top of all classes nobody else ran there. */
@@ -393,6 +395,7 @@ bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void
 	g.arg = arg;
 	limit = until_ns < begin ? 0 : until_ns - begin;
 	g.spin_ticks = (limit < SPIN_LIMIT_NS ? limit : SPIN_LIMIT_NS) / 1000 * g.ticks_per_ms / 1000;
+	nl_own_step(NL_OWN_GATHER, nl_own_now(), g.member[0].cpu, ROUND(load()) + 1);
 	next_round(GATHERING);
 	round = ROUND(load());
 	take_part(&g.member[0], round);

@@ -4,11 +4,13 @@
  */
 #include "fake_newleaf.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <string.h>
 
 #include <newleaf/bootblock.h>
 
+#include "own.h"
 #include "sha256.h"
 
 static struct fake the_fake;
@@ -65,6 +67,26 @@ void fake_journal(struct fake *f, enum nl_event event, enum nl_err error, const 
 	if (f->broken_chain && e->seq == 2)
 		e->hash[7] ^= 1;
 	f->status.journal_newest = e->seq;
+}
+
+void fake_step(struct fake *f, uint64_t tsc, uint32_t cpu, enum nl_step step, uint64_t value)
+{
+	struct nl_step_record *r = &f->steps[f->n_steps];
+
+	assert(f->n_steps < FAKE_STEPS);
+	f->transaction += step <= NL_STEP_LAST_FIRST;
+	*r = (struct nl_step_record){.seq = ++f->n_steps,
+	                             .tsc = tsc,
+	                             .value = value,
+	                             .transaction = f->transaction,
+	                             .cpu = (uint16_t)cpu,
+	                             .step = (uint16_t)step};
+}
+
+static void step(struct fake *f, uint32_t cpu, enum nl_step what, uint64_t value)
+{
+	if (f->n_steps < FAKE_STEPS) /* a test that tries for ever */
+		fake_step(f, __builtin_ia32_rdtsc(), cpu, what, value);
 }
 
 static enum nl_err do_stage(struct fake *f, const struct nl_registers *r)
@@ -147,6 +169,8 @@ static enum nl_err do_prepare(struct fake *f)
 		return NL_EGENERATION;
 	for (unsigned i = 0; i < f->n_leaves; i++)
 		differs |= (f->leaves[i].condition == NL_LEAF_APPLIED) != in_prepared(f, f->leaves[i].sha256);
+	step(f, 0, NL_STEP_PREPARE, 0);
+	step(f, 0, NL_STEP_PREPARED, differs ? NL_OK : NL_NOTHING);
 	if (!differs)
 		return NL_NOTHING;
 	f->is_prepared = true;
@@ -158,11 +182,16 @@ static enum nl_err do_try(struct fake *f)
 {
 	struct nl_commit_report report = {
 	        .generation_from = f->status.generation, .generation_to = f->status.generation, .blocker = f->blocker};
+	bool refused = f->try_again;
 	enum nl_err e = NL_OK;
 
 	if (!f->is_prepared)
 		return NL_ESTATE;
 	f->tries++;
+	step(f, 1, NL_STEP_FREEZE, ++f->ticket);
+	step(f, 0, NL_STEP_ASK, f->ticket);
+	step(f, 0, refused ? NL_STEP_REFUSED : NL_STEP_HELD, f->ticket);
+	step(f, 1, refused ? NL_STEP_WITHDRAW : NL_STEP_WINDOW, f->ticket);
 	f->now_ns += 100000;
 	report.tries = f->tries;
 	if (f->passes_from && f->tries >= f->passes_from)
@@ -196,7 +225,12 @@ static enum nl_err do_try(struct fake *f)
 			l->note = now == NL_LEAF_APPLIED ? f->leaf_note : 0;
 		}
 		f->is_prepared = false;
+		step(f, 1, NL_STEP_FLIP, f->status.generation);
 	}
+	if (!refused)
+		step(f, 1, NL_STEP_THAW, f->ticket);
+	if (e != NL_AGAIN)
+		step(f, 1, e ? NL_STEP_DROP : NL_STEP_SETTLE, e ? e : f->status.generation);
 	memcpy(f->buffer, &report, sizeof(report));
 	return e;
 }
@@ -240,6 +274,19 @@ static enum nl_err do_journal(struct fake *f, struct nl_registers *r)
 	return NL_OK;
 }
 
+static enum nl_err do_timeline(struct fake *f, struct nl_registers *r)
+{
+	uint64_t from = r->rcx ? r->rcx : 1;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < f->n_steps && (n + 1) * sizeof(*f->steps) <= r->rdi; i++)
+		if (f->steps[i].seq >= from)
+			memcpy(f->buffer + n++ * sizeof(*f->steps), &f->steps[i], sizeof(*f->steps));
+	r->rcx = f->too_many_steps ? r->rdi / sizeof(*f->steps) + 1 : n;
+	r->r8 = f->n_steps ? f->steps[f->n_steps - 1].seq : 0;
+	return NL_OK;
+}
+
 static enum nl_err do_console(struct fake *f, struct nl_registers *r)
 {
 	static const char text[] = "newleaf: two CPUs\n\033[31mred";
@@ -277,6 +324,8 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 		return do_abandon(f, r);
 	case NL_CALL_JOURNAL:
 		return do_journal(f, r);
+	case NL_CALL_TIMELINE:
+		return do_timeline(f, r);
 	case NL_CALL_EXITS:
 		if (r->rcx >= f->status.cpus_running)
 			return NL_EUSAGE;
@@ -293,8 +342,6 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 		memcpy(f->buffer, &f->facts, sizeof(f->facts));
 		memcpy(f->buffer, f->leaves[r->rcx].sha256, 32);
 		return NL_OK;
-	case NL_CALL_TIMELINE:
-		break;
 	}
 	return NL_EUSAGE;
 }
@@ -338,7 +385,12 @@ static bool fake_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), v
 			memcpy(missing->comm, f->missing_comm, sizeof(missing->comm));
 		return false;
 	}
+	nl_own_step(NL_OWN_GATHER, nl_own_now(), 0, f->gathers);
+	for (uint32_t cpu = 0; cpu < 2; cpu++)
+		nl_own_step(NL_OWN_ARRIVE, nl_own_now(), cpu, f->gathers);
 	last(arg);
+	for (uint32_t cpu = 0; cpu < 2; cpu++)
+		nl_own_step(NL_OWN_LEAVE, nl_own_now(), cpu, f->gathers);
 	return true;
 }
 

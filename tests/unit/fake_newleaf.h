@@ -9,6 +9,7 @@
 #include "agent.h"
 
 #define FAKE_JOURNAL 8
+#define FAKE_STEPS 1024
 
 struct fake {
 	/* faults and answers, set by the test; zero is healthy */
@@ -28,7 +29,7 @@ struct fake {
 	unsigned cancel_at_gather;    /* Ctrl-C in this gather, from 1 */
 	enum nl_err verify_error, prepare_error, try_error;
 	uint64_t garbage_rax; /* answer of every call after open, 0 = none */
-	bool torn_status, too_many, broken_chain;
+	bool torn_status, too_many, broken_chain, too_many_steps;
 	uint32_t leaf_note;        /* note of every applied leaf */
 	struct nl_blocker blocker; /* of VERIFY and TRY when they fail */
 	struct nl_blocker passing; /* of TRY, from the passes_from'th on, 0 = never */
@@ -43,6 +44,9 @@ struct fake {
 	struct nl_leaf_facts facts; /* of each leaf, but for sha256 */
 	struct nl_journal_entry journal[FAKE_JOURNAL];
 	unsigned n_journal;
+	struct nl_step_record steps[FAKE_STEPS]; /* the ring: never full */
+	unsigned n_steps;
+	uint32_t transaction, ticket;
 	uint8_t staged[NL_LEAF_MAX_SIZE];
 	uint64_t staged_size, staged_have;
 	struct nl_commit_request prepared;
@@ -57,6 +61,8 @@ struct fake {
 
 /* A healthy machine with nothing applied. The fake lives until the next call. */
 struct fake *fake_new(void);
+/* Begins a transaction if such a step does. */
+void fake_step(struct fake *f, uint64_t tsc, uint32_t cpu, enum nl_step step, uint64_t value);
 void fake_journal(struct fake *f, enum nl_event event, enum nl_err error, const char *id, uint64_t a, uint64_t b);
 
 /* The least file that the fake takes for a leaf: a header with this id; `salt` makes versions differ. Returns its size.

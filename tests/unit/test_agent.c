@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: guest-agent/agent.c tests/unit/fake_newleaf.c tools/newleaf/sha256.c
+// sources: guest-agent/agent.c guest-agent/own.c tests/unit/fake_newleaf.c tools/newleaf/sha256.c
 // cflags: -Iguest-agent -Itools/newleaf
 // libs: -lcrypto
 /*
@@ -13,6 +13,7 @@
 #include <openssl/sha.h>
 
 #include "fake_newleaf.h"
+#include "own.h"
 #include "sha256.h"
 
 static volatile sig_atomic_t cancel;
@@ -440,6 +441,95 @@ static void what_is_taken_is_noted(void **state)
 	assert_int_equal(agent.taken[NL_CALL_ABANDON], 9);
 }
 
+/* Page by page, to the newest; what cannot be true is not handed on. */
+static void reads_the_ring(void **state)
+{
+	static struct nl_step_record steps[2 * NL_AGENT_STEPS_A_CALL];
+	struct fake *f = opened();
+	uint64_t newest, from = 0;
+	size_t n, all = 0;
+
+	(void)state;
+	assert_int_equal(nl_agent_timeline(&agent, 0, steps, NL_ARRAY_SIZE(steps), &n, &newest), NL_OK);
+	assert_int_equal(n, 0);
+	for (unsigned i = 0; i < 300; i++)
+		fake_step(f, 1000 + i, i % 2, i % 10 ? NL_STEP_ASK : NL_STEP_PREPARE, i);
+	f->steps[7].seq = 0; /* is being written */
+	do {
+		assert_int_equal(nl_agent_timeline(&agent, from, steps, NL_ARRAY_SIZE(steps), &n, &newest), NL_OK);
+		assert_true(n <= NL_AGENT_STEPS_A_CALL);
+		assert_int_equal(newest, 300);
+		all += n;
+		if (n)
+			from = steps[n - 1].seq + 1;
+	} while (n);
+	assert_int_equal(all, 299);
+	assert_int_equal(from, 301);
+	for (unsigned wrong = 0; wrong < 6; wrong++) {
+		f = opened();
+		for (unsigned i = 0; i < 10; i++)
+			fake_step(f, 1000 + i, 0, NL_STEP_ASK, i);
+		f->too_many_steps = wrong == 0;
+		if (wrong == 1)
+			f->steps[4].seq = f->steps[3].seq;
+		if (wrong == 2)
+			f->steps[4].seq = 11; /* newer than the newest */
+		if (wrong == 3)
+			f->steps[4].cpu = NL_MAX_CPUS;
+		if (wrong == 4)
+			f->steps[4].step = NL_N_STEPS;
+		if (wrong == 5)
+			f->garbage_rax = 1000;
+		assert_int_equal(nl_agent_timeline(&agent, 1, steps, NL_ARRAY_SIZE(steps), &n, &newest), NL_EINTERNAL);
+		assert_int_equal(agent.details.reason, NL_WHY_GARBAGE);
+		assert_int_equal(n, 0);
+	}
+}
+
+/* Its own steps: each gather and who was in it, each try and what it met; and on from there in the next process. */
+static void keeps_what_it_sees(void **state)
+{
+	static const uint8_t boot[16] = "this boot", other[16] = "another";
+	static struct nl_own before;
+	struct fake *f = opened();
+
+	(void)state;
+	nl_own_take(NULL, boot);
+	staged("demo");
+	f->gather_missing = 1;
+	f->try_again = 1;
+	f->blocker = (struct nl_blocker){.cpu = 1, .rip = 0xffffffff81000000, .pid = 7, .comm = "seven\033"};
+	assert_int_equal(commit(1000), NL_OK);
+	assert_int_equal(nl_own.n_tries, 3);
+	assert_int_equal(nl_own.tries[0].gathered, 0);
+	assert_string_equal(nl_own.tries[0].comm, "kworker/1:2");
+	assert_int_equal(nl_own.tries[1].error, NL_AGAIN);
+	assert_int_equal(nl_own.tries[1].rip, 0xffffffff81000000);
+	assert_string_equal(nl_own.tries[1].comm, "seven?");
+	assert_int_equal(nl_own.tries[2].error, NL_OK);
+	assert_true(nl_own.tries[1].begin <= nl_own.tries[1].end && nl_own.tries[1].end <= nl_own.tries[2].begin);
+	assert_int_equal(nl_own.n_steps, 10);
+	assert_int_equal(nl_own.steps[0].kind, NL_OWN_GATHER);
+	assert_int_equal(nl_own.steps[9].kind, NL_OWN_LEAVE);
+	before = nl_own;
+	assert_true(nl_own_take(&before, boot));
+	assert_int_equal(nl_own.n_steps, 10);
+	assert_int_equal(nl_own.base, nl_own.last);
+	for (unsigned i = 0; i < 2 * NL_OWN_STEPS; i++)
+		nl_own_step(NL_OWN_GATHER, i, 1, 1 + i);
+	assert_int_equal(nl_own.steps[(nl_own.n_steps - 1) % NL_OWN_STEPS].gather, before.last + 2 * NL_OWN_STEPS);
+	assert_false(nl_own_take(&before, other));
+	assert_int_equal(nl_own.n_steps, 0);
+	before.steps[3].cpu = NL_MAX_CPUS;
+	assert_false(nl_own_take(&before, boot));
+	before.steps[3].cpu = 0;
+	memset(before.tries[2].comm, 'x', sizeof(before.tries[2].comm));
+	assert_false(nl_own_take(&before, boot));
+	before.tries[2].comm[0] = 0;
+	before.magic++;
+	assert_false(nl_own_take(&before, boot));
+}
+
 static void sha256_is_sha256(void **state)
 {
 	uint8_t data[300], ours[32], theirs[32];
@@ -479,6 +569,8 @@ int main(void)
 	        cmocka_unit_test(a_final_refusal_is_not_retried),
 	        cmocka_unit_test(what_is_stale_is_prepared_again),
 	        cmocka_unit_test(what_is_taken_is_noted),
+	        cmocka_unit_test(reads_the_ring),
+	        cmocka_unit_test(keeps_what_it_sees),
 	        cmocka_unit_test(sha256_is_sha256),
 	};
 

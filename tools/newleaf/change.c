@@ -305,7 +305,9 @@ static int finish(struct change *x)
 			       cli_blackout(c, &t[0]));
 		return NL_EXIT_OK;
 	}
+	cli_timeline_begin(c);
 	e = nl_agent_commit(&c->agent, &x->request, &r);
+	cli_timeline_end(c);
 	took = now_ns(x) - x->begin_ns;
 	if (e == NL_NOTHING)
 		return cli_nothing(c, x->schema, "%s %s %s already", names, x->n_files > 1 ? "are" : "is", x->done);

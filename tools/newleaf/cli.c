@@ -106,6 +106,7 @@ static bool parse_time(const char *s, uint64_t *ns)
 
 static int take_option(struct cli *c, const struct cli_option *o, const char *value)
 {
+	uint64_t *number;
 	char *end;
 
 	if (!strcmp(o->name, "json"))
@@ -119,12 +120,22 @@ static int take_option(struct cli *c, const struct cli_option *o, const char *va
 	c->given |= o->bit;
 	if (o->bit == OPT_PRODUCT)
 		c->product = value;
-	if (o->bit == OPT_SINCE) {
+	if (o->bit == OPT_CHROME)
+		c->chrome = value;
+	if (o->bit == OPT_SVG)
+		c->svg = value;
+	if (o->bit == OPT_TIMELINE)
+		c->timeline = value;
+	number = o->bit == OPT_SINCE         ? &c->since
+	         : o->bit == OPT_TRANSACTION ? &c->transaction
+	         : o->bit == OPT_LAST        ? &c->last
+	                                     : NULL;
+	if (number) {
 		errno = 0;
-		c->since = strtoull(value, &end, 10);
-		if (errno || *end || end == value || *value == '-')
-			return cli_fail(c, "nothing done", NL_EUSAGE, "--since wants a sequence number, not \"%s\"",
-			                value);
+		*number = strtoull(value, &end, 10);
+		if (errno || *end || end == value || *value == '-' || (!*number && o->bit != OPT_SINCE))
+			return cli_fail(c, "nothing done", NL_EUSAGE, "--%s wants a %snumber, not \"%s\"", o->name,
+			                o->bit == OPT_SINCE ? "sequence " : "", value);
 	}
 	if ((o->bit == OPT_DEADLINE && !parse_time(value, &c->deadline_ns)) ||
 	    (o->bit == OPT_INTERVAL && !parse_time(value, &c->interval_ns)))

@@ -24,6 +24,11 @@ enum option { /* bits: which options a verb takes, besides --json -q --help */
 	      OPT_VEX = 1 << 7,
 	      OPT_PROMETHEUS = 1 << 8,
 	      OPT_PRODUCT = 1 << 9,
+	      OPT_TRANSACTION = 1 << 10,
+	      OPT_LAST = 1 << 11,
+	      OPT_CHROME = 1 << 12,
+	      OPT_SVG = 1 << 13,
+	      OPT_TIMELINE = 1 << 14,
 };
 
 struct cli {
@@ -34,7 +39,10 @@ struct cli {
 	bool json, quiet, help;
 	uint32_t given; /* bits of enum option that stood on the command line */
 	uint64_t deadline_ns, interval_ns, since;
-	const char *product; /* --product */
+	uint64_t transaction, last;
+	const char *product;                 /* --product */
+	const char *chrome, *svg, *timeline; /* files to write */
+	uint64_t begin_tsc;                  /* after cli_timeline_begin */
 
 	struct nl_agent agent;
 	bool open;
@@ -112,6 +120,10 @@ struct json;
 const char *cli_blackout(const struct cli *c, struct text *t); /* ", blackout 640 us (verify)", or nothing */
 void cli_blackout_json(const struct cli *c, struct json *j);
 
+/* Around a commit: what the agent sees of it is kept for newleaf timeline, and written if --timeline asks for it. */
+void cli_timeline_begin(struct cli *c);
+void cli_timeline_end(struct cli *c);
+
 extern volatile sig_atomic_t cli_cancel; /* Ctrl-C */
 extern const char *cli_run_dir;          /* /run/newleaf; tests have their own */
 
@@ -123,6 +135,7 @@ int verb_log(struct cli *c);
 int verb_explain(struct cli *c);
 int verb_exits(struct cli *c);
 int verb_console(struct cli *c);
+int verb_timeline(struct cli *c);
 int verb_blockers(struct cli *c);
 int verb_alive(struct cli *c);
 int verb_author(struct cli *c);

@@ -18,6 +18,11 @@ const struct cli_option cli_options[] = {
         {OPT_FOLLOW, "f", "follow", NULL, "go on printing what is new until interrupted"},
         {OPT_SINCE, NULL, "since", "SEQ", "begin with this sequence number"},
         {OPT_INTERVAL, NULL, "interval", "TIME", "count for this time and print rates: 10s"},
+        {OPT_TRANSACTION, NULL, "transaction", "N", "only this one"},
+        {OPT_LAST, NULL, "last", "N", "the last N transactions (default 1)"},
+        {OPT_CHROME, NULL, "chrome", "FILE", "write a trace that Perfetto and chrome://tracing open"},
+        {OPT_SVG, NULL, "svg", "FILE", "draw a picture"},
+        {OPT_TIMELINE, NULL, "timeline", "FILE", "write the commit's time line as a trace, tried in vain or not"},
         {0, NULL, "json", NULL, "the answer as JSON on stdout, errors too"},
         {0, "q", "quiet", NULL, "no answer but the exit code; failures still say why"},
         {0, "h", "help", NULL, "how this verb is used"},
@@ -43,7 +48,7 @@ const struct verb cli_verbs[] = {
          "no "
          "leaf names a CVE.",
          verb_status},
-        {"apply", "load", "LEAF...", 1, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN, GROUP_CHANGE,
+        {"apply", "load", "LEAF...", 1, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN | OPT_TIMELINE, GROUP_CHANGE,
          "apply leaf files, all in one flip",
          "Each file is handed to the hypervisor, which verifies signature, kernel identity and expected bytes. Then "
          "all of them are "
@@ -57,12 +62,12 @@ const struct verb cli_verbs[] = {
          "hold), and for how long the command took a CPU from everybody else at the longest, verification, gathering "
          "and failed tries included (blackout), and by what.",
          verb_apply},
-        {"revert", "unload", "ID...|--all", 0, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN | OPT_ALL, GROUP_CHANGE,
-         "take applied leaves away again, all in one flip",
+        {"revert", "unload", "ID...|--all", 0, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN | OPT_ALL | OPT_TIMELINE,
+         GROUP_CHANGE, "take applied leaves away again, all in one flip",
          "Names the leaves by the id that newleaf status shows. What the guest itself wrote to the pages meanwhile is "
          "kept.",
          verb_revert},
-        {"sync", NULL, "DIR", 1, 1, OPT_DEADLINE | OPT_DRY_RUN, GROUP_CHANGE,
+        {"sync", NULL, "DIR", 1, 1, OPT_DEADLINE | OPT_DRY_RUN | OPT_TIMELINE, GROUP_CHANGE,
          "make the applied leaves exactly the files DIR/*.leaf, in one flip",
          "What is applied and not in DIR is reverted in the same commit. If one file is refused nothing is changed. An "
          "empty directory "
@@ -81,6 +86,14 @@ const struct verb cli_verbs[] = {
         {"blockers", NULL, "", 0, 0, 0, GROUP_LOOK, "what stood in the way of the last commit that did not succeed",
          "From the journal: the last refused or abandoned commit, and where the CPU stood that was in the way.",
          verb_blockers},
+        {"timeline", NULL, "", 0, 0, OPT_TRANSACTION | OPT_LAST | OPT_CHROME | OPT_SVG, GROUP_LOOK,
+         "the course of the last transactions, CPU by CPU, with the causes of tries that failed",
+         "A transaction is a commit with all its tries, or what is done for a module that comes or goes. For each try "
+         "and CPU: when it was asked, held, had the new generation and ran again, since the freeze began. The steps "
+         "come from the hypervisor's ring, which keeps the last few thousand; what the command saw of its own gathers "
+         "comes from /run/newleaf/gathers, which apply, revert and sync write. All times are of one clock, the TSC. "
+         "FILE may be - for the standard output.",
+         verb_timeline},
         {"explain", NULL, "[NL_X]", 0, 1, 0, GROUP_LOOK,
          "what an error means and what to do; without a name, all of them",
          "Needs no Newleaf. The name may be given without NL_ or NL_E, in any case, or as the number.", verb_explain},
@@ -92,8 +105,6 @@ const struct verb cli_verbs[] = {
          verb_alive},
         {"confirm", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "end the probation of a leaf",
          "An applied leaf has no probation: it stays until a revert or the next boot", verb_later},
-        {"timeline", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "the course of a commit",
-         "newleaf log has what happened, newleaf apply --json how long each step took", verb_later},
         {"preflight", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "check a machine before the installation",
          "docs/how-to/real-machine.md lists what a machine needs; the loader checks it at each boot and boots the old "
          "way if something is "
