@@ -476,8 +476,10 @@ void course_say(const struct tl_cause *c, char *out, size_t size)
 	if (c->comm[0])
 		snprintf(who, sizeof(who), c->cpu == UINT32_MAX ? "%s (pid %u)" : " (%s, pid %u)", c->comm, c->pid);
 	course_symbol(c->rip, &t);
-	if (!*did)
-		snprintf(out, size, "%s: %s", e->name, c->code == NL_OK ? "the answer is not known" : e->what);
+	if (!*did && c->code == NL_OK)
+		snprintf(out, size, "all were held, and what was in the way is not known");
+	else if (!*did)
+		snprintf(out, size, "%s: %s", e->name, e->what);
 	else if (c->comm[0] && c->cpu == UINT32_MAX)
 		snprintf(out, size, "%s %s%s%s", who, did, t.s[0] ? " at " : "", t.s);
 	else
