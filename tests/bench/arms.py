@@ -11,13 +11,14 @@ AGAIN = "-again"  # the same arm under a second name
 SCENARIOS = {
     "clear": "",
     "asleep": "nap=100000",
-    "drain": "nap=400000 sleepers=24 before=600000 limit=3000000",
+    "drain": "nap=400000 sleepers=24 before=600000 limit=3000000 deadline=3000",
+    "caller": "pair=4000000 deadline=3000",
     "failing": "kthread=1 deadline=200 limit=1",
-    "kthread": "kthread=1 limit=4000000",
+    "kthread": "kthread=1 limit=3000000 deadline=3000",
     "kthread, 16 s": "kthread=1 limit=17000000",
-    "loop": "loop=1 limit=4000000",
-    "loop, 16 s": "loop=1 limit=17000000",
-    "spin": "spin=6000 limit=4000000",
+    "loop": "loop=1 threads=1 limit=3000000 deadline=3000",
+    "loop, 16 s": "loop=1 threads=1 limit=17000000",
+    "spin": "spin=6000 threads=1 limit=3000000 deadline=3000",
     "poll": "threads=1 limit=17000000",
 }
 FAILS = ("failing",)  # what is measured there is a request that fails
@@ -29,17 +30,18 @@ HERMIT = "isolcpus=1 nohz_full=1 rcu_nocbs=1"
 # and of the turns those that name it, or none.
 MODES = {
     "icount": {
-        "cpus": 1, "more": ICOUNT, "rounds": 2, "timer": 50_000, "cmdlines": ("",),
+        "cpus": 1, "more": ICOUNT, "rounds": 1, "timer": 50_000, "cmdlines": ("quiet",),
         "turns": [("clear", ALL), ("asleep", ALL), ("failing", STRICT)], "forced": True,
     },
     "smp": {
-        "cpus": 2, "more": (), "rounds": 3, "timer": 1_000_000, "cmdlines": ("",),
+        "cpus": 2, "more": (), "rounds": 2, "timer": 1_000_000, "cmdlines": ("",),
         "turns": [("clear", ALL), ("asleep", ALL)], "forced": True,
     },
     "ends": {
         "cpus": 2, "more": (), "rounds": 1, "timer": 1_000_000, "cmdlines": ("", HERMIT, "idle=poll"),
         "turns": [
             ("drain", (*STRICT, *MIXABLE), ""),
+            ("caller", (*STRICT, "leaf-mixable"), ""),
             ("kthread", ("leaf-strict", "leaf-mixable", "kpatch", "klp-fast"), ""),
             ("kthread, 16 s", ("klp",), ""),
             ("loop", ("leaf-strict", "leaf-mixable", "kpatch"), HERMIT),

@@ -6,8 +6,10 @@ Each boot gives one number an arm, the median of its rounds; intervals are over 
 
 import argparse
 import os
+import shutil
 import statistics
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -114,12 +116,13 @@ def ends(document):
         span = f"{times[0]:.2f}–{times[-1]:.2f} s" if times else "–"
         said = {f"exit {r['error']}" if arm.startswith("leaf") else f"error {r['error']}" for r in mine if r["error"]}
         torn, backward, refused = (sum(r[key] for r in mine) for key in ("torn", "backward", "refused"))
-        counts = [str(torn), str(backward), str(refused), plot.short(max(r["late"] for r in mine))]
+        split = str(sum(r["split"] for r in mine)) if "split" in mine[0] else "–"
+        counts = [str(torn), split, str(backward), str(refused), plot.short(max(r["late"] for r in mine))]
         rows.append([scenario, arm, f"{len(times)}/{len(mine)}", span, ", ".join(sorted(said)) or "–", *counts])
     return rows
 
 
-ENDS_HEAD = ["scenario", "arm", "ended", "in", "else", "torn", "backward", "refused", "latest timer, ns"]
+ENDS_HEAD = ["scenario", "arm", "ended", "in", "else", "torn", "split", "backward", "refused", "latest timer, ns"]
 
 
 def drains(document):
@@ -300,6 +303,23 @@ def summary(documents, thresholds):
     }  # fmt: skip
 
 
+SHOWN = ("icount-asleep-effect.svg", "icount-clear-stop.svg", "drain.svg")  # of the figures, on a page
+
+
+def shown(documents, page):
+    """Figures beside a page, in pictures/ of its folder's parent, and the lines that show them."""
+    pictures = os.path.join(os.path.dirname(os.path.abspath(page)), "..", "pictures")
+    os.makedirs(pictures, exist_ok=True)
+    lines = []
+    with tempfile.TemporaryDirectory() as directory:
+        for path in (path for d in documents for path in figures(d, directory)):
+            if os.path.basename(path) in SHOWN:
+                name = "bench-" + os.path.basename(path)
+                shutil.copyfile(path, os.path.join(pictures, name))
+                lines.append(f"![{name.removesuffix('.svg')}](../pictures/{name})\n")
+    return "\n".join(lines)
+
+
 def put_into(page, text):
     """Replace what is between the markers of a page."""
     with open(page, encoding="utf-8") as f:
@@ -328,7 +348,7 @@ def main():
         for d in documents:
             figures(d, given.out)
     if given.docs:
-        put_into(given.docs, text)
+        put_into(given.docs, f"{text}\n{shown(documents, given.docs)}")
     return int(any(v == "MISSED" for d in documents for v, _ in judge(d, thresholds)))
 
 

@@ -23,7 +23,7 @@ def quantile(values, q):
     return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
 
 
-def bootstrap(units, statistic, seed, draws=DRAWS, level=LEVEL):
+def bootstrap(units, statistic, seed, draws=None, level=LEVEL):
     """The statistic of all units, and its percentile interval when units are drawn with replacement: (value, low,
     high). With one unit there is no interval: (value, None, None)."""
     value = statistic(units)
@@ -31,7 +31,7 @@ def bootstrap(units, statistic, seed, draws=DRAWS, level=LEVEL):
         return value, None, None
     rng = random.Random(f"bootstrap:{seed}")
     drawn = []
-    for _ in range(draws):
+    for _ in range(draws or DRAWS):
         drawn.append(statistic(rng.choices(units, k=len(units))))
     return value, quantile(drawn, (1 - level) / 2), quantile(drawn, (1 + level) / 2)
 
@@ -48,13 +48,13 @@ def centre(units):
     return middle, math.sqrt(math.fsum((u - middle) ** 2 for u in units) / max(1, n - 1) / n)
 
 
-def mean(units, seed, level=LEVEL, draws=DRAWS):
+def mean(units, seed, level=LEVEL, draws=None):
     """The mean with its studentised interval (bootstrap-t): with ten units, percentiles are too narrow."""
     value, step = centre(units)
     if len(units) < FEWEST:
         return value, None, None
     rng, drawn = random.Random(f"mean:{seed}"), []
-    for _ in range(draws):
+    for _ in range(draws or DRAWS):
         middle, spread = centre(rng.choices(units, k=len(units)))
         if spread:
             drawn.append((middle - value) / spread)

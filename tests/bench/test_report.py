@@ -16,6 +16,9 @@ sys.path.insert(0, HERE)
 import arms  # noqa: E402
 import campaign  # noqa: E402
 import report  # noqa: E402
+import stats  # noqa: E402
+
+stats.DRAWS = 300  # enough for what is looked at here
 
 THRESHOLDS = campaign.read(os.path.join(HERE, "thresholds.json"))
 COST = {"klp": 1.1e9, "klp-fast": 1.1e8, "stop": 5e3, "none": 100}  # of one request; 2e7 for the others

@@ -8,6 +8,7 @@
  *   sleepers=N  so many more tasks sleep in the functions again and again, each for a time of its own up to nap
  *   kthread=1   a kernel thread falls asleep in the old function, and stays there until the request has ended
  *   loop=1      a thread on the last CPU is busy in user space and never calls the kernel
+ *   pair=US     a task sleeps for so long between two calls of the inner function, in a caller that nobody patches
  *   spin=MS     a kernel thread on the last CPU is busy for so long and gives the CPU to nobody
  *   timer=NS    the period of the timer on each CPU that sees how long the guest stood still (default 1 ms)
  *   threads=N   that call without end (default 2, spread over the CPUs)
@@ -45,7 +46,7 @@ struct seen {
 	pthread_t thread;
 	int cpu, nap;
 	uint64_t passes, torn, backward, gap, first_new, last_old, last_out;
-	bool once, busy;
+	bool once, busy, pair;
 };
 
 static int device;
@@ -74,7 +75,8 @@ static void pass(struct seen *s, uint64_t *last)
 {
 	bool after_new = atomic_load(&new_seen) && !atomic_load(&taking_away);
 	uint64_t start = now(), end;
-	int answer = ioctl(device, BENCH_PASS, (long)s->nap), outer = answer & 0xff, inner = answer >> 8 & 0xff;
+	int answer = ioctl(device, s->pair ? BENCH_PAIR : BENCH_PASS, (long)s->nap);
+	int outer = answer & 0xff, inner = answer >> 8 & 0xff;
 
 	end = now();
 	s->passes++;
@@ -86,7 +88,7 @@ static void pass(struct seen *s, uint64_t *last)
 	}
 	if (outer != inner)
 		s->torn++;
-	if (atomic_load(&taking_away))
+	if (atomic_load(&taking_away) || s->pair)
 		return;
 	if (outer == BENCH_OLD || inner == BENCH_OLD) {
 		s->last_old = s->nap ? end : start; /* who slept came out of it at its end */
@@ -299,6 +301,7 @@ static int off(const char *arm)
 /* -- one round -- */
 
 static struct seen seen[THREADS + 3];
+static struct seen *caller = &seen[THREADS + 2]; /* not among those whose passes are counted */
 
 static uint64_t least(uint64_t a, uint64_t b) { return !a ? b : !b ? a : a < b ? a : b; }
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
@@ -345,6 +348,8 @@ static void report(const struct figures *f, int threads, int sleepers)
 	       (unsigned long long)all.backward, (unsigned long long)all.passes);
 	printf("\"gap\":%llu,\"late\":%ld,\"calm\":%llu,\"calm_ns\":%llu,\"busy\":%llu", (unsigned long long)all.gap,
 	       f->late, (unsigned long long)f->calm, (unsigned long long)f->calm_ns, (unsigned long long)f->busy);
+	if (caller->nap)
+		printf(",\"split\":%llu", (unsigned long long)caller->torn);
 	if (sleepers)
 		tell_sleepers(&seen[threads + 1], sleepers, f->known);
 	printf("}\n");
@@ -380,6 +385,11 @@ static void in_the_way(int argc, char **argv, int threads, int sleepers, int nap
 		while (ioctl(device, BENCH_NAPPING, 0L) < sleepers / 2 + 1)
 			usleep(100);
 	}
+	if (caller->nap) {
+		begin(caller);
+		while (ioctl(device, BENCH_NAPPING, 0L) == 0)
+			usleep(100);
+	}
 	if (given(argc, argv, "kthread", 0))
 		ioctl(device, BENCH_THREAD, 1L);
 	if (given(argc, argv, "spin", 0))
@@ -400,6 +410,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: work ARM [KEY=VALUE...], with the module bench\n");
 		return 2;
 	}
+	*caller = (struct seen){.nap = (int)given(argc, argv, "pair", 0), .once = true, .pair = true};
 	deadline = given(argc, argv, "deadline", 0);
 	ioctl(device, BENCH_TIMER, (long)given(argc, argv, "timer", 1000000));
 	for (int i = 0; i < threads; i++) {
@@ -422,6 +433,8 @@ int main(int argc, char **argv)
 		ioctl(device, BENCH_THREAD, 0L);
 	if (nap)
 		pthread_join(seen[threads].thread, NULL);
+	if (caller->nap)
+		pthread_join(caller->thread, NULL);
 	f.busy = atomic_load(&passes_now) - f.busy;
 	f.known = now();
 	f.late = ioctl(device, BENCH_LATE, 0L);
@@ -431,7 +444,8 @@ int main(int argc, char **argv)
 		atomic_store(&ended, true);
 		pthread_join(seen[threads + sleepers + 1].thread, NULL);
 	}
-	f.error_off = f.error && strncmp(argv[1], "klp", 3) ? 0 : off(argv[1]);
+	if (!f.error || !strncmp(argv[1], "klp", 3) || !strcmp(argv[1], "kpatch")) /* what these began stays begun */
+		f.error_off = off(argv[1]);
 	until(now() + before / 2);
 	atomic_store(&ended, true);
 	for (int i = 0; i < threads; i++)
