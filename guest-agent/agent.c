@@ -14,9 +14,15 @@
 #define US 1000ULL
 #define VERIFY_LIMIT_NS (120000 * MS) /* a signature check in slices, also on a slow emulator */
 #define FAULT_RETRIES 8               /* the kernel may be migrating a locked page: NL_EFAULT then lasts microseconds */
+#define STAGE_CHUNK 16384u            /* interrupts are off while it is copied */
 #define BUSY_LIMIT_NS (2000 * MS)     /* another caller is inside the hypervisor: at most for one try of its own */
 #define BACKOFF_MIN_NS (200 * US)
 #define BACKOFF_MAX_NS (5 * MS)
+/* A member of a gather that awaits others keeps everybody else from its CPU: for less than a tick of any kernel. On an
+ * emulator a CPU may not get its host's time for longer: there it begins so and grows. */
+#define SPIN_NS (1 * MS)
+#define SPIN_EMULATED_NS (4 * MS)
+#define SPIN_DOUBLINGS 6
 #define NO_CPU UINT32_MAX
 
 #define NL_ERR_LAST(name, code, exit, what, next) +1
@@ -68,7 +74,7 @@ static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, 
 		                          .r8 = r8 ? *r8 : 0};
 		if (!a->t->call(a->t->ctx, &r))
 			return fail(a, NL_EROOT, NL_WHY_FAULT);
-		note_taken(a, which, r.taken);
+		note_taken(a, which == NL_CALL_VERIFY && r.rax == NL_AGAIN ? NL_PIECE_CHECK : which, r.taken);
 		if (r.rax != NL_EFAULT || attempt >= FAULT_RETRIES)
 			break;
 		a->t->pause_ns(a->t->ctx, BACKOFF_MIN_NS);
@@ -174,6 +180,7 @@ enum nl_err nl_agent_status(struct nl_agent *a, struct nl_status *out)
 	if (written != sizeof(*out) || out->size != sizeof(*out) || out->kernel_build_id_len > NL_BUILD_ID_MAX ||
 	    out->cpus_known > NL_MAX_CPUS)
 		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+	a->emulated = out->emulated;
 	terminate(out->version, sizeof(out->version));
 	terminate(out->vendor, sizeof(out->vendor));
 	terminate(out->paging, sizeof(out->paging));
@@ -227,7 +234,7 @@ static void clean_blocker(struct nl_blocker *b)
 static enum nl_err stage(struct nl_agent *a, const uint8_t *file, size_t size)
 {
 	for (size_t at = 0; at < size;) {
-		size_t chunk = size - at < NL_CALL_MAX_BUFFER ? size - at : NL_CALL_MAX_BUFFER;
+		size_t chunk = size - at < STAGE_CHUNK ? size - at : STAGE_CHUNK;
 		uint64_t rcx = at, r8 = size;
 		enum nl_err e = patient_call(a, NL_CALL_STAGE, file + at, chunk, NULL, 0, &rcx, &r8);
 
@@ -337,10 +344,16 @@ static void note_try(const struct nl_agent *a, uint64_t begin, const struct atte
 	}
 }
 
+static uint64_t spin_limit(const struct nl_agent *a, unsigned missed)
+{
+	return a->emulated ? SPIN_EMULATED_NS << (missed < SPIN_DOUBLINGS ? missed : SPIN_DOUBLINGS) : SPIN_NS;
+}
+
 static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *report, uint64_t until)
 {
 	uint64_t now = a->t->now_ns(a->t->ctx), random = now, begin;
 	enum nl_reason why = NL_WHY_NONE;
+	unsigned missed = 0;
 
 	for (unsigned n = 0;; n++) {
 		struct attempt t = {a, report, NL_AGAIN};
@@ -357,7 +370,8 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 			return fail(a, NL_EDEADLINE, why);
 		a->details.gathers++;
 		begin = nl_own_now();
-		if (!a->t->gather(a->t->ctx, until, last_arrived, &t, &a->details.missing)) {
+		if (!a->t->gather(a->t->ctx, until, spin_limit(a, missed), last_arrived, &t, &a->details.missing)) {
+			missed++;
 			terminate(a->details.missing.comm, sizeof(a->details.missing.comm)); /* a task names itself */
 			note_try(a, begin, &t, false);
 			why = NL_WHY_NOT_GATHERED;
@@ -409,7 +423,7 @@ enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *
 		if (e == NL_OK) {
 			a->details.call = NL_CALL_TRY;
 			e = gather_and_try(a, report, until);
-			note_taken(a, 0, a->t->disperse(a->t->ctx));
+			note_taken(a, NL_PIECE_GATHER, a->t->disperse(a->t->ctx));
 		}
 	} while (e == NL_ESTALE && a->t->now_ns(a->t->ctx) < until); /* who cancels it is heard before the next try */
 	if (e != NL_OK && e != NL_NOTHING)

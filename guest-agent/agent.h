@@ -52,13 +52,15 @@ struct nl_registers {
 	uint64_t taken; /* out: for so many TSC ticks this call took the CPU from everybody, interrupts included */
 };
 
-/* What takes a CPU from everybody else: each call by its number, and [0] gathering, the TRY in its midst included. */
-#define NL_PIECES (NL_CALL_TIMELINE + 1)
+/* What takes a CPU from everybody else: each call by its number, but those to VERIFY that want another one (slices of
+ * the hash, a signature) for themselves; and gathering, the TRY in its midst included. */
+enum nl_piece { NL_PIECE_GATHER = 0, NL_PIECE_CHECK = NL_CALL_TIMELINE + 1, NL_PIECES };
 
 /*
  * What differs between guests. `call` makes one hypercall on the CPU it is called on; false: the instruction faulted.
  * `gather` brings every online CPU into user mode and lets the last one to arrive run `last` there; false: somebody was
- * missing when `until_ns` or the inner limit came, everybody is released, `last` was not run. It may be called again
+ * missing when `until_ns` came, or not there with the others within `spin_ns`; everybody is released, `last` was not
+ * run. Nobody is kept from running for longer than `spin_ns` while others are awaited. It may be called again
  * and again; `disperse` ends it and gives back scheduling class and affinity; it answers for how many TSC ticks a
  * gather took a CPU from everybody else at the longest. The buffer is resident, page aligned and NL_CALL_MAX_BUFFER
  * long.
@@ -69,7 +71,8 @@ struct nl_transport {
 	enum nl_err (*open)(void *ctx, struct nl_details *details, uint8_t **buffer);
 	void (*close)(void *ctx);
 	bool (*call)(void *ctx, struct nl_registers *r);
-	bool (*gather)(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing);
+	bool (*gather)(void *ctx, uint64_t until_ns, uint64_t spin_ns, void (*last)(void *arg), void *arg,
+	               struct nl_missing *missing);
 	uint64_t (*disperse)(void *ctx);
 	uint64_t (*now_ns)(void *ctx); /* monotonic */
 	void (*pause_ns)(void *ctx, uint64_t ns);
@@ -80,6 +83,7 @@ const struct nl_transport *nl_linux_transport(void); /* one per process */
 struct nl_agent {
 	const struct nl_transport *t;
 	uint8_t *buffer;
+	bool emulated; /* as the last status said */
 	const volatile sig_atomic_t
 	        *cancel;           /* set by the caller, may be NULL: non-zero ends loops, the commit is abandoned */
 	struct nl_details details; /* of the last call */

@@ -7,7 +7,8 @@
 
 #include "agent.h"
 
-bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing);
+bool nl_linux_gather(void *ctx, uint64_t until_ns, uint64_t spin_ns, void (*last)(void *arg), void *arg,
+                     struct nl_missing *missing);
 uint64_t nl_linux_disperse(void *ctx);
 uint64_t nl_linux_now_ns(void *ctx);
 uint64_t nl_linux_thread_ns(void); /* CPU time of the calling thread */

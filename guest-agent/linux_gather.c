@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Bring every online CPU into user mode at the same time: one SCHED_FIFO 99 thread pinned to each, spinning with
- * interrupts on, and the last one to arrive acts for all. There is no coordinator beside them, because a FIFO 98
- * coordinator starves beside FIFO 99 spinners: the caller's own thread is one of the threads. Nobody is held by the
- * kernel or by the hypervisor here, so a SIGKILL at any time leaves nothing behind.
+ * Bring every online CPU into user mode at the same time: one SCHED_FIFO 99 thread pinned to each, and the last one to
+ * arrive acts for all. There is no coordinator beside them, because a FIFO 98 coordinator starves beside FIFO 99
+ * spinners: the caller's own thread is one of the threads. Nobody is held by the kernel or by the hypervisor here, so a
+ * SIGKILL at any time leaves nothing behind.
+ *
+ * In two steps, because a thread that spins keeps everybody else from its CPU. First the threads are called, and each
+ * that gets to run says so and sleeps again: a CPU that is deep in the kernel is awaited by nobody who spins. The last
+ * one called, on the CPU that was hardest to get, stays there, spinning in user mode with interrupts on, and wakes the
+ * others to do the same. They have a short time for that.
  */
 #define _GNU_SOURCE
 #include "linux.h"
@@ -24,11 +29,10 @@
 
 #define MAX_CPUS 1024
 #define PRIORITY 99
-/* RT throttling stops FIFO threads after 0.95 s of a second, and says so in the kernel log: spin for at most this long,
- * then rest. */
-#define SPIN_LIMIT_NS 400000000ULL
-#define REST_DIVISOR \
-	2 /* of the time spun: on an emulator the time that its host took away counts as spun for the throttling */
+/* RT throttling stops FIFO threads after 0.95 s of a second, and says so in the kernel log: rest for this part of the
+ * time spun. On an emulator the time that its host took away counts as spun. */
+#define REST_DIVISOR 2
+#define NAME_EVERY_NS 100000000ULL /* all of /proc is read for a name */
 #define SPINS_PER_CLOCK 64u
 #define CALIBRATION_NS 200000ULL
 #define STACK_SIZE 65536
@@ -38,9 +42,9 @@
 
 /*
  * A round in one word, so that a thread that comes late can never count in the wrong round:
- * bits 63:32 round number (futex), 31:24 phase, 23:0 how many have arrived.
+ * bits 63:32 round number (futex), 31:24 phase, 23:0 how many have arrived. Calling and gathering are a round each.
  */
-enum phase { GATHERING = 0, ACTING = 1, OVER = 2 };
+enum phase { CALLING = 0, GATHERING = 1, ACTING = 2, OVER = 3 };
 #define WORD(round, phase, arrived) ((uint64_t)(round) << 32 | (uint64_t)(phase) << 24 | (arrived))
 #define ROUND(word) ((uint32_t)((word) >> 32))
 #define PHASE(word) ((enum phase)((word) >> 24 & 0xff))
@@ -57,7 +61,7 @@ static struct {
 	_Alignas(64) uint64_t spin_ticks; /* how long one thread spins in a round at most */
 	uint64_t taken;                   /* the longest that a member had its CPU for itself, in TSC ticks */
 	uint64_t ticks_per_ms;
-	uint64_t rest_until_ns;
+	uint64_t rest_until_ns, named_ns;
 	void (*last)(void *arg);
 	void *arg;
 	uint32_t n;       /* members, [0] is the caller's thread */
@@ -104,6 +108,30 @@ static bool swap(uint64_t *from, uint64_t to)
 	return __atomic_compare_exchange_n(&g.word, from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
+static void wake_all(void) { syscall(SYS_futex, round_futex(), FUTEX_WAKE_PRIVATE, MAX_CPUS, NULL, NULL, 0); }
+
+static void next_round(enum phase phase)
+{
+	__atomic_store_n(&g.word, WORD(ROUND(load()) + 1, phase, 0), __ATOMIC_RELEASE);
+	wake_all();
+}
+
+/* This CPU can be had. The last one to say so begins the gathering. */
+static void answer_call(struct member *m, uint32_t round)
+{
+	uint64_t w = load();
+	bool is_last;
+
+	do {
+		if (PHASE(w) != CALLING || ROUND(w) != round)
+			return;
+		is_last = ARRIVED(w) + 1 == g.n;
+	} while (!swap(&w, is_last ? WORD(round + 1, GATHERING, 0) : WORD(round, CALLING, ARRIVED(w) + 1)));
+	__atomic_store_n(&m->seen, round, __ATOMIC_RELEASE);
+	if (is_last)
+		wake_all();
+}
+
 /* Arrive in this round and stay in user mode until it is over. The last to arrive acts. */
 static void take_part(struct member *m, uint32_t round)
 {
@@ -111,6 +139,10 @@ static void take_part(struct member *m, uint32_t round)
 	 * user mode. */
 	uint64_t w = load(), begin = __builtin_ia32_rdtsc();
 
+	if (PHASE(w) == CALLING) {
+		answer_call(m, round);
+		return;
+	}
 	do {
 		if (PHASE(w) != GATHERING || ROUND(w) != round)
 			return;
@@ -186,10 +218,27 @@ static void *member_main(void *arg)
 	return NULL;
 }
 
-static void next_round(enum phase phase)
+/* Asleep until all have been called. false: the time is over, or a signal came. */
+static bool await_call(uint32_t round, uint64_t until_ns)
 {
-	__atomic_store_n(&g.word, WORD(ROUND(load()) + 1, phase, 0), __ATOMIC_RELEASE);
-	syscall(SYS_futex, round_futex(), FUTEX_WAKE_PRIVATE, MAX_CPUS, NULL, NULL, 0);
+	bool enough = false;
+	uint64_t w, now;
+
+	while (w = load(), ROUND(w) == round && PHASE(w) == CALLING) {
+		struct timespec left;
+
+		now = nl_linux_now_ns(NULL);
+		if (enough || now >= until_ns) {
+			if (swap(&w, WORD(round, OVER, ARRIVED(w))))
+				return false;
+			continue;
+		}
+		left.tv_sec = (time_t)((until_ns - now) / 1000000000ULL);
+		left.tv_nsec = (long)((until_ns - now) % 1000000000ULL);
+		enough = syscall(SYS_futex, round_futex(), FUTEX_WAIT_PRIVATE, round, &left, NULL, 0) != 0 &&
+		         errno == EINTR;
+	}
+	return true;
 }
 
 static void dismiss(void)
@@ -362,10 +411,32 @@ static void calibrate(void)
 	g.ticks_per_ms = (__builtin_ia32_rdtsc() - tsc) * 1000000 / (now - ns);
 }
 
-bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing)
+/* Who did not answer the call, or did not come in time. */
+static void note_missing(uint32_t round, struct nl_missing *out)
+{
+	uint64_t now = nl_linux_now_ns(NULL);
+	struct nl_missing m = {.cpu = UINT32_MAX};
+
+	for (uint32_t i = 0; i < g.n; i++) {
+		if (__atomic_load_n(&g.member[i].seen, __ATOMIC_ACQUIRE) == round)
+			continue;
+		if (!m.count++)
+			m.cpu = g.member[i].cpu;
+	}
+	if (out->pid && now - g.named_ns < NAME_EVERY_NS)
+		return;
+	*out = m;
+	if (m.count) {
+		name_occupant(out);
+		g.named_ns = now;
+	}
+}
+
+bool nl_linux_gather(void *ctx, uint64_t until_ns, uint64_t spin_ns, void (*last)(void *arg), void *arg,
+                     struct nl_missing *missing)
 {
 	const struct sched_param top = {.sched_priority = PRIORITY};
-	uint64_t begin, limit, begin_tsc;
+	uint64_t begin, begin_tsc;
 	cpu_set_t cpus;
 	uint32_t round;
 	bool acted;
@@ -390,14 +461,19 @@ bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void
 	pin(g.member[0].cpu);
 	set_scheduler(SCHED_FIFO, &top);
 	begin_tsc = __builtin_ia32_rdtsc();
-	begin = nl_linux_now_ns(ctx);
 	g.last = last;
 	g.arg = arg;
-	limit = until_ns < begin ? 0 : until_ns - begin;
-	g.spin_ticks = (limit < SPIN_LIMIT_NS ? limit : SPIN_LIMIT_NS) / 1000 * g.ticks_per_ms / 1000;
-	nl_own_step(NL_OWN_GATHER, nl_own_now(), g.member[0].cpu, ROUND(load()) + 1);
-	next_round(GATHERING);
+	g.spin_ticks = spin_ns / 1000 * g.ticks_per_ms / 1000;
+	nl_own_step(NL_OWN_GATHER, nl_own_now(), g.member[0].cpu, ROUND(load()) + (g.n > 1 ? 2 : 1));
+	next_round(g.n > 1 ? CALLING : GATHERING);
 	round = ROUND(load());
+	if (g.n > 1) {
+		answer_call(&g.member[0], round);
+		give_back(begin_tsc);
+		round += await_call(round, until_ns);
+		begin_tsc = __builtin_ia32_rdtsc();
+	}
+	begin = nl_linux_now_ns(ctx);
 	take_part(&g.member[0], round);
 	acted = ARRIVED(load()) == g.n;
 	give_back(begin_tsc);
@@ -406,16 +482,7 @@ bool nl_linux_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void
 	g.rest_until_ns += (g.rest_until_ns - begin) / REST_DIVISOR;
 	if (acted)
 		return true;
-	memset(missing, 0, sizeof(*missing));
-	missing->cpu = UINT32_MAX;
-	for (uint32_t i = 1; i < g.n; i++) {
-		if (__atomic_load_n(&g.member[i].seen, __ATOMIC_ACQUIRE) == round)
-			continue;
-		if (!missing->count++)
-			missing->cpu = g.member[i].cpu;
-	}
-	if (missing->count)
-		name_occupant(missing);
+	note_missing(round, missing);
 	return false;
 }
 

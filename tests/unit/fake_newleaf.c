@@ -353,6 +353,8 @@ static bool fake_call(void *ctx, struct nl_registers *r)
 	f->calls++;
 	f->now_ns += 1000;
 	r->taken = r->rbx < NL_PIECES ? f->takes[r->rbx] : 0;
+	if (r->rbx == NL_CALL_VERIFY && f->verify_again)
+		r->taken = f->takes[NL_PIECE_CHECK];
 	if (f->faulting)
 		return false;
 	if (f->silent)
@@ -369,11 +371,15 @@ static bool fake_call(void *ctx, struct nl_registers *r)
 	return true;
 }
 
-static bool fake_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), void *arg, struct nl_missing *missing)
+static bool fake_gather(void *ctx, uint64_t until_ns, uint64_t spin_ns, void (*last)(void *arg), void *arg,
+                        struct nl_missing *missing)
 {
 	struct fake *f = ctx;
 
 	f->gathers++;
+	f->spin_ns = spin_ns;
+	if (spin_ns > f->longest_spin_ns)
+		f->longest_spin_ns = spin_ns;
 	f->now_ns += 100000;
 	if (f->cancel_at_gather == f->gathers)
 		*f->cancel = 1;
@@ -397,7 +403,7 @@ static bool fake_gather(void *ctx, uint64_t until_ns, void (*last)(void *arg), v
 static uint64_t fake_disperse(void *ctx)
 {
 	((struct fake *)ctx)->disperses++;
-	return ((struct fake *)ctx)->takes[0];
+	return ((struct fake *)ctx)->takes[NL_PIECE_GATHER];
 }
 
 static uint64_t fake_now(void *ctx) { return ((struct fake *)ctx)->now_ns += 10; }

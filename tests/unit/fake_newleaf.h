@@ -34,7 +34,7 @@ struct fake {
 	struct nl_blocker blocker; /* of VERIFY and TRY when they fail */
 	struct nl_blocker passing; /* of TRY, from the passes_from'th on, 0 = never */
 	unsigned passes_from;
-	uint64_t takes[NL_PIECES]; /* TSC ticks, of each call, [0] of a gather */
+	uint64_t takes[NL_PIECES]; /* TSC ticks */
 	volatile sig_atomic_t *cancel;
 
 	/* the machine */
@@ -54,6 +54,7 @@ struct fake {
 
 	/* what happened, for the test to look at */
 	unsigned calls, prepares, gathers, disperses, abandons, tries, closes, alive;
+	uint64_t spin_ns, longest_spin_ns; /* that the last gather, and any, was allowed */
 	uint64_t now_ns, paused_ns, shortest_pause_ns, longest_pause_ns;
 	uint8_t buffer[NL_CALL_MAX_BUFFER];
 	struct nl_transport transport;

@@ -406,41 +406,6 @@ static void what_is_stale_is_prepared_again(void **state)
 	assert_int_equal(f->prepares, 2);
 }
 
-/* Of each kind of call the longest, of gathers as they say themselves, and what failed counts as what did not. */
-static void what_is_taken_is_noted(void **state)
-{
-	struct fake *f = opened();
-	uint8_t file[4096];
-
-	(void)state;
-	f->takes[NL_CALL_STAGE] = 3;
-	f->takes[NL_CALL_VERIFY] = 700;
-	f->efault = 1;
-	f->verify_error = NL_EKEY;
-	assert_int_equal(nl_agent_verify(&agent, file, fake_leaf(file, "demo", 1), &verified), NL_EKEY);
-	f->verify_error = NL_OK;
-	f->takes[NL_CALL_VERIFY] = 650;
-	staged("demo");
-	assert_int_equal(agent.taken[NL_CALL_STAGE], 3);
-	assert_int_equal(agent.taken[NL_CALL_VERIFY], 700); /* not the last, not the sum */
-	f->takes[NL_CALL_PREPARE] = 40;
-	f->takes[NL_CALL_TRY] = 90;
-	f->takes[0] = 120;
-	f->gather_missing = UINT_MAX;
-	assert_int_equal(commit(1000), NL_EDEADLINE);
-	assert_int_equal(agent.taken[0], 120);
-	assert_int_equal(agent.taken[NL_CALL_TRY], 0); /* nobody got there */
-	f->gather_missing = 0;
-	f->takes[0] = 110;
-	f->takes[NL_CALL_ABANDON] = 9;
-	f->try_error = NL_EBYTES;
-	assert_int_equal(commit(1000), NL_EBYTES);
-	assert_int_equal(agent.taken[0], 120);
-	assert_int_equal(agent.taken[NL_CALL_PREPARE], 40);
-	assert_int_equal(agent.taken[NL_CALL_TRY], 90);
-	assert_int_equal(agent.taken[NL_CALL_ABANDON], 9);
-}
-
 /* Page by page, to the newest; what cannot be true is not handed on. */
 static void reads_the_ring(void **state)
 {
@@ -568,7 +533,6 @@ int main(void)
 	        cmocka_unit_test(a_refused_prepare_names_its_site),
 	        cmocka_unit_test(a_final_refusal_is_not_retried),
 	        cmocka_unit_test(what_is_stale_is_prepared_again),
-	        cmocka_unit_test(what_is_taken_is_noted),
 	        cmocka_unit_test(reads_the_ring),
 	        cmocka_unit_test(keeps_what_it_sees),
 	        cmocka_unit_test(sha256_is_sha256),

@@ -170,7 +170,7 @@ static void says_what_it_took(void **state)
 	(void)state;
 	assert_int_equal(newleaf("apply", path_a), 0);
 	assert_null(strstr(out, "blackout")); /* nothing was measured: nothing is said */
-	f->takes[0] = 300000;
+	f->takes[NL_PIECE_GATHER] = 300000;
 	f->takes[NL_CALL_TRY] = 250000;
 	f->takes[NL_CALL_VERIFY] = 640000;
 	assert_int_equal(newleaf("revert", "alpha"), 0);
@@ -179,13 +179,14 @@ static void says_what_it_took(void **state)
 	assert_says(out, "(generation 3 stays), blackout 640 us (verify)\n");
 	assert_int_equal(newleaf("apply", path_a, "--json"), 0);
 	assert_schema("apply");
+	assert_says(out, "\"gathers\":1,");
 	assert_says(out, "\"blackout_ns\":640000,\"blackout_by\":\"verify\","
 	                 "\"pieces_ns\":{\"gather\":300000,\"verify\":640000,\"try\":250000}");
 	f->try_error = NL_EBYTES;
 	assert_int_equal(newleaf("revert", "alpha", "--json"), NL_EXIT_TARGET);
 	assert_schema("error");
 	assert_says(out, "\"blackout_ns\":300000,\"blackout_by\":\"gather\"");
-	f->takes[NL_CALL_TRY] = f->takes[0]; /* of equals the outer one */
+	f->takes[NL_CALL_TRY] = f->takes[NL_PIECE_GATHER]; /* of equals the outer one */
 	f->try_error = NL_OK;
 	assert_int_equal(newleaf("revert", "--all", "--json"), 0);
 	assert_schema("revert");

@@ -31,6 +31,7 @@ struct change {
 	size_t n_gone;
 	size_t n_new; /* entries of the set that are not applied now */
 	uint64_t begin_ns;
+	uint32_t gathers; /* of the commit */
 	char what[WHAT_MAX];
 };
 
@@ -234,7 +235,7 @@ static void print_json(const struct change *x, const char *result, const struct 
 		json_uint(&j, NULL, r->longest_hold_ns);
 		json_close(&j, ']');
 		json_uint(&j, "tries", r->tries);
-		json_uint(&j, "gathers", x->c->agent.details.gathers);
+		json_uint(&j, "gathers", x->gathers);
 		json_uint(&j, "cpus", r->cpus_total);
 		json_uint(&j, "pages", r->pages);
 		json_count(&j, "old_tasks", r->old_tasks);
@@ -307,6 +308,7 @@ static int finish(struct change *x)
 	}
 	cli_timeline_begin(c);
 	e = nl_agent_commit(&c->agent, &x->request, &r);
+	x->gathers = c->agent.details.gathers;
 	cli_timeline_end(c);
 	took = now_ns(x) - x->begin_ns;
 	if (e == NL_NOTHING)

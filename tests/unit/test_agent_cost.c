@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: guest-agent/agent.c guest-agent/own.c tests/unit/fake_newleaf.c tools/newleaf/sha256.c
+// cflags: -Iguest-agent -Itools/newleaf
+/*
+ * What the agent costs those who run beside it: how long it lets CPUs be kept from them, and that it says so.
+ */
+#include "host.h"
+
+#include <limits.h>
+
+#include "fake_newleaf.h"
+#include "own.h"
+
+static volatile sig_atomic_t cancel;
+static struct nl_agent agent;
+static struct nl_verify_report verified;
+static struct nl_commit_report committed;
+
+static struct fake *opened(void)
+{
+	struct fake *f = fake_new();
+
+	cancel = 0;
+	f->cancel = &cancel;
+	assert_int_equal(nl_agent_open(&agent, &f->transport, &cancel), NL_OK);
+	return f;
+}
+
+static struct nl_commit_request request_of(const uint8_t *sha256, uint32_t deadline_ms)
+{
+	struct nl_commit_request r = {
+	        .expected_generation = UINT64_MAX, .deadline_ms = deadline_ms, .count = sha256 ? 1 : 0};
+
+	if (sha256)
+		memcpy(r.set[0], sha256, 32);
+	return r;
+}
+
+static void staged(const char *id)
+{
+	uint8_t file[4096];
+	size_t n = fake_leaf(file, id, 1);
+
+	assert_int_equal(nl_agent_verify(&agent, file, n, &verified), NL_OK);
+	assert_string_equal(verified.id, id);
+}
+
+static enum nl_err commit(uint32_t deadline_ms)
+{
+	struct nl_commit_request r = request_of(verified.sha256, deadline_ms);
+
+	return nl_agent_commit(&agent, &r, &committed);
+}
+
+/* Less than a tick of any kernel, however often somebody is missing. An emulator's CPUs come when the host lets them.
+ */
+static void nobody_spins_for_a_tick(void **state)
+{
+	struct fake *f = opened();
+	struct nl_status s;
+
+	(void)state;
+	staged("demo");
+	f->gather_missing = UINT_MAX;
+	assert_int_equal(commit(10000), NL_EDEADLINE);
+	assert_true(f->gathers > 5);
+	assert_in_range(f->longest_spin_ns, 1, 1000000);
+	f = opened();
+	f->status.emulated = 1;
+	assert_int_equal(nl_agent_status(&agent, &s), NL_OK);
+	staged("demo");
+	f->gather_missing = UINT_MAX;
+	assert_int_equal(commit(10000), NL_EDEADLINE);
+	assert_int_equal(f->longest_spin_ns, 256000000);
+	f->gather_missing = 0;
+	assert_int_equal(commit(1000), NL_OK);
+	assert_int_equal(f->spin_ns, 4000000); /* each commit begins anew */
+}
+
+/* Of each kind of call the longest, of gathers as they say themselves, and what failed counts as what did not. */
+static void what_is_taken_is_noted(void **state)
+{
+	struct fake *f = opened();
+	uint8_t file[4096];
+
+	(void)state;
+	f->takes[NL_CALL_STAGE] = 3;
+	f->takes[NL_CALL_VERIFY] = 700;
+	f->takes[NL_PIECE_CHECK] = 6000;
+	f->verify_again = 3;
+	f->efault = 1;
+	f->verify_error = NL_EKEY;
+	assert_int_equal(nl_agent_verify(&agent, file, fake_leaf(file, "demo", 1), &verified), NL_EKEY);
+	f->verify_error = NL_OK;
+	f->takes[NL_CALL_VERIFY] = 650;
+	staged("demo");
+	assert_int_equal(agent.taken[NL_CALL_STAGE], 3);
+	assert_int_equal(agent.taken[NL_CALL_VERIFY], 700); /* not the last, not the sum */
+	assert_int_equal(agent.taken[NL_PIECE_CHECK], 6000);
+	f->takes[NL_CALL_PREPARE] = 40;
+	f->takes[NL_CALL_TRY] = 90;
+	f->takes[NL_PIECE_GATHER] = 120;
+	f->gather_missing = UINT_MAX;
+	assert_int_equal(commit(1000), NL_EDEADLINE);
+	assert_int_equal(agent.taken[NL_PIECE_GATHER], 120);
+	assert_int_equal(agent.taken[NL_CALL_TRY], 0); /* nobody got there */
+	f->gather_missing = 0;
+	f->takes[NL_PIECE_GATHER] = 110;
+	f->takes[NL_CALL_ABANDON] = 9;
+	f->try_error = NL_EBYTES;
+	assert_int_equal(commit(1000), NL_EBYTES);
+	assert_int_equal(agent.taken[NL_PIECE_GATHER], 120);
+	assert_int_equal(agent.taken[NL_CALL_PREPARE], 40);
+	assert_int_equal(agent.taken[NL_CALL_TRY], 90);
+	assert_int_equal(agent.taken[NL_CALL_ABANDON], 9);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(nobody_spins_for_a_tick),
+	        cmocka_unit_test(what_is_taken_is_noted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
