@@ -45,6 +45,7 @@ litmus_switch:
 litmus_user:
 	dec %rcx
 	jnz litmus_user
+	pause
 	int $0x80
 litmus_user_end:
 	.section .note.GNU-stack, "", @progbits

@@ -12,8 +12,9 @@
 #include <newleaf/hypercall.h>
 
 #define TASKS_PER_CPU 2
-#define AWAKE 99        /* a place in a pass at which nobody sleeps */
-#define SLEEPS 16       /* one pass of so many is left in its middle */
+#define NOWHERE 99      /* a place in a pass that it has not */
+#define SLEEPS 16       /* one pass of so many is left in its middle, */
+#define PAUSES 4        /* and one of so many makes a pause there: where CPUs take turns, another's begins */
 #define LEAST_PASSES 2  /* of every CPU, between two flips; */
 #define LEAST_IN_ALL 38 /* and of all together: 30,000 flips are 10,000,000 looks then */
 #define WAKE_VECTOR 0xe1
@@ -45,7 +46,8 @@ struct task { /* the first of it as the leaf says */
 	uint32_t on_cpu, on_rq;
 	/* the rest is ours */
 	struct runner *runner;
-	bool inside; /* it is in the middle of a pass */
+	bool inside; /* it is in the middle of a pass, */
+	bool sleeps; /* and will leave it there */
 	struct pass pass;
 };
 _Static_assert(offsetof(struct task, stack) == LIT_TASK_STACK && offsetof(struct task, next) == LIT_TASK_TASKS &&
@@ -122,7 +124,8 @@ static _Noreturn void task_main(void)
 		uint64_t asked = __atomic_load_n(&flip, __ATOMIC_ACQUIRE);
 		uint64_t knew = __atomic_load_n(&known, __ATOMIC_ACQUIRE);
 
-		t->pass.sleep_at = draw(r, SLEEPS) ? AWAKE : draw(r, LIT_N);
+		t->sleeps = !draw(r, SLEEPS);
+		t->pass.sleep_at = t->sleeps || !draw(r, PAUSES) ? draw(r, LIT_N) : NOWHERE;
 		t->inside = true;
 		((void (*)(struct pass *))(LIT_TEXT + LIT_PASS))(&t->pass);
 		t->inside = false;
@@ -132,11 +135,14 @@ static _Noreturn void task_main(void)
 }
 
 /* In the middle of a pass: the CPU is another's for a while. */
-static void fall_asleep(struct pass *p)
+static void in_the_middle(struct pass *p)
 {
 	struct task *t = (struct task *)((uint8_t *)p - offsetof(struct task, pass));
 
-	litmus_switch(&t->sp, &t->runner->sp);
+	if (t->sleeps)
+		litmus_switch(&t->sp, &t->runner->sp);
+	else
+		pause();
 }
 
 /* The next task of this CPU: to the end of its pass, or to its sleep. */
@@ -267,7 +273,7 @@ static void make_tasks(struct task *init)
 			t->pid = (int32_t)++n;
 			memcpy(t->comm, "litmus", 7);
 			t->runner = &runners[i];
-			t->pass.sleep = fall_asleep;
+			t->pass.sleep = in_the_middle;
 			for (unsigned k = 0; k < LIT_N; k++) {
 				t->pass.functions[k] = LIT_TEXT + (1 + k) * LIT_PAGE + LIT_FUNCTION;
 				t->pass.data[k] = LIT_RODATA + k * LIT_PAGE + LIT_DATUM;

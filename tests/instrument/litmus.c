@@ -47,10 +47,14 @@ static struct {
 } tasks[LITMUS_MAX_TASKS];
 static uint32_t task_of[NL_MAX_CPUS]; /* 0: nobody */
 
+/* With pauses: an emulator that runs the CPUs in turns goes to the next one there. */
 static void spin(void)
 {
-	for (uint32_t n = skew / 2; n; n--) /* DEC and JNZ */
+	for (uint32_t n = skew / 2; n; n--) { /* DEC and JNZ */
+		if (n % 500 == skew / 2 % 500)
+			x86_pause();
 		__asm__ volatile("");
+	}
 }
 
 enum nl_err lit_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool look_only, struct nl_freeze_result *r)
