@@ -146,9 +146,8 @@ enum nl_err nl_request_overlaps(uint32_t set, struct nl_blocker *blocker)
 	unsigned i, j;
 
 	for (i = 0; i < NL_MAX_LEAVES; i++)
-		for (j = 0; j < i; j++)
-			if (set >> i & 1 && set >> j & 1 &&
-			    overlap(&nl_registry[i], &nl_registry[j], &blocker->site_va))
+		for (j = 0; set >> i & 1 && j < i; j++)
+			if (set >> j & 1 && overlap(&nl_registry[i], &nl_registry[j], &blocker->site_va))
 				return named(blocker, &nl_registry[i], nl_registry[j].state.id, NL_EOVERLAP);
 	return NL_OK;
 }

@@ -120,9 +120,8 @@ static enum nl_err append(struct call *c, const void *from, size_t n)
 static enum nl_err call_leaves(struct call *c)
 {
 	const struct nl_entry *e;
-	enum nl_err err = NL_OK;
+	enum nl_err err = nl_registry_note(c->ctx);
 
-	nl_registry_note(c->ctx);
 	c->rcx = nl_registry_count();
 	for (unsigned i = 0; !err && (e = nl_registry_nth(i)) && c->length >= sizeof(e->state); i++)
 		err = append(c, &e->state, sizeof(e->state));

@@ -14,7 +14,7 @@
 #include "view/current.h"
 #include "x86.h"
 
-#define HASH_SLICE 65536u /* bytes per call: some 300 µs, and interrupts are off meanwhile */
+#define HASH_SLICE 768u /* bytes per call, some 36,000 instructions: interrupts are off meanwhile */
 
 _Static_assert(NL_MAX_LEAVES <= 32, "leaves are bits of a word in tasks.c");
 
@@ -36,19 +36,15 @@ static struct nl_entry fresh; /* under construction; copied when nothing can fai
 
 struct nl_entry *nl_registry_find(const uint8_t sha256[32])
 {
-	unsigned i;
-
-	for (i = 0; i < NL_MAX_LEAVES; i++)
+	for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
 		if (nl_registry[i].used && !memcmp(nl_registry[i].state.sha256, sha256, 32))
 			return &nl_registry[i];
 	return NULL;
 }
 
-const struct nl_entry *nl_registry_nth(uint64_t n)
+struct nl_entry *nl_registry_nth(uint64_t n)
 {
-	unsigned i;
-
-	for (i = 0; i < NL_MAX_LEAVES; i++)
+	for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
 		if (nl_registry[i].used && !n--)
 			return &nl_registry[i];
 	return NULL;
@@ -56,9 +52,9 @@ const struct nl_entry *nl_registry_nth(uint64_t n)
 
 uint32_t nl_registry_count(void)
 {
-	uint32_t i, n = 0;
+	uint32_t n = 0;
 
-	for (i = 0; i < NL_MAX_LEAVES; i++)
+	for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
 		n += nl_registry[i].used;
 	return n;
 }
@@ -117,9 +113,8 @@ enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uin
 static struct nl_entry *choose_entry(void)
 {
 	struct nl_entry *best = NULL;
-	unsigned i;
 
-	for (i = 0; i < NL_MAX_LEAVES; i++) {
+	for (unsigned i = 0; i < NL_MAX_LEAVES; i++) {
 		struct nl_entry *e = &nl_registry[i];
 
 		if (!e->used)
@@ -179,18 +174,17 @@ static void count_hits(struct nl_entry *e)
 		}
 }
 
-void nl_registry_note(const struct nl_context *ctx)
+enum nl_err nl_registry_note(const struct nl_context *ctx)
 {
-	unsigned i;
+	static uint32_t next;
+	struct nl_entry *e = nl_registry_nth(next);
 
-	for (i = 0; i < NL_MAX_LEAVES; i++) {
-		struct nl_entry *e = &nl_registry[i];
-
-		if (!e->used)
-			continue;
-		e->state.note = e->state.condition == NL_LEAF_APPLIED ? note_of(e, ctx) : NL_OK;
-		count_hits(e);
-	}
+	next = e ? next + 1 : 0;
+	if (!e)
+		return NL_OK;
+	e->state.note = e->state.condition == NL_LEAF_APPLIED ? note_of(e, ctx) : NL_OK;
+	count_hits(e);
+	return NL_AGAIN;
 }
 
 /* What the site would hold if no leaf were applied: a newer leaf may replace one that is on. */
@@ -296,12 +290,12 @@ static void fill_report(const struct nl_leaf *leaf, const struct nl_entry *e, st
 		report->pages = e->state.pages;
 }
 
-/* One piece of what takes long: of the hash, or one signature. NL_AGAIN: more is to come. */
+/* One piece of what takes long: of the hash, or one signature. NL_AGAIN: more is to come, at last what is signed. */
 static enum nl_err verify_slice(const struct nl_signature *s, uint32_t count, size_t signed_size)
 {
 	size_t left = signed_size - staging.hashed, n = left < HASH_SLICE ? left : HASH_SLICE;
 	uint32_t known = staging.known;
-	enum nl_err err;
+	enum nl_err err = NL_OK;
 
 	if (left) {
 		if (!staging.hashed) {
@@ -314,11 +308,12 @@ static enum nl_err verify_slice(const struct nl_signature *s, uint32_t count, si
 			nl_sha256_out(&staging.hash, staging.sha256);
 		return NL_AGAIN;
 	}
-	err = nl_signature_check(NL_DOMAIN_LEAF, staging.sha256, s + staging.checked, nl_boot.keys, nl_boot.n_keys,
-	                         NL_ROLE_AUTHOR, &staging.known);
+	if (staging.checked < count)
+		err = nl_signature_check(NL_DOMAIN_LEAF, staging.sha256, s + staging.checked, nl_boot.keys,
+		                         nl_boot.n_keys, NL_ROLE_AUTHOR, &staging.known);
 	if (staging.known != known && !staging.n_known++)
 		staging.first = (uint32_t)__builtin_ctz(staging.known);
-	return err ? err : ++staging.checked < count ? NL_AGAIN : NL_OK;
+	return err ? err : staging.checked++ < count ? NL_AGAIN : NL_OK;
 }
 
 /* All signatures are good: are there enough that count? */
@@ -364,6 +359,12 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	if (err)
 		return err;
 	report->slide = kernel.slide;
+	if (!matched.target.kernel.build_id_len) {
+		matched.target = leaf.header->target;
+		matched.slide = kernel.slide;
+		nl_journal(NL_EV_KERNEL, NL_OK, NULL, NULL, kernel.slide, 0);
+		return NL_AGAIN;
+	}
 	if (known) {
 		known->authors |= staging.known;
 		if (known->state.condition == NL_LEAF_APPLIED || known->pinned) /* the plan is of what it is bound to */
@@ -380,11 +381,6 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	if ((err = admit(&leaf, &kernel, &report->blocker)))
 		return err;
 	report->pages = fresh.state.pages;
-	if (!matched.target.kernel.build_id_len) {
-		matched.target = leaf.header->target;
-		matched.slide = kernel.slide;
-		nl_journal(NL_EV_KERNEL, NL_OK, NULL, NULL, kernel.slide, 0);
-	}
 	nl_journal(NL_EV_VERIFIED, NL_OK, report->id, report->sha256, report->signatures, overrides(&leaf));
 	return NL_OK;
 }
@@ -405,12 +401,13 @@ enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_re
 		err = nl_signatures_find(staging.file + signed_size, staging.size - signed_size, &signatures, &count);
 	if (!err) {
 		err = verify_slice(signatures, count, signed_size);
-		if (err == NL_AGAIN)
-			return err;
-		memcpy(report->sha256, staging.sha256, sizeof(report->sha256));
-		staging.hashed = staging.checked = 0;
+		if (err != NL_AGAIN)
+			memcpy(report->sha256, staging.sha256, sizeof(report->sha256));
 		if (!err && !(err = check_quorum(signatures, report)))
 			err = verify_signed(ctx, signed_size, report);
+		if (err == NL_AGAIN)
+			return err;
+		staging.hashed = staging.checked = 0;
 	}
 	if (err)
 		nl_journal(NL_EV_REFUSED, err, report->id, report->sha256, report->blocker.site_va, 0);

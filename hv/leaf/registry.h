@@ -11,7 +11,7 @@
 
 /* NULL: not known. */
 struct nl_entry *nl_registry_find(const uint8_t sha256[32]);
-const struct nl_entry *nl_registry_nth(uint64_t n); /* of those that are used */
+struct nl_entry *nl_registry_nth(uint64_t n); /* of those that are used */
 
 /* Copy a chunk of a leaf file from the caller into hypervisor memory. Chunks come in order; offset 0 starts anew. */
 enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uint64_t offset, uint64_t size);
@@ -19,8 +19,9 @@ enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uin
 /* The staged file. NL_AGAIN: not finished, call again. A refused leaf leaves no trace but a line in the journal. */
 enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_report *report);
 
-/* What weakens each applied leaf now, and what it counts: state.note and state.hits of all entries. */
-void nl_registry_note(const struct nl_context *ctx);
+/* What weakens each applied leaf now, and what it counts: state.note and state.hits of all entries, one with each call.
+ * NL_AGAIN: more are to come. */
+enum nl_err nl_registry_note(const struct nl_context *ctx);
 
 /* Do all sites that are there hold what the leaf expects, were none applied? `object`: of that one alone, or
  * UINT32_MAX. */

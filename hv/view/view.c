@@ -108,9 +108,9 @@ static void release_table(const struct nl_views *v, const struct nl_view *view, 
 	const uint64_t *entries = map(v, table);
 
 	for (unsigned i = 0; level > LEVEL_4K && i < ENTRIES; i++) {
-		if (!is_table(v->format, level, entries[i]) || target(entries[i]).v == view->hidden.v)
-			continue;
 		if ((kept.older && kept.older[i] == entries[i]) || (kept.newer && kept.newer[i] == entries[i]))
+			continue;
+		if (!is_table(v->format, level, entries[i]) || target(entries[i]).v == view->hidden.v)
 			continue;
 		const struct kept below = {kept_below(v, level, kept.older, i), kept_below(v, level, kept.newer, i)};
 		release_table(v, view, target(entries[i]), level - 1, below);

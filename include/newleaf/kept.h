@@ -47,10 +47,19 @@ struct nl_left { /* nl_boot_block.left: whole pages */
 };
 _Static_assert(sizeof(struct nl_left) == NL_PANIC_SIZE + 0x3000, "whole pages");
 
+/* Against chance. By words: it is made in a commit, while others wait. */
 static inline uint64_t nl_kept_checksum(const struct nl_kept *k)
 {
-	return nl_checksum(k->boot_id, sizeof(*k) - offsetof(struct nl_kept, boot_id));
+	uint64_t sum = NL_KEPT_MAGIC, word;
+	size_t at;
+
+	for (at = offsetof(struct nl_kept, boot_id); at < sizeof(*k); at += sizeof(word)) {
+		__builtin_memcpy(&word, (const uint8_t *)k + at, sizeof(word));
+		sum = ((sum << 29 | sum >> 35) ^ word) * 0x9e3779b97f4a7c15ULL;
+	}
+	return sum;
 }
+_Static_assert(!(sizeof(struct nl_kept) % 8) && !(offsetof(struct nl_kept, boot_id) % 8), "whole words");
 
 static inline bool nl_is_leaf(const uint8_t a[32], const uint8_t b[32])
 {

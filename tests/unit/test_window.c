@@ -165,15 +165,18 @@ static void blocker_is_named(void **state)
 {
 	struct nl_blocker blocker = {0};
 	struct nl_kernel kernel = {.target = &fg.target, .slide = SLIDE};
-	uint64_t *stack;
+	uint64_t *stack, *current = (uint64_t *)(void *)fg_queue(0, fg.target.rq_curr), idle = *current;
 
 	(void)state;
 	fg_task("other", 0, 8, NULL);
-	fg_task("thread", fg_task("busy", 0, 8, NULL), 8, &stack);
+	*current = fg_task("thread", fg_task("busy", 0, 8, NULL), 8, &stack);
 	nl_guest_init(&kernel.space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
 	nl_linux_name(&kernel, FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram), &blocker);
 	assert_string_equal(blocker.comm, "thread");
 	assert_int_equal(blocker.pid, 3);
+	nl_linux_name(&kernel, FG_LINK + SLIDE + FG_INIT_STACK + 8, &blocker);
+	assert_int_equal(blocker.pid, 0); /* it has no CPU now */
+	*current = idle;
 	nl_linux_name(&kernel, FG_LINK + SLIDE + FG_INIT_STACK + 8, &blocker);
 	assert_string_equal(blocker.comm, "swapper/0");
 	nl_linux_name(&kernel, FG_DIRECT + 8, &blocker);

@@ -3,12 +3,18 @@
 counts instructions, so that the host's load is in neither figure (docs/explanation/blackout.md)."""
 
 import json
+import statistics
 
 from command import FIXES
 from guest import leaf_path
+from leaves import Leaf, built, signed
+from test_window import strict_leaf
 from vmtest import test
 
 AUXV = FIXES[1]
+SIX = ("ioprio-hint", "prctl-auxv", "proc-net-chmod", "timens-range", "uring-pin", "userns-off")
+SHORT, WHOLE = 50_000, 700_000  # instructions: of a piece, and of a signature
+PIECES = "status leaves stage check verify prepare gather try abandon facts window beside".split()
 ICOUNT = ("-icount", "shift=0,sleep=off")  # a nanosecond of the guest is an instruction
 
 # Each command's answer is a line of /tmp/answers. Under load a deadline is another try, and its answer counts, too.
@@ -61,5 +67,110 @@ def blackout_agrees(t):
     t.note(f"pieces {longest(answers)}")
     t.note(json.dumps(document))
     t.expect(abs(said - seen) <= said / 10, f"{said} instructions were said, {seen} felt: {document}")
+    g.check_dmesg()
+    g.poweroff()
+
+
+def large(g):
+    """The same leaf as large as one may be: it says a lot of itself."""
+    with open(built(g.machine.kernel, AUXV), "rb") as f:
+        leaf = Leaf.read(f.read())
+    leaf.id = "auxv-large"
+    leaf.strings += b"-" * (255 * 1024 - len(leaf.file())) + b"\0"
+    return signed(g.scratch, leaf.file())
+
+
+def table(t, rows):
+    """Instructions of each kind of piece, row by row."""
+    names = [n for n in PIECES if any(n in pieces for _, pieces in rows)]
+    t.note(f"{'':16}" + "".join(f"{n:>10}" for n in names))
+    for name, pieces in rows:
+        t.note(f"{name:16}" + "".join(f"{pieces.get(n, ''):>10}" for n in names))
+
+
+def ask(g, *commands, code=0, rounds=3):
+    """What these commands answer in so many rounds."""
+    script = f"for i in $(seq {rounds}); do\n" + "\n".join(
+        f"newleaf {c} --json >>/tmp/pieces; code=$?; case $code in {code} | 8) ;; *) cat /tmp/pieces; exit 1 ;; esac"
+        for c in commands
+    )
+    g.run("rm -f /tmp/pieces\n" + script + "\ndone", timeout=300)
+    return [json.loads(line) for line in g.run("cat /tmp/pieces").splitlines()]
+
+
+def pieces_of(answer):
+    """What a try does besides its window: looking at the kernel again, the freeze, and what is written down behind the
+    flip. A gather is another thousand longer, and has interrupts on there."""
+    pieces = answer.get("pieces_ns", {})
+    if "stop_window_ns" in answer:
+        window = answer["stop_window_ns"]
+        pieces = pieces | {"window": window, "beside": pieces["try"] - window}
+    return pieces
+
+
+def measured(g, name, *commands, **options):
+    """Of each kind of piece the longest of these commands. Of the same command's rounds the least counts: an interrupt
+    that waited for the end of a piece is served before the clock is read."""
+    answers, worst = ask(g, *commands, **options), {}
+    for i in range(len(commands)):
+        same = [pieces_of(a) for a in answers[i :: len(commands)]]
+        for piece in same[0]:
+            least = min(p.get(piece, 0) for p in same)
+            worst[piece] = max(worst.get(piece, 0), least)
+    return name, worst
+
+
+@test(full=True)
+def blackout_pieces(t):
+    """what each piece of an apply costs, in instructions (icount, one CPU)"""
+    g = t.boot(cpus=1, more=ICOUNT)
+    one, six = leaf_path(g.machine.kernel, AUXV), " ".join(leaf_path(g.machine.kernel, fix) for fix in SIX)
+    rows = [measured(g, "dry run", f"apply -n {one}")]
+    rows.append(measured(g, "apply", f"apply {one}", rounds=1))
+    rows.append(measured(g, "revert", f"revert {AUXV}", rounds=1))
+    rows.append(measured(g, "apply, revert", f"apply {one}", f"revert {AUXV}"))
+    rows.append(measured(g, "6 leaves", f"apply {six}", "revert --all"))
+    g.put(large(g), "/tmp/large.leaf")
+    rows.append(measured(g, "256 KiB", "apply /tmp/large.leaf", "revert --all"))
+    g.put(b"\0" * 5000, "/tmp/garbage.leaf")
+    rows.append(measured(g, "garbage", "apply /tmp/garbage.leaf", code=4))
+    table(t, rows)
+    # The signature is the one piece that stays whole (docs/explanation/blackout.md).
+    for name, pieces in rows[:4]:
+        long = {p: n for p, n in pieces.items() if p not in ("check", "window", "gather", "try") and n > SHORT}
+        t.expect(not long and pieces.get("check", 0) <= WHOLE, f"{name}: {pieces}")
+    g.check_dmesg()
+    g.poweroff()
+
+
+def line(points):
+    """Least squares: what it begins with, and by how much it grows."""
+    x, y = ([p[i] for p in points] for i in (0, 1))
+    slope = statistics.linear_regression(x, y).slope
+    return statistics.mean(y) - slope * statistics.mean(x), slope
+
+
+def windows(g, *commands, **options):
+    return [a for a in ask(g, *commands, **options) if a["schema"] == "newleaf.apply/1"]
+
+
+@test(full=True)
+def blackout_slopes(t):
+    """the stop window grows by so much a page, and by nothing a sleeping task (icount, one CPU)"""
+    g = t.boot(cpus=1, memory=1536, more=ICOUNT)
+    one, points, flat, strict = leaf_path(g.machine.kernel, AUXV), [], [], []
+    strict_leaf(g, "/tmp/strict.leaf")
+    for n in range(1, len(SIX) + 1):
+        some = " ".join(leaf_path(g.machine.kernel, fix) for fix in SIX[:n])
+        points += [(a["pages"], a["stop_window_ns"]) for a in windows(g, f"apply {some}", "revert --all", rounds=2)]
+    for count in (0, 1000, 3000):
+        g.run(f"sleepers {count} >/tmp/out & echo $! >/tmp/pid; until grep -q sleepers /tmp/out; do usleep 50000; done")
+        flat += [(count, a["stop_window_ns"]) for a in windows(g, f"apply {one}", f"revert {AUXV}")]
+        answers = windows(g, "apply /tmp/strict.leaf", "revert auxv-strict", rounds=1)
+        strict += [(a["tasks_scanned"], a["stop_window_ns"]) for a in answers]
+        g.run("kill $(cat /tmp/pid); while [ -d /proc/$(cat /tmp/pid) ]; do usleep 50000; done")
+    for name, unit, found in (("pages", "page", points), ("sleepers", "task", flat), ("strict", "task", strict)):
+        t.note(f"{name}: {line(found)[0]:.0f} and {line(found)[1]:.1f} a {unit}; {found}")
+    t.expect(abs(line(flat)[1]) < 1, f"the window grows with sleeping tasks: {flat}")
     g.check_dmesg()
     g.poweroff()

@@ -7,7 +7,6 @@
 
 #define MAX_TASKS (4u << 20) /* Linux's PID_MAX_LIMIT: against lists without an end; time is bounded by scan->until */
 #define MAX_PROBES 65536u
-#define MAX_NAMED 4096u /* beyond that a blocker stays without a name: interrupts are off meanwhile */
 
 /* The words in [from, to). NL_AGAIN: one of them blocks. */
 static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, uint32_t *old)
@@ -182,7 +181,7 @@ static enum nl_err owns_stack(const struct walk *w, uint64_t task)
 {
 	uint64_t stack;
 
-	if (++w->scan->scanned > MAX_NAMED || nl_guest_read64(&w->k->space, GVA(task + w->t->task_stack), &stack))
+	if (nl_guest_read64(&w->k->space, GVA(task + w->t->task_stack), &stack))
 		return NL_EKERNEL;
 	if (!stack || w->sp < stack || w->sp >= stack + w->t->thread_size)
 		return NL_OK;
@@ -202,10 +201,8 @@ static enum nl_err scan_held(struct walk *w)
 
 	for (i = 0; w->scan->held && i < nl_n_cpus; i++) {
 		const struct nl_held *h = &w->scan->held[i];
-		struct nl_scan unused;
 		uint64_t task;
-		const struct walk find = {
-		        .k = w->k, .t = w->t, .scan = &unused, .visit = owns_stack, .sp = h->rsp, .owner = &task};
+		const struct walk find = {.k = w->k, .t = w->t, .visit = owns_stack, .sp = h->rsp, .owner = &task};
 		uint32_t old = 0;
 		enum nl_err err;
 
@@ -217,7 +214,6 @@ static enum nl_err scan_held(struct walk *w)
 		w->running = true;
 		w->scan->blocker.cpu = i;
 		w->scan->blocker.rip = h->rip;
-		unused.scanned = 0;
 		if ((h->halted ? visit_idle_tasks(&find) : visit_per_cpu(&find, w->t->runqueues, w->t->rq_curr)) !=
 		            NL_AGAIN ||
 		    nl_scan_word(w->scan, h->rip, &old))
@@ -265,11 +261,9 @@ void nl_linux_name(struct nl_kernel *k, uint64_t sp, struct nl_blocker *blocker)
 	struct nl_scan scan = {0};
 	uint64_t task;
 	const struct walk w = {.k = k, .t = k->target, .scan = &scan, .visit = owns_stack, .sp = sp, .owner = &task};
-	enum nl_err err = visit_idle_tasks(&w);
 
-	if (!err)
-		err = visit_processes(&w);
-	if (err == NL_AGAIN)
+	/* Who has a CPU now: a walk over all tasks would keep the CPU from everybody for as long. */
+	if (visit_per_cpu(&w, w.t->runqueues, w.t->rq_curr) == NL_AGAIN)
 		name_task(&w, task);
 	blocker->pid = scan.blocker.pid;
 	memcpy(blocker->comm, scan.blocker.comm, sizeof(blocker->comm));
