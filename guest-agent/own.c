@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The agent's part of a time line: see own.h. */
+/* The agent's part of a timeline: see own.h. */
 #include "own.h"
 
 #include <string.h>

@@ -14,7 +14,7 @@
 #define NL_OWN_STEPS 2048u
 #define NL_OWN_TRIES 128u
 
-/* In user space; on the time line beside enum nl_step. */
+/* In user space; on the timeline beside enum nl_step. */
 enum nl_own_kind { NL_OWN_GATHER, NL_OWN_ARRIVE, NL_OWN_LEAVE, NL_N_OWN };
 
 struct nl_own_step {

@@ -136,7 +136,7 @@ static int choose(struct cli *c, struct timeline *t)
 			course_select(t, i, 1);
 			return NL_EXIT_OK;
 		}
-	return cli_fail(c, "no time line", NL_EUSAGE, "transaction %llu is not among those that are kept: %u to %u",
+	return cli_fail(c, "no timeline", NL_EUSAGE, "transaction %llu is not among those that are kept: %u to %u",
 	                (unsigned long long)c->transaction, t->transaction[0].number, t->transaction[n - 1].number);
 }
 
@@ -152,7 +152,7 @@ static int write_all(struct cli *c, const struct timeline *t)
 		if (!file[i].path)
 			continue;
 		if (!write_file(file[i].path, 0644, file[i].fill, t))
-			return cli_fail(c, "no time line", NL_EENVIRONMENT, "cannot write %s: %s", file[i].path,
+			return cli_fail(c, "no timeline", NL_EENVIRONMENT, "cannot write %s: %s", file[i].path,
 			                strerror(errno));
 		said = true;
 	}
@@ -170,14 +170,14 @@ int verb_timeline(struct cli *c)
 	enum nl_err e;
 
 	if (c->given & OPT_TRANSACTION && c->given & OPT_LAST)
-		return cli_fail(c, "no time line", NL_EUSAGE, "either --transaction or --last");
-	result = cli_open(c, "no time line");
+		return cli_fail(c, "no timeline", NL_EUSAGE, "either --transaction or --last");
+	result = cli_open(c, "no timeline");
 	if (result != NL_EXIT_OK)
 		return result;
 	own_read(c);
 	e = get(c, &t);
 	if (e != NL_OK)
-		result = cli_fail_agent(c, "no time line", e, NULL);
+		result = cli_fail_agent(c, "no timeline", e, NULL);
 	else if (!t.n_transactions)
 		result = cli_nothing(c, "timeline", "there was no transaction since boot");
 	else if ((result = choose(c, &t)) == NL_EXIT_OK)
@@ -199,7 +199,7 @@ void cli_timeline_end(struct cli *c)
 	struct nl_details kept = c->agent.details; /* of the commit */
 	size_t n = 0;
 
-	(void)write_file(own_path(path, sizeof(path)), 0600, own_fill, NULL); /* a time line without it is one, too */
+	(void)write_file(own_path(path, sizeof(path)), 0600, own_fill, NULL); /* a timeline without it is one, too */
 	if (!c->timeline)
 		return;
 	errno = 0;
@@ -212,5 +212,5 @@ void cli_timeline_end(struct cli *c)
 	course_free(&t);
 	c->agent.details = kept;
 	if (!n) /* what was done stands, and the answer is of it */
-		fprintf(stderr, "newleaf: no time line in %s: %s\n", c->timeline, strerror(errno));
+		fprintf(stderr, "newleaf: no timeline in %s: %s\n", c->timeline, strerror(errno));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A time line in the form of Chrome's traces, which Perfetto opens ("Trace Event Format", JSON object): one track of
+ * A timeline in the form of Chrome's traces, which Perfetto opens ("Trace Event Format", JSON object): one track of
  * transactions and their tries, and one for each CPU. Times are microseconds since the first event.
  */
 #include "timeline.h"

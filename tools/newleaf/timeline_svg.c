@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A time line as a picture: for each transaction a strip with its tries, and for each of its last tries a lane per CPU.
+ * A timeline as a picture: for each transaction a strip with its tries, and for each of its last tries a lane per CPU.
  * Plain SVG, no fonts or scripts of others, legible on light and on dark ground.
  */
 #include "timeline.h"
@@ -60,7 +60,9 @@ static void axis(struct picture *p)
 		double x = x_of(p, tsc);
 
 		fprintf(p->f, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%u\" y2=\"%u\"/>\n", x, x, p->y, p->y + 4);
-		text_at(p, "m", x - 10, p->y + 16, text_ns(&t, course_ns(p->t, p->from, tsc)));
+		fprintf(p->f, "<g text-anchor=\"%s\">", !i ? "start" : i == TICKS ? "end" : "middle");
+		text_at(p, "m", x, p->y + 16, text_ns(&t, course_ns(p->t, p->from, tsc)));
+		fputs("</g>\n", p->f);
 	}
 	p->y += 26;
 }
@@ -209,10 +211,14 @@ static void legend(struct picture *p)
 {
 	static const struct {
 		const char *class, *what;
-	} entry[] = {{"p", "prepare"},       {"u", "gathered in user mode"},
-	             {"h", "held"},          {"s", "scan"},
-	             {"b", "build"},         {"f", "fold"},
-	             {"w", "flip and thaw"}, {"k", "flip, adopted"},
+	} entry[] = {{"p", "prepare"},
+	             {"u", "gathered in user mode"},
+	             {"h", "held"},
+	             {"s", "scan"},
+	             {"b", "build"},
+	             {"f", "fold"},
+	             {"w", "rest of the window"},
+	             {"k", "flip, adopted"},
 	             {"x", "failed"}};
 	double x = 12;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A time line as text and as JSON (newleaf.timeline/1). */
+/* A timeline as text and as JSON (newleaf.timeline/1). */
 #include "timeline.h"
 
 #include <string.h>

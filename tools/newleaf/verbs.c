@@ -22,7 +22,7 @@ const struct cli_option cli_options[] = {
         {OPT_LAST, NULL, "last", "N", "the last N transactions (default 1)"},
         {OPT_CHROME, NULL, "chrome", "FILE", "write a trace that Perfetto and chrome://tracing open"},
         {OPT_SVG, NULL, "svg", "FILE", "draw a picture"},
-        {OPT_TIMELINE, NULL, "timeline", "FILE", "write the commit's time line as a trace, tried in vain or not"},
+        {OPT_TIMELINE, NULL, "timeline", "FILE", "write the commit's timeline as a trace, tried in vain or not"},
         {0, NULL, "json", NULL, "the answer as JSON on stdout, errors too"},
         {0, "q", "quiet", NULL, "no answer but the exit code; failures still say why"},
         {0, "h", "help", NULL, "how this verb is used"},
