@@ -247,6 +247,28 @@ static void as_a_picture(void **state)
 	assert_int_equal(system(path), 0);
 }
 
+/* A CPU took its number early and its time late, as a host that runs others makes it do: the agent's steps stand where
+ * no CPU's clock goes back. */
+static void a_cpu_is_slow(void **state)
+{
+	(void)state;
+	nl_own_take(NULL, f->status.boot_id);
+	at(1000, 0, NL_STEP_PREPARE, 0);
+	at(5000, 1, NL_STEP_ADOPT, 1);
+	at(2000, 0, NL_STEP_PREPARED, NL_OK);
+	at(3000, 0, NL_STEP_DROP, NL_OK);
+	own_step(NL_OWN_ARRIVE, 4500, 1, 1);
+	own_step(NL_OWN_LEAVE, 6000, 1, 1);
+	own_step(NL_OWN_GATHER, 2500, 0, 1);
+	own_step(NL_OWN_LEAVE, 3500, 0, 1);
+	own_file(&nl_own, sizeof(nl_own));
+	assert_int_equal(newleaf("timeline", "--json"), 0);
+	jq("-c '.events | group_by(.cpu)[] | map(.tsc) | (. == sort)'", "out", "true\ntrue\n");
+	jq("-c '[.events[] | .seq // .step]'", "out", "[1,\"arrive\",2,3,\"gather\",4,\"leave\",\"leave\"]\n");
+	assert_int_equal(newleaf("timeline"), 0);
+	assert_says(out, "given up");
+}
+
 /* Another kernel begins: who freezes for that says what for afterwards. */
 static void a_kernel_goes(void **state)
 {
@@ -369,17 +391,12 @@ static int fresh(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup(nothing_yet, fresh),
-	        cmocka_unit_test_setup(as_text, fresh),
-	        cmocka_unit_test_setup(as_json, fresh),
-	        cmocka_unit_test_setup(belongs_together, fresh),
-	        cmocka_unit_test_setup(as_a_trace, fresh),
-	        cmocka_unit_test_setup(as_a_picture, fresh),
-	        cmocka_unit_test_setup(a_kernel_goes, fresh),
-	        cmocka_unit_test_setup(what_is_cut, fresh),
-	        cmocka_unit_test_setup(of_another_boot, fresh),
-	        cmocka_unit_test_setup(of_a_command, fresh),
-	        cmocka_unit_test_setup(what_is_asked_wrongly, fresh),
+	        cmocka_unit_test_setup(nothing_yet, fresh),   cmocka_unit_test_setup(as_text, fresh),
+	        cmocka_unit_test_setup(as_json, fresh),       cmocka_unit_test_setup(belongs_together, fresh),
+	        cmocka_unit_test_setup(as_a_trace, fresh),    cmocka_unit_test_setup(as_a_picture, fresh),
+	        cmocka_unit_test_setup(a_cpu_is_slow, fresh), cmocka_unit_test_setup(a_kernel_goes, fresh),
+	        cmocka_unit_test_setup(what_is_cut, fresh),   cmocka_unit_test_setup(of_another_boot, fresh),
+	        cmocka_unit_test_setup(of_a_command, fresh),  cmocka_unit_test_setup(what_is_asked_wrongly, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
