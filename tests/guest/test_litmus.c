@@ -14,7 +14,8 @@
 #define TASKS_PER_CPU 2
 #define NOWHERE 99      /* a place in a pass that it has not */
 #define SLEEPS 16       /* one pass of so many is left in its middle, */
-#define PAUSES 4        /* and one of so many makes a pause there: where CPUs take turns, another's begins */
+#define PAUSES 4        /* and one of so many has an exit and a pause there */
+#define EXITS 8         /* one turn of so many has an exit that has nothing to do with any of this */
 #define LEAST_PASSES 2  /* of every CPU, between two flips; */
 #define LEAST_IN_ALL 38 /* and of all together: 30,000 flips are 10,000,000 looks then */
 #define WAKE_VECTOR 0xe1
@@ -139,10 +140,12 @@ static void in_the_middle(struct pass *p)
 {
 	struct task *t = (struct task *)((uint8_t *)p - offsetof(struct task, pass));
 
-	if (t->sleeps)
+	if (t->sleeps) {
 		litmus_switch(&t->sp, &t->runner->sp);
-	else
-		pause();
+		return;
+	}
+	litmus_call(LITMUS_ASK, 0, 0);
+	pause();
 }
 
 /* The next task of this CPU: to the end of its pass, or to its sleep. */
@@ -150,6 +153,8 @@ static void turn(struct runner *r)
 {
 	struct task *t = r->tasks[++r->turns % TASKS_PER_CPU];
 
+	if (!draw(r, EXITS))
+		litmus_call(LITMUS_ASK, 0, 0);
 	if ((order & 0xf) == LITMUS_TASK)
 		litmus_call(t->inside ? LITMUS_RESUME : LITMUS_ENTER, (uint32_t)t->pid, 0);
 	__atomic_store_n(&t->on_cpu, 1, __ATOMIC_SEQ_CST);

@@ -33,7 +33,7 @@ def run(t, *arguments):
 
 def register():
     for name, full, emulator, arguments, about in (
-        ("litmus-qemu-2", False, "qemu", ("qemu", "2", "--scale", "6"), "litmus on QEMU, SVM, 2 CPUs"),
+        ("litmus-qemu-2", False, "qemu", ("qemu", "2", "--turns", "--scale", "6"), "litmus on QEMU, SVM, 2 CPUs"),
         ("litmus-qemu-2-full", True, "qemu", ("qemu", "2", "--full"), "the same with 30,000 flips a cell"),
         ("litmus-qemu-4", True, "qemu", ("qemu", "4", "--scale", "40"), "litmus on QEMU, SVM, 4 CPUs"),
         ("litmus-qemu-8", True, "qemu", ("qemu", "8", "--scale", "20"), "litmus on QEMU, SVM, 8 CPUs"),
