@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Generations: which root, table or frame may be used again when. hv/commit/generation.c, what hv/commit/commit.c and
+ * gone.c do with it, the pool, base edits (hv/view/current.c, base.c). The freeze is a guard here (freeze.pml is about
+ * it): the flip waits until every CPU that runs is where it can be held.
+ *
+ * There are two pages, each with a leaf of its own. A view is a root and, for each page, the frame that is shown: one of
+ * the pool's, or HOME, the guest's own. What was allocated last was free first: the pool reuses as soon as it can.
+ */
+#include "steps.pml"
+
+#ifndef N
+#define N 3
+#endif
+#ifndef GENERATIONS
+#define GENERATIONS 4 /* the last that is made */
+#endif
+#ifndef EDITS
+#define EDITS 1
+#endif
+#ifndef POOL
+#define POOL 6 /* pages of it, from 1 */
+#endif
+
+#define HOME 0
+#define NONE 3 /* of three slots */
+
+bool lock;
+bool used[POOL + 1]; /* pages of the pool */
+/* generations[3] of generation.c, and tx of commit.c */
+byte current, retired = NONE, next = NONE, published;
+byte generation[3], root_of[3], page0[3], page1[3], types_of[3];
+byte draft; /* the frame of tx.plan that the next generation shows in the place of `from` */
+bool changes1; /* the page that changes */
+byte base_edits, edits, types; /* types: what the newest base edit has made of the memory types */
+/* CPUs */
+byte root[N], root_generation[N], tlb[N]; /* tlb: frame cached for page 0, plus 1; 0: none */
+bool runs[N], guest[N], holds[N];         /* holds: it is where it would be held */
+bool stopped_once;
+bool frozen;
+/* What is in page 0, by frame, and what its owner, the guest, has written there last. */
+bool content[POOL + 1], truth;
+bool written;
+
+inline allocate(page)
+{
+	page = 1;
+	do
+	:: page <= POOL && used[page] -> page++
+	:: else -> break
+	od;
+	if
+	:: page <= POOL -> used[page] = true
+	:: else -> page = 0
+	fi
+}
+
+inline free(page)
+{
+	assert(used[page]); /* nl_pool_release panics */
+	used[page] = false
+}
+
+/* nl_generation_release: frames and tables that the current one does not use */
+inline generation_release(g)
+{
+	d_step {
+		if
+#ifdef MUTANT_RELEASE_SHARED /* whether the current one shows it or not */
+		:: page0[g] != HOME -> free(page0[g])
+#else
+		:: page0[g] != HOME && page0[g] != page0[current] -> free(page0[g])
+#endif
+		:: else
+		fi;
+		if
+		:: page1[g] != HOME && page1[g] != page1[current] -> free(page1[g])
+		:: else
+		fi;
+		free(root_of[g]);
+		page0[g] = 0; page1[g] = 0; root_of[g] = 0; generation[g] = 0; types_of[g] = 0
+	}
+}
+
+/* Nobody's page is lost: what is used is what the generations show. */
+inline assert_no_leak()
+{
+	d_step {
+		t = 1;
+		do
+		:: t <= POOL ->
+			assert(used[t] == (t == root_of[0] || t == root_of[1] || t == root_of[2] ||
+				t == page0[0] || t == page0[1] || t == page0[2] ||
+				t == page1[0] || t == page1[1] || t == page1[2]));
+			t++
+		:: else -> break
+		od;
+		t = 0
+	}
+}
+
+inline drop()
+{
+	if
+#ifndef MUTANT_DROP_FORGETS
+	:: next != NONE -> generation_release(next); next = NONE
+#else
+	:: next != NONE ->
+		d_step { root_of[next] = 0; page0[next] = 0; page1[next] = 0; generation[next] = 0; next = NONE }
+#endif
+	:: else
+	fi;
+	assert_no_leak()
+}
+
+/* reclaim: each CPU's word is read in its turn; ok = false: NL_AGAIN */
+inline reclaim()
+{
+	ok = true;
+	if
+	:: retired != NONE ->
+		i = 0;
+		do
+		:: atomic { i < N ->
+				if
+#ifdef MUTANT_ROOT_EARLY /* whoever may have it loaded */
+				:: false
+#else
+				:: runs[i] && root_generation[i] < generation[current] -> ok = false
+#endif
+				:: else
+				fi;
+				i++ }
+		:: else -> break
+		od;
+		i = 0;
+		if
+		:: ok -> atomic { generation_release(retired); retired = NONE }
+		:: else
+		fi
+	:: else
+	fi
+}
+
+/* nl_generation_fork into `next`; ok */
+inline fork()
+{
+	reclaim();
+	if
+	:: ok ->
+		atomic {
+			t = 0;
+			do
+			:: t == current -> t++
+			:: else -> break
+			od;
+			allocate(root_of[t]);
+			if
+			:: root_of[t] == 0 -> ok = false
+			:: else ->
+				generation[t] = generation[current] + 1;
+				page0[t] = page0[current];
+				page1[t] = page1[current];
+				next = t
+			fi;
+			t = 0
+		}
+	:: else
+	fi
+}
+
+/* nl_commit_prepare: one of the leaves is to change its state */
+inline prepare()
+{
+	drop();
+	fork();
+	if
+	:: ok ->
+		atomic { /* build_generation: the tables on the way are copied as the current view has them */
+			if
+			:: changes1 = false; t = page0[next]
+			:: changes1 = true; t = page1[next]
+			fi;
+			if
+			:: t != HOME -> draft = HOME
+			:: else -> allocate(draft); ok = (draft != 0)
+			fi;
+			if
+			:: ok && !changes1 -> page0[next] = draft
+			:: ok && changes1 -> page1[next] = draft
+			:: else
+			fi;
+			types_of[next] = types_of[current];
+			t = 0; draft = 0;
+#ifdef MUTANT_COPY_EARLY /* contents are copied while the guest runs */
+			content[page0[next]] = content[page0[current]];
+#endif
+			base_edits = edits
+		}
+		if
+		:: !ok -> drop()
+		:: else
+		fi
+	:: else
+	fi;
+	ok = false
+}
+
+/* What every CPU has to be: nobody executes, nobody is on its way from the compare of the root to the entry. */
+#define OUT(i) ((i) == me || !runs[i] || holds[i])
+#if N == 2
+#define ALL_OUT (OUT(0) && OUT(1))
+#else
+#define ALL_OUT (OUT(0) && OUT(1) && OUT(2))
+#endif
+
+/* nl_freeze: NL_AGAIN leaves everybody as he was */
+inline freeze()
+{
+	if
+	:: atomic { ALL_OUT -> frozen = true; ok = true }
+	:: ok = false
+	fi
+}
+
+inline window_copy()
+{
+	atomic { /* nl_window_build, nl_window_fold */
+		if
+		:: page0[next] != page0[current] ->
+#if !defined(MUTANT_COPY_EARLY) && !defined(MUTANT_NO_FOLD)
+			content[page0[next]] = content[page0[current]]
+#elif defined(MUTANT_NO_FOLD) /* what goes home shows what was there before the leaf came */
+			if
+			:: page0[next] != HOME -> content[page0[next]] = content[page0[current]]
+			:: else
+			fi
+#else
+			skip
+#endif
+		:: else
+		fi
+	}
+}
+
+#ifdef MUTANT_NO_BASE_EDITS
+#define VALID true
+#else
+#define VALID (base_edits == edits)
+#endif
+
+inline turn()
+{
+	d_step { retired = current; current = next; next = NONE }
+}
+
+inline try()
+{
+	if
+#ifndef MUTANT_NO_BASE_EDITS /* what was prepared beside the view as it was */
+	:: next != NONE && base_edits != edits -> drop()
+#endif
+	:: next != NONE && VALID ->
+		freeze();
+		if
+		:: ok ->
+			if
+			:: window_copy();
+				atomic {
+					STEP(me, STEP_FLIP, generation[next]);
+					published = next;
+					assert(types_of[next] == types)
+				}
+			:: ok = false
+			fi;
+			frozen = false;
+			if
+			:: ok ->
+				turn();
+#ifdef MUTANT_RELEASE_AT_ONCE /* the old one goes when the flip was made */
+				atomic { generation_release(retired); retired = NONE };
+#endif
+				STEP(me, STEP_SETTLE, generation[current])
+			:: else
+			fi
+		:: else
+		fi;
+		if
+		:: !ok && next != NONE -> drop() /* the deadline has passed, or bytes are not what they should be */
+		:: true                   /* NL_AGAIN */
+		fi
+	:: next == NONE /* NL_ESTATE */
+	fi;
+	ok = false
+}
+/* fold_all: there turn comes before the store */
+inline gone()
+{
+	drop();
+	if
+	:: page0[current] != HOME || page1[current] != HOME ->
+		fork();
+		if
+		:: ok ->
+			atomic { page0[next] = HOME; page1[next] = HOME; types_of[next] = types_of[current] }
+			freeze();
+			if
+			:: ok ->
+				window_copy();
+				turn();
+				STEP(me, STEP_FLIP, generation[current]);
+				published = current;
+				frozen = false
+			:: else -> drop()
+			fi
+		:: else
+		fi
+	:: else
+	fi;
+	ok = false
+}
+
+/* nl_base_mtrrs_changed: tables that views share are changed in place */
+inline edit()
+{
+	atomic { !lock -> lock = true };
+	edits++;
+	atomic { types++; types_of[current] = types };
+	lock = false;
+	tlb[me] = 0 /* flush_all */
+}
+
+inline hypercall()
+{
+	view = published; /* c.caller walks by it until the answer is written */
+	g = generation[view];
+	if
+	:: atomic { !lock -> lock = true }
+		if
+		:: generation[current] < GENERATIONS -> STEP(me, STEP_PREPARE, 0); prepare(); STEP_ANY(me, STEP_PREPARED)
+		:: next != NONE -> try()
+		:: drop() /* ABANDON */
+		fi;
+		lock = false
+	:: lock
+	fi;
+	assert(generation[view] == g && used[root_of[view]]); /* the answer is written: outside of the lock */
+	view = 0; g = 0
+}
+
+/* One access of the guest to page 0, by what is cached or by a walk. */
+inline access()
+{
+	atomic {
+		assert(used[root[me]] && root[me] == root_of[published] && root_generation[me] == generation[published]);
+		assert(types_of[published] == types);
+		if
+		:: tlb[me] == 0 -> tlb[me] = page0[published] + 1
+		:: else
+		fi;
+		assert(tlb[me] - 1 == page0[published]);          /* nothing of another generation */
+		assert(tlb[me] == 1 || used[tlb[me] - 1]);        /* nor what is somebody else's meanwhile */
+		assert(content[tlb[me] - 1] == truth);            /* and nothing that was written is lost */
+		if
+		:: !written -> written = true; truth = !truth; content[tlb[me] - 1] = truth
+		:: true
+		fi
+	}
+}
+
+#define HYPERCALL if :: me < 2 -> hypercall() :: else fi
+
+proctype cpu(byte me)
+{
+	byte i, t, view, g;
+	bool ok;
+
+entry:
+	atomic { holds[me] = true }
+	atomic { !frozen -> holds[me] = false } /* nl_quiesce_answer */
+	atomic {
+		if
+#ifdef MUTANT_NO_FLUSH
+		:: root_generation[me] != generation[published] ->
+			root[me] = root_of[published]; root_generation[me] = generation[published]
+#else
+		:: root_generation[me] != generation[published] ->
+			root[me] = root_of[published]; root_generation[me] = generation[published]; tlb[me] = 0
+#endif
+		:: else
+		fi
+	}
+	guest[me] = true;
+end_guest:
+	if
+	:: access(); goto end_guest
+	:: guest[me] = false
+	:: guest[me] = false; HYPERCALL
+	:: me == 1 && edits < EDITS -> guest[me] = false; edit()
+	:: me == 1 && generation[current] < GENERATIONS ->
+		guest[me] = false;
+		atomic { !lock -> lock = true };
+		gone();
+		lock = false
+	:: me == N - 1 && !stopped_once -> /* INIT, and SIPI */
+		atomic { guest[me] = false; stopped_once = true; runs[me] = false };
+end_sipi:
+		atomic { tlb[me] = 0; runs[me] = true }
+	fi;
+	goto entry
+}
+init {
+	atomic {
+		root_of[0] = 1; used[1] = true; generation[0] = 1;
+		root[0] = 1; root_generation[0] = 1; runs[0] = true; run cpu(0);
+		root[1] = 1; root_generation[1] = 1; runs[1] = true; run cpu(1);
+#if N > 2
+		root[2] = 1; root_generation[2] = 1; runs[2] = true; run cpu(2);
+#endif
+	}
+}
