@@ -67,8 +67,8 @@ struct runner { /* a CPU, and its tasks in turn */
 
 static struct runner runners[MAX_CPUS];
 static uint32_t order; /* with its flags */
-static bool ready;
-static uint8_t sha256[32];
+static bool staged;
+static uint8_t sha256[32], *build_id;
 static volatile bool stop;
 static uint64_t user_code;
 
@@ -298,7 +298,7 @@ static void make_linux(void)
 	unsigned i;
 
 	memcpy(text, litmus_text, LIT_TEXT_PAGES * LIT_PAGE);
-	memcpy(rodata + LIT_BUILD_ID, LIT_ID, sizeof(LIT_ID) - 1);
+	build_id = rodata + LIT_BUILD_ID;
 	for (i = 0; i < LIT_TEXT_PAGES; i++)
 		show(LIT_TEXT + i * LIT_PAGE, text + i * LIT_PAGE);
 	for (i = 0; i < LIT_N; i++)
@@ -317,13 +317,15 @@ static bool begin(void)
 	size_t size = (size_t)(litmus_leaf_end - litmus_leaf);
 	int err;
 
-	if (ready)
+	if (staged)
 		return true;
 	if (!smp_start_all()) {
 		fail("%u CPUs of %u run", smp_running(), machine.n_cpus);
 		return false;
 	}
-	make_linux();
+	if (!build_id)
+		make_linux();
+	memcpy(build_id, LIT_ID, sizeof(LIT_ID) - 1);
 	wrmsr(MSR_LSTAR, LIT_TEXT);
 	memcpy((void *)USER_DATA_VA, litmus_leaf, size);
 	err = call(NL_CALL_STAGE, size, 0, size);
@@ -331,7 +333,14 @@ static bool begin(void)
 		err = NL_OK;
 	memcpy(sha256, report->sha256, sizeof(sha256));
 	EXPECT(!err, "the leaf is refused: error %d", err);
-	return ready = !err;
+	return staged = !err;
+}
+
+/* This Linux is gone, as soon as another begins: its leaf is forgotten. */
+static void end(void)
+{
+	memset(build_id, 0, sizeof(LIT_ID) - 1);
+	staged = false;
 }
 
 /* --- A cell --- */
@@ -430,6 +439,19 @@ static void cell(const char *name, uint32_t how)
 		EXPECT(torn, "nothing is torn: an instrument that sees nothing");
 }
 
+/* What is installed, as it is. */
+static void product(void)
+{
+	struct counts c;
+
+	if (!begin())
+		return;
+	c = run_cell(LITMUS_ROOT | LITMUS_FREEZE | LITMUS_SCAN, 0, 2 * rounds(20));
+	EXPECT(!c.within && !c.between, "%lu passes are torn within, %lu between", c.within, c.between);
+	note("%lu flips, %lu tries, %lu passes", c.flips, c.tries, c.passes);
+	end();
+}
+
 #define CELLS(order, ORDER) \
 	static void order(void) { cell(#order, LITMUS_##ORDER); } \
 	static void order##_scan(void) { cell(#order, LITMUS_##ORDER | LITMUS_SCAN); } \
@@ -447,6 +469,8 @@ CELLS(cpu, CPU)
 CELLS(task, TASK)
 
 const struct test litmus_tests[] = {TESTS(root), TESTS(page), TESTS(cpu), TESTS(task), {NULL, NULL, 0}};
+
+const struct test litmus_product_tests[] = {{"litmus-product", product, SMP_ONLY | NEWLEAF_ONLY}, {NULL, NULL, 0}};
 
 /* Only of the instrument's build is anything of this asked. */
 bool litmus_present(void) { return !machine.bare && litmus_call(LITMUS_ASK, 0, 0) == LITMUS_PRESENT; }
