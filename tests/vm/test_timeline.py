@@ -20,8 +20,11 @@ TRIES = 20  # a commit that meets its deadline says that the host was busy
 COMMIT = r"""
 sleep 1000 >/dev/null 2>&1 & pid=$!
 until grep -qE '^(35|230) ' /proc/$pid/syscall; do :; done
+before=$(newleaf timeline | sed -n 's/^transaction \([0-9]*\):.*/\1/p')
 newleaf apply /tmp/sleep.leaf --json --timeline /tmp/apply.json >/tmp/said 2>&1 & commit=$!
-until newleaf timeline --json | grep -q '"course":"let go"'; do kill -0 $commit 2>/dev/null || break; done
+until newleaf timeline --json --transaction $((${before:-0} + 1)) | grep -q '"course":"let go"'; do
+	kill -0 $commit 2>/dev/null || break
+done
 kill $pid
 wait $commit; code=$?
 echo $pid; cat /tmp/said; exit $code
