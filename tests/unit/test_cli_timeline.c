@@ -11,7 +11,7 @@
  * are nanoseconds.
  */
 #include "cli_fixture.h"
-#include "own.h"
+#include "timeline.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -362,6 +362,41 @@ static void of_a_command(void **state)
 	assert_says(err, "no timeline in /nonexistent/x: No such file");
 }
 
+/* Whatever the agent lets through, it is written without a stumble. */
+static void whatever_the_ring_says(void **state)
+{
+	static void (*const forms[])(FILE *, const struct timeline *) = {timeline_text, timeline_json, timeline_chrome,
+	                                                                 timeline_svg};
+
+	(void)state;
+	for (unsigned round = 0; round < 300; round++) {
+		struct nl_step_record steps[60];
+		struct timeline t = {.cpus = 1, .tsc_hz = round % 3 ? 1000000000 : 0};
+		size_t n = host_below(NL_ARRAY_SIZE(steps) + 1), from;
+		FILE *nowhere = fopen("/dev/null", "w");
+
+		nl_own_take(NULL, f->status.boot_id);
+		for (size_t i = 0; i < n; i++) {
+			steps[i] = (struct nl_step_record){.seq = i + 1,
+			                                   .tsc = host_below(5) ? 1000 + 10 * i : host_random(),
+			                                   .value = host_below(4) ? host_below(4) : host_random(),
+			                                   .transaction = host_below(4),
+			                                   .cpu = (uint16_t)host_below(3),
+			                                   .step = (uint16_t)host_below(NL_N_STEPS)};
+			own_step(host_below(NL_N_OWN), 1000 + host_below(700), host_below(5), host_below(3));
+			own_try(host_below(1700), host_below(1700), host_below(2) ? NL_AGAIN : NL_EBYTES, host_below(2),
+			        (struct nl_blocker){.cpu = host_below(3), .comm = "<&\"\\"});
+		}
+		assert_true(course_make(&t, steps, n, &nl_own));
+		from = t.n_transactions ? host_below((uint32_t)t.n_transactions) : 0;
+		course_select(&t, from, t.n_transactions - from);
+		for (size_t i = 0; i < NL_ARRAY_SIZE(forms); i++)
+			forms[i](nowhere, &t);
+		fclose(nowhere);
+		course_free(&t);
+	}
+}
+
 static void what_is_asked_wrongly(void **state)
 {
 	(void)state;
@@ -391,12 +426,19 @@ static int fresh(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup(nothing_yet, fresh),   cmocka_unit_test_setup(as_text, fresh),
-	        cmocka_unit_test_setup(as_json, fresh),       cmocka_unit_test_setup(belongs_together, fresh),
-	        cmocka_unit_test_setup(as_a_trace, fresh),    cmocka_unit_test_setup(as_a_picture, fresh),
-	        cmocka_unit_test_setup(a_cpu_is_slow, fresh), cmocka_unit_test_setup(a_kernel_goes, fresh),
-	        cmocka_unit_test_setup(what_is_cut, fresh),   cmocka_unit_test_setup(of_another_boot, fresh),
-	        cmocka_unit_test_setup(of_a_command, fresh),  cmocka_unit_test_setup(what_is_asked_wrongly, fresh),
+	        cmocka_unit_test_setup(nothing_yet, fresh),
+	        cmocka_unit_test_setup(as_text, fresh),
+	        cmocka_unit_test_setup(as_json, fresh),
+	        cmocka_unit_test_setup(belongs_together, fresh),
+	        cmocka_unit_test_setup(as_a_trace, fresh),
+	        cmocka_unit_test_setup(as_a_picture, fresh),
+	        cmocka_unit_test_setup(a_cpu_is_slow, fresh),
+	        cmocka_unit_test_setup(a_kernel_goes, fresh),
+	        cmocka_unit_test_setup(what_is_cut, fresh),
+	        cmocka_unit_test_setup(of_another_boot, fresh),
+	        cmocka_unit_test_setup(of_a_command, fresh),
+	        cmocka_unit_test_setup(whatever_the_ring_says, fresh),
+	        cmocka_unit_test_setup(what_is_asked_wrongly, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);

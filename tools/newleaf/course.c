@@ -37,6 +37,11 @@ uint64_t course_ns(const struct timeline *t, uint64_t from, uint64_t to)
 	return to > from ? text_tsc_ns(to - from, t->tsc_hz) : 0;
 }
 
+uint64_t course_held(const struct tl_cpu *c)
+{
+	return c->hold && c->hold < c->resume ? c->resume - c->hold : c->held ? c->held : c->refused;
+}
+
 /* -- order -- */
 
 struct place {

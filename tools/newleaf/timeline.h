@@ -86,6 +86,7 @@ bool course_missing(const struct timeline *t, const struct tl_transaction *x, si
 const char *course_symbol(uint64_t rip, struct text *t); /* as text_symbol, remembered; "" if rip is 0 */
 void course_say(const struct tl_cause *c, char *out, size_t size);
 
+uint64_t course_held(const struct tl_cpu *c); /* TSC from which it waited */
 uint64_t course_ns(const struct timeline *t, uint64_t from, uint64_t to);
 
 void timeline_text(FILE *f, const struct timeline *t);

@@ -94,9 +94,9 @@ static void put_try(struct trace *w, const struct tl_transaction *x, size_t n)
 	done(w);
 	for (uint32_t i = 0; i < w->t->cpus; i++) {
 		const struct tl_cpu *c = &y->cpu[i];
-		uint64_t held = c->resume && c->hold ? c->resume - c->hold : c->held;
+		uint64_t held = course_held(c);
 
-		if ((c->held || c->refused) && c->resume) {
+		if ((c->held || c->refused) && c->resume >= held) {
 			slice(w,
 			      c->refused ? "refused"
 			      : c->late  ? "held too late"

@@ -128,7 +128,7 @@ static void draw_lane(struct picture *p, const struct tl_try *y, uint32_t cpu)
 			box(p, "u", a->tsc, p->t->event[k].tsc, 0, "in user mode, gathered");
 	}
 	if (c->resume && (c->held || c->refused))
-		box(p, c->refused || c->late ? "x" : "h", c->hold ? c->resume - c->hold : c->held, c->resume, 2,
+		box(p, c->refused || c->late ? "x" : "h", course_held(c), c->resume, 2,
 		    c->refused ? "refused"
 		    : c->late  ? "held too late"
 		               : "held");
