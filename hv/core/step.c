@@ -8,23 +8,24 @@
 
 static struct nl_step_record ring[STEPS];
 static uint64_t newest;
-static uint32_t transaction;
+static uint32_t begun, commit, transaction; /* the lock of generations is held where they change */
 
 void nl_step(uint32_t cpu, enum nl_step step, uint64_t value)
 {
 	uint64_t seq = __atomic_add_fetch(&newest, 1, __ATOMIC_SEQ_CST);
 	struct nl_step_record *r = &ring[seq % STEPS];
 
-	if (step <= NL_STEP_LAST_FIRST) /* under the lock of generations */
-		__atomic_store_n(&transaction, transaction + 1, __ATOMIC_RELAXED);
+	if (step <= NL_STEP_LAST_FIRST)
+		__atomic_store_n(&transaction, ++begun, __ATOMIC_RELAXED);
+	if (step == NL_STEP_PREPARE)
+		commit = begun;
 	__atomic_store_n(&r->seq, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	r->tsc = x86_rdtsc();
-	r->value = value;
-	r->transaction = __atomic_load_n(&transaction, __ATOMIC_RELAXED);
-	r->cpu = (uint16_t)cpu;
-	r->step = (uint16_t)step;
+	*r = (struct nl_step_record){
+	        0, x86_rdtsc(), value, __atomic_load_n(&transaction, __ATOMIC_RELAXED), (uint16_t)cpu, (uint16_t)step};
 	__atomic_store_n(&r->seq, seq, __ATOMIC_RELEASE);
+	if (step == NL_STEP_SETTLE) /* a module that came in the midst of a commit: its tries go on */
+		__atomic_store_n(&transaction, commit, __ATOMIC_RELAXED);
 }
 
 bool nl_step_read(uint64_t seq, void *out, uint64_t *last)

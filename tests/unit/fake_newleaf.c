@@ -74,13 +74,18 @@ void fake_step(struct fake *f, uint64_t tsc, uint32_t cpu, enum nl_step step, ui
 	struct nl_step_record *r = &f->steps[f->n_steps];
 
 	assert(f->n_steps < FAKE_STEPS);
-	f->transaction += step <= NL_STEP_LAST_FIRST;
+	if (step <= NL_STEP_LAST_FIRST)
+		f->transaction = ++f->begun;
+	if (step == NL_STEP_PREPARE)
+		f->commit = f->begun;
 	*r = (struct nl_step_record){.seq = ++f->n_steps,
 	                             .tsc = tsc,
 	                             .value = value,
 	                             .transaction = f->transaction,
 	                             .cpu = (uint16_t)cpu,
 	                             .step = (uint16_t)step};
+	if (step == NL_STEP_SETTLE)
+		f->transaction = f->commit;
 }
 
 static void step(struct fake *f, uint32_t cpu, enum nl_step what, uint64_t value)

@@ -46,7 +46,7 @@ struct fake {
 	unsigned n_journal;
 	struct nl_step_record steps[FAKE_STEPS]; /* the ring: never full */
 	unsigned n_steps;
-	uint32_t transaction, ticket;
+	uint32_t begun, commit, transaction, ticket;
 	uint8_t staged[NL_LEAF_MAX_SIZE];
 	uint64_t staged_size, staged_have;
 	struct nl_commit_request prepared;

@@ -269,24 +269,69 @@ static void a_cpu_is_slow(void **state)
 	assert_says(out, "given up");
 }
 
-/* Another kernel begins: who freezes for that says what for afterwards. */
+/* A module comes between two tries of a commit, and all CPUs are stopped for it as well; another one, and the commit is
+ * dropped. */
+static void a_module_in_the_midst(void **state)
+{
+	(void)state;
+	nl_own_take(NULL, f->status.boot_id);
+	at(1000, 0, NL_STEP_PREPARE, 0);
+	at(1100, 0, NL_STEP_PREPARED, NL_OK);
+	at(2000, 0, NL_STEP_FREEZE, 1);
+	at(2010, 1, NL_STEP_ASK, 1);
+	at(2020, 1, NL_STEP_REFUSED, 1);
+	at(2030, 0, NL_STEP_WITHDRAW, 1);
+	at(3000, 1, NL_STEP_COMES, KERNEL);
+	at(3010, 1, NL_STEP_FREEZE, 2);
+	at(3020, 0, NL_STEP_ASK, 2);
+	at(3030, 0, NL_STEP_HELD, 2);
+	at(3040, 1, NL_STEP_WINDOW, 2);
+	at(3050, 1, NL_STEP_THAW, 2);
+	at(3060, 1, NL_STEP_SETTLE, 0);
+	at(3070, 0, NL_STEP_RESUME, 40);
+	own_step(NL_OWN_GATHER, 3500, 0, 2);
+	at(4000, 0, NL_STEP_FREEZE, 3);
+	at(4010, 1, NL_STEP_ASK, 3);
+	at(4020, 1, NL_STEP_HELD, 3);
+	at(4030, 0, NL_STEP_WINDOW, 3);
+	at(4040, 0, NL_STEP_FLIP, 2);
+	at(4050, 0, NL_STEP_THAW, 3);
+	at(4060, 0, NL_STEP_SETTLE, 2);
+	at(5000, 0, NL_STEP_PREPARE, 0);
+	at(5010, 0, NL_STEP_PREPARED, NL_OK);
+	at(5020, 1, NL_STEP_COMES, KERNEL);
+	at(5030, 1, NL_STEP_SETTLE, 0);
+	at(5040, 0, NL_STEP_DROP, NL_ESTALE);
+	own_file(&nl_own, sizeof(nl_own));
+	assert_int_equal(newleaf("timeline", "--json", "--last", "9"), 0);
+	assert_schema("timeline");
+	jq("-c '.transactions[] | [.what, .code, .generation, .gathers, (.tries | map(.course))]'", "out",
+	   "[\"commit\",\"NL_OK\",2,1,[\"withdrawn\",\"flip\"]]\n"
+	   "[\"module-comes\",\"NL_OK\",null,0,[\"let go\"]]\n"
+	   "[\"commit\",\"NL_ESTALE\",null,0,[]]\n"
+	   "[\"module-comes\",\"NL_OK\",null,0,[]]\n");
+	assert_int_equal(newleaf("timeline", "--last", "9", "--chrome", "-"), 0);
+	jq("-f tests/unit/trace.jq", "out", "");
+}
+
+/* Another kernel begins. */
 static void a_kernel_goes(void **state)
 {
 	(void)state;
 	at(1000, 0, NL_STEP_COMES, KERNEL);
 	at(1100, 0, NL_STEP_SETTLE, 0);
-	at(2000, 0, NL_STEP_FREEZE, 9);
+	at(2000, 0, NL_STEP_GONE, 0);
+	at(2005, 0, NL_STEP_FREEZE, 9);
 	at(2010, 1, NL_STEP_ASK, 9);
 	at(2020, 1, NL_STEP_HELD, 9);
 	at(2030, 0, NL_STEP_WINDOW, 9);
-	at(2040, 0, NL_STEP_GONE, 0);
 	at(2050, 0, NL_STEP_FLIP, 3);
 	at(2060, 0, NL_STEP_THAW, 9);
 	at(2070, 1, NL_STEP_RESUME, 50);
 	assert_int_equal(newleaf("timeline", "--json", "--last", "2"), 0);
 	jq("-c '[.transactions[] | [.what, (.tries | length)]]'", "out",
 	   "[[\"module-comes\",0],[\"kernel-gone\",1]]\n");
-	jq("-c '[.events[] | select(.transaction == 2) | .step] | .[0], .[-1]'", "out", "freeze\nresume\n");
+	jq("-c '[.events[] | select(.transaction == 2) | .step] | .[0], .[-1]'", "out", "gone\nresume\n");
 }
 
 /* The oldest steps have been written over: what is left of a transaction is shown as that. */
@@ -434,6 +479,7 @@ int main(void)
 	        cmocka_unit_test_setup(as_a_picture, fresh),
 	        cmocka_unit_test_setup(a_cpu_is_slow, fresh),
 	        cmocka_unit_test_setup(a_kernel_goes, fresh),
+	        cmocka_unit_test_setup(a_module_in_the_midst, fresh),
 	        cmocka_unit_test_setup(what_is_cut, fresh),
 	        cmocka_unit_test_setup(of_another_boot, fresh),
 	        cmocka_unit_test_setup(of_a_command, fresh),

@@ -46,6 +46,36 @@ static void transactions(void **state)
 	assert_false(nl_step_read(4, &r, &n));
 }
 
+static void of_transaction(uint64_t seq, enum nl_step step, uint32_t transaction)
+{
+	struct nl_step_record r;
+	uint64_t n;
+
+	nl_step(0, step, 0);
+	assert_true(nl_step_read(seq, &r, &n));
+	assert_int_equal(r.step, step);
+	assert_int_equal(r.transaction, transaction);
+}
+
+/* What is done for a module between two tries of a commit is none of its own. */
+static void a_module_in_the_midst(void **state)
+{
+	uint64_t seq = newest();
+
+	(void)state;
+	of_transaction(++seq, NL_STEP_PREPARE, 3);
+	of_transaction(++seq, NL_STEP_FREEZE, 3);
+	of_transaction(++seq, NL_STEP_COMES, 4);
+	of_transaction(++seq, NL_STEP_FREEZE, 4);
+	of_transaction(++seq, NL_STEP_SETTLE, 4);
+	of_transaction(++seq, NL_STEP_FREEZE, 3);
+	of_transaction(++seq, NL_STEP_SETTLE, 3);
+	of_transaction(++seq, NL_STEP_GOES, 5);
+	of_transaction(++seq, NL_STEP_SETTLE, 5);
+	of_transaction(++seq, NL_STEP_PREPARE, 6);
+	of_transaction(++seq, NL_STEP_DROP, 6);
+}
+
 static void old_ones_give_way(void **state)
 {
 	struct nl_step_record r;
@@ -114,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(transactions),
+	        cmocka_unit_test(a_module_in_the_midst),
 	        cmocka_unit_test(old_ones_give_way),
 	        cmocka_unit_test(writers_do_not_mix),
 	};

@@ -112,9 +112,17 @@ static bool merge(struct timeline *t, const struct nl_step_record *steps, size_t
 
 struct walk {
 	struct timeline *t;
-	struct tl_transaction *now; /* NULL: none has begun */
-	size_t *open;               /* of each CPU: number of the try in which it is held, from 1 */
+	struct tl_transaction *now, *commit; /* NULL: none has begun */
+	size_t *open;                        /* of each CPU: number of the try in which it is held, from 1 */
 };
+
+static struct tl_transaction *by_number(const struct walk *w, uint32_t number)
+{
+	for (size_t i = w->t->n_transactions; i; i--)
+		if (w->t->transaction[i - 1].number == number)
+			return &w->t->transaction[i - 1];
+	return NULL;
+}
 
 static struct tl_try *last_try(const struct walk *w) { return w->t->n_tries ? &w->t->tries[w->t->n_tries - 1] : NULL; }
 
@@ -129,23 +137,8 @@ static void begin(struct walk *w, const struct tl_event *e)
 	                                  .begin = e->tsc,
 	                                  .value = first ? e->value : 0,
 	                                  .try = t->n_tries};
-}
-
-/* The copies of a kernel go home after all are held: what freezes for it comes before its first step. */
-static void take_over(struct walk *w, size_t event)
-{
-	struct tl_try *y = last_try(w);
-
-	if (!y || !y->window || y->thaw)
-		return;
-	if (w->now - w->t->transaction > 0 && (w->now - 1)->n_tries)
-		(w->now - 1)->n_tries--;
-	w->now->try--;
-	w->now->n_tries = 1;
-	w->now->begin = y->freeze;
-	y->transaction = w->now->number;
-	while (event-- && w->t->event[event].tsc >= y->freeze)
-		w->t->event[event].transaction = w->now->number;
+	if (e->step == NL_STEP_PREPARE)
+		w->commit = w->now;
 }
 
 static struct tl_try *by_ticket(const struct walk *w, uint64_t ticket)
@@ -221,16 +214,13 @@ static void of_all(struct walk *w, size_t event)
 {
 	struct tl_event *e = &w->t->event[event];
 	struct tl_transaction *x = w->now;
-	struct tl_try *y = x->n_tries || e->step == NL_STEP_GONE ? last_try(w) : NULL;
+	struct tl_try *y = x->n_tries ? last_try(w) : NULL;
 
 	switch (e->step) {
 	case NL_STEP_PREPARED:
 		x->prepared = e->tsc;
 		x->ended = x->failed = e->value != NL_OK;
 		x->error = (enum nl_err)e->value;
-		break;
-	case NL_STEP_GONE:
-		take_over(w, event);
 		break;
 	case NL_STEP_FREEZE:
 		freeze(w, e);
@@ -296,16 +286,38 @@ static void walk(struct walk *w)
 		} else if (cpus_own) {
 			of_cpu(w, e);
 		} else if (e->transaction) {
-			if (e->step <= NL_STEP_LAST_FIRST || !w->now || e->transaction > w->now->number)
+			struct tl_transaction *x = by_number(w, e->transaction);
+
+			if (!x || e->step <= NL_STEP_LAST_FIRST)
 				begin(w, e);
+			else
+				w->now = x;
 			of_all(w, i);
+			if (w->now->ended && w->commit && !w->commit->ended) /* a module came in its midst */
+				w->now = w->commit;
 		}
-		for (struct tl_transaction *x = w->now; x && x >= w->t->transaction; x--)
-			if (x->number == e->transaction) {
-				if (e->tsc > x->last)
-					x->last = e->tsc;
-				break;
-			}
+		struct tl_transaction *x = by_number(w, e->transaction);
+
+		if (x && e->tsc > x->last)
+			x->last = e->tsc;
+	}
+}
+
+/* Those of a transaction stand together, though one for a module may have lain between them. */
+static void sort_tries(struct timeline *t)
+{
+	for (size_t i = 1; i < t->n_tries; i++)
+		for (size_t k = i; k && t->tries[k - 1].transaction > t->tries[k].transaction; k--) {
+			struct tl_try y = t->tries[k];
+
+			t->tries[k] = t->tries[k - 1];
+			t->tries[k - 1] = y;
+		}
+	for (size_t i = 0; i < t->n_transactions; i++) {
+		struct tl_transaction *x = &t->transaction[i];
+
+		for (x->try = 0; x->try < t->n_tries && t->tries[x->try].transaction < x->number;)
+			x->try++;
 	}
 }
 
@@ -333,6 +345,7 @@ bool course_make(struct timeline *t, const struct nl_step_record *steps, size_t 
 		return false;
 	}
 	walk(&w);
+	sort_tries(t);
 	free(w.open);
 	for (size_t i = 0; i < n_own && i < NL_OWN_TRIES; i++)
 		for (size_t k = 0; k < t->n_tries; k++)
