@@ -21,11 +21,14 @@
 #ifndef NMIS
 #define NMIS 1 /* of the last CPU's hardware */
 #endif
-#ifndef COMMITS
-#define COMMITS(i) ((i) == 0) /* may CPU i begin a transaction? */
-#endif
-#ifndef TELLS
-#define TELLS(i) ((i) == 1) /* may it tell of a module, or of another kernel? */
+#ifndef TRACE
+#define STOPPED(i) (inits < INITS && (i) == N - 1)
+#define COMMITS(i) ((i) == 0 && ticket < FREEZES)
+#define TELLS(i) ((i) == 1 && ticket < FREEZES)
+#define MORE (ticket < FREEZES)
+#else
+#define STOPPED(i) (STOPS && inits < N)
+#define MORE true
 #endif
 
 #define IDLE 0
@@ -44,11 +47,11 @@
 #define SWEEP 2
 #define FOLD_ALL 3
 
-byte armed, ticket, request[N];
+word armed, ticket, request[N];
 bool anywhere;
 bool runs[N]; /* NL_CPU_RUNNING; else it waits for SIPI */
 bool lock;
-byte published = 1, root[N];
+word published = 1, root[N];
 bool guest[N]; /* executes the guest's instructions */
 byte stands[N];
 byte inits;
@@ -185,8 +188,6 @@ inline look()
 #define ANSWERS(s) (IS(0, s) + IS(1, s))
 #elif N == 3
 #define ANSWERS(s) (IS(0, s) + IS(1, s) + IS(2, s))
-#else
-#define ANSWERS(s) (IS(0, s) + IS(1, s) + IS(2, s) + IS(3, s))
 #endif
 #define MISSING ANSWERS(ASKED)
 #define REFUSES ANSWERS(REFUSED)
@@ -347,14 +348,15 @@ inline hypercall()
 		if
 #ifdef TRACE
 		:: STEP(me, STEP_PREPARE, 0) ->
+			prepared = false;
 			if
-			:: STEP(me, STEP_PREPARED, 0) -> prepared = true
-			:: STEP_ANY(me, STEP_PREPARED) -> prepared = false
+			:: RECLAIMED -> STEP(me, STEP_PREPARED, 0); prepared = true /* commit.pml says why */
+			:: STEP_FAILS(me, STEP_PREPARED)
 			fi
-		:: prepared -> STEP_ANY(me, STEP_DROP); prepared = false /* ABANDON, or its deadline has passed */
+		:: prepared -> STEP_ANY(me, STEP_DROP); prepared = false /* ABANDON, its deadline has passed, NL_ESTALE */
 		:: prepared -> commit_try()
 #else
-		:: ticket < FREEZES -> commit_try()
+		:: MORE -> commit_try()
 #endif
 		:: true /* PREPARE, ABANDON, NL_ESTATE, or a question */
 		fi;
@@ -368,7 +370,7 @@ inline told()
 {
 	atomic { !lock -> lock = true };
 	if
-	:: ticket < FREEZES ->
+	:: MORE ->
 		STEP_COMES_GOES(me);
 		what = SWEEP;
 		freeze();
@@ -380,11 +382,15 @@ inline told()
 #ifdef TRACE
 	:: STEP_COMES_GOES(me) -> SETTLE_TOLD(me)
 #endif
-	:: ticket < FREEZES ->
+	:: MORE ->
 		what = FOLD_ALL;
+#ifdef TRACE
+		RECLAIMED;
+		prepared = false;
+#endif
 		STEP(me, STEP_GONE, 0);
 		do
-		:: ticket < FREEZES ->
+		:: MORE ->
 			freeze();
 			if
 			:: ok -> publish(); thaw(); break
@@ -404,7 +410,8 @@ inline before_entry()
 	root[me] = published;
 #endif
 	if
-	:: inits < INITS && me == N - 1 -> inits++; wait_for_sipi() /* INIT has come: at the ICR, or as an exit */
+	:: atomic { STOPPED(me) -> inits++ } /* INIT has come: at the ICR, or as an exit */
+		wait_for_sipi()
 	:: true
 	fi;
 #ifndef MUTANT_NO_CHECK
@@ -423,7 +430,8 @@ answer:
 
 proctype cpu(byte me)
 {
-	byte mine, r, i, missing, what;
+	word mine, r;
+	byte i, missing, what;
 	bool good, refused, ok, holds;
 
 entry:
@@ -443,11 +451,11 @@ end_guest:
 	:: atomic { me != N - 1 -> guest[me] = false }
 		send_kick(N - 1) /* an NMI or INIT that the guest sends */
 #else
-	:: atomic { true -> guest[me] = false; NOT_WELL }
+	:: atomic { EXITS(me) -> guest[me] = false; NOT_WELL }
 #endif
-	:: atomic { COMMITS(me) && (TRACING || ticket < FREEZES) -> guest[me] = false }
+	:: atomic { COMMITS(me) -> guest[me] = false }
 		hypercall()
-	:: atomic { TELLS(me) && (TRACING || ticket < FREEZES) -> guest[me] = false; stands[me] = BADLY }
+	:: atomic { TELLS(me) -> guest[me] = false; stands[me] = BADLY }
 		told()
 	fi;
 	goto entry
@@ -457,8 +465,9 @@ init {
 	byte i;
 
 	atomic {
+		read_trace();
 		do
-		:: i < N -> runs[i] = true; root[i] = 1; run cpu(i); i++
+		:: i < N -> runs[i] = true; root[i] = published; run cpu(i); i++
 		:: else -> break
 		od
 	}

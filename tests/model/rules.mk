@@ -3,6 +3,7 @@
 .PHONY: check-model check-model-all
 check-model: ## models and their mutants, in their short form: seconds
 	B=$(B) tests/model/run
+	B=$(B) tests/model/forge.py
 
 check-model-all: ## the same for three CPUs: minutes
 	B=$(B) tests/model/run --full

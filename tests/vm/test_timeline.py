@@ -129,6 +129,9 @@ def commit_is_told(t, cpus):
     problems = jq("--slurpfile", "schema", schema, "-f", "tests/unit/schema.jq", path)
     t.expect(problems == "", f"the answer does not hold its schema: {problems}")
     in_order(t, answer["events"])
+    replay = os.path.join(TOP, "tests", "model", "run")
+    done = subprocess.run([replay, "--trace", path], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    t.expect(done.returncode == 0, f"the model does not allow it: {done.stdout + done.stderr}")
     told = [x for x in answer["transactions"] if x["what"] == "commit" and x["code"] == "NL_OK"][-1]
     failed, good = told["tries"][:-1], told["tries"][-1]
     t.expect(failed and good["course"] == "flip", f"courses: {[y['course'] for y in told['tries']]}")

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Does a replay tell a timeline that could have happened from one that could not? Small ones, made by hand: each says
+which step is the first that cannot follow, or that all of it can."""
+
+import json
+import os
+import sys
+import tempfile
+from importlib import machinery, util
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+LOADER = machinery.SourceFileLoader("run", os.path.join(HERE, "run"))
+run = util.module_from_spec(util.spec_from_loader("run", LOADER))
+sys.dont_write_bytecode = True
+LOADER.exec_module(run)
+
+# CPU step value, as newleaf/steps.h has them. A transaction begins where its first step stands.
+COMMIT = """
+0 prepare 0; 0 prepared 0; 0 freeze 5; 1 ask 5; 1 held 5; 0 window 5; 0 scan 64; 0 build 1; 0 fold 1; 0 flip 2;
+0 thaw 5; 0 resume 900; 1 resume 800; 0 settle 2; 1 adopt 2; 0 adopt 2"""
+TRIES = """
+0 prepare 0; 0 prepared 0; 0 freeze 1; 1 ask 1; 1 refused 1; 0 withdraw 1; 0 resume 10; 1 resume 9;
+1 freeze 2; 0 ask 2; 1 withdraw 2; 0 held 2; 0 late 2; 1 resume 10; 0 resume 9;
+0 freeze 3; 1 ask 3; 1 held 3; 0 window 3; 0 scan 9; 0 thaw 3; 1 resume 7; 0 resume 7; 0 drop 9"""
+SECOND = """
+1 prepare 0; 1 prepared 0; 1 freeze 6; 0 ask 6; 0 held 6; 1 window 6; 1 scan 4; 1 build 1; 1 fold 1; 1 flip 3;
+1 thaw 6; 0 resume 1; 0 adopt 3; 1 resume 1; 1 settle 3; 1 adopt 3"""
+THREE = """
+2 prepare 0; 2 prepared 0; 2 freeze 1; 0 ask 1; 1 ask 1; 1 held 1; 0 held 1; 2 window 1; 2 scan 0; 2 build 2; 2 fold 2;
+2 flip 2; 2 thaw 1; 1 resume 5; 2 resume 5; 0 resume 5; 0 adopt 2; 1 adopt 2; 2 settle 2; 2 adopt 2"""
+# The other CPU waits for SIPI and is not asked; it starts while all are held, and takes the new root first.
+STARTS = """
+0 prepare 0; 0 prepared 0; 0 freeze 1; 0 window 1; 0 scan 0; 0 build 1; 0 fold 1; 0 flip 2; 0 thaw 1; 0 resume 3;
+1 adopt 2; 0 settle 2; 0 adopt 2"""
+MODULE = """
+1 comes 99; 1 freeze 1; 0 ask 1; 0 held 1; 1 window 1; 1 thaw 1; 0 resume 4; 1 resume 4; 1 settle 0; 1 goes 99;
+1 settle 0"""
+GONE = """
+0 gone 0; 0 freeze 1; 1 ask 1; 1 refused 1; 1 resume 1; 0 withdraw 1; 0 resume 1; 0 freeze 2; 1 ask 2; 1 held 2;
+0 window 2; 0 flip 2; 0 thaw 2; 0 resume 3; 1 resume 3; 1 adopt 2; 0 adopt 2"""
+
+ABORTED = "0 prepare 0; 0 prepared 7; 0 prepare 0; 0 prepared 0; 0 drop 0"
+
+
+def changed(text, old, new):
+    """The steps of `text`, with the first that read `old` changed."""
+    steps = [s.strip() for s in text.replace("\n", " ").split(";")]
+    at = steps.index(old)
+    return "; ".join([*steps[:at], *new, *steps[at + 1 :]])
+
+
+def moved(text, what, before):
+    return changed(changed(text, what, []), before, [what, before])
+
+
+def until(text, last):
+    steps = [s.strip() for s in text.replace("\n", " ").split(";")]
+    return "; ".join(steps[: steps.index(last) + 1])
+
+
+# name, CPUs, steps, the step that cannot be; "" if all can
+CASES = (
+    ("a commit", 2, COMMIT, ""),
+    ("three tries and none succeeds", 2, TRIES, ""),
+    ("two commits", 2, COMMIT + "; " + SECOND, ""),
+    ("a commit of three CPUs", 3, THREE, ""),
+    ("a CPU that starts meanwhile", 2, STARTS, ""),
+    ("a module that comes, with a sweep, and goes", 2, MODULE, ""),
+    ("another kernel begins", 2, GONE, ""),
+    ("a PREPARE that fails, and one that is given up", 2, ABORTED, ""),
+    ("cut off in the window", 2, until(COMMIT, "0 build 1"), ""),
+    ("flip before all are held", 2, moved(COMMIT, "1 held 5", "0 thaw 5"), "0 window 5"),
+    ("window with one of two held", 3, moved(THREE, "0 held 1", "2 scan 0"), "2 window 1"),
+    ("flip without a window", 2, changed(COMMIT, "0 window 5", []), "0 scan 64"),
+    ("flip before the scan", 2, moved(COMMIT, "0 flip 2", "0 scan 64"), "0 flip 2"),
+    ("flip after the thaw", 2, moved(COMMIT, "0 flip 2", "0 resume 900"), "0 thaw 5"),
+    ("flip twice", 2, changed(COMMIT, "0 flip 2", ["0 flip 2", "0 flip 3"]), "0 flip 3"),
+    ("a generation is left out", 2, COMMIT + "; " + changed(SECOND, "1 flip 3", ["1 flip 4"]), "1 flip 4"),
+    ("resume before the thaw", 2, moved(COMMIT, "1 resume 800", "0 thaw 5"), "1 resume 800"),
+    ("resume in the old root", 2, changed(COMMIT, "1 adopt 2", ["1 adopt 1"]), "1 adopt 1"),
+    ("who has the old root is not waited for", 2, changed(COMMIT, "0 adopt 2", []) + "; " + SECOND, "1 prepared 0"),
+    ("a new root before the flip", 2, moved(COMMIT, "1 adopt 2", "0 flip 2"), "1 adopt 2"),
+    ("a new root twice", 2, changed(COMMIT, "1 adopt 2", ["1 adopt 2", "1 adopt 2"]), "1 adopt 2"),
+    ("an answer that nobody asked for", 2, changed(COMMIT, "1 ask 5", []), "1 held 5"),
+    ("an answer to another freeze", 2, changed(COMMIT, "1 held 5", ["1 held 4"]), "1 held 4"),
+    ("held and not let go, then asked again", 2, changed(COMMIT, "1 resume 800", []), "1 adopt 2"),
+    ("refused, and a window all the same", 2, changed(COMMIT, "1 held 5", ["1 refused 5"]), "0 window 5"),
+    ("late, and a window all the same", 2, changed(COMMIT, "1 held 5", ["1 held 5", "1 late 5"]), "1 late 5"),
+    ("withdrawn, and late without an answer", 2, changed(TRIES, "0 held 2", []), "0 late 2"),
+    ("withdrawn, and nobody was in the way", 2, moved(TRIES, "1 refused 1", "0 resume 10"), ""),  # it was late
+    ("settled without a flip", 2, changed(TRIES, "0 drop 9", ["0 settle 2"]), "0 settle 2"),
+    ("flip after a PREPARE that failed", 2, changed(COMMIT, "0 prepared 0", ["0 prepared 7"]), "0 freeze 5"),
+    ("two at a time", 2, changed(COMMIT, "0 window 5", ["1 prepare 0", "0 window 5"]), "1 prepare 0"),
+    ("a sweep that flips", 2, changed(MODULE, "1 thaw 1", ["1 flip 2", "1 thaw 1"]), "1 flip 2"),
+    ("the kernel's end flips without a window", 2, changed(GONE, "0 window 2", []), "0 flip 2"),
+)
+
+
+def timeline(cpus, text):
+    events, transaction = [], 0
+    for seq, line in enumerate(text.split(";"), 1):
+        cpu, step, value = line.split()
+        transaction += step in run.replay.BEGINS
+        events.append(
+            {
+                "seq": seq,
+                "tsc": 1000 + seq,
+                "transaction": transaction,
+                "cpu": int(cpu),
+                "step": step,
+                "value": int(value),
+            }
+        )
+    return {"schema": "newleaf.timeline/1", "result": "ok", "cpus": cpus, "events": events}
+
+
+def judge(case, path):
+    """What is wrong with the answer; None if nothing."""
+    _, cpus, text, wrong = case
+    made = timeline(cpus, text)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(made, file)
+    accepted, said = run.replay.replay(path, run.replay_checker)
+    if accepted == (not wrong) and (not wrong or f"{wrong.split()[1]} of CPU {wrong.split()[0]} " in said):
+        return None
+    return said
+
+
+def main():
+    bad = 0
+    with tempfile.TemporaryDirectory(prefix="forge.") as where:
+        for case in CASES:
+            said = judge(case, os.path.join(where, "timeline.json"))
+            if said:
+                bad += 1
+                print(f"{case[0]}: expected {case[3] or 'a trace'}: {said}")
+        path = os.path.join(where, "hole.json")
+        made = timeline(2, COMMIT)
+        del made["events"][5]
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(made, file)
+        if run.replay.replay(path, run.replay_checker) != (False, "event 6 is missing"):
+            bad += 1
+            print("a hole in a timeline is not seen")
+    print(f"{len(CASES) + 1 - bad} of {len(CASES) + 1} timelines judged rightly")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
