@@ -105,7 +105,7 @@ static enum nl_err patient_call(struct nl_agent *a, enum nl_call which, const vo
 		if ((e != NL_EBUSY && (e != NL_AGAIN || (which != NL_CALL_LEAVES && which != NL_CALL_FACTS))) ||
 		    cancelled(a) || a->t->now_ns(a->t->ctx) > until)
 			return e;
-		if (rcx)
+		if (rcx && which != NL_CALL_LEAVES) /* which goes on with the next one */
 			*rcx = c;
 		if (r8)
 			*r8 = d;

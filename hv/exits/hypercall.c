@@ -120,9 +120,9 @@ static enum nl_err append(struct call *c, const void *from, size_t n)
 static enum nl_err call_leaves(struct call *c)
 {
 	const struct nl_entry *e;
-	enum nl_err err = nl_registry_note(c->ctx);
+	enum nl_err err = nl_registry_note(c->ctx, c->rcx);
 
-	c->rcx = nl_registry_count();
+	c->rcx = err ? c->rcx + 1 : nl_registry_count();
 	for (unsigned i = 0; !err && (e = nl_registry_nth(i)) && c->length >= sizeof(e->state); i++)
 		err = append(c, &e->state, sizeof(e->state));
 	return err;

@@ -174,12 +174,10 @@ static void count_hits(struct nl_entry *e)
 		}
 }
 
-enum nl_err nl_registry_note(const struct nl_context *ctx)
+enum nl_err nl_registry_note(const struct nl_context *ctx, uint64_t n)
 {
-	static uint32_t next;
-	struct nl_entry *e = nl_registry_nth(next);
+	struct nl_entry *e = nl_registry_nth(n);
 
-	next = e ? next + 1 : 0;
 	if (!e)
 		return NL_OK;
 	e->state.note = e->state.condition == NL_LEAF_APPLIED ? note_of(e, ctx) : NL_OK;

@@ -19,9 +19,9 @@ enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uin
 /* The staged file. NL_AGAIN: not finished, call again. A refused leaf leaves no trace but a line in the journal. */
 enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_report *report);
 
-/* What weakens each applied leaf now, and what it counts: state.note and state.hits of all entries, one with each call.
- * NL_AGAIN: more are to come. */
-enum nl_err nl_registry_note(const struct nl_context *ctx);
+/* What weakens an applied leaf now, and what it counts: state.note and state.hits of the n-th entry. NL_AGAIN: there
+ * may be more. NL_OK: there is no such entry. */
+enum nl_err nl_registry_note(const struct nl_context *ctx, uint64_t n);
 
 /* Do all sites that are there hold what the leaf expects, were none applied? `object`: of that one alone, or
  * UINT32_MAX. */

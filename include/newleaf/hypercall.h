@@ -46,8 +46,8 @@
 
 enum nl_call {
 	NL_CALL_STATUS = 1, /* out buffer: struct nl_status; rcx out: bytes written */
-	NL_CALL_LEAVES = 2, /* out buffer: struct nl_leaf_state[]; rcx out: how many there are. NL_AGAIN: call again
-	                       (one leaf is looked at with each call) */
+	NL_CALL_LEAVES = 2, /* rcx = 0; out buffer: struct nl_leaf_state[]; rcx out: how many there are. NL_AGAIN: one
+	                       leaf was looked at, call again with the rcx that came */
 	NL_CALL_STAGE =
 	        3, /* in buffer: a chunk of a leaf file; rcx = offset (0 starts anew), r8 = size of the whole file */
 	NL_CALL_VERIFY = 4,  /* the staged file: signature, identity, bounds, expected bytes. Idempotent.

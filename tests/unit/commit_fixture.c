@@ -38,11 +38,12 @@ enum nl_err call(enum nl_call number, uint64_t buffer, uint64_t length, uint64_t
 {
 	struct nl_gprs *r = &fg.cpus[0].gprs;
 
-	do {
+	do { /* leaves one at a time */
 		*r = (struct nl_gprs){
 		        .rax = NL_CALL_MAGIC, .rbx = number, .rsi = buffer, .rdi = length, .rcx = rcx, .r8 = r8};
 		nl_hypercall(&fg.cpus[0], &fg.ctx, NL_PROOF_PORT);
-	} while (number == NL_CALL_LEAVES && r->rax == NL_AGAIN);   /* a leaf at a time */
+		rcx = r->rcx;
+	} while (number == NL_CALL_LEAVES && r->rax == NL_AGAIN);
 	fg.cpus[0].root_generation = nl_current_view()->generation; /* what hv_before_entry does */
 	out_rcx = r->rcx;
 	out_r8 = r->r8;

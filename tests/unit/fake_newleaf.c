@@ -312,8 +312,10 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 	case NL_CALL_LEAVES:
 		if (f->leaves_again) {
 			f->leaves_again--;
+			r->rcx++;
 			return NL_AGAIN;
 		}
+		f->leaves_from = r->rcx;
 		memcpy(f->buffer, f->leaves, f->n_leaves * sizeof(*f->leaves));
 		r->rcx = f->too_many ? 100000 : f->n_leaves;
 		return NL_OK;

@@ -20,6 +20,7 @@ struct fake {
 	unsigned verify_again;        /* NL_AGAIN so many times */
 	unsigned prepare_busy;        /* NL_EBUSY so many times: another caller */
 	unsigned leaves_again;        /* NL_AGAIN so many times */
+	uint64_t leaves_from;         /* rcx of the last LEAVES that was answered */
 	unsigned try_again;           /* NL_AGAIN so many times; UINT_MAX = for ever */
 	unsigned try_stale;           /* NL_ESTALE so many times, with which what was prepared is gone */
 	unsigned gather_missing;      /* so many gathers fail; UINT_MAX = all */

@@ -330,7 +330,8 @@ static void another_caller_is_waited_out(void **state)
 	assert_int_equal(commit(1000), NL_OK);
 	assert_int_equal(nl_agent_leaves(&agent, leaves, NL_MAX_LEAVES, &n), NL_OK);
 	assert_int_equal(n, 1);
-	f->prepare_busy = UINT_MAX; /* but not for ever */
+	assert_int_equal(f->leaves_from, 20); /* and the list is read on from where it was */
+	f->prepare_busy = UINT_MAX;           /* but not for ever */
 	assert_int_equal(commit(1000), NL_EBUSY);
 	f->leaves_again = UINT_MAX;
 	assert_int_equal(nl_agent_leaves(&agent, leaves, NL_MAX_LEAVES, &n), NL_AGAIN);

@@ -304,7 +304,6 @@ static void a_module_in_the_midst(void **state)
 	at(5040, 0, NL_STEP_DROP, NL_ESTALE);
 	own_file(&nl_own, sizeof(nl_own));
 	assert_int_equal(newleaf("timeline", "--json", "--last", "9"), 0);
-	assert_schema("timeline");
 	jq("-c '.transactions[] | [.what, .code, .generation, .gathers, (.tries | map(.course))]'", "out",
 	   "[\"commit\",\"NL_OK\",2,1,[\"withdrawn\",\"flip\"]]\n"
 	   "[\"module-comes\",\"NL_OK\",null,0,[\"let go\"]]\n"
