@@ -2,43 +2,9 @@
 /* A kernel that leaves were applied to has gone, because another began (kexec): see commit.h. */
 #include "commit/commit.h"
 #include "commit/generation.h"
-#include "commit/quiesce.h"
 #include "core/journal.h"
 #include "core/step.h"
 #include "leaf/registry.h"
-
-#define FOLD_TRIES 100u
-
-/* Every copy goes home, in one flip, whatever stands where: the kernel that the leaves were for does not run any more.
- */
-static enum nl_err fold_all(struct nl_cpu *self, const struct nl_context *ctx)
-{
-	const struct nl_generation *current = nl_generation_current();
-	static struct nl_freeze_result freeze;
-	struct nl_generation *g;
-	enum nl_err err = nl_generation_fork(&g);
-	uint32_t i, tries = 0;
-
-	if (err)
-		return err;
-	nl_step(self->index, NL_STEP_GONE, 0);
-	for (i = 0; i < current->n_pages && !err; i++)
-		err = nl_view_set_page(nl_views(), &g->view, &current->view, GPA(current->pages[i].gpa),
-		                       HPA(current->pages[i].gpa), NL_RWX);
-	while (!err && (err = nl_freeze(self, ctx, false, &freeze)) && ++tries < FOLD_TRIES)
-		err = NL_OK;
-	if (err) {
-		nl_generation_release(g);
-		return err;
-	}
-	for (i = 0; i < current->n_pages; i++)
-		memcpy(nl_phys(HPA(current->pages[i].gpa)), current->pages[i].frame, NL_PAGE_SIZE);
-	nl_generation_turn(g);
-	nl_step(self->index, NL_STEP_FLIP, g->view.generation);
-	nl_publish_view(&g->view);
-	nl_thaw(self, &freeze);
-	return NL_OK;
-}
 
 /* What was applied is so no more: the journal says it, whoever asked for it. */
 static void tell_lost(void)
@@ -51,22 +17,23 @@ static void tell_lost(void)
 	}
 }
 
+/*
+ * The other CPUs still halt in the text of the old kernel, which is written over: who is kicked there goes on behind
+ * its HLT (SVM). So nobody is asked. Copies hold what the new kernel has written to them, and are its memory like any
+ * other, until the next commit brings them home.
+ */
 void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 {
-	enum nl_err err = NL_OK;
-
-	nl_lock(&nl_generation_lock);                /* who holds it waits for this CPU no longer than one freeze */
-	bool gone = !nl_registry_kernel_stands(ctx); /* or was LSTAR written, and no kernel begins? */
-	if (gone)
+	nl_lock(&nl_generation_lock);          /* who holds it waits for this CPU no longer than one freeze */
+	if (!nl_registry_kernel_stands(ctx)) { /* or was LSTAR written, and no kernel begins? */
 		nl_commit_drop();
-	if (gone && nl_generation_current()->n_pages)
-		err = fold_all(cpu, ctx);
-	if (gone && !err)
+		nl_step(cpu->index, NL_STEP_GONE, 0);
 		tell_lost();
-	if (gone && nl_registry_count()) {
-		nl_journal(NL_EV_KERNEL, err, NULL, NULL, ctx->lstar, 0);
-		if (!err)
+		nl_generation_current()->applied = 0;
+		if (nl_registry_count()) {
+			nl_journal(NL_EV_KERNEL, NL_OK, NULL, NULL, ctx->lstar, 0);
 			nl_registry_forget();
+		}
 	}
 	nl_unlock(&nl_generation_lock);
 }
