@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What else a kernel does with its own text and its CPUs, beside a leaf: probes of other kinds, BPF at functions, CPUs
+that come and go while flips are made, barriers, another kernel by kexec, a crash kernel. docs/reference/matrix.md is
+the table of it."""
+
+import os
+import re
+import subprocess
+
+from command import FIXES, apply, generation, newleaf, probe, revert, rounds
+from guest import BASE, BUILD, TOP, Failure, kernel_file
+from test_trace import FUNCTION, TRACING, hits
+from vmtest import test
+
+AUXV = FIXES[1]
+
+
+def event(g, definition, code=0):
+    g.run(f"echo '{definition}' >>{TRACING}/kprobe_events", code=code)
+
+
+def counted(t, g, name, state):
+    """The reproducer runs, and the probe is hit by it."""
+    before = hits(g, name)
+    probe(g, AUXV, state)
+    t.expect(hits(g, name) > before, f"{name} was lost while {state}")
+
+
+@test(full=True)
+def kretprobe(t):
+    """a kretprobe of the patched function, set before and while a leaf is on: it is hit, and both flips are made"""
+    g = t.boot()
+    for when in ("before", "while"):
+        if when == "while":
+            apply(g, AUXV)
+        event(g, f"r:nl/ret {FUNCTION}")
+        g.run(f"echo 1 >{TRACING}/events/nl/ret/enable")
+        if when == "before":
+            counted(t, g, "ret", "VULNERABLE")
+            apply(g, AUXV)
+        counted(t, g, "ret", "FIXED")
+        revert(g, AUXV)
+        counted(t, g, "ret", "VULNERABLE")
+        g.run(f"echo 0 >{TRACING}/events/nl/ret/enable")
+        event(g, "-:nl/ret")
+        probe(g, AUXV, "VULNERABLE")
+    g.check_dmesg()
+
+
+def optimised(g, name):
+    """Has the kernel made a jump of this probe? It does so a while after it was armed."""
+    text = g.run(
+        "for i in $(seq 100); do grep -q 'OPTIMIZED' /sys/kernel/debug/kprobes/list && break; usleep 100000; done;"
+        "cat /sys/kernel/debug/kprobes/list"
+    )
+    return any("[OPTIMIZED]" in line for line in text.splitlines()), text
+
+
+@test(full=True)
+def kprobe_optimised(t):
+    """an optimised kprobe (a jump in the text) behind the site of the patched function: it stays where it is over
+    apply and revert, and is hit when the old function runs"""
+    g = t.boot()
+    for offset in range(24, 120):
+        g.run(f"echo 'p:nl/opt {FUNCTION}+{offset}' >>{TRACING}/kprobe_events", code=(0, 1))
+        if " nl/opt" not in g.run(f"sed 's/:/ /' {TRACING}/kprobe_events"):
+            continue
+        g.run(f"echo 1 >{TRACING}/events/nl/opt/enable")
+        is_jump, listed = optimised(g, "opt")
+        probe(g, AUXV, "VULNERABLE")
+        if is_jump and hits(g, "opt"):
+            break
+        g.run(f"echo 0 >{TRACING}/events/nl/opt/enable")
+        event(g, "-:nl/opt")
+    else:
+        raise Failure(f"no probe of {FUNCTION} becomes a jump:\n{listed}")
+    t.note(f"a probe at +{offset} is a jump")
+    apply(g, AUXV)
+    before = hits(g, "opt")
+    probe(g, AUXV, "FIXED")
+    t.expect(hits(g, "opt") == before, "the old function ran beside the leaf")
+    t.expect(optimised(g, "opt")[0], "the jump was lost by the apply")
+    revert(g, AUXV)
+    counted(t, g, "opt", "VULNERABLE")
+    g.run(f"echo 0 >{TRACING}/events/nl/opt/enable")
+    apply(g, AUXV)
+    g.run(f"echo 1 >{TRACING}/events/nl/opt/enable")
+    probe(g, AUXV, "FIXED")
+    revert(g, AUXV)
+    counted(t, g, "opt", "VULNERABLE")
+    g.run(f"echo 0 >{TRACING}/events/nl/opt/enable")
+    event(g, "-:nl/opt")
+    g.check_dmesg()
+
+
+class Bpf:
+    """A BPF program at the function, held by a process of the guest."""
+
+    def __init__(self, g, kind):
+        self.g = g
+        g.run(
+            "rm -f /tmp/bpf.out; (sleep 100000 & echo $! >/tmp/hold; wait) |"
+            f" fentry {kind} {FUNCTION} >/tmp/bpf.out 2>&1 &\n"
+            "until [ -s /tmp/bpf.out ]; do usleep 50000; done"
+        )
+        said = g.run("cat /tmp/bpf.out")
+        if "attached" not in said:
+            raise Failure(said)
+
+    def end(self):
+        """How often it ran."""
+        self.g.run("kill $(cat /tmp/hold); until grep -q runs /tmp/bpf.out; do usleep 50000; done")
+        return int(re.search(r"(\d+) runs", self.g.run("cat /tmp/bpf.out"))[1])
+
+
+@test(full=True)
+def bpf_fentry(t):
+    """BPF programs at the entry of the patched function and around it, attached before and while a leaf is on: they
+    run, and both flips are made"""
+    g = t.boot()
+    g.run("echo 1 >/proc/sys/kernel/bpf_stats_enabled")
+    for kind in ("", "--exit"):
+        bpf = Bpf(g, kind)
+        for state in ("VULNERABLE", "FIXED"):
+            probe(g, AUXV, state)
+            (apply if state == "VULNERABLE" else revert)(g, AUXV)
+        probe(g, AUXV, "VULNERABLE")
+        ran = bpf.end()
+        t.expect(ran >= 3, f"the program {kind} ran {ran} times in three calls")
+        apply(g, AUXV)
+        bpf = Bpf(g, kind)
+        probe(g, AUXV, "FIXED")
+        revert(g, AUXV)
+        probe(g, AUXV, "VULNERABLE")
+        ran = bpf.end()
+        t.expect(ran >= 2, f"the program {kind} ran {ran} times in two calls")
+        probe(g, AUXV, "VULNERABLE")
+    g.check_dmesg()
+
+
+@test(full=True)
+def hotplug_loop(t):
+    """rounds while a CPU is taken off and put on without a pause, each time by stop_machine()"""
+    g = t.boot()
+    g.run(
+        "(until [ -e /tmp/stop ]; do for x in 0 1; do echo $x >/sys/devices/system/cpu/cpu1/online; done;"
+        " echo >>/tmp/turns; done; touch /tmp/stopped) >/tmp/hotplug.out 2>&1 &"
+    )
+    said = rounds(g, AUXV, 20, timeout=1500)
+    g.run("touch /tmp/stop; until [ -e /tmp/stopped ]; do usleep 50000; done", timeout=120)
+    turns = int(g.run("wc -l </tmp/turns"))
+    t.expect(turns > 0 and not g.run("cat /tmp/hotplug.out"), g.run("cat /tmp/hotplug.out"))
+    t.note(f"{said}; the CPU went and came {turns} times")
+    probe(g, AUXV, "VULNERABLE")
+    g.check_dmesg()
+
+
+@test(full=True)
+def barrier_loop(t):
+    """rounds while every CPU sends the others memory barriers (membarrier) and TLB shootdowns (mprotect)"""
+    g = t.boot()
+    g.run("for p in barrier load; do $p >/tmp/$p.out 2>&1 & echo $! >/tmp/$p.pid; done")
+    said = rounds(g, AUXV, 40, timeout=1500)
+    for name in ("barrier", "load"):
+        out = g.run(
+            f"kill $(cat /tmp/{name}.pid); while [ -d /proc/$(cat /tmp/{name}.pid) ]; do usleep 50000; done;"
+            f" cat /tmp/{name}.out"
+        )
+        t.expect(" 0 failures" in out, out)
+        t.note(out.strip())
+    t.note(said)
+    g.check_dmesg()
+
+
+def next_kernel(t, g, first):
+    """Wait for the next kernel's user space. It must have been started by the kernel before: a machine that resets
+    comes up, too, by way of its firmware."""
+    g.wait_ready()
+    t.expect(g.boot_id != first, "it is the same kernel")
+    started = len(re.findall(r"newleaf: launched", g.console()))
+    t.expect(started == 1, f"the machine was reset: {g.tail(60)}")
+
+
+def with_kernel(t, **machine):
+    """A guest that has a kernel and an initramfs for the next one in its own."""
+    image = kernel_file("linux-image-6.1.0-50-cloud-amd64")
+    out = os.path.join(BUILD, f"initrd-{t.name}.img")
+    command = [os.path.join(TOP, "scripts/mkinitramfs"), "-o", out, "-a", f"{image}:kexec/vmlinuz"]
+    command += ["-a", os.path.join(BUILD, "initrd.img") + ":kexec/initrd.img"]
+    subprocess.run(command, check=True)
+    return t.boot(initrd=out, memory=1536, **machine)
+
+
+@test(full=True)
+def kexec(t):
+    """kexec with a leaf on: the next kernel starts, nothing is applied to it, and it takes the leaf"""
+    g = with_kernel(t)
+    apply(g, AUXV)
+    probe(g, AUXV, "FIXED")
+    before, first = generation(g), g.boot_id
+    g.run(f"kexecute /kexec/vmlinuz /kexec/initrd.img '{BASE}'")
+    g.send("kexecute --go")
+    next_kernel(t, g, first)
+    status = newleaf(g, "status")
+    t.note(f"generation {before} -> {status['generation']}, leaves {status['leaves']}")
+    t.expect(not [x for x in status["leaves"] if x.get("state") == "applied"], f"{status['leaves']}")
+    probe(g, AUXV, "VULNERABLE")
+    apply(g, AUXV)
+    probe(g, AUXV, "FIXED")
+    revert(g, AUXV)
+    probe(g, AUXV, "VULNERABLE")
+    g.check_dmesg()
+
+
+@test(full=True)
+def crash_dump(t):
+    """a panic with a leaf on: the crash kernel starts, has the memory of the first one to dump, and nothing is applied
+    to it"""
+    g = with_kernel(t, cmdline="crashkernel=256M")
+    g.run(f"kexecute --panic /kexec/vmlinuz /kexec/initrd.img '{BASE} nr_cpus=1 reset_devices'")
+    apply(g, AUXV)
+    probe(g, AUXV, "FIXED")
+    first = g.boot_id
+    g.send("echo c >/proc/sysrq-trigger")
+    next_kernel(t, g, first)
+    size = int(g.run("stat -c %s /proc/vmcore"))
+    t.expect(size > 1 << 29, f"/proc/vmcore has {size} bytes")
+    t.expect(g.run("head -c 4 /proc/vmcore | tail -c 3") == "ELF", "/proc/vmcore is no ELF")
+    status = newleaf(g, "status")
+    t.note(f"/proc/vmcore has {size >> 20} MiB; leaves {status['leaves']}")
+    t.expect(not [x for x in status["leaves"] if x.get("state") == "applied"], f"{status['leaves']}")
+    probe(g, AUXV, "VULNERABLE")
