@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "linux.h"
+#include "own.h"
 
 #include <newleaf/bootblock.h>
 
@@ -57,21 +58,22 @@ static enum nl_proof proof; /* the channel that open() chose */
 static bool one_call(struct nl_registers *r) { return proof == NL_PROOF_TOKEN ? nl_linux_token_call(r) : do_call(r); }
 
 /* An interrupt that waited for the end of the call may give the CPU to another task, before this thread reads the TSC:
- * what others had is not taken from them. The clock of this thread alone is read outside the other one. */
+ * what others had is not taken from them. What says how much this thread had is read outside of what says of how much,
+ * so that the answer is never too low. */
 static bool linux_call(void *ctx, struct nl_registers *r)
 {
-	uint64_t mine, wall;
+	uint64_t ticks, mine, wall;
 	bool ok;
 
 	if (r->rbx == NL_CALL_TRY) /* nobody is above this thread in a gather, and all CPUs wait for it */
 		return one_call(r);
+	ticks = nl_own_now();
 	mine = nl_linux_thread_ns();
 	wall = nl_linux_now_ns(ctx);
 	ok = one_call(r);
 	wall = nl_linux_now_ns(ctx) - wall;
 	mine = nl_linux_thread_ns() - mine;
-	if (mine && mine < wall)
-		r->taken = (uint64_t)((double)r->taken * (double)mine / (double)wall);
+	r->taken = nl_own_taken(r->taken, nl_own_now() - ticks, mine, wall);
 	return ok;
 }
 

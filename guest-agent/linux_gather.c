@@ -215,6 +215,8 @@ static void *member_main(void *arg)
 		take_part(m, round);
 		done = round;
 	}
+	if (begin) /* dismissed before it slept again */
+		give_back(begin);
 	return NULL;
 }
 

@@ -36,6 +36,13 @@ struct nl_own_try *nl_own_try(uint64_t begin)
 	return t;
 }
 
+uint64_t nl_own_taken(uint64_t taken, uint64_t ticks, uint64_t mine, uint64_t wall)
+{
+	double own = (double)ticks * (double)mine / (double)wall;
+
+	return mine && mine < wall && own < (double)taken ? (uint64_t)own : taken;
+}
+
 static bool makes_sense(const struct nl_own *o)
 {
 	for (uint32_t i = 0; i < NL_OWN_STEPS && i < o->n_steps; i++)

@@ -51,6 +51,13 @@ void nl_own_touch(void);
 struct nl_own_try *nl_own_try(uint64_t begin); /* the next one, ended now, with no blocker */
 uint64_t nl_own_now(void);
 
+/*
+ * For so many ticks a call took the CPU from everybody at the most: `taken` by its own two readings of the TSC, between
+ * which others may have run when it was over; and what this thread had of the time around it, `mine` of `wall`
+ * nanoseconds, which were `ticks`.
+ */
+uint64_t nl_own_taken(uint64_t taken, uint64_t ticks, uint64_t mine, uint64_t wall);
+
 /* Go on behind what an earlier command saw on this boot. What makes no sense is not taken. */
 bool nl_own_take(const struct nl_own *earlier, const uint8_t boot_id[16]);
 

@@ -52,6 +52,18 @@ static enum nl_err commit(uint32_t deadline_ms)
 	return nl_agent_commit(&agent, &r, &committed);
 }
 
+/* Who was interrupted behind a call has not taken what others had then; and not less than the call, when that was
+ * before or after its two readings. A millisecond is a million ticks. */
+static void others_are_not_counted(void **state)
+{
+	(void)state;
+	assert_int_equal(nl_own_taken(900000, 910000, 905000, 905000), 900000); /* nobody came */
+	assert_int_equal(nl_own_taken(10900000, 11000000, 905000, 10905000), 912883);
+	assert_int_equal(nl_own_taken(900000, 11000000, 905000, 10905000), 900000);
+	assert_int_equal(nl_own_taken(900000, 910000, 0, 905000), 900000); /* a clock that counts ticks of the kernel */
+	assert_int_equal(nl_own_taken(900000, 910000, 4000000, 905000), 900000);
+}
+
 /* Less than a tick of any kernel, however often somebody is missing. An emulator's CPUs come when the host lets them.
  */
 static void nobody_spins_for_a_tick(void **state)
@@ -118,6 +130,7 @@ static void what_is_taken_is_noted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(others_are_not_counted),
 	        cmocka_unit_test(nobody_spins_for_a_tick),
 	        cmocka_unit_test(what_is_taken_is_noted),
 	};
