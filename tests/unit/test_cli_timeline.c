@@ -306,7 +306,7 @@ static void a_module_in_the_midst(void **state)
 	assert_int_equal(newleaf("timeline", "--json", "--last", "9"), 0);
 	jq("-c '.transactions[] | [.what, .code, .generation, .gathers, (.tries | map(.course))]'", "out",
 	   "[\"commit\",\"NL_OK\",2,1,[\"withdrawn\",\"flip\"]]\n"
-	   "[\"module-comes\",\"NL_OK\",null,0,[\"let go\"]]\n"
+	   "[\"module-comes\",\"NL_OK\",null,0,[\"looked\"]]\n"
 	   "[\"commit\",\"NL_ESTALE\",null,0,[]]\n"
 	   "[\"module-comes\",\"NL_OK\",null,0,[]]\n");
 	assert_int_equal(newleaf("timeline", "--last", "9", "--chrome", "-"), 0);
@@ -331,6 +331,26 @@ static void a_kernel_goes(void **state)
 	jq("-c '[.transactions[] | [.what, (.tries | length)]]'", "out",
 	   "[[\"module-comes\",0],[\"kernel-gone\",1]]\n");
 	jq("-c '[.events[] | select(.transaction == 2) | .step] | .[0], .[-1]'", "out", "gone\nresume\n");
+}
+
+/* Held to be looked at: not a try that failed. */
+static void a_look_is_no_failure(void **state)
+{
+	(void)state;
+	at(1000, 0, NL_STEP_GOES, KERNEL);
+	at(2000, 0, NL_STEP_FREEZE, 9);
+	at(2010, 1, NL_STEP_ASK, 9);
+	at(2020, 1, NL_STEP_HELD, 9);
+	at(2030, 0, NL_STEP_WINDOW, 9);
+	at(2060, 0, NL_STEP_THAW, 9);
+	at(2070, 0, NL_STEP_RESUME, 70);
+	at(2080, 1, NL_STEP_RESUME, 60);
+	at(2090, 0, NL_STEP_SETTLE, 0);
+	assert_int_equal(newleaf("timeline"), 0);
+	assert_says(out, "try 1 at +1 us: looked; window 30 ns\n    CPU ");
+	assert_int_equal(newleaf("timeline", "--json"), 0);
+	assert_schema("timeline");
+	jq("-c '.transactions[].tries[] | [.course, .causes]'", "out", "[\"looked\",[]]\n");
 }
 
 /* The oldest steps have been written over: what is left of a transaction is shown as that. */
@@ -479,6 +499,7 @@ int main(void)
 	        cmocka_unit_test_setup(a_cpu_is_slow, fresh),
 	        cmocka_unit_test_setup(a_kernel_goes, fresh),
 	        cmocka_unit_test_setup(a_module_in_the_midst, fresh),
+	        cmocka_unit_test_setup(a_look_is_no_failure, fresh),
 	        cmocka_unit_test_setup(what_is_cut, fresh),
 	        cmocka_unit_test_setup(of_another_boot, fresh),
 	        cmocka_unit_test_setup(of_a_command, fresh),

@@ -7,9 +7,10 @@ import os
 import subprocess
 import xml.dom.minidom
 
-from command import newleaf, revert
+from command import apply, newleaf, revert
 from guest import BUILD, TOP
 from leaves import make
+from modules import insmod, put_leaf, put_modules, rmmod
 from vmtest import test
 
 SLEEP = os.path.join(TOP, "tests", "vm", "line", "sleep.recipe")
@@ -70,6 +71,17 @@ def in_order(t, events):
         last[e["cpu"]] = e
 
 
+def everything(t, g, name):
+    """All that the ring has, which holds its schema, in order; and the file in which it is kept."""
+    answer = newleaf(g, "timeline --last 1000")
+    path = kept(name, json.dumps(answer))
+    schema = os.path.join("docs", "reference", "schemas", "newleaf.timeline-1.json")
+    problems = jq("--slurpfile", "schema", schema, "-f", "tests/unit/schema.jq", path)
+    t.expect(problems == "", f"the answer does not hold its schema: {problems}")
+    in_order(t, answer["events"])
+    return answer, path
+
+
 def successful_try(t, events, cpus):
     """Of a commit's events those of its last try: all are asked, all are held, then the window, then the flip, then all
     go on and have the new generation."""
@@ -123,12 +135,7 @@ def commit_is_told(t, cpus):
     with open(make(g.scratch, g.machine.kernel, SLEEP), "rb") as f:
         g.put(f.read(), "/tmp/sleep.leaf")
     pid = hindered(t, g)
-    answer = newleaf(g, "timeline --last 1000")
-    path = kept(f"commit-{cpus}.json", json.dumps(answer))
-    schema = os.path.join("docs", "reference", "schemas", "newleaf.timeline-1.json")
-    problems = jq("--slurpfile", "schema", schema, "-f", "tests/unit/schema.jq", path)
-    t.expect(problems == "", f"the answer does not hold its schema: {problems}")
-    in_order(t, answer["events"])
+    answer, path = everything(t, g, f"commit-{cpus}.json")
     replay = os.path.join(TOP, "tests", "model", "run")
     done = subprocess.run([replay, "--trace", path], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     t.expect(done.returncode == 0, f"the model does not allow it: {done.stdout + done.stderr}")
@@ -164,3 +171,32 @@ def timeline(t):
 def timeline_4(t):
     """the same with 4 CPUs"""
     commit_is_told(t, 4)
+
+
+@test(full=True)
+def timeline_modules(t):
+    """what is done when a module of a leaf comes and goes is a transaction, too, and nobody is held for it"""
+    g = t.boot()
+    put_modules(g, "gate", "victim")
+    insmod(g, "gate")
+    apply(g, "test-victim", path=put_leaf(g, "victim"))
+    insmod(g, "victim")
+    rmmod(g, "victim")
+    revert(g, "test-victim")
+    answer, _ = everything(t, g, "modules-2.json")
+    t.expect(all(x["ended"] for x in answer["transactions"]), f"not ended: {answer['transactions']}")
+    told = [x for x in answer["transactions"] if x["code"] == "NL_OK"]
+    whats = [x["what"] for x in told]
+    t.expect(whats[0] == whats[-1] == "commit", f"transactions: {whats}")
+    comes = [x for x in told if x["what"] == "module-comes"]
+    goes = [x for x in told if x["what"] == "module-goes"]
+    t.expect(comes and goes, f"transactions: {whats}")
+    values = {e["step"]: e["value"] for e in answer["events"] if e["step"] in ("comes", "goes")}
+    t.expect(values["comes"] == values["goes"] >= 0xFFFFFFFFC0000000, f"struct module: {values}")
+    t.expect(not any(x["tries"] for x in comes + goes), f"somebody was held for a module: {comes}, {goes}")
+    g.run("newleaf timeline --last 1000 --chrome /tmp/modules.json")
+    problems = jq("-f", "tests/unit/trace.jq", kept("modules-trace.json", g.run("cat /tmp/modules.json")))
+    t.expect(problems == "", f"no trace: {problems}")
+    t.note(", ".join(f"{x['what']} {x['end_ns'] / 1000:.0f} us" for x in told))
+    g.check_dmesg()
+    g.poweroff()

@@ -396,6 +396,22 @@ static const struct tl_transaction *transaction_of(const struct timeline *t, con
 	return NULL;
 }
 
+/* Who is still inside of what modules have left behind? Nothing is flipped for that. */
+static bool only_looks(const struct timeline *t, const struct tl_try *y)
+{
+	const struct tl_transaction *x = transaction_of(t, y);
+
+	return x && (x->first == NL_STEP_COMES || x->first == NL_STEP_GOES);
+}
+
+const char *course_of(const struct timeline *t, const struct tl_try *y)
+{
+	return y->flip       ? "flip"
+	       : y->withdraw ? "withdrawn"
+	       : !y->thaw    ? "cut"
+	                     : (only_looks(t, y) ? "looked" : "let go");
+}
+
 /* All were held, and it was not flipped. */
 static bool in_window(const struct timeline *t, const struct tl_try *y, struct tl_cause *c)
 {
@@ -419,7 +435,7 @@ bool course_cause(const struct timeline *t, const struct tl_try *y, size_t n, st
 	if (y->flip)
 		return false;
 	if (!y->withdraw)
-		return y->thaw && y->window && !n && in_window(t, y, out);
+		return y->thaw && y->window && !n && !only_looks(t, y) && in_window(t, y, out);
 	for (unsigned late = 0; late < 2; late++)
 		for (uint32_t i = 0; i < t->cpus; i++) {
 			const struct tl_cpu *c = &y->cpu[i];

@@ -71,6 +71,8 @@ void course_select(struct timeline *t, size_t from, size_t n);
 const char *course_step(const struct tl_event *e);       /* "flip", "gather" */
 const char *course_what(const struct tl_transaction *x); /* "commit" */
 
+/* "flip", "withdrawn", "let go", "looked" (all were held, and nothing else was meant), "cut". */
+const char *course_of(const struct timeline *t, const struct tl_try *y);
 /* Why a try failed, one cause after another: false = no more. */
 struct tl_cause {
 	const char *why;  /* "refused", "late", "site", "bytes", "missing", "failed" */

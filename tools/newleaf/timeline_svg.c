@@ -146,7 +146,7 @@ static void draw_try(struct picture *p, const struct tl_transaction *x, size_t n
 	const struct tl_try *y = &p->t->tries[x->try + n];
 	struct tl_cause cause;
 	struct text t;
-	char say[256], line[512];
+	char say[256] = "", line[512];
 	unsigned top;
 
 	p->from = y->freeze;
@@ -155,13 +155,11 @@ static void draw_try(struct picture *p, const struct tl_transaction *x, size_t n
 		snprintf(line, sizeof(line), "try %zu: flip to generation %llu, window %s", n + 1,
 		         (unsigned long long)y->generation, text_ns(&t, course_ns(p->t, y->window, y->thaw)));
 	} else {
-		say[0] = 0;
 		if (course_cause(p->t, y, 0, &cause))
 			course_say(&cause, say, sizeof(say));
-		snprintf(line, sizeof(line), "try %zu: %s%s%s", n + 1, y->withdraw ? "withdrawn" : "let go",
-		         say[0] ? ", " : "", say);
+		snprintf(line, sizeof(line), "try %zu: %s%s%s", n + 1, course_of(p->t, y), say[0] ? ", " : "", say);
 	}
-	text_at(p, y->flip ? "" : "x", 12, p->y + 12, line);
+	text_at(p, y->flip || !say[0] ? "" : "x", 12, p->y + 12, line);
 	p->y += 18;
 	top = p->y;
 	for (uint32_t i = 0; i < lanes_of(p->t); i++)
@@ -178,6 +176,7 @@ static void draw_try(struct picture *p, const struct tl_transaction *x, size_t n
 static void draw_transaction(struct picture *p, const struct tl_transaction *x)
 {
 	size_t panels = panels_of(x);
+	struct tl_cause cause;
 	char line[160], part[32];
 
 	snprintf(line, sizeof(line), "transaction %u: %s, %s, %zu %s%s", x->number, course_what(x),
@@ -198,7 +197,11 @@ static void draw_transaction(struct picture *p, const struct tl_transaction *x)
 		const struct tl_try *y = &p->t->tries[x->try + i];
 
 		snprintf(part, sizeof(part), "try %zu", i + 1);
-		box(p, y->flip ? "k" : "x", y->freeze, later(y->thaw, y->withdraw), 0, part);
+		box(p,
+		    y->flip                            ? "k"
+		    : course_cause(p->t, y, 0, &cause) ? "x"
+		                                       : "h",
+		    y->freeze, later(y->thaw, y->withdraw), 0, part);
 	}
 	p->y += LANE;
 	axis(p);

@@ -14,11 +14,6 @@ static const char *result_of(const struct tl_transaction *x)
 	                                        : "NL_OK";
 }
 
-static const char *course_of(const struct tl_try *y)
-{
-	return y->flip ? "flip" : y->withdraw ? "withdrawn" : y->thaw ? "let go" : "cut";
-}
-
 /* -- text -- */
 
 /* "+1.2 ms" since `from`, or a dash. */
@@ -82,7 +77,7 @@ static void print_try(FILE *f, const struct timeline *t, const struct tl_transac
 	char say[SAY_MAX];
 	struct text s;
 
-	fprintf(f, "  try %zu at %s: %s", n + 1, since(t, &s, x->begin, y->freeze), course_of(y));
+	fprintf(f, "  try %zu at %s: %s", n + 1, since(t, &s, x->begin, y->freeze), course_of(t, y));
 	if (y->flip)
 		fprintf(f, " to generation %llu", (unsigned long long)y->generation);
 	if (y->withdraw)
@@ -166,7 +161,7 @@ static void json_try(struct json *j, const struct timeline *t, const struct tl_t
 	json_open(j, NULL, '{');
 	json_uint(j, "ticket", y->ticket);
 	json_uint(j, "cpu", y->by);
-	json_string(j, "course", course_of(y));
+	json_string(j, "course", course_of(t, y));
 	json_ns(j, t, "freeze_ns", x->begin, y->freeze);
 	json_ns(j, t, "withdraw_ns", x->begin, y->withdraw);
 	json_ns(j, t, "window_ns", x->begin, y->window);
