@@ -57,8 +57,8 @@ class Log:
 
 
 def intervals(title, unit, rows):
-    """One row for each (name, value, low, high): a dot and its interval; value None: nothing was measured; low None: no
-    interval."""
+    """One row for each (name, value, low, high): a dot and its interval; value None: it is 0, which has no place on
+    this axis; low None: no interval."""
     axis = Log([v for row in rows for v in row[1:] if v is not None])
     bottom = TOP + ROW * len(rows)
     parts = axis.grid(TOP, bottom)
@@ -66,7 +66,7 @@ def intervals(title, unit, rows):
         y = TOP + ROW * (i + 0.5)
         parts.append(text(LEFT - 10, y + 4, name, "end"))
         if value is None:
-            parts.append(text(LEFT + 6, y + 4, "none", colour=SOFT))
+            parts.append(text(LEFT + 6, y + 4, "0", colour=INK))
             continue
         if low is not None:
             parts.append(line(axis.x(low), y, axis.x(high), y, MARK, 2.5))

@@ -159,8 +159,9 @@ def held(condition):
 
 def judge_twins(document, wanted, verdicts):
     first, second = wanted["arms"]
-    level = 1 - (1 - stats.LEVEL) / (len(scenarios(document)) * len(wanted["figures"]))  # all of them at once
-    for scenario in scenarios(document):
+    both = [s for s in scenarios(document) if total(document, second, "torn", s)[1]]
+    level = 1 - (1 - stats.LEVEL) / max(1, len(both) * len(wanted["figures"]))  # all of them at once
+    for scenario in both:
         for figure in wanted["figures"]:
             pairs = paired(document, first, second, scenario, figure)
             if len(pairs) < stats.FEWEST or any(a <= 0 or b <= 0 for a, b in pairs):
@@ -215,10 +216,11 @@ def judge(document, thresholds):
     mode, verdicts = document["setup"]["mode"]["name"], []
     if mode not in thresholds["judged"]:
         return verdicts
-    boots = len(good(document))
-    verdicts.append((held(boots >= thresholds["boots"]), f"{boots} boots, {thresholds['boots']} wanted"))
+    boots, wanted = len(good(document)), thresholds["boots"]
+    verdicts.append((held(boots >= wanted), f"{boots} boot(s), {wanted} wanted"))
     bases = {r["base"] for r in good(document)}
-    verdicts.append((held(len(bases) > boots / 2), f"KASLR: {len(bases)} places of the kernel"))
+    said = held(len(bases) > boots / 2) if boots > 1 else "not to be told"
+    verdicts.append((said, f"KASLR: {len(bases)} place(s) of the kernel in {boots} boot(s)"))
     judge_twins(document, thresholds["twins"], verdicts)
     judge_counts(document, thresholds["never"], verdicts, True)
     judge_counts(document, thresholds["seen"], verdicts, False)
@@ -245,7 +247,8 @@ def section(document, thresholds):
     parts = [
         f"### {document['campaign']}: {UNITS[mode['name']]}\n",
         f"Run {dates} at commit {commits}; {document['setup']['kernel']}, {document['setup']['emulator']}, "
-        f"{mode['cpus']} CPU(s), seed {document['seed']}: {boots} boots with {mode['rounds']} rounds an arm"
+        f"{mode['cpus']} CPU(s), seed {document['seed']}: "
+        f"{boots} of {document['units']} boots, {mode['rounds']} round(s) an arm in each"
         f"{f', {failed} boots failed' if failed else ''}. "
         f"Median over boots [95 %]; the timer's period is {plot.short(mode['timer'])}.\n",
     ]
@@ -303,7 +306,8 @@ def summary(documents, thresholds):
     }  # fmt: skip
 
 
-SHOWN = ("icount-asleep-effect.svg", "icount-clear-stop.svg", "drain.svg")  # of the figures, on a page
+# Of the figures, those on a page.
+SHOWN = ("icount-asleep-done.svg", "icount-asleep-mixture.svg", "icount-clear-stop.svg", "drain.svg")
 
 
 def shown(documents, page):

@@ -109,7 +109,7 @@ class Judged(unittest.TestCase):
     def test_too_few_boots(self):
         document = made()
         document["results"] = document["results"][:3] + [{"unit": 3, "failed": "why"}]
-        self.assertTrue(any("3 boots" in what for what in verdicts(document, "MISSED")))
+        self.assertTrue(any("3 boot(s)" in what for what in verdicts(document, "MISSED")))
         document["results"] = document["results"][:1]
         self.assertTrue(all("few" in what for what in verdicts(document, "not to be told")))
         self.assertFalse(any(what.startswith("A/A") for what in verdicts(document, "held")))
@@ -150,7 +150,7 @@ class Told(unittest.TestCase):
                 said = f.read()
             self.assertTrue(said.startswith("before\n") and said.endswith("after\n"))
             self.assertNotIn("old\n" + report.END, said)
-            self.assertIn("12 boots", said)
+            self.assertIn("12 of 12 boots", said)
             report.figures(made(), directory)
             self.assertTrue(os.path.exists(os.path.join(directory, "icount-clear-done.svg")))
 
