@@ -220,7 +220,8 @@ def judge(document, thresholds):
     verdicts.append((held(boots >= wanted), f"{boots} boot(s), {wanted} wanted"))
     bases = {r["base"] for r in good(document)}
     said = held(len(bases) > boots / 2) if boots > 1 else "not to be told"
-    verdicts.append((said, f"KASLR: {len(bases)} place(s) of the kernel in {boots} boot(s)"))
+    few = "" if boots > 1 else ", too few"
+    verdicts.append((said, f"KASLR: {len(bases)} place(s) of the kernel in {boots} boot(s){few}"))
     judge_twins(document, thresholds["twins"], verdicts)
     judge_counts(document, thresholds["never"], verdicts, True)
     judge_counts(document, thresholds["seen"], verdicts, False)
