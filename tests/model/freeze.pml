@@ -62,6 +62,14 @@ byte nmis;
 #ifdef TRACE
 bool prepared;
 #endif
+#ifdef LIVE /* who runs comes into the guest again and again, or waits for the lock, which is nobody's in turn */
+bool queues[N];
+#define QUEUES(x) queues[me] = x
+#define GOES_ON(i) ([]<> (guest[i] || !runs[i] || queues[i]))
+ltl goes_on { GOES_ON(0) && GOES_ON(1) }
+#else
+#define QUEUES(x) skip
+#endif
 
 inline send_kick(to)
 {
@@ -368,7 +376,7 @@ inline hypercall()
 /* A module comes or goes, or another kernel begins: with interrupts off, at CPL 0, and waiting for the lock. */
 inline told()
 {
-	atomic { !lock -> lock = true };
+	atomic { !lock -> lock = true; QUEUES(false) };
 	if
 	:: MORE ->
 		STEP_COMES_GOES(me);
@@ -455,7 +463,7 @@ end_guest:
 #endif
 	:: atomic { COMMITS(me) -> guest[me] = false }
 		hypercall()
-	:: atomic { TELLS(me) -> guest[me] = false; stands[me] = BADLY }
+	:: atomic { TELLS(me) -> guest[me] = false; stands[me] = BADLY; QUEUES(true) }
 		told()
 	fi;
 	goto entry
