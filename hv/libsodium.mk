@@ -41,5 +41,5 @@ SODIUM_USERS := core/sha256 core/sodium leaf/signature
 $(SODIUM_USERS:%=$(B)/core/hv/%.c.o) $(SODIUM_USERS:%=$(B)/unit/hv/%.o): $(SODIUM_SRC)/.stamp
 
 $(SODIUM_USERS:%=$(B)/unit/hv/%.o): UNIT_EXTRA := $(CRYPTO_CFLAGS)
-$(addprefix $(B)/tests/test_,commit faults journal leaf leaf_modules list module module_commit module_elsewhere \
+$(addprefix $(B)/tests/test_,commit faults gone journal leaf leaf_modules list module module_commit module_elsewhere \
 	module_hook module_order module_told registry signature supersede token window): $(SODIUM_HOST)

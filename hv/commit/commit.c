@@ -115,8 +115,6 @@ static uint32_t change_of(const struct nl_site *s)
 			p->shared |= p->changes[i].in_place != !!s->object;
 			return i;
 		}
-	if ((p->shared |= p->n_changes == NL_MAX_PAGES))
-		return 0;
 	p->changes[p->n_changes] = (struct nl_change){.gpa = page, .in_place = s->object};
 	return p->n_changes++;
 }
@@ -139,17 +137,6 @@ static void plan_leaf(uint32_t leaf, bool remove)
 		tx.has_body |= !remove && (e->objects[i].text.size || e->objects[i].data.size);
 }
 
-static bool page_has_site(uint64_t gpa, uint32_t set)
-{
-	uint32_t i, j;
-
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		for (j = 0; set >> i & 1 && j < nl_registry[i].n_sites; j++)
-			if (nl_registry[i].sites[j].len && (nl_registry[i].sites[j].gpa & ~NL_PAGE_MASK) == gpa)
-				return true;
-	return false;
-}
-
 static void make_plan(uint32_t set)
 {
 	const struct nl_generation *current = nl_generation_current();
@@ -158,9 +145,6 @@ static void make_plan(uint32_t set)
 	tx.plan.n_changes = tx.plan.n_edits = tx.n_watches = 0;
 	tx.has_body = tx.has_modules = tx.plan.shared = false;
 	tx.target = NULL;
-	for (i = 0; i < current->n_pages; i++) /* first, that there is room: copies that a former kernel has left */
-		if (!page_has_site(current->pages[i].gpa, current->applied))
-			change_of(&(struct nl_site){.gpa = current->pages[i].gpa});
 	for (i = 0; i < NL_MAX_LEAVES; i++)
 		if ((current->applied & ~set) >> i & 1)
 			plan_leaf(i, true);
@@ -170,6 +154,17 @@ static void make_plan(uint32_t set)
 	for (i = 0; i < NL_MAX_LEAVES; i++)
 		if (set >> i & 1)
 			nl_registry[i].pinned = true;
+}
+
+static bool page_has_site(uint64_t gpa, uint32_t set)
+{
+	uint32_t i, j;
+
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		for (j = 0; set >> i & 1 && j < nl_registry[i].n_sites; j++)
+			if (nl_registry[i].sites[j].len && (nl_registry[i].sites[j].gpa & ~NL_PAGE_MASK) == gpa)
+				return true;
+	return false;
 }
 
 /* A frame for each changed page, and the forked view that shows it. What was allocated is in g even when this fails. */

@@ -6,6 +6,36 @@
 #include "core/step.h"
 #include "leaf/registry.h"
 
+/*
+ * Every copy goes home before the new kernel's drivers begin: a device would find the frame and not the copy. No CPU is
+ * asked. The others halt in the text of the old kernel, which is written over, and who is kicked there goes on behind
+ * its HLT (SVM). They keep the old root, and the old generation its memory, until they are started anew; as long as one
+ * is not, nl_generation_fork lets nobody commit, whose kick would be the end of it.
+ */
+static enum nl_err fold_all(struct nl_cpu *self)
+{
+	const struct nl_generation *current = nl_generation_current();
+	struct nl_generation *g;
+	enum nl_err err = nl_generation_fork(&g);
+	uint32_t i;
+
+	if (err)
+		return err;
+	for (i = 0; i < current->n_pages && !err; i++)
+		err = nl_view_set_page(nl_views(), &g->view, &current->view, GPA(current->pages[i].gpa),
+		                       HPA(current->pages[i].gpa), NL_RWX);
+	if (err) {
+		nl_generation_release(g);
+		return err;
+	}
+	for (i = 0; i < current->n_pages; i++)
+		memcpy(nl_phys(HPA(current->pages[i].gpa)), current->pages[i].frame, NL_PAGE_SIZE);
+	nl_generation_turn(g);
+	nl_step(self->index, NL_STEP_FLIP, g->view.generation);
+	nl_publish_view(&g->view);
+	return NL_OK;
+}
+
 /* What was applied is so no more: the journal says it, whoever asked for it. */
 static void tell_lost(void)
 {
@@ -17,23 +47,24 @@ static void tell_lost(void)
 	}
 }
 
-/*
- * The other CPUs still halt in the text of the old kernel, which is written over: who is kicked there goes on behind
- * its HLT (SVM). So nobody is asked. Copies hold what the new kernel has written to them, and are its memory like any
- * other, until the next commit brings them home.
- */
 void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 {
-	nl_lock(&nl_generation_lock);          /* who holds it waits for this CPU no longer than one freeze */
-	if (!nl_registry_kernel_stands(ctx)) { /* or was LSTAR written, and no kernel begins? */
-		nl_commit_drop();
+	enum nl_err err = NL_OK;
+
+	nl_lock(&nl_generation_lock);                /* who holds it waits for this CPU no longer than one freeze */
+	bool gone = !nl_registry_kernel_stands(ctx); /* or was LSTAR written, and no kernel begins? */
+	if (gone) {
 		nl_step(cpu->index, NL_STEP_GONE, 0);
+		nl_commit_drop();
+	}
+	if (gone && nl_generation_current()->n_pages)
+		err = fold_all(cpu);
+	if (gone && !err)
 		tell_lost();
-		nl_generation_current()->applied = 0;
-		if (nl_registry_count()) {
-			nl_journal(NL_EV_KERNEL, NL_OK, NULL, NULL, ctx->lstar, 0);
+	if (gone && nl_registry_count()) {
+		nl_journal(NL_EV_KERNEL, err, NULL, NULL, ctx->lstar, 0);
+		if (!err)
 			nl_registry_forget();
-		}
 	}
 	nl_unlock(&nl_generation_lock);
 }

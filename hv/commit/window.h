@@ -26,7 +26,7 @@ struct nl_edit { /* one site that changes; edits that remove come before those t
 
 struct nl_plan {
 	uint32_t n_changes, n_edits;
-	bool shared; /* a page of the image and of a module (none of Linux's), or one too many: not to be written */
+	bool shared; /* a page of the image and of a module: none of Linux's, and not to be written */
 	struct nl_change changes[NL_MAX_PAGES];
 	struct nl_edit edits[NL_MAX_PAGES];
 };

@@ -20,7 +20,7 @@
 	X(PREPARE, "prepare")   /* 0. The next generation is made beside the running one */ \
 	X(COMES, "comes")       /* struct module: one comes, and leaves that are on may name it */ \
 	X(GOES, "goes")         /* struct module */ \
-	X(GONE, "gone")         /* 0. Another kernel begins: nothing is on any more */ \
+	X(GONE, "gone")         /* 0. Another kernel begins: all copies go home, and no CPU is asked */ \
 	X(PREPARED, "prepared") /* enum nl_err */ \
 	X(FREEZE, "freeze")     /* ticket: all running CPUs will be asked */ \
 	X(ASK, "ask")           /* ticket: this one is, and kicked */ \

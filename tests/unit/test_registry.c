@@ -17,7 +17,6 @@
  */
 #include "commit_fixture.h"
 #include "exits/hypercall.h"
-#include "core/cpu.h"
 #include "commit/commit.h"
 #include "core/kept.h"
 #include "leaf/floor.h"
@@ -529,49 +528,6 @@ static void floors_are_full(void **state)
 	assert_int_equal(commit((const void *)known, 1), NL_OK);
 }
 
-static unsigned kicks;
-static void count_kick(struct nl_cpu *cpu)
-{
-	(void)cpu;
-	kicks++;
-}
-
-/* kexec. The other CPU halts in text that has been written over: it is not asked for anything. The copies are memory of
- * the new kernel, and go home with its first commit, whatever that is about. */
-static void kernel_replaced(void **state)
-{
-	const struct nl_vendor watched = {.name = "FAKE", .kick = count_kick}, *before_it = nl_vendor;
-	uint8_t sha[1][32], name[20];
-
-	(void)state;
-	leaf_text_and_data("body", 1);
-	assert_int_equal(verify_leaf(sha[0]), NL_OK);
-	assert_int_equal(commit((const void *)sha, 1), NL_OK);
-	memset(fg_shown(DATA_SITE & ~0xfffULL), 0x77, 4096); /* a new kernel was loaded there */
-	memcpy(name, fg_shown(FG_BUILD_ID), 20);
-	memset(fg_shown(FG_BUILD_ID), 0x77, 20);
-	nl_vendor = &watched;
-	fg.cpus[1] =
-	        (struct nl_cpu){.index = 1, .state = NL_CPU_RUNNING, .root_generation = fg.cpus[0].root_generation};
-	nl_cpus[1] = &fg.cpus[1];
-	nl_n_cpus = 2;
-	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
-	nl_n_cpus = 1;
-	nl_vendor = before_it;
-	assert_int_equal(kicks, 0);
-	assert_int_equal(fg_shown(DATA_SITE)[0], 0x77);
-	assert_int_equal(nl_registry_count(), 0);
-	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_EUNKNOWN_LEAF);
-	memcpy(fg_shown(FG_BUILD_ID), name, 20);
-	leaf_rodata("other", DATA_SITE + 0x10000, 0x11);
-	assert_int_equal(verify_leaf(sha[0]), NL_OK);
-	assert_int_equal(commit((const void *)sha, 1), NL_OK);
-	assert_int_equal(fg_image(DATA_SITE)[0], 0x77);
-	assert_ptr_equal(fg_shown(DATA_SITE), fg_image(DATA_SITE));
-	assert_int_equal(commit(NULL, 0), NL_OK);
-	assert_ptr_equal(fg_shown(DATA_SITE + 0x10000), fg_image(DATA_SITE + 0x10000));
-}
-
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -593,7 +549,6 @@ int main(void)
 	        T(lstar_written),
 	        T(kernel_pretended),
 	        T(floors_are_full),
-	        T(kernel_replaced),
 	};
 
 	return cmocka_run_group_tests_name("registry", tests, NULL, NULL);

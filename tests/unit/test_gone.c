@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: hv/commit/commit.c hv/commit/generation.c hv/commit/gone.c hv/commit/module.c hv/core/step.c
+// sources: hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
+// sources: hv/leaf/bind.c hv/leaf/room.c
+// sources: hv/guest/guest.c hv/guest/target.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
+// sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
+// sources: hv/core/kept.c hv/leaf/list.c
+// sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
+// sources: hv/view/view.c hv/view/npt.c
+// sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
+// sources: hv/core/sodium.c
+// sources: tests/unit/fakeguest.c tests/unit/makeleaf.c tests/unit/commit_fixture.c
+// libs: -lcrypto
+/* Another kernel begins where leaves were on (kexec). */
+#include "commit_fixture.h"
+#include "commit/commit.h"
+#include "core/cpu.h"
+#include "leaf/registry.h"
+#include "view/current.h"
+
+static unsigned kicks;
+static void count_kick(struct nl_cpu *cpu)
+{
+	(void)cpu;
+	kicks++;
+}
+
+/* kexec. The copies are the new kernel's memory, and go home before its devices look for it there. The other CPU halts
+ * in text that has been written over: it is not asked for anything, and keeps its root until it is started anew; so
+ * long nobody commits, who would kick it. */
+static void kernel_replaced(void **state)
+{
+	const struct nl_vendor watched = {.name = "FAKE", .kick = count_kick}, *before_it = nl_vendor;
+	uint8_t sha[1][32], name[20];
+
+	(void)state;
+	leaf_text_and_data("body", 1);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	memset(fg_shown(DATA_SITE & ~0xfffULL), 0x77, 4096); /* a new kernel was loaded there */
+	memcpy(name, fg_shown(FG_BUILD_ID), 20);
+	memset(fg_shown(FG_BUILD_ID), 0x77, 20);
+	nl_vendor = &watched;
+	fg.cpus[1] =
+	        (struct nl_cpu){.index = 1, .state = NL_CPU_RUNNING, .root_generation = fg.cpus[0].root_generation};
+	nl_cpus[1] = &fg.cpus[1];
+	nl_n_cpus = 2;
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	nl_vendor = before_it;
+	assert_int_equal(kicks, 0);
+	assert_int_equal(fg_image(DATA_SITE)[0], 0x77);
+	assert_ptr_equal(fg_shown(DATA_SITE), fg_image(DATA_SITE));
+	assert_int_equal(nl_registry_count(), 0);
+	fg.cpus[0].root_generation = nl_current_view()->generation; /* it has entered */
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_EUNKNOWN_LEAF);
+	memcpy(fg_shown(FG_BUILD_ID), name, 20);
+	leaf_rodata("other", DATA_SITE + 0x10000, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_AGAIN);
+	fg.cpus[1].state = NL_CPU_WAIT_SIPI;
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	nl_n_cpus = 1;
+	assert_ptr_equal(fg_shown(DATA_SITE + 0x10000), fg_image(DATA_SITE + 0x10000));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(kernel_replaced, setup, teardown)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
