@@ -313,24 +313,19 @@ static void a_module_in_the_midst(void **state)
 	jq("-f tests/unit/trace.jq", "out", "");
 }
 
-/* Another kernel begins. */
+/* Another kernel begins: that is all there is, and what a commit waits for later is not its. */
 static void a_kernel_goes(void **state)
 {
 	(void)state;
-	at(1000, 0, NL_STEP_COMES, KERNEL);
-	at(1100, 0, NL_STEP_SETTLE, 0);
-	at(2000, 0, NL_STEP_GONE, 0);
-	at(2005, 0, NL_STEP_FREEZE, 9);
-	at(2010, 1, NL_STEP_ASK, 9);
-	at(2020, 1, NL_STEP_HELD, 9);
-	at(2030, 0, NL_STEP_WINDOW, 9);
-	at(2050, 0, NL_STEP_FLIP, 3);
-	at(2060, 0, NL_STEP_THAW, 9);
-	at(2070, 1, NL_STEP_RESUME, 50);
-	assert_int_equal(newleaf("timeline", "--json", "--last", "2"), 0);
-	jq("-c '[.transactions[] | [.what, (.tries | length)]]'", "out",
-	   "[[\"module-comes\",0],[\"kernel-gone\",1]]\n");
-	jq("-c '[.events[] | select(.transaction == 2) | .step] | .[0], .[-1]'", "out", "gone\nresume\n");
+	at(500, 0, NL_STEP_GONE, 0);
+	one_commit();
+	at(9900, 0, NL_STEP_GONE, 0);
+	at(9950, 0, NL_STEP_PREPARE, 0); /* of which no more is known yet */
+	assert_int_equal(newleaf("timeline", "--json", "--last", "9"), 0);
+	assert_schema("timeline");
+	jq("-c '.transactions[] | [.what, .code, .end_ns, (.missing | length), (.tries | length)]'", "out",
+	   "[\"kernel-gone\",\"NL_OK\",0,0,0]\n[\"commit\",\"NL_OK\",7170,1,4]\n"
+	   "[\"module-comes\",\"NL_OK\",300,0,0]\n[\"kernel-gone\",\"NL_OK\",0,0,0]\n[\"commit\",null,null,0,0]\n");
 }
 
 /* Held to be looked at: not a try that failed. */

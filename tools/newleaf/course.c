@@ -139,6 +139,10 @@ static void begin(struct walk *w, const struct tl_event *e)
 	                                  .try = t->n_tries};
 	if (e->step == NL_STEP_PREPARE)
 		w->commit = w->now;
+	if (e->step == NL_STEP_GONE) { /* nobody is asked */
+		w->now->ended = true;
+		w->now->end = e->tsc;
+	}
 }
 
 static struct tl_try *by_ticket(const struct walk *w, uint64_t ticket)
@@ -262,10 +266,6 @@ static void of_all(struct walk *w, size_t event)
 		break;
 	case NL_STEP_THAW:
 		y->thaw = e->tsc;
-		if (x->first == NL_STEP_GONE) {
-			x->ended = true;
-			x->end = e->tsc;
-		}
 		break;
 	default:
 		break;
@@ -456,7 +456,7 @@ bool course_cause(const struct timeline *t, const struct tl_try *y, size_t n, st
 
 bool course_missing(const struct timeline *t, const struct tl_transaction *x, size_t n, struct tl_cause *out)
 {
-	uint64_t until = x->end ? x->end : UINT64_MAX;
+	uint64_t until = x->end ? x->end : x->last;
 
 	for (uint32_t i = t->own && t->own->n_tries > NL_OWN_TRIES ? t->own->n_tries - NL_OWN_TRIES : 0;
 	     t->own && i < t->own->n_tries; i++) {
