@@ -293,32 +293,8 @@ inline try()
 	fi;
 	ok = false
 }
-/* fold_all: there turn comes before the store */
-inline gone()
-{
-	drop();
-	if
-	:: page0[current] != HOME || page1[current] != HOME ->
-		fork();
-		if
-		:: ok ->
-			atomic { page0[next] = HOME; page1[next] = HOME; types_of[next] = types_of[current] }
-			freeze();
-			if
-			:: ok ->
-				window_copy();
-				turn();
-				STEP(me, STEP_FLIP, generation[current]);
-				published = current;
-				frozen = false
-			:: else -> drop()
-			fi
-		:: else
-		fi
-	:: else
-	fi;
-	ok = false
-}
+/* Another kernel begins: what was prepared goes, and pages stay what they are until a commit brings them home. */
+inline gone() { drop() }
 
 /* nl_base_mtrrs_changed: tables that views share are changed in place */
 inline edit()

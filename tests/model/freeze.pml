@@ -45,7 +45,6 @@
 
 #define TRY 1
 #define SWEEP 2
-#define FOLD_ALL 3
 
 word armed, ticket, request[N];
 bool anywhere;
@@ -390,22 +389,11 @@ inline told()
 #ifdef TRACE
 	:: STEP_COMES_GOES(me) -> SETTLE_TOLD(me)
 #endif
-	:: MORE ->
-		what = FOLD_ALL;
+	:: MORE -> /* nobody is asked: gone.c */
 #ifdef TRACE
-		RECLAIMED;
 		prepared = false;
 #endif
-		STEP(me, STEP_GONE, 0);
-		do
-		:: MORE ->
-			freeze();
-			if
-			:: ok -> publish(); thaw(); break
-			:: else -> assert(UNCHANGED)
-			fi
-		:: true -> break /* FOLD_TRIES */
-		od
+		STEP(me, STEP_GONE, 0)
 	:: true
 	fi;
 	atomic { what = 0; ok = false };
