@@ -318,14 +318,16 @@ static void a_kernel_goes(void **state)
 {
 	(void)state;
 	at(500, 0, NL_STEP_GONE, 0);
+	at(510, 0, NL_STEP_FLIP, 1);
 	one_commit();
 	at(9900, 0, NL_STEP_GONE, 0);
 	at(9950, 0, NL_STEP_PREPARE, 0); /* of which no more is known yet */
 	assert_int_equal(newleaf("timeline", "--json", "--last", "9"), 0);
 	assert_schema("timeline");
-	jq("-c '.transactions[] | [.what, .code, .end_ns, (.missing | length), (.tries | length)]'", "out",
-	   "[\"kernel-gone\",\"NL_OK\",0,0,0]\n[\"commit\",\"NL_OK\",7170,1,4]\n"
-	   "[\"module-comes\",\"NL_OK\",300,0,0]\n[\"kernel-gone\",\"NL_OK\",0,0,0]\n[\"commit\",null,null,0,0]\n");
+	jq("-c '.transactions[] | [.what, .code, .generation, .end_ns, (.missing | length), (.tries | length)]'", "out",
+	   "[\"kernel-gone\",\"NL_OK\",1,10,0,0]\n[\"commit\",\"NL_OK\",2,7170,1,4]\n"
+	   "[\"module-comes\",\"NL_OK\",null,300,0,0]\n[\"kernel-gone\",\"NL_OK\",null,0,0,0]\n"
+	   "[\"commit\",null,null,null,0,0]\n");
 }
 
 /* Held to be looked at: not a try that failed. */

@@ -240,6 +240,10 @@ static void of_all(struct walk *w, size_t event)
 	}
 	if (x->ended && !x->end)
 		x->end = e->tsc;
+	if (e->step == NL_STEP_FLIP)
+		x->generation = e->value;
+	if (x->first == NL_STEP_GONE)
+		x->end = e->tsc;
 	if (!y)
 		return;
 	switch (e->step) {
@@ -262,7 +266,7 @@ static void of_all(struct walk *w, size_t event)
 		break;
 	case NL_STEP_FLIP:
 		y->flip = e->tsc;
-		y->generation = x->generation = e->value;
+		y->generation = e->value;
 		break;
 	case NL_STEP_THAW:
 		y->thaw = e->tsc;
