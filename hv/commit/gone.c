@@ -53,10 +53,10 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 
 	nl_lock(&nl_generation_lock);                /* who holds it waits for this CPU no longer than one freeze */
 	bool gone = !nl_registry_kernel_stands(ctx); /* or was LSTAR written, and no kernel begins? */
-	if (gone) {
-		nl_step(cpu->index, NL_STEP_GONE, 0);
+	if (gone)
 		nl_commit_drop();
-	}
+	if (gone && nl_registry_count())
+		nl_step(cpu->index, NL_STEP_GONE, 0);
 	if (gone && nl_generation_current()->n_pages)
 		err = fold_all(cpu);
 	if (gone && !err)

@@ -330,6 +330,22 @@ static void a_kernel_goes(void **state)
 	   "[\"commit\",null,null,null,0,0]\n");
 }
 
+/* The same, and copies have gone home. */
+static void a_kernel_goes_with_copies(void **state)
+{
+	(void)state;
+	at(1000, 0, NL_STEP_COMES, KERNEL);
+	at(1100, 0, NL_STEP_SETTLE, 0);
+	at(2000, 0, NL_STEP_GONE, 0);
+	at(2050, 0, NL_STEP_FLIP, 3);
+	at(2060, 0, NL_STEP_ADOPT, 3);
+	at(2070, 1, NL_STEP_ADOPT, 3);
+	assert_int_equal(newleaf("timeline", "--json", "--last", "2"), 0);
+	jq("-c '[.transactions[] | [.what, .code, .generation, (.tries | length)]]'", "out",
+	   "[[\"module-comes\",\"NL_OK\",null,0],[\"kernel-gone\",\"NL_OK\",3,0]]\n");
+	jq("-c '[.events[] | select(.transaction == 2) | .step] | .[0], .[-1]'", "out", "gone\nadopt\n");
+}
+
 /* Held to be looked at: not a try that failed. */
 static void a_look_is_no_failure(void **state)
 {
@@ -495,6 +511,7 @@ int main(void)
 	        cmocka_unit_test_setup(as_a_picture, fresh),
 	        cmocka_unit_test_setup(a_cpu_is_slow, fresh),
 	        cmocka_unit_test_setup(a_kernel_goes, fresh),
+	        cmocka_unit_test_setup(a_kernel_goes_with_copies, fresh),
 	        cmocka_unit_test_setup(a_module_in_the_midst, fresh),
 	        cmocka_unit_test_setup(a_look_is_no_failure, fresh),
 	        cmocka_unit_test_setup(what_is_cut, fresh),

@@ -15,6 +15,7 @@
 #include "commit_fixture.h"
 #include "commit/commit.h"
 #include "core/cpu.h"
+#include "core/step.h"
 #include "leaf/registry.h"
 #include "view/current.h"
 
@@ -25,11 +26,30 @@ static void count_kick(struct nl_cpu *cpu)
 	kicks++;
 }
 
+static uint64_t steps(void)
+{
+	struct nl_step_record r;
+	uint64_t n;
+
+	nl_step_read(UINT64_MAX, &r, &n);
+	return n;
+}
+
+static struct nl_step_record step_at(uint64_t seq)
+{
+	struct nl_step_record r;
+	uint64_t n;
+
+	assert_true(nl_step_read(seq, &r, &n));
+	return r;
+}
+
 /* kexec. The copies are the new kernel's memory, and go home before its devices look for it there. The other CPU halts
  * in text that has been written over: it is not asked for anything, and keeps its root until it is started anew; so
  * long nobody commits, who would kick it. */
 static void kernel_replaced(void **state)
 {
+	uint64_t step = steps() + 1;
 	const struct nl_vendor watched = {.name = "FAKE", .kick = count_kick}, *before_it = nl_vendor;
 	uint8_t sha[1][32], name[20];
 
@@ -48,6 +68,10 @@ static void kernel_replaced(void **state)
 	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
 	nl_vendor = before_it;
 	assert_int_equal(kicks, 0);
+	while (step_at(step).step != NL_STEP_GONE)
+		step++;
+	assert_int_equal(step_at(step + 1).step, NL_STEP_FLIP);
+	assert_int_equal(step_at(step + 1).transaction, step_at(step).transaction);
 	assert_int_equal(fg_image(DATA_SITE)[0], 0x77);
 	assert_ptr_equal(fg_shown(DATA_SITE), fg_image(DATA_SITE));
 	assert_int_equal(nl_registry_count(), 0);
@@ -64,9 +88,20 @@ static void kernel_replaced(void **state)
 	assert_ptr_equal(fg_shown(DATA_SITE + 0x10000), fg_image(DATA_SITE + 0x10000));
 }
 
+/* A kernel that begins where no leaf was known ends none: so does each one that is booted. */
+static void nothing_was_known(void **state)
+{
+	uint64_t before = steps();
+
+	(void)state;
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	assert_int_equal(steps(), before);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(kernel_replaced, setup, teardown)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(kernel_replaced, setup, teardown),
+	                                   cmocka_unit_test_setup_teardown(nothing_was_known, setup, teardown)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
