@@ -30,9 +30,9 @@ bool used[POOL + 1]; /* pages of the pool */
 /* generations[3] of generation.c, and tx of commit.c */
 byte current, retired = NONE, next = NONE, published;
 byte generation[3], root_of[3], page0[3], page1[3], types_of[3];
-byte draft; /* the frame of tx.plan that the next generation shows in the place of `from` */
-bool changes1; /* the page that changes */
-byte base_edits, edits, types; /* types: what the newest base edit has made of the memory types */
+bool on0, on1, next0, next1; /* applied: of the current one, and of the next */
+byte draft;
+byte kernels, base_edits, edits, types; /* types: what the newest base edit has made of the memory types */
 /* CPUs */
 byte root[N], root_generation[N], tlb[N]; /* tlb: frame cached for page 0, plus 1; 0: none */
 bool runs[N], guest[N], holds[N];         /* holds: it is where it would be held */
@@ -103,7 +103,7 @@ inline drop()
 {
 	if
 #ifndef MUTANT_DROP_FORGETS
-	:: next != NONE -> generation_release(next); next = NONE
+	:: next != NONE -> generation_release(next); next = NONE; next0 = false; next1 = false
 #else
 	:: next != NONE ->
 		d_step { root_of[next] = 0; page0[next] = 0; page1[next] = 0; generation[next] = 0; next = NONE }
@@ -169,7 +169,8 @@ inline fork()
 	fi
 }
 
-/* nl_commit_prepare: one of the leaves is to change its state */
+/* nl_commit_prepare: one of the leaves is to change its state. Pages that get a leaf get a fresh frame; those without
+ * one go home, also if a former kernel's leaf has left them. */
 inline prepare()
 {
 	drop();
@@ -178,20 +179,21 @@ inline prepare()
 	:: ok ->
 		atomic { /* build_generation: the tables on the way are copied as the current view has them */
 			if
-			:: changes1 = false; t = page0[next]
-			:: changes1 = true; t = page1[next]
+			:: next0 = !on0; next1 = on1
+			:: next0 = on0; next1 = !on1
 			fi;
 			if
-			:: t != HOME -> draft = HOME
-			:: else -> allocate(draft); ok = (draft != 0)
+			:: !next0 -> page0[next] = HOME
+			:: next0 && !on0 -> allocate(draft); page0[next] = draft; ok = (draft != 0)
+			:: else
 			fi;
 			if
-			:: ok && !changes1 -> page0[next] = draft
-			:: ok && changes1 -> page1[next] = draft
+			:: !next1 -> page1[next] = HOME
+			:: next1 && !on1 -> allocate(draft); page1[next] = draft; ok = (ok && draft != 0)
 			:: else
 			fi;
 			types_of[next] = types_of[current];
-			t = 0; draft = 0;
+			draft = 0;
 #ifdef MUTANT_COPY_EARLY /* contents are copied while the guest runs */
 			content[page0[next]] = content[page0[current]];
 #endif
@@ -251,7 +253,7 @@ inline window_copy()
 
 inline turn()
 {
-	d_step { retired = current; current = next; next = NONE }
+	d_step { retired = current; current = next; next = NONE; on0 = next0; on1 = next1; next0 = 0; next1 = 0 }
 }
 
 inline try()
@@ -293,8 +295,13 @@ inline try()
 	fi;
 	ok = false
 }
-/* Another kernel begins: what was prepared goes, and pages stay what they are until a commit brings them home. */
-inline gone() { drop() }
+/* nl_commit_kernel_gone: no leaf is on any more, copies stay where they are, and nobody is asked */
+inline gone()
+{
+	drop();
+	on0 = false;
+	on1 = false
+}
 
 /* nl_base_mtrrs_changed: tables that views share are changed in place */
 inline edit()
@@ -373,7 +380,8 @@ end_guest:
 	:: guest[me] = false
 	:: guest[me] = false; HYPERCALL
 	:: me == 1 && edits < EDITS -> guest[me] = false; edit()
-	:: me == 1 && generation[current] < GENERATIONS ->
+	:: me == 1 && (on0 || on1) && kernels == 0 ->
+		kernels++;
 		guest[me] = false;
 		atomic { !lock -> lock = true };
 		gone();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The freeze and the flip: hv/commit/quiesce.c, try_once and window of hv/commit/commit.c, hv/commit/gone.c, the sweep
- * of hv/commit/module.c, the life of a CPU (hv/core/cpu.c), hv_before_entry (hv/exits/exit.c) and, with KICKS, how a
+ * The freeze and the flip: hv/commit/quiesce.c, try_once and window of hv/commit/commit.c, the sweep of
+ * hv/commit/module.c, the life of a CPU (hv/core/cpu.c), hv_before_entry (hv/exits/exit.c) and, with KICKS, how a
  * CPU is made to leave the guest (arch/x86_64/nmi.c). docs/reference/model.md says what is abstracted and claimed.
  *
  * A process is a CPU: in the guest it may exit at any time, in the core it goes the code's way. Each access of a word
@@ -389,11 +389,9 @@ inline told()
 #ifdef TRACE
 	:: STEP_COMES_GOES(me) -> SETTLE_TOLD(me)
 #endif
-	:: MORE -> /* nobody is asked: gone.c */
 #ifdef TRACE
-		prepared = false;
+	:: STEP(me, STEP_GONE, 0) -> prepared = false
 #endif
-		STEP(me, STEP_GONE, 0)
 	:: true
 	fi;
 	atomic { what = 0; ok = false };
