@@ -148,11 +148,16 @@ static int check_and_switch(void *on)
 	return 0;
 }
 
-/* The first time, calls are hooked: without any effect. When it could not be switched they stay so for the next try. */
+/*
+ * The first time, calls are hooked: without any effect. When it could not be switched they stay so for the next try. To
+ * take away what was never switched on nobody's stack matters.
+ */
 long bench_kpatch(bool on)
 {
 	long error = 0;
 
+	if (!on && !led)
+		return unhook();
 	if (on && !(ops.flags & FTRACE_OPS_FL_ENABLED))
 		error = hook();
 	error = error ?: stop_machine(check_and_switch, (void *)(long)on, NULL);
