@@ -474,6 +474,57 @@ static void whatever_the_ring_says(void **state)
 	}
 }
 
+/* A device or a pipe that the name stands for is not pushed aside: `--chrome /dev/null` is what people write. */
+static void no_regular_file(void **state)
+{
+	char path[PATH_MAX], at[PATH_MAX];
+	struct stat st;
+
+	(void)state;
+	one_commit();
+	snprintf(path, sizeof(path), "%s/pipe", dir);
+	snprintf(at, sizeof(at), "%s/link", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(symlink(path, at), 0);
+	assert_int_equal(newleaf("timeline", "--chrome", path), NL_EXIT_ENVIRONMENT);
+	assert_says(err, "/pipe: Operation not supported");
+	assert_int_equal(newleaf("timeline", "--svg", at), NL_EXIT_ENVIRONMENT);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(lstat(at, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	unlink(at);
+	unlink(path);
+}
+
+/* Who reads the file need not be one who may know where the kernel is: what has no name has no address either. */
+static void says_no_address(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)state;
+	nl_own_take(NULL, f->status.boot_id);
+	at(1000, 0, NL_STEP_PREPARE, 0);
+	for (unsigned i = 0; i < 60; i++) {
+		uint64_t t = 2000 + 100 * (uint64_t)i;
+
+		at(t, 0, NL_STEP_FREEZE, i + 1);
+		at(t + 1, 1, NL_STEP_ASK, i + 1);
+		at(t + 2, 1, NL_STEP_REFUSED, i + 1);
+		at(t + 3, 0, NL_STEP_WITHDRAW, i + 1);
+		own_try(t - 10, t + 10, NL_AGAIN, true,
+		        (struct nl_blocker){.cpu = 1, .rip = 0xffffffff9e600000 + 16 * (uint64_t)i, .comm = "x"});
+	}
+	at(9000, 0, NL_STEP_DROP, NL_OK);
+	own_file(&nl_own, sizeof(nl_own));
+	snprintf(path, sizeof(path), "%s/course", dir);
+	assert_int_equal(newleaf("timeline", "--chrome", path), 0);
+	jq("-r '[.traceEvents[].args.because // [] | .[]] | length'", "course", "60\n");
+	jq("-r '[.traceEvents[].args.because // [] | .[] | select(test(\"0xffffffff\"))] | length'", "course", "0\n");
+	assert_int_equal(newleaf("timeline", "--svg", path), 0);
+	jq("-Rn '[inputs | select(test(\"0xffffffff\"))] | length'", "course", "0\n");
+}
+
 static void what_is_asked_wrongly(void **state)
 {
 	(void)state;
@@ -518,6 +569,8 @@ int main(void)
 	        cmocka_unit_test_setup(of_another_boot, fresh),
 	        cmocka_unit_test_setup(of_a_command, fresh),
 	        cmocka_unit_test_setup(whatever_the_ring_says, fresh),
+	        cmocka_unit_test_setup(no_regular_file, fresh),
+	        cmocka_unit_test_setup(says_no_address, fresh),
 	        cmocka_unit_test_setup(what_is_asked_wrongly, fresh),
 	};
 

@@ -40,6 +40,7 @@ static bool write_file(const char *path, mode_t mode, void (*fill)(FILE *f, cons
                        const struct timeline *t)
 {
 	char beside[PATH_MAX];
+	struct stat st;
 	bool good;
 	FILE *f;
 	int fd, kept;
@@ -47,6 +48,10 @@ static bool write_file(const char *path, mode_t mode, void (*fill)(FILE *f, cons
 	if (!strcmp(path, "-")) {
 		fill(stdout, t);
 		return true;
+	}
+	if (!lstat(path, &st) && !S_ISREG(st.st_mode)) { /* /dev/null would be pushed aside */
+		errno = EOPNOTSUPP;
+		return false;
 	}
 	if ((size_t)snprintf(beside, sizeof(beside), "%s.%ld", path, (long)getpid()) >= sizeof(beside)) {
 		errno = ENAMETOOLONG;
