@@ -57,6 +57,20 @@ moved=("$author" build "$dir/p.patch" -k "$dir/vmlinuz" -S "$source" -H "$header
 expect "no modules" 7 "is a part of the module dummy, and the kernel file has no directory of modules" "${moved[@]}" -n
 expect "others' modules" 7 "none of that name is among those given by -M" \
 	"${moved[@]}" -n -M "$modules/kernel/drivers/net/mii.ko"
+# What somebody else has put beside the kernel file is not taken, and what is taken is named
+planted=$dir/shared/lib/modules/${modules##*/}
+mkdir -p "$dir/shared/alice" "$planted/kernel"
+cp "$kernel" "$dir/shared/alice/vmlinuz"
+cp "$modules/kernel/drivers/net/dummy.ko" "$planted/kernel/"
+mkfifo "$planted/kernel/pipe.ko"
+stop=("$author" kill dummy:dummy_change_carrier=0 -k "$dir/shared/alice/vmlinuz" -o "$dir/3.leaf")
+expect "one's own modules" 0 "modules: those in $dir/shared/alice/../lib/modules/" timeout 60 "${stop[@]}"
+if [ "$(id -u)" = 0 ]; then
+	chown nobody "$planted"
+	expect "planted modules" 11 "belong to somebody else than the kernel file: give by -M" "${stop[@]}"
+fi
+mkfifo "$dir/dummy.ko"
+expect "a pipe for a module" 11 "dummy.ko: not a regular file" timeout 60 "${stop[@]}" -M "$dir/dummy.ko"
 expect "a directory of modules" 0 "1 site" "${moved[@]}" -M "$root" -o "$dir/2.leaf"
 expect "a leaf: modules beside" 0 "dummy_change_carrier" "$author" inspect "$dir/1.leaf" -k "$kernel"
 expect "a leaf: modules beside, checked" 0 "fits" "$author" check "$dir/1.leaf" -k "$kernel"

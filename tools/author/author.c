@@ -91,7 +91,7 @@ struct buf file_read(const char *path, size_t max)
 {
 	struct buf b = {0};
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe does not make it wait */
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		refuse(NL_EENVIRONMENT, "cannot read %s: %s", path, strerror(errno));

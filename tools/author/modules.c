@@ -62,8 +62,8 @@ static void add_file(const char *path)
 
 static int visit(const char *path, const struct stat *st, int kind, struct FTW *where)
 {
-	(void)st, (void)where;
-	if (kind == FTW_F)
+	(void)where;
+	if (kind == FTW_F && S_ISREG(st->st_mode)) /* to ftw pipes and devices are files, too */
 		add_file(path);
 	return 0;
 }
@@ -138,6 +138,19 @@ static const struct module *read_given(const struct kernel *k, struct modules_fi
 	return g->read;
 }
 
+/* Nobody has named it: in a directory that all may write to, as /tmp, anybody can put it beside the kernel's. */
+static void check_owner(const struct kernel *k, const char *path)
+{
+	struct stat modules, kernel;
+
+	if (stat(path, &modules) || stat(k->path, &kernel))
+		refuse(NL_EENVIRONMENT, "cannot read %s: %s", path, strerror(errno));
+	if (modules.st_uid && modules.st_uid != geteuid() && modules.st_uid != kernel.st_uid)
+		refuse(NL_EENVIRONMENT,
+		       "the modules in %s belong to somebody else than the kernel file: give by -M those to take",
+		       path);
+}
+
 /* Below the directory in which the kernel's own is: boot/vmlinuz-R and lib/modules/R; since 7.x both in the latter. */
 static void look_beside(struct kernel *k)
 {
@@ -150,8 +163,10 @@ static void look_beside(struct kernel *k)
 		path = directory;
 	if (!file_exists(xformat("%s/kernel", path)))
 		return;
+	check_owner(k, path);
 	modules_add(k, path);
 	k->modules->beside = true;
+	fprintf(stderr, "modules: those in %s\n", escape(path, FOR_TERMINAL));
 }
 
 const struct module *module_named(const struct kernel *k, const char *name)
