@@ -5,6 +5,7 @@ thresholds held, writes summary.json and the figures, and with --docs puts the t
 Each boot gives one number an arm, the median of its rounds; intervals are over boots."""
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -343,8 +344,12 @@ def main():
     parser.add_argument("--docs", metavar="PAGE")
     parser.add_argument("--out", metavar="DIR", help="where summary.json and the figures go")
     given = parser.parse_args()
-    thresholds = campaign.read(os.path.join(HERE, "thresholds.json"))
-    documents = [campaign.read(path) for path in given.files]
+    with open(os.path.join(HERE, "thresholds.json"), encoding="utf-8") as f:
+        thresholds = json.load(f)
+    try:
+        documents = [campaign.read(path) for path in given.files]
+    except campaign.Unlike as why:
+        raise SystemExit(f"report.py: {why}") from None
     text = "\n".join(section(d, thresholds) for d in documents)
     print(text)
     if given.out:

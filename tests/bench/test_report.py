@@ -4,8 +4,10 @@
 
 import copy
 import glob
+import json
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -20,7 +22,8 @@ import stats  # noqa: E402
 
 stats.DRAWS = 300  # enough for what is looked at here
 
-THRESHOLDS = campaign.read(os.path.join(HERE, "thresholds.json"))
+with open(os.path.join(HERE, "thresholds.json"), encoding="utf-8") as thresholds:
+    THRESHOLDS = json.load(thresholds)
 COST = {"klp": 1.1e9, "klp-fast": 1.1e8, "stop": 5e3, "none": 100}  # of one request; 2e7 for the others
 
 
@@ -55,6 +58,34 @@ def made():
 
 def verdicts(document, word):
     return [what for verdict, what in report.judge(document, THRESHOLDS) if verdict == word]
+
+
+class Hostile(unittest.TestCase):
+    def refused(self, change):
+        document = made()
+        change(document)
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "a.json")
+            campaign.write(path, document)
+            with self.assertRaises(campaign.Unlike):
+                campaign.read(path)
+
+    def test_no_page_is_steered(self):
+        """What a page or a file's name is made of holds nothing but words."""
+        self.refused(lambda d: d["setup"].update(kernel="<script>alert(1)</script>"))
+        self.refused(lambda d: d["runs"][0].update(commit="a | b"))
+        self.refused(lambda d: d["results"][0]["rounds"][0].update(scenario="<img src=x>"))
+        self.refused(lambda d: d["results"][0]["rounds"][0].update(arm="a\n## b"))
+
+    def test_no_picture_is_steered(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "a.json")
+            evil = "x</text><script>alert(1)</script><text>"
+            campaign.write(path, {"machine": evil, "date": evil, "commit": evil, "lines": []})
+            litmus = os.path.join(HERE, "..", "instrument", "litmus")
+            subprocess.run([sys.executable, litmus, "--draw", path], check=True)
+            with open(os.path.join(directory, "a.svg"), encoding="utf-8") as f:
+                self.assertNotIn("<script>", f.read())
 
 
 class Plans(unittest.TestCase):

@@ -108,6 +108,15 @@ def files():
         )
 
 
+def hostile(change):
+    """A document of somebody else's is refused in words that do nothing to a terminal."""
+    with tempfile.TemporaryDirectory() as folder:
+        at = os.path.join(folder, "a.json")
+        campaign.write(at, change(shard(9, (1, 1))))
+        done = [command("merge", at, "-o", os.path.join(folder, "b.json")), command("missing", at)]
+        return all(d.returncode == 1 and "Traceback" not in d.stderr and "\x1b" not in d.stderr for d in done)
+
+
 def draws():
     """The same unit is the same boot, whoever runs it; and not all are alike."""
     boots = [campaign_rounds.drawn(1, u) for u in range(30)]
@@ -146,6 +155,12 @@ def main():
         "a unit with two results": refused(another_result),
         "nothing wrong": not refused(lambda d: d),
         "the command": files(),
+        "units that steer the terminal": hostile(set_to("units", "\x1b]0;x\a")),
+        "more units than memory": hostile(set_to("units", 10**12)),
+        "results that are none": hostile(set_to("results", [{"unit": []}])),
+        "a result of no unit": hostile(set_to("results", [{"unit": 9}])),
+        "a run that is none": hostile(set_to("runs", [{"commit": "<script>", "date": "", "shard": ""}])),
+        "no document": hostile(lambda d: [d]),
         "a command that is none": command("fly").returncode == 2 and command("merge").returncode == 2,
         "what a unit is drawn from": draws(),
         "what is said of a campaign": summaries(),
