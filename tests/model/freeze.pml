@@ -23,8 +23,13 @@
 #endif
 #ifndef TRACE
 #define STOPPED(i) (inits < INITS && (i) == N - 1)
+#ifdef ANY /* CPU may begin any transaction */
+#define COMMITS(i) (ticket < FREEZES)
+#define TELLS(i) (ticket < FREEZES)
+#else
 #define COMMITS(i) ((i) == 0 && ticket < FREEZES)
 #define TELLS(i) ((i) == 1 && ticket < FREEZES)
+#endif
 #define MORE (ticket < FREEZES)
 #else
 #define STOPPED(i) (STOPS && inits < N)
