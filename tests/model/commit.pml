@@ -295,12 +295,29 @@ inline try()
 	fi;
 	ok = false
 }
-/* nl_commit_kernel_gone: no leaf is on any more, copies stay where they are, and nobody is asked */
+/* nl_commit_kernel_gone: no leaf is on any more, and copies go home. Nobody is asked: the other CPUs of a kernel that
+ * has gone execute nothing, which is what the guard says here. There the turn comes before the store. */
 inline gone()
 {
 	drop();
-	on0 = false;
-	on1 = false
+	fork();
+	if
+	:: ok ->
+		atomic { page0[next] = HOME; page1[next] = HOME; types_of[next] = types_of[current] }
+		next0 = false; next1 = false;
+		freeze();
+		if
+		:: ok ->
+			window_copy();
+			turn();
+			STEP(me, STEP_FLIP, generation[current]);
+			published = current;
+			frozen = false
+		:: else -> drop()
+		fi
+	:: else
+	fi;
+	ok = false
 }
 
 /* nl_base_mtrrs_changed: tables that views share are changed in place */
@@ -380,7 +397,7 @@ end_guest:
 	:: guest[me] = false
 	:: guest[me] = false; HYPERCALL
 	:: me == 1 && edits < EDITS -> guest[me] = false; edit()
-	:: me == 1 && (on0 || on1) && kernels == 0 ->
+	:: me == 1 && (on0 || on1) && kernels == 0 && generation[current] < GENERATIONS ->
 		kernels++;
 		guest[me] = false;
 		atomic { !lock -> lock = true };

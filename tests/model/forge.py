@@ -36,8 +36,9 @@ STARTS = """
 MODULE = """
 1 comes 99; 1 freeze 1; 0 ask 1; 0 held 1; 1 window 1; 1 thaw 1; 0 resume 4; 1 resume 4; 1 settle 0; 1 goes 99;
 1 settle 0"""
-# The next commit brings home what the former kernel has left.
+# Copies go home, if there are any, and nobody is asked.
 GONE = "0 gone 0; " + COMMIT.strip()
+HOME = "0 gone 0; 0 flip 2; 0 adopt 2; 1 adopt 2"
 
 ABORTED = "0 prepare 0; 0 prepared 7; 0 prepare 0; 0 prepared 0; 0 drop 0"
 
@@ -93,7 +94,8 @@ CASES = (
     ("two at a time", 2, changed(COMMIT, "0 window 5", ["1 prepare 0", "0 window 5"]), "1 prepare 0"),
     ("a sweep that flips", 2, changed(MODULE, "1 thaw 1", ["1 flip 2", "1 thaw 1"]), "1 flip 2"),
     ("the kernel's end asks somebody", 2, "0 gone 0; 0 freeze 1; 1 ask 1", "0 freeze 1"),
-    ("the kernel's end flips", 2, "0 gone 0; 0 flip 2", "0 flip 2"),
+    ("copies go home", 2, HOME, ""),
+    ("the kernel's end flips twice", 2, "0 gone 0; 0 flip 2; 0 flip 3", "0 flip 3"),
     ("a PREPARE that goes with its kernel", 2, "0 prepare 0; 0 prepared 0; 1 gone 0; 1 prepare 0; 1 prepared 0", ""),
     ("what was prepared outlives it", 2, changed(COMMIT, "0 freeze 5", ["0 gone 0", "0 freeze 5"]), "0 freeze 5"),
 )

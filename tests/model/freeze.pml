@@ -395,7 +395,13 @@ inline told()
 	:: STEP_COMES_GOES(me) -> SETTLE_TOLD(me)
 #endif
 #ifdef TRACE
-	:: STEP(me, STEP_GONE, 0) -> prepared = false
+	:: STEP(me, STEP_GONE, 0) ->
+		prepared = false;
+		if /* copies go home, and nobody is asked: all others halt */
+		:: atomic { TURN(me, STEP_FLIP) && trace_value[at] == published + 1 && ALONE && RECLAIMED ->
+			published++; NEXT }
+		:: true
+		fi
 #endif
 	:: true
 	fi;

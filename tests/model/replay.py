@@ -107,6 +107,8 @@ def declare(path, cpus):
         file.write("#define ANSWERS(s) (" + " + ".join(f"IS({i}, s)" for i in range(cpus)) + ")\n")
         newest = " && ".join(f"(!runs[{i}] || root[{i}] == published)" for i in range(cpus))
         file.write(f"#define RECLAIMED ({newest})\n")
+        outside = " && ".join(f"({i} == me || guest[{i}] || !runs[{i}])" for i in range(cpus))
+        file.write(f"#define ALONE ({outside})\n")
 
 
 def write(path, events, cpus):

@@ -229,9 +229,6 @@ static void of_all(struct walk *w, size_t event)
 	case NL_STEP_FREEZE:
 		freeze(w, e);
 		break;
-	case NL_STEP_FLIP:
-		x->generation = e->value;
-		break;
 	case NL_STEP_SETTLE:
 	case NL_STEP_DROP:
 		x->ended = true;
