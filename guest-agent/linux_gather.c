@@ -198,8 +198,8 @@ static void *member_main(void *arg)
 	uint64_t begin = 0; /* not yet at the top: the first wait is entered by whoever is due */
 	uint32_t done = 0;
 
+	set_scheduler(SCHED_FIFO, &top); /* first: who is lower may be kept out where it is to go */
 	pin(m->cpu); /* if the CPU has gone meanwhile the round fails, and the next one counts the CPUs again */
-	set_scheduler(SCHED_FIFO, &top);
 	__atomic_add_fetch(&g.ready, 1, __ATOMIC_RELEASE);
 	syscall(SYS_futex, &g.ready, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 	while (!__atomic_load_n(&g.stop, __ATOMIC_ACQUIRE)) {
@@ -243,10 +243,29 @@ static bool await_call(uint32_t round, uint64_t until_ns)
 	return true;
 }
 
+/* A member may wait for good behind somebody of its own priority, and could not even end there: all come to this CPU.
+ */
+static void rescue(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	struct dirent *e;
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(g.member[0].cpu, &here);
+	while (d && (e = readdir(d)))
+		if (isdigit((unsigned char)e->d_name[0]))
+			sched_setaffinity((pid_t)strtol(e->d_name, NULL, 10), sizeof(here), &here);
+	if (d)
+		closedir(d);
+}
+
 static void dismiss(void)
 {
 	__atomic_store_n(&g.stop, true, __ATOMIC_RELEASE);
 	next_round(OVER);
+	if (g.started)
+		rescue();
 	for (uint32_t i = 1; i <= g.started; i++)
 		pthread_join(g.member[i].thread, NULL);
 	g.started = 0;
@@ -328,10 +347,14 @@ static void enlist(const cpu_set_t *cpus)
 	sigset_t all, old;
 	pthread_attr_t attr;
 	uint32_t n = 0;
+	int own = sched_getcpu();
 
 	g.cpus = *cpus;
+	if (own >= 0 && own < CPU_SETSIZE &&
+	    CPU_ISSET(own, cpus)) /* the caller's stays his: there he is not kept out */
+		g.member[n++].cpu = (uint32_t)own;
 	for (uint32_t cpu = 0; cpu < CPU_SETSIZE && n < MAX_CPUS; cpu++)
-		if (CPU_ISSET(cpu, cpus))
+		if (CPU_ISSET(cpu, cpus) && (!n || cpu != g.member[0].cpu))
 			g.member[n++].cpu = cpu;
 	g.n = n;
 	g.ready = 0;
@@ -460,8 +483,8 @@ bool nl_linux_gather(void *ctx, uint64_t until_ns, uint64_t spin_ns, void (*last
 		dismiss();
 		enlist(&cpus);
 	}
-	pin(g.member[0].cpu);
 	set_scheduler(SCHED_FIFO, &top);
+	pin(g.member[0].cpu);
 	begin_tsc = __builtin_ia32_rdtsc();
 	g.last = last;
 	g.arg = arg;

@@ -93,6 +93,28 @@ echo "$i kills; applied after $applied of them"
     g.check_dmesg()
 
 
+@test(full=True)
+def runaway(t):
+    """a thread at the highest real-time priority that never sleeps, on each CPU in turn: the command ends at its
+    deadline, names it, and nothing has changed"""
+    g = t.boot(cmdline="sysctl.kernel.sched_rt_runtime_us=-1")
+    g.run("[ $(cat /proc/sys/kernel/sched_rt_runtime_us) = -1 ]")
+    for cpu in (0, 1):
+        g.run(f"hog {cpu} >/tmp/hog.out & echo $! >/tmp/hog.pid")
+        g.run("until grep -q runs /tmp/hog.out; do usleep 20000; done")
+        pid = int(g.run("cat /tmp/hog.pid"))
+        for _ in range(2):  # by when somebody is missing depends on who was asked when
+            before = float(g.run("cut -d' ' -f1 /proc/uptime"))
+            answer = newleaf(g, f"apply {leaf_path(OLD, AUXV)} --deadline 2s", code=8, timeout=120)
+            took = float(g.run("cut -d' ' -f1 /proc/uptime")) - before
+        t.expect([b["cpu"] for b in answer["blockers"]] == [cpu], f"CPU {cpu}: {answer}")
+        t.expect(answer["blockers"][0]["pid"] == pid, f"pid {pid}: {answer}")
+        t.note(f"CPU {cpu}: gave up after {took:.1f} s")
+        g.run(f"kill -9 {pid}; while [ -d /proc/{pid} ]; do usleep 20000; done")
+        cycle(g)
+    g.check_dmesg()
+
+
 def allowed_differences():
     """Patterns of docs/reference/differences.md: every line in a fenced block that starts with ```differences."""
     with open(os.path.join(TOP, "docs", "reference", "differences.md"), encoding="utf-8") as f:
