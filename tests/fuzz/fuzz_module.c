@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/author/module.c tools/author/module_layout.c tools/author/module_relocs.c tools/author/module_at.c
-// sources: tools/author/modules.c tools/author/unpack.c tools/author/types.c tools/author/kallsyms.c
+// sources: tools/author/modules.c tools/author/escape.c tools/author/unpack.c tools/author/types.c
+// sources: tools/author/kallsyms.c
 // sources: tools/author/krelocs.c tools/author/place.c tools/author/kernel.c tools/author/livesites.c
 // sources: tools/author/code.c tools/author/author.c tests/unit/author_refuse.c tests/unit/makekernel.c
 // sources: tests/unit/makemodule.c
