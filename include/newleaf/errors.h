@@ -86,7 +86,8 @@ enum nl_exit_code {
 	  "install both from the same release") \
 	X(NL_ESTATE, 33, NL_EXIT_CONFLICT, "a step was asked for before the one it needs", \
 	  "the agent orders the steps; report it if you see this") \
-	X(NL_EPREEMPTED, 34, NL_EXIT_DEADLINE, "a task stands inside bytes that would be written", \
+	X(NL_EPREEMPTED, 34, NL_EXIT_DEADLINE, \
+	  "a task stands in bytes that would be written, or a strict leaf would replace", \
 	  "retry; the message names the task") \
 	X(NL_EVERSION, 35, NL_EXIT_CONFLICT, \
 	  "a newer version of this leaf was applied, or is asked for by the signed list", \
