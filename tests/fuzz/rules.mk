@@ -5,7 +5,7 @@
 #     // libs: -lelf
 #     // length: 8192                   of the longest input
 #     // quick: 10000                   inputs that the checks try: a second or so
-#     // reader: leaf                   reads what strangers write: scripts/test gives it a minute
+#     // reader: leaf                   reads what strangers write: scripts/test gives it 45 seconds
 # `make fuzz` runs each for FUZZ_SECONDS, one after another, `make fuzz-X` one. Corpora grow in build/fuzz/corpus/X from
 # seeds that the target makes; what was found lies in build/fuzz/X-*. The checks try the same few inputs each time,
 # and scripts/test others each time.
@@ -38,7 +38,7 @@ $(B)/fuzz/fuzz_$(1): $(foreach f,tests/fuzz/fuzz_$(1).c tests/fuzz/fuzz.c $(call
 
 .PHONY: fuzz-$(1) fuzz-quick-$(1)
 fuzz-$(1): $(B)/fuzz/fuzz_$(1)
-	FUZZ_KERNEL=$(FUZZ_KERNEL) tests/fuzz/run $$< $(FUZZ_SECONDS) $(call fuzz_says,$(1),length)
+	FUZZ_KERNEL=$(FUZZ_KERNEL) tests/fuzz/run $$< $$(FUZZ_SECONDS) $(call fuzz_says,$(1),length)
 fuzz-quick-$(1): $(B)/fuzz/fuzz_$(1)
 	@tests/fuzz/run --quick $$< $(call fuzz_says,$(1),quick) $(call fuzz_says,$(1),length)
 endef
