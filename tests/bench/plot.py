@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 WIDTH, ROW, LEFT, TOP, FOOT = 760, 26, 170, 40, 46
 INK, SOFT, MARK = "#222", "#bbb", "#1a6e3c"
-COLOURS = ("#1a6e3c", "#b3541e", "#2457a5", "#8a1e7a", "#777700", "#444444")
+COLOURS = ("#1a6e3c", "#b3541e", "#2457a5", "#8a1e7a", "#777700", "#444444", "#c2185b", "#0e8f9c", "#6a4fb3", "#8d5b3f")
 
 
 def text(x, y, words, anchor="start", size=13, colour=INK):
