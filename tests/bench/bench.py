@@ -120,6 +120,7 @@ def main():
     setup = {"kernel": KERNEL, "mode": mode, "emulator": version.stdout.splitlines()[0]}
     setup["sources"] = sources_digest()
     path, results = given.json or os.path.join(BUILD, "bench", given.mode + ".json"), []
+    os.makedirs(os.path.join(BUILD, "bench"), exist_ok=True)
     with tempfile.TemporaryDirectory(dir=os.path.join(BUILD, "bench")) as directory:
         image = initrd(directory)
         with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
