@@ -15,5 +15,6 @@ $(B)/libnewleaf-agent.a: $(AGENT_OBJECTS)
 	ar rcs $@ $^
 
 # The unit tests compile these too, each with the headers it lives among.
-$(B)/unit/guest-agent/%.o $(B)/unit/tools/newleaf/%.o $(addprefix $(B)/unit/tests/unit/,fake_newleaf.o cli_fixture.o): \
+$(B)/unit/guest-agent/%.o $(B)/unit/tools/newleaf/%.o $(addprefix $(B)/unit/tests/unit/,fake_newleaf.o agent_fixture.o \
+	cli_fixture.o): \
 	UNIT_EXTRA := -Iguest-agent -Itools/newleaf

@@ -51,7 +51,9 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 {
 	enum nl_err err = NL_OK;
 
-	nl_lock(&nl_generation_lock);                /* who holds it waits for this CPU no longer than one freeze */
+	/* Who holds it waits for this CPU no longer than one freeze. The lock is not fair: beside a CPU that calls for
+	 * ever it may be long in coming. */
+	nl_lock(&nl_generation_lock);
 	bool gone = !nl_registry_kernel_stands(ctx); /* or was LSTAR written, and no kernel begins? */
 	if (gone)
 		nl_commit_drop();

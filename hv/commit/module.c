@@ -210,7 +210,9 @@ unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx)
 	const struct nl_leaf_target *target;
 	unsigned further = 0;
 
-	nl_lock(&nl_generation_lock); /* who holds it waits for this CPU no longer than one freeze */
+	/* Who holds it waits for this CPU no longer than one freeze. The lock is not fair: beside a CPU that calls for
+	 * ever it may be long in coming. */
+	nl_lock(&nl_generation_lock);
 	target = any_target();
 	memset(&t, 0, sizeof(t));
 	t.ctx = ctx;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: guest-agent/agent.c guest-agent/own.c tests/unit/fake_newleaf.c tools/newleaf/sha256.c
+// sources: guest-agent/agent.c guest-agent/own.c tools/newleaf/sha256.c
+// sources: tests/unit/agent_fixture.c tests/unit/fake_newleaf.c
 // cflags: -Iguest-agent -Itools/newleaf
 // libs: -lcrypto
 /*
@@ -12,50 +13,9 @@
 
 #include <openssl/sha.h>
 
-#include "fake_newleaf.h"
+#include "agent_fixture.h"
 #include "own.h"
 #include "sha256.h"
-
-static volatile sig_atomic_t cancel;
-static struct nl_agent agent;
-static struct nl_verify_report verified;
-static struct nl_commit_report committed;
-
-static struct fake *opened(void)
-{
-	struct fake *f = fake_new();
-
-	cancel = 0;
-	f->cancel = &cancel;
-	assert_int_equal(nl_agent_open(&agent, &f->transport, &cancel), NL_OK);
-	return f;
-}
-
-static struct nl_commit_request request_of(const uint8_t *sha256, uint32_t deadline_ms)
-{
-	struct nl_commit_request r = {
-	        .expected_generation = UINT64_MAX, .deadline_ms = deadline_ms, .count = sha256 ? 1 : 0};
-
-	if (sha256)
-		memcpy(r.set[0], sha256, 32);
-	return r;
-}
-
-static void staged(const char *id)
-{
-	uint8_t file[4096];
-	size_t n = fake_leaf(file, id, 1);
-
-	assert_int_equal(nl_agent_verify(&agent, file, n, &verified), NL_OK);
-	assert_string_equal(verified.id, id);
-}
-
-static enum nl_err commit(uint32_t deadline_ms)
-{
-	struct nl_commit_request r = request_of(verified.sha256, deadline_ms);
-
-	return nl_agent_commit(&agent, &r, &committed);
-}
 
 static void finds_it_at_any_block(void **state)
 {
