@@ -5,6 +5,7 @@
 #include "x86.h"
 
 #define STEPS 4096u
+#define WRITING UINT64_MAX
 
 static struct nl_step_record ring[STEPS];
 static uint64_t newest;
@@ -14,16 +15,21 @@ void nl_step(uint32_t cpu, enum nl_step step, uint64_t value)
 {
 	uint64_t seq = __atomic_add_fetch(&newest, 1, __ATOMIC_SEQ_CST);
 	struct nl_step_record *r = &ring[seq % STEPS];
+	uint64_t old = __atomic_load_n(&r->seq, __ATOMIC_RELAXED);
 
 	if (step <= NL_STEP_LAST_FIRST)
 		__atomic_store_n(&transaction, ++begun, __ATOMIC_RELAXED);
 	if (step == NL_STEP_PREPARE)
 		commit = begun;
-	__atomic_store_n(&r->seq, 0, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	*r = (struct nl_step_record){
-	        0, x86_rdtsc(), value, __atomic_load_n(&transaction, __ATOMIC_RELAXED), (uint16_t)cpu, (uint16_t)step};
-	__atomic_store_n(&r->seq, seq, __ATOMIC_RELEASE);
+	/* Who was stopped here while others went all around the ring (SMM, a host below) neither mixes with them nor
+	 * undoes what they wrote: of two steps for one place, one is left out. */
+	if (old < seq &&
+	    __atomic_compare_exchange_n(&r->seq, &old, WRITING, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+		*r = (struct nl_step_record){WRITING,       x86_rdtsc(),
+		                             value,         __atomic_load_n(&transaction, __ATOMIC_RELAXED),
+		                             (uint16_t)cpu, (uint16_t)step};
+		__atomic_store_n(&r->seq, seq, __ATOMIC_RELEASE);
+	}
 	if (step == NL_STEP_SETTLE) /* a module that came in the midst of a commit: its tries go on */
 		__atomic_store_n(&transaction, commit, __ATOMIC_RELAXED);
 }

@@ -48,7 +48,8 @@ enum nl_step {
 };
 
 struct nl_step_record {
-	uint64_t seq; /* from 1, in the order in which it happened; stored last */
+	uint64_t seq; /* from 1, in the order in which it happened; stored last. A gap: two wanted one place in the ring
+	               */
 	uint64_t tsc;
 	uint64_t value;
 	uint32_t transaction; /* from 1 */
