@@ -38,8 +38,28 @@ def broken(claims, text):
     return False
 
 
+TESTS = """import sys
+print("3 tests", flush=True)
+for outcome, name in (("PASS", "a"), ("SKIP", "c"), ("PASS", "b"), ("FAIL", "d")):
+    if name in sys.argv:
+        print(f"{outcome} {name} (2.5 s): about {name}", flush=True)
+        print("     a figure", flush=True)
+"""
+
+
+def together(c):
+    """Claims whose tests run in one go: what is told of each, in which order."""
+    told = []
+    words = (("ab", "a b"), ("ac", "a c"), ("d", "d"), ("e", "a e"), ("gone", "a"))
+    claims = [c.table(block(run="", guests=tests).replace("[x]", f"[{name}]"))[0] for name, tests in words]
+    claims[-1].says = ["README.md: Newleaf heals the sick"]
+    c.run_guests(claims, lambda claim, *said: told.append((claim.name, *said)), ("python3", "-c", TESTS))
+    return {name: (outcome, seconds, said) for name, outcome, _, seconds, said in told}, [name for name, *_ in told]
+
+
 def main():
     c = load()
+    told, order = together(c)
     cases = {
         "a command that ends with 0": outcome(c) == "holds",
         "one that does not": outcome(c, run="echo 7; false") == "fell",
@@ -58,6 +78,11 @@ def main():
         "a guest skipped": c.guests("PASS a (1 s)\nSKIP b (0 s): no\n", ["a", "b"])[0] == "skipped",
         "a guest failed": c.guests("FAIL a (1 s)\nSKIP b (0 s): no\n", ["a", "b"])[0] == "fell",
         "a guest that never ended": c.guests("PASS a (1 s)\n", ["a", "b"])[0] == "fell",
+        "tests of several claims": [told[n][0] for n in ("ab", "ac", "d")] == ["holds", "skipped", "fell"],
+        "a test of two claims": told["ab"][1] == told["ac"][1] == 5 and "about c" not in told["ab"][2],
+        "one of several whose test never ended": told["e"][0] == "fell",
+        "one of several whose words have gone": told["gone"][0] == "fell",
+        "told as they end": order == ["gone", "ac", "ab", "d", "e"],
         "no minutes": broken(c, block(minutes="")),
         "no words": broken(c, block(says="")),
         "a comparison that is none": broken(c, block(holds="about seven")),
