@@ -23,7 +23,9 @@ SCENARIOS = {
 }
 FAILS = ("failing",)  # what is measured there is a request that fails
 
-ICOUNT = ("-icount", "shift=0,sleep=off")
+# Neither random numbers nor the time of day are the host's; nor is the time that reading takes
+# (tests/guest/firmware/steady.c).
+ICOUNT = ("-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm")
 HERMIT = "isolcpus=1 nohz_full=1 rcu_nocbs=1"
 
 # turns: [(scenario, arms)], shuffled; as many times as rounds says. cmdlines: boot u has the (u modulo their number)th,
@@ -31,14 +33,15 @@ HERMIT = "isolcpus=1 nohz_full=1 rcu_nocbs=1"
 MODES = {
     "icount": {
         "cpus": 1, "more": ICOUNT, "rounds": 1, "timer": 50_000, "cmdlines": ("quiet",),
+        "steady": True,
         "turns": [("clear", ALL), ("asleep", ALL), ("failing", STRICT)], "forced": True,
     },
     "smp": {
-        "cpus": 2, "more": (), "rounds": 2, "timer": 1_000_000, "cmdlines": ("",),
+        "cpus": 2, "more": (), "rounds": 2, "timer": 1_000_000, "cmdlines": ("",), "steady": False,
         "turns": [("clear", ALL), ("asleep", ALL)], "forced": True,
     },
     "ends": {
-        "cpus": 2, "more": (), "rounds": 1, "timer": 1_000_000, "cmdlines": ("", HERMIT, "idle=poll"),
+        "cpus": 2, "more": (), "rounds": 1, "timer": 1_000_000, "cmdlines": ("", HERMIT, "idle=poll"), "steady": False,
         "turns": [
             ("drain", (*STRICT, *MIXABLE), ""),
             ("caller", (*STRICT, "leaf-mixable"), ""),

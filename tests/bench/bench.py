@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ways to patch a running kernel, compared in the same boots: `bench.py icount|smp|ends [--seed S] [--shard i/n]
 [--units N] [--json FILE] [--jobs N]`. A unit is a boot with KASLR; in it the arms take turns in an order of its own.
-icount: QEMU counts instructions, one CPU, so that times are instructions. smp: two CPUs at the same time, for counts;
+icount: QEMU counts instructions, one CPU, so that times are instructions, and nothing that a boot does is the host's:
+seed and number say every instruction of it. smp: two CPUs at the same time, for counts;
 its times are the host's. ends: where somebody is in the way who does not go. What an arm does is work.c, which there
 are is arms.py, what is made of the results is report.py."""
 
 import argparse
 import concurrent.futures
+import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -28,6 +31,7 @@ from guest import BUILD, RUNNING, TOP, Failure, Guest, Machine  # noqa: E402
 KERNEL = "linux-image-6.1.0-50-cloud-amd64"
 SOURCES = os.path.join(modules.SOURCES, "bench")
 LEAVES = ("bench_strict", "bench_mixable")
+STEADY = os.path.join(BUILD, "bench", "steady.efi")
 
 
 def initrd(directory):
@@ -52,19 +56,82 @@ def initrd(directory):
     return out
 
 
-def measure(g, scenario, arm, timer):
-    """One round; what work.c printed, and what the command said if it did not do it."""
-    script = f"work {arm.removesuffix(arms.AGAIN)} timer={timer} {arms.SCENARIOS[scenario]}"
-    said = g.call(script, timeout=600)
+# Not on the console: at its speed a line of livepatch's would cost more than what it speaks of.
+BEGIN = "dmesg -n 1 && insmod /mod/bench.ko"
+BASE = "grep ' _stext$' /proc/kallsyms"
+SAID = "tail -n 1 /tmp/work.said"
+
+
+def script_of(scenario, arm, timer):
+    return f"work {arm.removesuffix(arms.AGAIN)} timer={timer} {arms.SCENARIOS[scenario]}"
+
+
+def round_of(scenario, arm, out, said):
+    """What work.c printed, and what the command said if it did not do it."""
     try:
-        result = {**json.loads(said.out.strip().splitlines()[-1]), "arm": arm, "scenario": scenario}
+        result = {**json.loads(out.strip().splitlines()[-1]), "arm": arm, "scenario": scenario}
     except (ValueError, IndexError):
-        raise Failure(f"{script}: {said}\n{g.run('cat /tmp/work.said; dmesg | tail -20')}") from None
+        raise Failure(f"{arm}, {scenario}: {out}\n{said()}") from None
     if result["error_off"]:
-        raise Failure(f"{script}: the patch did not go: {said.out}\n{g.run('cat /tmp/work.said; dmesg | tail -20')}")
+        raise Failure(f"{arm}, {scenario}: the patch did not go: {out}\n{said()}")
     if result["error"] and arm.startswith("leaf"):
-        result["said"] = g.run("tail -n 1 /tmp/work.said").strip()
+        result["said"] = said().strip()
     return result
+
+
+def by_hand(g, order, timer):
+    """The rounds, each asked for over the serial port: (place of the kernel, rounds)."""
+    g.wait_ready(1200)
+    g.run(BEGIN)
+    rounds = []
+    for scenario, arm in order:
+        out = g.call(script_of(scenario, arm, timer), timeout=600).out
+        try:
+            rounds.append(round_of(scenario, arm, out, lambda: g.run(SAID)))
+        except Failure as why:
+            raise Failure(f"{why}\n{g.run('dmesg | tail -20')}") from None
+    base = g.run(BASE).split()[0]
+    g.check_dmesg(allow="[Tt]aint")
+    return base, rounds
+
+
+def with_plan(image, order, timer, directory):
+    """The initrd, and a second archive behind it with all rounds as a script, for a guest that nobody talks to: when a
+    word comes over a serial port is up to the host."""
+    lines = ["#!/bin/sh", "{", BEGIN]
+    for scenario, arm in order:
+        lines += ["echo bench: round", "rm -f /tmp/work.said", script_of(scenario, arm, timer)]
+        lines += ["echo bench: said", f"{SAID} 2>/dev/null"]
+    lines += ["echo bench: base", BASE, "echo bench: dmesg", "dmesg", "} >/tmp/out 2>&1", "cat /tmp/out"]
+    os.makedirs(directory)
+    with open(os.path.join(directory, "plan"), "w", encoding="utf-8") as f:
+        f.write("\n".join([*lines, "echo bench: end", ""]))
+    os.chmod(f.name, 0o755)
+    os.utime(f.name, (0, 0))
+    command = ["cpio", "--quiet", "-o", "-H", "newc", "--reproducible", "-R", "0:0"]
+    packed = subprocess.run(command, cwd=directory, input=b"plan\n", stdout=subprocess.PIPE, check=True).stdout
+    whole = os.path.join(directory, "initrd.img")
+    with open(image, "rb") as first, open(whole, "wb") as f:
+        f.write(first.read() + gzip.compress(packed, mtime=0))
+    return whole
+
+
+def by_itself(g, order):
+    """What a guest with such a script has to say, once it is through."""
+    g.wait_console(r"steady: ready at", 1200)
+    g.wait_console(r"(?m)^bench: end", 2400)
+    g.wait_exit(120)
+    text = g.console()
+    parts, rest = re.split(r"(?m)^bench: round\n", text), text.split("bench: base\n")[1]
+    if len(parts) != len(order) + 1:
+        raise Failure(f"{len(parts) - 1} of {len(order)} rounds were run\n{g.tail()}")
+    rounds = []
+    for (scenario, arm), part in zip(order, parts[1:]):
+        out, _, said = part.split("bench: base\n")[0].partition("bench: said\n")
+        rounds.append(round_of(scenario, arm, out, lambda said=said: said))
+    base, log = rest.split("bench: dmesg\n")
+    g.judge_dmesg(log.split("bench: end")[0], allow="[Tt]aint")
+    return base.split()[0], rounds
 
 
 def boot(unit, seed, mode, image):
@@ -72,16 +139,17 @@ def boot(unit, seed, mode, image):
     kind = arms.MODES[mode]
     cmdline = kind["cmdlines"][unit % len(kind["cmdlines"])]
     order = arms.plan(campaign.rng(f"bench-{mode}", seed, unit), mode, cmdline)
-    machine = Machine(kernel=KERNEL, cpus=kind["cpus"], more=kind["more"], initrd=image, cmdline=cmdline)
-    g = Guest(f"bench-{mode}-{unit}", machine)
+    how = {"kernel": KERNEL, "cpus": kind["cpus"], "more": kind["more"], "initrd": image, "cmdline": cmdline}
+    if kind["steady"]:
+        own = campaign.rng(f"bench-{mode}-seed", seed, unit).getrandbits(31)
+        how["initrd"] = with_plan(image, order, kind["timer"], f"{image}.{unit}")
+        how["cmdline"] += " nl.run=/plan"
+        how["more"] += ("-seed", str(own))
+        how |= {"rng": False, "settings": ("next \\steady.efi",), "files": (f"{STEADY}:/steady.efi",)}
+    g = Guest(f"bench-{mode}-{unit}", Machine(**how))
     try:
         with g:
-            g.wait_ready(1200)
-            # Not on the console: at its speed a line of livepatch's would cost more than what it speaks of.
-            g.run("dmesg -n 1 && insmod /mod/bench.ko")
-            rounds = [measure(g, scenario, arm, kind["timer"]) for scenario, arm in order]
-            base = g.run("grep ' _stext$' /proc/kallsyms").split()[0]
-            g.check_dmesg(allow="[Tt]aint")
+            base, rounds = by_itself(g, order) if kind["steady"] else by_hand(g, order, kind["timer"])
         return {"unit": unit, "cmdline": cmdline, "base": base, "rounds": rounds}
     except Failure as failure:
         return {"unit": unit, "cmdline": cmdline, "failed": str(failure)}
@@ -97,6 +165,8 @@ def sources_digest():
             if name.endswith((".c", ".h", ".recipe", ".json")):
                 with open(os.path.join(top, name), "rb") as f:
                     digest.update(name.encode() + b"\0" + f.read())
+    with open(os.path.join(TOP, "tests", "guest", "firmware", "steady.c"), "rb") as f:
+        digest.update(f.read())
     return digest.hexdigest()
 
 

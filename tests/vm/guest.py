@@ -94,6 +94,7 @@ class Machine:
     more: tuple = ()  # options for QEMU itself
     disk: str = ""  # a disk that boots by itself (scripts/mkdebian), instead of kernel, loader and their settings
     stick: bool = False  # that disk is a USB stick
+    rng: bool = True  # a device with random numbers of the host
     secure: bool = False  # firmware with Secure Boot on, which trusts the ovmf package's snakeoil key
 
 
@@ -197,6 +198,8 @@ class Guest:
                 env["VARS"] = m.variables
             if m.stick:
                 env["STICK"] = "1"
+            if not m.rng:
+                env["RNG"] = ""
             more = m.more
             if m.secure:
                 env["OVMF_CODE"] = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
@@ -417,9 +420,12 @@ class Guest:
 
     def check_dmesg(self, allow=None):
         """Nothing bad in the guest's kernel log (lines that match `allow` are known)."""
+        self.judge_dmesg(self.run("dmesg"), allow)
+
+    def judge_dmesg(self, log, allow=None):
         bad = [
             line
-            for line in self.run("dmesg").splitlines()
+            for line in log.splitlines()
             if (BAD_DMESG.search(line) or BAD_CLOCKS.search(line))
             and not (allow and re.search(allow, line))
             and not KNOWN_DMESG.search(line)
