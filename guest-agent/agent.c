@@ -407,6 +407,33 @@ static void abandon(struct nl_agent *a, enum nl_err why)
 	}
 }
 
+/* The kernel may move the page of an answer while the answer is made: then a TRY that flipped cannot say so, and the
+ * next one finds nothing prepared. Is exactly what was asked for on? */
+static bool was_made(struct nl_agent *a, const struct nl_commit_request *request, struct nl_commit_report *report)
+{
+	struct nl_details kept = a->details;
+	struct nl_leaf_state leaves[NL_MAX_LEAVES];
+	struct nl_commit_report last;
+	unsigned on = 0, asked = 0;
+	size_t n;
+	bool nothing = patient_call(a, NL_CALL_ABANDON, NULL, 0, &last, sizeof(last), NULL, NULL) == NL_NOTHING;
+	bool known = nl_agent_leaves(a, leaves, NL_MAX_LEAVES, &n) == NL_OK;
+
+	a->details = kept;
+	for (size_t i = 0; known && i < n; i++) {
+		if (leaves[i].condition != NL_LEAF_APPLIED)
+			continue;
+		on++;
+		for (uint32_t j = 0; j < request->count; j++)
+			asked += !memcmp(leaves[i].sha256, request->set[j], sizeof(request->set[j]));
+	}
+	if (!nothing || !known || on != request->count || asked != on)
+		return false;
+	*report = last;
+	clean_blocker(&report->blocker);
+	return true;
+}
+
 enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *request,
                             struct nl_commit_report *report)
 {
@@ -424,6 +451,8 @@ enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *
 			a->details.call = NL_CALL_TRY;
 			e = gather_and_try(a, report, until);
 			note_taken(a, NL_PIECE_GATHER, a->t->disperse(a->t->ctx));
+			if ((e == NL_ESTATE || e == NL_EFAULT) && was_made(a, request, report))
+				e = fail(a, NL_OK, NL_WHY_NONE);
 		}
 	} while (e == NL_ESTALE && a->t->now_ns(a->t->ctx) < until); /* who cancels it is heard before the next try */
 	if (e != NL_OK && e != NL_NOTHING)

@@ -236,14 +236,21 @@ static enum nl_err do_try(struct fake *f)
 		step(f, 1, NL_STEP_THAW, f->ticket);
 	if (e != NL_AGAIN)
 		step(f, 1, e ? NL_STEP_DROP : NL_STEP_SETTLE, e ? e : f->status.generation);
+	f->last = report;
+	if (f->lose_answer) {
+		f->lose_answer = false;
+		return NL_EFAULT;
+	}
 	memcpy(f->buffer, &report, sizeof(report));
 	return e;
 }
 
 static enum nl_err do_abandon(struct fake *f, const struct nl_registers *r)
 {
-	struct nl_commit_report report = {.blocker = f->blocker};
+	struct nl_commit_report report = f->last;
 	bool was = f->is_prepared;
+
+	report.blocker = f->blocker;
 
 	f->abandons++;
 	f->is_prepared = false;

@@ -23,6 +23,7 @@ struct fake {
 	uint64_t leaves_from;         /* rcx of the last LEAVES that was answered */
 	unsigned try_again;           /* NL_AGAIN so many times; UINT_MAX = for ever */
 	unsigned try_stale;           /* NL_ESTALE so many times, with which what was prepared is gone */
+	bool lose_answer;             /* NL_EFAULT of the next TRY, whatever it did */
 	unsigned gather_missing;      /* so many gathers fail; UINT_MAX = all */
 	unsigned gather_missing_from; /* and all behind so many tries; 0 = none */
 	const char *missing_comm;     /* 16 bytes: the name of who runs there; NULL = a harmless one */
@@ -52,6 +53,7 @@ struct fake {
 	uint64_t staged_size, staged_have;
 	struct nl_commit_request prepared;
 	bool is_prepared;
+	struct nl_commit_report last; /* of TRY */
 
 	/* what happened, for the test to look at */
 	unsigned calls, prepares, gathers, disperses, abandons, tries, closes, alive;

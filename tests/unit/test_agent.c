@@ -186,6 +186,27 @@ static void commits(void **state)
 	assert_int_equal(f->tries, 1);
 }
 
+/* What was done is told, although the answer to it was lost; what was not done is not. */
+static void an_answer_that_is_lost(void **state)
+{
+	struct fake *f = opened();
+
+	(void)state;
+	staged("demo");
+	f->lose_answer = true;
+	assert_int_equal(commit(1000), NL_OK);
+	assert_int_equal(committed.generation_from, 1);
+	assert_int_equal(committed.generation_to, 2);
+	assert_int_equal(committed.window_ns, 214000);
+	assert_int_equal(agent.details.error, NL_OK);
+	f = opened();
+	staged("demo");
+	f->lose_answer = true;
+	f->try_stale = 1;
+	assert_int_equal(commit(1000), NL_ESTATE);
+	assert_int_equal(f->status.generation, 1);
+}
+
 static void tries_until_it_holds(void **state)
 {
 	struct fake *f = opened();
@@ -485,6 +506,7 @@ int main(void)
 	        cmocka_unit_test(verifies_in_slices),
 	        cmocka_unit_test(a_refusal_brings_its_report),
 	        cmocka_unit_test(commits),
+	        cmocka_unit_test(an_answer_that_is_lost),
 	        cmocka_unit_test(tries_until_it_holds),
 	        cmocka_unit_test(gives_up_at_the_deadline),
 	        cmocka_unit_test(names_who_stands_in_a_site),
