@@ -33,6 +33,9 @@ struct nl_scan {
 	const struct nl_held *held; /* nl_n_cpus of them; NULL: no CPU is held */
 	uint64_t until;             /* TSC when a walk gives up; 0 = never */
 	bool whole;                 /* read every task, whatever the watches are */
+	/* Set by the tenant: code that returns where a list of the guest's says, which nobody reads. Who has such a
+	 * word could be inside any replaced function. */
+	uint64_t hidden_at[2], hidden_size[2];
 	/* results */
 	bool all; /* every task was read; else those alone that could stand inside a site, and the next two say nothing
 	           */
@@ -42,7 +45,8 @@ struct nl_scan {
 	struct nl_blocker blocker;
 };
 void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n);
-/* Does an address lie strictly inside a watch? Adds the leaf to *old when in a replaced function. true: in the way. */
+/* Does an address lie strictly inside a watch, or could it, being hidden? Adds the leaf to *old when in a replaced
+ * function. true: in the way. */
 bool nl_scan_word(struct nl_scan *scan, uint64_t word, uint32_t *old);
 
 struct nl_kernel { /* the kernel that a leaf is for, where it runs */

@@ -82,8 +82,6 @@ enum nl_err nl_target_check(const struct nl_leaf_target *t)
 
 	if (t->guest_os != NL_GUEST_LINUX)
 		return NL_EUNSUPPORTED;
-	if (t->reserved0)
-		return NL_ELEAF;
 	err = check_kernel(&t->kernel);
 	return err ? err : nl_linux_target_check(t);
 }

@@ -109,7 +109,10 @@ enum nl_kernel_region {
 struct nl_leaf_target {
 	struct nl_leaf_object kernel; /* object 0 */
 	uint32_t guest_os;            /* NL_GUEST_LINUX */
-	uint32_t reserved0;
+	/* Runs (NL_RUN_AT) of code that functions return to whose own return addresses the guest keeps elsewhere, and
+	 * which then returns for them: kretprobes' trampoline, and the function graph tracer's below. 0 = none, or an
+	 * author's tool that did not know of it. */
+	uint32_t probe_return;
 	uint64_t syscall_entry; /* entry_SYSCALL_64: what LSTAR holds; gives the KASLR slide */
 	uint64_t page_table;    /* init_top_pgt */
 	uint64_t arena_pmd;     /* level2_fixmap_pgt: entries 508 (code) and 509 (data) become the arena */
@@ -162,9 +165,14 @@ struct nl_leaf_target {
 	uint32_t notify_count, notify_head;              /* in blocking_notifier_head: rwsem.count (64 bits), head */
 	uint32_t block_call, block_next, block_priority; /* in struct notifier_block */
 	struct nl_leaf_field module_state;               /* LIVE 0, COMING 1, GOING 2, UNFORMED 3 */
-	uint32_t reserved1;
+	uint32_t graph_return;                           /* also without modules: see probe_return */
 };
 #define NL_GUEST_LINUX 1u
+
+/* A run of the kernel's image in units of NL_RUN_UNIT bytes, whole ones that cover it: offset << 8 | length. */
+#define NL_RUN_UNIT 16u
+#define NL_RUN_AT(run) ((uint64_t)((run) >> 8) * NL_RUN_UNIT)
+#define NL_RUN_SIZE(run) ((uint64_t)((run)&0xff) * NL_RUN_UNIT)
 
 enum nl_site_kind {
 	NL_SITE_RODATA = 1, /* read-only data */

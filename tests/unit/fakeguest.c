@@ -187,6 +187,8 @@ static void fill_target(void)
 	t->return_plain = FG_LINK + FG_THUNK_PLAIN;
 	t->indirect_thunks = FG_LINK + FG_INDIRECT_THUNKS;
 	t->its_thunks = FG_LINK + FG_ITS_THUNKS;
+	t->probe_return = FG_PROBE_RETURN / NL_RUN_UNIT << 8 | 6;
+	t->graph_return = FG_GRAPH_RETURN / NL_RUN_UNIT << 8 | 4;
 	t->kprobe_table = FG_LINK + FG_KPROBES;
 	t->init_task = FG_LINK + FG_INIT_TASK;
 	t->per_cpu_offset = FG_LINK + FG_PER_CPU;

@@ -34,6 +34,8 @@
 #define FG_THUNK_PLAIN 0x1f0200ULL
 #define FG_INDIRECT_THUNKS 0x1f1000ULL /* bare jumps */
 #define FG_ITS_THUNKS 0x1f2000ULL
+#define FG_PROBE_RETURN 0x1f3000ULL /* the trampolines of kretprobes and of the function graph tracer */
+#define FG_GRAPH_RETURN 0x1f4000ULL
 #define FG_KPROBES 0x303000ULL
 #define FG_INIT_TASK 0x304000ULL
 #define FG_PER_CPU 0x306000ULL

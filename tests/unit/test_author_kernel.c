@@ -92,6 +92,8 @@ static void test_good(void **state)
 	assert_int_equal(t.task_thread_sp, 64);
 	assert_int_equal(t.nr_cpu_ids_max, 64);
 	assert_int_equal(t.kprobe_hash_bits, 6);
+	assert_int_equal(t.probe_return, 0x7c << 8 | 4); /* units that it fills in part, too */
+	assert_int_equal(t.graph_return, 0x80 << 8 | 4);
 	assert_int_equal(t.thread_size, 16384);
 	check_queues(&t);
 	m = member_find(k, "struct outer", "list[3]", "here");

@@ -199,7 +199,8 @@ static void count(uint32_t n, uint32_t at)
 	X(id_tail, NL_ELEAF, m.header.id[40] = 'x') \
 	X(consistency, NL_ELEAF, m.header.consistency = 3) \
 	X(reserved_header, NL_ELEAF, m.header.reserved[1] = 1) \
-	X(reserved_target, NL_ELEAF, TARGET.reserved0 = 1) \
+	X(run_empty, NL_ERANGE, TARGET.probe_return = 0x100) \
+	X(run_out, NL_ERANGE, TARGET.graph_return = 0xffffff01) \
 	X(reserved_kernel, NL_ELEAF, TARGET.kernel.reserved = 1) \
 	X(kernel_kind, NL_ELEAF, TARGET.kernel.kind = NL_OBJECT_MODULE) \
 	X(kernel_name, NL_ELEAF, TARGET.kernel.name[NL_OBJECT_NAME_LEN - 1] = 1) \

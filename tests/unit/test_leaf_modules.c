@@ -251,7 +251,6 @@ static void good_ones(void **state)
 	X(chain_count_skewed, NL_ELEAF, TARGET.notify_count = 4) \
 	X(chain_head_out, NL_ELEAF, TARGET.notify_head = 256) \
 	X(chain_head_skewed, NL_ELEAF, TARGET.notify_head = 1) \
-	X(target_reserved, NL_ELEAF, TARGET.reserved1 = 1) \
 	X(part_order, NL_ELEAF, (ALPHA.text.offset = 64, BETA.text.offset = 0)) \
 	X(part_overlap, NL_ELEAF, BETA.text.offset = 64) \
 	X(part_unaligned, NL_ELEAF, BETA.text.offset = 70) \

@@ -344,6 +344,44 @@ static void functions(void **state)
 	assert_int_equal(scan(), NL_AGAIN);
 }
 
+/* A return address that a tracer keeps elsewhere could be anywhere but in a site: as in every replaced function. */
+static void hidden(void **state)
+{
+	static const uint64_t trampolines[][2] = {{FG_PROBE_RETURN, 6 * NL_RUN_UNIT},
+	                                          {FG_GRAPH_RETURN, 4 * NL_RUN_UNIT}};
+	uint64_t *stack, task = fg_task("traced", 0, 8, &stack), from, size;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		from = trampolines[i][0], size = trampolines[i][1];
+		stack[3] = at(from);
+		strict = false;
+		assert_int_equal(scan(), NL_OK);
+		++*count(1, fg.target.rq_tasks);
+		assert_int_equal(scan(), NL_OK);
+		assert_int_equal(result.old_by_leaf[0], 1); /* it may be an old one */
+		--*count(1, fg.target.rq_tasks);
+		strict = true;
+		assert_int_equal(scan(), NL_AGAIN);
+		assert_string_equal(result.blocker.comm, "traced");
+		assert_int_equal(result.blocker.rip, at(from));
+		assert_int_equal(result.blocker.site_va, at(FUNC));
+		stack[3] = at(from + size - 1);
+		assert_int_equal(scan(), NL_AGAIN);
+		stack[3] = at(from + size);
+		assert_int_equal(scan(), NL_OK);
+		stack[3] = at(from - 1);
+		assert_int_equal(scan(), NL_OK);
+		fg_sleeps(task, FG_FAIR, 0);
+		stack[3] = at(from);
+		assert_int_equal(scan(), NL_AGAIN);
+		fg_runs(task, FG_FAIR, 0);
+	}
+	fg.target.graph_return = 0; /* a leaf of an older tool */
+	assert_int_equal(scan(), NL_OK);
+}
+
 /* A task that says it runs does, on a CPU that is held; the byte beside, which is not 0, says nothing. */
 static void width(void **state)
 {
@@ -413,6 +451,7 @@ int main(void)
 	        T(current_of_sched_ext),
 	        T(stop_task),
 	        T(functions),
+	        T(hidden),
 	        T(width),
 	        T(per_cpu_in_image),
 	        T(garbage),

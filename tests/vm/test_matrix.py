@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 
-from command import FIXES, apply, generation, newleaf, probe, revert, rounds
-from guest import BASE, BUILD, TOP, Failure, kernel_file
+from command import FIXES, apply, generation, newleaf, probe, refused, revert, rounds
+from guest import BASE, BUILD, NO_CX16, TOP, Failure, kernel_file
+from leaves import Leaf, signed
+from test_lines import SLEEP, made
 from test_trace import FUNCTION, TRACING, hits
 from vmtest import test
 
@@ -45,6 +47,95 @@ def kretprobe(t):
         event(g, "-:nl/ret")
         probe(g, AUXV, "VULNERABLE")
     g.check_dmesg()
+
+
+HIDING = {  # what keeps return addresses: how a function is named to it, how it is switched on, and off again
+    "a kretprobe": (
+        f"echo 'r:nl/ret %s' >>{TRACING}/kprobe_events; echo 1 >{TRACING}/events/nl/ret/enable",
+        f"echo 0 >{TRACING}/events/nl/ret/enable; echo '-:nl/ret' >>{TRACING}/kprobe_events",
+        r"arch_rethook_trampoline|(__)?kretprobe_trampoline",
+    ),
+    "the function graph tracer": (
+        f"cd {TRACING}; echo %s >set_ftrace_filter; echo function_graph >current_tracer",
+        f"cd {TRACING}; echo nop >current_tracer; echo >set_ftrace_filter",
+        "return_to_handler",
+    ),
+}
+
+
+def knows_of_no_trampoline(target):
+    """probe_return and graph_return of struct nl_leaf_target are zero."""
+    kernel, none = 320, bytes(4)  # sizeof(struct nl_leaf_object), guest_os behind it; the other comes last
+    return target[: kernel + 4] + none + target[kernel + 8 : -4] + none
+
+
+def sleeper(g):
+    pid = int(g.run("sleep 1000 >/dev/null 2>&1 & echo $!"))
+    g.run(f"until grep -qE '^(35|230) ' /proc/{pid}/syscall; do :; done")  # nanosleep or clock_nanosleep
+    return pid
+
+
+def gone(g, pid):
+    g.run(f"kill {pid}; while [ -d /proc/{pid} ]; do usleep 20000; done")
+
+
+def kept_off(t, g, arguments, pid, place):
+    """The strict leaf is refused, by the name of who sleeps and of what hides where; nothing has changed."""
+    for _ in range(20):  # a CPU that does not come in time says that the host is busy
+        answer = refused(g, f"{arguments} --deadline 3s", ("NL_EDEADLINE", "NL_EPREEMPTED"), 8)
+        if "did not arrive" not in answer["detail"]:
+            break
+    seen = [(b["pid"], b["func"].split("+")[0]) for b in answer["blockers"]]
+    found = len(seen) == 1 and pid in (None, seen[0][0]) and re.fullmatch(place, seen[0][1])
+    t.expect(found, f"{pid}, {place}: {answer}")
+    t.expect("function graph tracer" in answer["detail"], f"what hides is not named: {answer['detail']}")
+
+
+def hidden_returns(t, kernel):
+    g = t.boot(kernel=kernel, model=NO_CX16)
+    strict = made(t, g, SLEEP)
+    # The same for somebody who knows of no trampoline: the hypervisor looks for none, and sees nobody.
+    with open(os.path.join(g.scratch, "sleep.leaf"), "rb") as f:
+        leaf = Leaf.read(f.read())
+    leaf.target = knows_of_no_trampoline(leaf.target)
+    g.put(signed(g.scratch, leaf.file()), "/tmp/blind.leaf")
+    for name, (on, off, place) in HIDING.items():
+        g.run(on % "do_nanosleep")
+        pid = sleeper(g)
+        apply(g, "test-sleep", path="/tmp/blind.leaf")
+        revert(g, "test-sleep")
+        kept_off(t, g, f"apply {strict}", pid, place)
+        g.run(off)
+        kept_off(t, g, f"apply {strict}", pid, place)  # he still sleeps where he did
+        gone(g, pid)
+        apply(g, "test-sleep", path=strict)
+        g.run(on % "schedule_timeout_interruptible")
+        pid = sleeper(g)
+        kept_off(t, g, "revert test-sleep", pid, place)  # in the body, whose turn it is to be old
+        g.run(off)
+        gone(g, pid)
+        revert(g, "test-sleep")
+        t.note(f"{name}: refused")
+    g.check_dmesg()
+
+
+@test(full=True)
+def hidden_return(t):
+    """a strict leaf while a kretprobe or the function graph tracer keeps the return address of who sleeps in the old
+    function: it is refused, and the message names both; when he has gone it is applied"""
+    hidden_returns(t, "linux-image-6.1.0-50-cloud-amd64")
+
+
+@test(full=True)
+def hidden_return_5_10(t):
+    """the same on 5.10"""
+    hidden_returns(t, "guest:linux-5.10")
+
+
+@test(full=True)
+def hidden_return_7_3(t):
+    """the same on 7.3"""
+    hidden_returns(t, "guest:linux-7.3")
 
 
 def optimised(g, name):

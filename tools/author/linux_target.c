@@ -71,6 +71,34 @@ static void fill_kprobes(struct nl_leaf_target *t, const struct kernel *k)
 	t->kprobe_addr = offset_of(k, "struct kprobe", "addr");
 }
 
+/* Where functions return to whose return addresses the kernel keeps elsewhere. The probes' has had three names: until
+ * 5.15, until 5.17, and that of rethook, which also fprobe uses until 6.13. */
+static uint32_t run_of(const struct kernel *k, const char *const *names, size_t n)
+{
+	uint64_t image = kernel_symbol(k, "_text"), from = 0, to;
+
+	for (size_t i = 0; i < n && !from; i++)
+		from = kernel_symbol_or_0(k, names[i]);
+	if (!from)
+		return 0;
+	to = (from + distance_to_next(k, from) - image + NL_RUN_UNIT - 1) / NL_RUN_UNIT;
+	from = (from - image) / NL_RUN_UNIT;
+	if (to - from > 0xff || from >> 24)
+		refuse(NL_EKERNEL, "%s: %s of %llu bytes is not plausible", k->path, names[0],
+		       (unsigned long long)(to - from) * NL_RUN_UNIT);
+	return (uint32_t)(from << 8 | (to - from));
+}
+
+static void fill_trampolines(struct nl_leaf_target *t, const struct kernel *k)
+{
+	static const char *const probe[] = {"arch_rethook_trampoline", "__kretprobe_trampoline",
+	                                    "kretprobe_trampoline"};
+	static const char *const graph[] = {"return_to_handler"};
+
+	t->probe_return = run_of(k, probe, NL_ARRAY_SIZE(probe));
+	t->graph_return = run_of(k, graph, NL_ARRAY_SIZE(graph));
+}
+
 /* INIT_TASK_DATA of vmlinux.lds.h: the first stack is THREAD_SIZE bytes, with or without KASAN; another name
  * since 6.10. */
 static uint32_t stack_size(const struct kernel *k)
@@ -106,6 +134,7 @@ void linux_target_fill(struct nl_leaf_target *t, const struct kernel *k)
 	fill_kernel(&t->kernel, k);
 	fill_addresses(t, k);
 	fill_kprobes(t, k);
+	fill_trampolines(t, k);
 	thunks_fill(t, k);
 	t->task_tasks = offset_of(k, "struct task_struct", "tasks");
 	t->task_thread_node = offset_of(k, "struct task_struct", "thread_node");

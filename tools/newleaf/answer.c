@@ -175,6 +175,20 @@ static const char *why_root(const struct nl_details *d)
 	}
 }
 
+/* Who stands where functions return to whose return addresses a tracer keeps: what he stands in is not to be seen. */
+static const char *hidden(const struct nl_blocker *b)
+{
+	static const char *const names[] = {"return_to_handler+", "arch_rethook_trampoline+", "__kretprobe_trampoline+",
+	                                    "kretprobe_trampoline+"};
+	struct text t;
+
+	for (size_t i = 0; b->rip && i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strncmp(text_symbol(&t, b->rip), names[i], strlen(names[i])))
+			return ", behind which a kretprobe or the function graph tracer hides the functions it is in: "
+			       "switch that off, and wait until the task has returned from them";
+	return "";
+}
+
 static void why_deadline(char *why, size_t size, const struct nl_details *d)
 {
 	const struct nl_blocker *b = &d->blocker;
@@ -187,11 +201,11 @@ static void why_deadline(char *why, size_t size, const struct nl_details *d)
 	else if (is_late(d))
 		snprintf(why, size, "CPU %u did not arrive within %s", d->missing.cpu, limit);
 	else if (b->pid)
-		snprintf(why, size, "pid %u %s stood at %s when last seen; %u tries within %s", b->pid, b->comm,
-		         text_symbol(&s, b->rip), d->tries, limit);
+		snprintf(why, size, "pid %u %s stood at %s when last seen%s; %u tries within %s", b->pid, b->comm,
+		         text_symbol(&s, b->rip), hidden(b), d->tries, limit);
 	else if (b->cpu != UINT32_MAX && b->rip)
-		snprintf(why, size, "CPU %u stood at %s (CPL %u) in the last of %u tries within %s", b->cpu,
-		         text_symbol(&s, b->rip), b->cpl, d->tries, limit);
+		snprintf(why, size, "CPU %u stood at %s (CPL %u)%s in the last of %u tries within %s", b->cpu,
+		         text_symbol(&s, b->rip), b->cpl, hidden(b), d->tries, limit);
 	else if (b->missing)
 		snprintf(why, size, "%u CPU%s did not answer the hypervisor in the last of %u tries within %s",
 		         b->missing, b->missing > 1 ? "s" : "", d->tries, limit);
@@ -297,8 +311,11 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 		break;
 	case NL_EPREEMPTED:
 		if (d->blocker.pid)
-			snprintf(why, sizeof(why), "%s: pid %u %s at %s", cli_error(e)->what, d->blocker.pid,
-			         d->blocker.comm, text_symbol(&a, d->blocker.rip));
+			snprintf(why, sizeof(why), "%s: pid %u %s at %s%s", cli_error(e)->what, d->blocker.pid,
+			         d->blocker.comm, text_symbol(&a, d->blocker.rip), hidden(&d->blocker));
+		else if (d->blocker.rip) /* an idle task, or the stack of an idle CPU */
+			snprintf(why, sizeof(why), "%s: at %s%s", cli_error(e)->what, text_symbol(&a, d->blocker.rip),
+			         hidden(&d->blocker));
 		break;
 	case NL_EKEY:
 		if (r && memcmp(r->key_id, no_key, sizeof(no_key)))

@@ -40,14 +40,21 @@ static enum nl_err check_queues(const struct nl_leaf_target *t)
 	return NL_OK;
 }
 
+/* Code of the image, or none. */
+static bool is_run(const struct nl_leaf_target *t, uint32_t run)
+{
+	uint64_t at = nl_region_start(t, NL_KERNEL_IMAGE) + NL_RUN_AT(run), size = NL_RUN_SIZE(run);
+
+	return !run ||
+	       (size && nl_inside(at, size, nl_region_start(t, NL_KERNEL_TEXT), nl_region_end(t, NL_KERNEL_TEXT)));
+}
+
 /* What modules are found by, and what tells of them. */
 static enum nl_err check_modules(const struct nl_leaf_target *t)
 {
 	const uint32_t block[] = {t->block_call, t->block_next, t->block_priority};
 	size_t i;
 
-	if (t->reserved1)
-		return NL_ELEAF;
 	if (!t->modules)
 		return NL_OK;
 	if (!nl_in_image(t, t->modules, 16) || !nl_in_image(t, t->module_notify, NL_LINUX_NOTIFY_MAX))
@@ -95,6 +102,8 @@ enum nl_err nl_linux_target_check(const struct nl_leaf_target *t)
 	if ((t->return_default && !nl_in_image(t, t->return_plain, 1)) ||
 	    (t->indirect_thunks && !nl_in_image(t, t->indirect_thunks, 16 * 32)) ||
 	    (t->its_thunks && !nl_in_image(t, t->its_thunks, 16 * 64)))
+		return NL_ERANGE;
+	if (!is_run(t, t->probe_return) || !is_run(t, t->graph_return))
 		return NL_ERANGE;
 	if (t->kprobe_hash_bits > 16 ||
 	    (t->kprobe_table && !nl_in_image(t, t->kprobe_table, 8ULL << t->kprobe_hash_bits)))

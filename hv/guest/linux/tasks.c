@@ -238,6 +238,22 @@ static bool is_strict(const struct nl_scan *scan)
 }
 
 /*
+ * Kretprobes and the function graph tracer put the address of their own code in the place of a return address, which
+ * they keep on a list of the task's (kernel/trace/rethook.c, kernel/kprobes.c, kernel/trace/fgraph.c). No leaf has a
+ * call inside a site: what is hidden is in none.
+ */
+static void find_hidden(const struct nl_kernel *k, struct nl_scan *scan)
+{
+	const uint32_t runs[] = {k->target->probe_return, k->target->graph_return};
+	uint32_t i;
+
+	for (i = 0; i < NL_ARRAY_SIZE(runs); i++) {
+		scan->hidden_at[i] = nl_region_start(k->target, NL_KERNEL_IMAGE) + k->slide + NL_RUN_AT(runs[i]);
+		scan->hidden_size[i] = NL_RUN_SIZE(runs[i]);
+	}
+}
+
+/*
  * Inside a site may stand whom the run queues name; inside a replaced function anybody. Both walks are made for strict
  * leaves: one that dies is on a queue alone.
  */
@@ -247,6 +263,7 @@ enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan)
 	enum nl_err err;
 	bool sound;
 
+	find_hidden(k, scan);
 	if ((err = scan_held(&w)) || (err = nl_linux_visit_queues(&w, &sound)))
 		return err;
 	scan->all = scan->whole || is_strict(scan) || !sound;
