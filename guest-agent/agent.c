@@ -18,6 +18,7 @@
 #define BUSY_LIMIT_NS (2000 * MS)     /* another caller is inside the hypervisor: at most for one try of its own */
 #define BACKOFF_MIN_NS (200 * US)
 #define BACKOFF_MAX_NS (5 * MS)
+#define REST_FACTOR 8 /* so many times as long as a try took all CPUs, they are left alone behind it */
 /* A member of a gather that awaits others keeps everybody else from its CPU: for less than a tick of any kernel. On an
  * emulator a CPU may not get its host's time for longer: there it begins so and grows. */
 #define SPIN_NS (1 * MS)
@@ -74,6 +75,7 @@ static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, 
 		                          .r8 = r8 ? *r8 : 0};
 		if (!a->t->call(a->t->ctx, &r))
 			return fail(a, NL_EROOT, NL_WHY_FAULT);
+		a->took = r.taken;
 		note_taken(a, which == NL_CALL_VERIFY && r.rax == NL_AGAIN ? NL_PIECE_CHECK : which, r.taken);
 		if (r.rax != NL_EFAULT || attempt >= FAULT_RETRIES)
 			break;
@@ -181,6 +183,7 @@ enum nl_err nl_agent_status(struct nl_agent *a, struct nl_status *out)
 	    out->cpus_known > NL_MAX_CPUS)
 		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
 	a->emulated = out->emulated;
+	a->tsc_hz = out->tsc_hz;
 	terminate(out->version, sizeof(out->version));
 	terminate(out->vendor, sizeof(out->vendor));
 	terminate(out->paging, sizeof(out->paging));
@@ -279,6 +282,7 @@ struct attempt {
 	struct nl_agent *agent;
 	struct nl_commit_report *report;
 	enum nl_err result;
+	uint64_t taken; /* TSC ticks */
 };
 
 /* Runs on the CPU that arrived last, while all others spin in user mode. */
@@ -287,6 +291,7 @@ static void last_arrived(void *arg)
 	struct attempt *t = arg;
 
 	t->result = call(t->agent, NL_CALL_TRY, NULL, 0, t->report, sizeof(*t->report), NULL, NULL);
+	t->taken = t->agent->took;
 }
 
 /* Growing with jitter: two CPUs that got into each other's way shall not meet again in the same step. */
@@ -344,6 +349,12 @@ static void note_try(const struct nl_agent *a, uint64_t begin, const struct atte
 	}
 }
 
+/* Who stands in the way of a strict leaf may stand there for good, and each try reads all tasks while nobody runs. */
+static uint64_t rest(const struct nl_agent *a, const struct attempt *t)
+{
+	return a->tsc_hz ? (uint64_t)((unsigned __int128)t->taken * REST_FACTOR * 1000 * MS / a->tsc_hz) : 0;
+}
+
 static uint64_t spin_limit(const struct nl_agent *a, unsigned missed)
 {
 	return a->emulated ? SPIN_EMULATED_NS << (missed < SPIN_DOUBLINGS ? missed : SPIN_DOUBLINGS) : SPIN_NS;
@@ -356,7 +367,8 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 	unsigned missed = 0;
 
 	for (unsigned n = 0;; n++) {
-		struct attempt t = {a, report, NL_AGAIN};
+		struct attempt t = {a, report, NL_AGAIN, 0};
+		uint64_t pause;
 
 		if (cancelled(a))
 			return fail(a, NL_EINTERRUPTED, NL_WHY_CANCELLED);
@@ -387,7 +399,10 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 		}
 		now = a->t->now_ns(a->t->ctx);
 		if (now < until) {
-			a->t->pause_ns(a->t->ctx, backoff(&random, n));
+			pause = backoff(&random, n);
+			if (pause < rest(a, &t))
+				pause = rest(a, &t);
+			a->t->pause_ns(a->t->ctx, pause < until - now ? pause : until - now);
 			now = a->t->now_ns(a->t->ctx);
 		}
 	}

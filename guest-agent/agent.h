@@ -83,10 +83,12 @@ const struct nl_transport *nl_linux_transport(void); /* one per process */
 struct nl_agent {
 	const struct nl_transport *t;
 	uint8_t *buffer;
-	bool emulated; /* as the last status said */
+	bool emulated;   /* as the last status said */
+	uint64_t tsc_hz; /* likewise; 0 = not known */
 	const volatile sig_atomic_t
 	        *cancel;           /* set by the caller, may be NULL: non-zero ends loops, the commit is abandoned */
 	struct nl_details details; /* of the last call */
+	uint64_t took;             /* TSC ticks of the last call */
 	uint64_t taken[NL_PIECES]; /* the longest of each since it was opened, in TSC ticks, failed ones included */
 };
 

@@ -122,6 +122,7 @@ static enum nl_err do_verify(struct fake *f)
 	strcpy(report.key_name, "demo");
 	memset(report.found_build_id, 0x3f, 20);
 	report.found_build_id_len = 20;
+	report.slide = f->status.kernel_slide;
 	cli_sha256(f->staged, f->staged_size, report.sha256);
 	if (f->staged_size < sizeof(h) || (memcpy(&h, f->staged, sizeof(h)), h.magic != NL_LEAF_MAGIC)) {
 		memset(&report, 0, sizeof(report));

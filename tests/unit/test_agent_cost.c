@@ -87,12 +87,38 @@ static void what_is_taken_is_noted(void **state)
 	assert_int_equal(agent.taken[NL_CALL_ABANDON], 9);
 }
 
+/* A try that took long is not made again at once, however long the deadline; and the deadline is not slept through. */
+static void tries_leave_the_cpus_alone(void **state)
+{
+	struct fake *f = opened();
+	struct nl_status s;
+	uint64_t begin;
+
+	(void)state;
+	f->status.tsc_hz = 1000000000;
+	assert_int_equal(nl_agent_status(&agent, &s), NL_OK);
+	staged("demo");
+	f->try_again = UINT_MAX;
+	f->blocker = (struct nl_blocker){.cpu = UINT32_MAX, .rip = 0x1010, .site_va = 0x1000, .pid = 499};
+	f->takes[NL_CALL_TRY] = 10000000;
+	begin = f->now_ns;
+	assert_int_equal(commit(1000), NL_EDEADLINE);
+	assert_in_range(f->tries, 12, 14);
+	assert_in_range(f->longest_pause_ns, 80000000, 80000000);
+	assert_in_range(f->now_ns - begin, 1000000000, 1001000000);
+	f->takes[NL_CALL_TRY] = 10000;
+	f->tries = 0;
+	assert_int_equal(commit(1000), NL_EDEADLINE);
+	assert_true(f->tries > 300);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(others_are_not_counted),
 	        cmocka_unit_test(nobody_spins_for_a_tick),
 	        cmocka_unit_test(what_is_taken_is_noted),
+	        cmocka_unit_test(tries_leave_the_cpus_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
 // sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
 // sources: tools/newleaf/timeline.c tools/newleaf/course.c tools/newleaf/timeline_text.c guest-agent/own.c
-// sources: tools/newleaf/timeline_chrome.c tools/newleaf/timeline_svg.c
+// sources: tools/newleaf/timeline_chrome.c tools/newleaf/timeline_svg.c tools/newleaf/symbol.c
 // cflags: -Iguest-agent -Itools/newleaf
 /*
  * The command where it looks: status, log, exits, console, and what is not there.

@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 #include "facts.h"
+#include "symbol.h"
 #include "text.h"
 
 #include <dirent.h>
@@ -115,6 +116,8 @@ static int take_file(struct change *x, const char *path)
 	if (!f->size)
 		return cli_fail(x->c, not_done(x, base_name(path)), NL_ELEAF, "%s is empty", path);
 	e = nl_agent_verify(&x->c->agent, f->bytes, f->size, &f->report);
+	if (e == NL_OK || e == NL_NOTHING || f->report.blocker.site_va) /* its kernel was found */
+		symbol_learn(f);
 	if (e != NL_OK && e != NL_NOTHING)
 		return cli_fail_agent(x->c, not_done(x, r->id[0] ? r->id : base_name(path)), e, f);
 	cli_progress(x->c, "verify", "key %s \"%s\"%s%s%s", text_hex(&t, r->key_id, 2), r->key_name,
@@ -349,6 +352,7 @@ static int finish(struct change *x)
 
 static int end(struct change *x, int result)
 {
+	symbol_forget();
 	for (size_t i = 0; i < x->n_files; i++)
 		free(x->files[i].bytes);
 	free(x);

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SYMBOLS NL_OWN_TRIES /* looked up in /proc/kallsyms, which is read from its beginning for each */
-
 static const char *const labels[] = {
 #define LABEL(name, label) [NL_STEP_##name] = label,
         NL_STEPS(LABEL)
@@ -477,25 +475,8 @@ bool course_missing(const struct timeline *t, const struct tl_transaction *x, si
 
 const char *course_symbol(uint64_t rip, struct text *t)
 {
-	static struct {
-		uint64_t rip;
-		struct text name;
-	} known[SYMBOLS];
-	static size_t n;
-
 	t->s[0] = 0;
-	if (!rip)
-		return t->s;
-	for (size_t i = 0; i < n; i++)
-		if (known[i].rip == rip)
-			return memcpy(t->s, known[i].name.s, sizeof(t->s));
-	if (n == SYMBOLS || !(rip >> 63)) {
-		snprintf(t->s, sizeof(t->s), "0x%llx", (unsigned long long)rip);
-		return t->s;
-	}
-	known[n].rip = rip;
-	text_symbol(&known[n].name, rip);
-	return memcpy(t->s, known[n++].name.s, sizeof(t->s));
+	return rip ? text_symbol(t, rip) : t->s;
 }
 
 void course_say(const struct tl_cause *c, char *out, size_t size)

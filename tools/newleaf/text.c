@@ -108,31 +108,6 @@ uint64_t text_tsc_ns(uint64_t ticks, uint64_t hz)
 	return hz ? (uint64_t)((unsigned __int128)ticks * NS_PER_S / hz) : 0;
 }
 
-const char *text_symbol(struct text *t, uint64_t address)
-{
-	FILE *f = fopen("/proc/kallsyms", "re");
-	char line[512], name[128], best[128] = "";
-	uint64_t at, best_at = 0;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		char type;
-
-		/* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
-		if (sscanf(line, "%" SCNx64 " %c %127s", &at, &type, name) == 3 && strchr("tTwW", type) && at &&
-		    at <= address && at >= best_at) {
-			best_at = at;
-			memcpy(best, name, sizeof(best));
-		}
-	}
-	if (f)
-		fclose(f);
-	if (best[0] && address - best_at < 1 << 20)
-		snprintf(t->s, sizeof(t->s), "%s+0x%" PRIx64, best, address - best_at);
-	else
-		snprintf(t->s, sizeof(t->s), "0x%" PRIx64, address);
-	return t->s;
-}
-
 static void put_string(FILE *f, const char *s)
 {
 	fputc('"', f);

@@ -23,7 +23,7 @@ const char *text_hex_brief(struct text *t, const void *bytes, size_t n); /* 3f9c
 const char *text_time(struct text *t, uint64_t unix_ns);                 /* RFC 3339, UTC, milliseconds */
 uint64_t text_tsc_ns(uint64_t ticks, uint64_t hz);                       /* 0 if hz is unknown */
 
-/* function+0x5 from /proc/kallsyms, or the bare address where that is hidden. */
+/* symbol.c: function+0x5, or the bare address where names are hidden. */
 const char *text_symbol(struct text *t, uint64_t address);
 
 struct json {

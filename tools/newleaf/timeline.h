@@ -85,7 +85,7 @@ struct tl_cause {
 bool course_cause(const struct timeline *t, const struct tl_try *y, size_t n, struct tl_cause *out);
 /* Gathers of a transaction that failed. */
 bool course_missing(const struct timeline *t, const struct tl_transaction *x, size_t n, struct tl_cause *out);
-const char *course_symbol(uint64_t rip, struct text *t); /* as text_symbol, remembered; "" if rip is 0 */
+const char *course_symbol(uint64_t rip, struct text *t); /* as text_symbol; "" if rip is 0 */
 void course_say(const struct tl_cause *c, char *out, size_t size);
 
 uint64_t course_held(const struct tl_cpu *c); /* TSC from which it waited */
