@@ -9,6 +9,7 @@ import struct
 from command import FIXES
 from guest import leaf_path
 from leaves import Leaf, built, signed
+from measured import record
 from test_window import strict_leaf
 from vmtest import test
 
@@ -71,6 +72,9 @@ def blackout_agrees(t):
     t.note(f"felt of as many commands that ask the hypervisor for nothing: {felt(null)}")
     t.note(f"pieces {longest(answers)}")
     t.note(json.dumps(document))
+    kinds = {"said": said, "by": sorted(by), "felt": seen, "felt_of_nothing": felt(null), "pieces": longest(answers)}
+    answered = {name: document[name]["pair"]["max_ns"] for name in ("busy", "idle")}
+    record(t.name, g, {**kinds, "rounds": 20, "answered": answered})
     t.expect(abs(said - seen) <= said / 10, f"{said} instructions were said, {seen} felt: {document}")
     t.expect(felt(null) < said / 10, f"the probe feels {felt(null)} of nothing: {null}")
     g.check_dmesg()
@@ -147,6 +151,7 @@ def blackout_pieces(t):
     g.put(b"\0" * 5000, "/tmp/garbage.leaf")
     rows.append(measured(g, "garbage", "apply /tmp/garbage.leaf", code=4))
     table(t, rows)
+    record(t.name, g, {"rows": dict(rows)})
     # The signature is the one piece that stays whole (docs/explanation/blackout.md).
     for name, pieces in rows[:4]:
         long = {p: n for p, n in pieces.items() if p not in ("check", "window", "gather", "try") and n > SHORT}
@@ -187,6 +192,8 @@ def blackout_slopes(t):
     for name, unit, found in (("pages", "page", points), ("sleepers", "task", flat_at), ("strict", "task", strict)):
         t.note(f"{name}: {line(found)[0]:.0f} and {line(found)[1]:.1f} a {unit}; {found}")
     t.note(f"sleepers, window, tasks read: {flat}")
+    lines = {name: dict(zip(("begins", "grows"), line(p))) for name, p in (("pages", points), ("strict", strict))}
+    record(t.name, g, {"pages": points, "sleepers": flat_at, "strict": strict, "lines": lines})
     t.expect(abs(line(flat_at)[1]) < 1, f"the window grows with sleeping tasks: {flat}")
     g.check_dmesg()
     g.poweroff()
