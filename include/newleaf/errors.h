@@ -165,7 +165,21 @@ enum nl_exit_code {
 	X(NL_EMODULE, 70, NL_EXIT_TARGET, "a module is not the one that the leaf was built for", \
 	  "build or fetch the leaf for that build of the module, or load the module that the leaf names") \
 	X(NL_ESTALE, 71, NL_EXIT_DEADLINE, "a module came or went while the commit was prepared", \
-	  "the agent prepares it again by itself until the deadline")
+	  "the agent prepares it again by itself until the deadline") \
+	X(NL_EORDER, 72, NL_EXIT_LEAF, "the order is malformed", \
+	  "make it again with newleaf order new; a flipped bit or a truncated copy looks like this") \
+	X(NL_EMACHINEID, 73, NL_EXIT_PERMISSION, "the order is for another machine", \
+	  "make one for this machine: newleaf order show names the one that it is for") \
+	X(NL_EBOOTID, 74, NL_EXIT_PERMISSION, "the order is for another boot of this machine", \
+	  "ask for a new challenge, and sign again") \
+	X(NL_ECHALLENGE, 75, NL_EXIT_PERMISSION, \
+	  "the order's challenge is not the one that is out: spent, too old, or never given", \
+	  "ask for a new challenge, and sign again") \
+	X(NL_EEPOCH, 76, NL_EXIT_CONFLICT, \
+	  "a standing order of a higher epoch, or another one of this epoch, was accepted here", \
+	  "give it a higher epoch, and sign it again") \
+	X(NL_EFROZEN, 77, NL_EXIT_PERMISSION, "an order has frozen this machine", \
+	  "an operator's order to release it ends that")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

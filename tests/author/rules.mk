@@ -6,6 +6,12 @@ check-author: $(B)/newleaf-author ## newleaf-author against a stock kernel: leav
 
 CHECKS += check-author
 
+.PHONY: check-author-order
+check-author-order: $(B)/newleaf-author ## newleaf order: orders made, signed, shown, refused; needs no kernel
+	B=$(B) tests/author/order.sh
+
+CHECKS += check-author-order
+
 .PHONY: check-patch
 check-patch: $(B)/newleaf-author ## leaves straight from patches, against a stock kernel and its source (1.5 GiB)
 	B=$(B) tests/author/patch.sh

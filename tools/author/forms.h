@@ -163,7 +163,7 @@
 	  "make and list keys", \
 	  "new    makes NAME.pem (private, mode 0600) and NAME.pub (public record)\n" \
 	  "       --role ROLE  what it may sign: author (leaves; the default), revoke (lists of what is revoked),\n" \
-	  "                    operator (orders: a later version)\n" \
+	  "                    operator (orders, which no machine heeds yet)\n" \
 	  "list   shows the records of a file\n" \
 	  "image  joins public records into one file, to be put into the EFI image or beside it\n") \
 	X(revoke, "new|sign|show ...", \
@@ -182,6 +182,37 @@
 	  "      --sign KEY.pem  signs it; the key has the role revoke. sign adds one more signature\n" \
 	  "      --digest-out, --attach, --pub   sign by a token, as newleaf sign does\n" \
 	  "      --keys FILE     show: an error unless one of these keys, in that role, has signed\n" \
-	  "  -o, --output LIST\n")
+	  "  -o, --output LIST\n") \
+	X(order, "new|sign|show ...", \
+	  "new sync|apply|revert|freeze|release|stop|confirm [LEAF|SHA256]... --challenge FILE | --machine ID " \
+	  "--epoch N " \
+	  "[--kernel BUILD-ID] [--trust KEY]... [--distrust KEY|SHA256]... [--frozen] [--agentless] [--deadline-ms " \
+	  "N] " \
+	  "[--confirm-ms N] [--any-generation] [--sign KEY.pem] -o ORDER | sign ORDER --sign KEY.pem | --digest-out " \
+	  "FILE " \
+	  "| --attach SIG --pub KEY | show ORDER [--keys FILE [--operators N]] [--challenge FILE]", \
+	  "signed orders: when, by whom the owner calls an operator", \
+	  "Makes, signs and shows orders, offline. No Newleaf of this version heeds them yet: " \
+	  "docs/explanation/orders.md.\n" \
+	  "sync: exactly these leaves; apply: these besides; revert: these no more; freeze: nothing changes until " \
+	  "release;\n" \
+	  "stop: freeze, and what is under way is abandoned; confirm: what is on probation is good.\n" \
+	  "      --challenge FILE  now, once: answers a machine's challenge. show: an error unless it does\n" \
+	  "      --any-generation  whatever was applied or taken back since the challenge\n" \
+	  "      --machine ID      standing: all that is wanted of this machine (sync), at each boot, until an order " \
+	  "of " \
+	  "a\n" \
+	  "      --epoch N         higher epoch takes its place\n" \
+	  "      --kernel ID       for this kernel alone\n" \
+	  "      --trust KEY       this key is an operator's from now on; --distrust: is no more. Of standing " \
+	  "orders\n" \
+	  "      --frozen          nothing changes behind it. Of standing orders\n" \
+	  "      --agentless       the hypervisor commits by itself\n" \
+	  "      --deadline-ms N   of the commit; default 1000\n" \
+	  "      --confirm-ms N    taken back unless confirmed within so long\n" \
+	  "      --sign KEY.pem    signs it; the key has the role operator. sign adds one more signature\n" \
+	  "      --digest-out, --attach, --pub   sign by a token, as newleaf sign does\n" \
+	  "      --keys FILE       show: an error unless --operators (1) of these keys, in that role, have signed\n" \
+	  "  -o, --output ORDER\n")
 
 #endif

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `revoke new|sign|show`: the signed list of what is not applied any more (include/newleaf/list.h). */
 #include "commands.h"
-#include "leaffile.h"
+#include "leaf/leaf.h"
+#include "leaf/signature.h"
+#include "named.h"
 #include "signing.h"
 
 #include <newleaf/list.h>
 
-#include <errno.h>
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const words[] = {
@@ -26,51 +26,27 @@ static void add(enum nl_list_what what, uint32_t version, const void *name, size
 		refuse(NL_EARENA, "a list has at most %u entries", NL_LIST_MAX_ENTRIES);
 }
 
-static bool hex(const char *text, uint8_t out[32])
-{
-	if (strlen(text) != 64 || strspn(text, "0123456789abcdefABCDEF") != 64)
-		return false;
-	for (size_t i = 0; i < 32; i++) {
-		char two[3] = {text[2 * i], text[2 * i + 1], 0};
-
-		out[i] = (uint8_t)strtoul(two, NULL, 16);
-	}
-	return true;
-}
-
-/* A leaf's file, or its SHA-256. */
 static void add_leaf(enum nl_list_what what, const char *text)
 {
 	uint8_t sha256[32];
 
-	if (!hex(text, sha256)) {
-		struct leaffile l = leaffile_read(text);
-
-		memcpy(sha256, l.digest, sizeof(sha256));
-	}
+	named_leaf(text, sha256);
 	add(what, 0, sha256, sizeof(sha256));
 }
 
-/* A public key's file, or its SHA-256. */
 static void add_key(const char *text)
 {
-	uint8_t id[32], public[32];
+	uint8_t id[32];
 
-	if (!hex(text, id)) {
-		key_read_public(text, public);
-		nl_key_id(public, id);
-	}
+	named_key(text, id);
 	add(NL_LIST_KEY, 0, id, sizeof(id));
 }
 
 static uint64_t number(const char *text, uint64_t max)
 {
-	char *end;
-	unsigned long long v;
+	uint64_t v = named_number(text, max);
 
-	errno = 0;
-	v = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || !v || v > max)
+	if (!v)
 		usage_error("revoke", "a number from 1 on is wanted for --sequence and behind the = of --floor");
 	return v;
 }
