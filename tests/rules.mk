@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Checks that are no tests of what the code does. scripts/test runs them; they are not part of `make check`.
 .PHONY: house
-house: ## the rules that a compiler does not know: floors, lengths, widths, licences, names in comments, budgets
+house: ## the rules that a compiler does not know: floors, lengths, widths, licences, budgets; claims, figures
 	python3 tests/house.py
 	python3 tests/ledger.py
 	scripts/claims --check
+	scripts/figures --check
 	scripts/check-house
 
 # With clang-tidy-14 and clang-format-14, which scripts/setup installs: another version has other opinions.

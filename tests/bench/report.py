@@ -1,16 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the campaigns of bench.py say: `report.py FILE... [--docs PAGE] [--out DIR]` prints the tables and which
-thresholds held, writes summary.json and the figures, and with --docs puts the tables between the markers of a page.
-Each boot gives one number an arm, the median of its rounds; intervals are over boots."""
+"""What the campaigns of bench.py say: `report.py FILE... [--out DIR]` prints the tables and which thresholds
+held, and writes summary.json and the figures. Each boot gives one number an arm, the median of its rounds; intervals
+are over boots. A page has them by scripts/figures."""
 
 import argparse
 import json
 import os
-import shutil
 import statistics
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -36,7 +34,6 @@ GROUPS = (
     ("nothing is patched", ("stop", "none")),
 )
 UNITS = {"icount": "instructions", "smp": "ns of the host, beside counts", "ends": "outcomes, and ns of the host"}
-BEGIN, END = "<!-- bench:begin (make bench) -->", "<!-- bench:end -->"
 
 
 def good(document):
@@ -312,36 +309,9 @@ def summary(documents, thresholds):
 SHOWN = ("icount-asleep-done.svg", "icount-asleep-mixture.svg", "icount-clear-stop.svg", "drain.svg")
 
 
-def shown(documents, page):
-    """Figures beside a page, in pictures/ of its folder's parent, and the lines that show them."""
-    pictures = os.path.join(os.path.dirname(os.path.abspath(page)), "..", "pictures")
-    os.makedirs(pictures, exist_ok=True)
-    lines = []
-    with tempfile.TemporaryDirectory() as directory:
-        for path in (path for d in documents for path in figures(d, directory)):
-            if os.path.basename(path) in SHOWN:
-                name = "bench-" + os.path.basename(path)
-                shutil.copyfile(path, os.path.join(pictures, name))
-                lines.append(f"![{name.removesuffix('.svg')}](../pictures/{name})\n")
-    return "\n".join(lines)
-
-
-def put_into(page, text):
-    """Replace what is between the markers of a page."""
-    with open(page, encoding="utf-8") as f:
-        said = f.read()
-    if said.count(BEGIN) != 1 or said.count(END) != 1:
-        raise SystemExit(f"{page} has not the markers {BEGIN} and {END}")
-    before, rest = said.split(BEGIN)
-    after = rest.split(END)[1]
-    with open(page, "w", encoding="utf-8") as f:
-        f.write(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
-
-
 def main():
     parser = argparse.ArgumentParser(prog="report.py")
     parser.add_argument("files", nargs="+")
-    parser.add_argument("--docs", metavar="PAGE")
     parser.add_argument("--out", metavar="DIR", help="where summary.json and the figures go")
     given = parser.parse_args()
     with open(os.path.join(HERE, "thresholds.json"), encoding="utf-8") as f:
@@ -357,8 +327,6 @@ def main():
         campaign.write(os.path.join(given.out, "summary.json"), summary(documents, thresholds))
         for d in documents:
             figures(d, given.out)
-    if given.docs:
-        put_into(given.docs, f"{text}\n{shown(documents, given.docs)}")
     return int(any(v == "MISSED" for d in documents for v, _ in judge(d, thresholds)))
 
 

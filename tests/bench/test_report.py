@@ -170,18 +170,9 @@ class Judged(unittest.TestCase):
 
 
 class Told(unittest.TestCase):
-    def test_page(self):
+    def test_section_and_figures(self):
+        self.assertIn("12 of 12 boots", report.section(made(), THRESHOLDS))
         with tempfile.TemporaryDirectory() as directory:
-            page = os.path.join(directory, "page.md")
-            with open(page, "w", encoding="utf-8") as f:
-                f.write(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-            report.put_into(page, "new")
-            report.put_into(page, report.section(made(), THRESHOLDS))
-            with open(page, encoding="utf-8") as f:
-                said = f.read()
-            self.assertTrue(said.startswith("before\n") and said.endswith("after\n"))
-            self.assertNotIn("old\n" + report.END, said)
-            self.assertIn("12 of 12 boots", said)
             report.figures(made(), directory)
             self.assertTrue(os.path.exists(os.path.join(directory, "icount-clear-done.svg")))
 

@@ -23,3 +23,9 @@ check-campaign: ## campaigns: shards that are one run, files that merge in any o
 	tests/scripts/campaign.py
 
 CHECKS += check-campaign
+
+.PHONY: check-figures
+check-figures: ## scripts/figures sees a figure that was edited by hand, and a record of nothing that is known
+	tests/scripts/figures.py
+
+CHECKS += check-figures

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Does scripts/figures see what is not what a run said? In a copy of README and docs/: a figure that somebody edited, a
+record that somebody edited, a block without a record, a record without a block, one of a tree that nobody committed."""
+
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+
+
+def load():
+    loader = importlib.machinery.SourceFileLoader("figures", os.path.join(TOP, "scripts/figures"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("figures", loader))
+    sys.dont_write_bytecode = True
+    loader.exec_module(module)
+    return module
+
+
+FIGURES = load()
+SAMPLE, SLOPES = "docs/figures/readme-sample.json", "docs/figures/blackout-slopes.json"
+
+
+def once(render):
+    """The same for the same records: intervals over boots take seconds."""
+    known = {}
+
+    def remembered(records, directory):
+        key = json.dumps(records)
+        if key not in known:
+            with tempfile.TemporaryDirectory() as own:
+                text, files = render(records, own), {}
+                for name in os.listdir(own):
+                    with open(os.path.join(own, name), encoding="utf-8") as f:
+                        files[name] = f.read()
+            known[key] = text, files
+        text, files = known[key]
+        for name, content in files.items():
+            with open(os.path.join(directory, name), "w", encoding="utf-8") as f:
+                f.write(content)
+        return text
+
+    return remembered
+
+
+def edit(path, change):
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    changed = change(text)
+    assert changed != text, f"nothing of {path} was changed"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(changed)
+
+
+def swap(old, new):
+    return lambda text: re.sub(old, new, text, count=1, flags=re.S)
+
+
+def record(change):
+    """Change the first record of a file."""
+
+    def changed(text):
+        records = json.loads(text)
+        change(records[0])
+        return json.dumps(records)
+
+    return changed
+
+
+def tree(change):
+    """(exit code, what --check said) of a copy with a change in it."""
+    with tempfile.TemporaryDirectory(prefix="figures.") as top:
+        shutil.copy(os.path.join(TOP, "README.md"), top)
+        shutil.copytree(os.path.join(TOP, "docs"), os.path.join(top, "docs"))
+        FIGURES.TOP = top
+        change(lambda path: os.path.join(top, path))
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            try:
+                code = FIGURES.check()
+            except FIGURES.Wrong as why:
+                code = 1
+                print(why)
+        return code, said.getvalue()
+
+
+BLOCK = r"<!-- figures:begin readme .*?<!-- figures:end -->"
+CASES = {
+    "as it is": (lambda at: None, ""),
+    "a figure of README": (lambda at: edit(at("README.md"), swap(r"stop window [\d.]+", "stop window 0.1")), "readme"),
+    "a word of a table": (
+        lambda at: edit(at("docs/explanation/litmus.md"), swap("root-freeze-scan", "root-freeze")),
+        "the block litmus is not",
+    ),
+    "a record's figure": (
+        lambda at: edit(at(SLOPES), record(lambda r: r["figures"]["lines"]["pages"].update(grows=1.0))),
+        "the block blackout-slopes is not",
+    ),
+    "a record's commit": (lambda at: edit(at(SAMPLE), record(lambda r: r.update(commit="0123456"))), "readme"),
+    "a tree that nobody committed": (
+        lambda at: edit(at(SAMPLE), record(lambda r: r.update(commit=r["commit"] + "-dirty"))),
+        "measure what is committed",
+    ),
+    "no date": (lambda at: edit(at(SAMPLE), record(lambda r: r.update(date="yesterday-1-1"))), "is no date"),
+    "a block that has gone": (lambda at: edit(at("README.md"), swap(BLOCK, "")), "README.md has no block readme"),
+    "a block twice": (lambda at: edit(at("README.md"), swap(f"({BLOCK})", r"\1\n\1")), "twice"),
+    "a block without its end": (
+        lambda at: edit(at("README.md"), swap("<!-- figures:end -->", "")),
+        "a block has no end",
+    ),
+    "a block that nobody writes": (
+        lambda at: edit(at("README.md"), swap("figures:begin readme", "figures:begin speed")),
+        "who writes the block speed",
+    ),
+    "a record that has gone": (lambda at: os.unlink(at(SAMPLE)), "is missing"),
+    "a record of no block": (lambda at: shutil.copy(at(SAMPLE), at("docs/figures/x.json")), "no block is made of it"),
+    "a picture": (
+        lambda at: edit(at("docs/pictures/bench-icount-clear-stop.svg"), swap("<svg", "<svg ")),
+        "is not what the records of bench say",
+    ),
+}
+
+
+def main():
+    wrong, blocks = 0, FIGURES.pages.BLOCKS
+    blocks["bench"] = blocks["bench"]._replace(render=once(blocks["bench"].render))
+    for name, (change, wanted) in CASES.items():
+        code, said = tree(change)
+        if code != (1 if wanted else 0) or wanted not in said:
+            wrong += 1
+            print(f"{name}: ended with {code}: {said}")
+    print(f"{len(CASES) - wrong} of {len(CASES)} cases of scripts/figures judged rightly")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
