@@ -417,6 +417,10 @@ static void settle(void)
 	tx.next = NULL;
 	release_drafts();
 	unpin();
+	for (i = 0; i < NL_MAX_LEAVES; i++)
+		if ((changed & now->applied) >> i & 1) /* there is room: nl_request_check */
+			nl_floor_raise(nl_registry[i].state.id, nl_registry[i].state.version);
+	nl_kept_seal();
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		struct nl_entry *e = &nl_registry[i];
 		bool on = now->applied >> i & 1;
@@ -424,9 +428,7 @@ static void settle(void)
 		if (!(changed >> i & 1))
 			continue;
 		e->ever_applied = true;
-		if (on)
-			nl_floor_raise(e->state.id, e->state.version); /* there is room: nl_request_check */
-		else
+		if (!on)
 			nl_kept_on[i] = NULL;
 		e->state.condition = on ? NL_LEAF_APPLIED : NL_LEAF_REVERTED;
 		e->state.since_tsc = x86_rdtsc();

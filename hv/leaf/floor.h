@@ -10,4 +10,4 @@
 
 uint32_t nl_floor_of(const char *id);                  /* the highest that was applied; 0: none */
 uint32_t nl_floor_room(void);                          /* for how many ids more */
-bool nl_floor_raise(const char *id, uint32_t version); /* false: no room */
+bool nl_floor_raise(const char *id, uint32_t version); /* false: no room. nl_kept_seal follows */

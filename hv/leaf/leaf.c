@@ -92,14 +92,8 @@ static enum nl_err check_site(const struct nl_leaf *l, const struct nl_leaf_site
 		return NL_ELEAF;
 	if (s->len == 0 || s->len > NL_SITE_MAX_LEN || !string_ok(h, s->name))
 		return NL_ELEAF;
-	if (s->expected > h->bytes.count || s->len > h->bytes.count - s->expected || s->fresh > h->bytes.count ||
-	    s->len > h->bytes.count - s->fresh)
-		return NL_ELEAF;
 	r = &nl_leaf_object(l, s->object)->regions[s->region];
 	body = &nl_leaf_object(l, s->object)->text;
-	/* Both runs are relocated in place. */
-	if (s->expected < s->fresh + s->len && s->fresh < s->expected + s->len)
-		return NL_ELEAF;
 	if (!kind_ok(s->kind, r->kind) || !nl_inside(s->offset, s->len, 0, r->size) ||
 	    (nl_leaf_va(l, s->object, s->region, s->offset) & NL_PAGE_MASK) + s->len > NL_PAGE_SIZE)
 		return NL_ERANGE;
@@ -133,21 +127,19 @@ static enum nl_err check_sites(const struct nl_leaf *l)
 
 		if (err)
 			return err;
-		used += 2ULL * s->len;
 		for (j = 0; j < i; j++) {
 			const struct nl_leaf_site *o = &l->sites[j];
 
 			if (overlap(nl_leaf_va(l, s->object, s->region, s->offset), s->len,
 			            nl_leaf_va(l, o->object, o->region, o->offset), o->len))
 				return NL_EOVERLAP;
-			if (overlap(s->expected, s->len, o->expected, o->len) ||
-			    overlap(s->expected, s->len, o->fresh, o->len) ||
-			    overlap(s->fresh, s->len, o->expected, o->len) ||
-			    overlap(s->fresh, s->len, o->fresh, o->len))
-				return NL_ELEAF;
 		}
+		/* Runs of bytes follow each other: none shares a byte, and every byte is of one. */
+		if (s->expected != used || s->fresh != used + s->len)
+			return NL_ELEAF;
+		used += 2ULL * s->len;
 	}
-	return used == h->bytes.count ? NL_OK : NL_ELEAF; /* no run shares a byte, so every byte is of one */
+	return used == h->bytes.count ? NL_OK : NL_ELEAF;
 }
 
 unsigned nl_reloc_size(uint16_t type)
@@ -345,7 +337,8 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 	    !nl_leaf_id_ok(h->id))
 		return NL_ELEAF;
 	if (h->objects.count >= NL_LEAF_MAX_OBJECTS || h->sites.count == 0 || h->sites.count > NL_LEAF_MAX_SITES ||
-	    h->relocs.count > NL_LEAF_MAX_RELOCS || h->facts.count > NL_LEAF_MAX_FACTS)
+	    h->relocs.count > NL_LEAF_MAX_RELOCS || h->facts.count > NL_LEAF_MAX_FACTS ||
+	    h->strings.count > NL_LEAF_MAX_STRINGS)
 		return NL_ELEAF;
 	if (!part_ok(p, &h->objects, sizeof(struct nl_leaf_object), 8, &at, signed_size) ||
 	    !part_ok(p, &h->sites, sizeof(struct nl_leaf_site), 8, &at, signed_size) ||

@@ -25,6 +25,7 @@ static struct {
 	uint8_t sha256[32];      /* of the signed part, when hashed has reached its end */
 	uint32_t checked, known; /* signatures; and the trusted keys among theirs, a bit each */
 	uint32_t n_known, first; /* how many these are; the one that stands first in the file */
+	bool parsed;             /* what is signed */
 	uint8_t file[NL_LEAF_MAX_SIZE] __attribute__((aligned(64)));
 } staging;
 
@@ -298,7 +299,7 @@ static enum nl_err verify_slice(const struct nl_signature *s, uint32_t count, si
 	if (left) {
 		if (!staging.hashed) {
 			nl_sha256_init(&staging.hash);
-			staging.known = staging.n_known = 0;
+			staging.known = staging.n_known = staging.parsed = 0;
 		}
 		nl_sha256_update(&staging.hash, staging.file + staging.hashed, n);
 		staging.hashed += (uint32_t)n;
@@ -346,8 +347,12 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 
 	if ((err = nl_list_bars(report->sha256)))
 		return err;
-	if ((err = nl_leaf_parse(staging.file, signed_size, &leaf)))
-		return err;
+	if (!staging.parsed) {
+		err = nl_leaf_parse(staging.file, signed_size, &leaf);
+		staging.parsed = !err;
+		return err ? err : NL_AGAIN;
+	}
+	nl_leaf_open(staging.file, &leaf);
 	memcpy(report->id, leaf.header->id, sizeof(report->id));
 	known = nl_registry_find(report->sha256);
 	fill_report(&leaf, known, report);

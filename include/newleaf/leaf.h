@@ -12,7 +12,7 @@
  *     sites[]   struct nl_leaf_site      8-byte aligned
  *     relocs[]  struct nl_leaf_reloc     8-byte aligned
  *     facts[]   struct nl_leaf_fact      4-byte aligned, and so is each of them
- *     bytes[]   expected and new bytes of all sites; every byte belongs to one run of one site
+ *     bytes[]   expected, then new bytes of the first site, of the second, ... without a gap
  *     text[]    body code  (goes to the code half of the arena), object by object
  *     data[]    body data  (goes to the data half of the arena: .data, .rodata, .bss written out), object by object
  *     strings[] NUL-terminated names for messages (functions, description)
@@ -49,8 +49,9 @@
 #define NL_LEAF_MAX_OBJECTS 8u /* with the kernel */
 #define NL_OBJECT_NAME_LEN 56  /* incl. NUL, as Linux has it for modules */
 #define NL_MAX_REGIONS 8u
-#define NL_LEAF_MAX_FACTS 4096u /* bytes of all facts */
-#define NL_FACT_MAX_LEN 512u    /* characters of one */
+#define NL_LEAF_MAX_FACTS 4096u   /* bytes of all facts */
+#define NL_LEAF_MAX_STRINGS 4096u /* bytes of all of them: they are read with the guest's interrupts off */
+#define NL_FACT_MAX_LEN 512u      /* characters of one */
 #define NL_PART_ALIGN \
 	64u /* the hypervisor places text[] and data[] at multiples of this; no section of a body asks for more */
 

@@ -184,6 +184,15 @@ static void count(uint32_t n, uint32_t at)
 	m.header.bss_size = at + NL_COUNTER_ROW(n) * 4 - m.n_data;
 }
 
+/* Bytes that are the other way round are no site's. */
+static void swap_runs(struct make_leaf *leaf)
+{
+	uint32_t expected = leaf->sites[1].expected;
+
+	leaf->sites[1].expected = leaf->sites[1].fresh;
+	leaf->sites[1].fresh = expected;
+}
+
 #define REGION(name) TARGET.kernel.regions[NL_KERNEL_##name]
 #define BAD(name, error, change) \
 	static void bad_##name(void **state) \
@@ -290,6 +299,7 @@ static void count(uint32_t n, uint32_t at)
 	X(fact_long_id, NL_ELEAF, make_fact(&m, NL_FACT_SUPERSEDES, LONG_ID, 0)) \
 	X(fact_of_itself, NL_ELEAF, make_fact(&m, NL_FACT_REQUIRES, "prctl-auxv", 0)) \
 	X(facts_too_many, NL_ELEAF, (memset(m.facts, 0, sizeof(m.facts)), m.n_facts = NL_LEAF_MAX_FACTS + 4)) \
+	X(bytes_out_of_order, NL_ELEAF, swap_runs(&m)) \
 	X(bytes_out, NL_ELEAF, m.sites[0].expected = m.n_bytes - 4) \
 	X(bytes_wrap, NL_ELEAF, m.sites[0].fresh = 0xfffffffeu) \
 	X(bytes_shared, NL_ELEAF, m.sites[0].fresh = m.sites[0].expected + 1) \
@@ -318,6 +328,23 @@ static void count(uint32_t n, uint32_t at)
 	X(plain_return_outside, NL_ERANGE, (TARGET.return_default = LINK, TARGET.return_plain = LINK + 0x400000)) \
 	X(many_sites, NL_ELEAF, (m.n_sites = NL_LEAF_MAX_SITES + 1))
 BAD_LEAVES(BAD)
+
+/* They are read in one piece. */
+static void bad_strings_long(void **state)
+{
+	size_t size = make_write(&m, file);
+	struct nl_leaf_header *h = (struct nl_leaf_header *)file;
+	uint32_t more = NL_LEAF_MAX_STRINGS - h->strings.count;
+
+	(void)state;
+	memset(file + size, 0, more + 1);
+	h->signed_size += more;
+	h->strings.count += more;
+	assert_int_equal(check_exact(make_sign(file, size + more)), NL_OK);
+	h->signed_size++;
+	h->strings.count++;
+	assert_int_equal(check_exact(make_sign(file, size + more + 1)), NL_ELEAF);
+}
 
 /* Two parts that share bytes: one of them would be relocated under the other's eyes. */
 static void bad_parts_overlap(void **state)
@@ -412,6 +439,7 @@ int main(void)
 	                                   cmocka_unit_test_setup(keys, setup),
 	                                   cmocka_unit_test_setup(bad_parts_overlap, setup),
 	                                   cmocka_unit_test_setup(bad_holes, setup),
+	                                   cmocka_unit_test_setup(bad_strings_long, setup),
 	                                   cmocka_unit_test_setup(counters, setup),
 	                                   cmocka_unit_test_setup(mutated, setup),
 	                                   BAD_LEAVES(BAD_TEST)};

@@ -316,7 +316,7 @@ static void long_leaf_in_slices(void **state)
 	size = make_write(&m, file);
 	memcpy(&h, file, sizeof(h));
 	memcpy(big, file, size);
-	h.strings.count = 200000; /* padding: a long description */
+	h.strings.count = NL_LEAF_MAX_STRINGS; /* padding: a long description */
 	h.signed_size = h.strings.offset + h.strings.count;
 	memcpy(big, &h, sizeof(h));
 	memcpy(file, big, h.signed_size);
@@ -326,7 +326,8 @@ static void long_leaf_in_slices(void **state)
 		again++;
 	assert_int_equal(err, NL_OK);
 	/* the signature has a call of its own, what it signs has, and so has a kernel that was not known */
-	assert_int_equal(again, (h.signed_size + 767) / 768 + 2);
+	assert_true(h.signed_size > 5 * 768);
+	assert_int_equal(again, (h.signed_size + 767) / 768 + 3);
 }
 
 /* What is known of leaves is asked of one after the other: a call looks at one. Who asks says how far he is, so that

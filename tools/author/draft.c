@@ -374,6 +374,9 @@ struct buf draft_finish(struct draft *d)
 		refuse(NL_EARENA, "%u sites; a leaf has at most %u", h->sites.count, NL_LEAF_MAX_SITES);
 	if (h->relocs.count > NL_LEAF_MAX_RELOCS)
 		refuse(NL_EARENA, "%u relocations; a leaf has at most %u", h->relocs.count, NL_LEAF_MAX_RELOCS);
+	if (h->strings.count > NL_LEAF_MAX_STRINGS)
+		refuse(NL_EARENA, "%u bytes of names and description; a leaf has at most %u", h->strings.count,
+		       NL_LEAF_MAX_STRINGS);
 	if (file.n + sizeof(struct nl_signatures) + sizeof(struct nl_signature) > NL_LEAF_MAX_SIZE)
 		refuse(NL_EARENA, "%zu bytes; a leaf has at most %u", file.n, NL_LEAF_MAX_SIZE);
 	memcpy(file.p, h, sizeof(*h));

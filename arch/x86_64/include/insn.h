@@ -69,8 +69,13 @@ static inline bool x86_load_safe(const uint64_t *at, uint64_t *value)
 
 static inline bool x86_copy_safe(void *to, const void *from, size_t n)
 {
+	size_t words = n / 8, rest = n % 8;
 	uint32_t ok;
-	__asm__ volatile(X86_MAY_FAULT("rep movsb") : [ok] "=&r"(ok), "+D"(to), "+S"(from), "+c"(n) : : "cc", "memory");
+	__asm__ volatile(X86_MAY_FAULT("rep movsq")
+	                 : [ok] "=&r"(ok), "+D"(to), "+S"(from), "+c"(words)::"cc", "memory");
+	if (ok)
+		__asm__ volatile(X86_MAY_FAULT("rep movsb")
+		                 : [ok] "=&r"(ok), "+D"(to), "+S"(from), "+c"(rest)::"cc", "memory");
 	return ok;
 }
 
