@@ -3,7 +3,6 @@
 """What the report makes of results: on boots that are made up, where the answer is known, and on recorded ones."""
 
 import copy
-import glob
 import json
 import os
 import random
@@ -17,6 +16,7 @@ sys.path.insert(0, HERE)
 
 import arms  # noqa: E402
 import campaign  # noqa: E402
+import repeats  # noqa: E402
 import report  # noqa: E402
 import stats  # noqa: E402
 
@@ -177,20 +177,54 @@ class Told(unittest.TestCase):
             self.assertTrue(os.path.exists(os.path.join(directory, "icount-clear-done.svg")))
 
 
+def recorded(name):
+    return campaign.read(os.path.join(HERE, "recorded", name + ".json"))
+
+
+def measured(document):
+    """Results without the words of the command, whose times are by a clock that firmware's was compared with."""
+    results = json.loads(json.dumps(document["results"]))
+    for r in (r for b in results for r in b["rounds"]):
+        r.pop("said", None)
+    return results
+
+
 class Recorded(unittest.TestCase):
-    """Boots that were run, kept as three shards."""
+    """Boots that were run twice, kept: once as three shards, once as one run (README.md there)."""
+
+    def setUp(self):
+        self.whole = recorded("one-run")
+        self.parts = [recorded(f"shard-{i}") for i in (1, 2, 3)]
 
     def test_three_shards_equal_one_run(self):
-        parts = [campaign.read(path) for path in sorted(glob.glob(os.path.join(HERE, "recorded", "*.json")))]
-        if not parts:
-            self.skipTest("nothing is recorded")
-        self.assertEqual(len(parts), 3)
-        a, b, c = parts
-        whole = campaign.merge(a, b, c)
-        self.assertEqual([r["unit"] for r in whole["results"]], list(range(whole["units"])))
+        a, b, c = self.parts
+        merged = campaign.merge(a, b, c)
+        self.assertEqual([r["unit"] for r in merged["results"]], list(range(self.whole["units"])))
+        self.assertEqual(measured(merged), measured(self.whole))  # to the last instruction
+        self.assertEqual({k: merged[k] for k in campaign.SAME}, {k: self.whole[k] for k in campaign.SAME})
         for other in (campaign.merge(campaign.merge(c, a), b), campaign.merge(b, campaign.merge(c, a), a)):
-            self.assertEqual(other, whole)
-            self.assertEqual(report.section(other, THRESHOLDS), report.section(whole, THRESHOLDS))
+            self.assertEqual(other, merged)
+        for scenario in report.scenarios(merged):
+            self.assertEqual(report.table(merged, scenario), report.table(self.whole, scenario))
+
+    def test_two_runs_agree(self):
+        found, compared = repeats.compare(campaign.merge(*self.parts), self.whole)
+        self.assertTrue(repeats.agree(found, compared), repeats.told(found, compared)[:5])
+        self.assertGreater(compared, 1000)
+
+    def test_what_does_not_agree_is_seen(self):
+        for key, by in (("done", lambda v: v + v // 50 + 1), ("torn", lambda v: v + 1), ("arm", lambda v: v + "x")):
+            other = json.loads(json.dumps(self.whole))
+            r = other["results"][1]["rounds"][3]
+            r[key] = by(r[key])
+            found, compared = repeats.compare(self.whole, other)
+            self.assertEqual(len(found), 1)
+            self.assertFalse(repeats.agree(found, compared), key)
+        near = json.loads(json.dumps(self.whole))
+        near["results"][1]["rounds"][3]["known"] += 1  # one instruction
+        found, compared = repeats.compare(self.whole, near)
+        self.assertTrue(len(found) == 1 and repeats.agree(found, compared))
+        self.assertFalse(repeats.agree(*repeats.compare({"results": []}, {"results": []})))
 
 
 if __name__ == "__main__":
