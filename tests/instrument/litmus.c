@@ -11,6 +11,7 @@
  * Until it is told something, it does what the product does.
  */
 #include "litmus.h"
+#include "races.h"
 #include "commit/generation.h"
 #include "commit/quiesce.h"
 #include "core/clock.h"
@@ -30,6 +31,8 @@ const struct nl_view *lit_current_view(void);
 enum nl_err lit_scan(struct nl_kernel *k, struct nl_scan *scan);
 void lit_core_exit(struct nl_cpu *cpu, const struct nl_exit *exit);
 void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit);
+void race_dawdle(void);
+void race_call(struct nl_cpu *cpu);
 
 static enum litmus_order order = LITMUS_ROOT;
 static bool with_freeze = true, with_scan = true;
@@ -82,6 +85,8 @@ const struct nl_view *lit_current_view(void)
 {
 	const struct nl_cpu *cpu = nl_this_cpu();
 
+	if (nl_quiesce_pending() || cpu->root_generation != nl_current_view()->generation)
+		race_dawdle(); /* beside a freeze, and at each flip: it looks late, or finds another freeze behind it */
 	switch (__atomic_load_n(&between, __ATOMIC_ACQUIRE)) {
 	case BY_CPU:
 		return &shown[cpu->index];
@@ -237,7 +242,7 @@ void lit_publish_view(struct nl_view *view)
 	orders[order](view);
 }
 
-/* --- The leaf --- */
+/* --- The leaves of CPUID --- */
 
 static void call(struct nl_cpu *cpu)
 {
@@ -268,18 +273,18 @@ static void call(struct nl_cpu *cpu)
 
 void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit)
 {
+	uint32_t leaf = exit->cause == NL_CAUSE_CPUID ? (uint32_t)cpu->gprs.rax : 0;
 	struct nl_context c;
 
-	if (exit->cause != NL_CAUSE_CPUID || (uint32_t)cpu->gprs.rax != LITMUS_LEAF) {
-		lit_core_exit(cpu, exit);
-		return;
+	if (leaf == LITMUS_LEAF) {
+		nl_vendor->context(cpu, &c);
+		leaf = c.cpl ? 0 : leaf;
 	}
-	nl_vendor->context(cpu, &c);
-	if (c.cpl) {
+	if (leaf != LITMUS_LEAF && leaf != RACES_LEAF) {
 		lit_core_exit(cpu, exit);
 		return;
 	}
 	cpu->exits[NL_CAUSE_CPUID]++;
-	call(cpu);
+	(leaf == RACES_LEAF ? race_call : call)(cpu);
 	nl_vendor->skip(cpu, exit->length);
 }

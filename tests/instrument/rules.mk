@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 # A second build of the core, from the same files: build/instrument/newleaf.efi. Functions that single files call are
-# renamed there, and what is in this folder stands in their place (litmus.c). The product is built without it and is
-# byte-identical with and without.
+# renamed there, and what is in this folder stands in their place (litmus.c, races.c). The product is built without it
+# and is byte-identical with and without.
 I := $(B)/instrument
-INSTRUMENTED := hv/commit/commit.c hv/guest/linux/kernel.c hv/exits/exit.c hv/main.c hv/exits/hypercall.c
+LOOKING := hv/guest/guestmem.c hv/guest/guest.c hv/guest/linux/tasks.c hv/commit/window.c hv/leaf/registry.c
+STEPPING := hv/commit/commit.c hv/commit/module.c hv/commit/gone.c hv/commit/quiesce.c hv/exits/exit.c
+INSTRUMENTED := $(LOOKING) $(STEPPING) hv/guest/linux/kernel.c hv/main.c hv/exits/hypercall.c hv/view/base.c
 INSTRUMENT_SRCS := $(wildcard tests/instrument/*.c)
 INSTRUMENT_OBJS := $(patsubst %,$(B)/core/%.o,$(filter-out $(INSTRUMENTED),$(CORE_SRCS))) \
 	$(patsubst %,$(I)/%.o,$(INSTRUMENTED) $(INSTRUMENT_SRCS))
 
-$(I)/hv/commit/commit.c.o: RENAMES = -Dnl_freeze=lit_freeze -Dnl_thaw=lit_thaw -Dnl_publish_view=lit_publish_view
+STEP := -Dnl_step=race_step
+LOOK := -include tests/instrument/fails.h
+$(patsubst %,$(I)/%.o,$(LOOKING)): RENAMES = $(LOOK)
+$(I)/hv/commit/commit.c.o: RENAMES = $(STEP) -Dnl_pool_page=race_pool_page \
+	-Dnl_freeze=lit_freeze -Dnl_thaw=lit_thaw -Dnl_publish_view=lit_publish_view
+$(I)/hv/commit/module.c.o: RENAMES = $(STEP) $(LOOK)
+$(I)/hv/commit/gone.c.o: RENAMES = $(STEP)
+$(I)/hv/commit/quiesce.c.o: RENAMES = $(STEP) -include tests/instrument/answers.h
 $(I)/hv/guest/linux/kernel.c.o: RENAMES = -Dnl_linux_scan=lit_scan
-$(I)/hv/exits/exit.c.o: RENAMES = -Dnl_current_view=lit_current_view -Dhv_exit=lit_core_exit
+$(I)/hv/view/base.c.o: RENAMES = -Dnl_pool_tables=race_pool_tables
+$(I)/hv/exits/exit.c.o: RENAMES = $(STEP) -Dnl_current_view=lit_current_view -Dhv_exit=lit_core_exit \
+	-Dnl_hypercall=race_hypercall -Dnl_commit_told=race_told
 # What it says it is, on the console and to `newleaf status`.
 $(I)/hv/main.c.o $(I)/hv/exits/hypercall.c.o: RENAMES = -include tests/instrument/version.h
 
@@ -23,8 +34,8 @@ $(I)/core.bin: arch/x86_64/core.lds $(INSTRUMENT_OBJS) $(CRYPTO_LIBS)
 		$(INSTRUMENT_OBJS) $(CRYPTO_LIBS)
 	objcopy -O binary $(I)/core.elf $@
 
-$(I)/sections.S.o: efi/sections.S $(I)/core.bin
-	$(CC) -DNL_CORE_FILE='"$(I)/core.bin"' -c -o $@ $<
+$(I)/sections.S.o: efi/sections.S $(I)/core.bin $(KEYS) $(B)/efi/embedded
+	$(CC) -DNL_CORE_FILE='"$(I)/core.bin"' $(if $(KEYS),-DNL_KEYS_FILE='"$(KEYS)"') -c -o $@ $<
 
 $(I)/newleaf.so: $(filter-out $(B)/efi/sections.S.o,$(EFI_OBJS)) $(I)/sections.S.o
 	ld -nostdlib -znocombreloc -shared -Bsymbolic -T $(EFI_LIB)/elf_x86_64_efi.lds -o $@ \

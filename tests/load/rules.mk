@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Programs that the real-guest tests run inside the guest: static, one file each but for broad.
 LOAD := $(B)/load $(B)/facts $(B)/jumplabels $(B)/sleepers $(B)/pagetables $(B)/broad $(B)/reach $(B)/moduletime \
-	$(B)/filler $(B)/blackout $(B)/kexecute $(B)/fentry $(B)/barrier $(B)/hog
+	$(B)/filler $(B)/blackout $(B)/kexecute $(B)/fentry $(B)/barrier $(B)/hog $(B)/races
 ALL += $(LOAD)
 
 $(B)/broad: $(wildcard tests/load/broad_*.c) tests/load/broad.h
