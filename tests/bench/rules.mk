@@ -14,6 +14,8 @@ $(B)/bench/steady.efi: $(B)/bench/steady.so
 	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' -j .reloc \
 		--target efi-app-x86_64 --subsystem=10 $< $@
 
+ALL += $(B)/bench/work # also of the test blackout-failing
+
 .PHONY: check-bench bench
 check-bench: ## the statistics of the comparisons, campaigns that merge, and figures
 	python3 tests/bench/test_bench.py && python3 tests/bench/test_report.py

@@ -3,11 +3,17 @@
 counts instructions, so that the host's load is in neither figure (docs/explanation/blackout.md)."""
 
 import json
+import os
 import statistics
 import struct
+import sys
+import tempfile
 
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "bench"))
+
+import bench
 from command import FIXES
-from guest import leaf_path
+from guest import BUILD, leaf_path
 from leaves import Leaf, built, signed
 from measured import record
 from test_window import strict_leaf
@@ -16,6 +22,7 @@ from vmtest import test
 AUXV = FIXES[1]
 SIX = ("ioprio-hint", "prctl-auxv", "proc-net-chmod", "timens-range", "uring-pin", "userns-off")
 SHORT, WHOLE = 50_000, 700_000  # instructions: of a piece, and of a signature
+DEADLINE = 200_000_000  # of what bench.py calls failing
 PIECES = "status leaves stage check verify prepare gather try abandon facts window beside".split()
 STRINGS = 4096  # bytes of names and description, at most (leaf.h)
 ICOUNT = ("-icount", "shift=0,sleep=off")  # a nanosecond of the guest is an instruction
@@ -158,6 +165,26 @@ def blackout_pieces(t):
         long = {p: n for p, n in pieces.items() if p not in ("check", "window", "gather", "try") and n > SHORT}
         t.expect(not long and pieces.get("check", 0) <= WHOLE, f"{name}: {pieces}")
     g.check_dmesg()
+    g.poweroff()
+
+
+@test(full=True)
+def blackout_failing(t):
+    """a strict leaf in whose way somebody sleeps answers at its deadline, and others lose little (icount, one CPU)"""
+    with tempfile.TemporaryDirectory(dir=BUILD) as directory:
+        g = t.boot(cpus=1, more=ICOUNT, initrd=bench.initrd(directory), cmdline="quiet")
+    g.run(bench.BEGIN)
+    done = g.call(bench.script_of("failing", "leaf-strict", 50_000), timeout=600)
+    seen, answer = json.loads(done.out.splitlines()[-1]), json.loads(g.run(bench.SAID))
+    lost = seen["known"] - seen["busy"] * seen["calm_ns"] / seen["calm"]
+    t.note(f"answer after {seen['done']}, lost {lost:.0f}, longest stand {seen['gap']}; {answer}")
+    t.expect(answer["exit"] == 8 and not answer["changed"], answer)
+    # In the leaf's own words, without the kernel's list of symbols.
+    who = answer["blockers"][0]
+    t.expect(who["func"].startswith("bench_outer+") and who["site"] == "bench_outer+0x0", who)
+    t.expect(seen["done"] <= 1.25 * DEADLINE, f"the answer came after {seen['done']} instructions")
+    t.expect(lost <= 0.2 * DEADLINE, f"{lost:.0f} instructions of others' work are lost")
+    g.check_dmesg(allow="[Tt]aint")
     g.poweroff()
 
 
