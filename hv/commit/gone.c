@@ -57,10 +57,12 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 	bool gone = !nl_registry_kernel_stands(ctx); /* or was LSTAR written, and no kernel begins? */
 	if (gone)
 		nl_commit_drop();
-	if (gone && nl_registry_count())
+	if (gone && (nl_registry_count() || ctx->lstar)) /* LSTAR: there was a kernel */
 		nl_step(cpu->index, NL_STEP_GONE, 0);
 	if (gone && nl_generation_current()->n_pages)
 		err = fold_all(cpu);
+	else if (gone && ctx->lstar)
+		(void)fold_all(cpu); /* for the CPUs' sake; where it fails, an older root already waits for one of them */
 	if (gone && !err)
 		tell_lost();
 	if (gone && nl_registry_count()) {

@@ -88,19 +88,53 @@ static void kernel_replaced(void **state)
 	assert_ptr_equal(fg_shown(DATA_SITE + 0x10000), fg_image(DATA_SITE + 0x10000));
 }
 
-/* A kernel that begins where no leaf was known ends none: so does each one that is booted. */
-static void nothing_was_known(void **state)
+/* The first kernel that begins ends none: LSTAR was nobody's. */
+static void the_first_kernel(void **state)
 {
 	uint64_t before = steps();
 
 	(void)state;
+	fg.ctx.lstar = 0;
 	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
 	assert_int_equal(steps(), before);
+}
+
+/* kexec with no leaf ever on: the other CPU halts in text that has been written over all the same, and nobody commits
+ * until it is started anew. Nor when there was another kexec meanwhile. */
+static void nothing_was_known(void **state)
+{
+	const struct nl_vendor watched = {.name = "FAKE", .kick = count_kick}, *before_it = nl_vendor;
+	uint64_t step = steps() + 1, kicked = kicks;
+	uint8_t sha[1][32];
+	unsigned i;
+
+	(void)state;
+	fg.cpus[1] =
+	        (struct nl_cpu){.index = 1, .state = NL_CPU_RUNNING, .root_generation = fg.cpus[0].root_generation};
+	nl_cpus[1] = &fg.cpus[1];
+	nl_n_cpus = 2;
+	nl_vendor = &watched;
+	for (i = 0; i < 2; i++) {
+		nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+		assert_int_equal(step_at(step).step, NL_STEP_GONE);
+		assert_int_equal(step_at(step + 1).step, NL_STEP_FLIP);
+		fg.cpus[0].root_generation = nl_current_view()->generation; /* it has entered */
+		leaf_rodata("other", DATA_SITE, 0x11);
+		assert_int_equal(verify_leaf(sha[0]), NL_OK);
+		assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_AGAIN);
+	}
+	assert_int_equal(kicks, kicked);
+	nl_vendor = before_it;
+	fg.cpus[1].state = NL_CPU_WAIT_SIPI;
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	nl_n_cpus = 1;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(kernel_replaced, setup, teardown),
+	                                   cmocka_unit_test_setup_teardown(the_first_kernel, setup, teardown),
 	                                   cmocka_unit_test_setup_teardown(nothing_was_known, setup, teardown)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
