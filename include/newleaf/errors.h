@@ -179,7 +179,10 @@ enum nl_exit_code {
 	  "a standing order of a higher epoch, or another one of this epoch, was accepted here", \
 	  "give it a higher epoch, and sign it again") \
 	X(NL_EFROZEN, 77, NL_EXIT_PERMISSION, "an order has frozen this machine", \
-	  "an operator's order to release it ends that")
+	  "an operator's order to release it ends that") \
+	X(NL_ELIVEPATCH, 78, NL_EXIT_CONFLICT, \
+	  "a livepatch of the guest's own patches a function of the leaf, and its code would run instead", \
+	  "switch off the livepatch that the message names (echo 0 into its file enabled), then retry")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

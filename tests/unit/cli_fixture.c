@@ -93,6 +93,7 @@ int set_up_group(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	cli_run_dir = dir;
+	cli_livepatch_dir = dir; /* nothing in it is one */
 	write_leaf(path_a, "a.leaf", "alpha", 1);
 	write_leaf(path_a2, "a2.file", "alpha", 2);
 	write_leaf(path_b, "b.leaf", "beta", 1);

@@ -181,9 +181,10 @@ static const char *hidden(const struct nl_blocker *b)
 	static const char *const names[] = {"return_to_handler+", "arch_rethook_trampoline+", "__kretprobe_trampoline+",
 	                                    "kretprobe_trampoline+"};
 	struct text t;
+	const char *at = b->rip ? text_symbol(&t, b->rip) : "";
 
-	for (size_t i = 0; b->rip && i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strncmp(text_symbol(&t, b->rip), names[i], strlen(names[i])))
+	for (size_t i = 0; i < NL_ARRAY_SIZE(names); i++)
+		if (!strncmp(at, names[i], strlen(names[i])))
 			return ", behind which a kretprobe or the function graph tracer hides the functions it is in: "
 			       "switch that off, and wait until the task has returned from them";
 	return "";

@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 #include "facts.h"
+#include "livepatch.h"
 #include "symbol.h"
 #include "text.h"
 
@@ -95,6 +96,28 @@ static int begin(struct change *x, struct cli *c, const char *schema, const char
 	return NL_EXIT_OK;
 }
 
+static bool is_applied(const struct change *x, const uint8_t *sha256)
+{
+	for (size_t i = 0; i < x->n_now; i++)
+		if (x->now[i].condition == NL_LEAF_APPLIED && !memcmp(x->now[i].sha256, sha256, 32))
+			return true;
+	return false;
+}
+
+/* Would a file that is to go on be passed by? One that is on already is not asked again. */
+static int check_livepatches(struct change *x)
+{
+	struct livepatch l;
+
+	for (size_t i = 0; i < x->n_files; i++)
+		if (!is_applied(x, x->files[i].report.sha256) &&
+		    livepatch_meets(x->files[i].bytes, x->files[i].size, &l))
+			return cli_fail(x->c, not_done(x, x->files[i].report.id), NL_ELIVEPATCH,
+			                "%s: %s of %s, by %s/%s", cli_error(NL_ELIVEPATCH)->what, l.function, l.object,
+			                cli_livepatch_dir, l.name);
+	return NL_EXIT_OK;
+}
+
 /* Read and verify one file. Nothing is applied by that. */
 static int take_file(struct change *x, const char *path)
 {
@@ -131,14 +154,6 @@ static bool in_request(const struct change *x, const uint8_t *sha256)
 {
 	for (uint32_t i = 0; i < x->request.count; i++)
 		if (!memcmp(x->request.set[i], sha256, 32))
-			return true;
-	return false;
-}
-
-static bool is_applied(const struct change *x, const uint8_t *sha256)
-{
-	for (size_t i = 0; i < x->n_now; i++)
-		if (x->now[i].condition == NL_LEAF_APPLIED && !memcmp(x->now[i].sha256, sha256, 32))
 			return true;
 	return false;
 }
@@ -393,6 +408,8 @@ static int apply(struct change *x, struct cli *c)
 			result = add(x, x->now[i].sha256);
 	for (size_t i = 0; i < x->n_files && result == NL_EXIT_OK; i++)
 		result = add(x, x->files[i].report.sha256);
+	if (result == NL_EXIT_OK)
+		result = check_livepatches(x);
 	return result == NL_EXIT_OK ? finish(x) : result;
 }
 
@@ -491,6 +508,8 @@ static int sync_dir(struct change *x, struct cli *c, char (*paths)[1024])
 	free(list);
 	for (size_t i = 0; i < x->n_files && result == NL_EXIT_OK; i++)
 		result = add(x, x->files[i].report.sha256);
+	if (result == NL_EXIT_OK)
+		result = check_livepatches(x);
 	return result == NL_EXIT_OK ? finish(x) : result;
 }
 

@@ -126,6 +126,7 @@ void cli_timeline_end(struct cli *c);
 
 extern volatile sig_atomic_t cli_cancel; /* Ctrl-C */
 extern const char *cli_run_dir;          /* /run/newleaf; tests have their own */
+extern const char *cli_livepatch_dir;    /* /sys/kernel/livepatch; likewise */
 
 int verb_status(struct cli *c);
 int verb_apply(struct cli *c);

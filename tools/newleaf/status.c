@@ -3,6 +3,7 @@
  * newleaf status.
  */
 #include "facts.h"
+#include "livepatch.h"
 #include "text.h"
 
 #include <inttypes.h>
@@ -96,6 +97,24 @@ static void modules_json(struct json *j, const struct nl_leaf_state *l, const st
 		json_close(j, '}');
 	}
 	json_close(j, ']');
+}
+
+static bool livepatch_json(const struct livepatch *l, void *j)
+{
+	json_open(j, NULL, '{');
+	json_string(j, "name", l->name);
+	json_string(j, "object", l->object);
+	json_string(j, "function", l->function);
+	json_close(j, '}');
+	return true;
+}
+
+static bool livepatch_text(const struct livepatch *l, void *unused)
+{
+	(void)unused;
+	printf("livepatch %s of the guest's own: %s of %s; it goes before a leaf for that function\n", l->name,
+	       l->function, l->object);
+	return true;
 }
 
 static void leaf_json(struct json *j, const struct nl_status *s, const struct nl_leaf_state *l,
@@ -208,6 +227,9 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 		if (s->undecided & undecided[i].bit)
 			json_string(&j, NULL, undecided[i].name);
 	json_close(&j, ']');
+	json_open(&j, "livepatches", '[');
+	livepatch_each(livepatch_json, &j);
+	json_close(&j, ']');
 	json_open(&j, "leaves", '[');
 	for (size_t i = 0; i < n; i++)
 		leaf_json(&j, s, &leaves[i], &facts[i]);
@@ -263,6 +285,7 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 	if (s->microcode_dropped)
 		printf("microcode updates of the guest dropped: %llu; load them by firmware, or before Newleaf\n",
 		       (unsigned long long)s->microcode_dropped);
+	livepatch_each(livepatch_text, NULL);
 	if (!n) {
 		printf("no leaf is known\n");
 		return;
