@@ -62,7 +62,7 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
 	if (gone && nl_generation_current()->n_pages)
 		err = fold_all(cpu);
 	else if (gone && ctx->lstar)
-		(void)fold_all(cpu); /* for the CPUs' sake; where it fails, an older root already waits for one of them */
+		(void)fold_all(cpu); /* for the CPUs' sake; where it fails, an older root waits for one already */
 	if (gone && !err)
 		tell_lost();
 	if (gone && nl_registry_count()) {

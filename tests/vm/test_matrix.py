@@ -8,10 +8,11 @@ import re
 import subprocess
 
 from command import FIXES, apply, generation, newleaf, probe, refused, revert, rounds
-from guest import BASE, BUILD, NO_CX16, TOP, Failure, kernel_file
+from guest import BASE, BUILD, NO_CX16, TOP, Failure, kernel_file, leaf_path
 from leaves import Leaf, signed
+from modules import insmod, put_modules, rmmod
 from test_lines import SLEEP, made
-from test_trace import FUNCTION, TRACING, hits
+from test_trace import FUNCTION, TRACING, hits, put_umask
 from vmtest import test
 
 AUXV = FIXES[1]
@@ -86,7 +87,7 @@ def kept_off(t, g, arguments, pid, place):
         if "did not arrive" not in answer["detail"]:
             break
     seen = [(b["pid"], b["func"].split("+")[0]) for b in answer["blockers"]]
-    found = len(seen) == 1 and pid in (None, seen[0][0]) and re.fullmatch(place, seen[0][1])
+    found = len(seen) == 1 and seen[0][0] == pid and re.fullmatch(place, seen[0][1])
     t.expect(found, f"{pid}, {place}: {answer}")
     t.expect("function graph tracer" in answer["detail"], f"what hides is not named: {answer['detail']}")
 
@@ -229,6 +230,71 @@ def bpf_fentry(t):
     g.check_dmesg()
 
 
+def livepatch_settled(g, name, on):
+    """A livepatch of the kernel's own is through with its transition, and on; or is off, and unloaded."""
+    sysfs = f"/sys/kernel/livepatch/{name}"
+    if on:
+        g.run(f'until [ "$(cat {sysfs}/transition)" = 0 ]; do usleep 50000; done', timeout=300)
+    else:
+        g.run(f"echo 0 >{sysfs}/enabled; while [ -d {sysfs} ]; do usleep 50000; done", timeout=300)
+        rmmod(g, name)
+
+
+def livepatch_of_image(t, kernel):
+    g = t.boot(kernel=kernel, model=NO_CX16)
+    name, function = "livepatch_image", "__x64_sys_umask"
+    put_modules(g, name)
+    leaf = put_umask(g)
+    masks = {"leaf": "0123", "livepatch": "0246", "kernel": g.run("umask").strip()}
+
+    def says(who):
+        found = g.run("umask").strip()
+        t.expect(found == masks[who], f"umask says {found}, not {masks[who]} of the {who}")
+
+    def seen(on):
+        found = [(x["name"], x["object"], x["function"]) for x in newleaf(g, "status")["livepatches"]]
+        t.expect(found == ([(name, "vmlinux", function)] if on else []), f"status says {found}")
+
+    seen(False)
+    newleaf(g, f"apply {leaf}")
+    says("leaf")
+    insmod(g, name)  # it comes behind the leaf, and goes before it
+    livepatch_settled(g, name, True)
+    says("livepatch")
+    seen(True)
+    livepatch_settled(g, name, False)
+    says("leaf")
+    insmod(g, name)
+    livepatch_settled(g, name, True)
+    newleaf(g, "revert test-umask")
+    says("livepatch")
+    for words in ("", " --dry-run"):
+        answer = refused(g, f"apply {leaf}{words}", "NL_ELIVEPATCH", 7)
+        t.expect(name in answer["detail"] and function in answer["detail"], answer["detail"])
+    says("livepatch")
+    livepatch_settled(g, name, False)
+    seen(False)
+    says("kernel")
+    newleaf(g, f"apply {leaf}")
+    says("leaf")
+    newleaf(g, "revert test-umask")
+    says("kernel")
+    g.check_dmesg()
+
+
+@test(full=True)
+def livepatch_image(t):
+    """the kernel's own livepatch of a function of the image: where it comes behind a leaf it goes first, and the leaf
+    is there when it has gone; where it is there first, the leaf is refused by its name"""
+    livepatch_of_image(t, "linux-image-6.1.0-50-cloud-amd64")
+
+
+@test(full=True)
+def livepatch_image_7_3(t):
+    """the same on 7.3"""
+    livepatch_of_image(t, "guest:linux-7.3")
+
+
 @test(full=True)
 def hotplug_loop(t):
     """rounds while a CPU is taken off and put on without a pause, each time by stop_machine()"""
@@ -242,6 +308,21 @@ def hotplug_loop(t):
     turns = int(g.run("wc -l </tmp/turns"))
     t.expect(turns > 0 and not g.run("cat /tmp/hotplug.out"), g.run("cat /tmp/hotplug.out"))
     t.note(f"{said}; the CPU went and came {turns} times")
+    probe(g, AUXV, "VULNERABLE")
+    g.check_dmesg()
+
+
+@test(full=True)
+def stop_loop(t):
+    """rounds while all CPUs are stopped by stop_machine() again and again"""
+    g = t.boot()
+    put_modules(g, "stopper")
+    insmod(g, "stopper")
+    said = rounds(g, AUXV, 20, timeout=1500)
+    stops = int(g.run("cat /sys/module/stopper/parameters/stops"))
+    rmmod(g, "stopper")
+    t.expect(stops > 100, f"all CPUs were stopped {stops} times")
+    t.note(f"{said}; all CPUs were stopped {stops} times")
     probe(g, AUXV, "VULNERABLE")
     g.check_dmesg()
 
@@ -300,6 +381,24 @@ def kexec(t):
     probe(g, AUXV, "FIXED")
     revert(g, AUXV)
     probe(g, AUXV, "VULNERABLE")
+    g.check_dmesg()
+
+
+@test(full=True)
+def kexec_fewer_cpus(t):
+    """kexec into a kernel that starts one CPU of two, with no leaf ever on before: an apply there is refused, and the
+    machine goes on"""
+    g = with_kernel(t)
+    first = g.boot_id
+    g.run(f"kexecute /kexec/vmlinuz /kexec/initrd.img '{BASE} nr_cpus=1'")
+    g.send("kexecute --go")
+    next_kernel(t, g, first)
+    probe(g, AUXV, "VULNERABLE")
+    for _ in range(3):
+        refused(g, f"apply {leaf_path(g.machine.kernel, AUXV)} --deadline 3s", "NL_EDEADLINE", 8)
+    probe(g, AUXV, "VULNERABLE")
+    started = len(re.findall(r"newleaf: launched", g.console()))
+    t.expect(started == 1, f"the machine was reset: {g.tail(60)}")
     g.check_dmesg()
 
 

@@ -209,15 +209,21 @@ long __x64_sys_umask(const struct pt_regs *regs)
 """
 
 
+def put_umask(g):
+    """The leaf in the guest; its path there."""
+    with open(os.path.join(g.scratch, "test-umask.c"), "w", encoding="utf-8") as f:
+        f.write(UMASK_BODY)
+    with open(make(g.scratch, g.machine.kernel, UMASK_RECIPE), "rb") as f:
+        g.put(f.read(), "/tmp/test-umask.leaf")
+    return "/tmp/test-umask.leaf"
+
+
 @test()
 def static_keys(t):
     """static keys whose branches lie on the patched page are flipped before, during and after: no flip is lost, the
     leaf holds"""
     g = t.boot()
-    with open(os.path.join(g.scratch, "test-umask.c"), "w", encoding="utf-8") as f:
-        f.write(UMASK_BODY)
-    with open(make(g.scratch, g.machine.kernel, UMASK_RECIPE), "rb") as f:
-        g.put(f.read(), "/tmp/test-umask.leaf")
+    put_umask(g)
     wanted = "__(start|stop)___jump_table|__x64_sys_umask|__tracepoint_mmap_lock_[a-z_]*"
     lines = g.run(f"grep -E ' ({wanted})$' /proc/kallsyms | cut -d' ' -f1,3").splitlines()
     symbols = dict(reversed(line.split()) for line in lines)
