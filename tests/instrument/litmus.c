@@ -32,6 +32,7 @@ enum nl_err lit_scan(struct nl_kernel *k, struct nl_scan *scan);
 void lit_core_exit(struct nl_cpu *cpu, const struct nl_exit *exit);
 void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit);
 void race_dawdle(void);
+void race_exits(const struct nl_cpu *cpu);
 void race_call(struct nl_cpu *cpu);
 
 static enum litmus_order order = LITMUS_ROOT;
@@ -276,6 +277,7 @@ void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit)
 	uint32_t leaf = exit->cause == NL_CAUSE_CPUID ? (uint32_t)cpu->gprs.rax : 0;
 	struct nl_context c;
 
+	race_exits(cpu);
 	if (leaf == LITMUS_LEAF) {
 		nl_vendor->context(cpu, &c);
 		leaf = c.cpl ? 0 : leaf;

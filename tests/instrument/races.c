@@ -33,8 +33,10 @@ unsigned race_told(struct nl_cpu *self, const struct nl_context *ctx);
 void *race_pool_page(void);
 const struct nl_vendor *race_vendor(void);
 void race_dawdle(void);
+void race_exits(const struct nl_cpu *cpu);
 void race_call(struct nl_cpu *cpu);
 
+static uint32_t stale;           /* exits of CPUs that were in the guest with another generation than the current one */
 static bool inside[NL_MAX_CPUS]; /* in a call of the guest's */
 
 /* --- Delays --- */
@@ -216,6 +218,14 @@ unsigned race_told(struct nl_cpu *self, const struct nl_context *ctx)
 	return further;
 }
 
+/* Nobody is held between his exit and here, so nothing has flipped since he was in the guest: unless he went there with
+ * an old root behind a flip. A kernel that is gone takes its leaves along without a freeze. */
+void race_exits(const struct nl_cpu *cpu)
+{
+	if (cpu->root_generation != nl_current_view()->generation)
+		__atomic_add_fetch(&stale, 1, __ATOMIC_RELAXED);
+}
+
 /* --- The leaf --- */
 
 static void arm(uint32_t kind, uint32_t step, uint32_t nth)
@@ -250,6 +260,7 @@ void race_call(struct nl_cpu *cpu)
 		g->rcx = g->rsi <= RACES_BEGIN ? fault.most[g->rsi] : 0;
 		g->rdx = late.delays;
 		g->rsi = late.turns;
+		g->rdi = stale;
 		break;
 	default:
 		break;

@@ -16,7 +16,8 @@ enum races_call {
 	RACES_DELAYS, /* EBX: seed; EDX: at one of so many places a CPU is late, 0: nowhere */
 	RACES_FAULT,  /* EBX: enum races_fault; ESI: a step; EDX: which one behind it fails, 0: all are counted */
 	RACES_TOLD,   /* ESI: a step. EBX: has it failed; ECX: the most that were counted behind the step;
-	               * EDX, ESI: delays, and thousands of turns in all */
+	               * EDX, ESI: delays, and thousands of turns in all; EDI: exits of CPUs that had run
+	               * in the guest with another generation than the current one */
 };
 
 /* What fails once. */

@@ -81,6 +81,7 @@ def late_everywhere(t, count, pieces, load=True, modules=False, **machine):
             seen[key] = seen.get(key, 0) + n
         t.note(f"seed {SEED + piece}: {said}; {what['delays']} delays, {what['turns'] * 2000} instructions")
         t.expect(what["delays"] and what["met"], f"nobody was late: {what}")
+        t.expect(not what["stale"], f"CPUs were in the guest with an old generation: {what}")
     t.note(f"replayed: {seen}")
     t.expect(seen["late"] and seen["withdraw"], f"no answer was late: {seen}")
     if load:
