@@ -31,9 +31,6 @@
 #define TELLS(i) ((i) == 1 && ticket < FREEZES)
 #endif
 #define MORE (ticket < FREEZES)
-#else
-#define STOPPED(i) (STOPS && inits < N)
-#define MORE true
 #endif
 
 #define IDLE 0
@@ -65,6 +62,8 @@ byte nmis;
 #endif
 #ifdef TRACE
 bool prepared;
+bool behind[N]; /* has answered, and not seen yet that it may go on */
+bool knows[N];  /* that it is asked */
 #endif
 #ifdef LIVE /* who runs comes into the guest again and again, or waits for the lock, which is nobody's in turn */
 bool queues[N];
@@ -106,7 +105,7 @@ inline wait_for_sipi()
 	fi;
 #endif
 end_sipi:
-	true; /* SIPI comes, or never */
+	STARTS(me); /* SIPI comes, or never */
 #ifndef MUTANT_RUNS_LATE
 	runs[me] = true /* nl_cpu_started */
 #endif
@@ -115,7 +114,7 @@ end_sipi:
 inline quiesce_answer()
 {
 	atomic {
-		mine = armed;
+		READS mine = armed;
 		if
 		:: mine == 0 -> goto answered
 		:: else
@@ -124,14 +123,26 @@ inline quiesce_answer()
 	atomic {
 		r = request[me];
 		if
-		:: r == WORD(mine, ASKED)
+		:: r == WORD(mine, ASKED) -> KNOWS(me, true)
 		:: r == WORD(mine, REFUSED) -> goto answered
 		:: else -> goto waits
 		fi
 	}
 	good = (stands[me] == WELL || anywhere);
-	HOLDS(true);
-	STEP(me, (good -> STEP_HELD : STEP_REFUSED), mine);
+#ifdef TRACE
+	atomic { /* it counts at once, or is too late */
+		STEP(me, (good -> STEP_HELD : STEP_REFUSED), mine);
+		KNOWS(me, false);
+		holds = true;
+		behind[me] = true;
+		if
+		:: request[me] == r && !OWN(me, STEP_LATE) ->
+			request[me] = WORD(mine, (good -> HELD : REFUSED));
+			r = 0; good = false; mine = 0; goto answer
+		:: else
+		fi
+	}
+#endif
 	atomic {
 		if
 #ifdef MUTANT_LATE_COUNTED /* an answer is a store: it counts however late it comes */
@@ -213,7 +224,7 @@ inline freeze()
 	anywhere = (what == SWEEP);
 #endif
 	ticket++;
-	STEP(me, STEP_FREEZE, ticket);
+	STEP_FREEZES(me);
 #ifndef MUTANT_ARMED_LATE
 	armed = ticket;
 #endif
@@ -245,7 +256,7 @@ inline freeze()
 		if
 		:: MISSING < missing /* x86_pause, until somebody answers */
 #ifndef MUTANT_NO_DEADLINE /* each CPU is awaited for as long as it takes */
-		:: atomic { true -> assert_on_its_way(); ok = false; break } /* the limit has passed */
+		:: atomic { PASSES(me) -> assert_on_its_way(); ok = false; break } /* the limit has passed */
 #endif
 		fi
 	od;
@@ -254,7 +265,7 @@ inline freeze()
 	if
 	:: ok -> STEP(me, STEP_WINDOW, ticket)
 	:: else ->
-		STEP(me, STEP_WITHDRAW, ticket);
+		STEP_WITHDRAWS(me);
 		release();
 		STEP_ANY(me, STEP_RESUME)
 	fi
@@ -313,6 +324,20 @@ inline commit_try()
 	freeze();
 	if
 	:: ok ->
+#ifdef TRACE /* the same, and it may end behind the scan and behind the build */
+		if
+		:: OWN(me, STEP_SCAN) -> STEP_ANY(me, STEP_SCAN)
+		:: else -> ok = false
+		fi;
+		if
+		:: ok && OWN(me, STEP_BUILD) -> STEP_ANY(me, STEP_BUILD)
+		:: else -> ok = false
+		fi;
+		if
+		:: ok && OWN(me, STEP_FOLD) -> STEP_ANY(me, STEP_FOLD); publish()
+		:: else -> ok = false
+		fi;
+#else
 		if
 		:: true -> /* window */
 			STEP_ANY(me, STEP_SCAN);
@@ -322,11 +347,8 @@ inline commit_try()
 			publish()
 #endif
 		:: true -> ok = false /* modules or probes are not as they were, or somebody stands in a site */
-#ifdef TRACE
-		:: STEP_ANY(me, STEP_SCAN) -> ok = false
-		:: STEP_ANY(me, STEP_SCAN) -> STEP_ANY(me, STEP_BUILD); ok = false
-#endif
 		fi;
+#endif
 		thaw();
 #ifdef MUTANT_FLIP_AFTER_THAW
 		if
@@ -340,8 +362,7 @@ inline commit_try()
 #ifdef TRACE
 	if
 	:: ok -> prepared = false; STEP(me, STEP_SETTLE, published)
-	:: !ok /* NL_AGAIN */
-	:: !ok -> prepared = false; STEP_ANY(me, STEP_DROP)
+	:: !ok /* NL_AGAIN; what is dropped at once, may as well be so by the next call */
 	fi;
 #endif
 	atomic { what = 0; ok = false }
@@ -362,18 +383,23 @@ inline hypercall()
 		:: STEP(me, STEP_PREPARE, 0) ->
 			prepared = false;
 			if
-			:: RECLAIMED -> STEP(me, STEP_PREPARED, 0); prepared = true /* commit.pml says why */
+			:: atomic { RECLAIMED && TURN(me, STEP_PREPARED) && trace_value[at] == 0 -> NEXT }
+				prepared = true /* commit.pml says why */
 			:: STEP_FAILS(me, STEP_PREPARED)
 			fi
-		:: prepared -> STEP_ANY(me, STEP_DROP); prepared = false /* ABANDON, its deadline has passed, NL_ESTALE */
-		:: prepared -> commit_try()
+		:: prepared && TURN(me, STEP_DROP) -> /* ABANDON, its deadline has passed, NL_ESTALE */
+			STEP_ANY(me, STEP_DROP);
+			prepared = false
+		:: prepared && TURN(me, STEP_FREEZE) -> commit_try()
 #else
 		:: MORE -> commit_try()
-#endif
 		:: true /* PREPARE, ABANDON, NL_ESTATE, or a question */
+#endif
 		fi;
 		lock = false
+#ifndef TRACE
 	:: lock
+#endif
 	fi
 }
 
@@ -382,28 +408,35 @@ inline told()
 {
 	atomic { !lock -> lock = true; QUEUES(false) };
 	if
+#ifdef TRACE
+	:: STEP_COMES_GOES(me) ->
+		if
+		:: OWN(me, STEP_FREEZE) -> what = SWEEP; freeze()
+		:: else
+		fi;
+		if
+		:: ok -> thaw()
+		:: else
+		fi;
+		STEP_ANY(me, STEP_SETTLE)
+	:: STEP(me, STEP_GONE, 0) ->
+		prepared = false;
+		if /* copies go home, and nobody is asked: all others halt */
+		:: OWN(me, STEP_FLIP) ->
+			atomic { TURN(me, STEP_FLIP) && trace_value[at] == published + 1 && ALONE && RECLAIMED ->
+				published++; NEXT }
+		:: else
+		fi
+#else
 	:: MORE ->
-		STEP_COMES_GOES(me);
 		what = SWEEP;
 		freeze();
 		if
 		:: ok -> thaw()
 		:: else
-		fi;
-		SETTLE_TOLD(me)
-#ifdef TRACE
-	:: STEP_COMES_GOES(me) -> SETTLE_TOLD(me)
-#endif
-#ifdef TRACE
-	:: STEP(me, STEP_GONE, 0) ->
-		prepared = false;
-		if /* copies go home, and nobody is asked: all others halt */
-		:: atomic { TURN(me, STEP_FLIP) && trace_value[at] == published + 1 && ALONE && RECLAIMED ->
-			published++; NEXT }
-		:: true
 		fi
-#endif
 	:: true
+#endif
 	fi;
 	atomic { what = 0; ok = false };
 	lock = false
@@ -415,7 +448,7 @@ inline before_entry()
 	root[me] = published;
 #endif
 	if
-	:: atomic { STOPPED(me) -> inits++ } /* INIT has come: at the ICR, or as an exit */
+	:: atomic { STOPPED(me) -> STOPS } /* INIT has come: at the ICR, or as an exit */
 		wait_for_sipi()
 	:: true
 	fi;
@@ -437,7 +470,7 @@ proctype cpu(byte me)
 {
 	word mine, r;
 	byte i, missing, what;
-	bool good, refused, ok, holds;
+	bool good, refused, ok, holds = HELD_BEFORE;
 
 entry:
 	before_entry();
@@ -472,7 +505,7 @@ init {
 	atomic {
 		read_trace();
 		do
-		:: i < N -> runs[i] = true; root[i] = published; run cpu(i); i++
+		:: i < N -> runs[i] = true; BEFORE(i); run cpu(i); i++
 		:: else -> break
 		od
 	}

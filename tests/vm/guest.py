@@ -143,6 +143,8 @@ class Guest:
         self.cost = 0.0  # CPU seconds of the emulator
         self.console_at = 0
         self.on_wait = None  # called about five times a second while something is awaited
+        self.idle = False  # it has answered all that it was told to do
+        self.before_end = None  # called while it is idle, before it is switched off or starts anew
 
     # -- life --
 
@@ -364,6 +366,7 @@ class Guest:
             line = self._line("waiting for the guest to come up", deadline)
             if "NLREADY " in line:
                 self.boot_id = line.split("NLREADY ")[1]
+                self.idle = True
                 return time.monotonic() - self.started
 
     # -- doing --
@@ -371,11 +374,12 @@ class Guest:
     def send(self, script):
         """Start a script and do not wait for its end (poweroff)."""
         self.request += 1
+        self.idle = False
         body = base64.b64encode(script.encode())
         self.channel.sendall(b"NLQ %d %d %s\n" % (self.request, len(body), body))
 
-    def call(self, script, timeout=60):
-        """Run a shell script as root; its exit code and output."""
+    def call(self, script, timeout=60, log=True):
+        """Run a shell script as root; its exit code and output. log: to session.log, with the output."""
         deadline = time.monotonic() + timeout * self.slow
         when = f"running: {script.strip().splitlines()[0][:100]}"
         self.send(script)
@@ -393,9 +397,10 @@ class Guest:
                 self._read_more(when, deadline)
             out, self.buffer = self.buffer[:size], self.buffer[size:]
             if words[1] == str(self.request):
+                self.idle = True
                 result = Result(int(words[2]), out.decode("utf-8", "replace"))
-                with open(os.path.join(self.log_dir, "session.log"), "a", encoding="utf-8") as log:
-                    log.write(f"# {script}\n{result.out}[{result.code}]\n")
+                with open(os.path.join(self.log_dir, "session.log"), "a", encoding="utf-8") as session:
+                    session.write(f"# {script}\n{result.out if log else ''}[{result.code}]\n")
                 return result
 
     def run(self, script, timeout=60, code=0):
@@ -433,7 +438,18 @@ class Guest:
         if bad:
             raise Failure("the guest's kernel complains:\n" + "\n".join("    | " + line for line in bad[:20]))
 
+    def end(self):
+        """What is to be had of this boot, if it can be had."""
+        if self.before_end and self.idle and self.process.poll() is None:
+            self.before_end(self)
+
+    def reboot(self, command="reboot -f"):
+        """Does not wait for the next boot."""
+        self.end()
+        self.send(command)
+
     def poweroff(self, timeout=60):
+        self.end()
         self.send("poweroff -f")
         if self.machine.emulator == "bochs":  # without ACPI there is no power switch: the kernel halts
             self.wait_console(r"reboot: (System halted|Power down|Power off not available)", timeout)

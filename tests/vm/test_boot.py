@@ -33,7 +33,7 @@ def reboot(t, g):
     """The same machine starts anew; nothing is applied then, and all works again."""
     apply(g, FIXES[0])
     before = g.boot_id
-    g.send("reboot -f")
+    g.reboot()
     g.wait_ready()
     t.expect(g.boot_id != before, "the boot id is the same after a reboot")
     probe(g, FIXES[0], "VULNERABLE")

@@ -63,7 +63,7 @@ systemctl -q enable newleaf-alive newleaf-sync
 
 def reboot(g):
     below = "newleaf: launched" in g.console()
-    g.send("systemctl reboot")
+    g.reboot("systemctl reboot")
     if not below:  # what hangs before Newleaf was ever started is not ours
         g.wait_console("reboot: machine restart", 60)
         try:

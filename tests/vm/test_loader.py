@@ -102,7 +102,7 @@ def loader_next_missing(t):
 
 
 def again(g):
-    g.send("reboot -f")
+    g.reboot()
     g.wait_ready()
 
 

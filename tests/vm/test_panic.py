@@ -98,7 +98,7 @@ def panic(t):
     )
     g.check_dmesg()
     newleaf(g, "alive")
-    g.send("reboot -f")
+    g.reboot()
     g.wait_console(r"newleaf: launched", 120)
     g.wait_ready()
     told = g.console().count("the boot before ended in a panic of Newleaf")

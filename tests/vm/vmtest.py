@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 sys.modules.setdefault("vmtest", sys.modules[__name__])
 
 from guest import BUILD, RUNNING, EmulatorDefect, Failure, Guest, Machine, Skip, bochs_binary  # noqa: E402
+import timelines  # noqa: E402
 
 TESTS = {}
 
@@ -48,6 +49,7 @@ class Context:
 
     def __init__(self, name):
         self.name, self.guests, self.notes = name, [], []
+        self.timelines = []
         self.counts = None  # (passed, failed, skipped) of a check that holds several cases
 
     def boot(self, ready=True, **machine):
@@ -57,6 +59,7 @@ class Context:
             raise Skip("Bochs is not installed (scripts/setup emulate)")
         guest = Guest(self.name + (f".{len(self.guests)}" if self.guests else ""), m)
         self.guests.append(guest)
+        guest.before_end = self.keep_timeline if m.newleaf else None
         guest.__enter__()
         if ready:
             guest.boot_seconds = guest.wait_ready()
@@ -70,6 +73,18 @@ class Context:
         if not condition:
             raise Failure(text)
 
+    def keep_timeline(self, guest):
+        path = os.path.join(timelines.FOLDER, f"{self.name}.{len(self.timelines)}.json")
+        if timelines.keep(guest, path):
+            self.timelines.append(path)
+
+    def end(self):
+        """Guests that still run are asked for what they have; then all of it must be traces of the model."""
+        for guest in self.guests:
+            guest.end()
+        for path in self.timelines:
+            timelines.judge(path)
+
     def close(self):
         for guest in self.guests:
             guest.close()
@@ -82,9 +97,11 @@ def run_one(entry, again=""):
     context = Context(entry.name)
     if again:
         context.note(f"a second run: the emulator ended the first by a fault of its own: {again}")
+    timelines.forget(entry.name)
     started = time.monotonic()
     try:
         entry.function(context)
+        context.end()
         outcome, detail = "PASS", ""
     except Skip as reason:
         outcome, detail = "SKIP", str(reason)
@@ -155,6 +172,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
         outcomes = list(pool.map(run_one, [e for e in chosen if not e.alone]))
     outcomes += [run_one(e) for e in chosen if e.alone]
+    timelines.tell()
     passed, failed, skipped = (sum(o[i] for o in outcomes) for i in range(3))
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed or not passed else 0

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model of this folder becomes a program that searches it (pan)."""
+
+import glob
+import os
+import shutil
+import subprocess
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.join(TOP, os.environ.get("B", "build"), "model")
+MEMORY, LIMIT = 8000, 1200  # MB of a search, seconds of a compiler
+
+
+class Broken(Exception):
+    """Spin or the compiler refused."""
+
+
+def call(where, *command):
+    done = subprocess.run(
+        command, cwd=where, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=LIMIT
+    )
+    if done.returncode or "rror:" in done.stdout + done.stderr:
+        raise Broken(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
+
+
+def make_pan(where, model, defines, optimise):
+    """`where` may hold what the models include beside each other."""
+    for source in glob.glob(os.path.join(HERE, "*.pml")):
+        shutil.copy(source, where)
+    call(where, "spin", "-a", *["-D" + d for d in defines], model + ".pml")
+    safety = [] if "LIVE" in defines else ["-DSAFETY", "-DNOFAIR"]
+    call(where, "gcc", "-w", optimise, *safety, f"-DMEMLIM={MEMORY}", "-o", "pan", "pan.c")
