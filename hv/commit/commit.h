@@ -12,9 +12,9 @@
 /* Takes over *base as the first generation. Arena frames must be mapped in it already. */
 void nl_commit_init(const struct nl_view *base);
 
-/* A new kernel wrote LSTAR (kexec): its predecessor's text is not there any more. Folds all copies home and forgets the
- * leaves. */
-void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx);
+/* The CPU, in this context, is about to write LSTAR. If a new kernel begins by it (kexec, a crash kernel), its
+ * predecessor's text is not there any more: folds all copies home and forgets the leaves. */
+void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx, uint64_t lstar);
 
 /* The steps, by hypercall, with nl_generation_lock held. `report` is always filled. */
 enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,

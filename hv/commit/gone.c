@@ -47,14 +47,22 @@ static void tell_lost(void)
 	}
 }
 
-void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx)
+void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx, uint64_t lstar)
 {
 	enum nl_err err = NL_OK;
+	uint32_t known;
+	uint64_t slide;
+
+	if (nl_registry_kernel_stands(ctx)) /* a CPU comes to it. Without the lock: a freeze may wait for this one */
+		return;
 
 	/* Who holds it waits for this CPU no longer than one freeze. The lock is not fair: beside a CPU that calls for
 	 * ever it may be long in coming. */
 	nl_lock(&nl_generation_lock);
-	bool gone = !nl_registry_kernel_stands(ctx); /* or was LSTAR written, and no kernel begins? */
+	nl_registry_build_id(&known, &slide);
+	/* A crash kernel begins on any CPU. Where no kernel is known: the boot CPU writes LSTAR once in a kernel's
+	 * life. */
+	bool gone = known ? !nl_registry_kernel_stands(ctx) : cpu->index == 0 && lstar != ctx->lstar;
 	if (gone)
 		nl_commit_drop();
 	if (gone && (nl_registry_count() || ctx->lstar)) /* LSTAR: there was a kernel */

@@ -62,6 +62,14 @@ void nl_journal(enum nl_event event, enum nl_err error, const char *id, const ui
 	nl_unlock(&lock);
 }
 
+void nl_journal_tidy(void)
+{
+	nl_lock(&lock);
+	if (chained < newest)
+		chain();
+	nl_unlock(&lock);
+}
+
 bool nl_journal_read(uint64_t seq, void *out, uint64_t *last)
 {
 	bool found;

@@ -10,6 +10,9 @@
  * takes a spin lock. */
 void nl_journal(enum nl_event event, enum nl_err error, const char *id, const uint8_t *sha256, uint64_t a, uint64_t b);
 
+/* Hashes one entry that is not chained yet, 14,000 instructions: for callers that take less themselves. */
+void nl_journal_tidy(void);
+
 /* The generation that entries are stamped with from now on (hv/view/current.c). */
 void nl_journal_generation(uint64_t now);
 

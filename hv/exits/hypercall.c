@@ -62,6 +62,7 @@ static enum nl_err call_status(struct call *c)
 	struct nl_status *s = &c->answer.status;
 	unsigned i;
 
+	nl_journal_tidy();
 	s->abi = NL_ABI_VERSION;
 	s->size = sizeof(*s);
 	copy_string(s->version, sizeof(s->version), NL_VERSION);
@@ -122,6 +123,7 @@ static enum nl_err call_leaves(struct call *c)
 	const struct nl_entry *e;
 	enum nl_err err = nl_registry_note(c->ctx, c->rcx);
 
+	nl_journal_tidy();
 	c->rcx = err ? c->rcx + 1 : nl_registry_count();
 	for (unsigned i = 0; !err && (e = nl_registry_nth(i)) && c->length >= sizeof(e->state); i++)
 		err = append(c, &e->state, sizeof(e->state));
@@ -139,6 +141,7 @@ static enum nl_err call_stage(struct call *c)
 {
 	if (!(nl_boot.policy.guest_may & NL_GUEST_MAY_APPLY))
 		return NL_EPOLICY;
+	nl_journal_tidy();
 	return nl_registry_stage(&c->caller, c->buffer, c->length, c->rcx, c->r8);
 }
 

@@ -223,11 +223,8 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 		return true;
 	case KERNEL:
 		nl_tokens_forget();
-		if (cpu->index == 0 && v != x86_rdmsr(MSR_LSTAR)) { /* the boot CPU writes it once in the life of a
-			                                               kernel: any other time a new kernel begins */
-			nl_vendor->context(cpu, &c);
-			nl_commit_kernel_gone(cpu, &c);
-		}
+		nl_vendor->context(cpu, &c);
+		nl_commit_kernel_gone(cpu, &c, v);
 		return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);
 	default:
 		return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);

@@ -192,8 +192,9 @@ static void expand(const struct nl_views *v, unsigned level, uint64_t entry, uin
 		memcpy(fresh, map(v, target(entry)), NL_PAGE_SIZE);
 		return;
 	}
-	for (unsigned i = 0; i < ENTRIES; i++)
-		fresh[i] = piece(v->format, level + 1, entry, i);
+	entry = piece(v->format, level + 1, entry, 0);
+	for (unsigned i = 0; i < ENTRIES; i++, entry += span(level))
+		fresh[i] = entry;
 }
 
 /*

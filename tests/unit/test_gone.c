@@ -65,7 +65,7 @@ static void kernel_replaced(void **state)
 	        (struct nl_cpu){.index = 1, .state = NL_CPU_RUNNING, .root_generation = fg.cpus[0].root_generation};
 	nl_cpus[1] = &fg.cpus[1];
 	nl_n_cpus = 2;
-	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, fg.ctx.lstar + 1);
 	nl_vendor = before_it;
 	assert_int_equal(kicks, 0);
 	while (step_at(step).step != NL_STEP_GONE)
@@ -88,6 +88,55 @@ static void kernel_replaced(void **state)
 	assert_ptr_equal(fg_shown(DATA_SITE + 0x10000), fg_image(DATA_SITE + 0x10000));
 }
 
+/* kexec of the same kernel without KASLR: all is where it was, but for processes, which a kernel that begins has none
+ * of. A CPU that comes writes LSTAR, too, and ends nothing. */
+static void the_same_place(void **state)
+{
+	uint64_t task = fg_task("init", 0, 0, NULL);
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_text_and_data("body", 1);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, fg.ctx.lstar + 1);
+	assert_int_equal(nl_registry_count(), 1);
+	fg_released(task);
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, fg.ctx.lstar + 1);
+	assert_int_equal(nl_registry_count(), 0);
+	assert_ptr_equal(fg_shown(DATA_SITE), fg_image(DATA_SITE));
+}
+
+/* A crash kernel begins on the CPU that panicked. */
+static void on_any_cpu(void **state)
+{
+	uint8_t sha[1][32];
+
+	(void)state;
+	fg_task("init", 0, 0, NULL);
+	leaf_text_and_data("body", 1);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	fg.cpus[1].index = 1;
+	nl_commit_kernel_gone(&fg.cpus[1], &fg.ctx, fg.ctx.lstar + 1);
+	assert_int_equal(nl_registry_count(), 1);
+	fg_shown(FG_BUILD_ID)[0] ^= 1;
+	nl_commit_kernel_gone(&fg.cpus[1], &fg.ctx, fg.ctx.lstar + 1);
+	assert_int_equal(nl_registry_count(), 0);
+}
+
+/* Where no kernel is known, LSTAR says little: only the boot CPU writes it once in a kernel's life. */
+static void who_says_nothing(void **state)
+{
+	uint64_t before = steps();
+
+	(void)state;
+	fg.cpus[1].index = 1;
+	nl_commit_kernel_gone(&fg.cpus[1], &fg.ctx, fg.ctx.lstar + 1);
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, fg.ctx.lstar);
+	assert_int_equal(steps(), before);
+}
+
 /* The first kernel that begins ends none: LSTAR was nobody's. */
 static void the_first_kernel(void **state)
 {
@@ -95,7 +144,7 @@ static void the_first_kernel(void **state)
 
 	(void)state;
 	fg.ctx.lstar = 0;
-	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, fg.ctx.lstar + 1);
 	assert_int_equal(steps(), before);
 }
 
@@ -115,7 +164,7 @@ static void nothing_was_known(void **state)
 	nl_n_cpus = 2;
 	nl_vendor = &watched;
 	for (i = 0; i < 2; i++) {
-		nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+		nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, fg.ctx.lstar + 1);
 		assert_int_equal(step_at(step).step, NL_STEP_GONE);
 		assert_int_equal(step_at(step + 1).step, NL_STEP_FLIP);
 		fg.cpus[0].root_generation = nl_current_view()->generation; /* it has entered */
@@ -134,6 +183,9 @@ static void nothing_was_known(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(kernel_replaced, setup, teardown),
+	                                   cmocka_unit_test_setup_teardown(the_same_place, setup, teardown),
+	                                   cmocka_unit_test_setup_teardown(on_any_cpu, setup, teardown),
+	                                   cmocka_unit_test_setup_teardown(who_says_nothing, setup, teardown),
 	                                   cmocka_unit_test_setup_teardown(the_first_kernel, setup, teardown),
 	                                   cmocka_unit_test_setup_teardown(nothing_was_known, setup, teardown)};
 

@@ -154,7 +154,7 @@ static void kernel_gone(void **state)
 	lives(&a);
 	memcpy(frames, fg.ram + FM_RAM, FM_PAGES * NL_PAGE_SIZE);
 	fg_image(FG_BUILD_ID)[0] ^= 1;
-	nl_commit_kernel_gone(&fg.cpus[0], &c);
+	nl_commit_kernel_gone(&fg.cpus[0], &c, c.lstar + 1);
 	assert_int_equal(nl_registry_count(), 0);
 	assert_int_equal(text_free(), text);
 	assert_memory_equal(fg.ram + FM_RAM, frames, FM_PAGES * NL_PAGE_SIZE);

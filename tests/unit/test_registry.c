@@ -457,17 +457,18 @@ static void lstar_written(void **state)
 	uint8_t v1[1][32], v2[1][32];
 
 	(void)state;
+	fg_task("init", 0, 0, NULL);
 	leaf_text_and_data("body", 1);
 	assert_int_equal(verify_leaf(v1[0]), NL_OK);
 	leaf_text_and_data("body", 2);
 	assert_int_equal(verify_leaf(v2[0]), NL_OK);
 	assert_int_equal(commit((const void *)v2, 1), NL_OK);
 	fg.ctx.lstar += 4;
-	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, fg.ctx.lstar + 1);
 	fg.ctx.lstar -= 4;
 	assert_int_equal(nl_registry_find(v2[0])->state.condition, NL_LEAF_APPLIED);
 	assert_int_equal(commit(NULL, 0), NL_OK);
-	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, fg.ctx.lstar + 1);
 	assert_int_equal(commit((const void *)v1, 1), NL_EVERSION);
 }
 
@@ -486,7 +487,7 @@ static void kernel_pretended(void **state)
 	assert_int_equal(call(NL_CALL_JOURNAL, FG_USER, 0, 1, 0), NL_OK);
 	first = out_r8 + 1;
 	name[0] ^= 1;
-	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx);
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, fg.ctx.lstar + 1);
 	fg.cpus[0].root_generation = nl_current_view()->generation;
 	name = fg_shown(FG_BUILD_ID);
 	name[0] ^= 1;

@@ -22,9 +22,12 @@ from vmtest import test
 AUXV = FIXES[1]
 SIX = ("ioprio-hint", "prctl-auxv", "proc-net-chmod", "timens-range", "uring-pin", "userns-off")
 SHORT, WHOLE = 50_000, 700_000  # instructions: of a piece, and of a signature
+# What is longer, in one commit of six leaves and of a leaf as large as one may be (docs/explanation/blackout.md).
+LONGER = {"6 leaves": {"prepare": 100_000}, "as much code": {"verify": 110_000}}
 DEADLINE = 200_000_000  # of what bench.py calls failing
 PIECES = "status leaves stage check verify prepare gather try abandon facts window beside".split()
 STRINGS = 4096  # bytes of names and description, at most (leaf.h)
+WINDOW = ("window", "gather", "try")  # the stop window, and what it is in the midst of; "beside" is the rest
 ICOUNT = ("-icount", "shift=0,sleep=off")  # a nanosecond of the guest is an instruction
 
 # Each command's answer is a line of /tmp/answers. Under load a deadline is another try, and its answer counts, too.
@@ -162,8 +165,9 @@ def blackout_pieces(t):
     record(t.name, g, {"rows": dict(rows)})
     # The signature is the one piece that stays whole (docs/explanation/blackout.md).
     for name, pieces in rows:
-        long = {p: n for p, n in pieces.items() if p not in ("check", "window", "gather", "try") and n > SHORT}
-        t.expect(not long and pieces.get("check", 0) <= WHOLE, f"{name}: {pieces}")
+        allowed = LONGER.get(name, {}) | {"check": WHOLE}
+        long = {p: n for p, n in pieces.items() if p not in WINDOW and n > allowed.get(p, SHORT)}
+        t.expect(not long, f"{name}: {long} of {pieces}")
     g.check_dmesg()
     g.poweroff()
 

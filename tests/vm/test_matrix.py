@@ -364,13 +364,13 @@ def with_kernel(t, **machine):
 
 
 @test(full=True)
-def kexec(t):
+def kexec(t, cmdline="", next_line=""):
     """kexec with a leaf on: the next kernel starts, nothing is applied to it, and it takes the leaf"""
-    g = with_kernel(t)
+    g = with_kernel(t, cmdline=cmdline)
     apply(g, AUXV)
     probe(g, AUXV, "FIXED")
     before, first = generation(g), g.boot_id
-    g.run(f"kexecute /kexec/vmlinuz /kexec/initrd.img '{BASE}'")
+    g.run(f"kexecute /kexec/vmlinuz /kexec/initrd.img '{BASE} {next_line}'")
     g.send("kexecute --go")
     next_kernel(t, g, first)
     status = newleaf(g, "status")
@@ -382,6 +382,12 @@ def kexec(t):
     revert(g, AUXV)
     probe(g, AUXV, "VULNERABLE")
     g.check_dmesg()
+
+
+@test(full=True)
+def kexec_same_place(t):
+    """the same with both kernels without KASLR: the next one lies where the first one lay"""
+    kexec(t, cmdline="nokaslr", next_line="nokaslr")
 
 
 @test(full=True)
@@ -403,15 +409,15 @@ def kexec_fewer_cpus(t):
 
 
 @test(full=True)
-def crash_dump(t):
+def crash_dump(t, cpu=0, cmdline="", next_line=""):
     """a panic with a leaf on: the crash kernel starts, has the memory of the first one to dump, and nothing is applied
     to it"""
-    g = with_kernel(t, cmdline="crashkernel=256M")
-    g.run(f"kexecute --panic /kexec/vmlinuz /kexec/initrd.img '{BASE} nr_cpus=1 reset_devices'")
+    g = with_kernel(t, cmdline="crashkernel=256M " + cmdline)
+    g.run(f"kexecute --panic /kexec/vmlinuz /kexec/initrd.img '{BASE} nr_cpus=1 reset_devices {next_line}'")
     apply(g, AUXV)
     probe(g, AUXV, "FIXED")
     first = g.boot_id
-    g.send("echo c >/proc/sysrq-trigger")
+    g.send(f"taskset {1 << cpu:x} sh -c 'echo c >/proc/sysrq-trigger'")
     next_kernel(t, g, first)
     size = int(g.run("stat -c %s /proc/vmcore"))
     t.expect(size > 1 << 29, f"/proc/vmcore has {size} bytes")
@@ -420,3 +426,15 @@ def crash_dump(t):
     t.note(f"/proc/vmcore has {size >> 20} MiB; leaves {status['leaves']}")
     t.expect(not [x for x in status["leaves"] if x.get("state") == "applied"], f"{status['leaves']}")
     probe(g, AUXV, "VULNERABLE")
+
+
+@test(full=True)
+def crash_dump_on_cpu_1(t):
+    """the same of a panic on the second CPU, on which the crash kernel begins then"""
+    crash_dump(t, cpu=1)
+
+
+@test(full=True)
+def crash_dump_same_place(t):
+    """the same with both kernels without KASLR: the crash kernel has the addresses of the first one"""
+    crash_dump(t, cmdline="nokaslr", next_line="nokaslr")

@@ -56,13 +56,15 @@ static enum nl_err find(const struct nl_context *ctx, const struct nl_view *view
 	return memcmp(out->build_id, k->build_id, k->build_id_len) ? NL_EBUILDID : NL_OK;
 }
 
+/* A kernel that has no process yet is another one that begins, though it may lie where the one before lay. */
 static bool stands(const struct nl_context *ctx, const struct nl_leaf_target *t, uint64_t slide)
 {
+	uint64_t list = t->init_task + t->task_tasks + slide, first;
 	struct nl_context at = *ctx;
 	struct nl_kernel kernel;
 
 	at.lstar = t->syscall_entry + slide;
-	return !nl_guest_find(&at, t, &kernel);
+	return !nl_guest_find(&at, t, &kernel) && !nl_guest_read64(&kernel.space, GVA(list), &first) && first != list;
 }
 
 #define JUMP_GROUP 0xff /* the first byte of jmp *%rax */
