@@ -29,7 +29,7 @@ struct nl_watch { /* run-time addresses */
 struct nl_scan {
 	const struct nl_watch *watches;
 	uint32_t n;
-	uint64_t low, high;         /* all watches lie in [low, high] */
+	uint64_t low, high;         /* all watches lie in [low, high], and what is hidden */
 	const struct nl_held *held; /* nl_n_cpus of them; NULL: no CPU is held */
 	uint64_t until;             /* TSC when a walk gives up; 0 = never */
 	bool whole;                 /* read every task, whatever the watches are */

@@ -248,8 +248,15 @@ static void find_hidden(const struct nl_kernel *k, struct nl_scan *scan)
 	uint32_t i;
 
 	for (i = 0; i < NL_ARRAY_SIZE(runs); i++) {
-		scan->hidden_at[i] = nl_region_start(k->target, NL_KERNEL_IMAGE) + k->slide + NL_RUN_AT(runs[i]);
-		scan->hidden_size[i] = NL_RUN_SIZE(runs[i]);
+		uint64_t at = nl_region_start(k->target, NL_KERNEL_IMAGE) + k->slide + NL_RUN_AT(runs[i]);
+		uint64_t end = at + NL_RUN_SIZE(runs[i]);
+
+		scan->hidden_at[i] = at;
+		scan->hidden_size[i] = end - at;
+		if (runs[i] && at <= scan->low)
+			scan->low = at - 1;
+		if (runs[i] && end > scan->high)
+			scan->high = end;
 	}
 }
 
