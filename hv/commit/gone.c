@@ -53,9 +53,6 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx, uin
 	uint32_t known;
 	uint64_t slide;
 
-	if (nl_registry_kernel_stands(ctx)) /* a CPU comes to it. Without the lock: a freeze may wait for this one */
-		return;
-
 	/* Who holds it waits for this CPU no longer than one freeze. The lock is not fair: beside a CPU that calls for
 	 * ever it may be long in coming. */
 	nl_lock(&nl_generation_lock);
