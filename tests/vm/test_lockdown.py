@@ -55,6 +55,8 @@ def lockdown(t):
     t.expect(by(g, "token") - before == presented - counted, f"{presented} presented, {counted} counted")
     events = [line for line in g.run("newleaf log --json").splitlines() if '"event":"token"' in line]
     t.expect(10 <= len(events) <= 32, f"{len(events)} entries of the journal are about tokens")
+    t.keep_timeline(g)
+    g.before_end = None  # behind this nobody is answered any more
     # The driver is loaded by the command, by the program that the kernel itself would use.
     g.run("rmmod msr; depmod 2>/dev/null; sysctl -qw kernel.modprobe=/bin/modprobe")
     t.expect(g.call("ls /dev/cpu/0/msr").code != 0, "the driver is still there")
@@ -84,6 +86,7 @@ def lockdown_policy(t):
         by(g, "token")
         g.close()
         g = t.boot(loader=image(folder, PORT), cmdline="lockdown=integrity")
+        g.before_end = None  # nobody is answered
         said = g.call("newleaf status --json")
         t.expect(said.code == 6 and "policy" in said.out, f"with port and token both shut: {said}")
         out = g.run("token guess 1000", timeout=60)
