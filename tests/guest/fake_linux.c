@@ -48,7 +48,12 @@ bool fake_linux_begin(void)
 		show(FAKE_PAGE_TABLE, (void *)kernel_cr3());
 		show(FAKE_DATA, pages + 2 * NL_PAGE_SIZE);
 	}
-	wrmsr(MSR_LSTAR, FAKE_SYSCALL);
+	if (msr(MSR_LSTAR) != FAKE_SYSCALL) {
+		/* As a kernel that begins: the others are started behind it, and have its root by that. */
+		wrmsr(MSR_LSTAR, FAKE_SYSCALL);
+		for (unsigned i = 1; i < machine.n_cpus; i++)
+			EXPECT(smp_start(&cpus[i], 0), "CPU %u does not start", i);
+	}
 	memcpy((void *)USER_DATA_VA, commit_leaf, size);
 	err = call(NL_CALL_STAGE, size, 0, size);
 	if (!err)
