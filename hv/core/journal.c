@@ -19,7 +19,8 @@ static uint32_t failures; /* in a row: somebody who may call could fill the ring
 void nl_journal_generation(uint64_t now) { __atomic_store_n(&generation, now, __ATOMIC_RELAXED); }
 
 /* The guest's interrupts wait for a commit's end, not for 14,000 instructions an entry: they are hashed later, when
- * they are read or others come. Until then they lie where all of it lies, out of the guest's reach. */
+ * something short is asked for, when they are read, or when too many are not. Until then they lie where all of it lies,
+ * out of the guest's reach. */
 static void chain(void)
 {
 	struct nl_journal_entry *e = &ring[chained % JOURNAL_ENTRIES];
