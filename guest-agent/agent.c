@@ -305,7 +305,7 @@ static uint64_t backoff(uint64_t *random, unsigned tries)
 	return BACKOFF_MIN_NS + (*random >> 33) % limit;
 }
 
-/* NL_AGAIN: the generation before the last one is still in use on some CPU. */
+/* NL_AGAIN: the generation before the last one is still in use on some CPU, or more pages are to be made. */
 static enum nl_err prepare(struct nl_agent *a, const struct nl_commit_request *request, uint64_t until)
 {
 	for (;;) {

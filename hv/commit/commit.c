@@ -18,10 +18,12 @@
 #include "core/clock.h"
 #include "x86.h"
 
+#define PAGES_SLICE 8u        /* per call of PREPARE, some 3,000 instructions each: interrupts are off meanwhile */
 #define SCAN_LIMIT_US 100000u /* the ceiling of a stop: beyond it watchdogs and clocks of the guest begin to suffer */
 
 static struct {
 	struct nl_generation *next; /* NULL: nothing is prepared */
+	uint32_t made;              /* of the plan's changes: as long as some are left, more calls of PREPARE are due */
 	uint64_t begun_tsc, deadline_tsc;
 	enum nl_err late; /* the answer when the deadline passes: what was in the way last */
 	const struct nl_leaf_target *target;
@@ -167,15 +169,19 @@ static bool page_has_site(uint64_t gpa, uint32_t set)
 	return false;
 }
 
-/* A frame for each changed page, and the forked view that shows it. What was allocated is in g even when this fails. */
-static enum nl_err build_generation(struct nl_generation *g, uint32_t set)
+/* The next generation, with the pages that stay as they are. */
+static enum nl_err begin_generation(uint32_t set)
 {
 	const struct nl_generation *current = nl_generation_current();
+	struct nl_generation *g;
 	uint32_t i, j;
 	enum nl_err err;
 
+	if ((err = nl_generation_fork(&g)))
+		return err;
+	tx.next = g;
+	tx.made = 0;
 	g->applied = set;
-	g->n_pages = 0;
 	if (tx.plan.shared)
 		return NL_ERANGE;
 	for (i = 0; i < current->n_pages; i++) {
@@ -184,13 +190,30 @@ static enum nl_err build_generation(struct nl_generation *g, uint32_t set)
 		if (j == tx.plan.n_changes)
 			g->pages[g->n_pages++] = current->pages[i];
 	}
-	for (i = 0; i < tx.plan.n_changes; i++) {
-		struct nl_change *c = &tx.plan.changes[i];
+	return NL_OK;
+}
+
+/*
+ * A frame for each changed page, and the forked view that shows it; a look at the bytes, before anybody is held for
+ * them. One page in the call that plans, then some a call; NL_AGAIN: there are more. What was allocated is in the
+ * generation even when this fails.
+ */
+static enum nl_err make_pages(void)
+{
+	const struct nl_generation *current = nl_generation_current();
+	struct nl_generation *g = tx.next;
+	uint32_t first = tx.made, end = tx.plan.n_changes, most = first ? PAGES_SLICE : 1;
+	enum nl_err err;
+
+	if (end - first > most)
+		end = first + most;
+	for (; tx.made < end; tx.made++) {
+		struct nl_change *c = &tx.plan.changes[tx.made];
 		enum nl_rights rights;
 		hpa_t shown;
 
 		c->from = nl_view_pointer(nl_views(), &current->view, GPA(c->gpa), NL_R);
-		c->home = !c->in_place && !page_has_site(c->gpa, set);
+		c->home = !c->in_place && !page_has_site(c->gpa, g->applied);
 		if (!c->from || !nl_view_walk(nl_views(), &current->view, GPA(c->gpa), &shown, &rights, NULL, NULL) ||
 		    (c->in_place && shown.v != c->gpa))
 			return NL_ERANGE;
@@ -206,7 +229,8 @@ static enum nl_err build_generation(struct nl_generation *g, uint32_t set)
 		if (err)
 			return err;
 	}
-	return NL_OK;
+	err = nl_window_build(&tx.plan, first, end, &tx.report.blocker);
+	return err ? err : end < tx.plan.n_changes ? NL_AGAIN : NL_OK;
 }
 
 /*
@@ -266,18 +290,12 @@ static enum nl_err check_probes(struct nl_kernel *kernel)
 	return err;
 }
 
-static enum nl_err prepare(const struct nl_context *ctx, const struct nl_commit_request *request)
+static enum nl_err begin(const struct nl_context *ctx, const struct nl_commit_request *request, uint32_t set)
 {
 	const struct nl_generation *current = nl_generation_current();
 	struct nl_kernel kernel;
-	struct nl_generation *g;
 	enum nl_err err;
-	uint32_t set;
 
-	if (request->expected_generation != UINT64_MAX && request->expected_generation != current->view.generation)
-		return NL_EGENERATION;
-	if ((err = nl_request_set(request, &set)))
-		return err;
 	if (set == current->applied)
 		return NL_NOTHING;
 	if ((err = nl_request_check(current->applied, set, &tx.report.blocker)) || (err = bind_all(ctx, set)))
@@ -285,15 +303,12 @@ static enum nl_err prepare(const struct nl_context *ctx, const struct nl_commit_
 	make_plan(set);
 	if ((err = find_kernel(ctx, &kernel)) || (err = check_probes(&kernel)))
 		return err;
-	if ((err = nl_generation_fork(&g)))
-		return err;
-	tx.next = g;
-	if ((err = build_generation(g, set)) || (err = nl_window_build(&tx.plan, &tx.report.blocker)))
+	if ((err = begin_generation(set)))
 		return err;
 	tx.deadline_tsc = tx.begun_tsc + nl_us_to_tsc(1000ULL * request->deadline_ms);
 	tx.base_edits = nl_base_edits();
 	tx.late = NL_EDEADLINE;
-	tx.report.generation_to = g->view.generation;
+	tx.report.generation_to = tx.next->view.generation;
 	tx.report.pages = tx.plan.n_changes;
 	return NL_OK;
 }
@@ -306,19 +321,31 @@ static void begin_report(void)
 	tx.report.generation_from = tx.report.generation_to = current->view.generation;
 }
 
+static bool half_made(void) { return tx.next && tx.made < tx.plan.n_changes; }
+
+/* Is this another call for what is half made? */
+static bool again(uint32_t set) { return half_made() && tx.next->applied == set && tx.base_edits == nl_base_edits(); }
+
 enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,
                               const struct nl_commit_request *request)
 {
-	enum nl_err err;
+	uint64_t running = nl_generation_current()->view.generation;
+	uint32_t set = 0;
+	enum nl_err err = request->expected_generation != UINT64_MAX && request->expected_generation != running
+	                          ? NL_EGENERATION
+	                          : nl_request_set(request, &set);
 
-	drop();
-	begin_report();
 	nl_step(self->index, NL_STEP_PREPARE, 0);
-	tx.begun_tsc = x86_rdtsc();
-	err = prepare(ctx, request);
+	if (err || !again(set)) {
+		drop();
+		begin_report();
+		tx.begun_tsc = x86_rdtsc();
+		err = err ? err : begin(ctx, request, set);
+	}
+	err = err ? err : make_pages();
 	nl_step(self->index, NL_STEP_PREPARED, err);
 	tx.report.prepare_ns = nl_tsc_to_ns(x86_rdtsc() - tx.begun_tsc);
-	if (err)
+	if (err && (err != NL_AGAIN || !tx.next))
 		drop();
 	if (err && err != NL_NOTHING && err != NL_AGAIN)
 		nl_journal(NL_EV_REFUSED, err, NULL,
@@ -388,7 +415,7 @@ static enum nl_err window(uint32_t self, struct nl_kernel *kernel)
 		return err;
 	}
 	nl_step(self, NL_STEP_SCAN, scan.scanned);
-	if ((err = nl_window_build(&tx.plan, &tx.report.blocker)))
+	if ((err = nl_window_build(&tx.plan, 0, tx.plan.n_changes, &tx.report.blocker)))
 		return err;
 	nl_step(self, NL_STEP_BUILD, tx.plan.n_changes);
 	if ((err = make_ready(kernel)))
@@ -485,7 +512,7 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 
 	if (tx.next && tx.base_edits != nl_base_edits())
 		nl_commit_drop(); /* prepared from the view as it was */
-	if (!tx.next) {
+	if (!tx.next || half_made()) {
 		err = tx.stale ? NL_ESTALE : NL_ESTATE;
 	} else if (x86_rdtsc() > tx.deadline_tsc) {
 		err = tx.late; /* the report still names who was in the way last */

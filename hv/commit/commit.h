@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * commit(expected generation, set of leaves): make exactly this set applied, in one flip. One transaction at a time:
- * PREPARE builds the next generation beside the running one, TRY freezes and flips, ABANDON forgets.
+ * PREPARE builds the next generation beside the running one, some pages a call (NL_AGAIN: the same again); TRY freezes
+ * and flips, ABANDON forgets.
  */
 #pragma once
 

@@ -39,9 +39,8 @@ void nl_generation_release(struct nl_generation *g)
 	nl_view_release(nl_views(), &g->view, &current->view);
 }
 
-/* The superseded generation goes when every CPU that runs has loaded a newer root; a CPU that waits for a SIPI loads
- * the newest first. */
-static bool reclaim(void)
+/* When every CPU that runs has loaded a newer root; a CPU that waits for a SIPI loads the newest first. */
+bool nl_generation_reclaim(void)
 {
 	unsigned i;
 
@@ -64,7 +63,7 @@ enum nl_err nl_generation_fork(struct nl_generation **out)
 	struct nl_generation *g = generations;
 	enum nl_err err;
 
-	if (!reclaim())
+	if (!nl_generation_reclaim())
 		return NL_AGAIN;
 	while (g == current)
 		g++;

@@ -24,6 +24,9 @@ struct nl_generation {
 void nl_generation_init(const struct nl_view *base);
 struct nl_generation *nl_generation_current(void);
 
+/* The one before the current goes, if no CPU uses it any more: done beside short calls, so that a commit does not find
+ * it. False: somebody does. */
+bool nl_generation_reclaim(void);
 /* A fork of the current one with the next number, no pages and nothing applied. NL_AGAIN: the one before the current is
  * still in use on some CPU. NL_ENOMEM. */
 enum nl_err nl_generation_fork(struct nl_generation **out);

@@ -16,11 +16,11 @@ static enum nl_err differs(const struct nl_edit *e, const uint8_t *found, const 
 	return e->remove ? NL_EPROBED : NL_EBYTES;
 }
 
-enum nl_err nl_window_build(const struct nl_plan *plan, struct nl_blocker *blocker)
+enum nl_err nl_window_build(const struct nl_plan *plan, uint32_t first, uint32_t end, struct nl_blocker *blocker)
 {
 	uint32_t i;
 
-	for (i = 0; i < plan->n_changes; i++)
+	for (i = first; i < end; i++)
 		if (!plan->changes[i].home && !x86_copy_safe(plan->changes[i].to, plan->changes[i].from, NL_PAGE_SIZE))
 			return NL_EBYTES; /* the page is poisoned */
 	for (i = 0; i < plan->n_edits; i++) {
@@ -29,6 +29,8 @@ enum nl_err nl_window_build(const struct nl_plan *plan, struct nl_blocker *block
 		uint8_t *at = (c->home ? c->from : c->to) + (e->site->gpa & NL_PAGE_MASK);
 		const uint8_t *was = e->remove ? e->site->fresh : e->site->expected;
 
+		if (e->change < first || e->change >= end)
+			continue;
 		if (memcmp(at, was, e->site->len))
 			return differs(e, at, was, blocker);
 		if (!c->home)

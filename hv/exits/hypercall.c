@@ -9,6 +9,7 @@
 #include "exits/token.h"
 #include "view/base.h"
 #include "commit/commit.h"
+#include "commit/generation.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/cpu.h"
@@ -134,6 +135,7 @@ static enum nl_err call_facts(struct call *c)
 {
 	const struct nl_entry *e = nl_registry_nth(c->rcx);
 
+	nl_generation_reclaim();
 	return e && c->length >= sizeof(e->facts) ? append(c, &e->facts, sizeof(e->facts)) : NL_EUSAGE;
 }
 
@@ -142,6 +144,7 @@ static enum nl_err call_stage(struct call *c)
 	if (!(nl_boot.policy.guest_may & NL_GUEST_MAY_APPLY))
 		return NL_EPOLICY;
 	nl_journal_tidy();
+	nl_generation_reclaim();
 	return nl_registry_stage(&c->caller, c->buffer, c->length, c->rcx, c->r8);
 }
 

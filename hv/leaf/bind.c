@@ -178,10 +178,10 @@ static enum nl_err fill_part(const struct nl_entry *e, const struct nl_leaf *lea
 	uint8_t *text = nl_room_at(NL_ROOM_TEXT, b->text.offset);
 	uint8_t *data = nl_room_at(NL_ROOM_DATA, b->data.offset);
 
-	memset(text, 0xcc, b->text.size); /* INT3 between bodies */
-	memset(data, 0, b->data.size);
 	memcpy(text, leaf->text + o->text.offset, o->text.count);
+	memset(text + o->text.count, 0xcc, b->text.size - o->text.count); /* INT3 between bodies */
 	memcpy(data, leaf->data + o->data.offset, o->data.count);
+	memset(data + o->data.count, 0, b->data.size - o->data.count);
 	return nl_reloc_body(leaf, at, object, text, data);
 }
 

@@ -50,16 +50,17 @@ enum nl_call {
 	                       leaf was looked at, call again with the rcx that came */
 	NL_CALL_STAGE =
 	        3, /* in buffer: a chunk of a leaf file; rcx = offset (0 starts anew), r8 = size of the whole file */
-	NL_CALL_VERIFY = 4,  /* the staged file: signature, identity, bounds, expected bytes. Idempotent.
-	                        out buffer: struct nl_verify_report. NL_AGAIN: call again (long checks run in slices) */
-	NL_CALL_PREPARE = 5, /* in buffer: struct nl_commit_request; makes the next generation beside the running one */
-	NL_CALL_TRY = 6,     /* one try to freeze and flip. out buffer: struct nl_commit_report, also on failure.
-	                        NL_AGAIN: released everybody, try again; the report names the blocker */
-	NL_CALL_ABANDON = 7, /* forget the prepared commit; always possible; nothing changed.
-	                        out buffer: struct nl_commit_report; its blocker also says what the last PREPARE met */
-	NL_CALL_JOURNAL = 8, /* rcx = first seq wanted; out buffer: struct nl_journal_entry[]; rcx out: how many, r8
-	                        out: newest seq */
-	NL_CALL_EXITS = 9,   /* rcx = CPU index; out buffer: struct nl_exit_counts */
+	NL_CALL_VERIFY = 4,    /* the staged file: signature, identity, bounds, expected bytes. Idempotent.
+	                          out buffer: struct nl_verify_report. NL_AGAIN: again (long checks run in slices) */
+	NL_CALL_PREPARE = 5,   /* in buffer: struct nl_commit_request; makes the next generation, beside the running.
+	                          NL_AGAIN: call again with the same (some pages a call, or an old root is in use) */
+	NL_CALL_TRY = 6,       /* one try to freeze and flip. out buffer: struct nl_commit_report, also on failure.
+	                          NL_AGAIN: released everybody, try again; the report names the blocker */
+	NL_CALL_ABANDON = 7,   /* forget the prepared commit; always possible; nothing changed.
+	                          out buffer: struct nl_commit_report; its blocker says what PREPARE met, too */
+	NL_CALL_JOURNAL = 8,   /* rcx = first seq wanted; out buffer: struct nl_journal_entry[]; rcx out: how many, r8
+	                          out: newest seq */
+	NL_CALL_EXITS = 9,     /* rcx = CPU index; out buffer: struct nl_exit_counts */
 	NL_CALL_CONSOLE = 10,  /* rcx = offset in the hypervisor's console ring; out buffer: text; rcx out: bytes, r8
 	                          out: next offset */
 	NL_CALL_ALIVE = 11,    /* the guest is up: boot counter may be cleared (the agent does it); journaled once */

@@ -148,7 +148,7 @@ void leaf_rodata(const char *id, uint64_t offset, uint8_t fresh)
 	make_site(&m, FG_LINK + offset, fg_image(offset), bytes, 8, 0, 0);
 }
 
-enum nl_err prepare(const uint8_t (*set)[32], unsigned count, uint64_t expected)
+enum nl_err prepare_some(const uint8_t (*set)[32], unsigned count, uint64_t expected)
 {
 	struct nl_commit_request r = {.expected_generation = expected, .deadline_ms = 1000, .count = count};
 
@@ -156,6 +156,16 @@ enum nl_err prepare(const uint8_t (*set)[32], unsigned count, uint64_t expected)
 		memcpy(r.set, set, 32 * count);
 	memcpy(fg_user(FG_USER), &r, sizeof(r));
 	return call(NL_CALL_PREPARE, FG_USER, sizeof(r), 0, 0);
+}
+
+enum nl_err prepare(const uint8_t (*set)[32], unsigned count, uint64_t expected)
+{
+	unsigned calls;
+	enum nl_err err = NL_AGAIN;
+
+	for (calls = 0; err == NL_AGAIN && calls < 100; calls++)
+		err = prepare_some(set, count, expected);
+	return err;
 }
 
 enum nl_err try_it(void) { return call(NL_CALL_TRY, FG_USER, sizeof(struct nl_commit_report), 0, 0); }

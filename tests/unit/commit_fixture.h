@@ -30,6 +30,8 @@ enum nl_err call(enum nl_call number, uint64_t buffer, uint64_t length, uint64_t
 enum nl_err stage(size_t size);
 enum nl_err verify(void);
 enum nl_err verify_leaf(uint8_t sha[32]); /* writes, signs, stages and verifies m */
+enum nl_err prepare_some(const uint8_t (*set)[32], unsigned count, uint64_t expected); /* one call, */
+/* and as many as it takes; NL_AGAIN: a hundred were not enough */
 enum nl_err prepare(const uint8_t (*set)[32], unsigned count, uint64_t expected);
 enum nl_err try_it(void);
 enum nl_err commit(const uint8_t (*set)[32], unsigned count);
