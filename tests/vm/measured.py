@@ -22,7 +22,14 @@ def emulator(kind):
     """As it names itself."""
     words = ["qemu-system-x86_64", "--version"] if kind == "qemu" else [os.environ.get("BOCHS") or "bochs", "--help"]
     said = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    return ((said.stdout + said.stderr).strip().splitlines() or [kind])[0]
+    lines = (said.stdout + said.stderr).strip().splitlines() or [kind]
+    return next((line.strip() for line in lines if "Emulator" in line), lines[0])  # Bochs tells behind its help
+
+
+def unit(machine):
+    if machine.emulator == "bochs":
+        return "ticks"
+    return "instructions" if "-icount" in machine.more else "time of a shared host"
 
 
 def record(name, guest, figures):
@@ -38,7 +45,7 @@ def record(name, guest, figures):
             "emulator": emulator(machine.emulator),
             "kernel": guest.run("uname -r").strip(),
             "cpus": machine.cpus,
-            "unit": "instructions" if "-icount" in machine.more else "time of a shared host",
+            "unit": unit(machine),
         },
         "figures": figures,
     }
