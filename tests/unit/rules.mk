@@ -7,7 +7,8 @@
 # host.c stands in for console and panic, seam/ for the CPU. `make check` runs all of them, `make check-X` one.
 UNIT_TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-UNIT_CFLAGS := -std=gnu11 -O1 -g $(CFLAGS_WARN) $(UNIT_SANITIZE) -Itests/unit/seam -Iinclude -Ihv \
+UNIT_OPTIMIZE := -O1 -g
+UNIT_CFLAGS := -std=gnu11 $(UNIT_OPTIMIZE) $(CFLAGS_WARN) $(UNIT_SANITIZE) -Itests/unit/seam -Iinclude -Ihv \
 	-Iarch/x86_64/include -Iarch/x86_64/vmx -Iarch/x86_64/svm -Itests/unit -MMD -MP
 UNIT_HOST := tests/unit/host.c tests/unit/seam/seam.c
 unit_says = $(says.test_$(1).$(2))
@@ -22,7 +23,7 @@ define unit_test
 $(B)/unit/tests/unit/test_$(1).o: UNIT_EXTRA := $(call unit_says,$(1),cflags)
 $(B)/tests/test_$(1): $(call unit_objects,tests/unit/test_$(1).c $(UNIT_HOST) $(call unit_says,$(1),sources))
 	@mkdir -p $$(@D)
-	gcc $$(UNIT_SANITIZE) -o $$@ $$^ -lcmocka $(call unit_says,$(1),libs)
+	gcc $$(UNIT_SANITIZE) $$(UNIT_LINK) -o $$@ $$^ -lcmocka $(call unit_says,$(1),libs)
 .PHONY: check-$(1)
 check-$(1): $(B)/tests/test_$(1)
 	$$<

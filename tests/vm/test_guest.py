@@ -208,7 +208,7 @@ def hpet(t, g):
 def register_differences():
     for name, full, about, machine in (
         ("differences", False, "QEMU, EPYC", dict(model="EPYC,+svm")),
-        ("differences-max", False, "QEMU, max, 4 CPUs, 5-level paging", dict(model="max,+svm", cpus=4)),
+        ("differences-max", True, "QEMU, max, 4 CPUs, 5-level paging", dict(model="max,+svm", cpus=4)),
         (
             "differences-hpet",
             True,
