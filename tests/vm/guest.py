@@ -92,6 +92,7 @@ class Machine:
     no_reboot: bool = False
     files: tuple = ()  # more files of the ESP, SRC:DST
     more: tuple = ()  # options for QEMU itself
+    quantum: int = 16  # instructions after which Bochs turns to the next CPU (scripts/run-bochs)
     disk: str = ""  # a disk that boots by itself (scripts/mkdebian), instead of kernel, loader and their settings
     stick: bool = False  # that disk is a USB stick
     rng: bool = True  # a device with random numbers of the host
@@ -213,6 +214,7 @@ class Guest:
             loopback_up()
             self.listener = socket.create_server(("127.0.0.1", 0))
             env["SERIAL2"] = f"tcp:127.0.0.1:{self.listener.getsockname()[1]}"
+            env["QUANTUM"] = str(m.quantum)
             command = [os.path.join(TOP, "scripts", "run-bochs"), esp]
         self.started = time.monotonic()
         RUNNING.add(self)

@@ -4,8 +4,10 @@
 
 Ticks are Bochs's clock, and the guest's TSC counts them (it is not offset): `ips` of them are a second of the guest's
 (scripts/run-bochs). With one CPU a tick is an instruction, each step of a REP is one. With several, each CPU in turn
-executes one trace (instructions up to the next branch, `quantum` at most), and behind each round the clock goes on by
-the mean of what they executed; a CPU that halts counts as having executed `quantum`. No tick depends on the host.
+executes instructions up to the next branch, `quantum` at most, and behind each round the clock goes on by the mean of
+what they executed (who halts counts as having executed `quantum`). So that a tick does not depend on how long the
+pieces are in which a CPU waits for another, the quantum is 1 here: in a tick each CPU executes one instruction. All
+steps of a REP are one turn, and half as many ticks. No tick depends on the host.
 
 A CPU is held from when what stops it takes it to when it goes on. A hold is the time from the first CPU that is taken
 to the last that goes on, who waits for whom included:
@@ -105,7 +107,7 @@ def stop_bochs_2(t):
     """a newer Bochs (BOCHS=/path), EPT, 2 CPUs: a commit holds CPUs for at most twice what stop_machine() does"""
     if not os.environ.get("BOCHS"):
         raise Skip("BOCHS names no Bochs 3.1 or newer; Debian's shows Linux one CPU only")
-    g = t.boot(emulator="bochs", cpus=2, memory=512, cmdline="quiet")
+    g = t.boot(emulator="bochs", cpus=2, memory=512, cmdline="quiet", quantum=1)
     if g.run("nproc").strip() != "2":
         raise Skip("this Bochs shows Linux one CPU only")
     with open(os.path.join(built(g.machine.kernel, sources=os.path.join(SOURCES, "hold")), "held.ko"), "rb") as f:
