@@ -14,6 +14,7 @@ TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path[:0] = [os.path.join(TOP, "tests", "bench")]
 
 import blackout  # noqa: E402
+import hold  # noqa: E402
 from words import came_from  # noqa: E402
 
 Run = collections.namedtuple("Run", "command file")  # file: below build/
@@ -26,7 +27,8 @@ def test_run(name):
     return Run(f"scripts/test {name}", f"figures/{name}.json")
 
 
-RUNS = {name: test_run(name) for name in ("readme-sample", "blackout-agrees", "blackout-pieces", "blackout-slopes")}
+TESTS = ("readme-sample", "blackout-agrees", "blackout-pieces", "blackout-slopes", "stop-bochs-2")
+RUNS = {name: test_run(name) for name in TESTS}
 for mode, how in (("icount", " --jobs 2"), ("smp", ""), ("ends", " --units 3")):
     needed = "make -s build/bench/work build/bench/steady.efi"
     RUNS["bench-" + mode] = Run(f"{needed} && python3 tests/bench/bench.py {mode}{how}", f"bench/{mode}.json")
@@ -97,6 +99,7 @@ BLOCKS = {
     "blackout-pieces": Block(PAGE, ["blackout-pieces"], blackout.pieces),
     "blackout-slopes": Block(PAGE, ["blackout-slopes"], blackout.slopes),
     "blackout-long": Block(PAGE, ["blackout-pieces", "blackout-slopes"], blackout.not_short),
+    "hold": Block("docs/explanation/bench.md", ["stop-bochs-2"], hold.beside_stop),
     "litmus": Block("docs/explanation/litmus.md", ["litmus"], litmus),
     "bench": Block("docs/explanation/bench.md", list(CAMPAIGNS), bench, True),
 }
