@@ -53,6 +53,9 @@ class Failure(Exception):
     """The guest or the emulator did not do what was expected."""
 
 
+HANGS = "watchdog: BUG: soft lockup"  # two minutes of a CPU (watchdog_thresh): nothing comes after that
+
+
 class EmulatorDefect(Failure):
     """The emulator lost a race of its own, shown by the registers that it logged (tests/guest/run --mode fxrstor)."""
 
@@ -352,6 +355,8 @@ class Guest:
                 self.wait_exit()
                 self._alive(when, deadline)
             self.buffer += data
+        elif HANGS in self.console():
+            raise Failure(f"a CPU of the guest hangs {when}\n{self.tail()}")
         elif time.monotonic() > deadline or self.process.poll() is not None:
             self._alive(when, deadline)
 
