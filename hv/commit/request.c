@@ -2,6 +2,7 @@
 /* What a commit asks for: see request.h. */
 #include "commit/request.h"
 #include "core/core.h"
+#include "guest/target.h"
 #include "leaf/floor.h"
 #include "leaf/leaf.h"
 #include "leaf/list.h"
@@ -112,8 +113,6 @@ static enum nl_err check_facts(const struct nl_entry *e, uint32_t set, struct nl
 	return NL_OK;
 }
 
-static bool meet(uint64_t a, uint32_t a_len, uint64_t b, uint32_t b_len) { return a < b + b_len && b < a + a_len; }
-
 /* Sites in modules are compared by their places there: the module need not be loaded. */
 static bool sites_meet(const struct nl_entry *a, uint32_t i, const struct nl_entry *b, uint32_t j)
 {
@@ -122,10 +121,10 @@ static bool sites_meet(const struct nl_entry *a, uint32_t i, const struct nl_ent
 	if (!s->object != !o->object)
 		return false;
 	if (!s->object)
-		return meet(s->gpa, s->len, o->gpa, o->len);
+		return nl_overlap(s->gpa, s->len, o->gpa, o->len);
 	return !memcmp(a->facts.modules[s->object - 1].name, b->facts.modules[o->object - 1].name,
 	               NL_OBJECT_NAME_LEN) &&
-	       meet(s->run, s->size, o->run, o->size);
+	       nl_overlap(s->run, s->size, o->run, o->size);
 }
 
 static bool overlap(const struct nl_entry *a, const struct nl_entry *b, uint64_t *va)

@@ -47,11 +47,6 @@ static enum nl_err check_kernel(const struct nl_leaf_object *o)
 	return build_id_inside(o) ? NL_OK : NL_ERANGE;
 }
 
-static bool freed_after_init(const struct nl_leaf_region *r)
-{
-	return r->kind == NL_MEM_INIT_TEXT || r->kind == NL_MEM_INIT_DATA;
-}
-
 enum nl_err nl_target_check_module(const struct nl_leaf_target *t, const struct nl_leaf_object *o)
 {
 	size_t i, n;
@@ -70,7 +65,7 @@ enum nl_err nl_target_check_module(const struct nl_leaf_target *t, const struct 
 		    !nl_inside(r->pointer_at, 8, 0, t->module_size) || !nl_inside(r->size_at, 4, 0, t->module_size))
 			return NL_EOBJECT;
 	}
-	if (!build_id_inside(o) || freed_after_init(&o->regions[o->build_id_region]) ||
+	if (!build_id_inside(o) || nl_region_is_init(&o->regions[o->build_id_region]) ||
 	    o->regions[o->build_id_region].kind == NL_MEM_PERCPU)
 		return NL_EOBJECT;
 	return NL_OK;

@@ -19,6 +19,18 @@ static inline bool nl_inside(uint64_t va, uint64_t len, uint64_t start, uint64_t
 	return start <= end && va >= start && va <= end && len <= end - va;
 }
 
+/* Do [a, a+a_len) and [b, b+b_len) share a byte? */
+static inline bool nl_overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a < b + b_len && b < a + a_len;
+}
+
+/* What a module's initialiser needs alone: freed when it has returned. */
+static inline bool nl_region_is_init(const struct nl_leaf_region *r)
+{
+	return r->kind == NL_MEM_INIT_TEXT || r->kind == NL_MEM_INIT_DATA;
+}
+
 static inline uint64_t nl_region_start(const struct nl_leaf_target *t, enum nl_kernel_region r)
 {
 	return t->kernel.regions[r].base;

@@ -113,8 +113,6 @@ static enum nl_err check_site(const struct nl_leaf *l, const struct nl_leaf_site
 	return NL_OK;
 }
 
-static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len) { return a < b + b_len && b < a + a_len; }
-
 static enum nl_err check_sites(const struct nl_leaf *l)
 {
 	const struct nl_leaf_header *h = l->header;
@@ -130,8 +128,8 @@ static enum nl_err check_sites(const struct nl_leaf *l)
 		for (j = 0; j < i; j++) {
 			const struct nl_leaf_site *o = &l->sites[j];
 
-			if (overlap(nl_leaf_va(l, s->object, s->region, s->offset), s->len,
-			            nl_leaf_va(l, o->object, o->region, o->offset), o->len))
+			if (nl_overlap(nl_leaf_va(l, s->object, s->region, s->offset), s->len,
+			               nl_leaf_va(l, o->object, o->region, o->offset), o->len))
 				return NL_EOVERLAP;
 		}
 		/* Runs of bytes follow each other: none shares a byte, and every byte is of one. */

@@ -2,13 +2,12 @@
 /* Relocations: bounds were checked by nl_leaf_parse, so what can fail here is a value that does not fit. */
 #include "leaf/reloc.h"
 #include "core/core.h"
+#include "guest/target.h"
 
 /* What an initialiser needs is gone when it has returned, and so is everybody who refers to it. */
 static enum nl_err not_there(const struct nl_leaf *l, const struct nl_leaf_reloc *r)
 {
-	uint32_t kind = nl_leaf_object(l, r->object)->regions[r->region].kind;
-
-	return kind == NL_MEM_INIT_TEXT || kind == NL_MEM_INIT_DATA ? NL_NOTHING : NL_EMODULE;
+	return nl_region_is_init(&nl_leaf_object(l, r->object)->regions[r->region]) ? NL_NOTHING : NL_EMODULE;
 }
 
 static enum nl_err symbol_value(const struct nl_leaf *l, const struct nl_leaf_reloc *r, const struct nl_placement *at,

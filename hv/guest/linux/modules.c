@@ -24,11 +24,6 @@ enum nl_err nl_linux_module_named(struct nl_kernel *k, uint64_t va, const char *
 	return memcmp(found, name, strlen(name) + 1) ? NL_NOTHING : NL_OK;
 }
 
-static bool freed_after_init(const struct nl_leaf_region *r)
-{
-	return r->kind == NL_MEM_INIT_TEXT || r->kind == NL_MEM_INIT_DATA;
-}
-
 /* Where a region is; *base 0: freed. NL_EMODULE: it is not what the leaf says; NL_EKERNEL: that cannot be read. */
 static enum nl_err read_region(struct nl_guest *space, uint64_t va, const struct nl_leaf_region *r, uint64_t *base)
 {
@@ -38,11 +33,11 @@ static enum nl_err read_region(struct nl_guest *space, uint64_t va, const struct
 	if (nl_guest_read64(space, GVA(va + r->pointer_at), base) ||
 	    nl_guest_read(space, GVA(va + r->size_at), NL_GUEST_READ, &size, sizeof(size)))
 		return NL_EKERNEL;
-	if (!size && freed_after_init(r)) /* both are cleared while we look, in whatever order */
+	if (!size && nl_region_is_init(r)) /* both are cleared while we look, in whatever order */
 		*base = 0;
 	/* Pages of the kernel's half, or an offset from each CPU's area. */
 	fits = r->kind == NL_MEM_PERCPU || (*base >> 63 && !(*base & NL_PAGE_MASK) && *base + size > *base);
-	return (*base ? fits && size == r->size : freed_after_init(r)) ? NL_OK : NL_EMODULE;
+	return (*base ? fits && size == r->size : nl_region_is_init(r)) ? NL_OK : NL_EMODULE;
 }
 
 /* NL_OK: it is what the leaf says. */
