@@ -145,15 +145,21 @@ void host_capture(const struct launch_frame *f, struct nl_launch_state *out)
  */
 void host_machine_check(struct nl_cpu *cpu, const char *where, uint64_t ip)
 {
-	uint64_t status = x86_rdmsr(MSR_MCG_STATUS), bank;
+	uint64_t status = x86_rdmsr(MSR_MCG_STATUS);
 
-	if (!(status & MCG_RIPV)) {
-		for (uint32_t i = 0; i < (x86_rdmsr(MSR_MCG_CAP) & 0xff); i++)
-			if (x86_rdmsr_safe(MSR_MC0_STATUS + 4 * i, &bank) && bank >> 63)
-				nl_log_unlocked("machine check bank %u: %lx\n", i, bank);
+	if (!(status & MCG_RIPV))
 		nl_panic("machine check %s at %lx: MCG_STATUS %lx, it cannot be resumed", where, ip, status);
-	}
 	cpu->mc_pending = true;
+}
+
+void host_dump_machine_checks(void)
+{
+	uint64_t banks = 0, status;
+
+	x86_rdmsr_safe(MSR_MCG_CAP, &banks);
+	for (uint32_t i = 0; i < (banks & 0xff); i++)
+		if (x86_rdmsr_safe(MSR_MC0_STATUS + 4 * i, &status) && status >> 63)
+			nl_log("machine check bank %u: %lx\n", i, status);
 }
 
 void host_exception(struct host_frame *f)

@@ -12,9 +12,9 @@
 static char ring[RING];
 static uint64_t written;
 static nl_lock_t lock;
-static void (*tee)(char c); /* where a panic keeps its words */
+static void (*panic)(char c); /* where a panic keeps its words; NULL: there is none */
 
-void nl_console_tee(void (*to)(char c)) { tee = to; }
+void nl_console_panic(void (*keep)(char c)) { panic = keep; }
 
 static void serial(char c)
 {
@@ -43,8 +43,8 @@ static void put(char c)
 	if (c != '\n' && (c < ' ' || c > '~'))
 		c = '?';
 	ring[written++ % RING] = c;
-	if (tee)
-		tee(c);
+	if (panic)
+		panic(c);
 	if (c == '\n')
 		serial('\r');
 	serial(c);
@@ -102,25 +102,24 @@ static void format(const char *f, va_list ap)
 	}
 }
 
+/* The lock may be held by the CPU that panics, or by one that stands still: broken lines are better than none. */
+void nl_vlog(const char *f, va_list ap)
+{
+	bool locked = !panic;
+
+	if (locked)
+		nl_lock(&lock);
+	format(f, ap);
+	if (locked)
+		nl_unlock(&lock);
+}
+
 void nl_log(const char *f, ...)
 {
 	va_list ap;
 
-	nl_lock(&lock);
 	va_start(ap, f);
-	format(f, ap);
-	va_end(ap);
-	nl_unlock(&lock);
-}
-
-void nl_vlog_unlocked(const char *f, va_list ap) { format(f, ap); }
-
-void nl_log_unlocked(const char *f, ...)
-{
-	va_list ap;
-
-	va_start(ap, f);
-	format(f, ap);
+	nl_vlog(f, ap);
 	va_end(ap);
 }
 

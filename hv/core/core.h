@@ -16,10 +16,8 @@
 /* Formats: %s %u %x (32 bits), %lu %lx (64 bits), width and 0-padding. Goes to the ring and, if configured, to the
  * serial port. */
 void nl_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* For dumps on the way down only. */
-void nl_log_unlocked(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void nl_vlog_unlocked(const char *format, va_list args);
-void nl_console_tee(void (*to)(char c)); /* each byte from now on goes there, too */
+void nl_vlog(const char *format, va_list args);
+void nl_console_panic(void (*keep)(char c)); /* from now on each byte goes there, too, and nobody waits for a lock */
 void nl_console_drain(void);
 /* Stops all CPUs, prints everything it knows of this one and its guest, resets the machine: panic.c. For defects of
  * ours only, never for what a guest does. */

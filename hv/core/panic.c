@@ -61,24 +61,25 @@ static void stop_others(const struct nl_cpu *self)
 	for (uint64_t end = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * STOP_US : STOP_US);
 	     __atomic_load_n(&stopped, __ATOMIC_SEQ_CST) < others && x86_rdtsc() < end;)
 		x86_pause();
-	nl_log_unlocked("other CPUs stopped: %u of %u\n", __atomic_load_n(&stopped, __ATOMIC_SEQ_CST), others);
+	nl_log("other CPUs stopped: %u of %u\n", __atomic_load_n(&stopped, __ATOMIC_SEQ_CST), others);
 }
 
 static void tell_cpu(struct nl_cpu *cpu)
 {
 	const struct nl_gprs *g = &cpu->gprs;
 
-	nl_log_unlocked("CPU %u APIC %u state %u root %lx generation %lu\n", cpu->index, cpu->apic_id, cpu->state,
-	                cpu->root.v, cpu->root_generation);
-	nl_log_unlocked("guest rax %lx rcx %lx rdx %lx rbx %lx rsp %lx rbp %lx rsi %lx rdi %lx\n", g->rax, g->rcx,
-	                g->rdx, g->rbx, g->rsp, g->rbp, g->rsi, g->rdi);
-	nl_log_unlocked("      r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx\n", g->r8, g->r9, g->r10,
-	                g->r11, g->r12, g->r13, g->r14, g->r15);
+	nl_log("CPU %u APIC %u state %u root %lx generation %lu\n", cpu->index, cpu->apic_id, cpu->state, cpu->root.v,
+	       cpu->root_generation);
+	nl_log("guest rax %lx rcx %lx rdx %lx rbx %lx rsp %lx rbp %lx rsi %lx rdi %lx\n", g->rax, g->rcx, g->rdx,
+	       g->rbx, g->rsp, g->rbp, g->rsi, g->rdi);
+	nl_log("      r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx\n", g->r8, g->r9, g->r10, g->r11,
+	       g->r12, g->r13, g->r14, g->r15);
 	if (nl_vendor && nl_vendor->dump)
 		nl_vendor->dump(cpu);
+	host_dump_machine_checks();
 	for (unsigned i = 0; i < NL_CAUSES; i++)
 		if (cpu->exits[i])
-			nl_log_unlocked("exits[%u] %lu\n", i, cpu->exits[i]);
+			nl_log("exits[%u] %lu\n", i, cpu->exits[i]);
 }
 
 /* Caches are not written back by a reset. */
@@ -111,13 +112,12 @@ void nl_panic(const char *f, ...)
 	}
 	if (record)
 		record->magic = record->length = 0;
-	nl_console_tee(keep);
-	/* Unlocked: the lock may be held by the CPU that panics. Broken lines are better than none. */
-	nl_log_unlocked("\nnewleaf: PANIC: ");
+	nl_console_panic(keep);
+	nl_log("\nnewleaf: PANIC: ");
 	va_start(ap, f);
-	nl_vlog_unlocked(f, ap);
+	nl_vlog(f, ap);
 	va_end(ap);
-	nl_log_unlocked("\n");
+	nl_log("\n");
 	if (cpu) {
 		stop_others(cpu);
 		tell_cpu(cpu);

@@ -14,6 +14,7 @@
 
 #define ADDRESS NL_CONFIG_PORTS
 #define DATA (NL_CONFIG_PORTS + 4)
+#define SAID 8u /* refusals that console and journal hear of; all are counted */
 
 static nl_lock_t lock;
 static uint64_t ecam; /* 0: none that is known */
@@ -55,31 +56,15 @@ uint32_t nl_config_peek(uint16_t function, unsigned reg, unsigned width)
 	return v;
 }
 
-/* Said once for a function's register, counted always. */
-static void note(struct nl_cpu *cpu, uint16_t function, unsigned reg, uint64_t value, const char *name)
-{
-	static uint32_t said[16];
-	static unsigned n;
-	uint32_t id = (uint32_t)function << 12 | reg;
-
-	refusals++;
-	for (unsigned i = 0; i < n; i++)
-		if (said[i] == id)
-			return;
-	if (n == NL_ARRAY_SIZE(said))
-		return;
-	said[n++] = id;
-	nl_log("newleaf: CPU %u: write of %lx to register %x of function %x refused: %s\n", cpu->index, value, reg,
-	       function, name);
-	nl_journal(NL_EV_CONFIG, NL_EPOLICY, NULL, NULL, id, value);
-}
-
 static bool may_write(struct nl_cpu *cpu, uint16_t function, unsigned reg, unsigned width, uint64_t value)
 {
 	const char *name = nl_windows_refuse(function, reg, width, value);
 
-	if (name)
-		note(cpu, function, reg, value, name);
+	if (name && refusals++ < SAID) {
+		nl_log("newleaf: CPU %u: write of %lx to register %x of function %x refused: %s\n", cpu->index, value,
+		       reg, function, name);
+		nl_journal(NL_EV_CONFIG, NL_EPOLICY, NULL, NULL, (uint64_t)function << 12 | reg, value);
+	}
 	return !name;
 }
 

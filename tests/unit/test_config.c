@@ -16,6 +16,8 @@
 static uint32_t address;
 static uint8_t registers[256], other[0x10000]; /* of the one function that is there; ports that are nobody's */
 static bool refuses;
+static unsigned said;
+static uint64_t said_of, said_value;
 static unsigned asked;
 static struct {
 	uint16_t function;
@@ -36,7 +38,10 @@ const char *nl_windows_refuse(uint16_t function, unsigned reg, unsigned width, u
 void nl_journal(enum nl_event event, enum nl_err error, const char *id, const uint8_t *sha256, uint64_t a, uint64_t b)
 {
 	assert_int_equal(event, NL_EV_CONFIG);
-	(void)error, (void)id, (void)sha256, (void)a, (void)b;
+	(void)error, (void)id, (void)sha256;
+	said_of = a;
+	said_value = b;
+	said++;
 }
 
 static uint32_t in(uint16_t p, unsigned width)
@@ -171,11 +176,28 @@ static void extended(void **state)
 	one(0xc1, 0x311, 1, 5);
 }
 
+/* All are counted; the first eight of all are said. */
+static void refusals(void **state)
+{
+	(void)state;
+	uint32_t before = nl_config_refused();
+
+	refuses = true;
+	write(0xcf8, 4, 0x8001f8f0);
+	for (uint32_t i = 0; i < 20; i++)
+		write(0xcfc, 4, i);
+	assert_int_equal(nl_config_refused(), before + 20);
+	assert_int_equal(said, 8);
+	assert_int_equal(said_of, 0x1f8 << 12 | 0xf0);
+	assert_int_equal(said_value, 7 - before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(data, setup), cmocka_unit_test_setup(across, setup),
 	                                   cmocka_unit_test_setup(other_ports, setup),
-	                                   cmocka_unit_test_setup(extended, setup)};
+	                                   cmocka_unit_test_setup(extended, setup),
+	                                   cmocka_unit_test_setup(refusals, setup)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,7 +67,6 @@ void apic_send_nmi(uint32_t id)
 void hv_before_entry(struct nl_cpu *c) { (void)c; }
 void hv_exit(struct nl_cpu *c, const struct nl_exit *exit) { (void)c, handed_over = exit->cause; }
 
-void nl_log_unlocked(const char *format, ...) { (void)format; }
 void insn_clgi(void) {}
 void insn_vmload(uint64_t vmcb) { (void)vmcb; }
 void insn_stgi(void) /* host_nmi of entry.S */

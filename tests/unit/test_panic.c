@@ -10,6 +10,8 @@
 #include "core/panic.h"
 #include "vendor.h"
 #include "x86.h"
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,14 +21,28 @@ struct nl_cpu *nl_cpus[NL_MAX_CPUS];
 unsigned nl_n_cpus;
 const struct nl_vendor *nl_vendor;
 static unsigned kicks[4], written_back;
-static bool obeys, dump_panics;
+static bool obeys, dump_panics, uart_panics;
 static jmp_buf end;
 enum { RESET = 1, HALT = 2 };
 
 struct nl_cpu *nl_this_cpu(void) { return self; }
 void host_reset(void) { longjmp(end, RESET); }
+void host_dump_machine_checks(void) { nl_log("the banks\n"); }
 void x86_halt(void) { longjmp(end, HALT); }
 void x86_wbinvd(void) { written_back += nl_panic_valid(&record); }
+
+/* Is the line free? */
+uint8_t x86_inb(uint16_t p)
+{
+	(void)p;
+	if (uart_panics) {
+		uart_panics = false;
+		nl_panic("in a line");
+	}
+	return 0x60;
+}
+
+void x86_outb(uint16_t p, uint8_t v) { (void)p, (void)v; }
 
 /* Another CPU, kicked: at its next look, before an entry. */
 static int looks(void)
@@ -52,7 +68,7 @@ static void kick(struct nl_cpu *c)
 static void dump(struct nl_cpu *c)
 {
 	assert_ptr_equal(c, self);
-	nl_log_unlocked("the dump\n");
+	nl_log("the dump\n");
 	if (dump_panics)
 		nl_panic("in the dump");
 }
@@ -95,6 +111,7 @@ static void run_apart(void (*test)(void))
 	int status;
 
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* one that hangs goes with the test */
 		test();
 		_exit(0);
 	}
@@ -115,6 +132,7 @@ static void whole(void)
 	assert_int_equal(written_back, 1);
 	assert_true(nl_panic_valid(&record));
 	assert_true(says("PANIC: index 7 is odd") && says("CPU 1 APIC 2") && says("the dump") && says("exits[0] 5"));
+	assert_true(says("the banks"));
 	assert_true(says("other CPUs stopped: 2 of 2"));
 	n = nl_console_read(0, ring, sizeof(ring) - 1, &next);
 	ring[n] = '\0';
@@ -124,7 +142,7 @@ static void whole(void)
 	assert_int_equal(gives_up(), HALT); /* too late to say anything */
 	assert_false(says("CPU 2"));
 
-	nl_console_tee(NULL); /* the next boot: told once */
+	nl_console_panic(NULL); /* the next boot: told once */
 	nl_panic_init(&record);
 	n = nl_console_read(next, ring, sizeof(ring) - 1, &next);
 	ring[n] = '\0';
@@ -149,6 +167,20 @@ static void twice(void)
 	assert_true(says("index 7 is odd") && says("the dump"));
 }
 
+/* A machine check while this CPU says something: it holds the console's lock, and waits for nobody. */
+static void in_a_line(void)
+{
+	int how = setjmp(end);
+
+	nl_boot.console_port = 0x3f8;
+	uart_panics = obeys = true;
+	if (!how)
+		nl_log("a line that is cut off\n");
+	assert_int_equal(how, RESET);
+	assert_true(nl_panic_valid(&record));
+	assert_true(says("PANIC: in a line") && says("the dump"));
+}
+
 static void early(void)
 {
 	self = NULL; /* no table of CPUs yet */
@@ -162,6 +194,7 @@ static void early(void)
 static void whole_record(void **state) { (void)state, run_apart(whole); }
 static void deaf_cpus(void **state) { (void)state, run_apart(deaf); }
 static void second_defect(void **state) { (void)state, run_apart(twice); }
+static void console_in_use(void **state) { (void)state, run_apart(in_a_line); }
 static void before_cpus(void **state) { (void)state, run_apart(early); }
 
 /* Memory that the firmware used meanwhile. */
@@ -206,9 +239,10 @@ static void foreign_text(void **state) { (void)state, run_apart(foreign); }
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup(whole_record, start),  cmocka_unit_test_setup(deaf_cpus, start),
-	        cmocka_unit_test_setup(second_defect, start), cmocka_unit_test_setup(before_cpus, start),
-	        cmocka_unit_test_setup(damaged, start),       cmocka_unit_test_setup(foreign_text, start),
+	        cmocka_unit_test_setup(whole_record, start),   cmocka_unit_test_setup(deaf_cpus, start),
+	        cmocka_unit_test_setup(second_defect, start),  cmocka_unit_test_setup(before_cpus, start),
+	        cmocka_unit_test_setup(console_in_use, start), cmocka_unit_test_setup(damaged, start),
+	        cmocka_unit_test_setup(foreign_text, start),
 	};
 	return cmocka_run_group_tests_name("panic", tests, NULL, NULL);
 }

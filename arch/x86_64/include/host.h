@@ -39,6 +39,7 @@ extern const struct descriptor_pointer host_gdtr, host_idtr;
 void host_init_idt(void); /* once, on the boot CPU */
 /* A machine check that the guest did not get itself: kept for it, or a panic when `where` cannot be resumed. */
 void host_machine_check(struct nl_cpu *cpu, const char *where, uint64_t ip);
+void host_dump_machine_checks(void); /* what the banks of this CPU hold, on the way down */
 /* Is one to be injected now? It is taken. A guest with MCE off would shut down: none for it. */
 static inline bool host_give_machine_check(struct nl_cpu *cpu, uint64_t cr4)
 {

@@ -294,11 +294,11 @@ static void dump(struct nl_cpu *cpu)
 {
 	const struct vmcb *v = svm(cpu)->vmcb;
 
-	nl_log_unlocked("VMCB exit %lx info %lx %lx int %lx rip %lx rflags %lx cpl %u\n", v->exit_code, v->exit_info1,
-	                v->exit_info2, v->exit_int_info, v->rip, v->rflags, v->cpl);
-	nl_log_unlocked("cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx cs %x base %lx attr %x ncr3 %lx asid %u inj %lx\n",
-	                v->cr0, v->cr2, v->cr3, v->cr4, v->efer, v->segments[NL_CS].selector, v->segments[NL_CS].base,
-	                v->segments[NL_CS].attributes, v->nested_cr3, v->asid, v->event_injection);
+	nl_log("VMCB exit %lx info %lx %lx int %lx rip %lx rflags %lx cpl %u\n", v->exit_code, v->exit_info1,
+	       v->exit_info2, v->exit_int_info, v->rip, v->rflags, v->cpl);
+	nl_log("cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx cs %x base %lx attr %x ncr3 %lx asid %u inj %lx\n", v->cr0,
+	       v->cr2, v->cr3, v->cr4, v->efer, v->segments[NL_CS].selector, v->segments[NL_CS].base,
+	       v->segments[NL_CS].attributes, v->nested_cr3, v->asid, v->event_injection);
 }
 
 const struct nl_vendor nl_svm =

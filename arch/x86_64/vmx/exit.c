@@ -206,18 +206,11 @@ void vmx_before_entry(struct vmx_cpu *v)
 	vmx_write(GUEST_RSP, cpu->gprs.rsp);
 }
 
-/* Why VMLAUNCH or VMRESUME refused, SDM vol. 3, 31.4. */
+/* VMLAUNCH or VMRESUME refused, for a reason of SDM vol. 3, 31.4; CF: no VMCS is current, which is none of them. */
 void vmx_entry_failed(struct vmx_cpu *v, uint64_t rflags)
 {
-	uint64_t error = rflags & 1 ? 0 : vmx_read(INSTRUCTION_ERROR);
-	const char *name = error == 0   ? "no current VMCS"
-	                   : error == 4 ? "VMLAUNCH with a VMCS that is not clear"
-	                   : error == 5 ? "VMRESUME with a VMCS that was not launched"
-	                   : error == 7 ? "invalid control field"
-	                   : error == 8 ? "invalid host-state field"
-	                                : "see the manual";
-
-	nl_panic("CPU %u: VM entry refused, error %lu: %s", v->cpu->index, error, name);
+	nl_panic("CPU %u: VM entry refused, VM-instruction error %lu", v->cpu->index,
+	         rflags & 1 ? 0 : vmx_read(INSTRUCTION_ERROR));
 }
 
 void vmx_run(struct nl_cpu *cpu) { vmx_loop(vmx_cpu(cpu), cpu->stack_top); }

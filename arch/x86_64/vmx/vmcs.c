@@ -49,8 +49,8 @@ void vmx_dump(struct nl_cpu *cpu)
 		return;
 	for (size_t i = 0; i < NL_ARRAY_SIZE(table); i++)
 		if (insn_vmread(table[i].field, &value))
-			nl_log_unlocked("%s %lx%s", table[i].name, value, i % 6 == 5 ? "\n" : "  ");
-	nl_log_unlocked("\n");
+			nl_log("%s %lx%s", table[i].name, value, i % 6 == 5 ? "\n" : "  ");
+	nl_log("\n");
 }
 
 static void read_msrs(unsigned first, unsigned last)
