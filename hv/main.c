@@ -23,23 +23,6 @@
 struct nl_boot_block nl_boot;
 uint64_t nl_main(const struct launch_frame *f, enum nl_enter what, struct nl_boot_block *b);
 
-/* Whole pages of the region that the loader has filled. */
-static bool holds(const struct nl_boot_block *b, uint64_t at, uint64_t size)
-{
-	return !(at & NL_PAGE_MASK) && at > b->region && at - b->region <= b->free_start &&
-	       size <= b->free_start - (at - b->region);
-}
-
-static bool boot_block_ok(const struct nl_boot_block *b)
-{
-	return b->magic == NL_BOOT_MAGIC && b->version == NL_BOOT_VERSION && b->size == sizeof(*b) && b->n_cpus >= 1 &&
-	       b->n_cpus <= NL_MAX_CPUS && b->n_ranges >= 1 && b->n_ranges <= NL_MAX_RANGES &&
-	       b->n_keys <= NL_MAX_KEYS && !(b->region & (NL_2M - 1)) && b->region_size == NL_REGION_SIZE(b->n_cpus) &&
-	       b->direct_size <= NL_DIRECT_MAX && b->region + b->region_size <= b->direct_size &&
-	       b->free_start < b->region_size && !(b->free_start & NL_PAGE_MASK) &&
-	       holds(b, b->left, sizeof(struct nl_left)) && holds(b, b->list, b->list_size);
-}
-
 static enum nl_err choose_vendor(void)
 {
 	enum nl_err vmx = nl_vmx.probe(), svm;
@@ -60,7 +43,8 @@ static enum nl_err prepare(struct nl_boot_block *b)
 {
 	enum nl_err err;
 
-	if (!boot_block_ok(b))
+	/* Loader and core are one image, so what can be wrong is that they were not built together. */
+	if (b->magic != NL_BOOT_MAGIC || b->version != NL_BOOT_VERSION || b->size != sizeof(*b))
 		return NL_EBOOTBLOCK;
 	nl_boot = *b;
 	nl_kept_init(&left()->kept);

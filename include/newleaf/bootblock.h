@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the loader hands to the core: versioned, fixed layout. Also the layout of the reserved region and of the
- * trusted-key section, which both sides must agree on. The loader fills it; the core copies it at once and trusts
- * nothing else of the loader.
+ * trusted-key section, which both sides must agree on. The loader fills it; the core copies it at once and keeps
+ * nothing else of the loader's. Both are one image under one signature: of what the loader says the core checks that it
+ * was built with it, magic, version and size.
  */
 #ifndef NEWLEAF_BOOTBLOCK_H
 #define NEWLEAF_BOOTBLOCK_H
