@@ -1,83 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The pool of pages: one bit per page, in the pool's own first pages. Single pages are handed out from the bottom;
- * runs, which are never released, are cut off the top, so that a page of a run handed to nl_pool_release is as foreign
- * as any other stray address.
+ * The pool of pages. Those that were never handed out lie in one piece, of which single pages are taken from the bottom
+ * and runs from the top; released pages are a list. What is said of a page stands in a table of its own, not in the
+ * page: a page that was handed out may hold whatever a guest writes. Runs are never released, so that a page of a run
+ * handed to nl_pool_release is as foreign as any other stray address.
  */
 #include "core/pool.h"
 #include "core/core.h"
+
+#define IN_USE UINT16_MAX
 
 static struct {
 	nl_lock_t lock;
 	uint8_t *base;
 	hpa_t base_hpa;
-	uint64_t *used; /* bit i = page i has been handed out singly */
-	size_t first;   /* pages [first, limit) serve as single pages: below lies the bitmap, */
-	size_t limit;   /* above lie the runs */
-	size_t pages;
-	size_t free;
-	size_t hint; /* no page in [first, hint) is free */
+	uint16_t *next; /* of a page: IN_USE, or the page released before it, 0 = none. In the pool's own first pages */
+	size_t released;     /* the page released last */
+	size_t fresh, limit; /* pages [fresh, limit) were never handed out */
+	size_t pages, free;
 } pool;
-
-static bool is_used(size_t page) { return pool.used[page / 64] >> page % 64 & 1; }
-static void mark_used(size_t page) { pool.used[page / 64] |= 1ULL << page % 64; }
-static void mark_free(size_t page) { pool.used[page / 64] &= ~(1ULL << page % 64); }
 
 void nl_pool_init(void *base, hpa_t base_hpa, size_t pages)
 {
-	const size_t per_page = NL_PAGE_SIZE * 8;
-	const size_t bitmap = (pages + per_page - 1) / per_page;
+	const size_t table = (pages * sizeof(*pool.next) + NL_PAGE_MASK) / NL_PAGE_SIZE;
 
-	NL_ASSERT(!((uintptr_t)base & NL_PAGE_MASK) && !(base_hpa.v & NL_PAGE_MASK) && pages > bitmap);
-	memset(base, 0, bitmap * NL_PAGE_SIZE);
+	NL_ASSERT(!((uintptr_t)base & NL_PAGE_MASK) && !(base_hpa.v & NL_PAGE_MASK) && pages > table && pages < IN_USE);
+	memset(base, 0, table * NL_PAGE_SIZE);
 	pool.base = base;
 	pool.base_hpa = base_hpa;
-	pool.used = base;
-	pool.first = pool.hint = bitmap;
+	pool.next = base;
+	pool.released = 0;
+	pool.fresh = table;
 	pool.limit = pool.pages = pages;
-	pool.free = pages - bitmap;
+	pool.free = pages - table;
 	nl_unlock(&pool.lock);
 }
 
-static uint8_t *take_page(void)
+static size_t take(void)
 {
-	for (size_t page = pool.hint; page < pool.limit; page++) {
-		if (is_used(page))
-			continue;
-		mark_used(page);
-		pool.free--;
-		pool.hint = page + 1;
-		return pool.base + page * NL_PAGE_SIZE;
-	}
-	pool.hint = pool.limit;
-	return NULL;
+	size_t page = pool.released;
+
+	if (page)
+		pool.released = pool.next[page];
+	else if (pool.fresh < pool.limit)
+		page = pool.fresh++;
+	else
+		return 0;
+	pool.next[page] = IN_USE;
+	pool.free--;
+	return page;
 }
 
 void *nl_pool_page(void)
 {
 	nl_lock(&pool.lock);
-	uint8_t *page = take_page();
+	const size_t page = take();
 	nl_unlock(&pool.lock);
-	return page ? memset(page, 0, NL_PAGE_SIZE) : NULL;
-}
-
-static uint8_t *cut_run(size_t pages)
-{
-	if (pages > pool.limit - pool.first)
-		return NULL;
-	const size_t start = pool.limit - pages;
-	for (size_t page = start; page < pool.limit; page++)
-		if (is_used(page))
-			return NULL;
-	pool.limit = start;
-	pool.free -= pages;
-	return pool.base + start * NL_PAGE_SIZE;
+	return page ? memset(pool.base + page * NL_PAGE_SIZE, 0, NL_PAGE_SIZE) : NULL;
 }
 
 void *nl_pool_run(size_t pages)
 {
+	uint8_t *run = NULL;
+
 	nl_lock(&pool.lock);
-	uint8_t *run = cut_run(pages);
+	if (pages <= pool.limit - pool.fresh) {
+		pool.limit -= pages;
+		pool.free -= pages;
+		run = pool.base + pool.limit * NL_PAGE_SIZE;
+	}
 	nl_unlock(&pool.lock);
 	return run ? memset(run, 0, pages * NL_PAGE_SIZE) : NULL;
 }
@@ -90,12 +81,11 @@ void nl_pool_release(void *page)
 	const size_t index = offset / NL_PAGE_SIZE;
 
 	nl_lock(&pool.lock);
-	const bool ours = !(offset & NL_PAGE_MASK) && index < pool.pages && is_used(index);
+	const bool ours = !(offset & NL_PAGE_MASK) && index < pool.pages && pool.next[index] == IN_USE;
 	if (ours) {
-		mark_free(index);
+		pool.next[index] = (uint16_t)pool.released;
+		pool.released = index;
 		pool.free++;
-		if (index < pool.hint)
-			pool.hint = index;
 	}
 	nl_unlock(&pool.lock);
 	if (!ours)

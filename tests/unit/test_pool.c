@@ -45,7 +45,7 @@ static void hands_out_every_page_once_and_zeroed(void **state)
 		seen[i] = true;
 		memset(page, 0xff, NL_PAGE_SIZE);
 	}
-	assert_int_equal(n, PAGES - 1); /* one holds the bitmap */
+	assert_int_equal(n, PAGES - 1); /* one holds the table */
 	assert_int_equal(nl_pool_free_pages(), 0);
 	assert_null(nl_pool_page());
 }
@@ -109,16 +109,42 @@ static void a_wrong_release_panics(void **state)
 	expect_panic(nl_pool_release(NULL));
 	expect_panic(nl_pool_release(page + 8));
 	expect_panic(nl_pool_release(page + NL_PAGE_SIZE)); /* free */
-	expect_panic(nl_pool_release(region));              /* the bitmap */
+	expect_panic(nl_pool_release(region));              /* the table */
 	expect_panic(nl_pool_release(run));
 	expect_panic(nl_pool_release(region + sizeof(region)));
 	expect_panic(nl_pool_release(region - NL_PAGE_SIZE));
+	uint8_t *other = nl_pool_page();
 	nl_pool_release(page);
 	expect_panic(nl_pool_release(page)); /* twice */
+	nl_pool_release(other);
+	expect_panic(nl_pool_release(page)); /* twice, and not the last one */
+	expect_panic(nl_pool_release(other));
 	assert_int_equal(nl_pool_free_pages(), PAGES - 1 - 2);
 	expect_panic(nl_pool_init(region + 8, region_hpa, PAGES));
 	expect_panic(nl_pool_init(region, HPA(8), PAGES));
 	expect_panic(nl_pool_init(region, region_hpa, 1));
+	expect_panic(nl_pool_init(region, region_hpa, UINT16_MAX));
+}
+
+/* What is said of a page is not said in the page: a guest writes there. */
+static void what_a_page_holds_is_nobodys_business(void **state)
+{
+	(void)state;
+	uint8_t *a = nl_pool_page(), *b = nl_pool_page(), *c = nl_pool_page();
+
+	nl_pool_release(a);
+	memcpy(b, a, NL_PAGE_SIZE);
+	memset(c, 0xff, NL_PAGE_SIZE);
+	nl_pool_release(b);
+	nl_pool_release(c);
+	memset(a, 0xff, NL_PAGE_SIZE);
+	memset(b, 0, NL_PAGE_SIZE);
+	for (unsigned i = 0; i < 3; i++) {
+		uint8_t *page = nl_pool_page();
+		assert_true(page == a || page == b || page == c);
+		assert_true(all_zero(page, NL_PAGE_SIZE));
+	}
+	assert_int_equal(nl_pool_free_pages(), PAGES - 1 - 3);
 }
 
 static void addresses_go_both_ways(void **state)
@@ -194,6 +220,7 @@ int main(void)
 	        cmocka_unit_test_setup(a_released_page_comes_back_zeroed, start),
 	        cmocka_unit_test_setup(a_run_is_contiguous_and_apart_from_pages, start),
 	        cmocka_unit_test_setup(a_wrong_release_panics, start),
+	        cmocka_unit_test_setup(what_a_page_holds_is_nobodys_business, start),
 	        cmocka_unit_test_setup(addresses_go_both_ways, start),
 	        cmocka_unit_test_setup(tables_are_pages, start),
 	        cmocka_unit_test_setup(several_cpus_never_hold_the_same_page, start),
