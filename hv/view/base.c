@@ -71,8 +71,8 @@ enum nl_err nl_base_init(void)
 	sink = nl_pool_page();
 	if (!sink)
 		return NL_ENOMEM;
-	err = nl_view_hide(&views, &base, GPA(nl_boot.region + NL_REGION_CORE), nl_boot.region_size - NL_REGION_CORE,
-	                   nl_pool_hpa(sink));
+	for (uint64_t at = NL_REGION_CORE; at < nl_boot.region_size && !err; at += NL_PAGE_SIZE)
+		err = page(GPA(nl_boot.region + at), nl_pool_hpa(sink), NL_RWX);
 	for (uint64_t at = 0; at < NL_2M && !err; at += NL_PAGE_SIZE) {
 		err = page(GPA(arena_text + at), HPA(arena_text + at), NL_RX);
 		if (!err)

@@ -44,37 +44,19 @@ static enum nl_memtype type_of(const struct nl_npt_format *f, uint64_t entry)
 	return f->has_type ? entry >> f->type_shift & 7 : NL_MT_WB;
 }
 
-/* What entry `i` of a table must be so that the table as a whole equals the large page `entry` of `level`. */
-static uint64_t piece(const struct nl_npt_format *f, unsigned level, uint64_t entry, unsigned i)
-{
-	return (level == LEVEL_2M ? entry & ~f->large : entry) + i * span(level - 1);
-}
-
 /* --- Walking --- */
-
-/* The entry that decides about gpa: at *level (in: the lowest wanted; out: where it is), or above if a large page is
- * there. */
-static uint64_t *find(const struct nl_views *v, hpa_t root, uint64_t gpa, unsigned *level)
-{
-	const unsigned lowest = *level;
-	unsigned at = ROOT_LEVEL;
-	uint64_t *entry = &map(v, root)[index_at(at, gpa)];
-
-	while (at > lowest && is_table(v->format, at, *entry)) {
-		at--;
-		entry = &map(v, target(entry[0]))[index_at(at, gpa)];
-	}
-	*level = at;
-	return entry;
-}
 
 bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gpa, hpa_t *out, enum nl_rights *rights,
                   enum nl_memtype *type, uint64_t *page_size)
 {
 	if (gpa.v >> v->format->address_bits)
 		return false;
-	unsigned level = LEVEL_4K;
-	const uint64_t entry = *find(v, view->root, gpa.v, &level);
+	unsigned level = ROOT_LEVEL;
+	uint64_t entry = map(v, view->root)[index_at(level, gpa.v)];
+	while (is_table(v->format, level, entry)) {
+		level--;
+		entry = map(v, target(entry))[index_at(level, gpa.v)];
+	}
 	if (!(entry & v->format->present))
 		return false;
 	if (out)
@@ -90,43 +72,25 @@ bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gp
 
 /* --- Releasing --- */
 
-/* The tables at the same place in the views that stay; NULL where one has none there. */
-struct kept {
-	const uint64_t *older, *newer;
-};
-
-static const uint64_t *kept_below(const struct nl_views *v, unsigned level, const uint64_t *table, unsigned i)
-{
-	return table && is_table(v->format, level, table[i]) ? map(v, target(table[i])) : NULL;
-}
-
-/* Views of a chain share tables place by place, so an entry that equals the neighbour's in the same place is shared,
- * and no other is. */
-static void release_table(const struct nl_views *v, const struct nl_view *view, hpa_t table, unsigned level,
-                          struct kept kept)
+/* Views share tables place by place, so an entry that equals the neighbour's in the same place is shared, and no other
+ * is. `kept`: the neighbour's table there, NULL where it has none. */
+static void release_table(const struct nl_views *v, hpa_t table, unsigned level, const uint64_t *kept)
 {
 	const uint64_t *entries = map(v, table);
 
 	for (unsigned i = 0; level > LEVEL_4K && i < ENTRIES; i++) {
-		if ((kept.older && kept.older[i] == entries[i]) || (kept.newer && kept.newer[i] == entries[i]))
+		if (!is_table(v->format, level, entries[i]) || (kept && kept[i] == entries[i]))
 			continue;
-		if (!is_table(v->format, level, entries[i]) || target(entries[i]).v == view->hidden.v)
-			continue;
-		const struct kept below = {kept_below(v, level, kept.older, i), kept_below(v, level, kept.newer, i)};
-		release_table(v, view, target(entries[i]), level - 1, below);
+		const bool both = kept && is_table(v->format, level, kept[i]);
+		release_table(v, target(entries[i]), level - 1, both ? map(v, target(kept[i])) : NULL);
 	}
 	v->ops.release(table);
 }
 
-void nl_view_release_between(const struct nl_views *v, struct nl_view *view, const struct nl_view *older,
-                             const struct nl_view *newer)
+void nl_view_release(const struct nl_views *v, struct nl_view *view, const struct nl_view *keep)
 {
-	const struct kept kept = {older ? map(v, older->root) : NULL, newer ? map(v, newer->root) : NULL};
-
-	NL_ASSERT((!older || older->root.v != view->root.v) && (!newer || newer->root.v != view->root.v));
-	release_table(v, view, view->root, ROOT_LEVEL, kept);
-	if (!older && !newer && view->hidden.v)
-		v->ops.release(view->hidden);
+	NL_ASSERT(!keep || keep->root.v != view->root.v);
+	release_table(v, view->root, ROOT_LEVEL, keep ? map(v, keep->root) : NULL);
 	*view = (struct nl_view){.root = HPA(0)};
 }
 
@@ -155,7 +119,7 @@ static bool build_table(struct builder *b, unsigned level, uint64_t gpa, hpa_t *
 		}
 		hpa_t lower;
 		if (!build_table(b, level - 1, gpa, &lower)) {
-			release_table(b->v, &(struct nl_view){.root = HPA(0)}, *out, level, (struct kept){NULL, NULL});
+			release_table(b->v, *out, level, NULL);
 			return false;
 		}
 		store(&entries[i], to_table(f, lower));
@@ -180,7 +144,7 @@ enum nl_err nl_view_fork(const struct nl_views *v, const struct nl_view *from, s
 	if (!v->ops.alloc(&root))
 		return NL_ENOMEM;
 	memcpy(map(v, root), map(v, from->root), NL_PAGE_SIZE);
-	*out = (struct nl_view){.root = root, .generation = from->generation + 1, .hidden = from->hidden};
+	*out = (struct nl_view){.root = root, .generation = from->generation + 1};
 	return NL_OK;
 }
 
@@ -192,28 +156,26 @@ static void expand(const struct nl_views *v, unsigned level, uint64_t entry, uin
 		memcpy(fresh, map(v, target(entry)), NL_PAGE_SIZE);
 		return;
 	}
-	entry = piece(v->format, level + 1, entry, 0);
+	if (level == LEVEL_4K)
+		entry &= ~v->format->large;
 	for (unsigned i = 0; i < ENTRIES; i++, entry += span(level))
 		fresh[i] = entry;
 }
 
 /*
- * Let the entry of `lowest` level for gpa be `value`. Down to where the view shares a table with `parent`, or with
- * itself (the hidden range), or has a large page, tables are private and used as they are. From there on down fresh
- * ones are made: all of them are allocated before anything is written, all are complete before the one store that links
- * the first of them.
+ * Let the 4 KiB entry for gpa be `value`. Down to where the view shares a table with `parent`, or has a large page,
+ * tables are private and used as they are. From there on down fresh ones are made: all of them are allocated before
+ * anything is written, all are complete before the one store that links the first of them.
  */
 static enum nl_err put(const struct nl_views *v, const struct nl_view *view, const struct nl_view *parent, uint64_t gpa,
-                       unsigned lowest, uint64_t value)
+                       uint64_t value)
 {
 	const struct nl_npt_format *f = v->format;
 	uint64_t *entry = &map(v, view->root)[index_at(ROOT_LEVEL, gpa)];
 	const uint64_t *theirs = parent ? &map(v, parent->root)[index_at(ROOT_LEVEL, gpa)] : NULL;
 	unsigned level = ROOT_LEVEL;
 
-	while (level > lowest && is_table(f, level, *entry)) {
-		if ((theirs && *theirs == *entry) || target(*entry).v == view->hidden.v)
-			break;
+	while (is_table(f, level, *entry) && !(theirs && *theirs == *entry)) {
 		theirs = theirs && is_table(f, level, *theirs) ? &map(v, target(*theirs))[index_at(level - 1, gpa)]
 		                                               : NULL;
 		level--;
@@ -221,22 +183,22 @@ static enum nl_err put(const struct nl_views *v, const struct nl_view *view, con
 	}
 
 	hpa_t fresh[ROOT_LEVEL]; /* by level */
-	for (unsigned l = lowest; l < level; l++) {
+	for (unsigned l = LEVEL_4K; l < level; l++) {
 		if (v->ops.alloc(&fresh[l]))
 			continue;
-		while (l-- > lowest)
+		while (l-- > LEVEL_4K)
 			v->ops.release(fresh[l]);
 		return NL_ENOMEM;
 	}
 
 	uint64_t shown = *entry;
-	for (unsigned l = level; l-- > lowest;) {
+	for (unsigned l = level; l-- > LEVEL_4K;) {
 		uint64_t *table = map(v, fresh[l]);
 		expand(v, l, shown, table);
 		shown = table[index_at(l, gpa)];
-		table[index_at(l, gpa)] = l > lowest ? to_table(f, fresh[l - 1]) : value;
+		table[index_at(l, gpa)] = l > LEVEL_4K ? to_table(f, fresh[l - 1]) : value;
 	}
-	store(entry, level > lowest ? to_table(f, fresh[level - 1]) : value);
+	store(entry, level > LEVEL_4K ? to_table(f, fresh[level - 1]) : value);
 	return NL_OK;
 }
 
@@ -248,51 +210,13 @@ enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, con
 	NL_ASSERT((rights & NL_R) && !(frame.v & NL_PAGE_MASK) && (!parent || parent->root.v != view->root.v));
 	if (!nl_view_walk(v, view, gpa, NULL, NULL, &type, NULL))
 		return NL_EINTERNAL;
-	return put(v, view, parent, gpa.v, LEVEL_4K, to_page(v->format, LEVEL_4K, frame, rights, type));
-}
-
-/* First everything that can fail, which changes no translation; then the stores. */
-enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t base, uint64_t size, hpa_t sink)
-{
-	const struct nl_npt_format *f = v->format;
-	const uint64_t end = base.v + size;
-	hpa_t hidden = view->hidden;
-
-	NL_ASSERT(!((base.v | size) & (NL_2M - 1)) && end <= 1ULL << f->address_bits);
-	if (!hidden.v && !v->ops.alloc(&hidden))
-		return NL_ENOMEM;
-	for (uint64_t gpa = base.v; gpa < end; gpa += NL_2M) {
-		unsigned level = LEVEL_2M;
-		const uint64_t *entry = find(v, view->root, gpa, &level);
-		if (level == LEVEL_2M ||
-		    put(v, view, NULL, gpa, LEVEL_2M, piece(f, level, *entry, index_at(LEVEL_2M, gpa))) == NL_OK)
-			continue;
-		if (!view->hidden.v)
-			v->ops.release(hidden);
-		return NL_ENOMEM;
-	}
-
-	if (!view->hidden.v)
-		for (unsigned i = 0; i < ENTRIES; i++)
-			map(v, hidden)[i] = to_page(f, LEVEL_4K, sink, NL_RWX, NL_MT_WB);
-	NL_ASSERT(target(map(v, hidden)[0]).v == sink.v);
-	view->hidden = hidden;
-	for (uint64_t gpa = base.v; gpa < end; gpa += NL_2M) {
-		unsigned level = LEVEL_2M;
-		uint64_t *entry = find(v, view->root, gpa, &level);
-		const uint64_t before = *entry;
-		store(entry, to_table(f, hidden));
-		if (is_table(f, LEVEL_2M, before) && target(before).v != hidden.v)
-			release_table(v, view, target(before), LEVEL_4K, (struct kept){NULL, NULL});
-	}
-	return NL_OK;
+	return put(v, view, parent, gpa.v, to_page(v->format, LEVEL_4K, frame, rights, type));
 }
 
 /* --- Types that follow the MTRRs --- */
 
 struct retyping {
 	const struct nl_views *v;
-	const struct nl_view *view;
 	struct runs {
 		const struct nl_type_run *at;
 		size_t n;
@@ -341,8 +265,7 @@ static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned 
 		const bool table_below = is_table(f, level, entry);
 		enum nl_err err;
 
-		if (!(entry & f->present) || (table_below && target(entry).v == r->view->hidden.v) ||
-		    !changes(r, gpa, gpa + span(level)))
+		if (!(entry & f->present) || !changes(r, gpa, gpa + span(level)))
 			continue;
 		if (table_below) {
 			err = retype_table(r, target(entry), level - 1, gpa);
@@ -372,7 +295,7 @@ static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned 
 enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs,
                            size_t n_runs, const struct nl_type_run *was, size_t n_was)
 {
-	const struct retyping r = {.v = v, .view = view, .now = {runs, n_runs}, .was = {was, n_was}};
+	const struct retyping r = {.v = v, .now = {runs, n_runs}, .was = {was, n_was}};
 
 	return v->format->has_type ? retype_table(&r, view->root, ROOT_LEVEL, 0) : NL_OK;
 }

@@ -13,8 +13,6 @@
 struct nl_view {
 	hpa_t root;
 	uint64_t generation; /* 1 = base; a fork counts on */
-	hpa_t hidden; /* the one table behind every hidden range, 0 = none; shared by all forks, the last view's release
-	                 frees it */
 };
 
 struct nl_views { /* what all views of one machine have in common */
@@ -34,12 +32,6 @@ struct nl_type_run {
  * NL_ENOMEM leaves nothing allocated.
  */
 enum nl_err nl_view_base(const struct nl_views *v, const struct nl_type_run *runs, size_t n_runs, struct nl_view *out);
-
-/*
- * Hide [base, base+size), 2 MiB aligned: every page of it shows `sink`. Base view only, before it is first used; may be
- * repeated with the same sink. On NL_ENOMEM nothing is hidden that was not.
- */
-enum nl_err nl_view_hide(const struct nl_views *v, struct nl_view *view, gpa_t base, uint64_t size, hpa_t sink);
 
 /* A new view equal to `from`: costs one root page. */
 enum nl_err nl_view_fork(const struct nl_views *v, const struct nl_view *from, struct nl_view *out);
@@ -69,15 +61,8 @@ bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gp
                   enum nl_memtype *type, uint64_t *page_size);
 
 /*
- * Release every table of `view` that its living neighbours do not share: `older` is the nearest view alive that it
- * descends from, `newer` the nearest that descends from it; either may be NULL. Tables are shared along a chain of
- * forks only, so neighbours are enough.
+ * Release every table of `view` that its one living neighbour does not share: `keep` is the view that it was forked
+ * from, or the one forked from it, or NULL. With both alive it cannot be released; tables are shared along a chain of
+ * forks only, so views further away do not matter.
  */
-void nl_view_release_between(const struct nl_views *v, struct nl_view *view, const struct nl_view *older,
-                             const struct nl_view *newer);
-
-/* The same at an end of the chain: at most one neighbour is alive. */
-static inline void nl_view_release(const struct nl_views *v, struct nl_view *view, const struct nl_view *keep)
-{
-	nl_view_release_between(v, view, keep, NULL);
-}
+void nl_view_release(const struct nl_views *v, struct nl_view *view, const struct nl_view *keep);

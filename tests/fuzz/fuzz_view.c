@@ -57,8 +57,6 @@ static void check(void)
 		for (size_t t = 0; t < HISTORY_PAGES; t++)
 			met[t] |= now.met[t];
 	}
-	if (chain[0].view.hidden.v) /* stays to the end, even when no entry leads to it any more */
-		met[(chain[0].view.hidden.v - HISTORY_BASE) / NL_PAGE_SIZE] = true;
 	for (size_t t = 0; t < HISTORY_PAGES; t++)
 		n += met[t];
 	FUZZ_CHECK(history_used() == n);
@@ -96,27 +94,26 @@ static void fork_newest(void)
 	forked = true;
 }
 
+/* The oldest or the newest. */
 static void drop(unsigned i)
 {
-	nl_view_release_between(&views, &chain[i].view, i ? &chain[i - 1].view : NULL,
-	                        i + 1 < n_chain ? &chain[i + 1].view : NULL);
+	nl_view_release(&views, &chain[i].view, n_chain == 1 ? NULL : &chain[i ? i - 1 : 1].view);
 	memmove(&chain[i], &chain[i + 1], (n_chain - i - 1) * sizeof(chain[0]));
 	n_chain--;
 }
 
+/* A run of pages that all show one frame: how the base hides what is the hypervisor's. */
 static void hide(struct fuzz *f)
 {
-	uint64_t base = page(f) & ~(NL_2M - 1), size = (fuzz_byte(f) % 4 + 1) * NL_2M;
-	struct shape before = chain[0].shape;
-	enum nl_err err;
+	uint64_t gpa = page(f), end = gpa + (uint64_t)fuzz_byte(f) * NL_PAGE_SIZE;
 
-	if (forked || base + size > 1ULL << ADDRESS_BITS)
-		return;
-	err = nl_view_hide(&views, &chain[0].view, GPA(base), size, HPA(SINK));
-	FUZZ_CHECK(err == NL_OK || err == NL_ENOMEM);
-	chain[0].shape = before;
-	if (!err)
-		shape_hide(&chain[0].shape, base, size, SINK);
+	for (; !forked && gpa < end && gpa < 1ULL << ADDRESS_BITS; gpa += NL_PAGE_SIZE) {
+		enum nl_err err = nl_view_set_page(&views, &chain[0].view, NULL, GPA(gpa), HPA(SINK), NL_RWX);
+
+		FUZZ_CHECK(err == NL_OK || err == NL_ENOMEM);
+		if (!err)
+			shape_show(&chain[0].shape, gpa, NL_PAGE_SIZE, SINK, NL_RWX);
+	}
 }
 
 /* The rights of the APIC's page, in every living view: no memory is short, as the callers see to. */
@@ -164,7 +161,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 			break;
 		case 5:
 			if (n_chain > 1)
-				drop(fuzz_byte(&f) % n_chain);
+				drop(fuzz_byte(&f) & 1 ? n_chain - 1 : 0);
 			break;
 		case 6:
 			hide(&f);
@@ -178,7 +175,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	}
 	check();
 	while (n_chain)
-		drop((unsigned)size % n_chain);
+		drop(size & 1 ? n_chain - 1 : 0);
 	FUZZ_CHECK(history_used() == 0);
 }
 

@@ -34,7 +34,8 @@ static void begin(bool ept)
 	format = ept ? nl_npt_format_ept(true, BITS) : nl_npt_format_npt(true, BITS);
 	views = (struct nl_views){.format = &format, .ops = history_ops()};
 	assert_int_equal(nl_view_base(&views, before, NL_ARRAY_SIZE(before), &view), NL_OK);
-	assert_int_equal(nl_view_hide(&views, &view, GPA(HIDDEN), NL_2M, HPA(FRAME)), NL_OK);
+	for (uint64_t at = HIDDEN; at < HIDDEN + NL_2M; at += NL_PAGE_SIZE)
+		assert_int_equal(nl_view_set_page(&views, &view, NULL, GPA(at), HPA(FRAME), NL_RWX), NL_OK);
 	assert_int_equal(nl_view_set_page(&views, &view, NULL, GPA(APIC), HPA(APIC), NL_R), NL_OK);
 	assert_int_equal(nl_view_set_page(&views, &view, NULL, GPA(0x12345000), HPA(FRAME), NL_RX), NL_OK);
 }
@@ -70,8 +71,7 @@ static void types_follow(void **state)
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(probes); i++) {
 		assert_int_equal(is[i].at.v, was[i].at.v);
 		assert_int_equal(is[i].rights, was[i].rights);
-		if (probes[i] - HIDDEN >= NL_2M)
-			assert_int_equal(is[i].type, wanted(probes[i]));
+		assert_int_equal(is[i].type, wanted(probes[i]));
 	}
 	nl_view_release(&views, &view, NULL);
 	assert_int_equal(history_used(), 0);
@@ -133,8 +133,7 @@ static void forks_follow(void **state)
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(probes); i++) {
 		enum nl_memtype type;
 		assert_true(nl_view_walk(&views, &fork, GPA(probes[i]), NULL, NULL, &type, NULL));
-		if (probes[i] - HIDDEN >= NL_2M)
-			assert_int_equal(type, wanted(probes[i]));
+		assert_int_equal(type, wanted(probes[i]));
 	}
 	nl_view_release(&views, &view, &fork);
 	nl_view_release(&views, &fork, NULL);

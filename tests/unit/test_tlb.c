@@ -161,26 +161,25 @@ static void enter_all(void)
 		enter(i, behind(i));
 }
 
-/* As hv/commit/commit.c: the superseded view goes when every CPU has loaded a newer root. Here the base stays alive,
- * for a way back to it. */
+/* As hv/commit/generation.c: the superseded view goes when every CPU has loaded a newer root. Here the base stays
+ * alive, for a way back to it, and every view is forked from it. */
 static void reclaim(void)
 {
 	if (!t.retired.root.v)
 		return;
 	enter_all();
-	nl_view_release_between(&t.views, &t.retired, &t.base, t.current.root.v ? &t.current : NULL);
-	t.retired.root = HPA(0);
+	nl_view_release(&t.views, &t.retired, &t.base);
 }
 
 static void commit(void)
 {
 	struct nl_view next;
 	reclaim();
-	assert_int_equal(nl_view_fork(&t.views, current(), &next), NL_OK);
+	assert_int_equal(nl_view_fork(&t.views, &t.base, &next), NL_OK);
 	for (unsigned i = 1 + host_below(3); i; i--) {
 		const uint64_t gpa = patchable[host_below(NL_ARRAY_SIZE(patchable))];
 		const uint64_t frame = host_below(3) ? 0x5500000000 + host_below(64) * NL_PAGE_SIZE : gpa;
-		assert_int_equal(nl_view_set_page(&t.views, &next, current(), GPA(gpa), HPA(frame),
+		assert_int_equal(nl_view_set_page(&t.views, &next, &t.base, GPA(gpa), HPA(frame),
 		                                  host_below(2) ? NL_RX : NL_RWX),
 		                 NL_OK);
 	}
@@ -234,7 +233,8 @@ static void begin(const struct policy *policy, uint64_t seed)
 	t.views = (struct nl_views){.format = &t.format, .ops = history_ops()};
 	t.m.format = &t.format;
 	assert_int_equal(nl_view_base(&t.views, pc, NL_ARRAY_SIZE(pc), &t.base), NL_OK);
-	assert_int_equal(nl_view_hide(&t.views, &t.base, GPA(HIDDEN), NL_2M, HPA(SINK)), NL_OK);
+	for (uint64_t at = HIDDEN; at < HIDDEN + NL_2M; at += NL_PAGE_SIZE)
+		assert_int_equal(nl_view_set_page(&t.views, &t.base, NULL, GPA(at), HPA(SINK), NL_RWX), NL_OK);
 	for (unsigned pcid = 0; pcid < TLB_PCIDS; pcid++)
 		for (unsigned page = 0; page < TLB_PAGES; page++)
 			t.m.guest[pcid][page] = page < NL_ARRAY_SIZE(patchable)

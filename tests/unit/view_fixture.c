@@ -56,7 +56,8 @@ void make_base(struct nl_view *base, struct shape *shape)
 void make_hidden_base(struct nl_view *base, struct shape *shape)
 {
 	make_base(base, shape);
-	assert_int_equal(nl_view_hide(&views, base, GPA(HIDDEN), HIDDEN_SIZE, HPA(SINK)), NL_OK);
+	for (uint64_t at = HIDDEN; at < HIDDEN + HIDDEN_SIZE; at += NL_PAGE_SIZE)
+		assert_int_equal(nl_view_set_page(&views, base, NULL, GPA(at), HPA(SINK), NL_RWX), NL_OK);
 	shape_hide(shape, HIDDEN, HIDDEN_SIZE, SINK);
 }
 
