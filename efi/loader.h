@@ -2,7 +2,7 @@
 /*
  * What the files of the loader share: its state, and one line per step. Each step returns an error of the common table
  * after it has said why; main.c decides what that means. The pure parts have headers of their own (conf.h, hostmap.h,
- * acpi.h, pe.h).
+ * acpi.h).
  */
 #pragma once
 
@@ -27,10 +27,9 @@ struct loader {
 	bool secure_boot;
 	struct nl_policy policy; /* the image's, restricted by newleaf.conf */
 	struct nl_boot_counter counter;
-	bool counted;    /* this boot is in the counter */
-	uint64_t region; /* 0 = not allocated */
-	bool smi_page;   /* the pages at NL_SMI_HANDLER are ours */
-	const struct nl_core_header *core;
+	bool counted;                  /* this boot is in the counter */
+	uint64_t region;               /* 0 = not allocated */
+	bool smi_page;                 /* the pages at NL_SMI_HANDLER are ours */
 	struct nl_state state, stored; /* as it is to be, and as the firmware has it */
 	EFI_STATUS state_status;       /* of reading it, and what was wrong with it */
 	enum nl_err state_error;
@@ -61,8 +60,15 @@ bool file_exists(struct loader *l, const CHAR16 *path);
 void file_beside(struct loader *l, const CHAR16 *name, CHAR16 *out, size_t max);
 enum nl_err conf_load(struct loader *l);
 
-/* image.c: the core in a section of the loader's own image. */
-enum nl_err image_find_core(struct loader *l);
+/* sections.S: sections of this image. In a built one keys and policy may be replaced by what is shorter than their
+ * room: no byte behind a record's own end means anything. */
+#define IMAGE_ROOM 4096u
+#define IN_IMAGE extern const __attribute__((visibility("hidden")))
+IN_IMAGE struct nl_core_header image_core;
+IN_IMAGE uint8_t image_keys[IMAGE_ROOM], image_policy[IMAGE_ROOM];
+
+/* image.c */
+enum nl_err image_check(void);
 
 /* trust.c: policy and keys, from sections of the image; keys, unless Secure Boot is on, from a file as well. */
 void trust_policy(struct loader *l); /* and takes out of the conf what it may not say */

@@ -56,7 +56,7 @@ static enum nl_err bring_up(struct loader *l)
 {
 	enum nl_err e;
 
-	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_find_core(l)) || (e = state_check(l)) ||
+	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_check()) || (e = state_check(l)) ||
 	    (e = cpus_find(l)) || (e = memory_reserve(l)))
 		return e;
 	trust_list(l);

@@ -188,7 +188,7 @@ static uint64_t place(struct nl_hostmap *m, const void *content, uint64_t size)
 enum nl_err memory_fill(struct loader *l)
 {
 	uint8_t *region = (uint8_t *)l->region;
-	const struct nl_core_header *core = l->core;
+	const struct nl_core_header *core = &image_core;
 	uint64_t boot = NL_REGION_CORE + ((core->memory_size + NL_PAGE_MASK) & ~NL_PAGE_MASK);
 	struct nl_boot_block *b = (struct nl_boot_block *)(region + boot);
 	struct nl_hostmap m = {.region = region,

@@ -12,7 +12,7 @@
 typedef void nl_policy_warn(const char *what);
 
 /*
- * image: the section .nlpol, NULL when there is none; without a valid one nobody has allowed anything. newleaf.conf can
+ * image: the section .nlpol with its room; without a valid record in it nobody has allowed anything. newleaf.conf can
  * only restrict it. Under Secure Boot what the conf file may not say is taken out of conf: that file is not signed, and
  * a command line decides as much about a kernel as its signature does.
  */

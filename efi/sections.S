@@ -1,30 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the loader carries for others: the core, the trusted keys, the policy. Each is a section of the image, so that
- * the image's signature covers it; keys and policy have fixed room and can be replaced in a built image with
- * objcopy --update-section.
+ * the image's signature covers it; keys and policy have IMAGE_ROOM bytes (loader.h) and can be replaced in a built
+ * image with objcopy --update-section, which keeps every section's address: the loader finds them by symbol.
  */
+	.hidden image_core, image_keys, image_policy
+	.globl image_core, image_keys, image_policy
+
 	.section .core, "a"
 	.balign 4096
+image_core:
 	.incbin NL_CORE_FILE
 	.balign 16
 
 	.section .nlkeys, "a"
 	.balign 4096
-nlkeys_start:
+image_keys:
 #ifdef NL_KEYS_FILE
 	.incbin NL_KEYS_FILE
 #else
 	.quad 0x5359454b4c4e /* struct nl_record: NL_KEYS_MAGIC, version, size of head and of a record, none */
 	.long 2, 24, 64, 0
 #endif
-	.if . - nlkeys_start > 4096
-	.error "more keys than NL_KEYS_MAX_SIZE"
+	.if . - image_keys > 4096
+	.error "more keys than IMAGE_ROOM"
 	.endif
-	.org nlkeys_start + 4096, 0
+	.org image_keys + 4096, 0
 
 	.section .nlpol, "a"
 	.balign 4096
+image_policy:
 	.quad 0x5943494c4f504c4e /* struct nl_record: NL_POLICY_MAGIC, version, size of head and of a record, one */
 	.long 1, 24, 32, 1
 	.long 3 /* guest_may: apply and revert */
@@ -35,6 +40,7 @@ nlkeys_start:
 	.long 1 /* signatures: one author's is enough */
 	.long 0 /* without_list: launch, apply no leaf */
 	.long 0 /* unpatched: let a module in that cannot be patched */
+	.org image_policy + 4096, 0
 
 	/* Without it shim starts nothing: the generation of this program, which a list can revoke (SBAT.md of shim). */
 	.section .sbat, "a"

@@ -5,7 +5,6 @@
  */
 #include "loader.h"
 #include "keylist.h"
-#include "pe.h"
 #include "policy.h"
 
 #define KEYS_FILE L"\\EFI\\newleaf\\keys.bin"
@@ -40,11 +39,8 @@ static void warn(const char *what) { say_warning(L"%a", what); }
 
 void trust_policy(struct loader *l)
 {
-	size_t size = 0;
-	const void *p = nl_pe_section(l->loaded->ImageBase, l->loaded->ImageSize, ".nlpol", &size);
-
 	l->secure_boot = secure_boot();
-	nl_policy_make(p, size, l->secure_boot, &l->conf, &l->policy, warn);
+	nl_policy_make(image_policy, IMAGE_ROOM, l->secure_boot, &l->conf, &l->policy, warn);
 }
 
 static enum nl_err add_keys(struct nl_boot_block *b, const void *list, size_t size, const CHAR16 *from)
@@ -58,13 +54,12 @@ static enum nl_err add_keys(struct nl_boot_block *b, const void *list, size_t si
 
 enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b)
 {
-	size_t size = 0;
-	const struct nl_key *k = nl_pe_section(l->loaded->ImageBase, l->loaded->ImageSize, ".nlkeys", &size);
+	UINTN size = 0;
 	void *file;
-	enum nl_err e = NL_OK;
+	enum nl_err e = add_keys(b, image_keys, IMAGE_ROOM, L"this image");
 	EFI_STATUS s;
 
-	if (k && (e = add_keys(b, k, size, L"this image")))
+	if (e)
 		return e;
 	if (l->secure_boot) {
 		b->secure_boot = !shim_is_off(); /* as shown; what conf file and key file may say stays restricted */

@@ -34,5 +34,5 @@ check-docs: $(B)/newleaf-manual $(B)/efi/sections.S.o
 	@$< errors | cmp - docs/reference/errors.md || { echo "docs/reference/errors.md is stale: make docs"; exit 1; }
 	@sed -n 's/^\(printf .*\) > policy.bin$$/\1/p' docs/reference/conf.md | sh > $(B)/docs-policy
 	@objcopy -O binary -j .nlpol $(B)/efi/sections.S.o $(B)/built-policy
-	@[ "$$(cmp -l $(B)/docs-policy $(B)/built-policy | xargs)" = '33 1 0' ] || { \
+	@[ "$$(cmp -l -n $$(wc -c < $(B)/docs-policy) $(B)/docs-policy $(B)/built-policy | xargs)" = '33 1 0' ] || { \
 		echo "docs/reference/conf.md: its policy differs from .nlpol in more than conf_may" >&2; exit 1; }
