@@ -43,10 +43,10 @@ static const EFI_MEMORY_DESCRIPTOR *next(struct pieces *p)
 }
 
 /*
- * Above 4 GiB no message that a device sends by a 32-bit address can reach the region. AllocateMaxAddress would not
- * find that memory: firmware prefers what is below 4 GiB. So the highest free place is asked for by its address.
+ * The highest free place for the region in [low, top), asked for by its address: by itself firmware prefers what is
+ * below 4 GiB, and aligns to no more than a page.
  */
-static uint64_t reserve_high(uint64_t size, uint64_t top)
+static uint64_t reserve(uint64_t size, uint64_t low, uint64_t top)
 {
 	struct pieces all = {0};
 	uint64_t best = 0;
@@ -57,23 +57,10 @@ static uint64_t reserve_high(uint64_t size, uint64_t top)
 		if (d->Type != EfiConventionalMemory || (d->Attribute & EFI_MEMORY_SPECIAL))
 			continue;
 		at = ((end < top ? end : top) - size) & ~(NL_2M - 1);
-		if (end > size && at >= d->PhysicalStart && at >= 4 * NL_1G && at > best)
+		if (end > size && at >= d->PhysicalStart && at >= low && at > best)
 			best = at;
 	}
 	return best ? allocate(AllocateAddress, size / NL_PAGE_SIZE, best) : 0;
-}
-
-static uint64_t reserve_low(uint64_t size)
-{
-	const uint64_t slack = NL_2M - NL_PAGE_SIZE;
-	uint64_t run = allocate(AllocateMaxAddress, (size + slack) / NL_PAGE_SIZE, UINT32_MAX), region;
-
-	if (!run)
-		return 0;
-	region = (run + slack) & ~(NL_2M - 1);
-	release(run, region);
-	release(region + size, run + size + slack);
-	return region;
 }
 
 /* A firmware with SMM of its own has moved SMBASE for all CPUs, and says so (PI 1.8, vol. 4, 2.4.1). */
@@ -112,9 +99,10 @@ enum nl_err memory_reserve(struct loader *l)
 	struct nl_hostmap m = {.ram_top = UINT64_MAX - NL_1G}; /* RAM is mapped wherever it is */
 
 	ask_paging(&m);
-	l->region = reserve_high(NL_REGION_SIZE(l->n_cpus), nl_hostmap_top(&m));
+	/* Above 4 GiB no message that a device sends by a 32-bit address can reach the region. */
+	l->region = reserve(NL_REGION_SIZE(l->n_cpus), 4 * NL_1G, nl_hostmap_top(&m));
 	if (!l->region)
-		l->region = reserve_low(NL_REGION_SIZE(l->n_cpus));
+		l->region = reserve(NL_REGION_SIZE(l->n_cpus), 0, 4 * NL_1G);
 	if (!l->region)
 		return refuse(NL_EMEMORY, L"no %d MiB of free memory in one piece", NL_REGION_SIZE(l->n_cpus) >> 20);
 	if (firmware_has_smm())
