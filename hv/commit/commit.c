@@ -18,8 +18,9 @@
 #include "core/clock.h"
 #include "x86.h"
 
-#define PAGES_SLICE 8u        /* per call of PREPARE, some 3,000 instructions each: interrupts are off meanwhile */
-#define SCAN_LIMIT_US 100000u /* the ceiling of a stop: beyond it watchdogs and clocks of the guest begin to suffer */
+#define PAGES_SLICE 8u         /* per call of PREPARE, some 3,000 instructions each: interrupts are off meanwhile */
+#define REHEARSAL_TICKS 40000u /* beyond it the guest has more that waits for a CPU than is worth it */
+#define SCAN_LIMIT_US 100000u  /* the ceiling of a stop: beyond it watchdogs and clocks of the guest begin to suffer */
 
 static struct {
 	struct nl_generation *next; /* NULL: nothing is prepared */
@@ -147,23 +148,20 @@ static void make_plan(uint32_t set)
 	tx.plan.n_changes = tx.plan.n_edits = tx.n_watches = 0;
 	tx.has_body = tx.has_modules = tx.plan.shared = false;
 	tx.target = NULL;
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		if ((current->applied & ~set) >> i & 1)
-			plan_leaf(i, true);
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		if ((set & ~current->applied) >> i & 1)
-			plan_leaf(i, false);
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		if (set >> i & 1)
-			nl_registry[i].pinned = true;
+	NL_EACH_LEAF(i, current->applied & ~set)
+		plan_leaf(i, true);
+	NL_EACH_LEAF(i, set & ~current->applied)
+		plan_leaf(i, false);
+	NL_EACH_LEAF(i, set)
+		nl_registry[i].pinned = true;
 }
 
 static bool page_has_site(uint64_t gpa, uint32_t set)
 {
 	uint32_t i, j;
 
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		for (j = 0; set >> i & 1 && j < nl_registry[i].n_sites; j++)
+	NL_EACH_LEAF(i, set)
+		for (j = 0; j < nl_registry[i].n_sites; j++)
 			if (nl_registry[i].sites[j].len && (nl_registry[i].sites[j].gpa & ~NL_PAGE_MASK) == gpa)
 				return true;
 	return false;
@@ -242,13 +240,13 @@ static enum nl_err bind_all(const struct nl_context *ctx, uint32_t set)
 	const struct nl_generation *current = nl_generation_current();
 	uint32_t i, j;
 
-	for (i = 0; i < NL_MAX_LEAVES; i++) {
+	NL_EACH_LEAF(i, set ^ current->applied) {
 		struct nl_entry *e = &nl_registry[i];
 		bool on = set >> i & 1;
 		struct nl_kernel kernel;
 		enum nl_err err;
 
-		if (!((set ^ current->applied) >> i & 1) || e->n_objects < 2)
+		if (e->n_objects < 2)
 			continue;
 		err = nl_guest_find(ctx, &e->target, &kernel);
 		if (!err)
@@ -371,8 +369,8 @@ static bool modules_stand(struct nl_kernel *kernel)
 	const struct nl_generation *current = nl_generation_current();
 	uint32_t i;
 
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		if ((tx.next->applied ^ current->applied) >> i & 1 && !nl_bind_stands(&nl_registry[i], kernel))
+	NL_EACH_LEAF(i, tx.next->applied ^ current->applied)
+		if (!nl_bind_stands(&nl_registry[i], kernel))
 			return false;
 	return true;
 }
@@ -391,6 +389,24 @@ static enum nl_err make_ready(struct nl_kernel *kernel)
 	return kernel->os->watch_modules(kernel, thunks.ret);
 }
 
+/*
+ * What the window will look at is looked at while the guest still runs. No answer counts: the translations do that were
+ * needed, and these only as far as they hold when all CPUs are held.
+ */
+static void rehearse(struct nl_kernel *kernel)
+{
+	static struct nl_path paths[NL_GUEST_CACHE];
+	static struct nl_scan scan;
+	gpa_t unused;
+
+	nl_guest_keep(&kernel->space, paths);
+	nl_scan_init(&scan, tx.watches, tx.n_watches);
+	scan.until = x86_rdtsc() + REHEARSAL_TICKS;
+	if (!kernel->os->probes(kernel, &scan))
+		kernel->os->scan(kernel, &scan);
+	nl_guest_translate(&kernel->space, GVA(kernel->os->arena_text), NL_GUEST_READ, &unused);
+}
+
 /* All CPUs are held. Whatever fails here leaves nothing that the guest could see. */
 static enum nl_err window(uint32_t self, struct nl_kernel *kernel)
 {
@@ -399,6 +415,7 @@ static enum nl_err window(uint32_t self, struct nl_kernel *kernel)
 	uint32_t i, unread;
 	enum nl_err err;
 
+	nl_guest_hold(&kernel->space);
 	nl_scan_init(&scan, tx.watches, tx.n_watches);
 	scan.held = nl_held;
 	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SCAN_LIMIT_US : SCAN_LIMIT_US);
@@ -420,12 +437,10 @@ static enum nl_err window(uint32_t self, struct nl_kernel *kernel)
 	nl_step(self, NL_STEP_BUILD, tx.plan.n_changes);
 	if ((err = make_ready(kernel)))
 		return err;
-	for (i = 0; i < NL_MAX_LEAVES; i++) {
-		if ((tx.next->applied ^ current->applied) >> i & 1)
-			nl_registry[i].state.old_tasks = unread >> i & 1 ? NL_UNCOUNTED : scan.old_by_leaf[i];
-		if (tx.next->applied >> i & 1) /* to blame from the flip on, not from when all CPUs run again */
-			nl_kept_on[i] = nl_registry[i].state.sha256;
-	}
+	NL_EACH_LEAF(i, tx.next->applied ^ current->applied)
+		nl_registry[i].state.old_tasks = unread >> i & 1 ? NL_UNCOUNTED : scan.old_by_leaf[i];
+	NL_EACH_LEAF(i, tx.next->applied) /* to blame from the flip on, not from when all CPUs run again */
+		nl_kept_on[i] = nl_registry[i].state.sha256;
 	nl_window_fold(&tx.plan);
 	nl_step(self, NL_STEP_FOLD, tx.plan.n_changes);
 	nl_step(self, NL_STEP_FLIP, tx.next->view.generation);
@@ -444,16 +459,13 @@ static void settle(void)
 	tx.next = NULL;
 	release_drafts();
 	unpin();
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		if ((changed & now->applied) >> i & 1) /* there is room: nl_request_check */
-			nl_floor_raise(nl_registry[i].state.id, nl_registry[i].state.version);
+	NL_EACH_LEAF(i, changed & now->applied) /* there is room: nl_request_check */
+		nl_floor_raise(nl_registry[i].state.id, nl_registry[i].state.version);
 	nl_kept_seal();
-	for (i = 0; i < NL_MAX_LEAVES; i++) {
+	NL_EACH_LEAF(i, changed) {
 		struct nl_entry *e = &nl_registry[i];
 		bool on = now->applied >> i & 1;
 
-		if (!(changed >> i & 1))
-			continue;
 		e->ever_applied = true;
 		if (!on)
 			nl_kept_on[i] = NULL;
@@ -479,6 +491,7 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 	r->blocker.cpu = UINT32_MAX;
 	if ((err = find_kernel(ctx, &kernel)))
 		return err;
+	rehearse(&kernel);
 	r->tries++;
 	err = nl_freeze(self, ctx, false, &freeze);
 	r->cpus_held = freeze.held;

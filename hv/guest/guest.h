@@ -30,7 +30,7 @@ struct nl_scan {
 	const struct nl_watch *watches;
 	uint32_t n;
 	uint64_t low, high;         /* all watches lie in [low, high], and what is hidden */
-	const struct nl_held *held; /* nl_n_cpus of them; NULL: no CPU is held */
+	const struct nl_held *held; /* nl_n_cpus of them; NULL: no CPU is held, only who waits for one is looked at */
 	uint64_t until;             /* TSC when a walk gives up; 0 = never */
 	bool whole;                 /* read every task, whatever the watches are */
 	/* Set by the tenant: code that returns where a list of the guest's says, which nobody reads. Who has such a

@@ -9,6 +9,7 @@
 #define PTE_W (1ULL << 1)
 #define PTE_U (1ULL << 2)
 #define PTE_PS (1ULL << 7)
+#define PTE_STATE 0x60ULL /* accessed, dirty: the CPU sets them, and leads nowhere else by it */
 #define PTE_ADDRESS 0x000ffffffffff000ULL
 
 void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3,
@@ -20,8 +21,30 @@ void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struc
 	g->view = view;
 	g->root = cr3 & PTE_ADDRESS;
 	g->la57 = la57;
+	for (i = 0; i < NL_GUEST_TABLES; i++)
+		g->tables[i].at = NULL;
+	nl_guest_keep(g, NULL);
+}
+
+void nl_guest_keep(struct nl_guest *g, struct nl_path *paths)
+{
+	unsigned i;
+
 	for (i = 0; i < NL_GUEST_CACHE; i++)
 		g->cache[i].page = ~0ULL;
+	g->paths = paths;
+}
+
+void nl_guest_hold(struct nl_guest *g)
+{
+	unsigned i, j;
+	uint64_t now;
+
+	for (i = 0; i < NL_GUEST_CACHE; i++)
+		for (j = 0; g->cache[i].page != ~0ULL && j < g->paths[i].n; j++)
+			if (!x86_load_safe(g->paths[i].entry[j].at, &now) ||
+			    (now ^ g->paths[i].entry[j].value) & ~PTE_STATE)
+				g->cache[i].page = ~0ULL;
 }
 
 uint8_t *nl_view_pointer(const struct nl_views *views, const struct nl_view *view, gpa_t gpa, enum nl_rights rights)
@@ -35,6 +58,23 @@ uint8_t *nl_view_pointer(const struct nl_views *views, const struct nl_view *vie
 	return nl_phys(pa);
 }
 
+/* Objects of a kernel lie at round addresses (Knuth's multiplicative hash). */
+static unsigned slot_of(uint64_t page, unsigned slots) { return page * 0x9e3779b97f4a7c15ULL >> 32 & (slots - 1); }
+
+/* The same for the guest's tables, remembered: what the view shows does not depend on the guest. */
+static const uint64_t *table_at(struct nl_guest *g, uint64_t gpa)
+{
+	unsigned slot = slot_of(gpa >> NL_PAGE_SHIFT, NL_GUEST_TABLES);
+
+	if (g->tables[slot].gpa != gpa && g->tables[slot].at)
+		slot ^= 1; /* two may have one place */
+	if (g->tables[slot].gpa != gpa || !g->tables[slot].at) {
+		g->tables[slot].gpa = gpa;
+		g->tables[slot].at = (const uint64_t *)nl_view_pointer(g->views, g->view, GPA(gpa), NL_R);
+	}
+	return g->tables[slot].at;
+}
+
 static bool canonical(uint64_t va, bool la57)
 {
 	unsigned shift = la57 ? 64 - 57 : 64 - 48;
@@ -42,20 +82,24 @@ static bool canonical(uint64_t va, bool la57)
 	return (uint64_t)((int64_t)(va << shift) >> shift) == va;
 }
 
-enum nl_err nl_guest_translate(const struct nl_guest *g, gva_t va, unsigned access, gpa_t *out)
+static enum nl_err translate(struct nl_guest *g, gva_t va, unsigned access, gpa_t *out, struct nl_path *path)
 {
 	uint64_t table = g->root;
 	unsigned level;
 
+	path->n = 0;
 	if (!canonical(va.v, g->la57))
 		return NL_EFAULT;
 	for (level = g->la57 ? 5 : 4; level; level--) {
 		unsigned shift = NL_PAGE_SHIFT + 9 * (level - 1);
-		uint64_t offset = (va.v >> shift & 0x1ff) * 8, entry, page;
-		const uint8_t *at = nl_view_pointer(g->views, g->view, GPA(table + offset), NL_R);
+		unsigned index = va.v >> shift & 0x1ff;
+		uint64_t entry, page;
+		const uint64_t *at = table_at(g, table);
 
-		if (!at || !x86_load_safe((const uint64_t *)at, &entry))
+		if (!at || !x86_load_safe(at + index, &entry))
 			return NL_EFAULT;
+		path->entry[path->n].at = at + index;
+		path->entry[path->n++].value = entry;
 		if (!(entry & PTE_P) || (access & NL_GUEST_USER && !(entry & PTE_U)) ||
 		    (access & NL_GUEST_WRITE && !(entry & PTE_W)))
 			return NL_EFAULT;
@@ -72,19 +116,31 @@ enum nl_err nl_guest_translate(const struct nl_guest *g, gva_t va, unsigned acce
 	return NL_EFAULT;
 }
 
+enum nl_err nl_guest_translate(struct nl_guest *g, gva_t va, unsigned access, gpa_t *out)
+{
+	struct nl_path unused;
+
+	return translate(g, va, access, out, &unused);
+}
+
 uint8_t *nl_guest_pointer(struct nl_guest *g, gva_t va, unsigned access)
 {
 	uint64_t page = va.v >> NL_PAGE_SHIFT;
-	unsigned slot = page % NL_GUEST_CACHE;
+	unsigned slot = slot_of(page, NL_GUEST_CACHE);
+	struct nl_path path;
 	gpa_t gpa;
 	uint8_t *at;
 
+	if (g->cache[slot].page != page && g->cache[slot].page != ~0ULL)
+		slot ^= 1;
 	if (g->cache[slot].page != page || (access & ~g->cache[slot].access)) {
-		if (nl_guest_translate(g, GVA(va.v & ~NL_PAGE_MASK), access, &gpa))
+		if (translate(g, GVA(va.v & ~NL_PAGE_MASK), access, &gpa, &path))
 			return NULL;
 		at = nl_view_pointer(g->views, g->view, gpa, access & NL_GUEST_WRITE ? NL_RW : NL_R);
 		if (!at)
 			return NULL;
+		if (g->paths)
+			g->paths[slot] = path;
 		g->cache[slot].page = page;
 		g->cache[slot].at = at;
 		g->cache[slot].access = access;

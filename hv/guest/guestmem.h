@@ -8,7 +8,8 @@
 
 #include "view/view.h"
 
-#define NL_GUEST_CACHE 32 /* recent translations; a power of two */
+#define NL_GUEST_CACHE 64  /* recent translations; a power of two, */
+#define NL_GUEST_TABLES 32 /* of the guest's tables that were walked; so is this */
 
 enum nl_guest_access {
 	NL_GUEST_READ = 0,
@@ -16,25 +17,44 @@ enum nl_guest_access {
 	NL_GUEST_USER = 2,  /* a user page: what the caller of a hypercall could reach itself */
 };
 
-/* One guest address space as one view shows it. Holds translations: use it within one exit, or while all CPUs are held.
- */
+/* The entries of the guest's own tables that a translation was read from. */
+struct nl_path {
+	unsigned n;
+	struct {
+		const uint64_t *at;
+		uint64_t value;
+	} entry[5];
+};
+
+/* One guest address space as one view shows it. Holds translations: use it within one exit; and once all CPUs are held,
+ * only those that nl_guest_hold has left. */
 struct nl_guest {
 	const struct nl_views *views;
 	const struct nl_view *view;
 	uint64_t root; /* guest-physical, of the top table */
 	bool la57;
 	struct {
+		uint64_t gpa;
+		const uint64_t *at;
+	} tables[NL_GUEST_TABLES];
+	struct {
 		uint64_t page;
 		uint8_t *at;
 		unsigned access;
 	} cache[NL_GUEST_CACHE];
+	struct nl_path *paths; /* of the cache's translations, as many; NULL: none are kept */
 };
 
 void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3,
                    bool la57);
 
+/* Forget all translations, and keep the paths of those that come. */
+void nl_guest_keep(struct nl_guest *g, struct nl_path *paths);
+/* Forget those translations that the guest's tables do not say any more. Paths were kept; all CPUs are held. */
+void nl_guest_hold(struct nl_guest *g);
+
 /* Guest-virtual to guest-physical. The result need not be RAM. */
-enum nl_err nl_guest_translate(const struct nl_guest *g, gva_t va, unsigned access, gpa_t *out);
+enum nl_err nl_guest_translate(struct nl_guest *g, gva_t va, unsigned access, gpa_t *out);
 
 /* Pages may be crossed. After NL_EFAULT a read buffer holds nothing meaningful and a write may have been done in part.
  */

@@ -97,7 +97,7 @@ static bool same(const struct nl_binding *b, const struct nl_module *m, bool *fe
 }
 
 /* And are its sites in the memory in which they were? NL_NOTHING: no, it may have come to the same place again. */
-static enum nl_err at_home(const struct nl_entry *e, uint32_t object, const struct nl_kernel *k)
+static enum nl_err at_home(const struct nl_entry *e, uint32_t object, struct nl_kernel *k)
 {
 	uint32_t i;
 	gpa_t gpa;
@@ -125,7 +125,7 @@ static void forget_freed(struct nl_entry *e, const struct nl_leaf *leaf, uint32_
 }
 
 static enum nl_err place_site(const struct nl_leaf *leaf, const struct nl_placement *at, uint32_t i,
-                              const struct nl_guest *space, struct nl_site *s)
+                              struct nl_guest *space, struct nl_site *s)
 {
 	const struct nl_leaf_site *from = &leaf->sites[i];
 	uint64_t base = at->objects[from->object].base[from->region];

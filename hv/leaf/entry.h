@@ -41,3 +41,7 @@ struct nl_entry {
 	struct nl_site sites[NL_LEAF_MAX_SITES];
 };
 extern struct nl_entry nl_registry[NL_MAX_LEAVES];
+
+/* Each leaf of a set, a bit each. */
+#define NL_EACH_LEAF(i, set) \
+	for (uint32_t rest_ = (set); rest_ && ((i) = (uint32_t)__builtin_ctz(rest_), true); rest_ &= rest_ - 1)

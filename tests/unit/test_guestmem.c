@@ -189,8 +189,15 @@ static void through_the_view(void **state)
 	nl_guest_init(&g, fg_views(), &fork, fg.ctx.cr3, la57);
 	assert_int_equal(nl_guest_read64(&g, GVA(FG_USER), &v), NL_OK);
 	assert_int_equal(v, 0x5a5a5a5a5a5a5a5a);
-	assert_int_equal(nl_guest_write(&g, GVA(FG_USER), NL_GUEST_USER, &v, 8),
-	                 NL_EFAULT); /* the view grants no writing */
+	/* The view grants no writing, also to who has read. */
+	for (unsigned i = 4; i < FG_USER_SIZE / NL_PAGE_SIZE; i++) {
+		uint64_t page = gpa + i * NL_PAGE_SIZE, va = FG_USER + i * NL_PAGE_SIZE;
+
+		assert_int_equal(nl_view_set_page(fg_views(), &fork, &fg.base, GPA(page), nl_pool_hpa(frame), NL_RX),
+		                 NL_OK);
+		assert_int_equal(nl_guest_read64(&g, GVA(va), &v), NL_OK);
+		assert_int_equal(nl_guest_write(&g, GVA(va), NL_GUEST_USER, &v, 8), NL_EFAULT);
+	}
 	memcpy(tables, fg.ram + l1, 4096);
 	((uint64_t *)tables)[FG_USER >> 12 & 511] = (gpa + 0x3000) | 7;
 	fg.ram[gpa + 0x3000] = 0x77;
@@ -264,6 +271,56 @@ static void poisoned_memory(void **state)
 	seam_poison = NULL;
 }
 
+static unsigned remembered(void)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < NL_GUEST_CACHE; i++)
+		n += g.cache[i].page != ~0ULL;
+	return n;
+}
+
+/* Translations that were made while the guest ran hold when its tables still say the same, each entry of them. */
+static void what_still_holds(void **state)
+{
+	static struct nl_path paths[NL_GUEST_CACHE];
+	const uint64_t at[] = {FG_USER, FG_LINK + fg.slide + 0x2000, FG_DIRECT + 0x5000};
+	unsigned i, level;
+	gpa_t gpa;
+
+	(void)state;
+	for (i = 0; i < NL_ARRAY_SIZE(at); i++)
+		for (level = 1; level <= (la57 ? 5 : 4); level++) {
+			uint64_t *e = entry(at[i], level), was = *e, present = level == 1 && i ? 0 : was & 1;
+
+			nl_guest_keep(&g, paths);
+			assert_int_equal(remembered(), 0);
+			assert_non_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
+			assert_int_equal(remembered(), 1);
+			nl_guest_hold(&g);
+			assert_int_equal(remembered(), 1);
+			if (!present) /* a large page is above */
+				continue;
+			*e = was ^ 0x60; /* accessed, dirty */
+			nl_guest_hold(&g);
+			assert_int_equal(remembered(), 1);
+			*e = was ^ 1ULL << 63; /* whatever else */
+			nl_guest_hold(&g);
+			assert_int_equal(remembered(), 0);
+			assert_non_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
+			*e = 0;
+			assert_int_equal(nl_guest_translate(&g, GVA(at[i]), NL_GUEST_READ, &gpa), NL_EFAULT);
+			nl_guest_hold(&g);
+			assert_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
+			*e = was;
+			assert_non_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
+			seam_poison = e;
+			nl_guest_hold(&g);
+			assert_int_equal(remembered(), 0);
+			seam_poison = NULL;
+		}
+}
+
 int main(void)
 {
 #define T(f) \
@@ -272,7 +329,7 @@ int main(void)
 	        T(page_sizes),     T(ignored_bits),         T(canonical),
 	        T(rights),         T(absent_at_each_level), T(only_ram),
 	        T(crossing_pages), T(through_the_view),     T(many_pages_through_the_cache),
-	        T(garbage_tables), T(poisoned_memory),
+	        T(garbage_tables), T(poisoned_memory),      T(what_still_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,12 +48,14 @@ static int teardown(void **state)
 
 static enum nl_err scan(void)
 {
+	static const struct nl_held none[NL_MAX_CPUS];
 	const struct nl_watch watches[] = {{at(SITE), at(SITE + 9), 0, true, false},
 	                                   {at(FUNC), at(FUNC + 0x80), 0, false, strict}};
 
 	kernel = (struct nl_kernel){.target = &fg.target, .slide = fg.slide};
 	nl_guest_init(&kernel.space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
 	nl_scan_init(&result, watches, 2);
+	result.held = none;
 	return nl_linux.scan(&kernel, &result);
 }
 

@@ -16,6 +16,7 @@
  */
 #include "commit_fixture.h"
 #include "commit/commit.h"
+#include "core/cpu.h"
 #include "guest/linux/linux.h"
 #include "commit/quiesce.h"
 #include "leaf/registry.h"
@@ -292,6 +293,7 @@ static void process_without_threads(void **state)
 	stack[3] = site + 1;
 	nl_guest_init(&kernel.space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
 	nl_scan_init(&scan, &watch, 1);
+	scan.held = nl_held;
 	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
 	stack[3] = 0;
 	memcpy(fg.ram + (task - FG_DIRECT) + fg.target.task_tasks, &next, 8); /* a circle */
@@ -328,13 +330,65 @@ static void broken_lists(void **state)
 	assert_int_equal(commit((const void *)sha, 1), NL_OK);
 }
 
+/* The entry that maps the beginning of the direct map, in its second table from above. */
+static uint64_t *direct_entry(void)
+{
+	uint64_t table = fg.ctx.cr3 & 0xffffffffff000, *e = NULL;
+	unsigned level;
+
+	for (level = 4; level > 2; level--) {
+		e = (uint64_t *)(fg.ram + table) + (FG_DIRECT >> (12 + 9 * (level - 1)) & 511);
+		table = *e & 0xffffffffff000;
+	}
+	return e;
+}
+
+static uint64_t *changed, change;
+
+/* The other CPU comes, in user mode; the guest has changed one of its tables before. */
+static void changes_and_comes(struct nl_cpu *cpu)
+{
+	*changed ^= change;
+	nl_held[cpu->index] = (struct nl_held){.cpl = 3, .rip = 0x1000};
+	cpu->request = (cpu->request & ~3u) | 2;
+}
+
+/* What was looked at before the freeze counts no further than the guest's tables say the same afterwards. */
+static void tables_change_before_all_are_held(void **state)
+{
+	static const struct nl_vendor vendor = {.name = "FAKE", .paging = "NPT", .kick = changes_and_comes};
+	uint8_t sha[1][32];
+	struct moment was;
+
+	(void)state;
+	fg_task("waits", 0, 8, NULL);
+	leaf_rodata("one", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	nl_n_cpus = 2;
+	fg.cpus[1] = (struct nl_cpu){.index = 1, .state = NL_CPU_RUNNING, .root_generation = ~0ULL};
+	nl_cpus[1] = &fg.cpus[1];
+	nl_vendor = &vendor;
+	changed = direct_entry();
+	change = 1; /* not present any more */
+	was = before();
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
+	assert_int_equal(try_it(), NL_EKERNEL);
+	*changed ^= change;
+	unchanged(was);
+	change = 0x60; /* the CPU has noted that it was used */
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(probed_by_bytes),     T(probed_by_table),         T(probed_is_noted), T(bytes_differ),
-	        T(somebody_in_the_way), T(blocker_is_named),        T(halted_cpus),     T(strict_leaf),
-	        T(watched_half),        T(process_without_threads), T(broken_lists),
+	        T(probed_by_bytes),     T(probed_by_table),
+	        T(probed_is_noted),     T(bytes_differ),
+	        T(somebody_in_the_way), T(blocker_is_named),
+	        T(halted_cpus),         T(strict_leaf),
+	        T(watched_half),        T(process_without_threads),
+	        T(broken_lists),        T(tables_change_before_all_are_held),
 	};
 
 	return cmocka_run_group_tests_name("window", tests, NULL, NULL);

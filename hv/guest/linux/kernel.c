@@ -111,7 +111,7 @@ static bool map_one(uint8_t *table, unsigned index, uint64_t entry, bool *change
 	return *changed || (was & ~PDE_STATE) == (entry & ~PDE_STATE);
 }
 
-static bool leads_to(const struct nl_guest *space, uint64_t va, uint64_t gpa)
+static bool leads_to(struct nl_guest *space, uint64_t va, uint64_t gpa)
 {
 	gpa_t out;
 

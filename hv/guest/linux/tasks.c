@@ -7,6 +7,7 @@
 
 #define MAX_TASKS (4u << 20) /* Linux's PID_MAX_LIMIT: against lists without an end; time is bounded by scan->until */
 #define MAX_PROBES 65536u
+#define PROBE_HEADS 64u /* of the kprobe table, read at once */
 
 /* The words in [from, to). NL_AGAIN: one of them blocks. */
 static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, uint32_t *old)
@@ -273,7 +274,7 @@ enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan)
 	find_hidden(k, scan);
 	if ((err = scan_held(&w)) || (err = nl_linux_visit_queues(&w, &sound)))
 		return err;
-	scan->all = scan->whole || is_strict(scan) || !sound;
+	scan->all = scan->held && (scan->whole || is_strict(scan) || !sound);
 	w.counts = scan->all;
 	if ((err = visit_idle_tasks(&w)) || !scan->all)
 		return err;
@@ -310,16 +311,15 @@ static bool in_site(struct nl_scan *scan, uint64_t va)
 enum nl_err nl_linux_probes(struct nl_kernel *k, struct nl_scan *scan)
 {
 	const struct nl_leaf_target *t = k->target;
-	uint32_t i, count = 0;
+	uint32_t i, count = 0, n = t->kprobe_table ? 1u << t->kprobe_hash_bits : 0;
+	uint64_t heads[PROBE_HEADS], node, addr;
 
-	if (!t->kprobe_table)
-		return NL_OK;
-	for (i = 0; i < 1u << t->kprobe_hash_bits; i++) {
-		uint64_t node, addr;
-
-		if (nl_guest_read64(&k->space, GVA(t->kprobe_table + k->slide + 8ULL * i), &node))
+	for (i = 0; i < n; i++) {
+		if (!(i % PROBE_HEADS) &&
+		    nl_guest_read(&k->space, GVA(t->kprobe_table + k->slide + 8ULL * i), NL_GUEST_READ, heads,
+		                  8 * (n - i < PROBE_HEADS ? n - i : PROBE_HEADS)))
 			return NL_EKERNEL;
-		while (node) {
+		for (node = heads[i % PROBE_HEADS]; node;) {
 			if (++count > MAX_PROBES ||
 			    nl_guest_read64(&k->space, GVA(node - t->kprobe_hlist + t->kprobe_addr), &addr) ||
 			    nl_guest_read64(&k->space, GVA(node + LIST_NEXT), &node))
