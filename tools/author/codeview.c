@@ -150,6 +150,7 @@ static bool view_of(const struct leaffile *l, const struct kernel *k, uint32_t i
 {
 	const struct nl_leaf_site *site = &l->leaf.sites[index];
 	struct side s = {.l = l, .k = leaf_view(l, k, site->object), .site = site};
+	struct listing_row *rows;
 
 	if (site->kind != NL_SITE_TEXT || !site->body_size || !first_of_function(l, index))
 		return false;
@@ -157,9 +158,10 @@ static bool view_of(const struct leaffile *l, const struct kernel *k, uint32_t i
 	if (k)
 		v->a = old_code(&s);
 	v->b = listing_make(l->leaf.text + site->body_offset, site->body_size, site->body_offset, new_namer, &s);
-	v->n_rows = listing_align(&v->a, &v->b, &v->rows);
+	v->n_rows = listing_align(&v->a, &v->b, &rows);
+	v->rows = rows;
 	for (size_t i = 0; i < v->n_rows; i++)
-		v->differ += !v->rows[i].same;
+		v->differ += !rows[i].same;
 	return true;
 }
 
@@ -211,6 +213,7 @@ static void html_cell(FILE *f, const struct listing *l, int32_t i)
 		fputs("<td></td><td></td>", f);
 		return;
 	}
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a row names no line that is not there
 	fprintf(f, "<td>%x</td><td title=\"%s\">", l->line[i].offset, l->line[i].bytes);
 	html_print(f, escape(l->line[i].text, FOR_TERMINAL));
 	fputs("</td>", f);

@@ -213,15 +213,12 @@ static void declared(struct names *out, const struct piece *c)
 				behind++;
 			if (n == 4 && !strncmp(p, "enum", 4))
 				is_enum = true;
-			else if (tag)
-				names_add(out, p, n);
-			else if (is_enum && braces == 1 && !depth && (before == '{' || before == ','))
-				names_add(out, p, n);
+			else if (tag || (is_enum && braces == 1 && !depth && (before == '{' || before == ',')) ||
+			         (depth == 1 && !braces && !memchr(c->p, '{', c->n) && isupper((unsigned char)*c->p)))
+				names_add(out, p, n); /* the last: DECLARE_SOMETHING(name) */
 			else if (!depth && !braces && behind < end && *behind == '(' && (strncmp(p, "__", 2) || pass)) {
 				names_add(out, p, n);
 				plain = true;
-			} else if (depth == 1 && !braces && !memchr(c->p, '{', c->n) && isupper((unsigned char)*c->p)) {
-				names_add(out, p, n); /* DECLARE_SOMETHING(name) */
 			}
 			tag = (n == 6 && !strncmp(p, "struct", 6) && !depth && !braces &&
 			       memchr(p, '{', (size_t)(end - p))) ||

@@ -199,11 +199,13 @@ static void check_gone(struct patch_unit *p, const bool *moves, const struct pat
 	const struct unit *b = p->c->before;
 
 	for (uint32_t i = 1; i < b->n_symbols; i++) {
-		const char *name = b->symbol[i].name;
+		const struct unit_symbol *s = goes(p, i);
+		const char *name;
 
-		if (!goes(p, i) || moves[i] || !is_state(b, &b->symbol[i]))
+		if (!s || moves[i] || !is_state(b, s))
 			continue;
-		check_renamed(p, &b->symbol[i], units, n);
+		name = s->name;
+		check_renamed(p, s, units, n);
 		if (is_elsewhere(p, name))
 			continue;
 		if (home_reads(p->c->after, name, b->home[i]))

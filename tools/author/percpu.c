@@ -190,16 +190,17 @@ static struct state place_of(struct following *f, const struct decoded *i, const
                              const struct state *s)
 {
 	uint64_t all = bit(op->mem.base) | bit(op->mem.index);
+	const struct field *d = i->displacement;
 	struct state m = {.reached = true};
 
 	if (op->mem.segment == ZYDIS_REGISTER_GS && op->mem.type == ZYDIS_MEMOP_TYPE_MEM) {
-		m.distance = is(i->displacement, VARIABLE) && i->displacement->value == f->this_cpu_off;
+		m.distance = d && d->what == VARIABLE && d->value == f->this_cpu_off;
 		return m;
 	}
-	m.address = is(i->displacement, VARIABLE) || (s->address & all) != 0;
+	m.address = is(d, VARIABLE) || (s->address & all) != 0;
 	m.distance = (s->distance & all) != 0;
-	m.table = is(i->displacement, OFFSETS) || (s->table & all) != 0;
-	if (is(i->displacement, VARIABLE))
+	m.table = is(d, OFFSETS) || (s->table & all) != 0;
+	if (is(d, VARIABLE))
 		f->bare = i->displacement;
 	if (m.address && m.distance)
 		m.address = m.distance = 0;
