@@ -246,7 +246,7 @@ static void files(long unused)
 		msync(map, 1 << 20, MS_SYNC);
 		for (int advice = 0; advice < 26; advice++)
 			madvise(map, 1 << 19, advice);
-		map = mremap(map, 1 << 20, 1 << 21, MREMAP_MAYMOVE);
+		(void)mremap(map, 1 << 20, 1 << 21, MREMAP_MAYMOVE);
 	}
 	fsetxattr(fd, "user.a", "b", 1, 0);
 	fsetxattr(fd, "trusted.a", "b", 1, 0);

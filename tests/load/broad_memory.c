@@ -64,7 +64,8 @@ static void copies(long unused)
 	for (int i = 0; i < 200; i++) /* regions that split and join */
 		mprotect(p + (i * 7 % 500) * PAGE, PAGE, i & 1 ? PROT_READ : PROT_READ | PROT_WRITE);
 	for (int i = 0; i < 300; i++)
-		mmap(NULL, 2 * PAGE, i & 1 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		(void)mmap(NULL, 2 * PAGE, i & 1 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		           -1, 0);
 	broad_read("/proc/self/smaps");
 	broad_read("/proc/self/smaps_rollup");
 	broad_read("/proc/self/numa_maps");

@@ -152,7 +152,7 @@ static void connection(long way)
 	               MSG_ERRQUEUE | MSG_DONTWAIT);
 	set(c, SOL_TCP, TCP_REPAIR, 1), set(c, SOL_TCP, TCP_REPAIR_QUEUE, 1), set(c, SOL_TCP, TCP_QUEUE_SEQ, 5),
 	        set(c, SOL_TCP, TCP_REPAIR, -1);
-	connect(c, &(struct sockaddr){.sa_family = AF_UNSPEC}, 16);
+	(void)connect(c, &(struct sockaddr){.sa_family = AF_UNSPEC}, 16);
 	wait(NULL), close(got);
 	for (int i = 0; i < 12; i++) { /* more than the backlog takes: cookies */
 		c = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0), a = place(family, PORT),
@@ -331,7 +331,7 @@ static void packets(long version)
 	setsockopt(s, SOL_PACKET, version == 1 ? PACKET_TX_RING : PACKET_RX_RING, &q,
 	           version == 2 ? sizeof(q) : sizeof(struct tpacket_req));
 	ring = mmap(NULL, 32768, PROT_READ | PROT_WRITE, MAP_SHARED, s, 0);
-	bind(s, (struct sockaddr *)&a, sizeof(a));
+	(void)bind(s, (struct sockaddr *)&a, sizeof(a));
 	setsockopt(s, SOL_SOCKET, SO_ATTACH_FILTER, &(struct sock_fprog){6, code}, sizeof(struct sock_fprog));
 	setsockopt(s, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &(struct packet_mreq){1, PACKET_MR_PROMISC, 6, {0}},
 	           sizeof(struct packet_mreq));
@@ -428,9 +428,9 @@ void broad_sockets(long family)
 					getsockopt(s, levels[l], name, some, &n);
 					setsockopt(s, levels[l], name, &value, sizeof(value));
 				}
-			bind(s, (struct sockaddr *)address, 16);
+			(void)bind(s, (struct sockaddr *)address, 16);
 			listen(s, 1);
-			connect(s, (struct sockaddr *)address, 28);
+			(void)connect(s, (struct sockaddr *)address, 28);
 			n = sizeof(address);
 			getsockname(s, (struct sockaddr *)address, &n);
 			getpeername(s, (struct sockaddr *)address, &n);

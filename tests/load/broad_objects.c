@@ -86,7 +86,7 @@ static void maps(long unused)
 			a = (union bpf_attr){
 			        .info = {.bpf_fd = (unsigned)fd, .info_len = 128, .info = (uintptr_t)info}};
 			bpf(BPF_OBJ_GET_INFO_BY_FD, &a);
-			mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+			(void)mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 			snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 			broad_read(path);
 			mkdir(BROAD_HOME "/bpf", 0700);
@@ -139,7 +139,7 @@ static void run(int fd)
 /* Every helper once, with a context, the stack and numbers for arguments: the verifier says what it thinks. */
 static void programs(long unused)
 {
-	int pair[2], cgroup = open(BROAD_HOME "/cg", O_RDONLY | O_DIRECTORY);
+	int pair[2], cgroup;
 
 	(void)unused;
 	mkdir(BROAD_HOME "/cg", 0700);

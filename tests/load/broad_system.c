@@ -317,8 +317,8 @@ static void device(long unused)
 	poll(&(struct pollfd){.fd = fd, .events = POLLIN | POLLOUT}, 1, 0);
 	(void)!read(fd, bytes, 512);
 	fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK);
-	mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
-	mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	(void)mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	(void)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
 	for (size_t k = 0; k < sizeof(kinds); k++)
 		for (unsigned n = 0; n < 0xa0; n++) {
 			unsigned request = (unsigned)kinds[k] << 8 | n;

@@ -23,8 +23,10 @@ static unsigned long free_mib(void)
 	FILE *f = fopen("/proc/meminfo", "r");
 
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemFree: %lu", &kib) == 1)
+		if (!strncmp(line, "MemFree:", 8)) {
+			kib = strtoul(line + 8, NULL, 10);
 			break;
+		}
 	if (f)
 		fclose(f);
 	return kib >> 10;
@@ -58,7 +60,7 @@ static int check(int fd)
 		return 1;
 	for (uint64_t i = 0; i < (uint64_t)s.st_size / sizeof(uint64_t); i++)
 		if (words[i] != word(i) && wrong++ < 10)
-			printf("at 0x%llx: 0x%016llx, was 0x%016llx\n", (unsigned long long)(i * sizeof(uint64_t)),
+			printf("at 0x%llx: 0x%016llx, was 0x%016llx\n", (unsigned long long)i * sizeof(uint64_t),
 			       (unsigned long long)words[i], (unsigned long long)word(i));
 	printf("%lld bytes, %llu words wrong\n", (long long)s.st_size, (unsigned long long)wrong);
 	return wrong != 0;

@@ -119,12 +119,14 @@ static uint64_t symbol(const char *name)
 {
 	static char line[512];
 	FILE *f = fopen("/proc/kallsyms", "r");
-	char is[256], type;
+	char is[256], type, *at;
 	uint64_t va, found = 0;
 
-	while (f && !found && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%lx %c %255s", &va, &type, is) == 3 && !strcmp(is, name))
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		va = strtoul(line, &at, 16);
+		if (sscanf(at, " %c %255s", &type, is) == 2 && !strcmp(is, name))
 			found = va;
+	}
 	if (f)
 		fclose(f);
 	return found;
@@ -197,10 +199,10 @@ static void add_modules(void)
 	        "r");
 
 	while (f && fgets(line, sizeof(line), f)) {
-		uint64_t start, end;
-		char name[64];
+		const char *name = strtok(line, " "), *from = strtok(NULL, " "), *to = strtok(NULL, " ");
+		uint64_t start = from ? strtoul(from, NULL, 16) : 0, end = to ? strtoul(to, NULL, 16) : 0;
 
-		if (sscanf(line, "%63s %lx %lx", name, &start, &end) == 3 && end > start && end - start < 1 << 20)
+		if (end > start && end - start < 1 << 20)
 			add_piece(name, start, end);
 	}
 	if (f)
@@ -477,9 +479,9 @@ static int sweep(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "d:s:k:p:")) != -1) {
 		if (opt == 'd')
-			dense = (uint32_t)atoi(optarg);
+			dense = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (opt == 's')
-			seed = (uint32_t)atoi(optarg);
+			seed = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (opt == 'k')
 			only = named(optarg, kinds, RACES_FAULTS);
 		else if (opt == 'p')
@@ -514,11 +516,11 @@ int main(int argc, char **argv)
 	if (!strcmp(verb, "ask"))
 		return 0;
 	if (!strcmp(verb, "delays") && argc == 4) {
-		ask(RACES_DELAYS, (uint32_t)strtoul(argv[2], NULL, 0), (uint32_t)atoi(argv[3]), 0);
+		ask(RACES_DELAYS, (uint32_t)strtoul(argv[2], NULL, 0), (uint32_t)strtoul(argv[3], NULL, 10), 0);
 		return 0;
 	}
 	if (!strcmp(verb, "fault") && argc == 5) {
-		ask(RACES_FAULT, named(argv[2], kinds, RACES_FAULTS), (uint32_t)atoi(argv[4]),
+		ask(RACES_FAULT, named(argv[2], kinds, RACES_FAULTS), (uint32_t)strtoul(argv[4], NULL, 10),
 		    named(argv[3], labels, NL_N_STEPS + 1));
 		return 0;
 	}

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../../efi/keep.c"
+#include "../../efi/keep.c" // NOLINT(bugprone-suspicious-include): state_keep() is static
 
 static struct {
 	bool there, broken, full;

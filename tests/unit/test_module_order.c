@@ -111,7 +111,7 @@ static void every_order(const struct beginning *b)
 		snapshot_rewind();
 		model_forget(0);
 		memset(x, 0, sizeof(*x));
-		explore(0, other ? (unsigned)atoi(other) : DEPTH);
+		explore(0, other ? (unsigned)strtoul(other, NULL, 10) : DEPTH);
 	} while (!snapshot_was_complete());
 	printf("%lu states, %lu steps, snapshots of %zu pages\n", x->states, x->edges, snapshot_pages());
 	snapshot_stop();

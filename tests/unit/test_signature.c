@@ -16,9 +16,12 @@ static struct nl_signature s;
 
 static void unhex(uint8_t *out, const char *hex)
 {
-	for (unsigned v; *hex; hex += 2) {
-		assert_int_equal(sscanf(hex, "%2x", &v), 1);
-		*out++ = (uint8_t)v;
+	for (; *hex; hex += 2) {
+		const char byte[] = {hex[0], hex[1], '\0'};
+		char *end;
+
+		*out++ = (uint8_t)strtoul(byte, &end, 16);
+		assert_ptr_equal(end, byte + 2);
 	}
 }
 
