@@ -5,7 +5,7 @@
 #     // libs: -lelf
 #     // length: 8192                   of the longest input
 #     // quick: 10000                   inputs that the checks try: a second or so
-#     // reader: leaf                   reads what strangers write: scripts/test gives it 30 seconds
+#     // reader: leaf                   reads what strangers write: scripts/test gives it 20 seconds
 # `make fuzz` runs each for FUZZ_SECONDS, one after another, `make fuzz-X` one. Corpora grow in build/fuzz/corpus/X from
 # seeds that the target makes; what was found lies in build/fuzz/X-*. The checks try the same few inputs each time,
 # and scripts/test others each time.
