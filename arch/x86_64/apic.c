@@ -49,6 +49,7 @@ uint32_t apic_read(uint32_t offset)
 static void apic_send(uint32_t apic_id, uint32_t low)
 {
 	if (is_x2()) {
+		x86_fence(); /* what the IPI is about is seen before it (SDM vol. 3, 11.12.3) */
 		x86_wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id << 32 | low);
 		return;
 	}

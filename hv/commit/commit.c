@@ -25,8 +25,8 @@
 static struct {
 	struct nl_generation *next; /* NULL: nothing is prepared */
 	uint32_t made;              /* of the plan's changes: as long as some are left, more calls of PREPARE are due */
-	uint64_t begun_tsc, deadline_tsc;
-	enum nl_err late; /* the answer when the deadline passes: what was in the way last */
+	uint64_t begun_tsc, limit_tsc; /* TSC, and how many ticks later it is over */
+	enum nl_err late;              /* the answer when the deadline passes: what was in the way last */
 	const struct nl_leaf_target *target;
 	uint32_t base_edits;        /* nl_base_edits() when it was prepared */
 	bool has_body, has_modules; /* of leaves that are to be on */
@@ -303,7 +303,7 @@ static enum nl_err begin(const struct nl_context *ctx, const struct nl_commit_re
 		return err;
 	if ((err = begin_generation(set)))
 		return err;
-	tx.deadline_tsc = tx.begun_tsc + nl_us_to_tsc(1000ULL * request->deadline_ms);
+	tx.limit_tsc = nl_us_to_tsc(1000ULL * request->deadline_ms);
 	tx.base_edits = nl_base_edits();
 	tx.late = NL_EDEADLINE;
 	tx.report.generation_to = tx.next->view.generation;
@@ -375,47 +375,51 @@ static bool modules_stand(struct nl_kernel *kernel)
 	return true;
 }
 
-/* Bodies can be reached, and modules that come are told of. What stays of it when the other fails harms nobody. */
-static enum nl_err make_ready(struct nl_kernel *kernel)
+/* Bodies can be reached, and modules that come are told of; or nothing is as it was not. */
+static enum nl_err make_ready(struct nl_kernel *kernel, bool has_arena)
 {
 	struct nl_thunks thunks;
 	enum nl_err err = NL_OK;
+	bool made = false;
 
-	if (tx.has_body || tx.has_modules)
-		err = kernel->os->map_arena(kernel);
+	if (!has_arena && (tx.has_body || tx.has_modules))
+		err = kernel->os->map_arena(kernel, &made);
 	if (err || !tx.has_modules)
 		return err;
 	kernel->os->thunks(kernel, &thunks);
-	return kernel->os->watch_modules(kernel, thunks.ret);
+	err = kernel->os->watch_modules(kernel, thunks.ret);
+	if (err && made)
+		kernel->os->unmap_arena(kernel);
+	return err;
 }
 
 /*
- * What the window will look at is looked at while the guest still runs. No answer counts: the translations do that were
- * needed, and these only as far as they hold when all CPUs are held.
+ * What the window will look at is looked at while the guest still runs. No answer counts but the one returned, whether
+ * the arena is mapped already; it and the translations that were needed hold if the guest's tables read the same when
+ * all CPUs are held.
  */
-static void rehearse(struct nl_kernel *kernel)
+static bool rehearse(struct nl_kernel *kernel)
 {
-	static struct nl_path paths[NL_GUEST_CACHE];
+	static struct nl_entries entries;
 	static struct nl_scan scan;
-	gpa_t unused;
 
-	nl_guest_keep(&kernel->space, paths);
+	nl_guest_keep(&kernel->space, &entries);
 	nl_scan_init(&scan, tx.watches, tx.n_watches);
 	scan.until = x86_rdtsc() + REHEARSAL_TICKS;
-	if (!kernel->os->probes(kernel, &scan))
+	if (modules_stand(kernel) && !kernel->os->probes(kernel, &scan))
 		kernel->os->scan(kernel, &scan);
-	nl_guest_translate(&kernel->space, GVA(kernel->os->arena_text), NL_GUEST_READ, &unused);
+	return kernel->os->has_arena(kernel);
 }
 
 /* All CPUs are held. Whatever fails here leaves nothing that the guest could see. */
-static enum nl_err window(uint32_t self, struct nl_kernel *kernel)
+static enum nl_err window(uint32_t self, struct nl_kernel *kernel, bool had_arena)
 {
 	const struct nl_generation *current = nl_generation_current();
 	static struct nl_scan scan;
 	uint32_t i, unread;
 	enum nl_err err;
 
-	nl_guest_hold(&kernel->space);
+	had_arena = nl_guest_hold(&kernel->space) && had_arena;
 	nl_scan_init(&scan, tx.watches, tx.n_watches);
 	scan.held = nl_held;
 	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SCAN_LIMIT_US : SCAN_LIMIT_US);
@@ -435,7 +439,7 @@ static enum nl_err window(uint32_t self, struct nl_kernel *kernel)
 	if ((err = nl_window_build(&tx.plan, 0, tx.plan.n_changes, &tx.report.blocker)))
 		return err;
 	nl_step(self, NL_STEP_BUILD, tx.plan.n_changes);
-	if ((err = make_ready(kernel)))
+	if ((err = make_ready(kernel, had_arena)))
 		return err;
 	NL_EACH_LEAF(i, tx.next->applied ^ current->applied)
 		nl_registry[i].state.old_tasks = unread >> i & 1 ? NL_UNCOUNTED : scan.old_by_leaf[i];
@@ -485,14 +489,17 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 	static struct nl_freeze_result freeze;
 	static struct nl_kernel kernel;
 	uint64_t start;
+	bool had_arena;
 	enum nl_err err;
 
 	memset(&r->blocker, 0, sizeof(r->blocker));
 	r->blocker.cpu = UINT32_MAX;
 	if ((err = find_kernel(ctx, &kernel)))
 		return err;
-	rehearse(&kernel);
+	had_arena = rehearse(&kernel);
 	r->tries++;
+	if (self->mc_pending) /* the guest's first */
+		return NL_AGAIN;
 	err = nl_freeze(self, ctx, false, &freeze);
 	r->cpus_held = freeze.held;
 	r->cpus_total = freeze.total;
@@ -504,12 +511,12 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 		return err;
 	}
 	start = x86_rdtsc();
-	err = window(self->index, &kernel);
+	err = window(self->index, &kernel, had_arena);
 	r->window_ns = nl_tsc_to_ns(x86_rdtsc() - start);
 	nl_thaw(self, &freeze);
 	r->longest_hold_ns = nl_tsc_to_ns(freeze.longest_hold_tsc);
 	if (err == NL_AGAIN)
-		tx.late = NL_EPREEMPTED;
+		tx.late = r->blocker.rip ? NL_EPREEMPTED : NL_EDEADLINE;
 	if (!err) {
 		r->level = r->old_tasks ? NL_LEVEL_CPU : NL_LEVEL_TASK;
 		settle();
@@ -527,7 +534,7 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 		nl_commit_drop(); /* prepared from the view as it was */
 	if (!tx.next || half_made()) {
 		err = tx.stale ? NL_ESTALE : NL_ESTATE;
-	} else if (x86_rdtsc() > tx.deadline_tsc) {
+	} else if (x86_rdtsc() - tx.begun_tsc > tx.limit_tsc) {
 		err = tx.late; /* the report still names who was in the way last */
 	} else {
 		err = try_once(self, ctx);

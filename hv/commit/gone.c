@@ -64,7 +64,7 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx, uin
 		nl_commit_drop();
 	if (gone && (nl_registry_count() || ctx->lstar)) /* LSTAR: there was a kernel */
 		nl_step(cpu->index, NL_STEP_GONE, 0);
-	if (gone && nl_generation_current()->n_pages)
+	if (gone && nl_generation_current()->applied)
 		err = fold_all(cpu);
 	else if (gone && ctx->lstar)
 		(void)fold_all(cpu); /* for the CPUs' sake; where it fails, an older root waits for one already */

@@ -8,13 +8,15 @@
 
 #define JOURNAL_ENTRIES 512u
 #define FAILURES_KEPT 16u
+#define MODULES_KEPT 128u
 #define UNCHAINED NL_MAX_LEAVES /* at most, of the newest: a commit writes many with all CPUs waiting for it */
 
 static struct nl_journal_entry ring[JOURNAL_ENTRIES];
 static uint64_t newest, chained; /* seq: of the last one, and of the last one that holds the hash of the one before */
 static uint64_t generation;
 static nl_lock_t lock;
-static uint32_t failures; /* in a row: somebody who may call could fill the ring with them */
+/* Since anything else: who may call, or have modules loaded, could fill the ring with them. */
+static uint32_t failures, modules;
 
 void nl_journal_generation(uint64_t now) { __atomic_store_n(&generation, now, __ATOMIC_RELAXED); }
 
@@ -36,9 +38,12 @@ void nl_journal(enum nl_event event, enum nl_err error, const char *id, const ui
 	               (event == NL_EV_MODULE && error && error != NL_NOTHING); /* a load that anybody may try again */
 
 	nl_lock(&lock);
-	if (event != NL_EV_TOKEN) /* anybody can cause those, and would end the run */
-		failures = failure ? failures + 1 : 0;
-	if (failure && failures > FAILURES_KEPT) {
+	/* Tokens and modules: anybody can cause those, and would end the run. */
+	if (!failure && event != NL_EV_TOKEN && event != NL_EV_MODULE)
+		failures = modules = 0;
+	failures += failure;
+	modules += event == NL_EV_MODULE;
+	if ((failure && failures > FAILURES_KEPT) || (event == NL_EV_MODULE && modules > MODULES_KEPT)) {
 		nl_unlock(&lock);
 		return;
 	}

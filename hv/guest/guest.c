@@ -75,13 +75,11 @@ void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t
 	}
 }
 
-bool nl_scan_word(struct nl_scan *scan, uint64_t word, uint32_t *old)
+bool nl_scan_watched(struct nl_scan *scan, uint64_t word, uint32_t *old)
 {
 	bool blocks = false, hidden;
 	uint32_t i;
 
-	if (word <= scan->low || word >= scan->high)
-		return false;
 	hidden = word - scan->hidden_at[0] < scan->hidden_size[0] || word - scan->hidden_at[1] < scan->hidden_size[1];
 	for (i = 0; i < scan->n; i++) {
 		const struct nl_watch *w = &scan->watches[i];

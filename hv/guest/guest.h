@@ -47,7 +47,11 @@ struct nl_scan {
 void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n);
 /* Does an address lie strictly inside a watch, or could it, being hidden? Adds the leaf to *old when in a replaced
  * function. true: in the way. */
-bool nl_scan_word(struct nl_scan *scan, uint64_t word, uint32_t *old);
+bool nl_scan_watched(struct nl_scan *scan, uint64_t word, uint32_t *old);
+static inline bool nl_scan_word(struct nl_scan *scan, uint64_t word, uint32_t *old)
+{
+	return word > scan->low && word < scan->high && nl_scan_watched(scan, word, old);
+}
 
 struct nl_kernel { /* the kernel that a leaf is for, where it runs */
 	const struct nl_leaf_target *target;
@@ -89,9 +93,13 @@ struct nl_guest_os {
 
 	/* Where bodies stand in the guest's address space, */
 	uint64_t arena_text, arena_data;
-	/* and the entries that make them part of it, filled once: a sleeper may be in a body for ever. All CPUs held.
-	 * NL_EARENA leaves the guest's table as it was. */
-	enum nl_err (*map_arena)(struct nl_kernel *k);
+	/* and the entries that make them part of it, filled once: a sleeper may be in a body for ever. *made: they were
+	 * by this call, and may go again before anybody runs. All CPUs held. NL_EARENA: the guest's table is as it was.
+	 */
+	enum nl_err (*map_arena)(struct nl_kernel *k, bool *made);
+	void (*unmap_arena)(struct nl_kernel *k);
+	/* Are they there? */
+	bool (*has_arena)(struct nl_kernel *k);
 
 	/* The module as it is now, if it runs or is about to. NL_NOTHING: it is not there, or on its way in or out.
 	 * NL_EMODULE: it is there, and not as the leaf says. NL_EKERNEL: the guest's list is none, or cannot be

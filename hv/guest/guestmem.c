@@ -12,39 +12,94 @@
 #define PTE_STATE 0x60ULL /* accessed, dirty: the CPU sets them, and leads nowhere else by it */
 #define PTE_ADDRESS 0x000ffffffffff000ULL
 
-void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3,
-                   bool la57)
+static void forget_tables(struct nl_guest *g)
 {
 	unsigned i;
 
-	g->views = views;
-	g->view = view;
-	g->root = cr3 & PTE_ADDRESS;
-	g->la57 = la57;
 	for (i = 0; i < NL_GUEST_TABLES; i++)
 		g->tables[i].at = NULL;
-	nl_guest_keep(g, NULL);
 }
 
-void nl_guest_keep(struct nl_guest *g, struct nl_path *paths)
+static void forget(struct nl_guest *g)
 {
 	unsigned i;
 
 	for (i = 0; i < NL_GUEST_CACHE; i++)
 		g->cache[i].page = ~0ULL;
-	g->paths = paths;
 }
 
-void nl_guest_hold(struct nl_guest *g)
+void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3,
+                   bool la57)
 {
-	unsigned i, j;
+	g->views = views;
+	g->view = view;
+	g->root = cr3 & PTE_ADDRESS;
+	g->la57 = la57;
+	forget_tables(g);
+	nl_guest_keep(g, NULL);
+}
+
+/*
+ * Poison was met. The guest gets that machine check with the next entry, and a second one before it has cleared
+ * MCG_STATUS.MCIP shuts the CPU down (SDM vol. 3, 16.3.1.2): nothing is looked at through this space any more.
+ */
+static bool met_poison(struct nl_guest *g)
+{
+	g->root = PTE_ADDRESS; /* no RAM is there */
+	forget_tables(g);
+	forget(g);
+	return false;
+}
+
+static bool load(struct nl_guest *g, const void *at, uint64_t *out)
+{
+	return x86_load_safe((const uint64_t *)at, out) || met_poison(g);
+}
+
+static bool copy(struct nl_guest *g, void *to, const void *from, size_t n)
+{
+	return x86_copy_safe(to, from, n) || met_poison(g);
+}
+
+void nl_guest_keep(struct nl_guest *g, struct nl_entries *entries)
+{
+	forget(g);
+	g->entries = entries;
+	if (entries)
+		entries->n = 0;
+}
+
+/* Objects of a kernel lie at round addresses (Knuth's multiplicative hash). */
+static unsigned slot_of(uint64_t page, unsigned slots) { return page * 0x9e3779b97f4a7c15ULL >> 32 & (slots - 1); }
+
+/* One that was read twice and said two things is there twice: one of the two will not be so when all are held. */
+static void keep_entry(struct nl_entries *e, const uint64_t *at, uint64_t value)
+{
+	uint16_t *last = &e->last[slot_of((uintptr_t)at / sizeof(*at), NL_GUEST_ENTRIES)];
+
+	if (*last < e->n && e->entry[*last].at == at && e->entry[*last].value == value)
+		return;
+	if (e->n >= NL_GUEST_ENTRIES) {
+		e->n = NL_GUEST_ENTRIES + 1;
+		return;
+	}
+	*last = e->n;
+	e->entry[e->n].at = at;
+	e->entry[e->n++].value = value;
+}
+
+bool nl_guest_hold(struct nl_guest *g)
+{
+	bool same = g->entries->n <= NL_GUEST_ENTRIES;
+	unsigned i;
 	uint64_t now;
 
-	for (i = 0; i < NL_GUEST_CACHE; i++)
-		for (j = 0; g->cache[i].page != ~0ULL && j < g->paths[i].n; j++)
-			if (!x86_load_safe(g->paths[i].entry[j].at, &now) ||
-			    (now ^ g->paths[i].entry[j].value) & ~PTE_STATE)
-				g->cache[i].page = ~0ULL;
+	for (i = 0; same && i < g->entries->n; i++)
+		same = load(g, g->entries->entry[i].at, &now) && !((now ^ g->entries->entry[i].value) & ~PTE_STATE);
+	if (!same)
+		forget(g);
+	g->entries = NULL; /* what is found from here on is found while all are held */
+	return same;
 }
 
 uint8_t *nl_view_pointer(const struct nl_views *views, const struct nl_view *view, gpa_t gpa, enum nl_rights rights)
@@ -57,9 +112,6 @@ uint8_t *nl_view_pointer(const struct nl_views *views, const struct nl_view *vie
 		return NULL;
 	return nl_phys(pa);
 }
-
-/* Objects of a kernel lie at round addresses (Knuth's multiplicative hash). */
-static unsigned slot_of(uint64_t page, unsigned slots) { return page * 0x9e3779b97f4a7c15ULL >> 32 & (slots - 1); }
 
 /* The same for the guest's tables, remembered: what the view shows does not depend on the guest. */
 static const uint64_t *table_at(struct nl_guest *g, uint64_t gpa)
@@ -82,12 +134,11 @@ static bool canonical(uint64_t va, bool la57)
 	return (uint64_t)((int64_t)(va << shift) >> shift) == va;
 }
 
-static enum nl_err translate(struct nl_guest *g, gva_t va, unsigned access, gpa_t *out, struct nl_path *path)
+enum nl_err nl_guest_translate(struct nl_guest *g, gva_t va, unsigned access, gpa_t *out)
 {
 	uint64_t table = g->root;
 	unsigned level;
 
-	path->n = 0;
 	if (!canonical(va.v, g->la57))
 		return NL_EFAULT;
 	for (level = g->la57 ? 5 : 4; level; level--) {
@@ -96,10 +147,10 @@ static enum nl_err translate(struct nl_guest *g, gva_t va, unsigned access, gpa_
 		uint64_t entry, page;
 		const uint64_t *at = table_at(g, table);
 
-		if (!at || !x86_load_safe(at + index, &entry))
+		if (!at || !load(g, at + index, &entry))
 			return NL_EFAULT;
-		path->entry[path->n].at = at + index;
-		path->entry[path->n++].value = entry;
+		if (g->entries)
+			keep_entry(g->entries, at + index, entry);
 		if (!(entry & PTE_P) || (access & NL_GUEST_USER && !(entry & PTE_U)) ||
 		    (access & NL_GUEST_WRITE && !(entry & PTE_W)))
 			return NL_EFAULT;
@@ -116,34 +167,33 @@ static enum nl_err translate(struct nl_guest *g, gva_t va, unsigned access, gpa_
 	return NL_EFAULT;
 }
 
-enum nl_err nl_guest_translate(struct nl_guest *g, gva_t va, unsigned access, gpa_t *out)
+/* Where a page is that was found before, or has its place: four may have one. */
+static inline unsigned place_of(const struct nl_guest *g, uint64_t page)
 {
-	struct nl_path unused;
+	unsigned slot = slot_of(page, NL_GUEST_CACHE), i;
 
-	return translate(g, va, access, out, &unused);
+	for (i = 0; i < 4; i++)
+		if (g->cache[slot ^ i].page == page || g->cache[slot ^ i].page == ~0ULL)
+			return slot ^ i;
+	return slot;
 }
 
 uint8_t *nl_guest_pointer(struct nl_guest *g, gva_t va, unsigned access)
 {
 	uint64_t page = va.v >> NL_PAGE_SHIFT;
-	unsigned slot = slot_of(page, NL_GUEST_CACHE);
-	struct nl_path path;
+	unsigned slot = place_of(g, page);
 	gpa_t gpa;
 	uint8_t *at;
 
-	if (g->cache[slot].page != page && g->cache[slot].page != ~0ULL)
-		slot ^= 1;
-	if (g->cache[slot].page != page || (access & ~g->cache[slot].access)) {
-		if (translate(g, GVA(va.v & ~NL_PAGE_MASK), access, &gpa, &path))
+	if (g->cache[slot].page != page || (access & ~g->access[slot])) {
+		if (nl_guest_translate(g, GVA(va.v & ~NL_PAGE_MASK), access, &gpa))
 			return NULL;
 		at = nl_view_pointer(g->views, g->view, gpa, access & NL_GUEST_WRITE ? NL_RW : NL_R);
 		if (!at)
 			return NULL;
-		if (g->paths)
-			g->paths[slot] = path;
 		g->cache[slot].page = page;
 		g->cache[slot].at = at;
-		g->cache[slot].access = access;
+		g->access[slot] = access;
 	}
 	return g->cache[slot].at + (va.v & NL_PAGE_MASK);
 }
@@ -163,7 +213,7 @@ enum nl_err nl_guest_read(struct nl_guest *g, gva_t va, unsigned access, void *o
 		size_t k = in_page(va, n);
 		const uint8_t *at = nl_guest_pointer(g, va, access);
 
-		if (!at || !x86_copy_safe(to, at, k))
+		if (!at || !copy(g, to, at, k))
 			return NL_EFAULT;
 		to += k;
 		va.v += k;
@@ -180,7 +230,7 @@ enum nl_err nl_guest_write(struct nl_guest *g, gva_t va, unsigned access, const 
 		size_t k = in_page(va, n);
 		uint8_t *at = nl_guest_pointer(g, va, access | NL_GUEST_WRITE);
 
-		if (!at || !x86_copy_safe(at, from, k))
+		if (!at || !copy(g, at, from, k))
 			return NL_EFAULT;
 		from += k;
 		va.v += k;
@@ -189,14 +239,35 @@ enum nl_err nl_guest_write(struct nl_guest *g, gva_t va, unsigned access, const 
 	return NL_OK;
 }
 
+static __attribute__((noinline)) enum nl_err read_slowly(struct nl_guest *g, gva_t va, unsigned size, uint64_t *out)
+{
+	*out = 0;
+	return nl_guest_read(g, va, NL_GUEST_READ, out, size);
+}
+
+/* The aligned word that holds the byte, if its page was found before and it can be read. */
+static inline bool word_of(struct nl_guest *g, uint64_t va, uint64_t *out)
+{
+	unsigned slot = place_of(g, va >> NL_PAGE_SHIFT);
+
+	return g->cache[slot].page == va >> NL_PAGE_SHIFT &&
+	       load(g, g->cache[slot].at + (va & NL_PAGE_MASK & ~7ULL), out);
+}
+
+enum nl_err nl_guest_load(struct nl_guest *g, gva_t va, unsigned size, uint64_t *out)
+{
+	unsigned at = va.v % 8;
+	uint64_t word;
+
+	if (at + size > 8 || !word_of(g, va.v, &word))
+		return read_slowly(g, va, size, out);
+	*out = word >> 8 * at & ~0ULL >> (64 - 8 * size);
+	return NL_OK;
+}
+
 enum nl_err nl_guest_read64(struct nl_guest *g, gva_t va, uint64_t *out)
 {
-	const uint8_t *at;
-
-	if (va.v % 8)
-		return nl_guest_read(g, va, NL_GUEST_READ, out, 8);
-	at = nl_guest_pointer(g, va, NL_GUEST_READ);
-	return at && x86_load_safe((const uint64_t *)at, out) ? NL_OK : NL_EFAULT;
+	return va.v % 8 || !word_of(g, va.v, out) ? nl_guest_read(g, va, NL_GUEST_READ, out, 8) : NL_OK;
 }
 
 enum nl_err nl_guest_probe(struct nl_guest *g, gva_t va, unsigned access, size_t n)

@@ -47,7 +47,7 @@ void nl_unbind(struct nl_entry *e, uint32_t object)
 	uint32_t i;
 
 	if (b->va && e->ever_applied && b->text.size + b->data.size)
-		nl_room_leave(b->text, b->data);
+		nl_room_leave(b);
 	memset(b, 0, sizeof(*b));
 	e->facts.modules[object - 1].state = NL_MODULE_WAITING;
 	for (i = 0; i < e->n_sites; i++)
@@ -160,7 +160,7 @@ static enum nl_err place_part(struct nl_entry *e, const struct nl_leaf *leaf, ui
 	const struct nl_leaf_object *o = nl_leaf_object(leaf, object);
 	struct nl_binding *b = &e->objects[object];
 
-	if (object && !nl_room_for_part(e))
+	if (object && !nl_room_for_part(e, b))
 		return NL_EARENA;
 	if (!nl_room_find(e, NL_ROOM_TEXT, o->text.count, &b->text) ||
 	    !nl_room_find(e, NL_ROOM_DATA, nl_part_end(leaf, object, false) - o->data.offset, &b->data))

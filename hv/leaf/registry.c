@@ -131,7 +131,7 @@ static enum nl_err note_of(struct nl_entry *e, const struct nl_context *ctx)
 {
 	struct nl_blocker unused;
 	struct nl_kernel kernel;
-	struct nl_watch watch;
+	static struct nl_watch watches[NL_LEAF_MAX_SITES]; /* the lock's */
 	struct nl_scan scan;
 	uint8_t now[NL_SITE_MAX_LEN];
 	uint32_t i;
@@ -143,14 +143,13 @@ static enum nl_err note_of(struct nl_entry *e, const struct nl_context *ctx)
 		const struct nl_site *s = &e->sites[i];
 		const uint8_t *at = nl_view_pointer(nl_views(), nl_current_view(), GPA(s->gpa), NL_R);
 
-		watch = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
-		nl_scan_init(&scan, &watch, 1);
-		if (!s->len)
-			continue;
-		if (!at || !x86_copy_safe(now, at, s->len) || memcmp(now, s->fresh, s->len) ||
-		    kernel.os->probes(&kernel, &scan) == NL_EPROBED)
+		watches[i] = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
+		if (s->len && (!at || !x86_copy_safe(now, at, s->len) || memcmp(now, s->fresh, s->len)))
 			return NL_EPROBED;
 	}
+	nl_scan_init(&scan, watches, e->n_sites);
+	if (kernel.os->probes(&kernel, &scan) == NL_EPROBED)
+		return NL_EPROBED;
 	for (i = 0; i < e->facts.n_modules; i++)
 		if (e->facts.modules[i].sites && e->facts.modules[i].state >= NL_MODULE_OTHER)
 			return NL_EMODULE;
@@ -200,7 +199,7 @@ static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
 		if (!e->used || e->state.condition != NL_LEAF_APPLIED)
 			continue;
 		for (j = 0; j < e->n_sites; j++)
-			for (k = 0; k < e->sites[j].len; k++) {
+			for (k = 0; k < e->sites[j].len && !((e->sites[j].gpa ^ s->gpa) & ~NL_PAGE_MASK); k++) {
 				uint64_t gpa = e->sites[j].gpa + k;
 
 				if (gpa >= s->gpa && gpa < s->gpa + s->len && out[gpa - s->gpa] == e->sites[j].fresh[k])

@@ -15,7 +15,9 @@ _Static_assert(HALF >= STORE && ALIGN >= NL_PART_ALIGN, "one way to look for roo
 #define MAX_STALE (2 * NL_MAX_LEAVES * (NL_LEAF_MAX_OBJECTS - 1))
 static struct nl_stale {
 	struct nl_run text, data;
+	const struct nl_binding *whose;
 } stale[MAX_STALE];
+#define MAX_OWN 16u /* of one object: who makes it come again and again takes no other's place */
 static uint32_t n_stale;
 
 static uint8_t store[STORE]
@@ -97,17 +99,20 @@ void *nl_room_at(enum nl_room in, uint32_t offset)
 	        HPA(nl_boot.region + (in == NL_ROOM_TEXT ? NL_REGION_ARENA_TEXT : NL_REGION_ARENA_DATA) + offset));
 }
 
-void nl_room_leave(struct nl_run text, struct nl_run data)
+void nl_room_leave(const struct nl_binding *b)
 {
 	NL_ASSERT(n_stale < MAX_STALE);
-	stale[n_stale++] = (struct nl_stale){text, data};
+	stale[n_stale++] = (struct nl_stale){b->text, b->data, b};
 }
 
 void nl_room_forget(void) { n_stale = 0; }
 
-bool nl_room_for_part(const struct nl_entry *fresh)
+bool nl_room_for_part(const struct nl_entry *fresh, const struct nl_binding *b)
 {
-	uint32_t i, j, n = n_stale;
+	uint32_t i, j, n = n_stale, own = 0;
+
+	for (i = 0; i < n_stale; i++)
+		own += stale[i].whose == b;
 
 	for (i = 0; i <= NL_MAX_LEAVES; i++) {
 		const struct nl_entry *e = i < NL_MAX_LEAVES ? &nl_registry[i] : fresh;
@@ -115,7 +120,7 @@ bool nl_room_for_part(const struct nl_entry *fresh)
 		for (j = 1; e->used == (i < NL_MAX_LEAVES) && j < e->n_objects; j++)
 			n += e->objects[j].va != 0;
 	}
-	return n <= MAX_STALE;
+	return n <= MAX_STALE && own < MAX_OWN;
 }
 
 uint32_t nl_room_watch(uint64_t arena, struct nl_watch *watches)

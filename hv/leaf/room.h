@@ -17,8 +17,8 @@ void *nl_room_at(enum nl_room in, uint32_t offset);
 
 /* A part of a body is left behind. There is place to remember it if nl_room_for_part was true when its object, of `e`,
  * was bound. */
-void nl_room_leave(struct nl_run text, struct nl_run data);
-bool nl_room_for_part(const struct nl_entry *e);
+void nl_room_leave(const struct nl_binding *b);
+bool nl_room_for_part(const struct nl_entry *e, const struct nl_binding *b);
 
 /*
  * Watches for the first parts left behind, at most NL_MAX_LEAVES, where the arena's text stands in the guest; of those

@@ -340,6 +340,7 @@ inline hypercall()
 		:: generation[current] < GENERATIONS -> STEP(me, STEP_PREPARE, 0); prepare(); STEP_ANY(me, STEP_PREPARED)
 		:: next != NONE -> try()
 		:: drop() /* ABANDON */
+		:: reclaim(); ok = false /* STAGE, FACTS */
 		fi;
 		lock = false
 	:: lock

@@ -64,6 +64,7 @@ CASES = (
     ("a module that comes, with a sweep, and goes", 2, MODULE, ""),
     ("another kernel begins", 2, GONE, ""),
     ("a PREPARE that fails, and one that is given up", 2, ABORTED, ""),
+    ("a PREPARE in slices, given up half way", 2, "0 prepare 0; 0 prepared 2; 0 drop 0", ""),
     ("cut off in the window", 2, until(COMMIT, "0 build 1"), ""),
     ("flip before all are held", 2, moved(COMMIT, "1 held 5", "0 thaw 5"), "0 window 5"),
     ("window with one of two held", 3, moved(THREE, "0 held 1", "2 scan 0"), "2 window 1"),

@@ -206,6 +206,23 @@ static void deadline(void **state)
 	assert_int_equal(call(NL_CALL_PREPARE, FG_USER, sizeof(r), 0, 0), NL_EUSAGE);
 }
 
+/* A kernel that is lied to by its own clock, or lies by it, does not apply later than was said. */
+static void deadline_and_a_clock_set_back(void **state)
+{
+	struct nl_commit_request r = {.expected_generation = UINT64_MAX, .deadline_ms = 1, .count = 1};
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_rodata("one", DATA_SITE, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	memcpy(r.set, sha, 32);
+	memcpy(fg_user(FG_USER), &r, sizeof(r));
+	seam_tsc += nl_boot.tsc_hz;
+	assert_int_equal(call(NL_CALL_PREPARE, FG_USER, sizeof(r), 0, 0), NL_OK);
+	seam_tsc -= nl_boot.tsc_hz / 2;
+	assert_int_equal(try_it(), NL_EDEADLINE);
+}
+
 static void abandon_and_replace(void **state)
 {
 	uint8_t sha[2][32];
@@ -555,6 +572,7 @@ int main(void)
 	        T(arena_is_mapped_once),
 	        T(guest_writes_survive),
 	        T(deadline),
+	        T(deadline_and_a_clock_set_back),
 	        T(abandon_and_replace),
 	        T(generations_and_sets),
 	        T(versions_never_go_down),

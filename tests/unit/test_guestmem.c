@@ -253,13 +253,21 @@ static void poisoned_memory(void **state)
 	seam_poison = fg_image(0x2000);
 	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_EFAULT);
 	assert_int_equal(word, 7);
+	/* a second machine check before the guest has seen the first is a shutdown: no more looks */
+	assert_int_equal(nl_guest_read(&g, GVA(va - 16), NL_GUEST_READ, bytes, 16), NL_EFAULT);
+	forget();
 	assert_int_equal(nl_guest_read(&g, GVA(va - 8), NL_GUEST_READ, bytes, 16), NL_EFAULT);
+	forget();
 	assert_int_equal(nl_guest_write(&g, GVA(va), NL_GUEST_READ, bytes, 16), NL_EFAULT);
+	forget();
+	assert_int_equal(nl_guest_load(&g, GVA(va + 4), 4, &word), NL_EFAULT);
+	forget();
 	assert_int_equal(nl_guest_read(&g, GVA(va - 16), NL_GUEST_READ, bytes, 16), NL_OK);
 	seam_poison = entry(va, 3);
 	forget();
 	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_EFAULT);
 	seam_poison = NULL;
+	forget();
 	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_OK);
 	/* code that runs without paging */
 	assert_int_equal(nl_guest_translate(&g, GVA(va), NL_GUEST_READ, &at), NL_OK);
@@ -280,45 +288,105 @@ static unsigned remembered(void)
 	return n;
 }
 
-/* Translations that were made while the guest ran hold when its tables still say the same, each entry of them. */
+/* What was found while the guest ran holds when its tables still say the same, each entry of them. */
 static void what_still_holds(void **state)
 {
-	static struct nl_path paths[NL_GUEST_CACHE];
+	static struct nl_entries entries;
 	const uint64_t at[] = {FG_USER, FG_LINK + fg.slide + 0x2000, FG_DIRECT + 0x5000};
 	unsigned i, level;
-	gpa_t gpa;
 
 	(void)state;
 	for (i = 0; i < NL_ARRAY_SIZE(at); i++)
 		for (level = 1; level <= (la57 ? 5 : 4); level++) {
-			uint64_t *e = entry(at[i], level), was = *e, present = level == 1 && i ? 0 : was & 1;
+			uint64_t *e = entry(at[i], level), was = *e;
+			bool present = level > 1 || !i; /* else a large page is above */
+			const uint64_t to[] = {was, was ^ 0x60 /* accessed, dirty */,
+			                       was ^ 1ULL << 63 /* whatever else */, 0};
+			unsigned j;
 
-			nl_guest_keep(&g, paths);
-			assert_int_equal(remembered(), 0);
-			assert_non_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
-			assert_int_equal(remembered(), 1);
-			nl_guest_hold(&g);
-			assert_int_equal(remembered(), 1);
-			if (!present) /* a large page is above */
+			for (j = 0; present && j < NL_ARRAY_SIZE(to); j++) {
+				nl_guest_init(&g, fg_views(), &fg.base, fg.ctx.cr3, la57);
+				nl_guest_keep(&g, &entries);
+				assert_non_null(
+				        nl_guest_pointer(&g, GVA(at[(i + 1) % NL_ARRAY_SIZE(at)]), NL_GUEST_READ));
+				assert_non_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
+				assert_int_equal(remembered(), 2);
+				*e = to[j];
+				assert_int_equal(nl_guest_hold(&g), j < 2);
+				assert_int_equal(remembered(), j < 2 ? 2 : 0);
+				if (!to[j])
+					assert_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
+				*e = was;
+				assert_non_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
+			}
+			if (!present)
 				continue;
-			*e = was ^ 0x60; /* accessed, dirty */
-			nl_guest_hold(&g);
-			assert_int_equal(remembered(), 1);
-			*e = was ^ 1ULL << 63; /* whatever else */
-			nl_guest_hold(&g);
-			assert_int_equal(remembered(), 0);
+			nl_guest_keep(&g, &entries);
 			assert_non_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
-			*e = 0;
-			assert_int_equal(nl_guest_translate(&g, GVA(at[i]), NL_GUEST_READ, &gpa), NL_EFAULT);
-			nl_guest_hold(&g);
-			assert_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
+			*e = was ^ 1ULL << 63; /* between two looks, and back: one of the two was at something else */
+			nl_guest_pointer(&g, GVA(at[i] ^ 0x1000), NL_GUEST_READ);
 			*e = was;
+			assert_int_equal(nl_guest_hold(&g), level == 1);
+			nl_guest_keep(&g, &entries);
 			assert_non_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
 			seam_poison = e;
-			nl_guest_hold(&g);
+			assert_false(nl_guest_hold(&g));
 			assert_int_equal(remembered(), 0);
-			seam_poison = NULL;
+			seam_poison = NULL; /* the machine check is the guest's first: nothing more is looked at */
+			assert_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
+			nl_guest_init(&g, fg_views(), &fg.base, fg.ctx.cr3, la57);
 		}
+}
+
+/* A guest that lies: tables made at random in a few frames, each other's and their own lower tables, rewritten between
+ * two looks and put back. What a hold leaves is what a walk would say now. */
+static void what_holds_is_so(void **state)
+{
+	static struct nl_entries entries;
+	static struct nl_guest fresh;
+	static uint64_t good[6][512];
+	const unsigned unused = la57 ? 7 : 16;
+	unsigned round, i, j, kept = 0, gone = 0;
+	uint64_t *t[6], va[12];
+
+	(void)state;
+	for (i = 0; i < 6; i++)
+		t[i] = (uint64_t *)(fg.ram + (i ? 0x600000 + i * 4096 : fg.ctx.cr3 & 0xffffffffff000));
+	for (round = 0; round < 2000; round++) {
+		for (i = 0; !(round % 50) && i < 6; i++) {
+			for (j = 0; j < 512; j++)
+				t[i][j] = (host_below(4) ? 1 : 0) | (host_below(8) ? 6 : 0) |
+				          (host_below(12) ? 0 : 0x80) |
+				          (host_below(20) ? (uint64_t)((uint8_t *)t[host_below(6)] - fg.ram)
+				                          : host_random() & 0x000ffffffffff000);
+			memcpy(good[i], t[i], sizeof(good[i]));
+		}
+		nl_guest_init(&g, fg_views(), &fg.base, fg.ctx.cr3, la57);
+		nl_guest_keep(&g, &entries);
+		for (i = 0; i < NL_ARRAY_SIZE(va); i++) {
+			va[i] = (uint64_t)((int64_t)(host_random() << unused) >> unused) &
+			        (host_below(2) ? ~0ULL : ~0xfffffffULL);
+			nl_guest_pointer(&g, GVA(va[i]), (unsigned)host_below(4));
+			if (entries.n && !host_below(20))
+				*(uint64_t *)(uintptr_t)entries.entry[host_below(entries.n)].at ^= 1ULL
+				                                                                   << host_below(64);
+		}
+		for (i = host_below(2) ? 6 : 0; i < 6; i++) /* put back */
+			memcpy(t[i], good[i], sizeof(good[i]));
+		if (nl_guest_hold(&g))
+			kept++;
+		else
+			gone++;
+		nl_guest_init(&fresh, fg_views(), &fg.base, fg.ctx.cr3, la57);
+		for (i = 0; i < NL_ARRAY_SIZE(va); i++) {
+			unsigned access = (unsigned)host_below(4);
+
+			assert_ptr_equal(nl_guest_pointer(&g, GVA(va[i]), access),
+			                 nl_guest_pointer(&fresh, GVA(va[i]), access));
+		}
+	}
+	print_message("%u kept, %u gone\n", kept, gone);
+	assert_true(kept > 100 && gone > 100);
 }
 
 int main(void)
@@ -326,10 +394,11 @@ int main(void)
 #define T(f) \
 	{#f "_4_levels", f, setup, teardown, NULL}, { #f "_5_levels", f, setup, teardown, &la57 }
 	const struct CMUnitTest tests[] = {
-	        T(page_sizes),     T(ignored_bits),         T(canonical),
-	        T(rights),         T(absent_at_each_level), T(only_ram),
-	        T(crossing_pages), T(through_the_view),     T(many_pages_through_the_cache),
-	        T(garbage_tables), T(poisoned_memory),      T(what_still_holds),
+	        T(page_sizes),       T(ignored_bits),         T(canonical),
+	        T(rights),           T(absent_at_each_level), T(only_ram),
+	        T(crossing_pages),   T(through_the_view),     T(many_pages_through_the_cache),
+	        T(garbage_tables),   T(poisoned_memory),      T(what_still_holds),
+	        T(what_holds_is_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

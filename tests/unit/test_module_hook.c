@@ -16,6 +16,7 @@
  * The hook that tells of modules: where it is linked and when, what its stub does, and who is believed to be it.
  */
 #include "module_fixture.h"
+#include "x86.h"
 #include "commit/commit.h"
 #include "core/cpu.h"
 #include "guest/linux/linux.h"
@@ -196,14 +197,32 @@ static void who_is_believed(void **state)
 	assert_int_equal(looks(&a), PATCHED);
 }
 
+/* README: a patch that is abandoned has changed not one byte. Somebody is being told of modules all the time. */
+static void abandoned_changes_nothing(void **state)
+{
+	struct moment was;
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_module("one", "alpha", WITH_IMAGE);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	*fm_rwsem() = 0x100;
+	was = before();
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
+	assert_int_equal(try_it(), NL_AGAIN);
+	assert_int_equal(commit_report()->blocker.rip, 0); /* nobody is blamed */
+	seam_tsc += 3600 * nl_boot.tsc_hz;
+	assert_int_equal(try_it(), NL_EDEADLINE);
+	was.free_pages = nl_pool_free_pages();
+	unchanged(was);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, module_setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(hook_is_linked_once),
-	        T(hook_is_found_again),
-	        T(stub_runs),
-	        T(who_is_believed),
+	        T(hook_is_linked_once), T(hook_is_found_again),       T(stub_runs),
+	        T(who_is_believed),     T(abandoned_changes_nothing),
 	};
 
 	return cmocka_run_group_tests_name("module hook", tests, NULL, NULL);

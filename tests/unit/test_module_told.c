@@ -18,13 +18,16 @@
  */
 #include "module_fixture.h"
 #include "commit/commit.h"
+#include "commit/generation.h"
 #include "core/cpu.h"
 #include "guest/linux/linux.h"
 #include "leaf/registry.h"
+#include "view/current.h"
 #include "x86.h"
 #include <sys/mman.h>
 
 #define MAX_STALE 448
+#define MAX_OWN 16
 
 static uint8_t one[1][32];
 
@@ -364,10 +367,10 @@ static void note_of_an_initialiser(void **state)
 }
 
 /* The module comes and goes so often; where its first body of all was is in *first. */
-static void reload(unsigned n, int32_t *first)
+static void reload_it(const char *name, unsigned n, int32_t *first)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct fm a = comes("alpha", 0, i & 1, i >> 1 & 1);
+		struct fm a = comes(name, 0, i & 1, i >> 1 & 1);
 
 		assert_int_equal(told_coming(&a), 0);
 		assert_int_equal(looks(&a), PATCHED);
@@ -377,6 +380,8 @@ static void reload(unsigned n, int32_t *first)
 		leaves_memory(&a);
 	}
 }
+
+static void reload(unsigned n, int32_t *first) { reload_it("alpha", n, first); }
 
 static void arena_stays(void **state)
 {
@@ -433,43 +438,124 @@ static void somebody_inside(void **state)
 static void refuses(struct nl_cpu *cpu) { cpu->request = (cpu->request & ~3u) | 3; }
 static const struct nl_vendor busy = {.name = "FAKE", .paging = "NPT", .kick = refuses};
 
-/* However much is left behind, what is bound can be left behind as well. */
-static void never_too_much_left_behind(void **state)
+/* A kernel that begins where leaves of modules alone were on: no page is a copy, and they are off all the same. */
+static void another_kernel(void **state)
 {
-	static const char *const names[] = {"beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"};
-	struct nl_leaf_object objects[7];
-	struct fm all[7], a;
-	uint8_t sha[2][32];
-	unsigned i;
+	struct nl_context c = fg.ctx;
 
 	(void)state;
 	on(0);
-	memcpy(sha[0], one[0], 32);
+	assert_int_equal(nl_generation_current()->n_pages, 0);
+	c.lstar = 0;
+	fg_image(FG_BUILD_ID)[0] ^= 1;
+	nl_commit_kernel_gone(&fg.cpus[0], &c, fg.ctx.lstar);
+	fg_image(FG_BUILD_ID)[0] ^= 1;
+	assert_int_equal(nl_registry_count(), 0);
+	assert_int_equal(nl_generation_current()->applied, 0);
+	fg.cpus[0].root_generation = nl_current_view()->generation;
+	assert_int_equal(commit(NULL, 0), NL_NOTHING);
+}
+
+static void nobody_can_be_held(void)
+{
 	nl_n_cpus = 2;
 	fg.cpus[1] = (struct nl_cpu){.index = 1, .state = NL_CPU_RUNNING, .root_generation = ~0ULL};
 	nl_cpus[1] = &fg.cpus[1];
 	nl_vendor = &busy;
-	reload(MAX_STALE - 1, NULL);
+}
+
+static void comes_unpatched(const char *name, const uint8_t sha[32])
+{
+	struct fm a = comes(name, 0, 0, 0);
+
+	assert_int_equal(told_coming(&a), 0);
+	assert_int_equal(looks(&a), ORIGINAL);
+	assert_int_equal(module_of(sha, 0)->state, NL_MODULE_UNPATCHED);
+	leaves_memory(&a);
+}
+
+/* Who can make one module come again and again, and keeps others from being held or stands in what is left, does harm
+ * to that module alone. */
+static void its_own_share(void **state)
+{
+	uint8_t two[1][32];
+	uint64_t *stack;
+	unsigned how, i;
+
+	(void)state;
+	for (how = 0; how < 2; how++) {
+		on(0);
+		leaf_module("two", "beta", 0);
+		assert_int_equal(verify_leaf(two[0]), NL_OK);
+		{
+			uint8_t both[2][32];
+
+			memcpy(both[0], one[0], 32);
+			memcpy(both[1], two[0], 32);
+			assert_int_equal(commit((const void *)both, 2), NL_OK);
+		}
+		fg_task("user", 0, 64, &stack);
+		memset(stack, 0, 64 * 8);
+		if (!how)
+			nobody_can_be_held();
+		for (i = 0; i < MAX_OWN; i++) {
+			struct fm a = comes("alpha", 0, 0, 0);
+
+			assert_int_equal(told_coming(&a), 0);
+			assert_int_equal(looks(&a), PATCHED);
+			stack[i] = NL_LINUX_ARENA_TEXT + nl_registry_find(one[0])->objects[1].text.offset + 8;
+			leaves_memory(&a);
+		}
+		comes_unpatched("alpha", one[0]);
+		reload_it("beta", MAX_OWN, NULL);
+		memset(stack, 0, 64 * 8); /* they go; all can be held again */
+		nl_n_cpus = 1;
+		reload_it("beta", 20, NULL);
+		reload(20, NULL);
+		teardown(state);
+		module_setup(state);
+	}
+}
+
+/* However much is left behind, what is bound can be left behind as well. */
+static void never_too_much_left_behind(void **state)
+{
+	static char names[MAX_STALE / MAX_OWN][8];
+	static const char *const others[] = {"beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"};
+	struct nl_leaf_object objects[7];
+	uint8_t sha[5][32];
+	struct fm all[7];
+	unsigned i, j;
+
+	(void)state;
+	on(0);
+	memcpy(sha[0], one[0], 32);
+	for (i = 0; i < 4; i++) {
+		char id[] = {'l', (char)('0' + i), 0};
+
+		for (j = 0; j < 7; j++) {
+			snprintf(names[7 * i + j], sizeof(names[0]), "m%u", 7 * i + j);
+			objects[j] = fm_object(names[7 * i + j], 0);
+		}
+		leaf_modules(id, 1, objects, 7, 0);
+		assert_int_equal(verify_leaf(sha[i + 1]), NL_OK);
+	}
+	assert_int_equal(commit((const void *)sha, 5), NL_OK);
+	nobody_can_be_held();
+	for (i = 0; i < NL_ARRAY_SIZE(names); i++)
+		reload_it(names[i], MAX_OWN - !i, NULL);
 	for (i = 0; i < 7; i++) {
-		objects[i] = fm_object(names[i], 0);
-		all[i] = comes(names[i], 0, i, i);
+		objects[i] = fm_object(others[i], 0);
+		all[i] = comes(others[i], 0, i, i);
 	}
 	leaf_modules("two", 1, objects, 7, 0);
 	assert_int_equal(verify_leaf(sha[1]), NL_EARENA);
 	for (i = 0; i < 7; i++)
 		leaves_memory(&all[i]);
 	assert_int_equal(verify_leaf(sha[1]), NL_OK); /* of modules that are not there */
-	a = comes("alpha", 0, 0, 0);
-	assert_int_equal(told_coming(&a), 0);
-	assert_int_equal(looks(&a), PATCHED); /* the last that there is place for */
-	lives(&a);
-	leaves_memory(&a);
-	a = comes("alpha", 0, 0, 0);
-	assert_int_equal(told_coming(&a), 0);
-	assert_int_equal(looks(&a), ORIGINAL);
-	assert_int_equal(module_of(one[0], 0)->state, NL_MODULE_UNPATCHED);
-	nl_n_cpus = 1;
-	leaves_memory(&a); /* all CPUs can be held again: it is looked who is inside */
+	reload(1, NULL);                              /* the last that there is place for */
+	comes_unpatched("alpha", one[0]);
+	nl_n_cpus = 1; /* all CPUs can be held again: it is looked who is inside */
 	reload(20, NULL);
 }
 
@@ -489,6 +575,8 @@ int main(void)
 	        T(note_of_an_initialiser),
 	        T(arena_stays),
 	        T(somebody_inside),
+	        T(another_kernel),
+	        T(its_own_share),
 	        T(never_too_much_left_behind),
 	};
 

@@ -87,6 +87,7 @@ static inline uint64_t x86_rdtsc(void)
 }
 
 static inline void x86_pause(void) { __asm__ volatile("pause" ::: "memory"); }
+static inline void x86_fence(void) { __asm__ volatile("mfence; lfence" ::: "memory"); }
 static inline void x86_halt(void) { __asm__ volatile("cli; hlt" ::: "memory"); }
 static inline void x86_wbinvd(void) { __asm__ volatile("wbinvd" ::: "memory"); }
 static inline void x86_clflush(const void *p) { __asm__ volatile("clflush (%0)" ::"r"(p) : "memory"); }

@@ -102,13 +102,13 @@ static void thunks(struct nl_kernel *k, struct nl_thunks *out)
 	}
 }
 
-/* *was: what the entry held when it is not ours already. */
-static bool map_one(uint8_t *table, unsigned index, uint64_t entry, bool *changed)
+/* *made: it was empty. */
+static bool map_one(uint64_t *at, uint64_t entry, bool *made)
 {
-	uint64_t *at = (uint64_t *)table + index, was = 0;
+	uint64_t was = 0;
 
-	*changed = __atomic_compare_exchange_n(at, &was, entry, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	return *changed || (was & ~PDE_STATE) == (entry & ~PDE_STATE);
+	*made = __atomic_compare_exchange_n(at, &was, entry, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return *made || (was & ~PDE_STATE) == (entry & ~PDE_STATE);
 }
 
 static bool leads_to(struct nl_guest *space, uint64_t va, uint64_t gpa)
@@ -118,23 +118,49 @@ static bool leads_to(struct nl_guest *space, uint64_t va, uint64_t gpa)
 	return !nl_guest_translate(space, GVA(va), NL_GUEST_READ, &out) && out.v == gpa;
 }
 
-static enum nl_err map_arena(struct nl_kernel *k)
+/* Nobody but map_arena makes such entries. */
+static bool has_arena(struct nl_kernel *k)
+{
+	return leads_to(&k->space, NL_LINUX_ARENA_TEXT, nl_boot.region + NL_REGION_ARENA_TEXT) &&
+	       leads_to(&k->space, NL_LINUX_ARENA_DATA, nl_boot.region + NL_REGION_ARENA_DATA);
+}
+
+static uint64_t *arena_table(struct nl_kernel *k)
+{
+	return (uint64_t *)nl_guest_pointer(&k->space, GVA(k->target->arena_pmd + k->slide), NL_GUEST_WRITE);
+}
+
+static void clear(uint64_t *table, bool text, bool data)
+{
+	if (text)
+		__atomic_store_n(table + NL_LINUX_ARENA_TEXT_ENTRY, 0, __ATOMIC_SEQ_CST);
+	if (data)
+		__atomic_store_n(table + NL_LINUX_ARENA_DATA_ENTRY, 0, __ATOMIC_SEQ_CST);
+}
+
+static enum nl_err map_arena(struct nl_kernel *k, bool *made)
 {
 	uint64_t text = nl_boot.region + NL_REGION_ARENA_TEXT, data = nl_boot.region + NL_REGION_ARENA_DATA;
-	uint8_t *table = nl_guest_pointer(&k->space, GVA(k->target->arena_pmd + k->slide), NL_GUEST_WRITE);
-	bool text_new = false, data_new = false;
+	uint64_t *table = arena_table(k);
+	bool text_made = false, data_made = false;
 
 	if (!table)
 		return NL_EARENA;
-	if (map_one(table, NL_LINUX_ARENA_TEXT_ENTRY, text | PDE_TEXT, &text_new) &&
-	    map_one(table, NL_LINUX_ARENA_DATA_ENTRY, data | PDE_DATA, &data_new) &&
-	    leads_to(&k->space, NL_LINUX_ARENA_TEXT, text) && leads_to(&k->space, NL_LINUX_ARENA_DATA, data))
+	if (map_one(table + NL_LINUX_ARENA_TEXT_ENTRY, text | PDE_TEXT, &text_made) &&
+	    map_one(table + NL_LINUX_ARENA_DATA_ENTRY, data | PDE_DATA, &data_made) && has_arena(k)) {
+		*made = text_made && data_made;
 		return NL_OK;
-	if (text_new)
-		__atomic_store_n((uint64_t *)table + NL_LINUX_ARENA_TEXT_ENTRY, 0, __ATOMIC_SEQ_CST);
-	if (data_new)
-		__atomic_store_n((uint64_t *)table + NL_LINUX_ARENA_DATA_ENTRY, 0, __ATOMIC_SEQ_CST);
+	}
+	clear(table, text_made, data_made);
 	return NL_EARENA;
+}
+
+static void unmap_arena(struct nl_kernel *k)
+{
+	uint64_t *table = arena_table(k);
+
+	if (table)
+		clear(table, true, true);
 }
 
 const struct nl_guest_os nl_linux = {
@@ -144,6 +170,8 @@ const struct nl_guest_os nl_linux = {
         .arena_text = NL_LINUX_ARENA_TEXT,
         .arena_data = NL_LINUX_ARENA_DATA,
         .map_arena = map_arena,
+        .unmap_arena = unmap_arena,
+        .has_arena = has_arena,
         .module = nl_linux_module,
         .module_named = nl_linux_module_named,
         .watch_modules = nl_linux_watch_modules,

@@ -34,11 +34,11 @@ struct queue {
 };
 
 /* What cannot be read is 0, and the queue is not sound. */
-static uint64_t read(struct queue *q, uint64_t va, size_t size)
+static uint64_t read(struct queue *q, uint64_t va, unsigned size)
 {
-	uint64_t v = 0;
+	uint64_t v;
 
-	if (nl_guest_read(&q->w->k->space, GVA(va), NL_GUEST_READ, &v, size)) {
+	if (nl_guest_load(&q->w->k->space, GVA(va), size, &v)) {
 		q->sound = false;
 		return 0;
 	}

@@ -7,36 +7,31 @@
 
 #define MAX_TASKS (4u << 20) /* Linux's PID_MAX_LIMIT: against lists without an end; time is bounded by scan->until */
 #define MAX_PROBES 65536u
-#define PROBE_HEADS 64u /* of the kprobe table, read at once */
+#define WORDS 64u /* of a stack, or heads of the kprobe table: read at once */
 
 /* The words in [from, to). NL_AGAIN: one of them blocks. */
 static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, uint32_t *old)
 {
-	uint64_t va = (from + 7) & ~7ULL;
+	uint64_t va = (from + 7) & ~7ULL, words[WORDS];
 	bool blocks = false;
 
 	if (va < from || to < from || to > 0ULL - NL_PAGE_SIZE || to - from > w->t->thread_size)
 		return NL_EKERNEL; /* no stack of an honest kernel; and the sums below must not wrap */
 	while (va < to) {
-		uint64_t end = (va | NL_PAGE_MASK) + 1;
-		const uint64_t *at = (const uint64_t *)nl_guest_pointer(&w->k->space, GVA(va), NL_GUEST_READ);
-		uint64_t word;
+		uint64_t n = to - va < sizeof(words) ? to - va : sizeof(words), i;
 
-		if (!at)
+		if (nl_guest_read(&w->k->space, GVA(va), NL_GUEST_READ, words, n))
 			return NL_EKERNEL;
-		for (; va < end && va < to; va += 8) {
-			if (!x86_load_safe(at++, &word))
-				return NL_EKERNEL;
-			blocks |= nl_scan_word(w->scan, word, old);
-		}
+		for (i = 0; i < n / 8; i++)
+			blocks |= nl_scan_word(w->scan, words[i], old);
+		va += n;
 	}
 	return blocks ? NL_AGAIN : NL_OK;
 }
 
 static bool read_field(const struct walk *w, uint64_t object, struct nl_leaf_field field, uint64_t *out)
 {
-	*out = 0;
-	return !nl_guest_read(&w->k->space, GVA(object + field.offset), NL_GUEST_READ, out, field.size);
+	return !nl_guest_load(&w->k->space, GVA(object + field.offset), field.size, out);
 }
 
 static void name_task(const struct walk *w, uint64_t task)
@@ -60,14 +55,17 @@ static void count_old(struct nl_scan *scan, uint32_t old)
 		scan->old_by_leaf[i] += old >> i & 1;
 }
 
+/* The next try would take as long: one stop, not one after another. */
+static bool too_late(const struct nl_scan *scan) { return scan->until && x86_rdtsc() > scan->until; }
+
 static enum nl_err scan_task(const struct walk *w, uint64_t task)
 {
 	uint64_t on_cpu, stack, sp;
 	uint32_t old = 0;
 	enum nl_err err;
 
-	if (w->scan->until && x86_rdtsc() > w->scan->until)
-		return NL_EDEADLINE; /* the next try would take as long: one stop, not one after another */
+	if (too_late(w->scan))
+		return NL_EDEADLINE;
 	if (++w->scan->scanned > MAX_TASKS || !read_field(w, task, w->t->task_on_cpu, &on_cpu) ||
 	    nl_guest_read64(&w->k->space, GVA(task + w->t->task_stack), &stack) ||
 	    nl_guest_read64(&w->k->space, GVA(task + w->t->task_thread_sp), &sp)) {
@@ -158,6 +156,8 @@ static enum nl_err visit_per_cpu(const struct walk *w, uint64_t symbol, uint32_t
 	uint32_t i;
 
 	for (i = 0; i < w->t->nr_cpu_ids_max && i < nl_n_cpus; i++) {
+		if (too_late(w->scan))
+			return NL_EDEADLINE;
 		if (!nl_linux_per_cpu(w, i, symbol, &at))
 			return NL_EKERNEL;
 		if (!at)
@@ -203,7 +203,8 @@ static enum nl_err scan_held(struct walk *w)
 	for (i = 0; w->scan->held && i < nl_n_cpus; i++) {
 		const struct nl_held *h = &w->scan->held[i];
 		uint64_t task;
-		const struct walk find = {.k = w->k, .t = w->t, .visit = owns_stack, .sp = h->rsp, .owner = &task};
+		const struct walk find = {
+		        .k = w->k, .t = w->t, .scan = w->scan, .visit = owns_stack, .sp = h->rsp, .owner = &task};
 		uint32_t old = 0;
 		enum nl_err err;
 
@@ -215,10 +216,9 @@ static enum nl_err scan_held(struct walk *w)
 		w->running = true;
 		w->scan->blocker.cpu = i;
 		w->scan->blocker.rip = h->rip;
-		if ((h->halted ? visit_idle_tasks(&find) : visit_per_cpu(&find, w->t->runqueues, w->t->rq_curr)) !=
-		            NL_AGAIN ||
-		    nl_scan_word(w->scan, h->rip, &old))
-			return NL_AGAIN;
+		err = h->halted ? visit_idle_tasks(&find) : visit_per_cpu(&find, w->t->runqueues, w->t->rq_curr);
+		if (err != NL_AGAIN || nl_scan_word(w->scan, h->rip, &old))
+			return err == NL_EDEADLINE ? err : NL_AGAIN;
 		err = scan_stack(w, h->rsp, (h->rsp | (w->t->thread_size - 1)) + 1, &old);
 		count_old(w->scan, old);
 		if (err)
@@ -263,7 +263,8 @@ static void find_hidden(const struct nl_kernel *k, struct nl_scan *scan)
 
 /*
  * Inside a site may stand whom the run queues name; inside a replaced function anybody. Both walks are made for strict
- * leaves: one that dies is on a queue alone.
+ * leaves: one that dies is on a queue alone. Idle tasks have preemption off (sched/core.c:init_idle): another has their
+ * CPU only because they called the scheduler, and no site holds a call.
  */
 enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan)
 {
@@ -276,7 +277,7 @@ enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan)
 		return err;
 	scan->all = scan->held && (scan->whole || is_strict(scan) || !sound);
 	w.counts = scan->all;
-	if ((err = visit_idle_tasks(&w)) || !scan->all)
+	if (!scan->all || (err = visit_idle_tasks(&w)))
 		return err;
 	return visit_processes(&w);
 }
@@ -308,25 +309,41 @@ static bool in_site(struct nl_scan *scan, uint64_t va)
 	return false;
 }
 
+/* Kprobes that have one place in the table. */
+static enum nl_err visit_probes(struct nl_kernel *k, struct nl_scan *scan, uint64_t node, uint32_t *count)
+{
+	const struct nl_leaf_target *t = k->target;
+	uint64_t addr;
+
+	while (node) {
+		if (too_late(scan))
+			return NL_EDEADLINE;
+		if (++*count > MAX_PROBES ||
+		    nl_guest_read64(&k->space, GVA(node - t->kprobe_hlist + t->kprobe_addr), &addr) ||
+		    nl_guest_read64(&k->space, GVA(node + LIST_NEXT), &node))
+			return NL_EKERNEL;
+		if (in_site(scan, addr))
+			return NL_EPROBED;
+	}
+	return NL_OK;
+}
+
 enum nl_err nl_linux_probes(struct nl_kernel *k, struct nl_scan *scan)
 {
 	const struct nl_leaf_target *t = k->target;
-	uint32_t i, count = 0, n = t->kprobe_table ? 1u << t->kprobe_hash_bits : 0;
-	uint64_t heads[PROBE_HEADS], node, addr;
+	uint32_t i, j, count = 0, n = t->kprobe_table ? 1u << t->kprobe_hash_bits : 0;
+	uint64_t heads[WORDS];
+	enum nl_err err;
 
-	for (i = 0; i < n; i++) {
-		if (!(i % PROBE_HEADS) &&
-		    nl_guest_read(&k->space, GVA(t->kprobe_table + k->slide + 8ULL * i), NL_GUEST_READ, heads,
-		                  8 * (n - i < PROBE_HEADS ? n - i : PROBE_HEADS)))
+	for (i = 0; i < n; i += WORDS) {
+		uint32_t some = n - i < WORDS ? n - i : WORDS;
+
+		if (nl_guest_read(&k->space, GVA(t->kprobe_table + k->slide + 8ULL * i), NL_GUEST_READ, heads,
+		                  8 * some))
 			return NL_EKERNEL;
-		for (node = heads[i % PROBE_HEADS]; node;) {
-			if (++count > MAX_PROBES ||
-			    nl_guest_read64(&k->space, GVA(node - t->kprobe_hlist + t->kprobe_addr), &addr) ||
-			    nl_guest_read64(&k->space, GVA(node + LIST_NEXT), &node))
-				return NL_EKERNEL;
-			if (in_site(scan, addr))
-				return NL_EPROBED;
-		}
+		for (j = 0; j < some; j++)
+			if (heads[j] && (err = visit_probes(k, scan, heads[j], &count)))
+				return err;
 	}
 	return NL_OK;
 }

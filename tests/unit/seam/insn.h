@@ -13,6 +13,7 @@
  * twice; a test that waits for a limit takes larger ones. */
 extern uint64_t seam_tsc, seam_tsc_step;
 uint64_t x86_rdtsc(void);
+static inline void x86_fence(void) { __sync_synchronize(); }
 void x86_pause(void); /* gives way to the threads that stand for other CPUs */
 
 void x86_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4]);
@@ -25,6 +26,8 @@ bool x86_xsetbv_safe(uint32_t index, uint64_t value);
  * 0 = none. */
 extern const void *seam_poison;
 extern unsigned seam_fault_in;
+extern unsigned seam_looks, seam_checks; /* of them in all; and machine checks: how many met the poisoned page */
+extern bool *seam_pending;               /* mc_pending of the CPU that looks: host.c says it there; NULL = nobody */
 bool x86_load_safe(const uint64_t *at, uint64_t *value);
 bool x86_copy_safe(void *to, const void *from, size_t n);
 void x86_halt(void);

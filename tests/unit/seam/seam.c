@@ -18,13 +18,25 @@ WEAK void x86_pause(void) { sched_yield(); }
 
 const void *seam_poison;
 unsigned seam_fault_in;
+unsigned seam_looks, seam_checks;
+bool *seam_pending;
 
 static bool poisoned(const void *at) { return seam_poison && ((uintptr_t)at ^ (uintptr_t)seam_poison) < NL_PAGE_SIZE; }
+static bool checks(const void *at)
+{
+	if (!poisoned(at))
+		return false;
+	seam_checks++;
+	if (seam_pending)
+		*seam_pending = true;
+	return true;
+}
 static bool faults(void) { return seam_fault_in && !--seam_fault_in; }
 
 bool x86_load_safe(const uint64_t *at, uint64_t *value)
 {
-	if (poisoned(at) || faults())
+	seam_looks++;
+	if (checks(at) || faults())
 		return false;
 	*value = __atomic_load_n(at, __ATOMIC_RELAXED);
 	return true;
@@ -32,7 +44,8 @@ bool x86_load_safe(const uint64_t *at, uint64_t *value)
 
 WEAK bool x86_copy_safe(void *to, const void *from, size_t n)
 {
-	if (poisoned(from) || poisoned(to) || faults())
+	seam_looks++;
+	if (checks(from) || checks(to) || faults())
 		return false;
 	memcpy(to, from, n);
 	return true;
