@@ -108,8 +108,9 @@ static void walks(const struct nl_leaf_target *t, const struct nl_held *held, bo
 	FUZZ_CHECK(!strict || scan.all || err);
 	FUZZ_CHECK(scan.scanned <= PATIENCE + CPUS + 1 && scan.old_tasks <= scan.scanned + CPUS);
 	FUZZ_CHECK(memchr(scan.blocker.comm, 0, sizeof(scan.blocker.comm)));
+	scan.until = seam_tsc + PATIENCE;
 	err = nl_linux_probes(&kernel, &scan);
-	FUZZ_CHECK(err == NL_OK || err == NL_EPROBED || err == NL_EKERNEL);
+	FUZZ_CHECK(err == NL_OK || err == NL_EPROBED || err == NL_EKERNEL || err == NL_EDEADLINE);
 	nl_linux_name(&kernel, FG_DIRECT + OBJECTS + 0x4100, &blocker);
 	FUZZ_CHECK(memchr(blocker.comm, 0, sizeof(blocker.comm)));
 }
