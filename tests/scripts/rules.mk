@@ -29,3 +29,9 @@ check-figures: ## scripts/figures sees a figure that was edited by hand, and a r
 	tests/scripts/figures.py
 
 CHECKS += check-figures
+
+.PHONY: check-mutants-run
+check-mutants-run: ## tests/mutants/run tells what is noticed, what hangs and what survives
+	tests/scripts/mutants.py
+
+CHECKS += check-mutants-run
