@@ -22,6 +22,7 @@ WHOLE = {
     "arch/x86_64/svm/svm.h": '#include "vendor.h"\n',
     "arch/x86_64/svm/svm.c": '#include "svm.h"\n#include "core/pool.h"\n#include "guest/guestmem.h"\n',
 }
+THREATS = "## Threats to validity\n"
 # What is broken, in which file, by which text; and what must be said.
 BROKEN = (
     ("hv/view/view.c", '#include "commit/window.h"\n', "floors: hv/view/view.c: includes hv/commit/window.h: upwards"),
@@ -39,6 +40,10 @@ BROKEN = (
     ("hv/core/pool.c", "/* See conf.h. */\n", "names: hv/core/pool.c:2: there is no conf.h"),
     ("hv/core/pool.c", "/*\n * As hv/view/gone.c says.\n */\n", "names: hv/core/pool.c:3: there is no hv/view/gone.c"),
     ("hv/core/pool.c", "/* As kernel/sched/core.c of Linux; see view.c. */\n", None),
+    ("docs/explanation/litmus.md", "## Question\n## Design\n## Null result\n## More\n" + THREATS, None),
+    ("docs/explanation/litmus.md", "## Question\n## Design\n" + THREATS, "pages: docs/explanation/litmus.md"),
+    ("docs/reference/model.md", "## Design\n## Question\n## Null result\n" + THREATS, "pages: docs/reference"),
+    ("docs/explanation/design.md", "## Question\n", None),
 )
 
 
