@@ -97,7 +97,7 @@ CASES = {
     "as it is": (lambda at: None, ""),
     "a figure of README": (lambda at: edit(at("README.md"), swap(r"stop window [\d.]+", "stop window 0.1")), "readme"),
     "a word of a table": (
-        lambda at: edit(at("docs/explanation/litmus.md"), swap("root-freeze-scan", "root-freeze")),
+        lambda at: edit(at("docs/explanation/litmus.md"), swap("(begin litmus .*?)root-freeze-scan", r"\1root-freeze")),
         "the block litmus is not",
     ),
     "a record's figure": (
