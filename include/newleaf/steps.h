@@ -3,7 +3,9 @@
  * The steps of a transaction, from the first question to the last CPU that runs again, by which timelines, the models
  * (tests/model) and the instrument speak of it. A transaction is a commit with all its tries, what is done for a
  * module that comes or goes, or the end of a kernel; it begins with one of the first steps. What is done for a module
- * may lie in the midst of a commit, between two of its tries.
+ * may lie in the midst of a commit, between two of its tries. A large generation is made in several calls of PREPARE,
+ * each but the last PREPARED with NL_AGAIN: each begins a transaction, with a number of its own, and the tries are of
+ * the last.
  */
 #ifndef NEWLEAF_STEPS_H
 #define NEWLEAF_STEPS_H

@@ -35,6 +35,9 @@ MODULE = """
 GONE = "0 gone 0; " + COMMIT.strip()
 HOME = "0 gone 0; 0 flip 2; 0 adopt 2; 1 adopt 2"
 
+# Some pages are made in a call: NL_AGAIN. The old root is in use: NL_AGAIN, too, but nothing is made.
+SLICE = "0 prepare 0; 0 prepared 2; "
+HALF = "1 prepare 0; 1 prepared 2; 1 drop 0; 0 comes 9; 0 settle 0"
 ABORTED = "0 prepare 0; 0 prepared 7; 0 prepare 0; 0 prepared 0; 0 drop 0"
 
 
@@ -65,6 +68,9 @@ CASES = (
     ("another kernel begins", 2, GONE, ""),
     ("a PREPARE that fails, and one that is given up", 2, ABORTED, ""),
     ("a PREPARE in slices, given up half way", 2, "0 prepare 0; 0 prepared 2; 0 drop 0", ""),
+    ("a commit prepared in slices, on two CPUs", 2, "1 prepare 0; 1 prepared 2; " + COMMIT, ""),
+    ("half of it, another instead, and that given up", 2, SLICE * 2 + "0 prepare 0; 0 prepared 0; 0 drop 0", ""),
+    ("a module comes between slices", 2, SLICE + "1 comes 9; 1 settle 0; 0 drop 6; " + COMMIT, ""),
     ("cut off in the window", 2, until(COMMIT, "0 build 1"), ""),
     ("flip before all are held", 2, moved(COMMIT, "1 held 5", "0 thaw 5"), "0 window 5"),
     ("window with one of two held", 3, moved(THREE, "0 held 1", "2 scan 0"), "2 window 1"),
@@ -87,6 +93,11 @@ CASES = (
     ("withdrawn, and nobody was in the way", 2, moved(TRIES, "1 refused 1", "0 resume 10"), ""),  # it was late
     ("settled without a flip", 2, changed(TRIES, "0 drop 9", ["0 settle 2"]), "0 settle 2"),
     ("flip after a PREPARE that failed", 2, changed(COMMIT, "0 prepared 0", ["0 prepared 7"]), "0 freeze 5"),
+    ("nothing to give up after a PREPARE that failed", 2, "0 prepare 0; 0 prepared 7; 0 drop 0", "0 drop 0"),
+    ("half of it given up twice", 2, SLICE + "0 drop 0; 0 drop 0", "0 drop 0"),
+    ("half of it goes with its kernel", 2, SLICE + "0 gone 0; 0 drop 0", "0 drop 0"),
+    ("a freeze for half of it", 2, changed(COMMIT, "0 prepared 0", ["0 prepared 2"]), "0 freeze 5"),
+    ("half of it while somebody has the old root", 2, changed(COMMIT, "0 adopt 2", []) + "; " + HALF, "1 drop 0"),
     ("two at a time", 2, changed(COMMIT, "0 window 5", ["1 prepare 0", "0 window 5"]), "1 prepare 0"),
     ("a sweep that flips", 2, changed(MODULE, "1 thaw 1", ["1 flip 2", "1 thaw 1"]), "1 flip 2"),
     ("the kernel's end asks somebody", 2, "0 gone 0; 0 freeze 1; 1 ask 1", "0 freeze 1"),

@@ -61,7 +61,9 @@ bool kick[N], wire[N]; /* wire: an NMI is on its way, or waits in the CPU */
 byte nmis;
 #endif
 #ifdef TRACE
-bool prepared;
+byte prepared; /* HALF: more calls of PREPARE are due, and no TRY takes it */
+#define HALF 1
+#define WHOLE 2
 bool behind[N]; /* has answered, and not seen yet that it may go on */
 bool knows[N];  /* that it is asked */
 #endif
@@ -361,7 +363,7 @@ inline commit_try()
 	assert(ok || UNCHANGED); /* the deadline, and every other refusal, means unchanged */
 #ifdef TRACE
 	if
-	:: ok -> prepared = false; STEP(me, STEP_SETTLE, published)
+	:: ok -> prepared = 0; STEP(me, STEP_SETTLE, published)
 	:: !ok /* NL_AGAIN; what is dropped at once, may as well be so by the next call */
 	fi;
 #endif
@@ -381,16 +383,18 @@ inline hypercall()
 		if
 #ifdef TRACE
 		:: STEP(me, STEP_PREPARE, 0) ->
-			prepared = false;
-			if
+			prepared = 0;
+			if /* RECLAIMED: commit.pml says why */
 			:: atomic { RECLAIMED && TURN(me, STEP_PREPARED) && trace_value[at] == 0 -> NEXT }
-				prepared = true /* commit.pml says why */
+				prepared = WHOLE
+			:: atomic { RECLAIMED && TURN(me, STEP_PREPARED) && trace_value[at] == AGAIN -> NEXT }
+				prepared = HALF
 			:: STEP_FAILS(me, STEP_PREPARED)
 			fi
 		:: prepared && TURN(me, STEP_DROP) -> /* ABANDON, its deadline has passed, NL_ESTALE */
 			STEP_ANY(me, STEP_DROP);
-			prepared = false
-		:: prepared && TURN(me, STEP_FREEZE) -> commit_try()
+			prepared = 0
+		:: prepared == WHOLE && TURN(me, STEP_FREEZE) -> commit_try()
 #else
 		:: MORE -> commit_try()
 		:: true /* PREPARE, ABANDON, NL_ESTATE, or a question */
@@ -420,7 +424,7 @@ inline told()
 		fi;
 		STEP_ANY(me, STEP_SETTLE)
 	:: STEP(me, STEP_GONE, 0) ->
-		prepared = false;
+		prepared = 0;
 		if /* copies go home, and nobody is asked: all others halt */
 		:: OWN(me, STEP_FLIP) ->
 			atomic { TURN(me, STEP_FLIP) && trace_value[at] == published + 1 && ALONE && RECLAIMED ->

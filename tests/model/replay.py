@@ -15,6 +15,7 @@ import tempfile
 import spin
 
 STEPS_H = os.path.join(spin.TOP, "include/newleaf/steps.h")
+ERRORS_H = os.path.join(spin.TOP, "include/newleaf/errors.h")
 BEGINS = {"prepare", "comes", "goes", "gone"}
 ANSWERS = {"held", "refused", "late"}
 TICKETS = ANSWERS | {"freeze", "ask", "withdraw", "window", "thaw"}
@@ -35,6 +36,13 @@ def steps():
     with open(STEPS_H, encoding="utf-8") as file:
         labels = re.findall(r'^\tX\(([A-Z]+), "([a-z]+)"\)', file.read(), re.M)
     return {label: number for number, (_, label) in enumerate(labels)}
+
+
+@functools.lru_cache
+def again():
+    """NL_AGAIN."""
+    with open(ERRORS_H, encoding="utf-8") as file:
+        return int(re.search(r"^\tX\(NL_AGAIN, (\d+),", file.read(), re.M)[1])
 
 
 def of_core(timeline):
@@ -147,8 +155,9 @@ class Piece:
 
 
 def names():
-    """What the model is made with beside its sources: numbers of steps."""
-    return "".join(f"#define STEP_{label.upper()} {number}\n" for label, number in steps().items())
+    """What the model is made with beside its sources: numbers of steps, and of one answer."""
+    head = f"#define AGAIN {again()}\n"
+    return head + "".join(f"#define STEP_{label.upper()} {number}\n" for label, number in steps().items())
 
 
 def declare(path, cpus):

@@ -4,7 +4,7 @@
  * passes a STEP but the one whose turn it is. Where the model has a choice, what a CPU does next in the timeline makes it,
  * and it leaves the guest when its turn comes: that only leaves out ways through the model, and those that would have led
  * nowhere, or the same way.
- * trace.pml is written by tests/model/replay.py: the numbers STEP_X as in newleaf/steps.h. The timeline itself is read
+ * trace.pml is written by tests/model/replay.py: the numbers STEP_X as in newleaf/steps.h, AGAIN of errors.h. The timeline itself is read
  * from the file `trace`: how many events; of each CPU, whether it is still held by what came before, and whether it has
  * the root before; and of each event its step, CPU and value, what each CPU does next itself (own), whether it may
  * wait for SIPI before that (may_stop), and whether what it answers next comes too late (loses).
