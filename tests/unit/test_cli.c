@@ -494,6 +494,31 @@ static void the_lock_has_one_place(void **state)
 	assert_int_equal(newleaf("apply", path_a), 0);
 }
 
+/* No commit, no timeline of one: who asked for the file is told. */
+static void no_timeline_of_no_commit(void **state)
+{
+	char path[PATH_MAX], said[2 * PATH_MAX];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/course", dir);
+	unlink(path);
+	snprintf(said, sizeof(said), "no commit: %s not written", path);
+	assert_int_equal(newleaf("revert", "--all", "--timeline", path), NL_EXIT_NOTHING);
+	assert_says(out, said);
+	assert_int_equal(newleaf("apply", path_a, "--dry-run", "--timeline", path), 0);
+	assert_says(err, said);
+	assert_int_equal(newleaf("apply", path_a), 0);
+	assert_null(strstr(out, "not written"));
+	assert_int_equal(newleaf("apply", path_a, "--timeline", path), NL_EXIT_NOTHING);
+	assert_says(out, said);
+	assert_int_equal(newleaf("apply", path_a, "--timeline", path, "--json"), NL_EXIT_NOTHING);
+	assert_schema("apply");
+	assert_says(out, said);
+	assert_int_equal(newleaf("apply", path_a), NL_EXIT_NOTHING);
+	assert_null(strstr(out, "not written"));
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -517,6 +542,7 @@ int main(void)
 	        cmocka_unit_test_setup(ctrl_c_leaves_it_unchanged, set_up),
 	        cmocka_unit_test_setup(changes_are_serialised, set_up),
 	        cmocka_unit_test_setup(the_lock_has_one_place, set_up),
+	        cmocka_unit_test_setup(no_timeline_of_no_commit, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);

@@ -134,10 +134,11 @@ static void as_text(void **state)
 	assert_says(out, "try 3 at +6 us: let go; window 50 ns\n    because sleep (pid 9) stood in a site\n");
 	assert_says(out,
 	            "try 4 at +7 us: flip to generation 2; window 120 ns (scan 70 ns, build 20 ns, fold 10 ns, flip "
-	            "10 ns)\n");
-	assert_says(out, "    0             -      +0 ns    +180 ns    +160 ns     160 ns  asks\n"
-	                 "    1        +10 ns     +20 ns      +1 us      +1 us     985 ns\n");
-	assert_says(out, "    1        +10 ns    refused          -     +80 ns      40 ns\n");
+	            "10 ns); flip at +140 ns\n");
+	assert_says(out, "    CPU       asked       held     let go  entered with it   held for\n");
+	assert_says(out, "    0             -      +0 ns    +160 ns          +180 ns     160 ns  asks\n"
+	                 "    1        +10 ns     +20 ns      +1 us            +1 us     985 ns\n");
+	assert_says(out, "    1        +10 ns    refused     +80 ns                -      40 ns\n");
 	assert_says(out, "too late\n");
 	assert_int_equal(newleaf("timeline"), 0);
 	assert_says(out, "transaction 2: module-comes, NL_OK, module at 0xffffffff81000000, 0 tries, 300 ns\n");

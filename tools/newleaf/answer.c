@@ -135,6 +135,8 @@ int cli_nothing(struct cli *c, const char *schema, const char *what, ...)
 	va_start(ap, what);
 	vsnprintf(text, sizeof(text), what, ap);
 	va_end(ap);
+	if (c->timeline && !c->begin_tsc) /* nothing was begun that it could be of */
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "; no commit: %s not written", c->timeline);
 	if (c->json) {
 		struct json j = {.f = stdout};
 

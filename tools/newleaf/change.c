@@ -316,6 +316,8 @@ static int finish(struct change *x)
 	if (!x->n_files)
 		x->done = "reverted"; /* by a sync, too: its directory is empty */
 	if (c->given & OPT_DRY_RUN) {
+		if (c->timeline)
+			fprintf(stderr, "newleaf: no commit: %s not written\n", c->timeline);
 		if (c->json)
 			print_json(x, "ok", NULL, 0, NL_OK);
 		else if (!c->quiet)

@@ -32,15 +32,18 @@ static void print_cpus(FILE *f, const struct timeline *t, const struct tl_try *y
 {
 	struct text s[5];
 
-	fprintf(f, "    %-4s %10s %10s %10s %10s %10s\n", "CPU", "asked", "held", "adopted", "resumed", "held for");
+	/* In the order of the code: who is let go is still in the hypervisor, and takes the generation on the way in.
+	 */
+	fprintf(f, "    %-4s %10s %10s %10s %16s %10s\n", "CPU", "asked", "held", "let go", "entered with it",
+	        "held for");
 	for (uint32_t i = 0; i < t->cpus; i++) {
 		const struct tl_cpu *c = &y->cpu[i];
 
 		if (!c->ask && !c->held && !c->refused)
 			continue;
-		fprintf(f, "    %-4u %10s %10s %10s %10s %10s%s\n", i, since(t, &s[0], y->freeze, c->ask),
+		fprintf(f, "    %-4u %10s %10s %10s %16s %10s%s\n", i, since(t, &s[0], y->freeze, c->ask),
 		        c->refused ? "refused" : since(t, &s[1], y->freeze, c->held),
-		        since(t, &s[2], y->freeze, c->adopt), since(t, &s[3], y->freeze, c->resume),
+		        since(t, &s[2], y->freeze, c->resume), since(t, &s[3], y->freeze, c->adopt),
 		        c->resume ? text_ns(&s[4], text_tsc_ns(c->hold, t->tsc_hz)) : "-",
 		        c->late      ? "  too late"
 		        : i == y->by ? "  asks"
@@ -83,6 +86,8 @@ static void print_try(FILE *f, const struct timeline *t, const struct tl_transac
 	if (y->withdraw)
 		fprintf(f, " after %s", text_ns(&s, course_ns(t, y->freeze, y->withdraw)));
 	print_window(f, t, y);
+	if (y->flip)
+		fprintf(f, "; flip at %s", since(t, &s, y->freeze, y->flip));
 	fputc('\n', f);
 	for (size_t i = 0; course_cause(t, y, i, &cause); i++) {
 		course_say(&cause, say, sizeof(say));

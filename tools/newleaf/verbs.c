@@ -88,9 +88,10 @@ const struct verb cli_verbs[] = {
          verb_blockers},
         {"timeline", NULL, "", 0, 0, OPT_TRANSACTION | OPT_LAST | OPT_CHROME | OPT_SVG, GROUP_LOOK,
          "the course of the last transactions, CPU by CPU, with the causes of tries that failed",
-         "A transaction is a commit with all its tries, or what is done for a module that comes or goes. For each try "
-         "and CPU: when it was asked, held, had the new generation and ran again, since the freeze began. The steps "
-         "come from the hypervisor's ring, which keeps the last few thousand; what the command saw of its own gathers "
+         "A transaction is a commit with all its tries, or what is done for a module that comes or goes. For each try: "
+         "the instant of the flip, and when each CPU was asked, held, let go (still in the hypervisor), and entered "
+         "the guest with the new generation, since the freeze began. The steps come from the hypervisor's ring, which "
+         "keeps the last few thousand; what the command saw of its own gathers "
          "comes from /run/newleaf/gathers, which apply, revert and sync write. All times are of one clock, the TSC. "
          "FILE may be - for the standard output.",
          verb_timeline},
