@@ -35,7 +35,7 @@ challenge() {
 	} >"$1"
 }
 
-for name in first second; do "$author" key new "$name" --role operator -o "$dir" >"$dir/said"; done
+for name in first second third; do "$author" key new "$name" --role operator -o "$dir" >"$dir/said"; done
 "$author" key new writer -o "$dir" >"$dir/said"
 "$author" key image "$dir/first.pub" "$dir/second.pub" "$dir/writer.pub" -o "$dir/keys.bin" >"$dir/said"
 challenge "$dir/challenge" 5
@@ -71,6 +71,21 @@ for at in 24 48 80 112 160 200 300 500; do
 	{ head -c "$at" "$o" && printf "$other" && tail -c +"$((at + 2))" "$o"; } >"$dir/bad"
 	expect "byte $at changed" 4 "NL_E" order show "$dir/bad" --keys "$dir/keys.bin"
 done
+# The signatures (a head of 16 bytes, then 96 each: key, bytes) are the last 304 of the file.
+sized=$(($(stat -c %s "$o") - 3 * 96))
+for bad in 1 2 3; do
+	at=$((sized + (bad - 1) * 96 + 40))
+	other='\377'
+	[ "$(od -An -tu1 -j "$at" -N 1 "$o")" -ne 255 ] || other='\0'
+	{ head -c "$at" "$o" && printf "$other" && tail -c +"$((at + 2))" "$o"; } >"$dir/bad"
+	cp "$dir/bad" "$dir/as-it-was"
+	expect "signed over signature $bad that is none" 4 "signature $bad of an order" \
+		order sign "$dir/bad" --sign "$dir/third.pem"
+	expect "the same, elsewhere" 4 "NL_ESIGNATURE" order sign "$dir/bad" --sign "$dir/third.pem" -o "$dir/no"
+	expect "signature $bad that is none: as it was" 0 "" cmp "$dir/bad" "$dir/as-it-was"
+done
+expect "who signs anew replaces his own" 0 "signature 3" order sign "$dir/bad" --sign "$dir/writer.pem"
+expect "and all of them verify" 0 "operators  2 of 2" order show "$dir/bad" --keys "$dir/keys.bin" --operators 2
 head -c 200 "$o" >"$dir/bad"
 expect "cut short" 4 "NL_EORDER" order show "$dir/bad"
 

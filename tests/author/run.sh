@@ -93,6 +93,15 @@ for at in 8 24 40 100 250; do
 	[ "$at" != 8 ] || code=9
 	expect "list, byte $at changed" $code "NL_E" "$author" revoke show "$list.bad" --keys "$dir/three.pub"
 done
+# signature-broken FILE COPY: of the two signatures at the end (96 bytes each), the first is none
+signature_broken() {
+	local at=$(($(stat -c %s "$1") - 2 * 96 + 40)) other='\377'
+	[ "$(od -An -tu1 -j "$at" -N 1 "$1")" -ne 255 ] || other='\0'
+	{ head -c "$at" "$1" && printf "$other" && tail -c +"$((at + 2))" "$1"; } >"$2"
+}
+signature_broken "$list" "$list.bad"
+expect "list, signed over a signature that is none" 4 "signature 1 of a list" \
+	"$author" revoke sign "$list.bad" --sign "$dir/two.pem"
 expect "list for a token" 0 "" "$author" revoke sign "$list" --digest-out "$dir/list.message"
 openssl pkeyutl -sign -rawin -inkey "$dir/three.pem" -in "$dir/list.message" -out "$dir/list.sig"
 "$author" revoke new --sequence 7 --key "$dir/one.pub" --floor alpha=3 --pardon "$id" -o "$list.token" 2>/dev/null
@@ -178,6 +187,9 @@ expect "who is not trusted does not count" 4 "NL_EQUORUM" \
 cp "$dir/token.leaf" "$dir/again.leaf"
 expect "the same key again" 0 ", signature 2" "$author" sign "$dir/again.leaf" --key "$dir/two.pem"
 expect "replaces its signature" 0 "" cmp "$dir/token.leaf" "$dir/again.leaf"
+signature_broken "$dir/token.leaf" "$dir/again.leaf"
+expect "signed over a signature that is none" 4 "signature 1 of a leaf" \
+	"$author" sign "$dir/again.leaf" --key "$dir/two.pem"
 expect "P-256 is no key" 11 "holds no Ed25519 key" "$author" sign "$dir/again.leaf" --key "$dir/old.pem"
 expect "attach for the wrong key" 4 "NL_ESIGNATURE" \
 	"$author" sign "$dir/prctl-auxv.leaf" --attach "$dir/sig" --pub "$dir/one.pub" -o "$dir/x.leaf"

@@ -87,7 +87,7 @@
 	  "sign a leaf", \
 	  "Signs a leaf (Ed25519), in place unless -o is given. Signatures by other keys stay: several authors sign " \
 	  "one\n" \
-	  "after the other. The same key signs anew.\n" \
+	  "after the other. The same key signs anew. Where one of the others does not verify, nothing is written.\n" \
 	  "      --key FILE          private key, PEM\n" \
 	  "      --digest-out FILE   for a hardware token, step 1: writes the 64 bytes to sign instead of signing, " \
 	  "for\n" \
@@ -179,7 +179,8 @@
 	  "      --key KEY       revokes a key: PEM, record, or its SHA-256 as newleaf key list shows it\n" \
 	  "      --floor ID=V    versions of the leaf ID below V are not applied\n" \
 	  "      --pardon LEAF   lets a leaf in that machines have locked out after a panic\n" \
-	  "      --sign KEY.pem  signs it; the key has the role revoke. sign adds one more signature\n" \
+	  "      --sign KEY.pem  signs it; the key has the role revoke. sign adds one more signature, if those that\n" \
+	  "                      are there verify\n" \
 	  "      --digest-out, --attach, --pub   sign by a token, as newleaf sign does\n" \
 	  "      --keys FILE     show: an error unless one of these keys, in that role, has signed\n" \
 	  "  -o, --output LIST\n") \
@@ -210,7 +211,8 @@
 	  "      --agentless       the hypervisor commits by itself\n" \
 	  "      --deadline-ms N   of the commit; default 1000\n" \
 	  "      --confirm-ms N    taken back unless confirmed within so long\n" \
-	  "      --sign KEY.pem    signs it; the key has the role operator. sign adds one more signature\n" \
+	  "      --sign KEY.pem    signs it; the key has the role operator. sign adds one more signature, if\n" \
+	  "                        those that are there verify\n" \
 	  "      --digest-out, --attach, --pub   sign by a token, as newleaf sign does\n" \
 	  "      --keys FILE       show: an error unless --operators (1) of these keys, in that role, have signed\n" \
 	  "  -o, --output ORDER\n")

@@ -45,9 +45,16 @@ uint32_t signing_do(const struct signing *g, const char *output, uint8_t key_id[
 	if (g->size > g->signed_size &&
 	    nl_signatures_find(g->file + g->signed_size, g->size - g->signed_size, &old, &n))
 		refuse(NL_ERECORD, "the signatures of %s are malformed", g->what);
-	for (uint32_t i = 0; i < n; i++)
-		if (memcmp(old[i].key, s.key, sizeof(s.key)))
-			buf_add(&all, &old[i], sizeof(s));
+	for (uint32_t i = 0; i < n; i++) {
+		if (!memcmp(old[i].key, s.key, sizeof(s.key)))
+			continue;
+		if (nl_signature_check(g->domain, sha256, &old[i], NULL, 0, 0, &known)) {
+			nl_key_id(old[i].key, key_id);
+			refuse(NL_ESIGNATURE, "signature %u of %s, by key %02x%02x%02x%02x, does not verify", i + 1,
+			       g->what, key_id[0], key_id[1], key_id[2], key_id[3]);
+		}
+		buf_add(&all, &old[i], sizeof(s));
+	}
 	buf_add(&all, &s, sizeof(s));
 	head.count = (uint32_t)(all.n / sizeof(s));
 	head.size = (uint32_t)(sizeof(head) + all.n);

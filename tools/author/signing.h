@@ -18,7 +18,7 @@ struct signing {
 /* What a token signs. */
 void signing_message(const struct signing *g, const char *output);
 /* Writes the file with one signature more, or its signer's one anew; returns how many there are, and who signed.
- * Refuses NL_ESIGNATURE what does not verify. */
+ * Refuses NL_ESIGNATURE what does not verify, also of those that are there already (but what the signer replaces). */
 uint32_t signing_do(const struct signing *g, const char *output, uint8_t key_id[32]);
 
 #endif
