@@ -3,9 +3,12 @@
 """Does scripts/claims see what has fallen? Its table, its comparisons, and claims whose words have gone, whose command
 fails, whose number is another, whose test was skipped."""
 
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import os
+import re
 import sys
 import tempfile
 
@@ -57,6 +60,35 @@ def together(c):
     return {name: (outcome, seconds, said) for name, outcome, _, seconds, said in told}, [name for name, *_ in told]
 
 
+def shown():
+    """The command itself, on a table of one claim that falls: minutes first and last, the bad line, the log's path."""
+    c = load()
+    with tempfile.TemporaryDirectory() as folder:
+        for path in ("tests/claims", "build", "docs"):
+            os.makedirs(os.path.join(folder, path))
+        for path, text in (
+            ("README.md", "Newleaf"),
+            (c.TABLE, block(run="echo BAD this; echo more; false")),
+            (c.SUMS, "00 none\n"),
+        ):
+            with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
+                file.write(text)
+        c.TOP, c.kernels, c.ready = folder, lambda: 0, lambda claims: True
+        sys.argv = ["claims", "--json", os.path.join(folder, "record")]
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            code = c.main()
+    lines = said.getvalue().split("\n")
+    return code == 1 and [re.sub(r"[0-9.]+ s of", "N s of", re.sub("in 0.. min.*", "in N", x)) for x in lines] == [
+        "1 claim: about 1.0 minutes alone on two cores, less if two guests run at a time",
+        "fell     x (N s of 1 min): ended with 1",
+        "         BAD this",
+        "         log: build/logs/claim-x.log",
+        "0 hold, 1 fell, 0 skipped, in N",
+        "",
+    ]
+
+
 def main():
     c = load()
     told, order = together(c)
@@ -83,6 +115,9 @@ def main():
         "one of several whose test never ended": told["e"][0] == "fell",
         "one of several whose words have gone": told["gone"][0] == "fell",
         "told as they end": order == ["gone", "ac", "ab", "d", "e"],
+        "the last bad line": c.bad_line("FAIL a (1 s)\nBAD  b: survives\n3 of 4 noticed\n\n") == "BAD  b: survives",
+        "a last line where none is bad": c.bad_line("one\ntwo\n\n") == "two",
+        "a claim that fell, shown": shown(),
         "no minutes": broken(c, block(minutes="")),
         "no words": broken(c, block(says="")),
         "a comparison that is none": broken(c, block(holds="about seven")),
