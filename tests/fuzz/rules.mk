@@ -5,7 +5,7 @@
 #     // libs: -lelf
 #     // length: 8192                   of the longest input
 #     // quick: 10000                   inputs that the checks try: a second or so
-#     // reader: leaf                   reads what strangers write: scripts/test gives it 20 seconds
+#     // reader: leaf                   reads what strangers write: scripts/test gives it 10 seconds
 # `make fuzz` runs each for FUZZ_SECONDS, one after another, `make fuzz-X` one. Corpora grow in build/fuzz/corpus/X from
 # seeds that the target makes; what was found lies in build/fuzz/X-*. The checks try the same few inputs each time,
 # and scripts/test others each time.
@@ -50,8 +50,8 @@ FUZZ_READERS := $(foreach t,$(FUZZ_TARGETS),$(if $(call fuzz_says,$(t),reader),$
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS)) ## every fuzz target under libFuzzer for FUZZ_SECONDS (60)
 fuzzers: $(addprefix $(B)/fuzz/fuzz_,$(FUZZ_TARGETS))
 check-fuzz: $(addprefix fuzz-quick-,$(FUZZ_TARGETS)) ## every fuzz target with a few thousand inputs
-fuzz-readers: FUZZ_SECONDS = 20
-fuzz-readers: $(addprefix fuzz-,$(FUZZ_READERS)) ## those that read what strangers write, for FUZZ_SECONDS (20)
+fuzz-readers: FUZZ_SECONDS = 10
+fuzz-readers: $(addprefix fuzz-,$(FUZZ_READERS)) ## those that read what strangers write, for FUZZ_SECONDS (10)
 
 CHECKS += check-fuzz
 REVIEWS += fuzz-readers

@@ -83,6 +83,7 @@ def main():
         tree(folder)
         wrong, endless, both = run(folder, "wrong"), run(folder, "endless"), run(folder, "wrong", "endless")
         spared, nowhere, none = run(folder, "spared"), run(folder, "nowhere"), run(folder, "fly")
+        half, stale = run(folder, "--half", "wrong", "endless"), run(folder, "--half", "wrong", "nowhere")
         cases = {
             "a mutant that is noticed": wrong[0] == 0 and wrong[1].startswith("red  wrong: t/answers ("),
             "its summary": wrong[1].endswith("\n1 of 1 mutants noticed\n"),
@@ -91,6 +92,8 @@ def main():
             "one that survives": spared[0] == 1 and "BAD  spared" in spared[1] and "survives" in spared[1],
             "text that is not there": nowhere[0] == 1 and "stands 0 times in hv/x.c" in nowhere[1],
             "no such mutant": none[0] == 1 and "no such mutant" in none[1],
+            "one half of them": half[0] == 0 and " of 2 mutants, whose turn it is" in half[1],
+            "whose turn it is or not, its text stands": stale[0] == 1 and "stands 0 times in hv/x.c" in stale[1],
             "a reader that goes away": goes_away(folder),
         }
     bad = [name for name, good in cases.items() if not good]

@@ -42,7 +42,7 @@ def load_pti_200(t):
     under_load(t, 200, "pti=on")
 
 
-@test()
+@test(full=True)
 def load_maxcpus_1(t):
     """rounds under load with maxcpus=1: the second CPU is never started by the guest"""
     under_load(t, 50, "maxcpus=1")
