@@ -38,7 +38,7 @@ def shard(text):
 
 def options(parser, units):
     """What each program that runs a campaign takes."""
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="another seed, other units (default %(default)s)")
     parser.add_argument("--units", type=int, default=units, help="in all, over all shards (default %(default)s)")
     parser.add_argument("--shard", type=shard, default=(1, 1), metavar="i/n", help="every n-th unit, from the i-th on")
     parser.add_argument("--json", metavar="FILE", help="where the results go")

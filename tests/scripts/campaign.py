@@ -117,6 +117,24 @@ def hostile(change):
         return all(d.returncode == 1 and "Traceback" not in d.stderr and "\x1b" not in d.stderr for d in done)
 
 
+def no_file():
+    """What is not there is named, and is no traceback."""
+    done = [command("merge", "/nonexistent/x"), command("missing", "/nonexistent/x"), command("merge", TOP)]
+    with tempfile.TemporaryDirectory() as folder:
+        at = os.path.join(folder, "a.json")
+        campaign.write(at, shard(9, (1, 1)))
+        done.append(command("merge", at, "-o", "/nonexistent/x"))
+    named = all(d.stderr == "campaign: /nonexistent/x: no such file\n" for d in (*done[:2], done[3]))
+    return named and all(d.returncode == 2 and "Traceback" not in d.stderr for d in done)
+
+
+def rounds_help():
+    """It says by which command it is called, what it is for, and a word of each option."""
+    done = command("run", "rounds", "--help")
+    words = ("usage: scripts/campaign run rounds ", "under load", "another seed", "guests at the same time")
+    return done.returncode == 0 and all(word in done.stdout for word in words)
+
+
 def draws():
     """The same unit is the same boot, whoever runs it; and not all are alike."""
     boots = [campaign_rounds.drawn(1, u) for u in range(30)]
@@ -162,6 +180,12 @@ def main():
         "a run that is none": hostile(set_to("runs", [{"commit": "<script>", "date": "", "shard": ""}])),
         "no document": hostile(lambda d: [d]),
         "a command that is none": command("fly").returncode == 2 and command("merge").returncode == 2,
+        "a file that is none": no_file(),
+        "a shard of nobody knows how many": all(
+            d.returncode == 2 and "--units" in d.stderr
+            for d in (command("run", "rounds", "--shard", "1/3"), command("run", "rounds", "--shard=1/3"))
+        ),
+        "the help of rounds": rounds_help(),
         "what a unit is drawn from": draws(),
         "what is said of a campaign": summaries(),
     }

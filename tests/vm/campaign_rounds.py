@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The campaign "rounds": a unit is a boot of a stock kernel in which a leaf is put on and off ROUNDS times under load.
 How the boot is (CPUs, preemption, page table isolation) is drawn by the unit. Torn is a reproducer that says other than
-what was just done. `campaign_rounds.py [--seed S] [--shard i/n] [--units N] [--json FILE] [--jobs N]`; 200 units are
-10,000 rounds. Run by scripts/campaign."""
+what was just done; 200 units are 10,000 rounds. Run by `scripts/campaign run rounds`."""
 
 import argparse
 import concurrent.futures
@@ -85,9 +84,14 @@ def good(document):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="campaign_rounds.py")
+    parser = argparse.ArgumentParser(
+        prog="scripts/campaign run rounds",
+        description=f"Each unit boots a stock kernel and puts a leaf on and off {ROUNDS} times under load; CPUs, "
+        "preemption and page table isolation are drawn by the unit. Torn is a reproducer that says other than what "
+        "was just done. 200 units are 10,000 rounds. Exit: 0 nothing was torn, leaked or failed, else 1.",
+    )
     campaign.options(parser, 4)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2, help="guests at the same time (default %(default)s)")
     given = parser.parse_args()
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
         results = []
