@@ -8,15 +8,17 @@ itself is itself; what is computed from results is never stored."""
 import argparse
 import hashlib
 import json
+import os
 import random
-import re
 import subprocess
 import sys
 import time
 
-SCHEMA = "newleaf.campaign/1"
-MOST = 1 << 20  # units
-SAME = ("schema", "campaign", "seed", "units", "setup")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import shape  # noqa: E402
+
+SCHEMA, SAME = shape.SCHEMA, shape.KEYS
 
 
 class Unlike(Exception):
@@ -83,41 +85,14 @@ def merge(first, *others):
     }
 
 
-def plain(value):
-    """Words that may stand in a page and on a terminal as they are, numbers, and what is made of these."""
-    if isinstance(value, str):
-        return not re.search(r"[<>&|`\[\]]|[^ -~]", value)
-    if isinstance(value, dict):
-        return all(plain(key) and plain(v) for key, v in value.items())
-    return not isinstance(value, list) or all(map(plain, value))
-
-
-def whole(value):
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def flaw(d):
     """What is wrong with what says that it is a campaign's document, or None. It may come from anybody's machine."""
-    if not isinstance(d, dict) or d.get("schema") != SCHEMA:
-        return f"the schema is not {SCHEMA}"
-    if set(d) != {*SAME, "runs", "results"} or not all(plain(d[key]) for key in (*SAME, "runs")):
-        return "other keys or signs than a campaign has"
-    if not (isinstance(d["campaign"], str) and isinstance(d["setup"], dict) and whole(d["seed"])):
-        return "campaign, setup or seed is none"
-    if not (whole(d["units"]) and 0 <= d["units"] <= MOST):
-        return f"units is no number up to {MOST}"
-    runs, results = d["runs"], d["results"]
-    said = {"commit", "date", "shard"}
-    if not (isinstance(runs, list) and all(isinstance(r, dict) and said <= set(r) for r in runs)):
-        return "runs are none"
-    for r in results if isinstance(results, list) else [None]:
-        if not (isinstance(r, dict) and whole(r.get("unit")) and 0 <= r["unit"] < d["units"]):
-            return "a result is of no unit"
-        rounds = r.get("rounds", [])
-        if not isinstance(rounds, list):
-            continue
-        if not all(isinstance(x, dict) and plain([x.get("arm"), x.get("scenario")]) for x in rounds):
-            return "a round is of no arm"
+    try:
+        shape.check(d)
+    except shape.Flaw as wrong:
+        return str(wrong)
+    except RecursionError:
+        return "it is nested too deep"
     return None
 
 

@@ -318,6 +318,9 @@ def main():
         thresholds = json.load(f)
     try:
         documents = [campaign.read(path) for path in given.files]
+        for path, d in zip(given.files, documents):
+            if not d["campaign"].startswith("bench-"):
+                raise campaign.Unlike(f"{path}: {d['campaign']} is no campaign of bench.py")
     except campaign.Unlike as why:
         raise SystemExit(f"report.py: {why}") from None
     text = "\n".join(section(d, thresholds) for d in documents)

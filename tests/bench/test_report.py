@@ -61,14 +61,18 @@ def verdicts(document, word):
 
 
 class Hostile(unittest.TestCase):
-    def refused(self, change):
+    def refused(self, change, field=""):
+        """It says which field, on one line and in signs that do nothing to a terminal."""
         document = made()
         change(document)
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "a.json")
             campaign.write(path, document)
-            with self.assertRaises(campaign.Unlike):
+            with self.assertRaises(campaign.Unlike) as refusal:
                 campaign.read(path)
+            said = str(refusal.exception).replace(path, "")
+            self.assertIn(field, said)
+            self.assertTrue(said.isprintable() and said.isascii() and len(said) < 300, said)
 
     def test_no_page_is_steered(self):
         """What a page or a file's name is made of holds nothing but words."""
@@ -76,6 +80,62 @@ class Hostile(unittest.TestCase):
         self.refused(lambda d: d["runs"][0].update(commit="a | b"))
         self.refused(lambda d: d["results"][0]["rounds"][0].update(scenario="<img src=x>"))
         self.refused(lambda d: d["results"][0]["rounds"][0].update(arm="a\n## b"))
+
+    def in_round(self, **fields):
+        self.refused(lambda d: d["results"][1]["rounds"][2].update(fields), "result 1, round 2: " + list(fields)[0])
+
+    def test_no_count_takes_another_away(self):
+        """A shard's torn -1 made another's torn 1 a null result."""
+        for key in ("torn", "backward", "refused", "split", "passes"):
+            for value in (-1, 0.5, True, "1", 1 << 70, float("nan"), None, [1]):
+                self.in_round(**{key: value})
+        for value in (float("inf"), -(1 << 70), "0"):
+            self.in_round(done=value)
+            self.in_round(late=value)
+        self.in_round(drain=[["1", True]])
+        self.in_round(drain=[[1, 1]])
+        self.refused(lambda d: d["results"][0]["rounds"][0].pop("torn"), "torn is missing")
+        self.refused(lambda d: d["results"].append(d["results"][0]), "unit 0 is there twice")
+        self.refused(lambda d: d["setup"]["mode"].update(timer="1"), "setup: mode: timer")
+
+    def test_no_terminal_and_no_file_is_steered(self):
+        """What a request ended with is printed, and a scenario is a part of a file's name."""
+        self.in_round(error="1 |\n<img src=x onerror=alert(1)>\n\x1b]0;owned\x07\x1b[2J")
+        for value in ("../../x", "a/b", "/tmp/x", "", ".", "..", "a\\b", "x" * 99, "\x9b2J", "\u202e", 7, None, {}):
+            self.in_round(scenario=value)
+            self.in_round(arm=value)
+        self.refused(lambda d: d["results"][0]["rounds"][0].update({"\x1b[2J": 1}), "result 0, round 0")
+        self.refused(lambda d: d["results"][0].update(base="\x1b[2J"), "result 0: base")
+        self.refused(lambda d: d["runs"][0].update(date="2026-11-26\n"), "run 0: date")
+        self.refused(lambda d: d["runs"][0].update(commit="abcdef1 <img src=x>"), "run 0: commit")
+        self.refused(lambda d: d["setup"].update(more={"a": ["<b>"]}), "setup: more: a[0]")
+        self.refused(lambda d: d["setup"]["mode"].update(name="../ends"), "setup: mode: name")
+
+    def test_what_is_none_of_bench(self):
+        document = campaign.document("other", Given, {}, [])
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "a.json")
+            campaign.write(path, document)
+            command = [sys.executable, os.path.join(HERE, "report.py"), path]
+            done = subprocess.run(command, capture_output=True, text=True)
+        self.assertIn("no campaign of bench.py", done.stderr)
+        self.assertEqual((done.returncode, "Traceback" in done.stderr), (1, False))
+
+    def test_what_was_recorded_is_taken(self):
+        with open(os.path.join(HERE, "..", "..", "docs", "figures", "bench-icount.json"), encoding="utf-8") as f:
+            for document in json.load(f):
+                self.assertIsNone(campaign.flaw(document))
+        for name in ("one-run", "shard-1", "shard-2", "shard-3"):
+            self.assertIsNone(campaign.flaw(recorded(name)))
+        self.assertIsNone(campaign.flaw(made()))
+        for mode in arms.MODES:  # each scenario and arm that bench.py has
+            document = made()
+            setup = {**document["setup"], "mode": json.loads(json.dumps({"name": mode, **arms.MODES[mode]}))}
+            for unit, cmdline in enumerate(arms.MODES[mode]["cmdlines"]):
+                rng = campaign.rng("x", 1, unit)
+                rounds = [made_round(rng, s, a, 1) for s, a in arms.plan(rng, mode, cmdline)]
+                document["results"][unit].update(cmdline=cmdline, rounds=rounds)
+            self.assertIsNone(campaign.flaw({**document, "campaign": f"bench-{mode}", "setup": setup}))
 
     def test_no_picture_is_steered(self):
         with tempfile.TemporaryDirectory() as directory:

@@ -161,6 +161,24 @@ def summaries():
     )  # fmt: skip
 
 
+def rounds_of(result, setup):
+    return campaign.document("rounds", Given(3, (1, 1)), setup, [result])
+
+
+def rounds_refused(**fields):
+    """A unit of "rounds" whose numbers are none is not summed, and the refusal says which field."""
+    well = {"unit": 0, "cpus": 2, "cmdline": "pti=on", "torn": 0, "rounds": 50, "retries": 1, "memory": -4096}
+    well["load_failures"] = False
+    setup = {"kernel": "linux", "rounds": 50, "leaf": "prctl-auxv", "emulator": "qemu"}
+    wrong = rounds_of({**well, **fields}, setup)
+    try:
+        campaign_rounds.summary(wrong)
+    except campaign.Unlike as why:
+        named = f"result 0: {list(fields)[0]}" in str(why)
+        return named and campaign.flaw(rounds_of(well, setup)) is None and hostile(lambda _: wrong)
+    return False
+
+
 def main():
     cases = {
         "the laws, on random parts": all(laws(seed) for seed in range(SEEDS)),
@@ -178,6 +196,14 @@ def main():
         "results that are none": hostile(set_to("results", [{"unit": []}])),
         "a result of no unit": hostile(set_to("results", [{"unit": 9}])),
         "a run that is none": hostile(set_to("runs", [{"commit": "<script>", "date": "", "shard": ""}])),
+        "a unit that takes another's torn away": rounds_refused(torn=-1),
+        "more rounds than a unit has": rounds_refused(rounds=10**9),
+        "less than no rounds": rounds_refused(rounds=-50),
+        "retries that are text": rounds_refused(retries="\x1b[2J"),
+        "memory that is no number": rounds_refused(memory=float("nan")),
+        "a command line that steers the terminal": rounds_refused(cmdline="\x1b[2J"),
+        "a unit that is there twice": hostile(lambda d: {**d, "results": d["results"] * 2}),
+        "a text in a list": hostile(set_to("results", [{"unit": 0, "values": ["<script>"]}])),
         "no document": hostile(lambda d: [d]),
         "a command that is none": command("fly").returncode == 2 and command("merge").returncode == 2,
         "a file that is none": no_file(),

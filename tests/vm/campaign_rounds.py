@@ -64,6 +64,8 @@ def unit(seed, number):
 
 def summary(document):
     """Computed from results, each time anew."""
+    if wrong := campaign.flaw(document):
+        raise campaign.Unlike(wrong)
     results = document["results"]
     whole = [r for r in results if "failed" not in r]
     done = sum(r["rounds"] for r in whole)
