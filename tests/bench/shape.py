@@ -72,18 +72,18 @@ def fields(where, value, must, may={}):
         need(f"{where}: {key}", v, must.get(key) or may[key])
 
 
-def anything(where, value):
+def anything(where, value, free=FREE):
     """Of a campaign of no kind that is known here: names as above, and numbers that can be added."""
     if isinstance(value, dict):
         for key, v in value.items():
             need(f"{where}: a field's name", key, NAME)
-            if key in FREE:
+            if key in free:
                 need(f"{where}: {key}", v, TEXT)
             else:
-                anything(f"{where}: {key}", v)
+                anything(f"{where}: {key}", v, free)
     elif isinstance(value, list):
         for i, v in enumerate(value):
-            anything(f"{where}[{i}]", v)
+            anything(f"{where}[{i}]", v, free)
     elif isinstance(value, str):
         need(where, value, WORDS)
     elif isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) <= TOP):

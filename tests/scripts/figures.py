@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Does scripts/figures see what is not what a run said? In a copy of README and docs/: a figure that somebody edited, a
-record that somebody edited, a block without a record, a record without a block, one of a tree that nobody committed."""
+record that somebody edited, a block without a record, a record without a block, one of a tree that nobody committed.
+And does it take a record of somebody's that would put markup into a page?"""
 
 import contextlib
 import importlib.machinery
@@ -27,6 +28,7 @@ def load():
 
 FIGURES = load()
 SAMPLE, SLOPES = "docs/figures/readme-sample.json", "docs/figures/blackout-slopes.json"
+BENCH = "docs/figures/bench-icount.json"
 
 
 def once(render):
@@ -109,6 +111,26 @@ CASES = {
         lambda at: edit(at(SAMPLE), record(lambda r: r.update(commit=r["commit"] + "-dirty"))),
         "measure what is committed",
     ),
+    "a commit with more behind it": (
+        lambda at: edit(at(SAMPLE), record(lambda r: r.update(commit="abcdef1 <img src=https://evil.example/t.png>"))),
+        "'abcdef1 <img",
+    ),
+    "a commit with more before it": (
+        lambda at: edit(at(SLOPES), record(lambda r: r.update(commit="x abcdef1"))),
+        "no commit",
+    ),
+    "a date with more behind it": (
+        lambda at: edit(at(SLOPES), record(lambda r: r.update(date="2026-11-26\n# x"))),
+        "the record: date",
+    ),
+    "a campaign with more rounds": (
+        lambda at: edit(at(BENCH), record(lambda r: r["results"][0]["rounds"][3].update(torn=-1))),
+        "result 0, round 3: torn",
+    ),
+    "a campaign with markup": (
+        lambda at: edit(at(BENCH), record(lambda r: r["results"][0]["rounds"][3].update(error="<b>"))),
+        "result 0, round 3: error",
+    ),
     "no date": (lambda at: edit(at(SAMPLE), record(lambda r: r.update(date="yesterday-1-1"))), "is no date"),
     "a block that has gone": (lambda at: edit(at("README.md"), swap(BLOCK, "")), "README.md has no block readme"),
     "a block twice": (lambda at: edit(at("README.md"), swap(f"({BLOCK})", r"\1\n\1")), "twice"),
@@ -129,6 +151,52 @@ CASES = {
 }
 
 
+def said(text):
+    return lambda r: r["figures"].update(said=[["id", text]])
+
+
+# name: (of which record, what is changed in it, what is said)
+TAKEN = {
+    "as it is": (SAMPLE, lambda r: r.update(date="2026-11-27"), ""),
+    "more signs that a terminal shows": (SAMPLE, said("a > b | c [d] `e`\nf"), ""),
+    "markup behind the block": (SAMPLE, said("uid=0\n```\n<h1>owned</h1>\n[x](javascript:alert(1))"), "figures: said"),
+    "the block's end": (SAMPLE, said("<!-- figures:end -->"), "figures: said"),
+    "a terminal's escape": (SAMPLE, said("\x1b]0;x\a"), "figures: said"),
+    "nothing said": (SAMPLE, lambda r: r["figures"].pop("said"), "figures: said"),
+    "markup in the commit": (SAMPLE, lambda r: r.update(commit="abcdef1 <img src=x>"), "the record: commit"),
+    "words in the commit": (SAMPLE, lambda r: r.update(commit="abcdef1 and more"), "no commit"),
+    "words in the date": (SAMPLE, lambda r: r.update(date="2026-11-26 and more"), "no date"),
+    "markup in the machine": (SAMPLE, lambda r: r["machine"].update(emulator="QEMU <script>"), "machine: emulator"),
+    "markup in a name": (SLOPES, lambda r: r["figures"].update({"<b>": 1}), "a field's name"),
+    "a number that is none": (SLOPES, lambda r: r["figures"].update(pages=[[1, float("inf")]]), "figures: pages[0][1]"),
+    "another run": (SLOPES, lambda r: r.update(run="\x1b[2J"), "not of these blocks"),
+    "no run": (SLOPES, lambda r: r.update(run=["blackout-slopes"]), "not of these blocks"),
+    "a campaign": (BENCH, lambda r: r["results"][0]["rounds"][0].update(torn=-1), "result 0, round 0: torn"),
+    "runs of a campaign": (BENCH, lambda r: r.update(runs=3), "the document: runs"),
+}
+
+
+def taken(path, change):
+    """What take() says of a record of somebody's, of which nothing is kept where it says something."""
+    with tempfile.TemporaryDirectory(prefix="figures.") as top:
+        kept, given = os.path.join(top, path), os.path.join(top, "given.json")
+        os.makedirs(os.path.dirname(kept))
+        shutil.copy(os.path.join(TOP, path), kept)
+        with open(kept, encoding="utf-8") as f:
+            before = f.read()
+        made = json.loads(before)[0]
+        change(made)
+        with open(given, "w", encoding="utf-8") as f:
+            json.dump(made, f)
+        FIGURES.TOP = top
+        try:
+            FIGURES.take([os.path.basename(path).removesuffix(".json")], [given], False)
+        except FIGURES.Wrong as why:
+            with open(kept, encoding="utf-8") as f:
+                return str(why) if f.read() == before else "something was kept"
+        return ""
+
+
 def main():
     wrong, blocks = 0, FIGURES.pages.BLOCKS
     blocks["bench"] = blocks["bench"]._replace(render=once(blocks["bench"].render))
@@ -137,7 +205,13 @@ def main():
         if code != (1 if wanted else 0) or wanted not in said:
             wrong += 1
             print(f"{name}: ended with {code}: {said}")
-    print(f"{len(CASES) - wrong} of {len(CASES)} cases of scripts/figures judged rightly")
+    for name, (path, change, wanted) in TAKEN.items():
+        said = taken(path, change)
+        if wanted not in said or bool(said) != bool(wanted) or not (said.isprintable() and said.isascii()):
+            wrong += 1
+            print(f"taken, {name}: {ascii(said)}")
+    of = len(CASES) + len(TAKEN)
+    print(f"{of - wrong} of {of} cases of scripts/figures judged rightly")
     return 1 if wrong else 0
 
 
