@@ -534,7 +534,7 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 		nl_commit_drop(); /* prepared from the view as it was */
 	if (!tx.next || half_made()) {
 		err = tx.stale ? NL_ESTALE : NL_ESTATE;
-	} else if (x86_rdtsc() - tx.begun_tsc > tx.limit_tsc) {
+	} else if (x86_rdtsc() - tx.begun_tsc + tx.limit_tsc > 2 * tx.limit_tsc) {
 		err = tx.late; /* the report still names who was in the way last */
 	} else {
 		err = try_once(self, ctx);

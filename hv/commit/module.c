@@ -63,7 +63,7 @@ static bool is_written(const struct nl_entry *e, uint32_t object)
 		const struct nl_site *s = &e->sites[i];
 
 		if (s->len && s->object == object &&
-		    (!x86_copy_safe(now, nl_phys(HPA(s->gpa)), s->len) || memcmp(now, s->fresh, s->len)))
+		    (!nl_copy_safe(now, nl_phys(HPA(s->gpa)), s->len) || memcmp(now, s->fresh, s->len)))
 			return false;
 	}
 	return true;
@@ -194,6 +194,7 @@ static void sweep(struct nl_cpu *self, struct told *t)
 
 	if (n < SWEEP_FROM || any_leaves(t) || nl_freeze(self, t->ctx, true, &freeze))
 		return;
+	nl_guest_keep(&t->kernel.space, NULL); /* what was found before */
 	nl_scan_init(&scan, watches, n);
 	scan.held = nl_held;
 	scan.whole = true;

@@ -21,7 +21,7 @@ enum nl_err nl_window_build(const struct nl_plan *plan, uint32_t first, uint32_t
 	uint32_t i;
 
 	for (i = first; i < end; i++)
-		if (!plan->changes[i].home && !x86_copy_safe(plan->changes[i].to, plan->changes[i].from, NL_PAGE_SIZE))
+		if (!plan->changes[i].home && !nl_copy_safe(plan->changes[i].to, plan->changes[i].from, NL_PAGE_SIZE))
 			return NL_EBYTES; /* the page is poisoned */
 	for (i = 0; i < plan->n_edits; i++) {
 		const struct nl_edit *e = &plan->edits[i];

@@ -43,7 +43,7 @@ void nl_journal(enum nl_event event, enum nl_err error, const char *id, const ui
 		failures = modules = 0;
 	failures += failure;
 	modules += event == NL_EV_MODULE;
-	if ((failure && failures > FAILURES_KEPT) || (event == NL_EV_MODULE && modules > MODULES_KEPT)) {
+	if (failure ? failures > FAILURES_KEPT : event == NL_EV_MODULE && modules > MODULES_KEPT) {
 		nl_unlock(&lock);
 		return;
 	}

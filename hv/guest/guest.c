@@ -23,6 +23,7 @@ bool nl_guest_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size
 {
 	uint64_t at = c->long_mode ? rip : (uint32_t)(c->cs_base + rip);
 	size_t first = NL_PAGE_SIZE - (at & NL_PAGE_MASK);
+	static const bool never;
 	struct nl_guest g;
 
 	if (!(c->cr0 & CR0_PG)) { /* firmware, perhaps in memory that its map calls reserved: where code runs, bytes can
@@ -37,6 +38,7 @@ bool nl_guest_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size
 	if (!(c->efer & EFER_LMA)) /* 32-bit paging: nothing that runs under us uses it any more */
 		return false;
 	nl_guest_init(&g, nl_views(), nl_current_view(), c->cr3, c->cr4 & CR4_LA57);
+	g.met_poison = &never; /* the guest has just read them itself */
 	if (nl_guest_read(&g, GVA(at), NL_GUEST_READ, out, first < n ? first : n))
 		return false;
 	if (first < n && nl_guest_read(&g, GVA(at + first), NL_GUEST_READ, out + first, n - first))

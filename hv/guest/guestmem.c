@@ -4,6 +4,8 @@
 #include "view/base.h"
 #include "x86.h"
 #include "core/core.h"
+#include "core/cpu.h"
+#include "vendor.h"
 
 #define PTE_P (1ULL << 0)
 #define PTE_W (1ULL << 1)
@@ -11,14 +13,6 @@
 #define PTE_PS (1ULL << 7)
 #define PTE_STATE 0x60ULL /* accessed, dirty: the CPU sets them, and leads nowhere else by it */
 #define PTE_ADDRESS 0x000ffffffffff000ULL
-
-static void forget_tables(struct nl_guest *g)
-{
-	unsigned i;
-
-	for (i = 0; i < NL_GUEST_TABLES; i++)
-		g->tables[i].at = NULL;
-}
 
 static void forget(struct nl_guest *g)
 {
@@ -31,34 +25,30 @@ static void forget(struct nl_guest *g)
 void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3,
                    bool la57)
 {
+	unsigned i;
+
 	g->views = views;
 	g->view = view;
 	g->root = cr3 & PTE_ADDRESS;
 	g->la57 = la57;
-	forget_tables(g);
+	g->met_poison = &nl_this_cpu()->mc_pending;
+	for (i = 0; i < NL_GUEST_TABLES; i++)
+		g->tables[i].at = NULL;
 	nl_guest_keep(g, NULL);
 }
 
 /*
- * Poison was met. The guest gets that machine check with the next entry, and a second one before it has cleared
- * MCG_STATUS.MCIP shuts the CPU down (SDM vol. 3, 16.3.1.2): nothing is looked at through this space any more.
+ * Who has met poison reads no more, through whatever space: the guest gets that machine check with the next entry, and
+ * a second one before it has cleared MCG_STATUS.MCIP shuts the CPU down (SDM vol. 3, 16.3.1.2).
  */
-static bool met_poison(struct nl_guest *g)
+static bool load(const struct nl_guest *g, const void *at, uint64_t *out)
 {
-	g->root = PTE_ADDRESS; /* no RAM is there */
-	forget_tables(g);
-	forget(g);
-	return false;
+	return !*g->met_poison && x86_load_safe((const uint64_t *)at, out);
 }
 
-static bool load(struct nl_guest *g, const void *at, uint64_t *out)
+bool nl_copy_safe(void *to, const void *from, size_t n)
 {
-	return x86_load_safe((const uint64_t *)at, out) || met_poison(g);
-}
-
-static bool copy(struct nl_guest *g, void *to, const void *from, size_t n)
-{
-	return x86_copy_safe(to, from, n) || met_poison(g);
+	return !nl_this_cpu()->mc_pending && x86_copy_safe(to, from, n);
 }
 
 void nl_guest_keep(struct nl_guest *g, struct nl_entries *entries)
@@ -213,7 +203,7 @@ enum nl_err nl_guest_read(struct nl_guest *g, gva_t va, unsigned access, void *o
 		size_t k = in_page(va, n);
 		const uint8_t *at = nl_guest_pointer(g, va, access);
 
-		if (!at || !copy(g, to, at, k))
+		if (!at || *g->met_poison || !x86_copy_safe(to, at, k))
 			return NL_EFAULT;
 		to += k;
 		va.v += k;
@@ -230,7 +220,7 @@ enum nl_err nl_guest_write(struct nl_guest *g, gva_t va, unsigned access, const 
 		size_t k = in_page(va, n);
 		uint8_t *at = nl_guest_pointer(g, va, access | NL_GUEST_WRITE);
 
-		if (!at || !copy(g, at, from, k))
+		if (!at || !x86_copy_safe(at, from, k))
 			return NL_EFAULT;
 		from += k;
 		va.v += k;

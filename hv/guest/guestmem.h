@@ -44,6 +44,7 @@ struct nl_guest {
 		uint8_t *at;
 	} cache[NL_GUEST_CACHE];
 	uint8_t access[NL_GUEST_CACHE]; /* that was asked for when it was found */
+	const bool *met_poison;         /* this CPU has, since it left the guest */
 	struct nl_entries *entries;     /* of the cache's translations; NULL: none are kept */
 };
 
@@ -70,6 +71,10 @@ uint8_t *nl_guest_pointer(struct nl_guest *g, gva_t va, unsigned access);
 /* A number of 1, 2, 4 or 8 bytes, its upper ones 0. Quick: the stop window is made of such reads. */
 enum nl_err nl_guest_load(struct nl_guest *g, gva_t va, unsigned size, uint64_t *out);
 enum nl_err nl_guest_read64(struct nl_guest *g, gva_t va, uint64_t *out);
+
+/* A copy from memory of the guest's that may be poisoned. false: it is, or another was that this CPU has read since it
+ * left the guest. */
+bool nl_copy_safe(void *to, const void *from, size_t n);
 
 /* What a view shows of guest RAM. NULL: not RAM, hidden, or `rights` are not granted. Valid to the end of the page. */
 uint8_t *nl_view_pointer(const struct nl_views *views, const struct nl_view *view, gpa_t gpa, enum nl_rights rights);

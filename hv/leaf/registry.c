@@ -144,7 +144,7 @@ static enum nl_err note_of(struct nl_entry *e, const struct nl_context *ctx)
 		const uint8_t *at = nl_view_pointer(nl_views(), nl_current_view(), GPA(s->gpa), NL_R);
 
 		watches[i] = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
-		if (s->len && (!at || !x86_copy_safe(now, at, s->len) || memcmp(now, s->fresh, s->len)))
+		if (s->len && (!at || !nl_copy_safe(now, at, s->len) || memcmp(now, s->fresh, s->len)))
 			return NL_EPROBED;
 	}
 	nl_scan_init(&scan, watches, e->n_sites);
@@ -191,7 +191,7 @@ static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
 	const uint8_t *at = nl_view_pointer(nl_views(), nl_current_view(), GPA(s->gpa), NL_R);
 	unsigned i, j, k;
 
-	if (!at || !x86_copy_safe(out, at, s->len))
+	if (!at || !nl_copy_safe(out, at, s->len))
 		return NL_ERANGE;
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		const struct nl_entry *e = &nl_registry[i];

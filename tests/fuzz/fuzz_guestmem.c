@@ -11,6 +11,7 @@
 #include "fuzz.h"
 
 #include "guest/guestmem.h"
+#include "vendor.h"
 #include "history.h"
 #include "view/base.h"
 
@@ -22,6 +23,9 @@ static struct nl_views views;
 static struct nl_view view;
 
 bool nl_is_guest_ram(gpa_t gpa) { return gpa.v < RAM && gpa.v >> 12 != DEVICE; }
+
+static struct nl_cpu cpu;
+struct nl_cpu *nl_this_cpu(void) { return &cpu; }
 
 void *nl_phys(hpa_t pa)
 {

@@ -87,6 +87,8 @@ static struct nl_views views;
 
 const struct nl_views *fg_views(void) { return &views; }
 
+struct nl_cpu *nl_this_cpu(void) { return &fg.cpus[0]; }
+
 void *nl_phys(hpa_t pa)
 {
 	if (pa.v < FG_RAM)

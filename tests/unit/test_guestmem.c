@@ -253,21 +253,14 @@ static void poisoned_memory(void **state)
 	seam_poison = fg_image(0x2000);
 	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_EFAULT);
 	assert_int_equal(word, 7);
-	/* a second machine check before the guest has seen the first is a shutdown: no more looks */
-	assert_int_equal(nl_guest_read(&g, GVA(va - 16), NL_GUEST_READ, bytes, 16), NL_EFAULT);
-	forget();
 	assert_int_equal(nl_guest_read(&g, GVA(va - 8), NL_GUEST_READ, bytes, 16), NL_EFAULT);
-	forget();
 	assert_int_equal(nl_guest_write(&g, GVA(va), NL_GUEST_READ, bytes, 16), NL_EFAULT);
-	forget();
 	assert_int_equal(nl_guest_load(&g, GVA(va + 4), 4, &word), NL_EFAULT);
-	forget();
 	assert_int_equal(nl_guest_read(&g, GVA(va - 16), NL_GUEST_READ, bytes, 16), NL_OK);
 	seam_poison = entry(va, 3);
 	forget();
 	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_EFAULT);
 	seam_poison = NULL;
-	forget();
 	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_OK);
 	/* code that runs without paging */
 	assert_int_equal(nl_guest_translate(&g, GVA(va), NL_GUEST_READ, &at), NL_OK);
@@ -277,6 +270,53 @@ static void poisoned_memory(void **state)
 	seam_poison = fg_image(0x2000);
 	assert_false(nl_guest_fetch(&real, at.v, bytes, 15));
 	seam_poison = NULL;
+}
+
+/* A second machine check before the guest has seen the first is a shutdown: no more looks, through whatever space. */
+static void poison_is_met_once(void **state)
+{
+	uint64_t word, va = FG_LINK + 0x4000000 + 0x2000;
+	uint8_t bytes[16];
+	gpa_t at;
+
+	(void)state;
+	seam_pending = &fg.cpus[0].mc_pending;
+	seam_checks = 0;
+	seam_poison = fg_image(0x2000);
+	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_EFAULT);
+	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_EFAULT);
+	assert_int_equal(nl_guest_load(&g, GVA(va), 4, &word), NL_EFAULT);
+	assert_int_equal(nl_guest_read(&g, GVA(va), NL_GUEST_READ, bytes, 16), NL_EFAULT);
+	assert_int_equal(nl_guest_read(&g, GVA(va - 0x1000), NL_GUEST_READ, bytes, 16),
+	                 NL_EFAULT); /* whole, but no more */
+	forget();
+	assert_int_equal(nl_guest_translate(&g, GVA(va), NL_GUEST_READ, &at), NL_EFAULT);
+	assert_false(nl_copy_safe(bytes, fg_image(0x2000), 16));
+	assert_int_equal(seam_checks, 1);
+	seam_poison = NULL;
+	seam_pending = NULL;
+	fg.cpus[0].mc_pending = false; /* it has seen it */
+	assert_int_equal(nl_guest_read64(&g, GVA(va), &word), NL_OK);
+	assert_true(nl_copy_safe(bytes, fg_image(0x2000), 16));
+}
+
+/* Numbers of all widths, wherever they lie. */
+static void numbers(void **state)
+{
+	uint64_t at = FG_LINK + 0x4000000 + 0x2ff0, v;
+	unsigned i, size;
+
+	(void)state;
+	for (i = 0; i < 0x20; i++)
+		fg_image(0x2ff0)[i] = (uint8_t)(0x11 + i);
+	for (size = 1; size <= 8; size *= 2)
+		for (i = 0; i < 0x18; i++) {
+			uint64_t wanted = 0;
+
+			memcpy(&wanted, fg_image(0x2ff0) + i, size);
+			assert_int_equal(nl_guest_load(&g, GVA(at + i), size, &v), NL_OK);
+			assert_int_equal(v, wanted);
+		}
 }
 
 static unsigned remembered(void)
@@ -332,10 +372,26 @@ static void what_still_holds(void **state)
 			seam_poison = e;
 			assert_false(nl_guest_hold(&g));
 			assert_int_equal(remembered(), 0);
-			seam_poison = NULL; /* the machine check is the guest's first: nothing more is looked at */
-			assert_null(nl_guest_pointer(&g, GVA(at[i]), NL_GUEST_READ));
-			nl_guest_init(&g, fg_views(), &fg.base, fg.ctx.cr3, la57);
+			seam_poison = NULL;
 		}
+}
+
+/* More entries than can be kept: nothing that was found is believed. */
+static void too_much_to_hold(void **state)
+{
+	static struct nl_entries entries;
+	unsigned i, level = la57 ? 5 : 4;
+	uint64_t top = fg.ctx.cr3 & 0xffffffffff000;
+
+	(void)state;
+	nl_guest_keep(&g, &entries);
+	for (i = 0; i < NL_GUEST_ENTRIES; i++) /* as many as there is place for */
+		nl_guest_pointer(&g, GVA((uint64_t)i << (12 + 9 * (level - 1))), NL_GUEST_READ);
+	assert_true(entries.n > NL_GUEST_ENTRIES); /* with what lies below those that are there */
+	((uint64_t *)(fg.ram + top))[1] ^= 2;
+	assert_false(nl_guest_hold(&g));
+	assert_int_equal(remembered(), 0);
+	((uint64_t *)(fg.ram + top))[1] ^= 2;
 }
 
 /* A guest that lies: tables made at random in a few frames, each other's and their own lower tables, rewritten between
@@ -394,11 +450,22 @@ int main(void)
 #define T(f) \
 	{#f "_4_levels", f, setup, teardown, NULL}, { #f "_5_levels", f, setup, teardown, &la57 }
 	const struct CMUnitTest tests[] = {
-	        T(page_sizes),       T(ignored_bits),         T(canonical),
-	        T(rights),           T(absent_at_each_level), T(only_ram),
-	        T(crossing_pages),   T(through_the_view),     T(many_pages_through_the_cache),
-	        T(garbage_tables),   T(poisoned_memory),      T(what_still_holds),
+	        T(page_sizes),
+	        T(ignored_bits),
+	        T(canonical),
+	        T(rights),
+	        T(absent_at_each_level),
+	        T(only_ram),
+	        T(crossing_pages),
+	        T(through_the_view),
+	        T(many_pages_through_the_cache),
+	        T(garbage_tables),
+	        T(poisoned_memory),
+	        T(what_still_holds),
 	        T(what_holds_is_so),
+	        T(too_much_to_hold),
+	        T(numbers),
+	        T(poison_is_met_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

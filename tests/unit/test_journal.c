@@ -123,6 +123,10 @@ static void modules_in_a_row(void **state)
 		nl_journal(i % 5 ? NL_EV_MODULE : NL_EV_TOKEN, i % 2 ? NL_OK : NL_NOTHING, "alpha", NULL, i, 0);
 	nl_journal_read(UINT64_MAX, &e, &n);
 	assert_int_equal(n - before, 128 + 120);
+	nl_journal(NL_EV_MODULE, NL_EARENA, "alpha", NULL, 0, 0); /* let in unpatched: that is said all the same */
+	nl_journal_read(UINT64_MAX, &e, &before);
+	assert_int_equal(before - n, 1);
+	n = before;
 	nl_journal(NL_EV_COMMIT, NL_OK, NULL, NULL, 0, 0);
 	nl_journal(NL_EV_MODULE, NL_OK, "alpha", NULL, 0, 0);
 	nl_journal_read(UINT64_MAX, &e, &before);

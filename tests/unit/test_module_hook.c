@@ -16,6 +16,8 @@
  * The hook that tells of modules: where it is linked and when, what its stub does, and who is believed to be it.
  */
 #include "module_fixture.h"
+#include "commit/quiesce.h"
+#include "core/cpu.h"
 #include "x86.h"
 #include "commit/commit.h"
 #include "core/cpu.h"
@@ -217,12 +219,52 @@ static void abandoned_changes_nothing(void **state)
 	unchanged(was);
 }
 
+/* One of the guest's tables changes before all are held, so that nothing that was seen before is believed. */
+static void changes_and_comes(struct nl_cpu *cpu)
+{
+	uint64_t *table = (uint64_t *)(void *)fg_image(FG_TOP);
+	unsigned i;
+
+	for (i = 0; i < 512; i++)
+		table[i] |= table[i] & 1 ? 1ULL << 52 : 0; /* ignored by the CPU */
+	nl_held[cpu->index] = (struct nl_held){.cpl = 3, .rip = 0x1000};
+	cpu->request = (cpu->request & ~3u) | 2;
+}
+
+/* What an earlier leaf has mapped stays: somebody may sleep in its body. */
+static void abandoned_unmaps_nothing_of_others(void **state)
+{
+	static const struct nl_vendor vendor = {.name = "FAKE", .paging = "NPT", .kick = changes_and_comes};
+	uint64_t *pmd = (uint64_t *)(void *)fg_image(FG_ARENA_PMD), text, data;
+	uint8_t sha[2][32];
+
+	(void)state;
+	leaf_module("one", "alpha", 0);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	text = pmd[508];
+	data = pmd[509];
+	assert_true(text && data);
+	*fm_chain() = 0; /* the hook is gone: it asks to be told again */
+	*fm_rwsem() = 0x100;
+	leaf_module("two", "beta", 0);
+	assert_int_equal(verify_leaf(sha[1]), NL_OK);
+	nl_n_cpus = 2;
+	fg.cpus[1] = (struct nl_cpu){.index = 1, .state = NL_CPU_RUNNING, .root_generation = ~0ULL};
+	nl_cpus[1] = &fg.cpus[1];
+	nl_vendor = &vendor;
+	assert_int_equal(prepare((const void *)sha, 2, UINT64_MAX), NL_OK);
+	assert_int_equal(try_it(), NL_AGAIN);
+	assert_int_equal(pmd[508], text);
+	assert_int_equal(pmd[509], data);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, module_setup, teardown)
 	const struct CMUnitTest tests[] = {
 	        T(hook_is_linked_once), T(hook_is_found_again),       T(stub_runs),
-	        T(who_is_believed),     T(abandoned_changes_nothing),
+	        T(who_is_believed),     T(abandoned_changes_nothing), T(abandoned_unmaps_nothing_of_others),
 	};
 
 	return cmocka_run_group_tests_name("module hook", tests, NULL, NULL);

@@ -255,10 +255,15 @@ static void in_a_poisoned_page(void **state)
 	on(WITH_IMAGE);
 	a = comes("alpha", 0, 0, 0);
 	seam_poison = fm_at(&a, FM_TEXT, 0);
+	seam_pending = &fg.cpus[0].mc_pending;
+	seam_checks = 0;
 	mprotect(fm_at(&a, FM_TEXT, 0), NL_PAGE_SIZE, PROT_NONE);
 	assert_int_equal(told_coming(&a), 0x8002);
 	mprotect(fm_at(&a, FM_TEXT, 0), NL_PAGE_SIZE, PROT_READ | PROT_WRITE);
 	seam_poison = NULL;
+	seam_pending = NULL;
+	fg.cpus[0].mc_pending = false;
+	assert_int_equal(seam_checks, 1); /* a second one is a shutdown */
 	assert_int_equal(looks(&a), ORIGINAL);
 	assert_int_equal(told_coming(&a), 0);
 	assert_int_equal(looks(&a), PATCHED);

@@ -379,6 +379,64 @@ static void tables_change_before_all_are_held(void **state)
 	assert_int_equal(commit((const void *)sha, 1), NL_OK);
 }
 
+/* The entries that make the arena part of the guest go before all are held: they are made again. */
+static void arena_goes_before_all_are_held(void **state)
+{
+	static const struct nl_vendor vendor = {.name = "FAKE", .paging = "NPT", .kick = changes_and_comes};
+	uint64_t *pmd = (uint64_t *)(void *)fg_image(FG_ARENA_PMD), text, data;
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_text_and_data("body", 1);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	text = pmd[508];
+	data = pmd[509];
+	nl_n_cpus = 2;
+	fg.cpus[1] = (struct nl_cpu){.index = 1, .state = NL_CPU_RUNNING, .root_generation = ~0ULL};
+	nl_cpus[1] = &fg.cpus[1];
+	nl_vendor = &vendor;
+	changed = pmd + 508;
+	change = text;
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+	assert_int_equal(pmd[508], text);
+	change = 0;
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	pmd[509] ^= 1ULL << 63; /* it is there, and not as it must be */
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
+	assert_int_equal(try_it(), NL_EARENA);
+	pmd[509] = data;
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
+}
+
+/* However deep a stack is, and wherever it begins. */
+static void deep_stacks(void **state)
+{
+	const uint64_t site = FG_LINK + SLIDE + TEXT_SITE;
+	static const unsigned deep[] = {0, 1, 62, 63, 64, 65, 127, 128, 199};
+	uint8_t sha[1][32];
+	uint64_t task, *stack;
+	unsigned i;
+
+	(void)state;
+	task = fg_task("deep", 0, 200, &stack);
+	leaf_text_and_data("body", 1);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	for (i = 0; i < NL_ARRAY_SIZE(deep); i++) {
+		const uint64_t was = stack[deep[i]];
+
+		stack[deep[i]] = site + 1;
+		assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
+		assert_int_equal(try_it(), NL_AGAIN);
+		assert_string_equal(commit_report()->blocker.comm, "deep");
+		stack[deep[i]] = was;
+		assert_int_equal(try_it(), NL_OK);
+		assert_int_equal(commit(NULL, 0), NL_OK);
+	}
+	(void)task;
+}
+
 /* A second machine check before the guest's handler has cleared MCG_STATUS.MCIP is a shutdown (SDM vol. 3, 16.3.1.2):
  * on one way through the core one poisoned line is met once. */
 static void one_machine_check_a_call(void **state)
@@ -457,6 +515,8 @@ int main(void)
 	        T(process_without_threads),
 	        T(broken_lists),
 	        T(tables_change_before_all_are_held),
+	        T(arena_goes_before_all_are_held),
+	        T(deep_stacks),
 	        T(one_machine_check_a_call),
 	        T(probes_know_the_limit),
 	        T(probes_are_read_once_for_status),

@@ -118,11 +118,21 @@ static bool leads_to(struct nl_guest *space, uint64_t va, uint64_t gpa)
 	return !nl_guest_translate(space, GVA(va), NL_GUEST_READ, &out) && out.v == gpa;
 }
 
-/* Nobody but map_arena makes such entries. */
+static bool holds(struct nl_kernel *k, unsigned index, uint64_t entry)
+{
+	uint64_t is;
+
+	return !nl_guest_read64(&k->space, GVA(k->target->arena_pmd + k->slide + 8 * index), &is) &&
+	       !((is ^ entry) & ~PDE_STATE);
+}
+
 static bool has_arena(struct nl_kernel *k)
 {
-	return leads_to(&k->space, NL_LINUX_ARENA_TEXT, nl_boot.region + NL_REGION_ARENA_TEXT) &&
-	       leads_to(&k->space, NL_LINUX_ARENA_DATA, nl_boot.region + NL_REGION_ARENA_DATA);
+	uint64_t text = nl_boot.region + NL_REGION_ARENA_TEXT, data = nl_boot.region + NL_REGION_ARENA_DATA;
+
+	return holds(k, NL_LINUX_ARENA_TEXT_ENTRY, text | PDE_TEXT) &&
+	       holds(k, NL_LINUX_ARENA_DATA_ENTRY, data | PDE_DATA) && leads_to(&k->space, NL_LINUX_ARENA_TEXT, text) &&
+	       leads_to(&k->space, NL_LINUX_ARENA_DATA, data);
 }
 
 static uint64_t *arena_table(struct nl_kernel *k)

@@ -263,8 +263,8 @@ static void find_hidden(const struct nl_kernel *k, struct nl_scan *scan)
 
 /*
  * Inside a site may stand whom the run queues name; inside a replaced function anybody. Both walks are made for strict
- * leaves: one that dies is on a queue alone. Idle tasks have preemption off (sched/core.c:init_idle): another has their
- * CPU only because they called the scheduler, and no site holds a call.
+ * leaves: one that dies is on a queue alone. Idle tasks have preemption off (init_idle; before 5.14 start_kernel,
+ * start_secondary): another has their CPU only because they called the scheduler, and no site holds a call.
  */
 enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan)
 {
