@@ -416,11 +416,11 @@ static void deep_stacks(void **state)
 	const uint64_t site = FG_LINK + SLIDE + TEXT_SITE;
 	static const unsigned deep[] = {0, 1, 62, 63, 64, 65, 127, 128, 199};
 	uint8_t sha[1][32];
-	uint64_t task, *stack;
+	uint64_t *stack;
 	unsigned i;
 
 	(void)state;
-	task = fg_task("deep", 0, 200, &stack);
+	fg_task("deep", 0, 200, &stack);
 	leaf_text_and_data("body", 1);
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
 	for (i = 0; i < NL_ARRAY_SIZE(deep); i++) {
@@ -434,7 +434,6 @@ static void deep_stacks(void **state)
 		assert_int_equal(try_it(), NL_OK);
 		assert_int_equal(commit(NULL, 0), NL_OK);
 	}
-	(void)task;
 }
 
 /* A second machine check before the guest's handler has cleared MCG_STATUS.MCIP is a shutdown (SDM vol. 3, 16.3.1.2):
