@@ -243,12 +243,14 @@ def section(document, thresholds):
     commits = ", ".join(sorted({r["commit"] for r in run}))
     dates = ", ".join(sorted({r["date"] for r in run}))
     boots, failed = len(good(document)), len(document["results"]) - len(good(document))
+    again = sum(b.get("again", 0) for b in good(document))
     parts = [
         f"### {document['campaign']}: {UNITS[mode['name']]}\n",
         f"Run {dates} at commit {commits}; {document['setup']['kernel']}, {document['setup']['emulator']}, "
         f"{mode['cpus']} CPU(s), seed {document['seed']}: "
         f"{boots} of {document['units']} boots, {mode['rounds']} round(s) an arm in each"
-        f"{f', {failed} boots failed' if failed else ''}. "
+        f"{f', {failed} boots failed' if failed else ''}"
+        f"{f', {again} rounds run again for the emulator' if again else ''}. "
         f"Median over boots [95 %]; the timer's period is {plot.short(mode['timer'])}.\n",
     ]
     if mode["name"] == "ends":

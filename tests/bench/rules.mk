@@ -18,13 +18,13 @@ ALL += $(B)/bench/work # also of the test blackout-failing
 
 .PHONY: check-bench bench
 check-bench: ## the statistics of the comparisons, campaigns that merge, and figures
-	python3 tests/bench/test_bench.py && python3 tests/bench/test_report.py
+	python3 tests/bench/test_bench.py && python3 tests/bench/test_report.py && python3 tests/bench/test_stale.py
 
 CHECKS += check-bench
 
-# The builds that scripts/test begins with come first. Not two guests at a time where times are the host's.
+# The builds that scripts/test begins with come first.
 bench: $(B)/bench/work $(B)/bench/steady.efi ## ways to patch compared in the same boots: 20 minutes; writes build/bench
 	python3 tests/bench/bench.py icount --jobs 2
-	python3 tests/bench/bench.py smp
-	python3 tests/bench/bench.py ends --units 3
+	python3 tests/bench/bench.py smp --jobs 2
+	python3 tests/bench/bench.py ends --jobs 2 --units 3
 	python3 tests/bench/report.py $(B)/bench/icount.json $(B)/bench/smp.json $(B)/bench/ends.json --out $(B)/bench

@@ -120,7 +120,7 @@ def bench_result(_, where, result):
         return fields(where, result, {**BOOT, "failed": TEXT})
     rounds = result.get("rounds")
     base = like("an address", r"[0-9a-f]{1,16}")
-    fields(where, result, {**BOOT, "base": base, "rounds": ("a list", lambda v: isinstance(v, list))})
+    fields(where, result, {**BOOT, "base": base, "rounds": ("a list", lambda v: isinstance(v, list))}, {"again": COUNT})
     for i, r in enumerate(rounds):
         fields(f"{where}, round {i}", r, ROUND, ROUND_MAY)
 
