@@ -50,8 +50,8 @@ FUZZ_READERS := $(foreach t,$(FUZZ_TARGETS),$(if $(call fuzz_says,$(t),reader),$
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS)) ## every fuzz target under libFuzzer for FUZZ_SECONDS (60)
 fuzzers: $(addprefix $(B)/fuzz/fuzz_,$(FUZZ_TARGETS))
 check-fuzz: $(addprefix fuzz-quick-,$(FUZZ_TARGETS)) ## every fuzz target with a few thousand inputs
-fuzz-readers: FUZZ_SECONDS = 10
-fuzz-readers: $(addprefix fuzz-,$(FUZZ_READERS)) ## those that read what strangers write, for FUZZ_SECONDS (10)
+fuzz-readers: FUZZ_SECONDS = 6
+fuzz-readers: $(addprefix fuzz-,$(FUZZ_READERS)) ## those that read what strangers write, for FUZZ_SECONDS (6)
 
 CHECKS += check-fuzz
 REVIEWS += fuzz-readers
