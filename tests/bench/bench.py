@@ -117,7 +117,7 @@ def with_plan(image, order, timer, directory):
         lines += ["echo bench: round", "rm -f /tmp/work.said", script_of(scenario, arm, timer)]
         lines += ["echo bench: said", f"{SAID} 2>/dev/null"]
     lines += ["echo bench: base", BASE, "echo bench: dmesg", "dmesg", "} >/tmp/out 2>&1", "cat /tmp/out"]
-    os.makedirs(directory)
+    os.makedirs(directory, exist_ok=True)  # the same boot again
     with open(os.path.join(directory, "plan"), "w", encoding="utf-8") as f:
         f.write("\n".join([*lines, "echo bench: end", ""]))
     os.chmod(f.name, 0o755)

@@ -135,7 +135,7 @@ def rounds_result(d, where, result):
     if "failed" in result:
         return fields(where, result, {**LOADED, "failed": TEXT})
     counted = {"rounds": number(0, d["setup"].get("rounds", MOST)), "retries": COUNT, "memory": TIME}
-    fields(where, result, {**LOADED, **counted, "load_failures": FLAG})
+    fields(where, result, {**LOADED, **counted, "load_failures": FLAG}, {"again": number(0, 1)})
 
 
 def kind_of(name):

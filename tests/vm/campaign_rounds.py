@@ -15,7 +15,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "bench")]
 
 import campaign  # noqa: E402
 from command import FIXES, newleaf, rounds  # noqa: E402
-from guest import Failure, Guest, Machine, RUNNING  # noqa: E402
+from guest import EmulatorDefect, Failure, Guest, Machine, RUNNING  # noqa: E402
 
 NAME, KERNEL, ROUNDS = "rounds", "linux-image-6.1.0-50-cloud-amd64", 50
 WARM = 5  # rounds after which memory must not move any more
@@ -48,17 +48,20 @@ def boot(g):
     return {"rounds": ROUNDS, "retries": retries, "memory": after - before, "load_failures": " 0 failures" not in said}
 
 
-def unit(seed, number):
-    """The record of a unit. A boot that ends otherwise is a record, too; a torn flip is not lost in it."""
+def unit(seed, number, again=0):
+    """The record of a unit. A boot that ends otherwise is a record, too; a torn flip is not lost in it. One that the
+    emulator ends by a fault of its own is made once more, and the record says so."""
     how = drawn(seed, number)
     g = Guest(f"rounds-{number}", Machine(kernel=KERNEL, settings=("console com1",), **how))
     try:
         with g:
             g.wait_ready()
-            return {"unit": number, **how, "torn": 0, **boot(g)}
+            return {"unit": number, **how, "torn": 0, **boot(g), **({"again": again} if again else {})}
     except Failure as failure:
         why = str(failure)
         torn = len(re.findall(r"^round \d+, (?:applied|reverted): ", why, re.M))
+        if isinstance(failure, EmulatorDefect) and not again and not torn:
+            return unit(seed, number, again=1)
         return {"unit": number, **how, "torn": torn, "failed": why.splitlines()[0][:300]}
 
 
