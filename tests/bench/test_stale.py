@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The work-around for QEMU's stale breakpoints, against a gdb stub of the test's own: what is mended, what is not."""
 
+import json
 import os
 import socket
 import sys
@@ -11,8 +12,10 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import arms  # noqa: E402
+import bench  # noqa: E402
 import stale  # noqa: E402
-from guest import Failure  # noqa: E402
+from guest import Failure, Result  # noqa: E402
 
 HERE = 0xFFFFFFFFC0419000
 
@@ -110,6 +113,59 @@ class Stale(unittest.TestCase):
         watch.next = 0
         with self.assertRaises(Failure):
             watch.look()
+
+
+class Told:
+    """A guest and its watch: each request takes the next of what was told, (was it mended, what was torn)."""
+
+    def __init__(self, *told):
+        self.told, self.mended, self.asked = list(told), 0, []
+
+    def wait_ready(self, _):
+        pass
+
+    def begin(self):
+        self.mended = 0
+
+    def run(self, script):
+        return "ffffffff81000000 T _stext" if script == bench.BASE else ""
+
+    def check_dmesg(self, allow):
+        pass
+
+    def call(self, script, timeout):
+        self.asked.append(script.split()[1])
+        self.mended, torn = self.told.pop(0) if self.told else (0, 0)
+        return Result(0, json.dumps({"error": 0, "error_off": 0, "torn": torn, "backward": 0}))
+
+    def rounds(self, *arms_of):
+        _, rounds, again = bench.by_hand(self, [("clear", arm) for arm in arms_of], 1, self)
+        return [r["torn"] for r in rounds], again
+
+
+class RunAgain(unittest.TestCase):
+    def test_a_spoiled_round(self):
+        guest = Told((0, 0), (1, 7), (0, 3))
+        self.assertEqual(guest.rounds("klp", "ftrace", "none"), ([0, 3, 0], 1))
+        self.assertEqual(guest.asked, ["klp", "ftrace", "ftrace", "none"])
+
+    def test_no_round_of_a_leaf(self):
+        for arm in ("leaf-strict", "leaf-strict-again", "leaf-mixable"):
+            with self.assertRaisesRegex(Failure, "in a round of a leaf"):
+                Told((1, 0)).rounds(arm)
+
+    def test_nothing_broken_is_lost(self):
+        with self.assertRaisesRegex(Failure, "torn 2"):
+            Told((1, 2)).rounds("kpatch")
+        for last in (arms.FORCED, "ftrace"):
+            spoiled = [(1, 0)] * (bench.AGAIN_AT_MOST + 1)
+            with self.assertRaisesRegex(Failure, "leaf-strict, clear: torn 2"):
+                Told((0, 2), *spoiled).rounds("leaf-strict", last)
+
+    def test_what_is_too_much(self):
+        for arm, times in ((arms.FORCED, 1), ("klp", bench.AGAIN_AT_MOST + 1)):
+            with self.assertRaises(bench.Spoiled):
+                Told(*[(1, 0)] * times).rounds(arm)
 
 
 if __name__ == "__main__":

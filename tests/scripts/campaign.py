@@ -179,6 +179,47 @@ def rounds_refused(**fields):
     return False
 
 
+class Ends:
+    """Guests whose boots end as told: what is raised, or None."""
+
+    def __init__(self, *told):
+        self.told = list(told)
+
+    def __call__(self, *_):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def wait_ready(self):
+        if why := self.told.pop(0):
+            raise why
+
+
+def made_again(*told):
+    """The record of a unit of rounds whose boots end so."""
+    kept = campaign_rounds.Guest, campaign_rounds.boot
+    campaign_rounds.Guest, campaign_rounds.boot = Ends(*told), lambda _: {"rounds": 50}
+    try:
+        return campaign_rounds.unit(3, 0)
+    finally:
+        campaign_rounds.Guest, campaign_rounds.boot = kept
+
+
+def boots_again():
+    reset, other = campaign_rounds.EmulatorDefect("a reset"), campaign_rounds.Failure("a hang")
+    torn = campaign_rounds.EmulatorDefect("a reset\nround 3, applied: FIXED")
+    once, twice = made_again(reset, None), made_again(reset, reset)
+    return (
+        once.get("again") == 1 and "failed" not in once and "again" not in made_again(None)
+        and twice["failed"] == "a reset" and made_again(other, None)["failed"] == "a hang"
+        and made_again(torn, None)["torn"] == 1
+    )  # fmt: skip
+
+
 def main():
     cases = {
         "the laws, on random parts": all(laws(seed) for seed in range(SEEDS)),
@@ -190,6 +231,7 @@ def main():
         "another schema": refused(set_to("schema", "x")),
         "a unit with two results": refused(another_result),
         "nothing wrong": not refused(lambda d: d),
+        "a boot that the emulator ended, once more and no oftener": boots_again(),
         "the command": files(),
         "units that steer the terminal": hostile(set_to("units", "\x1b]0;x\a")),
         "more units than memory": hostile(set_to("units", 10**12)),

@@ -78,6 +78,8 @@ def summary(document):
     if whole:
         text += f", memory {min(r['memory'] for r in whole):+d}..{max(r['memory'] for r in whole):+d} bytes"
         text += f", {sum(r['retries'] for r in whole)} retries"
+    if again := sum(r.get("again", 0) for r in whole):
+        text += f", {again} boots made again for the emulator"
     if done and not torn:
         text += f"; a torn flip that this could have seen: below {3 / (2 * done):.2g} of flips (95 %)"
     return text
