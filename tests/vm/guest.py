@@ -12,12 +12,13 @@ import os
 import re
 import select
 import shutil
-import signal
 import socket
 import struct
 import subprocess
 import tempfile
 import time
+
+from session import end, members
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.environ.get("B") or os.path.join(TOP, "build")
@@ -256,15 +257,7 @@ class Guest:
 
     def cpu_seconds(self):
         """What the emulator has cost so far, on the host's CPUs."""
-        total = 0
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
-                    fields = f.read().rsplit(")", 1)[1].split()
-            except OSError:
-                continue  # it has ended meanwhile
-            if int(fields[3]) == self.process.pid:  # session
-                total += int(fields[11]) + int(fields[12])
+        total = sum(int(stat[11]) + int(stat[12]) for stat in members(self.process.pid).values())
         return total / os.sysconf("SC_CLK_TCK")
 
     def close(self):
@@ -276,15 +269,7 @@ class Guest:
         if self.listener:
             self.listener.close()
         if self.process and self.process.poll() is None:
-            for sig in (signal.SIGTERM, signal.SIGKILL):
-                try:
-                    os.killpg(self.process.pid, sig)
-                    self.process.wait(5)
-                except ProcessLookupError:
-                    pass
-                except subprocess.TimeoutExpired:
-                    continue
-                break
+            end(self.process)
         if getattr(self, "scratch", None):
             shutil.rmtree(self.scratch, ignore_errors=True)
 

@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 from command import FIXES, cycle, newleaf, revert
 from guest import TOP, leaf_path
+from session import end, members, processes
 from story import interactive
 from test_stock import OLD
 from vmtest import test
@@ -281,23 +283,27 @@ def shell_hangup(t):
         lines.append(line)
         if line.startswith("Root shell"):
             break
-    emulator = [p for p, parent, _ in processes() if parent == told.pid]  # leads a session of its own
+    emulator = [pid for pid, stat in processes().items() if int(stat[1]) == told.pid]  # leads a session of its own
     told.send_signal(signal.SIGHUP)
     told.communicate(timeout=240)
-    left = [p for p, _, session in processes() if session in emulator]
+    left = [pid for leader in emulator for pid in members(leader)]
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     t.expect(emulator, "".join(lines))
     t.expect(not left, f"{len(left)} processes of the emulator went on")
 
 
-def processes():
-    """pid, parent and session of each that runs."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
-                state, parent, _, session = f.read().rsplit(")", 1)[1].split()[:4]
-        except OSError:
-            continue  # it has ended meanwhile
-        if state != "Z":
-            yield int(pid), int(parent), int(session)
+@test()
+def emulator_lingers(t):
+    """what leads an emulator's session ends at once by a signal, and the end waits for the rest of it: for one that
+    needs a while, and for one that will not hear"""
+    for name, heard, least in (("slow", "sleep 0.5; exit", 0.5), ("deaf", ":", 5)):
+        script = f"(trap '{heard}' TERM; echo up; while :; do sleep 0.1; done) & wait"
+        leader = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
+        t.expect(leader.stdout.readline() == "up\n", f"{name}: it did not begin")
+        began = time.monotonic()
+        end(leader)
+        took = time.monotonic() - began
+        leader.stdout.close()
+        t.expect(not members(leader.pid), f"{name}: {len(members(leader.pid))} processes went on")
+        t.expect(least <= took < least + 4, f"{name}: ended after {took:.1f} s")
