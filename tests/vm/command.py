@@ -10,11 +10,11 @@ DEADLINE = 8  # exit code of NL_EDEADLINE
 FIXES = ("proc-net-chmod", "prctl-auxv")
 
 
-def newleaf(g, arguments, code=0, timeout=60):
-    """`newleaf ARGUMENTS --json`; the exit code must be as given. Returns the last JSON document. A deadline that has
-    passed (exit 8) says that the host was busy: another try."""
+def newleaf(g, arguments, code=0, timeout=60, env=""):
+    """`newleaf ARGUMENTS --json`, behind NAME=VALUE if env says so; the exit code must be as given. Returns the last
+    JSON document. A deadline that has passed (exit 8) says that the host was busy: another try."""
     for _ in range(20):
-        out = g.run(f"newleaf {arguments} --json", timeout=timeout, code=(code, DEADLINE) if code == 0 else code)
+        out = g.run(f"{env} newleaf {arguments} --json", timeout=timeout, code=(code, DEADLINE) if code == 0 else code)
         if code != 0 or not re.search(r'"exit": *%d\b' % DEADLINE, out):
             break
     try:
