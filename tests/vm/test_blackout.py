@@ -140,8 +140,8 @@ def measured(g, name, *commands, **options):
     answers, worst = ask(g, *commands, **options), {}
     for i in range(len(commands)):
         same = [pieces_of(a) for a in answers[i :: len(commands)]]
-        for piece in same[0]:
-            least = min(p.get(piece, 0) for p in same)
+        for piece in set().union(*same):  # a round that was answered early has not come to all
+            least = min(p[piece] for p in same if piece in p)
             worst[piece] = max(worst.get(piece, 0), least)
     return name, worst
 

@@ -34,13 +34,15 @@ from measured import record
 from vmtest import test
 
 AUXV = FIXES[1]
-# Declared before the first run.
-MOST = 2  # the median hold of a commit is at most so many times that of stop_machine()
+MOST = 2  # the median hold of a commit is at most so many times that of stop_machine(); declared before the first run
 PAIRS = 10  # of an apply and a stop, a revert and a stop
-PERIOD = 1_000_000  # ns, of the timer: it sees a hold as something between it and a period less
+# The timer, declared on 27 November 2026, before the run that is shown: what was declared first, that it sees at most
+# 1.1 times a hold, was missed for REPs and not judged any more since 4cbc5df.
+PERIOD = 200_000  # ns: half a hold or so. The timer sees a hold as something between it and a period less
 NO_REP = "GLIBC_TUNABLES=" + ":".join(f"glibc.cpu.x86_rep_{op}_threshold={1 << 30}" for op in ("stosb", "movsb"))
 LOOK, LOOKS = "status", 5  # what asks the core, and makes no commit
-UNSEEN = 2  # what a timer sees beside a hold is at most so many times what it sees of a command that commits nothing
+UNSEEN = 2  # and at most so many times more what it sees, at the most, of a command that commits nothing
+WATCHED = 5  # commits at least for which CPU 0 asked, so that CPU 1 was held and did nothing else
 STEPS = ("freeze", "window", "scan", "build", "fold", "flip", "thaw", "resume")
 
 
@@ -88,7 +90,7 @@ def digest(ways, stops, closings, late):
     """What the page shows."""
     middle = statistics.median
     holds = [way["resume"] - way["freeze"] for way in ways]
-    watched = [(hold, n) for hold, way, n in zip(holds, ways, late) if way["cpu"] == 0]
+    watched = [(hold, seen) for hold, way, seen in zip(holds, ways, late) if way["cpu"] == 0]
     between, begins, ends = (middle(parts[i] for parts in closings) for i in range(3))
     steps = {
         name: [middle(way[step] - way[before] for way in some) for before, step in zip(STEPS, STEPS[1:])]
@@ -101,8 +103,7 @@ def digest(ways, stops, closings, late):
         "steps": steps,
         "still": middle(way["resume"] - way["window"] for way in ways),
         "still_stop": between - begins + ends,
-        "said": middle(hold for hold, _ in watched) if watched else 0,  # where CPU 1 did nothing else
-        "seen": middle(n for _, n in watched) if watched else 0,
+        "watched": watched,  # [hold, seen], where CPU 1 did nothing else
     }
 
 
@@ -117,9 +118,7 @@ def stop_bochs_2(t):
     with open(os.path.join(built(g.machine.kernel, sources=os.path.join(SOURCES, "hold")), "held.ko"), "rb") as f:
         g.put(f.read(), "/tmp/held.ko")
     g.run("insmod /tmp/held.ko && taskset -p 1 $PPID")  # and who runs what is asked for
-    calm, rep = (
-        statistics.median(lateness(g, lambda: newleaf(g, LOOK, env=env)) for _ in range(LOOKS)) for env in (NO_REP, "")
-    )
+    calm, rep = ([lateness(g, lambda: newleaf(g, LOOK, env=env)) for _ in range(LOOKS)] for env in (NO_REP, ""))
     stops, closings, late = [], [], []
     for command in (f"apply {leaf_path(g.machine.kernel, AUXV)}", f"revert {AUXV}") * PAIRS:
         late.append(lateness(g, lambda command=command: newleaf(g, command, env=NO_REP)))
@@ -130,15 +129,14 @@ def stop_bochs_2(t):
     ways = courses(timeline)
     t.expect(len(ways) == len(stops), f"{len(ways)} commits in the timeline, {len(stops)} were made")
     figures = digest(ways, stops, closings, late) | {"calm": calm, "rep": rep}
-    ratio, said, seen = (figures[name] for name in ("ratio", "said", "seen"))
+    ratio, watched = figures["ratio"], figures["watched"]
     t.note(json.dumps(figures))
     record(t.name, g, figures)
     g.check_dmesg(allow="[Tt]aint")
     g.poweroff()
     period = PERIOD * timeline["tsc_hz"] / 1e9
-    t.note(f"{ratio:.1f} times stop_machine()'s hold; a timer (period {period:,.0f}) saw {seen:,.0f} of {said:,.0f}")
-    t.expect(
-        said - period <= seen <= said + UNSEEN * calm,
-        f"the core says {said}, the guest saw {seen}, and {calm} of nothing",
-    )
+    t.note(f"{ratio:.1f} times stop_machine()'s hold; [held, seen by a timer with period {period:,.0f}]: {watched}")
+    t.expect(len(watched) >= WATCHED, f"CPU 1 was watched in {len(watched)} commits")
+    unlike = [pair for pair in watched if not pair[0] - period <= pair[1] <= pair[0] + UNSEEN * max(calm)]
+    t.expect(not unlike, f"[held, seen] {unlike}, and {max(calm)} of a command that commits nothing")
     t.expect(ratio <= MOST, f"{ratio:.1f} times the hold of stop_machine(), {MOST} are allowed")
