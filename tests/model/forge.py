@@ -31,6 +31,11 @@ STARTS = """
 MODULE = """
 1 comes 99; 1 freeze 1; 0 ask 1; 0 held 1; 1 window 1; 1 thaw 1; 0 resume 4; 1 resume 4; 1 settle 0; 1 goes 99;
 1 settle 0"""
+# CPU 0 does not hear of the first freeze, and is too late for the second.
+UNHEARD = """
+2 prepare 0; 2 prepared 0; 2 freeze 1; 0 ask 1; 1 ask 1; 1 refused 1; 1 resume 9; 2 withdraw 1; 2 resume 9;
+1 freeze 2; 0 ask 2; 2 ask 2; 2 refused 2; 1 withdraw 2; 2 resume 9; 1 resume 9; 0 held 2; 0 late 2; 0 resume 9;
+2 drop 9"""
 # Copies go home, if there are any, and nobody is asked.
 GONE = "0 gone 0; " + COMMIT.strip()
 HOME = "0 gone 0; 0 flip 2; 0 adopt 2; 1 adopt 2"
@@ -101,6 +106,8 @@ CASES = (
     ("two at a time", 2, changed(COMMIT, "0 window 5", ["1 prepare 0", "0 window 5"]), "1 prepare 0"),
     ("a sweep that flips", 2, changed(MODULE, "1 thaw 1", ["1 flip 2", "1 thaw 1"]), "1 flip 2"),
     ("the kernel's end asks somebody", 2, "0 gone 0; 0 freeze 1; 1 ask 1", "0 freeze 1"),
+    ("a freeze that a CPU hears nothing of, and one that it is late for", 3, UNHEARD, ""),
+    ("late for another freeze than it answers", 3, changed(UNHEARD, "0 held 2", ["0 held 1"]), "0 late 2"),
     ("copies go home", 2, HOME, ""),
     ("the kernel's end flips twice", 2, "0 gone 0; 0 flip 2; 0 flip 3", "0 flip 3"),
     ("a PREPARE that goes with its kernel", 2, "0 prepare 0; 0 prepared 0; 1 gone 0; 1 prepare 0; 1 prepared 0", ""),

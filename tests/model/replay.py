@@ -207,7 +207,10 @@ def write(path, piece, anyone):
     rows = [[nothing, 0, 0, *own, *loses, *loses]]
     for event, value, stops in reversed(list(zip(piece.events, piece.values(), piece.stops()))):
         cpu, step = event["cpu"], number[event["step"]]
-        if event["step"] != "ask":
+        if event["step"] == "ask":  # before it, nobody can lose what it asks
+            loses = list(loses)
+            loses[cpu] = 0
+        else:
             own, loses = list(own), list(loses)
             loses[cpu] = int(step in answers and own[cpu] in (number["late"], nothing))
             own[cpu] = step
