@@ -15,6 +15,7 @@ def spread(ticks):
 def beside_stop(records, _):
     (record,) = records["stop-bochs-2"]
     f = record["figures"]
+    held, seen = (statistics.median(pair[i] for pair in f["watched"]) for i in (0, 1))
     holds = [
         ["from the first CPU that is taken to the last that goes on", spread(f["commits"]), spread(f["stops"])],
         ["of it, all stand still and take no interrupt", f"{f['still']:,.0f}", f"{f['still_stop']:,.0f}"],
@@ -23,7 +24,9 @@ def beside_stop(records, _):
     return (
         f"{head(record)}\n\n"
         f"{table(['median (least to most)', 'a commit', '`stop_machine()`'], holds)}\n\n"
-        f"A commit holds the CPUs {f['ratio']:.1f} times as long. The guest's own timer, on the CPU that did nothing "
-        f"else, saw {f['seen']:,.0f} of {f['said']:,.0f}.\n\n"
+        f"A commit holds the CPUs {f['ratio']:.1f} times as long. A timer of the guest's, on the CPU that did nothing "
+        f"else, saw {seen:,.0f} of {held:,.0f} (medians of the {len(f['watched'])} commits that the other CPU asked "
+        f"for); of a command that commits nothing {statistics.median(f['calm']):,.0f}, and "
+        f"{statistics.median(f['rep']):,.0f} where the command's C library may use REP.\n\n"
         f"{table(['median, one after another', *STEPS], steps)}"
     )
