@@ -58,9 +58,9 @@ const struct verb cli_verbs[] = {
          "the old kernel, then "
          "every "
          "CPU sees the new one. What fails changes nothing. If all of them are applied already the answer is 3, "
-         "nothing to do. The answer says how long all CPUs were held (stop window), how long one of them was (longest "
-         "hold), and for how long the command took a CPU from everybody else at the longest, verification, gathering "
-         "and failed tries included (blackout), and by what.",
+         "nothing to do. The answer says how long the work took for which all CPUs were held (stop window), how long "
+         "one of them was (longest hold), and for how long the command took a CPU from everybody else at the longest, "
+         "verification, gathering and failed tries included (blackout), and by what.",
          verb_apply},
         {"revert", "unload", "ID...|--all", 0, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN | OPT_ALL | OPT_TIMELINE,
          GROUP_CHANGE, "take applied leaves away again, all in one flip",
