@@ -26,6 +26,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "vm")]
 import campaign  # noqa: E402
 import arms  # noqa: E402
 import modules  # noqa: E402
+import report  # noqa: E402
 import stale  # noqa: E402
 from guest import BUILD, LOGS, RUNNING, TOP, Failure, Guest, Machine  # noqa: E402
 
@@ -86,40 +87,52 @@ def round_of(scenario, arm, out, said):
     return result
 
 
-def look_before_it_goes(scenario, arm, out, rounds):
+class Seen:
+    """What a boot has said so far, for the record however it ends: rounds that count, how many were run again, and
+    those that were thrown away for it, with all of a boot that was thrown away before this one."""
+
+    def __init__(self, thrown=None):
+        self.rounds, self.again = [], 0
+        self.discarded, self.boots_again = (thrown.discarded + thrown.rounds, 1) if thrown else ([], 0)
+
+    def record(self):
+        more = {"again": self.again, "boots_again": self.boots_again, "discarded": self.discarded}
+        return {"rounds": self.rounds, **{key: value for key, value in more.items() if value}}
+
+
+def look_before_it_goes(scenario, arm, out, seen):
     """A round, and perhaps all before it, are about to be left out for the emulator's sake. None in which something
     broke that must hold is: nor any of a leaf, since a copy of ours with such a breakpoint in it would look the same
-    to who reads the guest's memory past the nested tables."""
+    to who reads the guest's memory past the nested tables. The record keeps it either way."""
+    seen.discarded.append(round_of(scenario, arm, out, str))
     if arm.startswith("leaf"):
         raise Failure(f"{arm}, {scenario}: breakpoints that memory does not hold, in a round of a leaf")
-    for r in (*rounds, round_of(scenario, arm, out, str)):
-        name = r["arm"].removesuffix(arms.AGAIN)
-        if name in arms.STRICT and r["torn"] or name.startswith("leaf") and r["backward"]:
+    for r in (*seen.rounds, *seen.discarded):
+        if any(r[key] and r["arm"] in report.THRESHOLDS["never"][key] for key in ("torn", "backward")):
             raise Failure(f"{r['arm']}, {r['scenario']}: torn {r['torn']}, backward {r['backward']}")
 
 
-def by_hand(g, order, timer, watch):
-    """The rounds, each asked for over the serial port: (place of the kernel, rounds, rounds that were run again)."""
+def by_hand(g, order, timer, watch, seen):
+    """The rounds, each asked for over the serial port; returns the place of the kernel."""
     g.wait_ready(1200)
     g.run(BEGIN)
-    rounds, again = [], 0
     for scenario, arm in order:
         watch.begin()
         out = g.call(script_of(scenario, arm, timer), timeout=600).out
         while watch.mended:
-            look_before_it_goes(scenario, arm, out, rounds)
-            if arm == arms.FORCED or again == AGAIN_AT_MOST:
+            look_before_it_goes(scenario, arm, out, seen)
+            if arm == arms.FORCED or seen.again == AGAIN_AT_MOST:
                 raise Spoiled(f"{arm}, {scenario}: the emulator kept code that is not there any more (stale.py)")
-            again += 1
+            seen.again += 1
             watch.begin()
             out = g.call(script_of(scenario, arm, timer), timeout=600).out
         try:
-            rounds.append(round_of(scenario, arm, out, lambda: g.run(SAID)))
+            seen.rounds.append(round_of(scenario, arm, out, lambda: g.run(SAID)))
         except Failure as why:
             raise Failure(f"{why}\n{g.run('dmesg | tail -20')}") from None
     base = g.run(BASE).split()[0]
     g.check_dmesg(allow="[Tt]aint")
-    return base, rounds, again
+    return base
 
 
 def with_plan(image, order, timer, directory):
@@ -143,8 +156,8 @@ def with_plan(image, order, timer, directory):
     return whole
 
 
-def by_itself(g, order):
-    """What a guest with such a script has to say, once it is through."""
+def by_itself(g, order, seen):
+    """What a guest with such a script has to say, once it is through; returns the place of the kernel."""
     g.wait_console(r"steady: ready at", 1200)
     g.wait_console(r"(?m)^bench: end", 2400)
     g.wait_exit(120)
@@ -152,17 +165,16 @@ def by_itself(g, order):
     parts, rest = re.split(r"(?m)^bench: round\n", text), text.split("bench: base\n")[1]
     if len(parts) != len(order) + 1:
         raise Failure(f"{len(parts) - 1} of {len(order)} rounds were run\n{g.tail()}")
-    rounds = []
     for (scenario, arm), part in zip(order, parts[1:]):
         out, _, said = part.split("bench: base\n")[0].partition("bench: said\n")
-        rounds.append(round_of(scenario, arm, out, lambda said=said: said))
+        seen.rounds.append(round_of(scenario, arm, out, lambda said=said: said))
     base, log = rest.split("bench: dmesg\n")
     g.judge_dmesg(log.split("bench: end")[0], allow="[Tt]aint")
-    return base.split()[0], rounds
+    return base.split()[0]
 
 
-def boot(unit, seed, mode, image, last=False):
-    """All rounds of one boot."""
+def boot(unit, seed, mode, image, thrown=None):
+    """The record of one boot. One that fails says what it saw before: there may be what it failed of."""
     kind = arms.MODES[mode]
     cmdline = kind["cmdlines"][unit % len(kind["cmdlines"])]
     order = arms.plan(campaign.rng(f"bench-{mode}", seed, unit), mode, cmdline)
@@ -178,21 +190,19 @@ def boot(unit, seed, mode, image, last=False):
         how |= {"rng": False, "settings": ("next \\steady.efi",), "files": (f"{STEADY}:/steady.efi",)}
     else:
         how["more"] += watch.options
-    g = Guest(name, Machine(**how))
+    g, seen = Guest(name, Machine(**how)), Seen(thrown)
     try:
         with g:
             if kind["steady"]:
-                base, rounds = by_itself(g, order)
-                return {"unit": unit, "cmdline": cmdline, "base": base, "rounds": rounds}
-            g.on_wait = watch.look
-            base, rounds, again = by_hand(g, order, kind["timer"], watch)
-        return {"unit": unit, "cmdline": cmdline, "base": base, "rounds": rounds, "again": again}
-    except Spoiled as why:
-        if not last:
-            return boot(unit, seed, mode, image, last=True)
-        return {"unit": unit, "cmdline": cmdline, "failed": str(why)}
+                base = by_itself(g, order, seen)
+            else:
+                g.on_wait = watch.look
+                base = by_hand(g, order, kind["timer"], watch, seen)
+        return {"unit": unit, "cmdline": cmdline, "base": base, **seen.record()}
     except Failure as failure:
-        return {"unit": unit, "cmdline": cmdline, "failed": str(failure)}
+        if isinstance(failure, Spoiled) and not thrown:
+            return boot(unit, seed, mode, image, seen)
+        return {"unit": unit, "cmdline": cmdline, "failed": str(failure), **seen.record()}
     finally:
         shutil.rmtree(stub, ignore_errors=True)
         print(f"bench: {mode}: boot {unit}: {g.cost:.0f} s of CPU", file=sys.stderr, flush=True)
@@ -229,7 +239,7 @@ def main():
     version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True)
     mode = json.loads(json.dumps({"name": given.mode, **arms.MODES[given.mode]}))  # as a file would have it
     setup = {"kernel": KERNEL, "mode": mode, "emulator": version.stdout.splitlines()[0]}
-    setup["sources"] = sources_digest()
+    setup |= {"sources": sources_digest(), "commit": campaign.begun()["commit"]}  # shards of two cores do not merge
     path, results = given.json or os.path.join(BUILD, "bench", given.mode + ".json"), []
     os.makedirs(os.path.join(BUILD, "bench"), exist_ok=True)
     with tempfile.TemporaryDirectory(dir=os.path.join(BUILD, "bench")) as directory:
@@ -243,7 +253,9 @@ def main():
     for result in results:
         if "failed" in result:
             print(f"bench: boot {result['unit']} failed: {result['failed']}", file=sys.stderr)
-    return int(any("failed" in r for r in results))
+    document = campaign.document(f"bench-{given.mode}", given, setup, results)
+    print("\n".join(report.told(document)))
+    return int(report.broken(document))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ does. `campaign.py merge A.json B.json ... -o ALL.json`. Merging is associative 
 itself is itself; what is computed from results is never stored."""
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 
 import shape  # noqa: E402
 
@@ -39,7 +41,8 @@ def shard(text):
 
 
 def options(parser, units):
-    """What each program that runs a campaign takes."""
+    """What each program that runs a campaign takes. It begins here: what is committed while it runs was not run."""
+    begun()
     parser.add_argument("--seed", type=int, default=1, help="another seed, other units (default %(default)s)")
     parser.add_argument("--units", type=int, default=units, help="in all, over all shards (default %(default)s)")
     parser.add_argument("--shard", type=shard, default=(1, 1), metavar="i/n", help="every n-th unit, from the i-th on")
@@ -51,14 +54,17 @@ def mine(units, part):
     return list(range(part[0] - 1, units, part[1]))
 
 
-def commit():
-    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
+@functools.cache
+def begun():
+    """Of which commit and when: as it was when this was first asked."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)
+    return {"commit": done.stdout.strip() or "unknown", "date": time.strftime("%Y-%m-%d", time.gmtime())}
 
 
 def document(campaign, given, setup, results):
     """The file of a shard."""
-    made = {"commit": commit(), "date": time.strftime("%Y-%m-%d", time.gmtime()), "shard": "%d/%d" % given.shard}
+    made = {**begun(), "shard": "%d/%d" % given.shard}
     return {
         "schema": SCHEMA, "campaign": campaign, "seed": given.seed, "units": given.units, "setup": setup,
         "runs": [made], "results": sorted(results, key=lambda r: r["unit"]),

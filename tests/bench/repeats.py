@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do two runs of one campaign say the same? `repeats.py A.json B.json`: every figure of every round, boot by boot; how
 far apart those are that differ. Under icount nothing of a boot is the host's, so more than 1 % apart is a fault of the
-instrument. Exit: 0 all within 1 %, 1 not."""
+instrument. A file may be anybody's. Exit: 0 all within 1 %, 1 not, or a file is refused, 2 usage, or no such file."""
 
 import json
 import sys
@@ -24,8 +24,9 @@ def flat(figures, name=""):
     for key, value in figures.items() if isinstance(figures, dict) else enumerate(figures):
         if key == "said":
             try:
-                value = json.loads(value)
-            except ValueError:
+                found |= flat({"": json.loads(value)}, f"{name}{key}")
+                continue
+            except (TypeError, ValueError, RecursionError):
                 pass  # words
         if isinstance(value, (dict, list)):
             found |= flat(value, f"{name}{key}.")
@@ -61,11 +62,12 @@ def compare(first, second):
 
 
 def told(found, compared):
-    """Lines."""
+    """Lines; what a command has said is any text, and steers no terminal."""
     worst = max((share for share, *_ in found), default=0)
     lines = [f"{compared} figures, {len(found)} differ, the worst by {100 * worst:.3g} %"]
     for share, boot, what, one, two in sorted(found, key=lambda f: -f[0]):
-        lines.append(f"{100 * share:.3g} %: boot {boot}, {what}: {json.dumps(one)} and {json.dumps(two)}")
+        what, one, two = ascii(what)[1:-1][:300], ascii(one)[:200], ascii(two)[:200]
+        lines.append(f"{100 * share:.3g} %: boot {boot}, {what}: {one} and {two}")
     return lines
 
 
@@ -77,7 +79,11 @@ def main():
     if len(sys.argv) != 3:
         print("usage: repeats.py A.json B.json", file=sys.stderr)
         return 2
-    found, compared = compare(*(campaign.read(path) for path in sys.argv[1:]))
+    try:
+        found, compared = compare(*(campaign.read(path) for path in sys.argv[1:]))
+    except (campaign.Unlike, OSError) as why:
+        print(f"repeats.py: {why}", file=sys.stderr)
+        return 1 if isinstance(why, campaign.Unlike) else 2
     print("\n".join(told(found, compared)))
     return 0 if agree(found, compared) else 1
 

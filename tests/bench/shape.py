@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a campaign's document may hold. It may come from anybody's machine, and is summed, printed on a terminal, put
 into pages and into names of files: so every number has its range and every text is a short name, or a Flaw says which
-field is not so. What a failed unit or a command has said (FREE) is any text, and is never shown."""
+field is not so. What a failed unit or a command has said (FREE) is any text: of it no more is shown than shown()
+lets through."""
 
 import math
 import re
@@ -28,6 +29,11 @@ def plain(value):
     return not isinstance(value, list) or all(map(plain, value))
 
 
+def shown(text):
+    """The first line of such a text, as it may stand in a page and on a terminal."""
+    return SIGNS.sub("?", next(iter(text.strip().splitlines()), "no reason given"))[:120]
+
+
 def whole(value):
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -47,6 +53,7 @@ COUNT, TIME, ERROR = number(0, TOP), number(-TOP, TOP), number(-1, 4095)
 NAME = like("a short name", r"[A-Za-z0-9][A-Za-z0-9 ,._-]{0,47}")
 WORDS = f"up to {LONGEST} plain characters", lambda v: isinstance(v, str) and len(v) <= LONGEST and plain(v)
 TEXT = "a text", lambda v: isinstance(v, str) and len(v) <= LONGEST_FREE
+LIST = "a list", lambda v: isinstance(v, list)
 FLAG = "true or false", lambda v: isinstance(v, bool)
 DRAIN = "a list of [time, out or not]", lambda v: isinstance(v, list) and all(map(observed, v))
 
@@ -99,6 +106,8 @@ ROUND = {
 }  # fmt: skip
 ROUND_MAY = {"nap": COUNT, "split": COUNT, "drain": DRAIN, "said": TEXT}
 BOOT = {"unit": COUNT, "cmdline": WORDS}
+# again: rounds that were run again; discarded: those that were thrown away for it, and those of a whole boot that was.
+BOOT_MAY = {"again": COUNT, "boots_again": COUNT, "discarded": LIST}
 RUN = {"commit": NAME, "date": like("a date", r"\d{4}-\d\d-\d\d"), "shard": like("a shard", r"\d{1,7}/\d{1,7}")}
 LOADED = {"unit": COUNT, "cpus": number(1, 1024), "cmdline": WORDS, "torn": COUNT}
 
@@ -117,12 +126,13 @@ def bench_setup(d):
 
 def bench_result(_, where, result):
     if "failed" in result:
-        return fields(where, result, {**BOOT, "failed": TEXT})
-    rounds = result.get("rounds")
-    base = like("an address", r"[0-9a-f]{1,16}")
-    fields(where, result, {**BOOT, "base": base, "rounds": ("a list", lambda v: isinstance(v, list))}, {"again": COUNT})
-    for i, r in enumerate(rounds):
-        fields(f"{where}, round {i}", r, ROUND, ROUND_MAY)
+        fields(where, result, {**BOOT, "failed": TEXT}, {**BOOT_MAY, "rounds": LIST})
+    else:
+        base = like("an address", r"[0-9a-f]{1,16}")
+        fields(where, result, {**BOOT, "base": base, "rounds": LIST}, BOOT_MAY)
+    for key, name in (("rounds", "round"), ("discarded", "discarded")):
+        for i, r in enumerate(result.get(key, ())):
+            fields(f"{where}, {name} {i}", r, ROUND, ROUND_MAY)
 
 
 def rounds_setup(d):
@@ -151,7 +161,7 @@ def check(d):
     """Raises Flaw."""
     if not isinstance(d, dict) or d.get("schema") != SCHEMA:
         raise Flaw(f"the schema is not {SCHEMA}")
-    lists = {key: ("a list", lambda v: isinstance(v, list)) for key in ("runs", "results")}
+    lists = {key: LIST for key in ("runs", "results")}
     setup = "an object", lambda v: isinstance(v, dict)
     top = {"schema": WORDS, "campaign": NAME, "seed": TIME, "units": number(0, MOST), "setup": setup}
     fields("the document", d, {**top, **lists})

@@ -6,8 +6,11 @@ import json
 import math
 import os
 import random
+import shutil
 import statistics
+import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -129,6 +132,33 @@ class Campaign(unittest.TestCase):
                 campaign.merge(a, {**b, key: value})
         with self.assertRaises(campaign.Unlike):
             campaign.merge(a, {**a, "results": [{**a["results"][0], "value": 2}]})
+
+    def test_the_commit_is_that_of_its_beginning(self):
+        """What is committed while a campaign runs was not run; nor is it the commit of the folder where one stands."""
+        program = """
+import argparse, campaign, subprocess
+class Given: seed, units, shard = 1, 1, (1, 1)
+campaign.options(argparse.ArgumentParser(), 1)
+subprocess.run(["git", "-C", campaign.HERE, *"commit -q --allow-empty -m later".split()], check=True)
+print(campaign.document("x", Given, {}, [])["runs"][0]["commit"])
+"""
+        with tempfile.TemporaryDirectory() as directory:
+            name = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+            environment = {**os.environ, **name, "PYTHONPATH": directory, "PYTHONDONTWRITEBYTECODE": "1"}
+
+            def git(*words):
+                command = ["git", "-C", directory, *words]
+                return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+            for file in ("campaign.py", "shape.py"):
+                shutil.copy(os.path.join(campaign.HERE, file), directory)
+            git("init", "-q")
+            git("add", ".")
+            git("commit", "-q", "-m", "first")
+            first = git("rev-parse", "--short=12", "HEAD").strip()
+            command = [sys.executable, "-c", program]
+            done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout.strip(), first)
 
     def test_shards(self):
         self.assertEqual(campaign.shard("2/3"), (2, 3))

@@ -22,8 +22,7 @@ import stats  # noqa: E402
 
 stats.DRAWS = 300  # enough for what is looked at here
 
-with open(os.path.join(HERE, "thresholds.json"), encoding="utf-8") as thresholds:
-    THRESHOLDS = json.load(thresholds)
+THRESHOLDS = report.THRESHOLDS
 COST = {"klp": 1.1e9, "klp-fast": 1.1e8, "stop": 5e3, "none": 100}  # of one request; 2e7 for the others
 
 
@@ -32,11 +31,12 @@ def made_round(rng, scenario, arm, boot):
     done = int(COST.get(arm, 2e7) * boot * rng.uniform(0.99, 1.01))
     broken = arm in ("klp-force", "ftrace", "kprobe", "leaf-mixable") and scenario == "asleep"
     stop = {"none": 5000, "stop": 6000}.get(arm, 700_000)
+    fails = scenario in arms.FAILS
     return {
-        "arm": arm, "scenario": scenario, "error": 8 if scenario in arms.FAILS else 0, "error_off": 0, "refused": 0,
-        "done": done, "known": done + 20_000_000, "first_new": done, "last_old": done - 1000, "torn": int(broken),
-        "backward": 0, "passes": 100, "gap": 1, "late": int(stop * rng.uniform(0.99, 1.01)), "calm": 1000,
-        "calm_ns": 20_000_000, "busy": 900,
+        "arm": arm, "scenario": scenario, "error": 8 if fails else 0, "error_off": 0, "refused": 0,
+        "done": done, "known": done + 20_000_000,
+        "first_new": -1 if fails else done, "last_old": done - 1000, "torn": int(broken), "backward": 0, "passes": 100,
+        "gap": 1, "late": int(stop * rng.uniform(0.99, 1.01)), "calm": 1000, "calm_ns": 20_000_000, "busy": 900,
     }  # fmt: skip
 
 
@@ -197,12 +197,144 @@ class Judged(unittest.TestCase):
         self.assertTrue(all(w.startswith("A/A, done") for w in each(slower)) and each(slower))
         self.assertEqual([w.split(",")[0] for w in each(early)], ["klp over leaf-strict"])
 
+    def changed(self, change, document=None):
+        """What is missed, and what cannot be told, when each round of each boot is changed so."""
+        document = document or made()
+        for result in document["results"]:
+            for r in result["rounds"]:
+                change(r, result["unit"])
+        missed = [w for w in verdicts(document, "MISSED") if not w.startswith("two halves")]
+        return missed, verdicts(document, "not to be told")
+
+    def failing(self, **fields):
+        """A campaign of which two boots failed, and said before what these fields say of a strict leaf."""
+        document = made()
+        for result in document["results"][:2]:
+            rounds = [{**r, **fields} if r["arm"] == "leaf-strict" else r for r in result["rounds"]]
+            del result["base"]
+            result.update(failed="leaf-strict, clear: torn 2\n<b>more</b>", rounds=rounds)
+        return document
+
+    def test_a_boot_that_failed(self):
+        """It is a miss by itself, its reason is said, and what it saw before is counted."""
+        document = self.failing(torn=7)
+        self.assertIsNone(campaign.flaw(document))
+        missed = verdicts(document, "MISSED")
+        self.assertIn("boot 0 failed: leaf-strict, clear: torn 2", missed)
+        self.assertTrue(any(w.startswith("leaf-strict: torn 42 in 36 rounds") for w in missed), missed)
+        self.assertIn("boot 1 failed: leaf-strict", report.section(document, THRESHOLDS))
+        self.assertFalse(any(w.startswith("leaf-strict: torn") for w in verdicts(document, "held")))
+        quiet = verdicts(self.failing(), "MISSED")
+        self.assertTrue(any(w.startswith("boot 1 failed") for w in quiet))
+        for result in document["results"][:2]:  # as older records have them
+            del result["rounds"]
+        self.assertIsNone(campaign.flaw(document))
+        self.assertTrue(any(w.startswith("boot 1 failed") for w in verdicts(document, "MISSED")))
+        document["results"][0]["failed"] = "\x1b]0;owned\x07<script>`|" + "x" * 999
+        self.assertIsNone(campaign.flaw(document))
+        shown = report.told(document)
+        self.assertTrue(all(line.isprintable() and "<" not in line and len(line) < 200 for line in shown), shown)
+
+    def test_a_round_that_was_thrown_away(self):
+        document = made()
+        torn = {**document["results"][0]["rounds"][0], "arm": "klp", "scenario": "clear", "torn": 2}
+        document["results"][0].update(discarded=[torn], again=1, boots_again=1)
+        self.assertIsNone(campaign.flaw(document))
+        self.assertTrue(any(w.startswith("klp: torn 2") for w in verdicts(document, "MISSED")))
+        said = report.section(document, THRESHOLDS)
+        self.assertIn("1 rounds run again for the emulator, 1 boots made again for it (thrown away: 1 of klp)", said)
+        document["results"][0]["discarded"][0]["torn"] = -1
+        self.assertIn("discarded 0: torn", campaign.flaw(document))
+
+    def test_the_end_of_a_request(self):
+        """Leaves that never come on miss, as do those that say so and are nowhere seen, or leave old passes behind."""
+        leaf = lambda r: r["arm"].startswith("leaf")  # noqa: E731
+
+        def refusing(r, _):
+            r.update({"error": 8, "first_new": -1} if leaf(r) else {})
+
+        def nowhere(r, _):
+            r.update({"first_new": -1} if leaf(r) and not r["error"] else {})
+
+        def behind(r, _):
+            r.update({"last_old": r["done"] + 1} if r["arm"] == "leaf-strict" and r["scenario"] == "clear" else {})
+
+        def through(r, _):
+            r.update({"error": 0} if r["scenario"] == "failing" and r["arm"] == "leaf-strict" else {})
+
+        def asked_again(r, unit):
+            r.update({"refused": 1} if r["arm"] == "leaf-mixable" and unit < 3 else {})
+
+        off = [w for w in self.changed(refusing)[0] if "not ended: 24 of leaf-strict" in w]
+        self.assertEqual(len(off), 1)
+        self.assertTrue(any("nobody saw the new: 24 of leaf-strict" in w for w in self.changed(nowhere)[0]))
+        self.assertTrue(any("later was old: 12 of leaf-strict" in w for w in self.changed(behind)[0]))
+        self.assertTrue(any("ended: 12 of leaf-strict" in w for w in self.changed(through)[0]))
+        self.assertTrue(any(w.startswith("leaf-mixable: in 6 of 24") for w in self.changed(asked_again)[0]))
+        document = made()
+        missed, _ = self.changed(lambda r, _: r.update(first_new=5) if r["error"] else None, document)
+        self.assertTrue(any("saw the new: 12 of kpatch, 12 of leaf-strict" in w for w in missed), missed)
+        self.assertTrue(report.broken(document))
+
+    def test_nobody_shows_it(self):
+        """Where no arm goes backward, that a leaf does not says nothing; where one does, it does."""
+        _, untold = self.changed(lambda r, _: None)
+        self.assertTrue(any(w.startswith("leaf-strict: backward 0") and "no arm shows it" in w for w in untold), untold)
+        document = made()
+        self.changed(lambda r, _: r.update(backward=int(r["arm"] == "ftrace")), document)
+        self.assertTrue(any(w.startswith("leaf-strict: backward 0") for w in verdicts(document, "held")))
+
+    def test_the_bound_is_of_boots_that_could_show_it(self):
+        """Neither rounds that ended in nothing count, nor scenarios in which no arm tears, nor a boot twice."""
+        said = [w for w in verdicts(made(), "held") if w.startswith("leaf-strict: torn")]
+        several = "12 boot(s), 12 round(s) that could show it"
+        self.assertEqual(said, [f"leaf-strict: torn 0 in {several}, so in at most 0.22 of boots"])
+        more = made()
+        for result in more["results"]:
+            result["rounds"] += copy.deepcopy(result["rounds"])
+        said = [w for w in verdicts(more, "held") if w.startswith("leaf-strict: torn")]
+        self.assertIn("at most 0.22 of boots", said[0])
+        _, untold = self.changed(lambda r, _: r.update(error=8 if r["arm"] == "leaf-strict" else r["error"]))
+        self.assertTrue(any(w.startswith("leaf-strict: torn 0") for w in untold), untold)
+
+    def test_twins_that_could_not_be_told_apart(self):
+        """An interval so wide that thrice as much is within it holds nothing."""
+        def wide(r, unit):
+            factor = (0.3, 3.5, 0.5, 2.2)[unit % 4] if r["arm"] == "leaf-strict-again" else 1
+            r["done"] = int(r["done"] * factor)
+
+        document = made()
+        _, untold = self.changed(wide, document)
+        self.assertTrue(any(w.startswith("A/A, done") and "wider" in w for w in untold), untold)
+        self.assertFalse(any(w.startswith("A/A, done") for w in verdicts(document, "held")))
+
+    def test_no_boot_is_left_out_of_a_ratio(self):
+        """A ratio of the boots that are left, when some have nothing to compare, is none."""
+        gone = lambda r, unit: r.update(late=0) if r["arm"] == "stop" and unit < 5 else None  # noqa: E731
+        _, untold = self.changed(gone)
+        self.assertTrue(any(w.startswith("leaf-strict over stop") for w in untold), untold)
+        unended = lambda r, unit: r.update(error=8) if r["arm"] == "leaf-strict" and unit == 1 else None  # noqa: E731
+        _, untold = self.changed(unended)
+        self.assertTrue(any(w.startswith("leaf-strict over stop") for w in untold), untold)
+        self.assertTrue(any(w.startswith("A/A, done, clear") for w in untold), untold)
+        self.assertTrue(any("over 12 boots" in w for w in verdicts(made(), "held")))
+
+    def test_what_was_declared_later(self):
+        document = made()
+        self.assertNotIn("after this run", report.section(document, THRESHOLDS))
+        document["runs"][0]["commit"] = THRESHOLDS["added"]["after"][0]
+        before, later = report.section(document, THRESHOLDS).split("Declared on 27 November 2026, after this run:")
+        self.assertIn("12 boot(s), 10 wanted", before)
+        for words in ("A/A, done, clear", "no boot failed", "requests that can succeed", "the answer was on"):
+            self.assertTrue(words in later and words not in before, words)
+
     def test_too_few_boots(self):
         document = made()
-        document["results"] = document["results"][:3] + [{"unit": 3, "failed": "why"}]
+        document["results"] = document["results"][:3]
         self.assertTrue(any("3 boot(s)" in what for what in verdicts(document, "MISSED")))
         document["results"] = document["results"][:1]
-        self.assertTrue(all("few" in what for what in verdicts(document, "not to be told")))
+        untold = [what for what in verdicts(document, "not to be told") if "backward" not in what]
+        self.assertTrue(all("few" in what for what in untold) and untold)
         self.assertFalse(any(what.startswith("A/A") for what in verdicts(document, "held")))
 
     def test_the_unit_is_the_boot(self):
@@ -230,6 +362,15 @@ class Judged(unittest.TestCase):
 
 
 class Told(unittest.TestCase):
+    def test_ends(self):
+        """There nothing was expected of times; what must never be is judged all the same."""
+        document = made()
+        document["campaign"], document["setup"]["mode"] = "bench-ends", {**document["setup"]["mode"], "name": "ends"}
+        self.assertFalse(report.broken(document))
+        document["results"][2]["rounds"][0].update(arm="klp-fast", torn=1)
+        self.assertTrue(report.broken(document))
+        self.assertIn("MISSED: klp-fast: torn 1", report.section(document, THRESHOLDS))
+
     def test_section_and_figures(self):
         self.assertIn("12 of 12 boots", report.section(made(), THRESHOLDS))
         with tempfile.TemporaryDirectory() as directory:
@@ -285,6 +426,34 @@ class Recorded(unittest.TestCase):
         found, compared = repeats.compare(self.whole, near)
         self.assertTrue(len(found) == 1 and repeats.agree(found, compared))
         self.assertFalse(repeats.agree(*repeats.compare({"results": []}, {"results": []})))
+
+    def test_a_file_of_somebody_else(self):
+        """What a command has said is any text: names in it, and lists in lists in lists."""
+        with tempfile.TemporaryDirectory() as directory:
+            at = [os.path.join(directory, name) for name in ("a.json", "b.json")]
+
+            def run(*said):
+                for path, text in zip(at, said):
+                    document = recorded("one-run")
+                    document["results"][0]["rounds"][0]["said"] = text
+                    campaign.write(path, document)
+                command = [sys.executable, os.path.join(HERE, "repeats.py"), *at]
+                done = subprocess.run(command, capture_output=True, text=True)
+                text = (done.stdout + done.stderr).replace("\n", "")
+                self.assertTrue(text.isascii() and text.isprintable() and "Traceback" not in text, text[:300])
+                return done.returncode
+
+            self.assertEqual(run('{"\x1b]0;owned\x07": 1}', '{"\x1b]0;owned\x07": 2, "\x7f": "\x9b2J"}'), 1)
+            self.assertEqual(run('{"\x1b]0;owned": 1}'.replace("\x1b", "\\u001b"), "1"), 1)
+            self.assertEqual(run("[" * 100_000, "[" * 100_001), 1)
+            self.assertEqual(run("[" * 100_000, "[" * 100_000), 0)
+            self.assertEqual(run('{"a":' * 900 + "1" + "}" * 900, "{}"), 1)
+            with open(at[0], "w", encoding="utf-8") as f:
+                f.write("[" * 100_000)
+            for first, code in ((at[0], 1), ("/nonexistent/x", 2)):
+                command = [sys.executable, os.path.join(HERE, "repeats.py"), first, at[1]]
+                done = subprocess.run(command, capture_output=True, text=True)
+                self.assertEqual((done.returncode, "Traceback" in done.stderr), (code, False), done.stderr)
 
 
 if __name__ == "__main__":

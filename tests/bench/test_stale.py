@@ -120,6 +120,13 @@ class Told:
 
     def __init__(self, *told):
         self.told, self.mended, self.asked = list(told), 0, []
+        self.seen, self.on_wait, self.backward, self.cost = None, None, 0, 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
 
     def wait_ready(self, _):
         pass
@@ -135,12 +142,17 @@ class Told:
 
     def call(self, script, timeout):
         self.asked.append(script.split()[1])
-        self.mended, torn = self.told.pop(0) if self.told else (0, 0)
-        return Result(0, json.dumps({"error": 0, "error_off": 0, "torn": torn, "backward": 0}))
+        told = self.told.pop(0) if self.told else (0, 0)
+        if told is None:
+            raise Failure("the guest is gone")
+        watch = self.on_wait.__self__ if self.on_wait else self
+        watch.mended, torn = told
+        return Result(0, json.dumps({"error": 0, "error_off": 0, "torn": torn, "backward": self.backward}))
 
     def rounds(self, *arms_of):
-        _, rounds, again = bench.by_hand(self, [("clear", arm) for arm in arms_of], 1, self)
-        return [r["torn"] for r in rounds], again
+        self.seen = bench.Seen()
+        bench.by_hand(self, [("clear", arm) for arm in arms_of], 1, self, self.seen)
+        return [r["torn"] for r in self.seen.rounds], self.seen.again
 
 
 class RunAgain(unittest.TestCase):
@@ -161,6 +173,53 @@ class RunAgain(unittest.TestCase):
             spoiled = [(1, 0)] * (bench.AGAIN_AT_MOST + 1)
             with self.assertRaisesRegex(Failure, "leaf-strict, clear: torn 2"):
                 Told((0, 2), *spoiled).rounds("leaf-strict", last)
+
+    def test_kpatch_does_not_go_back(self):
+        """Nor does any arm that promises it: what must never be is what thresholds.json says."""
+        guest = Told((1, 0))
+        guest.backward = 1
+        with self.assertRaisesRegex(Failure, "backward 1"):
+            guest.rounds("kpatch")
+
+    def test_the_record_keeps_what_was_left_out(self):
+        guest = Told((0, 0), (1, 7), (1, 1), (0, 3))
+        guest.rounds("klp", "ftrace")
+        record = guest.seen.record()
+        self.assertEqual([(r["arm"], r["torn"]) for r in record["rounds"]], [("klp", 0), ("ftrace", 3)])
+        self.assertEqual([(r["arm"], r["torn"]) for r in record["discarded"]], [("ftrace", 7), ("ftrace", 1)])
+        self.assertEqual((record["again"], "boots_again" in record), (2, False))
+        second = bench.Seen(guest.seen).record()
+        self.assertEqual((second["rounds"], len(second["discarded"]), second["boots_again"]), ([], 4, 1))
+
+    def boot(self, *told, mode="smp"):
+        """The record of a boot whose guest says what was told to each request."""
+        guests = [Told(*words) for words in told]
+        kept, order = (bench.Guest, arms.plan), [("clear", "klp"), ("clear", "leaf-strict"), ("clear", "ftrace")]
+        bench.Guest, arms.plan = lambda *_: guests.pop(0), lambda *_: order
+        try:
+            return bench.boot(4, 1, mode, "/nowhere")
+        finally:
+            bench.Guest, arms.plan = kept
+
+    def test_the_record_of_a_boot(self):
+        spoiled = [(1, 0)] * (bench.AGAIN_AT_MOST + 1)
+        well = self.boot([(0, 0), (0, 0), (0, 5)])
+        self.assertEqual([r["torn"] for r in well["rounds"]], [0, 0, 5])
+        self.assertEqual(set(well), {"unit", "cmdline", "base", "rounds"})
+        again = self.boot([(0, 0), (0, 0), *spoiled], [])
+        self.assertEqual((len(again["rounds"]), len(again["discarded"]), again["boots_again"]), (3, 11, 1))
+        twice = self.boot(spoiled, spoiled)
+        self.assertIn("the emulator kept code", twice["failed"])
+        self.assertEqual(len(twice["discarded"]), 2 * len(spoiled))
+
+    def test_a_boot_that_fails_keeps_its_rounds(self):
+        """A leaf that tore, and then a round that the emulator spoils, or a guest that is gone."""
+        record = self.boot([(0, 0), (0, 2), (1, 0)])
+        self.assertIn("leaf-strict, clear: torn 2", record["failed"])
+        self.assertEqual([r["torn"] for r in record["rounds"]], [0, 2])
+        gone = self.boot([(0, 0), (0, 2), None])
+        self.assertIn("gone", gone["failed"])
+        self.assertEqual([r["torn"] for r in gone["rounds"]], [0, 2])
 
     def test_what_is_too_much(self):
         for arm, times in ((arms.FORCED, 1), ("klp", bench.AGAIN_AT_MOST + 1)):
