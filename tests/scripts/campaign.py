@@ -128,6 +128,51 @@ def no_file():
     return named and all(d.returncode == 2 and "Traceback" not in d.stderr for d in done)
 
 
+def judged(document, code, *words):
+    """Does `judge` end so, and say that?"""
+    with tempfile.TemporaryDirectory() as folder:
+        at = os.path.join(folder, "a.json")
+        campaign.write(at, document)
+        done = command("judge", at)
+    said = done.stdout + done.stderr
+    return done.returncode == code and all(w in said for w in words) and "Traceback" not in said and "\x1b" not in said
+
+
+def judge_rounds():
+    """A file of rounds is told as `run` tells it; what is torn, failed or missing is not good."""
+    base = {"cpus": 1, "cmdline": "", "rounds": 50, "retries": 1, "memory": 0, "load_failures": False, "torn": 0}
+    failed = {"unit": 2, "cpus": 1, "cmdline": "", "torn": 1, "failed": "\x1b]0;x\x07"}
+    def document(*results):
+        return campaign.document("rounds", Given(3, (1, 1)), {}, list(results))
+    three = [{**base, "unit": unit} for unit in range(3)]
+    return (
+        judged(document(*three), 0, "3 of 3 units, 150 rounds, torn 0, 0 failed", "below 0.01 of flips")
+        and judged(document(*three[:2]), 1, "2 of 3 units", "1 units are missing")
+        and judged(document(*three[:2], failed), 1, "torn 1, 1 failed")
+        and judged(document(*three[:2], {**three[2], "memory": -4096}), 1, "memory -4096")
+        and judged(campaign.document("rounds", Given(0, (1, 1)), {}, []), 1, "0 of 0 units")
+    )  # fmt: skip
+
+
+def judge_bench():
+    """The same of ways to patch: three boots that were recorded, and what they could not say unnoticed."""
+    whole = campaign.read(os.path.join(TOP, "tests/bench/recorded/one-run.json"))
+    def but(change):
+        document = json.loads(json.dumps(whole))
+        change(document["results"])
+        return document
+    leaf = next(i for i, r in enumerate(whole["results"][0]["rounds"]) if r["arm"] == "leaf-strict" and not r["error"])
+    def gone(results):
+        results[1] = {"unit": results[1]["unit"], "cmdline": "", "failed": "torn\x1b", "rounds": results[1]["rounds"]}
+    return (
+        judged(whole, 0, "3 of 3 boots, 0 failed", "held: no boot failed")
+        and judged(but(lambda results: results.pop()), 1, "1 units are missing")
+        and judged(but(lambda results: results[0]["rounds"][leaf].update(torn=2)), 1, "MISSED: leaf-strict: torn 2")
+        and judged(but(lambda results: results[0]["rounds"][leaf].update(first_new=-1)), 1, "nobody saw the new: 1 of")
+        and judged(but(gone), 1, "MISSED: boot 1 failed: torn?")
+    )  # fmt: skip
+
+
 def rounds_help():
     """It says by which command it is called, what it is for, and a word of each option."""
     done = command("run", "rounds", "--help")
@@ -248,7 +293,10 @@ def main():
         "a text in a list": hostile(set_to("results", [{"unit": 0, "values": ["<script>"]}])),
         "no document": hostile(lambda d: [d]),
         "a command that is none": command("fly").returncode == 2 and command("merge").returncode == 2,
-        "a file that is none": no_file(),
+        "a file that is none": no_file() and command("judge", "/nonexistent/x").returncode == 2,
+        "a merged file of rounds, judged": judge_rounds(),
+        "a merged file of ways to patch, judged": judge_bench(),
+        "what nobody can judge": judged(shard(9, (1, 1)), 1, "nobody knows what is good"),
         "a shard of nobody knows how many": all(
             d.returncode == 2 and "--units" in d.stderr
             for d in (command("run", "rounds", "--shard", "1/3"), command("run", "rounds", "--shard=1/3"))
