@@ -55,6 +55,8 @@ def readme(records, _):
 
 # -- litmus --
 
+LITMUS = "tests/instrument/litmus"
+
 
 def program(path):
     loader = importlib.machinery.SourceFileLoader(os.path.basename(path), os.path.join(TOP, path))
@@ -64,7 +66,7 @@ def program(path):
 
 
 def litmus(records, directory):
-    made = program("tests/instrument/litmus")
+    made = program(LITMUS)
     drawn = [r for r in records["litmus"] if r.get("lines")]
     if drawn:  # of the run with the most CPUs
         with open(os.path.join(directory, "litmus.svg"), "w", encoding="utf-8") as f:

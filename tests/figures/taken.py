@@ -2,13 +2,17 @@
 """What a record may hold before a page is made of it. It may be anybody's: where it comes from is a date and a commit
 and nothing beside them, and no text in it is markup. A campaign is what tests/bench/shape.py says."""
 
+import datetime
 import re
 
 import campaign
+import cells
+import history
 import pages
 import shape
 
-DATE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?")
+DAY = re.compile(r"\d{4}-\d\d-\d\d"), "%Y-%m-%d"
+MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "%Y-%m-%d %H:%M UTC"
 HASH = r"[0-9a-f]{7,40}"
 COMMIT = re.compile(f"(the change that became )?{HASH}( with the tests of {HASH})?")
 FENCE = re.compile(r"[^ -~\n]|```|<!--")  # what would lead out of a block of code, or of figures
@@ -34,6 +38,8 @@ def texts(run, record):
         if run in pages.CAMPAIGNS:
             return campaign.flaw(record)
         shape.anything("the record", said_of(record) if run == "readme-sample" else record, free=())
+        if run == "litmus":
+            cells.check(record, pages.program(pages.LITMUS))
     except shape.Flaw as wrong:
         return str(wrong)
     except RecursionError:
@@ -41,16 +47,40 @@ def texts(run, record):
     return None
 
 
-def origin(record):
+def is_date(text, form):
+    pattern, parts = form
+    try:
+        return bool(isinstance(text, str) and pattern.fullmatch(text) and datetime.datetime.strptime(text, parts))
+    except ValueError:
+        return False
+
+
+def made(run, record):
+    """What has a date and a commit: the record, or each part of a campaign."""
+    return record["runs"] if run in pages.CAMPAIGNS else [record]
+
+
+def origin(run, record):
     """What is wrong with when and of what it was measured."""
-    for made in record.get("runs", [record]):
-        date, commit = (made.get(key) if isinstance(made, dict) else None for key in ("date", "commit"))
-        if not isinstance(date, str) or not DATE.fullmatch(date):
+    if "runs" in record and run not in pages.CAMPAIGNS:
+        yield "runs: only a campaign has parts"
+    for part in made(run, record):
+        date, commit = part.get("date"), part.get("commit")
+        if not is_date(date, MINUTE if run == "litmus" else DAY):
             yield f"{ascii(date)[:60]} is no date"
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
             yield f"{ascii(commit)[:60]} is no commit; measure what is committed"
+            continue
+        yield from (f"{name} is no commit of this tree" for name in history.hashes(commit) if history.missing(name))
+
+
+def older(run, record):
+    """How much older than the core it is, if it is."""
+    for part in made(run, record):
+        if behind := history.since(history.hashes(part["commit"])[0]):
+            yield f"{part['commit']} ({part['date']}): {behind} commits have changed the core since"
 
 
 def flaws(run, record):
     wrong = texts(run, record)
-    return [wrong] if wrong else list(origin(record))
+    return [wrong] if wrong else list(origin(run, record))

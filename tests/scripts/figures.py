@@ -28,7 +28,7 @@ def load():
 
 FIGURES = load()
 SAMPLE, SLOPES = "docs/figures/readme-sample.json", "docs/figures/blackout-slopes.json"
-BENCH = "docs/figures/bench-icount.json"
+BENCH, LITMUS = "docs/figures/bench-icount.json", "docs/figures/litmus.json"
 
 
 def once(render):
@@ -131,6 +131,10 @@ CASES = {
         lambda at: edit(at(BENCH), record(lambda r: r["results"][0]["rounds"][3].update(error="<b>"))),
         "result 0, round 3: error",
     ),
+    "a torn cell": (
+        lambda at: edit(at(LITMUS), record(lambda r: r["cells"][0].update(torn_within=5, verdict="FAIL"))),
+        "root-freeze-scan: nothing may be torn",
+    ),
     "no date": (lambda at: edit(at(SAMPLE), record(lambda r: r.update(date="yesterday-1-1"))), "is no date"),
     "a block that has gone": (lambda at: edit(at("README.md"), swap(BLOCK, "")), "README.md has no block readme"),
     "a block twice": (lambda at: edit(at("README.md"), swap(f"({BLOCK})", r"\1\n\1")), "twice"),
@@ -166,6 +170,11 @@ TAKEN = {
     "markup in the commit": (SAMPLE, lambda r: r.update(commit="abcdef1 <img src=x>"), "the record: commit"),
     "words in the commit": (SAMPLE, lambda r: r.update(commit="abcdef1 and more"), "no commit"),
     "words in the date": (SAMPLE, lambda r: r.update(date="2026-11-26 and more"), "no date"),
+    "a month that is none": (SAMPLE, lambda r: r.update(date="2026-99-99"), "no date"),
+    "an hour where a day is said": (SAMPLE, lambda r: r.update(date="2026-11-26 15:40 UTC"), "no date"),
+    "parts that are none": (SAMPLE, lambda r: r.update(runs=5), "runs"),
+    "a campaign's month that is none": (BENCH, lambda r: r["runs"][0].update(date="2026-99-99"), "no date"),
+    "a torn cell of the litmus": (LITMUS, lambda r: r["cells"][0].update(torn_between=1), "nothing may be torn"),
     "markup in the machine": (SAMPLE, lambda r: r["machine"].update(emulator="QEMU <script>"), "machine: emulator"),
     "markup in a name": (SLOPES, lambda r: r["figures"].update({"<b>": 1}), "a field's name"),
     "a number that is none": (SLOPES, lambda r: r["figures"].update(pages=[[1, float("inf")]]), "figures: pages[0][1]"),
@@ -197,6 +206,41 @@ def taken(path, change):
         return ""
 
 
+def unwritten():
+    """A record of which no block can be made: said, and what was kept before is there again."""
+    with tempfile.TemporaryDirectory(prefix="figures.") as top:
+        shutil.copy(os.path.join(TOP, "README.md"), top)
+        shutil.copytree(os.path.join(TOP, "docs"), os.path.join(top, "docs"))
+        FIGURES.TOP, given, said = top, os.path.join(top, "given.json"), io.StringIO()
+        with open(os.path.join(top, SAMPLE), encoding="utf-8") as f:
+            before = f.read()
+        made = json.loads(before)[0]
+        made["machine"].pop("cpus")
+        with open(given, "w", encoding="utf-8") as f:
+            json.dump(made, f)
+        kept, sys.argv = sys.argv, ["figures", "--write", "readme", "--from", given]
+        try:
+            with contextlib.redirect_stderr(said):
+                code = FIGURES.main()
+        finally:
+            sys.argv = kept
+        with open(os.path.join(top, SAMPLE), encoding="utf-8") as f:
+            same = f.read() == before
+    return code == 1 and same and "of the records of readme no block can be made" in said.getvalue()
+
+
+def aged():
+    """How old records are is said, and breaks nothing."""
+    kept, FIGURES.history.since = FIGURES.history.since, lambda commit: 7
+    try:
+        code, said = tree(lambda at: None)
+    finally:
+        FIGURES.history.since = kept
+    names = [f[: -len(".json")] for f in os.listdir(os.path.join(TOP, "docs/figures"))]
+    line = r"^figures: docs/figures/{}\.json is of .*: 7 commits have changed the core since$"
+    return code == 0 and all(re.search(line.format(name), said, re.M) for name in names)
+
+
 def main():
     wrong, blocks = 0, FIGURES.pages.BLOCKS
     blocks["bench"] = blocks["bench"]._replace(render=once(blocks["bench"].render))
@@ -210,7 +254,11 @@ def main():
         if wanted not in said or bool(said) != bool(wanted) or not (said.isprintable() and said.isascii()):
             wrong += 1
             print(f"taken, {name}: {ascii(said)}")
-    of = len(CASES) + len(TAKEN)
+    for name, good in (("a record of which nothing can be made", unwritten()), ("records grow old", aged())):
+        if not good:
+            wrong += 1
+            print(f"{name}: not as it must be")
+    of = len(CASES) + len(TAKEN) + 2
     print(f"{of - wrong} of {of} cases of scripts/figures judged rightly")
     return 1 if wrong else 0
 

@@ -27,6 +27,7 @@ CHECKS += check-campaign
 .PHONY: check-figures
 check-figures: ## scripts/figures sees a figure that was edited by hand, and a record of nothing that is known
 	tests/scripts/figures.py
+	tests/scripts/litmus.py
 
 CHECKS += check-figures
 
