@@ -36,3 +36,9 @@ check-mutants-run: ## tests/mutants/run tells what is noticed, what hangs and wh
 	tests/scripts/mutants.py
 
 CHECKS += check-mutants-run
+
+.PHONY: check-vmtest
+check-vmtest: ## what tests/vm/vmtest.py counts of a test that fails; who is not asked for a timeline is named
+	tests/scripts/vmtest.py
+
+CHECKS += check-vmtest
