@@ -3,7 +3,9 @@
 """tests/instrument/litmus: what its table says of a cell in which something is torn, and which records of it are taken
 for a page; and what git says of the commit of a record (tests/figures/history.py), in a history made for this."""
 
+import contextlib
 import copy
+import io
 import json
 import os
 import subprocess
@@ -186,9 +188,37 @@ def past():
         return seen_from(whole, look) and all(seen_from(f, blind) for f in (shallow, around, folder))
 
 
+def kept(built, well, verdict):
+    """What a run keeps whose boot ended so: (exit code, are there figures)."""
+    with tempfile.TemporaryDirectory(prefix="litmus.") as folder:
+        os.mkdir(os.path.join(folder, "instrument"))
+        if built:
+            open(os.path.join(folder, "instrument/newleaf.efi"), "wb").close()
+        before = LITMUS.boot, LITMUS.BUILD, sys.argv
+        verdicts, lines = dict.fromkeys(TORN, verdict), [line(c, s) for c in TORN for s in SKEWS]
+        LITMUS.boot = lambda *_: (lines, verdicts, well)
+        LITMUS.BUILD, sys.argv = folder, ["litmus", "--only", ",".join(TORN), "qemu", "2"]
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                code = LITMUS.main()
+        finally:
+            LITMUS.boot, LITMUS.BUILD, sys.argv = before
+        return code, os.path.exists(os.path.join(folder, "instrument/litmus-qemu-2.json"))
+
+
+def runs():
+    return (
+        kept(True, True, "PASS") == (0, True)
+        and kept(True, False, "FAIL") == (1, True)
+        and kept(True, False, "PASS") == (1, False)  # it failed outside of its cells
+        and kept(False, True, "PASS") == (11, False)
+    )
+
+
 def main():
     cases = {f"a record: {name}": bool(judged(name)) for name in RECORDS}
-    cases.update({"the table": table(), "the table of several cells": several(), "a record's commit": past()})
+    cases.update({"the table": table(), "the table of several cells": several()})
+    cases.update({"a record's commit": past(), "what a run keeps": runs()})
     wrong = [name for name, good in cases.items() if not good]
     for name in wrong:
         print(f"wrong: {name}")
