@@ -48,15 +48,18 @@ def pieces(records, _):
 def slopes(records, _):
     record, f = only(records, "blackout-slopes")
     pages, strict = f["lines"]["pages"], f["lines"]["strict"]
-    off = max(abs(y - pages["begins"] - pages["grows"] * x) for x, y in f["pages"])
+    off = [abs(y - pages["begins"] - pages["grows"] * x) for x, y in f["pages"]]
+    first = f["pages"][0]  # of the boot: with it much is done for the first time
     counts = [x for x, _ in f["pages"]]
     beside = " / ".join(f"{count:,}" for count, _ in f["sleepers"])
     windows = " / ".join(f"{window:,}" for _, window in f["sleepers"])
     return (
         f"{head(record)}\n\n"
         f"The stop window is {pages['begins']:,.0f} and {pages['grows']:,.0f} for each page ({min(counts)} to "
-        f"{max(counts)} pages, no more than {off:,.0f} from that line), and {windows} beside {beside}\n"
-        f"sleeping tasks. A strict leaf makes it read every task: {strict['grows']:,.0f} each."
+        f"{max(counts)} pages). The first commit of the boot, with {first[0]} page, takes {first[1]:,}, which is "
+        f"{off[0]:,.0f} from that line; the others are no more than {max(off[1:]):,.0f} from it. Beside {beside}\n"
+        f"sleeping tasks it is {windows}. A strict leaf makes it read every task: {strict['grows']:,.0f} each "
+        f"({', '.join(f'{y:,} with {x:,}' for x, y in f['strict'])}: not quite a line)."
     )
 
 
