@@ -227,5 +227,38 @@ class RunAgain(unittest.TestCase):
                 Told(*[(1, 0)] * times).rounds(arm)
 
 
+class Alone(Told):
+    """A guest that nobody talks to: its console holds all rounds at the end."""
+
+    def wait_console(self, *_):
+        pass
+
+    wait_exit = wait_console
+
+    def console(self):
+        rounds = [f"bench: round\n{self.call('work x', 1).out}\nbench: said\n" for _ in range(len(self.told))]
+        return "\n".join(["", *rounds, f"bench: base\n{self.run(bench.BASE)}\nbench: dmesg\nbench: end\n"])
+
+    def judge_dmesg(self, log, allow):
+        if self.backward:
+            raise Failure("dmesg: a warning")
+
+
+class ByItself(unittest.TestCase):
+    ORDER = [("clear", "klp"), ("clear", "leaf-strict")]
+
+    def test_its_rounds(self):
+        guest, seen = Alone((0, 0), (0, 2)), bench.Seen()
+        self.assertEqual(bench.by_itself(guest, self.ORDER, seen), "ffffffff81000000")
+        self.assertEqual([(r["arm"], r["torn"]) for r in seen.record()["rounds"]], [("klp", 0), ("leaf-strict", 2)])
+
+    def test_it_fails_behind_them(self):
+        guest, seen = Alone((0, 0), (0, 2)), bench.Seen()
+        guest.backward = 1
+        with self.assertRaisesRegex(Failure, "a warning"):
+            bench.by_itself(guest, self.ORDER, seen)
+        self.assertEqual([r["torn"] for r in seen.rounds], [0, 2])
+
+
 if __name__ == "__main__":
     unittest.main()
