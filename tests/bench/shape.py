@@ -54,6 +54,7 @@ NAME = like("a short name", r"[A-Za-z0-9][A-Za-z0-9 ,._-]{0,47}")
 WORDS = f"up to {LONGEST} plain characters", lambda v: isinstance(v, str) and len(v) <= LONGEST and plain(v)
 TEXT = "a text", lambda v: isinstance(v, str) and len(v) <= LONGEST_FREE
 LIST = "a list", lambda v: isinstance(v, list)
+ADDRESS = like("an address", r"[0-9a-f]{1,16}")
 FLAG = "true or false", lambda v: isinstance(v, bool)
 DRAIN = "a list of [time, out or not]", lambda v: isinstance(v, list) and all(map(observed, v))
 
@@ -145,7 +146,7 @@ def rounds_result(d, where, result):
     if "failed" in result:
         return fields(where, result, {**LOADED, "failed": TEXT})
     counted = {"rounds": number(0, d["setup"].get("rounds", MOST)), "retries": COUNT, "memory": TIME}
-    fields(where, result, {**LOADED, **counted, "load_failures": FLAG}, {"again": number(0, 1)})
+    fields(where, result, {**LOADED, **counted, "load_failures": FLAG}, {"again": number(0, 1), "reset": ADDRESS})
 
 
 def kind_of(name):

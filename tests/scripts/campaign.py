@@ -225,10 +225,10 @@ def rounds_refused(**fields):
 
 
 class Ends:
-    """Guests whose boots end as told: what is raised, or None."""
+    """Guests whose boots end as told: what is raised, or None; and what their consoles have."""
 
-    def __init__(self, *told):
-        self.told = list(told)
+    def __init__(self, *told, console=""):
+        self.told, self.text, self.kept = list(told), console, 0
 
     def __call__(self, *_):
         return self
@@ -239,30 +239,61 @@ class Ends:
     def __exit__(self, *_):
         pass
 
+    def console(self):
+        return self.text
+
+    def keep_first(self):
+        self.kept += 1
+
     def wait_ready(self):
         if why := self.told.pop(0):
             raise why
 
 
-def made_again(*told):
-    """The record of a unit of rounds whose boots end so."""
+def made_again(*told, **how):
+    """The record of a unit of rounds whose boots end so, and how many boots' logs were set aside."""
     kept = campaign_rounds.Guest, campaign_rounds.boot
-    campaign_rounds.Guest, campaign_rounds.boot = Ends(*told), lambda _: {"rounds": 50}
+    guests = Ends(*told, **how)
+    campaign_rounds.Guest, campaign_rounds.boot = guests, lambda _: {"rounds": 50}
     try:
-        return campaign_rounds.unit(3, 0)
+        return campaign_rounds.unit(3, 0), guests.kept
     finally:
         campaign_rounds.Guest, campaign_rounds.boot = kept
 
 
 def boots_again():
-    reset, other = campaign_rounds.EmulatorDefect("a reset"), campaign_rounds.Failure("a hang")
-    torn = campaign_rounds.EmulatorDefect("a reset\nround 3, applied: FIXED")
+    reset, other = campaign_rounds.EmulatorDefect("a reset", "ffff0"), campaign_rounds.Failure("a hang")
+    stale = campaign_rounds.EmulatorDefect("an Oops")
     once, twice = made_again(reset, None), made_again(reset, reset)
     return (
-        once.get("again") == 1 and "failed" not in once and "again" not in made_again(None)
-        and twice["failed"] == "a reset" and made_again(other, None)["failed"] == "a hang"
-        and made_again(torn, None)["torn"] == 1
+        once[0].get("again") == 1 and once[0]["reset"] == "ffff0" and "failed" not in once[0] and once[1] == 1
+        and made_again(None)[0].keys().isdisjoint(("again", "reset")) and "reset" not in made_again(stale, None)[0]
+        and twice[0]["failed"] == "a reset" and made_again(other, None)[0]["failed"] == "a hang"
     )  # fmt: skip
+
+
+def torn_before():
+    """What a boot has torn is not lost, whatever ends it; a script that was cut off has told it on the console."""
+    reset = campaign_rounds.EmulatorDefect("a reset")
+    seen = [
+        made_again(reset, None, console="x\nround 3, applied: x -> VULNERABLE\n"),
+        made_again(reset, None, console="round 3, not applied: x -> FIXED\n"),
+        made_again(campaign_rounds.Failure("`...` ended with 1:\nround 3, reverted: x -> FIXED")),
+    ]
+    return all(record["torn"] == 1 and "failed" in record and not kept for record, kept in seen)
+
+
+def often():
+    """A share of boots that the emulator is not to be blamed for makes the whole bad, though no unit is."""
+    well = {"cpus": 2, "cmdline": "", "torn": 0, "rounds": 50, "retries": 1, "memory": 0, "load_failures": False}
+
+    def of(units, n):
+        results = [{"unit": u, **well, **({"again": 1, "reset": "f0"} if u < n else {})} for u in range(units)]
+        document = campaign.document("rounds", Given(units, (1, 1)), {}, results)
+        return campaign_rounds.good(document), "too many" in campaign_rounds.summary(document)
+
+    few, many = (True, False), (False, True)
+    return [of(4, 3), of(4, 4), of(200, 10), of(200, 11)] == [few, many, few, many]
 
 
 def main():
@@ -277,6 +308,9 @@ def main():
         "a unit with two results": refused(another_result),
         "nothing wrong": not refused(lambda d: d),
         "a boot that the emulator ended, once more and no oftener": boots_again(),
+        "a torn flip before the emulator's end": torn_before(),
+        "more boots made again than are the emulator's": often(),
+        "a place of a reset that is none": rounds_refused(reset="<script>"),
         "the command": files(),
         "units that steer the terminal": hostile(set_to("units", "\x1b]0;x\a")),
         "more units than memory": hostile(set_to("units", 10**12)),

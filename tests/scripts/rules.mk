@@ -24,6 +24,12 @@ check-campaign: ## campaigns: shards that are one run, files that merge in any o
 
 CHECKS += check-campaign
 
+.PHONY: check-harness
+check-harness: ## the guests' harness: what is the emulator's fault, and what is not
+	tests/scripts/harness.py
+
+CHECKS += check-harness
+
 .PHONY: check-figures
 check-figures: ## scripts/figures sees a figure that was edited by hand, and a record of nothing that is known
 	tests/scripts/figures.py

@@ -18,11 +18,15 @@ import subprocess
 import tempfile
 import time
 
+import defects
 from session import end, members
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.environ.get("B") or os.path.join(TOP, "build")
 LOGS = os.path.join(BUILD, "logs")
+FIRST = ".first"  # behind a guest's name: the logs of the boot that its emulator ended
+# What scripts in a guest say, on its console as well, of a reproducer that tells other than what was just done.
+TORN = re.compile(r"^round \d+, (?:not )?(?:applied|reverted): ", re.M)
 
 # What must not be in the log of a healthy guest.
 BAD_DMESG = re.compile(
@@ -61,6 +65,10 @@ HANGS = ("watchdog: BUG: soft lockup", "---[ end Kernel panic")
 
 class EmulatorDefect(Failure):
     """The emulator lost a race of its own, and what it or the guest logged shows it (docs/explanation/limits.md)."""
+
+    def __init__(self, text, rip=""):
+        super().__init__(text)
+        self.rip = rip  # of the CPU that it reset, if it did
 
 
 class Skip(Exception):
@@ -147,7 +155,9 @@ class Guest:
         self.buffer = b""
         self.request = 0
         self.boot_id = ""
+        self.deadlines = 0  # commits that were tried again because their deadline had passed
         self.cost = 0.0  # CPU seconds of the emulator
+        self.console_path = ""
         self.console_at = 0
         self.on_wait = None  # called about five times a second while something is awaited
         self.idle = False  # it has answered all that it was told to do
@@ -276,6 +286,8 @@ class Guest:
     # -- waiting --
 
     def console(self):
+        if not self.console_path:  # not started yet
+            return ""
         with open(self.console_path, "rb") as f:
             return f.read().decode("utf-8", "replace").replace("\r", "")
 
@@ -287,30 +299,22 @@ class Guest:
         said = "".join(f"\n    emulator: {line}" for line in said)
         return f"last console lines ({os.path.relpath(self.console_path)}):\n{last}{said}"
 
-    def _fxrstor_race(self):
-        """Was the reset QEMU's own triple fault of the first CPU at the core's first instruction behind VMRUN? See
-        limits.md."""
+    def _emulators(self, text):
+        """The failure of a guest that has restarted. What a script has called torn before was no emulator's."""
         try:
             with open(os.path.join(self.log_dir, "qemu.log"), encoding="utf-8", errors="replace") as f:
-                resets = re.findall(
-                    r"^Triple fault\nCPU Reset \(CPU 0\)\n(?:(?!CPU Reset|RIP=).*\n)*RIP=([0-9a-f]+)", f.read(), re.M
-                )
-            symbols = subprocess.run(
-                ["nm", os.path.join(BUILD, "core.elf")], capture_output=True, text=True, check=True
-            ).stdout
-        except (OSError, subprocess.CalledProcessError):
-            return False
-        vmrun = re.search(r"^([0-9a-f]+) \w svm_vmrun$", symbols, re.M)
-        return bool(resets and vmrun) and int(resets[-1], 16) == int(vmrun[1], 16) + 3
+                rip = defects.fxrstor_reset(self.machine, f.read(), self.console(), BUILD)
+        except OSError:
+            rip = ""
+        return EmulatorDefect(text, rip) if rip and not TORN.search(self.console()) else Failure(text)
 
-    def _stale_breakpoint(self):
-        """Did a CPU meet an INT3 that memory does not hold? QEMU before 8.1 may keep the translation of code that
-        another CPU wrote while it was being translated (deba78709ae8): Linux's own rewriting of its text can die of
-        it, with Newleaf or not. Asked only while the guest boots: nothing of ours has been flipped then."""
-        if self.machine.emulator != "qemu":
-            return False
-        died = re.search(r"Oops: int3: .*\n(?:.*\n){0,8}?.*Code: .*?([0-9a-f]{2}) <", self.console())
-        return bool(died) and died[1] != "cc"
+    def keep_first(self):
+        """The logs of a boot that is to be made again, beside those that come."""
+        first = self.log_dir + FIRST
+        shutil.rmtree(first, ignore_errors=True)
+        if os.path.isdir(self.log_dir):
+            shutil.move(self.log_dir, first)
+        return first
 
     def _alive(self, when, deadline):
         if self.process.poll() is not None:
@@ -352,7 +356,8 @@ class Guest:
                 self._alive(when, deadline)
             self.buffer += data
         elif any(sign in self.console() for sign in HANGS):
-            kind = EmulatorDefect if when == COMING_UP and self._stale_breakpoint() else Failure
+            stale = defects.stale_breakpoint(self.machine, self.console(), bool(self.boot_id))
+            kind = EmulatorDefect if when == COMING_UP and stale else Failure
             raise kind(f"the guest hangs or has panicked {when}\n{self.tail()}")
         elif time.monotonic() > deadline or self.process.poll() is not None:
             self._alive(when, deadline)
@@ -390,8 +395,7 @@ class Guest:
         while True:
             words = self._line(when, deadline).split()
             if words[:1] == ["NLREADY"]:
-                kind = EmulatorDefect if self._fxrstor_race() else Failure
-                raise kind(f"the guest restarted {when}\n{self.tail()}")
+                raise self._emulators(f"the guest restarted {when}\n{self.tail()}")
             if words == ["NLR", str(self.request)]:
                 self.send(script)
             if words[:1] != ["NLA"]:

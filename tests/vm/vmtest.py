@@ -6,8 +6,10 @@ guest that is stopped when the test ends. Started by scripts/test; `vmtest.py --
 import argparse
 import concurrent.futures
 import fnmatch
+import glob
 import importlib
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -17,7 +19,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(__file__))
 sys.modules.setdefault("vmtest", sys.modules[__name__])
 
-from guest import BUILD, RUNNING, EmulatorDefect, Failure, Guest, Machine, Skip, bochs_binary  # noqa: E402
+from guest import BUILD, FIRST, LOGS, RUNNING, EmulatorDefect, Failure, Guest, Machine, Skip, bochs_binary  # noqa: E402
 import timelines  # noqa: E402
 
 TESTS = {}
@@ -93,10 +95,59 @@ class Context:
 PRINT = threading.Lock()
 
 
+class Excuses:
+    """How many tests of a run may be run once more because their emulator has ended them."""
+
+    def __init__(self, most):
+        self.most, self.given, self.lock = most, 0, threading.Lock()
+
+    def one(self):
+        """Is there one left?"""
+        with self.lock:
+            self.given += self.given < self.most + 1
+            return self.given <= self.most
+
+
+EXCUSES = Excuses(3)
+
+
+def forget_first(name):
+    """What an earlier run has left of first boots."""
+    for pattern in ("", ".[0-9]*"):
+        for old in glob.glob(os.path.join(LOGS, glob.escape(name) + pattern + FIRST)):
+            shutil.rmtree(old)
+
+
+def set_aside(context):
+    """The first run's timelines are judged, and all that it has left is kept as NAME.first/."""
+    try:
+        context.end()
+    finally:
+        context.close()
+        for guest in context.guests:
+            guest.keep_first()
+        for path in context.timelines:
+            os.makedirs(os.path.join(LOGS, context.name + FIRST), exist_ok=True)
+            shutil.move(path, os.path.join(LOGS, context.name + FIRST, os.path.basename(path)))
+
+
+def excused(context):
+    """Why a test that its emulator has ended may not be run once more, or ""."""
+    if not EXCUSES.one():
+        return f"{EXCUSES.most} tests of this run were run once more for the emulator already: too many for its faults"
+    try:
+        set_aside(context)
+    except Exception as found:  # a defect of the test itself is a failure, too
+        return f"and what its guests had left is wrong: {found}"
+    return ""
+
+
 def run_one(entry, again=""):
     context = Context(entry.name)
     if again:
         context.note(f"a second run: the emulator ended the first by a fault of its own: {again}")
+    else:
+        forget_first(entry.name)
     timelines.forget(entry.name)
     started = time.monotonic()
     try:
@@ -106,16 +157,18 @@ def run_one(entry, again=""):
     except Skip as reason:
         outcome, detail = "SKIP", str(reason)
     except EmulatorDefect as failure:
-        if not again:  # once: what ends two runs is not that rare
-            context.close()
+        why = "and so did the first run" if again else excused(context)  # once: what ends two runs is not that rare
+        if not why:
             return run_one(entry, again=str(failure).splitlines()[0])
-        outcome, detail = "FAIL", str(failure)
+        outcome, detail = "FAIL", f"{failure}\n{why}"
     except Failure as failure:
         outcome, detail = "FAIL", str(failure)
     except Exception:  # a defect of the test itself is a failure, too
         outcome, detail = "FAIL", traceback.format_exc()
     finally:
         context.close()
+    if late := sum(guest.deadlines for guest in context.guests):
+        context.note(f"{late} commits were tried again: their deadline had passed, and nothing had changed")
     spent = sum(guest.cost for guest in context.guests)
     cost = f", {spent:.0f} s of CPU" if spent else ""
     with PRINT:
