@@ -142,11 +142,14 @@ def rounds_setup(d):
 
 
 def rounds_result(d, where, result):
-    """Whoever says that he has done more rounds than a unit has makes the bound smaller than it is."""
+    """Whoever says that he has done more rounds than a unit has makes the bound smaller than it is; who says fewer has
+    not run the unit. A round is two flips."""
+    done = d["setup"].get("rounds")
+    loaded = {**LOADED, "torn": number(0, TOP if done is None else 2 * done)}
     if "failed" in result:
-        return fields(where, result, {**LOADED, "failed": TEXT})
-    counted = {"rounds": number(0, d["setup"].get("rounds", MOST)), "retries": COUNT, "memory": TIME}
-    fields(where, result, {**LOADED, **counted, "load_failures": FLAG}, {"again": number(0, 1), "reset": ADDRESS})
+        return fields(where, result, {**loaded, "failed": TEXT})
+    counted = {"rounds": number(0, MOST) if done is None else number(done, done), "retries": COUNT, "memory": TIME}
+    fields(where, result, {**loaded, **counted, "load_failures": FLAG}, {"again": number(0, 1), "reset": ADDRESS})
 
 
 def kind_of(name):

@@ -320,6 +320,8 @@ def main():
         "a unit that takes another's torn away": rounds_refused(torn=-1),
         "more rounds than a unit has": rounds_refused(rounds=10**9),
         "less than no rounds": rounds_refused(rounds=-50),
+        "fewer rounds than a unit has": rounds_refused(rounds=49),
+        "more torn flips than there were": rounds_refused(torn=101),
         "retries that are text": rounds_refused(retries="\x1b[2J"),
         "memory that is no number": rounds_refused(memory=float("nan")),
         "a command line that steers the terminal": rounds_refused(cmdline="\x1b[2J"),
