@@ -66,6 +66,11 @@ def swap(old, new):
     return lambda text: re.sub(old, new, text, count=1, flags=re.S)
 
 
+def held(litmus):
+    """A cell in which nothing may be torn."""
+    return next(c for c in litmus["cells"] if c["cell"] == "root-freeze-scan")
+
+
 def record(change):
     """Change the first record of a file."""
 
@@ -132,7 +137,7 @@ CASES = {
         "result 0, round 3: error",
     ),
     "a torn cell": (
-        lambda at: edit(at(LITMUS), record(lambda r: r["cells"][0].update(torn_within=5, verdict="FAIL"))),
+        lambda at: edit(at(LITMUS), record(lambda r: held(r).update(torn_within=5, verdict="FAIL"))),
         "root-freeze-scan: nothing may be torn",
     ),
     "no date": (lambda at: edit(at(SAMPLE), record(lambda r: r.update(date="yesterday-1-1"))), "is no date"),
@@ -174,7 +179,7 @@ TAKEN = {
     "an hour where a day is said": (SAMPLE, lambda r: r.update(date="2026-11-26 15:40 UTC"), "no date"),
     "parts that are none": (SAMPLE, lambda r: r.update(runs=5), "runs"),
     "a campaign's month that is none": (BENCH, lambda r: r["runs"][0].update(date="2026-99-99"), "no date"),
-    "a torn cell of the litmus": (LITMUS, lambda r: r["cells"][0].update(torn_between=1), "nothing may be torn"),
+    "a torn cell of the litmus": (LITMUS, lambda r: held(r).update(torn_between=1), "nothing may be torn"),
     "markup in the machine": (SAMPLE, lambda r: r["machine"].update(emulator="QEMU <script>"), "machine: emulator"),
     "markup in a name": (SLOPES, lambda r: r["figures"].update({"<b>": 1}), "a field's name"),
     "a number that is none": (SLOPES, lambda r: r["figures"].update(pages=[[1, float("inf")]]), "figures: pages[0][1]"),
