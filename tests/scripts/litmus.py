@@ -189,7 +189,7 @@ def past():
 
 
 def kept(built, well, verdict):
-    """What a run keeps whose boot ended so: (exit code, are there figures)."""
+    """What a run keeps whose boot ended so: (exit code, are there figures, which do not say where)."""
     with tempfile.TemporaryDirectory(prefix="litmus.") as folder:
         os.mkdir(os.path.join(folder, "instrument"))
         if built:
@@ -197,13 +197,19 @@ def kept(built, well, verdict):
         before = LITMUS.boot, LITMUS.BUILD, sys.argv
         verdicts, lines = dict.fromkeys(TORN, verdict), [line(c, s) for c in TORN for s in SKEWS]
         LITMUS.boot = lambda *_: (lines, verdicts, well)
-        LITMUS.BUILD, sys.argv = folder, ["litmus", "--only", ",".join(TORN), "qemu", "2"]
+        LITMUS.BUILD = folder
+        sys.argv = ["litmus", "--only", ",".join(TORN), "--json", f"{folder}/figures.json", "qemu", "2"]
         try:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 code = LITMUS.main()
         finally:
             LITMUS.boot, LITMUS.BUILD, sys.argv = before
-        return code, os.path.exists(os.path.join(folder, "instrument/litmus-qemu-2.json"))
+        path = os.path.join(folder, "figures.json")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                said = json.load(file)["command"]
+            return code, said == "tests/instrument/litmus --only " + ",".join(TORN) + " qemu 2"
+        return code, False
 
 
 def runs():
