@@ -299,7 +299,13 @@ def emulator_lingers(t):
     needs a while, and for one that will not hear"""
     for name, heard, least in (("slow", "sleep 0.5; exit", 0.5), ("deaf", ":", 5)):
         script = f"(trap '{heard}' TERM; echo up; while :; do sleep 0.1; done) & wait"
-        leader = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
+        leader = subprocess.Popen(
+            ["bash", "-c", script],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
         t.expect(leader.stdout.readline() == "up\n", f"{name}: it did not begin")
         began = time.monotonic()
         end(leader)
