@@ -26,5 +26,5 @@ CHECKS += check-bench
 bench: $(B)/bench/work $(B)/bench/steady.efi ## ways to patch compared in the same boots: 20 minutes; writes build/bench
 	python3 tests/bench/bench.py icount --jobs 2
 	python3 tests/bench/bench.py smp --jobs 2
-	python3 tests/bench/bench.py ends --jobs 2
+	python3 tests/bench/bench.py ends --jobs 2 --units 3
 	python3 tests/bench/report.py $(B)/bench/icount.json $(B)/bench/smp.json $(B)/bench/ends.json --out $(B)/bench
