@@ -124,11 +124,13 @@ void memory_release(struct loader *l)
 	l->smi_page = false;
 }
 
+#define PERSISTENT_MEMORY 14 /* since UEFI 2.5 */
+
 static bool is_ram(UINT32 type)
 {
 	/* not what is reserved: the firmware's own, and our region, which is nobody's memory any more */
 	return (type >= EfiLoaderCode && type <= EfiConventionalMemory) || type == EfiACPIReclaimMemory ||
-	       type == EfiACPIMemoryNVS;
+	       type == EfiACPIMemoryNVS || type == PERSISTENT_MEMORY;
 }
 
 bool memory_is_free(uint64_t base, uint64_t size)
@@ -145,7 +147,8 @@ bool memory_is_free(uint64_t base, uint64_t size)
 	return is;
 }
 
-static enum nl_err fill_ranges(struct nl_boot_block *b)
+/* Of the region, too: the guest runs what stands in its arena. */
+static enum nl_err fill_ranges(struct nl_boot_block *b, uint64_t region, uint64_t size)
 {
 	struct pieces all = {0};
 	bool fit = true;
@@ -155,6 +158,7 @@ static enum nl_err fill_ranges(struct nl_boot_block *b)
 			fit = nl_ranges_add(b, d->PhysicalStart, d->NumberOfPages * NL_PAGE_SIZE) && fit;
 	if (!all.map)
 		return NL_EFIRMWARE;
+	fit = nl_ranges_add(b, region, size) && fit;
 	if (!fit)
 		return refuse(NL_EMACHINE, L"memory is in more than %d pieces", NL_MAX_RANGES);
 	if (b->n_ranges == 0)
@@ -192,7 +196,7 @@ enum nl_err memory_fill(struct loader *l)
 	BS->SetMem(region, m.region_size, 0);
 	CopyMem(region + NL_REGION_CORE, (void *)core, core->image_size);
 	l->boot = b;
-	e = fill_ranges(b);
+	e = fill_ranges(b, l->region, m.region_size);
 	if (e)
 		return e;
 

@@ -28,7 +28,6 @@ static struct {
 	uint64_t begun_tsc, limit_tsc; /* TSC, and how many ticks later it is over */
 	enum nl_err late;              /* the answer when the deadline passes: what was in the way last */
 	const struct nl_leaf_target *target;
-	uint32_t base_edits;        /* nl_base_edits() when it was prepared */
 	bool has_body, has_modules; /* of leaves that are to be on */
 	bool stale;                 /* modules or the base have changed since: nothing is prepared any more */
 	struct nl_commit_report report;
@@ -304,7 +303,6 @@ static enum nl_err begin(const struct nl_context *ctx, const struct nl_commit_re
 	if ((err = begin_generation(set)))
 		return err;
 	tx.limit_tsc = nl_us_to_tsc(1000ULL * request->deadline_ms);
-	tx.base_edits = nl_base_edits();
 	tx.late = NL_EDEADLINE;
 	tx.report.generation_to = tx.next->view.generation;
 	tx.report.pages = tx.plan.n_changes;
@@ -322,7 +320,7 @@ static void begin_report(void)
 static bool half_made(void) { return tx.next && tx.made < tx.plan.n_changes; }
 
 /* Is this another call for what is half made? */
-static bool again(uint32_t set) { return half_made() && tx.next->applied == set && tx.base_edits == nl_base_edits(); }
+static bool again(uint32_t set) { return half_made() && tx.next->applied == set; }
 
 enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,
                               const struct nl_commit_request *request)
@@ -530,8 +528,6 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 	struct nl_blocker last;
 	enum nl_err err;
 
-	if (tx.next && tx.base_edits != nl_base_edits())
-		nl_commit_drop(); /* prepared from the view as it was */
 	if (!tx.next || half_made()) {
 		err = tx.stale ? NL_ESTALE : NL_ESTATE;
 	} else if (x86_rdtsc() - tx.begun_tsc + tx.limit_tsc > 2 * tx.limit_tsc) {

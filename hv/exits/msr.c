@@ -6,7 +6,6 @@
 #include "exits/msr.h"
 #include "exits/token.h"
 #include "apic.h"
-#include "view/base.h"
 #include "commit/commit.h"
 #include "core/core.h"
 #include "x86.h"
@@ -24,7 +23,6 @@ enum policy {
 	EFER,
 	MISC, /* IA32_MISC_ENABLE: the core's page tables need NX */
 	XSS,  /* IA32_XSS: only supervisor state that is shown */
-	MTRR, /* memory types of the EPT follow */
 	PAGE, /* of an outer hypervisor: may not name a page of ours */
 	TOKEN,
 };
@@ -54,11 +52,6 @@ static const struct range {
         {0x570, 0x572, FAULT, FAULT, "VMX", "Intel PT"},
         {0x580, 0x587, FAULT, FAULT, "VMX", "Intel PT ranges"},
         {MSR_X2APIC_ICR, MSR_X2APIC_ICR, PASS, ICR, NULL, "x2APIC ICR"},
-        {MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 31, PASS, MTRR, "VMX", "MTRR"},
-        {MSR_MTRR_FIX64K, MSR_MTRR_FIX64K, PASS, MTRR, "VMX", "MTRR"},
-        {MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_80000 + 1, PASS, MTRR, "VMX", "MTRR"},
-        {MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_C0000 + 7, PASS, MTRR, "VMX", "MTRR"},
-        {MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, PASS, MTRR, "VMX", "MTRR"},
         {NL_TOKEN_MSR, NL_TOKEN_MSR, TOKEN, FAULT, NULL, "token"}, /* outside the bitmaps: exits by itself */
         {MSR_EFER, MSR_EFER, EFER, EFER, "SVM", "EFER"},
         {MSR_LSTAR, MSR_LSTAR, PASS, KERNEL, NULL, "LSTAR"},
@@ -214,13 +207,6 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 		return !(v >> 34 & 1) && x86_wrmsr_safe(index, v);
 	case XSS:
 		return !(v & ~xss_shown()) && x86_wrmsr_safe(index, v);
-	case MTRR: /* while they are being changed the MTRRs are off, or the caches are: types are looked at when all is
-	              on again */
-		if (!x86_wrmsr_safe(index, v))
-			return false;
-		if ((x86_rdmsr(MSR_MTRR_DEF_TYPE) & 1u << 11))
-			nl_base_mtrrs_changed(cpu);
-		return true;
 	case KERNEL:
 		nl_tokens_forget();
 		nl_vendor->context(cpu, &c);

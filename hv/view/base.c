@@ -8,43 +8,38 @@
 #include "apic.h"
 #include "core/core.h"
 #include "view/current.h"
-#include "view/mtrr.h"
 #include "core/pool.h"
 #include "x86.h"
 
-#define MAX_RUNS 128
-
 static struct nl_views views;
-static struct nl_mtrrs mtrrs;
-static struct nl_type_run runs[MAX_RUNS];
-static size_t n_runs; /* 0: an edit has failed, the types follow neither the old ones nor the new */
+static struct nl_type_run runs[2 * NL_MAX_RANGES + 1];
+static size_t n_runs;
 static struct nl_view base;
 
 const struct nl_view *nl_base_view(void) { return &base; }
 
-static void read_mtrrs(struct nl_mtrrs *m)
+static void add_run(uint64_t end, enum nl_memtype type)
 {
-	m->phys_bits = x86_cpuid_word(0x80000008, 0, EAX) & 0xff;
-	if (!(x86_cpuid_word(1, 0, EDX) & 1u << 12)) { /* no MTRRs: everything is WB (SDM vol. 3, 12.11.1) */
-		m->def_type = 1u << 11 | NL_MT_WB;
-		return;
+	uint64_t at = n_runs ? runs[n_runs - 1].base + runs[n_runs - 1].size : 0;
+
+	if (end > at)
+		runs[n_runs++] = (struct nl_type_run){at, end - at, type};
+}
+
+/*
+ * What the firmware calls memory is cached, the rest is not; a guest asks for less by its PAT (SDM vol. 3, 29.3.7). Its
+ * MTRRs do nothing with EPT, and act by themselves with NPT.
+ */
+static void find_types(uint64_t end)
+{
+	n_runs = 0;
+	for (uint32_t i = 0; i < nl_boot.n_ranges && nl_boot.ranges[i].base < end; i++) {
+		uint64_t top = nl_boot.ranges[i].base + nl_boot.ranges[i].size;
+
+		add_run(nl_boot.ranges[i].base, NL_MT_UC);
+		add_run(top < end ? top : end, NL_MT_WB);
 	}
-	m->cap = x86_rdmsr(MSR_MTRRCAP);
-	m->def_type = x86_rdmsr(MSR_MTRR_DEF_TYPE);
-	m->n_variable = m->cap & 0xff;
-	if (m->n_variable > NL_MTRR_MAX_VARIABLE)
-		m->n_variable = NL_MTRR_MAX_VARIABLE;
-	for (unsigned i = 0; i < m->n_variable; i++) {
-		m->variable[i].base = x86_rdmsr(MSR_MTRR_PHYSBASE0 + 2 * i);
-		m->variable[i].mask = x86_rdmsr(MSR_MTRR_PHYSBASE0 + 2 * i + 1);
-	}
-	if (!(m->cap & 1u << 8))
-		return;
-	m->fixed[0] = x86_rdmsr(MSR_MTRR_FIX64K);
-	for (unsigned i = 0; i < 2; i++)
-		m->fixed[1 + i] = x86_rdmsr(MSR_MTRR_FIX16K_80000 + i);
-	for (unsigned i = 0; i < 8; i++)
-		m->fixed[3 + i] = x86_rdmsr(MSR_MTRR_FIX4K_C0000 + i);
+	add_run(end, NL_MT_UC);
 }
 
 static enum nl_err page(gpa_t gpa, hpa_t frame, enum nl_rights rights)
@@ -62,10 +57,8 @@ enum nl_err nl_base_init(void)
 	             (nl_boot.region_size - nl_boot.free_start) / NL_PAGE_SIZE);
 	views = (struct nl_views){.format = nl_vendor->format(), .ops = nl_pool_tables};
 	nl_views_init(&views);
-	read_mtrrs(&mtrrs);
-	err = nl_mtrr_runs(&mtrrs, runs, MAX_RUNS, &n_runs);
-	if (!err)
-		err = nl_view_base(&views, runs, n_runs, &base);
+	find_types(1ULL << views.format->address_bits);
+	err = nl_view_base(&views, runs, n_runs, &base);
 	if (err)
 		return err;
 	sink = nl_pool_page();
@@ -86,39 +79,6 @@ enum nl_err nl_base_init(void)
 }
 
 enum nl_err nl_base_watch(gpa_t gpa) { return page(gpa, HPA(gpa.v), NL_R); }
-
-static enum nl_err retype(struct nl_view *view)
-{
-	static struct nl_type_run fresh[MAX_RUNS]; /* the lock of base edits protects it */
-	struct nl_mtrrs now = {0};
-	enum nl_err err;
-	size_t n;
-
-	read_mtrrs(&now);
-	if (!memcmp(&now, &mtrrs, sizeof(now)))
-		return NL_OK;
-	err = nl_mtrr_runs(&now, fresh, MAX_RUNS, &n);
-	if (err)
-		return err; /* the next CPU that comes here tries again */
-	err = nl_view_retype(&views, view, fresh, n, runs, n_runs);
-	n_runs = err ? 0 : n;
-	if (!err) {
-		memcpy(runs, fresh, sizeof(runs));
-		mtrrs = now;
-	}
-	return err;
-}
-
-/* SDM vol. 3, 29.3.7: types come from the EPT entry, so they must follow. An OS writes the MTRRs of every CPU in turn,
- * with all of them waiting. */
-void nl_base_mtrrs_changed(struct nl_cpu *cpu)
-{
-	enum nl_err err = nl_edit_base(retype);
-
-	if (err)
-		nl_log("newleaf: CPU %u: memory types do not follow the MTRRs (error %u)\n", cpu->index, err);
-	nl_vendor->flush_all(cpu);
-}
 
 enum nl_err nl_base_cpu_start(struct nl_cpu *cpu)
 {

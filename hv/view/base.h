@@ -7,10 +7,8 @@
 #include "vendor.h"
 #include "view/view.h"
 
-enum nl_err nl_base_init(void);       /* pool, MTRR types, base view with the region hidden and the APIC page watched */
-enum nl_err nl_base_watch(gpa_t gpa); /* before first use: writes to this page exit */
+enum nl_err nl_base_init(void); /* pool, memory types, base view with the region hidden and the APIC page watched */
+enum nl_err nl_base_watch(gpa_t gpa);              /* before first use: writes to this page exit */
 enum nl_err nl_base_cpu_start(struct nl_cpu *cpu); /* on the CPU itself: virtualisation on, current root loaded */
-/* base edit: EPT types follow the MTRRs; flushes this CPU, every CPU comes here itself */
-void nl_base_mtrrs_changed(struct nl_cpu *cpu);
 const struct nl_view *nl_base_view(void);
 bool nl_is_guest_ram(gpa_t gpa); /* RAM of the firmware's map that the core can reach, outside the reserved region */

@@ -7,7 +7,6 @@ nl_lock_t nl_generation_lock;
 
 static const struct nl_views *views;
 static struct nl_view *current;
-static uint32_t edits;
 
 const struct nl_views *nl_views(void) { return views; }
 
@@ -19,17 +18,4 @@ void nl_publish_view(struct nl_view *view)
 {
 	__atomic_store_n(&current, view, __ATOMIC_SEQ_CST);
 	nl_journal_generation(view->generation);
-}
-
-uint32_t nl_base_edits(void) { return edits; }
-
-enum nl_err nl_edit_base(enum nl_err (*edit)(struct nl_view *view))
-{
-	enum nl_err err;
-
-	nl_lock(&nl_generation_lock);
-	edits++;
-	err = edit(current);
-	nl_unlock(&nl_generation_lock);
-	return err;
 }

@@ -112,7 +112,10 @@ static bool build_table(struct builder *b, unsigned level, uint64_t gpa, hpa_t *
 	for (unsigned i = 0; i < ENTRIES && gpa < b->end; i++, gpa += span(level)) {
 		while (b->run->base + b->run->size <= gpa)
 			b->run++;
-		const bool exists = level == LEVEL_4K || level == LEVEL_2M || (level == LEVEL_1G && f->has_1g);
+		/* No page of several types (SDM vol. 3, 12.11.9): with NPT the MTRRs act, and they change below 1 MiB
+		 * every 4 KiB, and below 4 GiB where devices are. */
+		const bool exists = level == LEVEL_4K || (level == LEVEL_2M && gpa >= NL_2M) ||
+		                    (level == LEVEL_1G && f->has_1g && gpa >= 4 * NL_1G);
 		if (exists && gpa + span(level) <= b->run->base + b->run->size) {
 			store(&entries[i], to_page(f, level, HPA(gpa), NL_RWX, b->run->type));
 			continue;
@@ -211,91 +214,4 @@ enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, con
 	if (!nl_view_walk(v, view, gpa, NULL, NULL, &type, NULL))
 		return NL_EINTERNAL;
 	return put(v, view, parent, gpa.v, to_page(v->format, LEVEL_4K, frame, rights, type));
-}
-
-/* --- Types that follow the MTRRs --- */
-
-struct retyping {
-	const struct nl_views *v;
-	struct runs {
-		const struct nl_type_run *at;
-		size_t n;
-	} now, was;
-};
-
-/* The run that holds gpa. Runs cover the space. */
-static const struct nl_type_run *run_at(struct runs r, uint64_t gpa)
-{
-	size_t low = 0, high = r.n - 1;
-
-	while (low < high) {
-		const size_t middle = (low + high + 1) / 2;
-		if (r.at[middle].base <= gpa)
-			low = middle;
-		else
-			high = middle - 1;
-	}
-	return &r.at[low];
-}
-
-static uint64_t end_of(const struct nl_type_run *run) { return run->base + run->size; }
-
-/* Does anything in [gpa, end) get another type? Where the runs end, so does the space. */
-static bool changes(const struct retyping *r, uint64_t gpa, uint64_t end)
-{
-	const uint64_t space = end_of(&r->now.at[r->now.n - 1]);
-
-	while (r->was.n && gpa < end && gpa < space) {
-		const struct nl_type_run *now = run_at(r->now, gpa), *was = run_at(r->was, gpa);
-
-		if (now->type != was->type)
-			return true;
-		gpa = end_of(now) < end_of(was) ? end_of(now) : end_of(was);
-	}
-	return !r->was.n;
-}
-
-static enum nl_err retype_table(const struct retyping *r, hpa_t table, unsigned level, uint64_t gpa)
-{
-	const struct nl_npt_format *f = r->v->format;
-	uint64_t *entries = map(r->v, table);
-
-	for (unsigned i = 0; i < ENTRIES; i++, gpa += span(level)) {
-		const uint64_t entry = entries[i];
-		const bool table_below = is_table(f, level, entry);
-		enum nl_err err;
-
-		if (!(entry & f->present) || !changes(r, gpa, gpa + span(level)))
-			continue;
-		if (table_below) {
-			err = retype_table(r, target(entry), level - 1, gpa);
-		} else {
-			const struct nl_type_run *run = run_at(r->now, gpa);
-			const uint64_t typed = (entry & ~(7ULL << f->type_shift)) | (uint64_t)run->type
-			                                                                    << f->type_shift;
-
-			if (gpa + span(level) <= end_of(run)) {
-				if (typed != entry)
-					store(&entries[i], typed);
-				continue;
-			}
-			hpa_t fresh;
-			if (!r->v->ops.alloc(&fresh))
-				return NL_ENOMEM;
-			expand(r->v, level - 1, entry, map(r->v, fresh));
-			err = retype_table(r, fresh, level - 1, gpa);
-			store(&entries[i], to_table(f, fresh)); /* complete, at worst with some of the old types */
-		}
-		if (err)
-			return err;
-	}
-	return NL_OK;
-}
-
-enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs,
-                           size_t n_runs, const struct nl_type_run *was, size_t n_was)
-{
-	const struct retyping r = {.v = v, .now = {runs, n_runs}, .was = {was, n_was}};
-
-	return v->format->has_type ? retype_table(&r, view->root, ROOT_LEVEL, 0) : NL_OK;
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Views: immutable nested page tables that share every unchanged table with the one before. A view is built beside the
- * running one, is never changed once it has been current (except by base edits, below), and is released when no CPU can
- * still use it. Invalidation is not done here: a CPU that loads a root flushes as its vendor demands (vendor.h,
- * set_root), and the one kind of change to tables that generations share, a base edit, says so in its name.
+ * running one, is never changed once it has been current, and is released when no CPU can still use it. Invalidation is
+ * not done here: a CPU that loads a root flushes as its vendor demands (vendor.h, set_root).
  */
 #pragma once
 
@@ -20,8 +19,7 @@ struct nl_views { /* what all views of one machine have in common */
 	struct nl_table_ops ops;
 };
 
-/* A run of guest-physical space with one memory type; the whole space is covered, ascending (hv/view/mtrr.h makes
- * them). */
+/* A run of guest-physical space with one memory type; the whole space is covered, ascending. */
 struct nl_type_run {
 	uint64_t base, size;
 	enum nl_memtype type;
@@ -45,16 +43,6 @@ enum nl_err nl_view_fork(const struct nl_views *v, const struct nl_view *from, s
  */
 enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, const struct nl_view *parent, gpa_t gpa,
                              hpa_t frame, enum nl_rights rights);
-
-/*
- * Base edit: let the types of all pages follow `runs` (the MTRRs have changed). Large pages that would cross a run are
- * split. Only what differs from `was`, which the types follow now, is walked: exits keep the guest's CR0.CD, so it may
- * be done without caches; n_was 0: everything. In place, in tables that other views may share, also under use; what is
- * split is so in the view given: callers do this to every view alive, then flush all roots on all CPUs. On NL_ENOMEM
- * translations are as before and some types are still the old ones.
- */
-enum nl_err nl_view_retype(const struct nl_views *v, struct nl_view *view, const struct nl_type_run *runs,
-                           size_t n_runs, const struct nl_type_run *was, size_t n_was);
 
 /* Translate. false: not mapped. Any pointer may be NULL; *page_size is 4K, 2M or 1G. */
 bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gpa, hpa_t *out, enum nl_rights *rights,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/view/base.c hv/view/current.c hv/view/mtrr.c hv/view/view.c hv/view/npt.c tests/unit/history.c
+// sources: hv/view/base.c hv/view/current.c hv/view/view.c hv/view/npt.c tests/unit/history.c
 // libs: -no-pie -Wl,--unresolved-symbols=ignore-all
 /*
  * The base view, from the boot block on: of the reserved region the guest sees nothing but the arena, with the arena's
@@ -120,6 +120,42 @@ static void writes_to_the_apic_are_watched(void **state)
 	setup(state);
 }
 
+/* What firmware calls memory is cached, in pages that hold nothing else, and nothing else is. */
+static void types_by_the_memory_map(void **state)
+{
+	static const struct nl_boot_range map[] = {{0, 0x9f000},
+	                                           {0x100000, 0x7fe03000 - 0x100000},
+	                                           {0x100000000, 0x3fe00000},
+	                                           {0xfff000000, 0x2000000}}; /* beyond what can be addressed */
+	static const struct {
+		uint64_t at, size;
+		enum nl_memtype type;
+	} wanted[] = {{0, 0x1000, NL_MT_WB},          {0x9e000, 0x1000, NL_MT_WB},    {0x9f000, 0x1000, NL_MT_UC},
+	              {0xff000, 0x1000, NL_MT_UC},    {0x100000, 0x1000, NL_MT_WB},   {0x1ff000, 0x1000, NL_MT_WB},
+	              {0x200000, NL_2M, NL_MT_WB},    {0x7fe02000, 0x1000, NL_MT_WB}, {0x7fe03000, 0x1000, NL_MT_UC},
+	              {0x80000000, NL_2M, NL_MT_UC},  {0xc0000000, NL_2M, NL_MT_UC},  {0xffe00000, NL_2M, NL_MT_UC},
+	              {0x100000000, NL_2M, NL_MT_WB}, {0x13fe00000, NL_2M, NL_MT_UC}, {0x140000000, NL_1G, NL_MT_UC},
+	              {0xffefff000, NL_2M, NL_MT_UC}, {0xfff000000, NL_2M, NL_MT_WB}, {0xfffe00000, NL_2M, NL_MT_WB}};
+	uint64_t size;
+	enum nl_memtype type;
+
+	nl_boot.region = 0x50000000;
+	nl_boot.n_ranges = NL_ARRAY_SIZE(map);
+	memcpy(nl_boot.ranges, map, sizeof(map));
+	for (int ept = 1; ept >= 0; ept--) {
+		history_reset();
+		format = ept ? nl_npt_format_ept(true, 36) : nl_npt_format_npt(true, 36);
+		assert_int_equal(nl_base_init(), NL_OK);
+		for (unsigned i = 0; i < NL_ARRAY_SIZE(wanted); i++) {
+			assert_true(
+			        nl_view_walk(nl_views(), nl_base_view(), GPA(wanted[i].at), NULL, NULL, &type, &size));
+			assert_int_equal(type, ept ? wanted[i].type : NL_MT_WB);
+			assert_int_equal(size, wanted[i].size);
+		}
+	}
+	setup(state);
+}
+
 static void the_region_is_no_ram_of_the_guest(void **state)
 {
 	(void)state;
@@ -139,6 +175,7 @@ int main(void)
 	        cmocka_unit_test_setup(smis_are_not_the_guests, setup),
 	        cmocka_unit_test_setup(rights_of_the_arena, setup),
 	        cmocka_unit_test_setup(writes_to_the_apic_are_watched, setup),
+	        cmocka_unit_test_setup(types_by_the_memory_map, setup),
 	        cmocka_unit_test_setup(the_region_is_no_ram_of_the_guest, setup),
 	};
 

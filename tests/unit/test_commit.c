@@ -439,28 +439,6 @@ static void blamed_from_the_flip_on(void **state)
 	assert_null(nl_kept_on[i]);
 }
 
-static enum nl_err no_edit(struct nl_view *view)
-{
-	(void)view;
-	return NL_OK;
-}
-
-/* What was prepared from tables that a base edit has changed since is not carried out. */
-static void prepared_before_a_base_edit(void **state)
-{
-	uint8_t sha[1][32];
-	struct moment was;
-
-	(void)state;
-	leaf_rodata("one", DATA_SITE, 0x11);
-	assert_int_equal(verify_leaf(sha[0]), NL_OK);
-	was = before();
-	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
-	assert_int_equal(nl_edit_base(no_edit), NL_OK);
-	assert_int_equal(try_it(), NL_ESTALE);
-	unchanged(was);
-}
-
 /* The kernel that was there at PREPARE is another at TRY. */
 static void prepared_for_another_kernel(void **state)
 {
@@ -589,7 +567,6 @@ int main(void)
 	        T(home_before_the_flip),
 	        T(the_flip_is_made_while_all_are_held),
 	        T(blamed_from_the_flip_on),
-	        T(prepared_before_a_base_edit),
 	        T(prepared_for_another_kernel),
 	        T(old_root_in_use),
 	};

@@ -21,12 +21,6 @@
 #define PAGES 12u /* in three calls */
 #define OTHER (DATA_SITE + 0x10000)
 
-static enum nl_err no_edit(struct nl_view *view)
-{
-	(void)view;
-	return NL_OK;
-}
-
 /* A leaf with a site in each of so many pages. */
 static void leaf_of_pages(const char *id, unsigned n)
 {
@@ -128,19 +122,6 @@ static void another_request_begins_anew(void **state)
 	assert_ptr_equal(fg_shown(DATA_SITE), fg_image(DATA_SITE));
 }
 
-static void a_base_edit_begins_anew(void **state)
-{
-	const uint8_t(*sha)[32] = *state;
-	struct moment was = before();
-	unsigned whole = prepared_after(sha, 1, PAGES);
-
-	assert_int_equal(call(NL_CALL_ABANDON, 0, 0, 0, 0), NL_OK);
-	assert_int_equal(prepare_some(sha, 1, UINT64_MAX), NL_AGAIN);
-	assert_int_equal(nl_edit_base(no_edit), NL_OK);
-	assert_int_equal(prepared_after(sha, 1, PAGES), whole);
-	unchanged(was);
-}
-
 /* Bytes of a page that a later call makes are not what the leaf expects: refused, and the pages before it come back. */
 static void a_later_page_differs(void **state)
 {
@@ -184,9 +165,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, with_leaves, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(one_page_is_one_call),        T(many_are_some_calls),     T(half_of_one_is_not_tried),
-	        T(another_request_begins_anew), T(a_base_edit_begins_anew), T(a_later_page_differs),
-	        T(a_short_call_reclaims),
+	        T(one_page_is_one_call),        T(many_are_some_calls),  T(half_of_one_is_not_tried),
+	        T(another_request_begins_anew), T(a_later_page_differs), T(a_short_call_reclaims),
 	};
 
 	return cmocka_run_group_tests_name("prepare", tests, NULL, NULL);
