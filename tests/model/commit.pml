@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Generations: which root, table or frame may be used again when. hv/commit/generation.c, what hv/commit/commit.c and
- * gone.c do with it, the pool, base edits (hv/view/current.c, base.c). The freeze is a guard here (freeze.pml is about
+ * gone.c do with it, the pool. The freeze is a guard here (freeze.pml is about
  * it): the flip waits until every CPU that runs is where it can be held.
  *
  * There are two pages, each with a leaf of its own. A view is a root and, for each page, the frame that is shown: one of
@@ -15,9 +15,6 @@
 #ifndef GENERATIONS
 #define GENERATIONS 4 /* the last that is made */
 #endif
-#ifndef EDITS
-#define EDITS 1
-#endif
 #ifndef POOL
 #define POOL 6 /* pages of it, from 1 */
 #endif
@@ -29,10 +26,10 @@ bool lock;
 bool used[POOL + 1]; /* pages of the pool */
 /* generations[3] of generation.c, and tx of commit.c */
 byte current, retired = NONE, next = NONE, published;
-byte generation[3], root_of[3], page0[3], page1[3], types_of[3];
+byte generation[3], root_of[3], page0[3], page1[3];
 bool on0, on1, next0, next1; /* applied: of the current one, and of the next */
 byte draft;
-byte kernels, base_edits, edits, types; /* types: what the newest base edit has made of the memory types */
+byte kernels;
 /* CPUs */
 byte root[N], root_generation[N], tlb[N]; /* tlb: frame cached for page 0, plus 1; 0: none */
 bool runs[N], guest[N], holds[N];         /* holds: it is where it would be held */
@@ -78,7 +75,7 @@ inline generation_release(g)
 		:: else
 		fi;
 		free(root_of[g]);
-		page0[g] = 0; page1[g] = 0; root_of[g] = 0; generation[g] = 0; types_of[g] = 0
+		page0[g] = 0; page1[g] = 0; root_of[g] = 0; generation[g] = 0
 	}
 }
 
@@ -192,12 +189,10 @@ inline prepare()
 			:: next1 && !on1 -> allocate(draft); page1[next] = draft; ok = (ok && draft != 0)
 			:: else
 			fi;
-			types_of[next] = types_of[current];
 			draft = 0;
 #ifdef MUTANT_COPY_EARLY /* contents are copied while the guest runs */
-			content[page0[next]] = content[page0[current]];
+			content[page0[next]] = content[page0[current]]
 #endif
-			base_edits = edits
 		}
 		if
 		:: !ok -> drop()
@@ -245,12 +240,6 @@ inline window_copy()
 	}
 }
 
-#ifdef MUTANT_NO_BASE_EDITS
-#define VALID true
-#else
-#define VALID (base_edits == edits)
-#endif
-
 inline turn()
 {
 	d_step { retired = current; current = next; next = NONE; on0 = next0; on1 = next1; next0 = 0; next1 = 0 }
@@ -259,10 +248,7 @@ inline turn()
 inline try()
 {
 	if
-#ifndef MUTANT_NO_BASE_EDITS /* what was prepared beside the view as it was */
-	:: next != NONE && base_edits != edits -> drop()
-#endif
-	:: next != NONE && VALID ->
+	:: next != NONE ->
 		freeze();
 		if
 		:: ok ->
@@ -270,8 +256,7 @@ inline try()
 			:: window_copy();
 				atomic {
 					STEP(me, STEP_FLIP, generation[next]);
-					published = next;
-					assert(types_of[next] == types)
+					published = next
 				}
 			:: ok = false
 			fi;
@@ -303,7 +288,7 @@ inline gone()
 	fork();
 	if
 	:: ok ->
-		atomic { page0[next] = HOME; page1[next] = HOME; types_of[next] = types_of[current] }
+		atomic { page0[next] = HOME; page1[next] = HOME }
 		next0 = false; next1 = false;
 		freeze();
 		if
@@ -318,16 +303,6 @@ inline gone()
 	:: else
 	fi;
 	ok = false
-}
-
-/* nl_base_mtrrs_changed: tables that views share are changed in place */
-inline edit()
-{
-	atomic { !lock -> lock = true };
-	edits++;
-	atomic { types++; types_of[current] = types };
-	lock = false;
-	tlb[me] = 0 /* flush_all */
 }
 
 inline hypercall()
@@ -354,7 +329,6 @@ inline access()
 {
 	atomic {
 		assert(used[root[me]] && root[me] == root_of[published] && root_generation[me] == generation[published]);
-		assert(types_of[published] == types);
 		if
 		:: tlb[me] == 0 -> tlb[me] = page0[published] + 1
 		:: else
@@ -397,7 +371,6 @@ end_guest:
 	:: access(); goto end_guest
 	:: guest[me] = false
 	:: guest[me] = false; HYPERCALL
-	:: me == 1 && edits < EDITS -> guest[me] = false; edit()
 	:: me == 1 && (on0 || on1) && kernels == 0 && generation[current] < GENERATIONS ->
 		kernels++;
 		guest[me] = false;

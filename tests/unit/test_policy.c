@@ -508,8 +508,8 @@ static void mtrrs_are_not_watched(void **state)
 {
 	(void)state;
 	machine(&vmx);
-	assert_int_equal(exit_of(MSR_MTRR_DEF_TYPE), 0);
-	assert_int_equal(exit_of(MSR_MTRR_PHYSBASE0), 0);
+	assert_int_equal(exit_of(0x2ff), 0);
+	assert_int_equal(exit_of(0x200), 0);
 }
 
 static void tokens(void **state)

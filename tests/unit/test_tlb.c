@@ -7,7 +7,7 @@
 // sources: tests/unit/vendor_vmx.c
 // libs: -no-pie -Wl,--unresolved-symbols=ignore-all
 /*
- * Flips, base edits and the guest's own invalidations on CPUs that keep every translation they ever made (tlb_model.h).
+ * Flips and the guest's own invalidations on CPUs that keep every translation they ever made (tlb_model.h).
  * The views, the look at the current one before each entry, and what a vendor flushes are the product's own files
  * (vendors.h); of what else those files call nothing is linked: a call of it ends the test. No CPU may
  * ever translate otherwise than the current view shows. Then the mutants: each leaves out one flush, or trusts one tag
@@ -43,9 +43,8 @@ struct policy {
 	const struct nl_vendor *vendor;
 	bool tagged; /* VPID or FlushByAsid exists */
 	/* Mutants, in the place of what the product does: */
-	void (*load_root)(unsigned cpu);   /* the current view is another than at the CPU's last entry */
-	void (*base_edited)(unsigned cpu); /* before the first entry after one */
-	bool parked_trust;                 /* a CPU that was away enters with what it has */
+	void (*load_root)(unsigned cpu); /* the current view is another than at the CPU's last entry */
+	bool parked_trust;               /* a CPU that was away enters with what it has */
 };
 
 static struct {
@@ -54,7 +53,6 @@ static struct {
 	struct nl_views views;
 	struct nl_view base, current, retired; /* current.root 0: the base is current; retired.root 0: none */
 	uint64_t generation;
-	bool edited[TLB_CPUS]; /* a base edit since the CPU's last entry */
 	struct tlb_machine m;
 	const char *stale;
 } t;
@@ -91,7 +89,6 @@ static uint64_t shows(uint64_t gpa)
 
 /* --- Mutants --- */
 
-static void no_flush(unsigned cpu) { (void)cpu; }
 static void load_without_flush(unsigned cpu) { vendor_put(vendor_on(cpu), current()->root, 0); }
 
 static void load_with_flush_on_cpu_0(unsigned cpu)
@@ -114,18 +111,13 @@ static void asid_of_its_own_for_the_base(unsigned cpu)
 	vendor_put_flush(vendor_on(cpu), base ? 0 : 3);
 }
 
-static void base_edited_flushes_own_asid_of_two(unsigned cpu) { vendor_put_flush(vendor_on(cpu), 1); }
-
-/* The base is never released, so its translations are taken for good for ever. They are, until a base edit. */
+/* The base is never released, so its translations are good for ever. */
 static void invept_unless_base(unsigned cpu)
 {
 	load_without_flush(cpu);
 	if (t.current.root.v)
 		tlb_invept_single(tlb(cpu), tlb(cpu)->root);
 }
-
-static void base_edited_invept_current_root(unsigned cpu) { tlb_invept_single(tlb(cpu), tlb(cpu)->root); }
-static void base_edited_invvpid(unsigned cpu) { tlb_invvpid_all(tlb(cpu)); }
 
 /* --- The machine --- */
 
@@ -140,11 +132,6 @@ static void enter(unsigned cpu, bool parked)
 
 	if (t.stale)
 		return;
-	if (t.edited[cpu] && p->base_edited)
-		p->base_edited(cpu);
-	else if (t.edited[cpu])
-		nl_vendor->flush_all(c);
-	t.edited[cpu] = false;
 	if (trust || (p->load_root && behind(cpu)))
 		c->root_generation = t.generation; /* else hv_before_entry loads it */
 	if (p->load_root && !trust && was != t.generation)
@@ -196,20 +183,6 @@ static void back_to_base(void)
 	publish();
 }
 
-static void base_edit(void)
-{
-	static bool armed;
-	struct nl_view *alive[] = {&t.base, &t.retired, &t.current};
-	armed = !armed;
-	for (size_t i = 0; i < NL_ARRAY_SIZE(alive); i++)
-		if (alive[i]->root.v)
-			assert_int_equal(
-			        nl_view_set_page(&t.views, alive[i], NULL, GPA(APIC), HPA(APIC), armed ? NL_R : NL_RW),
-			        NL_OK);
-	for (unsigned i = 0; i < TLB_CPUS; i++)
-		t.edited[i] = true;
-}
-
 /* The guest changes its own page table, and tells all CPUs. */
 static void guest_remaps(void)
 {
@@ -240,12 +213,12 @@ static void begin(const struct policy *policy, uint64_t seed)
 			t.m.guest[pcid][page] = page < NL_ARRAY_SIZE(patchable)
 			                                ? patchable[page]
 			                                : others[page - NL_ARRAY_SIZE(patchable)];
+	assert_int_equal(nl_view_set_page(&t.views, &t.base, NULL, GPA(APIC), HPA(APIC), NL_R), NL_OK);
 	vendor_start(&t.m, policy->vendor, policy->tagged);
 	nl_views_init(&t.views);
 	publish();
 	for (unsigned i = 0; i < TLB_CPUS; i++)
 		assert_int_equal(nl_vendor->cpu_init(vendor_on(i), t.base.root), NL_OK);
-	base_edit(); /* splits the APIC page before the first fork */
 	enter_all();
 }
 
@@ -269,8 +242,6 @@ static unsigned run(const struct policy *policy, uint64_t seed, const char **wha
 			back_to_base();
 			break;
 		case 1:
-			base_edit();
-			break;
 		case 2:
 			guest_remaps();
 			break;
@@ -312,15 +283,10 @@ static const struct policy mutants[] = {
         {"SVM, TLB_CONTROL on the committing CPU only", ON_SVM, .load_root = load_with_flush_on_cpu_0},
         {"SVM, an ASID per generation, no flush when it comes round", ON_SVM, .load_root = asid_per_generation},
         {"SVM, an ASID for the base, which the guest's INVLPG misses", ON_SVM,
-         .load_root = asid_of_its_own_for_the_base, .base_edited = base_edited_flushes_own_asid_of_two},
-        {"SVM, no flush after a base edit", ON_SVM, .base_edited = no_flush},
+         .load_root = asid_of_its_own_for_the_base},
         {"SVM, a parked CPU enters without comparing", ON_SVM, .parked_trust = true},
         {"VMX, a root page reused without INVEPT", ON_VMX, .load_root = load_without_flush},
         {"VMX, the same without VPID", .vendor = &nl_vmx, .load_root = load_without_flush},
-        {"VMX, base edit with INVEPT of the current root only", ON_VMX, .load_root = invept_unless_base,
-         .base_edited = base_edited_invept_current_root},
-        {"VMX, base edit with INVVPID only", ON_VMX, .base_edited = base_edited_invvpid},
-        {"VMX, no flush after a base edit", ON_VMX, .base_edited = no_flush},
         {"VMX, a parked CPU enters without comparing", ON_VMX, .parked_trust = true},
 };
 

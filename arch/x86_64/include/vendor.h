@@ -137,18 +137,15 @@ struct nl_vendor {
 	 * Translation caches (SDM vol. 3, 29.4; APM vol. 2, 15.16): what a CPU must forget before it enters again.
 	 * tests/unit/test_tlb.c holds both vendors against a model of caches that keep everything until they are told.
 	 *
-	 *        tags of a translation      set_root                  flush_all
-	 *   VMX  VPID, PCID and EPT root    INVEPT single-context     INVEPT all-context and INVVPID all-context
-	 *   SVM  ASID alone                 as flush_all              TLB_CONTROL = 3, or 1 without FlushByAsid
+	 *        tags of a translation      set_root                    a CPU that starts
+	 *   VMX  VPID, PCID and EPT root    INVEPT single-context       INVEPT and INVVPID all-context
+	 *   SVM  ASID alone                 TLB_CONTROL = 3, or 1 without FlushByAsid, for both
 	 *
 	 * One VPID or ASID serves all generations: the guest's own INVLPG reaches only the current one.
 	 */
 	/* Another root than at the last entry: what was cached through it goes, even when its view is new, for its page
 	 * may have been a released view's root, and the pool does not tell. */
 	void (*set_root)(struct nl_cpu *cpu, hpa_t root);
-	/* Tables that several views share were changed in place, or the CPU has come under the hypervisor or out of
-	 * INIT, so that what it holds is from another life: everything of the guest goes, through whichever root. */
-	void (*flush_all)(struct nl_cpu *cpu);
 	void (*set_flags)(struct nl_cpu *cpu, uint64_t rflags); /* of an emulated instruction, before skip */
 	/* MSRs whose guest value is not in the hardware register while the core runs (EFER, PAT, ...). false: not such
 	 * a one. */
@@ -170,7 +167,7 @@ struct nl_vendor {
 #define NL_VENDOR_OPS(X, prefix) \
 	X(probe, prefix) X(format, prefix) X(machine_init, prefix) X(cpu_init, prefix) X(cpu_exit, prefix) \
 	X(launch_state, prefix) X(wait_for_sipi, prefix) X(context, prefix) X(skip, prefix) \
-	X(inject, prefix) X(set_root, prefix) X(flush_all, prefix) X(set_flags, prefix) X(get_msr, prefix) \
+	X(inject, prefix) X(set_root, prefix) X(set_flags, prefix) X(get_msr, prefix) \
 	X(set_msr, prefix) X(intercept_msr, prefix) X(intercept_port, prefix) X(dump, prefix)
 #define NL_VENDOR_DECLARE(op, prefix) __typeof__(*((struct nl_vendor *)0)->op) prefix##op;
 #define NL_VENDOR_BIND(op, prefix) .op = prefix##op,

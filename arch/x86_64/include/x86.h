@@ -68,7 +68,6 @@ static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff8000000000
 #define MSR_APIC_BASE 0x1b
 #define MSR_FEATURE_CONTROL 0x3a
 #define MSR_BIOS_UPDT_TRIG 0x79
-#define MSR_MTRRCAP 0xfe
 #define MSR_SYSENTER_CS 0x174
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176
@@ -78,12 +77,7 @@ static inline void *x86_phys(hpa_t pa) { return (void *)(pa.v + 0xffff8000000000
 #define MCG_EIPV 2ULL
 #define MSR_MC0_STATUS 0x401
 #define MSR_DEBUGCTL 0x1d9
-#define MSR_MTRR_PHYSBASE0 0x200
-#define MSR_MTRR_FIX64K 0x250
-#define MSR_MTRR_FIX16K_80000 0x258 /* and A0000 */
-#define MSR_MTRR_FIX4K_C0000 0x268
 #define MSR_PAT 0x277
-#define MSR_MTRR_DEF_TYPE 0x2ff
 #define MSR_PERF_GLOBAL_CTRL 0x38f
 #define MSR_VMX_BASIC 0x480
 #define MSR_X2APIC_BASE 0x800

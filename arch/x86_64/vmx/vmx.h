@@ -81,6 +81,8 @@ uint64_t vmx_read(enum vmx_field field);
 void vmx_write(enum vmx_field field, uint64_t value); /* a failure is a defect of ours: panics */
 
 /* exit.c */
+/* The CPU has come under the hypervisor, or out of INIT: what it holds of the guest is from another life. */
+void vmx_flush_all(struct nl_cpu *cpu);
 void vmx_run(struct nl_cpu *cpu) __attribute__((noreturn));
 void vmx_before_entry(struct vmx_cpu *v); /* these three are called by entry.S */
 void vmx_after_exit(struct vmx_cpu *v);
