@@ -31,13 +31,11 @@ bool mmio_decode(struct nl_cpu *cpu, gpa_t gpa, struct store *s)
 uint64_t mmio_execute(struct nl_cpu *cpu, const struct store *s, uint64_t old)
 {
 	struct nl_context c;
-	bool done;
 
 	nl_vendor->context(cpu, &c);
-	uint64_t v = store_execute(s, &cpu->gprs.rax, &c.rflags, old, &done);
+	uint64_t v = store_execute(s, &cpu->gprs.rax, &c.rflags, old);
 	nl_vendor->set_flags(cpu, c.rflags);
-	if (done)
-		nl_vendor->skip(cpu, s->length);
+	nl_vendor->skip(cpu, s->length);
 	return v;
 }
 

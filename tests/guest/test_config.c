@@ -369,18 +369,13 @@ static void ordinary(void)
 
 		EXPECT(*(volatile uint32_t *)ecam(0, 0) == id, "ECAM shows %x", *(volatile uint32_t *)ecam(0, 0));
 		*p = 0x7f;
-		__asm__ volatile("addb $1, (%1); pushfq; pop %0" : "=r"(flags) : "r"(p) : "memory", "cc");
-		EXPECT(*p == 0x80 && (flags & 0x8d5) == 0x890, "7f + 1: %x, flags %lx", *p, flags & 0x8d5);
-		__asm__ volatile("btrl $7, (%1); pushfq; pop %0" : "=r"(flags) : "r"(p) : "memory", "cc");
-		EXPECT(*p == 0 && (flags & 1), "bit 7 taken away: %x, flags %lx", *p, flags);
-		uint32_t eax = 0, ecx = 0x77;
-		__asm__ volatile("lock cmpxchgb %b3, (%2); pushfq; pop %0"
-		                 : "=r"(flags), "+a"(eax)
-		                 : "r"(p), "c"(ecx)
-		                 : "memory", "cc");
-		EXPECT(*p == 0x77 && (flags & 0x40), "CMPXCHG: %x, flags %lx", *p, flags);
-		__asm__ volatile("movnti %1, (%0)" ::"r"(p), "r"(0x55) : "memory");
-		EXPECT(*p == 0x55, "MOVNTI: %x", *p);
+		__asm__ volatile("orb $0x80, (%1); pushfq; pop %0" : "=r"(flags) : "r"(p) : "memory", "cc");
+		EXPECT(*p == 0xff && (flags & 0x8c5) == 0x84, "7f | 80: %x, flags %lx", *p, flags & 0x8c5);
+		__asm__ volatile("andb %b2, (%1); pushfq; pop %0" : "=r"(flags) : "r"(p), "q"(0x3c) : "memory", "cc");
+		EXPECT(*p == 0x3c && (flags & 0x8c5) == 4, "ff & 3c: %x, flags %lx", *p, flags & 0x8c5);
+		uint32_t eax = 0x77;
+		__asm__ volatile("xchgb %b0, (%1)" : "+a"(eax) : "r"(p) : "memory");
+		EXPECT(*p == 0x77 && eax == 0x3c, "XCHG: %x, %x comes back", *p, eax);
 	}
 	put(f, SCRATCH, before);
 }

@@ -16,14 +16,10 @@ static const struct {
 	ZydisMnemonic mnemonic;
 	enum store_op op;
 } names[] = {
-        {ZYDIS_MNEMONIC_ADD, STORE_ADD},         {ZYDIS_MNEMONIC_OR, STORE_OR},     {ZYDIS_MNEMONIC_ADC, STORE_ADC},
-        {ZYDIS_MNEMONIC_SBB, STORE_SBB},         {ZYDIS_MNEMONIC_AND, STORE_AND},   {ZYDIS_MNEMONIC_SUB, STORE_SUB},
-        {ZYDIS_MNEMONIC_XOR, STORE_XOR},         {ZYDIS_MNEMONIC_MOV, STORE_MOV},   {ZYDIS_MNEMONIC_MOVNTI, STORE_MOV},
-        {ZYDIS_MNEMONIC_STOSB, STORE_MOV},       {ZYDIS_MNEMONIC_STOSW, STORE_MOV}, {ZYDIS_MNEMONIC_STOSD, STORE_MOV},
-        {ZYDIS_MNEMONIC_STOSQ, STORE_MOV},       {ZYDIS_MNEMONIC_XCHG, STORE_XCHG}, {ZYDIS_MNEMONIC_NOT, STORE_NOT},
-        {ZYDIS_MNEMONIC_NEG, STORE_NEG},         {ZYDIS_MNEMONIC_INC, STORE_INC},   {ZYDIS_MNEMONIC_DEC, STORE_DEC},
-        {ZYDIS_MNEMONIC_BTS, STORE_BTS},         {ZYDIS_MNEMONIC_BTR, STORE_BTR},   {ZYDIS_MNEMONIC_BTC, STORE_BTC},
-        {ZYDIS_MNEMONIC_CMPXCHG, STORE_CMPXCHG}, {ZYDIS_MNEMONIC_XADD, STORE_XADD},
+        {ZYDIS_MNEMONIC_MOV, STORE_MOV},
+        {ZYDIS_MNEMONIC_XCHG, STORE_XCHG},
+        {ZYDIS_MNEMONIC_OR, STORE_OR},
+        {ZYDIS_MNEMONIC_AND, STORE_AND},
 };
 
 static int known(ZydisMnemonic m)
@@ -38,10 +34,8 @@ static int known(ZydisMnemonic m)
 static void generate(uint8_t *b, unsigned bits, bool harmless)
 {
 	static const uint8_t prefixes[] = {0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
-	static const uint8_t one[] = {0x00, 0x01, 0x08, 0x09, 0x10, 0x11, 0x18, 0x19, 0x20, 0x21, 0x28, 0x29,
-	                              0x30, 0x31, 0x80, 0x81, 0x83, 0x86, 0x87, 0x88, 0x89, 0xa2, 0xa3, 0xaa,
-	                              0xab, 0xc6, 0xc7, 0xf6, 0xf7, 0xfe, 0xff, 0x38, 0x39, 0x8f};
-	static const uint8_t two[] = {0xab, 0xb3, 0xbb, 0xba, 0xb0, 0xb1, 0xc0, 0xc1, 0xc3};
+	static const uint8_t one[] = {0x08, 0x09, 0x20, 0x21, 0x80, 0x81, 0x83, 0x86, 0x87, 0x88, 0x89, 0xa2, 0xa3,
+	                              0xc6, 0xc7, 0x00, 0x31, 0x39, 0x8c, 0x8f, 0xaa, 0xab, 0xf7, 0xfe, 0xff};
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < 32; i++)
@@ -53,12 +47,9 @@ static void generate(uint8_t *b, unsigned bits, bool harmless)
 			b[n++] = prefixes[host_below(harmless ? 3 : NL_ARRAY_SIZE(prefixes))];
 	if (bits == 64 && host_below(2))
 		b[n++] = 0x40 | (uint8_t)host_below(16);
-	if (host_below(3) == 0) {
+	if (!harmless && host_below(20) == 0)
 		b[n++] = 0x0f;
-		b[n++] = host_below(harmless ? 1000000 : 20) ? two[host_below(sizeof(two))] : (uint8_t)host_random();
-	} else {
-		b[n++] = host_below(harmless ? 1000000 : 20) ? one[host_below(sizeof(one))] : (uint8_t)host_random();
-	}
+	b[n++] = host_below(harmless ? 1000000 : 20) ? one[host_below(sizeof(one))] : (uint8_t)host_random();
 }
 
 static bool is_memory_store(const ZydisDecodedInstruction *in, const ZydisDecodedOperand *o)
@@ -97,11 +88,11 @@ static void compare(ZydisDecoder *decoder, unsigned bits, unsigned long *stores,
 	bool ours = store_decode(b, bits, &s);
 	for (unsigned i = 0; i < 15; i++)
 		sprintf(text + 3 * i, "%02x ", b[i]);
-	if (!good && ours) { /* what the CPU refuses does not come as far as a nested fault: LOCK, and 66 MOVNTI */
+	if (!good && ours) { /* what the CPU refuses does not come as far as a nested fault: LOCK */
 		bool excused = false;
 
 		for (unsigned i = 0; i + 1 < s.length; i++)
-			excused |= b[i] == 0xf0 || (b[i] == 0x0f && b[i + 1] == 0xc3);
+			excused |= b[i] == 0xf0;
 		if (!excused)
 			fail_msg("%u bits: %s: Zydis refuses it", bits, text);
 		++*locked;
@@ -120,9 +111,6 @@ static void compare(ZydisDecoder *decoder, unsigned bits, unsigned long *stores,
 	if (o[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && in.operand_count_visible > 1) {
 		uint64_t mask = UINT64_MAX >> (64 - 8 * s.width);
 
-		if (in.mnemonic == ZYDIS_MNEMONIC_BTS || in.mnemonic == ZYDIS_MNEMONIC_BTR ||
-		    in.mnemonic == ZYDIS_MNEMONIC_BTC)
-			mask = 0xff;
 		assert_int_equal(s.reg, -1);
 		if ((s.immediate & mask) != (o[1].imm.value.u & mask))
 			fail_msg("%u bits: %s: immediate %lx", bits, text, s.immediate);
@@ -130,13 +118,6 @@ static void compare(ZydisDecoder *decoder, unsigned bits, unsigned long *stores,
 	           ZydisRegisterGetClass(o[1].reg.value) <= ZYDIS_REGCLASS_GPR64) {
 		if (s.reg != register_number(o[1].reg.value, &shift) || s.shift != shift)
 			fail_msg("%u bits: %s: register %d shift %u", bits, text, s.reg, s.shift);
-	}
-	if (in.meta.category == ZYDIS_CATEGORY_STRINGOP) {
-		assert_int_equal(s.address, in.address_width / 8);
-		assert_int_equal(s.repeat, !!(in.attributes &
-		                              (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPNE | ZYDIS_ATTRIB_HAS_REPE)));
-	} else {
-		assert_int_equal(s.address, 0);
 	}
 }
 
@@ -159,7 +140,7 @@ static void against_zydis(void **state)
 		assert_true(ZYAN_SUCCESS(ZydisDecoderInit(&decoder, modes[m].mode, modes[m].stack)));
 		for (unsigned i = 0; i < 300000; i++)
 			compare(&decoder, modes[m].bits, &stores, &locked);
-		assert_true(stores > 100000);
+		assert_true(stores > 40000);
 		printf("%u bits: %lu stores alike, %lu that no CPU executes\n", modes[m].bits, stores, locked);
 	}
 }
@@ -222,7 +203,7 @@ static void against_cpu(void **unused)
 {
 	uint64_t *memory = mmap((void *)0x10000000, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint8_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	unsigned seen[STORE_XADD + 1] = {0};
+	unsigned seen[STORE_AND + 1] = {0};
 	ZydisDecoder decoder;
 
 	(void)unused;
@@ -238,7 +219,6 @@ static void against_cpu(void **unused)
 		struct state before, expected;
 		uint8_t b[STORE_BYTES];
 		struct store s;
-		bool done;
 
 		generate(b, 64, true);
 		if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, b, STORE_MAX_LENGTH, &in, o)) ||
@@ -255,7 +235,7 @@ static void against_cpu(void **unused)
 			if (in.attributes & ZYDIS_ATTRIB_HAS_REX)
 				b[in.raw.rex.offset] &= 0xfc;
 			assert_true(store_decode(b, 64, &s));
-		} else if (!s.address) { /* an absolute address */
+		} else { /* an absolute address */
 			uint64_t where = (uint64_t)(memory + 4);
 			memcpy(b + s.length - in.address_width / 8, &where, in.address_width / 8);
 		}
@@ -265,16 +245,7 @@ static void against_cpu(void **unused)
 			before.gprs[k] = interesting();
 		uint64_t at = (uint64_t)(memory + 4), old = interesting();
 		before.gprs[7] = at;
-		if (s.repeat)
-			before.gprs[1] = (s.address == 4 ? host_random() << 32 : 0) | (1 + host_below(3));
-		if (s.op == STORE_CMPXCHG && host_below(2))
-			before.gprs[0] = old;
-		before.flags = 0x202 | (host_random() & 0x8d5) | (s.address && host_below(2) ? 0x400 : 0);
-		if ((s.op >= STORE_BTS && s.op <= STORE_BTC) && s.reg >= 0) { /* the bit's number moves the address */
-			before.gprs[s.reg] = s.reg == 7 ? at : host_below(8 * s.width);
-			if (s.reg == 7)
-				continue;
-		}
+		before.flags = 0x202 | (host_random() & 0x8d5);
 		memset(memory, 0xa5, 4096);
 		memory[4] = old;
 		memcpy(page, b, s.length);
@@ -288,18 +259,12 @@ static void against_cpu(void **unused)
 		memset(memory, 0xa5, 4096);
 		memory[4] = old;
 		expected = before;
-		do {
-			uint64_t where = s.address ? expected.gprs[7] : at, was = 0, v;
-			if (s.address == 4)
-				where = (uint32_t)where;
-			memcpy(&was, (void *)where, s.width);
-			v = store_execute(&s, expected.gprs, &expected.flags, was, &done);
-			memcpy((void *)where, &v, s.width);
-		} while (!done);
+		uint64_t was = 0, v;
+		memcpy(&was, memory + 4, s.width);
+		v = store_execute(&s, expected.gprs, &expected.flags, was);
+		memcpy(memory + 4, &v, s.width);
 		expected.gprs[4] = 0;
-		uint64_t defined = s.op == STORE_OR || s.op == STORE_AND || s.op == STORE_XOR ? ~0x10ULL : ~0ULL;
-		if (s.op >= STORE_BTS && s.op <= STORE_BTC)
-			defined = ~0x894ULL;
+		uint64_t defined = s.op == STORE_OR || s.op == STORE_AND ? ~0x10ULL : ~0ULL;
 		char text[64];
 		for (unsigned k = 0; k < s.length; k++)
 			sprintf(text + 3 * k, "%02x ", b[k]);
@@ -312,8 +277,8 @@ static void against_cpu(void **unused)
 			fail_msg("%s: registers differ", text);
 		seen[s.op]++;
 	}
-	for (unsigned op = 0; op <= STORE_XADD; op++)
-		assert_true(op == STORE_CMP || seen[op] > 500);
+	for (unsigned op = 0; op <= STORE_AND; op++)
+		assert_true(seen[op] > 500);
 }
 
 /* Longer than 15 bytes is no instruction (SDM vol. 2, 2.3.11). */

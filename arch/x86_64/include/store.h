@@ -1,44 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One store to memory, decoded: what the core knows of instructions that write to a page it watches. The address is
- * known from the nested fault; what is needed is the value and the length. Knows what software uses on registers of
- * devices: MOV, XCHG, MOVNTI, STOS, arithmetic, logic and bit instructions with a memory destination, CMPXCHG and
- * XADD. Not known: shifts, SETcc, PUSH, POP, MOVS, MOVBE, x87 and SIMD. Pure, and compared with Zydis on the host.
+ * known from the nested fault; what is needed is the value and the length. Knows what compilers make of accesses to
+ * registers of devices: MOV, XCHG, and for |= and &= OR and AND. Not known: all else. Pure, and compared with Zydis and
+ * a CPU on the host.
  */
 #pragma once
 
 #include <newleaf/types.h>
 
-enum store_op { /* the first eight in the order of the opcodes (APM vol. 3, A.1) */
-	        STORE_ADD,
-	        STORE_OR,
-	        STORE_ADC,
-	        STORE_SBB,
-	        STORE_AND,
-	        STORE_SUB,
-	        STORE_XOR,
-	        STORE_CMP, /* stores nothing: no decoder's answer */
-	        STORE_MOV,
-	        STORE_XCHG,
-	        STORE_NOT,
-	        STORE_NEG,
-	        STORE_INC,
-	        STORE_DEC,
-	        STORE_BTS,
-	        STORE_BTR,
-	        STORE_BTC,
-	        STORE_CMPXCHG,
-	        STORE_XADD,
-};
+enum store_op { STORE_MOV, STORE_XCHG, STORE_OR, STORE_AND };
 
 struct store {
-	uint8_t length;  /* bytes of the instruction */
-	uint8_t width;   /* of the store: 1, 2, 4, 8 */
-	uint8_t op;      /* enum store_op */
-	int8_t reg;      /* source, in the order of struct nl_gprs; -1: immediate */
-	uint8_t shift;   /* 8: AH, CH, DH, BH */
-	uint8_t address; /* STOS: width of RDI and RCX, else 0 */
-	bool repeat;     /* STOS with REP */
+	uint8_t length; /* bytes of the instruction */
+	uint8_t width;  /* of the store: 1, 2, 4, 8 */
+	uint8_t op;     /* enum store_op */
+	int8_t reg;     /* source, in the order of struct nl_gprs; -1: immediate */
+	uint8_t shift;  /* 8: AH, CH, DH, BH */
 	uint64_t immediate;
 };
 
@@ -54,6 +32,6 @@ static inline bool store_reads(const struct store *s) { return s->op != STORE_MO
 /*
  * Executes it on a set of registers: returns the value that goes to memory. `old` is what memory holds (if
  * store_reads). Registers (gprs[16]) and the arithmetic flags in *rflags change as the manual says; RIP is the caller's
- * business. *done: false for a REP STOS that must be executed again.
+ * business.
  */
-uint64_t store_execute(const struct store *s, uint64_t *gprs, uint64_t *rflags, uint64_t old, bool *done);
+uint64_t store_execute(const struct store *s, uint64_t *gprs, uint64_t *rflags, uint64_t old);
