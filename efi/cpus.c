@@ -57,8 +57,8 @@ enum nl_err cpus_list(struct loader *l, struct nl_boot_block *b, const struct nl
 		return refuse(NL_ECPUS, L"the firmware has no MP services, by which its other %d CPUs could be taken",
 		              acpi->n_enabled - 1);
 	for (uint32_t i = 0; i < acpi->n_cpus; i++)
-		b->n_beyond += !is_listed(b, acpi->apic_ids[i]);
-	b->n_beyond += acpi->too_many;
+		b->facts.n_beyond += !is_listed(b, acpi->apic_ids[i]);
+	b->facts.n_beyond += acpi->too_many;
 	return NL_OK;
 }
 

@@ -108,9 +108,9 @@ enum nl_err state_settle(struct loader *l)
 
 	if (l->secure_boot && l->policy.security_version > s->security_version)
 		s->security_version = l->policy.security_version;
-	if (!b->keys_from_file && b->list_accepted > s->list_sequence)
+	if (!b->facts.keys_from_file && b->list_accepted > s->list_sequence)
 		s->list_sequence = b->list_accepted;
-	for (uint32_t i = 0; i < b->n_keys && !b->keys_from_file; i++)
+	for (uint32_t i = 0; i < b->facts.n_keys && !b->facts.keys_from_file; i++)
 		if (b->keys_barred >> i & 1)
 			nl_state_bar(s, b->keys[i].key);
 	if (!(((uint64_t *)s->machine_id)[0] | ((uint64_t *)s->machine_id)[1]) &&

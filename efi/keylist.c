@@ -22,11 +22,11 @@ enum nl_err nl_keys_add(struct nl_boot_block *b, const void *list, size_t size)
 	for (uint32_t i = 0; !e && i < ((const struct nl_record *)list)->count; i++) {
 		const struct nl_key *k = nl_record_at(list, i);
 
-		if (b->n_keys == NL_MAX_KEYS || !valid(k))
+		if (b->facts.n_keys == NL_MAX_KEYS || !valid(k))
 			return NL_ERECORD;
 		if (!k->role || (k->role & ~NL_ROLES))
 			return NL_EROLE;
-		b->keys[b->n_keys++] = *k;
+		b->keys[b->facts.n_keys++] = *k;
 	}
 	return e;
 }

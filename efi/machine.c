@@ -26,33 +26,18 @@ static void describe_acpi(struct nl_boot_block *b, uint32_t boot_apic_id, struct
 	b->reset_value = acpi->reset_value;
 }
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar; the year begins in March, so that the leap day is its
- * last. */
-static int64_t days(int64_t y, unsigned month, unsigned day)
-{
-	unsigned m = month > 2 ? month - 3 : month + 9;
-
-	if (month <= 2)
-		y--;
-	return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
-}
-
 static void describe_clocks(struct nl_boot_block *b)
 {
 	uint64_t start = x86_rdtsc();
 	EFI_TIME t;
 
 	BS->Stall(STALL_US);
-	b->tsc_hz = (x86_rdtsc() - start) * (1000000 / STALL_US);
-	if (!EFI_ERROR(RT->GetTime(&t, NULL)) && t.Year >= 1970) {
-		int64_t s = days(t.Year, t.Month, t.Day) * 86400 + t.Hour * 3600 + t.Minute * 60 + t.Second;
-
-		if (t.TimeZone != EFI_UNSPECIFIED_TIMEZONE)
-			s += t.TimeZone * 60; /* UEFI 2.10, 8.3: localtime = UTC - TimeZone */
-		b->wall_unix_ns = (uint64_t)s * 1000000000 + t.Nanosecond;
-	}
-	b->tsc_at_wall = x86_rdtsc();
+	b->facts.tsc_hz = (x86_rdtsc() - start) * (1000000 / STALL_US);
+	if (!EFI_ERROR(RT->GetTime(&t, NULL)))
+		CopyMem(&b->facts.wall, &t, sizeof(t));
+	b->facts.tsc_at_wall = x86_rdtsc();
 }
+_Static_assert(sizeof(EFI_TIME) == sizeof(struct nl_firmware_time), "what the firmware's clock says");
 
 static bool rdrand(uint64_t *v)
 {
@@ -87,11 +72,11 @@ bool randomness(void *out, size_t n)
 /* The boot's name is no secret: two boots must differ, nothing more. The secret is one, or there is none. */
 static void describe_boot(struct nl_boot_block *b)
 {
-	uint64_t *id = (uint64_t *)b->boot_id;
+	uint64_t *id = (uint64_t *)b->facts.boot_id;
 
-	if (!randomness(id, sizeof(b->boot_id) / sizeof(*id))) {
-		id[0] = x86_rdtsc() * 0x9e3779b97f4a7c15ULL ^
-		        b->wall_unix_ns; /* 2^64 / golden ratio: spreads the low bits */
+	if (!randomness(id, sizeof(b->facts.boot_id) / sizeof(*id))) {
+		CopyMem(id, &b->facts.wall, sizeof(*id));
+		id[0] ^= x86_rdtsc() * 0x9e3779b97f4a7c15ULL; /* 2^64 / golden ratio: spreads the low bits */
 		id[1] = (x86_rdtsc() ^ id[0] >> 29) * 0x9e3779b97f4a7c15ULL;
 	}
 	if (!randomness(b->secret, sizeof(b->secret) / sizeof(uint64_t)))

@@ -36,11 +36,11 @@ static enum nl_err start_core(struct loader *l)
 	struct nl_boot_block *b = l->boot;
 	enum nl_err e;
 
-	l->tsc_hz = b->tsc_hz;
-	l->n_keys = b->n_keys;
+	l->tsc_hz = b->facts.tsc_hz;
+	l->n_keys = b->facts.n_keys;
 	b->console_port = l->conf.console_port;
-	b->list_known = l->state.list_sequence;
-	for (uint32_t i = 0; i < b->n_keys; i++)
+	b->facts.list_known = l->state.list_sequence;
+	for (uint32_t i = 0; i < b->facts.n_keys; i++)
 		if (nl_state_barred(&l->state, b->keys[i].key))
 			b->keys[i].role &= ~(uint32_t)NL_ROLE_REVOKE;
 	BS->CopyMem(((struct nl_left *)b->left)->kept.lockouts, l->state.lockouts, sizeof(l->state.lockouts));
@@ -62,8 +62,8 @@ static enum nl_err bring_up(struct loader *l)
 	trust_list(l);
 	if ((e = memory_fill(l)))
 		return e;
-	l->boot->policy = l->policy;
-	l->boot->secure_boot = l->secure_boot;
+	l->boot->facts.policy = l->policy;
+	l->boot->facts.secure_boot = l->secure_boot;
 	if ((e = machine_describe(l, l->boot)) || (e = trust_keys(l, l->boot)) || (e = counter_start(l)))
 		return e;
 	return start_core(l);

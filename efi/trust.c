@@ -62,8 +62,9 @@ enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b)
 	if (e)
 		return e;
 	if (l->secure_boot) {
-		b->secure_boot = !shim_is_off(); /* as shown; what conf file and key file may say stays restricted */
-		if (!b->secure_boot)
+		b->facts.secure_boot =
+		        !shim_is_off(); /* as shown; what conf file and key file may say stays restricted */
+		if (!b->facts.secure_boot)
 			say_warning(
 			        L"shim checks no signature (MokSBState): who writes this partition decides what runs");
 		if (file_exists(l, KEYS_FILE))
@@ -75,14 +76,14 @@ enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b)
 			FreePool(file);
 			if (e)
 				return e;
-			b->keys_from_file = 1;
+			b->facts.keys_from_file = 1;
 			say_warning(
 			        L"trusted keys come from %s: whoever can write this partition decides what is trusted",
 			        KEYS_FILE);
 		} else if (s != EFI_NOT_FOUND)
 			return refuse(NL_ERECORD, L"cannot read %s: %r", KEYS_FILE, s);
 	}
-	if (b->n_keys == 0)
+	if (b->facts.n_keys == 0)
 		say_warning(L"no trusted key: no leaf will be accepted");
 	return NL_OK;
 }

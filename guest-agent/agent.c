@@ -183,7 +183,7 @@ enum nl_err nl_agent_status(struct nl_agent *a, struct nl_status *out)
 	    out->cpus_known > NL_MAX_CPUS)
 		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
 	a->emulated = out->emulated;
-	a->tsc_hz = out->tsc_hz;
+	a->tsc_hz = out->boot.tsc_hz;
 	terminate(out->version, sizeof(out->version));
 	terminate(out->vendor, sizeof(out->vendor));
 	terminate(out->paging, sizeof(out->paging));

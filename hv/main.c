@@ -21,6 +21,7 @@
 #include "x86.h"
 
 struct nl_boot_block nl_boot;
+struct nl_counts nl_counts;
 uint64_t nl_main(const struct launch_frame *f, enum nl_enter what, struct nl_boot_block *b);
 
 static enum nl_err choose_vendor(void)
@@ -52,8 +53,8 @@ static enum nl_err prepare(struct nl_boot_block *b)
 	err = choose_vendor();
 	if (err)
 		return err;
-	err = nl_list_take(x86_phys(HPA(nl_boot.list)), nl_boot.list_size, nl_boot.list_known);
-	if (err && err != NL_NOTHING && nl_boot.policy.without_list == NL_WITHOUT_LIST_NO_LAUNCH)
+	err = nl_list_take(x86_phys(HPA(nl_boot.list)), nl_boot.list_size, nl_boot.facts.list_known);
+	if (err && err != NL_NOTHING && nl_boot.facts.policy.without_list == NL_WITHOUT_LIST_NO_LAUNCH)
 		return err;
 	b->list_accepted = nl_list_sequence();
 	b->keys_barred = nl_list_barred();
@@ -85,12 +86,13 @@ static void greet(void)
 	       nl_vendor->paging, nl_n_cpus, (uint64_t)nl_pool_free_pages() * 4, nl_boot.region_size >> 10,
 	       nl_emulated ? ", emulated" : "");
 	if (nl_list_error() != NL_NOTHING) {
-		nl_journal(NL_EV_LIST, nl_list_error(), NULL, NULL, nl_list_sequence(), nl_boot.list_known);
-		nl_log("newleaf: signed list %lu, known %lu, error %u\n", nl_list_sequence(), nl_boot.list_known,
+		nl_journal(NL_EV_LIST, nl_list_error(), NULL, NULL, nl_list_sequence(), nl_boot.facts.list_known);
+		nl_log("newleaf: signed list %lu, known %lu, error %u\n", nl_list_sequence(), nl_boot.facts.list_known,
 		       nl_list_error());
 	}
-	if (nl_boot.n_beyond)
-		nl_log("newleaf: the firmware shows %u CPUs more, which can never be started\n", nl_boot.n_beyond);
+	if (nl_boot.facts.n_beyond)
+		nl_log("newleaf: the firmware shows %u CPUs more, which can never be started\n",
+		       nl_boot.facts.n_beyond);
 }
 
 /* The boot CPU tries itself while it prepares, so that its launch cannot fail when the others are guests already. */

@@ -20,10 +20,8 @@ static struct {            /* by index of the CPU */
 	uint32_t ldr, dfr; /* as the guest wrote them to the xAPIC while it is watched; dfr 0 = not yet */
 	bool leaves_x2;    /* the guest switched its x2APIC off, which is done when it switches the xAPIC on */
 } seen[NL_MAX_CPUS];
-static uint32_t refused; /* IPIs for CPUs that are not ours, and SMIs */
 
-bool apic_is_watched(void) { return !nl_vendor->init_exits || nl_boot.n_beyond; }
-uint32_t apic_refused(void) { return refused; }
+bool apic_is_watched(void) { return !nl_vendor->init_exits || nl_boot.facts.n_beyond; }
 
 void apic_note_write(const struct nl_cpu *cpu, uint32_t offset, uint32_t value)
 {
@@ -115,7 +113,7 @@ static void guest_nmi(struct nl_cpu *c)
 /* For a CPU that the loader did not take, or for nobody: it would run beside the hypervisor. Or an SMI. */
 static void refuse(const struct nl_cpu *self, uint64_t icr, bool x2)
 {
-	if (!__atomic_fetch_add(&refused, 1, __ATOMIC_RELAXED))
+	if (!__atomic_fetch_add(&nl_counts.ipis_refused, 1, __ATOMIC_RELAXED))
 		nl_log("newleaf: CPU %u: IPI %lx for APIC %u refused: an SMI, or that CPU is not ours\n", self->index,
 		       icr & 0xfffff, (uint32_t)(x2 ? icr >> 32 : icr >> 56));
 }

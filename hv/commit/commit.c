@@ -252,7 +252,7 @@ static enum nl_err bind_all(const struct nl_context *ctx, uint32_t set)
 			err = nl_bind(e, NULL, on ? UINT32_MAX : 0, &kernel, &tx.report.blocker);
 		for (j = 0; !err && on && j < e->facts.n_modules; j++)
 			if (e->facts.modules[j].sites && e->facts.modules[j].state == NL_MODULE_OTHER &&
-			    nl_boot.policy.unpatched != NL_UNPATCHED_LET_IN)
+			    nl_boot.facts.policy.unpatched != NL_UNPATCHED_LET_IN)
 				err = nl_bind_blames(e, j + 1, NL_EMODULE, &tx.report.blocker);
 		if (err)
 			return err;

@@ -132,8 +132,9 @@ static enum nl_err follow_all(struct told *t)
 		on |= 1u << i;
 		t->leaves[i].object = object;
 		t->leaves[i].err = follow(t, i);
-		if (!err && (e->facts.modules[object - 1].state != NL_MODULE_OTHER ||
-		             nl_boot.policy.unpatched != NL_UNPATCHED_LET_IN)) /* it is left alone, by this leaf */
+		if (!err &&
+		    (e->facts.modules[object - 1].state != NL_MODULE_OTHER ||
+		     nl_boot.facts.policy.unpatched != NL_UNPATCHED_LET_IN)) /* it is left alone, by this leaf */
 			err = t->leaves[i].err;
 	}
 	return err ? err : nl_request_overlaps(on, &unused);
@@ -142,7 +143,7 @@ static enum nl_err follow_all(struct told *t)
 /* What has come is written, or not: then it is unpatched in all of them. Returns the answer. */
 static uint64_t settle(struct told *t, enum nl_err err)
 {
-	bool refused = err && t->hint.coming && nl_boot.policy.unpatched != NL_UNPATCHED_LET_IN;
+	bool refused = err && t->hint.coming && nl_boot.facts.policy.unpatched != NL_UNPATCHED_LET_IN;
 	uint32_t i;
 
 	for (i = 0; i < NL_MAX_LEAVES; i++) {

@@ -36,7 +36,7 @@ enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *se
 	uint32_t i;
 
 	if (request->count > NL_MAX_LEAVES || request->deadline_ms == 0 ||
-	    request->deadline_ms > nl_boot.policy.deadline_ms)
+	    request->deadline_ms > nl_boot.facts.policy.deadline_ms)
 		return NL_EUSAGE;
 	*set = 0;
 	for (i = 0; i < request->count; i++) {
@@ -66,7 +66,7 @@ static enum nl_err check_policy(uint32_t applied, uint32_t set, struct nl_blocke
 		bool is = applied >> i & 1, shall = set >> i & 1;
 
 		if (shall && !is) {
-			if (!(nl_boot.policy.guest_may & NL_GUEST_MAY_APPLY))
+			if (!(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_APPLY))
 				return NL_EPOLICY;
 			if ((err = nl_list_bars(e->state.sha256)))
 				return err;
@@ -75,7 +75,7 @@ static enum nl_err check_policy(uint32_t applied, uint32_t set, struct nl_blocke
 			if (!nl_floor_of(e->state.id) && ++fresh > nl_floor_room())
 				return NL_EFLOORS;
 		}
-		if (is && !shall && !(nl_boot.policy.guest_may & NL_GUEST_MAY_REVERT) && !superseded(e, set))
+		if (is && !shall && !(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_REVERT) && !superseded(e, set))
 			return named(blocker, e, e->state.id, NL_EPOLICY);
 	}
 	return NL_OK;

@@ -6,7 +6,7 @@
 
 bool nl_emulated;
 
-uint64_t nl_tsc_hz(void) { return nl_boot.tsc_hz ? nl_boot.tsc_hz : 1000000000; }
+uint64_t nl_tsc_hz(void) { return nl_boot.facts.tsc_hz ? nl_boot.facts.tsc_hz : 1000000000; }
 
 uint64_t nl_tsc_to_ns(uint64_t ticks)
 {
@@ -17,13 +17,6 @@ uint64_t nl_tsc_to_ns(uint64_t ticks)
 
 uint64_t nl_us_to_tsc(uint64_t us) { return nl_tsc_hz() / 1000 * us / 1000; }
 
-uint64_t nl_wall_unix_ns(uint64_t tsc)
-{
-	if (!nl_boot.tsc_hz || !nl_boot.wall_unix_ns)
-		return 0;
-	return nl_boot.wall_unix_ns + nl_tsc_to_ns(tsc - nl_boot.tsc_at_wall);
-}
-
 /* Emulators tell the truth about themselves in the first hypervisor leaf or in the brand string. */
 void nl_clock_init(void)
 {
@@ -33,6 +26,7 @@ void nl_clock_init(void)
 		x86_cpuid(0x40000000, 0, r);
 		nl_emulated = r[EBX] == 0x54474354; /* "TCGT" */
 	} else {
-		nl_emulated = nl_boot.tsc_hz != 0 && nl_boot.tsc_hz < 400000000; /* Bochs: its clock follows ips */
+		nl_emulated = nl_boot.facts.tsc_hz != 0 &&
+		              nl_boot.facts.tsc_hz < 400000000; /* Bochs: its clock follows ips */
 	}
 }

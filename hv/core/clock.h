@@ -6,10 +6,9 @@
 
 #include <newleaf/types.h>
 
-uint64_t nl_tsc_hz(void); /* nl_boot.tsc_hz, or a guess where it is unknown */
+uint64_t nl_tsc_hz(void); /* nl_boot.facts.tsc_hz, or a guess where it is unknown */
 uint64_t nl_tsc_to_ns(uint64_t ticks);
 uint64_t nl_us_to_tsc(uint64_t us);
-uint64_t nl_wall_unix_ns(uint64_t tsc); /* 0: unknown */
 
 /* Emulators schedule their CPUs in slices of milliseconds: limits of time are longer there, and figures say so. */
 extern bool nl_emulated;

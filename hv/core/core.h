@@ -9,6 +9,7 @@
 
 #include <newleaf/bootblock.h>
 #include <newleaf/errors.h>
+#include <newleaf/hypercall.h>
 #include <newleaf/types.h>
 
 #define NL_VERSION "0.1.0"
@@ -42,6 +43,7 @@ static inline void nl_lock(nl_lock_t *l)
 static inline void nl_unlock(nl_lock_t *l) { __atomic_store_n(&l->held, 0, __ATOMIC_RELEASE); }
 
 extern struct nl_boot_block nl_boot; /* the core's own copy, checked */
+extern struct nl_counts nl_counts;   /* counted without a lock */
 
 /* Console ring, for NL_CALL_CONSOLE. Returns bytes written to out; *next is the offset to ask for next. */
 size_t nl_console_read(uint64_t from, char *out, size_t max, uint64_t *next);

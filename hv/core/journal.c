@@ -51,8 +51,7 @@ void nl_journal(enum nl_event event, enum nl_err error, const char *id, const ui
 	memset(e, 0, sizeof(*e));
 	e->seq = newest + 1;
 	e->tsc = x86_rdtsc();
-	e->wall_unix_ns = nl_wall_unix_ns(e->tsc);
-	memcpy(e->boot_id, nl_boot.boot_id, sizeof(e->boot_id));
+	memcpy(e->boot_id, nl_boot.facts.boot_id, sizeof(e->boot_id));
 	e->event = event;
 	e->error = error;
 	e->generation = __atomic_load_n(&generation, __ATOMIC_RELAXED);

@@ -21,7 +21,7 @@ void nl_kept_seal(void)
 void nl_kept_init(struct nl_kept *k)
 {
 	nl_kept = k;
-	memcpy(k->boot_id, nl_boot.boot_id, sizeof(k->boot_id));
+	memcpy(k->boot_id, nl_boot.facts.boot_id, sizeof(k->boot_id));
 	nl_kept_seal();
 }
 

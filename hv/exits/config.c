@@ -20,7 +20,6 @@ static nl_lock_t lock;
 static uint64_t ecam; /* 0: none that is known */
 static unsigned buses;
 static bool ports_can_hide; /* on a virtual machine */
-static uint32_t refusals;
 
 static uint64_t ecam_of(uint16_t function) { return ecam + ((uint64_t)function << 12); }
 
@@ -60,7 +59,7 @@ static bool may_write(struct nl_cpu *cpu, uint16_t function, unsigned reg, unsig
 {
 	const char *name = nl_windows_refuse(function, reg, width, value);
 
-	if (name && refusals++ < SAID) {
+	if (name && nl_counts.config_refused++ < SAID) {
 		nl_log("newleaf: CPU %u: write of %lx to register %x of function %x refused: %s\n", cpu->index, value,
 		       reg, function, name);
 		nl_journal(NL_EV_CONFIG, NL_EPOLICY, NULL, NULL, (uint64_t)function << 12 | reg, value);
@@ -134,8 +133,6 @@ bool nl_config_store(struct nl_cpu *cpu, gpa_t gpa)
 	nl_unlock(&lock);
 	return true;
 }
-
-uint32_t nl_config_refused(void) { return __atomic_load_n(&refusals, __ATOMIC_RELAXED); }
 
 /* efi/hostmap.c: all below 4 GiB, and with pages of 1 GiB all below 512. */
 enum nl_err nl_config_init(void)

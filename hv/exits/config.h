@@ -16,5 +16,3 @@ uint32_t nl_config_port(struct nl_cpu *cpu, uint16_t port, unsigned width, bool 
 
 /* A write to a page that the base view does not let through. false: not configuration space. */
 bool nl_config_store(struct nl_cpu *cpu, gpa_t gpa);
-
-uint32_t nl_config_refused(void); /* writes, since launch */

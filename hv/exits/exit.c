@@ -63,7 +63,7 @@ static void port(struct nl_cpu *cpu, const struct nl_exit *exit)
 
 	nl_vendor->context(cpu, &c);
 	if (!in && !exit->io.string && exit->io.port == NL_CALL_PORT && v == NL_CALL_MAGIC && exit->io.width == 4 &&
-	    c.cpl == 3 && (nl_boot.policy.proofs & NL_PROOF_PORT)) {
+	    c.cpl == 3 && (nl_boot.facts.policy.proofs & NL_PROOF_PORT)) {
 		cpu->exits[NL_CAUSE_CALL]++;
 		nl_hypercall(cpu, &c, NL_PROOF_PORT);
 		nl_vendor->skip(cpu, exit->length);

@@ -39,8 +39,6 @@ struct call {
 	} answer;
 };
 
-static uint64_t launched_tsc;
-
 /* An answer fits and can be written. Length 0: the caller wants none. */
 static enum nl_err can_answer(struct call *c, size_t n)
 {
@@ -73,17 +71,9 @@ static enum nl_err call_status(struct call *c)
 	for (i = 0; i < nl_n_cpus; i++)
 		s->cpus_running += nl_cpus[i] && nl_cpu_is_running(nl_cpus[i]);
 	s->generation = nl_current_view()->generation;
-	s->tsc_hz = nl_boot.tsc_hz;
-	s->tsc_launch = launched_tsc;
 	s->tsc_now = x86_rdtsc();
-	if (nl_boot.wall_unix_ns)
-		s->wall_unix_ns_launch = nl_boot.wall_unix_ns + nl_tsc_to_ns(launched_tsc - nl_boot.tsc_at_wall);
-	memcpy(s->boot_id, nl_boot.boot_id, sizeof(s->boot_id));
-	s->guest_may = nl_boot.policy.guest_may;
-	s->deadline_max_ms = nl_boot.policy.deadline_ms;
-	s->keys = nl_boot.n_keys;
-	s->keys_from_file = nl_boot.keys_from_file;
-	s->secure_boot = nl_boot.secure_boot;
+	s->boot = nl_boot.facts;
+	s->counts = nl_counts;
 	s->leaves = nl_registry_count();
 	nl_journal_read(UINT64_MAX, NULL, &s->journal_newest);
 	s->memory_total = nl_pool_total_pages() * NL_PAGE_SIZE;
@@ -93,15 +83,8 @@ static enum nl_err call_status(struct call *c)
 	       sizeof(s->kernel_build_id));
 	s->emulated = nl_emulated;
 	s->undecided = nl_windows_undecided();
-	s->config_refused = nl_config_refused();
-	s->cpus_beyond = nl_boot.n_beyond;
-	s->ipis_refused = apic_refused();
-	s->microcode_dropped = nl_msr_updates_dropped();
 	s->proof = c->proof;
-	s->proofs = nl_boot.policy.proofs;
-	s->tokens_refused = __atomic_load_n(&nl_tokens_refused, __ATOMIC_RELAXED);
 	s->list_sequence = nl_list_sequence();
-	s->list_known = nl_boot.list_known;
 	s->list_error = nl_list_error();
 	while (s->lockouts < NL_MAX_LOCKOUTS && nl_kept->lockouts[s->lockouts].reason)
 		s->lockouts++;
@@ -141,7 +124,7 @@ static enum nl_err call_facts(struct call *c)
 
 static enum nl_err call_stage(struct call *c)
 {
-	if (!(nl_boot.policy.guest_may & NL_GUEST_MAY_APPLY))
+	if (!(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_APPLY))
 		return NL_EPOLICY;
 	nl_journal_tidy();
 	nl_generation_reclaim();
@@ -284,8 +267,6 @@ void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proo
 	uint64_t number = cpu->gprs.rbx;
 	enum nl_err err = NL_EUSAGE;
 
-	if (!launched_tsc)
-		launched_tsc = nl_boot.tsc_at_wall;
 	/* Page tables as the caller's CPU walks them; only a 64-bit caller has registers wide enough for this ABI. */
 	nl_guest_init(&c.caller, nl_views(), nl_current_view(), ctx->cr3, ctx->cr4 & CR4_LA57);
 	if (ctx->long_mode && number < NL_ARRAY_SIZE(calls) && calls[number].fn && c.length <= NL_CALL_MAX_BUFFER)

@@ -159,10 +159,6 @@ static uint64_t xss_shown(void)
 	return (x86_cpuid_word(0xd, 1, ECX) | (uint64_t)x86_cpuid_word(0xd, 1, EDX) << 32) & XSS_MAY;
 }
 
-static uint64_t updates_dropped;
-
-uint64_t nl_msr_updates_dropped(void) { return __atomic_load_n(&updates_dropped, __ATOMIC_RELAXED); }
-
 static void drop(const struct nl_cpu *cpu, const struct range *r, uint32_t index)
 {
 	static uint64_t logged;
@@ -170,7 +166,7 @@ static void drop(const struct nl_cpu *cpu, const struct range *r, uint32_t index
 	uint64_t bit = 1ULL << (r - ranges);
 
 	if (r->write == UPDATE)
-		__atomic_add_fetch(&updates_dropped, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&nl_counts.microcode_dropped, 1, __ATOMIC_RELAXED);
 	if (!(__atomic_fetch_or(&logged, bit, __ATOMIC_RELAXED) & bit))
 		nl_log("newleaf: CPU %u: write of %s (MSR %x) dropped\n", cpu->index, r->name, index);
 }

@@ -8,4 +8,3 @@
 
 void nl_msr_init(void); /* tells the vendor what to intercept */
 void nl_msr_exit(struct nl_cpu *cpu, const struct nl_exit *exit);
-uint64_t nl_msr_updates_dropped(void); /* microcode updates of the guest, since launch */

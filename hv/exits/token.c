@@ -12,13 +12,12 @@
 #include "x86.h"
 
 static uint32_t epoch; /* of kernels */
-uint64_t nl_tokens_refused;
 
 /* Words that are all the same are no secret: none, or a RDRAND that says one thing for ever and calls it valid, as
  * those of AMD before a correction of their microcode. */
 static bool possible(void)
 {
-	return (nl_boot.policy.proofs & NL_PROOF_TOKEN) &&
+	return (nl_boot.facts.policy.proofs & NL_PROOF_TOKEN) &&
 	       memcmp(nl_boot.secret, nl_boot.secret + 8, sizeof(nl_boot.secret) - 8);
 }
 
@@ -52,7 +51,7 @@ bool nl_token_spend(struct nl_cpu *cpu, uint64_t token)
 		cpu->token.until_tsc = 0;
 		return true;
 	}
-	n = __atomic_add_fetch(&nl_tokens_refused, 1, __ATOMIC_RELAXED);
+	n = __atomic_add_fetch(&nl_counts.tokens_refused, 1, __ATOMIC_RELAXED);
 	if ((n & (n - 1)) == 0)
 		nl_journal(NL_EV_TOKEN, NL_EROOT, NULL, NULL, n, cpu->index);
 	return false;

@@ -11,5 +11,4 @@
 bool nl_token_make(struct nl_cpu *cpu, uint64_t *token);
 /* Was it this CPU's, in time, for this kernel, and never spent? A wrong one is counted and changes nothing else. */
 bool nl_token_spend(struct nl_cpu *cpu, uint64_t token);
-void nl_tokens_forget(void);       /* another kernel begins: all that are out are void */
-extern uint64_t nl_tokens_refused; /* since launch; 64 bits, or whoever wraps it fills the journal */
+void nl_tokens_forget(void); /* another kernel begins: all that are out are void */

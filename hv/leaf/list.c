@@ -39,8 +39,8 @@ static enum nl_err check_signatures(const struct nl_list *l, size_t size)
 
 	nl_sha256_of(l, n, sha256);
 	for (uint32_t i = 0; !err && i < count; i++)
-		err = nl_signature_check(NL_DOMAIN_LIST, sha256, s + i, nl_boot.keys, nl_boot.n_keys, NL_ROLE_REVOKE,
-		                         &known);
+		err = nl_signature_check(NL_DOMAIN_LIST, sha256, s + i, nl_boot.keys, nl_boot.facts.n_keys,
+		                         NL_ROLE_REVOKE, &known);
 	if (err)
 		return err == NL_ELEAF ? NL_ERECORD : err;
 	return known ? NL_OK : NL_EKEY;
@@ -90,7 +90,7 @@ enum nl_err nl_list_take(const void *file, size_t size, uint64_t known)
 	if (answer)
 		return answer;
 	list = l;
-	for (uint32_t i = 0; i < nl_boot.n_keys; i++) {
+	for (uint32_t i = 0; i < nl_boot.facts.n_keys; i++) {
 		uint8_t id[32];
 
 		nl_key_id(nl_boot.keys[i].key, id);
@@ -120,7 +120,7 @@ bool nl_list_revokes_key(const uint8_t id[32]) { return listed(NL_LIST_KEY, id, 
 
 enum nl_err nl_list_bars(const uint8_t sha256[32])
 {
-	if (answer && answer != NL_NOTHING && nl_boot.policy.without_list != NL_WITHOUT_LIST_GO_ON)
+	if (answer && answer != NL_NOTHING && nl_boot.facts.policy.without_list != NL_WITHOUT_LIST_GO_ON)
 		return NL_ELIST;
 	if (listed(NL_LIST_LEAF, sha256, 32))
 		return NL_EREVOKED;

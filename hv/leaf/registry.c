@@ -308,7 +308,7 @@ static enum nl_err verify_slice(const struct nl_signature *s, uint32_t count, si
 	}
 	if (staging.checked < count)
 		err = nl_signature_check(NL_DOMAIN_LEAF, staging.sha256, s + staging.checked, nl_boot.keys,
-		                         nl_boot.n_keys, NL_ROLE_AUTHOR, &staging.known);
+		                         nl_boot.facts.n_keys, NL_ROLE_AUTHOR, &staging.known);
 	if (staging.known != known && !staging.n_known++)
 		staging.first = (uint32_t)__builtin_ctz(staging.known);
 	return err ? err : staging.checked++ < count ? NL_AGAIN : NL_OK;
@@ -324,7 +324,7 @@ static enum nl_err check_quorum(const struct nl_signature *s, struct nl_verify_r
 		return nl_list_revokes_key(report->key_id) ? NL_EKEYREVOKED : NL_EKEY;
 	memcpy(report->key_name, key->name, sizeof(key->name));
 	report->signatures = staging.n_known;
-	return report->signatures < nl_boot.policy.signatures ? NL_EQUORUM : NL_OK;
+	return report->signatures < nl_boot.facts.policy.signatures ? NL_EQUORUM : NL_OK;
 }
 
 static uint32_t overrides(const struct nl_leaf *leaf)

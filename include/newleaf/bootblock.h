@@ -110,6 +110,31 @@ struct nl_policy {
 };
 _Static_assert(sizeof(struct nl_policy) == 32, "policy layout");
 
+/* What the firmware's clock says: EFI_TIME (UEFI 2.10, 8.3). All zero: it says nothing. */
+struct nl_firmware_time {
+	uint16_t year;
+	uint8_t month, day, hour, minute, second, unused;
+	uint32_t nanosecond;
+	int16_t timezone; /* UTC is local time and so many minutes, -1440..1440; or NL_TIMEZONE_UNKNOWN */
+	uint8_t daylight, unused2;
+};
+#define NL_TIMEZONE_UNKNOWN 2047
+
+/* What the loader says of a boot. NL_CALL_STATUS answers it as it is. */
+struct nl_boot_facts {
+	uint64_t tsc_hz;              /* measured by the loader against Stall(), 0 = unknown */
+	uint64_t tsc_at_wall;         /* when the clock was read, shortly before the launch */
+	struct nl_firmware_time wall; /* what it said */
+	uint64_t list_known;     /* sequence of the newest signed list that this machine had accepted; 0 = none yet */
+	uint8_t boot_id[16];     /* random, from EFI_RNG_PROTOCOL, RDRAND or time */
+	struct nl_policy policy; /* image's policy, restricted by newleaf.conf */
+	uint32_t secure_boot;    /* 1 = on, and shim checks: keys come from the signed image alone */
+	uint32_t keys_from_file; /* 1 = keys came from a file on the ESP: status warns */
+	uint32_t n_keys;
+	uint32_t n_beyond; /* CPUs of the MADT that the firmware does not hand over: never to be started */
+};
+_Static_assert(sizeof(struct nl_firmware_time) == 16 && sizeof(struct nl_boot_facts) == 104, "facts layout");
+
 struct nl_boot_block {
 	uint64_t magic;
 	uint32_t version;
@@ -120,32 +145,22 @@ struct nl_boot_block {
 	uint64_t host_cr3;    /* the core's page table, inside the region, with as many levels as the firmware's */
 	uint64_t launch_cr3;  /* the same, and physical memory one to one: the way in, and back when it fails */
 	uint64_t direct_size; /* physical memory mapped at NL_DIRECT_VA: [0, direct_size) */
-	uint64_t left;       /* host-physical, in the region: struct nl_left, with what the boot before left (kept.h) */
-	uint64_t list;       /* host-physical, in the region: the signed list, list_size bytes (list.h) */
-	uint64_t list_known; /* sequence of the newest one that this machine accepted; 0 = none yet */
+	uint64_t left; /* host-physical, in the region: struct nl_left, with what the boot before left (kept.h) */
+	uint64_t list; /* host-physical, in the region: the signed list, list_size bytes (list.h) */
+	struct nl_boot_facts facts;
 	uint64_t list_accepted; /* out, by PREPARE: that of this one; 0 = not accepted */
 	uint64_t rsdp;          /* ACPI root, 0 = none */
 	uint64_t reset_port;    /* ACPI reset register if it is an I/O port, else 0 */
 	uint32_t reset_value;
-	uint32_t secure_boot;    /* 1 = on, and shim checks: keys come from the signed image alone */
-	uint32_t console_port;   /* 0x3f8 ... or 0 = silent */
-	uint32_t keys_from_file; /* 1 = keys came from a file on the ESP: status warns */
-	uint64_t wall_unix_ns;   /* wall clock at launch, 0 = unknown */
-	uint64_t tsc_at_wall;
-	uint64_t tsc_hz;     /* measured by the loader against Stall(), 0 = unknown */
-	uint8_t boot_id[16]; /* random, from EFI_RNG_PROTOCOL, RDRAND or time */
-	uint8_t secret[32];  /* random, for this boot's tokens; four words that are the same: no source of randomness */
-	struct nl_policy policy; /* image's policy, restricted by newleaf.conf */
-	uint32_t n_cpus;         /* CPUs that the firmware hands over, the boot CPU first */
-	uint32_t n_beyond;       /* CPUs of the MADT that are not among them: never to be started */
+	uint32_t console_port; /* 0x3f8 ... or 0 = silent */
+	uint8_t secret[32]; /* random, for this boot's tokens; four words that are the same: no source of randomness */
+	uint32_t n_cpus;    /* CPUs that the firmware hands over, the boot CPU first */
 	uint32_t n_ranges;
 	uint32_t smi_page;    /* 1: the pages at NL_SMI_HANDLER are ours */
 	uint32_t list_size;   /* bytes; 0 = there is none */
 	uint32_t keys_barred; /* out, by PREPARE: keys that shall sign no list on this machine any more, a bit each */
 	uint32_t apic_ids[NL_MAX_CPUS];
 	struct nl_boot_range ranges[NL_MAX_RANGES]; /* RAM, ascending */
-	uint32_t n_keys;
-	uint32_t reserved;
 	struct nl_key keys[NL_MAX_KEYS];
 };
 

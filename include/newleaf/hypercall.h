@@ -24,13 +24,14 @@
 #ifndef NEWLEAF_HYPERCALL_H
 #define NEWLEAF_HYPERCALL_H
 
+#include <newleaf/bootblock.h>
 #include <newleaf/errors.h>
 #include <newleaf/leaf.h>
 #include <newleaf/types.h>
 
 #define NL_CALL_PORT 0x4e4c /* "NL" */
 #define NL_CALL_MAGIC 0x4e4c4631u
-#define NL_ABI_VERSION 2u
+#define NL_ABI_VERSION 3u
 #define NL_CALL_MAX_BUFFER 65536u
 #define NL_TOKEN_MSR 0x400000fdu
 #define NL_TOKEN_TAKEN 0x4e4c46314e4c4631ULL
@@ -69,6 +70,14 @@ enum nl_call {
 	                          have been written over; rcx out: how many, r8 out: newest seq */
 };
 
+/* What a guest tried and did not get, since launch. */
+struct nl_counts {
+	uint64_t tokens_refused;    /* presented and not valid; 64 bits, or whoever wraps it fills the journal */
+	uint64_t microcode_dropped; /* updates */
+	uint32_t config_refused;    /* writes to configuration space */
+	uint32_t ipis_refused;      /* SMIs, and IPIs for CPUs that are not ours */
+};
+
 struct nl_status {
 	uint32_t abi;                      /* NL_ABI_VERSION */
 	uint32_t size;                     /* sizeof(struct nl_status) */
@@ -77,13 +86,9 @@ struct nl_status {
 	char paging[8];                    /* "NPT" or "EPT" */
 	uint32_t cpus_known, cpus_running; /* enabled in the firmware's tables / under the hypervisor now */
 	uint64_t generation;
-	uint64_t tsc_hz, tsc_launch, tsc_now;
-	uint64_t wall_unix_ns_launch; /* 0 = unknown */
-	uint8_t boot_id[16];
-	uint32_t guest_may; /* bits of enum nl_guest_may, bootblock.h */
-	uint32_t deadline_max_ms;
-	uint32_t keys, keys_from_file;
-	uint32_t secure_boot;
+	uint64_t tsc_now;
+	struct nl_boot_facts boot;
+	struct nl_counts counts;
 	uint32_t leaves;                    /* known */
 	uint64_t journal_newest;            /* seq, 0 = empty */
 	uint64_t memory_total, memory_free; /* bytes of the pool */
@@ -92,18 +97,11 @@ struct nl_status {
 	uint32_t kernel_build_id_len;
 	uint32_t emulated; /* 1 = an emulator was recognised: compare ratios, not microseconds */
 	uint64_t kernel_slide;
-	uint64_t microcode_dropped; /* updates that the guest tried since launch */
-	uint32_t undecided;         /* bits of enum nl_undecided */
-	uint32_t config_refused;    /* writes to configuration space, since launch */
-	uint32_t cpus_beyond;       /* that the firmware shows and did not hand over: never to be started */
-	uint32_t ipis_refused;      /* SMIs of the guest, and IPIs for CPUs that are not ours, since launch */
-	uint32_t proof;             /* enum nl_proof of this very call */
-	uint32_t proofs;            /* which the policy takes */
-	uint64_t tokens_refused;    /* presented and not valid, since launch */
-	uint64_t list_sequence;     /* of the signed list that was taken, 0 = none */
-	uint64_t list_known;        /* of the newest that this machine had accepted when it started */
-	uint32_t list_error;        /* enum nl_err: NL_OK = taken, NL_NOTHING = there is none and never was */
-	uint32_t lockouts;          /* leaves that are locked out */
+	uint32_t undecided;     /* bits of enum nl_undecided */
+	uint32_t proof;         /* enum nl_proof of this very call */
+	uint64_t list_sequence; /* of the signed list that was taken, 0 = none */
+	uint32_t list_error;    /* enum nl_err: NL_OK = taken, NL_NOTHING = there is none and never was */
+	uint32_t lockouts;      /* leaves that are locked out */
 };
 
 /* Ways of the guest to the hypervisor's memory that cannot be decided on this chipset (hv/exits/windows.c). */
@@ -240,7 +238,6 @@ enum nl_event {
 struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the first one has zeroes */
 	uint64_t seq;     /* from 1 */
 	uint64_t tsc;
-	uint64_t wall_unix_ns;
 	uint8_t boot_id[16];
 	uint8_t hash[32];
 	uint32_t event; /* enum nl_event */
@@ -274,7 +271,7 @@ struct nl_exit_counts {
 	uint64_t count[NL_CAUSES];
 };
 
-_Static_assert(sizeof(struct nl_journal_entry) == 184, "journal entry layout");
+_Static_assert(sizeof(struct nl_journal_entry) == 176, "journal entry layout");
 _Static_assert(sizeof(struct nl_leaf_state) == 200, "leaf state layout");
 
 #endif

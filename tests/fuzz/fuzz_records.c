@@ -80,8 +80,8 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	switch (what & 3) {
 	case 0:
 		nl_keys_add(&nl_boot, p, n);
-		FUZZ_CHECK(nl_boot.n_keys <= NL_MAX_KEYS);
-		for (uint32_t i = 0; i < nl_boot.n_keys; i++)
+		FUZZ_CHECK(nl_boot.facts.n_keys <= NL_MAX_KEYS);
+		for (uint32_t i = 0; i < nl_boot.facts.n_keys; i++)
 			FUZZ_CHECK(nl_boot.keys[i].role && !(nl_boot.keys[i].role & ~NL_ROLES) &&
 			           memchr(nl_boot.keys[i].name, 0, sizeof(nl_boot.keys[i].name)));
 		break;

@@ -173,13 +173,13 @@ static void cpl3_status(void)
 /* An update that went nowhere leaves a trace that an administrator sees. */
 static void update_dropped(void)
 {
-	uint64_t before = status().microcode_dropped;
+	uint64_t before = status().counts.microcode_dropped;
 	uint32_t index = machine.intel ? 0x79 : 0xc0010020;
 
 	for (unsigned i = 1; i <= 3; i++) {
 		EXPECT_VECTOR(wrmsr(index, (uint64_t)cpus), NONE, "a microcode update");
-		EXPECT(status().microcode_dropped == before + i, "%lu updates are counted, %lu were before",
-		       status().microcode_dropped, before);
+		EXPECT(status().counts.microcode_dropped == before + i, "%lu updates are counted, %lu were before",
+		       status().counts.microcode_dropped, before);
 	}
 }
 

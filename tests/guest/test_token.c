@@ -87,8 +87,8 @@ static void taken(void)
 	struct user_regs r;
 
 	EXPECT(s->abi == NL_ABI_VERSION && s->size == sizeof(*s), "abi %u size %u", s->abi, s->size);
-	EXPECT(s->proof == NL_PROOF_TOKEN && s->proofs == (NL_PROOF_PORT | NL_PROOF_TOKEN), "proof %u of %u", s->proof,
-	       s->proofs);
+	EXPECT(s->proof == NL_PROOF_TOKEN && s->boot.policy.proofs == (NL_PROOF_PORT | NL_PROOF_TOKEN),
+	       "proof %u of %u", s->proof, s->boot.policy.proofs);
 	EXPECT(present(token(), &r), "a second token is not taken");
 	EXPECT(r.rbx == NL_CALL_STATUS && r.rsi == USER_DATA_VA && r.rdi == 4096 && r.rcx == sizeof(*s),
 	       "rbx %lx rcx %lx rsi %lx rdi %lx", r.rbx, r.rcx, r.rsi, r.rdi);
@@ -97,7 +97,7 @@ static void taken(void)
 
 static void refused(void)
 {
-	uint64_t before = status()->tokens_refused;
+	uint64_t before = status()->counts.tokens_refused;
 	uint64_t t = token(), newer;
 	struct user_regs r;
 
@@ -112,8 +112,8 @@ static void refused(void)
 	/* on an emulator it lives ten times as long; loader and test measured the clock apart, on a busy host */
 	settle(NL_TOKEN_LIFE_MS * 1000 * 30);
 	expect_plain(t, "a token that is too old");
-	EXPECT(status()->tokens_refused == before + 4, "%lu refusals are counted, %lu were before",
-	       ((const struct nl_status *)USER_DATA_VA)->tokens_refused, before);
+	EXPECT(status()->counts.tokens_refused == before + 4, "%lu refusals are counted, %lu were before",
+	       ((const struct nl_status *)USER_DATA_VA)->counts.tokens_refused, before);
 }
 
 /* What begins another kernel ends all tokens of the one before. */
@@ -144,7 +144,7 @@ static void at_cpl0(void)
 
 static void guesses(void)
 {
-	uint64_t before = status()->tokens_refused;
+	uint64_t before = status()->counts.tokens_refused;
 	uint64_t n = rounds(100000), begin;
 	struct user_regs r = {.rsi = n, .r8 = tsc() | 1, .rflags = 2};
 
@@ -153,8 +153,8 @@ static void guesses(void)
 	EXPECT_VECTOR(user_run(token_guess, token_guess_end, &r), 0x80, "guesses");
 	EXPECT(r.rsi == 0, "a guess was taken, %lu before the end", r.rsi);
 	note("%lu guesses in %lu us", n, (tsc() - begin) / (machine.tsc_hz / 1000000));
-	EXPECT(status()->tokens_refused == before + n, "%lu guesses, %lu are counted", n,
-	       ((const struct nl_status *)USER_DATA_VA)->tokens_refused - before);
+	EXPECT(status()->counts.tokens_refused == before + n, "%lu guesses, %lu are counted", n,
+	       ((const struct nl_status *)USER_DATA_VA)->counts.tokens_refused - before);
 }
 
 static void read_token(struct cpu *cpu) { rdmsr(NL_TOKEN_MSR, (uint64_t *)&cpu->result); }

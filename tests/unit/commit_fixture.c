@@ -18,11 +18,7 @@ uint8_t file[NL_LEAF_MAX_SIZE + 256] __attribute__((aligned(64)));
 struct make_leaf m;
 
 /* The core's console and MSRs are not part of this. */
-uint64_t nl_msr_updates_dropped(void) { return 0; }
 uint32_t nl_windows_undecided(void) { return 0; }
-uint32_t nl_config_refused(void) { return 0; }
-uint64_t nl_tokens_refused;
-uint32_t apic_refused(void) { return 0; }
 size_t nl_console_read(uint64_t from, char *out, size_t max, uint64_t *next)
 {
 	size_t n = from < 3 && max ? 1 : 0;
@@ -58,7 +54,7 @@ void start(uint64_t slide, bool la57, bool pti)
 	nl_views_init(fg_views());
 	nl_commit_init(&fg.base);
 	make_key(&nl_boot.keys[0], "demo", NL_ROLE_AUTHOR);
-	nl_boot.n_keys = 1;
+	nl_boot.facts.n_keys = 1;
 	call(NL_CALL_ABANDON, 0, 0, 0, 0);
 }
 

@@ -54,7 +54,7 @@ void fake_journal(struct fake *f, enum nl_event event, enum nl_err error, const 
 
 	memset(e, 0, sizeof(*e));
 	e->seq = ++f->n_journal;
-	e->wall_unix_ns = 1700000000000000000ULL + e->seq * 1000000000ULL;
+	e->tsc = 1000 + e->seq * 1000000000ULL;
 	e->event = event;
 	e->error = error;
 	e->generation = f->status.generation;
@@ -451,15 +451,15 @@ struct fake *fake_new(void)
 	        .cpus_known = 2,
 	        .cpus_running = 2,
 	        .generation = 1,
-	        .tsc_hz = 1000000000,
-	        .tsc_launch = 1000,
+	        .boot.tsc_hz = 1000000000,
+	        .boot.tsc_at_wall = 1000,
 	        .tsc_now = 1000,
-	        .wall_unix_ns_launch = 1700000000000000000ULL,
-	        .guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT,
+	        .boot.wall = {.year = 2023, .month = 11, .day = 14, .hour = 22, .minute = 13, .second = 20},
+	        .boot.policy.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT,
 	        .proof = NL_PROOF_PORT,
-	        .proofs = NL_PROOF_PORT | NL_PROOF_TOKEN,
-	        .deadline_max_ms = 10000,
-	        .keys = 1,
+	        .boot.policy.proofs = NL_PROOF_PORT | NL_PROOF_TOKEN,
+	        .boot.policy.deadline_ms = 10000,
+	        .boot.n_keys = 1,
 	        .memory_total = 8 << 20,
 	        .memory_free = 7 << 20,
 	        .arena_text_free = 1 << 20,

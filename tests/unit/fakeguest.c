@@ -426,8 +426,8 @@ void fg_start(uint64_t slide, bool la57, bool pti, unsigned cpus)
 	};
 	memset(&nl_boot, 0, sizeof(nl_boot));
 	nl_boot.region = FG_REGION;
-	nl_boot.tsc_hz = 1000000000;
-	nl_boot.policy =
+	nl_boot.facts.tsc_hz = 1000000000;
+	nl_boot.facts.policy =
 	        (struct nl_policy){.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT, .deadline_ms = 10000};
 	nl_pool_init(fg.region + POOL_OFFSET, HPA(FG_REGION + POOL_OFFSET), 512);
 	format = nl_npt_format_npt(true, 33);

@@ -281,6 +281,6 @@ uint64_t fm_tell(uint64_t va, unsigned event)
 	*r = (struct nl_gprs){.rax = NL_CALL_MAGIC, .rsi = event, .rdx = va};
 	r->rsp = FG_LINK + fg.slide + FG_INIT_STACK + FG_THREAD_SIZE - 128;
 	if (!nl_commit_told(&fg.cpus[0], &c))
-		return event == FM_COMING && nl_boot.policy.unpatched != NL_UNPATCHED_LET_IN ? 0x8002 : 0;
+		return event == FM_COMING && nl_boot.facts.policy.unpatched != NL_UNPATCHED_LET_IN ? 0x8002 : 0;
 	return r->rax;
 }

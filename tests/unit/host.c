@@ -9,6 +9,7 @@
 
 char host_last_panic[256];
 WEAK struct nl_boot_block nl_boot;
+WEAK struct nl_counts nl_counts;
 
 WEAK void nl_log(const char *format, ...)
 {

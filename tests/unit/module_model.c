@@ -463,7 +463,7 @@ void model_begin(const struct beginning *b)
 	fg.cpus[1] = (struct nl_cpu){.index = 1, .state = NL_CPU_RUNNING, .root_generation = ~0ULL};
 	nl_cpus[1] = &fg.cpus[1];
 	nl_vendor = &vendor;
-	nl_boot.policy.unpatched = NL_UNPATCHED_REFUSE;
+	nl_boot.facts.policy.unpatched = NL_UNPATCHED_REFUSE;
 	if (b->zero) { /* over data of alpha alone */
 		leaf_modules("zero", 1, o, 1, WITH_DATA);
 		m.sites[0] = m.sites[1];

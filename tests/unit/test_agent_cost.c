@@ -95,7 +95,7 @@ static void tries_leave_the_cpus_alone(void **state)
 	uint64_t begin;
 
 	(void)state;
-	f->status.tsc_hz = 1000000000;
+	f->status.boot.tsc_hz = 1000000000;
 	assert_int_equal(nl_agent_status(&agent, &s), NL_OK);
 	staged("demo");
 	f->try_again = UINT_MAX;

@@ -128,16 +128,16 @@ static void test_keys(void **state)
 
 	(void)state;
 	assert_int_equal(add(k, 2), NL_OK);
-	assert_int_equal(block.n_keys, 2);
+	assert_int_equal(block.facts.n_keys, 2);
 	assert_memory_equal(block.keys, k, sizeof(k));
 	assert_int_equal(add(k, 1), NL_OK); /* a second list is added */
-	assert_int_equal(block.n_keys, 3);
+	assert_int_equal(block.facts.n_keys, 3);
 	assert_int_equal(add(k, 0), NL_OK);
-	assert_int_equal(block.n_keys, 3);
+	assert_int_equal(block.facts.n_keys, 3);
 	add(k, 1);
 	memset(&list.keys[1], 0xff, sizeof(k[1])); /* the room behind them in a section does not count */
 	assert_int_equal(answer_of(sizeof(list)), NL_OK);
-	assert_int_equal(block.n_keys, 5);
+	assert_int_equal(block.facts.n_keys, 5);
 }
 
 static void test_keys_damaged(void **state)
@@ -155,7 +155,7 @@ static void test_keys_damaged(void **state)
 	bad = good;
 	bad.name[0] = '\x1b';
 	assert_int_equal(add(&bad, 1), NL_ERECORD);
-	assert_int_equal(block.n_keys, 0);
+	assert_int_equal(block.facts.n_keys, 0);
 }
 
 /* Longer records of the same version: what is known of each counts. Another version: refused by name. */
@@ -171,7 +171,7 @@ static void test_keys_versions(void **state)
 	list.head.record_size = LARGER;
 	memcpy((char *)list.keys + LARGER, &k, sizeof(k));
 	assert_int_equal(answer_of(sizeof(list.head) + 2 * LARGER), NL_OK);
-	assert_int_equal(block.n_keys, 2);
+	assert_int_equal(block.facts.n_keys, 2);
 	assert_memory_equal(&block.keys[1], &k, sizeof(k));
 	list.head.version++;
 	assert_int_equal(answer_of(sizeof(list.head) + 2 * LARGER), NL_ENEWER);
@@ -211,7 +211,7 @@ static void test_keys_full(void **state)
 	assert_int_equal(add(k, NL_MAX_KEYS + 1), NL_ERECORD);
 	clear(NULL);
 	assert_int_equal(add(k, NL_MAX_KEYS), NL_OK);
-	assert_int_equal(block.n_keys, NL_MAX_KEYS);
+	assert_int_equal(block.facts.n_keys, NL_MAX_KEYS);
 	assert_int_equal(add(k, 1), NL_ERECORD);
 }
 

@@ -54,7 +54,7 @@ static void own_try(uint64_t begin, uint64_t end, enum nl_err error, bool gather
  * site, and one that succeeds. The last CPU says that it goes on when the next transaction has begun. */
 static void one_commit(void)
 {
-	nl_own_take(NULL, f->status.boot_id);
+	nl_own_take(NULL, f->status.boot.boot_id);
 	at(1000, 0, NL_STEP_PREPARE, 0);
 	at(3000, 0, NL_STEP_PREPARED, NL_OK);
 	own_step(NL_OWN_GATHER, 3100, 0, 1);
@@ -254,7 +254,7 @@ static void as_a_picture(void **state)
 static void a_cpu_is_slow(void **state)
 {
 	(void)state;
-	nl_own_take(NULL, f->status.boot_id);
+	nl_own_take(NULL, f->status.boot.boot_id);
 	at(1000, 0, NL_STEP_PREPARE, 0);
 	at(5000, 1, NL_STEP_ADOPT, 1);
 	at(2000, 0, NL_STEP_PREPARED, NL_OK);
@@ -276,7 +276,7 @@ static void a_cpu_is_slow(void **state)
 static void a_module_in_the_midst(void **state)
 {
 	(void)state;
-	nl_own_take(NULL, f->status.boot_id);
+	nl_own_take(NULL, f->status.boot.boot_id);
 	at(1000, 0, NL_STEP_PREPARE, 0);
 	at(1100, 0, NL_STEP_PREPARED, NL_OK);
 	at(2000, 0, NL_STEP_FREEZE, 1);
@@ -389,11 +389,11 @@ static void of_another_boot(void **state)
 
 	(void)state;
 	one_commit();
-	f->status.boot_id[3] ^= 1;
+	f->status.boot.boot_id[3] ^= 1;
 	assert_int_equal(newleaf("timeline", "--last", "2"), 0);
 	assert_null(strstr(out, "gather"));
 	assert_says(out, "because CPU 1 was in the kernel\n"); /* where it stood is not known then */
-	f->status.boot_id[3] ^= 1;
+	f->status.boot.boot_id[3] ^= 1;
 	assert_int_equal(newleaf("timeline", "--last", "2"), 0);
 	assert_says(out, "3 gathers");
 	own_file(junk, sizeof(junk));
@@ -454,7 +454,7 @@ static void whatever_the_ring_says(void **state)
 		size_t n = host_below(NL_ARRAY_SIZE(steps) + 1), from;
 		FILE *nowhere = fopen("/dev/null", "w");
 
-		nl_own_take(NULL, f->status.boot_id);
+		nl_own_take(NULL, f->status.boot.boot_id);
 		for (size_t i = 0; i < n; i++) {
 			steps[i] = (struct nl_step_record){.seq = i + 1,
 			                                   .tsc = host_below(5) ? 1000 + 10 * i : host_random(),
@@ -505,7 +505,7 @@ static void says_no_address(void **state)
 	char path[PATH_MAX];
 
 	(void)state;
-	nl_own_take(NULL, f->status.boot_id);
+	nl_own_take(NULL, f->status.boot.boot_id);
 	at(1000, 0, NL_STEP_PREPARE, 0);
 	for (unsigned i = 0; i < 60; i++) {
 		uint64_t t = 2000 + 100 * (uint64_t)i;

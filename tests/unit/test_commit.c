@@ -194,7 +194,7 @@ static void deadline(void **state)
 	memcpy(r.set, sha, 32);
 	memcpy(fg_user(FG_USER), &r, sizeof(r));
 	assert_int_equal(call(NL_CALL_PREPARE, FG_USER, sizeof(r), 0, 0), NL_OK);
-	seam_tsc += 2 * nl_boot.tsc_hz / 1000;
+	seam_tsc += 2 * nl_boot.facts.tsc_hz / 1000;
 	assert_int_equal(try_it(), NL_EDEADLINE);
 	assert_int_equal(try_it(), NL_ESTATE);
 	unchanged(was);
@@ -217,13 +217,13 @@ static void deadline_and_a_clock_set_back(void **state)
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
 	memcpy(r.set, sha, 32);
 	memcpy(fg_user(FG_USER), &r, sizeof(r));
-	seam_tsc += nl_boot.tsc_hz;
+	seam_tsc += nl_boot.facts.tsc_hz;
 	assert_int_equal(call(NL_CALL_PREPARE, FG_USER, sizeof(r), 0, 0), NL_OK);
-	seam_tsc -= nl_boot.tsc_hz / 2;
+	seam_tsc -= nl_boot.facts.tsc_hz / 2;
 	assert_int_equal(try_it(), NL_EDEADLINE);
 	memcpy(fg_user(FG_USER), &r, sizeof(r));
 	assert_int_equal(call(NL_CALL_PREPARE, FG_USER, sizeof(r), 0, 0), NL_OK);
-	seam_tsc -= nl_boot.tsc_hz / 2000; /* another CPU's clock is a little behind: that is no set-back */
+	seam_tsc -= nl_boot.facts.tsc_hz / 2000; /* another CPU's clock is a little behind: that is no set-back */
 	assert_int_equal(try_it(), NL_OK);
 }
 
@@ -287,9 +287,9 @@ static void versions_never_go_down(void **state)
 	assert_int_equal(nl_kept->checksum, nl_kept_checksum(nl_kept)); /* a warm reset would find it */
 	leaf_text_and_data("body", 2); /* expects the original bytes, which the first version hides */
 	assert_int_equal(verify_leaf(v2[0]), NL_OK);
-	nl_boot.policy.guest_may = NL_GUEST_MAY_APPLY; /* to supersede is to apply */
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_APPLY; /* to supersede is to apply */
 	assert_int_equal(commit((const void *)v2, 1), NL_OK);
-	nl_boot.policy.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT;
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT;
 	assert_int_equal(commit((const void *)v1, 1), NL_EVERSION);
 	assert_int_equal(commit(NULL, 0), NL_OK);
 	assert_int_equal(commit((const void *)v1, 1), NL_EVERSION);
@@ -303,10 +303,10 @@ static void policy(void **state)
 	(void)state;
 	leaf_rodata("one", DATA_SITE, 0x11);
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
-	nl_boot.policy.guest_may = NL_GUEST_MAY_REVERT;
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_REVERT;
 	assert_int_equal(stage(64), NL_EPOLICY);
 	assert_int_equal(commit((const void *)sha, 1), NL_EPOLICY);
-	nl_boot.policy.guest_may = NL_GUEST_MAY_APPLY;
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_APPLY;
 	assert_int_equal(commit((const void *)sha, 1), NL_OK);
 	assert_int_equal(commit(NULL, 0), NL_EPOLICY);
 	assert_int_equal(shown64(DATA_SITE), 0x1111111111111111);

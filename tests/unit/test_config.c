@@ -120,7 +120,7 @@ static void data(void **state)
 	write(0xcfc, 4, 0x99999999);
 	assert_int_equal(asked, 1);
 	assert_int_equal(nl_config_port(&cpu, 0xcfc, 4, true, 0), 0xab010278);
-	assert_int_equal(nl_config_refused(), 1);
+	assert_int_equal(nl_counts.config_refused, 1);
 }
 
 /* Over the ends of a dword: byte by byte, and each byte of data is asked for. */
@@ -180,13 +180,13 @@ static void extended(void **state)
 static void refusals(void **state)
 {
 	(void)state;
-	uint32_t before = nl_config_refused();
+	uint32_t before = nl_counts.config_refused;
 
 	refuses = true;
 	write(0xcf8, 4, 0x8001f8f0);
 	for (uint32_t i = 0; i < 20; i++)
 		write(0xcfc, 4, i);
-	assert_int_equal(nl_config_refused(), before + 20);
+	assert_int_equal(nl_counts.config_refused, before + 20);
 	assert_int_equal(said, 8);
 	assert_int_equal(said_of, 0x1f8 << 12 | 0xf0);
 	assert_int_equal(said_value, 7 - before);

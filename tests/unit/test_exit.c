@@ -109,7 +109,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&cpu, 0, sizeof(cpu));
 	guest = (struct nl_context){.cpl = 3, .long_mode = true};
-	nl_boot.policy.proofs = NL_PROOF_PORT | NL_PROOF_TOKEN;
+	nl_boot.facts.policy.proofs = NL_PROOF_PORT | NL_PROOF_TOKEN;
 	nl_vendor = &vendor;
 	memset(&bus, 0, sizeof(bus));
 	calls = skipped = written_back = 0;
@@ -214,7 +214,7 @@ static void a_hook_is_answered_where_it_asks(void **state)
 static void the_port_can_be_forbidden(void **state)
 {
 	(void)state;
-	nl_boot.policy.proofs = NL_PROOF_TOKEN;
+	nl_boot.facts.policy.proofs = NL_PROOF_TOKEN;
 	assert_int_equal(port(NL_CALL_PORT, 4, false, false, NL_CALL_MAGIC), NL_CALL_MAGIC);
 	assert_int_equal(calls, 0);
 	assert_int_equal(bus.writes, 1);

@@ -43,7 +43,7 @@ static void begin_again(void **state)
 	a = arrives("alpha", 0, 0);
 	assert_int_equal(commit((const void *)sha, 2), NL_OK);
 	assert_int_equal(commit(NULL, 0), NL_OK);
-	nl_boot.policy.unpatched = NL_UNPATCHED_REFUSE;
+	nl_boot.facts.policy.unpatched = NL_UNPATCHED_REFUSE;
 }
 
 static int begin(void **state)

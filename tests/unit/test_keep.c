@@ -192,7 +192,7 @@ static void floors(void **state)
 	}
 	boots(false, 9); /* anybody's image */
 	block.list_accepted = 6;
-	block.keys_from_file = 1; /* and list */
+	block.facts.keys_from_file = 1; /* and list */
 	assert_int_equal(state_check(&l), NL_OK);
 	assert_int_equal(state_settle(&l), NL_OK);
 	assert_int_equal(variable.writes, 0);
@@ -211,11 +211,11 @@ static void barred_keys(void **state)
 	(void)state;
 	for (unsigned from_file = 2; from_file--;) {
 		boots(true, 3);
-		block.n_keys = 2;
+		block.facts.n_keys = 2;
 		for (unsigned i = 0; i < 3; i++)
 			memcpy(block.keys[i].key, keys[i], 32);
 		block.keys_barred = 6; /* a bit beyond the keys that there are, too */
-		block.keys_from_file = from_file;
+		block.facts.keys_from_file = from_file;
 		assert_int_equal(state_settle(&l), NL_OK);
 		assert_int_equal(nl_state_barred(stored(), keys[1]), !from_file);
 		assert_false(nl_state_barred(stored(), keys[0]) || nl_state_barred(stored(), keys[2]));
@@ -223,7 +223,7 @@ static void barred_keys(void **state)
 	boots(true, 3);
 	assert_true(nl_state_barred(&l.state, keys[1]));
 	variable.full = true;
-	block.n_keys = 3;
+	block.facts.n_keys = 3;
 	memcpy(block.keys[2].key, keys[2], 32);
 	block.keys_barred = 4;
 	assert_int_equal(state_settle(&l), NL_EFIRMWARE);

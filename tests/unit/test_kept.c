@@ -24,7 +24,7 @@ static int start(void **state)
 	(void)state;
 	memset(&place, 0, sizeof(place));
 	memset(nl_kept_on, 0, sizeof(nl_kept_on));
-	memset(nl_boot.boot_id, 0xb0, sizeof(nl_boot.boot_id));
+	memset(nl_boot.facts.boot_id, 0xb0, sizeof(nl_boot.facts.boot_id));
 	nl_kept_init(&place);
 	return 0;
 }
@@ -39,7 +39,7 @@ static void what_was_there_stays(void **state)
 	place = before;
 	nl_kept_init(&place);
 	assert_true(whole());
-	assert_memory_equal(place.boot_id, nl_boot.boot_id, 16);
+	assert_memory_equal(place.boot_id, nl_boot.facts.boot_id, 16);
 	assert_int_equal(nl_floor_of(before.floors[0].id), 4);
 	assert_true(nl_state_locked_out(nine));
 	assert_false(nl_state_locked_out(one));

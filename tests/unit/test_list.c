@@ -32,7 +32,7 @@ static int start(void **state)
 	memset(&file, 0, sizeof(file));
 	author = make_key(&nl_boot.keys[0], "author", NL_ROLE_AUTHOR);
 	revoker = make_key(&nl_boot.keys[1], "revoker", NL_ROLE_REVOKE);
-	nl_boot.n_keys = 2;
+	nl_boot.facts.n_keys = 2;
 	make_domain = NL_DOMAIN_LIST;
 	file.head.head = (struct nl_record){NL_LIST_MAGIC, 1, sizeof(file.head), sizeof(file.entries[0]), 0};
 	file.head.sequence = 7;
@@ -127,7 +127,7 @@ static void no_list(void **state)
 	assert_int_equal(nl_list_bars(leaf), NL_OK);
 	assert_int_equal(nl_list_take(NULL, 0, 1), NL_ELISTGONE);
 	nothing_counts();
-	nl_boot.policy.without_list = NL_WITHOUT_LIST_GO_ON;
+	nl_boot.facts.policy.without_list = NL_WITHOUT_LIST_GO_ON;
 	assert_int_equal(nl_list_bars(leaf), NL_OK);
 }
 
@@ -195,9 +195,9 @@ static void what_is_not_known(void **state)
 	sign(revoker);
 	assert_int_equal(take(0), NL_ERECORD);
 	nothing_counts();
-	nl_boot.policy.without_list = 3; /* what is not known is not taken for "go on" */
+	nl_boot.facts.policy.without_list = 3; /* what is not known is not taken for "go on" */
 	assert_int_equal(nl_list_bars(leaf), NL_ELIST);
-	nl_boot.policy.without_list = NL_WITHOUT_LIST_NO_LEAF;
+	nl_boot.facts.policy.without_list = NL_WITHOUT_LIST_NO_LEAF;
 	memcpy(file.entries[1].name, alpha, sizeof(alpha));
 	file.head.sequence = NL_LIST_MAX_SEQUENCE + 1;
 	sign(revoker);
@@ -261,7 +261,7 @@ static void revoked_revokers(void **state)
 	uint8_t ids[3][32];
 
 	(void)state;
-	nl_boot.n_keys = 3;
+	nl_boot.facts.n_keys = 3;
 	for (unsigned i = 0; i < 3; i++) {
 		nl_key_id(nl_boot.keys[i].key, ids[i]);
 		add(NL_LIST_KEY, ids[i], 32, 0);

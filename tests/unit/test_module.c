@@ -152,14 +152,14 @@ static void other_build(void **state)
 	leaf_module("one", "alpha", WITH_IMAGE);
 	assert_int_equal(verify_leaf(sha[0]), NL_OK); /* the image is as it should be */
 	assert_int_equal(module_of(sha[0], 0)->state, NL_MODULE_OTHER);
-	nl_boot.policy.unpatched = NL_UNPATCHED_REFUSE;
+	nl_boot.facts.policy.unpatched = NL_UNPATCHED_REFUSE;
 	was = before();
 	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_EMODULE);
 	assert_int_equal(call(NL_CALL_ABANDON, FG_USER, sizeof(struct nl_commit_report), 0, 0), NL_NOTHING);
 	assert_string_equal(commit_report()->blocker.leaf, "one");
 	assert_string_equal(commit_report()->blocker.other, "alpha");
 	unchanged(was);
-	nl_boot.policy.unpatched = NL_UNPATCHED_LET_IN;
+	nl_boot.facts.policy.unpatched = NL_UNPATCHED_LET_IN;
 	assert_int_equal(commit((const void *)sha, 1), NL_OK);
 	assert_int_equal(image_looks(), PATCHED);
 	assert_int_equal(looks(&a), ORIGINAL);
@@ -361,11 +361,11 @@ static void superseded(void **state)
 	m.header.version = 2;
 	memset(m.bytes + m.sites[1].fresh, 0x77, 8);
 	assert_int_equal(verify_leaf(sha[1]), NL_OK);
-	nl_boot.policy.guest_may = NL_GUEST_MAY_APPLY;
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_APPLY;
 	assert_int_equal(commit((const void *)(sha + 1), 1), NL_OK);
 	assert_int_equal(looks(&a), PATCHED);
 	assert_memory_equal(fm_at(&a, FM_RODATA, MODULE_DATA), "wwwwwwww", 8);
-	nl_boot.policy.guest_may |= NL_GUEST_MAY_REVERT;
+	nl_boot.facts.policy.guest_may |= NL_GUEST_MAY_REVERT;
 	assert_int_equal(commit(NULL, 0), NL_OK);
 	assert_int_equal(looks(&a), ORIGINAL);
 	assert_int_equal(data_looks(&a), ORIGINAL);

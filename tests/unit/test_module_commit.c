@@ -90,7 +90,7 @@ static void referred_to(void **state)
 	assert_memory_equal(nl_room_at(NL_ROOM_TEXT, nl_registry_find(sha[0])->objects[1].text.offset + 40), &where, 8);
 	leaves_memory(&a);
 	leaves_memory(&g);
-	nl_boot.policy.unpatched = NL_UNPATCHED_REFUSE;
+	nl_boot.facts.policy.unpatched = NL_UNPATCHED_REFUSE;
 	a = comes("alpha", 0, 1, 1);
 	assert_int_equal(fm_tell(a.va, FM_COMING), 0x8002);
 	assert_int_equal(looks(&a), ORIGINAL);

@@ -136,7 +136,7 @@ static void stub_runs(void **state)
 	for (unsigned refuse = 0; refuse < 2; refuse++) {
 		int32_t displacement;
 
-		nl_boot.policy.unpatched = refuse ? NL_UNPATCHED_REFUSE : NL_UNPATCHED_LET_IN;
+		nl_boot.facts.policy.unpatched = refuse ? NL_UNPATCHED_REFUSE : NL_UNPATCHED_LET_IN;
 		on(0);
 		assert_memory_equal(STUB, opens, 4); /* an indirect call ends there */
 		assert_memory_equal(STUB + 16, "\x0f\xa2", 2);
@@ -213,7 +213,7 @@ static void abandoned_changes_nothing(void **state)
 	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
 	assert_int_equal(try_it(), NL_AGAIN);
 	assert_int_equal(commit_report()->blocker.rip, 0); /* nobody is blamed */
-	seam_tsc += 3600 * nl_boot.tsc_hz;
+	seam_tsc += 3600 * nl_boot.facts.tsc_hz;
 	assert_int_equal(try_it(), NL_EDEADLINE);
 	was.free_pages = nl_pool_free_pages();
 	unchanged(was);

@@ -163,7 +163,7 @@ static void hostile_hints(void **state)
 	memcpy(frames, fg.ram + FM_RAM, FM_PAGES * NL_PAGE_SIZE);
 	b = fm_load("alpha", 0, 2, 2);
 	fm_state(&b, FM_COMING);
-	nl_boot.policy.unpatched = NL_UNPATCHED_REFUSE;
+	nl_boot.facts.policy.unpatched = NL_UNPATCHED_REFUSE;
 	fm_tell(b.va, FM_COMING);
 	assert_int_equal(looks(&b), ORIGINAL);
 	free(frames);
@@ -176,7 +176,7 @@ static void cannot_be_patched(void **state)
 		uint8_t set[2][32];
 		struct fm a, other;
 
-		nl_boot.policy.unpatched = i & 1 ? NL_UNPATCHED_REFUSE : NL_UNPATCHED_LET_IN;
+		nl_boot.facts.policy.unpatched = i & 1 ? NL_UNPATCHED_REFUSE : NL_UNPATCHED_LET_IN;
 		leaf_module("one", "alpha", WITH_IMAGE);
 		assert_int_equal(verify_leaf(set[0]), NL_OK);
 		leaf_module("two", "alpha", WITH_DATA);
@@ -226,7 +226,7 @@ static void in_a_page_of_the_image(void **state)
 	struct fm a;
 
 	(void)state;
-	nl_boot.policy.unpatched = NL_UNPATCHED_REFUSE;
+	nl_boot.facts.policy.unpatched = NL_UNPATCHED_REFUSE;
 	leaf_text_and_data("image", 1);
 	assert_int_equal(verify_leaf(set[0]), NL_OK);
 	leaf_module("one", "alpha", 0);
@@ -251,7 +251,7 @@ static void in_a_poisoned_page(void **state)
 	struct fm a;
 
 	(void)state;
-	nl_boot.policy.unpatched = NL_UNPATCHED_REFUSE;
+	nl_boot.facts.policy.unpatched = NL_UNPATCHED_REFUSE;
 	on(WITH_IMAGE);
 	a = comes("alpha", 0, 0, 0);
 	seam_poison = fm_at(&a, FM_TEXT, 0);

@@ -413,12 +413,12 @@ static void dropped(void **state)
 		assert_int_equal(v, 0x1234);
 		n_msrs--; /* room for the next */
 	}
-	assert_int_equal(nl_msr_updates_dropped(), 1); /* microcode: an administrator wants to know */
+	assert_int_equal(nl_counts.microcode_dropped, 1); /* microcode: an administrator wants to know */
 	machine(&vmx);
 	*msr(MSR_BIOS_UPDT_TRIG) = 0;
 	assert_true(write_of(MSR_BIOS_UPDT_TRIG, 0x1000));
 	assert_int_equal(*msr(MSR_BIOS_UPDT_TRIG), 0);
-	assert_int_equal(nl_msr_updates_dropped(), 2);
+	assert_int_equal(nl_counts.microcode_dropped, 2);
 }
 
 static void apic_base(void **state)
@@ -454,10 +454,10 @@ static void icr(void **state)
 	assert_int_equal(*msr(MSR_X2APIC_ICR), 0x40053);
 	machine(&vmx);
 	assert_int_equal(exit_of(MSR_X2APIC_ICR), 0); /* INIT and SIPI are exits of their target */
-	nl_boot.n_beyond = 1;                         /* unless there is a CPU that is not ours */
+	nl_boot.facts.n_beyond = 1;                   /* unless there is a CPU that is not ours */
 	machine(&vmx);
 	assert_int_equal(exit_of(MSR_X2APIC_ICR), 2);
-	nl_boot.n_beyond = 0;
+	nl_boot.facts.n_beyond = 0;
 }
 
 /* Only the boot CPU's first write, or another value, may mean a new kernel; whether one begins is not decided here. */

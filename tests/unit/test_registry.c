@@ -176,7 +176,7 @@ static void barred(void **state)
 
 	make_domain = NL_DOMAIN_LIST;
 	i = make_key(&revoker, "revoker", NL_ROLE_REVOKE);
-	nl_boot.keys[nl_boot.n_keys++] = revoker;
+	nl_boot.keys[nl_boot.facts.n_keys++] = revoker;
 	list->head = (struct nl_list){{NL_LIST_MAGIC, 1, sizeof(list->head), sizeof(list->entry), 1}, 1};
 	list->entry.what = NL_LIST_LEAF;
 	memcpy(list->entry.name, sha, sizeof(sha));
@@ -202,13 +202,13 @@ static void quorum(void **state)
 	size_t size;
 
 	(void)state;
-	nl_boot.n_keys = 3;
+	nl_boot.facts.n_keys = 3;
 	by[0] = me = make_key(&nl_boot.keys[0], "one", NL_ROLE_AUTHOR);
 	by[1] = make_key(&nl_boot.keys[1], "two", NL_ROLE_AUTHOR);
 	by[2] = make_key(&nl_boot.keys[2], "watch", NL_ROLE_REVOKE);
 	leaf_text_and_data("body", 1);
 	size = make_write(&m, file);
-	nl_boot.policy.signatures = 2;
+	nl_boot.facts.policy.signatures = 2;
 	assert_int_equal(stage(make_sign_by(file, size, by, 1)), NL_OK);
 	assert_int_equal(verify(), NL_EQUORUM);
 	assert_string_equal(verify_report()->key_name, "one");
@@ -238,7 +238,7 @@ static void quorum(void **state)
 	leaf_text_and_data("body", 2);
 	assert_int_equal(stage(make_sign_by(file, make_write(&m, file), &me, 1)), NL_OK);
 	assert_int_equal(verify(), NL_EQUORUM);
-	nl_boot.policy.signatures = 1;
+	nl_boot.facts.policy.signatures = 1;
 }
 
 /* What the author says is kept, as it was signed, for whoever asks. */

@@ -52,8 +52,8 @@ static void start_with(const struct succession *s, uint8_t sha[ALL][32])
 {
 	keys[0] = make_key(&nl_boot.keys[0], "one", NL_ROLE_AUTHOR);
 	keys[1] = make_key(&nl_boot.keys[1], "two", NL_ROLE_AUTHOR);
-	nl_boot.n_keys = 2;
-	nl_boot.policy.guest_may = NL_GUEST_MAY_APPLY;
+	nl_boot.facts.n_keys = 2;
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_APPLY;
 	leaf_rodata("old", DATA_SITE, 0x11);
 	m.header.version = 7;
 	verified_by(sha[OLD], s->old_by);
@@ -108,7 +108,7 @@ static void does_not(void **state)
 		assert_string_equal(commit_report()->blocker.leaf, "old"); /* what would go */
 		newer(&bad[i], sha[NEW], 3);                               /* the same leaf, which both have signed */
 		assert_int_equal(commit((const void *)(sha + NEW), 2), bad[i].err);
-		nl_boot.policy.guest_may |= NL_GUEST_MAY_REVERT; /* who may revert may do all of that */
+		nl_boot.facts.policy.guest_may |= NL_GUEST_MAY_REVERT; /* who may revert may do all of that */
 		assert_int_equal(commit((const void *)(sha + NEW), 1), NL_OK);
 		teardown(state);
 		setup(state);

@@ -20,8 +20,8 @@ static int setup(void **state)
 	cpus[1].index = 1;
 	for (size_t i = 0; i < sizeof(nl_boot.secret); i++)
 		nl_boot.secret[i] = i * 5;
-	nl_boot.policy.proofs = NL_PROOF_PORT | NL_PROOF_TOKEN;
-	nl_boot.tsc_hz = 1000000000;
+	nl_boot.facts.policy.proofs = NL_PROOF_PORT | NL_PROOF_TOKEN;
+	nl_boot.facts.tsc_hz = 1000000000;
 	return 0;
 }
 
@@ -35,14 +35,14 @@ static uint64_t made(unsigned cpu)
 
 static void counts_once(void **state)
 {
-	uint64_t t = made(0), refused = nl_tokens_refused;
+	uint64_t t = made(0), refused = nl_counts.tokens_refused;
 
 	(void)state;
 	assert_true(nl_token_spend(&cpus[0], t));
-	assert_int_equal(nl_tokens_refused, refused);
+	assert_int_equal(nl_counts.tokens_refused, refused);
 	assert_false(nl_token_spend(&cpus[0], t));
 	assert_false(nl_token_spend(&cpus[0], t));
-	assert_int_equal(nl_tokens_refused, refused + 2);
+	assert_int_equal(nl_counts.tokens_refused, refused + 2);
 }
 
 /* Nothing that an ordinary user can present is one where none was made: least of all zero. */
@@ -122,30 +122,30 @@ static void not_without_policy_or_secret(void **state)
 	uint64_t t = made(0), refused, v = 77;
 
 	(void)state;
-	nl_boot.policy.proofs = NL_PROOF_PORT;
-	refused = nl_tokens_refused;
+	nl_boot.facts.policy.proofs = NL_PROOF_PORT;
+	refused = nl_counts.tokens_refused;
 	assert_false(nl_token_make(&cpus[0], &v));
 	assert_false(nl_token_spend(&cpus[0], t));
-	nl_boot.policy.proofs = NL_PROOF_TOKEN;
+	nl_boot.facts.policy.proofs = NL_PROOF_TOKEN;
 	for (unsigned stuck = 0; stuck < 3; stuck++) { /* and a RDRAND that always says the same */
 		memset(nl_boot.secret, (uint8_t[]){0, 0xff, 0x5a}[stuck], sizeof(nl_boot.secret));
 		assert_false(nl_token_make(&cpus[0], &v));
 		assert_false(nl_token_spend(&cpus[0], t));
 	}
 	assert_int_equal(v, 77);
-	assert_int_equal(nl_tokens_refused, refused); /* nobody is told apart from a machine without tokens */
+	assert_int_equal(nl_counts.tokens_refused, refused); /* nobody is told apart from a machine without tokens */
 }
 
 static void guesses_do_not_flood_the_journal(void **state)
 {
 	struct nl_journal_entry e;
-	uint64_t t = made(0), before, after, refused = nl_tokens_refused, guess = 0x9e3779b97f4a7c15;
+	uint64_t t = made(0), before, after, refused = nl_counts.tokens_refused, guess = 0x9e3779b97f4a7c15;
 
 	(void)state;
 	nl_journal_read(UINT64_MAX, &e, &before);
 	for (unsigned i = 0; i < 1000000; i++, guess = guess * 6364136223846793005 + 1442695040888963407)
 		assert_false(nl_token_spend(&cpus[0], guess));
-	assert_int_equal(nl_tokens_refused, refused + 1000000);
+	assert_int_equal(nl_counts.tokens_refused, refused + 1000000);
 	nl_journal_read(UINT64_MAX, &e, &after);
 	assert_in_range(after - before, 10, 20);
 	assert_int_equal(nl_journal_read(after, &e, &after), 1);
@@ -161,13 +161,13 @@ static void not_even_by_four_thousand_million(void **state)
 	uint64_t before, after;
 
 	(void)state;
-	nl_tokens_refused = UINT32_MAX - 10;
+	nl_counts.tokens_refused = UINT32_MAX - 10;
 	nl_journal_read(UINT64_MAX, &e, &before);
 	for (unsigned i = 0; i < 1000; i++)
 		assert_false(nl_token_spend(&cpus[0], i));
 	nl_journal_read(UINT64_MAX, &e, &after);
 	assert_int_equal(after - before, 1);
-	assert_int_equal(nl_tokens_refused, UINT32_MAX - 10 + 1000ULL);
+	assert_int_equal(nl_counts.tokens_refused, UINT32_MAX - 10 + 1000ULL);
 }
 
 int main(void)

@@ -322,8 +322,8 @@ static void broken_lists(void **state)
 	memcpy(then.seen + (next - fg.ram), &bad, 8);
 	memcpy(then.home + (next - fg.ram), &bad, 8);
 	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
-	seam_tsc_step = nl_boot.tsc_hz / 1000;    /* each look at the clock */
-	assert_int_equal(try_it(), NL_EDEADLINE); /* the window's time limit ended the walk */
+	seam_tsc_step = nl_boot.facts.tsc_hz / 1000; /* each look at the clock */
+	assert_int_equal(try_it(), NL_EDEADLINE);    /* the window's time limit ended the walk */
 	seam_tsc_step = 1;
 	unchanged(then);
 	memcpy(next, &was, 8);

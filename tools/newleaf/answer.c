@@ -323,7 +323,7 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 	case NL_EKEY:
 		if (r && memcmp(r->key_id, no_key, sizeof(no_key)))
 			snprintf(why, sizeof(why), "%s: key %s; %u keys are trusted", cli_error(e)->what,
-			         text_hex(&a, r->key_id, 8), c->status.keys);
+			         text_hex(&a, r->key_id, 8), c->status.boot.n_keys);
 		break;
 	case NL_EBUILDID:
 		if (r && r->found_build_id_len && peek_header(leaf, &h))

@@ -15,7 +15,10 @@ static const char *const pieces[] = {
 };
 _Static_assert(NL_ARRAY_SIZE(pieces) == NL_PIECES, "a name for each piece");
 
-static uint64_t ns(const struct cli *c, unsigned piece) { return text_tsc_ns(c->agent.taken[piece], c->status.tsc_hz); }
+static uint64_t ns(const struct cli *c, unsigned piece)
+{
+	return text_tsc_ns(c->agent.taken[piece], c->status.boot.tsc_hz);
+}
 
 /* A gather is longer than the try in its midst: the first of equals is the outer one. */
 static unsigned longest(const struct cli *c)

@@ -81,7 +81,7 @@ static int begin(struct change *x, struct cli *c, const char *schema, const char
 	e = nl_agent_leaves(&c->agent, x->now, NL_MAX_LEAVES, &x->n_now);
 	if (e != NL_OK)
 		return cli_fail_agent(c, not_done(x, subject), e, NULL);
-	limit = c->status.deadline_max_ms * 1000000ULL;
+	limit = c->status.boot.policy.deadline_ms * 1000000ULL;
 	if (!(c->given & OPT_DEADLINE)) {
 		c->deadline_ns = c->status.emulated ? DEADLINE_EMULATED_NS : DEADLINE_NS;
 		if (limit && c->deadline_ns > limit)
@@ -89,7 +89,7 @@ static int begin(struct change *x, struct cli *c, const char *schema, const char
 	} else if (limit && c->deadline_ns > limit) {
 		return cli_fail(c, not_done(x, subject), NL_EUSAGE,
 		                "this machine's policy allows a --deadline of at most %u ms",
-		                c->status.deadline_max_ms);
+		                c->status.boot.policy.deadline_ms);
 	}
 	x->request.expected_generation = c->status.generation;
 	x->request.deadline_ms = (uint32_t)((c->deadline_ns + 999999) / 1000000);

@@ -106,6 +106,7 @@ static void print_particulars(const struct nl_journal_entry *e)
 static void print_entry(const struct cli *c, const struct nl_journal_entry *e)
 {
 	struct text t;
+	uint64_t wall = text_wall(&c->status.boot, e->tsc);
 	char id[NL_LEAF_ID_LEN + 1] = "";
 
 	for (size_t i = 0; i < NL_LEAF_ID_LEN && e->id[i]; i++)
@@ -115,7 +116,7 @@ static void print_entry(const struct cli *c, const struct nl_journal_entry *e)
 
 		json_document(&j, "log", NULL);
 		json_uint(&j, "seq", e->seq);
-		json_time(&j, "time", e->wall_unix_ns);
+		json_time(&j, "time", wall);
 		json_uint(&j, "tsc", e->tsc);
 		json_bytes(&j, "boot_id", e->boot_id, sizeof(e->boot_id));
 		json_string(&j, "event", event_name(e->event));
@@ -131,9 +132,8 @@ static void print_entry(const struct cli *c, const struct nl_journal_entry *e)
 	}
 	if (c->quiet)
 		return;
-	printf("%5llu  %-24s  %-9s  generation %llu", (unsigned long long)e->seq,
-	       e->wall_unix_ns ? text_time(&t, e->wall_unix_ns) : "-", event_name(e->event),
-	       (unsigned long long)e->generation);
+	printf("%5llu  %-24s  %-9s  generation %llu", (unsigned long long)e->seq, wall ? text_time(&t, wall) : "-",
+	       event_name(e->event), (unsigned long long)e->generation);
 	if (id[0])
 		printf("  %s", id);
 	if (e->error && e->error != NL_NOTHING) /* that a module went is no error */
@@ -182,7 +182,7 @@ int verb_log(struct cli *c)
 int verb_blockers(struct cli *c)
 {
 	struct nl_journal_entry *batch = calloc(BATCH, sizeof(*batch)), found = {.seq = 0};
-	uint64_t from = 1, newest = 0, at;
+	uint64_t from = 1, newest = 0, at, wall;
 	uint32_t cpu;
 	int result = batch ? cli_open(c, "no blockers") : NL_EXIT_ENVIRONMENT;
 	enum nl_err e = NL_OK;
@@ -207,6 +207,7 @@ int verb_blockers(struct cli *c)
 	if (!found.seq)
 		return cli_nothing(c, "blockers", "no commit was refused or abandoned since boot");
 	found.id[sizeof(found.id) - 1] = 0;
+	wall = text_wall(&c->status.boot, found.tsc);
 	at = found.event == NL_EV_REFUSED ? found.a : found.b;
 	cpu = found.event == NL_EV_REFUSED ? UINT32_MAX : (uint32_t)found.a;
 	if (c->json) {
@@ -214,7 +215,7 @@ int verb_blockers(struct cli *c)
 
 		json_document(&j, "blockers", "ok");
 		json_uint(&j, "seq", found.seq);
-		json_time(&j, "time", found.wall_unix_ns);
+		json_time(&j, "time", wall);
 		json_string(&j, "event", event_name(found.event));
 		json_string(&j, "code", cli_error((enum nl_err)found.error)->name);
 		json_string(&j, "id", found.id[0] ? found.id : NULL);
@@ -236,8 +237,7 @@ int verb_blockers(struct cli *c)
 		const struct cli_error *err = cli_error((enum nl_err)found.error);
 
 		printf("%s %s (entry %llu%s%s): ", found.id[0] ? found.id : "a commit", event_name(found.event),
-		       (unsigned long long)found.seq, found.wall_unix_ns ? ", " : "",
-		       found.wall_unix_ns ? text_time(&t, found.wall_unix_ns) : "");
+		       (unsigned long long)found.seq, wall ? ", " : "", wall ? text_time(&t, wall) : "");
 		if (err->code == NL_OK)
 			printf("given up by its caller\n");
 		else

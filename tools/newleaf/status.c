@@ -23,7 +23,7 @@ static const char *const consistencies[] = {
 
 static const char *may(const struct nl_status *s)
 {
-	switch (s->guest_may & (NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT)) {
+	switch (s->boot.policy.guest_may & (NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT)) {
 	case NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT:
 		return "apply,revert";
 	case NL_GUEST_MAY_APPLY:
@@ -120,7 +120,6 @@ static bool livepatch_text(const struct livepatch *l, void *unused)
 static void leaf_json(struct json *j, const struct nl_status *s, const struct nl_leaf_state *l,
                       const struct nl_leaf_facts *facts)
 {
-	uint64_t at = text_tsc_ns(l->since_tsc - s->tsc_launch, s->tsc_hz);
 
 	json_open(j, NULL, '{');
 	json_string(j, "id", l->id);
@@ -136,8 +135,8 @@ static void leaf_json(struct json *j, const struct nl_status *s, const struct nl
 	json_uint(j, "body_bytes", l->body_bytes);
 	json_count(j, "old_tasks", l->old_tasks);
 	json_uint(j, "generation", l->generation);
-	json_time(j, "since", s->wall_unix_ns_launch ? s->wall_unix_ns_launch + at : 0);
-	json_uint(j, "age_ns", text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz));
+	json_time(j, "since", text_wall(&s->boot, l->since_tsc));
+	json_uint(j, "age_ns", text_tsc_ns(s->tsc_now - l->since_tsc, s->boot.tsc_hz));
 	json_string(j, "consistency", consistencies[l->consistency]);
 	json_uint(j, "signatures", l->signatures);
 	if (l->counters)
@@ -171,18 +170,18 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 	json_uint(&j, "known", s->cpus_known);
 	json_uint(&j, "running", s->cpus_running);
 	json_close(&j, '}');
-	json_uint(&j, "uptime_ns", text_tsc_ns(s->tsc_now - s->tsc_launch, s->tsc_hz));
-	json_time(&j, "launched", s->wall_unix_ns_launch);
-	json_bytes(&j, "boot_id", s->boot_id, sizeof(s->boot_id));
+	json_uint(&j, "uptime_ns", text_tsc_ns(s->tsc_now - s->boot.tsc_at_wall, s->boot.tsc_hz));
+	json_time(&j, "launched", text_wall(&s->boot, s->boot.tsc_at_wall));
+	json_bytes(&j, "boot_id", s->boot.boot_id, sizeof(s->boot.boot_id));
 	json_open(&j, "keys", '{');
-	json_uint(&j, "count", s->keys);
-	json_string(&j, "from", s->keys_from_file ? "file" : "image");
+	json_uint(&j, "count", s->boot.n_keys);
+	json_string(&j, "from", s->boot.keys_from_file ? "file" : "image");
 	json_close(&j, '}');
-	json_bool(&j, "secure_boot", s->secure_boot);
+	json_bool(&j, "secure_boot", s->boot.secure_boot);
 	json_open(&j, "guest_may", '[');
-	if (s->guest_may & NL_GUEST_MAY_APPLY)
+	if (s->boot.policy.guest_may & NL_GUEST_MAY_APPLY)
 		json_string(&j, NULL, "apply");
-	if (s->guest_may & NL_GUEST_MAY_REVERT)
+	if (s->boot.policy.guest_may & NL_GUEST_MAY_REVERT)
 		json_string(&j, NULL, "revert");
 	json_close(&j, ']');
 	json_open(&j, "proof", '{');
@@ -191,12 +190,12 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 			json_string(&j, "by", proofs[i].name);
 	json_open(&j, "taken", '[');
 	for (size_t i = 0; i < NL_ARRAY_SIZE(proofs); i++)
-		if (s->proofs & proofs[i].bit)
+		if (s->boot.policy.proofs & proofs[i].bit)
 			json_string(&j, NULL, proofs[i].name);
 	json_close(&j, ']');
-	json_uint(&j, "tokens_refused", s->tokens_refused);
+	json_uint(&j, "tokens_refused", s->counts.tokens_refused);
 	json_close(&j, '}');
-	json_uint(&j, "deadline_max_ns", s->deadline_max_ms * 1000000ULL);
+	json_uint(&j, "deadline_max_ns", s->boot.policy.deadline_ms * 1000000ULL);
 	json_open(&j, "kernel", '{');
 	json_string(&j, "release", release(&u));
 	json_bool(&j, "matched", s->kernel_build_id_len);
@@ -212,13 +211,13 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 	json_uint(&j, "arena_data_free_bytes", s->arena_data_free);
 	json_close(&j, '}');
 	json_bool(&j, "emulated", s->emulated);
-	json_uint(&j, "microcode_dropped", s->microcode_dropped);
-	json_uint(&j, "config_refused", s->config_refused);
-	json_uint(&j, "cpus_beyond", s->cpus_beyond);
-	json_uint(&j, "ipis_refused", s->ipis_refused);
+	json_uint(&j, "microcode_dropped", s->counts.microcode_dropped);
+	json_uint(&j, "config_refused", s->counts.config_refused);
+	json_uint(&j, "cpus_beyond", s->boot.n_beyond);
+	json_uint(&j, "ipis_refused", s->counts.ipis_refused);
 	json_open(&j, "list", '{');
 	json_uint(&j, "sequence", s->list_sequence);
-	json_uint(&j, "known", s->list_known);
+	json_uint(&j, "known", s->boot.list_known);
 	json_string(&j, "error", list_error(s) ? list_error(s)->name : NULL);
 	json_close(&j, '}');
 	json_uint(&j, "lockouts", s->lockouts);
@@ -246,17 +245,18 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 	int width = 15;
 
 	printf("Newleaf %s  %s/%s  %u/%u CPUs", s->version, s->vendor, s->paging, s->cpus_running, s->cpus_known);
-	if (s->tsc_hz)
-		printf("  up %s", text_uptime(&t, text_tsc_ns(s->tsc_now - s->tsc_launch, s->tsc_hz)));
-	printf("   keys %u (%s)   guest-may %s%s\n", s->keys,
-	       s->keys_from_file ? "from a file: anybody who can write the ESP can change them" : "image", may(s),
+	if (s->boot.tsc_hz)
+		printf("  up %s", text_uptime(&t, text_tsc_ns(s->tsc_now - s->boot.tsc_at_wall, s->boot.tsc_hz)));
+	printf("   keys %u (%s)   guest-may %s%s\n", s->boot.n_keys,
+	       s->boot.keys_from_file ? "from a file: anybody who can write the ESP can change them" : "image", may(s),
 	       s->emulated ? "   emulated" : "");
 	for (size_t i = 0; i < NL_ARRAY_SIZE(proofs); i++)
 		if (s->proof == proofs[i].bit)
 			printf("Proof of root by %s%s\n", proofs[i].text,
-			       s->proofs == s->proof ? ", the only one that the policy takes" : "");
-	if (s->tokens_refused)
-		printf("tokens presented that were not valid: %" PRIu64 "; newleaf log has them\n", s->tokens_refused);
+			       s->boot.policy.proofs == s->proof ? ", the only one that the policy takes" : "");
+	if (s->counts.tokens_refused)
+		printf("tokens presented that were not valid: %" PRIu64 "; newleaf log has them\n",
+		       s->counts.tokens_refused);
 	printf("Kernel  %s  ", release(&u));
 	if (s->kernel_build_id_len)
 		printf("build-id %s matched", text_hex_brief(&t, s->kernel_build_id, s->kernel_build_id_len));
@@ -269,22 +269,23 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 			printf("undecided %s: see docs/explanation/threat-model.md\n", undecided[i].name);
 	if (list_error(s))
 		printf("signed list not taken: %s [%s]; the newest known is %" PRIu64 "\n", list_error(s)->what,
-		       list_error(s)->name, s->list_known);
+		       list_error(s)->name, s->boot.list_known);
 	else if (s->list_sequence)
 		printf("signed list %" PRIu64 "\n", s->list_sequence);
 	if (s->lockouts)
 		printf("leaves that are locked out since a panic: %u\n", s->lockouts);
-	if (s->cpus_beyond)
-		printf("CPUs that the firmware did not hand over, and that can never be started: %u\n", s->cpus_beyond);
-	if (s->ipis_refused)
+	if (s->boot.n_beyond)
+		printf("CPUs that the firmware did not hand over, and that can never be started: %u\n",
+		       s->boot.n_beyond);
+	if (s->counts.ipis_refused)
 		printf("SMIs of the guest, and INIT, SIPI and NMI for CPUs that are not ours refused: %u\n",
-		       s->ipis_refused);
-	if (s->config_refused)
+		       s->counts.ipis_refused);
+	if (s->counts.config_refused)
 		printf("writes of the guest to configuration space refused: %u; newleaf console names them\n",
-		       s->config_refused);
-	if (s->microcode_dropped)
+		       s->counts.config_refused);
+	if (s->counts.microcode_dropped)
 		printf("microcode updates of the guest dropped: %llu; load them by firmware, or before Newleaf\n",
-		       (unsigned long long)s->microcode_dropped);
+		       (unsigned long long)s->counts.microcode_dropped);
 	livepatch_each(livepatch_text, NULL);
 	if (!n) {
 		printf("no leaf is known\n");
@@ -302,8 +303,8 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		const struct nl_leaf_state *l = &leaves[i];
 
 		printf("%-*s %-8s %-6s %-6u %-10s ", width, l->id, conditions[l->condition],
-		       s->tsc_hz ? text_age(&t, text_tsc_ns(s->tsc_now - l->since_tsc, s->tsc_hz)) : "-", l->pages,
-		       text_count(&count, l->old_tasks));
+		       s->boot.tsc_hz ? text_age(&t, text_tsc_ns(s->tsc_now - l->since_tsc, s->boot.tsc_hz)) : "-",
+		       l->pages, text_count(&count, l->old_tasks));
 		if (l->counters)
 			printf("%-10" PRIu64 " ", l->hits);
 		else if (hits)

@@ -108,6 +108,24 @@ uint64_t text_tsc_ns(uint64_t ticks, uint64_t hz)
 	return hz ? (uint64_t)((unsigned __int128)ticks * NS_PER_S / hz) : 0;
 }
 
+uint64_t text_wall(const struct nl_boot_facts *b, uint64_t tsc)
+{
+	const struct nl_firmware_time *w = &b->wall;
+	struct tm tm = {.tm_year = w->year - 1900,
+	                .tm_mon = w->month - 1,
+	                .tm_mday = w->day,
+	                .tm_hour = w->hour,
+	                .tm_min = w->minute,
+	                .tm_sec = w->second};
+	int64_t s = timegm(&tm);
+
+	if (w->timezone != NL_TIMEZONE_UNKNOWN)
+		s += 60 * w->timezone;
+	if (!b->tsc_hz || w->year < 1970 || s < 0)
+		return 0;
+	return (uint64_t)s * NS_PER_S + w->nanosecond + text_tsc_ns(tsc - b->tsc_at_wall, b->tsc_hz);
+}
+
 static void put_string(FILE *f, const char *s)
 {
 	fputc('"', f);

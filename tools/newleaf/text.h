@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <newleaf/bootblock.h>
+
 /* Each returns its buffer, so that several fit in one printf. */
 struct text {
 	char s[160];
@@ -22,6 +24,8 @@ const char *text_hex(struct text *t, const void *bytes, size_t n);       /* 0f1f
 const char *text_hex_brief(struct text *t, const void *bytes, size_t n); /* 3f9c..a1 */
 const char *text_time(struct text *t, uint64_t unix_ns);                 /* RFC 3339, UTC, milliseconds */
 uint64_t text_tsc_ns(uint64_t ticks, uint64_t hz);                       /* 0 if hz is unknown */
+/* When the TSC stood so: nanoseconds since 1970, UTC. 0: the firmware's clock, or the TSC's rate, is not known. */
+uint64_t text_wall(const struct nl_boot_facts *b, uint64_t tsc);
 
 /* symbol.c: function+0x5, or the bare address where names are hidden. */
 const char *text_symbol(struct text *t, uint64_t address);

@@ -31,7 +31,7 @@ static const struct nl_own *own_read(const struct cli *c)
 
 	if (fd >= 0)
 		close(fd);
-	nl_own_take(whole ? &o : NULL, c->status.boot_id);
+	nl_own_take(whole ? &o : NULL, c->status.boot.boot_id);
 	return &nl_own;
 }
 
@@ -119,7 +119,7 @@ static enum nl_err get(struct cli *c, struct timeline *t)
 
 	memset(t, 0, sizeof(*t));
 	t->cpus = c->status.cpus_known;
-	t->tsc_hz = c->status.tsc_hz;
+	t->tsc_hz = c->status.boot.tsc_hz;
 	t->emulated = c->status.emulated;
 	if (e == NL_OK && !course_make(t, steps, n, &nl_own))
 		e = NL_EENVIRONMENT;

@@ -95,8 +95,7 @@ bool vex_has_any(const struct nl_leaf_facts *facts, size_t n)
 
 void print_vex(const struct cli *c, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts, size_t n)
 {
-	uint64_t now =
-	        c->status.wall_unix_ns_launch + text_tsc_ns(c->status.tsc_now - c->status.tsc_launch, c->status.tsc_hz);
+	uint64_t now = text_wall(&c->status.boot, c->status.tsc_now);
 	struct json j = {.f = stdout};
 	char product[512], id[128];
 	struct text t;
@@ -106,7 +105,7 @@ void print_vex(const struct cli *c, const struct nl_leaf_state *leaves, const st
 	else
 		product_of(product, sizeof(product) / 3);
 	snprintf(id, sizeof(id), "urn:newleaf:vex:%s:%" PRIu64,
-	         text_hex(&t, c->status.boot_id, sizeof(c->status.boot_id)), c->status.generation);
+	         text_hex(&t, c->status.boot.boot_id, sizeof(c->status.boot.boot_id)), c->status.generation);
 	json_open(&j, NULL, '{');
 	json_string(&j, "@context", "https://openvex.dev/ns/v0.2.0");
 	json_string(&j, "@id", id);

@@ -39,6 +39,5 @@ void apic_deliver_init(struct nl_cpu *cpu);
 void apic_reset_local(void); /* at SIPI: the rest of what INIT does to its APIC */
 void apic_forget(void);      /* an interrupt that came while apic_reset_local was taking what waits */
 
-bool apic_is_watched(void);  /* the guest's writes come here: fixed at launch */
-uint32_t apic_refused(void); /* INIT, SIPI and NMI for CPUs that are not ours, so far */
+bool apic_is_watched(void); /* the guest's writes come here: fixed at launch */
 void apic_note_write(const struct nl_cpu *cpu, uint32_t offset, uint32_t value); /* to the xAPIC page: LDR, DFR */

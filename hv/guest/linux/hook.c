@@ -50,7 +50,7 @@ static void write_stub(uint64_t ret)
 
 	memcpy(stub, code, sizeof(code));
 	memcpy(stub + MAGIC_AT, &word, 4);
-	word = nl_boot.policy.unpatched == NL_UNPATCHED_LET_IN ? NOTIFY_DONE : NOTIFY_BAD;
+	word = nl_boot.facts.policy.unpatched == NL_UNPATCHED_LET_IN ? NOTIFY_DONE : NOTIFY_BAD;
 	memcpy(stub + POLICY_AT, &word, 4);
 	if (!ret)
 		return;
