@@ -42,4 +42,5 @@ $(SODIUM_USERS:%=$(B)/core/hv/%.c.o) $(SODIUM_USERS:%=$(B)/unit/hv/%.o): $(SODIU
 
 $(SODIUM_USERS:%=$(B)/unit/hv/%.o): UNIT_EXTRA := $(CRYPTO_CFLAGS)
 $(addprefix $(B)/tests/test_,commit faults gone journal leaf leaf_modules list module module_commit module_elsewhere \
-	module_hook module_order module_told order prepare registry signature supersede token window): $(SODIUM_HOST)
+	module_hook module_order module_told order prepare registry signature supersede token window \
+	witness): $(SODIUM_HOST)

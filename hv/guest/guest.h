@@ -6,8 +6,8 @@
 #pragma once
 
 #include <newleaf/hypercall.h>
-#include <newleaf/leaf.h>
 #include "guest/guestmem.h"
+#include "guest/target.h"
 #include "vendor.h"
 
 /* Where a held CPU stands. */
@@ -74,12 +74,6 @@ struct nl_told {         /* a tenant's hook says that a module comes or goes: a 
 	bool coming;
 	unsigned further;       /* bytes from here to where the answer is used, */
 	uint64_t go_on, refuse; /* rax: it may come in, or not */
-};
-
-struct nl_thunks {         /* what boot left of the kernel's own; 0: the target has none, or it cannot be told */
-	uint64_t ret;      /* to return by */
-	uint64_t indirect; /* to jump to what register 0 holds by; the next registers' follow */
-	uint32_t step;     /* by so many bytes */
 };
 
 struct nl_guest_os {

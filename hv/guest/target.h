@@ -7,6 +7,12 @@
 #include <newleaf/errors.h>
 #include <newleaf/leaf.h>
 
+struct nl_thunks {         /* what boot left of the kernel's own; 0: the target has none, or it cannot be told */
+	uint64_t ret;      /* to return by */
+	uint64_t indirect; /* to jump to what register 0 holds by; the next registers' follow */
+	uint32_t step;     /* by so many bytes */
+};
+
 /* NL_EUNSUPPORTED: an OS that nobody here knows. NL_ELEAF, NL_ERANGE: addresses or offsets that cannot be true. */
 enum nl_err nl_target_check(const struct nl_leaf_target *t);
 /* A module of a leaf with that target, which is good. NL_EUNSUPPORTED: the target has nothing to find modules by.

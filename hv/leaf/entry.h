@@ -3,6 +3,7 @@
  * The commit lock protects it. */
 #pragma once
 
+#include "guest/guest.h"
 #include "leaf/reloc.h"
 #include <newleaf/hypercall.h>
 

@@ -2,7 +2,6 @@
 /* Relocations: bounds were checked by nl_leaf_parse, so what can fail here is a value that does not fit. */
 #include "leaf/reloc.h"
 #include "core/core.h"
-#include "guest/target.h"
 
 /* What an initialiser needs is gone when it has returned, and so is everybody who refers to it. */
 static enum nl_err not_there(const struct nl_leaf *l, const struct nl_leaf_reloc *r)

@@ -2,7 +2,7 @@
 /* Relocations of a leaf: pure functions. What S and P mean is in include/newleaf/leaf.h. */
 #pragma once
 
-#include "guest/guest.h"
+#include "guest/target.h"
 #include "leaf/leaf.h"
 
 struct nl_place {                      /* of an object, at run time */

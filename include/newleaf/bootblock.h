@@ -127,13 +127,16 @@ struct nl_boot_facts {
 	struct nl_firmware_time wall; /* what it said */
 	uint64_t list_known;     /* sequence of the newest signed list that this machine had accepted; 0 = none yet */
 	uint8_t boot_id[16];     /* random, from EFI_RNG_PROTOCOL, RDRAND or time */
+	uint8_t machine_id[16];  /* random, and the same at each boot; zero: it could not be made, or not be kept */
 	struct nl_policy policy; /* image's policy, restricted by newleaf.conf */
 	uint32_t secure_boot;    /* 1 = on, and shim checks: keys come from the signed image alone */
 	uint32_t keys_from_file; /* 1 = keys came from a file on the ESP: status warns */
 	uint32_t n_keys;
 	uint32_t n_beyond; /* CPUs of the MADT that the firmware does not hand over: never to be started */
+	uint32_t boots;    /* number of this boot: each later one has a higher; 0: none that could be kept */
+	uint32_t reserved;
 };
-_Static_assert(sizeof(struct nl_firmware_time) == 16 && sizeof(struct nl_boot_facts) == 104, "facts layout");
+_Static_assert(sizeof(struct nl_firmware_time) == 16 && sizeof(struct nl_boot_facts) == 128, "facts layout");
 
 struct nl_boot_block {
 	uint64_t magic;

@@ -36,8 +36,8 @@ enum nl_exit_code {
 	X(NL_EUNSIGNED, 6, NL_EXIT_LEAF, "the leaf carries no signature", "sign it with newleaf sign") \
 	X(NL_EKEY, 7, NL_EXIT_LEAF, "the leaf is signed by a key that this machine does not trust", \
 	  "sign with a key that is in the image, or add the key to the image") \
-	X(NL_ESIGNATURE, 8, NL_EXIT_LEAF, "the signature does not match the content of the leaf", \
-	  "copy the leaf again from its author") \
+	X(NL_ESIGNATURE, 8, NL_EXIT_LEAF, "the signature does not match what it stands behind", \
+	  "copy it again from whoever signed it") \
 	X(NL_EBUILDID, 9, NL_EXIT_TARGET, "the running kernel is not the one this leaf was built for", \
 	  "build or fetch the leaf for this build-id") \
 	X(NL_EKERNEL, 10, NL_EXIT_TARGET, "no supported kernel was found where this leaf expects it", \
@@ -168,13 +168,15 @@ enum nl_exit_code {
 	  "the agent prepares it again by itself until the deadline") \
 	X(NL_EORDER, 72, NL_EXIT_LEAF, "the order is malformed", \
 	  "make it again with newleaf order new; a flipped bit or a truncated copy looks like this") \
-	X(NL_EMACHINEID, 73, NL_EXIT_PERMISSION, "the order is for another machine", \
-	  "make one for this machine: newleaf order show names the one that it is for") \
-	X(NL_EBOOTID, 74, NL_EXIT_PERMISSION, "the order is for another boot of this machine", \
-	  "ask for a new challenge, and sign again") \
+	X(NL_EMACHINEID, 73, NL_EXIT_PERMISSION, "it is of another machine", \
+	  "an order: make one for this machine, newleaf order show names the one that it is for; a status: give the " \
+	  "key " \
+	  "of the machine that was asked") \
+	X(NL_EBOOTID, 74, NL_EXIT_PERMISSION, "it is of another boot of this machine", \
+	  "an order: ask for a new challenge, and sign again; a status: ask the machine again") \
 	X(NL_ECHALLENGE, 75, NL_EXIT_PERMISSION, \
-	  "the order's challenge is not the one that is out: spent, too old, or never given", \
-	  "ask for a new challenge, and sign again") \
+	  "it answers another challenge or nonce than the one that is out: spent, too old, or never given", \
+	  "an order: ask for a new challenge, and sign again; a status: ask the machine with the nonce that you gave") \
 	X(NL_EEPOCH, 76, NL_EXIT_CONFLICT, \
 	  "a standing order of a higher epoch, or another one of this epoch, was accepted here", \
 	  "give it a higher epoch, and sign it again") \
@@ -182,7 +184,9 @@ enum nl_exit_code {
 	  "an operator's order to release it ends that") \
 	X(NL_ELIVEPATCH, 78, NL_EXIT_CONFLICT, \
 	  "a livepatch of the guest's own patches a function of the leaf, and its code would run instead", \
-	  "switch off the livepatch that the message names (echo 0 into its file enabled), then retry")
+	  "switch off the livepatch that the message names (echo 0 into its file enabled), then retry") \
+	X(NL_ESTATUS, 79, NL_EXIT_LEAF, "the signed status is malformed", \
+	  "ask the machine again, and read it with the newleaf of the same release; a truncated copy looks like this")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

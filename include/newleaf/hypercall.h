@@ -90,6 +90,7 @@ struct nl_status {
 	struct nl_boot_facts boot;
 	struct nl_counts counts;
 	uint32_t leaves;                    /* known */
+	uint32_t lockouts;                  /* leaves that are locked out */
 	uint64_t journal_newest;            /* seq, 0 = empty */
 	uint64_t memory_total, memory_free; /* bytes of the pool */
 	uint64_t arena_text_free, arena_data_free;
@@ -101,7 +102,7 @@ struct nl_status {
 	uint32_t proof;         /* enum nl_proof of this very call */
 	uint64_t list_sequence; /* of the signed list that was taken, 0 = none */
 	uint32_t list_error;    /* enum nl_err: NL_OK = taken, NL_NOTHING = there is none and never was */
-	uint32_t lockouts;      /* leaves that are locked out */
+	uint32_t reserved;
 };
 
 /* Ways of the guest to the hypervisor's memory that cannot be decided on this chipset (hv/exits/windows.c). */
@@ -272,6 +273,7 @@ struct nl_exit_counts {
 };
 
 _Static_assert(sizeof(struct nl_journal_entry) == 176, "journal entry layout");
+_Static_assert(sizeof(struct nl_counts) == 24 && sizeof(struct nl_status) == 336, "status layout, without a gap");
 _Static_assert(sizeof(struct nl_leaf_state) == 200, "leaf state layout");
 
 #endif

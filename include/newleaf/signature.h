@@ -21,6 +21,7 @@ struct nl_signed { /* the bytes that are signed */
 #define NL_DOMAIN_ORDER "newleaf order"
 #define NL_DOMAIN_LIST "newleaf list"
 #define NL_DOMAIN_STATUS "newleaf status"
+#define NL_DOMAIN_BOOT "newleaf boot"
 
 /* The key itself and not its name: a signature is checked by whoever reads it, whether he trusts the key or not. */
 struct nl_signature {

@@ -12,6 +12,12 @@ check-author-order: $(B)/newleaf-author ## newleaf order: orders made, signed, s
 
 CHECKS += check-author-order
 
+.PHONY: check-author-status
+check-author-status: $(B)/newleaf-author ## newleaf verify-status: what is believed and what not; needs no machine
+	B=$(B) tests/author/status.sh
+
+CHECKS += check-author-status
+
 .PHONY: check-patch
 check-patch: $(B)/newleaf-author ## leaves straight from patches, against a stock kernel and its source (1.5 GiB)
 	B=$(B) tests/author/patch.sh

@@ -160,6 +160,13 @@ static struct nl_signature sign(unsigned by, const uint8_t *file, size_t signed_
 	return s;
 }
 
+void make_signature(unsigned by, const void *p, size_t n, uint8_t out[64])
+{
+	struct nl_signature s = sign(by, p, n);
+
+	memcpy(out, s.bytes, sizeof(s.bytes));
+}
+
 size_t make_sign_by(uint8_t *file, size_t signed_size, const unsigned *by, unsigned n)
 {
 	struct nl_signatures head = {NL_SIG_MAGIC, (uint32_t)(sizeof(head) + n * sizeof(struct nl_signature)), n};

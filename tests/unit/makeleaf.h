@@ -50,6 +50,8 @@ unsigned make_key(struct nl_key *key, const char *name, uint32_t role);
 /* Append the signatures; return the size of the file. */
 size_t make_sign(uint8_t *file, size_t signed_size);
 size_t make_sign_by(uint8_t *file, size_t signed_size, const unsigned *by, unsigned n);
+/* One alone, of any bytes. */
+void make_signature(unsigned by, const void *p, size_t n, uint8_t out[64]);
 extern const char *make_domain; /* NL_DOMAIN_LEAF, unless a test says so */
 #define MAKE_SIGNATURE (sizeof(struct nl_signatures) + sizeof(struct nl_signature)) /* bytes that make_sign appends */
 

@@ -15,6 +15,7 @@ int command_transplant(int argc, char **argv);
 int command_key(int argc, char **argv);
 int command_revoke(int argc, char **argv);
 int command_order(int argc, char **argv);
+int command_verify_status(int argc, char **argv);
 
 _Noreturn void usage_error(const char *command, const char *why);
 void print_help(const char *command);

@@ -6,9 +6,9 @@
 #ifndef NEWLEAF_AUTHOR_FORMS_H
 #define NEWLEAF_AUTHOR_FORMS_H
 
-/* X(name, arguments in brief, all arguments, one line, what --help says below) */
+/* X(function, name, arguments in brief, all arguments, one line, what --help says below) */
 #define AUTHOR_COMMANDS(X) \
-	X(build, "RECIPE|PATCH -k VMLINUZ|DIR", \
+	X(build, "build", "RECIPE|PATCH -k VMLINUZ|DIR", \
 	  "RECIPE|PATCH -k VMLINUZ|DIR [-M MODULES] [-S SOURCE] [-H HEADERS] [--cc GCC] [--offline] [-o OUT] [-n] " \
 	  "[--json]", \
 	  "build leaves from a recipe or a patch", \
@@ -66,7 +66,7 @@
 	  "3 if all have the fix or nothing to patch, 10 if a leaf was compiled by another compiler than its kernel, " \
 	  "else that of a " \
 	  "refusal.\n") \
-	X(prove, "UNIT.c... -k VMLINUZ -S SOURCE", \
+	X(prove, "prove", "UNIT.c... -k VMLINUZ -S SOURCE", \
 	  "UNIT.c...|--random N [--seed S] -k VMLINUZ -S SOURCE [-M MODULES] [-H HEADERS] [--cc GCC] [--json]", \
 	  "compare units of the source with a kernel", \
 	  "Compiles units of the kernel's source (fs/pipe.c) and compares each function with the image, or with " \
@@ -83,8 +83,8 @@
 	  "      --seed S        the lot's: the same number draws the same units; default: any, which is shown\n" \
 	  "      --json          newleaf.prove/1\n" \
 	  "Exit: 0 if all functions are proven, but those that the kernel drops after boot.\n") \
-	X(sign, "LEAF --key KEY.pem", "LEAF --key KEY.pem | --digest-out FILE | --attach SIG --pub KEY [-o OUT.leaf]", \
-	  "sign a leaf", \
+	X(sign, "sign", "LEAF --key KEY.pem", \
+	  "LEAF --key KEY.pem | --digest-out FILE | --attach SIG --pub KEY [-o OUT.leaf]", "sign a leaf", \
 	  "Signs a leaf (Ed25519), in place unless -o is given. Signatures by other keys stay: several authors sign " \
 	  "one\n" \
 	  "after the other. The same key signs anew. Where one of the others does not verify, nothing is written.\n" \
@@ -94,12 +94,12 @@
 	  "                          openssl pkeyutl -sign -rawin or what the token's vendor gives\n" \
 	  "      --attach SIG --pub KEY   step 2: attaches the signature (64 bytes) made with that key\n" \
 	  "  -o, --output FILE\n") \
-	X(inspect, "LEAF", "LEAF [-k VMLINUZ [-M MODULES]] [--html|--json]", "show what a leaf would do", \
+	X(inspect, "inspect", "LEAF", "LEAF [-k VMLINUZ [-M MODULES]] [--html|--json]", "show what a leaf would do", \
 	  "Shows what a leaf does, where, by whom, what it needs and what it risks.\n" \
 	  "  -k, --kernel FILE   the kernel that it is for: shows old and new code side by side, places by name\n" \
 	  "  -M, --modules PATH  with -k: the modules that it is for, as for build\n" \
 	  "      --html          as a page that stands alone, for whoever signs\n") \
-	X(check, "LEAF|RECIPE|PATCH -k VMLINUZ|DIR", \
+	X(check, "check", "LEAF|RECIPE|PATCH -k VMLINUZ|DIR", \
 	  "LEAF|RECIPE|PATCH -k VMLINUZ|DIR [-M MODULES] [-H HEADERS] [--cc GCC] [--offline] [--json]", \
 	  "check a leaf, recipe or patch against kernels", \
 	  "Compares a leaf with a kernel image and the modules that -M gives: build-ids, description of the kernel, " \
@@ -113,7 +113,7 @@
 	  "or " \
 	  "unproven\n" \
 	  "(another compiler than the kernel's). Options and exit codes are build's; no leaf is written.\n") \
-	X(kill, "FUNCTION[=VALUE]... -k VMLINUZ", \
+	X(kill, "kill", "FUNCTION[=VALUE]... -k VMLINUZ", \
 	  "FUNCTION[=VALUE]... -k VMLINUZ [-M MODULES] [--cve ID] [--counters] [-o OUT.leaf]", \
 	  "make a leaf that switches functions off", \
 	  "The mitigation before a fix exists: the functions return at once, with VALUE (a number, or an error such " \
@@ -128,7 +128,7 @@
 	  "      --id ID       default: kill-FUNCTION\n" \
 	  "      --allow WORD  clones, aliases, callers: what a refusal names stays visible in the leaf\n" \
 	  "  -o, --output FILE default: ID.leaf in the current directory\n") \
-	X(transplant, "FUNCTION... -k VMLINUZ", \
+	X(transplant, "transplant", "FUNCTION... -k VMLINUZ", \
 	  "FUNCTION... | --count N [--seed S] [--module NAME]...  -k VMLINUZ [-M MODULES] [-o DIR]", \
 	  "make leaves that change nothing", \
 	  "Makes unsigned leaves whose bodies are the functions' own machine code, at another place: a test of " \
@@ -143,7 +143,7 @@
 	  "  -n, --dry-run     only say what could be built\n" \
 	  "      --seed S      of the lot; the same number draws the same functions (default 1)\n" \
 	  "  -o, --output DIR  where transplant-NN.leaf go; default: the current directory\n") \
-	X(symbols, "-k VMLINUZ PATTERN", "-k VMLINUZ [-M MODULES] PATTERN [--hash] [--json]", \
+	X(symbols, "symbols", "-k VMLINUZ PATTERN", "-k VMLINUZ [-M MODULES] PATTERN [--hash] [--json]", \
 	  "show what a kernel has of a name", \
 	  "Lists the symbols of a kernel file that match a pattern (* ? [...]), with address, size up to the next " \
 	  "symbol " \
@@ -154,19 +154,20 @@
 	  "the module.\n" \
 	  "                      MODULE:PATTERN looks into one, vmlinux:PATTERN into none\n" \
 	  "      --hash          and the hash of each function, for `old` in a recipe\n") \
-	X(verify, "LEAF --keys FILE", "LEAF --keys FILE | --pub KEY [--signatures N]", "check a leaf's signatures", \
+	X(verify, "verify", "LEAF --keys FILE", "LEAF --keys FILE | --pub KEY [--signatures N]", \
+	  "check a leaf's signatures", \
 	  "Says whether the signatures are good and whose each is.\n" \
 	  "      --keys FILE   records of trusted keys, as made by key image\n" \
 	  "      --pub KEY     one public key, PEM or record\n" \
 	  "      --signatures N   how many of these authors must have signed; default 1\n") \
-	X(key, "new|list|image ...", "new NAME [--role ROLE[,ROLE]] [-o DIR] | list FILE | image KEY.pub... -o FILE", \
-	  "make and list keys", \
+	X(key, "key", "new|list|image ...", \
+	  "new NAME [--role ROLE[,ROLE]] [-o DIR] | list FILE | image KEY.pub... -o FILE", "make and list keys", \
 	  "new    makes NAME.pem (private, mode 0600) and NAME.pub (public record)\n" \
 	  "       --role ROLE  what it may sign: author (leaves; the default), revoke (lists of what is revoked),\n" \
 	  "                    operator (orders, which no machine heeds yet)\n" \
 	  "list   shows the records of a file\n" \
 	  "image  joins public records into one file, to be put into the EFI image or beside it\n") \
-	X(revoke, "new|sign|show ...", \
+	X(revoke, "revoke", "new|sign|show ...", \
 	  "new --sequence N [--leaf LEAF|SHA256]... [--key KEY|SHA256]... [--floor ID=VERSION]... " \
 	  "[--pardon LEAF|SHA256]... [--sign KEY.pem] -o LIST | " \
 	  "sign LIST --sign KEY.pem | --digest-out FILE | --attach SIG --pub KEY | show LIST [--keys FILE]", \
@@ -184,7 +185,7 @@
 	  "      --digest-out, --attach, --pub   sign by a token, as newleaf sign does\n" \
 	  "      --keys FILE     show: an error unless one of these keys, in that role, has signed\n" \
 	  "  -o, --output LIST\n") \
-	X(order, "new|sign|show ...", \
+	X(order, "order", "new|sign|show ...", \
 	  "new sync|apply|revert|freeze|release|stop|confirm [LEAF|SHA256]... --challenge FILE | --machine ID " \
 	  "--epoch N " \
 	  "[--kernel BUILD-ID] [--trust KEY]... [--distrust KEY|SHA256]... [--frozen] [--agentless] [--deadline-ms " \
@@ -215,6 +216,30 @@
 	  "                        those that are there verify\n" \
 	  "      --digest-out, --attach, --pub   sign by a token, as newleaf sign does\n" \
 	  "      --keys FILE       show: an error unless --operators (1) of these keys, in that role, have signed\n" \
-	  "  -o, --output ORDER\n")
+	  "  -o, --output ORDER\n") \
+	X(verify_status, "verify-status", "FILE --machine KEY --nonce HEX", \
+	  "FILE --machine KEY --nonce HEX [--leaf LEAF]... [--after N] [--json]", \
+	  "check what a machine says of itself, offline", \
+	  "Reads what newleaf status --signed wrote, and believes nothing that does not follow from the machine's " \
+	  "key. " \
+	  "Nothing\n" \
+	  "is shown of a file that is refused: NL_ESTATUS (4) is not whole; NL_EMACHINEID (6) of another machine; " \
+	  "NL_ESIGNATURE\n" \
+	  "(4) forged or changed; NL_EBOOTID (6) of an earlier boot than --after; NL_ECHALLENGE (6) answers another " \
+	  "nonce.\n" \
+	  "      --machine KEY   64 digits, or a file with them, as newleaf status --machine-key wrote it when the " \
+	  "machine was enrolled\n" \
+	  "      --nonce HEX     64 digits: what the machine was asked with; a new one each time\n" \
+	  "      --leaf LEAF     its bytes are what runs: it is applied, nothing weakens it, and what it would write " \
+	  "where the\n" \
+	  "                      status says that the kernel is, is what the guest is shown. Else NL_EUNKNOWN_LEAF " \
+	  "(7), NL_EBYTES\n" \
+	  "                      (5) or NL_EDEGRADED (10): weakened, or it is in modules, whose places no status " \
+	  "has. " \
+	  "May be given again\n" \
+	  "      --after N       the highest number of a boot that this machine has shown: an earlier boot's answer " \
+	  "is " \
+	  "refused\n" \
+	  "      --json          newleaf.verify-status/1\n")
 
 #endif

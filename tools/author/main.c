@@ -13,7 +13,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *form, *what;
 } commands[] = {
-#define COMMAND_ROW(name, brief, form, summary, what) {#name, command_##name, form, what},
+#define COMMAND_ROW(function, name, brief, form, summary, what) {name, command_##function, form, what},
         AUTHOR_COMMANDS(COMMAND_ROW)
 #undef COMMAND_ROW
 };

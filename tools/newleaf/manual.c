@@ -57,7 +57,7 @@ static const char root_words[] =
 static const struct {
 	const char *name, *form, *summary, *what;
 } author_commands[] = {
-#define AUTHOR_ROW(name, brief, form, summary, what) {#name, form, summary, what},
+#define AUTHOR_ROW(function, name, brief, form, summary, what) {name, form, summary, what},
         AUTHOR_COMMANDS(AUTHOR_ROW)
 #undef AUTHOR_ROW
 };

@@ -119,8 +119,8 @@ const struct verb cli_verbs[] = {
          "A leaf is one file: put it into any package, and let newleaf sync DIR apply it", verb_later},
         {"agent", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "run as a service",
          "newleaf sync DIR in a unit of your own applies leaves at each boot", verb_later},
-#define AUTHOR_ROW(name, brief, form, summary, what) \
-	{#name, NULL, brief, 0, -1, 0, GROUP_MAKE, summary, AUTHORING, verb_author},
+#define AUTHOR_ROW(function, name, brief, form, summary, what) \
+	{name, NULL, brief, 0, -1, 0, GROUP_MAKE, summary, AUTHORING, verb_author},
         AUTHOR_COMMANDS(AUTHOR_ROW)
 #undef AUTHOR_ROW
 };

@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `newleaf verify-status`: a signed status, put together here as newleaf/witness.h has it, is believed; and what is not,
+# by name and exit code. Needs neither a machine nor a kernel; with those: the state-status test.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+author=$(realpath "${B:-build}")/newleaf-author
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+passed=0 failed=0
+
+# expect NAME CODE TEXT COMMAND...: the command ends with CODE and says TEXT
+expect() {
+	local name=$1 code=$2 text=$3 got=0 said
+	shift 3
+	said=$("$@" 2>&1) || got=$?
+	if [ "$got" = "$code" ] && grep -qF -- "$text" <<<"$said"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'FAILED %s: exit %s, wanted %s and "%s"; it said:\n%s\n' "$name" "$got" "$code" "$text" "$said"
+	fi
+}
+
+# n BYTES VALUE: a number, little endian; fill BYTES CHARACTER
+n() {
+	local i v=$2
+	for ((i = 0; i < $1; i++, v >>= 8)); do printf '%b' "\\0$(printf %o $((v & 255)))"; done
+}
+fill() { printf "%0$1d" 0 | tr 0 "$2"; }
+zero() { head -c "$1" /dev/zero; }
+hex() { od -An -tx1 -v | tr -d ' \n'; }
+public() { openssl pkey -in "$dir/$1.pem" -pubout -outform DER | tail -c 32; }
+# signature KEY DOMAIN FILE: 64 bytes
+signature() {
+	{
+		printf %s "$2"
+		zero $((32 - ${#2}))
+		openssl dgst -sha256 -binary "$3"
+	} >"$dir/message"
+	openssl pkeyutl -sign -rawin -inkey "$dir/$1.pem" -in "$dir/message"
+}
+
+# facts SECURE-BOOT: struct nl_boot_facts, boot 7
+facts() {
+	n 8 1000000000 && n 8 0 && zero 16 && n 8 0
+	fill 16 b && fill 16 m # boot and machine
+	n 4 3 && n 4 10000 && n 4 0 && n 4 1 && n 4 3 && n 4 1 && n 8 0
+	n 4 "$1" && n 4 0 && n 4 1 && n 4 0 && n 4 7 && n 4 0
+}
+
+# status FILE MACHINE BOOT-KEY-OF-WITNESS SIGNER SECURE-BOOT: one leaf, applied, weakened
+status() {
+	{
+		printf 'NLWITNES' && n 4 3 && n 4 312 && n 8 0
+		public "$2" && public "$3" && fill 32 c && facts 0
+	} >"$dir/witness"
+	{
+		printf 'NLSTATUS' && n 4 3 && n 4 736 && n 4 248 && n 4 1
+		fill 32 N && fill 32 j && cat "$dir/witness" && signature "$2" "newleaf boot" "$dir/witness"
+		n 4 3 && n 4 336 && printf '0.1.0' && zero 11 && printf 'SVM' && zero 5 && printf 'NPT' && zero 5
+		n 4 2 && n 4 2 && n 8 5 && n 8 61000000000 && facts "$5" && zero 24
+		n 4 1 && n 4 0 && n 8 12 && zero 32
+		fill 20 k && zero 12 && n 4 20 && n 4 1 && n 8 0x3400000 && zero 24
+		fill 32 d && zero 16
+		printf 'a-leaf' && zero 42 && fill 32 L && zero 59
+		n 1 2 && n 4 9 && zero 36 && n 4 12 && zero 16
+	} >"$1"
+	signature "$4" "newleaf status" "$1" >"$dir/signature"
+	cat "$dir/signature" >>"$1"
+}
+
+for name in machine boot other; do openssl genpkey -algorithm ed25519 -out "$dir/$name.pem"; done
+s=$dir/status key=$(public machine | hex) nonce=$(fill 32 N | hex)
+public machine | hex >"$dir/key" && echo >>"$dir/key"
+status "$s" machine boot boot 0
+[ "$(stat -c %s "$s")" = 1048 ] || { echo "FAILED: this test does not know the layout"; exit 1; }
+verify() { "$author" verify-status "$@"; }
+as() { verify "$s" --machine "$key" --nonce "$nonce" "$@"; }
+
+for text in "machine    $(fill 16 m | hex)" "boot       $(fill 16 b | hex), number 7, 61 s old" \
+	"Newleaf    0.1.0, code $(fill 32 c | hex), security version 1, emulated" "from the image; Secure Boot off" \
+	"journal    12, $(fill 32 j | hex)" "generation 5" "build-id $(fill 20 k | hex), moved by 0x3400000" \
+	"leaf       a-leaf version 9, applied, NL_EPROBED, $(fill 32 L | hex)"; do
+	expect "believed: $text" 0 "$text" as
+done
+expect "a key in a file" 0 "generation 5" verify "$s" --machine "$dir/key" --nonce "$nonce"
+expect "of this boot" 0 "generation 5" as --after 7
+expect "of an earlier boot" 6 "NL_EBOOTID" as --after 8
+expect "another nonce" 6 "NL_ECHALLENGE" verify "$s" --machine "$key" --nonce "${nonce//e/f}"
+expect "another machine" 6 "NL_EMACHINEID" verify "$s" --machine "$(public other | hex)" --nonce "$nonce"
+as --json >"$dir/json"
+expect "as JSON" 0 "" jq -e '.boot == 7 and .generation == 5 and .uptime_ns == 61000000000 and
+	.leaves[0].note == "NL_EPROBED"' "$dir/json"
+expect "JSON as its schema has it" 0 "" sh -c "[ -z \"\$(jq -r --slurpfile schema \
+	docs/reference/schemas/newleaf.verify-status-1.json -f tests/unit/schema.jq $dir/json 2>&1)\" ]"
+verify "$s" --machine "$key" --nonce "${nonce//e/f}" --json >"$dir/json"
+expect "refused, as JSON" 0 "" jq -e '.schema == "newleaf.error/1" and .code == "NL_ECHALLENGE"' "$dir/json"
+
+status "$dir/bad" machine boot other 0
+expect "signed by another key than the boot's" 4 "NL_ESIGNATURE" verify "$dir/bad" --machine "$key" --nonce "$nonce"
+status "$dir/bad" other boot boot 0
+expect "a whole chain of another machine" 6 "NL_EMACHINEID" verify "$dir/bad" --machine "$key" --nonce "$nonce"
+status "$dir/bad" machine boot boot 1
+expect "what the witness does not say" 4 "NL_ESIGNATURE" verify "$dir/bad" --machine "$key" --nonce "$nonce"
+for at in 24 56 112 144 176 208 250 340 440 500 740 800 1000; do
+	other='\377'
+	[ "$(od -An -tu1 -j "$at" -N 1 "$s")" -ne 255 ] || other='\0'
+	{ head -c "$at" "$s" && printf "$other" && tail -c +"$((at + 2))" "$s"; } >"$dir/bad"
+	expect "byte $at changed" "$([ "$at" = 112 ] && echo 6 || echo 4)" "NL_E" \
+		verify "$dir/bad" --machine "$key" --nonce "$nonce"
+done
+head -c 1047 "$s" >"$dir/bad"
+expect "cut short" 4 "NL_ESTATUS" verify "$dir/bad" --machine "$key" --nonce "$nonce"
+{ cat "$s" && zero 1; } >"$dir/bad"
+expect "with a tail" 4 "NL_ESTATUS" verify "$dir/bad" --machine "$key" --nonce "$nonce"
+{ head -c 8 "$s" && n 4 4 && tail -c +13 "$s"; } >"$dir/bad"
+expect "of a newer Newleaf" 9 "NL_ENEWER" verify "$dir/bad" --machine "$key" --nonce "$nonce"
+expect "larger than any" 11 "NL_EENVIRONMENT" verify "$author" --machine "$key" --nonce "$nonce"
+echo text >"$dir/bad"
+expect "no key" 2 "NL_EUSAGE" verify "$s" --machine "$dir/bad" --nonce "$nonce"
+for bad in "$s" "$s --machine $key" "$s --nonce $nonce" "--machine $key --nonce $nonce" \
+	"$s $s --machine $key --nonce $nonce" "$s --machine $key --nonce 12" \
+	"$s --machine $key --nonce $nonce --after 0" "$s --machine $key --nonce $nonce --after x" \
+	"$s --machine $key --nonce $nonce --frob"; do
+	# shellcheck disable=SC2086 # words
+	expect "usage: ${bad//$dir\//}" 2 "newleaf verify-status --help" verify $bad
+done
+
+echo "verify-status: $passed passed, $failed failed"
+[ "$failed" = 0 ]
