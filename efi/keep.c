@@ -100,6 +100,18 @@ enum nl_err state_check(struct loader *l)
 	              l->state.security_version);
 }
 
+void state_name(struct loader *l)
+{
+	struct nl_state *s = &l->state;
+
+	if (!(((uint64_t *)s->machine_id)[0] | ((uint64_t *)s->machine_id)[1]) &&
+	    randomness(s->machine_key, sizeof(s->machine_key) / sizeof(uint64_t))) {
+		randomness(s->machine_id, sizeof(s->machine_id) / sizeof(uint64_t));
+		state_keep(l);
+	}
+	CopyMem(l->boot->facts.machine_id, l->stored.machine_id, sizeof(s->machine_id));
+}
+
 enum nl_err state_settle(struct loader *l)
 {
 	const struct nl_boot_block *b = l->boot;
@@ -113,9 +125,6 @@ enum nl_err state_settle(struct loader *l)
 	for (uint32_t i = 0; i < b->facts.n_keys && !b->facts.keys_from_file; i++)
 		if (b->keys_barred >> i & 1)
 			nl_state_bar(s, b->keys[i].key);
-	if (!(((uint64_t *)s->machine_id)[0] | ((uint64_t *)s->machine_id)[1]) &&
-	    randomness(s->machine_key, sizeof(s->machine_key) / sizeof(uint64_t)))
-		randomness(s->machine_id, sizeof(s->machine_id) / sizeof(uint64_t));
 	s->left = b->left;
 	e = state_keep(l);
 	if (!e)

@@ -44,6 +44,7 @@ static enum nl_err start_core(struct loader *l)
 		if (nl_state_barred(&l->state, b->keys[i].key))
 			b->keys[i].role &= ~(uint32_t)NL_ROLE_REVOKE;
 	BS->CopyMem(((struct nl_left *)b->left)->kept.lockouts, l->state.lockouts, sizeof(l->state.lockouts));
+	state_name(l);
 	if ((e = enter_core(l, NL_ENTER_PREPARE)) || (e = state_settle(l)))
 		return e;
 	cpus_take(l);

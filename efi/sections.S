@@ -31,8 +31,8 @@ image_keys:
 	.balign 4096
 image_policy:
 	.quad 0x5943494c4f504c4e /* struct nl_record: NL_POLICY_MAGIC, version, size of head and of a record, one */
-	.long 1, 24, 32, 1
-	.long 3 /* guest_may: apply and revert */
+	.long 1, 24, 48, 1
+	.long 15 /* guest_may: all */
 	.long 10000 /* deadline_ms */
 	.long 0 /* conf_may: under Secure Boot neither options nor console */
 	.long 1 /* security_version: one more with each hole that is closed */
@@ -40,6 +40,10 @@ image_policy:
 	.long 1 /* signatures: one author's is enough */
 	.long 0 /* without_list: launch, apply no leaf */
 	.long 0 /* unpatched: let a module in that cannot be patched */
+	.long 0 /* operators: orders are off */
+	.long 0 /* order_may */
+	.long 600000 /* confirm_ms: ten minutes */
+	.long 0
 	.org image_policy + 4096, 0
 
 	/* Without it shim starts nothing: the generation of this program, which a list can revoke (SBAT.md of shim). */

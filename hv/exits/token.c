@@ -13,13 +13,7 @@
 
 static uint32_t epoch; /* of kernels */
 
-/* Words that are all the same are no secret: none, or a RDRAND that says one thing for ever and calls it valid, as
- * those of AMD before a correction of their microcode. */
-static bool possible(void)
-{
-	return (nl_boot.facts.policy.proofs & NL_PROOF_TOKEN) &&
-	       memcmp(nl_boot.secret, nl_boot.secret + 8, sizeof(nl_boot.secret) - 8);
-}
+static bool possible(void) { return nl_boot.facts.policy.proofs & NL_PROOF_TOKEN && nl_boot.facts.random; }
 
 bool nl_token_make(struct nl_cpu *cpu, uint64_t *token)
 {

@@ -31,19 +31,13 @@ static const struct nl_list_entry *listed(enum nl_list_what what, const void *na
 /* All signatures are good, and one of them is by a key that may. */
 static enum nl_err check_signatures(const struct nl_list *l, size_t size)
 {
-	size_t n = nl_list_signed_size(l);
-	const struct nl_signature *s;
-	uint32_t count = 0, known = 0;
-	uint8_t sha256[32];
-	enum nl_err err = nl_signatures_find((const uint8_t *)l + n, size - n, &s, &count);
+	struct nl_check c = {l, size, nl_list_signed_size(l), NL_DOMAIN_LIST, .role = NL_ROLE_REVOKE};
+	enum nl_err err = NL_AGAIN;
+	uint8_t id[32];
 
-	nl_sha256_of(l, n, sha256);
-	for (uint32_t i = 0; !err && i < count; i++)
-		err = nl_signature_check(NL_DOMAIN_LIST, sha256, s + i, nl_boot.keys, nl_boot.facts.n_keys,
-		                         NL_ROLE_REVOKE, &known);
-	if (err)
-		return err == NL_ELEAF ? NL_ERECORD : err;
-	return known ? NL_OK : NL_EKEY;
+	while (err == NL_AGAIN)
+		err = nl_check_step(&c);
+	return err == NL_ELEAF ? NL_ERECORD : err ? err : nl_list_quorum(&c, 1, id);
 }
 
 static enum nl_err check(const struct nl_list *l, size_t size, uint64_t known)
@@ -116,7 +110,16 @@ uint32_t nl_list_floor(const char *id)
 
 uint32_t nl_list_barred(void) { return barred; }
 
-bool nl_list_revokes_key(const uint8_t id[32]) { return listed(NL_LIST_KEY, id, 32); }
+enum nl_err nl_list_quorum(const struct nl_check *c, uint32_t needed, uint8_t key_id[32])
+{
+	const struct nl_signatures *s = (const void *)((const uint8_t *)c->file + c->signed_size);
+	const struct nl_signature *first = (const void *)(s + 1);
+
+	nl_key_id(c->known ? nl_boot.keys[__builtin_ctz(c->known)].key : first->key, key_id);
+	if (c->known)
+		return c->n_known < needed ? NL_EQUORUM : NL_OK;
+	return listed(NL_LIST_KEY, key_id, 32) ? NL_EKEYREVOKED : NL_EKEY;
+}
 
 enum nl_err nl_list_bars(const uint8_t sha256[32])
 {

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "leaf/signature.h"
 #include <newleaf/list.h>
 
 /*
@@ -24,5 +25,6 @@ uint32_t nl_list_barred(void);
 enum nl_err nl_list_bars(const uint8_t sha256[32]);
 /* How new a leaf must be: by this list, or as it was on this machine before. A later list may ask for less. */
 uint32_t nl_list_floor(const char *id);
-/* A key of that name has no role here any more: by the list that was taken. */
-bool nl_list_revokes_key(const uint8_t id[32]);
+/* All signatures are good: are there enough that count? key_id: the first one's, or whose it would have to be.
+ * NL_EKEY, NL_EKEYREVOKED by the list that was taken, NL_EQUORUM. */
+enum nl_err nl_list_quorum(const struct nl_check *c, uint32_t needed, uint8_t key_id[32]);

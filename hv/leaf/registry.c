@@ -14,18 +14,13 @@
 #include "view/current.h"
 #include "x86.h"
 
-#define HASH_SLICE 768u /* bytes per call, some 36,000 instructions: interrupts are off meanwhile */
-
 _Static_assert(NL_MAX_LEAVES <= 32, "leaves are bits of a word in tasks.c");
 
 static struct {
 	bool begun;
-	uint32_t size, received, hashed;
-	struct nl_sha256 hash;
-	uint8_t sha256[32];      /* of the signed part, when hashed has reached its end */
-	uint32_t checked, known; /* signatures; and the trusted keys among theirs, a bit each */
-	uint32_t n_known, first; /* how many these are; the one that stands first in the file */
-	bool parsed;             /* what is signed */
+	uint32_t size, received;
+	struct nl_check check; /* size 0: not begun */
+	bool parsed;           /* what is signed */
 	uint8_t file[NL_LEAF_MAX_SIZE] __attribute__((aligned(64)));
 } staging;
 
@@ -101,7 +96,7 @@ enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uin
 		return NL_ESTATE;
 	if (n > staging.size - staging.received)
 		return NL_EUSAGE;
-	staging.hashed = staging.checked = 0;
+	staging.check.size = 0;
 	if (nl_guest_read(caller, from, NL_GUEST_USER, staging.file + offset, n)) {
 		staging.begun = false;
 		return NL_EFAULT;
@@ -259,12 +254,12 @@ static enum nl_err admit(const struct nl_leaf *leaf, struct nl_kernel *k, struct
 	fresh.state.condition = NL_LEAF_VERIFIED;
 	fresh.state.version = h->version;
 	fresh.state.consistency = h->consistency;
-	fresh.state.signatures = staging.n_known;
-	fresh.authors = staging.known;
+	fresh.state.signatures = staging.check.n_known;
+	fresh.authors = staging.check.known;
 	fresh.state.counters = h->counters;
 	fresh.counter_offset = h->counter_offset - h->target.kernel.data.offset;
 	fresh.counter_cpus = h->counter_cpus;
-	memcpy(fresh.facts.sha256, staging.sha256, sizeof(fresh.facts.sha256));
+	memcpy(fresh.facts.sha256, staging.check.sha256, sizeof(fresh.facts.sha256));
 	fresh.facts.size = h->facts.count;
 	fresh.facts.counters = h->counters;
 	memcpy(fresh.facts.bytes, leaf->facts, h->facts.count);
@@ -288,43 +283,26 @@ static void fill_report(const struct nl_leaf *leaf, const struct nl_entry *e, st
 		report->pages = e->state.pages;
 }
 
-/* One piece of what takes long: of the hash, or one signature. NL_AGAIN: more is to come, at last what is signed. */
-static enum nl_err verify_slice(const struct nl_signature *s, uint32_t count, size_t signed_size)
+static enum nl_err begin_check(void)
 {
-	size_t left = signed_size - staging.hashed, n = left < HASH_SLICE ? left : HASH_SLICE;
-	uint32_t known = staging.known;
-	enum nl_err err = NL_OK;
+	size_t signed_size = 0;
+	enum nl_err err = nl_leaf_split(staging.file, staging.size, &signed_size);
 
-	if (left) {
-		if (!staging.hashed) {
-			nl_sha256_init(&staging.hash);
-			staging.known = staging.n_known = staging.parsed = 0;
-		}
-		nl_sha256_update(&staging.hash, staging.file + staging.hashed, n);
-		staging.hashed += (uint32_t)n;
-		if (n == left)
-			nl_sha256_out(&staging.hash, staging.sha256);
-		return NL_AGAIN;
-	}
-	if (staging.checked < count)
-		err = nl_signature_check(NL_DOMAIN_LEAF, staging.sha256, s + staging.checked, nl_boot.keys,
-		                         nl_boot.facts.n_keys, NL_ROLE_AUTHOR, &staging.known);
-	if (staging.known != known && !staging.n_known++)
-		staging.first = (uint32_t)__builtin_ctz(staging.known);
-	return err ? err : staging.checked++ < count ? NL_AGAIN : NL_OK;
+	staging.parsed = false;
+	staging.check = (struct nl_check){staging.file, err ? 0 : staging.size, signed_size, NL_DOMAIN_LEAF,
+	                                  .role = NL_ROLE_AUTHOR};
+	return err;
 }
 
-/* All signatures are good: are there enough that count? */
-static enum nl_err check_quorum(const struct nl_signature *s, struct nl_verify_report *report)
+static enum nl_err check_quorum(struct nl_verify_report *report)
 {
-	const struct nl_key *key = &nl_boot.keys[staging.first];
+	enum nl_err err = nl_list_quorum(&staging.check, nl_boot.facts.policy.signatures, report->key_id);
 
-	nl_key_id(staging.known ? key->key : s->key, report->key_id);
-	if (!staging.known)
-		return nl_list_revokes_key(report->key_id) ? NL_EKEYREVOKED : NL_EKEY;
-	memcpy(report->key_name, key->name, sizeof(key->name));
-	report->signatures = staging.n_known;
-	return report->signatures < nl_boot.facts.policy.signatures ? NL_EQUORUM : NL_OK;
+	report->signatures = staging.check.n_known;
+	if (staging.check.known)
+		memcpy(report->key_name, nl_boot.keys[__builtin_ctz(staging.check.known)].name,
+		       sizeof(nl_boot.keys[0].name));
+	return err;
 }
 
 static uint32_t overrides(const struct nl_leaf *leaf)
@@ -368,7 +346,7 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 		return NL_AGAIN;
 	}
 	if (known) {
-		known->authors |= staging.known;
+		known->authors |= staging.check.known;
 		if (known->state.condition == NL_LEAF_APPLIED || known->pinned) /* the plan is of what it is bound to */
 			return NL_OK;
 		err = nl_bind(known, NULL, UINT32_MAX, &kernel, &report->blocker);
@@ -389,28 +367,21 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 
 enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_report *report)
 {
-	const struct nl_signature *signatures;
-	size_t signed_size;
-	uint32_t count;
 	enum nl_err err;
 
 	memset(report, 0, sizeof(*report));
 	report->blocker.cpu = UINT32_MAX;
 	if (!staging.begun || staging.received != staging.size)
 		return NL_ESTATE;
-	err = nl_leaf_split(staging.file, staging.size, &signed_size);
-	if (!err)
-		err = nl_signatures_find(staging.file + signed_size, staging.size - signed_size, &signatures, &count);
-	if (!err) {
-		err = verify_slice(signatures, count, signed_size);
-		if (err != NL_AGAIN)
-			memcpy(report->sha256, staging.sha256, sizeof(report->sha256));
-		if (!err && !(err = check_quorum(signatures, report)))
-			err = verify_signed(ctx, signed_size, report);
-		if (err == NL_AGAIN)
-			return err;
-		staging.hashed = staging.checked = 0;
-	}
+	err = staging.check.size ? NL_OK : begin_check();
+	err = err ? err : nl_check_step(&staging.check);
+	if (err != NL_AGAIN)
+		memcpy(report->sha256, staging.check.sha256, sizeof(report->sha256));
+	if (!err && !(err = check_quorum(report)))
+		err = verify_signed(ctx, staging.check.signed_size, report);
+	if (err == NL_AGAIN)
+		return err;
+	staging.check.size = 0;
 	if (err)
 		nl_journal(NL_EV_REFUSED, err, report->id, report->sha256, report->blocker.site_va, 0);
 	return err;

@@ -2,8 +2,9 @@
 /* Signatures: see signature.h. */
 #include "leaf/signature.h"
 #include "core/core.h"
-#include "core/sha256.h"
 #include <crypto_sign_ed25519.h>
+
+#define HASH_SLICE 768u /* bytes per call, some 36,000 instructions: interrupts are off meanwhile */
 
 enum nl_err nl_signatures_find(const void *block, size_t size, const struct nl_signature **first, uint32_t *count)
 {
@@ -39,6 +40,31 @@ enum nl_err nl_signature_check(const char *domain, const uint8_t sha256[32], con
 			break;
 		}
 	return NL_OK;
+}
+
+enum nl_err nl_check_step(struct nl_check *c)
+{
+	size_t left = c->signed_size - c->hashed, n = left < HASH_SLICE ? left : HASH_SLICE;
+	const uint8_t *file = c->file;
+	const struct nl_signature *s;
+	uint32_t count, known = c->known;
+	enum nl_err err = nl_signatures_find(file + c->signed_size, c->size - c->signed_size, &s, &count);
+
+	if (err || (!left && c->checked == count))
+		return err;
+	if (left) {
+		if (!c->hashed)
+			nl_sha256_init(&c->hash);
+		nl_sha256_update(&c->hash, file + c->hashed, n);
+		c->hashed += n;
+		if (n == left)
+			nl_sha256_out(&c->hash, c->sha256);
+		return NL_AGAIN;
+	}
+	err = nl_signature_check(c->domain, c->sha256, s + c->checked++, nl_boot.keys, nl_boot.facts.n_keys, c->role,
+	                         &c->known);
+	c->n_known += c->known != known;
+	return err ? err : NL_AGAIN;
 }
 
 void nl_key_id(const uint8_t key[32], uint8_t id[32]) { nl_sha256_of(key, 32, id); }

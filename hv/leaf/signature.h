@@ -2,6 +2,7 @@
 /* Ed25519 against the trusted keys. libsodium does the arithmetic, compiled with the core's flags. */
 #pragma once
 
+#include "core/sha256.h"
 #include <newleaf/bootblock.h>
 #include <newleaf/errors.h>
 #include <newleaf/signature.h>
@@ -19,5 +20,21 @@ enum nl_err nl_signatures_find(const void *block, size_t size, const struct nl_s
  */
 enum nl_err nl_signature_check(const char *domain, const uint8_t sha256[32], const struct nl_signature *s,
                                const struct nl_key *keys, uint32_t n_keys, uint32_t role, uint32_t *known);
+
+/* Of a whole file that somebody signed, a piece at a time. At first zero behind `role`. */
+struct nl_check {
+	const void *file; /* of `size` bytes, the first signed_size of them signed */
+	size_t size, signed_size;
+	const char *domain;
+	uint32_t role;
+	uint32_t checked, known, n_known; /* signatures; this machine's keys among theirs, a bit each; how many */
+	size_t hashed;                    /* bytes of signed_size */
+	struct nl_sha256 hash;
+	uint8_t sha256[32]; /* when all are hashed */
+};
+
+/* One piece: some of the hash, or one signature. NL_AGAIN: more is to come. NL_OK: all signatures are good, whoever's
+ * they are. What nl_signatures_find and nl_signature_check answer. */
+enum nl_err nl_check_step(struct nl_check *c);
 
 void nl_key_id(const uint8_t key[32], uint8_t id[32]);

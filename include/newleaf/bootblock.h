@@ -65,8 +65,7 @@ struct nl_boot_range { /* one descriptor of the firmware's memory map that is RA
 #define NL_MAX_RANGES 64
 #define NL_MAX_KEYS 16
 
-/* What a key may sign: leaves, orders (a later version; a list may hold such keys already), lists of what is revoked.
- */
+/* What a key may sign: leaves, orders (order.h), lists of what is revoked. */
 enum nl_key_role { NL_ROLE_AUTHOR = 1, NL_ROLE_OPERATOR = 2, NL_ROLE_REVOKE = 4 };
 #define NL_ROLES 7u
 
@@ -86,8 +85,17 @@ _Static_assert(sizeof(struct nl_key) == 64, "key layout");
  * characters.) */
 #define NL_POLICY_MAGIC 0x5943494c4f504c4eULL /* "NLPOLICY" */
 #define NL_POLICY_KIND \
-	(&(const struct nl_record_kind){NL_POLICY_MAGIC, 1, sizeof(struct nl_record), sizeof(struct nl_policy), 1, 1})
-enum nl_guest_may { NL_GUEST_MAY_NONE = 0, NL_GUEST_MAY_APPLY = 1, NL_GUEST_MAY_REVERT = 2 };
+	(&(const struct nl_record_kind){NL_POLICY_MAGIC, 1, sizeof(struct nl_record), \
+	                                offsetof(struct nl_policy, operators), 1, 1})
+enum nl_guest_may {
+	NL_GUEST_MAY_NONE = 0,
+	NL_GUEST_MAY_APPLY = 1,
+	NL_GUEST_MAY_REVERT = 2,
+	NL_GUEST_MAY_CONFIRM = 4, /* what is on probation; nothing is yet */
+	NL_GUEST_MAY_AGENTLESS =
+	        8, /* have a commit made without an agent, of what it may ask for anyway; none is yet */
+	NL_GUEST_MAY_ALL = 15
+};
 enum nl_conf_may { NL_CONF_MAY_OPTIONS = 1, NL_CONF_MAY_CONSOLE = 2 };
 enum nl_proof { NL_PROOF_PORT = 1, NL_PROOF_TOKEN = 2 }; /* how a caller shows that it is root: hypercall.h */
 /* When the signed list (list.h) is missing although this machine has accepted one, is older than that, or not good. */
@@ -98,6 +106,14 @@ enum nl_without_list {
 };
 /* A module that a leaf is applied to comes, and cannot be patched: another build, other bytes, no room, no answer. */
 enum nl_unpatched { NL_UNPATCHED_LET_IN = 0, NL_UNPATCHED_REFUSE = 1 };
+/* What operators may order. KEYS: which keys are operators'. */
+enum nl_order_may {
+	NL_ORDER_MAY_NOW = 1,
+	NL_ORDER_MAY_STANDING = 2,
+	NL_ORDER_MAY_KEYS = 4,
+	NL_ORDER_MAY_AGENTLESS = 8,
+	NL_ORDER_MAY_ALL = 15
+};
 struct nl_policy {
 	uint32_t guest_may;        /* bits of enum nl_guest_may */
 	uint32_t deadline_ms;      /* longest deadline a caller may ask for, 1..10000 */
@@ -107,8 +123,13 @@ struct nl_policy {
 	uint32_t signatures;       /* of how many different authors a leaf needs, 1..NL_MAX_SIGNATURES */
 	uint32_t without_list;     /* enum nl_without_list */
 	uint32_t unpatched;        /* what becomes of such a module: enum nl_unpatched */
+	/* An image that was made before orders were ends here, and has zeroes. */
+	uint32_t operators; /* of how many different operators an order needs, 1..NL_MAX_SIGNATURES; 0: none is taken */
+	uint32_t order_may; /* bits of enum nl_order_may */
+	uint32_t confirm_ms; /* the longest probation that may be asked for; 0: none */
+	uint32_t reserved;
 };
-_Static_assert(sizeof(struct nl_policy) == 32, "policy layout");
+_Static_assert(sizeof(struct nl_policy) == 48 && offsetof(struct nl_policy, operators) == 32, "policy layout");
 
 /* What the firmware's clock says: EFI_TIME (UEFI 2.10, 8.3). All zero: it says nothing. */
 struct nl_firmware_time {
@@ -126,7 +147,7 @@ struct nl_boot_facts {
 	uint64_t tsc_at_wall;         /* when the clock was read, shortly before the launch */
 	struct nl_firmware_time wall; /* what it said */
 	uint64_t list_known;     /* sequence of the newest signed list that this machine had accepted; 0 = none yet */
-	uint8_t boot_id[16];     /* random, from EFI_RNG_PROTOCOL, RDRAND or time */
+	uint8_t boot_id[16];     /* random; of a machine without a source of randomness, from its clocks */
 	uint8_t machine_id[16];  /* random, and the same at each boot; zero: it could not be made, or not be kept */
 	struct nl_policy policy; /* image's policy, restricted by newleaf.conf */
 	uint32_t secure_boot;    /* 1 = on, and shim checks: keys come from the signed image alone */
@@ -134,9 +155,9 @@ struct nl_boot_facts {
 	uint32_t n_keys;
 	uint32_t n_beyond; /* CPUs of the MADT that the firmware does not hand over: never to be started */
 	uint32_t boots;    /* number of this boot: each later one has a higher; 0: none that could be kept */
-	uint32_t reserved;
+	uint32_t random;   /* 1 = a source of randomness was there: without one neither tokens nor challenges */
 };
-_Static_assert(sizeof(struct nl_firmware_time) == 16 && sizeof(struct nl_boot_facts) == 128, "facts layout");
+_Static_assert(sizeof(struct nl_firmware_time) == 16 && sizeof(struct nl_boot_facts) == 144, "facts layout");
 
 struct nl_boot_block {
 	uint64_t magic;
@@ -156,8 +177,8 @@ struct nl_boot_block {
 	uint64_t reset_port;    /* ACPI reset register if it is an I/O port, else 0 */
 	uint32_t reset_value;
 	uint32_t console_port; /* 0x3f8 ... or 0 = silent */
-	uint8_t secret[32]; /* random, for this boot's tokens; four words that are the same: no source of randomness */
-	uint32_t n_cpus;    /* CPUs that the firmware hands over, the boot CPU first */
+	uint8_t secret[32];    /* for this boot's tokens and challenges, if facts.random */
+	uint32_t n_cpus;       /* CPUs that the firmware hands over, the boot CPU first */
 	uint32_t n_ranges;
 	uint32_t smi_page;    /* 1: the pages at NL_SMI_HANDLER are ours */
 	uint32_t list_size;   /* bytes; 0 = there is none */

@@ -130,9 +130,10 @@ struct nl_leaf_state {
 	uint64_t generation;  /* in which it became what it is */
 	uint32_t consistency; /* enum nl_consistency */
 	uint32_t note;        /* enum nl_err: NL_OK, or what weakens it (NL_EPROBED ...) */
-	uint32_t signatures;  /* of different trusted authors; key_id and key_name are the first one's */
-	uint32_t counters;    /* how many hit counters it has */
-	uint64_t hits;        /* all of them together, as the guest's memory says: information, no proof */
+	uint32_t
+	        signatures; /* of different trusted authors; key_id and key_name: of the first of this machine's keys */
+	uint32_t counters;  /* how many hit counters it has */
+	uint64_t hits;      /* all of them together, as the guest's memory says: information, no proof */
 };
 
 /* A module of a leaf. A leaf is all or nothing over what is PRESENT; if it is applied, it is in these modules. */
@@ -186,7 +187,8 @@ struct nl_verify_report {
 	uint8_t found_build_id[NL_BUILD_ID_MAX]; /* of the running kernel, when it could be read */
 	uint32_t found_build_id_len;
 	uint32_t sites, pages, expected_bytes, body_bytes;
-	uint32_t signatures; /* of different trusted authors; key_id and key_name are the first one's */
+	uint32_t
+	        signatures; /* of different trusted authors; key_id and key_name: of the first of this machine's keys */
 	uint64_t slide;
 	struct nl_blocker blocker;
 };
@@ -273,7 +275,7 @@ struct nl_exit_counts {
 };
 
 _Static_assert(sizeof(struct nl_journal_entry) == 176, "journal entry layout");
-_Static_assert(sizeof(struct nl_counts) == 24 && sizeof(struct nl_status) == 336, "status layout, without a gap");
+_Static_assert(sizeof(struct nl_counts) == 24 && sizeof(struct nl_status) == 352, "status layout, without a gap");
 _Static_assert(sizeof(struct nl_leaf_state) == 200, "leaf state layout");
 
 #endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Signed orders: when something is applied or taken back, by whom the owner of a machine calls an operator. Any channel
- * may carry one. docs/explanation/orders.md says what each means. *Nobody heeds them yet*: newleaf-author makes, signs
- * and shows them.
+ * may carry one. docs/explanation/orders.md says what each means, and which are heeded.
  *
  *     struct nl_order         168 bytes
  *     struct nl_order_entry[] head.count of 40 bytes
@@ -21,6 +20,9 @@
 #define NL_ORDER_VERSION 1u
 #define NL_ORDER_MAX_KEYS 16u
 #define NL_ORDER_MAX_ENTRIES (NL_MAX_LEAVES + NL_ORDER_MAX_KEYS)
+#define NL_ORDER_RECORD \
+	(&(const struct nl_record_kind){NL_ORDER_MAGIC, NL_ORDER_VERSION, sizeof(struct nl_order), \
+	                                sizeof(struct nl_order_entry), 0, NL_ORDER_MAX_ENTRIES})
 #define NL_ORDER_MAX_SIZE 4096u           /* of the file, with its signatures: one page */
 #define NL_ORDER_MAX_EPOCH (1ULL << 62)   /* no slip of the finger shall be the last order that a machine takes */
 #define NL_ORDER_MAX_DEADLINE_MS 10000u   /* the longest that a policy can allow */
@@ -73,6 +75,7 @@ enum nl_order_entry_what {
 	NL_ORDER_DISTRUST, /* name: SHA-256 of a key that is no operator's any more */
 };
 
+/* They ascend, all their bytes compared from the first on: none is there twice. */
 struct nl_order_entry {
 	uint32_t what; /* enum nl_order_entry_what */
 	uint32_t role; /* TRUST: NL_ROLE_OPERATOR; else 0 */

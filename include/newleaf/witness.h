@@ -28,7 +28,7 @@ struct nl_witness {
 	uint8_t boot_key[32];                /* 56 */
 	uint8_t core[32];                    /* 88: SHA-256 of the core's code */
 	struct nl_boot_facts boot;           /* 120 */
-	uint8_t signature[NL_SIGNATURE_LEN]; /* 248: by machine_key, domain "newleaf boot", over 0..247 */
+	uint8_t signature[NL_SIGNATURE_LEN]; /* 264: by machine_key, domain "newleaf boot", over 0..263 */
 };
 
 struct nl_signed_status {
@@ -36,7 +36,7 @@ struct nl_signed_status {
 	uint8_t nonce[32];         /* 24: the asker's */
 	uint8_t journal[32];       /* 56: SHA-256 of the entry status.journal_newest, as NL_CALL_JOURNAL answers it */
 	struct nl_witness witness; /* 88 */
-	struct nl_status status;   /* 400: status.boot is witness.boot once more */
+	struct nl_status status;   /* 416: status.boot is witness.boot once more */
 };
 
 /* What struct nl_leaf_state says of a leaf, the bytes at its sites now, and where its part of the kernel is placed:
@@ -49,14 +49,14 @@ struct nl_signed_leaf {
 	struct nl_leaf_state state; /* 48 */
 };
 
-_Static_assert(sizeof(struct nl_witness) == 312 && offsetof(struct nl_witness, machine_key) == 24 &&
+_Static_assert(sizeof(struct nl_witness) == 328 && offsetof(struct nl_witness, machine_key) == 24 &&
                        offsetof(struct nl_witness, boot_key) == 56 && offsetof(struct nl_witness, core) == 88 &&
-                       offsetof(struct nl_witness, boot) == 120 && offsetof(struct nl_witness, signature) == 248,
+                       offsetof(struct nl_witness, boot) == 120 && offsetof(struct nl_witness, signature) == 264,
                "witness layout");
-_Static_assert(sizeof(struct nl_signed_status) == 736 && offsetof(struct nl_signed_status, nonce) == 24 &&
+_Static_assert(sizeof(struct nl_signed_status) == 768 && offsetof(struct nl_signed_status, nonce) == 24 &&
                        offsetof(struct nl_signed_status, journal) == 56 &&
                        offsetof(struct nl_signed_status, witness) == 88 &&
-                       offsetof(struct nl_signed_status, status) == 400,
+                       offsetof(struct nl_signed_status, status) == 416,
                "signed status layout");
 _Static_assert(sizeof(struct nl_signed_leaf) == 248 && offsetof(struct nl_signed_leaf, text) == 32 &&
                        offsetof(struct nl_signed_leaf, state) == 48,

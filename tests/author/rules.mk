@@ -18,6 +18,12 @@ check-author-status: $(B)/newleaf-author ## newleaf verify-status: what is belie
 
 CHECKS += check-author-status
 
+.PHONY: check-author-policy
+check-author-policy: $(B)/newleaf-author $(B)/efi/sections.S.o ## newleaf-author policy: as the build has it, and back
+	B=$(B) tests/author/policy.sh
+
+CHECKS += check-author-policy
+
 .PHONY: check-patch
 check-patch: $(B)/newleaf-author ## leaves straight from patches, against a stock kernel and its source (1.5 GiB)
 	B=$(B) tests/author/patch.sh

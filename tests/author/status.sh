@@ -46,20 +46,20 @@ signature() {
 facts() {
 	n 8 1000000000 && n 8 0 && zero 16 && n 8 0
 	fill 16 b && fill 16 m # boot and machine
-	n 4 3 && n 4 10000 && n 4 0 && n 4 1 && n 4 3 && n 4 1 && n 8 0
-	n 4 "$1" && n 4 0 && n 4 1 && n 4 0 && n 4 7 && n 4 0
+	n 4 3 && n 4 10000 && n 4 0 && n 4 1 && n 4 3 && n 4 1 && n 8 0 && zero 16
+	n 4 "$1" && n 4 0 && n 4 1 && n 4 0 && n 4 7 && n 4 1
 }
 
 # status FILE MACHINE BOOT-KEY-OF-WITNESS SIGNER SECURE-BOOT: one leaf, applied, weakened
 status() {
 	{
-		printf 'NLWITNES' && n 4 3 && n 4 312 && n 8 0
+		printf 'NLWITNES' && n 4 3 && n 4 328 && n 8 0
 		public "$2" && public "$3" && fill 32 c && facts 0
 	} >"$dir/witness"
 	{
-		printf 'NLSTATUS' && n 4 3 && n 4 736 && n 4 248 && n 4 1
+		printf 'NLSTATUS' && n 4 3 && n 4 768 && n 4 248 && n 4 1
 		fill 32 N && fill 32 j && cat "$dir/witness" && signature "$2" "newleaf boot" "$dir/witness"
-		n 4 3 && n 4 336 && printf '0.1.0' && zero 11 && printf 'SVM' && zero 5 && printf 'NPT' && zero 5
+		n 4 3 && n 4 352 && printf '0.1.0' && zero 11 && printf 'SVM' && zero 5 && printf 'NPT' && zero 5
 		n 4 2 && n 4 2 && n 8 5 && n 8 61000000000 && facts "$5" && zero 24
 		n 4 1 && n 4 0 && n 8 12 && zero 32
 		fill 20 k && zero 12 && n 4 20 && n 4 1 && n 8 0x3400000 && zero 24
@@ -75,7 +75,7 @@ for name in machine boot other; do openssl genpkey -algorithm ed25519 -out "$dir
 s=$dir/status key=$(public machine | hex) nonce=$(fill 32 N | hex)
 public machine | hex >"$dir/key" && echo >>"$dir/key"
 status "$s" machine boot boot 0
-[ "$(stat -c %s "$s")" = 1048 ] || { echo "FAILED: this test does not know the layout"; exit 1; }
+[ "$(stat -c %s "$s")" = 1080 ] || { echo "FAILED: this test does not know the layout"; exit 1; }
 verify() { "$author" verify-status "$@"; }
 as() { verify "$s" --machine "$key" --nonce "$nonce" "$@"; }
 

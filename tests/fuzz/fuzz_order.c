@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/order.c
+// sources: hv/leaf/order.c tools/author/order.c
 // length: 4200
 // quick: 50000
 // reader: an order
@@ -9,37 +9,17 @@
  */
 #include "fuzz.h"
 
-#include "core/sha256.h"
 #include "leaf/signature.h"
 #include "order.h"
 
-enum nl_err nl_signatures_find(const void *block, size_t size, const struct nl_signature **first, uint32_t *count)
+enum nl_err nl_check_step(struct nl_check *c)
 {
-	static const struct nl_signature none;
-	volatile uint8_t last = size ? ((const uint8_t *)block)[size - 1] : 0; /* it can be read */
+	volatile uint8_t last = ((const uint8_t *)c->file)[c->size - 1]; /* all of it can be read */
 
 	(void)last;
-	*first = &none;
-	*count = size ? 1 : 0;
-	return size ? NL_OK : NL_EUNSIGNED;
-}
-
-enum nl_err nl_signature_check(const char *domain, const uint8_t sha256[32], const struct nl_signature *s,
-                               const struct nl_key *keys, uint32_t n_keys, uint32_t role, uint32_t *known)
-{
-	(void)sha256, (void)s, (void)keys, (void)n_keys;
-	FUZZ_CHECK(!strcmp(domain, NL_DOMAIN_ORDER) && role == NL_ROLE_OPERATOR);
-	*known |= 1;
-	return NL_OK;
-}
-
-void nl_sha256_of(const void *data, size_t n, uint8_t out[32])
-{
-	uint8_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum = (uint8_t)(sum + ((const uint8_t *)data)[i]);
-	memset(out, sum, 32);
+	FUZZ_CHECK(c->signed_size <= c->size && !strcmp(c->domain, NL_DOMAIN_ORDER) && c->role == NL_ROLE_OPERATOR);
+	c->known = c->n_known = 1;
+	return c->size > c->signed_size ? NL_OK : NL_EUNSIGNED;
 }
 
 static bool is_zero(const uint8_t *p, size_t n)
@@ -57,6 +37,7 @@ static void check_entries(const struct nl_order *o)
 	for (uint32_t i = 0; i < o->head.count; i++) {
 		const struct nl_order_entry *e = nl_order_entry(o, i);
 
+		FUZZ_CHECK(!i || memcmp(e - 1, e, sizeof(*e)) < 0);
 		FUZZ_CHECK(e->what >= NL_ORDER_LEAF && e->what <= NL_ORDER_DISTRUST);
 		FUZZ_CHECK(!e->role || (e->what == NL_ORDER_TRUST && e->role == NL_ROLE_OPERATOR));
 		leaves += e->what == NL_ORDER_LEAF;
@@ -80,48 +61,41 @@ static void check(const struct nl_order *o, size_t n)
 }
 
 /* Nothing is allowed that its own address does not say: half the inputs have the machine's in theirs. */
-static void ask(const struct nl_order *o, const struct order_here *here)
+static void ask(const struct nl_order *o, const struct nl_order_here *here)
 {
-	uint8_t sha256[32] = {1};
-	enum nl_err err = order_bound(o, here);
+	const struct nl_challenge *out = here->address;
+	enum nl_err err = nl_order_bound(o, here);
 
 	if (err)
 		return;
-	FUZZ_CHECK(!memcmp(o->machine_id, here->machine_id, 16));
+	FUZZ_CHECK(!memcmp(o->machine_id, out->machine_id, 16));
 	if (o->kind == NL_ORDER_NOW)
-		FUZZ_CHECK(here->challenge_out && here->may & ORDER_MAY_NOW &&
-		           !memcmp(o->challenge, here->challenge, 32) && !memcmp(o->boot_id, here->boot_id, 16) &&
-		           (!here->frozen || !nl_order_commits(o)));
+		FUZZ_CHECK(here->policy->order_may & NL_ORDER_MAY_NOW && !memcmp(o->challenge, out->challenge, 32) &&
+		           !memcmp(o->boot_id, out->boot_id, 16) && (!here->frozen || !nl_order_commits(o)));
 	else
-		FUZZ_CHECK(o->epoch >= here->epoch && here->may & ORDER_MAY_STANDING);
-	FUZZ_CHECK(o->deadline_ms <= here->deadline_ms && o->confirm_ms <= here->confirm_ms);
-	FUZZ_CHECK(order_fresh(o, here, sha256) == NL_OK || o->epoch == here->epoch);
+		FUZZ_CHECK(o->epoch >= here->epoch && here->policy->order_may & NL_ORDER_MAY_STANDING);
+	FUZZ_CHECK(o->deadline_ms <= here->policy->deadline_ms && o->confirm_ms <= here->policy->confirm_ms);
 }
 
 void fuzz_one(const uint8_t *bytes, size_t size)
 {
 	struct fuzz f = {bytes, size};
 	uint8_t how = fuzz_byte(&f);
-	struct order_here here = {.challenge_out = how & 1,
-	                          .frozen = how & 2,
-	                          .may = how >> 4,
-	                          .generation = fuzz_byte(&f),
-	                          .epoch = fuzz_byte(&f),
-	                          .deadline_ms = 1000,
-	                          .confirm_ms = 1000};
+	struct nl_policy policy = {.operators = 1, .order_may = how >> 4, .deadline_ms = 1000, .confirm_ms = 1000};
+	struct nl_challenge out = {.generation = fuzz_byte(&f)};
+	struct nl_order_here here = {&out, &policy, .frozen = how & 2, .epoch = fuzz_byte(&f)};
 	size_t n;
 	uint8_t *p = fuzz_bytes(&f, 4200, &n);
 	const struct nl_order *o = (const struct nl_order *)(const void *)p;
 	uint32_t good;
 
-	if (!order_form(p, n)) {
+	if (!nl_order_form(p, n)) {
 		check(o, n);
 		if (how & 4) {
-			memcpy(here.machine_id, o->machine_id, sizeof(here.machine_id));
-			memcpy(here.boot_id, o->boot_id, sizeof(here.boot_id));
-			memcpy(here.challenge, o->challenge, sizeof(here.challenge));
+			memcpy(out.machine_id, o->machine_id, sizeof(out.machine_id));
+			memcpy(out.boot_id, o->boot_id, sizeof(out.boot_id));
+			memcpy(out.challenge, o->challenge, sizeof(out.challenge));
 		}
-		memset(here.in_force, how & 8, sizeof(here.in_force));
 		ask(o, &here);
 		FUZZ_CHECK((order_signed(p, n, NULL, 0, 1, &good) == NL_OK) == (n > nl_order_signed_size(o)));
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the loader decides before it launches: the image's policy against newleaf.conf, with and without Secure Boot;
- * memory encryption.
+ * memory encryption; what is a source of randomness.
  */
 // sources: efi/policy.c efi/encryption.c
 // cflags: -Iefi
@@ -17,6 +17,7 @@
 #include "encryption.h"
 #include <insn.h>
 #include "policy.h"
+#include "random.h"
 
 static unsigned warnings;
 static void warn(const char *what)
@@ -124,6 +125,60 @@ static void policy_record(void **state)
 	larger.known.head.record_size += 8; /* what a later version adds */
 	make_of(&larger.known, sizeof(larger), false);
 	assert_memory_equal(&out, &image, sizeof(image));
+}
+
+/* Of an image that was made before orders were, and of one that says what nobody knows. */
+static void who_may_order(void **state)
+{
+	struct nl_policy p = image;
+	struct section s;
+
+	(void)state;
+	conf = (struct nl_conf){.guest_may = NL_CONF_UNSAID};
+	p.operators = NL_MAX_SIGNATURES;
+	p.order_may = p.guest_may = UINT32_MAX;
+	p.confirm_ms = 5;
+	make(&p, true);
+	assert_int_equal(out.operators, NL_MAX_SIGNATURES);
+	assert_int_equal(out.order_may, NL_ORDER_MAY_ALL);
+	assert_int_equal(out.guest_may, NL_GUEST_MAY_ALL);
+	assert_int_equal(out.confirm_ms, 5);
+	s = section_of(&p);
+	s.head.record_size = offsetof(struct nl_policy, operators);
+	make_of(&s, sizeof(s), true);
+	assert_int_equal(out.deadline_ms, image.deadline_ms);
+	assert_int_equal(out.operators | out.order_may | out.confirm_ms, 0);
+	assert_int_equal(warnings, 0);
+	p.operators++;
+	make(&p, true);
+	assert_int_equal(out.guest_may | out.operators | out.order_may, 0);
+	assert_int_equal(warnings, 1);
+	p.operators = 1;
+	conf.guest_may = NL_GUEST_MAY_APPLY; /* takes revert away, and nothing that it has no word for */
+	make(&p, true);
+	assert_int_equal(out.guest_may, NL_GUEST_MAY_ALL & ~NL_GUEST_MAY_REVERT);
+	conf.guest_may = NL_GUEST_MAY_NONE;
+	make(&p, true);
+	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
+	assert_int_equal(out.operators, 1);
+}
+
+static void sources_of_randomness(void **state)
+{
+	uint64_t all[4] = {0}, zero[4] = {0}, stuck[4] = {5, 5, 5, 5}, good[4] = {1, 2, 3, 4}, same[4] = {1, 1, 1, 2};
+
+	(void)state;
+	assert_false(nl_random_mix(all, good, 0));
+	assert_false(nl_random_mix(all, zero, 4));
+	assert_false(nl_random_mix(all, stuck, 4));
+	assert_memory_equal(all, zero, sizeof(all));
+	assert_true(nl_random_mix(all, good, 4));
+	assert_memory_equal(all, good, sizeof(all));
+	assert_true(nl_random_mix(all, same, 4)); /* what one knows of either source says nothing of both */
+	assert_int_equal(all[0] | all[1] << 8 | all[2] << 16 | all[3] << 24, 0x06020300);
+	assert_false(nl_random_mix(all, stuck, 4));
+	assert_int_equal(all[3], 6);
+	assert_false(nl_random_mix(all, same, 3)); /* the fourth is not asked for */
 }
 
 static void conf_only_restricts(void **state)
@@ -252,8 +307,12 @@ static void encryption_by_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(no_policy_allows_nothing), cmocka_unit_test(policy_record),
-	        cmocka_unit_test(conf_only_restricts),      cmocka_unit_test(secure_boot_silences_conf),
+	        cmocka_unit_test(no_policy_allows_nothing),
+	        cmocka_unit_test(policy_record),
+	        cmocka_unit_test(who_may_order),
+	        cmocka_unit_test(sources_of_randomness),
+	        cmocka_unit_test(conf_only_restricts),
+	        cmocka_unit_test(secure_boot_silences_conf),
 	        cmocka_unit_test(encryption_by_name),
 	};
 	return cmocka_run_group_tests_name("bootpolicy", tests, NULL, NULL);

@@ -93,6 +93,7 @@ VOID FreePool(VOID *p)
 }
 VOID *AllocateZeroPool(UINTN size) { return poor ? NULL : calloc(1, size); }
 VOID ZeroMem(VOID *p, UINTN n) { memset(p, 0, n); }
+VOID CopyMem(VOID *to, CONST VOID *from, UINTN n) { memcpy(to, from, n); }
 INTN CompareMem(CONST VOID *a, CONST VOID *b, UINTN n) { return memcmp(a, b, n); }
 UINTN Print(CONST CHAR16 *format, ...)
 {
@@ -147,6 +148,7 @@ static int start(void **state)
 	poor = false;
 	boots(true, 3);
 	assert_int_equal(state_check(&l), NL_OK);
+	state_name(&l);
 	block.list_accepted = 5;
 	assert_int_equal(state_settle(&l), NL_OK);
 	return 0;
@@ -158,7 +160,7 @@ static void first_boot(void **state)
 	struct nl_state found;
 
 	(void)state;
-	assert_int_equal(variable.writes, 1);
+	assert_int_equal(variable.writes, 2); /* the machine's name, and the rest */
 	assert_int_equal(nl_state_read(variable.data, variable.size, variable.attributes, &found), NL_OK);
 	assert_int_equal(found.security_version, 3);
 	assert_int_equal(found.list_sequence, 5);
@@ -172,6 +174,32 @@ static void first_boot(void **state)
 	assert_int_equal(state_check(&l), NL_OK);
 	assert_int_equal(state_settle(&l), NL_OK);
 	assert_int_equal(variable.writes, 0); /* flash wears */
+}
+
+/* A name that will not be there at the next boot is none; one that is stays. */
+static void a_name_that_lasts(void **state)
+{
+	static const uint8_t none[16];
+
+	(void)state;
+	assert_memory_equal(block.facts.machine_id, stored()->machine_id, 16);
+	assert_int_equal(block.facts.machine_id[0], 0x5a);
+	((struct nl_state *)variable.data)->machine_id[0] = 7; /* what this one got at its first boot */
+	nl_state_seal((struct nl_state *)variable.data);
+	boots(false, 3);
+	state_name(&l);
+	assert_int_equal(block.facts.machine_id[0], 7);
+	assert_int_equal(variable.writes, 0);
+	memset(&variable, 0, sizeof(variable));
+	variable.full = true;
+	boots(false, 3);
+	state_name(&l);
+	assert_memory_equal(block.facts.machine_id, none, sizeof(none));
+	assert_int_equal(state_settle(&l), NL_OK);
+	variable.full = false;
+	boots(false, 3);
+	state_name(&l);
+	assert_int_equal(block.facts.machine_id[0], 0x5a);
 }
 
 /* Neither an older image nor an older list comes through, with Secure Boot or without; and none lowers what is there.
@@ -403,6 +431,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(first_boot, start),
+	        cmocka_unit_test_setup(a_name_that_lasts, start),
 	        cmocka_unit_test_setup(floors, start),
 	        cmocka_unit_test_setup(barred_keys, start),
 	        cmocka_unit_test_setup(hostile_contents, start),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/order.c hv/leaf/signature.c hv/core/sha256.c hv/core/sodium.c tests/unit/makeleaf.c
+// sources: hv/leaf/order.c tools/author/order.c hv/leaf/signature.c hv/core/sha256.c hv/core/sodium.c
+// sources: tests/unit/makeleaf.c
 // libs: -lcrypto
 // cflags: -Itools/author
 /*
@@ -18,7 +19,9 @@ static struct {
 static size_t file_size;
 static struct nl_key keys[4];
 static unsigned first, second, author;
-static struct order_here here;
+static struct nl_challenge out;
+static struct nl_policy allows;
+static struct nl_order_here here;
 
 static void fill(void *p, size_t n, uint8_t with) { memset(p, with, n); }
 
@@ -63,15 +66,13 @@ static int start(void **state)
 	second = make_key(&keys[1], "second", NL_ROLE_OPERATOR | NL_ROLE_AUTHOR);
 	author = make_key(&keys[2], "author", NL_ROLE_AUTHOR | NL_ROLE_REVOKE);
 	make_domain = NL_DOMAIN_ORDER;
-	here = (struct order_here){.challenge_out = true,
-	                           .generation = 5,
-	                           .epoch = 7,
-	                           .may = ORDER_MAY_NOW | ORDER_MAY_STANDING | ORDER_MAY_KEYS | ORDER_MAY_AGENTLESS,
-	                           .deadline_ms = 1000,
-	                           .confirm_ms = 60000};
-	fill(here.machine_id, sizeof(here.machine_id), 1);
-	fill(here.boot_id, sizeof(here.boot_id), 2);
-	fill(here.challenge, sizeof(here.challenge), 3);
+	out = (struct nl_challenge){.generation = 5};
+	fill(out.machine_id, sizeof(out.machine_id), 1);
+	fill(out.boot_id, sizeof(out.boot_id), 2);
+	fill(out.challenge, sizeof(out.challenge), 3);
+	allows = (struct nl_policy){
+	        .operators = 1, .order_may = NL_ORDER_MAY_ALL, .deadline_ms = 1000, .confirm_ms = 60000};
+	here = (struct nl_order_here){.address = &out, .policy = &allows, .epoch = 7};
 	now(NL_ORDER_APPLY);
 	add(NL_ORDER_LEAF, 9);
 	return 0;
@@ -88,7 +89,7 @@ static void *copy(const void *from, size_t size)
 static enum nl_err form_of(size_t size)
 {
 	void *p = copy(&file, size);
-	enum nl_err err = order_form(p, size);
+	enum nl_err err = nl_order_form(p, size);
 
 	free(p);
 	return err;
@@ -114,10 +115,17 @@ static void lawful(void **state)
 	for (uint8_t i = 1; i <= NL_MAX_LEAVES; i++)
 		add(NL_ORDER_LEAF, i);
 	for (uint8_t i = 1; i <= NL_ORDER_MAX_KEYS; i++)
-		add(i & 1 ? NL_ORDER_TRUST : NL_ORDER_DISTRUST, i);
+		add(i <= 8 ? NL_ORDER_TRUST : NL_ORDER_DISTRUST, i);
 	assert_int_equal(form(), NL_OK);
-	file.entries[file.o.head.count - 1].what = NL_ORDER_LEAF; /* one leaf too many, one key too few */
-	fill(file.entries[file.o.head.count - 1].name, 32, 200);
+	struct nl_order_entry *e = &file.entries[NL_MAX_LEAVES]; /* one leaf too many, one key too few */
+	*e = (struct nl_order_entry){.what = NL_ORDER_LEAF};
+	fill(e->name, 32, 200);
+	assert_int_equal(form(), NL_EORDER);
+	*e = (struct nl_order_entry){.what = NL_ORDER_TRUST, .role = NL_ROLE_OPERATOR};
+	fill(e->name, 32, 1);
+	assert_int_equal(form(), NL_OK);
+	*--e = (struct nl_order_entry){
+	        .what = NL_ORDER_TRUST, .role = NL_ROLE_OPERATOR, .name = {1}}; /* and vice versa */
 	assert_int_equal(form(), NL_EORDER);
 }
 
@@ -165,6 +173,7 @@ static void unlawful(void **state)
 	REFUSED(file.entries[0].role = NL_ROLE_OPERATOR);
 	REFUSED(fill(file.entries[0].name, 32, 0));
 	REFUSED(add(NL_ORDER_LEAF, 9));
+	REFUSED(add(NL_ORDER_LEAF, 8)); /* they ascend */
 	REFUSED(add(NL_ORDER_TRUST, 8));
 	REFUSED(now(NL_ORDER_FREEZE); file.o.deadline_ms = 1);
 	REFUSED(now(NL_ORDER_STOP); file.o.flags = NL_ORDER_AGENTLESS);
@@ -179,6 +188,8 @@ static void unlawful(void **state)
 	REFUSED_STANDING(file.o.build_id_len = 7; fill(file.o.build_id, 7, 1));
 	REFUSED_STANDING(file.o.build_id_len = 33);
 	REFUSED_STANDING(file.o.build_id_len = UINT32_MAX);
+	REFUSED_STANDING(file.o.flags = 4);
+	REFUSED_STANDING(add(NL_ORDER_DISTRUST, 8); add(NL_ORDER_TRUST, 9));
 	REFUSED_STANDING(add(NL_ORDER_TRUST, 8)->role = NL_ROLE_AUTHOR);
 	REFUSED_STANDING(add(NL_ORDER_TRUST, 8)->role = NL_ROLE_OPERATOR | NL_ROLE_REVOKE);
 	start(NULL);
@@ -187,8 +198,8 @@ static void unlawful(void **state)
 	start(NULL);
 	uint8_t *page = calloc(1, NL_ORDER_MAX_SIZE + 1);
 	memcpy(page, &file, nl_order_signed_size(&file.o));
-	assert_int_equal(order_form(page, NL_ORDER_MAX_SIZE), NL_OK);
-	assert_int_equal(order_form(page, NL_ORDER_MAX_SIZE + 1), NL_EORDER);
+	assert_int_equal(nl_order_form(page, NL_ORDER_MAX_SIZE), NL_OK);
+	assert_int_equal(nl_order_form(page, NL_ORDER_MAX_SIZE + 1), NL_EORDER);
 	free(page);
 }
 
@@ -270,25 +281,25 @@ static void every_truncation_and_every_bit(void **state)
 	assert_true(form_of(file_size) == NL_OK && signed_by(2) == NL_OK);
 }
 
-static enum nl_err bound(void) { return order_bound(&file.o, &here); }
+static enum nl_err bound(void) { return nl_order_bound(&file.o, &here); }
 
 static void what_it_is_bound_to(void **state)
 {
 	(void)state;
 	assert_int_equal(bound(), NL_OK);
-	here.machine_id[15] ^= 0x80;
+	out.machine_id[15] ^= 0x80;
 	assert_int_equal(bound(), NL_EMACHINEID);
 	start(NULL);
-	here.boot_id[0] ^= 1;
+	out.boot_id[0] ^= 1;
 	assert_int_equal(bound(), NL_EBOOTID);
 	start(NULL);
-	here.challenge[31] ^= 1;
+	out.challenge[31] ^= 1;
 	assert_int_equal(bound(), NL_ECHALLENGE);
 	start(NULL);
-	here.challenge_out = false; /* spent: a replay */
+	fill(out.challenge, sizeof(out.challenge), 0); /* spent: a replay */
 	assert_int_equal(bound(), NL_ECHALLENGE);
 	start(NULL);
-	here.generation = 6;
+	out.generation = 6;
 	assert_int_equal(bound(), NL_EGENERATION);
 	file.o.generation = UINT64_MAX;
 	assert_int_equal(bound(), NL_OK);
@@ -296,45 +307,36 @@ static void what_it_is_bound_to(void **state)
 
 static void epochs(void **state)
 {
-	uint8_t sha[32];
-
 	(void)state;
-	fill(sha, 32, 1);
 	standing(6);
 	assert_int_equal(bound(), NL_EEPOCH);
 	standing(8);
 	assert_int_equal(bound(), NL_OK);
-	assert_int_equal(order_fresh(&file.o, &here, sha), NL_OK);
-	standing(7); /* again at each boot: nobody has told yet which it was */
+	standing(7); /* again at each boot */
 	assert_int_equal(bound(), NL_OK);
-	assert_int_equal(order_fresh(&file.o, &here, sha), NL_OK);
-	fill(here.in_force, 32, 1);
-	assert_int_equal(order_fresh(&file.o, &here, sha), NL_NOTHING);
-	sha[31] ^= 1;
-	assert_int_equal(order_fresh(&file.o, &here, sha), NL_EEPOCH);
-	here.boot_id[0] ^= 1; /* nothing to a standing one, nor a challenge or a generation */
-	here.challenge_out = false;
-	here.generation++;
+	out.boot_id[0] ^= 1; /* nothing to a standing one, nor a challenge or a generation */
+	fill(out.challenge, sizeof(out.challenge), 0);
+	out.generation++;
 	assert_int_equal(bound(), NL_OK);
-	here.machine_id[0] ^= 1;
+	out.machine_id[0] ^= 1;
 	assert_int_equal(bound(), NL_EMACHINEID);
 }
 
 static void policy(void **state)
 {
 	(void)state;
-	here.may &= ~(uint32_t)ORDER_MAY_NOW;
+	allows.order_may &= ~(uint32_t)NL_ORDER_MAY_NOW;
 	assert_int_equal(bound(), NL_EPOLICY);
 	standing(8);
 	assert_int_equal(bound(), NL_OK);
-	here.may &= ~(uint32_t)ORDER_MAY_KEYS;
+	allows.order_may &= ~(uint32_t)NL_ORDER_MAY_KEYS;
 	assert_int_equal(bound(), NL_OK);
 	add(NL_ORDER_DISTRUST, 1);
 	assert_int_equal(bound(), NL_EPOLICY);
 	start(NULL);
 	file.o.flags = NL_ORDER_AGENTLESS;
 	assert_int_equal(bound(), NL_OK);
-	here.may &= ~(uint32_t)ORDER_MAY_AGENTLESS;
+	allows.order_may &= ~(uint32_t)NL_ORDER_MAY_AGENTLESS;
 	assert_int_equal(bound(), NL_EPOLICY);
 	start(NULL);
 	file.o.deadline_ms = 1001;
@@ -343,8 +345,10 @@ static void policy(void **state)
 	file.o.confirm_ms = 60001;
 	assert_int_equal(bound(), NL_EPOLICY);
 	start(NULL);
-	here.may = 0; /* a wrong address is told first: the same answer whatever the policy */
-	here.challenge[0] ^= 1;
+	allows.operators = 0;
+	assert_int_equal(bound(), NL_EPOLICY);
+	allows.order_may = 0; /* a wrong address is told first: the same answer whatever the policy */
+	out.challenge[0] ^= 1;
 	assert_int_equal(bound(), NL_ECHALLENGE);
 }
 

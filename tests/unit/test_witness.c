@@ -139,7 +139,7 @@ static void unlawful(void **state)
 	REFUSED(file.s.witness.head.record_size++);
 	REFUSED(file.s.witness.head.count++);
 	REFUSED(file.s.witness.boot.boots = 0);
-	REFUSED(file.s.witness.boot.reserved = 1);
+	REFUSED(file.s.witness.boot.random = 2);
 	REFUSED(file.s.status.abi++);
 	REFUSED(file.s.status.size++);
 	REFUSED(file.s.status.reserved = 1);

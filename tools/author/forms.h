@@ -164,9 +164,28 @@
 	  "new NAME [--role ROLE[,ROLE]] [-o DIR] | list FILE | image KEY.pub... -o FILE", "make and list keys", \
 	  "new    makes NAME.pem (private, mode 0600) and NAME.pub (public record)\n" \
 	  "       --role ROLE  what it may sign: author (leaves; the default), revoke (lists of what is revoked),\n" \
-	  "                    operator (orders, which no machine heeds yet)\n" \
+	  "                    operator (orders)\n" \
 	  "list   shows the records of a file\n" \
 	  "image  joins public records into one file, to be put into the EFI image or beside it\n") \
+	X(policy, "policy", "new|show ...", \
+	  "new [--guest-may apply,revert,confirm,agentless] [--operators N --order-may now,standing,keys,agentless] " \
+	  "[--NAME VALUE]... -o FILE | show FILE", \
+	  "what an image lets guest, operators and newleaf.conf do", \
+	  "Makes the section .nlpol: objcopy --update-section .nlpol=FILE newleaf.efi, and sign the image " \
+	  "afterwards.\n" \
+	  "What is not given is as the build says it. none: no word of those.\n" \
+	  "      --guest-may WORDS    what guest root may do without an order: apply, revert; confirm, agentless (a\n" \
+	  "                           later version)\n" \
+	  "      --deadline-ms N      the longest deadline of a commit, 1..10000\n" \
+	  "      --conf-may WORDS     what newleaf.conf may say under Secure Boot: options, console\n" \
+	  "      --security-version N one more with each hole that is closed\n" \
+	  "      --proofs WORDS       how a caller may show that it is root: port, token\n" \
+	  "      --signatures N       of how many authors a leaf needs\n" \
+	  "      --without-list WORD  without a good signed list: no-leaf, go-on, no-launch\n" \
+	  "      --unpatched WORD     a module that cannot be patched: let-in, refuse\n" \
+	  "      --operators N        of how many operators an order needs; 0: no order is taken\n" \
+	  "      --order-may WORDS    which orders: now; standing, keys (who operates), agentless (later versions)\n" \
+	  "      --confirm-ms N       the longest probation that may be asked for (a later version)\n") \
 	X(revoke, "revoke", "new|sign|show ...", \
 	  "new --sequence N [--leaf LEAF|SHA256]... [--key KEY|SHA256]... [--floor ID=VERSION]... " \
 	  "[--pardon LEAF|SHA256]... [--sign KEY.pem] -o LIST | " \

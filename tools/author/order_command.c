@@ -7,6 +7,7 @@
 #include "signing.h"
 
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PREPARES "no Newleaf of this version heeds orders: docs/explanation/orders.md"
@@ -114,6 +115,8 @@ static struct signing signing_of(const struct buf *file)
 	                        .pub = given.pub};
 }
 
+static int compare_entries(const void *a, const void *b) { return memcmp(a, b, sizeof(struct nl_order_entry)); }
+
 static int order_new(const char *verb)
 {
 	struct nl_order o = {.head = {.magic = NL_ORDER_MAGIC,
@@ -139,8 +142,11 @@ static int order_new(const char *verb)
 	if (given.confirm)
 		o.confirm_ms = (uint32_t)number(given.confirm, NL_ORDER_MAX_CONFIRM_MS, "--confirm-ms");
 	buf_add(&out, &o, sizeof(o));
-	buf_add(&out, entries.p, entries.n);
-	if (order_form(out.p, out.n)) /* as machines will see it */
+	if (entries.n) {
+		qsort(entries.p, o.head.count, sizeof(struct nl_order_entry), compare_entries);
+		buf_add(&out, entries.p, entries.n);
+	}
+	if (nl_order_form(out.p, out.n)) /* as machines will see it */
 		refuse(NL_EORDER, "no machine would take it: %s",
 		       o.kind == NL_ORDER_STANDING && o.what != NL_ORDER_SYNC
 		               ? "a standing order says sync, the whole set"
@@ -162,7 +168,7 @@ static const struct nl_order *read_order(const char *path, struct buf *file)
 	enum nl_err err;
 
 	*file = file_read(path, NL_ORDER_MAX_SIZE);
-	err = order_form(file->p, file->n);
+	err = nl_order_form(file->p, file->n);
 	if (err)
 		refuse(err, "%s is no order that this version reads", path);
 	return (const struct nl_order *)(const void *)file->p;
@@ -253,6 +259,8 @@ static void show_signatures(const struct buf *file, const char *path)
 
 static int order_show(const char *path)
 {
+	static const struct nl_policy all = {
+	        .operators = 1, .order_may = NL_ORDER_MAY_ALL, .deadline_ms = UINT32_MAX, .confirm_ms = UINT32_MAX};
 	struct nl_challenge c;
 	struct buf file;
 	const struct nl_order *o = read_order(path, &file);
@@ -263,15 +271,7 @@ static int order_show(const char *path)
 	if (!given.challenge)
 		return NL_EXIT_OK;
 	read_challenge(given.challenge, &c);
-	struct order_here here = {.challenge_out = true,
-	                          .generation = c.generation,
-	                          .may = ORDER_MAY_NOW | ORDER_MAY_STANDING | ORDER_MAY_KEYS | ORDER_MAY_AGENTLESS,
-	                          .deadline_ms = UINT32_MAX,
-	                          .confirm_ms = UINT32_MAX};
-	memcpy(here.machine_id, c.machine_id, sizeof(here.machine_id));
-	memcpy(here.boot_id, c.boot_id, sizeof(here.boot_id));
-	memcpy(here.challenge, c.challenge, sizeof(here.challenge));
-	if ((err = order_bound(o, &here)))
+	if ((err = nl_order_bound(o, &(struct nl_order_here){.address = &c, .policy = &all})))
 		refuse(err, "%s does not answer the challenge in %s", path, given.challenge);
 	return NL_EXIT_OK;
 }

@@ -16,7 +16,7 @@ static bool witness_ok(const struct nl_witness *w)
 {
 	static const struct nl_record head = {NL_WITNESS_MAGIC, NL_ABI_VERSION, sizeof(*w), 0, 0};
 
-	return !memcmp(&w->head, &head, sizeof(head)) && w->boot.boots && !w->boot.reserved;
+	return !memcmp(&w->head, &head, sizeof(head)) && w->boot.boots && w->boot.random <= 1;
 }
 
 static bool status_ok(const struct nl_status *s)

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Orders as a machine reads them: see order.h. */
+#include "leaf/order.h"
+#include "core/core.h"
+
+/* What orders look like, a bit each: what may be in which, and what must. */
+enum { SYNCS = 1, CHANGES = 2, SWITCHES = 4, CONFIRMS = 8, STANDS = 16 };
+#define COMMITS (SYNCS | CHANGES | STANDS)
+#define NOW (SYNCS | CHANGES | SWITCHES | CONFIRMS)
+
+static const uint8_t looks[][NL_ORDER_VERBS] = {
+        [NL_ORDER_NOW] = {0, SYNCS, CHANGES, CHANGES, SWITCHES, SWITCHES, SWITCHES, CONFIRMS},
+        [NL_ORDER_STANDING] = {0, STANDS},
+};
+
+#define FIELD(name) offsetof(struct nl_order, name), sizeof(((struct nl_order *)0)->name)
+static const struct {
+	uint8_t at, size, may, must; /* not be zero */
+} fields[] = {
+        {FIELD(head.count), COMMITS | CONFIRMS, CHANGES},
+        {FIELD(flags), COMMITS, 0},
+        {FIELD(deadline_ms), COMMITS, COMMITS},
+        {FIELD(confirm_ms), COMMITS, 0},
+        {FIELD(build_id_len), STANDS, 0},
+        {FIELD(machine_id), NOW | STANDS, NOW | STANDS},
+        {FIELD(boot_id), NOW, NOW},
+        {FIELD(challenge), NOW, NOW},
+        {FIELD(generation), NOW, 0},
+        {FIELD(epoch), STANDS, STANDS},
+        {FIELD(build_id), STANDS, 0},
+        {FIELD(reserved), 0, 0},
+};
+
+static bool is_zero(const uint8_t *p, size_t n)
+{
+	while (n && !p[n - 1])
+		n--;
+	return !n;
+}
+
+static const uint8_t entry_looks[] = {[NL_ORDER_LEAF] = COMMITS | CONFIRMS, STANDS, STANDS};
+
+/* They ascend, so that none is there twice and what they are about comes together. */
+static bool entries_ok(const struct nl_order *o, unsigned look)
+{
+	const struct nl_order_entry *e = nl_order_entry(o, 0), *end = e + o->head.count;
+	uint32_t leaves = 0;
+
+	for (; e < end; e++) {
+		if (e->what < NL_ORDER_LEAF || e->what > NL_ORDER_DISTRUST || !(entry_looks[e->what] & look) ||
+		    e->role != (e->what == NL_ORDER_TRUST ? NL_ROLE_OPERATOR : 0) ||
+		    is_zero(e->name, sizeof(e->name)) ||
+		    (e > nl_order_entry(o, 0) && memcmp(e - 1, e, sizeof(*e)) >= 0))
+			return false;
+		leaves += e->what == NL_ORDER_LEAF;
+	}
+	return leaves <= NL_MAX_LEAVES && o->head.count - leaves <= NL_ORDER_MAX_KEYS;
+}
+
+enum nl_err nl_order_form(const void *file, size_t size)
+{
+	const struct nl_order *o = file;
+	enum nl_err err = nl_record_check(NL_ORDER_RECORD, file, size);
+	unsigned look = 0, i;
+
+	if (err)
+		return err == NL_ENEWER ? err : NL_EORDER;
+	if (o->kind < NL_ARRAY_SIZE(looks) && o->what < NL_ORDER_VERBS)
+		look = looks[o->kind][o->what];
+	if (!look || size > NL_ORDER_MAX_SIZE || o->head.head_size != sizeof(*o) ||
+	    o->head.record_size != sizeof(struct nl_order_entry) ||
+	    o->flags > (look == STANDS ? NL_ORDER_AGENTLESS | NL_ORDER_FROZEN : NL_ORDER_AGENTLESS) ||
+	    o->deadline_ms > NL_ORDER_MAX_DEADLINE_MS || o->confirm_ms > NL_ORDER_MAX_CONFIRM_MS ||
+	    o->epoch > NL_ORDER_MAX_EPOCH || (o->build_id_len && o->build_id_len < 8) ||
+	    o->build_id_len > sizeof(o->build_id) ||
+	    !is_zero(o->build_id + o->build_id_len, sizeof(o->build_id) - o->build_id_len))
+		return NL_EORDER;
+	for (i = 0; i < NL_ARRAY_SIZE(fields); i++)
+		if ((is_zero((const uint8_t *)o + fields[i].at, fields[i].size) ? fields[i].must : ~fields[i].may) &
+		    look)
+			return NL_EORDER;
+	return entries_ok(o, look) ? NL_OK : NL_EORDER;
+}
+
+/* Who looks must not tell by time how much was right. */
+static bool answers(const uint8_t challenge[32], const struct nl_challenge *c)
+{
+	uint8_t differs = 0;
+
+	for (size_t i = 0; i < sizeof(c->challenge); i++)
+		differs |= challenge[i] ^ c->challenge[i];
+	return !differs;
+}
+
+static bool allowed(const struct nl_order *o, const struct nl_policy *p)
+{
+	uint32_t n = o->head.count, needs = o->kind == NL_ORDER_NOW ? NL_ORDER_MAY_NOW : NL_ORDER_MAY_STANDING;
+
+	if (o->flags & NL_ORDER_AGENTLESS)
+		needs |= NL_ORDER_MAY_AGENTLESS;
+	if (n && nl_order_entry(o, n - 1)->what != NL_ORDER_LEAF) /* leaves come first */
+		needs |= NL_ORDER_MAY_KEYS;
+	return p->operators && !(needs & ~p->order_may) && o->deadline_ms <= p->deadline_ms &&
+	       o->confirm_ms <= p->confirm_ms;
+}
+
+enum nl_err nl_order_bound(const struct nl_order *o, const struct nl_order_here *here)
+{
+	const struct nl_challenge *c = here->address;
+	bool now = o->kind == NL_ORDER_NOW;
+
+	if (memcmp(o->machine_id, c->machine_id, sizeof(o->machine_id)))
+		return NL_EMACHINEID;
+	if (now && memcmp(o->boot_id, c->boot_id, sizeof(o->boot_id)))
+		return NL_EBOOTID;
+	if (now ? !answers(o->challenge, c) : o->epoch < here->epoch)
+		return now ? NL_ECHALLENGE : NL_EEPOCH;
+	if (!allowed(o, here->policy))
+		return NL_EPOLICY;
+	if (here->frozen && now && nl_order_commits(o)) /* a standing one is kept, and carried out at the release */
+		return NL_EFROZEN;
+	return now && o->generation != UINT64_MAX && o->generation != c->generation ? NL_EGENERATION : NL_OK;
+}
