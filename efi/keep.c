@@ -21,22 +21,19 @@ static void show(const char *text)
 static void read_left(struct loader *l)
 {
 	struct nl_left *r = (struct nl_left *)l->state.left;
-	bool panic, kept;
 
 	if (!r || (l->state.left & NL_PAGE_MASK) || !memory_is_free(l->state.left, sizeof(*r)))
 		return;
-	panic = nl_panic_valid(&r->panic);
-	kept = r->kept.magic == NL_KEPT_MAGIC && r->kept.checksum == nl_kept_checksum(&r->kept);
-	if (panic)
+	if (nl_panic_valid(&r->panic))
 		show(r->panic.text);
-	for (unsigned i = 0; kept && i < NL_MAX_LOCKOUTS && r->kept.lockouts[i].reason; i++)
+	if (r->kept.magic != NL_KEPT_MAGIC || r->kept.checksum != nl_kept_checksum(&r->kept))
+		ZeroMem(&r->kept, sizeof(r->kept));
+	for (unsigned i = 0; i < NL_MAX_LOCKOUTS && r->kept.lockouts[i].reason; i++)
 		nl_lock_out(l->state.lockouts, r->kept.lockouts[i].sha256, r->kept.lockouts[i].reason);
-	l->left = AllocateZeroPool(sizeof(*r));
-	if (l->left && panic)
-		l->left->panic = r->panic;
-	if (l->left && kept)
-		l->left->kept = r->kept;
-	r->panic.magic = r->kept.magic = 0; /* once */
+	l->left = AllocatePool(sizeof(*r));
+	if (l->left) /* the core looks whether panic and journal are whole */
+		*l->left = *r;
+	ZeroMem(r, sizeof(*r)); /* once */
 }
 
 /* Flash wears: only what changed is written. Attributes cannot be changed, so a stranger's variable goes first.

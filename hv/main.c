@@ -38,6 +38,7 @@ static enum nl_err choose_vendor(void)
 	return svm && vmx != NL_ENOVIRT ? vmx : svm; /* "locked" of either says more than "absent" of the other */
 }
 
+static enum nl_journal_past past;
 static struct nl_left *left(void) { return x86_phys(HPA(nl_boot.left)); }
 
 static enum nl_err prepare(struct nl_boot_block *b)
@@ -49,6 +50,7 @@ static enum nl_err prepare(struct nl_boot_block *b)
 		return NL_EBOOTBLOCK;
 	nl_boot = *b;
 	nl_kept_init(&left()->kept);
+	past = nl_journal_init(left()->journal);
 	nl_clock_init();
 	err = choose_vendor();
 	if (err)
@@ -80,7 +82,7 @@ static enum nl_err prepare(struct nl_boot_block *b)
 
 static void greet(void)
 {
-	nl_journal(NL_EV_BOOT, NL_OK, NULL, NULL, nl_n_cpus, 0);
+	nl_journal(NL_EV_BOOT, NL_OK, NULL, (const uint8_t *)&nl_boot.facts, nl_n_cpus, past);
 	nl_panic_init(&left()->panic);
 	nl_log("newleaf: %s on %s/%s, %u CPUs, %lu KiB of %lu KiB free%s\n", NL_VERSION, nl_vendor->name,
 	       nl_vendor->paging, nl_n_cpus, (uint64_t)nl_pool_free_pages() * 4, nl_boot.region_size >> 10,

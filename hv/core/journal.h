@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What happened, out of the guest's reach: a ring of chained entries (each holds the SHA-256 of the one before).
+ * What happened, out of the guest's reach: a ring of chained entries (each holds the SHA-256 of the one before), which
+ * lies where a warm reset leaves it (newleaf/kept.h).
  */
 #pragma once
 
-#include <newleaf/hypercall.h>
+#include <newleaf/kept.h>
+
+/* From then on `left` is the ring, and goes on if all that stands in it is sound. Before anything is journaled. */
+enum nl_journal_past nl_journal_init(struct nl_kept_entry left[NL_JOURNAL_ENTRIES]);
 
 /* id and sha256 may be NULL; a and b by event (struct nl_journal_entry). Any CPU, any time after nl_boot is filled;
  * takes a spin lock. */

@@ -14,8 +14,7 @@ void nl_kept_seal(void)
 {
 	nl_kept->magic = NL_KEPT_MAGIC;
 	nl_kept->checksum = nl_kept_checksum(nl_kept);
-	for (size_t at = 0; at < sizeof(*nl_kept); at += 64)
-		x86_clflush((const uint8_t *)nl_kept + at);
+	x86_flush(nl_kept, sizeof(*nl_kept));
 }
 
 void nl_kept_init(struct nl_kept *k)

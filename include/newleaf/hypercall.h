@@ -220,7 +220,8 @@ struct nl_commit_report {
 };
 
 enum nl_event {
-	NL_EV_BOOT = 1,
+	NL_EV_BOOT = 1, /* a = CPUs, b = enum nl_journal_past; leaf_sha256: the first 32 bytes of nl_boot_facts, its
+	                   clocks */
 	NL_EV_ALIVE,
 	NL_EV_VERIFIED,
 	NL_EV_REFUSED,
@@ -236,6 +237,13 @@ enum nl_event {
 	NL_EV_LIST,   /* the signed list: a = its sequence, 0 = not taken; b = that of the newest this machine knew */
 	NL_EV_MODULE, /* a module of a leaf that is on came and was patched, or was not (error); id = the module's name
 	                 (cut off), a = its struct module, b = 1: it was refused by policy. NL_NOTHING: it went */
+};
+
+/* Of the boot before, whose entries stand in front of an NL_EV_BOOT, or do not. */
+enum nl_journal_past {
+	NL_PAST_NONE = 0,    /* nothing was left: seq begins with 1 */
+	NL_PAST_GOES_ON = 1, /* what was left is sound: this entry is its next one */
+	NL_PAST_DAMAGED = 2, /* something was left that does not fit: thrown away, seq begins with 1 */
 };
 
 struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the first one has zeroes */
@@ -276,6 +284,7 @@ struct nl_exit_counts {
 
 _Static_assert(sizeof(struct nl_journal_entry) == 176, "journal entry layout");
 _Static_assert(sizeof(struct nl_counts) == 24 && sizeof(struct nl_status) == 352, "status layout, without a gap");
+_Static_assert(offsetof(struct nl_boot_facts, list_known) == 32, "clocks of a boot in its NL_EV_BOOT");
 _Static_assert(sizeof(struct nl_leaf_state) == 200, "leaf state layout");
 
 #endif

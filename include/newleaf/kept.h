@@ -15,6 +15,7 @@
 #define NL_KEPT_MAGIC 0x5450454b4c4eULL /* "NLKEPT" */
 #define NL_MAX_LOCKOUTS NL_MAX_LEAVES   /* so many can be on at a panic */
 #define NL_MAX_FLOORS 128u              /* ids of leaves between two starts of the machine */
+#define NL_JOURNAL_ENTRIES 512u
 
 /* Bits. PANIC: was on when the core gave up, and the guest had not said that it is up. ALL, beside others: no leaf is
  * applied any more, because there was no room for another name. */
@@ -40,26 +41,48 @@ struct nl_kept {
 	struct nl_floor floors[NL_MAX_FLOORS];
 };
 
-struct nl_left { /* nl_boot_block.left: whole pages */
+/* A place of the journal's ring: three lines of a cache. All zero, and so whole: not written yet. */
+struct nl_kept_entry {
+	struct nl_journal_entry entry;
+	uint64_t checksum; /* of the entry but its hash, which comes later and is proven by the entry before */
+	uint64_t reserved;
+};
+_Static_assert(sizeof(struct nl_kept_entry) == 192, "whole lines");
+
+struct nl_left { /* nl_boot_block.left: whole pages. What is damaged in one part says nothing of the others. */
 	struct nl_panic_record panic;
 	struct nl_kept kept;
 	uint8_t reserved[0x3000 - sizeof(struct nl_kept)];
+	struct nl_kept_entry journal[NL_JOURNAL_ENTRIES]; /* seq is at (seq - 1) % NL_JOURNAL_ENTRIES */
 };
-_Static_assert(sizeof(struct nl_left) == NL_PANIC_SIZE + 0x3000, "whole pages");
+_Static_assert(sizeof(struct nl_left) == NL_PANIC_SIZE + 0x3000 + 0x18000, "whole pages");
 
-/* Against chance. By words: it is made in a commit, while others wait. */
-static inline uint64_t nl_kept_checksum(const struct nl_kept *k)
+/* Against chance. By words: it is made in a commit, while others wait. Goes on from `sum`. */
+static inline uint64_t nl_kept_words(uint64_t sum, const void *p, size_t size)
 {
-	uint64_t sum = NL_KEPT_MAGIC, word;
+	uint64_t word;
 	size_t at;
 
-	for (at = offsetof(struct nl_kept, boot_id); at < sizeof(*k); at += sizeof(word)) {
-		__builtin_memcpy(&word, (const uint8_t *)k + at, sizeof(word));
+	for (at = 0; at < size; at += sizeof(word)) {
+		__builtin_memcpy(&word, (const uint8_t *)p + at, sizeof(word));
 		sum = ((sum << 29 | sum >> 35) ^ word) * 0x9e3779b97f4a7c15ULL;
 	}
 	return sum;
 }
+
+static inline uint64_t nl_kept_checksum(const struct nl_kept *k)
+{
+	return nl_kept_words(NL_KEPT_MAGIC, k->boot_id, sizeof(*k) - offsetof(struct nl_kept, boot_id));
+}
 _Static_assert(!(sizeof(struct nl_kept) % 8) && !(offsetof(struct nl_kept, boot_id) % 8), "whole words");
+
+static inline uint64_t nl_kept_entry_checksum(const struct nl_journal_entry *e)
+{
+	const size_t behind = offsetof(struct nl_journal_entry, event);
+
+	return nl_kept_words(nl_kept_words(0, e, offsetof(struct nl_journal_entry, hash)), &e->event,
+	                     sizeof(*e) - behind);
+}
 
 static inline bool nl_is_leaf(const uint8_t a[32], const uint8_t b[32])
 {

@@ -4,6 +4,7 @@
  * thing.
  */
 #include "host.h"
+#include "core/journal.h"
 
 #define WEAK __attribute__((weak))
 
@@ -27,6 +28,16 @@ WEAK void nl_panic(const char *format, ...)
 	va_end(args);
 	mock_assert(0, host_last_panic, "nl_panic", 0);
 	abort();
+}
+
+/* Whoever links the journal has one. */
+WEAK enum nl_journal_past nl_journal_init(struct nl_kept_entry left[NL_JOURNAL_ENTRIES]);
+__attribute__((constructor)) static void journal(void)
+{
+	static struct nl_kept_entry left[NL_JOURNAL_ENTRIES];
+
+	if (nl_journal_init)
+		nl_journal_init(left);
 }
 
 /* HOST_CASE in the environment: this case alone, as tests/mutants/run wants it. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c
 // sources: tools/newleaf/blackout.c tools/newleaf/status.c tools/newleaf/facts.c tools/newleaf/vex.c
-// sources: tools/newleaf/livepatch.c
+// sources: tools/newleaf/livepatch.c tools/newleaf/journal.c
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
 // sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
 // sources: tools/newleaf/timeline.c tools/newleaf/course.c tools/newleaf/timeline_text.c guest-agent/own.c
@@ -211,6 +211,39 @@ static void log_checks_the_chain(void **state)
 	}
 }
 
+/* Entries that a warm reset left are dated by their own boot's clocks, and nothing of them stands in the way now. */
+static void log_over_boots(void **state)
+{
+	struct nl_boot_facts before = {
+	        .tsc_hz = 2000000000, .tsc_at_wall = 1000, .wall = {.year = 2022, .month = 5, .day = 6, .hour = 7}};
+
+	(void)state;
+	memset(f->status.boot.boot_id, 9, 16);
+	for (unsigned i = 0; i < 5; i++) {
+		fake_journal(f, i == 1 || i == 3 ? NL_EV_BOOT : NL_EV_ABANDONED, NL_OK, NULL, 2,
+		             i == 3 ? NL_PAST_GOES_ON : 0xffffffff81000000 * (i != 1));
+		memset(f->journal[i].boot_id, i > 2 ? 9 : i ? 8 : 7, 16); /* the beginning of the first one is lost */
+		memcpy(f->journal[i].leaf_sha256, &before, i == 1 ? 32 : 0);
+	}
+	assert_int_equal(newleaf("log"), 0);
+	assert_says(out, "    1  -  ");
+	assert_says(out, "    2  2022-05-06T07:00:01.000Z  boot       generation 1  2 CPUs\n");
+	assert_says(out, "    3  2022-05-06T07:00:01.500Z  abandoned");
+	assert_says(out,
+	            "    4  2023-11-14T22:13:24.000Z  boot       generation 1  2 CPUs, goes on from the boot before");
+	assert_says(out, "    5  2023-11-14T22:13:25.000Z  abandoned");
+	assert_int_equal(newleaf("log", "--json"), 0);
+	assert_schema("log");
+	assert_says(out, "\"seq\":1,\"time\":null");
+	assert_int_equal(newleaf("blockers"), 0);
+	assert_says(out, "(entry 5");
+	f->n_journal = 4;
+	f->journal[3].b = NL_PAST_DAMAGED;
+	assert_int_equal(newleaf("log"), 0);
+	assert_says(out, "2 CPUs, what the boot before left was damaged");
+	assert_int_equal(newleaf("blockers"), NL_EXIT_NOTHING);
+}
+
 static void blockers_come_from_the_journal(void **state)
 {
 	(void)state;
@@ -315,6 +348,7 @@ int main(void)
 	        cmocka_unit_test_setup(status_names_modules, set_up),
 	        cmocka_unit_test_setup(status_speaks_to_scanners, set_up),
 	        cmocka_unit_test_setup(log_checks_the_chain, set_up),
+	        cmocka_unit_test_setup(log_over_boots, set_up),
 	        cmocka_unit_test_setup(blockers_come_from_the_journal, set_up),
 	        cmocka_unit_test_setup(counts_and_console, set_up),
 	        cmocka_unit_test_setup(what_is_not_there_says_so, set_up),

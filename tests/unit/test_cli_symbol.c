@@ -5,7 +5,7 @@
 // sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
 // sources: tools/newleaf/timeline.c tools/newleaf/course.c tools/newleaf/timeline_text.c guest-agent/own.c
 // sources: tools/newleaf/timeline_chrome.c tools/newleaf/timeline_svg.c tools/newleaf/symbol.c
-// sources: tools/newleaf/livepatch.c
+// sources: tools/newleaf/livepatch.c tools/newleaf/journal.c
 // cflags: -Iguest-agent -Itools/newleaf
 /*
  * Names of places in the kernel: whom a leaf's file names, for whom the kernel's list is read, and how often.

@@ -25,7 +25,7 @@ static struct {
 static struct loader l;
 static struct nl_boot_block block;
 static struct nl_left left __attribute__((aligned(4096)));
-static bool left_is_free, poor; /* poor: no memory to be had */
+static bool left_is_free, poor, no_room; /* no memory to be had; none for what was left */
 static unsigned warnings;
 static char shown[64];
 static const uint8_t leaf[32] = {7}, other[32] = {8};
@@ -73,16 +73,19 @@ static EFI_STATUS EFIAPI set_variable(CHAR16 *name, EFI_GUID *g, UINT32 attribut
 static EFI_RUNTIME_SERVICES services = {.GetVariable = get_variable, .SetVariable = set_variable};
 EFI_RUNTIME_SERVICES *RT = &services;
 
-/* What comes from the pool here holds a key, or what the core will read: nothing may stay when it goes back. */
+/* What goes back to the pool here held a key: nothing may stay of it. */
 static struct {
 	void *at;
 	UINTN size;
 } pool;
 VOID *AllocatePool(UINTN size)
 {
-	pool.at = poor ? NULL : malloc(size);
+	if (poor)
+		return NULL;
+	if (size == sizeof(left)) /* is handed on to the core */
+		return no_room ? NULL : malloc(size);
 	pool.size = size;
-	return pool.at;
+	return pool.at = malloc(size);
 }
 VOID FreePool(VOID *p)
 {
@@ -91,7 +94,6 @@ VOID FreePool(VOID *p)
 		assert_int_equal(((uint8_t *)p)[i], 0);
 	free(p);
 }
-VOID *AllocateZeroPool(UINTN size) { return poor ? NULL : calloc(1, size); }
 VOID ZeroMem(VOID *p, UINTN n) { memset(p, 0, n); }
 VOID CopyMem(VOID *to, CONST VOID *from, UINTN n) { memcpy(to, from, n); }
 INTN CompareMem(CONST VOID *a, CONST VOID *b, UINTN n) { return memcmp(a, b, n); }
@@ -364,6 +366,17 @@ static void leave(void)
 	left.kept.floors[0].version = 9;
 	left.kept.magic = NL_KEPT_MAGIC;
 	left.kept.checksum = nl_kept_checksum(&left.kept);
+	for (unsigned i = 0; i < NL_JOURNAL_ENTRIES; i++)
+		left.journal[i].entry.seq = i + 1;
+}
+
+static bool has_journal(void)
+{
+	unsigned n = 0;
+
+	while (n < NL_JOURNAL_ENTRIES && l.left && l.left->journal[n].entry.seq == n + 1)
+		n++;
+	return n == NL_JOURNAL_ENTRIES;
 }
 
 /* Taken once: shown as text, handed on, and lock-outs are the machine's from then on. */
@@ -376,12 +389,15 @@ static void what_was_left(void **state)
 	assert_non_null(l.left);
 	assert_true(nl_panic_valid(&l.left->panic));
 	assert_int_equal(l.left->kept.floors[0].version, 9);
+	assert_true(has_journal());
 	assert_int_equal(variable.writes, 1); /* before anything can go wrong */
 	assert_true(nl_is_leaf(stored()->lockouts[0].sha256, leaf));
 	assert_int_equal(stored()->lockouts[1].reason, 0);
-	assert_false(nl_panic_valid(&left.panic));
+	for (size_t i = 0; i < sizeof(left); i++)
+		assert_int_equal(((uint8_t *)&left)[i], 0);
 	boots(true, 3);
 	assert_string_equal(shown, "");
+	assert_int_equal(l.left->journal[0].entry.seq, 0);
 	assert_int_equal(l.left->kept.floors[0].version, 0);
 	assert_int_equal(l.state.lockouts[0].reason, NL_LOCKOUT_PANIC);
 	leave();
@@ -396,20 +412,50 @@ static void nothing_is_taken(void)
 	boots(true, 3);
 	assert_string_equal(shown, "");
 	assert_int_equal(l.state.lockouts[0].reason, 0);
-	assert_true(!l.left || (!l.left->panic.magic && !l.left->kept.magic));
+	assert_null(l.left);
 }
 
+/* Each part by itself: whether the journal is sound, and a panic whole, the core finds out. */
 static void what_was_left_is_damaged(void **state)
 {
+	static const struct nl_kept zero;
+
 	(void)state;
 	leave();
 	left.panic.text[0]++;
-	nl_lock_out(left.kept.lockouts, other, NL_LOCKOUT_PANIC);
-	nothing_is_taken();
+	boots(true, 3);
+	assert_string_equal(shown, "");
+	assert_false(nl_panic_valid(&l.left->panic));
+	assert_int_equal(l.state.lockouts[0].reason, NL_LOCKOUT_PANIC);
+	assert_int_equal(l.left->kept.floors[0].version, 9);
+	assert_true(has_journal());
+	start(state);
 	leave();
-	left.panic.length = sizeof(left.panic.text);
+	nl_lock_out(left.kept.lockouts, other, NL_LOCKOUT_PANIC);
+	boots(true, 3);
+	assert_int_equal(shown[0], 'a');
+	assert_true(nl_panic_valid(&l.left->panic));
+	assert_int_equal(l.state.lockouts[0].reason, 0);
+	assert_memory_equal(&l.left->kept, &zero, sizeof(zero));
+	assert_true(has_journal());
+	start(state);
+	leave();
 	left.kept.magic++;
-	nothing_is_taken();
+	boots(true, 3);
+	assert_int_equal(l.state.lockouts[0].reason, 0);
+	assert_memory_equal(&l.left->kept, &zero, sizeof(zero));
+	start(state);
+	leave();
+	no_room = true; /* lock-outs are in the state all the same */
+	boots(true, 3);
+	no_room = false;
+	assert_null(l.left);
+	assert_int_equal(stored()->lockouts[0].reason, NL_LOCKOUT_PANIC);
+}
+
+static void what_was_left_is_not_ours(void **state)
+{
+	(void)state;
 	leave();
 	left_is_free = false; /* the firmware's by now */
 	nothing_is_taken();
@@ -440,6 +486,7 @@ int main(void)
 	        cmocka_unit_test_setup(unwritable, start),
 	        cmocka_unit_test_setup(what_was_left, start),
 	        cmocka_unit_test_setup(what_was_left_is_damaged, start),
+	        cmocka_unit_test_setup(what_was_left_is_not_ours, start),
 	};
 	int failed = cmocka_run_group_tests_name("keep", tests, NULL, NULL);
 

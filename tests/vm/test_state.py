@@ -3,6 +3,7 @@
 leaves that are locked out."""
 
 import hashlib
+import json
 import os
 import re
 import struct
@@ -206,4 +207,49 @@ def state_lock_out(t):
         t.expect(newleaf(g, "status")["lockouts"] == 1, "a power-off has ended the lock-out")
         apply(g, CHMOD)
         apply(g, AUXV)
+        g.poweroff()
+
+
+def journal(g):
+    """All entries, whose chain the command has checked."""
+    return [json.loads(line) for line in g.run("newleaf log --json").splitlines()]
+
+
+@test()
+def state_journal(t):
+    """the journal outlives a warm reset: its entries are read after it, the chain goes on; root, who knows where it
+    lies, cannot write there; a power-off takes it, and numbers begin with 1"""
+    with tempfile.TemporaryDirectory() as folder:
+        variables = os.path.join(folder, "vars")
+        g = boot(t, variables)
+        apply(g, CHMOD)
+        refused(g, f"apply {leaf_path(OLD, CHMOD)} --deadline 99s", "NL_EUSAGE", 2)
+        before = journal(g)
+        t.expect(before[0]["seq"] == 1 and before[0]["event"] == "boot", f"begins with {before[0]}")
+        t.expect(int(before[0]["b"], 16) == 0, "the first boot goes on from another one")
+        t.expect(before[-1]["event"] == "commit", f"ends with {before[-1]}")
+
+        # The panic's record, what is kept, and the ring: 31 pages. The guest sees one page in the place of all.
+        left = State(variables).left >> 12
+        seen = {g.run(f"dd if=/dev/mem bs=4096 count=1 skip={left + i} 2>/dev/null | sha256sum") for i in range(31)}
+        t.expect(len(seen) == 1, f"the guest sees {len(seen)} different pages there")
+        for i in range(31):
+            g.run(f"dd if=/dev/zero of=/dev/mem bs=4096 count=1 seek={left + i} conv=notrunc 2>/dev/null")
+        t.expect(journal(g) == before, "the guest has changed the journal")
+
+        g.reboot()
+        g.wait_ready()
+        after = journal(g)
+        t.expect(after[: len(before)] == before, "entries from before the reset are lost, or others")
+        new = after[len(before)]
+        t.expect(new["event"] == "boot" and int(new["b"], 16) == 1, f"the next one is {new}")
+        t.expect(new["boot_id"] != before[0]["boot_id"], "two boots have one id")
+        t.expect([e["seq"] for e in after] == list(range(1, len(after) + 1)), "numbers have gaps")
+        t.expect(all(e["time"] for e in after), "entries of the boot before have no date")
+        g.poweroff()
+
+        g = boot(t, variables)
+        last = journal(g)
+        t.expect(last[0]["seq"] == 1 and int(last[0]["b"], 16) == 0, f"after a power-off the first is {last[0]}")
+        t.expect(all(e["boot_id"] == last[0]["boot_id"] for e in last), "entries of a boot before are there")
         g.poweroff()

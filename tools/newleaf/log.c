@@ -3,7 +3,7 @@
  * newleaf log and newleaf blockers: the journal, as the hypervisor keeps it.
  */
 #include "cli.h"
-#include "sha256.h"
+#include "journal.h"
 #include "text.h"
 
 #include <stdlib.h>
@@ -22,29 +22,6 @@ static const char *const events[] = {
 
 static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && events[e] ? events[e] : "unknown"; }
 
-/* The chain from one entry to the next. The first one that is there has nothing to be checked against, unless it is
- * number one. */
-struct chain {
-	struct nl_journal_entry last;
-	bool begun;
-};
-
-static bool chain_holds(struct chain *c, const struct nl_journal_entry *e)
-{
-	uint8_t want[32] = {0};
-	bool ok = true;
-
-	if (c->begun)
-		cli_sha256(&c->last, sizeof(c->last), want);
-	if (c->begun || e->seq == 1)
-		ok = !memcmp(want, e->hash, sizeof(want));
-	if (c->begun && e->seq != c->last.seq + 1)
-		ok = false;
-	c->last = *e;
-	c->begun = true;
-	return ok;
-}
-
 /* What a and b hold, by event. */
 static void print_particulars(const struct nl_journal_entry *e)
 {
@@ -52,7 +29,10 @@ static void print_particulars(const struct nl_journal_entry *e)
 
 	switch (e->event) {
 	case NL_EV_BOOT:
-		printf("  %llu CPUs", (unsigned long long)e->a);
+		printf("  %llu CPUs%s", (unsigned long long)e->a,
+		       e->b == NL_PAST_GOES_ON   ? ", goes on from the boot before"
+		       : e->b == NL_PAST_DAMAGED ? ", what the boot before left was damaged"
+		                                 : "");
 		break;
 	case NL_EV_CPU:
 		printf("  CPU %llu", (unsigned long long)e->a);
@@ -103,10 +83,19 @@ static void print_particulars(const struct nl_journal_entry *e)
 	}
 }
 
-static void print_entry(const struct cli *c, const struct nl_journal_entry *e)
+/* Of this boot the hypervisor says when its clocks stood how, of others their own entries. */
+static uint64_t wall_of(const struct cli *c, struct journal_clock *k, const struct nl_journal_entry *e)
+{
+	uint64_t wall = journal_wall(k, e);
+
+	return c->open && !memcmp(e->boot_id, c->status.boot.boot_id, sizeof(e->boot_id))
+	               ? text_wall(&c->status.boot, e->tsc)
+	               : wall;
+}
+
+static void print_entry(const struct cli *c, const struct nl_journal_entry *e, uint64_t wall)
 {
 	struct text t;
-	uint64_t wall = text_wall(&c->status.boot, e->tsc);
 	char id[NL_LEAF_ID_LEN + 1] = "";
 
 	for (size_t i = 0; i < NL_LEAF_ID_LEN && e->id[i]; i++)
@@ -146,7 +135,8 @@ int verb_log(struct cli *c)
 {
 	struct nl_journal_entry *batch = calloc(BATCH, sizeof(*batch));
 	uint64_t since = c->since ? c->since : 1, from = since > 1 ? since - 1 : 1, newest, broken = 0;
-	struct chain chain = {.begun = false};
+	struct journal_chain chain = {.begun = false};
+	struct journal_clock clock = {.boot_id = {0}};
 	int result = batch ? cli_open(c, "no log") : NL_EXIT_ENVIRONMENT;
 	size_t n = 0;
 
@@ -158,10 +148,12 @@ int verb_log(struct cli *c)
 			break;
 		}
 		for (size_t i = 0; i < n; i++) {
-			if (!chain_holds(&chain, &batch[i]) && !broken)
+			uint64_t wall = wall_of(c, &clock, &batch[i]);
+
+			if (journal_follows(&chain, &batch[i]) > JOURNAL_FIRST && !broken)
 				broken = batch[i].seq ? batch[i].seq : 1;
 			if (batch[i].seq >= since)
-				print_entry(c, &batch[i]);
+				print_entry(c, &batch[i], wall);
 		}
 		if (n)
 			from = batch[n - 1].seq + 1;
@@ -196,7 +188,8 @@ int verb_blockers(struct cli *c)
 			break;
 		}
 		for (size_t i = 0; i < n; i++)
-			if (batch[i].event == NL_EV_ABANDONED || batch[i].event == NL_EV_REFUSED)
+			if ((batch[i].event == NL_EV_ABANDONED || batch[i].event == NL_EV_REFUSED) &&
+			    !memcmp(batch[i].boot_id, c->status.boot.boot_id, sizeof(batch[i].boot_id)))
 				found = batch[i];
 		if (n)
 			from = batch[n - 1].seq + 1;

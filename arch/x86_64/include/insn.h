@@ -90,7 +90,11 @@ static inline void x86_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline void x86_fence(void) { __asm__ volatile("mfence; lfence" ::: "memory"); }
 static inline void x86_halt(void) { __asm__ volatile("cli; hlt" ::: "memory"); }
 static inline void x86_wbinvd(void) { __asm__ volatile("wbinvd" ::: "memory"); }
-static inline void x86_clflush(const void *p) { __asm__ volatile("clflush (%0)" ::"r"(p) : "memory"); }
+static inline void x86_flush(const void *p, size_t size) /* from the beginning of a line on */
+{
+	for (const uint8_t *at = p; at < (const uint8_t *)p + size; at += 64)
+		__asm__ volatile("clflush (%0)" ::"r"(at) : "memory");
+}
 #define X86_PORT(name, type) \
 	static inline void x86_out##name(uint16_t p, type v) \
 	{ \

@@ -32,7 +32,14 @@ bool x86_load_safe(const uint64_t *at, uint64_t *value);
 bool x86_copy_safe(void *to, const void *from, size_t n);
 void x86_halt(void);
 void x86_wbinvd(void);
-static inline void x86_clflush(const void *p) { (void)p; } /* coherent without */
+
+/* Coherent without; a test may want to know what would be in memory after a reset. */
+extern void (*seam_flushed)(const void *p, size_t size);
+static inline void x86_flush(const void *p, size_t size)
+{
+	if (seam_flushed)
+		seam_flushed(p, size);
+}
 void x86_outb(uint16_t p, uint8_t v);
 void x86_outw(uint16_t p, uint16_t v);
 void x86_outl(uint16_t p, uint32_t v);

@@ -16,6 +16,7 @@ uint64_t x86_rdtsc(void)
 }
 WEAK void x86_pause(void) { sched_yield(); }
 
+void (*seam_flushed)(const void *p, size_t size);
 const void *seam_poison;
 unsigned seam_fault_in;
 unsigned seam_looks, seam_checks;
