@@ -115,12 +115,18 @@ static enum nl_err patient_call(struct nl_agent *a, enum nl_call which, const vo
 	}
 }
 
+/* It goes to a terminal later. */
+static void clean(char *s, size_t n)
+{
+	for (; n; n--, s++)
+		if (*s < 0x20 || *s > 0x7e)
+			*s = '?';
+}
+
 static void terminate(char *s, size_t size)
 {
 	s[size - 1] = 0;
-	for (; *s; s++)
-		if (*s < 0x20 || *s > 0x7e)
-			*s = '?'; /* a name goes to a terminal later */
+	clean(s, strlen(s));
 }
 
 static enum nl_err find(struct nl_agent *a)
@@ -213,6 +219,15 @@ enum nl_err nl_agent_leaves(struct nl_agent *a, struct nl_leaf_state *out, size_
 	return NL_OK;
 }
 
+/* The hypervisor passes on what a trusted author has signed, and does not judge it. */
+static void clean_facts(struct nl_leaf_facts *facts)
+{
+	for (size_t i = 0; i < NL_ARRAY_SIZE(facts->modules); i++)
+		terminate(facts->modules[i].name, sizeof(facts->modules[i].name));
+	for (const struct nl_leaf_fact *f = NULL; (f = nl_fact_next(facts->bytes, facts->size, f));)
+		clean((char *)facts->bytes + ((const uint8_t *)f->text - facts->bytes), f->length);
+}
+
 enum nl_err nl_agent_facts(struct nl_agent *a, size_t place, struct nl_leaf_facts *out)
 {
 	uint64_t rcx = place;
@@ -222,6 +237,8 @@ enum nl_err nl_agent_facts(struct nl_agent *a, size_t place, struct nl_leaf_fact
 	e = patient_call(a, NL_CALL_FACTS, NULL, 0, out, sizeof(*out), &rcx, NULL);
 	if (e == NL_OK && (out->size > sizeof(out->bytes) || out->counters > NL_LEAF_MAX_SITES))
 		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
+	if (e == NL_OK)
+		clean_facts(out);
 	return e;
 }
 

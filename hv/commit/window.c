@@ -26,11 +26,12 @@ enum nl_err nl_window_build(const struct nl_plan *plan, uint32_t first, uint32_t
 	for (i = 0; i < plan->n_edits; i++) {
 		const struct nl_edit *e = &plan->edits[i];
 		const struct nl_change *c = &plan->changes[e->change];
-		uint8_t *at = (c->home ? c->from : c->to) + (e->site->gpa & NL_PAGE_MASK);
 		const uint8_t *was = e->remove ? e->site->fresh : e->site->expected;
+		uint8_t *at = c->home ? c->from : c->to;
 
 		if (e->change < first || e->change >= end)
 			continue;
+		at += e->site->gpa & NL_PAGE_MASK;
 		if (memcmp(at, was, e->site->len))
 			return differs(e, at, was, blocker);
 		if (!c->home)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The target that a leaf names, as far as it can be judged without the machine: pure functions, shared with the tools.
+ * The target that a leaf names, before the machine is looked at: pure functions, shared with the tools. Its addresses
+ * and offsets are the guest's business; what is refused is what bounds the core's own memory and time.
  */
 #pragma once
 
@@ -13,11 +14,13 @@ struct nl_thunks {         /* what boot left of the kernel's own; 0: the target 
 	uint32_t step;     /* by so many bytes */
 };
 
-/* NL_EUNSUPPORTED: an OS that nobody here knows. NL_ELEAF, NL_ERANGE: addresses or offsets that cannot be true. */
-enum nl_err nl_target_check(const struct nl_leaf_target *t);
-/* A module of a leaf with that target, which is good. NL_EUNSUPPORTED: the target has nothing to find modules by.
- * NL_EOBJECT: no module can be like that. */
-enum nl_err nl_target_check_module(const struct nl_leaf_target *t, const struct nl_leaf_object *o);
+enum nl_err nl_linux_target_check(const struct nl_leaf_target *t); /* linux/target.c */
+
+/* NL_EUNSUPPORTED: an OS that nobody here knows. NL_ELEAF, NL_ERANGE: numbers that cannot be true. */
+static inline enum nl_err nl_target_check(const struct nl_leaf_target *t)
+{
+	return t->guest_os == NL_GUEST_LINUX ? nl_linux_target_check(t) : NL_EUNSUPPORTED;
+}
 
 /* [va, va+len) inside [start, end), all of them link addresses; empty ranges hold nothing. */
 static inline bool nl_inside(uint64_t va, uint64_t len, uint64_t start, uint64_t end)
@@ -52,6 +55,4 @@ static inline bool nl_in_image(const struct nl_leaf_target *t, uint64_t va, uint
 	return nl_inside(va, len, nl_region_start(t, NL_KERNEL_IMAGE), nl_region_end(t, NL_KERNEL_IMAGE));
 }
 
-#define NL_LINUX_NOTIFY_MAX 256u /* bytes: no struct blocking_notifier_head is longer, */
-#define NL_LINUX_BLOCK_SIZE 64u  /* and no struct notifier_block */
-enum nl_err nl_linux_target_check(const struct nl_leaf_target *t); /* linux/target.c */
+#define NL_LINUX_BLOCK_SIZE 64u /* bytes: no struct notifier_block is longer */

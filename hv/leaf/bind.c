@@ -26,7 +26,7 @@ enum nl_err nl_bind_begin(struct nl_entry *e, const struct nl_leaf *leaf, size_t
 		return NL_OK;
 	e->facts.n_modules = h->objects.count;
 	for (i = 0; i < h->objects.count; i++)
-		memcpy(e->facts.modules[i].name, leaf->modules[i].name, NL_OBJECT_NAME_LEN);
+		memcpy(e->facts.modules[i].name, leaf->modules[i].name, strlen(leaf->modules[i].name));
 	for (i = 0; i < e->n_sites; i++)
 		if (e->sites[i].object)
 			e->facts.modules[e->sites[i].object - 1].sites++;
@@ -139,7 +139,8 @@ static enum nl_err place_site(const struct nl_leaf *leaf, const struct nl_placem
 	memcpy(s->fresh, leaf->bytes + from->fresh, from->len);
 	if ((err = nl_reloc_site(leaf, at, i, s->expected, s->fresh)))
 		return err;
-	if (nl_guest_translate(space, GVA(base + from->offset), NL_GUEST_READ, &gpa) || !nl_is_guest_ram(gpa))
+	if (nl_guest_translate(space, GVA(base + from->offset), NL_GUEST_READ, &gpa) || !nl_is_guest_ram(gpa) ||
+	    (gpa.v & NL_PAGE_MASK) + from->len > NL_PAGE_SIZE)
 		return NL_ERANGE;
 	/* A module is written in place: its pages are never shown as anything but themselves. */
 	if (from->object &&

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Parse a leaf file (include/newleaf/leaf.h). Pure functions on a buffer, no trust: after NL_OK every offset, count,
- * length and address that the rest of the core uses lies inside its part, and no two sites overlap.
+ * Parse a leaf file (include/newleaf/leaf.h). Pure functions on a buffer, no trust: after NL_OK every index, count and
+ * length, and every offset in the file, that the rest of the core uses is in bounds. What is to be written by them, a
+ * site or a field, is bounded where it is written (bind.c, reloc.c).
  */
 #pragma once
 
@@ -16,15 +17,13 @@ struct nl_leaf {
 	const struct nl_leaf_reloc *relocs;
 	const uint8_t *facts; /* header.facts.count bytes: walk with nl_fact_next */
 	const uint8_t *bytes, *text, *data;
-	const char *strings;
 };
 
 /* How much of the file is signed, believing nothing but lengths: NL_ELEAF. The signatures follow (signature.h). `file`
  * need not be aligned. */
 enum nl_err nl_leaf_split(const void *file, size_t size, size_t *signed_size);
 
-/* The whole content, after the signature was found good. NL_ELEAF, NL_EOBJECT, NL_EOVERLAP, NL_ERANGE, NL_ERELOC,
- * NL_EUNSUPPORTED. */
+/* The content, after the signature was found good. NL_ELEAF, NL_EOBJECT, NL_ERANGE, NL_ERELOC, NL_EUNSUPPORTED. */
 enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *out);
 
 /* The same pointers into a file that was parsed before. */
@@ -34,10 +33,6 @@ static inline const struct nl_leaf_object *nl_leaf_object(const struct nl_leaf *
 {
 	return i ? &l->modules[i - 1] : &l->header->target.kernel;
 }
-
-/* A place in a space of the leaf's own, in which places can be compared and pages stay pages: a link address of the
- * kernel, or, far from them, a number for a place in a module. */
-uint64_t nl_leaf_va(const struct nl_leaf *l, uint16_t object, uint16_t region, uint64_t offset);
 
 /* A part of text[] or data[], as it will be in the arena: the kernel's data with the zero bytes. */
 static inline uint64_t nl_part_end(const struct nl_leaf *l, uint32_t object, bool text)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Relocations: bounds were checked by nl_leaf_parse, so what can fail here is a value that does not fit. */
+/* Relocations: see reloc.h. A field that is not wholly inside what is relocated is left alone: whose it is, the
+ * author's tools have seen. */
 #include "leaf/reloc.h"
 #include "core/core.h"
 
@@ -70,11 +71,12 @@ enum nl_err nl_reloc_body(const struct nl_leaf *leaf, const struct nl_placement 
 		bool is_text = r->where == NL_AT_TEXT;
 		const struct nl_leaf_part *p = is_text ? &o->text : &o->data;
 		uint64_t va = (is_text ? at->objects[object].text : at->objects[object].data) + r->offset;
+		uint32_t delta = r->offset - p->offset;
 		enum nl_err err;
 
-		if (r->where == NL_AT_BYTES || r->offset < p->offset || r->offset - p->offset >= p->count)
+		if (r->where == NL_AT_BYTES || !nl_inside(delta, nl_reloc_size(r->type), 0, p->count))
 			continue;
-		err = relocate(leaf, r, at, (is_text ? text : data) + (r->offset - p->offset), va);
+		err = relocate(leaf, r, at, (is_text ? text : data) + delta, va);
 		if (err)
 			return err;
 	}
@@ -89,11 +91,11 @@ enum nl_err nl_reloc_site(const struct nl_leaf *leaf, const struct nl_placement 
 
 	for (i = 0; i < leaf->header->relocs.count; i++) {
 		const struct nl_leaf_reloc *r = &leaf->relocs[i];
-		bool is_fresh = r->offset >= s->fresh && r->offset < s->fresh + s->len;
+		bool is_fresh = nl_inside(r->offset, nl_reloc_size(r->type), s->fresh, (uint64_t)s->fresh + s->len);
 		uint32_t delta = r->offset - (is_fresh ? s->fresh : s->expected);
 		enum nl_err err;
 
-		if (r->where != NL_AT_BYTES || r->site != site)
+		if (r->where != NL_AT_BYTES || r->site != site || !nl_inside(delta, nl_reloc_size(r->type), 0, s->len))
 			continue;
 		err = relocate(leaf, r, at, (is_fresh ? fresh : expected) + delta,
 		               at->objects[s->object].base[s->region] + s->offset + delta);

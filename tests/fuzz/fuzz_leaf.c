@@ -1,18 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/leaf/leaf.c hv/leaf/reloc.c hv/guest/target.c hv/guest/linux/target.c
-// length: 8192
-// quick: 50000
+// sources: tests/fuzz/leafmachine.c
+// sources: hv/commit/commit.c hv/commit/generation.c hv/commit/module.c hv/core/step.c
+// sources: hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
+// sources: hv/leaf/bind.c hv/leaf/room.c hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/list.c
+// sources: hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
+// sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
+// sources: hv/view/view.c hv/view/npt.c hv/view/current.c
+// sources: hv/core/kept.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c
+// sources: tests/unit/fakeguest.c tests/unit/fakemodules.c tests/unit/makeleaf.c tests/unit/host.c
+// sources: tests/unit/seam/seam.c
+// libs: -lcmocka -lcrypto -Wl,--wrap=nl_phys -Wl,--wrap=nl_room_find -Wl,--wrap=nl_bind
+// length: 16384
+// quick: 20000
 // reader: a leaf
 /*
- * libFuzzer: any bytes as a leaf file. What the parser accepts is relocated into buffers of exactly the sizes it
- * promises, so that the sanitizers see a bound that does not hold. The mutator keeps the lengths in the header true
- * most of the time, so that the checks behind them are reached.
+ * Any bytes as a leaf file. What the parser accepts is relocated into buffers of exactly the sizes it promises, so that
+ * the sanitizers see a bound that does not hold, and goes its whole way through the core in a machine where a step
+ * aside is a fault (leafmachine.h). The mutator keeps the lengths in the header true most of the time, and the kernel's
+ * identity, so that what lies behind them is reached; besides, it sets single fields to what is at an edge.
+ * FUZZ_LEAVES: a folder of leaves that were built, which become seeds.
  */
 #include "fuzz.h"
 #include "guest/target.h"
 #include "leaf/leaf.h"
 #include "leaf/reloc.h"
-#include "queuetarget.h"
+#include "leafmachine.h"
+
+#include <dirent.h>
 
 #define LINK 0xffffffff81000000ULL
 
@@ -39,26 +53,13 @@ static void relocate_part(const struct nl_leaf *l, const struct nl_placement *at
 	free(data);
 }
 
-static void check_module(const struct nl_leaf_object *o, const struct nl_leaf_target *t)
-{
-	FUZZ_CHECK(memchr(o->name, 0, sizeof(o->name)) && o->n_regions <= NL_MAX_REGIONS);
-	for (uint32_t i = 0; i < o->n_regions; i++)
-		FUZZ_CHECK(o->regions[i].pointer_at + 8 <= t->module_size &&
-		           o->regions[i].size_at + 4 <= t->module_size);
-	FUZZ_CHECK((uint64_t)o->build_id_offset + o->build_id_len <= o->regions[o->build_id_region].size);
-}
-
 static void relocate(const struct nl_leaf *l)
 {
 	const struct nl_leaf_header *h = l->header;
 	struct nl_place places[NL_LEAF_MAX_OBJECTS] = {0};
 	const struct nl_placement at = {.objects = places, .thunks = {LINK, LINK + 64, 32}};
-	const struct nl_leaf_fact *f = NULL;
 	uint32_t i, k;
 
-	while ((f = nl_fact_next(l->facts, h->facts.count, f)))
-		FUZZ_CHECK(f->text[f->length - 1] >= ' ' &&
-		           (const uint8_t *)f->text + f->length <= l->facts + h->facts.count);
 	FUZZ_CHECK(h->objects.count < NL_LEAF_MAX_OBJECTS);
 	for (i = 0; i <= h->objects.count; i++) {
 		places[i] = (struct nl_place){.text = 0xffffffffff800000, .data = 0xffffffffffa00000};
@@ -66,8 +67,6 @@ static void relocate(const struct nl_leaf *l)
 		for (k = 0; i != 3 && k < nl_leaf_object(l, i)->n_regions; k++)
 			if (nl_leaf_object(l, i)->regions[k].kind != NL_MEM_INIT_TEXT)
 				places[i].base[k] = i ? 0xffffffffc0000000 + (i * 8 + k) * 0x100000 : LINK;
-		if (i)
-			check_module(nl_leaf_object(l, i), &h->target);
 	}
 	for (i = 0; i <= h->objects.count; i++)
 		relocate_part(l, &at, i);
@@ -75,15 +74,21 @@ static void relocate(const struct nl_leaf *l)
 		const struct nl_leaf_site *s = &l->sites[i];
 		uint8_t *expected = copy_of(l->bytes + s->expected, s->len),
 		        *fresh = copy_of(l->bytes + s->fresh, s->len);
-		const struct nl_leaf_object *o = nl_leaf_object(l, s->object);
-		uint64_t va = nl_leaf_va(l, s->object, s->region, s->offset);
 
 		nl_reloc_site(l, &at, i, expected, fresh);
-		FUZZ_CHECK((uint64_t)s->offset + s->len <= o->regions[s->region].size);
-		FUZZ_CHECK((va & 0xfff) + s->len <= 0x1000 && (s->object || nl_in_image(&h->target, va, s->len)));
 		free(expected);
 		free(fresh);
 	}
+}
+
+/* With FUZZ_REACHED in the environment, how far the leaves came is told at the end. */
+static unsigned long reached[MACHINE_REVERTED + 1];
+
+__attribute__((destructor)) static void tell(void)
+{
+	if (getenv("FUZZ_REACHED"))
+		fprintf(stderr, "leaves: %lu refused, %lu verified, %lu applied, %lu reverted\n", reached[0],
+		        reached[1], reached[2], reached[3]);
 }
 
 void fuzz_one(const uint8_t *bytes, size_t size)
@@ -101,122 +106,58 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 		free(file);
 		file = shorter;
 	}
-	if (nl_leaf_parse(file, signed_size, &leaf) == NL_OK)
+	if (nl_leaf_parse(file, signed_size, &leaf) == NL_OK) {
 		relocate(&leaf);
+		reached[machine_run(file, signed_size)]++;
+	}
 	free(file);
 }
 
-#define PLACES(name_) \
-	{ \
-		.kind = NL_OBJECT_MODULE, .n_regions = 5, .name = name_, .build_id = {1, 2, 3}, .build_id_len = 20, \
-		.build_id_region = 1, .build_id_offset = 0x10, .regions = { \
-			{NL_MEM_TEXT, 0x2000, 0x100, 0x110, 0}, \
-			{NL_MEM_RODATA, 0x3000, 0x100, 0x114, 0}, \
-			{NL_MEM_DATA, 0x1000, 0x140, 0x150, 0}, \
-			{NL_MEM_INIT_TEXT, 0x800, 0x160, 0x170, 0}, \
-			{NL_MEM_PERCPU, 0x40, 0x180, 0x188, 0} \
-		} \
-	}
-
-/* A leaf that passes: one site in each kind, a body, one relocation in each place; and, if it has modules, the same in
- * one of them, which refers to another. */
-static size_t valid(uint8_t *out, size_t max, bool modules)
+static size_t valid(uint8_t *out, size_t max, unsigned which)
 {
-	static const struct nl_leaf_site sites[4] = {
-	        {0, NL_KERNEL_TEXT, 0x5005, 5, NL_SITE_TEXT, 1, 0, 5, 0x5000, 0x80, 0, 0, 0, {7}},
-	        {0, NL_KERNEL_RODATA, 0x100, 8, NL_SITE_RODATA, 0, 10, 18, 0, 0, 0, 0, 0, {0}},
-	        {1, 0, 0x105, 5, NL_SITE_TEXT, 0, 26, 31, 0x100, 0x80, 0, 0, 32, {7}},
-	        {1, 3, 0x45, 5, NL_SITE_TEXT, 0, 36, 41, 0x40, 0x20, 0, 0, 0, {7}},
-	};
-	static const struct nl_leaf_object objects[2] = {PLACES("alpha"), PLACES("beta")};
-	const uint32_t n = modules ? 4 : 2, part = modules ? 64 : 0, n_relocs = modules ? 9 : 4;
-	const struct nl_leaf_reloc relocs[9] = {
-	        {NL_AT_BYTES, NL_REL_PC32, NL_SYM_TEXT, 0, 6, 0, 0, part, -4},
-	        {NL_AT_BYTES, NL_REL_ABS64, NL_SYM_REGION, 1, 18, 0, NL_KERNEL_IMAGE, 0x100, 0},
-	        {NL_AT_TEXT, NL_REL_ABS32S, NL_SYM_DATA, 0, part + 8, 0, 0, part, 0},
-	        {NL_AT_DATA, NL_REL_ABS64, NL_SYM_RETURN_THUNK, 0, part + 8, 0, 0, 0, 0},
-	        {NL_AT_BYTES, NL_REL_PC32, NL_SYM_TEXT, 2, 32, 1, 0, 0, -4},
-	        {NL_AT_TEXT, NL_REL_ABS64, NL_SYM_REGION, 0, 8, 2, 0, 0x40, 0},
-	        {NL_AT_TEXT, NL_REL_ABS64, NL_SYM_REGION, 0, 16, 1, 3, 0x40, 0},
-	        {NL_AT_DATA, NL_REL_ABS64, NL_SYM_DATA, 0, 8, 0, 0, part, 0},
-	        {NL_AT_DATA, NL_REL_ABS64, NL_SYM_DATA, 0, 16, 1, 0, 8, 0},
-	};
-	static const char facts[] = "\x01\0\x0a\0\0\0\0\0CVE-2026-1\0\0\x06\0\x05\0\x02\0\0\0other\0\0";
-	struct nl_leaf_header h = {
-	        .magic = NL_LEAF_MAGIC, .format = NL_LEAF_FORMAT, .header_size = sizeof(h), .version = 1, .id = "leaf"};
-	struct nl_leaf_target *t = &h.target;
-	struct nl_leaf_object *o;
-	uint32_t at = sizeof(h);
+	static uint8_t made[2][NL_LEAF_MAX_SIZE] __attribute__((aligned(8)));
+	static size_t n[2];
 
-	*t = (struct nl_leaf_target){.kernel = {.kind = NL_OBJECT_KERNEL,
-	                                        .n_regions = NL_KERNEL_REGIONS,
-	                                        .name = "vmlinux",
-	                                        .build_id_len = 20,
-	                                        .build_id_offset = 0x2f0000,
-	                                        .text = {part, 32},
-	                                        .data = {part, 32},
-	                                        .regions = {{NL_MEM_IMAGE, 0x400000, 0, 0, LINK},
-	                                                    {NL_MEM_TEXT, 0x200000, 0, 0, LINK},
-	                                                    {NL_MEM_RODATA, 0x100000, 0, 0, LINK + 0x200000}}},
-	                             .guest_os = NL_GUEST_LINUX,
-	                             .syscall_entry = LINK + 0x1000,
-	                             .page_table = LINK + 0x300000,
-	                             .arena_pmd = LINK + 0x301000,
-	                             .return_thunk = LINK + 0x302000,
-	                             .kprobe_table = LINK + 0x303000,
-	                             .init_task = LINK + 0x304000,
-	                             .per_cpu_offset = LINK + 0x305000,
-	                             .nr_cpu_ids_max = 64,
-	                             .kprobe_hash_bits = 6,
-	                             .thread_size = 16384};
-	queue_target(&h.target);
-	if (modules) {
-		t->modules = LINK + 0x306000;
-		t->module_notify = LINK + 0x307000;
-		t->module_size = 0x400;
-		t->module_list = 8;
-		t->module_name = 24;
-		t->module_state = (struct nl_leaf_field){0, 4};
-		t->notify_head = 40;
-		t->block_next = 8;
-		t->block_priority = 16;
-	}
-	h.objects = (struct nl_leaf_part){at, modules ? 2 : 0};
-	h.sites = (struct nl_leaf_part){at += h.objects.count * (uint32_t)sizeof(objects[0]), n};
-	h.relocs = (struct nl_leaf_part){at += n * (uint32_t)sizeof(sites[0]), n_relocs}; /* no padding: n is even */
-	h.facts = (struct nl_leaf_part){at += n_relocs * (uint32_t)sizeof(relocs[0]), sizeof(facts)};
-	h.bytes = (struct nl_leaf_part){at += sizeof(facts), modules ? 46 : 26};
-	h.text = (struct nl_leaf_part){at += h.bytes.count, part + 32};
-	h.data = (struct nl_leaf_part){at += h.text.count, part + 32};
-	h.strings = (struct nl_leaf_part){at += h.data.count, 2};
-	h.counters = 1;
-	h.counter_cpus = 2;
-	h.counter_offset = part + 64;
-	h.bss_size = 32 + NL_COUNTER_ROW(1) * 2;
-	h.signed_size = at + 2;
-	if (h.signed_size > max)
+	if (!n[which])
+		n[which] = machine_leaf(made[which], which);
+	if (n[which] > max)
 		return 0;
-	memset(out, 0, h.signed_size);
-	memcpy(out + h.objects.offset, objects, h.objects.count * sizeof(objects[0]));
-	if (modules) {
-		o = (struct nl_leaf_object *)(void *)(out + h.objects.offset);
-		o[0].text = o[0].data = (struct nl_leaf_part){0, 32};
-		o[1].text = o[1].data = (struct nl_leaf_part){64, 0};
-	}
-	memcpy(out + h.sites.offset, sites, n * sizeof(sites[0]));
-	memcpy(out + h.relocs.offset, relocs, n_relocs * sizeof(relocs[0]));
-	memcpy(out + h.facts.offset, facts, sizeof(facts));
-	memcpy(out, &h, sizeof(h));
-	return h.signed_size;
+	memcpy(out, made[which], n[which]);
+	return n[which];
+}
+
+/* One field of a record becomes what another is, or what lies at an edge. */
+static void edge(uint8_t *data, size_t size, unsigned seed)
+{
+	static const uint64_t edges[] = {0,          1,          2,          7,        8,      63,
+	                                 64,         65,         0xfff,      0x1000,   0x1001, 0xffff,
+	                                 0x10000,    0xff8,      0xffffc,    0x200000, 0x80,   0x7fffffff,
+	                                 0x80000000, 0xffffffff, 0xfffffffe, ~0ULL,    0xff,   0x3ffff8};
+	size_t width = 1u << (seed >> 4 & 3), fields = size / width, at;
+	uint64_t v = edges[(seed >> 20) % (sizeof(edges) / sizeof(edges[0]))];
+
+	if (!fields)
+		return;
+	/* half of them in the header, where most of the numbers are */
+	at = (seed >> 6) %
+	     (seed & 1 && size > sizeof(struct nl_leaf_header) ? sizeof(struct nl_leaf_header) / width : fields);
+	if (seed & 2)
+		memcpy(&v, data + (seed >> 12) % fields * width, width);
+	if (seed & 8)
+		v += seed >> 30;
+	memcpy(data + at * width, &v, width);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
 	struct nl_leaf_header h;
+	unsigned random = seed * 2654435761u;
 
 	if (size < sizeof(h) || seed % 64 == 0)
-		size = valid(data, max, seed & 64);
-	if (seed % 3) {
+		size = valid(data, max, seed >> 6 & 1);
+	if (seed % 3 == 0) {
+		size = LLVMFuzzerMutate(data, size, max);
+	} else if (seed % 3 == 1) {
 		/* in place: fields change, lengths stay */
 		size_t from = (seed >> 8) % (size + 1), n = size - from < 64 ? size - from : 64;
 		uint8_t part[64];
@@ -225,7 +166,10 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 		n = LLVMFuzzerMutate(part, n, n);
 		memcpy(data + from, part, n);
 	} else {
-		size = LLVMFuzzerMutate(data, size, max);
+		for (unsigned n = random >> 30, i = 0; i <= n; i++) {
+			random = random * 1664525u + 1013904223u;
+			edge(data, size, random ^ random >> 16);
+		}
 	}
 	if (size >= sizeof(h) && seed % 16) {
 		memcpy(&h, data, sizeof(h));
@@ -233,20 +177,57 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 		h.format = NL_LEAF_FORMAT;
 		h.header_size = sizeof(h);
 		h.signed_size = (uint32_t)size;
+		if (seed % 16 > 1) {
+			h.consistency %= 3;
+			h.reserved[0] = h.reserved[1] = 0;
+			memset(h.id, 0, sizeof(h.id));
+			memcpy(h.id, "leaf", 4);
+		}
 		memcpy(data, &h, sizeof(h));
+		if (seed % 16 > 2)
+			machine_adopt(data, size);
 	}
 	return size;
 }
 
+/* Leaves that were built for kernels, made ones for this machine. */
+static void built_leaves(const char *folder)
+{
+	static uint8_t leaf[NL_LEAF_MAX_SIZE] __attribute__((aligned(8)));
+	DIR *d = opendir(folder);
+	size_t size, signed_size;
+	struct nl_leaf parsed;
+	char path[4096];
+	FILE *f;
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+		f = fopen(path, "rb");
+		size = f ? fread(leaf, 1, sizeof(leaf), f) : 0;
+		if (f)
+			fclose(f);
+		if (!size || nl_leaf_split(leaf, size, &signed_size))
+			continue;
+		machine_adopt(leaf, signed_size);
+		FUZZ_CHECK(!nl_leaf_parse(leaf, signed_size, &parsed));
+		fuzz_seed(leaf, signed_size);
+	}
+	if (d)
+		closedir(d);
+}
+
 void fuzz_seeds(void)
 {
-	uint8_t leaf[8192] __attribute__((aligned(8)));
+	static uint8_t leaf[NL_LEAF_MAX_SIZE] __attribute__((aligned(8)));
 	struct nl_leaf parsed;
 	size_t size;
 
 	for (unsigned modules = 0; modules < 2; modules++) {
 		size = valid(leaf, sizeof(leaf), modules);
 		FUZZ_CHECK(!nl_leaf_parse(leaf, size, &parsed)); /* or they are worth nothing */
+		FUZZ_CHECK(machine_run(leaf, size) == MACHINE_REVERTED);
 		fuzz_seed(leaf, size);
 	}
+	if (getenv("FUZZ_LEAVES"))
+		built_leaves(getenv("FUZZ_LEAVES"));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: efi/keylist.c efi/policy.c efi/state.c hv/leaf/list.c hv/leaf/floor.c hv/core/kept.c
-// sources: hv/leaf/leaf.c hv/guest/target.c hv/guest/linux/target.c
+// sources: hv/leaf/leaf.c hv/guest/linux/target.c
 // length: 2048
 // quick: 50000
 /*

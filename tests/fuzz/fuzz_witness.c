@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/witness.c hv/leaf/leaf.c hv/leaf/reloc.c hv/guest/target.c hv/guest/linux/target.c
+// sources: tools/author/witness.c hv/leaf/leaf.c hv/leaf/reloc.c hv/guest/linux/target.c
 // length: 9000
 // quick: 30000
 // reader: a signed status

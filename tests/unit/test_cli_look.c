@@ -183,6 +183,26 @@ static void status_speaks_to_scanners(void **state)
 	assert_int_equal(newleaf("status", "--vex"), NL_EXIT_INTERNAL);
 }
 
+/* The hypervisor does not look at what a trusted author says; a terminal obeys none of it. */
+static void what_authors_say_is_printable(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("apply", path_a), 0);
+	fact(NL_FACT_NOTE, "\033]0;x\007\n\xff");
+	f->facts.n_modules = 1;
+	memset(f->facts.modules[0].name, 'm', NL_OBJECT_NAME_LEN); /* and no NUL */
+	memcpy(f->facts.modules[0].name, "\033[2J", 4);
+	f->facts.modules[0].state = NL_MODULE_PRESENT;
+	f->facts.modules[0].sites = 1;
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "unproven: ?]0;x???\n");
+	assert_says(out, "in ?[2Jmmmm");
+	assert_null(strpbrk(out, "\033\007"));
+	assert_int_equal(newleaf("status", "--json"), 0);
+	assert_schema("status");
+	assert_says(out, "\"unproven\":[\"?]0;x???\"]");
+}
+
 static void log_checks_the_chain(void **state)
 {
 	(void)state;
@@ -347,6 +367,7 @@ int main(void)
 	        cmocka_unit_test_setup(status_tells_what_weakens, set_up),
 	        cmocka_unit_test_setup(status_names_modules, set_up),
 	        cmocka_unit_test_setup(status_speaks_to_scanners, set_up),
+	        cmocka_unit_test_setup(what_authors_say_is_printable, set_up),
 	        cmocka_unit_test_setup(log_checks_the_chain, set_up),
 	        cmocka_unit_test_setup(log_over_boots, set_up),
 	        cmocka_unit_test_setup(blockers_come_from_the_journal, set_up),

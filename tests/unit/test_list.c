@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/leaf/list.c hv/leaf/floor.c hv/core/kept.c hv/leaf/signature.c hv/core/sha256.c hv/core/sodium.c
-// sources: hv/leaf/leaf.c hv/guest/target.c hv/guest/linux/target.c tests/unit/makeleaf.c
+// sources: hv/leaf/leaf.c hv/guest/linux/target.c tests/unit/makeleaf.c
 // libs: -lcrypto
 /*
  * The signed list: taken whole or not at all, and what it bars. Files lie in memory of exactly their size.

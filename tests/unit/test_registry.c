@@ -2,7 +2,7 @@
 // sources: hv/commit/commit.c hv/commit/generation.c hv/commit/gone.c hv/commit/module.c hv/core/step.c
 // sources: hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
 // sources: hv/leaf/bind.c hv/leaf/room.c
-// sources: hv/guest/guest.c hv/guest/target.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
+// sources: hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/core/kept.c hv/leaf/list.c
 // sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
@@ -150,6 +150,45 @@ static void refused_leaves(void **state)
 	assert_int_equal(verify(), NL_EKEY);
 	assert_int_equal(nl_registry_count(), 0);
 	unchanged(was);
+}
+
+/* Leaves that no author's tool makes: what they would have is found when they are bound or applied, if at all, and
+ * changes nothing. */
+static void meaningless_leaves(void **state)
+{
+	struct moment was = before();
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_rodata("far", DATA_SITE, 0x11);
+	m.sites[0].offset = 1u << 30;
+	assert_int_equal(verify_leaf(sha[0]), NL_ERANGE);
+	leaf_rodata("none", FG_TOP, 0x11);
+	m.header.target.runqueues = m.header.target.per_cpu_offset =
+	        0; /* no queues: nobody is believed to be in none */
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_EKERNEL);
+	leaf_text_and_data("nowhere", 1);
+	m.header.target.arena_pmd = 0;
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_EARENA);
+	leaf_rodata("twice", DATA_SITE, 0x11);
+	make_site(&m, FG_LINK + DATA_SITE + 4, fg_image(DATA_SITE + 4), "\x22\x22\x22\x22", 4, 0, 0);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_EBYTES); /* the other has written there */
+	unchanged(was);
+}
+
+static void sites_out_of_bounds(void **state)
+{
+	uint8_t sha[1][32];
+
+	(void)state;
+	leaf_rodata("across", FG_RODATA + 0xffc, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_ERANGE);
+	leaf_rodata("inside", FG_RODATA + 0xff8, 0x11);
+	assert_int_equal(verify_leaf(sha[0]), NL_OK);
+	assert_int_equal(commit((const void *)sha, 1), NL_OK);
 }
 
 /* A list that was taken, and lock-outs, hold at verify, and at prepare for what was verified before. */
@@ -539,6 +578,8 @@ int main(void)
 	        T(bodies_and_the_arena),
 	        T(registry_is_bounded),
 	        T(refused_leaves),
+	        T(meaningless_leaves),
+	        T(sites_out_of_bounds),
 	        T(barred),
 	        T(quorum),
 	        T(facts),

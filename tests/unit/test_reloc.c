@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/leaf/reloc.c hv/leaf/leaf.c
-// sources: hv/guest/target.c hv/guest/linux/target.c
+// sources: hv/guest/linux/target.c
 /* Relocations: every type and symbol, at the edges of what fits and one beyond. */
 #include "host.h"
 #include "leaf/reloc.h"
@@ -135,6 +135,37 @@ static void site_bytes(void **state)
 	assert_int_equal(text[0], 0xaa);
 }
 
+/* What does not lie wholly in what is relocated is left alone: nothing before it and nothing behind it is written. */
+static void fields_at_an_edge(void **state)
+{
+	static const uint8_t untouched[] = {0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa,
+	                                    0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa};
+	static const uint32_t outside[] = {13, 15, 16, 0xfffffffc, 0xfffffffd, ~0u};
+	unsigned i;
+
+	(void)state;
+	assert_int_equal(body(NL_AT_TEXT, NL_REL_ABS32, NL_SYM_ABSOLUTE, 0x11223344, 0), NL_OK);
+	reloc.offset = 12;
+	assert_int_equal(nl_reloc_body(&leaf, &at, 0, text, data), NL_OK);
+	assert_int_equal(field(text + 12, 4), 0x11223344);
+	memset(text, 0xaa, 16);
+	for (i = 0; i < NL_ARRAY_SIZE(outside); i++) {
+		reloc.offset = outside[i];
+		reloc.where = i % 2 ? NL_AT_TEXT : NL_AT_DATA;
+		assert_int_equal(nl_reloc_body(&leaf, &at, 0, text, data), NL_OK);
+	}
+	assert_memory_equal(text, untouched, 16);
+	assert_memory_equal(data, untouched, 16);
+	/* fresh is 0 to 16, expected 16 to 32: across both is in neither */
+	for (i = 13; i < 16; i++)
+		assert_int_equal(in_site(i, NL_REL_ABS32S, 0, 0), NL_OK);
+	for (i = 29; i < 36; i++)
+		assert_int_equal(in_site(i, NL_REL_ABS32S, 0, 0), NL_OK);
+	assert_int_equal(in_site(0xfffffffe, NL_REL_ABS32S, 0, 0), NL_OK);
+	assert_memory_equal(expected, untouched, 16);
+	assert_memory_equal(fresh, untouched, 16);
+}
+
 /* A module that is there with a part of its own, which begins at 16 of text[] and data[], and one that is not. */
 #define MODULE 0xffffffffc0123000ULL
 enum { TEXT, INIT, PERCPU };
@@ -233,9 +264,10 @@ static void site_of_module(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup(symbols, setup),    cmocka_unit_test_setup(edges, setup),
-	        cmocka_unit_test_setup(site_bytes, setup), cmocka_unit_test_setup(parts, setup),
-	        cmocka_unit_test_setup(absent, setup),     cmocka_unit_test_setup(site_of_module, setup)};
+	        cmocka_unit_test_setup(symbols, setup),       cmocka_unit_test_setup(edges, setup),
+	        cmocka_unit_test_setup(site_bytes, setup),    cmocka_unit_test_setup(fields_at_an_edge, setup),
+	        cmocka_unit_test_setup(parts, setup),         cmocka_unit_test_setup(absent, setup),
+	        cmocka_unit_test_setup(site_of_module, setup)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

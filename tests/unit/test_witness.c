@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: tools/author/witness.c hv/leaf/signature.c hv/leaf/leaf.c hv/leaf/reloc.c hv/guest/target.c
+// sources: tools/author/witness.c hv/leaf/signature.c hv/leaf/leaf.c hv/leaf/reloc.c
 // sources: hv/guest/linux/target.c hv/core/sha256.c hv/core/sodium.c tests/unit/makeleaf.c
 // libs: -lcrypto
 // cflags: -Itools/author

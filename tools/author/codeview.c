@@ -154,7 +154,7 @@ static bool view_of(const struct leaffile *l, const struct kernel *k, uint32_t i
 
 	if (site->kind != NL_SITE_TEXT || !site->body_size || !first_of_function(l, index))
 		return false;
-	*v = (struct view){.name = l->leaf.strings + site->name};
+	*v = (struct view){.name = l->strings + site->name};
 	if (k)
 		v->a = old_code(&s);
 	v->b = listing_make(l->leaf.text + site->body_offset, site->body_size, site->body_offset, new_namer, &s);

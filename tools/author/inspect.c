@@ -54,9 +54,8 @@ static const char *needs(const struct leaffile *l)
 static void print_site(FILE *f, const struct leaffile *l, const struct nl_leaf_site *s)
 {
 	if (watch_is(l, s))
-		fprintf(f, "WAITS until no task is in %s, %u bytes at %s\n",
-		        escape(l->leaf.strings + s->name, FOR_TERMINAL), s->func_size,
-		        leaf_place_name(l, s->object, s->region, s->func_offset));
+		fprintf(f, "WAITS until no task is in %s, %u bytes at %s\n", escape(l->strings + s->name, FOR_TERMINAL),
+		        s->func_size, leaf_place_name(l, s->object, s->region, s->func_offset));
 	else
 		fprintf(f, "WHERE %s, %u bytes at %s\n", escape(leaffile_site_place(l, s), FOR_TERMINAL), s->len,
 		        leaf_place_name(l, s->object, s->region, s->offset));
@@ -90,8 +89,7 @@ static void print_text(FILE *f, const struct leaffile *l)
 
 	fprintf(f, "%s version %u  sha256 ", h->id, h->version);
 	hex_print(f, l->digest, sizeof(l->digest));
-	fprintf(f, "\n%s%s", escape(l->leaf.strings + h->description, FOR_TERMINAL),
-	        l->leaf.strings[h->description] ? "\n" : "");
+	fprintf(f, "\n%s%s", escape(l->strings + h->description, FOR_TERMINAL), l->strings[h->description] ? "\n" : "");
 	fprintf(f, "WHAT  %u function%s, %u data, %u page%s, body %u bytes\n", c.functions, c.functions == 1 ? "" : "s",
 	        c.data, c.pages, c.pages == 1 ? "" : "s", c.body_bytes);
 	for (uint32_t i = 0; i < h->sites.count; i++)
@@ -150,7 +148,7 @@ static void print_json(const struct leaffile *l)
 	       h->version);
 	hex_print(stdout, l->digest, sizeof(l->digest));
 	printf("\",\"description\":");
-	json_string(stdout, l->leaf.strings + h->description);
+	json_string(stdout, l->strings + h->description);
 	printf(",\"consistency\":\"%s\",\"target\":{\"build_id\":\"", consistency[h->consistency]);
 	hex_print(stdout, h->target.kernel.build_id, h->target.kernel.build_id_len);
 	printf("\"},\"modules\":[");

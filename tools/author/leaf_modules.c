@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* See leaf_modules.h. A leaf names only the regions that it needs, in the order in which the module has them. */
 #include "leaf_modules.h"
+#include "leafcheck.h"
 
 #include <newleaf/types.h>
 #include <string.h>
@@ -59,7 +60,7 @@ uint64_t leaf_place(const struct leaffile *l, const struct kernel *k, uint16_t o
 	const struct module *m = k && object ? given(l, k, object) : NULL;
 
 	return m ? region_of(m, &nl_leaf_object(&l->leaf, object)->regions[region])->va + offset
-	         : nl_leaf_va(&l->leaf, object, region, offset);
+	         : leafcheck_va(&l->leaf, object, region, offset);
 }
 
 const char *leaf_memory_name(uint32_t kind)
@@ -75,7 +76,7 @@ char *leaf_place_name(const struct leaffile *l, uint16_t object, uint16_t region
 	const struct nl_leaf_object *o = nl_leaf_object(&l->leaf, object);
 
 	if (!object)
-		return xformat("%#llx", (unsigned long long)nl_leaf_va(&l->leaf, object, region, offset));
+		return xformat("%#llx", (unsigned long long)leafcheck_va(&l->leaf, object, region, offset));
 	return xformat("%s+%s+%#llx", o->name, leaf_memory_name(o->regions[region].kind), (unsigned long long)offset);
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reads a leaf through the hypervisor's parser. */
+/* Reads a leaf through the hypervisor's parser, and then through what the hypervisor leaves to us. */
 #include "leaffile.h"
 #include "keys.h"
+#include "leafcheck.h"
 
 struct leaffile leaffile_parse(struct buf file, const char *path)
 {
 	struct leaffile l = {.file = file};
+	const char *what;
 	enum nl_err err = nl_leaf_split(file.p, file.n, &l.signed_size);
 
 	if (!err)
@@ -16,6 +18,10 @@ struct leaffile leaffile_parse(struct buf file, const char *path)
 	err = nl_leaf_parse(file.p, l.signed_size, &l.leaf);
 	if (err)
 		refuse(err, "%s: the parser of the hypervisor refuses it", path);
+	err = leafcheck(&l.leaf, &what);
+	if (err)
+		refuse(err, "%s: %s makes no sense in a leaf", path, what);
+	l.strings = (const char *)file.p + l.leaf.header->strings.offset;
 	digest_of(file.p, l.signed_size, l.digest);
 	return l;
 }
@@ -24,12 +30,12 @@ struct leaffile leaffile_read(const char *path) { return leaffile_parse(file_rea
 
 uint64_t leaffile_site_va(const struct leaffile *l, const struct nl_leaf_site *s)
 {
-	return nl_leaf_va(&l->leaf, s->object, s->region, s->offset);
+	return leafcheck_va(&l->leaf, s->object, s->region, s->offset);
 }
 
 const char *leaffile_site_place(const struct leaffile *l, const struct nl_leaf_site *s)
 {
-	const char *name = l->leaf.strings + s->name;
+	const char *name = l->strings + s->name;
 
 	return s->kind == NL_SITE_TEXT ? xformat("%s+%#x", name, s->offset - s->func_offset) : xformat("%s", name);
 }

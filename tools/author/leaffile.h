@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A leaf file read back: parsed by the hypervisor's own parser (hv/leaf/leaf.c), so that both sides agree on what is
- * well-formed. */
+ * well-formed, and found to mean something (leafcheck.h). */
 #ifndef NEWLEAF_AUTHOR_LEAFFILE_H
 #define NEWLEAF_AUTHOR_LEAFFILE_H
 
@@ -15,10 +15,11 @@ struct leaffile {
 	const struct nl_signature *signatures; /* in the file */
 	uint32_t n_signatures;                 /* 0 = unsigned */
 	struct nl_leaf leaf;
-	uint8_t digest[32]; /* SHA-256 of the signed part: the leaf's name everywhere */
+	const char *strings; /* of the file: names of sites, and the description */
+	uint8_t digest[32];  /* SHA-256 of the signed part: the leaf's name everywhere */
 };
 
-struct leaffile leaffile_read(const char *path); /* refuses NL_ELEAF and what the parser says */
+struct leaffile leaffile_read(const char *path); /* refuses NL_ELEAF and what parser and leafcheck say */
 struct leaffile leaffile_parse(struct buf file, const char *path);
 uint64_t leaffile_site_va(const struct leaffile *l, const struct nl_leaf_site *s);
 const char *leaffile_site_place(const struct leaffile *l, const struct nl_leaf_site *s); /* "prctl_set_auxv+0x5" */
