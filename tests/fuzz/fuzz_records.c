@@ -19,6 +19,7 @@
 #include "state.h"
 
 struct nl_boot_block nl_boot;
+void (*seam_flushed)(const void *p, size_t size);
 
 enum nl_err nl_signatures_find(const void *block, size_t size, const struct nl_signature **first, uint32_t *count)
 {
