@@ -27,6 +27,7 @@
 #include "leafmachine.h"
 
 #include <dirent.h>
+#include <stddef.h>
 
 #define LINK 0xffffffff81000000ULL
 
@@ -126,32 +127,51 @@ static size_t valid(uint8_t *out, size_t max, unsigned which)
 	return n[which];
 }
 
-/* One field of a record becomes what another is, or what lies at an edge. */
-static void edge(uint8_t *data, size_t size, unsigned seed)
-{
-	static const uint64_t edges[] = {0,          1,          2,          7,        8,      63,
-	                                 64,         65,         0xfff,      0x1000,   0x1001, 0xffff,
-	                                 0x10000,    0xff8,      0xffffc,    0x200000, 0x80,   0x7fffffff,
-	                                 0x80000000, 0xffffffff, 0xfffffffe, ~0ULL,    0xff,   0x3ffff8};
-	size_t width = 1u << (seed >> 4 & 3), fields = size / width, at;
-	uint64_t v = edges[(seed >> 20) % (sizeof(edges) / sizeof(edges[0]))];
+static uint32_t next(uint32_t *random) { return (*random = *random * 1664525u + 1013904223u) >> 8; }
 
-	if (!fields)
+/* Where a record of the leaf lies, of any kind, and how long it is. */
+static size_t some_record(const uint8_t *data, size_t size, uint32_t *random, size_t *length)
+{
+	struct nl_leaf_header h;
+	const size_t lengths[] = {sizeof(struct nl_leaf_object), sizeof(struct nl_leaf_site),
+	                          sizeof(struct nl_leaf_reloc), 1};
+	const uint32_t kind = next(random) % 6;
+	struct nl_leaf_part part;
+
+	memcpy(&h, data, sizeof(h));
+	*length = kind == 4 ? offsetof(struct nl_leaf_header, target) : sizeof(h.target);
+	if (kind > 3)
+		return kind == 4 ? 0 : offsetof(struct nl_leaf_header, target);
+	part = (&h.objects)[kind];
+	*length = kind == 3 ? part.count : lengths[kind];
+	return part.count ? part.offset + (kind == 3 ? 0 : next(random) % part.count * (uint64_t)lengths[kind]) : size;
+}
+
+/* One field of a record becomes what another is, or what lies at an edge. */
+static void edge(uint8_t *data, size_t size, uint32_t *random)
+{
+	static const uint64_t edges[] = {0,      1,          2,          7,          8,        31,
+	                                 63,     64,         65,         0xfff,      0x1000,   0x1001,
+	                                 0xffff, 0x10000,    0xff8,      0x1fff,     0x200000, 0x80,
+	                                 0xff,   0x7fffffff, 0x80000000, 0xffffffff, ~0ULL,    0xfffffffe};
+	static const size_t widths[] = {2, 4, 4, 8};
+	size_t length, at = some_record(data, size, random, &length), width = widths[next(random) % 4];
+	uint64_t v = edges[next(random) % (sizeof(edges) / sizeof(edges[0]))];
+
+	if (at >= size || length > size - at || length < width)
 		return;
-	/* half of them in the header, where most of the numbers are */
-	at = (seed >> 6) %
-	     (seed & 1 && size > sizeof(struct nl_leaf_header) ? sizeof(struct nl_leaf_header) / width : fields);
-	if (seed & 2)
-		memcpy(&v, data + (seed >> 12) % fields * width, width);
-	if (seed & 8)
-		v += seed >> 30;
-	memcpy(data + at * width, &v, width);
+	at += next(random) % (length / width) * width;
+	if (next(random) % 4 == 0)
+		memcpy(&v, data + next(random) % (size / width) * width, width);
+	if (next(random) % 4 == 0)
+		memcpy(&v, data + at, width), v += next(random) % 2 ? 1 : ~0ULL;
+	memcpy(data + at, &v, width);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
 	struct nl_leaf_header h;
-	unsigned random = seed * 2654435761u;
+	uint32_t random = seed * 2654435761u;
 
 	if (size < sizeof(h) || seed % 64 == 0)
 		size = valid(data, max, seed >> 6 & 1);
@@ -166,10 +186,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 		n = LLVMFuzzerMutate(part, n, n);
 		memcpy(data + from, part, n);
 	} else {
-		for (unsigned n = random >> 30, i = 0; i <= n; i++) {
-			random = random * 1664525u + 1013904223u;
-			edge(data, size, random ^ random >> 16);
-		}
+		for (unsigned n = next(&random) % 4, i = 0; i <= n; i++)
+			edge(data, size, &random);
 	}
 	if (size >= sizeof(h) && seed % 16) {
 		memcpy(&h, data, sizeof(h));

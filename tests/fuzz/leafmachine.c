@@ -203,6 +203,7 @@ static void as_new(void)
 	nl_commit_init(&fg.base);
 	ASAN_POISON_MEMORY_REGION(half(NL_ROOM_TEXT), HALF);
 	ASAN_POISON_MEMORY_REGION(half(NL_ROOM_DATA), HALF);
+	ASAN_POISON_MEMORY_REGION(fg.region + NL_REGION_CORE, NL_PAGE_SIZE); /* what is behind the hypervisor's own */
 }
 
 static void check_bound(const struct nl_entry *e)
@@ -302,6 +303,7 @@ enum machine_way machine_run(const uint8_t *leaf, size_t size)
 
 size_t machine_leaf(uint8_t *out, bool with_modules)
 {
+	static const uint8_t data_was[NL_SITE_MAX_LEN], data_fresh[NL_SITE_MAX_LEN] = {1};
 	static struct make_leaf m;
 	const unsigned n = with_modules ? MACHINE_MODULES : 0;
 	uint32_t text, data;
@@ -321,7 +323,7 @@ size_t machine_leaf(uint8_t *out, bool with_modules)
 	text = m.header.target.kernel.text.offset;
 	data = m.header.target.kernel.data.offset;
 	make_site(&m, FG_LINK + 0x5005, "\x0f\x1f\x44\0\0", "\xe9\0\0\0\0", 5, FG_LINK + 0x5000, 0x80);
-	make_site(&m, FG_LINK + 0x200100, "\0\0\0\0\0\0\0\0", "\1\1\1\1\1\1\1\1", 8, 0, 0);
+	make_site(&m, FG_LINK + 0x200100, data_was, data_fresh, NL_SITE_MAX_LEN, 0, 0);
 	for (unsigned i = 0; i < n; i++)
 		make_module_site(&m, i + 1, i == 2 ? FM_INIT_TEXT : FM_TEXT, 0x105, "\x0f\x1f\x44\0\0", "\xe9\0\0\0\0",
 		                 5, 0x100, 0x40);

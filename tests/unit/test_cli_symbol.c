@@ -65,16 +65,17 @@ static void write_list(void)
 }
 
 /* Two functions that it replaces: of the kernel, and of a module. */
-static void write_leaf(void)
+static void write_leaf(const char *strings)
 {
 	struct {
 		struct nl_leaf_header h;
 		struct nl_leaf_object module;
 		struct nl_leaf_site site[2];
 		char odd, strings[32];
-	} file = {.odd = 'x', .strings = "\0old_function\0mod_function"};
+	} file = {.odd = 'x'};
 	struct nl_leaf_object *kernel = &file.h.target.kernel;
 
+	memcpy(file.strings, strings, sizeof(file.strings));
 	fake_leaf((uint8_t *)&file.h, "named", 1);
 	kernel->regions[NL_KERNEL_TEXT] = (struct nl_leaf_region){.kind = NL_MEM_TEXT, .base = 0xffffffff81000000};
 	strcpy(file.module.name, "one_mod");
@@ -90,6 +91,8 @@ static void write_leaf(void)
 	file.h.strings = (struct nl_leaf_part){(uint32_t)((uint8_t *)file.strings - (uint8_t *)&file), 32};
 	write_file(leaf, &file, sizeof(file));
 }
+
+static const char names[32] = "\0old_function\0mod_function";
 
 static int set_up_names(void **state)
 {
@@ -115,7 +118,7 @@ static int set_up_names(void **state)
 	         0xffffffffc0280000ull);
 	write_file(modules, path, strlen(path));
 	write_list();
-	write_leaf();
+	write_leaf(names);
 	watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	return inotify_add_watch(watch, list, IN_OPEN | IN_CLOSE) < 0 ? -1 : 0;
 }
@@ -147,6 +150,20 @@ static void a_leaf_names_what_it_replaces(void **state)
 	fail_at(old + 0x30, old); /* behind it */
 	assert_says(out, "\"func\":\"f64+0x30\"");
 	assert_int_equal(opened(), 1);
+}
+
+/* The hypervisor does not look at the names in a leaf. */
+static void a_name_is_no_name(void **state)
+{
+	char strings[32];
+
+	(void)state;
+	memset(strings, 'x', sizeof(strings)); /* and no end */
+	strings[1] = 0x1b;
+	write_leaf(strings);
+	fail_at(0xffffffff81001001 + SLIDE, 0);
+	assert_says(out, "\"func\":\"?xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx+0x1\"");
+	write_leaf(names);
 }
 
 /* What the leaf says of a module is not true of another build of it. */
@@ -216,6 +233,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(a_leaf_names_what_it_replaces, set_up),
+	        cmocka_unit_test_setup(a_name_is_no_name, set_up),
 	        cmocka_unit_test_setup(the_list_is_read_once, set_up),
 	        cmocka_unit_test_setup(another_module_is_not_the_leafs, set_up),
 	        cmocka_unit_test_setup(others_run_meanwhile, set_up),

@@ -124,7 +124,7 @@ class Leaf:
 
 def signed(directory, data, *keys):
     """The signed form of an unsigned leaf's bytes, by the demo's key unless others are named. Not by newleaf-author,
-    which refuses what the hypervisor would refuse."""
+    which signs nothing that it refuses."""
 
     def openssl(*args, given=None):
         done = subprocess.run(["openssl", *args], input=given, capture_output=True)

@@ -20,7 +20,7 @@ struct leaffile leaffile_parse(struct buf file, const char *path)
 		refuse(err, "%s: the parser of the hypervisor refuses it", path);
 	err = leafcheck(&l.leaf, &what);
 	if (err)
-		refuse(err, "%s: %s makes no sense in a leaf", path, what);
+		refuse(err, "%s, %s: no leaf is like that", path, what);
 	l.strings = (const char *)file.p + l.leaf.header->strings.offset;
 	digest_of(file.p, l.signed_size, l.digest);
 	return l;

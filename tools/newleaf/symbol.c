@@ -71,6 +71,15 @@ static uint64_t module_text(const struct nl_leaf_object *o)
 	return at;
 }
 
+/* A name of the part of strings, which nobody has looked at before, and how far behind its place. */
+static void put_place(struct text *t, const char *name, uint32_t room, uint64_t offset)
+{
+	snprintf(t->s, sizeof(t->s), "%.*s+0x%" PRIx64, (int)(room < 127 ? room : 127), name, offset);
+	for (char *c = t->s; *c; c++)
+		if (*c < 0x20 || *c > 0x7e)
+			*c = '?';
+}
+
 static bool by_leaf(struct text *t, uint64_t address, const struct cli_leaf_file *f)
 {
 	const struct nl_leaf_header *h = (const struct nl_leaf_header *)(const void *)f->bytes;
@@ -94,8 +103,7 @@ static bool by_leaf(struct text *t, uint64_t address, const struct cli_leaf_file
 			base[s->object] = s->object ? module_text(o) : o->regions[s->region].base + f->report.slide;
 		if (!base[s->object] || address - base[s->object] - s->func_offset >= s->func_size)
 			continue;
-		snprintf(t->s, sizeof(t->s), "%.127s+0x%" PRIx64, strings + s->name,
-		         address - base[s->object] - s->func_offset);
+		put_place(t, strings + s->name, h->strings.count - s->name, address - base[s->object] - s->func_offset);
 		return true;
 	}
 	return false;
