@@ -39,7 +39,7 @@ install: ## put the commands, man pages, systemd units and lib/newleaf/newleaf.e
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(B)/newleaf.1 $(B)/newleaf-author.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/newleaf $(B)/newleaf.efi
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	for unit in alive sync; do sed 's,@PREFIX@,$(PREFIX),' systemd/newleaf-$$unit.service | install -m 644 \
+	for unit in alive sync log; do sed 's,@PREFIX@,$(PREFIX),' systemd/newleaf-$$unit.service | install -m 644 \
 		/dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/newleaf-$$unit.service || exit 1; done
 
 clean: ## remove build/

@@ -186,7 +186,10 @@ enum nl_exit_code {
 	  "a livepatch of the guest's own patches a function of the leaf, and its code would run instead", \
 	  "switch off the livepatch that the message names (echo 0 into its file enabled), then retry") \
 	X(NL_ESTATUS, 79, NL_EXIT_LEAF, "the signed status is malformed", \
-	  "ask the machine again, and read it with the newleaf of the same release; a truncated copy looks like this")
+	  "ask the machine again, and read it with the newleaf of the same release; a truncated copy looks like this") \
+	X(NL_EJOURNAL, 80, NL_EXIT_LEAF, \
+	  "the kept journal does not fit together: an entry is damaged, changed or missing", \
+	  "the message names the first one; what stands before it fits (docs/how-to/keep-the-journal.md)")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

@@ -58,6 +58,7 @@ void fake_journal(struct fake *f, enum nl_event event, enum nl_err error, const 
 	e->event = event;
 	e->error = error;
 	e->generation = f->status.generation;
+	memcpy(e->boot_id, f->status.boot.boot_id, sizeof(e->boot_id));
 	e->a = a;
 	e->b = b;
 	if (id)
@@ -277,7 +278,7 @@ static enum nl_err do_status(struct fake *f, struct nl_registers *r)
 
 static enum nl_err do_journal(struct fake *f, struct nl_registers *r)
 {
-	uint64_t from = r->rcx ? r->rcx : 1;
+	uint64_t from = r->rcx > f->journal_over ? r->rcx : f->journal_over + 1;
 	unsigned n = 0;
 
 	for (; from <= f->n_journal && (n + 1) * sizeof(*f->journal) <= r->rdi; from++)
@@ -428,6 +429,8 @@ static void fake_pause(void *ctx, uint64_t ns)
 	struct fake *f = ctx;
 
 	f->now_ns += ns;
+	if (f->on_pause)
+		f->on_pause(f);
 	f->paused_ns += ns;
 	if (!f->shortest_pause_ns || ns < f->shortest_pause_ns)
 		f->shortest_pause_ns = ns;

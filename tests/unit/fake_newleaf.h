@@ -8,7 +8,7 @@
 
 #include "agent.h"
 
-#define FAKE_JOURNAL 8
+#define FAKE_JOURNAL 64
 #define FAKE_STEPS 1024
 
 struct fake {
@@ -46,6 +46,8 @@ struct fake {
 	struct nl_leaf_facts facts; /* of each leaf, but for sha256 */
 	struct nl_journal_entry journal[FAKE_JOURNAL];
 	unsigned n_journal;
+	unsigned journal_over;                   /* so many are written over already */
+	void (*on_pause)(struct fake *);         /* what happens meanwhile; NULL = nothing */
 	struct nl_step_record steps[FAKE_STEPS]; /* the ring: never full */
 	unsigned n_steps;
 	uint32_t begun, commit, transaction, ticket;

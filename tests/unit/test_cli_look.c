@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c
 // sources: tools/newleaf/blackout.c tools/newleaf/status.c tools/newleaf/facts.c tools/newleaf/vex.c
-// sources: tools/newleaf/livepatch.c tools/newleaf/journal.c
+// sources: tools/newleaf/livepatch.c tools/newleaf/journal.c tools/newleaf/dates.c
+// sources: tools/newleaf/logfile.c tools/newleaf/logkeep.c tools/newleaf/logverify.c
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
 // sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
 // sources: tools/newleaf/timeline.c tools/newleaf/course.c tools/newleaf/timeline_text.c guest-agent/own.c
@@ -239,26 +240,28 @@ static void log_over_boots(void **state)
 
 	(void)state;
 	memset(f->status.boot.boot_id, 9, 16);
-	for (unsigned i = 0; i < 5; i++) {
-		fake_journal(f, i == 1 || i == 3 ? NL_EV_BOOT : NL_EV_ABANDONED, NL_OK, NULL, 2,
-		             i == 3 ? NL_PAST_GOES_ON : 0xffffffff81000000 * (i != 1));
-		memset(f->journal[i].boot_id, i > 2 ? 9 : i ? 8 : 7, 16); /* the beginning of the first one is lost */
+	for (unsigned i = 0; i < 6; i++) {
+		static const uint8_t boots[] = {7, 8, 8, 5, 9, 9}; /* of the first one and of 5 the beginning is lost */
+
+		fake_journal(f, i == 1 || i == 4 ? NL_EV_BOOT : NL_EV_ABANDONED, NL_OK, NULL, 2,
+		             i == 4 ? NL_PAST_GOES_ON : 0xffffffff81000000 * (i != 1));
+		memset(f->journal[i].boot_id, boots[i], 16);
 		memcpy(f->journal[i].leaf_sha256, &before, i == 1 ? 32 : 0);
 	}
 	assert_int_equal(newleaf("log"), 0);
 	assert_says(out, "    1  -  ");
 	assert_says(out, "    2  2022-05-06T07:00:01.000Z  boot       generation 1  2 CPUs\n");
 	assert_says(out, "    3  2022-05-06T07:00:01.500Z  abandoned");
+	assert_says(out, "    4  -  ");
 	assert_says(out,
-	            "    4  2023-11-14T22:13:24.000Z  boot       generation 1  2 CPUs, goes on from the boot before");
-	assert_says(out, "    5  2023-11-14T22:13:25.000Z  abandoned");
+	            "    5  2023-11-14T22:13:25.000Z  boot       generation 1  2 CPUs, goes on from the boot before");
+	assert_says(out, "    6  2023-11-14T22:13:26.000Z  abandoned");
 	assert_int_equal(newleaf("log", "--json"), 0);
-	assert_schema("log");
 	assert_says(out, "\"seq\":1,\"time\":null");
 	assert_int_equal(newleaf("blockers"), 0);
-	assert_says(out, "(entry 5");
-	f->n_journal = 4;
-	f->journal[3].b = NL_PAST_DAMAGED;
+	assert_says(out, "(entry 6");
+	f->n_journal = 5;
+	f->journal[4].b = NL_PAST_DAMAGED;
 	assert_int_equal(newleaf("log"), 0);
 	assert_says(out, "2 CPUs, what the boot before left was damaged");
 	assert_int_equal(newleaf("blockers"), NL_EXIT_NOTHING);

@@ -5,7 +5,8 @@
 // sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
 // sources: tools/newleaf/timeline.c tools/newleaf/course.c tools/newleaf/timeline_text.c guest-agent/own.c
 // sources: tools/newleaf/timeline_chrome.c tools/newleaf/timeline_svg.c tools/newleaf/symbol.c
-// sources: tools/newleaf/livepatch.c tools/newleaf/journal.c
+// sources: tools/newleaf/livepatch.c tools/newleaf/journal.c tools/newleaf/dates.c
+// sources: tools/newleaf/logfile.c tools/newleaf/logkeep.c tools/newleaf/logverify.c
 // cflags: -Iguest-agent -Itools/newleaf
 /*
  * Names of places in the kernel: whom a leaf's file names, for whom the kernel's list is read, and how often.

@@ -2,6 +2,7 @@
 """What a machine remembers: the variable NewleafState as the firmware keeps it, the signed list beside the loader, and
 leaves that are locked out."""
 
+import base64
 import hashlib
 import json
 import os
@@ -236,6 +237,8 @@ def state_journal(t):
         for i in range(31):
             g.run(f"dd if=/dev/zero of=/dev/mem bs=4096 count=1 seek={left + i} conv=notrunc 2>/dev/null")
         t.expect(journal(g) == before, "the guest has changed the journal")
+        newleaf(g, "log --keep /tmp/kept")
+        kept = g.run("base64 /tmp/kept")
 
         g.reboot()
         g.wait_ready()
@@ -246,10 +249,35 @@ def state_journal(t):
         t.expect(new["boot_id"] != before[0]["boot_id"], "two boots have one id")
         t.expect([e["seq"] for e in after] == list(range(1, len(after) + 1)), "numbers have gaps")
         t.expect(all(e["time"] for e in after), "entries of the boot before have no date")
+        g.put(base64.b64decode(kept), "/tmp/kept")
+        answer = newleaf(g, "log --keep /tmp/kept")
+        t.expect(answer["first"] == new["seq"] and not answer["began_anew"], f"kept: {answer}")
+        answer = newleaf(g, "log --verify /tmp/kept")
+        t.expect((answer["entries"], answer["boots"], answer["chains"]) == (len(after), 2, 1), f"verified: {answer}")
+        kept = g.run("base64 /tmp/kept")
         g.poweroff()
 
         g = boot(t, variables)
         last = journal(g)
         t.expect(last[0]["seq"] == 1 and int(last[0]["b"], 16) == 0, f"after a power-off the first is {last[0]}")
         t.expect(all(e["boot_id"] == last[0]["boot_id"] for e in last), "entries of a boot before are there")
+        g.put(base64.b64decode(kept), "/tmp/kept")
+        answer = newleaf(g, "log --keep /tmp/kept")
+        t.expect(answer["first"] == 1 and answer["began_anew"] and not answer["missing_before"], f"kept: {answer}")
+        name = os.path.join(folder, "kept")
+        with open(name, "wb") as f:
+            f.write(base64.b64decode(g.run("base64 /tmp/kept")))
         g.poweroff()
+
+        # Elsewhere, where no Newleaf is; and with one bit of it flipped.
+        command = [os.path.join(BUILD, "newleaf"), "log", "--verify", name, "--json"]
+        answer = json.loads(subprocess.run(command, capture_output=True, check=True).stdout.splitlines()[-1])
+        t.expect((answer["boots"], answer["chains"]) == (3, 2), f"verified: {answer}")
+        with open(name, "r+b") as f:
+            f.seek(24 + 100)
+            byte = f.read(1)
+            f.seek(24 + 100)
+            f.write(bytes([byte[0] ^ 1]))
+        flipped = subprocess.run(command, capture_output=True, check=False)
+        said = json.loads(flipped.stdout.splitlines()[-2])["first_that_does_not_fit"]
+        t.expect(flipped.returncode == 4 and said == {"place": 1, "seq": 1, "why": "damaged"}, f"a flipped bit: {said}")

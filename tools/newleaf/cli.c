@@ -126,6 +126,10 @@ static int take_option(struct cli *c, const struct cli_option *o, const char *va
 		c->svg = value;
 	if (o->bit == OPT_TIMELINE)
 		c->timeline = value;
+	if (o->bit == OPT_KEEP)
+		c->keep = value;
+	if (o->bit == OPT_VERIFY)
+		c->verify = value;
 	number = o->bit == OPT_SINCE         ? &c->since
 	         : o->bit == OPT_TRANSACTION ? &c->transaction
 	         : o->bit == OPT_LAST        ? &c->last

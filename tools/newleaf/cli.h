@@ -29,6 +29,8 @@ enum option { /* bits: which options a verb takes, besides --json -q --help */
 	      OPT_CHROME = 1 << 12,
 	      OPT_SVG = 1 << 13,
 	      OPT_TIMELINE = 1 << 14,
+	      OPT_KEEP = 1 << 15,
+	      OPT_VERIFY = 1 << 16,
 };
 
 struct cli {
@@ -42,6 +44,7 @@ struct cli {
 	uint64_t transaction, last;
 	const char *product;                 /* --product */
 	const char *chrome, *svg, *timeline; /* files to write */
+	const char *keep, *verify;           /* files of newleaf log */
 	uint64_t begin_tsc;                  /* after cli_timeline_begin */
 
 	struct nl_agent agent;

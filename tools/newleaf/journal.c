@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The journal's entries: see journal.h. */
+/* See journal.h. */
 #include "journal.h"
 #include "sha256.h"
-#include "text.h"
 
 #include <string.h>
 
@@ -39,14 +38,4 @@ enum journal_fit journal_follows(struct journal_chain *c, const struct nl_journa
 	c->last = *e;
 	c->begun = true;
 	return fit;
-}
-
-uint64_t journal_wall(struct journal_clock *k, const struct nl_journal_entry *e)
-{
-	if (e->event == NL_EV_BOOT) {
-		memset(&k->facts, 0, sizeof(k->facts));
-		memcpy(&k->facts, e->leaf_sha256, sizeof(e->leaf_sha256));
-		memcpy(k->boot_id, e->boot_id, sizeof(k->boot_id));
-	}
-	return memcmp(k->boot_id, e->boot_id, sizeof(k->boot_id)) ? 0 : text_wall(&k->facts, e->tsc);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What is to be known of the journal's entries wherever they come from: whether one follows another, and when it was
- * written. Of what a file holds nothing is believed.
+ * Whether one of the journal's entries follows another, wherever they come from. Of what a file holds nothing is
+ * believed.
  */
 #ifndef NEWLEAF_JOURNAL_H
 #define NEWLEAF_JOURNAL_H
@@ -22,13 +22,5 @@ struct journal_chain {
 	bool begun;
 };
 enum journal_fit journal_follows(struct journal_chain *c, const struct nl_journal_entry *e);
-
-/* The clocks of the boot whose NL_EV_BOOT came last; all zero: none did. */
-struct journal_clock {
-	uint8_t boot_id[16];
-	struct nl_boot_facts facts; /* what text_wall() reads of them */
-};
-/* Nanoseconds since 1970, UTC; 0: the clocks of the entry's boot are not known. Entries in their order. */
-uint64_t journal_wall(struct journal_clock *k, const struct nl_journal_entry *e);
 
 #endif

@@ -2,15 +2,12 @@
 /*
  * newleaf log and newleaf blockers: the journal, as the hypervisor keeps it.
  */
-#include "cli.h"
-#include "journal.h"
+#include "log.h"
+#include "dates.h"
 #include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define BATCH (NL_CALL_MAX_BUFFER / sizeof(struct nl_journal_entry))
-#define FOLLOW_NS 500000000ULL /* the hypervisor has no way to wake a reader */
 
 static const char *const events[] = {
         [NL_EV_BOOT] = "boot",       [NL_EV_ALIVE] = "alive",         [NL_EV_VERIFIED] = "verified",
@@ -93,7 +90,7 @@ static uint64_t wall_of(const struct cli *c, struct journal_clock *k, const stru
 	               : wall;
 }
 
-static void print_entry(const struct cli *c, const struct nl_journal_entry *e, uint64_t wall)
+void log_print(const struct cli *c, const struct nl_journal_entry *e, uint64_t wall)
 {
 	struct text t;
 	char id[NL_LEAF_ID_LEN + 1] = "";
@@ -131,9 +128,9 @@ static void print_entry(const struct cli *c, const struct nl_journal_entry *e, u
 	putchar('\n');
 }
 
-int verb_log(struct cli *c)
+static int follow_log(struct cli *c)
 {
-	struct nl_journal_entry *batch = calloc(BATCH, sizeof(*batch));
+	struct nl_journal_entry *batch = calloc(LOG_BATCH, sizeof(*batch));
 	uint64_t since = c->since ? c->since : 1, from = since > 1 ? since - 1 : 1, newest, broken = 0;
 	struct journal_chain chain = {.begun = false};
 	struct journal_clock clock = {.boot_id = {0}};
@@ -141,7 +138,7 @@ int verb_log(struct cli *c)
 	size_t n = 0;
 
 	while (result == NL_EXIT_OK && !cli_cancel) {
-		enum nl_err e = nl_agent_journal(&c->agent, from, batch, BATCH, &n, &newest);
+		enum nl_err e = nl_agent_journal(&c->agent, from, batch, LOG_BATCH, &n, &newest);
 
 		if (e != NL_OK) {
 			result = cli_fail_agent(c, "no log", e, NULL);
@@ -153,7 +150,7 @@ int verb_log(struct cli *c)
 			if (journal_follows(&chain, &batch[i]) > JOURNAL_FIRST && !broken)
 				broken = batch[i].seq ? batch[i].seq : 1;
 			if (batch[i].seq >= since)
-				print_entry(c, &batch[i], wall);
+				log_print(c, &batch[i], wall);
 		}
 		if (n)
 			from = batch[n - 1].seq + 1;
@@ -162,7 +159,7 @@ int verb_log(struct cli *c)
 		if (!(c->given & OPT_FOLLOW))
 			break;
 		fflush(stdout);
-		c->transport->pause_ns(c->transport->ctx, FOLLOW_NS);
+		c->transport->pause_ns(c->transport->ctx, LOG_FOLLOW_NS);
 	}
 	free(batch);
 	if (result == NL_EXIT_OK && broken)
@@ -171,9 +168,19 @@ int verb_log(struct cli *c)
 	return result;
 }
 
+int verb_log(struct cli *c)
+{
+	uint32_t keep = c->given & OPT_KEEP, verify = c->given & OPT_VERIFY;
+
+	if ((keep && verify) || (keep && (c->given & OPT_SINCE)) || (verify && (c->given & OPT_FOLLOW)))
+		return cli_fail(c, "nothing done", NL_EUSAGE,
+		                "--keep goes with --follow, --verify with --since, and neither with the other");
+	return keep ? log_keep(c) : verify ? log_verify(c) : follow_log(c);
+}
+
 int verb_blockers(struct cli *c)
 {
-	struct nl_journal_entry *batch = calloc(BATCH, sizeof(*batch)), found = {.seq = 0};
+	struct nl_journal_entry *batch = calloc(LOG_BATCH, sizeof(*batch)), found = {.seq = 0};
 	uint64_t from = 1, newest = 0, at, wall;
 	uint32_t cpu;
 	int result = batch ? cli_open(c, "no blockers") : NL_EXIT_ENVIRONMENT;
@@ -182,7 +189,7 @@ int verb_blockers(struct cli *c)
 	size_t n = 1;
 
 	while (result == NL_EXIT_OK && n && from <= c->status.journal_newest) {
-		e = nl_agent_journal(&c->agent, from, batch, BATCH, &n, &newest);
+		e = nl_agent_journal(&c->agent, from, batch, LOG_BATCH, &n, &newest);
 		if (e != NL_OK) {
 			result = cli_fail_agent(c, "no blockers", e, NULL);
 			break;

@@ -17,6 +17,8 @@ const struct cli_option cli_options[] = {
         {OPT_PRODUCT, NULL, "product", "PURL", "the package that --vex speaks of (default: this kernel's)"},
         {OPT_FOLLOW, "f", "follow", NULL, "go on printing what is new until interrupted"},
         {OPT_SINCE, NULL, "since", "SEQ", "begin with this sequence number"},
+        {OPT_KEEP, NULL, "keep", "FILE", "add what FILE does not have yet to its end; with --follow, go on doing so"},
+        {OPT_VERIFY, NULL, "verify", "FILE", "print and check a kept file instead; needs no Newleaf and no root"},
         {OPT_INTERVAL, NULL, "interval", "TIME", "count for this time and print rates: 10s"},
         {OPT_TRANSACTION, NULL, "transaction", "N", "only this one"},
         {OPT_LAST, NULL, "last", "N", "the last N transactions (default 1)"},
@@ -73,12 +75,19 @@ const struct verb cli_verbs[] = {
          "empty directory "
          "reverts all.",
          verb_sync},
-        {"log", NULL, "", 0, 0, OPT_FOLLOW | OPT_SINCE, GROUP_LOOK,
+        {"log", NULL, "", 0, 0, OPT_FOLLOW | OPT_SINCE | OPT_KEEP | OPT_VERIFY, GROUP_LOOK,
          "the hypervisor's journal, with its hash chain checked",
          "The journal lies out of the guest's reach. Each entry holds the SHA-256 of the one before; a break of the "
          "chain ends the command "
          "with 1. "
-         "With --json one document for each line.",
+         "With --json one document for each line. The hypervisor has room for 512 entries; a warm reset leaves them, a "
+         "power-off does not. --keep FILE adds what FILE does not have yet, down to the disk, and says when it came "
+         "too "
+         "late: entries were written over before (4). What a power cut left half written at the end of FILE is cut "
+         "off, "
+         "and said. --verify FILE checks the chain from the first entry to the last, over boots, and names the first "
+         "one that does not fit (4): damaged, changed or missing. That nothing was taken away at the end it cannot "
+         "say.",
          verb_log},
         {"exits", NULL, "", 0, 0, OPT_INTERVAL, GROUP_LOOK, "how often and why each CPU left the guest", NULL,
          verb_exits},
