@@ -50,6 +50,17 @@ facts() {
 	n 4 "$1" && n 4 0 && n 4 1 && n 4 0 && n 4 7 && n 4 1
 }
 
+# kept FILE BYTE: a kept journal (tools/newleaf/logfile.h) of one entry, number 12; its bytes are in $dir/newest
+kept() {
+	local sum=$((0xcbf29ce484222325 ^ 176)) byte
+	{
+		n 8 12 && n 8 0 && fill 16 b && zero 32
+		n 4 7 && n 4 0 && n 8 5 && zero 80 && n 8 "$2" && n 8 0
+	} >"$dir/newest"
+	for byte in $(od -An -tu1 -v "$dir/newest"); do sum=$(((sum ^ byte) * 0x100000001b3)); done
+	{ printf 'NLJRNL' && zero 2 && n 4 1 && n 4 24 && n 4 184 && n 4 0 && cat "$dir/newest" && n 8 "$sum"; } >"$1"
+}
+
 # status FILE MACHINE BOOT-KEY-OF-WITNESS SIGNER SECURE-BOOT: one leaf, applied, weakened
 status() {
 	{
@@ -58,7 +69,8 @@ status() {
 	} >"$dir/witness"
 	{
 		printf 'NLSTATUS' && n 4 3 && n 4 768 && n 4 248 && n 4 1
-		fill 32 N && fill 32 j && cat "$dir/witness" && signature "$2" "newleaf boot" "$dir/witness"
+		fill 32 N && openssl dgst -sha256 -binary "$dir/newest"
+		cat "$dir/witness" && signature "$2" "newleaf boot" "$dir/witness"
 		n 4 3 && n 4 352 && printf '0.1.0' && zero 11 && printf 'SVM' && zero 5 && printf 'NPT' && zero 5
 		n 4 2 && n 4 2 && n 8 5 && n 8 61000000000 && facts "$5" && zero 24
 		n 4 1 && n 4 0 && n 8 12 && zero 32
@@ -74,6 +86,9 @@ status() {
 for name in machine boot other; do openssl genpkey -algorithm ed25519 -out "$dir/$name.pem"; done
 s=$dir/status key=$(public machine | hex) nonce=$(fill 32 N | hex)
 public machine | hex >"$dir/key" && echo >>"$dir/key"
+kept "$dir/other" 1
+kept "$dir/kept" 2
+newest=$(openssl dgst -sha256 -binary "$dir/newest" | hex)
 status "$s" machine boot boot 0
 [ "$(stat -c %s "$s")" = 1080 ] || { echo "FAILED: this test does not know the layout"; exit 1; }
 verify() { "$author" verify-status "$@"; }
@@ -81,18 +96,25 @@ as() { verify "$s" --machine "$key" --nonce "$nonce" "$@"; }
 
 for text in "machine    $(fill 16 m | hex)" "boot       $(fill 16 b | hex), number 7, 61 s old" \
 	"Newleaf    0.1.0, code $(fill 32 c | hex), security version 1, emulated" "from the image; Secure Boot off" \
-	"journal    12, $(fill 32 j | hex)" "generation 5" "build-id $(fill 20 k | hex), moved by 0x3400000" \
+	"journal    12, $newest" "generation 5" "build-id $(fill 20 k | hex), moved by 0x3400000" \
 	"leaf       a-leaf version 9, applied, NL_EPROBED, $(fill 32 L | hex)"; do
 	expect "believed: $text" 0 "$text" as
 done
 expect "a key in a file" 0 "generation 5" verify "$s" --machine "$dir/key" --nonce "$nonce"
+expect "a kept journal" 0 "entries 12 to 12, of 1 boots, are this machine's; 0 came later" as --journal "$dir/kept"
+expect "another journal" 4 "NL_EJOURNAL" as --journal "$dir/other"
+expect "no journal" 4 "NL_EJOURNAL" as --journal "$s"
 expect "of this boot" 0 "generation 5" as --after 7
 expect "of an earlier boot" 6 "NL_EBOOTID" as --after 8
 expect "another nonce" 6 "NL_ECHALLENGE" verify "$s" --machine "$key" --nonce "${nonce//e/f}"
 expect "another machine" 6 "NL_EMACHINEID" verify "$s" --machine "$(public other | hex)" --nonce "$nonce"
+as --json --journal "$dir/kept" >"$dir/json"
+expect "a kept journal, as JSON" 0 "" jq -e '.kept == {first: 12, last: 12, boots: 1, behind: 0}' "$dir/json"
+expect "JSON of that as its schema has it" 0 "" sh -c "[ -z \"\$(jq -r --slurpfile schema \
+	docs/reference/schemas/newleaf.verify-status-1.json -f tests/unit/schema.jq $dir/json 2>&1)\" ]"
 as --json >"$dir/json"
 expect "as JSON" 0 "" jq -e '.boot == 7 and .generation == 5 and .uptime_ns == 61000000000 and
-	.leaves[0].note == "NL_EPROBED"' "$dir/json"
+	.kept == null and .leaves[0].note == "NL_EPROBED"' "$dir/json"
 expect "JSON as its schema has it" 0 "" sh -c "[ -z \"\$(jq -r --slurpfile schema \
 	docs/reference/schemas/newleaf.verify-status-1.json -f tests/unit/schema.jq $dir/json 2>&1)\" ]"
 verify "$s" --machine "$key" --nonce "${nonce//e/f}" --json >"$dir/json"

@@ -237,7 +237,7 @@
 	  "      --keys FILE       show: an error unless --operators (1) of these keys, in that role, have signed\n" \
 	  "  -o, --output ORDER\n") \
 	X(verify_status, "verify-status", "FILE --machine KEY --nonce HEX", \
-	  "FILE --machine KEY --nonce HEX [--leaf LEAF]... [--after N] [--json]", \
+	  "FILE --machine KEY --nonce HEX [--leaf LEAF]... [--journal FILE] [--after N] [--json]", \
 	  "check what a machine says of itself, offline", \
 	  "Reads what newleaf status --signed wrote, and believes nothing that does not follow from the machine's " \
 	  "key. " \
@@ -256,6 +256,9 @@
 	  "                      (5) or NL_EDEGRADED (10): weakened, or it is in modules, whose places no status " \
 	  "has. " \
 	  "May be given again\n" \
+	  "      --journal FILE  as newleaf log --keep wrote it: says up to which entry it is this machine's, boots " \
+	  "before\n" \
+	  "                      included; NL_EJOURNAL (4) if it does not have the one that was the newest\n" \
 	  "      --after N       the highest number of a boot that this machine has shown: an earlier boot's answer " \
 	  "is " \
 	  "refused\n" \

@@ -3,17 +3,21 @@
 #include "commands.h"
 #include "leaffile.h"
 #include "named.h"
+#include "status_journal.h"
 #include "witness.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
+#define JOURNAL_MAX ((size_t)1 << 30) /* six million entries */
+
 static struct given {
 	struct witness_wanted wanted;
 	bool machine, nonce, json;
 	const char *leaves[NL_MAX_LEAVES];
 	unsigned n_leaves;
+	const char *journal;
 } given;
 
 static const char *const conditions[] = {
@@ -84,7 +88,17 @@ static void leaves_json(const struct nl_signed_status *s)
 	printf("]");
 }
 
-static void show_json(const struct nl_signed_status *s, enum nl_err err)
+static void prove_journal(const struct nl_signed_status *s, struct proven_journal *p)
+{
+	struct buf file = file_read(given.journal, JOURNAL_MAX);
+
+	if (status_journal(s, file.p, file.n, p))
+		refuse(NL_EJOURNAL,
+		       "%s does not have the journal's newest entry, number %" PRIu64 ", as the machine signed it",
+		       given.journal, s->status.journal_newest);
+}
+
+static void show_json(const struct nl_signed_status *s, const struct proven_journal *p, enum nl_err err)
 {
 	const struct nl_status *now = &s->status;
 	const struct nl_boot_facts *b = &s->witness.boot;
@@ -109,11 +123,17 @@ static void show_json(const struct nl_signed_status *s, enum nl_err err)
 	else
 		printf("\"build_id\":null,");
 	printf("\"slide\":\"0x%" PRIx64 "\",", now->kernel_slide);
+	if (given.journal)
+		printf("\"kept\":{\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"boots\":%" PRIu64 ",\"behind\":%" PRIu64
+		       "},",
+		       p->first, p->last, p->boots, p->behind);
+	else
+		printf("\"kept\":null,");
 	leaves_json(s);
 	printf("}\n");
 }
 
-static void show_text(const struct nl_signed_status *s)
+static void show_text(const struct nl_signed_status *s, const struct proven_journal *p)
 {
 	const struct nl_status *now = &s->status;
 	const struct nl_boot_facts *b = &s->witness.boot;
@@ -126,8 +146,12 @@ static void show_text(const struct nl_signed_status *s)
 	       b->policy.security_version, now->emulated ? ", emulated" : "");
 	printf("keys       %u, from %s; Secure Boot %s\n", b->n_keys, b->keys_from_file ? "a file" : "the image",
 	       b->secure_boot ? "on" : "off");
-	printf("journal    %" PRIu64 ", %s\ngeneration %" PRIu64 "\n", now->journal_newest, hex(s->journal, 32),
-	       now->generation);
+	printf("journal    %" PRIu64 ", %s\n", now->journal_newest, hex(s->journal, 32));
+	if (given.journal)
+		printf("kept       %s: entries %" PRIu64 " to %" PRIu64 ", of %" PRIu64
+		       " boots, are this machine's; %" PRIu64 " came later\n",
+		       shown(given.journal), p->first, p->last, p->boots, p->behind);
+	printf("generation %" PRIu64 "\n", now->generation);
 	if (now->kernel_build_id_len)
 		printf("kernel     build-id %s, moved by 0x%" PRIx64 "\n",
 		       hex(now->kernel_build_id, now->kernel_build_id_len), now->kernel_slide);
@@ -142,6 +166,7 @@ static int verify(const char *path)
 	struct buf file = file_read(path, NL_SIGNED_MAX_SIZE);
 	const struct nl_signed_status *s = (const struct nl_signed_status *)(const void *)file.p;
 	enum nl_err err = witness_form(file.p, file.n);
+	struct proven_journal proven = {0};
 	const char *why;
 
 	if (err)
@@ -165,19 +190,25 @@ static int verify(const char *path)
 			fprintf(stderr, "%s: %s\n", shown(given.leaves[i]), why);
 		err = e ? e : err;
 	}
+	if (given.journal)
+		prove_journal(s, &proven);
 	if (given.json)
-		show_json(s, err);
+		show_json(s, &proven, err);
 	else
-		show_text(s);
+		show_text(s, &proven);
 	return err_exit(err);
 }
 
 int command_verify_status(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"machine", required_argument, NULL, 'm'}, {"nonce", required_argument, NULL, 'n'},
-	        {"leaf", required_argument, NULL, 'l'},    {"after", required_argument, NULL, 'a'},
-	        {"json", no_argument, NULL, 'j'},          {NULL, 0, NULL, 0},
+	        {"machine", required_argument, NULL, 'm'},
+	        {"nonce", required_argument, NULL, 'n'},
+	        {"leaf", required_argument, NULL, 'l'},
+	        {"after", required_argument, NULL, 'a'},
+	        {"json", no_argument, NULL, 'j'},
+	        {"journal", required_argument, NULL, 'J'},
+	        {NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -201,6 +232,9 @@ int command_verify_status(int argc, char **argv)
 			given.wanted.after = (uint32_t)named_number(optarg, UINT32_MAX);
 			if (!given.wanted.after)
 				usage_error("verify-status", "--after takes the number of a boot, from 1 on");
+			break;
+		case 'J':
+			given.journal = optarg;
 			break;
 		case 'j':
 			given.json = true;
