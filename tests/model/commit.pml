@@ -30,6 +30,19 @@ byte generation[3], root_of[3], page0[3], page1[3];
 bool on0, on1, next0, next1; /* applied: of the current one, and of the next */
 byte draft;
 byte kernels;
+#ifdef CORE
+/* Two callers: an agent, by calls on the first CPU, and the core for itself, on the second CPU's way into the guest. */
+#define AGENT 1
+#define ITSELF 2
+byte owner;  /* of what is prepared */
+bool strict; /* its plan has everybody's stack in mind: the core's own commits are all so */
+bool half;   /* more calls of PREPARE are due */
+bool stale;  /* the agent's has gone, and it is to be told so */
+bool thinks; /* the agent was told that it has prepared, or half */
+#define OWN_HALF(who) (next != NONE && half && owner == (who))
+#else
+#define AGENT 1
+#endif
 /* CPUs */
 byte root[N], root_generation[N], tlb[N]; /* tlb: frame cached for page 0, plus 1; 0: none */
 bool runs[N], guest[N], holds[N];         /* holds: it is where it would be held */
@@ -166,14 +179,29 @@ inline fork()
 	fi
 }
 
+#ifdef CORE
+/* Whoever comes drops what the other has prepared; the agent will hear of it. */
+#ifdef MUTANT_STALE_FORGOTTEN /* as by another PREPARE of its own */
+#define DROP_FOR(who) drop(); atomic { stale = false; owner = 0; strict = false; half = false }
+#else
+#define DROP_FOR(who) drop(); atomic { \
+	stale = (stale || owner == AGENT) && (who) != AGENT; owner = 0; strict = false; half = false }
+#endif
+#define MADE(who) atomic { owner = (who); strict = ((who) == ITSELF); if :: half = true :: half = false fi }
+#else
+#define DROP_FOR(who) drop()
+#define MADE(who) skip
+#endif
+
 /* nl_commit_prepare: one of the leaves is to change its state. Pages that get a leaf get a fresh frame; those without
  * one go home, also if a former kernel's leaf has left them. */
-inline prepare()
+inline prepare(who)
 {
-	drop();
+	DROP_FOR(who);
 	fork();
 	if
 	:: ok ->
+		MADE(who);
 		atomic { /* build_generation: the tables on the way are copied as the current view has them */
 			if
 			:: next0 = !on0; next1 = on1
@@ -245,10 +273,29 @@ inline turn()
 	d_step { retired = current; current = next; next = NONE; on0 = next0; on1 = next1; next0 = 0; next1 = 0 }
 }
 
-inline try()
+#ifndef CORE
+#define MINE(who) true
+#define assert_mine(who) skip
+#define settled() skip
+#else
+#ifdef MUTANT_WHOSEVER /* what is prepared is prepared */
+#define MINE(who) (!half)
+#elif defined(MUTANT_HALF_TRIED)
+#define MINE(who) (owner == (who))
+#else
+#define MINE(who) (owner == (who) && !half)
+#endif
+inline assert_mine(who)
+{
+	assert(owner == (who) && !half && strict == ((who) == ITSELF)) /* nobody commits what another has asked for */
+}
+inline settled() { owner = 0; strict = false; half = false }
+#endif
+
+inline try(who)
 {
 	if
-	:: next != NONE ->
+	:: next != NONE && MINE(who) ->
 		freeze();
 		if
 		:: ok ->
@@ -256,6 +303,7 @@ inline try()
 			:: window_copy();
 				atomic {
 					STEP(me, STEP_FLIP, generation[next]);
+					assert_mine(who);
 					published = next
 				}
 			:: ok = false
@@ -263,7 +311,7 @@ inline try()
 			frozen = false;
 			if
 			:: ok ->
-				turn();
+				atomic { turn(); settled() };
 #ifdef MUTANT_RELEASE_AT_ONCE /* the old one goes when the flip was made */
 				atomic { generation_release(retired); retired = NONE };
 #endif
@@ -273,18 +321,65 @@ inline try()
 		:: else
 		fi;
 		if
-		:: !ok && next != NONE -> drop() /* the deadline has passed, or bytes are not what they should be */
+		:: !ok && next != NONE -> drop(); settled() /* the deadline has passed, or bytes are not what they should be */
 		:: true                   /* NL_AGAIN */
 		fi
-	:: next == NONE /* NL_ESTATE */
+	:: else /* NL_ESTATE, NL_ESTALE */
 	fi;
 	ok = false
 }
+
+#ifdef CORE
+/* PREPARE of a large generation is several calls; what another has half made is no half of this one. */
+inline go_on(who)
+{
+	if
+#ifdef MUTANT_HALF_SHARED /* of the same leaves */
+	:: next != NONE && half -> atomic { stale = (stale || owner == AGENT) && (who) != AGENT; half = false; owner = (who) }
+#else
+	:: OWN_HALF(who) -> half = false
+#endif
+	:: else -> prepare(who)
+	fi
+}
+
+inline agent_prepares()
+{
+	atomic { thinks = false };
+	go_on(AGENT);
+	atomic { thinks = (next != NONE); stale = false }
+}
+
+inline agent_tries()
+{
+	if
+	:: atomic { thinks && !(next != NONE && owner == AGENT) ->
+			assert(stale); /* NL_ESTALE: by its name */
+			thinks = false; stale = false }
+	:: else -> try(AGENT); atomic { thinks = (next != NONE && owner == AGENT) }
+	fi
+}
+
+/* nl_order_due: who has the lock is not waited for. */
+inline core_commits()
+{
+	if
+	:: atomic { !lock -> lock = true }
+		if
+		:: generation[current] < GENERATIONS -> go_on(ITSELF)
+		:: next != NONE -> try(ITSELF)
+		fi;
+		lock = false
+	:: lock
+	fi
+}
+#endif
+
 /* nl_commit_kernel_gone: no leaf is on any more, and copies go home. Nobody is asked: the other CPUs of a kernel that
  * has gone execute nothing, which is what the guard says here. There the turn comes before the store. */
 inline gone()
 {
-	drop();
+	DROP_FOR(ITSELF);
 	fork();
 	if
 	:: ok ->
@@ -312,9 +407,16 @@ inline hypercall()
 	if
 	:: atomic { !lock -> lock = true }
 		if
-		:: generation[current] < GENERATIONS -> STEP(me, STEP_PREPARE, 0); prepare(); STEP_ANY(me, STEP_PREPARED)
-		:: next != NONE -> try()
+#ifdef CORE
+		:: generation[current] < GENERATIONS -> agent_prepares()
+		:: thinks || next != NONE -> agent_tries()
+		:: next != NONE && owner == AGENT -> drop(); settled(); thinks = false
+#else
+		:: generation[current] < GENERATIONS ->
+			STEP(me, STEP_PREPARE, 0); prepare(AGENT); STEP_ANY(me, STEP_PREPARED)
+		:: next != NONE -> try(AGENT)
 		:: drop() /* ABANDON */
+#endif
 		:: reclaim(); ok = false /* STAGE, FACTS */
 		fi;
 		lock = false
@@ -343,7 +445,11 @@ inline access()
 	}
 }
 
+#ifdef CORE
+#define HYPERCALL if :: me == 0 -> hypercall() :: else fi
+#else
 #define HYPERCALL if :: me < 2 -> hypercall() :: else fi
+#endif
 
 proctype cpu(byte me)
 {
@@ -353,6 +459,12 @@ proctype cpu(byte me)
 entry:
 	atomic { holds[me] = true }
 	atomic { !frozen -> holds[me] = false } /* nl_quiesce_answer */
+#ifdef CORE
+	if
+	:: me == 1 -> core_commits(); goto entry
+	:: true
+	fi;
+#endif
 	atomic {
 		if
 #ifdef MUTANT_NO_FLUSH

@@ -31,6 +31,9 @@
 #define TELLS(i) ((i) == 1 && ticket < FREEZES)
 #endif
 #define MORE (ticket < FREEZES)
+#ifdef AGENTLESS
+#define COMMITS_ALONE(i) ((i) == N - 1) /* a thread of the first that calls, and another that does not */
+#endif
 #endif
 
 #define IDLE 0
@@ -44,9 +47,11 @@
 #define WELL 0  /* stands at CPL 3, or halted */
 #define BADLY 1 /* anywhere else in the kernel */
 #define FRESH 2 /* was just started, and has not executed yet */
+#define LAWFUL 3 /* in the kernel, where the rule for commits without an agent lets it */
 
 #define TRY 1
 #define SWEEP 2
+#define ALONE 3 /* a commit without an agent: CPUs are held wherever they stand, and judged in the window */
 
 word armed, ticket, request[N];
 bool anywhere;
@@ -221,9 +226,9 @@ inline look()
 inline freeze()
 {
 #ifdef MUTANT_ANYWHERE_STAYS /* the permission to stand anywhere outlives the sweep that gave it */
-	anywhere = (anywhere || what == SWEEP);
+	anywhere = (anywhere || what != TRY);
 #else
-	anywhere = (what == SWEEP);
+	anywhere = (what != TRY);
 #endif
 	ticket++;
 	STEP_FREEZES(me);
@@ -288,13 +293,38 @@ inline assert_on_its_way()
 #endif
 }
 
-/* All are held: nobody executes, and nobody stands where the flip is not safe. */
+/* All are held: nobody executes, and nobody stands where the flip is not safe. Who has called for it is at CPL 3. */
 inline assert_frozen()
 {
 	d_step {
 		i = 0;
 		do
-		:: i < N -> assert(i == me || (!guest[i] && stands[i] != BADLY)); i++
+		:: i < N ->
+			assert(i == me || (!guest[i] && stands[i] != BADLY && (stands[i] != LAWFUL || what == ALONE)));
+			assert(i != me || what != ALONE || stands[i] != BADLY);
+			i++
+		:: else -> break
+		od;
+		i = 0
+	}
+}
+
+#ifdef MUTANT_NOT_JUDGED
+#define BAD(i) false
+#elif defined(MUTANT_SELF_NOT_JUDGED)
+#define BAD(i) ((i) != me && stands[i] == BADLY)
+#else
+#define BAD(i) (stands[i] == BADLY)
+#endif
+
+/* Where does everybody stand? One that waits for SIPI stands nowhere. */
+inline judge()
+{
+	d_step {
+		lawful = true;
+		i = 0;
+		do
+		:: i < N -> lawful = lawful && !BAD(i); i++
 		:: else -> break
 		od;
 		i = 0
@@ -316,17 +346,39 @@ inline publish()
 	atomic { assert_frozen(); published++ }
 }
 
+#ifdef AGENTLESS
+#define JUDGED (what != ALONE || lawful)
+#define FORGET lawful = false; was = 0
+#define WAS was = published /* it may have flipped on this way into the guest, and tries again */
+#define UNCHANGED (published == was)
+#else
+#define JUDGED true
+#define FORGET skip
+#define WAS skip
 /* While this CPU is in the core and is not held, nobody else flips: what it has loaded is what was published before. */
 #define UNCHANGED (published == root[me])
+#endif
 
 /* nl_commit_try, which finds something prepared */
-inline commit_try()
+inline commit_try(kind)
 {
-	what = TRY;
+	atomic { what = kind; WAS };
+#ifdef MUTANT_JUDGED_EARLY /* before all are held */
+	judge();
+#endif
 	freeze();
+#if defined(AGENTLESS) && !defined(MUTANT_JUDGED_EARLY)
+	judge();
+#endif
 	if
 	:: ok ->
-#ifdef TRACE /* the same, and it may end behind the scan and behind the build */
+#ifdef TRACE /* the same, and it may end behind each of its steps */
+#ifdef STEP_JUDGE
+		if
+		:: OWN(me, STEP_JUDGE) -> STEP_ANY(me, STEP_JUDGE)
+		:: else
+		fi;
+#endif
 		if
 		:: OWN(me, STEP_SCAN) -> STEP_ANY(me, STEP_SCAN)
 		:: else -> ok = false
@@ -341,7 +393,7 @@ inline commit_try()
 		fi;
 #else
 		if
-		:: true -> /* window */
+		:: JUDGED -> /* window */
 			STEP_ANY(me, STEP_SCAN);
 			STEP_ANY(me, STEP_BUILD);
 			STEP_ANY(me, STEP_FOLD);
@@ -367,7 +419,7 @@ inline commit_try()
 	:: !ok /* NL_AGAIN; what is dropped at once, may as well be so by the next call */
 	fi;
 #endif
-	atomic { what = 0; ok = false }
+	atomic { what = 0; ok = false; FORGET }
 }
 
 /* Calls of the agent's gathered thread, at CPL 3: NL_EBUSY while somebody else has the lock. The agent may die between
@@ -394,9 +446,9 @@ inline hypercall()
 		:: prepared && TURN(me, STEP_DROP) -> /* ABANDON, its deadline has passed, NL_ESTALE */
 			STEP_ANY(me, STEP_DROP);
 			prepared = 0
-		:: prepared == WHOLE && TURN(me, STEP_FREEZE) -> commit_try()
+		:: prepared == WHOLE && TURN(me, STEP_FREEZE) -> commit_try(TRY)
 #else
-		:: MORE -> commit_try()
+		:: MORE -> commit_try(TRY)
 		:: true /* PREPARE, ABANDON, NL_ESTATE, or a question */
 #endif
 		fi;
@@ -446,6 +498,17 @@ inline told()
 	lock = false
 }
 
+/* nl_order_due: on its way into the guest, wherever it comes from. Who has the lock is not waited for. */
+inline order_due()
+{
+	if
+	:: atomic { !lock -> lock = true }
+		commit_try(ALONE);
+		lock = false
+	:: lock
+	fi
+}
+
 inline before_entry()
 {
 #ifdef MUTANT_ADOPT_BEFORE /* the root is compared before the freeze is waited for */
@@ -459,6 +522,12 @@ inline before_entry()
 #ifndef MUTANT_NO_CHECK
 answer:
 	quiesce_answer();
+#endif
+#ifdef AGENTLESS
+	if
+	:: MORE && COMMITS_ALONE(me) -> order_due(); goto answer
+	:: true
+	fi;
 #endif
 #ifdef MUTANT_RUNS_LATE /* a CPU that starts looks for a freeze first, and is seen by it after */
 	runs[me] = true;
@@ -475,6 +544,10 @@ proctype cpu(byte me)
 	word mine, r;
 	byte i, missing, what;
 	bool good, refused, ok, holds = HELD_BEFORE;
+#ifdef AGENTLESS
+	bool lawful;
+	word was;
+#endif
 
 entry:
 	before_entry();

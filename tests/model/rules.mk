@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Models of the freeze, of generations and of modules, checked with Spin: docs/reference/model.md.
+# Models of the freeze, of generations, of modules and of orders, checked with Spin: docs/reference/model.md.
 .PHONY: check-model check-model-all
-check-model: ## models and their mutants, in their short form: seconds
+check-model: ## models and their mutants, in their short form: a minute
 	B=$(B) tests/model/run
 	B=$(B) tests/model/forge.py
 	B=$(B) tests/model/test_run.py

@@ -24,10 +24,11 @@ def call(where, *command):
         raise Broken(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
 
 
-def make_pan(where, model, defines, optimise):
-    """`where` may hold what the models include beside each other."""
+def make_pan(where, model, defines, optimise, shortest=False):
+    """`where` may hold what the models include beside each other. shortest: of the ways to a find."""
     for source in glob.glob(os.path.join(HERE, "*.pml")):
         shutil.copy(source, where)
     call(where, "spin", "-a", *["-D" + d for d in defines], model + ".pml")
     safety = [] if "LIVE" in defines else ["-DSAFETY", "-DNOFAIR"]
+    safety += ["-DBFS"] if shortest and safety else []
     call(where, "gcc", "-w", optimise, *safety, f"-DMEMLIM={MEMORY}", "-o", "pan", "pan.c")

@@ -117,5 +117,9 @@ inline read_trace()
 #define BEFORE(i) root[i] = published
 #define word byte
 /* leaves the guest at CPL 3, halted, or elsewhere in the kernel */
+#ifdef AGENTLESS
+#define NOT_WELL if :: true :: stands[me] = BADLY :: stands[me] = LAWFUL fi
+#else
 #define NOT_WELL if :: true :: stands[me] = BADLY fi
+#endif
 #endif

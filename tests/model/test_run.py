@@ -37,6 +37,13 @@ def shown():
     )
 
 
+def told():
+    """A model that says in words what happens is shown by these, up to what must not be so."""
+    done = command("--show", "standing/TOLD_FIRST")
+    said = [done.stdout.find(words) for words in ("1 is accepted, keys 1\n", "a warm reset\n", "assert((in_force&&(")]
+    return done.returncode == 0 and -1 not in said and said == sorted(said)
+
+
 def in_json():
     """A search that a find has ended says nothing of whether it was complete."""
     runs = json.loads(command("--json", NAME, "gather").stdout)["runs"]
@@ -57,6 +64,7 @@ def main():
         cases = {
             "the page's words beside the find": f"found: {FOUND_AS} (assertion" in command(NAME).stdout,
             "the way to it": shown(),
+            "the way to it in words": told(),
             "what JSON says": in_json(),
             "a row that says the same": words.of_mutants()["freeze", "NO_CHECK"][1] == "somebody executes at a flip",
             "a mutant that the page does not know": unlike({"freeze": ["FLIES"]}),
