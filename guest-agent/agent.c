@@ -377,7 +377,10 @@ static uint64_t spin_limit(const struct nl_agent *a, unsigned missed)
 	return a->emulated ? SPIN_EMULATED_NS << (missed < SPIN_DOUBLINGS ? missed : SPIN_DOUBLINGS) : SPIN_NS;
 }
 
-static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *report, uint64_t until)
+/* Agentless: this thread alone asks, and everybody else is where he is. `patience`: if until then no gather has come
+ * about, the rest of the time is for another way. */
+static enum nl_err gather_and_try(struct nl_agent *a, bool agentless, struct nl_commit_report *report,
+                                  uint64_t patience, uint64_t until)
 {
 	uint64_t now = a->t->now_ns(a->t->ctx), random = now, begin;
 	enum nl_reason why = NL_WHY_NONE;
@@ -395,11 +398,14 @@ static enum nl_err gather_and_try(struct nl_agent *a, struct nl_commit_report *r
 			if (t.result != NL_AGAIN && t.result != NL_EBUSY)
 				return t.result == NL_EDEADLINE ? fail(a, NL_EDEADLINE, why) : t.result;
 		}
-		if (now >= until)
+		if (now >= until || (now >= patience && why == NL_WHY_NOT_GATHERED && !a->details.tries))
 			return fail(a, NL_EDEADLINE, why);
-		a->details.gathers++;
+		a->details.gathers += !agentless;
 		begin = nl_own_now();
-		if (!a->t->gather(a->t->ctx, until, spin_limit(a, missed), last_arrived, &t, &a->details.missing)) {
+		if (agentless)
+			last_arrived(&t);
+		if (!agentless &&
+		    !a->t->gather(a->t->ctx, until, spin_limit(a, missed), last_arrived, &t, &a->details.missing)) {
 			missed++;
 			terminate(a->details.missing.comm, sizeof(a->details.missing.comm)); /* a task names itself */
 			note_try(a, begin, &t, false);
@@ -466,26 +472,52 @@ static bool was_made(struct nl_agent *a, const struct nl_commit_request *request
 	return true;
 }
 
-enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *request,
-                            struct nl_commit_report *report)
+static enum nl_err commit_once(struct nl_agent *a, const struct nl_commit_request *request,
+                               struct nl_commit_report *report, uint64_t patience, uint64_t until)
 {
-	uint64_t until = a->t->now_ns(a->t->ctx) + request->deadline_ms * MS;
+	enum nl_err e;
+
+	start(a, NL_CALL_PREPARE);
+	a->details.deadline_ms = request->deadline_ms;
+	e = prepare(a, request, until);
+	if (e != NL_OK)
+		return e;
+	a->details.call = NL_CALL_TRY;
+	e = gather_and_try(a, request->flags & NL_COMMIT_AGENTLESS, report, patience, until);
+	note_taken(a, NL_PIECE_GATHER, a->t->disperse(a->t->ctx));
+	if ((e == NL_ESTATE || e == NL_EFAULT) && was_made(a, request, report))
+		return fail(a, NL_OK, NL_WHY_NONE);
+	return e;
+}
+
+/* A CPU has not arrived in half of the time, and may never: who runs there has a higher priority, or the helpers are in
+ * a group that gets no time. The hypervisor stops it all the same. If that cannot be, what was answered first holds. */
+static enum nl_err commit_agentless(struct nl_agent *a, struct nl_commit_request *request,
+                                    struct nl_commit_report *report, uint64_t until)
+{
+	struct nl_details kept = a->details;
+
+	request->flags |= NL_COMMIT_AGENTLESS;
+	enum nl_err e = commit_once(a, request, report, until, until);
+	if (e != NL_EUNSUPPORTED && e != NL_EPOLICY)
+		return e;
+	a->details = kept;
+	return NL_EDEADLINE;
+}
+
+enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *wanted, struct nl_commit_report *report)
+{
+	uint64_t begin = a->t->now_ns(a->t->ctx), until = begin + wanted->deadline_ms * MS;
+	struct nl_commit_request request = *wanted;
 	enum nl_err e;
 
 	nl_own_touch();
 	memset(report, 0, sizeof(*report));
 	report->blocker.cpu = NO_CPU;
 	do {
-		start(a, NL_CALL_PREPARE);
-		a->details.deadline_ms = request->deadline_ms;
-		e = prepare(a, request, until);
-		if (e == NL_OK) {
-			a->details.call = NL_CALL_TRY;
-			e = gather_and_try(a, report, until);
-			note_taken(a, NL_PIECE_GATHER, a->t->disperse(a->t->ctx));
-			if ((e == NL_ESTATE || e == NL_EFAULT) && was_made(a, request, report))
-				e = fail(a, NL_OK, NL_WHY_NONE);
-		}
+		e = commit_once(a, &request, report, begin + wanted->deadline_ms * MS / 2, until);
+		if (e == NL_EDEADLINE && a->details.reason == NL_WHY_NOT_GATHERED && a->t->now_ns(a->t->ctx) < until)
+			e = commit_agentless(a, &request, report, until);
 	} while (e == NL_ESTALE && a->t->now_ns(a->t->ctx) < until); /* who cancels it is heard before the next try */
 	if (e != NL_OK && e != NL_NOTHING)
 		abandon(a, e);

@@ -105,7 +105,8 @@ enum nl_err nl_agent_facts(struct nl_agent *a, size_t place, struct nl_leaf_fact
  * failure. */
 enum nl_err nl_agent_verify(struct nl_agent *a, const void *file, size_t size, struct nl_verify_report *report);
 
-/* Make exactly this set applied. On any error nothing has changed. `report` is filled as far as known, also on failure.
+/* Make exactly this set applied. On any error nothing has changed. `report` is filled as far as known, also on failure;
+ * its flags say whether the CPUs were gathered or, as asked for or because one did not come, stopped where they were.
  */
 enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *request,
                             struct nl_commit_report *report);

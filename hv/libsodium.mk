@@ -41,6 +41,6 @@ SODIUM_USERS := core/sha256 core/sodium leaf/signature
 $(SODIUM_USERS:%=$(B)/core/hv/%.c.o) $(SODIUM_USERS:%=$(B)/unit/hv/%.o): $(SODIUM_SRC)/.stamp
 
 $(SODIUM_USERS:%=$(B)/unit/hv/%.o): UNIT_EXTRA := $(CRYPTO_CFLAGS)
-$(addprefix $(B)/tests/test_,commit faults gone journal journal_left leaf leaf_modules list module module_commit \
-	module_elsewhere module_hook module_order module_told order prepare registry signature supersede token window \
-	witness): $(SODIUM_HOST)
+$(addprefix $(B)/tests/test_,agentless commit faults gone journal journal_left leaf leaf_modules list module \
+	module_commit module_elsewhere module_hook module_order module_told order prepare registry signature supersede \
+	token window witness): $(SODIUM_HOST)

@@ -29,7 +29,8 @@ static struct {
 	enum nl_err late;              /* the answer when the deadline passes: what was in the way last */
 	const struct nl_leaf_target *target;
 	bool has_body, has_modules; /* of leaves that are to be on */
-	bool stale;                 /* modules or the base have changed since: nothing is prepared any more */
+	bool agentless;
+	bool stale; /* modules or the base have changed since: nothing is prepared any more */
 	struct nl_commit_report report;
 	struct nl_plan plan;
 	uint32_t n_watches;
@@ -82,7 +83,7 @@ void nl_commit_drop(void)
 static void watch_leaf(uint32_t leaf, bool remove)
 {
 	const struct nl_entry *e = &nl_registry[leaf];
-	bool strict = e->state.consistency == NL_CONSISTENCY_STRICT;
+	bool strict = tx.agentless || e->state.consistency == NL_CONSISTENCY_STRICT;
 	uint32_t i;
 
 	for (i = 0; i < e->n_sites; i++) {
@@ -306,6 +307,7 @@ static enum nl_err begin(const struct nl_context *ctx, const struct nl_commit_re
 	tx.late = NL_EDEADLINE;
 	tx.report.generation_to = tx.next->view.generation;
 	tx.report.pages = tx.plan.n_changes;
+	tx.report.flags = request->flags;
 	return NL_OK;
 }
 
@@ -320,21 +322,26 @@ static void begin_report(void)
 static bool half_made(void) { return tx.next && tx.made < tx.plan.n_changes; }
 
 /* Is this another call for what is half made? */
-static bool again(uint32_t set) { return half_made() && tx.next->applied == set; }
+static bool again(uint32_t set, bool agentless)
+{
+	return half_made() && tx.next->applied == set && tx.agentless == agentless;
+}
 
 enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,
                               const struct nl_commit_request *request)
 {
 	uint64_t running = nl_generation_current()->view.generation;
+	bool agentless = request->flags & NL_COMMIT_AGENTLESS;
 	uint32_t set = 0;
 	enum nl_err err = request->expected_generation != UINT64_MAX && request->expected_generation != running
 	                          ? NL_EGENERATION
 	                          : nl_request_set(request, &set);
 
 	nl_step(self->index, NL_STEP_PREPARE, 0);
-	if (err || !again(set)) {
+	if (err || !again(set, agentless)) {
 		drop();
 		begin_report();
+		tx.agentless = agentless;
 		tx.begun_tsc = x86_rdtsc();
 		err = err ? err : begin(ctx, request, set);
 	}
@@ -420,6 +427,7 @@ static enum nl_err window(uint32_t self, struct nl_kernel *kernel, bool had_aren
 	had_arena = nl_guest_hold(&kernel->space) && had_arena;
 	nl_scan_init(&scan, tx.watches, tx.n_watches);
 	scan.held = nl_held;
+	scan.whole = scan.anywhere = tx.agentless;
 	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SCAN_LIMIT_US : SCAN_LIMIT_US);
 	if (!modules_stand(kernel))
 		return NL_ESTALE;
@@ -498,7 +506,7 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 	r->tries++;
 	if (self->mc_pending) /* the guest's first */
 		return NL_AGAIN;
-	err = nl_freeze(self, ctx, false, &freeze);
+	err = nl_freeze(self, ctx, tx.agentless, &freeze);
 	r->cpus_held = freeze.held;
 	r->cpus_total = freeze.total;
 	if (err) {
@@ -515,6 +523,10 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 	r->longest_hold_ns = nl_tsc_to_ns(freeze.longest_hold_tsc);
 	if (err == NL_AGAIN)
 		tx.late = r->blocker.rip ? NL_EPREEMPTED : NL_EDEADLINE;
+	if (err == NL_ESTANDS) {
+		tx.late = err;
+		err = NL_AGAIN;
+	}
 	if (!err) {
 		r->level = r->old_tasks ? NL_LEVEL_CPU : NL_LEVEL_TASK;
 		settle();

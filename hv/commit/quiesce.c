@@ -17,7 +17,7 @@ struct nl_held nl_held[NL_MAX_CPUS];
 
 static uint32_t armed;    /* ticket of the freeze under way, 0 = none */
 static uint32_t ticket;   /* last one given out; the commit lock protects it */
-static bool anywhere;     /* who freezes only looks */
+static bool anywhere;     /* where a CPU stands is judged by who freezes */
 static unsigned patience; /* how often the limit is doubled */
 static struct nl_blocker refusal[NL_MAX_CPUS];
 
@@ -31,6 +31,7 @@ static bool stands_well(struct nl_cpu *cpu)
 	nl_vendor->context(cpu, &ctx);
 	h->rip = ctx.rip;
 	h->rsp = cpu->gprs.rsp;
+	h->gprs = &cpu->gprs;
 	h->cr3 = ctx.cr3;
 	h->cpl = ctx.cpl;
 	h->halted = ctx.cpl == 0 && nl_guest_waits(&ctx);
@@ -139,7 +140,7 @@ static void adapt(bool late)
 		patience--;
 }
 
-enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool look_only,
+enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool judged_later,
                       struct nl_freeze_result *result)
 {
 	uint64_t start = x86_rdtsc(), limit = nl_us_to_tsc(limit_us());
@@ -147,13 +148,17 @@ enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool lo
 	int refused;
 
 	memset(result, 0, sizeof(*result));
-	anywhere = look_only;
+	anywhere = judged_later;
 	result->blocker.cpu = UINT32_MAX;
 	result->total = 1;
 	ticket = (ticket + 1) & 0x3fffffff ? (ticket + 1) & 0x3fffffff : 1;
 	self->hold_since_tsc = start;
-	nl_held[self->index] = (struct nl_held){
-	        .held = true, .rip = ctx->rip, .rsp = self->gprs.rsp, .cr3 = ctx->cr3, .cpl = ctx->cpl};
+	nl_held[self->index] = (struct nl_held){.held = true,
+	                                        .rip = ctx->rip,
+	                                        .rsp = self->gprs.rsp,
+	                                        .gprs = &self->gprs,
+	                                        .cr3 = ctx->cr3,
+	                                        .cpl = ctx->cpl};
 	nl_step(self->index, NL_STEP_FREEZE, ticket);
 	__atomic_store_n(&armed, ticket, __ATOMIC_SEQ_CST);
 	for (i = 0; i < nl_n_cpus; i++) {

@@ -37,8 +37,9 @@ struct nl_freeze_result {
 };
 
 /* NL_OK: every running CPU is held. NL_AGAIN: nobody is. `self` stands well, or is at CPL 0 in a call that waits for
- * us. look_only: for who changes nothing in the guest; then CPUs are good wherever they stand. One initiator at a time.
+ * us. judged_later: every CPU is held wherever it stands, and the caller changes nothing before a scan has judged them.
+ * One initiator at a time.
  */
-enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool look_only,
+enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool judged_later,
                       struct nl_freeze_result *result);
 void nl_thaw(struct nl_cpu *self, struct nl_freeze_result *result);

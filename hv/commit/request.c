@@ -36,7 +36,7 @@ enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *se
 	uint32_t i;
 
 	if (request->count > NL_MAX_LEAVES || request->deadline_ms == 0 ||
-	    request->deadline_ms > nl_boot.facts.policy.deadline_ms)
+	    request->deadline_ms > nl_boot.facts.policy.deadline_ms || request->flags & ~NL_COMMIT_AGENTLESS)
 		return NL_EUSAGE;
 	*set = 0;
 	for (i = 0; i < request->count; i++) {

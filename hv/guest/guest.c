@@ -64,7 +64,7 @@ void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t
 {
 	uint32_t i;
 
-	memset(scan, 0, sizeof(*scan));
+	memset(scan, 0, __builtin_offsetof(struct nl_scan, hidden));
 	scan->watches = watches;
 	scan->n = n;
 	scan->low = ~0ULL;
@@ -79,14 +79,17 @@ void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t
 
 bool nl_scan_watched(struct nl_scan *scan, uint64_t word, uint32_t *old)
 {
-	bool blocks = false, hidden;
+	const struct nl_hidden *hidden = NULL;
+	bool blocks = false;
 	uint32_t i;
 
-	hidden = word - scan->hidden_at[0] < scan->hidden_size[0] || word - scan->hidden_at[1] < scan->hidden_size[1];
+	for (i = 0; i < scan->n_hidden && !hidden; i++)
+		if (word - scan->hidden[i].at < scan->hidden[i].size)
+			hidden = &scan->hidden[i];
 	for (i = 0; i < scan->n; i++) {
 		const struct nl_watch *w = &scan->watches[i];
 
-		if (hidden ? w->site : word <= w->start || word >= w->end)
+		if (hidden ? w->site && !hidden->sites : word <= w->start || word >= w->end)
 			continue;
 		if (!w->site)
 			*old |= 1u << w->leaf;

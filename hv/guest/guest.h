@@ -13,6 +13,7 @@
 /* Where a held CPU stands. */
 struct nl_held {
 	uint64_t rip, rsp, cr3;
+	const struct nl_gprs *gprs; /* as the core keeps them meanwhile */
 	unsigned cpl;
 	bool held;
 	bool halted; /* at CPL 0, in or just behind an instruction that waits: its stack must be scanned */
@@ -26,16 +27,16 @@ struct nl_watch { /* run-time addresses */
 	bool strict; /* a replaced function in which nobody may stand either */
 };
 
+#define NL_MAX_HIDDEN 258u
+
 struct nl_scan {
 	const struct nl_watch *watches;
 	uint32_t n;
-	uint64_t low, high;         /* all watches lie in [low, high], and what is hidden */
+	uint64_t low, high;         /* all watches lie in [low, high], and what is hidden in (low, high) */
 	const struct nl_held *held; /* nl_n_cpus of them; NULL: no CPU is held, only who waits for one is looked at */
 	uint64_t until;             /* TSC when a walk gives up; 0 = never */
 	bool whole;                 /* read every task, whatever the watches are */
-	/* Set by the tenant: code that returns where a list of the guest's says, which nobody reads. Who has such a
-	 * word could be inside any replaced function. */
-	uint64_t hidden_at[2], hidden_size[2];
+	bool anywhere; /* CPUs may stand at CPL 0, if the tenant can tell in what; all watches are strict */
 	/* results */
 	bool all; /* every task was read; else those alone that could stand inside a site, and the next two say nothing
 	           */
@@ -43,6 +44,15 @@ struct nl_scan {
 	uint32_t old_by_leaf[NL_MAX_LEAVES];
 	uint32_t scanned; /* tasks read, each time they were */
 	struct nl_blocker blocker;
+	uint32_t n_hidden;
+	/*
+	 * Set by the tenant: code from where others go on at an address that is not on their stack. Who has a word in
+	 * it could be inside any replaced function, and with `sites` inside any site.
+	 */
+	struct nl_hidden {
+		uint64_t at, size;
+		bool sites;
+	} hidden[NL_MAX_HIDDEN]; /* last: it is not cleared */
 };
 void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n);
 /* Does an address lie strictly inside a watch, or could it, being hidden? Adds the leaf to *old when in a replaced
@@ -112,8 +122,9 @@ struct nl_guest_os {
 	 * Scan the contexts that could stand inside a watched site, and every context when the scan is whole, a
 	 * replaced function is strict or the tenant cannot tell them apart; all CPUs held. Conservative: any word
 	 * between a saved stack pointer and the top of its stack counts as a return address. NL_AGAIN: somebody is in
-	 * the way, the blocker names him. NL_EKERNEL: the guest's lists are not what the leaf says. NL_EDEADLINE:
-	 * scan->until.
+	 * the way, the blocker names him. NL_ESTANDS: a CPU stands where nobody can tell. NL_EKERNEL: the guest's lists
+	 * are not what the leaf says. NL_EDEADLINE: scan->until. NL_EPROBED: more probes' slots than can be looked at.
+	 * NL_EUNSUPPORTED: `anywhere`, and the target does not say what must be known for it.
 	 */
 	enum nl_err (*scan)(struct nl_kernel *k, struct nl_scan *scan);
 	/* NL_EPROBED: somebody (a kprobe, armed or not) is registered inside a watched site. */

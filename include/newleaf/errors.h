@@ -189,7 +189,10 @@ enum nl_exit_code {
 	  "ask the machine again, and read it with the newleaf of the same release; a truncated copy looks like this") \
 	X(NL_EJOURNAL, 80, NL_EXIT_LEAF, \
 	  "the kept journal does not fit together: an entry is damaged, changed or missing", \
-	  "the message names the first one; what stands before it fits (docs/how-to/keep-the-journal.md)")
+	  "the message names the first one; what stands before it fits (docs/how-to/keep-the-journal.md)") \
+	X(NL_ESTANDS, 81, NL_EXIT_DEADLINE, \
+	  "a CPU stands in the kernel where nobody can tell what it is in the midst of", \
+	  "retry; the message names CPU and address")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

@@ -194,10 +194,15 @@ struct nl_verify_report {
 };
 
 #define NL_MAX_LEAVES 32
+/* Nobody has gathered the CPUs in user mode: where each stands in the kernel is judged when all are held, every leaf
+ * counts as strict, and every task is read. */
+#define NL_COMMIT_AGENTLESS 1u
 struct nl_commit_request {
 	uint64_t expected_generation;   /* UINT64_MAX = any */
 	uint32_t deadline_ms;           /* from PREPARE on; 1..nl_status.deadline_max_ms */
 	uint32_t count;                 /* entries of set that count, 0..NL_MAX_LEAVES */
+	uint32_t flags;                 /* NL_COMMIT_* */
+	uint32_t reserved;              /* 0 */
 	uint8_t set[NL_MAX_LEAVES][32]; /* sha256 of each leaf that shall be applied; exactly these */
 };
 
@@ -215,7 +220,7 @@ struct nl_commit_report {
 	uint32_t old_tasks;     /* or NL_UNCOUNTED */
 	uint32_t level;         /* enum nl_quiesce_level that was held */
 	uint32_t tasks_scanned; /* tasks that the stop window read */
-	uint32_t reserved;
+	uint32_t flags;         /* of the request */
 	struct nl_blocker blocker;
 };
 

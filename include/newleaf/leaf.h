@@ -37,7 +37,7 @@
 #include <newleaf/types.h>
 
 #define NL_LEAF_MAGIC 0x324641454c57454eULL /* "NEWLEAF2" */
-#define NL_LEAF_FORMAT 2
+#define NL_LEAF_FORMAT 3
 
 /* Limits: a file that exceeds one is NL_ELEAF. They bound the hypervisor's memory and time. */
 #define NL_LEAF_MAX_SIZE (256u << 10) /* whole file, bytes */
@@ -57,6 +57,10 @@
 
 struct nl_leaf_field {         /* a number in a structure of the guest whose width differs between versions */
 	uint16_t offset, size; /* bytes; size 1, 2, 4 or 8 */
+};
+
+struct nl_leaf_run {           /* of code of the kernel's image; size 0: none */
+	uint32_t offset, size; /* bytes, from the image's start */
 };
 
 struct nl_leaf_part {    /* a run of bytes in the file */
@@ -110,10 +114,7 @@ enum nl_kernel_region {
 struct nl_leaf_target {
 	struct nl_leaf_object kernel; /* object 0 */
 	uint32_t guest_os;            /* NL_GUEST_LINUX */
-	/* Runs (NL_RUN_AT) of code that functions return to whose own return addresses the guest keeps elsewhere, and
-	 * which then returns for them: kretprobes' trampoline, and the function graph tracer's below. 0 = none, or an
-	 * author's tool that did not know of it. */
-	uint32_t probe_return;
+	uint32_t reserved;
 	uint64_t syscall_entry; /* entry_SYSCALL_64: what LSTAR holds; gives the KASLR slide */
 	uint64_t page_table;    /* init_top_pgt */
 	uint64_t arena_pmd;     /* level2_fixmap_pgt: entries 508 (code) and 509 (data) become the arena */
@@ -166,14 +167,27 @@ struct nl_leaf_target {
 	uint32_t notify_count, notify_head;              /* in blocking_notifier_head: rwsem.count (64 bits), head */
 	uint32_t block_call, block_next, block_priority; /* in struct notifier_block */
 	struct nl_leaf_field module_state;               /* LIVE 0, COMING 1, GOING 2, UNFORMED 3 */
-	uint32_t graph_return;                           /* also without modules: see probe_return */
+	uint32_t reserved2;
+	/* Code that functions return to whose own return addresses the guest keeps elsewhere, and which then returns
+	 * for them: kretprobes' trampoline, the function graph tracer's. Size 0 = none. */
+	struct nl_leaf_run returns[2];
+	/*
+	 * What a commit without an agent must know besides; where the first two are 0, there is none
+	 * (docs/explanation/orders.md). Code in which a stack does not tell who is where: .entry.text, .noinstr.text,
+	 * __switch_to_asm, __switch_to.
+	 */
+	struct nl_leaf_run nowhere[4];
+	uint64_t irq_stack; /* per-CPU variable: where a CPU's interrupt stack ends, or its last word is, which links
+	                       back */
+	/* kprobe_insn_slots and kprobe_optinsn_slots, struct kprobe_insn_cache; 0 = none */
+	uint64_t probe_slots[2];
+	uint32_t slots_pages;             /* in struct kprobe_insn_cache: the list's head */
+	uint32_t slots_list, slots_insns; /* in struct kprobe_insn_page */
+	/* What a standing order is carried out by before the first program runs; 0 = later. */
+	uint32_t format_load; /* in struct linux_binfmt, whose list node comes first */
+	uint64_t formats;     /* the list's head */
 };
 #define NL_GUEST_LINUX 1u
-
-/* A run of the kernel's image in units of NL_RUN_UNIT bytes, whole ones that cover it: offset << 8 | length. */
-#define NL_RUN_UNIT 16u
-#define NL_RUN_AT(run) ((uint64_t)((run) >> 8) * NL_RUN_UNIT)
-#define NL_RUN_SIZE(run) ((uint64_t)((run)&0xff) * NL_RUN_UNIT)
 
 enum nl_site_kind {
 	NL_SITE_RODATA = 1, /* read-only data */
@@ -297,7 +311,10 @@ struct nl_leaf_header {
 	uint32_t signed_size;
 	uint32_t version;     /* of this id: never goes down on one boot */
 	uint32_t consistency; /* enum nl_consistency */
-	uint32_t reserved[2]; /* one is meant for a security level */
+	/* How long it may be on without a confirmation before it is taken back, seconds; 0 = for ever. Nothing heeds it
+	 * yet, and what is not 0 is refused. */
+	uint32_t confirm_s;
+	uint32_t reserved; /* meant for a security level */
 	char id[NL_LEAF_ID_LEN];
 	struct nl_leaf_part objects, sites, relocs, facts, bytes, text, data, strings;
 	uint32_t description; /* offset in strings[] */

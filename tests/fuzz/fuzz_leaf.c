@@ -4,6 +4,7 @@
 // sources: hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
 // sources: hv/leaf/bind.c hv/leaf/room.c hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/list.c
 // sources: hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
+// sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/view/view.c hv/view/npt.c hv/view/current.c
 // sources: hv/core/kept.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c
@@ -197,7 +198,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 		h.signed_size = (uint32_t)size;
 		if (seed % 16 > 1) {
 			h.consistency %= 3;
-			h.reserved[0] = h.reserved[1] = 0;
+			h.reserved = h.confirm_s = 0;
 			memset(h.id, 0, sizeof(h.id));
 			memcpy(h.id, "leaf", 4);
 		}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/guest/linux/modules.c hv/guest/linux/hook.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/guest.c hv/guest/guestmem.c
+// sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
 // sources: hv/leaf/bind.c hv/leaf/leaf.c hv/leaf/reloc.c hv/leaf/room.c
 // sources: hv/view/view.c hv/view/npt.c hv/view/current.c hv/core/pool.c
 // sources: tests/unit/fakeguest.c tests/unit/fakemodules.c tests/unit/makeleaf.c tests/unit/host.c

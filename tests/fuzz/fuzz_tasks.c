@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/guest/linux/tasks.c hv/guest/linux/queues.c hv/guest/guest.c hv/guest/guestmem.c
+// sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
 // sources: hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/guest/linux/kernel.c hv/view/view.c hv/view/npt.c hv/view/current.c hv/core/pool.c
 // sources: tests/unit/fakeguest.c tests/unit/host.c
@@ -87,7 +88,7 @@ static uint64_t value(struct fuzz *f, uint8_t kind)
 	return v << 48 | fuzz_number(f, 6);
 }
 
-static void walks(const struct nl_leaf_target *t, const struct nl_held *held, bool strict)
+static void walks(const struct nl_leaf_target *t, const struct nl_held *held, bool strict, bool anywhere)
 {
 	const struct nl_watch watches[] = {
 	        {.start = FG_LINK + 0x5000, .end = FG_LINK + 0x5008, .leaf = 0, .site = true},
@@ -102,10 +103,13 @@ static void walks(const struct nl_leaf_target *t, const struct nl_held *held, bo
 	nl_guest_init(&kernel.space, fg_views(), &fg.base, FG_KERNEL + FG_TOP, false);
 	nl_scan_init(&scan, watches, NL_ARRAY_SIZE(watches));
 	scan.held = held;
+	scan.whole = scan.anywhere = anywhere;
 	scan.until = seam_tsc + PATIENCE;
 	err = nl_linux_scan(&kernel, &scan);
-	FUZZ_CHECK(err == NL_OK || err == NL_AGAIN || err == NL_EKERNEL || err == NL_EDEADLINE);
-	FUZZ_CHECK(!strict || scan.all || err);
+	FUZZ_CHECK(err == NL_OK || err == NL_AGAIN || err == NL_EKERNEL || err == NL_EDEADLINE || err == NL_ESTANDS ||
+	           err == NL_EPROBED || (anywhere && err == NL_EUNSUPPORTED));
+	FUZZ_CHECK(!(strict || anywhere) || scan.all || err);
+	FUZZ_CHECK(scan.n_hidden <= NL_MAX_HIDDEN);
 	FUZZ_CHECK(scan.scanned <= PATIENCE + CPUS + 1 && scan.old_tasks <= scan.scanned + CPUS);
 	FUZZ_CHECK(memchr(scan.blocker.comm, 0, sizeof(scan.blocker.comm)));
 	scan.until = seam_tsc + PATIENCE;
@@ -123,10 +127,11 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	} undo[WRITES];
 	struct fuzz f = {bytes, size};
 	struct nl_held held[NL_MAX_CPUS] = {0};
+	struct nl_gprs gprs[CPUS] = {0};
 	struct nl_leaf_target t;
 	unsigned n = 0;
 	uint8_t say;
-	bool strict;
+	bool strict, anywhere = false;
 
 	if (!fg.ram)
 		start();
@@ -136,11 +141,14 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 
 		held[i] = (struct nl_held){.held = v & 1, .halted = v & 2, .cpl = v & 3};
 		held[i].rip = v & 4 ? FG_LINK + 0x1234 : fuzz_number(&f, 8);
+		gprs[i].rbx = v & 0x20 ? FG_LINK + 0x6010 : 0;
+		held[i].gprs = &gprs[i];
+		anywhere |= v & 0x10;
 		held[i].rsp = v & 8 ? FG_LINK + FG_INIT_STACK + 0x3f00 : value(&f, v);
 	}
 	say = fuzz_byte(&f);
 	strict = say & 0x80;
-	switch ((say & 0x7f) % 6) { /* a leaf's author may say other offsets; the parser bounds them */
+	switch ((say & 0x7f) % 8) { /* a leaf's author may say other offsets; the parser bounds them */
 	case 1:
 		t.idle_threads = fuzz_number(&f, 2);
 		break;
@@ -160,6 +168,16 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 		t.nr_cpu_ids = 0;
 		t.rq_stop = (uint32_t)fuzz_number(&f, 2);
 		break;
+	case 6:
+		t.probe_slots[0] = FG_LINK + fuzz_number(&f, 3);
+		t.slots_pages = (uint32_t)fuzz_number(&f, 2);
+		t.slots_list = (uint32_t)fuzz_number(&f, 2);
+		t.slots_insns = (uint32_t)fuzz_number(&f, 2);
+		break;
+	case 7:
+		t.irq_stack = fuzz_number(&f, 2);
+		t.thread_size = (uint32_t)fuzz_number(&f, 2);
+		break;
 	case 3:
 		t.task_stack = (uint32_t)fuzz_number(&f, 2);
 		t.kprobe_hlist = (uint32_t)fuzz_number(&f, 2);
@@ -174,7 +192,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 		memcpy(undo[n].at, &v, 8);
 	}
 	mprotect(fg.ram, FG_RAM, PROT_READ);
-	walks(&t, held, strict);
+	walks(&t, held, strict, anywhere);
 	mprotect(fg.ram, FG_RAM, PROT_READ | PROT_WRITE);
 	while (n--)
 		memcpy(undo[n].at, &undo[n].was, 8);
@@ -182,7 +200,9 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 
 void fuzz_seeds(void)
 {
-	static const uint8_t none[] = {0, 0, 0, 0}, held[] = {0x0f, 0x0f, 0, 0x80, 5, 9, 0, 8, 0};
+	static const uint8_t none[] = {0, 0, 0, 0}, held[] = {0x0f, 0x0f, 0, 0x80, 5, 9, 0, 8, 0},
+	                     anywhere[] = {0x1d, 0x3d, 0x1d, 0x87, 0x48, 0, 0, 0x40},
+	                     slots[] = {0x1d, 0x1d, 0, 6, 0, 0xe0, 0x30, 0x28, 0, 8, 0, 0x20, 0};
 	static const uint8_t circle[] = {0xc, 0xc, 0xc, 0x80, 5,
 	                                 9,   0,   9,   0}; /* the first process is followed by itself */
 	uint8_t named[] = {0xc,  0xc, 0xc, 0x80, 0x35, 0,  0,  65, 66, 67, 68,
@@ -199,4 +219,6 @@ void fuzz_seeds(void)
 	}
 	fuzz_seed(named, sizeof(named));
 	fuzz_seed(held, sizeof(held));
+	fuzz_seed(anywhere, sizeof(anywhere));
+	fuzz_seed(slots, sizeof(slots));
 }

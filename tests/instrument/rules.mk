@@ -3,7 +3,8 @@
 # renamed there, and what is in this folder stands in their place (litmus.c, races.c). The product is built without it
 # and is byte-identical with and without.
 I := $(B)/instrument
-LOOKING := hv/guest/guestmem.c hv/guest/guest.c hv/guest/linux/tasks.c hv/commit/window.c hv/leaf/registry.c
+LOOKING := hv/guest/guestmem.c hv/guest/guest.c $(patsubst %,hv/guest/linux/%.c,tasks held hidden) \
+	hv/commit/window.c hv/leaf/registry.c
 STEPPING := hv/commit/commit.c hv/commit/module.c hv/commit/gone.c hv/commit/quiesce.c hv/exits/exit.c
 INSTRUMENTED := $(LOOKING) $(STEPPING) hv/guest/linux/kernel.c hv/main.c hv/exits/hypercall.c hv/view/base.c
 INSTRUMENT_SRCS := $(wildcard tests/instrument/*.c)

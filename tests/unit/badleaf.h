@@ -95,9 +95,15 @@ static void swap_runs(struct make_leaf *leaf)
 	X(id_endless, NL_ELEAF, NL_ELEAF, memset(m.header.id, 'a', NL_LEAF_ID_LEN)) \
 	X(id_tail, NL_ELEAF, NL_ELEAF, m.header.id[40] = 'x') \
 	X(consistency, NL_ELEAF, NL_ELEAF, m.header.consistency = 3) \
-	X(reserved_header, NL_ELEAF, NL_ELEAF, m.header.reserved[1] = 1) \
-	X(run_empty, NL_OK, NL_ERANGE, TARGET.probe_return = 0x100) \
-	X(run_out, NL_OK, NL_ERANGE, TARGET.graph_return = 0xffffff01) \
+	X(reserved_header, NL_ELEAF, NL_ELEAF, m.header.reserved = 1) \
+	X(confirmation, NL_ELEAF, NL_ELEAF, m.header.confirm_s = 1) \
+	X(run_empty, NL_OK, NL_ERANGE, TARGET.returns[0].offset = 0x100) \
+	X(run_out, NL_OK, NL_ERANGE, (TARGET.returns[1].offset = 0xffffff0, TARGET.returns[1].size = 16)) \
+	X(nowhere_out, NL_OK, NL_ERANGE, (TARGET.nowhere[3].offset = 0xffffff0, TARGET.nowhere[3].size = 16)) \
+	X(irq_stack_out, NL_OK, NL_ERANGE, TARGET.irq_stack = 0x100000000) \
+	X(slots_out, NL_OK, NL_ERANGE, TARGET.probe_slots[1] = 0x1000) \
+	X(formats_out, NL_OK, NL_ERANGE, TARGET.formats = 0x1000) \
+	X(slots_huge, NL_OK, NL_ELEAF, TARGET.slots_insns = 1u << 16) \
 	X(reserved_kernel, NL_OK, NL_ELEAF, TARGET.kernel.reserved = 1) \
 	X(kernel_kind, NL_OK, NL_ELEAF, TARGET.kernel.kind = NL_OBJECT_MODULE) \
 	X(kernel_name, NL_ELEAF, NL_ELEAF, TARGET.kernel.name[NL_OBJECT_NAME_LEN - 1] = 1) \

@@ -28,6 +28,7 @@ size_t nl_console_read(uint64_t from, char *out, size_t max, uint64_t *next)
 	return n;
 }
 
+uint32_t commit_flags;
 uint64_t out_rcx, out_r8;
 
 enum nl_err call(enum nl_call number, uint64_t buffer, uint64_t length, uint64_t rcx, uint64_t r8)
@@ -35,8 +36,13 @@ enum nl_err call(enum nl_call number, uint64_t buffer, uint64_t length, uint64_t
 	struct nl_gprs *r = &fg.cpus[0].gprs;
 
 	do { /* leaves one at a time */
-		*r = (struct nl_gprs){
-		        .rax = NL_CALL_MAGIC, .rbx = number, .rsi = buffer, .rdi = length, .rcx = rcx, .r8 = r8};
+		*r = (struct nl_gprs){.rax = NL_CALL_MAGIC,
+		                      .rbx = number,
+		                      .rsi = buffer,
+		                      .rdi = length,
+		                      .rcx = rcx,
+		                      .r8 = r8,
+		                      .rsp = r->rsp};
 		nl_hypercall(&fg.cpus[0], &fg.ctx, NL_PROOF_PORT);
 		rcx = r->rcx;
 	} while (number == NL_CALL_LEAVES && r->rax == NL_AGAIN);
@@ -48,6 +54,7 @@ enum nl_err call(enum nl_call number, uint64_t buffer, uint64_t length, uint64_t
 
 void start(uint64_t slide, bool la57, bool pti)
 {
+	commit_flags = 0;
 	fg_start(slide, la57, pti, 1);
 	memset(nl_registry, 0, sizeof(nl_registry));
 	memset(nl_kept, 0, sizeof(*nl_kept));
@@ -146,7 +153,8 @@ void leaf_rodata(const char *id, uint64_t offset, uint8_t fresh)
 
 enum nl_err prepare_some(const uint8_t (*set)[32], unsigned count, uint64_t expected)
 {
-	struct nl_commit_request r = {.expected_generation = expected, .deadline_ms = 1000, .count = count};
+	struct nl_commit_request r = {
+	        .expected_generation = expected, .deadline_ms = 1000, .count = count, .flags = commit_flags};
 
 	if (count && count <= NL_MAX_LEAVES)
 		memcpy(r.set, set, 32 * count);

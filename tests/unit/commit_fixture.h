@@ -20,6 +20,7 @@
 
 extern uint8_t file[NL_LEAF_MAX_SIZE + 256]; /* the leaf that is staged, */
 extern struct make_leaf m;                   /* and what it is made of */
+extern uint32_t commit_flags;                /* of the requests */
 extern uint64_t out_rcx, out_r8;             /* of the last call */
 
 void start(uint64_t slide, bool la57, bool pti);

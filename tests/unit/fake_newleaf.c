@@ -172,6 +172,9 @@ static enum nl_err do_prepare(struct fake *f)
 	if (f->prepare_error)
 		return f->prepare_error;
 	memcpy(&f->prepared, f->buffer, sizeof(f->prepared));
+	f->is_prepared = false;
+	if (f->prepared.flags && !f->agentless)
+		return NL_EUNSUPPORTED;
 	if (f->prepared.expected_generation != UINT64_MAX && f->prepared.expected_generation != f->status.generation)
 		return NL_EGENERATION;
 	for (unsigned i = 0; i < f->n_leaves; i++)
@@ -187,8 +190,10 @@ static enum nl_err do_prepare(struct fake *f)
 
 static enum nl_err do_try(struct fake *f)
 {
-	struct nl_commit_report report = {
-	        .generation_from = f->status.generation, .generation_to = f->status.generation, .blocker = f->blocker};
+	struct nl_commit_report report = {.generation_from = f->status.generation,
+	                                  .generation_to = f->status.generation,
+	                                  .flags = f->prepared.flags,
+	                                  .blocker = f->blocker};
 	bool refused = f->try_again;
 	enum nl_err e = NL_OK;
 

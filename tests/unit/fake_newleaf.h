@@ -24,6 +24,7 @@ struct fake {
 	unsigned try_again;           /* NL_AGAIN so many times; UINT_MAX = for ever */
 	unsigned try_stale;           /* NL_ESTALE so many times, with which what was prepared is gone */
 	bool lose_answer;             /* NL_EFAULT of the next TRY, whatever it did */
+	bool agentless;               /* commits without an agent can be made */
 	unsigned gather_missing;      /* so many gathers fail; UINT_MAX = all */
 	unsigned gather_missing_from; /* and all behind so many tries; 0 = none */
 	const char *missing_comm;     /* 16 bytes: the name of who runs there; NULL = a harmless one */

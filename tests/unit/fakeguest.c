@@ -76,7 +76,9 @@ enum {
 enum { S_HEAD = 0x20, SIGNAL = 0x100 };
 enum { KP_HLIST = 0x10, KP_ADDR = 0x28, KPROBE = 0x40 };
 #define IDLE_THREADS 0x40ULL
+#define IRQ_STACK 0x48ULL
 #define RUNQUEUES 0x80ULL
+enum { SLOTS_PAGES = 0x28, SLOTS_LIST = 0x8, SLOTS_INSNS = 0x20, SLOTS_RECORD = 0x40 };
 
 struct fake_guest fg;
 struct nl_cpu *nl_cpus[NL_MAX_CPUS];
@@ -189,8 +191,18 @@ static void fill_target(void)
 	t->return_plain = FG_LINK + FG_THUNK_PLAIN;
 	t->indirect_thunks = FG_LINK + FG_INDIRECT_THUNKS;
 	t->its_thunks = FG_LINK + FG_ITS_THUNKS;
-	t->probe_return = FG_PROBE_RETURN / NL_RUN_UNIT << 8 | 6;
-	t->graph_return = FG_GRAPH_RETURN / NL_RUN_UNIT << 8 | 4;
+	t->returns[0] = (struct nl_leaf_run){FG_PROBE_RETURN, 96};
+	t->returns[1] = (struct nl_leaf_run){FG_GRAPH_RETURN, 64};
+	t->nowhere[0] = (struct nl_leaf_run){FG_ENTRY, 0x1000};
+	t->nowhere[1] = (struct nl_leaf_run){FG_NOINSTR, 0x1000};
+	t->nowhere[2] = (struct nl_leaf_run){FG_SWITCH_ASM, 0x80};
+	t->nowhere[3] = (struct nl_leaf_run){FG_SWITCH, 0x200};
+	t->irq_stack = IRQ_STACK;
+	t->probe_slots[0] = FG_LINK + FG_SLOTS;
+	t->probe_slots[1] = FG_LINK + FG_SLOTS + 0x100;
+	t->slots_pages = SLOTS_PAGES;
+	t->slots_list = SLOTS_LIST;
+	t->slots_insns = SLOTS_INSNS;
 	t->kprobe_table = FG_LINK + FG_KPROBES;
 	t->init_task = FG_LINK + FG_INIT_TASK;
 	t->per_cpu_offset = FG_LINK + FG_PER_CPU;
@@ -362,6 +374,26 @@ uint64_t fg_kprobe(uint64_t addr)
 	return kp + KP_HLIST;
 }
 
+void fg_slots(unsigned cache, uint64_t page)
+{
+	uint64_t record = allocate(SLOTS_RECORD, 64);
+
+	set64(record + SLOTS_INSNS, page);
+	list_append(fg.target.probe_slots[cache] + fg.slide + SLOTS_PAGES, record + SLOTS_LIST);
+}
+
+void fg_current(unsigned cpu, uint64_t task) { set64(queue_of(cpu) + Q_CURR, task); }
+
+uint64_t fg_irq_stack(unsigned cpu, bool end, uint64_t link, uint64_t **words)
+{
+	uint64_t low = allocate(FG_THREAD_SIZE, NL_PAGE_SIZE), top = low + FG_THREAD_SIZE;
+
+	set64(direct(PER_CPU_AREA + 0x1000 * (uint64_t)cpu + IRQ_STACK), end ? top : top - 8);
+	set64(top - 8, link);
+	*words = (uint64_t *)object(top - 64);
+	return top - 64;
+}
+
 static void build_kernel_objects(unsigned cpus)
 {
 	uint64_t task = FG_LINK + fg.slide + FG_INIT_TASK, i, q;
@@ -373,6 +405,9 @@ static void build_kernel_objects(unsigned cpus)
 	set64(task + T_TASKS, task + T_TASKS);
 	memcpy(object(task + T_COMM), "swapper/0", 10);
 	set32(FG_LINK + fg.slide + FG_NR_CPUS, cpus);
+	for (i = 0; i < 2; i++)
+		set64(fg.target.probe_slots[i] + fg.slide + SLOTS_PAGES,
+		      fg.target.probe_slots[i] + fg.slide + SLOTS_PAGES);
 	/* CPUs that exist have an area; the others still hold the address of the initial one, inside the image. */
 	for (i = 0; i < 64; i++)
 		set64(FG_LINK + fg.slide + FG_PER_CPU + 8 * i,

@@ -36,6 +36,10 @@
 #define FG_ITS_THUNKS 0x1f2000ULL
 #define FG_PROBE_RETURN 0x1f3000ULL /* the trampolines of kretprobes and of the function graph tracer */
 #define FG_GRAPH_RETURN 0x1f4000ULL
+#define FG_ENTRY 0x1e0000ULL /* where no stack tells who is where */
+#define FG_NOINSTR 0x1e2000ULL
+#define FG_SWITCH_ASM 0x1e4000ULL
+#define FG_SWITCH 0x1e5000ULL
 #define FG_KPROBES 0x303000ULL
 #define FG_INIT_TASK 0x304000ULL
 #define FG_PER_CPU 0x306000ULL
@@ -43,6 +47,7 @@
 #define FG_EXT_CLASS 0x30c000ULL
 #define FG_BANDWIDTH 0x30d000ULL
 #define FG_NR_CPUS 0x30d008ULL
+#define FG_SLOTS 0x30e000ULL /* kprobes' caches of instruction slots */
 
 struct fake_guest {
 	uint8_t *ram, *region;
@@ -77,6 +82,11 @@ void fg_released(uint64_t task); /* the leader of one thread: it dies, and is on
 uint8_t *fg_queue(unsigned cpu, uint32_t offset); /* home frame of a byte of struct rq */
 uint8_t *fg_object(uint64_t va);                  /* of a byte of what lies in the image or in the direct map */
 void fg_task_on_cpu(uint64_t task, bool on_cpu);
+void fg_slots(unsigned cache, uint64_t page); /* a page of instruction slots, 0 kprobes', 1 optimised ones' */
+void fg_current(unsigned cpu, uint64_t task); /* that task has that CPU, as its queue says */
+/* A CPU's interrupt stack, seven words in use above the one that links back; returns where they lie. end: its pointer
+ * is the stack's end, as until 5.11. */
+uint64_t fg_irq_stack(unsigned cpu, bool end, uint64_t link, uint64_t **words);
 uint64_t fg_kprobe(uint64_t addr); /* register a kprobe at a run-time address; returns its node */
 
 #endif

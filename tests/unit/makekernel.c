@@ -140,6 +140,7 @@ static const struct ksym symbols[] = {
         {0x10, "sym_percpu", 'A'},
         {0x40, "runqueues", 'A'},
         {0x48, "idle_threads", 'A'},
+        {0x50, "hardirq_stack_ptr", 'A'},
         {MADE_TEXT, "_text", 'T'},
         {MADE_TEXT, "_stext", 'T'},
         {MADE_TEXT + 0x100, "entry_SYSCALL_64", 'T'},
@@ -150,6 +151,13 @@ static const struct ksym symbols[] = {
         {MADE_TEXT + 0x7c8, "__kretprobe_trampoline", 't'},
         {MADE_TEXT + 0x800, "return_to_handler", 'T'},
         {MADE_TEXT + 0x840, "behind", 'T'},
+        {MADE_TEXT + 0x900, "__entry_text_start", 'T'},
+        {MADE_TEXT + 0x980, "__entry_text_end", 'T'},
+        {MADE_TEXT + 0x980, "__noinstr_text_start", 'T'},
+        {MADE_TEXT + 0x9c0, "__noinstr_text_end", 'T'},
+        {MADE_TEXT + 0x9c0, "__switch_to_asm", 'T'},
+        {MADE_TEXT + 0x9d0, "__switch_to", 'T'},
+        {MADE_TEXT + 0xa00, "behind_switch", 'T'},
         {MADE_TEXT + 0x1000, "_etext", 'T'},
         {MADE_RODATA, "__start_rodata", 'R'},
         {MADE_RODATA + 0x80000, "__end_rodata", 'R'},
@@ -161,6 +169,9 @@ static const struct ksym symbols[] = {
         {MADE_DATA + 0x3400, "x86_return_thunk", 'D'},
         {MADE_DATA + 0x3410, "__cfs_bandwidth_used", 'd'},
         {MADE_DATA + 0x3420, "ext_sched_class", 'D'},
+        {MADE_DATA + 0x3430, "kprobe_insn_slots", 'D'},
+        {MADE_DATA + 0x3440, "kprobe_optinsn_slots", 'D'},
+        {MADE_DATA + 0x3450, "formats", 'd'},
         {MADE_DATA + 0x3500, "__start_mcount_loc", 'D'},
         {MADE_DATA + 0x3508, "__stop_mcount_loc", 'D'},
         {MADE_DATA + 0x4000, "__start_init_task", 'D'},
@@ -218,6 +229,9 @@ struct buf make_types(bool proxy_execution)
 	        {"list_head", 16, {"next", "prev"}},
 	        {"thread_struct", 64, {"sp"}},
 	        {"kprobe", 64, {"hlist", "addr"}},
+	        {"kprobe_insn_cache", 64, {"mutex", "pages"}},
+	        {"kprobe_insn_page", 64, {"list", "insns"}},
+	        {"linux_binfmt", 64, {"lh", "load_binary"}},
 	        {"signal_struct", 64, {"thread_head"}},
 	        {"static_key", 16, {"enabled"}},
 	        {"sched_entity", 64, {"load", "group_node"}},
@@ -308,17 +322,23 @@ void make_sections(struct made_section s[MADE_S_COUNT])
 void make_sections_of_7(struct made_section s[MADE_S_COUNT], const char *but)
 {
 	static const struct ksym moved[] = {
-	        {MADE_DATA + 0x3600, "__init_begin", 'T'},     {MADE_DATA + 0x3600, "__per_cpu_start", 'T'},
-	        {MADE_DATA + 0x3640, "runqueues", 'T'},        {MADE_DATA + 0x3648, "idle_threads", 'T'},
-	        {MADE_DATA + 0x3700, "__per_cpu_end", 'T'},    {MADE_DATA + 0x3800, "init_thing", 'T'},
-	        {MADE_DATA + 0x3900, "__init_end", 'T'},       {MADE_DATA + 0x4000, "__start_init_stack", 'T'},
-	        {MADE_DATA + 0x8000, "__end_init_stack", 'T'}, {MADE_END, "_end", 'T'},
+	        {MADE_DATA + 0x3600, "__init_begin", 'T'},
+	        {MADE_DATA + 0x3600, "__per_cpu_start", 'T'},
+	        {MADE_DATA + 0x3640, "runqueues", 'T'},
+	        {MADE_DATA + 0x3648, "idle_threads", 'T'},
+	        {MADE_DATA + 0x3650, "hardirq_stack_ptr", 'T'},
+	        {MADE_DATA + 0x3700, "__per_cpu_end", 'T'},
+	        {MADE_DATA + 0x3800, "init_thing", 'T'},
+	        {MADE_DATA + 0x3900, "__init_end", 'T'},
+	        {MADE_DATA + 0x4000, "__start_init_stack", 'T'},
+	        {MADE_DATA + 0x8000, "__end_init_stack", 'T'},
+	        {MADE_END, "_end", 'T'},
 	};
 	struct ksym all[COUNT(symbols) + COUNT(moved)];
 	size_t n = 0;
 
 	make_sections(s);
-	for (size_t i = 3; i < COUNT(symbols) && symbols[i].va < MADE_DATA + 0x4000; i++)
+	for (size_t i = 4; i < COUNT(symbols) && symbols[i].va < MADE_DATA + 0x4000; i++)
 		all[n++] = symbols[i];
 	for (size_t i = 0; i < COUNT(moved); i++)
 		if (!but || strcmp(moved[i].name, but))

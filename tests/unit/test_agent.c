@@ -265,6 +265,49 @@ static void names_who_stands_in_a_site(void **state)
 	assert_int_equal(agent.details.blocker.pid, 812);
 }
 
+/* Who never comes is stopped where he is, when half of the time has passed; and without gathering if it is asked for.
+ */
+static void agentless(void **state)
+{
+	struct nl_commit_request r;
+	struct fake *f = opened();
+	uint64_t begun;
+
+	(void)state;
+	staged("demo");
+	f->agentless = true;
+	f->gather_missing = UINT_MAX;
+	f->try_again = 3;
+	begun = f->now_ns;
+	assert_int_equal(commit(1000), NL_OK);
+	assert_in_range(f->now_ns - begun, 500000000, 1000000000);
+	assert_int_equal(committed.flags, NL_COMMIT_AGENTLESS);
+	assert_int_equal(f->prepares, 2);
+	assert_int_equal(f->tries, 4);
+	f = opened();
+	staged("demo");
+	f->agentless = true;
+	f->gather_missing_from = 1; /* who came once may come again */
+	f->try_again = UINT_MAX;
+	assert_int_equal(commit(1000), NL_EDEADLINE);
+	assert_int_equal(f->prepares, 1);
+	f = opened();
+	staged("demo");
+	f->agentless = true;
+	r = request_of(verified.sha256, 1000);
+	r.flags = NL_COMMIT_AGENTLESS;
+	f->try_again = 2;
+	assert_int_equal(nl_agent_commit(&agent, &r, &committed), NL_OK);
+	assert_int_equal(f->gathers, 0);
+	assert_int_equal(committed.flags, NL_COMMIT_AGENTLESS);
+	f = opened();
+	staged("demo");
+	r = request_of(verified.sha256, 1000);
+	r.flags = NL_COMMIT_AGENTLESS;
+	assert_int_equal(nl_agent_commit(&agent, &r, &committed), NL_EUNSUPPORTED); /* nothing else was asked for */
+	assert_int_equal(f->gathers, 0);
+}
+
 static void names_the_cpu_that_is_missing(void **state)
 {
 	struct fake *f = opened();
@@ -510,6 +553,7 @@ int main(void)
 	        cmocka_unit_test(tries_until_it_holds),
 	        cmocka_unit_test(gives_up_at_the_deadline),
 	        cmocka_unit_test(names_who_stands_in_a_site),
+	        cmocka_unit_test(agentless),
 	        cmocka_unit_test(names_the_cpu_that_is_missing),
 	        cmocka_unit_test(ctrl_c_abandons),
 	        cmocka_unit_test(another_caller_is_waited_out),

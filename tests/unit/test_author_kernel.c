@@ -76,6 +76,24 @@ static void check_queues(const struct nl_leaf_target *t)
 	assert_int_equal(t->server_attached_mask, 1 << 2);
 }
 
+/* What tells where a CPU may stand in the kernel. */
+static void check_contexts(const struct nl_leaf_target *t)
+{
+	static const struct nl_leaf_run nowhere[] = {{0x900, 0x80}, {0x980, 0x40}, {0x9c0, 0x10}, {0x9d0, 0x30}},
+	                                returns[] = {{0x7c8, 0x38}, {0x800, 0x40}};
+
+	assert_memory_equal(t->nowhere, nowhere, sizeof(nowhere));
+	assert_memory_equal(t->returns, returns, sizeof(returns));
+	assert_int_equal(t->irq_stack, 0x50);
+	assert_int_equal(t->probe_slots[0], MADE_DATA + 0x3430);
+	assert_int_equal(t->probe_slots[1], MADE_DATA + 0x3440);
+	assert_int_equal(t->slots_pages, 8);
+	assert_int_equal(t->slots_list, 0);
+	assert_int_equal(t->slots_insns, 8);
+	assert_int_equal(t->formats, MADE_DATA + 0x3450);
+	assert_int_equal(t->format_load, 8);
+}
+
 static void test_good(void **state)
 {
 	struct nl_leaf_target t = {0};
@@ -92,8 +110,7 @@ static void test_good(void **state)
 	assert_int_equal(t.task_thread_sp, 64);
 	assert_int_equal(t.nr_cpu_ids_max, 64);
 	assert_int_equal(t.kprobe_hash_bits, 6);
-	assert_int_equal(t.probe_return, 0x7c << 8 | 4); /* units that it fills in part, too */
-	assert_int_equal(t.graph_return, 0x80 << 8 | 4);
+	check_contexts(&t);
 	assert_int_equal(t.thread_size, 16384);
 	check_queues(&t);
 	m = member_find(k, "struct outer", "list[3]", "here");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c hv/guest/linux/queues.c
+// sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
 // sources: hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/view/view.c hv/view/npt.c hv/view/current.c hv/core/pool.c tests/unit/fakeguest.c
 /*

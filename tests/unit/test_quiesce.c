@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/commit/quiesce.c hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
+// sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
 // sources: hv/guest/linux/queues.c hv/core/step.c
 // sources: hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/view/view.c hv/view/npt.c hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/pool.c

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c hv/guest/linux/queues.c
+// sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
 // sources: hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/view/view.c hv/view/npt.c hv/view/current.c hv/core/pool.c tests/unit/fakeguest.c
 /*
@@ -50,9 +51,10 @@ static int teardown(void **state)
 static enum nl_err scan(void)
 {
 	static const struct nl_held none[NL_MAX_CPUS];
-	const struct nl_watch watches[] = {{at(SITE), at(SITE + 9), 0, true, false},
-	                                   {at(FUNC), at(FUNC + 0x80), 0, false, strict}};
+	static struct nl_watch watches[2];
 
+	watches[0] = (struct nl_watch){at(SITE), at(SITE + 9), 0, true, false};
+	watches[1] = (struct nl_watch){at(FUNC), at(FUNC + 0x80), 0, false, strict};
 	kernel = (struct nl_kernel){.target = &fg.target, .slide = fg.slide};
 	nl_guest_init(&kernel.space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
 	nl_scan_init(&result, watches, 2);
@@ -350,8 +352,7 @@ static void functions(void **state)
 /* A return address that a tracer keeps elsewhere could be anywhere but in a site: as in every replaced function. */
 static void hidden(void **state)
 {
-	static const uint64_t trampolines[][2] = {{FG_PROBE_RETURN, 6 * NL_RUN_UNIT},
-	                                          {FG_GRAPH_RETURN, 4 * NL_RUN_UNIT}};
+	static const uint64_t trampolines[][2] = {{FG_PROBE_RETURN, 96}, {FG_GRAPH_RETURN, 64}};
 	uint64_t *stack, task = fg_task("traced", 0, 8, &stack), from, size;
 	size_t i;
 
@@ -381,8 +382,19 @@ static void hidden(void **state)
 		assert_int_equal(scan(), NL_AGAIN);
 		fg_runs(task, FG_FAIR, 0);
 	}
-	fg.target.graph_return = 0; /* a leaf of an older tool */
+	fg.target.returns[1].size = 0; /* a leaf of an older tool */
 	assert_int_equal(scan(), NL_OK);
+}
+
+/* A probe of which the kernel may make a jump, at any time, whose last bytes would lie in the site. */
+static void probes_that_may_jump(void **state)
+{
+	(void)state;
+	assert_int_equal(scan(), NL_OK);
+	fg_kprobe(at(SITE - 5));
+	assert_int_equal(nl_linux.probes(&kernel, &result), NL_OK);
+	fg_kprobe(at(SITE - 4));
+	assert_int_equal(nl_linux.probes(&kernel, &result), NL_EPROBED);
 }
 
 /* One is idle behind a call of the scheduler, in which no site can be; where functions are watched it is like any task.
@@ -503,6 +515,7 @@ int main(void)
 	        T(stop_task),
 	        T(functions),
 	        T(hidden),
+	        T(probes_that_may_jump),
 	        T(width),
 	        T(per_cpu_in_image),
 	        T(garbage),

@@ -3,6 +3,7 @@
 // sources: hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
 // sources: hv/leaf/bind.c hv/leaf/room.c
 // sources: hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
+// sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/core/kept.c hv/leaf/list.c
 // sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
@@ -199,7 +200,8 @@ static void halted_cpus(void **state)
 	nl_guest_init(&kernel.space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
 	nl_scan_init(&scan, &watch, 1);
 	scan.held = nl_held;
-	nl_held[0] = (struct nl_held){.held = true, .halted = true, .rip = FG_LINK + SLIDE + 0x100, .rsp = idle};
+	nl_held[0] = (struct nl_held){
+	        .held = true, .halted = true, .rip = FG_LINK + SLIDE + 0x100, .rsp = idle, .gprs = &fg.cpus[0].gprs};
 	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_OK);
 	idle_stack[2] = site + 1;
 	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
@@ -209,7 +211,7 @@ static void halted_cpus(void **state)
 	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
 	nl_held[0].rip = FG_LINK + SLIDE + 0x100;
 	nl_held[0].rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram); /* some task's stack: no idle loop */
-	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_ESTANDS);
 	nl_held[0].rsp = idle;
 	fg_task_on_cpu(task, true); /* about to be switched to */
 	stack[3] = site + 1;
@@ -222,12 +224,13 @@ static void halted_cpus(void **state)
 	fg_task_on_cpu(task, false);
 	stack[3] = 0;
 	nl_held[0].cpl = 0;
+	scan.anywhere = true;
 	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_OK);
 	idle_stack[1] = site + 1;
 	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
 	idle_stack[1] = 0;
 	nl_held[0].rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram); /* in a switch, or behind an interrupt */
-	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_AGAIN);
+	assert_int_equal(nl_linux_scan(&kernel, &scan), NL_ESTANDS);
 	nl_held[0].held = false;
 }
 

@@ -65,9 +65,9 @@ HIDING = {  # what keeps return addresses: how a function is named to it, how it
 
 
 def knows_of_no_trampoline(target):
-    """probe_return and graph_return of struct nl_leaf_target are zero."""
-    kernel, none = 320, bytes(4)  # sizeof(struct nl_leaf_object), guest_os behind it; the other comes last
-    return target[: kernel + 4] + none + target[kernel + 8 : -4] + none
+    """Both returns[] of struct nl_leaf_target are zero."""
+    behind = 80  # bytes of what stands behind them
+    return target[: -behind - 16] + bytes(16) + target[-behind:]
 
 
 def sleeper(g):

@@ -109,12 +109,23 @@ static enum nl_err check_queues(const struct nl_leaf_target *t)
 }
 
 /* Code of the image, or none. */
-static bool is_run(const struct nl_leaf_target *t, uint32_t run)
+static bool are_runs(const struct nl_leaf_target *t, const struct nl_leaf_run *runs, size_t n)
 {
-	uint64_t at = nl_region_start(t, NL_KERNEL_IMAGE) + NL_RUN_AT(run), size = NL_RUN_SIZE(run);
+	const struct nl_leaf_region *text = &t->kernel.regions[NL_KERNEL_TEXT];
+	uint64_t image = nl_region_start(t, NL_KERNEL_IMAGE);
 
-	return !run ||
-	       (size && nl_inside(at, size, nl_region_start(t, NL_KERNEL_TEXT), nl_region_end(t, NL_KERNEL_TEXT)));
+	for (size_t i = 0; i < n; i++)
+		if (runs[i].size ? !nl_inside(image + runs[i].offset, runs[i].size, text->base, text->base + text->size)
+		                 : runs[i].offset)
+			return false;
+	return true;
+}
+
+/* What a commit without an agent knows besides: all of it, or nothing. */
+static bool is_agentless(const struct nl_leaf_target *t)
+{
+	return are_runs(t, t->nowhere, NL_ARRAY_SIZE(t->nowhere)) && is_per_cpu(t, t->irq_stack) &&
+	       is_symbol(t, t->probe_slots[0], 8) && is_symbol(t, t->probe_slots[1], 8) && is_symbol(t, t->formats, 16);
 }
 
 /* What modules are found by, and what tells of them. */
@@ -146,7 +157,8 @@ static enum nl_err check_linux(const struct nl_leaf_target *t)
 	                            t->rq_tasks,         t->rq_cfs,          t->rq_rt,
 	                            t->rq_ext,           t->rq_curr,         t->rq_stop,
 	                            t->rq_dl_bw,         t->rq_server_bw[0], t->rq_server_bw[1],
-	                            t->server_attached};
+	                            t->server_attached,  t->slots_pages,     t->slots_list,
+	                            t->slots_insns,      t->format_load};
 	enum nl_err err;
 
 	/* KASLR moves the image up by less than 1 GiB: with the image below the top by that much, no address with the
@@ -158,8 +170,8 @@ static enum nl_err check_linux(const struct nl_leaf_target *t)
 		return NL_ERANGE;
 	if (!is_symbol(t, t->arena_pmd, NL_PAGE_SIZE) || !is_symbol(t, t->return_thunk, 8) ||
 	    (t->return_default && !nl_in_image(t, t->return_plain, 1)) || !is_symbol(t, t->indirect_thunks, 16 * 32) ||
-	    !is_symbol(t, t->its_thunks, 16 * 64) || !is_run(t, t->probe_return) || !is_run(t, t->graph_return) ||
-	    !is_symbol(t, t->kprobe_table, 8ULL << t->kprobe_hash_bits))
+	    !is_symbol(t, t->its_thunks, 16 * 64) || !are_runs(t, t->returns, NL_ARRAY_SIZE(t->returns)) ||
+	    !is_agentless(t) || !is_symbol(t, t->kprobe_table, 8ULL << t->kprobe_hash_bits))
 		return NL_ERANGE;
 	/* Kernel stacks: a power of two, from 8 KiB. */
 	if (!t->nr_cpu_ids_max || t->thread_size < 8192 || t->thread_size & (t->thread_size - 1))

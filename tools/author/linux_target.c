@@ -8,9 +8,11 @@
 
 #include <string.h>
 
+static const char *const why = "the hypervisor needs an offset";
+
 static uint32_t offset_of(const struct kernel *k, const char *type, const char *path)
 {
-	return member_find(k, type, path, "the hypervisor needs an offset").offset;
+	return member_find(k, type, path, why).offset;
 }
 
 static uint64_t distance_to_next(const struct kernel *k, uint64_t va)
@@ -56,6 +58,17 @@ static void fill_addresses(struct nl_leaf_target *t, const struct kernel *k)
 		refuse(NL_EKERNEL, "%s: __per_cpu_offset has no size", k->path);
 }
 
+static void fill_slots(struct nl_leaf_target *t, const struct kernel *k)
+{
+	t->probe_slots[0] = kernel_symbol_or_0(k, "kprobe_insn_slots");
+	t->probe_slots[1] = kernel_symbol_or_0(k, "kprobe_optinsn_slots");
+	if (!t->probe_slots[0])
+		return;
+	t->slots_pages = offset_of(k, "struct kprobe_insn_cache", "pages");
+	t->slots_list = offset_of(k, "struct kprobe_insn_page", "list");
+	t->slots_insns = offset_of(k, "struct kprobe_insn_page", "insns");
+}
+
 static void fill_kprobes(struct nl_leaf_target *t, const struct kernel *k)
 {
 	uint64_t heads;
@@ -69,34 +82,77 @@ static void fill_kprobes(struct nl_leaf_target *t, const struct kernel *k)
 		t->kprobe_hash_bits++;
 	t->kprobe_hlist = offset_of(k, "struct kprobe", "hlist");
 	t->kprobe_addr = offset_of(k, "struct kprobe", "addr");
+	fill_slots(t, k);
+}
+
+static struct nl_leaf_run run(const struct kernel *k, uint64_t from, uint64_t to)
+{
+	return from && to > from
+	               ? (struct nl_leaf_run){(uint32_t)(from - kernel_symbol(k, "_text")), (uint32_t)(to - from)}
+	               : (struct nl_leaf_run){0};
+}
+
+/* The function that has one of these names. */
+static struct nl_leaf_run function(const struct kernel *k, const char *const *names)
+{
+	uint64_t at = 0;
+
+	for (; !at && *names; names++)
+		at = kernel_symbol_or_0(k, *names);
+	return run(k, at, at + (at ? distance_to_next(k, at) : 0));
+}
+
+static struct nl_leaf_run between(const struct kernel *k, const char *from, const char *to)
+{
+	return run(k, kernel_symbol_or_0(k, from), kernel_symbol_or_0(k, to));
 }
 
 /* Where functions return to whose return addresses the kernel keeps elsewhere. The probes' has had three names: until
  * 5.15, until 5.17, and that of rethook, which also fprobe uses until 6.13. */
-static uint32_t run_of(const struct kernel *k, const char *const *names, size_t n)
-{
-	uint64_t image = kernel_symbol(k, "_text"), from = 0, to;
-
-	for (size_t i = 0; i < n && !from; i++)
-		from = kernel_symbol_or_0(k, names[i]);
-	if (!from)
-		return 0;
-	to = (from + distance_to_next(k, from) - image + NL_RUN_UNIT - 1) / NL_RUN_UNIT;
-	from = (from - image) / NL_RUN_UNIT;
-	if (to - from > 0xff || from >> 24)
-		refuse(NL_EKERNEL, "%s: %s of %llu bytes is not plausible", k->path, names[0],
-		       (unsigned long long)(to - from) * NL_RUN_UNIT);
-	return (uint32_t)(from << 8 | (to - from));
-}
-
 static void fill_trampolines(struct nl_leaf_target *t, const struct kernel *k)
 {
-	static const char *const probe[] = {"arch_rethook_trampoline", "__kretprobe_trampoline",
-	                                    "kretprobe_trampoline"};
-	static const char *const graph[] = {"return_to_handler"};
+	static const char *const probe[] = {"arch_rethook_trampoline", "__kretprobe_trampoline", "kretprobe_trampoline",
+	                                    NULL};
 
-	t->probe_return = run_of(k, probe, NL_ARRAY_SIZE(probe));
-	t->graph_return = run_of(k, graph, NL_ARRAY_SIZE(graph));
+	t->returns[0] = function(k, probe);
+	t->returns[1] = function(k, (const char *const[]){"return_to_handler", NULL});
+}
+
+/* The interrupt stack's pointer: a per-CPU variable of its own, from 6.2 to 6.14 a member of another. */
+static uint64_t irq_stack(const struct kernel *k)
+{
+	uint64_t hot = kernel_symbol_or_0(k, "pcpu_hot");
+	struct member m;
+
+	if (hot && member_maybe(k, "struct pcpu_hot", "hardirq_stack_ptr", why, &m))
+		return hot + m.offset;
+	return kernel_symbol_or_0(k, "hardirq_stack_ptr");
+}
+
+/* What a commit without an agent needs, and what a standing order begins with. All of it or, where the kernel has it in
+ * another form, none. */
+static void fill_agentless(struct nl_leaf_target *t, const struct kernel *k)
+{
+	const struct nl_leaf_run nowhere[] = {
+	        between(k, "__entry_text_start", "__entry_text_end"),
+	        between(k, "__noinstr_text_start", "__noinstr_text_end"),
+	        function(k, (const char *const[]){"__switch_to_asm", NULL}),
+	        function(k, (const char *const[]){"__switch_to", NULL}),
+	};
+	bool all = true;
+
+	_Static_assert(sizeof(nowhere) == sizeof(t->nowhere), "places in which no stack tells who is where");
+	for (size_t i = 0; i < NL_ARRAY_SIZE(nowhere); i++)
+		all &= nowhere[i].size > 0;
+	if (all)
+		memcpy(t->nowhere, nowhere, sizeof(nowhere));
+	t->irq_stack = irq_stack(k);
+	t->formats = kernel_symbol_or_0(k, "formats");
+	if (!t->formats)
+		return;
+	t->format_load = offset_of(k, "struct linux_binfmt", "load_binary");
+	if (offset_of(k, "struct linux_binfmt", "lh"))
+		refuse(NL_EKERNEL, "%s: struct linux_binfmt does not begin as it did", k->path);
 }
 
 /* INIT_TASK_DATA of vmlinux.lds.h: the first stack is THREAD_SIZE bytes, with or without KASAN; another name
@@ -135,6 +191,7 @@ void linux_target_fill(struct nl_leaf_target *t, const struct kernel *k)
 	fill_addresses(t, k);
 	fill_kprobes(t, k);
 	fill_trampolines(t, k);
+	fill_agentless(t, k);
 	thunks_fill(t, k);
 	t->task_tasks = offset_of(k, "struct task_struct", "tasks");
 	t->task_thread_node = offset_of(k, "struct task_struct", "thread_node");

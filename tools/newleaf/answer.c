@@ -320,6 +320,12 @@ int cli_fail_agent(struct cli *c, const char *what, enum nl_err e, const struct 
 			snprintf(why, sizeof(why), "%s: at %s%s", cli_error(e)->what, text_symbol(&a, d->blocker.rip),
 			         hidden(&d->blocker));
 		break;
+	case NL_ESTANDS:
+		if (d->blocker.cpu != UINT32_MAX)
+			snprintf(why, sizeof(why), "%s: CPU %u at %s%s%s", cli_error(e)->what, d->blocker.cpu,
+			         text_symbol(&a, d->blocker.rip), d->blocker.comm[0] ? ", on the stack of " : "",
+			         d->blocker.comm);
+		break;
 	case NL_EKEY:
 		if (r && memcmp(r->key_id, no_key, sizeof(no_key)))
 			snprintf(why, sizeof(why), "%s: key %s; %u keys are trusted", cli_error(e)->what,

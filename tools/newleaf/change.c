@@ -93,6 +93,7 @@ static int begin(struct change *x, struct cli *c, const char *schema, const char
 	}
 	x->request.expected_generation = c->status.generation;
 	x->request.deadline_ms = (uint32_t)((c->deadline_ns + 999999) / 1000000);
+	x->request.flags = c->given & OPT_AGENTLESS ? NL_COMMIT_AGENTLESS : 0;
 	return NL_EXIT_OK;
 }
 
@@ -217,6 +218,11 @@ static void leaf_json(struct json *j, const char *key, const char *id, const uin
 	json_close(j, '}');
 }
 
+static const char *quiesced(const struct nl_commit_report *r)
+{
+	return r->flags & NL_COMMIT_AGENTLESS ? "agentless" : "agent";
+}
+
 static void print_json(const struct change *x, const char *result, const struct nl_commit_report *r, uint64_t took_ns,
                        enum nl_err note)
 {
@@ -244,7 +250,7 @@ static void print_json(const struct change *x, const char *result, const struct 
 	if (r) {
 		static const char *const levels[] = {NULL, "fetch", "cpu", "task"};
 
-		json_string(&j, "quiesce", "agent");
+		json_string(&j, "quiesce", quiesced(r));
 		json_string(&j, "level", r->level < NL_ARRAY_SIZE(levels) ? levels[r->level] : NULL);
 		json_uint(&j, "apply_ns", took_ns);
 		json_uint(&j, "prepare_ns", r->prepare_ns);
@@ -338,7 +344,7 @@ static int finish(struct change *x)
 	else if (e != NL_OK)
 		return cli_fail_agent(c, not_done(x, names), e, NULL);
 	cli_progress(c, "prepare", "%u page%s, %s", r.pages, r.pages == 1 ? "" : "s", text_ns(&t[0], r.prepare_ns));
-	cli_progress(c, "quiesce", "%u/%u CPUs (agent), %u tr%s", r.cpus_held, r.cpus_total, r.tries,
+	cli_progress(c, "quiesce", "%u/%u CPUs (%s), %u tr%s", r.cpus_held, r.cpus_total, quiesced(&r), r.tries,
 	             r.tries == 1 ? "y" : "ies");
 	/* What was done stands, whether or not this is answered. */
 	if (nl_agent_leaves(&c->agent, after, NL_MAX_LEAVES, &n) != NL_OK || !(facts = facts_read(c, after, n, &e)))

@@ -31,6 +31,7 @@ enum option { /* bits: which options a verb takes, besides --json -q --help */
 	      OPT_TIMELINE = 1 << 14,
 	      OPT_KEEP = 1 << 15,
 	      OPT_VERIFY = 1 << 16,
+	      OPT_AGENTLESS = 1 << 17,
 };
 
 struct cli {

@@ -9,6 +9,8 @@
 const struct cli_option cli_options[] = {
         {OPT_DEADLINE, NULL, "deadline", "TIME",
          "give up after this time, unchanged: 500ms, 2s (default 1s, on an emulator 10s)"},
+        {OPT_AGENTLESS, NULL, "agentless", NULL,
+         "gather no CPUs: the hypervisor stops each where it is, and every leaf counts as strict"},
         {OPT_DRY_RUN, "n", "dry-run", NULL, "verify and say what would be done; change nothing"},
         {OPT_ALL, NULL, "all", NULL, "every applied leaf"},
         {OPT_CHECK, NULL, "check", NULL, "for scripts: exit 10 if a promise is weakened, print only what weakens it"},
@@ -50,8 +52,8 @@ const struct verb cli_verbs[] = {
          "no "
          "leaf names a CVE.",
          verb_status},
-        {"apply", "load", "LEAF...", 1, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN | OPT_TIMELINE, GROUP_CHANGE,
-         "apply leaf files, all in one flip",
+        {"apply", "load", "LEAF...", 1, NL_MAX_LEAVES, OPT_DEADLINE | OPT_AGENTLESS | OPT_DRY_RUN | OPT_TIMELINE,
+         GROUP_CHANGE, "apply leaf files, all in one flip",
          "Each file is handed to the hypervisor, which verifies signature, kernel identity and expected bytes. Then "
          "all of them are "
          "applied in one "
@@ -64,12 +66,13 @@ const struct verb cli_verbs[] = {
          "one of them was (longest hold), and for how long the command took a CPU from everybody else at the longest, "
          "verification, gathering and failed tries included (blackout), and by what.",
          verb_apply},
-        {"revert", "unload", "ID...|--all", 0, NL_MAX_LEAVES, OPT_DEADLINE | OPT_DRY_RUN | OPT_ALL | OPT_TIMELINE,
-         GROUP_CHANGE, "take applied leaves away again, all in one flip",
+        {"revert", "unload", "ID...|--all", 0, NL_MAX_LEAVES,
+         OPT_DEADLINE | OPT_AGENTLESS | OPT_DRY_RUN | OPT_ALL | OPT_TIMELINE, GROUP_CHANGE,
+         "take applied leaves away again, all in one flip",
          "Names the leaves by the id that newleaf status shows. What the guest itself wrote to the pages meanwhile is "
          "kept.",
          verb_revert},
-        {"sync", NULL, "DIR", 1, 1, OPT_DEADLINE | OPT_DRY_RUN | OPT_TIMELINE, GROUP_CHANGE,
+        {"sync", NULL, "DIR", 1, 1, OPT_DEADLINE | OPT_AGENTLESS | OPT_DRY_RUN | OPT_TIMELINE, GROUP_CHANGE,
          "make the applied leaves exactly the files DIR/*.leaf, in one flip",
          "What is applied and not in DIR is reverted in the same commit. If one file is refused nothing is changed. An "
          "empty directory "

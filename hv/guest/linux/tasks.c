@@ -7,10 +7,10 @@
 
 #define MAX_TASKS (4u << 20) /* Linux's PID_MAX_LIMIT: against lists without an end; time is bounded by scan->until */
 #define MAX_PROBES 65536u
+#define JUMP_SIZE 5u
 #define WORDS 64u /* of a stack, or heads of the kprobe table: read at once */
 
-/* The words in [from, to). NL_AGAIN: one of them blocks. */
-static enum nl_err scan_stack(const struct walk *w, uint64_t from, uint64_t to, uint32_t *old)
+enum nl_err nl_linux_scan_words(const struct walk *w, uint64_t from, uint64_t to, uint32_t *old)
 {
 	uint64_t va = (from + 7) & ~7ULL, words[WORDS];
 	bool blocks = false;
@@ -34,7 +34,7 @@ static bool read_field(const struct walk *w, uint64_t object, struct nl_leaf_fie
 	return !nl_guest_load(&w->k->space, GVA(object + field.offset), field.size, out);
 }
 
-static void name_task(const struct walk *w, uint64_t task)
+void nl_linux_name_task(const struct walk *w, uint64_t task)
 {
 	struct nl_blocker *b = &w->scan->blocker;
 
@@ -45,7 +45,7 @@ static void name_task(const struct walk *w, uint64_t task)
 	b->comm[sizeof(b->comm) - 1] = 0;
 }
 
-static void count_old(struct nl_scan *scan, uint32_t old)
+void nl_linux_count_old(struct nl_scan *scan, uint32_t old)
 {
 	uint32_t i;
 
@@ -69,22 +69,22 @@ static enum nl_err scan_task(const struct walk *w, uint64_t task)
 	if (++w->scan->scanned > MAX_TASKS || !read_field(w, task, w->t->task_on_cpu, &on_cpu) ||
 	    nl_guest_read64(&w->k->space, GVA(task + w->t->task_stack), &stack) ||
 	    nl_guest_read64(&w->k->space, GVA(task + w->t->task_thread_sp), &sp)) {
-		name_task(w, task);
+		nl_linux_name_task(w, task);
 		return NL_EKERNEL;
 	}
-	if ((on_cpu && !w->running) || !stack) /* runs on a CPU that is held, or is dead and has given its stack back */
+	/* It has a CPU that is held: what was saved is old, and held.c reads its stack. Or it is dead and has given its
+	 * stack back. */
+	if ((on_cpu && (!w->running || nl_linux_has_cpu(task))) || !stack)
 		return NL_OK;
 	if (sp < stack || sp > stack + w->t->thread_size) {
-		if (on_cpu)
-			return NL_OK;
-		name_task(w, task);
+		nl_linux_name_task(w, task);
 		return NL_EKERNEL;
 	}
-	err = scan_stack(w, sp, stack + w->t->thread_size, &old);
+	err = nl_linux_scan_words(w, sp, stack + w->t->thread_size, &old);
 	if (w->counts)
-		count_old(w->scan, old);
+		nl_linux_count_old(w->scan, old);
 	if (err)
-		name_task(w, task);
+		nl_linux_name_task(w, task);
 	return err;
 }
 
@@ -148,8 +148,7 @@ bool nl_linux_per_cpu(const struct walk *w, uint32_t cpu, uint64_t symbol, uint6
 	return true;
 }
 
-/* The task that a per-CPU variable points to, on each CPU. */
-static enum nl_err visit_per_cpu(const struct walk *w, uint64_t symbol, uint32_t offset)
+enum nl_err nl_linux_visit_per_cpu(const struct walk *w, uint64_t symbol, uint32_t offset)
 {
 	uint64_t at, task;
 	enum nl_err err;
@@ -173,59 +172,8 @@ static enum nl_err visit_per_cpu(const struct walk *w, uint64_t symbol, uint32_t
 /* Idle tasks are on no list. They matter when another task has the CPU: a running one is on a CPU that is held. */
 static enum nl_err visit_idle_tasks(const struct walk *w)
 {
-	return w->t->idle_threads ? visit_per_cpu(w, w->t->idle_threads, 0)
+	return w->t->idle_threads ? nl_linux_visit_per_cpu(w, w->t->idle_threads, 0)
 	                          : w->visit(w, w->t->init_task + w->k->slide);
-}
-
-/* NL_AGAIN ends the walk: found. */
-static enum nl_err owns_stack(const struct walk *w, uint64_t task)
-{
-	uint64_t stack;
-
-	if (nl_guest_read64(&w->k->space, GVA(task + w->t->task_stack), &stack))
-		return NL_EKERNEL;
-	if (!stack || w->sp < stack || w->sp >= stack + w->t->thread_size)
-		return NL_OK;
-	*w->owner = task;
-	return NL_AGAIN;
-}
-
-/*
- * CPUs that are held at CPL 0: they halt in the idle loop or offline, or stand anywhere while somebody only looks. That
- * is believed only of a CPU on an idle task's own stack, or on that of the task that a queue says has a CPU, which is
- * then all the stack it has: behind an interrupt's or an exception's there would be another. In the middle of a switch
- * the stack is still the last one's, or that one's is saved. Linux aligns every kernel stack to its size.
- */
-static enum nl_err scan_held(struct walk *w)
-{
-	unsigned i;
-
-	for (i = 0; w->scan->held && i < nl_n_cpus; i++) {
-		const struct nl_held *h = &w->scan->held[i];
-		uint64_t task;
-		const struct walk find = {
-		        .k = w->k, .t = w->t, .scan = w->scan, .visit = owns_stack, .sp = h->rsp, .owner = &task};
-		uint32_t old = 0;
-		enum nl_err err;
-
-		if (!h->held || h->cpl == 3 ||
-		    !(h->rip >> 63)) /* below: the firmware's wait loop, which a CPU leaves by INIT only */
-			continue;
-		/* The halt was told from the bytes before RIP: should it be in the middle of a switch, the task that
-		 * says it runs does not yet. */
-		w->running = true;
-		w->scan->blocker.cpu = i;
-		w->scan->blocker.rip = h->rip;
-		err = h->halted ? visit_idle_tasks(&find) : visit_per_cpu(&find, w->t->runqueues, w->t->rq_curr);
-		if (err != NL_AGAIN || nl_scan_word(w->scan, h->rip, &old))
-			return err == NL_EDEADLINE ? err : NL_AGAIN;
-		err = scan_stack(w, h->rsp, (h->rsp | (w->t->thread_size - 1)) + 1, &old);
-		count_old(w->scan, old);
-		if (err)
-			return err;
-	}
-	w->scan->blocker.cpu = UINT32_MAX;
-	return NL_OK;
 }
 
 static bool is_strict(const struct nl_scan *scan)
@@ -239,29 +187,6 @@ static bool is_strict(const struct nl_scan *scan)
 }
 
 /*
- * Kretprobes and the function graph tracer put the address of their own code in the place of a return address, which
- * they keep on a list of the task's (kernel/trace/rethook.c, kernel/kprobes.c, kernel/trace/fgraph.c). No leaf has a
- * call inside a site: what is hidden is in none.
- */
-static void find_hidden(const struct nl_kernel *k, struct nl_scan *scan)
-{
-	const uint32_t runs[] = {k->target->probe_return, k->target->graph_return};
-	uint32_t i;
-
-	for (i = 0; i < NL_ARRAY_SIZE(runs); i++) {
-		uint64_t at = nl_region_start(k->target, NL_KERNEL_IMAGE) + k->slide + NL_RUN_AT(runs[i]);
-		uint64_t end = at + NL_RUN_SIZE(runs[i]);
-
-		scan->hidden_at[i] = at;
-		scan->hidden_size[i] = end - at;
-		if (runs[i] && at <= scan->low)
-			scan->low = at - 1;
-		if (runs[i] && end > scan->high)
-			scan->high = end;
-	}
-}
-
-/*
  * Inside a site may stand whom the run queues name; inside a replaced function anybody. Both walks are made for strict
  * leaves: one that dies is on a queue alone. Idle tasks have preemption off (init_idle; before 5.14 start_kernel,
  * start_secondary): another has their CPU only because they called the scheduler, and no site holds a call.
@@ -272,8 +197,8 @@ enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan)
 	enum nl_err err;
 	bool sound;
 
-	find_hidden(k, scan);
-	if ((err = scan_held(&w)) || (err = nl_linux_visit_queues(&w, &sound)))
+	if ((err = nl_linux_find_hidden(k, scan)) || (err = nl_linux_scan_held(&w)) ||
+	    (err = nl_linux_visit_queues(&w, &sound)))
 		return err;
 	scan->all = scan->held && (scan->whole || is_strict(scan) || !sound);
 	w.counts = scan->all;
@@ -282,25 +207,14 @@ enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan)
 	return visit_processes(&w);
 }
 
-void nl_linux_name(struct nl_kernel *k, uint64_t sp, struct nl_blocker *blocker)
-{
-	struct nl_scan scan = {0};
-	uint64_t task;
-	const struct walk w = {.k = k, .t = k->target, .scan = &scan, .visit = owns_stack, .sp = sp, .owner = &task};
-
-	/* Who has a CPU now: a walk over all tasks would keep the CPU from everybody for as long. */
-	if (visit_per_cpu(&w, w.t->runqueues, w.t->rq_curr) == NL_AGAIN)
-		name_task(&w, task);
-	blocker->pid = scan.blocker.pid;
-	memcpy(blocker->comm, scan.blocker.comm, sizeof(blocker->comm));
-}
-
+/* A probe may at any time be made a jump, of whose bytes the last ones lie in the site, to a copy of what was there
+ * when it was registered. */
 static bool in_site(struct nl_scan *scan, uint64_t va)
 {
 	uint32_t i;
 
 	for (i = 0; i < scan->n; i++) {
-		if (scan->watches[i].site && va >= scan->watches[i].start && va < scan->watches[i].end) {
+		if (scan->watches[i].site && va + JUMP_SIZE > scan->watches[i].start && va < scan->watches[i].end) {
 			scan->blocker.site_va = scan->watches[i].start;
 			scan->blocker.rip = va;
 			return true;
