@@ -271,18 +271,6 @@ static enum nl_err admit(const struct nl_leaf *leaf, struct nl_kernel *k, struct
 	return NL_OK;
 }
 
-static void fill_report(const struct nl_leaf *leaf, const struct nl_entry *e, struct nl_verify_report *report)
-{
-	uint32_t i;
-
-	report->sites = leaf->header->sites.count;
-	for (i = 0; i < report->sites; i++)
-		report->expected_bytes += leaf->sites[i].len;
-	report->body_bytes = leaf->header->text.count + leaf->header->data.count + leaf->header->bss_size;
-	if (e)
-		report->pages = e->state.pages;
-}
-
 static enum nl_err begin_check(void)
 {
 	size_t signed_size = 0;
@@ -332,7 +320,6 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	nl_leaf_open(staging.file, &leaf);
 	memcpy(report->id, leaf.header->id, sizeof(report->id));
 	known = nl_registry_find(report->sha256);
-	fill_report(&leaf, known, report);
 	err = nl_guest_find(ctx, &leaf.header->target, &kernel);
 	memcpy(report->found_build_id, kernel.build_id, kernel.build_id_len);
 	report->found_build_id_len = kernel.build_id_len;
@@ -360,7 +347,6 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	memcpy(fresh.state.key_name, report->key_name, sizeof(fresh.state.key_name) - 1);
 	if ((err = admit(&leaf, &kernel, &report->blocker)))
 		return err;
-	report->pages = fresh.state.pages;
 	nl_journal(NL_EV_VERIFIED, NL_OK, report->id, report->sha256, report->signatures, overrides(&leaf));
 	return NL_OK;
 }

@@ -186,7 +186,6 @@ struct nl_verify_report {
 	char key_name[32];
 	uint8_t found_build_id[NL_BUILD_ID_MAX]; /* of the running kernel, when it could be read */
 	uint32_t found_build_id_len;
-	uint32_t sites, pages, expected_bytes, body_bytes;
 	uint32_t
 	        signatures; /* of different trusted authors; key_id and key_name: of the first of this machine's keys */
 	uint64_t slide;

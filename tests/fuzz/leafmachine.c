@@ -182,6 +182,8 @@ static void start(void)
 	}
 	fg_kprobe(FG_LINK + 0x1f8000);
 	take_apart();
+	/* what is behind the hypervisor's own bytes of the arena */
+	ASAN_POISON_MEMORY_REGION(fg.region + NL_REGION_CORE, POOL_OFFSET - NL_REGION_CORE);
 }
 
 /* As it is when the hypervisor has started, whatever a leaf has made of it. */
@@ -203,7 +205,6 @@ static void as_new(void)
 	nl_commit_init(&fg.base);
 	ASAN_POISON_MEMORY_REGION(half(NL_ROOM_TEXT), HALF);
 	ASAN_POISON_MEMORY_REGION(half(NL_ROOM_DATA), HALF);
-	ASAN_POISON_MEMORY_REGION(fg.region + NL_REGION_CORE, NL_PAGE_SIZE); /* what is behind the hypervisor's own */
 }
 
 static void check_bound(const struct nl_entry *e)

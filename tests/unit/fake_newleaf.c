@@ -107,8 +107,7 @@ static enum nl_err do_stage(struct fake *f, const struct nl_registers *r)
 
 static enum nl_err do_verify(struct fake *f)
 {
-	struct nl_verify_report report = {
-	        .sites = 1, .pages = 1, .expected_bytes = 7, .body_bytes = 412, .blocker = f->blocker};
+	struct nl_verify_report report = {.blocker = f->blocker};
 	struct nl_leaf_header h;
 	struct nl_leaf_state *l = NULL;
 

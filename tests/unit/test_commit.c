@@ -37,7 +37,7 @@ static void apply_and_revert(void)
 	memcpy(text, fg_image(TEXT_SITE), 5);
 	leaf_text_and_data("prctl-auxv", 1);
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
-	assert_int_equal(verify_report()->pages, 2);
+	assert_int_equal(nl_registry_find(sha[0])->state.pages, 2);
 	assert_int_equal(verify_report()->slide, fg.slide);
 	assert_memory_equal(verify_report()->found_build_id, fg.target.kernel.build_id, 20);
 	for (round = 0; round < 3; round++) {

@@ -33,7 +33,7 @@ static void present(void **state)
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
 	assert_int_equal(module_of(sha[0], 0)->state, NL_MODULE_PRESENT);
 	assert_int_equal(module_of(sha[0], 0)->sites, 3);
-	assert_int_equal(verify_report()->pages, 3); /* not the initialiser's, which is gone */
+	assert_int_equal(nl_registry_find(sha[0])->state.pages, 3); /* not the initialiser's, which is gone */
 	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
 	unchanged(was); /* and abandoned */
 	for (unsigned round = 0; round < 3; round++) {
@@ -68,7 +68,7 @@ static void absent(void **state)
 	leaf_module("one", "alpha", WITH_IMAGE | WITH_DATA | WITH_INIT);
 	assert_int_equal(verify_leaf(sha[0]), NL_OK);
 	assert_int_equal(module_of(sha[0], 0)->state, NL_MODULE_WAITING);
-	assert_int_equal(verify_report()->pages, 1);
+	assert_int_equal(nl_registry_find(sha[0])->state.pages, 1);
 	for (unsigned round = 0; round < 3; round++) {
 		assert_int_equal(commit((const void *)sha, 1), NL_OK);
 		assert_int_equal(image_looks(), PATCHED);

@@ -119,6 +119,20 @@ static int check_livepatches(struct change *x)
 	return NL_EXIT_OK;
 }
 
+/* What of the running kernel was compared. */
+static void say_match(const struct change *x, const struct cli_leaf_file *f)
+{
+	const struct nl_leaf_header *h = (const void *)f->bytes;
+	const struct nl_leaf_site *s = f->size < sizeof(*h) ? NULL : cli_leaf_part(f, &h->sites, sizeof(*s));
+	uint32_t bytes = 0;
+
+	for (uint32_t i = 0; s && i < h->sites.count; i++)
+		bytes += s[i].len;
+	if (s)
+		cli_progress(x->c, "match", "build-id, %u site%s, %u expected bytes", h->sites.count,
+		             h->sites.count == 1 ? "" : "s", bytes);
+}
+
 /* Read and verify one file. Nothing is applied by that. */
 static int take_file(struct change *x, const char *path)
 {
@@ -146,8 +160,7 @@ static int take_file(struct change *x, const char *path)
 		return cli_fail_agent(x->c, not_done(x, r->id[0] ? r->id : base_name(path)), e, f);
 	cli_progress(x->c, "verify", "key %s \"%s\"%s%s%s", text_hex(&t, r->key_id, 2), r->key_name,
 	             r->signatures > 1 ? " and others" : "", x->n_files > 1 ? "  " : "", x->n_files > 1 ? r->id : "");
-	cli_progress(x->c, "match", "build-id, %u site%s, %u expected bytes", r->sites, r->sites == 1 ? "" : "s",
-	             r->expected_bytes);
+	say_match(x, f);
 	return NL_EXIT_OK;
 }
 

@@ -356,6 +356,13 @@ int cli_open_locked(struct cli *c, const char *what)
 	return e == NL_OK ? NL_EXIT_OK : cli_fail_agent(c, what, e, NULL);
 }
 
+const void *cli_leaf_part(const struct cli_leaf_file *f, const struct nl_leaf_part *p, size_t each)
+{
+	bool inside = p->offset <= f->size && p->count <= (f->size - p->offset) / each;
+
+	return inside && (each == 1 || p->offset % 8 == 0) ? f->bytes + p->offset : NULL;
+}
+
 enum nl_err cli_read_file(const char *path, size_t max, uint8_t **bytes, size_t *size)
 {
 	FILE *f = fopen(path, "re");

@@ -116,6 +116,8 @@ struct cli_leaf_file {
 	size_t size;
 	struct nl_verify_report report;
 };
+/* An aligned part of it, NULL: it is not inside. */
+const void *cli_leaf_part(const struct cli_leaf_file *f, const struct nl_leaf_part *p, size_t each);
 enum nl_err cli_read_file(const char *path, size_t max, uint8_t **bytes, size_t *size); /* errno is kept */
 
 /* The longest piece for which this command took a CPU from everybody else so far. */

@@ -30,13 +30,6 @@ void symbol_learn(const struct cli_leaf_file *f)
 
 /* -- what a leaf's file says -- */
 
-static const void *part(const struct cli_leaf_file *f, const struct nl_leaf_part *p, size_t each)
-{
-	bool inside = p->offset <= f->size && p->count <= (f->size - p->offset) / each;
-
-	return inside && (each == 1 || p->offset % 8 == 0) ? f->bytes + p->offset : NULL;
-}
-
 /* Is the module that is loaded the one that the leaf was built for? */
 static bool is_loaded(const struct nl_leaf_object *o)
 {
@@ -89,8 +82,8 @@ static bool by_leaf(struct text *t, uint64_t address, const struct cli_leaf_file
 	uint64_t base[NL_LEAF_MAX_OBJECTS] = {0};
 
 	if (f->size < sizeof(*h) || h->objects.count >= NL_LEAF_MAX_OBJECTS || h->sites.count > NL_LEAF_MAX_SITES ||
-	    !(objects = part(f, &h->objects, sizeof(*objects))) || !(s = part(f, &h->sites, sizeof(*s))) ||
-	    !(strings = part(f, &h->strings, 1)))
+	    !(objects = cli_leaf_part(f, &h->objects, sizeof(*objects))) ||
+	    !(s = cli_leaf_part(f, &h->sites, sizeof(*s))) || !(strings = cli_leaf_part(f, &h->strings, 1)))
 		return false;
 	for (const struct nl_leaf_site *end = s + h->sites.count; s < end; s++) {
 		if (s->kind != NL_SITE_TEXT || !s->func_size || s->object > h->objects.count ||
