@@ -51,7 +51,7 @@
 
 #define TRY 1
 #define SWEEP 2
-#define ALONE 3 /* a commit without an agent: CPUs are held wherever they stand, and judged in the window */
+#define BY_ITSELF 3 /* a commit without an agent: CPUs are held wherever they stand, and judged in the window */
 
 word armed, ticket, request[N];
 bool anywhere;
@@ -300,8 +300,8 @@ inline assert_frozen()
 		i = 0;
 		do
 		:: i < N ->
-			assert(i == me || (!guest[i] && stands[i] != BADLY && (stands[i] != LAWFUL || what == ALONE)));
-			assert(i != me || what != ALONE || stands[i] != BADLY);
+			assert(i == me || (!guest[i] && stands[i] != BADLY && (stands[i] != LAWFUL || what == BY_ITSELF)));
+			assert(i != me || what != BY_ITSELF || stands[i] != BADLY);
 			i++
 		:: else -> break
 		od;
@@ -347,7 +347,7 @@ inline publish()
 }
 
 #ifdef AGENTLESS
-#define JUDGED (what != ALONE || lawful)
+#define JUDGED (what != BY_ITSELF || lawful)
 #define FORGET lawful = false; was = 0
 #define WAS was = published /* it may have flipped on this way into the guest, and tries again */
 #define UNCHANGED (published == was)
@@ -503,7 +503,7 @@ inline order_due()
 {
 	if
 	:: atomic { !lock -> lock = true }
-		commit_try(ALONE);
+		commit_try(BY_ITSELF);
 		lock = false
 	:: lock
 	fi
