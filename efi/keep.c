@@ -99,14 +99,18 @@ enum nl_err state_check(struct loader *l)
 
 void state_name(struct loader *l)
 {
+	struct nl_boot_block *b = l->boot;
 	struct nl_state *s = &l->state;
 
 	if (!(((uint64_t *)s->machine_id)[0] | ((uint64_t *)s->machine_id)[1]) &&
-	    randomness(s->machine_key, sizeof(s->machine_key) / sizeof(uint64_t))) {
+	    randomness(s->machine_key, sizeof(s->machine_key) / sizeof(uint64_t)))
 		randomness(s->machine_id, sizeof(s->machine_id) / sizeof(uint64_t));
-		state_keep(l);
-	}
-	CopyMem(l->boot->facts.machine_id, l->stored.machine_id, sizeof(s->machine_id));
+	s->boots++;
+	state_keep(l); /* said if it fails; then the next boot would have this one's number */
+	CopyMem(b->facts.machine_id, l->stored.machine_id, sizeof(b->facts.machine_id));
+	b->seed = (uint64_t)s->machine_key;
+	if (l->stored.boots == s->boots && ((uint64_t *)s->machine_id)[0] && b->facts.random)
+		b->facts.boots = s->boots;
 }
 
 enum nl_err state_settle(struct loader *l)

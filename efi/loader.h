@@ -84,8 +84,9 @@ bool memory_is_free(uint64_t base, uint64_t size); /* nobody has it, so nobody m
 /* keep.c: what outlives a boot. */
 void state_read(struct loader *l);         /* and what the boot before left; before anything else takes memory */
 enum nl_err state_check(struct loader *l); /* may this image run? */
-void state_name(
-        struct loader *l); /* the machine, in the boot block: made when it has none; zero if it cannot be kept */
+/* Who this machine is, made when it has no name yet, and which boot this: in the boot block, once they are kept. Lends
+ * the core the machine's key. */
+void state_name(struct loader *l);
 /* The core has seen everything and will launch: floors rise, and nothing of the state stays in memory. What a key file
  * vouches for is not held against a later boot. NL_EFIRMWARE: what must not be lost would be. */
 enum nl_err state_settle(struct loader *l);

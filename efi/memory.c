@@ -116,6 +116,8 @@ enum nl_err memory_reserve(struct loader *l)
 
 void memory_release(struct loader *l)
 {
+	if (l->boot_va) /* the core, and its keys, for a boot that has not come */
+		BS->SetMem((void *)(l->region + NL_REGION_CORE), l->boot->left - l->region - NL_REGION_CORE, 0);
 	if (l->region)
 		release(l->region, l->region + NL_REGION_SIZE(l->n_cpus));
 	l->region = 0;

@@ -20,9 +20,9 @@ struct nl_state {
 	uint64_t order_epoch;      /* orders: a later version */
 	uint64_t left;             /* physical address of the boot's struct nl_left; 0 = none yet */
 	uint32_t security_version; /* the highest that was launched under Secure Boot: an image below it is refused */
-	uint32_t reserved;
-	uint8_t machine_id[16];  /* random; zero: no source of randomness yet */
-	uint8_t machine_key[32]; /* random, a seed: never in memory that outlives the loader */
+	uint32_t boots;            /* number of the last one that was to be launched */
+	uint8_t machine_id[16];    /* random; zero: no source of randomness yet */
+	uint8_t machine_key[32];   /* random, a seed: never in memory that outlives the loader */
 	struct nl_lockout lockouts[NL_MAX_LOCKOUTS];
 	uint8_t barred[NL_MAX_KEYS][32]; /* public keys that sign no list any more, the newest first; zero: none */
 };

@@ -4,6 +4,7 @@
  * see agent.h.
  */
 #include "agent.h"
+#include "call.h"
 #include "own.h"
 
 #include <newleaf/bootblock.h>
@@ -25,9 +26,6 @@
 #define SPIN_EMULATED_NS (4 * MS)
 #define SPIN_DOUBLINGS 6
 #define NO_CPU UINT32_MAX
-
-#define NL_ERR_LAST(name, code, exit, what, next) +1
-enum { ERRORS_KNOWN = 0 NL_ERRORS(NL_ERR_LAST) }; /* codes are dense from 0: errors.h says append only */
 
 static enum nl_err fail(struct nl_agent *a, enum nl_err e, enum nl_reason why)
 {
@@ -83,7 +81,7 @@ static enum nl_err call(struct nl_agent *a, enum nl_call which, const void *in, 
 	}
 	if (r.rax == NL_CALL_MAGIC) /* an unused port leaves EAX alone */
 		return fail(a, NL_EABSENT, NL_WHY_SILENT);
-	if (r.rax >= ERRORS_KNOWN)
+	if (r.rax >= NL_ERRORS_KNOWN)
 		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
 	if (out)
 		memcpy(out, a->buffer, out_len);
@@ -524,77 +522,17 @@ enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *
 	return e;
 }
 
-enum nl_err nl_agent_journal(struct nl_agent *a, uint64_t from_seq, struct nl_journal_entry *out, size_t max, size_t *n,
-                             uint64_t *newest)
-{
-	uint64_t count = from_seq;
-	enum nl_err e;
+enum nl_err nl_agent_fail(struct nl_agent *a, enum nl_err e, enum nl_reason why) { return fail(a, e, why); }
 
-	*n = 0;
-	*newest = 0;
-	start(a, NL_CALL_JOURNAL);
-	if (max > NL_CALL_MAX_BUFFER / sizeof(*out))
-		max = NL_CALL_MAX_BUFFER / sizeof(*out);
-	e = call(a, NL_CALL_JOURNAL, NULL, 0, out, max * sizeof(*out), &count, newest);
-	if (e != NL_OK)
-		return e;
-	if (count > max)
-		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
-	*n = count; /* bytes stay as they came: the caller checks the hash chain over them */
-	return NL_OK;
+enum nl_err nl_agent_call(struct nl_agent *a, enum nl_call which, void *out, size_t out_len, uint64_t *rcx,
+                          uint64_t *r8)
+{
+	start(a, which);
+	return call(a, which, NULL, 0, out, out_len, rcx, r8);
 }
 
-enum nl_err nl_agent_timeline(struct nl_agent *a, uint64_t from_seq, struct nl_step_record *out, size_t max, size_t *n,
-                              uint64_t *newest)
+enum nl_err nl_agent_exchange(struct nl_agent *a, enum nl_call which, void *both, size_t len, uint64_t *rcx)
 {
-	uint64_t count = from_seq, seq = from_seq;
-	enum nl_err e;
-
-	*n = 0;
-	*newest = 0;
-	start(a, NL_CALL_TIMELINE);
-	if (max > NL_AGENT_STEPS_A_CALL)
-		max = NL_AGENT_STEPS_A_CALL;
-	e = call(a, NL_CALL_TIMELINE, NULL, 0, out, max * sizeof(*out), &count, newest);
-	if (e != NL_OK)
-		return e;
-	if (count > max)
-		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
-	for (size_t i = 0; i < count; seq = out[i++].seq + 1)
-		if (out[i].seq < seq || !out[i].seq || out[i].seq > *newest || out[i].cpu >= NL_MAX_CPUS ||
-		    out[i].step >= NL_N_STEPS)
-			return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
-	*n = count;
-	return NL_OK;
-}
-
-enum nl_err nl_agent_exits(struct nl_agent *a, uint32_t cpu, struct nl_exit_counts *out)
-{
-	uint64_t rcx = cpu;
-
-	start(a, NL_CALL_EXITS);
-	return call(a, NL_CALL_EXITS, NULL, 0, out, sizeof(*out), &rcx, NULL);
-}
-
-enum nl_err nl_agent_console(struct nl_agent *a, uint64_t from, char *out, size_t max, size_t *n, uint64_t *next)
-{
-	uint64_t bytes = from;
-	enum nl_err e;
-
-	*n = 0;
-	*next = 0;
-	start(a, NL_CALL_CONSOLE);
-	e = call(a, NL_CALL_CONSOLE, NULL, 0, out, max, &bytes, next);
-	if (e != NL_OK)
-		return e;
-	if (bytes > max)
-		return fail(a, NL_EINTERNAL, NL_WHY_GARBAGE);
-	*n = bytes;
-	return NL_OK;
-}
-
-enum nl_err nl_agent_alive(struct nl_agent *a)
-{
-	start(a, NL_CALL_ALIVE);
-	return call(a, NL_CALL_ALIVE, NULL, 0, NULL, 0, NULL, NULL);
+	start(a, which);
+	return patient_call(a, which, both, len, both, len, rcx, NULL);
 }

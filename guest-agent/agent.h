@@ -11,6 +11,7 @@
 
 #include <newleaf/hypercall.h>
 #include <newleaf/steps.h>
+#include <newleaf/witness.h>
 
 /* Why a call could not be made at all; the error code alone does not tell what to do about it. */
 enum nl_reason {
@@ -54,7 +55,7 @@ struct nl_registers {
 
 /* What takes a CPU from everybody else: each call by its number, but those to VERIFY that want another one (slices of
  * the hash, a signature) for themselves; and gathering, the TRY in its midst included. */
-enum nl_piece { NL_PIECE_GATHER = 0, NL_PIECE_CHECK = NL_CALL_TIMELINE + 1, NL_PIECES };
+enum nl_piece { NL_PIECE_GATHER = 0, NL_PIECE_CHECK = NL_CALL_SIGNED + 1, NL_PIECES };
 
 /*
  * What differs between guests. `call` makes one hypercall on the CPU it is called on; false: the instruction faulted.
@@ -100,6 +101,10 @@ enum nl_err nl_agent_status(struct nl_agent *a, struct nl_status *out);
 enum nl_err nl_agent_leaves(struct nl_agent *a, struct nl_leaf_state *out, size_t max, size_t *n);
 /* Of the leaf at that place of nl_agent_leaves; which it is says out->sha256. */
 enum nl_err nl_agent_facts(struct nl_agent *a, size_t place, struct nl_leaf_facts *out);
+
+/* The signed status in answer to a nonce of 32 bytes; `out` has NL_SIGNED_MAX_SIZE bytes. It is not checked here: who
+ * asked does that, elsewhere. */
+enum nl_err nl_agent_signed(struct nl_agent *a, const uint8_t nonce[32], struct nl_signed_status *out, size_t *n);
 
 /* Hand over a leaf file and have it verified. Nothing is applied by this. `report` is filled as far as known, also on
  * failure. */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What libsodium has of Ed25519 verification, SHA-512 and SHA-256 (portable code), from Debian's source package with the
+# What libsodium has of Ed25519, SHA-512 and SHA-256 (portable code), from Debian's source package with the
 # core's own flags: the packaged library uses SSE, the red zone and the stack protector. Of each file only what these
 # need is kept. $(SODIUM_HOST) is the same for unit tests. What the library wants from its other files is in
 # hv/leaf/signature.c. Debian's patch to that version (CVE-2025-69277) is to a function that is not among these.
@@ -9,9 +9,11 @@ SODIUM_HOST := $(B)/libsodium-host.o
 CRYPTO_CFLAGS := -isystem $(SODIUM_SRC)/src/libsodium/include/sodium
 CRYPTO_LIBS := $(SODIUM_CORE)
 SODIUM_FILES := crypto_core/ed25519/ref10/ed25519_ref10 crypto_hash/sha256/cp/hash_sha256_cp \
-	crypto_hash/sha512/cp/hash_sha512_cp crypto_sign/ed25519/ref10/open crypto_verify/sodium/verify
+	crypto_hash/sha512/cp/hash_sha512_cp crypto_sign/ed25519/ref10/keypair crypto_sign/ed25519/ref10/open \
+	crypto_sign/ed25519/ref10/sign crypto_verify/sodium/verify
 SODIUM_KEEP := crypto_sign_ed25519_verify_detached crypto_hash_sha256 crypto_hash_sha256_init \
-	crypto_hash_sha256_update crypto_hash_sha256_final crypto_hash_sha512_init
+	crypto_hash_sha256_update crypto_hash_sha256_final crypto_sign_ed25519_detached \
+	crypto_sign_ed25519_seed_keypair
 SODIUM_FLAGS := -std=gnu11 -O2 -g -ffunction-sections -fdata-sections -fno-strict-aliasing -DCONFIGURED=1 \
 	-DHAVE_TI_MODE=1 -DNATIVE_LITTLE_ENDIAN=1 -I$(SODIUM_SRC)/src/libsodium/include/sodium \
 	-I$(SODIUM_SRC)/src/libsodium/crypto_sign/ed25519/ref10
@@ -37,10 +39,10 @@ $(SODIUM_HOST): $(SODIUM_FILES:%=$(B)/libsodium-host/%.o)
 	ld -r --gc-sections $(SODIUM_KEEP:%=-u %) -o $@ $^
 
 # What includes libsodium's headers
-SODIUM_USERS := core/sha256 core/sodium leaf/signature
+SODIUM_USERS := core/sha256 core/sodium leaf/signature leaf/witness
 $(SODIUM_USERS:%=$(B)/core/hv/%.c.o) $(SODIUM_USERS:%=$(B)/unit/hv/%.o): $(SODIUM_SRC)/.stamp
 
 $(SODIUM_USERS:%=$(B)/unit/hv/%.o): UNIT_EXTRA := $(CRYPTO_CFLAGS)
 $(addprefix $(B)/tests/test_,agentless commit faults gone journal journal_left leaf leaf_modules list module \
-	module_commit module_elsewhere module_hook module_order module_told order prepare registry signature supersede \
-	token window witness): $(SODIUM_HOST)
+	module_commit module_elsewhere module_hook module_order module_told order prepare registry signature signed \
+	supersede token window witness): $(SODIUM_HOST)

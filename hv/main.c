@@ -15,6 +15,7 @@
 #include "core/journal.h"
 #include "core/kept.h"
 #include "leaf/list.h"
+#include "leaf/witness.h"
 #include "core/panic.h"
 #include "exits/msr.h"
 #include "core/pool.h"
@@ -77,6 +78,7 @@ static enum nl_err prepare(struct nl_boot_block *b)
 	nl_vendor->intercept_port(NL_CALL_PORT);
 	for (uint16_t p = NL_CONFIG_PORTS; p < NL_CONFIG_PORTS + 8; p++)
 		nl_vendor->intercept_port(p);
+	nl_witness_init(x86_phys(HPA(nl_boot.seed)));
 	return NL_OK;
 }
 

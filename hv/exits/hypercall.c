@@ -21,6 +21,7 @@
 #include "commit/quiesce.h"
 #include "leaf/list.h"
 #include "leaf/registry.h"
+#include "leaf/witness.h"
 #include "x86.h"
 
 struct call {
@@ -213,6 +214,18 @@ static enum nl_err call_alive(struct call *c)
 	return NL_OK;
 }
 
+static enum nl_err call_signed(struct call *c)
+{
+	enum nl_err err = can_answer(c, NL_SIGNED_MAX_SIZE);
+	const void *file;
+	uint8_t nonce[32];
+
+	if (err || (err = nl_guest_read(&c->caller, c->buffer, NL_GUEST_USER, nonce, sizeof(nonce))) ||
+	    (err = call_status(c)) || (err = nl_witness_sign(c->ctx, &c->answer.status, nonce, &file, &c->rcx)))
+		return err;
+	return append(c, file, c->rcx);
+}
+
 static const struct {
 	enum nl_err (*fn)(struct call *);
 	bool locked;     /* with nl_generation_lock: NL_EBUSY when another CPU has it */
@@ -232,6 +245,7 @@ static const struct {
         [NL_CALL_ALIVE] = {.fn = call_alive},
         [NL_CALL_FACTS] = {.fn = call_facts, .locked = true},
         [NL_CALL_TIMELINE] = {.fn = call_timeline},
+        [NL_CALL_SIGNED] = {.fn = call_signed, .locked = true, .wanted = true},
 };
 
 /* The answer can be written before anything is done. Its fate does not change what was done: NL_EFAULT only where

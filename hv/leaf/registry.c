@@ -121,6 +121,13 @@ static struct nl_entry *choose_entry(void)
 	return best;
 }
 
+bool nl_registry_shown(const struct nl_site *s, uint8_t *out)
+{
+	const uint8_t *at = nl_view_pointer(nl_views(), nl_current_view(), GPA(s->gpa), NL_R);
+
+	return at && nl_copy_safe(out, at, s->len);
+}
+
 /* Does a site of an applied leaf still hold what was written, with no probe inside? */
 static enum nl_err note_of(struct nl_entry *e, const struct nl_context *ctx)
 {
@@ -136,10 +143,9 @@ static enum nl_err note_of(struct nl_entry *e, const struct nl_context *ctx)
 		return NL_EKERNEL;
 	for (i = 0; i < e->n_sites; i++) {
 		const struct nl_site *s = &e->sites[i];
-		const uint8_t *at = nl_view_pointer(nl_views(), nl_current_view(), GPA(s->gpa), NL_R);
 
 		watches[i] = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
-		if (s->len && (!at || !nl_copy_safe(now, at, s->len) || memcmp(now, s->fresh, s->len)))
+		if (s->len && (!nl_registry_shown(s, now) || memcmp(now, s->fresh, s->len)))
 			return NL_EPROBED;
 	}
 	nl_scan_init(&scan, watches, e->n_sites);
@@ -183,10 +189,9 @@ enum nl_err nl_registry_note(const struct nl_context *ctx, uint64_t n)
 /* What the site would hold if no leaf were applied: a newer leaf may replace one that is on. */
 static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
 {
-	const uint8_t *at = nl_view_pointer(nl_views(), nl_current_view(), GPA(s->gpa), NL_R);
 	unsigned i, j, k;
 
-	if (!at || !nl_copy_safe(out, at, s->len))
+	if (!nl_registry_shown(s, out))
 		return NL_ERANGE;
 	for (i = 0; i < NL_MAX_LEAVES; i++) {
 		const struct nl_entry *e = &nl_registry[i];

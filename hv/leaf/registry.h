@@ -24,6 +24,9 @@ enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_re
  * may be more. NL_OK: there is no such entry. */
 enum nl_err nl_registry_note(const struct nl_context *ctx, uint64_t n);
 
+/* The bytes that the guest sees at a site that is there. false: nobody could read them. */
+bool nl_registry_shown(const struct nl_site *s, uint8_t *out);
+
 /* Do all sites that are there hold what the leaf expects, were none applied? `object`: of that one alone, or
  * UINT32_MAX. */
 enum nl_err nl_registry_check(const struct nl_entry *e, uint32_t object, struct nl_kernel *k,

@@ -23,14 +23,21 @@ enum nl_err nl_signatures_find(const void *block, size_t size, const struct nl_s
 	return NL_OK;
 }
 
-enum nl_err nl_signature_check(const char *domain, const uint8_t sha256[32], const struct nl_signature *s,
-                               const struct nl_key *keys, uint32_t n_keys, uint32_t role, uint32_t *known)
+static struct nl_signed signed_of(const char *domain, const uint8_t sha256[32])
 {
 	struct nl_signed message = {.domain = ""};
-	uint32_t i;
 
 	memcpy(message.domain, domain, strlen(domain));
 	memcpy(message.sha256, sha256, sizeof(message.sha256));
+	return message;
+}
+
+enum nl_err nl_signature_check(const char *domain, const uint8_t sha256[32], const struct nl_signature *s,
+                               const struct nl_key *keys, uint32_t n_keys, uint32_t role, uint32_t *known)
+{
+	struct nl_signed message = signed_of(domain, sha256);
+	uint32_t i;
+
 	/* Refuses keys and R of small order, keys that are not canonical, and S of the group's order and more. */
 	if (crypto_sign_ed25519_verify_detached(s->bytes, (const void *)&message, sizeof(message), s->key))
 		return NL_ESIGNATURE;
@@ -40,6 +47,13 @@ enum nl_err nl_signature_check(const char *domain, const uint8_t sha256[32], con
 			break;
 		}
 	return NL_OK;
+}
+
+void nl_signature_make(const char *domain, const uint8_t sha256[32], const uint8_t key[64], uint8_t out[64])
+{
+	struct nl_signed message = signed_of(domain, sha256);
+
+	crypto_sign_ed25519_detached(out, NULL, (const void *)&message, sizeof(message), key);
 }
 
 enum nl_err nl_check_step(struct nl_check *c)

@@ -21,6 +21,10 @@ enum nl_err nl_signatures_find(const void *block, size_t size, const struct nl_s
 enum nl_err nl_signature_check(const char *domain, const uint8_t sha256[32], const struct nl_signature *s,
                                const struct nl_key *keys, uint32_t n_keys, uint32_t role, uint32_t *known);
 
+/* By a private key as libsodium has it: the seed, and the public one. The nonce follows from key and message (RFC
+ * 8032): a bad source of randomness costs no key. */
+void nl_signature_make(const char *domain, const uint8_t sha256[32], const uint8_t key[64], uint8_t out[64]);
+
 /* Of a whole file that somebody signed, a piece at a time. At first zero behind `role`. */
 struct nl_check {
 	const void *file; /* of `size` bytes, the first signed_size of them signed */

@@ -192,12 +192,18 @@ enum nl_exit_code {
 	  "the message names the first one; what stands before it fits (docs/how-to/keep-the-journal.md)") \
 	X(NL_ESTANDS, 81, NL_EXIT_DEADLINE, \
 	  "a CPU stands in the kernel where nobody can tell what it is in the midst of", \
-	  "retry; the message names CPU and address")
+	  "retry; the message names CPU and address") \
+	X(NL_ENORANDOM, 82, NL_EXIT_ABSENT, \
+	  "this machine has no source of randomness, or cannot keep what it must remember", \
+	  "the loader's messages at boot name it; look for a firmware update") \
+	X(NL_ERATE, 83, NL_EXIT_DEADLINE, "a signature was made less than a second ago", "try again in a second")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),
 	NL_ERRORS(NL_ERR_ENUM)
 #undef NL_ERR_ENUM
 };
+#define NL_ERR_ANOTHER(name, code, exit, what, next) +1
+enum { NL_ERRORS_KNOWN = 0 NL_ERRORS(NL_ERR_ANOTHER) }; /* codes are dense from 0 */
 
 #endif

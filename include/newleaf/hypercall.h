@@ -68,6 +68,9 @@ enum nl_call {
 	NL_CALL_FACTS = 12,    /* rcx = place in the list of NL_CALL_LEAVES, from 0; out buffer: struct nl_leaf_facts */
 	NL_CALL_TIMELINE = 13, /* rcx = first seq wanted; out buffer: struct nl_step_record[] (steps.h), older ones may
 	                          have been written over; rcx out: how many, r8 out: newest seq */
+	NL_CALL_SIGNED =
+	        14, /* buffer of NL_SIGNED_MAX_SIZE or more: in 32 bytes, the asker's nonce, out the signed status
+	               (witness.h); rcx out: its bytes. NL_AGAIN: again with the same, one leaf was looked at */
 };
 
 /* What a guest tried and did not get, since launch. */

@@ -280,6 +280,28 @@ static enum nl_err do_status(struct fake *f, struct nl_registers *r)
 	return NL_OK;
 }
 
+static enum nl_err do_signed(struct fake *f, struct nl_registers *r)
+{
+	struct nl_signed_status s = {
+	        .head = {NL_STATUS_MAGIC, NL_ABI_VERSION, sizeof(s), sizeof(struct nl_signed_leaf), f->n_leaves},
+	        .witness = {.machine_key = {0xab, 0xcd}, .boot = f->status.boot},
+	        .status = f->status};
+
+	if (r->rdi < NL_SIGNED_MAX_SIZE)
+		return NL_EUSAGE;
+	if (f->signed_again && f->signed_again--)
+		return NL_AGAIN;
+	if (f->signed_rate && f->signed_rate--)
+		return NL_ERATE;
+	if (f->signed_error)
+		return f->signed_error;
+	memcpy(s.nonce, f->buffer, sizeof(s.nonce));
+	s.nonce[5] ^= f->torn_signed;
+	memcpy(f->buffer, &s, sizeof(s));
+	r->rcx = nl_signed_status_size(&s) + NL_SIGNATURE_LEN;
+	return NL_OK;
+}
+
 static enum nl_err do_journal(struct fake *f, struct nl_registers *r)
 {
 	uint64_t from = r->rcx > f->journal_over ? r->rcx : f->journal_over + 1;
@@ -346,6 +368,8 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 		return do_journal(f, r);
 	case NL_CALL_TIMELINE:
 		return do_timeline(f, r);
+	case NL_CALL_SIGNED:
+		return do_signed(f, r);
 	case NL_CALL_EXITS:
 		if (r->rcx >= f->status.cpus_running)
 			return NL_EUSAGE;

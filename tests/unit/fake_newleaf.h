@@ -14,13 +14,17 @@
 struct fake {
 	/* faults and answers, set by the test; zero is healthy */
 	bool absent, ordinary_user, silent, faulting;
-	enum nl_reason refusal;       /* with ordinary_user */
-	uint32_t cpuid_base;          /* 0 = 0x40000000 */
-	uint32_t abi;                 /* 0 = NL_ABI_VERSION */
-	unsigned verify_again;        /* NL_AGAIN so many times */
-	unsigned prepare_busy;        /* NL_EBUSY so many times: another caller */
-	unsigned leaves_again;        /* NL_AGAIN so many times */
-	uint64_t leaves_from;         /* rcx of the last LEAVES that was answered */
+	enum nl_reason refusal; /* with ordinary_user */
+	uint32_t cpuid_base;    /* 0 = 0x40000000 */
+	uint32_t abi;           /* 0 = NL_ABI_VERSION */
+	unsigned verify_again;  /* NL_AGAIN so many times */
+	unsigned prepare_busy;  /* NL_EBUSY so many times: another caller */
+	unsigned leaves_again;  /* NL_AGAIN so many times */
+	uint64_t leaves_from;   /* rcx of the last LEAVES that was answered */
+	unsigned signed_again;  /* NL_AGAIN so many times, then */
+	unsigned signed_rate;   /* NL_ERATE so many times */
+	enum nl_err signed_error;
+	bool torn_signed;
 	unsigned try_again;           /* NL_AGAIN so many times; UINT_MAX = for ever */
 	unsigned try_stale;           /* NL_ESTALE so many times, with which what was prepared is gone */
 	bool lose_answer;             /* NL_EFAULT of the next TRY, whatever it did */

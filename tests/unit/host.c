@@ -11,6 +11,7 @@
 char host_last_panic[256];
 WEAK struct nl_boot_block nl_boot;
 WEAK struct nl_counts nl_counts;
+WEAK const struct nl_core_header nl_core_header = {.magic = NL_CORE_MAGIC, .rodata_end = sizeof(nl_core_header)};
 
 WEAK void nl_log(const char *format, ...)
 {

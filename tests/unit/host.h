@@ -19,6 +19,7 @@
 #include "core/core.h"
 
 #define expect_panic(call) expect_assert_failure(call)
+extern const struct nl_core_header nl_core_header;
 extern char host_last_panic[256]; /* the message of the last nl_panic */
 
 /* Random numbers that are the same in every run; HOST_SEED in the environment chooses another sequence. */

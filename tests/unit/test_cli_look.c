@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c
-// sources: tools/newleaf/blackout.c tools/newleaf/status.c tools/newleaf/facts.c tools/newleaf/vex.c
-// sources: tools/newleaf/livepatch.c tools/newleaf/journal.c tools/newleaf/dates.c
+// sources: tools/newleaf/blackout.c tools/newleaf/status.c tools/newleaf/signed.c tools/newleaf/facts.c
+// sources: tools/newleaf/vex.c tools/newleaf/livepatch.c tools/newleaf/journal.c tools/newleaf/dates.c
 // sources: tools/newleaf/logfile.c tools/newleaf/logkeep.c tools/newleaf/logverify.c
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
-// sources: tools/newleaf/sha256.c guest-agent/agent.c tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
+// sources: tools/newleaf/sha256.c guest-agent/agent.c guest-agent/look.c
+// sources: tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
 // sources: tools/newleaf/timeline.c tools/newleaf/course.c tools/newleaf/timeline_text.c guest-agent/own.c
 // sources: tools/newleaf/timeline_chrome.c tools/newleaf/timeline_svg.c tools/newleaf/symbol.c
 // cflags: -Iguest-agent -Itools/newleaf
@@ -79,6 +80,49 @@ static void status_tells_what_weakens(void **state)
 	assert_int_equal(newleaf("status", "--check"), 0);
 	f->torn_status = true;
 	assert_int_equal(newleaf("status"), NL_EXIT_INTERNAL);
+}
+
+static void status_signed_for_somebody_else(void **state)
+{
+	static const char nonce[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+	static union {
+		struct nl_signed_status s;
+		char bytes[NL_SIGNED_MAX_SIZE];
+	} file;
+	char path[PATH_MAX];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/signed", dir);
+	f->status.boot.boots = 7;
+	f->signed_again = 3;
+	f->signed_rate = 4;
+	assert_int_equal(newleaf("status", "--signed", "--nonce", nonce, "--out", path), 0);
+	assert_says(out, "signed status of boot 7");
+	assert_true(f->longest_pause_ns >= 10000000);
+	slurp("signed", file.bytes, sizeof(file));
+	assert_int_equal(file.s.head.magic, NL_STATUS_MAGIC);
+	for (unsigned i = 0; i < 32; i++)
+		assert_int_equal(file.s.nonce[i], 0x11 * (i % 16));
+	assert_int_equal(newleaf("status", "--signed", "--nonce", nonce, "--out", path, "--json"), 0);
+	assert_schema("signed");
+	assert_int_equal(newleaf("status", "--machine-key"), 0);
+	assert_string_equal(out, "abcd000000000000000000000000000000000000000000000000000000000000\n");
+	assert_int_equal(newleaf("status", "--machine-key", "--json"), 0);
+	assert_schema("signed");
+	assert_int_equal(newleaf("status", "--signed", "--nonce", nonce, "--out", "/nonexistent/x"),
+	                 NL_EXIT_ENVIRONMENT);
+	f->torn_signed = true;
+	assert_int_equal(newleaf("status", "--signed", "--nonce", nonce, "--out", path), NL_EXIT_INTERNAL);
+	f->torn_signed = false;
+	f->signed_error = NL_ENORANDOM;
+	assert_int_equal(newleaf("status", "--signed", "--nonce", nonce, "--out", path), NL_EXIT_ABSENT);
+	assert_says(err, "NL_ENORANDOM");
+	assert_int_equal(newleaf("status", "--signed", "--nonce", "0011", "--out", path), NL_EXIT_USAGE);
+	assert_int_equal(newleaf("status", "--signed", "--nonce", nonce), NL_EXIT_USAGE);
+	assert_int_equal(newleaf("status", "--signed", "--out", path), NL_EXIT_USAGE);
+	assert_int_equal(newleaf("status", "--nonce", nonce, "--out", path), NL_EXIT_USAGE);
+	assert_int_equal(newleaf("status", "--machine-key", "--out", path), NL_EXIT_USAGE);
+	assert_int_equal(newleaf("status", "--signed", "--nonce", nonce, "--out", "-", "--json"), NL_EXIT_USAGE);
 }
 
 static void status_names_modules(void **state)
@@ -368,6 +412,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(status_tells_what_weakens, set_up),
+	        cmocka_unit_test_setup(status_signed_for_somebody_else, set_up),
 	        cmocka_unit_test_setup(status_names_modules, set_up),
 	        cmocka_unit_test_setup(status_speaks_to_scanners, set_up),
 	        cmocka_unit_test_setup(what_authors_say_is_printable, set_up),

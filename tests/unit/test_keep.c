@@ -26,6 +26,7 @@ static struct loader l;
 static struct nl_boot_block block;
 static struct nl_left left __attribute__((aligned(4096)));
 static bool left_is_free, poor, no_room; /* no memory to be had; none for what was left */
+static bool random_source;
 static unsigned warnings;
 static char shown[64];
 static const uint8_t leaf[32] = {7}, other[32] = {8};
@@ -119,8 +120,8 @@ bool memory_is_free(uint64_t base, uint64_t size)
 }
 bool randomness(void *out, size_t words)
 {
-	memset(out, 0x5a, 8 * words);
-	return true;
+	memset(out, random_source ? 0x5a : 0, 8 * words);
+	return random_source;
 }
 
 /* A boot: its loader knows nothing yet. */
@@ -131,6 +132,7 @@ static void boots(bool secure, uint32_t version)
 	memset(&block, 0, sizeof(block));
 	memset(shown, 0, sizeof(shown));
 	l.boot = &block;
+	block.facts.random = randomness(block.secret, sizeof(block.secret) / 8);
 	block.left = (uint64_t)&left;
 	l.secure_boot = secure;
 	l.policy.security_version = version;
@@ -148,6 +150,7 @@ static int start(void **state)
 	memset(&left, 0, sizeof(left));
 	left_is_free = true;
 	poor = false;
+	random_source = true;
 	boots(true, 3);
 	assert_int_equal(state_check(&l), NL_OK);
 	state_name(&l);
@@ -178,30 +181,54 @@ static void first_boot(void **state)
 	assert_int_equal(variable.writes, 0); /* flash wears */
 }
 
-/* A name that will not be there at the next boot is none; one that is stays. */
-static void a_name_that_lasts(void **state)
+/* The name and the number, kept before they are given to the core; what cannot be kept is not given, nor what has no
+ * secret behind it. */
+static void names(void **state)
 {
 	static const uint8_t none[16];
 
-	(void)state;
+	assert_int_equal(block.facts.boots, 1);
 	assert_memory_equal(block.facts.machine_id, stored()->machine_id, 16);
-	assert_int_equal(block.facts.machine_id[0], 0x5a);
 	((struct nl_state *)variable.data)->machine_id[0] = 7; /* what this one got at its first boot */
 	nl_state_seal((struct nl_state *)variable.data);
-	boots(false, 3);
+	for (unsigned n = 2; n < 5; n++) {
+		boots(n & 1, 3);
+		state_name(&l);
+		assert_int_equal(variable.writes, 1);
+		assert_int_equal(stored()->boots, n);
+		assert_int_equal(block.facts.boots, n);
+		assert_int_equal(block.facts.machine_id[0], 7);
+		assert_memory_equal((void *)block.seed, stored()->machine_key, 32); /* until it is settled */
+		assert_int_equal(state_settle(&l), NL_OK);
+		assert_int_equal(variable.writes, 1);
+		assert_memory_equal((void *)block.seed, none, 16);
+	}
+	variable.full = true; /* the next boot would have the same number */
+	boots(true, 3);
 	state_name(&l);
-	assert_int_equal(block.facts.machine_id[0], 7);
-	assert_int_equal(variable.writes, 0);
-	memset(&variable, 0, sizeof(variable));
-	variable.full = true;
-	boots(false, 3);
-	state_name(&l);
-	assert_memory_equal(block.facts.machine_id, none, sizeof(none));
+	assert_int_equal(block.facts.boots, 0);
+	assert_memory_equal(block.facts.machine_id, stored()->machine_id, 16); /* that is what it was */
 	assert_int_equal(state_settle(&l), NL_OK);
-	variable.full = false;
+	memset(&variable, 0, sizeof(variable));
+	variable.full = true; /* and was never kept at all */
 	boots(false, 3);
 	state_name(&l);
-	assert_int_equal(block.facts.machine_id[0], 0x5a);
+	assert_int_equal(block.facts.boots, 0);
+	assert_memory_equal(block.facts.machine_id, none, 16);
+	start(state);
+	random_source = false;
+	boots(true, 3); /* a machine with a name, and a boot without a secret */
+	state_name(&l);
+	assert_int_equal(block.facts.boots, 0);
+	assert_memory_equal(block.facts.machine_id, stored()->machine_id, 16);
+	for (unsigned secret = 0; secret < 2; secret++) { /* nobody's boot, with a secret or without */
+		memset(&variable, 0, sizeof(variable));
+		boots(true, 3);
+		block.facts.random = secret;
+		state_name(&l);
+		assert_int_equal(block.facts.boots, 0);
+		assert_memory_equal(block.facts.machine_id, none, 16);
+	}
 }
 
 /* Neither an older image nor an older list comes through, with Secure Boot or without; and none lowers what is there.
@@ -477,7 +504,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(first_boot, start),
-	        cmocka_unit_test_setup(a_name_that_lasts, start),
+	        cmocka_unit_test_setup(names, start),
 	        cmocka_unit_test_setup(floors, start),
 	        cmocka_unit_test_setup(barred_keys, start),
 	        cmocka_unit_test_setup(hostile_contents, start),

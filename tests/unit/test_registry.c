@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/commit/commit.c hv/commit/generation.c hv/commit/gone.c hv/commit/module.c hv/core/step.c
 // sources: hv/commit/request.c hv/commit/window.c hv/commit/quiesce.c hv/leaf/registry.c
-// sources: hv/leaf/bind.c hv/leaf/room.c
+// sources: hv/leaf/bind.c hv/leaf/room.c hv/leaf/witness.c
 // sources: hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
 // sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
@@ -421,7 +421,7 @@ static void bad_buffers(void **state)
 		     host_below(2) ? host_below(64) : host_random());
 		if (i % 1000 == 0) {
 			assert_int_equal(call((enum nl_call)0, FG_USER, 64, 0, 0), NL_EUSAGE);
-			assert_int_equal(call((enum nl_call)(NL_CALL_TIMELINE + 1), FG_USER, 64, 0, 0), NL_EUSAGE);
+			assert_int_equal(call((enum nl_call)(NL_CALL_SIGNED + 1), FG_USER, 64, 0, 0), NL_EUSAGE);
 		}
 	}
 	unchanged(was);

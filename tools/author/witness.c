@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-#define ANOTHER(name, code, exit, what, next) +1
-enum { ERRORS_KNOWN = 0 NL_ERRORS(ANOTHER) }; /* dense from 0: errors.h says append only */
-
 static bool is_text(const char *s, size_t room) { return memchr(s, 0, room); }
 
 static bool witness_ok(const struct nl_witness *w)
@@ -29,7 +26,7 @@ static bool status_ok(const struct nl_status *s)
 static bool leaf_ok(const struct nl_signed_leaf *l)
 {
 	return l->state.condition >= NL_LEAF_VERIFIED && l->state.condition <= NL_LEAF_REVERTED &&
-	       l->state.note < ERRORS_KNOWN && is_text(l->state.id, sizeof(l->state.id)) &&
+	       l->state.note < NL_ERRORS_KNOWN && is_text(l->state.id, sizeof(l->state.id)) &&
 	       is_text(l->state.key_name, sizeof(l->state.key_name));
 }
 

@@ -130,6 +130,10 @@ static int take_option(struct cli *c, const struct cli_option *o, const char *va
 		c->keep = value;
 	if (o->bit == OPT_VERIFY)
 		c->verify = value;
+	if (o->bit == OPT_NONCE)
+		c->nonce = value;
+	if (o->bit == OPT_OUT)
+		c->out = value;
 	number = o->bit == OPT_SINCE         ? &c->since
 	         : o->bit == OPT_TRANSACTION ? &c->transaction
 	         : o->bit == OPT_LAST        ? &c->last

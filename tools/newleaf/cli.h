@@ -32,6 +32,10 @@ enum option { /* bits: which options a verb takes, besides --json -q --help */
 	      OPT_KEEP = 1 << 15,
 	      OPT_VERIFY = 1 << 16,
 	      OPT_AGENTLESS = 1 << 17,
+	      OPT_SIGNED = 1 << 18,
+	      OPT_NONCE = 1 << 19,
+	      OPT_OUT = 1 << 20,
+	      OPT_MACHINE_KEY = 1 << 21,
 };
 
 struct cli {
@@ -46,6 +50,7 @@ struct cli {
 	const char *product;                 /* --product */
 	const char *chrome, *svg, *timeline; /* files to write */
 	const char *keep, *verify;           /* files of newleaf log */
+	const char *nonce, *out;             /* --nonce, --out */
 	uint64_t begin_tsc;                  /* after cli_timeline_begin */
 
 	struct nl_agent agent;
@@ -135,6 +140,7 @@ extern const char *cli_run_dir;          /* /run/newleaf; tests have their own *
 extern const char *cli_livepatch_dir;    /* /sys/kernel/livepatch; likewise */
 
 int verb_status(struct cli *c);
+int status_signed(struct cli *c); /* of its --signed and --machine-key */
 int verb_apply(struct cli *c);
 int verb_revert(struct cli *c);
 int verb_sync(struct cli *c);

@@ -158,6 +158,7 @@ static const struct cli_error *list_error(const struct nl_status *s)
 static void print_json(const struct nl_status *s, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts,
                        size_t n, bool degraded)
 {
+	static const uint8_t none[16];
 	struct json j = {.f = stdout};
 	struct utsname u;
 
@@ -173,6 +174,8 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 	json_uint(&j, "uptime_ns", text_tsc_ns(s->tsc_now - s->boot.tsc_at_wall, s->boot.tsc_hz));
 	json_time(&j, "launched", text_wall(&s->boot, s->boot.tsc_at_wall));
 	json_bytes(&j, "boot_id", s->boot.boot_id, sizeof(s->boot.boot_id));
+	json_bytes(&j, "machine_id", s->boot.machine_id, memcmp(s->boot.machine_id, none, 16) ? 16 : 0);
+	json_uint(&j, "boot", s->boot.boots);
 	json_open(&j, "keys", '{');
 	json_uint(&j, "count", s->boot.n_keys);
 	json_string(&j, "from", s->boot.keys_from_file ? "file" : "image");
@@ -352,7 +355,11 @@ int verb_status(struct cli *c)
 	bool degraded = false;
 	enum nl_err e;
 	size_t n;
-	int result = cli_open(c, "no status");
+	int result;
+
+	if (c->given & (OPT_SIGNED | OPT_NONCE | OPT_OUT | OPT_MACHINE_KEY))
+		return status_signed(c);
+	result = cli_open(c, "no status");
 
 	if (result != NL_EXIT_OK)
 		return result;

@@ -27,6 +27,10 @@ const struct cli_option cli_options[] = {
         {OPT_CHROME, NULL, "chrome", "FILE", "write a trace that Perfetto and chrome://tracing open"},
         {OPT_SVG, NULL, "svg", "FILE", "draw a picture"},
         {OPT_TIMELINE, NULL, "timeline", "FILE", "write the commit's timeline as a trace, tried in vain or not"},
+        {OPT_SIGNED, NULL, "signed", NULL, "have the hypervisor sign the status, for newleaf verify-status elsewhere"},
+        {OPT_NONCE, NULL, "nonce", "HEX", "64 digits of whoever asks, a new one each time: openssl rand -hex 32"},
+        {OPT_OUT, NULL, "out", "FILE", "where the signed status goes; - for the standard output"},
+        {OPT_MACHINE_KEY, NULL, "machine-key", NULL, "the key that this machine is enrolled by, 64 digits"},
         {0, NULL, "json", NULL, "the answer as JSON on stdout, errors too"},
         {0, "q", "quiet", NULL, "no answer but the exit code; failures still say why"},
         {0, "h", "help", NULL, "how this verb is used"},
@@ -38,8 +42,9 @@ const size_t cli_n_options = NL_ARRAY_SIZE(cli_options);
 	"options."
 
 const struct verb cli_verbs[] = {
-        {"status", "list", "", 0, 0, OPT_CHECK | OPT_VEX | OPT_PROMETHEUS | OPT_PRODUCT, GROUP_LOOK,
-         "what runs below this system and which leaves are applied",
+        {"status", "list", "", 0, 0,
+         OPT_CHECK | OPT_VEX | OPT_PROMETHEUS | OPT_PRODUCT | OPT_SIGNED | OPT_NONCE | OPT_OUT | OPT_MACHINE_KEY,
+         GROUP_LOOK, "what runs below this system and which leaves are applied",
          "One line on Newleaf, one on the kernel, one on each leaf. OLD-TASKS: how many tasks stood in the functions "
          "that the leaf replaces when it was applied or reverted; -: nobody had to ask. NOTE: the error that weakens "
          "it; newleaf explain says more. With --check a script learns from the exit code "
@@ -50,7 +55,9 @@ const struct verb cli_verbs[] = {
          "the leaf counts. --vex and --prometheus print for scanners and monitors instead; a CVE that a leaf names "
          "counts as mitigated while the leaf is applied and nothing weakens it. --vex answers 3, nothing to do, when "
          "no "
-         "leaf names a CVE.",
+         "leaf names a CVE. --signed --nonce HEX --out FILE writes what somebody outside can believe without believing "
+         "this system: status and leaves, digests of the bytes that run, the head of the journal, signed together with "
+         "the nonce (docs/how-to/believe.md). One signature a second is made.",
          verb_status},
         {"apply", "load", "LEAF...", 1, NL_MAX_LEAVES, OPT_DEADLINE | OPT_AGENTLESS | OPT_DRY_RUN | OPT_TIMELINE,
          GROUP_CHANGE, "apply leaf files, all in one flip",
