@@ -449,6 +449,9 @@ inline hypercall()
 		:: prepared == WHOLE && TURN(me, STEP_FREEZE) -> commit_try(TRY)
 #else
 		:: MORE -> commit_try(TRY)
+#ifdef AGENTLESS
+		:: MORE -> commit_try(BY_ITSELF)
+#endif
 		:: true /* PREPARE, ABANDON, NL_ESTATE, or a question */
 #endif
 		fi;
