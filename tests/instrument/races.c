@@ -35,6 +35,7 @@ const struct nl_vendor *race_vendor(void);
 void race_dawdle(void);
 void race_exits(const struct nl_cpu *cpu);
 void race_call(struct nl_cpu *cpu);
+void dead_call(uint32_t commits);
 
 static uint32_t stale;           /* exits of CPUs that were in the guest with another generation than the current one */
 static bool inside[NL_MAX_CPUS]; /* in a call of the guest's */
@@ -261,6 +262,9 @@ void race_call(struct nl_cpu *cpu)
 		g->rdx = late.delays;
 		g->rsi = late.turns;
 		g->rdi = stale;
+		break;
+	case RACES_DEAD:
+		dead_call((uint32_t)g->rbx);
 		break;
 	default:
 		break;

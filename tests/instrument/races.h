@@ -18,6 +18,7 @@ enum races_call {
 	RACES_TOLD,   /* ESI: a step. EBX: has it failed; ECX: the most that were counted behind the step;
 	               * EDX, ESI: delays, and thousands of turns in all; EDI: exits of CPUs that had run
 	               * in the guest with another generation than the current one */
+	RACES_DEAD,   /* EBX: so many commits that the core makes by itself (dead.c) */
 };
 
 /* What fails once. */

@@ -7,6 +7,7 @@
  *   races delays SEED ONE-IN      CPUs are late at one of so many places; 0: nowhere
  *   races fault KIND STEP N       the N-th look, page, refuse or late behind a step fails once; nothing: none does
  *   races told [STEP]             has it failed, how many were counted behind the step, delays, stale CPUs
+ *   races dead COMMITS            so many that the core makes by itself, a try for each NMI from outside
  *   races sweep [-d N] [-s SEED] [-k KIND] [-p PROBE] IDS FORTH BACK
  *
  * sweep: FORTH and BACK are arguments of newleaf that put the leaves IDS (a,b) on and off again. Each piece of them,
@@ -527,6 +528,10 @@ int main(int argc, char **argv)
 	if (!strcmp(verb, "told") && argc <= 3) {
 		t = ask(RACES_TOLD, 0, 0, argc == 3 ? named(argv[2], labels, NL_N_STEPS + 1) : RACES_BEGIN);
 		printf("met %u most %u delays %u turns %u stale %u\n", t.met, t.most, t.delays, t.turns, t.stale);
+		return 0;
+	}
+	if (!strcmp(verb, "dead") && argc == 3) {
+		ask(RACES_DEAD, (uint32_t)strtoul(argv[2], NULL, 10), 0, 0);
 		return 0;
 	}
 	if (!strcmp(verb, "sweep"))

@@ -4,9 +4,13 @@ may be held is held; what nobody can tell is refused by CPU and address, and not
 
 import json
 import os
+import re
+import socket
+import tempfile
+import time
 
-from command import FIXES, newleaf, probe
-from guest import leaf_path
+from command import FIXES, apply, newleaf, probe, revert
+from guest import BUILD, Failure, leaf_path
 from modules import SOURCES, built, parameter
 from vmtest import test
 
@@ -108,3 +112,95 @@ def agentless_planted(t):
     probe(g, AUXV, "VULNERABLE")
     g.check_dmesg()
     t.note(f"refused on {len(p.stacks) + 1} stacks")
+
+
+class Messages:
+    """NMIs by message, as a card's: QEMU's test channel writes where a device's MSI goes. An APIC takes them also when
+    the guest has switched it off, as a panic does."""
+
+    NMI = 0x400  # delivery mode (SDM vol. 3, 11.11.2)
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.lines = self.socket.makefile("r", encoding="utf-8")
+
+    def nmi(self, cpu):
+        self.socket.sendall(f"writel {0xFEE00000 + (cpu << 12):#x} {self.NMI:#x}\n".encode())
+        answer = self.lines.readline().strip()
+        if answer != "OK":
+            raise Failure(f"no NMI for CPU {cpu}: {answer}")
+
+
+INSTRUMENT = os.path.join(BUILD, "instrument", "newleaf.efi")
+LIMIT = 900  # seconds for all commits of a guest that has ended
+ESTANDS, EDEADLINE = 81, 21  # include/newleaf/errors.h
+
+
+def dead(t, ends, ended, commits, **machine):
+    """A guest that ends by this script and says so on the console: the core alone puts a leaf on and takes it off,
+    at NMIs from outside. How many commits were made, how many refused, and by what."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "qtest")
+        g = t.boot(
+            loader=INSTRUMENT, settings=("console com1",),
+            more=("-qtest", f"unix:{path},server=on,wait=off", "-qtest-log", "/dev/null"), **machine
+        )  # fmt: skip
+        g.before_end = None
+        apply(g, AUXV)
+        revert(g, AUXV)
+        Planted(g)
+        g.run(f"races dead {commits}; (sleep 2; {ends}) >/dev/null 2>&1 &")
+        messages = Messages(path)
+        for _ in range(g.machine.cpus if "CPU" in ended else 1):
+            g.wait_console(ended, 120)
+        made = refused = nmis = lost = 0
+        until = time.monotonic() + LIMIT
+        while made + refused < commits and time.monotonic() < until:
+            messages.nmi(nmis % g.machine.cpus)
+            nmis += 1
+            try:
+                g.wait_console("dead: ", 1)
+            except Failure:  # two NMIs that wait at a CPU are one
+                lost += 1
+            said = g.console()
+            made = len(re.findall(r"dead: \d+ of", said))
+            refused = len(re.findall(r"dead: refused", said))
+        found = re.findall(r"dead: refused \d+, error (\d+), CPU (\d+)", said)
+        by = {(int(error), int(cpu)) for error, cpu in found}
+        t.note(f"{made} commits, {refused} refused {sorted(by)}, {nmis} NMIs, {lost} merged")
+        return made, refused, by
+
+
+PLANT = "/sys/module/planted/parameters/plant"
+PLANTED = r"planted: CPU \d+ ends"
+ENDS = {  # what ends it, and what is said last
+    "spin": (f"echo all >{PLANT}", PLANTED),
+    "halted": (f"echo halt >{PLANT}", PLANTED),
+    "panic": ("echo c >/proc/sysrq-trigger", r"end Kernel panic"),
+}
+
+
+def register_dead():
+    for name, script in ENDS.items():
+        for cpus in (2, 4):
+
+            def run(t, script=script, cpus=cpus):
+                made, refused, by = dead(t, *script, 100, cpus=cpus)
+                t.expect(made == 100 and not refused, f"{made} made, {refused} refused by {by}")
+
+            run.__doc__ = f"a guest that has ended ({name}), {cpus} CPUs: 100 commits by the core alone, at NMIs"
+            test(full=True, name=f"agentless-dead-{name}-{cpus}")(run)
+
+
+register_dead()
+
+
+@test(full=True)
+def agentless_dead_in_nmi(t):
+    """a panic whose other CPU an NMI has stopped: its stack is an exception's, and each of 100 commits names it, but
+    for one that the panic's own NMI lets pass before that CPU has it"""
+    script, ended = ENDS["panic"]
+    made, refused, by = dead(t, f"echo spin >{PLANT}; {script}", ended, 100, cmdline="isolcpus=1")
+    t.expect(made <= 1 and made + refused == 100, f"{made} made, {refused} refused")
+    t.expect(by <= {(ESTANDS, 1), (EDEADLINE, 1)}, f"by {by}")

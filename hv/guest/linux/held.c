@@ -18,12 +18,11 @@ static uint32_t n_currents;
 
 static enum nl_err note_current(const struct walk *w, uint64_t task)
 {
-	struct current *c = &currents[n_currents];
+	struct current c = {.task = task};
 
-	c->task = task;
-	if (n_currents == NL_MAX_CPUS || nl_guest_read64(&w->k->space, GVA(task + w->t->task_stack), &c->stack))
+	if (n_currents == NL_MAX_CPUS || nl_guest_read64(&w->k->space, GVA(task + w->t->task_stack), &c.stack))
 		return NL_EKERNEL;
-	n_currents++;
+	currents[n_currents++] = c;
 	return NL_OK;
 }
 

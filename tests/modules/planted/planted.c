@@ -11,6 +11,9 @@
  *   inside     the loop is in planted_loop(), interrupts on
  *   slot       as word: an address in the copy of an instruction that is probed
  *   detour     as word: an address in the copy that an optimised probe jumps to
+ * and, for ever, on all CPUs:
+ *   all        interrupts off, in a loop: on the others in an interrupt
+ *   halt       interrupts off and halted
  * stacks: addresses in CPU 1's own stacks for entries and exceptions; other: in a stack of a task that does not run
  */
 #include <linux/delay.h>
@@ -137,6 +140,22 @@ static void end(void)
 	kind = "none";
 }
 
+static void loop(void *unused)
+{
+	local_irq_disable();
+	pr_emerg("planted: CPU %u ends\n", smp_processor_id());
+	for (;;)
+		cpu_relax();
+}
+
+static void sleep_for_ever(void *unused)
+{
+	local_irq_disable();
+	pr_emerg("planted: CPU %u ends\n", smp_processor_id());
+	for (;;)
+		asm volatile("hlt");
+}
+
 static int set_plant(const char *text, const struct kernel_param *p)
 {
 	int err = 0;
@@ -146,6 +165,12 @@ static int set_plant(const char *text, const struct kernel_param *p)
 	kind = strim(kinds);
 	if (!strcmp(kind, "none"))
 		return 0;
+	if (!strcmp(kind, "all") || !strcmp(kind, "halt")) {
+		smp_call_func_t end_here = *kind == 'a' ? loop : sleep_for_ever;
+
+		smp_call_function(end_here, NULL, 0);
+		end_here(NULL);
+	}
 	if (!strcmp(kind, "slot") || !strcmp(kind, "detour")) {
 		u8 *at = (u8 *)planted_probed;
 

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A guest that can ask for nothing: the core commits by itself, on whatever CPU is on its way into the guest, as it
+ * will for an order that is pending. Once told how often (RACES_DEAD), it puts all leaves that it knows on and takes
+ * them off again by turns, one try for each NMI that brings a CPU here (from QEMU's monitor, or a kick of the core's
+ * own), and says on the console what became of it. Nothing of the guest's is asked.
+ *
+ *   dead: N of M, tries T     one more commit is done
+ *   dead: again, ...          this try has not succeeded: by whom
+ *   dead: refused N, ...      its time is over: by whom
+ */
+#include "apic.h"
+#include "commit/commit.h"
+#include "commit/quiesce.h"
+#include "core/core.h"
+#include "core/cpu.h"
+#include "leaf/registry.h"
+#include "races.h"
+#include "x86.h"
+
+#define DEADLINE_MS 200u
+
+void dead_deliver_init(struct nl_cpu *cpu);
+void dead_call(uint32_t commits);
+
+static uint32_t wanted, done, refused; /* by nl_generation_lock */
+static bool prepared;
+static uint64_t nmis[NL_MAX_CPUS]; /* that each CPU had had */
+
+static bool try_lock(nl_lock_t *l) { return !__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE); }
+
+static enum nl_err prepare(struct nl_cpu *cpu, const struct nl_context *ctx)
+{
+	static struct nl_commit_request request;
+	uint32_t i;
+
+	request = (struct nl_commit_request){
+	        .expected_generation = UINT64_MAX, .deadline_ms = DEADLINE_MS, .flags = NL_COMMIT_AGENTLESS};
+	for (i = 0; i < NL_MAX_LEAVES && !(done & 1); i++)
+		if (nl_registry[i].used)
+			memcpy(request.set[request.count++], nl_registry[i].state.sha256, 32);
+	return nl_commit_prepare(cpu, ctx, &request);
+}
+
+static void attempt(struct nl_cpu *cpu)
+{
+	static struct nl_commit_report report;
+	struct nl_context ctx;
+	enum nl_err err = NL_OK;
+
+	nl_vendor->context(cpu, &ctx);
+	if (!prepared)
+		err = prepare(cpu, &ctx);
+	prepared = !err;
+	if (!err)
+		err = nl_commit_try(cpu, &ctx, &report);
+	if (!err) {
+		prepared = false;
+		done++;
+		nl_log("dead: %u of %u, tries %u\n", done, wanted, report.tries);
+	} else if (err == NL_AGAIN) {
+		nl_log("dead: again, CPU %u at %lx, missing %u\n", report.blocker.cpu, report.blocker.rip,
+		       report.blocker.missing);
+	} else {
+		prepared = false;
+		refused++;
+		nl_log("dead: refused %u, error %u, CPU %u at %lx, pid %u\n", refused, err, report.blocker.cpu,
+		       report.blocker.rip, report.blocker.pid);
+	}
+}
+
+/* In the place of apic_deliver_init: all that a CPU does before it looks whether it shall be held. */
+void dead_deliver_init(struct nl_cpu *cpu)
+{
+	bool came = cpu->exits[NL_CAUSE_NMI] != nmis[cpu->index];
+
+	apic_deliver_init(cpu);
+	nmis[cpu->index] = cpu->exits[NL_CAUSE_NMI];
+	if (!came || __atomic_load_n(&wanted, __ATOMIC_RELAXED) <= __atomic_load_n(&done, __ATOMIC_RELAXED) ||
+	    !nl_cpu_is_running(cpu) || nl_quiesce_pending() || !try_lock(&nl_generation_lock))
+		return;
+	if (done < wanted)
+		attempt(cpu);
+	nl_unlock(&nl_generation_lock);
+}
+
+void dead_call(uint32_t commits)
+{
+	nl_lock(&nl_generation_lock);
+	done = refused = 0;
+	prepared = false;
+	wanted = commits;
+	nl_unlock(&nl_generation_lock);
+}
