@@ -542,6 +542,8 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 
 	if (!tx.next || half_made()) {
 		err = tx.stale ? NL_ESTALE : NL_ESTATE;
+	} else if (nl_kept->frozen) {
+		err = NL_EFROZEN; /* since it was prepared */
 	} else if (x86_rdtsc() - tx.begun_tsc + tx.limit_tsc > 2 * tx.limit_tsc) {
 		err = tx.late; /* the report still names who was in the way last */
 	} else {

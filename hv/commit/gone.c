@@ -2,6 +2,7 @@
 /* A kernel that leaves were applied to has gone, because another began (kexec): see commit.h. */
 #include "commit/commit.h"
 #include "commit/generation.h"
+#include "commit/order.h"
 #include "core/journal.h"
 #include "core/step.h"
 #include "leaf/registry.h"
@@ -60,8 +61,10 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx, uin
 	/* A crash kernel begins on any CPU. Where no kernel is known: the boot CPU writes LSTAR once in a kernel's
 	 * life. */
 	bool gone = known ? !nl_registry_kernel_stands(ctx) : cpu->index == 0 && lstar != ctx->lstar;
-	if (gone)
+	if (gone) {
 		nl_commit_drop();
+		nl_order_forget();
+	}
 	if (gone && (nl_registry_count() || ctx->lstar)) /* LSTAR: there was a kernel */
 		nl_step(cpu->index, NL_STEP_GONE, 0);
 	if (gone && nl_generation_current()->applied)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a commit asks for: see request.h. */
 #include "commit/request.h"
+#include "commit/order.h"
 #include "core/core.h"
+#include "core/kept.h"
 #include "guest/target.h"
 #include "leaf/floor.h"
 #include "leaf/leaf.h"
@@ -58,6 +60,7 @@ static enum nl_err named(struct nl_blocker *blocker, const struct nl_entry *e, c
 
 static enum nl_err check_policy(uint32_t applied, uint32_t set, struct nl_blocker *blocker)
 {
+	uint32_t may = nl_boot.facts.policy.guest_may | nl_order_may(applied, set);
 	unsigned i, fresh = 0;
 	enum nl_err err;
 
@@ -66,7 +69,7 @@ static enum nl_err check_policy(uint32_t applied, uint32_t set, struct nl_blocke
 		bool is = applied >> i & 1, shall = set >> i & 1;
 
 		if (shall && !is) {
-			if (!(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_APPLY))
+			if (!(may & NL_GUEST_MAY_APPLY))
 				return NL_EPOLICY;
 			if ((err = nl_list_bars(e->state.sha256)))
 				return err;
@@ -75,7 +78,7 @@ static enum nl_err check_policy(uint32_t applied, uint32_t set, struct nl_blocke
 			if (!nl_floor_of(e->state.id) && ++fresh > nl_floor_room())
 				return NL_EFLOORS;
 		}
-		if (is && !shall && !(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_REVERT) && !superseded(e, set))
+		if (is && !shall && !(may & NL_GUEST_MAY_REVERT) && !superseded(e, set))
 			return named(blocker, e, e->state.id, NL_EPOLICY);
 	}
 	return NL_OK;
@@ -153,7 +156,7 @@ enum nl_err nl_request_overlaps(uint32_t set, struct nl_blocker *blocker)
 
 enum nl_err nl_request_check(uint32_t applied, uint32_t set, struct nl_blocker *blocker)
 {
-	enum nl_err err = check_policy(applied, set, blocker);
+	enum nl_err err = nl_kept->frozen ? NL_EFROZEN : check_policy(applied, set, blocker);
 	unsigned i;
 
 	for (i = 0; i < NL_MAX_LEAVES && !err; i++)

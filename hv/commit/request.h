@@ -10,8 +10,9 @@
 /* NL_EUSAGE, NL_EUNKNOWN_LEAF. */
 enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *set);
 
-/* May the applied set become this one? The blocker names leaves or a site where NL_EPOLICY forbids a revert, with
- * NL_EREQUIRES, NL_ECONFLICT and NL_EOVERLAP; NL_EVERSION, NL_EFLOORS and what nl_list_bars answers. */
+/* May the applied set become this one, by policy or by an order? NL_EFROZEN. The blocker names leaves or a site where
+ * NL_EPOLICY forbids a revert, with NL_EREQUIRES, NL_ECONFLICT and NL_EOVERLAP; NL_EVERSION, NL_EFLOORS and what
+ * nl_list_bars answers. */
 enum nl_err nl_request_check(uint32_t applied, uint32_t set, struct nl_blocker *blocker);
 
 /* NL_EOVERLAP: two leaves of the set change the same bytes, in a module that need not be loaded. */

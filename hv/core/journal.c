@@ -73,12 +73,12 @@ enum nl_journal_past nl_journal_init(struct nl_kept_entry left[NL_JOURNAL_ENTRIE
 void nl_journal(enum nl_event event, enum nl_err error, const char *id, const uint8_t *sha256, uint64_t a, uint64_t b)
 {
 	struct nl_journal_entry *e;
-	bool failure = event == NL_EV_REFUSED || event == NL_EV_ABANDONED ||
+	bool failure = event == NL_EV_REFUSED || event == NL_EV_ABANDONED || (event == NL_EV_ORDER && error) ||
 	               (event == NL_EV_MODULE && error && error != NL_NOTHING); /* a load that anybody may try again */
 
 	nl_lock(&lock);
 	/* Tokens and modules: anybody can cause those, and would end the run. */
-	if (!failure && event != NL_EV_TOKEN && event != NL_EV_MODULE)
+	if (!failure && event != NL_EV_TOKEN && event != NL_EV_STRANGER && event != NL_EV_MODULE)
 		failures = modules = 0;
 	failures += failure;
 	modules += event == NL_EV_MODULE;

@@ -85,6 +85,19 @@ static void port(struct nl_cpu *cpu, const struct nl_exit *exit)
 	nl_vendor->skip(cpu, exit->length);
 }
 
+/* An order may come by the instruction for such calls, from anybody. In all else a guest that cannot virtualise has
+ * none of these. */
+static void virtualisation(struct nl_cpu *cpu, const struct nl_exit *exit)
+{
+	struct nl_context c;
+
+	nl_vendor->context(cpu, &c);
+	if (exit->length && cpu->gprs.rax == NL_CALL_MAGIC && c.cpl == 3 && nl_hypercall(cpu, &c, NL_PROOF_NONE))
+		nl_vendor->skip(cpu, exit->length);
+	else
+		nl_vendor->inject(cpu, UD, false, 0);
+}
+
 static void nested_fault(struct nl_cpu *cpu, const struct nl_exit *exit)
 {
 	static uint32_t logged;
@@ -130,8 +143,8 @@ void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit)
 		x86_wbinvd();
 		nl_vendor->skip(cpu, exit->length);
 		break;
-	case NL_CAUSE_VIRT: /* hypercalls do not come this way */
-		nl_vendor->inject(cpu, UD, false, 0);
+	case NL_CAUSE_VIRT:
+		virtualisation(cpu, exit);
 		break;
 	case NL_CAUSE_TRIPLE:
 		nl_vendor->dump(cpu);

@@ -10,6 +10,7 @@
 #include "view/base.h"
 #include "commit/commit.h"
 #include "commit/generation.h"
+#include "commit/order.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/cpu.h"
@@ -37,6 +38,7 @@ struct call {
 		struct nl_verify_report verify;
 		struct nl_commit_report commit;
 		struct nl_exit_counts exits;
+		struct nl_challenge challenge;
 	} answer;
 };
 
@@ -87,6 +89,7 @@ static enum nl_err call_status(struct call *c)
 	s->proof = c->proof;
 	s->list_sequence = nl_list_sequence();
 	s->list_error = nl_list_error();
+	s->orders = (nl_kept->frozen ? NL_ORDER_FROZE : 0) | (nl_order_waiting() ? NL_ORDER_WAITS : 0);
 	while (s->lockouts < NL_MAX_LOCKOUTS && nl_kept->lockouts[s->lockouts].reason)
 		s->lockouts++;
 	c->rcx = sizeof(*s);
@@ -125,14 +128,36 @@ static enum nl_err call_facts(struct call *c)
 
 static enum nl_err call_stage(struct call *c)
 {
-	if (!(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_APPLY))
+	if (!(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_APPLY) && !nl_order_waiting())
 		return NL_EPOLICY;
 	nl_journal_tidy();
 	nl_generation_reclaim();
 	return nl_registry_stage(&c->caller, c->buffer, c->length, c->rcx, c->r8);
 }
 
-static enum nl_err call_verify(struct call *c) { return nl_registry_verify(c->ctx, &c->answer.verify); }
+/* What guest root may not bring, an order may name. */
+static enum nl_err call_verify(struct call *c)
+{
+	const struct nl_order *o = nl_order_waiting();
+	bool any = nl_boot.facts.policy.guest_may & NL_GUEST_MAY_APPLY;
+
+	return any || o ? nl_registry_verify(c->ctx, any ? NULL : o, &c->answer.verify) : NL_EPOLICY;
+}
+
+static enum nl_err call_challenge(struct call *c) { return nl_order_challenge(&c->answer.challenge); }
+
+static enum nl_err call_order(struct call *c)
+{
+	static union {
+		struct nl_order order;
+		uint8_t bytes[NL_ORDER_MAX_SIZE];
+	} file; /* the lock's */
+	enum nl_err err = NL_EORDER;
+
+	if (c->length <= sizeof(file))
+		err = nl_guest_read(&c->caller, c->buffer, NL_GUEST_USER, &file, c->length);
+	return err ? err : nl_order_take(&file.order, c->length);
+}
 
 static enum nl_err call_prepare(struct call *c)
 {
@@ -246,6 +271,11 @@ static const struct {
         [NL_CALL_FACTS] = {.fn = call_facts, .locked = true},
         [NL_CALL_TIMELINE] = {.fn = call_timeline},
         [NL_CALL_SIGNED] = {.fn = call_signed, .locked = true, .wanted = true},
+        [NL_CALL_CHALLENGE] = {.fn = call_challenge,
+                               .locked = true,
+                               .wanted = true,
+                               .answer = sizeof(struct nl_challenge)},
+        [NL_CALL_ORDER] = {.fn = call_order, .locked = true},
 };
 
 /* The answer can be written before anything is done. Its fate does not change what was done: NL_EFAULT only where
@@ -269,7 +299,23 @@ static enum nl_err do_call(struct call *c, uint64_t number)
 	return err ? err : written;
 }
 
-void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof)
+/* Without a proof: an order that bears the challenge that is out. The rest is counted, and costs no more than this. */
+static bool carries(struct call *c, uint64_t number)
+{
+	gva_t from = GVA(c->buffer.v + offsetof(struct nl_order, machine_id));
+	uint8_t address[64];
+	uint64_t n;
+
+	if (number == NL_CALL_ORDER && !nl_guest_read(&c->caller, from, NL_GUEST_USER, address, sizeof(address)) &&
+	    nl_order_addressed(address))
+		return true;
+	n = __atomic_add_fetch(&nl_counts.orders_refused, 1, __ATOMIC_RELAXED);
+	if ((n & (n - 1)) == 0)
+		nl_journal(NL_EV_STRANGER, NL_EROOT, NULL, NULL, n, c->cpu->index);
+	return false;
+}
+
+bool nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof)
 {
 	struct call c = {.cpu = cpu,
 	                 .ctx = ctx,
@@ -283,9 +329,13 @@ void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proo
 
 	/* Page tables as the caller's CPU walks them; only a 64-bit caller has registers wide enough for this ABI. */
 	nl_guest_init(&c.caller, nl_views(), nl_current_view(), ctx->cr3, ctx->cr4 & CR4_LA57);
-	if (ctx->long_mode && number < NL_ARRAY_SIZE(calls) && calls[number].fn && c.length <= NL_CALL_MAX_BUFFER)
+	if (ctx->long_mode && number < NL_ARRAY_SIZE(calls) && calls[number].fn && c.length <= NL_CALL_MAX_BUFFER &&
+	    (proof || carries(&c, number)))
 		err = do_call(&c, number);
+	if (!proof && err)
+		return false;
 	cpu->gprs.rax = err;
 	cpu->gprs.rcx = c.rcx;
 	cpu->gprs.r8 = c.r8;
+	return true;
 }

@@ -7,5 +7,6 @@
 
 #include "vendor.h"
 
-/* Reads cpu->gprs, sets rax, rcx and r8. Nothing that the guest passes is believed. */
-void nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof);
+/* Reads cpu->gprs, sets rax, rcx and r8. Nothing that the guest passes is believed. false, without a proof: this was no
+ * order that is accepted; nothing was set, and there is no such instruction. */
+bool nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof);

@@ -121,3 +121,11 @@ enum nl_err nl_order_bound(const struct nl_order *o, const struct nl_order_here 
 		return NL_EFROZEN;
 	return now && o->generation != UINT64_MAX && o->generation != c->generation ? NL_EGENERATION : NL_OK;
 }
+
+bool nl_order_names(const struct nl_order *o, const uint8_t sha256[32])
+{
+	for (uint32_t i = 0; i < o->head.count; i++)
+		if (nl_order_entry(o, i)->what == NL_ORDER_LEAF && !memcmp(nl_order_entry(o, i)->name, sha256, 32))
+			return true;
+	return false;
+}

@@ -19,3 +19,5 @@ enum nl_err nl_order_form(const void *file, size_t size);
 /* Is it for this machine, at this moment? The form is good. NL_EMACHINEID, NL_EBOOTID, NL_ECHALLENGE, NL_EEPOCH,
  * NL_EPOLICY, NL_EFROZEN, NL_EGENERATION. */
 enum nl_err nl_order_bound(const struct nl_order *o, const struct nl_order_here *here);
+
+bool nl_order_names(const struct nl_order *o, const uint8_t sha256[32]); /* that leaf? The form is good. */

@@ -356,7 +356,8 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	return NL_OK;
 }
 
-enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_report *report)
+enum nl_err nl_registry_verify(const struct nl_context *ctx, const struct nl_order *only,
+                               struct nl_verify_report *report)
 {
 	enum nl_err err;
 
@@ -366,6 +367,9 @@ enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_verify_re
 		return NL_ESTATE;
 	err = staging.check.size ? NL_OK : begin_check();
 	err = err ? err : nl_check_step(&staging.check);
+	if (only && staging.check.size && staging.check.hashed == staging.check.signed_size &&
+	    !nl_order_names(only, staging.check.sha256))
+		err = NL_EPOLICY;
 	if (err != NL_AGAIN)
 		memcpy(report->sha256, staging.check.sha256, sizeof(report->sha256));
 	if (!err && !(err = check_quorum(report)))

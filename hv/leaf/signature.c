@@ -61,10 +61,10 @@ enum nl_err nl_check_step(struct nl_check *c)
 	size_t left = c->signed_size - c->hashed, n = left < HASH_SLICE ? left : HASH_SLICE;
 	const uint8_t *file = c->file;
 	const struct nl_signature *s;
-	uint32_t count, known = c->known;
-	enum nl_err err = nl_signatures_find(file + c->signed_size, c->size - c->signed_size, &s, &count);
+	uint32_t known = c->known;
+	enum nl_err err = nl_signatures_find(file + c->signed_size, c->size - c->signed_size, &s, &c->count);
 
-	if (err || (!left && c->checked == count))
+	if (err || (!left && c->checked == c->count))
 		return err;
 	if (left) {
 		if (!c->hashed)

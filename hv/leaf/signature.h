@@ -31,8 +31,9 @@ struct nl_check {
 	size_t size, signed_size;
 	const char *domain;
 	uint32_t role;
-	uint32_t checked, known, n_known; /* signatures; this machine's keys among theirs, a bit each; how many */
-	size_t hashed;                    /* bytes of signed_size */
+	uint32_t count, checked, known, n_known; /* signatures, as soon as a step was made; this machine's keys among
+	                                            theirs, a bit each; how many */
+	size_t hashed;                           /* bytes of signed_size */
 	struct nl_sha256 hash;
 	uint8_t sha256[32]; /* when all are hashed */
 };

@@ -97,7 +97,11 @@ enum nl_guest_may {
 	NL_GUEST_MAY_ALL = 15
 };
 enum nl_conf_may { NL_CONF_MAY_OPTIONS = 1, NL_CONF_MAY_CONSOLE = 2 };
-enum nl_proof { NL_PROOF_PORT = 1, NL_PROOF_TOKEN = 2 }; /* how a caller shows that it is root: hypercall.h */
+enum nl_proof {
+	NL_PROOF_NONE = 0,
+	NL_PROOF_PORT = 1,
+	NL_PROOF_TOKEN = 2
+}; /* how a caller shows that it is root: hypercall.h */
 /* When the signed list (list.h) is missing although this machine has accepted one, is older than that, or not good. */
 enum nl_without_list {
 	NL_WITHOUT_LIST_NO_LEAF = 0,   /* launch, apply no leaf */

@@ -195,8 +195,9 @@ enum nl_exit_code {
 	  "retry; the message names CPU and address") \
 	X(NL_ENORANDOM, 82, NL_EXIT_ABSENT, \
 	  "this machine has no source of randomness, or cannot keep what it must remember", \
-	  "the loader's messages at boot name it; look for a firmware update") \
-	X(NL_ERATE, 83, NL_EXIT_DEADLINE, "a signature was made less than a second ago", "try again in a second")
+	  "newleaf status and the loader's messages at boot name it; look for a firmware update") \
+	X(NL_ERATE, 83, NL_EXIT_DEADLINE, "a signature was made or checked less than a second ago", \
+	  "try again in a second; a command that carries an order does by itself")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

@@ -5,7 +5,7 @@
  * Channel: an OUT of EAX = NL_CALL_MAGIC, 32 bits wide, to port NL_CALL_PORT. From CPL 3 the CPU checks the TSS I/O
  * bitmap *before* the intercept (SDM vol. 3, 26.1.1; APM vol. 2, 15.10.2), so only a thread with ioperm(2) —
  * CAP_SYS_RAWIO — gets through: the call is its own proof of root. Anybody else gets #GP, as on bare hardware.
- * VMCALL/VMMCALL are always #UD. Any other value or width on the port behaves as an unused port (string I/O there is
+ * Any other value or width on the port behaves as an unused port (string I/O there is
  * #GP). Calls from CPL != 3 are treated the same way.
  *
  * Second channel, for kernels whose lockdown closes the ports to root: a read of NL_TOKEN_MSR at CPL 0, which Linux'
@@ -14,6 +14,11 @@
  * CPL 3 with RAX = NL_CALL_MAGIC and RDX = token, other registers as below; the call then also sets RDX =
  * NL_TOKEN_TAKEN, which no CPUID does (it clears the upper halves). Without a valid token CPUID answers as it always
  * does. NL_TOKEN_MSR lies where no CPU will ever have one of its own (SDM vol. 4, table 2-2: 40000000H to 400000FFH).
+ *
+ * Third, without a proof: VMCALL or VMMCALL, whichever the CPU has, at CPL 3 in 64-bit mode with rbx = NL_CALL_ORDER,
+ * other registers as below. It is answered (NL_OK, behind the instruction) when the order is accepted: one of kind NOW
+ * that bears the challenge that is out, all of whose signatures are good and enough. In every other case, also while
+ * more slices or a second are due, it is #UD as on bare hardware: present the same bytes again.
  *
  * Registers in:  rax = NL_CALL_MAGIC, rbx = enum nl_call, rsi = buffer (guest-virtual), rdi = its length in bytes,
  *                rcx, r8 = arguments as given below.
@@ -71,12 +76,16 @@ enum nl_call {
 	NL_CALL_SIGNED =
 	        14, /* buffer of NL_SIGNED_MAX_SIZE or more: in 32 bytes, the asker's nonce, out the signed status
 	               (witness.h); rcx out: its bytes. NL_AGAIN: again with the same, one leaf was looked at */
+	NL_CALL_CHALLENGE = 15, /* out buffer: struct nl_challenge (order.h); the one before is void */
+	NL_CALL_ORDER = 16,     /* in buffer: an order with its signatures (order.h). NL_AGAIN: again with the same
+	                           bytes (long checks run in slices), NL_ERATE: after a second. NL_OK: accepted */
 };
 
 /* What a guest tried and did not get, since launch. */
 struct nl_counts {
 	uint64_t tokens_refused;    /* presented and not valid; 64 bits, or whoever wraps it fills the journal */
 	uint64_t microcode_dropped; /* updates */
+	uint64_t orders_refused;    /* VMCALLs and VMMCALLs that carried none for this machine, 64 bits likewise */
 	uint32_t config_refused;    /* writes to configuration space */
 	uint32_t ipis_refused;      /* SMIs, and IPIs for CPUs that are not ours */
 };
@@ -105,7 +114,12 @@ struct nl_status {
 	uint32_t proof;         /* enum nl_proof of this very call */
 	uint64_t list_sequence; /* of the signed list that was taken, 0 = none */
 	uint32_t list_error;    /* enum nl_err: NL_OK = taken, NL_NOTHING = there is none and never was */
-	uint32_t reserved;
+	uint32_t orders;        /* bits of enum nl_order_state */
+};
+
+enum nl_order_state {
+	NL_ORDER_FROZE = 1, /* nothing changes until an order releases it */
+	NL_ORDER_WAITS = 2, /* one was accepted whose commit is not made yet */
 };
 
 /* Ways of the guest to the hypervisor's memory that cannot be decided on this chipset (hv/exits/windows.c). */
@@ -244,6 +258,10 @@ enum nl_event {
 	NL_EV_LIST,   /* the signed list: a = its sequence, 0 = not taken; b = that of the newest this machine knew */
 	NL_EV_MODULE, /* a module of a leaf that is on came and was patched, or was not (error); id = the module's name
 	                 (cut off), a = its struct module, b = 1: it was refused by policy. NL_NOTHING: it went */
+	NL_EV_ORDER,  /* an order was accepted or refused (error); leaf_sha256 = its SHA-256, if it came so far; a =
+	                 nl_order.what | nl_order.kind << 32, b = nl_order.generation */
+	NL_EV_STRANGER, /* VMCALL or VMMCALL that carried no order which bears the challenge: a = how many since launch
+	                   (noted at each power of two), b = CPU */
 };
 
 /* Of the boot before, whose entries stand in front of an NL_EV_BOOT, or do not. */
@@ -290,7 +308,7 @@ struct nl_exit_counts {
 };
 
 _Static_assert(sizeof(struct nl_journal_entry) == 176, "journal entry layout");
-_Static_assert(sizeof(struct nl_counts) == 24 && sizeof(struct nl_status) == 352, "status layout, without a gap");
+_Static_assert(sizeof(struct nl_counts) == 32 && sizeof(struct nl_status) == 360, "status layout, without a gap");
 _Static_assert(offsetof(struct nl_boot_facts, list_known) == 32, "clocks of a boot in its NL_EV_BOOT");
 _Static_assert(sizeof(struct nl_leaf_state) == 200, "leaf state layout");
 

@@ -37,6 +37,7 @@ struct nl_kept {
 	uint64_t magic;
 	uint64_t checksum; /* of all behind it */
 	uint8_t boot_id[16];
+	uint64_t frozen; /* 1: by an order; nothing changes until another releases it */
 	struct nl_lockout lockouts[NL_MAX_LOCKOUTS];
 	struct nl_floor floors[NL_MAX_FLOORS];
 };

@@ -68,11 +68,11 @@ status() {
 		public "$2" && public "$3" && fill 32 c && facts 0
 	} >"$dir/witness"
 	{
-		printf 'NLSTATUS' && n 4 3 && n 4 768 && n 4 248 && n 4 1
+		printf 'NLSTATUS' && n 4 3 && n 4 776 && n 4 248 && n 4 1
 		fill 32 N && openssl dgst -sha256 -binary "$dir/newest"
 		cat "$dir/witness" && signature "$2" "newleaf boot" "$dir/witness"
-		n 4 3 && n 4 352 && printf '0.1.0' && zero 11 && printf 'SVM' && zero 5 && printf 'NPT' && zero 5
-		n 4 2 && n 4 2 && n 8 5 && n 8 61000000000 && facts "$5" && zero 24
+		n 4 3 && n 4 360 && printf '0.1.0' && zero 11 && printf 'SVM' && zero 5 && printf 'NPT' && zero 5
+		n 4 2 && n 4 2 && n 8 5 && n 8 61000000000 && facts "$5" && zero 32
 		n 4 1 && n 4 0 && n 8 12 && zero 32
 		fill 20 k && zero 12 && n 4 20 && n 4 1 && n 8 0x3400000 && zero 24
 		fill 32 d && zero 16
@@ -90,7 +90,7 @@ kept "$dir/other" 1
 kept "$dir/kept" 2
 newest=$(openssl dgst -sha256 -binary "$dir/newest" | hex)
 status "$s" machine boot boot 0
-[ "$(stat -c %s "$s")" = 1080 ] || { echo "FAILED: this test does not know the layout"; exit 1; }
+[ "$(stat -c %s "$s")" = 1088 ] || { echo "FAILED: this test does not know the layout"; exit 1; }
 verify() { "$author" verify-status "$@"; }
 as() { verify "$s" --machine "$key" --nonce "$nonce" "$@"; }
 

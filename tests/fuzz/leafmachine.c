@@ -256,7 +256,7 @@ static enum nl_err verify(struct nl_verify_report *report)
 	enum nl_err err = NL_AGAIN;
 
 	for (unsigned i = 0; err == NL_AGAIN && i < PATIENCE; i++)
-		err = done(nl_registry_verify(&fg.ctx, report));
+		err = done(nl_registry_verify(&fg.ctx, NULL, report));
 	FUZZ_CHECK(err != NL_AGAIN);
 	return err;
 }

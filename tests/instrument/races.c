@@ -28,7 +28,7 @@
 
 /* Declared here, since the core's headers know no renamed function. */
 void race_step(uint32_t cpu, enum nl_step step, uint64_t value);
-void race_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof);
+bool race_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof);
 unsigned race_told(struct nl_cpu *self, const struct nl_context *ctx);
 void *race_pool_page(void);
 const struct nl_vendor *race_vendor(void);
@@ -202,11 +202,14 @@ void race_step(uint32_t cpu, enum nl_step step, uint64_t value)
 	race_dawdle();
 }
 
-void race_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof)
+bool race_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof)
 {
+	bool taken;
+
 	inside[cpu->index] = true;
-	nl_hypercall(cpu, ctx, proof);
+	taken = nl_hypercall(cpu, ctx, proof);
 	inside[cpu->index] = false;
+	return taken;
 }
 
 unsigned race_told(struct nl_cpu *self, const struct nl_context *ctx)

@@ -380,6 +380,19 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 	case NL_CALL_ALIVE:
 		f->alive++;
 		return NL_OK;
+	case NL_CALL_CHALLENGE:
+		*(struct nl_challenge *)f->buffer = (struct nl_challenge){
+		        .head = {NL_CHALLENGE_MAGIC, 1, sizeof(struct nl_challenge), 0, 0}, .generation = 5};
+		return f->order;
+	case NL_CALL_ORDER:
+		f->carried++;
+		if (f->order_slices) {
+			f->order_slices--;
+			return NL_AGAIN;
+		}
+		if (f->order_rate_until > f->now_ns)
+			return NL_ERATE;
+		return f->order;
 	case NL_CALL_FACTS:
 		if (r->rcx >= f->n_leaves || r->rdi < sizeof(struct nl_leaf_facts))
 			return NL_EUSAGE;

@@ -64,6 +64,9 @@ struct fake {
 
 	/* what happened, for the test to look at */
 	unsigned calls, prepares, gathers, disperses, abandons, tries, closes, alive;
+	enum nl_err order; /* what challenges and orders come to, after so many slices, not before a time */
+	unsigned order_slices, carried;
+	uint64_t order_rate_until;
 	uint64_t spin_ns, longest_spin_ns; /* that the last gather, and any, was allowed */
 	uint64_t now_ns, paused_ns, shortest_pause_ns, longest_pause_ns;
 	uint8_t buffer[NL_CALL_MAX_BUFFER];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: guest-agent/agent.c guest-agent/look.c guest-agent/own.c tools/newleaf/sha256.c
+// sources: guest-agent/agent.c guest-agent/look.c guest-agent/order.c guest-agent/own.c tools/newleaf/sha256.c
 // sources: tests/unit/agent_fixture.c tests/unit/fake_newleaf.c
 // cflags: -Iguest-agent -Itools/newleaf
 /*

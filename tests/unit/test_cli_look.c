@@ -3,9 +3,11 @@
 // sources: tools/newleaf/blackout.c tools/newleaf/status.c tools/newleaf/signed.c tools/newleaf/facts.c
 // sources: tools/newleaf/vex.c tools/newleaf/livepatch.c tools/newleaf/journal.c tools/newleaf/dates.c
 // sources: tools/newleaf/logfile.c tools/newleaf/logkeep.c tools/newleaf/logverify.c
+// sources: tools/newleaf/order.c tools/newleaf/anybody.c
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
 // sources: tools/newleaf/sha256.c guest-agent/agent.c guest-agent/look.c
 // sources: tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
+// sources: guest-agent/order.c
 // sources: tools/newleaf/timeline.c tools/newleaf/course.c tools/newleaf/timeline_text.c guest-agent/own.c
 // sources: tools/newleaf/timeline_chrome.c tools/newleaf/timeline_svg.c tools/newleaf/symbol.c
 // cflags: -Iguest-agent -Itools/newleaf
@@ -408,6 +410,106 @@ static void help_of_authoring_verbs(void **state)
 	}
 }
 
+static const char *in_dir(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+static void challenges(void **state)
+{
+	char bytes[sizeof(struct nl_challenge) + 1];
+
+	(void)state;
+	assert_int_equal(newleaf("challenge", in_dir("c")), NL_EXIT_PERMISSION);
+	assert_says(err, "NL_EPOLICY");
+	f->status.boot.policy.operators = 1;
+	f->status.boot.policy.order_may = NL_ORDER_MAY_NOW;
+	assert_int_equal(newleaf("challenge", in_dir("c")), NL_EXIT_ABSENT);
+	assert_says(err, "no name that lasts");
+	f->status.boot.machine_id[0] = 0xab;
+	assert_int_equal(newleaf("challenge", in_dir("c")), 0);
+	assert_says(out, "generation 5 -> ");
+	slurp("c", bytes, sizeof(bytes));
+	assert_memory_equal(bytes, "NLCHALL", 8);
+	assert_int_equal(newleaf("--json", "challenge", in_dir("c")), 0);
+	assert_schema("challenge");
+	assert_int_equal(newleaf("challenge", "-"), 0);
+	assert_memory_equal(out, "NLCHALL", 8);
+	assert_int_equal(newleaf("challenge", in_dir("no/c")), NL_EXIT_ENVIRONMENT);
+	f->order = NL_ENORANDOM;
+	assert_int_equal(newleaf("challenge", in_dir("c")), NL_EXIT_ABSENT);
+	assert_says(err, "NL_ENORANDOM");
+}
+
+static uid_t root(void) { return 0; }
+
+static void orders_are_carried(void **state)
+{
+	struct nl_order o = {.what = NL_ORDER_FREEZE};
+	FILE *file = fopen(in_dir("o"), "w");
+
+	(void)state;
+	cli_uid = root;
+	fwrite(&o, sizeof(o), 1, file);
+	fclose(file);
+	f->order_slices = 3;
+	f->order_rate_until = f->now_ns + 2500000000ULL;
+	assert_int_equal(newleaf("carry", in_dir("o")), 0);
+	assert_says(out, "order freeze: accepted, and done");
+	assert_in_range(f->carried, 20, 40);
+	assert_true(f->now_ns >= f->order_rate_until);
+	file = fopen(in_dir("o"), "w");
+	o.what = NL_ORDER_APPLY;
+	fwrite(&o, sizeof(o), 1, file);
+	fclose(file);
+	assert_int_equal(newleaf("carry", in_dir("o")), 0);
+	assert_says(out, "newleaf apply");
+	assert_int_equal(newleaf("--json", "carry", in_dir("o")), 0);
+	assert_schema("carry");
+	assert_says(out, "\"waiting\":true");
+	f->order = NL_EQUORUM;
+	assert_int_equal(newleaf("carry", in_dir("o")), NL_EXIT_LEAF);
+	assert_says(err, "NL_EQUORUM");
+	f->order_rate_until = UINT64_MAX; /* others carry without end */
+	assert_int_equal(newleaf("carry", in_dir("o")), NL_EXIT_DEADLINE);
+	assert_says(err, "NL_ERATE");
+	assert_int_equal(newleaf("carry", in_dir("none")), NL_EXIT_ENVIRONMENT);
+	file = fopen(in_dir("o"), "w");
+	fputs("no order", file);
+	fclose(file);
+	assert_int_equal(newleaf("carry", in_dir("o")), NL_EXIT_LEAF);
+	assert_says(err, "NL_EORDER");
+}
+
+static void status_of_orders(void **state)
+{
+	(void)state;
+	assert_int_equal(newleaf("status"), 0);
+	assert_null(strstr(out, "order"));
+	f->status.boot.policy.operators = 2;
+	f->status.boot.policy.order_may = NL_ORDER_MAY_NOW | NL_ORDER_MAY_KEYS;
+	f->status.orders = NL_ORDER_FROZE | NL_ORDER_WAITS;
+	f->status.counts.orders_refused = 7;
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "orders need 2 operators");
+	assert_says(out, "no source of randomness");
+	assert_says(out, "frozen by an order");
+	assert_int_equal(newleaf("status", "--json"), 0);
+	assert_schema("status");
+	assert_says(
+	        out,
+	        "\"orders\":{\"operators\":2,\"may\":[\"now\",\"keys\"],\"random\":false,\"refused\":7,\"frozen\":true,"
+	        "\"waiting\":true}");
+	f->status.orders = 0;
+	f->status.boot.random = 1;
+	assert_int_equal(newleaf("status"), 0);
+	assert_null(strstr(out, "frozen"));
+	assert_null(strstr(out, "randomness"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +524,9 @@ int main(void)
 	        cmocka_unit_test_setup(counts_and_console, set_up),
 	        cmocka_unit_test_setup(what_is_not_there_says_so, set_up),
 	        cmocka_unit_test_setup(help_of_authoring_verbs, set_up),
+	        cmocka_unit_test_setup(challenges, set_up),
+	        cmocka_unit_test_setup(orders_are_carried, set_up),
+	        cmocka_unit_test_setup(status_of_orders, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);

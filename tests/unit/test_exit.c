@@ -39,12 +39,14 @@ unsigned nl_commit_told(struct nl_cpu *c, const struct nl_context *ctx)
 	return further;
 }
 
-void nl_hypercall(struct nl_cpu *c, const struct nl_context *ctx, enum nl_proof how)
+static bool taken;
+bool nl_hypercall(struct nl_cpu *c, const struct nl_context *ctx, enum nl_proof how)
 {
 	assert_ptr_equal(c, &cpu);
 	assert_int_equal(ctx->cpl, 3);
 	proof = how;
 	calls++;
+	return taken;
 }
 
 /* The bus behind the ports: nobody answers, and what is written is remembered. */
@@ -113,6 +115,7 @@ static int setup(void **state)
 	nl_vendor = &vendor;
 	memset(&bus, 0, sizeof(bus));
 	calls = skipped = written_back = 0;
+	taken = true;
 	injected = -1;
 	return 0;
 }
@@ -279,6 +282,38 @@ static void instructions_that_are_not_there(void **state)
 	assert_int_equal(skipped, 5);
 }
 
+/* VMCALL or VMMCALL, of which the vendor knows the length: an order that is taken is stepped over. */
+static void an_order_by_anybody(void **state)
+{
+	struct nl_exit e = {.cause = NL_CAUSE_VIRT, .length = 3};
+
+	(void)state;
+	cpu.gprs.rax = NL_CALL_MAGIC;
+	exit_of(e);
+	assert_int_equal(calls, 1);
+	assert_int_equal(proof, NL_PROOF_NONE);
+	assert_int_equal(skipped, 3);
+	assert_int_equal(injected, -1);
+	taken = false;
+	exit_of(e);
+	assert_int_equal(calls, 2);
+	assert_int_equal(injected, UD);
+	taken = true;
+	for (guest.cpl = 0; guest.cpl < 3; guest.cpl++) {
+		exit_of(e);
+		assert_int_equal(injected, UD);
+	}
+	cpu.gprs.rax = NL_CALL_MAGIC | 1ULL << 32;
+	exit_of(e);
+	assert_int_equal(injected, UD);
+	cpu.gprs.rax = NL_CALL_MAGIC;
+	e.length = 0; /* another instruction of those */
+	exit_of(e);
+	assert_int_equal(injected, UD);
+	assert_int_equal(calls, 2);
+	assert_int_equal(skipped, 3);
+}
+
 static void memory_that_is_not_there(void **state)
 {
 	(void)state;
@@ -309,6 +344,7 @@ int main(void)
 	        cmocka_unit_test_setup(configuration_space_goes_through_its_gate, setup),
 	        cmocka_unit_test_setup(the_port_is_empty, setup),
 	        cmocka_unit_test_setup(instructions_that_are_not_there, setup),
+	        cmocka_unit_test_setup(an_order_by_anybody, setup),
 	        cmocka_unit_test_setup(memory_that_is_not_there, setup),
 	        cmocka_unit_test_setup(an_exit_without_a_name_stops_the_machine, setup),
 	};

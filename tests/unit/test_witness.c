@@ -142,7 +142,7 @@ static void unlawful(void **state)
 	REFUSED(file.s.witness.boot.random = 2);
 	REFUSED(file.s.status.abi++);
 	REFUSED(file.s.status.size++);
-	REFUSED(file.s.status.reserved = 1);
+	REFUSED(file.s.status.orders = 4);
 	REFUSED(file.s.status.kernel_build_id_len = NL_BUILD_ID_MAX + 1);
 	REFUSED(memset(file.s.status.version, 'a', sizeof(file.s.status.version)));
 	REFUSED(memset(file.s.status.vendor, 'a', sizeof(file.s.status.vendor)));

@@ -18,7 +18,7 @@ from test_stock import OLD
 from vmtest import test
 
 CHMOD, AUXV = FIXES
-LEAVES, PIECE = 768, 248  # where the leaves begin in a signed status, and how long each is (newleaf/witness.h)
+LEAVES, PIECE = 776, 248  # where the leaves begin in a signed status, and how long each is (newleaf/witness.h)
 
 
 class Answer:

@@ -7,12 +7,15 @@
 #include "text.h"
 
 static const char *const pieces[] = {
-        [NL_PIECE_GATHER] = "gather", [NL_CALL_STATUS] = "status",     [NL_CALL_LEAVES] = "leaves",
-        [NL_CALL_STAGE] = "stage",    [NL_CALL_VERIFY] = "verify",     [NL_CALL_PREPARE] = "prepare",
-        [NL_CALL_TRY] = "try",        [NL_CALL_ABANDON] = "abandon",   [NL_CALL_JOURNAL] = "journal",
-        [NL_CALL_EXITS] = "exits",    [NL_CALL_CONSOLE] = "console",   [NL_CALL_ALIVE] = "alive",
-        [NL_CALL_FACTS] = "facts",    [NL_CALL_TIMELINE] = "timeline", [NL_CALL_SIGNED] = "signed",
-        [NL_PIECE_CHECK] = "check",
+        [NL_PIECE_GATHER] = "gather",  [NL_CALL_STATUS] = "status",
+        [NL_CALL_LEAVES] = "leaves",   [NL_CALL_STAGE] = "stage",
+        [NL_CALL_VERIFY] = "verify",   [NL_CALL_PREPARE] = "prepare",
+        [NL_CALL_TRY] = "try",         [NL_CALL_ABANDON] = "abandon",
+        [NL_CALL_JOURNAL] = "journal", [NL_CALL_EXITS] = "exits",
+        [NL_CALL_CONSOLE] = "console", [NL_CALL_ALIVE] = "alive",
+        [NL_CALL_FACTS] = "facts",     [NL_CALL_TIMELINE] = "timeline",
+        [NL_CALL_SIGNED] = "signed",   [NL_CALL_CHALLENGE] = "challenge",
+        [NL_CALL_ORDER] = "order",     [NL_PIECE_CHECK] = "check",
 };
 _Static_assert(NL_ARRAY_SIZE(pieces) == NL_PIECES, "a name for each piece");
 

@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "agent.h"
 
@@ -151,6 +152,12 @@ int verb_console(struct cli *c);
 int verb_timeline(struct cli *c);
 int verb_blockers(struct cli *c);
 int verb_alive(struct cli *c);
+int verb_challenge(struct cli *c);
+int verb_carry(struct cli *c);
+
+extern uid_t (*cli_uid)(void); /* tests have their own */
+/* An order, carried by a process without any right: until it is accepted, or for some seconds. */
+bool anybody_carries(const void *file, size_t size);
 int verb_author(struct cli *c);
 int verb_later(struct cli *c);
 

@@ -15,6 +15,7 @@ static const char *const events[] = {
         [NL_EV_COMMIT] = "commit",   [NL_EV_ABANDONED] = "abandoned", [NL_EV_KERNEL] = "kernel",
         [NL_EV_CPU] = "cpu",         [NL_EV_POLICY] = "policy",       [NL_EV_CONFIG] = "config",
         [NL_EV_TOKEN] = "token",     [NL_EV_LIST] = "list",           [NL_EV_MODULE] = "module",
+        [NL_EV_ORDER] = "order",     [NL_EV_STRANGER] = "stranger",
 };
 
 static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && events[e] ? events[e] : "unknown"; }
@@ -22,6 +23,7 @@ static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && 
 /* What a and b hold, by event. */
 static void print_particulars(const struct nl_journal_entry *e)
 {
+	static const char *const verbs[] = NL_ORDER_NAMES;
 	struct text t;
 
 	switch (e->event) {
@@ -61,6 +63,10 @@ static void print_particulars(const struct nl_journal_entry *e)
 		printf("  %llx to register %x of %02x:%02x.%x", (unsigned long long)e->b, (unsigned)e->a & 0xfff,
 		       (unsigned)(e->a >> 20 & 0xff), (unsigned)(e->a >> 15 & 31), (unsigned)(e->a >> 12 & 7));
 		break;
+	case NL_EV_STRANGER:
+		printf("  %llu VMCALLs that carried no order for this machine, the last on CPU %llu",
+		       (unsigned long long)e->a, (unsigned long long)e->b);
+		break;
 	case NL_EV_TOKEN:
 		printf("  %llu that were not valid, the last on CPU %llu", (unsigned long long)e->a,
 		       (unsigned long long)e->b);
@@ -73,6 +79,10 @@ static void print_particulars(const struct nl_journal_entry *e)
 		               : e->error == NL_NOTHING ? "went"
 		               : e->b                   ? "came, could not be patched and was refused"
 		                                        : "came and could not be patched");
+		break;
+	case NL_EV_ORDER:
+		printf("  %s%s", (uint32_t)e->a < NL_ORDER_VERBS ? verbs[(uint32_t)e->a] : "?",
+		       e->a >> 32 == NL_ORDER_STANDING ? ", standing" : "");
 		break;
 	default:
 		if (e->a || e->b)
@@ -109,7 +119,7 @@ void log_print(const struct cli *c, const struct nl_journal_entry *e, uint64_t w
 		json_string(&j, "code", cli_error((enum nl_err)e->error)->name);
 		json_uint(&j, "generation", e->generation);
 		json_string(&j, "id", id[0] ? id : NULL);
-		json_bytes(&j, "sha256", e->leaf_sha256, id[0] ? 32 : 0);
+		json_bytes(&j, "sha256", e->leaf_sha256, id[0] || e->event == NL_EV_ORDER ? 32 : 0);
 		json_address(&j, "a", e->a);
 		json_address(&j, "b", e->b);
 		json_bytes(&j, "hash", e->hash, sizeof(e->hash));

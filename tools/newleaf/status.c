@@ -35,6 +35,8 @@ static const char *may(const struct nl_status *s)
 	}
 }
 
+static const char *const order_may[] = {"now", "standing", "keys", "agentless"};
+
 static const struct {
 	uint32_t bit;
 	const char *name;
@@ -224,6 +226,18 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 	json_string(&j, "error", list_error(s) ? list_error(s)->name : NULL);
 	json_close(&j, '}');
 	json_uint(&j, "lockouts", s->lockouts);
+	json_open(&j, "orders", '{');
+	json_uint(&j, "operators", s->boot.policy.operators);
+	json_open(&j, "may", '[');
+	for (size_t i = 0; i < NL_ARRAY_SIZE(order_may); i++)
+		if (s->boot.policy.order_may >> i & 1)
+			json_string(&j, NULL, order_may[i]);
+	json_close(&j, ']');
+	json_bool(&j, "random", s->boot.random);
+	json_uint(&j, "refused", s->counts.orders_refused);
+	json_bool(&j, "frozen", s->orders & NL_ORDER_FROZE);
+	json_bool(&j, "waiting", s->orders & NL_ORDER_WAITS);
+	json_close(&j, '}');
 	json_open(&j, "undecided", '[');
 	for (size_t i = 0; i < NL_ARRAY_SIZE(undecided); i++)
 		if (s->undecided & undecided[i].bit)
@@ -275,6 +289,17 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		       list_error(s)->name, s->boot.list_known);
 	else if (s->list_sequence)
 		printf("signed list %" PRIu64 "\n", s->list_sequence);
+	if (s->boot.policy.operators)
+		printf("orders need %u operator%s; this machine is %s%s%s\n", s->boot.policy.operators,
+		       s->boot.policy.operators > 1 ? "s" : "",
+		       text_hex(&t, s->boot.machine_id, sizeof(s->boot.machine_id)),
+		       s->boot.random ? "" : "; no order now: no source of randomness",
+		       s->orders & NL_ORDER_WAITS ? "; one was accepted, and its commit waits" : "");
+	if (s->counts.orders_refused)
+		printf("VMCALLs and VMMCALLs that carried no order for this machine: %" PRIu64 "\n",
+		       s->counts.orders_refused);
+	if (s->orders & NL_ORDER_FROZE)
+		printf("frozen by an order: nothing changes until another releases it\n");
 	if (s->lockouts)
 		printf("leaves that are locked out since a panic: %u\n", s->lockouts);
 	if (s->boot.n_beyond)

@@ -123,6 +123,23 @@ const struct verb cli_verbs[] = {
          "tells the hypervisor, "
          "which journals it. Without it the loader steps aside after two boots. Needs efivarfs (mounted if it is not).",
          verb_alive},
+        {"challenge", NULL, "FILE", 1, 1, 0, GROUP_CHANGE, "ask for the challenge that an operator's order answers",
+         "Writes it to FILE, or to the standard output for -. One is out at a time: the one before is void, and this "
+         "one "
+         "ends with the order that is accepted, with another challenge, with this kernel, or after ten minutes. "
+         "newleaf "
+         "order new --challenge FILE makes the order, elsewhere.",
+         verb_challenge},
+        {"carry", NULL, "ORDER", 1, 1, 0, GROUP_CHANGE, "carry an operator's signed order to the hypervisor",
+         "Whoever carries it has no say in it: the hypervisor checks what it is bound to and who signed it, a "
+         "second for "
+         "each signature but the first. freeze, release and stop are done then. What an order lets on or off waits "
+         "for a "
+         "minute: newleaf apply, revert or sync with exactly its leaves makes the commit, whatever the policy says of "
+         "guest root, if nothing else has changed meanwhile. Without root's rights the order is presented by VMCALL or "
+         "VMMCALL, "
+         "and nothing is told but that it was accepted.",
+         verb_carry},
         {"confirm", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "end the probation of a leaf",
          "An applied leaf has no probation: it stays until a revert or the next boot", verb_later},
         {"preflight", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "check a machine before the installation",

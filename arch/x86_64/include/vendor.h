@@ -56,7 +56,8 @@ struct nl_launch_state {
 /* An exit that common code decides. What the vendor does by itself (NMI, INIT, SIPI, kick, CR) it also counts. */
 struct nl_exit {
 	enum nl_cause cause;
-	unsigned length; /* bytes to skip when the instruction is emulated; 0 = the vendor does not know */
+	unsigned length; /* bytes to skip when the instruction is emulated; 0 = the vendor does not know, and of
+	                    NL_CAUSE_VIRT: it is not VMCALL or VMMCALL */
 	union {
 		struct {
 			uint32_t index;

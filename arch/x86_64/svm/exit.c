@@ -88,7 +88,7 @@ void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 		break;
 	case EXIT_INVLPGA:
 	case EXIT_VMRUN ... EXIT_SKINIT:
-		e = (struct nl_exit){.cause = NL_CAUSE_VIRT};
+		e = (struct nl_exit){.cause = NL_CAUSE_VIRT, .length = v->exit_code == EXIT_VMMCALL ? 3 : 0};
 		break;
 	case EXIT_SHUTDOWN: /* the VMCB's state is undefined from here on */
 	case EXIT_EXCEPTION + 30:

@@ -62,6 +62,7 @@ _Static_assert(sizeof(struct vmcb) == 4096 && offsetof(struct vmcb, exit_code) =
 #define EXIT_MSR 0x7c
 #define EXIT_SHUTDOWN 0x7f
 #define EXIT_VMRUN 0x80
+#define EXIT_VMMCALL 0x81
 #define EXIT_SKINIT 0x86
 #define EXIT_NPF 0x400
 

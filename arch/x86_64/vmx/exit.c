@@ -161,6 +161,8 @@ void vmx_after_exit(struct vmx_cpu *v)
 	case REASON_URDMSR ... REASON_UWRMSR: /* hidden: cpuid.c */
 	case REASON_RDMSR_IMM ... REASON_WRMSR_IMM:
 		e = (struct nl_exit){.cause = NL_CAUSE_VIRT};
+		if (reason == REASON_VMCALL)
+			e.length = (unsigned)vmx_read(EXIT_INSTRUCTION_LENGTH);
 		break;
 	case REASON_CR:
 		cpu->exits[NL_CAUSE_CR]++;

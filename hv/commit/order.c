@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Orders: see order.h. */
+#include "commit/order.h"
+#include "core/clock.h"
+#include "core/core.h"
+#include "core/journal.h"
+#include "core/kept.h"
+#include "leaf/list.h"
+#include "leaf/registry.h"
+#include "view/current.h"
+#include "x86.h"
+
+#define CHALLENGE_US 600000000u /* ten minutes */
+#define WAIT_US 60000000u       /* a minute */
+#define SIGNATURE_US 1000000u   /* from one signature to the next, whoever asks */
+
+/* The guest's channel: the challenge that is out (zero: none), the order that is read, and whether it was accepted and
+ * waits for its commit. */
+static struct nl_challenge out;
+static uint64_t made, made_tsc, checked_tsc, accepted_tsc;
+static struct nl_check check; /* size 0: nothing is read */
+static union {
+	struct nl_order order;
+	uint8_t bytes[NL_ORDER_MAX_SIZE];
+} staged;
+static bool waits;
+
+static bool passed(uint64_t since, uint64_t us) { return x86_rdtsc() - since > nl_us_to_tsc(us); }
+static void spend(void) { memset(out.challenge, 0, sizeof(out.challenge)); }
+
+static void refresh(void)
+{
+	memcpy(out.machine_id, nl_boot.facts.machine_id, sizeof(out.machine_id));
+	memcpy(out.boot_id, nl_boot.facts.boot_id, sizeof(out.boot_id));
+	out.generation = nl_current_view()->generation;
+	if (passed(made_tsc, CHALLENGE_US)) /* a TSC that was set back has ended it, too */
+		spend();
+}
+
+enum nl_err nl_order_challenge(struct nl_challenge *answer)
+{
+	struct {
+		char domain[32];
+		uint8_t secret[32];
+		uint64_t count, tsc;
+	} seed = {"newleaf challenge", {0}, ++made, x86_rdtsc()};
+
+	if (!nl_boot.facts.random)
+		return NL_ENORANDOM;
+	refresh();
+	memcpy(seed.secret, nl_boot.secret, sizeof(seed.secret));
+	nl_sha256_of(&seed, sizeof(seed), out.challenge);
+	out.head = (struct nl_record){NL_CHALLENGE_MAGIC, 1, sizeof(out), 0, 0};
+	made_tsc = seed.tsc;
+	*answer = out;
+	return NL_OK;
+}
+
+bool nl_order_addressed(const uint8_t address[64])
+{
+	const uint8_t *ours = (const uint8_t *)&out + offsetof(struct nl_challenge, machine_id);
+	uint8_t differs = 0, some = 0;
+
+	for (unsigned i = 0; i < 64; i++) {
+		differs |= address[i] ^ ours[i];
+		some |= out.challenge[i % sizeof(out.challenge)];
+	}
+	return some && !differs;
+}
+
+/* What takes long: some of the hash, or one signature, if it is time for one. */
+static enum nl_err read_on(const struct nl_order *o, size_t size)
+{
+	uint8_t id[32];
+	enum nl_err err;
+
+	if (size != check.size || memcmp(&staged, o, size)) {
+		memcpy(&staged, o, size);
+		waits = false;
+		check = (struct nl_check){&staged, size, nl_order_signed_size(o), NL_DOMAIN_ORDER,
+		                          .role = NL_ROLE_OPERATOR};
+	}
+	if (check.hashed == check.signed_size && check.checked < check.count) {
+		if (!passed(checked_tsc, SIGNATURE_US))
+			return NL_ERATE;
+		checked_tsc = x86_rdtsc();
+	}
+	err = nl_check_step(&check);
+	if (err)
+		return err == NL_ELEAF ? NL_EORDER : err;
+	return nl_list_quorum(&check, nl_boot.facts.policy.operators, id);
+}
+
+/* A challenge counts once. */
+static void accept(void)
+{
+	spend();
+	waits = nl_order_commits(&staged.order);
+	accepted_tsc = x86_rdtsc();
+	staged.order.generation = out.generation; /* whatever it was for: for this one from now on */
+	if (waits)
+		return;
+	nl_kept->frozen = staged.order.what != NL_ORDER_RELEASE;
+	nl_kept_seal();
+}
+
+enum nl_err nl_order_take(const struct nl_order *o, size_t size)
+{
+	struct nl_order_here here = {&out, &nl_boot.facts.policy, .frozen = nl_kept->frozen};
+	enum nl_err err = nl_order_form(o, size);
+	bool cheap;
+
+	refresh();
+	if (!err)
+		err = nl_order_bound(o, &here);
+	/* What orders can say, and this version does not do: docs/explanation/orders.md. */
+	if (!err && (o->kind != NL_ORDER_NOW || o->flags || o->confirm_ms || o->what == NL_ORDER_CONFIRM))
+		err = NL_EUNSUPPORTED;
+	cheap = err;
+	if (!err)
+		err = read_on(o, size);
+	if (err == NL_AGAIN || err == NL_ERATE)
+		return err;
+	nl_journal(NL_EV_ORDER, err, NULL, cheap ? NULL : check.sha256, o->what | (uint64_t)o->kind << 32,
+	           o->generation);
+	if (!cheap)
+		check.size = 0;
+	if (!err)
+		accept();
+	return err;
+}
+
+const struct nl_order *nl_order_waiting(void)
+{
+	return waits && !passed(accepted_tsc, WAIT_US) && staged.order.generation == nl_current_view()->generation
+	               ? &staged.order
+	               : NULL;
+}
+
+uint32_t nl_order_may(uint32_t applied, uint32_t set)
+{
+	const struct nl_order *o = nl_order_waiting();
+	uint32_t named = 0, n = 0, i;
+
+	for (i = 0; o && i < NL_MAX_LEAVES; i++)
+		if (nl_registry[i].used && nl_order_names(o, nl_registry[i].state.sha256)) {
+			named |= 1u << i;
+			n++;
+		}
+	if (!o || n != o->head.count)
+		return NL_GUEST_MAY_NONE;
+	if (o->what == NL_ORDER_APPLY) /* and off goes what they supersede */
+		return (applied | set) == (applied | named) && !(named & ~set) ? NL_GUEST_MAY_APPLY : NL_GUEST_MAY_NONE;
+	return set == (o->what == NL_ORDER_SYNC ? named : applied & ~named) ? NL_GUEST_MAY_ALL : NL_GUEST_MAY_NONE;
+}
+
+void nl_order_forget(void)
+{
+	spend();
+	waits = false;
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Orders of operators (newleaf/order.h) that are heeded: those of kind NOW. One challenge is out, one order is read,
+ * one that was accepted may wait for its commit. All want the commit lock.
+ */
+#pragma once
+
+#include "leaf/order.h"
+
+/* Another challenge; the one before is void. NL_ENORANDOM. */
+enum nl_err nl_order_challenge(struct nl_challenge *answer);
+
+/* A piece of work on an order of `size` bytes, in a buffer of NL_ORDER_MAX_SIZE. NL_AGAIN, NL_ERATE: come again with
+ * the same bytes. NL_OK: accepted; FREEZE, RELEASE and STOP are done, the commit of the others waits for who makes it.
+ */
+enum nl_err nl_order_take(const struct nl_order *o, size_t size);
+
+/* Is that the machine, the boot and the challenge that is out (nl_order.machine_id and on)? Without the lock: what it
+ * misses comes again, what it lets through is asked again. */
+bool nl_order_addressed(const uint8_t address[64]);
+
+/* Whose commit waits; NULL: none's. It does for a minute, and only while nothing else changes. */
+const struct nl_order *nl_order_waiting(void);
+
+/* Bits of enum nl_guest_may that a waiting order gives the commit that makes `set` of what is applied: to the one that
+ * it says and no other. Sets: a bit per entry of the registry. */
+uint32_t nl_order_may(uint32_t applied, uint32_t set);
+
+void nl_order_forget(void); /* the kernel is gone, and with it what was asked of it */
