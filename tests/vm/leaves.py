@@ -14,6 +14,7 @@ from guest import BUILD, TOP, Failure, Skip, kernel_file
 
 AUTHOR = os.path.join(BUILD, "newleaf-author")
 DEMO_KEY = os.path.join(BUILD, "keys", "demo.pem")
+FORMAT = 3  # NL_LEAF_FORMAT
 HEADER = struct.Struct("<QIIIIIII48s16IIIIII")  # up to header.target
 SITE = struct.Struct("<HHIIHHIIIIIII32s")
 ALIGN = {"objects": 8, "sites": 8, "relocs": 8, "facts": 4}
@@ -115,7 +116,7 @@ class Leaf:
             body += bytes(pad) + parts[name]
             at += pad + len(parts[name])
         head = HEADER.pack(
-            0x324641454C57454E, 2, header_size, at, self.version, self.consistency, 0, 0,
+            0x324641454C57454E, FORMAT, header_size, at, self.version, self.consistency, 0, 0,
             self.id.encode().ljust(48, b"\0"), *table,
             self.description, self.bss_size, self.counters, self.counter_cpus, self.counter_offset,
         )  # fmt: skip

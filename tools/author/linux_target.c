@@ -139,6 +139,7 @@ static void fill_agentless(struct nl_leaf_target *t, const struct kernel *k)
 	        function(k, (const char *const[]){"__switch_to_asm", NULL}),
 	        function(k, (const char *const[]){"__switch_to", NULL}),
 	};
+	const struct ksym *formats;
 	bool all = true;
 
 	_Static_assert(sizeof(nowhere) == sizeof(t->nowhere), "places in which no stack tells who is where");
@@ -147,9 +148,9 @@ static void fill_agentless(struct nl_leaf_target *t, const struct kernel *k)
 	if (all)
 		memcpy(t->nowhere, nowhere, sizeof(nowhere));
 	t->irq_stack = irq_stack(k);
-	t->formats = kernel_symbol_or_0(k, "formats");
-	if (!t->formats)
+	if (kallsyms_find(&k->syms, "formats", 1, &formats) != 1) /* some kernels have two, of which nothing tells */
 		return;
+	t->formats = formats->va;
 	t->format_load = offset_of(k, "struct linux_binfmt", "load_binary");
 	if (offset_of(k, "struct linux_binfmt", "lh"))
 		refuse(NL_EKERNEL, "%s: struct linux_binfmt does not begin as it did", k->path);
