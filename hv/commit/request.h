@@ -7,7 +7,7 @@
 
 #include "leaf/registry.h"
 
-/* NL_EUSAGE, NL_EUNKNOWN_LEAF. */
+/* NL_EUSAGE, NL_EUNKNOWN_LEAF; NL_EPOLICY: it wants no agent, and the policy wants one. */
 enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *set);
 
 /* May the applied set become this one, by policy or by an order? NL_EFROZEN. The blocker names leaves or a site where

@@ -91,9 +91,8 @@ enum nl_guest_may {
 	NL_GUEST_MAY_NONE = 0,
 	NL_GUEST_MAY_APPLY = 1,
 	NL_GUEST_MAY_REVERT = 2,
-	NL_GUEST_MAY_CONFIRM = 4, /* what is on probation; nothing is yet */
-	NL_GUEST_MAY_AGENTLESS =
-	        8, /* have a commit made without an agent, of what it may ask for anyway; none is yet */
+	NL_GUEST_MAY_CONFIRM = 4,   /* what is on probation; nothing is yet */
+	NL_GUEST_MAY_AGENTLESS = 8, /* have a commit made without an agent, of what it may ask for anyway */
 	NL_GUEST_MAY_ALL = 15
 };
 enum nl_conf_may { NL_CONF_MAY_OPTIONS = 1, NL_CONF_MAY_CONSOLE = 2 };

@@ -211,7 +211,7 @@ struct nl_verify_report {
 
 #define NL_MAX_LEAVES 32
 /* Nobody has gathered the CPUs in user mode: where each stands in the kernel is judged when all are held, every leaf
- * counts as strict, and every task is read. */
+ * counts as strict, and every task is read. The policy may forbid it (NL_EPOLICY). */
 #define NL_COMMIT_AGENTLESS 1u
 struct nl_commit_request {
 	uint64_t expected_generation;   /* UINT64_MAX = any */

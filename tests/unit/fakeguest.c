@@ -374,12 +374,13 @@ uint64_t fg_kprobe(uint64_t addr)
 	return kp + KP_HLIST;
 }
 
-void fg_slots(unsigned cache, uint64_t page)
+uint64_t *fg_slots(unsigned cache, uint64_t page)
 {
 	uint64_t record = allocate(SLOTS_RECORD, 64);
 
 	set64(record + SLOTS_INSNS, page);
 	list_append(fg.target.probe_slots[cache] + fg.slide + SLOTS_PAGES, record + SLOTS_LIST);
+	return (uint64_t *)(void *)object(record + SLOTS_INSNS);
 }
 
 void fg_current(unsigned cpu, uint64_t task) { set64(queue_of(cpu) + Q_CURR, task); }
@@ -462,8 +463,7 @@ void fg_start(uint64_t slide, bool la57, bool pti, unsigned cpus)
 	memset(&nl_boot, 0, sizeof(nl_boot));
 	nl_boot.region = FG_REGION;
 	nl_boot.facts.tsc_hz = 1000000000;
-	nl_boot.facts.policy =
-	        (struct nl_policy){.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_REVERT, .deadline_ms = 10000};
+	nl_boot.facts.policy = (struct nl_policy){.guest_may = NL_GUEST_MAY_ALL, .deadline_ms = 10000};
 	nl_pool_init(fg.region + POOL_OFFSET, HPA(FG_REGION + POOL_OFFSET), 512);
 	format = nl_npt_format_npt(true, 33);
 	views = (struct nl_views){.format = &format, .ops = nl_pool_tables};

@@ -82,7 +82,8 @@ void fg_released(uint64_t task); /* the leader of one thread: it dies, and is on
 uint8_t *fg_queue(unsigned cpu, uint32_t offset); /* home frame of a byte of struct rq */
 uint8_t *fg_object(uint64_t va);                  /* of a byte of what lies in the image or in the direct map */
 void fg_task_on_cpu(uint64_t task, bool on_cpu);
-void fg_slots(unsigned cache, uint64_t page); /* a page of instruction slots, 0 kprobes', 1 optimised ones' */
+/* A page of instruction slots, of cache 0 kprobes', 1 optimised ones'; returns where the guest keeps its address. */
+uint64_t *fg_slots(unsigned cache, uint64_t page);
 void fg_current(unsigned cpu, uint64_t task); /* that task has that CPU, as its queue says */
 /* A CPU's interrupt stack, seven words in use above the one that links back; returns where they lie. end: its pointer
  * is the stack's end, as until 5.11. */

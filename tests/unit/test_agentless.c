@@ -123,6 +123,9 @@ static void flags(void **state)
 	commit_flags = 2;
 	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_EUSAGE);
 	commit_flags = NL_COMMIT_AGENTLESS;
+	nl_boot.facts.policy.guest_may &= ~(uint32_t)NL_GUEST_MAY_AGENTLESS;
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_EPOLICY);
+	nl_boot.facts.policy.guest_may |= NL_GUEST_MAY_AGENTLESS;
 	fg.target.nowhere[0].size = 0; /* the leaf's own copy says enough */
 	assert_int_equal(commit((const void *)sha, 1), NL_OK);
 }

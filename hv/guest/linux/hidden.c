@@ -31,7 +31,8 @@ static enum nl_err hide_slots(struct nl_kernel *k, struct nl_scan *scan, uint64_
 			return NL_EKERNEL;
 		if (node == head)
 			break;
-		if (nl_guest_read64(&k->space, GVA(node - k->target->slots_list + k->target->slots_insns), &page))
+		if (nl_guest_read64(&k->space, GVA(node - k->target->slots_list + k->target->slots_insns), &page) ||
+		    !(page >> 63) || page & NL_PAGE_MASK) /* at 0 it would hide everything else from the scan */
 			return NL_EKERNEL;
 		err = hide(scan, page, NL_PAGE_SIZE, true);
 	}

@@ -29,7 +29,7 @@
 static unsigned long value;
 module_param(value, ulong, 0644);
 
-static int stop, stands;
+static int stop, stands, interruptible;
 static const char *kind = "none";
 static char kinds[16];
 static struct task_struct *task;
@@ -86,6 +86,7 @@ static call_single_data_t call;
 
 static void interrupted(void)
 {
+	WRITE_ONCE(interruptible, 1);
 	while (!READ_ONCE(stop))
 		cpu_relax();
 }
@@ -185,7 +186,7 @@ static int set_plant(const char *text, const struct kernel_param *p)
 		if (err)
 			return err;
 	}
-	stop = stands = 0;
+	stop = stands = interruptible = 0;
 	task = kthread_create_on_cpu(plant, NULL, CPU, "planted/%u");
 	if (IS_ERR(task)) {
 		err = PTR_ERR(task);
@@ -194,7 +195,8 @@ static int set_plant(const char *text, const struct kernel_param *p)
 	}
 	wake_up_process(task);
 	if (!strncmp(kind, "irq", 3)) {
-		msleep(50); /* it is the thread that shall be interrupted: nothing says so but its turn */
+		while (!READ_ONCE(interruptible)) /* it is the thread that shall be interrupted */
+			usleep_range(1000, 2000);
 		call.func = spin_there;
 		smp_call_function_single_async(CPU, &call);
 	}
