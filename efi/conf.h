@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <newleaf/types.h>
+#include <newleaf/bootblock.h>
 
 #define NL_CONF_MAX_SIZE 65536u   /* bytes of the file */
 #define NL_CONF_UNSAID UINT32_MAX /* whatever the image allows */
@@ -17,14 +17,12 @@ struct nl_conf {
 	uint32_t no_launch;     /* launch no: boot the OS without Newleaf */
 	uint32_t guest_may;     /* bits of enum nl_guest_may; NL_CONF_UNSAID */
 	uint32_t deadline_ms;   /* 0 = unsaid */
-	uint32_t console_port;  /* 0 = none */
+	uint32_t console;       /* 1 = com1 ...; 0 = none */
 	uint32_t boot_tries;    /* unfinished boots before the loader steps aside; 0 = do not count */
+	uint32_t wrong;         /* the last line with a malformed value of a known key, or no text; 0 = none */
+	uint32_t unknown;       /* the last line with a key that is none */
 };
+#define NL_CONF_DEFAULTS ((struct nl_conf){.boot_tries = 2, .guest_may = NL_CONF_UNSAID})
 
-/* `error`: a known key with a malformed value; else a warning. `key` is NUL-terminated and printable. */
-typedef void nl_conf_report(void *ctx, bool error, unsigned line, const char *key, const char *what);
-
-void nl_conf_defaults(struct nl_conf *conf);
-
-/* Parses all of text; reports as it goes. Returns the number of errors; malformed values leave the field as it was. */
-unsigned nl_conf_parse(struct nl_conf *conf, const char *text, size_t len, nl_conf_report *report, void *ctx);
+/* Parses all of text, which has a NUL behind it and is used up; `wrong` values leave the field as it was. */
+void nl_conf_parse(struct nl_conf *conf, char *text, size_t size);

@@ -84,13 +84,6 @@ void file_beside(struct loader *l, const CHAR16 *name, CHAR16 *out, size_t max)
 	out[dir + n] = 0;
 }
 
-static void conf_report(void *ctx, bool error, unsigned line, const char *key, const char *what)
-{
-	const CHAR16 *path = ctx;
-
-	say_why(L"%s%s line %d: %a: %a", error ? L"" : L"warning: ", path, line, key, what);
-}
-
 /* Beside the loader; else in \EFI\newleaf, so that a copy of the loader under the name that firmware boots by default
  * finds it too. */
 enum nl_err conf_load(struct loader *l)
@@ -98,10 +91,9 @@ enum nl_err conf_load(struct loader *l)
 	CHAR16 path[256];
 	void *text;
 	UINTN size;
-	unsigned errors;
 	EFI_STATUS s;
 
-	nl_conf_defaults(&l->conf);
+	l->conf = NL_CONF_DEFAULTS;
 	file_beside(l, CONF_NAME, path, NL_ARRAY_SIZE(path));
 	s = file_read(l, path, NL_CONF_MAX_SIZE, &text, &size);
 	if (s == EFI_NOT_FOUND) {
@@ -112,7 +104,9 @@ enum nl_err conf_load(struct loader *l)
 		return refuse(NL_OK, L"no newleaf.conf: defaults");
 	if (EFI_ERROR(s))
 		return refuse(NL_ECONF, L"cannot read %s: %r", path, s);
-	errors = nl_conf_parse(&l->conf, text, size, conf_report, path);
+	nl_conf_parse(&l->conf, text, size);
 	FreePool(text);
-	return errors ? NL_ECONF : NL_OK;
+	if (l->conf.unknown)
+		say_warning(L"%s line %d: not understood, ignored", path, l->conf.unknown);
+	return l->conf.wrong ? refuse(NL_ECONF, L"%s line %d: not understood", path, l->conf.wrong) : NL_OK;
 }

@@ -33,12 +33,13 @@ static enum nl_err enter_core(struct loader *l, enum nl_enter what)
 
 static enum nl_err start_core(struct loader *l)
 {
+	static const uint16_t ports[] = {0, 0x3f8, 0x2f8, 0x3e8, 0x2e8}; /* none, com1 ... */
 	struct nl_boot_block *b = l->boot;
 	enum nl_err e;
 
 	l->tsc_hz = b->facts.tsc_hz;
 	l->n_keys = b->facts.n_keys;
-	b->console_port = l->conf.console_port;
+	b->console_port = ports[l->conf.console];
 	b->facts.list_known = l->state.list_sequence;
 	for (uint32_t i = 0; i < b->facts.n_keys; i++)
 		if (nl_state_barred(&l->state, b->keys[i].key))

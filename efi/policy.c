@@ -45,8 +45,8 @@ void nl_policy_make(const void *image, size_t size, bool secure_boot, struct nl_
 		conf->options[0] = '\0';
 		warn("options is ignored: Secure Boot is on, and the image does not allow it");
 	}
-	if (conf->console_port && !(out->conf_may & NL_CONF_MAY_CONSOLE)) {
-		conf->console_port = 0;
+	if (conf->console && !(out->conf_may & NL_CONF_MAY_CONSOLE)) {
+		conf->console = 0;
 		warn("console is ignored: Secure Boot is on, and the image does not allow it");
 	}
 }

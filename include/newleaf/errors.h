@@ -108,7 +108,7 @@ enum nl_exit_code {
 	X(NL_EBOOTS, 43, NL_EXIT_ABSENT, "the last boots on Newleaf did not finish, so it steps aside", \
 	  "find out why, then clear the boot counter (docs/how-to/real-machine.md)") \
 	X(NL_ECONF, 44, NL_EXIT_ABSENT, "newleaf.conf is malformed", \
-	  "mend the line that the message names (docs/reference/conf.md)") \
+	  "mend the line that the message names; newleaf conf FILE says what is wrong with it") \
 	X(NL_EFIRMWARE, 45, NL_EXIT_ABSENT, "the firmware refused what Newleaf needs", \
 	  "the message names it; look for a firmware update") \
 	X(NL_EMEMORY, 46, NL_EXIT_ABSENT, "the machine has too little memory for Newleaf", \

@@ -24,6 +24,12 @@ check-author-policy: $(B)/newleaf-author $(B)/efi/sections.S.o ## newleaf-author
 
 CHECKS += check-author-policy
 
+.PHONY: check-author-conf
+check-author-conf: $(B)/newleaf-author ## newleaf-author conf: what is wrong with a newleaf.conf, line by line
+	B=$(B) tests/author/conf.sh
+
+CHECKS += check-author-conf
+
 .PHONY: check-patch
 check-patch: $(B)/newleaf-author ## leaves straight from patches, against a stock kernel and its source (1.5 GiB)
 	B=$(B) tests/author/patch.sh

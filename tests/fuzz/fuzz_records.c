@@ -78,7 +78,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 			           memchr(nl_boot.keys[i].name, 0, sizeof(nl_boot.keys[i].name)));
 		break;
 	case 1:
-		conf = (struct nl_conf){.console_port = 1, .guest_may = NL_CONF_UNSAID};
+		conf = (struct nl_conf){.console = 1, .guest_may = NL_CONF_UNSAID};
 		nl_policy_make(p, n, what & 4, &conf, &policy, warn);
 		FUZZ_CHECK(policy.deadline_ms >= 1 && policy.deadline_ms <= 10000 && policy.signatures >= 1 &&
 		           policy.signatures <= NL_MAX_KEYS && !(policy.guest_may & ~15u) &&

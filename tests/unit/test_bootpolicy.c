@@ -216,10 +216,10 @@ static void secure_boot_silences_conf(void **state)
 			     console = !secure || (may & NL_CONF_MAY_CONSOLE);
 
 			open.conf_may = may;
-			conf = (struct nl_conf){.options = "init=/bin/sh", .console_port = 0x60, .next = "\\x.efi"};
+			conf = (struct nl_conf){.options = "init=/bin/sh", .console = 2, .next = "\\x.efi"};
 			make(&open, secure);
 			assert_int_equal(conf.options[0] != '\0', options);
-			assert_int_equal(conf.console_port, console ? 0x60 : 0);
+			assert_int_equal(conf.console, console ? 2 : 0);
 			assert_string_equal(conf.next, "\\x.efi"); /* the firmware checks its signature */
 			assert_int_equal(warnings, !options + !console);
 		}

@@ -13,6 +13,7 @@ int command_check(int argc, char **argv);
 int command_kill(int argc, char **argv);
 int command_transplant(int argc, char **argv);
 int command_key(int argc, char **argv);
+int command_conf(int argc, char **argv);
 int command_policy(int argc, char **argv);
 int command_revoke(int argc, char **argv);
 int command_order(int argc, char **argv);

@@ -186,6 +186,10 @@
 	  "      --operators N        of how many operators an order needs; 0: no order is taken\n" \
 	  "      --order-may WORDS    which orders: now; standing, keys (who operates), agentless (later versions)\n" \
 	  "      --confirm-ms N       the longest probation that may be asked for (a later version)\n") \
+	X(conf, "conf", "FILE", "FILE", "check a newleaf.conf before a machine reads it", \
+	  "Reads the file as the loader does, which only names a line that it does not understand, and says what is " \
+	  "wrong\n" \
+	  "with each. An unknown key, and one that is given twice, is a warning.\n") \
 	X(revoke, "revoke", "new|sign|show ...", \
 	  "new --sequence N [--leaf LEAF|SHA256]... [--key KEY|SHA256]... [--floor ID=VERSION]... " \
 	  "[--pardon LEAF|SHA256]... [--sign KEY.pem] -o LIST | " \

@@ -43,6 +43,8 @@ static const char *next_step(enum nl_err err)
 		return "build the leaf again for this kernel file";
 	case NL_EOVERLAP:
 		return "merge the statements of the recipe that take the same bytes";
+	case NL_ECONF:
+		return "mend these lines: docs/reference/conf.md says what there is";
 	case NL_EARENA:
 		return "use a smaller body, or several leaves";
 	default:
