@@ -56,8 +56,6 @@ enum nl_err refuse(enum nl_err error, const CHAR16 *why, ...); /* says why; retu
 /* files.c: whole files of the partition that the loader came from. *data is from the pool and has one NUL behind it. */
 EFI_STATUS file_read(struct loader *l, const CHAR16 *path, UINTN max, void **data, UINTN *size);
 bool file_exists(struct loader *l, const CHAR16 *path);
-/* path of `name` in the loader's own folder */
-void file_beside(struct loader *l, const CHAR16 *name, CHAR16 *out, size_t max);
 enum nl_err conf_load(struct loader *l);
 
 /* sections.S: sections of this image. In a built one keys and policy may be replaced by what is shorter than their
@@ -66,9 +64,6 @@ enum nl_err conf_load(struct loader *l);
 #define IN_IMAGE extern const __attribute__((visibility("hidden")))
 IN_IMAGE struct nl_core_header image_core;
 IN_IMAGE uint8_t image_keys[IMAGE_ROOM], image_policy[IMAGE_ROOM];
-
-/* image.c */
-enum nl_err image_check(void);
 
 /* trust.c: policy and keys, from sections of the image; keys, unless Secure Boot is on, from a file as well. */
 void trust_policy(struct loader *l); /* and takes out of the conf what it may not say */

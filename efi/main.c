@@ -11,7 +11,7 @@
  * itself. */
 static EFI_GUID running_guid = {0x5f0b4c1e, 0x6e65, 0x776c, {0x65, 0x61, 0x66, 0x6c, 0x6f, 0x61, 0x64, 0x31}};
 
-static enum nl_err check_platform(void)
+static enum nl_err check_ground(void)
 {
 	const char *encrypted = nl_encryption();
 
@@ -19,6 +19,9 @@ static enum nl_err check_platform(void)
 		return refuse(NL_EENCRYPTED, L"memory has more than one physical address: %a is on", encrypted);
 	if (!(x86_cpuid_word(0x80000001, 0, EDX) >> 20 & 1)) /* the core's page tables need it */
 		return refuse(NL_EMACHINE, L"no-execute (NX, XD) is missing or switched off in the firmware's setup");
+	/* One of another build may have been put into this image. */
+	if (image_core.magic != NL_CORE_MAGIC || image_core.version != NL_BOOT_VERSION)
+		return refuse(NL_EBOOTBLOCK, L"the core in this image is none, or another version's");
 	return NL_OK;
 }
 
@@ -58,8 +61,8 @@ static enum nl_err bring_up(struct loader *l)
 {
 	enum nl_err e;
 
-	if ((e = check_platform()) || (e = counter_check(l)) || (e = image_check()) || (e = state_check(l)) ||
-	    (e = cpus_find(l)) || (e = memory_reserve(l)))
+	if ((e = check_ground()) || (e = counter_check(l)) || (e = state_check(l)) || (e = cpus_find(l)) ||
+	    (e = memory_reserve(l)))
 		return e;
 	trust_list(l);
 	if ((e = memory_fill(l)))

@@ -163,8 +163,6 @@ static enum nl_err fill_ranges(struct nl_boot_block *b, uint64_t region, uint64_
 	fit = nl_ranges_add(b, region, size) && fit;
 	if (!fit)
 		return refuse(NL_EMACHINE, L"memory is in more than %d pieces", NL_MAX_RANGES);
-	if (b->n_ranges == 0)
-		return refuse(NL_EFIRMWARE, L"the firmware's memory map shows no memory");
 	return NL_OK;
 }
 
