@@ -5,6 +5,7 @@
  */
 #include "commit/commit.h"
 #include "commit/generation.h"
+#include "commit/order.h"
 #include "core/cpu.h"
 #include "core/kept.h"
 #include "core/journal.h"
@@ -20,7 +21,10 @@
 
 #define PAGES_SLICE 8u         /* per call of PREPARE, some 3,000 instructions each: interrupts are off meanwhile */
 #define REHEARSAL_TICKS 40000u /* beyond it the guest has more that waits for a CPU than is worth it */
-#define SCAN_LIMIT_US 100000u  /* the ceiling of a stop: beyond it watchdogs and clocks of the guest begin to suffer */
+#define FIRST_PAUSE_US \
+	50u /* between two tries of the core's own, doubled up to the last; then it is the guest's turn */
+#define LAST_PAUSE_US 200u
+#define SCAN_LIMIT_US 100000u /* the ceiling of a stop: beyond it watchdogs and clocks of the guest begin to suffer */
 
 static struct {
 	struct nl_generation *next; /* NULL: nothing is prepared */
@@ -196,11 +200,11 @@ static enum nl_err begin_generation(uint32_t set)
  * them. One page in the call that plans, then some a call; NL_AGAIN: there are more. What was allocated is in the
  * generation even when this fails.
  */
-static enum nl_err make_pages(void)
+static enum nl_err make_pages(uint32_t most)
 {
 	const struct nl_generation *current = nl_generation_current();
 	struct nl_generation *g = tx.next;
-	uint32_t first = tx.made, end = tx.plan.n_changes, most = first ? PAGES_SLICE : 1;
+	uint32_t first = tx.made, end = tx.plan.n_changes;
 	enum nl_err err;
 
 	if (end - first > most)
@@ -288,7 +292,8 @@ static enum nl_err check_probes(struct nl_kernel *kernel)
 	return err;
 }
 
-static enum nl_err begin(const struct nl_context *ctx, const struct nl_commit_request *request, uint32_t set)
+/* `may`: what policy or an order lets who asks, bits of enum nl_guest_may. */
+static enum nl_err begin(const struct nl_context *ctx, uint32_t set, uint32_t deadline_ms, uint32_t may)
 {
 	const struct nl_generation *current = nl_generation_current();
 	struct nl_kernel kernel;
@@ -296,27 +301,29 @@ static enum nl_err begin(const struct nl_context *ctx, const struct nl_commit_re
 
 	if (set == current->applied)
 		return NL_NOTHING;
-	if ((err = nl_request_check(current->applied, set, &tx.report.blocker)) || (err = bind_all(ctx, set)))
+	if ((err = nl_request_check(current->applied, set, may, &tx.report.blocker)) || (err = bind_all(ctx, set)))
 		return err;
 	make_plan(set);
 	if ((err = find_kernel(ctx, &kernel)) || (err = check_probes(&kernel)))
 		return err;
 	if ((err = begin_generation(set)))
 		return err;
-	tx.limit_tsc = nl_us_to_tsc(1000ULL * request->deadline_ms);
-	tx.late = NL_EDEADLINE;
+	tx.limit_tsc = nl_us_to_tsc(1000ULL * deadline_ms);
 	tx.report.generation_to = tx.next->view.generation;
 	tx.report.pages = tx.plan.n_changes;
-	tx.report.flags = request->flags;
 	return NL_OK;
 }
 
-static void begin_report(void)
+static void start_over(uint32_t flags)
 {
-	const struct nl_generation *current = nl_generation_current();
+	drop();
 	memset(&tx.report, 0, sizeof(tx.report));
 	tx.report.blocker.cpu = UINT32_MAX;
-	tx.report.generation_from = tx.report.generation_to = current->view.generation;
+	tx.report.generation_from = tx.report.generation_to = nl_generation_current()->view.generation;
+	tx.report.flags = flags;
+	tx.agentless = flags & NL_COMMIT_AGENTLESS;
+	tx.late = NL_EDEADLINE;
+	tx.begun_tsc = x86_rdtsc();
 }
 
 static bool half_made(void) { return tx.next && tx.made < tx.plan.n_changes; }
@@ -330,22 +337,23 @@ static bool again(uint32_t set, bool agentless)
 enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,
                               const struct nl_commit_request *request)
 {
-	uint64_t running = nl_generation_current()->view.generation;
-	bool agentless = request->flags & NL_COMMIT_AGENTLESS;
+	const struct nl_generation *current = nl_generation_current();
 	uint32_t set = 0;
-	enum nl_err err = request->expected_generation != UINT64_MAX && request->expected_generation != running
-	                          ? NL_EGENERATION
-	                          : nl_request_set(request, &set);
+	enum nl_err err =
+	        request->expected_generation != UINT64_MAX && request->expected_generation != current->view.generation
+	                ? NL_EGENERATION
+	                : nl_request_set(request, &set);
 
 	nl_step(self->index, NL_STEP_PREPARE, 0);
-	if (err || !again(set, agentless)) {
-		drop();
-		begin_report();
-		tx.agentless = agentless;
-		tx.begun_tsc = x86_rdtsc();
-		err = err ? err : begin(ctx, request, set);
+	if (err || !again(set, request->flags & NL_COMMIT_AGENTLESS)) {
+		start_over(request->flags);
+		if (!err && nl_kept->frozen)
+			err = NL_EFROZEN;
+		if (!err)
+			err = begin(ctx, set, request->deadline_ms,
+			            nl_boot.facts.policy.guest_may | nl_order_may(current->applied, set));
 	}
-	err = err ? err : make_pages();
+	err = err ? err : make_pages(tx.made ? PAGES_SLICE : 1);
 	nl_step(self->index, NL_STEP_PREPARED, err);
 	tx.report.prepare_ns = nl_tsc_to_ns(x86_rdtsc() - tx.begun_tsc);
 	if (err && (err != NL_AGAIN || !tx.next))
@@ -535,9 +543,16 @@ static enum nl_err try_once(struct nl_cpu *self, const struct nl_context *ctx)
 	return err;
 }
 
+static void give_up(struct nl_cpu *self, enum nl_err err)
+{
+	nl_step(self->index, NL_STEP_DROP, err);
+	if (err != NL_ESTALE && err != NL_AGAIN && err != NL_NOTHING)
+		nl_journal(NL_EV_ABANDONED, err, NULL, NULL, tx.report.blocker.cpu, tx.report.blocker.rip);
+	drop();
+}
+
 enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, struct nl_commit_report *report)
 {
-	struct nl_blocker last;
 	enum nl_err err;
 
 	if (!tx.next || half_made()) {
@@ -550,14 +565,30 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 		err = try_once(self, ctx);
 	}
 	tx.report.since_prepare_ns = nl_tsc_to_ns(x86_rdtsc() - tx.begun_tsc);
-	last = tx.report.blocker;
 	*report = tx.report;
-	if (err && err != NL_AGAIN && err != NL_ESTATE) {
-		nl_step(self->index, NL_STEP_DROP, err);
-		drop();
-		if (err != NL_ESTALE)
-			nl_journal(NL_EV_ABANDONED, err, NULL, NULL, last.cpu, last.rip);
-	}
+	if (err && err != NL_AGAIN && err != NL_ESTATE)
+		give_up(self, err);
+	return err;
+}
+
+enum nl_err nl_commit_own(struct nl_cpu *self, const struct nl_context *ctx, uint32_t set, bool last)
+{
+	bool stale = tx.stale || tx.next; /* an agent's: it is told */
+	uint64_t us, start;
+	enum nl_err err;
+
+	nl_step(self->index, NL_STEP_PREPARE, 0);
+	start_over(NL_COMMIT_AGENTLESS);
+	err = begin(ctx, set, 0, NL_GUEST_MAY_ALL);
+	err = err ? err : make_pages(tx.plan.n_changes);
+	nl_step(self->index, NL_STEP_PREPARED, err);
+	for (us = FIRST_PAUSE_US; !err && (err = try_once(self, ctx)) == NL_AGAIN && us <= LAST_PAUSE_US; us *= 2)
+		for (start = x86_rdtsc(), err = NL_OK; x86_rdtsc() - start < nl_us_to_tsc(us);)
+			x86_pause();
+	err = err == NL_AGAIN && last ? tx.late : err;
+	if (err)
+		give_up(self, err);
+	tx.stale = stale;
 	return err;
 }
 
@@ -567,9 +598,7 @@ enum nl_err nl_commit_abandon(struct nl_cpu *self, struct nl_commit_report *repo
 
 	*report = tx.report;
 	if (prepared)
-		nl_step(self->index, NL_STEP_DROP, NL_OK);
-	if (prepared)
-		nl_journal(NL_EV_ABANDONED, NL_OK, NULL, NULL, tx.report.blocker.cpu, tx.report.blocker.rip);
+		give_up(self, NL_OK);
 	drop();
 	return prepared ? NL_OK : NL_NOTHING;
 }

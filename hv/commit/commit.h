@@ -24,6 +24,11 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 /* NL_NOTHING: nothing was prepared; the report is of a PREPARE that failed. */
 enum nl_err nl_commit_abandon(struct nl_cpu *self, struct nl_commit_report *report);
 
+/* A commit of the core's own, without an agent, on a CPU on its way into the guest, at any CPL: all steps in this one
+ * call, with some tries and pauses between them. Whatever an agent has prepared is dropped, and it is told. NL_AGAIN:
+ * somebody was in the way, who may go; the `last` time the answer is who. */
+enum nl_err nl_commit_own(struct nl_cpu *self, const struct nl_context *ctx, uint32_t set, bool last);
+
 /*
  * A CPU at CPL 0 asks by CPUID: is it a tenant's hook, which tells of a module that comes or goes? Then the leaves that
  * name it follow, rax is the answer, and the guest goes on so many bytes behind the CPUID's beginning. 0: it is none,

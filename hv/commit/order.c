@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Orders: see order.h. */
 #include "commit/order.h"
+#include "commit/request.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/journal.h"
@@ -91,6 +92,11 @@ static enum nl_err read_on(const struct nl_order *o, size_t size)
 	return nl_list_quorum(&check, nl_boot.facts.policy.operators, id);
 }
 
+static void note(const struct nl_order *o, enum nl_err err, const uint8_t *sha256)
+{
+	nl_journal(NL_EV_ORDER, err, NULL, sha256, o->what | (uint64_t)o->kind << 32, o->generation);
+}
+
 /* A challenge counts once. */
 static void accept(void)
 {
@@ -98,6 +104,7 @@ static void accept(void)
 	waits = nl_order_commits(&staged.order);
 	accepted_tsc = x86_rdtsc();
 	staged.order.generation = out.generation; /* whatever it was for: for this one from now on */
+	nl_own_soon(0);
 	if (waits)
 		return;
 	nl_kept->frozen = staged.order.what != NL_ORDER_RELEASE;
@@ -114,15 +121,14 @@ enum nl_err nl_order_take(const struct nl_order *o, size_t size)
 	if (!err)
 		err = nl_order_bound(o, &here);
 	/* What orders can say, and this version does not do: docs/explanation/orders.md. */
-	if (!err && (o->kind != NL_ORDER_NOW || o->flags || o->confirm_ms || o->what == NL_ORDER_CONFIRM))
+	if (!err && (o->kind != NL_ORDER_NOW || o->confirm_ms || o->what == NL_ORDER_CONFIRM))
 		err = NL_EUNSUPPORTED;
 	cheap = err;
 	if (!err)
 		err = read_on(o, size);
 	if (err == NL_AGAIN || err == NL_ERATE)
 		return err;
-	nl_journal(NL_EV_ORDER, err, NULL, cheap ? NULL : check.sha256, o->what | (uint64_t)o->kind << 32,
-	           o->generation);
+	note(o, err, cheap ? NULL : check.sha256);
 	if (!cheap)
 		check.size = 0;
 	if (!err)
@@ -137,22 +143,52 @@ const struct nl_order *nl_order_waiting(void)
 	               : NULL;
 }
 
-uint32_t nl_order_may(uint32_t applied, uint32_t set)
+/* What it makes of what is applied. NL_AGAIN: not all of its leaves are known, and half of an order is not what was
+ * ordered. */
+static enum nl_err makes(const struct nl_order *o, uint32_t applied, uint32_t *set)
 {
-	const struct nl_order *o = nl_order_waiting();
 	uint32_t named = 0, n = 0, i;
 
-	for (i = 0; o && i < NL_MAX_LEAVES; i++)
+	for (i = 0; i < NL_MAX_LEAVES; i++)
 		if (nl_registry[i].used && nl_order_names(o, nl_registry[i].state.sha256)) {
 			named |= 1u << i;
 			n++;
 		}
-	if (!o || n != o->head.count)
-		return NL_GUEST_MAY_NONE;
-	if (o->what == NL_ORDER_APPLY) /* and off goes what they supersede */
-		return (applied | set) == (applied | named) && !(named & ~set) ? NL_GUEST_MAY_APPLY : NL_GUEST_MAY_NONE;
-	return set == (o->what == NL_ORDER_SYNC ? named : applied & ~named) ? NL_GUEST_MAY_ALL : NL_GUEST_MAY_NONE;
+	*set = named;
+	if (o->what == NL_ORDER_APPLY)
+		*set |= applied & ~nl_request_superseded(applied, named);
+	if (o->what == NL_ORDER_REVERT)
+		*set = applied & ~named;
+	return n == o->head.count ? NL_OK : NL_AGAIN;
 }
+
+uint32_t nl_order_may(uint32_t applied, uint32_t set)
+{
+	const struct nl_order *o = nl_order_waiting();
+	uint32_t exactly;
+
+	return o && !makes(o, applied, &exactly) && set == exactly ? NL_GUEST_MAY_ALL : NL_GUEST_MAY_NONE;
+}
+
+static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_t *set, bool *last)
+{
+	const struct nl_order *o = nl_order_waiting();
+
+	(void)ctx;
+	if (!o || !(o->flags & NL_ORDER_AGENTLESS))
+		return NL_NOTHING;
+	*last = passed(accepted_tsc, 1000ULL * o->deadline_ms);
+	return makes(o, applied, set);
+}
+
+static void done(enum nl_err err)
+{
+	waits = false;
+	if (err)
+		note(&staged.order, err, check.sha256);
+}
+
+const struct nl_wish nl_order_wish = {.wants = wants, .done = done};
 
 void nl_order_forget(void)
 {

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "commit/own.h"
 #include "leaf/order.h"
 
 /* Another challenge; the one before is void. NL_ENORANDOM. */
@@ -25,5 +26,8 @@ const struct nl_order *nl_order_waiting(void);
 /* Bits of enum nl_guest_may that a waiting order gives the commit that makes `set` of what is applied: to the one that
  * it says and no other. Sets: a bit per entry of the registry. */
 uint32_t nl_order_may(uint32_t applied, uint32_t set);
+
+/* The commit of one that wants no agent. */
+extern const struct nl_wish nl_order_wish;
 
 void nl_order_forget(void); /* the kernel is gone, and with it what was asked of it */

@@ -23,19 +23,17 @@ static struct nl_blocker refusal[NL_MAX_CPUS];
 
 bool nl_quiesce_pending(void) { return __atomic_load_n(&armed, __ATOMIC_SEQ_CST) != 0; }
 
-static bool stands_well(struct nl_cpu *cpu)
+static bool stands(struct nl_cpu *cpu, const struct nl_context *ctx) /* well, whoever is in the way? */
 {
 	struct nl_held *h = &nl_held[cpu->index];
-	struct nl_context ctx;
 
-	nl_vendor->context(cpu, &ctx);
-	h->rip = ctx.rip;
+	h->rip = ctx->rip;
 	h->rsp = cpu->gprs.rsp;
 	h->gprs = &cpu->gprs;
-	h->cr3 = ctx.cr3;
-	h->cpl = ctx.cpl;
-	h->halted = ctx.cpl == 0 && nl_guest_waits(&ctx);
-	return ctx.cpl == 3 || h->halted;
+	h->cr3 = ctx->cr3;
+	h->cpl = ctx->cpl;
+	h->halted = ctx->cpl == 0 && nl_guest_waits(ctx);
+	return ctx->cpl == 3 || h->halted;
 }
 
 static void note_hold(struct nl_cpu *cpu)
@@ -54,10 +52,12 @@ static void answer(struct nl_cpu *cpu, uint32_t mine)
 {
 	const struct nl_held *h = &nl_held[cpu->index];
 	uint32_t asked = mine << 2 | ASKED;
+	struct nl_context ctx;
 	bool good;
 
 	cpu->hold_since_tsc = x86_rdtsc();
-	good = stands_well(cpu) || anywhere;
+	nl_vendor->context(cpu, &ctx);
+	good = stands(cpu, &ctx) || anywhere;
 	if (!good)
 		refusal[cpu->index] = (struct nl_blocker){.cpu = cpu->index, .cpl = h->cpl, .rip = h->rip};
 	nl_step(cpu->index, good ? NL_STEP_HELD : NL_STEP_REFUSED, mine);
@@ -153,12 +153,8 @@ enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool ju
 	result->total = 1;
 	ticket = (ticket + 1) & 0x3fffffff ? (ticket + 1) & 0x3fffffff : 1;
 	self->hold_since_tsc = start;
-	nl_held[self->index] = (struct nl_held){.held = true,
-	                                        .rip = ctx->rip,
-	                                        .rsp = self->gprs.rsp,
-	                                        .gprs = &self->gprs,
-	                                        .cr3 = ctx->cr3,
-	                                        .cpl = ctx->cpl};
+	stands(self, ctx);
+	nl_held[self->index].held = true;
 	nl_step(self->index, NL_STEP_FREEZE, ticket);
 	__atomic_store_n(&armed, ticket, __ATOMIC_SEQ_CST);
 	for (i = 0; i < nl_n_cpus; i++) {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a commit asks for: see request.h. */
 #include "commit/request.h"
-#include "commit/order.h"
 #include "core/core.h"
-#include "core/kept.h"
 #include "guest/target.h"
 #include "leaf/floor.h"
 #include "leaf/leaf.h"
@@ -33,6 +31,14 @@ static bool superseded(const struct nl_entry *e, uint32_t set)
 	return false;
 }
 
+uint32_t nl_request_superseded(uint32_t applied, uint32_t set)
+{
+	for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
+		if (applied >> i & 1 && !superseded(&nl_registry[i], set))
+			applied &= ~(1u << i);
+	return applied;
+}
+
 enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *set)
 {
 	uint32_t i;
@@ -60,9 +66,8 @@ static enum nl_err named(struct nl_blocker *blocker, const struct nl_entry *e, c
 	return err;
 }
 
-static enum nl_err check_policy(uint32_t applied, uint32_t set, struct nl_blocker *blocker)
+static enum nl_err check_policy(uint32_t applied, uint32_t set, uint32_t may, struct nl_blocker *blocker)
 {
-	uint32_t may = nl_boot.facts.policy.guest_may | nl_order_may(applied, set);
 	unsigned i, fresh = 0;
 	enum nl_err err;
 
@@ -156,9 +161,9 @@ enum nl_err nl_request_overlaps(uint32_t set, struct nl_blocker *blocker)
 	return NL_OK;
 }
 
-enum nl_err nl_request_check(uint32_t applied, uint32_t set, struct nl_blocker *blocker)
+enum nl_err nl_request_check(uint32_t applied, uint32_t set, uint32_t may, struct nl_blocker *blocker)
 {
-	enum nl_err err = nl_kept->frozen ? NL_EFROZEN : check_policy(applied, set, blocker);
+	enum nl_err err = check_policy(applied, set, may, blocker);
 	unsigned i;
 
 	for (i = 0; i < NL_MAX_LEAVES && !err; i++)

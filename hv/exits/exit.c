@@ -5,6 +5,7 @@
 #include "apic.h"
 #include "view/current.h"
 #include "commit/commit.h"
+#include "commit/own.h"
 #include "core/core.h"
 #include "core/cpu.h"
 #include "core/panic.h"
@@ -161,6 +162,8 @@ void hv_before_entry(struct nl_cpu *cpu)
 
 	nl_panic_stop();
 	apic_deliver_init(cpu);
+	if (x86_rdtsc() >= __atomic_load_n(&nl_own_due, __ATOMIC_RELAXED) && nl_cpu_is_running(cpu))
+		nl_own_commit(cpu);
 	if (nl_quiesce_pending() && nl_cpu_is_running(cpu))
 		nl_quiesce_answer(cpu);
 	v = nl_current_view();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/commit/order.c hv/leaf/order.c hv/core/kept.c
+// sources: hv/commit/order.c hv/commit/own.c hv/leaf/order.c hv/core/kept.c
 // length: 4096
 // quick: 20000
 // reader: orders of kind now

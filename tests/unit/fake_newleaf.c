@@ -343,6 +343,10 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 {
 	switch ((enum nl_call)r->rbx) {
 	case NL_CALL_STATUS:
+		if (f->order_waits && !--f->order_waits) { /* it is done, or not */
+			fake_journal(f, f->order_ends ? NL_EV_ORDER : NL_EV_COMMIT, f->order_ends, NULL, 0, 0);
+			f->status.orders = 0;
+		}
 		return do_status(f, r);
 	case NL_CALL_LEAVES:
 		if (f->leaves_again) {

@@ -49,6 +49,8 @@ struct fake {
 	struct nl_leaf_state leaves[NL_MAX_LEAVES];
 	unsigned n_leaves;
 	struct nl_leaf_facts facts; /* of each leaf, but for sha256 */
+	unsigned order_waits;       /* for so many looks at the status, then: */
+	enum nl_err order_ends;
 	struct nl_journal_entry journal[FAKE_JOURNAL];
 	unsigned n_journal;
 	unsigned journal_over;                   /* so many are written over already */

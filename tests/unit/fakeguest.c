@@ -430,7 +430,13 @@ static void build_kernel_objects(unsigned cpus)
 }
 
 static void no_kick(struct nl_cpu *cpu) { (void)cpu; }
-static const struct nl_vendor lonely = {.name = "FAKE", .paging = "NPT", .kick = no_kick};
+static void its_context(struct nl_cpu *cpu, struct nl_context *out)
+{
+	(void)cpu;
+	*out = fg.ctx;
+}
+
+static const struct nl_vendor lonely = {.name = "FAKE", .paging = "NPT", .context = its_context, .kick = no_kick};
 
 void fg_start(uint64_t slide, bool la57, bool pti, unsigned cpus)
 {

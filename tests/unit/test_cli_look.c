@@ -484,6 +484,37 @@ static void orders_are_carried(void **state)
 	assert_says(err, "NL_EORDER");
 }
 
+/* The hypervisor carries it out: the command waits for that, and says what the journal says of it. */
+static void orders_without_an_agent(void **state)
+{
+	struct nl_order o = {.what = NL_ORDER_APPLY, .flags = NL_ORDER_AGENTLESS};
+	FILE *file = fopen(in_dir("o"), "w");
+
+	(void)state;
+	cli_uid = root;
+	fwrite(&o, sizeof(o), 1, file);
+	fclose(file);
+	f->status.orders = NL_ORDER_WAITS;
+	f->order_waits = 5;
+	assert_int_equal(newleaf("carry", "--json", in_dir("o")), 0);
+	assert_schema("carry");
+	assert_says(out, "\"waiting\":false");
+	assert_int_equal(f->order_waits, 0);
+	f->status.orders = NL_ORDER_WAITS;
+	f->order_waits = 5;
+	f->order_ends = NL_ESTANDS;
+	assert_int_equal(newleaf("carry", in_dir("o")), NL_EXIT_DEADLINE);
+	assert_says(err, "NL_ESTANDS");
+	f->status.orders = 0; /* its leaf did not come: nothing is said of it */
+	assert_int_equal(newleaf("carry", in_dir("o")), NL_EXIT_CONFLICT);
+	assert_says(err, "NL_EUNKNOWN_LEAF");
+	f->status.orders = NL_ORDER_WAITS; /* and one that never ends */
+	assert_int_equal(newleaf("carry", in_dir("o")), NL_EXIT_DEADLINE);
+	assert_says(err, "NL_EDEADLINE");
+	f->status.orders = 0;
+	assert_int_equal(newleaf("carry", in_dir("o"), in_dir("no.leaf")), NL_EXIT_ENVIRONMENT);
+}
+
 static void status_of_orders(void **state)
 {
 	(void)state;
@@ -525,6 +556,7 @@ int main(void)
 	        cmocka_unit_test_setup(what_is_not_there_says_so, set_up),
 	        cmocka_unit_test_setup(help_of_authoring_verbs, set_up),
 	        cmocka_unit_test_setup(challenges, set_up),
+	        cmocka_unit_test_setup(orders_without_an_agent, set_up),
 	        cmocka_unit_test_setup(orders_are_carried, set_up),
 	        cmocka_unit_test_setup(status_of_orders, set_up),
 	};

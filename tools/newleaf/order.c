@@ -70,8 +70,69 @@ int verb_challenge(struct cli *c)
 	return NL_EXIT_OK;
 }
 
-static void tell(const struct cli *c, const struct nl_order *o)
+#define DONE_LIMIT_NS 75000000000ULL /* it waits for a minute at most */
+#define DONE_PAUSE_NS 20000000ULL
+
+/* What became of an order that the hypervisor carries out by itself; entries of the journal from `from` on say it. */
+static enum nl_err await(struct cli *c, uint64_t from)
 {
+	const struct nl_transport *t = c->transport;
+	uint64_t until = t->now_ns(t->ctx) + DONE_LIMIT_NS, newest;
+	struct nl_journal_entry e;
+	enum nl_err err;
+	size_t n;
+
+	while (!(err = nl_agent_status(&c->agent, &c->status)) && c->status.orders & NL_ORDER_WAITS) {
+		if (t->now_ns(t->ctx) > until || cli_cancel)
+			return NL_EDEADLINE;
+		t->pause_ns(t->ctx, DONE_PAUSE_NS);
+	}
+	while (!err && !(err = nl_agent_journal(&c->agent, from, &e, 1, &n, &newest)) && n) {
+		if (e.event == NL_EV_ORDER && e.error && e.error != NL_NOTHING)
+			return (enum nl_err)e.error;
+		if (e.event == NL_EV_COMMIT || (e.event == NL_EV_ORDER && e.error))
+			return NL_OK;
+		from = e.seq + 1;
+	}
+	return err ? err : NL_EUNKNOWN_LEAF; /* its time was over */
+}
+
+static int bring(struct cli *c, const char *path)
+{
+	const char *what = "order accepted, and a leaf not brought";
+	struct cli_leaf_file f = {.path = path};
+	enum nl_err e = cli_read_file(path, NL_LEAF_MAX_SIZE, &f.bytes, &f.size);
+	int result = NL_EXIT_OK;
+
+	if (e == NL_EENVIRONMENT)
+		return cli_fail(c, what, e, "cannot read %s: %s", path, strerror(errno));
+	e = e ? e : nl_agent_verify(&c->agent, f.bytes, f.size, &f.report);
+	if (e != NL_OK && e != NL_NOTHING)
+		result = cli_fail_agent(c, what, e, &f);
+	free(f.bytes);
+	return result;
+}
+
+/* Behind its acceptance: its leaves, since nobody else may let them in, and its end. */
+static int follow(struct cli *c, const struct nl_order *o, uint64_t from)
+{
+	int result = NL_EXIT_OK;
+	enum nl_err e;
+
+	for (int i = 1; i < c->n_args && result == NL_EXIT_OK; i++)
+		result = bring(c, c->args[i]);
+	if (result != NL_EXIT_OK)
+		return result;
+	if (!nl_order_commits(o) || !(o->flags & NL_ORDER_AGENTLESS))
+		return NL_EXIT_OK;
+	e = await(c, from);
+	return e ? cli_fail(c, "order accepted, and not carried out", e, "newleaf log says what was in the way")
+	         : NL_EXIT_OK;
+}
+
+static void tell(const struct cli *c, const struct nl_order *o, bool root)
+{
+	bool waits = nl_order_commits(o) && !(o->flags & NL_ORDER_AGENTLESS);
 	static const char *const verbs[] = NL_ORDER_NAMES;
 	const char *verb = o->what < NL_ORDER_VERBS ? verbs[o->what] : "?";
 
@@ -80,10 +141,11 @@ static void tell(const struct cli *c, const struct nl_order *o)
 
 		json_document(&j, "carry", "ok");
 		json_string(&j, "order", verb);
-		json_bool(&j, "waiting", nl_order_commits(o));
+		json_bool(&j, "waiting", waits);
 		json_end(&j);
-	} else if (!c->quiet && !nl_order_commits(o)) {
-		printf("order %s: accepted, and done\n", verb);
+	} else if (!c->quiet && !waits) {
+		printf("order %s: accepted%s\n", verb,
+		       root || !nl_order_commits(o) ? ", and done" : "; the hypervisor carries it out by itself");
 	} else if (!c->quiet) {
 		printf("order %s: accepted; its commit waits for a minute: newleaf %s, with exactly its leaves\n", verb,
 		       verb);
@@ -103,6 +165,7 @@ int verb_carry(struct cli *c)
 	const char *what = "order not carried out";
 	bool root = !cli_uid();
 	uint8_t *file;
+	uint64_t from;
 	size_t size;
 	int result = root ? cli_open(c, what) : NL_EXIT_OK;
 	enum nl_err e;
@@ -116,11 +179,15 @@ int verb_carry(struct cli *c)
 		free(file);
 		return cli_fail(c, what, NL_EORDER, "%s has not the size of an order", c->args[0]);
 	}
+	from = root ? c->status.journal_newest + 1 : 0;
 	e = carry(c, file, size, root);
-	if (e == NL_OK)
-		tell(c, (const struct nl_order *)(const void *)file);
+	if (e != NL_OK)
+		result = root ? cli_fail_agent(c, what, e, NULL)
+		              : cli_fail(c, what, e, "it was not accepted, and only root is told why");
+	else if (root)
+		result = follow(c, (const struct nl_order *)(const void *)file, from);
+	if (result == NL_EXIT_OK)
+		tell(c, (const struct nl_order *)(const void *)file, root);
 	free(file);
-	if (e != NL_OK && !root)
-		return cli_fail(c, what, e, "it was not accepted, and only root is told why");
-	return e == NL_OK ? NL_EXIT_OK : cli_fail_agent(c, what, e, NULL);
+	return result;
 }

@@ -130,13 +130,15 @@ const struct verb cli_verbs[] = {
          "newleaf "
          "order new --challenge FILE makes the order, elsewhere.",
          verb_challenge},
-        {"carry", NULL, "ORDER", 1, 1, 0, GROUP_CHANGE, "carry an operator's signed order to the hypervisor",
+        {"carry", NULL, "ORDER [LEAF...]", 1, -1, 0, GROUP_CHANGE, "carry an operator's signed order to the hypervisor",
          "Whoever carries it has no say in it: the hypervisor checks what it is bound to and who signed it, a "
          "second for "
          "each signature but the first. freeze, release and stop are done then. What an order lets on or off waits "
          "for a "
          "minute: newleaf apply, revert or sync with exactly its leaves makes the commit, whatever the policy says of "
-         "guest root, if nothing else has changed meanwhile. Without root's rights the order is presented by VMCALL or "
+         "guest root, if nothing else has changed meanwhile. One that wants no agent is carried out by the hypervisor "
+         "itself as soon as it knows the leaves: those that it does not know yet are brought by naming their files. "
+         "Without root's rights the order is presented by VMCALL or "
          "VMMCALL, "
          "and nothing is told but that it was accepted.",
          verb_carry},
