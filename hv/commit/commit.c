@@ -31,14 +31,10 @@ static struct {
 	uint32_t made;              /* of the plan's changes: as long as some are left, more calls of PREPARE are due */
 	uint64_t begun_tsc, limit_tsc; /* TSC, and how many ticks later it is over */
 	enum nl_err late;              /* the answer when the deadline passes: what was in the way last */
-	const struct nl_leaf_target *target;
-	bool has_body, has_modules; /* of leaves that are to be on */
 	bool agentless;
 	bool stale; /* modules or the base have changed since: nothing is prepared any more */
 	struct nl_commit_report report;
 	struct nl_plan plan;
-	uint32_t n_watches;
-	struct nl_watch watches[2 * NL_MAX_PAGES];
 } tx;
 
 void nl_commit_init(const struct nl_view *base)
@@ -82,82 +78,6 @@ void nl_commit_drop(void)
 
 	drop();
 	tx.stale = stale;
-}
-
-static void watch_leaf(uint32_t leaf, bool remove)
-{
-	const struct nl_entry *e = &nl_registry[leaf];
-	bool strict = tx.agentless || e->state.consistency == NL_CONSISTENCY_STRICT;
-	uint32_t i;
-
-	for (i = 0; i < e->n_sites; i++) {
-		const struct nl_site *s = &e->sites[i];
-
-		if (!s->len)
-			continue;
-		tx.watches[tx.n_watches++] = (struct nl_watch){s->va, s->va + s->len, leaf, true, false};
-		if (!remove && s->func_end > s->func_start)
-			tx.watches[tx.n_watches++] = (struct nl_watch){s->func_start, s->func_end, leaf, false, strict};
-	}
-	/* When a leaf is taken back, its body is the old code. */
-	for (i = 0; remove && i < e->n_objects; i++) {
-		uint64_t body = nl_guest_os(&e->target)->arena_text + e->objects[i].text.offset;
-		uint32_t size = e->objects[i].text.size;
-
-		if (size)
-			tx.watches[tx.n_watches++] = (struct nl_watch){body, body + size, leaf, false, strict};
-	}
-}
-
-/* Index of the change for the site's page, made if need be. A page that a module and the image share is none of
- * Linux's: build_generation refuses to write there in place. */
-static uint32_t change_of(const struct nl_site *s)
-{
-	uint64_t page = s->gpa & ~NL_PAGE_MASK;
-	struct nl_plan *p = &tx.plan;
-	uint32_t i;
-
-	for (i = 0; i < p->n_changes; i++)
-		if (p->changes[i].gpa == page) {
-			p->shared |= p->changes[i].in_place != !!s->object;
-			return i;
-		}
-	p->changes[p->n_changes] = (struct nl_change){.gpa = page, .in_place = s->object};
-	return p->n_changes++;
-}
-
-static void plan_leaf(uint32_t leaf, bool remove)
-{
-	const struct nl_entry *e = &nl_registry[leaf];
-	uint32_t i;
-
-	for (i = 0; i < e->n_sites; i++)
-		if (e->sites[i].len)
-			tx.plan.edits[tx.plan.n_edits++] =
-			        (struct nl_edit){&e->sites[i], change_of(&e->sites[i]), remove};
-	watch_leaf(leaf, remove);
-	nl_registry[leaf].pinned = true;
-	if (!tx.target || e->n_objects > 1) /* one that knows of modules, if there is one: it is one kernel */
-		tx.target = &e->target;
-	tx.has_modules |= !remove && e->n_objects > 1;
-	for (i = 0; i < e->n_objects; i++)
-		tx.has_body |= !remove && (e->objects[i].text.size || e->objects[i].data.size);
-}
-
-static void make_plan(uint32_t set)
-{
-	const struct nl_generation *current = nl_generation_current();
-	uint32_t i;
-
-	tx.plan.n_changes = tx.plan.n_edits = tx.n_watches = 0;
-	tx.has_body = tx.has_modules = tx.plan.shared = false;
-	tx.target = NULL;
-	NL_EACH_LEAF(i, current->applied & ~set)
-		plan_leaf(i, true);
-	NL_EACH_LEAF(i, set & ~current->applied)
-		plan_leaf(i, false);
-	NL_EACH_LEAF(i, set)
-		nl_registry[i].pinned = true;
 }
 
 static bool page_has_site(uint64_t gpa, uint32_t set)
@@ -268,7 +188,7 @@ static enum nl_err bind_all(const struct nl_context *ctx, uint32_t set)
 /* The kernel is still where it was, and so are the sites. */
 static enum nl_err find_kernel(const struct nl_context *ctx, struct nl_kernel *kernel)
 {
-	enum nl_err err = nl_guest_find(ctx, tx.target, kernel);
+	enum nl_err err = nl_guest_find(ctx, tx.plan.target, kernel);
 	uint32_t i;
 	gpa_t gpa;
 
@@ -285,7 +205,7 @@ static enum nl_err check_probes(struct nl_kernel *kernel)
 	static struct nl_scan scan;
 	enum nl_err err;
 
-	nl_scan_init(&scan, tx.watches, tx.n_watches);
+	nl_scan_init(&scan, tx.plan.watches, tx.plan.n_watches);
 	err = kernel->os->probes(kernel, &scan);
 	if (err)
 		tx.report.blocker = scan.blocker;
@@ -303,7 +223,7 @@ static enum nl_err begin(const struct nl_context *ctx, uint32_t set, uint32_t de
 		return NL_NOTHING;
 	if ((err = nl_request_check(current->applied, set, may, &tx.report.blocker)) || (err = bind_all(ctx, set)))
 		return err;
-	make_plan(set);
+	nl_plan_make(&tx.plan, current->applied, set, tx.agentless);
 	if ((err = find_kernel(ctx, &kernel)) || (err = check_probes(&kernel)))
 		return err;
 	if ((err = begin_generation(set)))
@@ -370,9 +290,9 @@ static uint32_t replacing(void)
 {
 	uint32_t i, leaves = 0;
 
-	for (i = 0; i < tx.n_watches; i++)
-		if (!tx.watches[i].site)
-			leaves |= 1u << tx.watches[i].leaf;
+	for (i = 0; i < tx.plan.n_watches; i++)
+		if (!tx.plan.watches[i].site)
+			leaves |= 1u << tx.plan.watches[i].leaf;
 	return leaves;
 }
 
@@ -395,9 +315,9 @@ static enum nl_err make_ready(struct nl_kernel *kernel, bool has_arena)
 	enum nl_err err = NL_OK;
 	bool made = false;
 
-	if (!has_arena && (tx.has_body || tx.has_modules))
+	if (!has_arena && (tx.plan.has_body || tx.plan.has_modules))
 		err = kernel->os->map_arena(kernel, &made);
-	if (err || !tx.has_modules)
+	if (err || !tx.plan.has_modules)
 		return err;
 	kernel->os->thunks(kernel, &thunks);
 	err = kernel->os->watch_modules(kernel, thunks.ret);
@@ -417,7 +337,7 @@ static bool rehearse(struct nl_kernel *kernel)
 	static struct nl_scan scan;
 
 	nl_guest_keep(&kernel->space, &entries);
-	nl_scan_init(&scan, tx.watches, tx.n_watches);
+	nl_scan_init(&scan, tx.plan.watches, tx.plan.n_watches);
 	scan.until = x86_rdtsc() + REHEARSAL_TICKS;
 	if (modules_stand(kernel) && !kernel->os->probes(kernel, &scan))
 		kernel->os->scan(kernel, &scan);
@@ -433,7 +353,7 @@ static enum nl_err window(uint32_t self, struct nl_kernel *kernel, bool had_aren
 	enum nl_err err;
 
 	had_arena = nl_guest_hold(&kernel->space) && had_arena;
-	nl_scan_init(&scan, tx.watches, tx.n_watches);
+	nl_scan_init(&scan, tx.plan.watches, tx.plan.n_watches);
 	scan.held = nl_held;
 	scan.whole = scan.anywhere = tx.agentless;
 	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SCAN_LIMIT_US : SCAN_LIMIT_US);

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "commit/own.h"
+#include "commit/wish.h"
 #include "leaf/order.h"
 
 /* Another challenge; the one before is void. NL_ENORANDOM. */

@@ -5,31 +5,7 @@
  */
 #pragma once
 
-#include "leaf/registry.h"
-
-#define NL_MAX_PAGES (NL_MAX_LEAVES * NL_LEAF_MAX_SITES)
-
-struct nl_change { /* one page whose sites change */
-	uint64_t gpa;
-	uint8_t *from; /* what the running generation shows */
-	uint8_t *to;   /* the next one's frame */
-	bool home;     /* `to` is the guest's own frame: written last, when nothing can fail */
-	bool in_place; /* of a module: `from` is the guest's own frame and stays; `to` is a draft, whose sites are
-	                  copied when nothing can fail */
-};
-
-struct nl_edit { /* one site that changes; edits that remove come before those that add */
-	const struct nl_site *site;
-	uint32_t change; /* index */
-	bool remove;
-};
-
-struct nl_plan {
-	uint32_t n_changes, n_edits;
-	bool shared; /* a page of the image and of a module: none of Linux's, and not to be written */
-	struct nl_change changes[NL_MAX_PAGES];
-	struct nl_edit edits[NL_MAX_PAGES];
-};
+#include "commit/plan.h"
 
 /*
  * Fill the private frames of the changes [first, end); the guest does not see them yet. NL_EBYTES: a site to be written

@@ -5,7 +5,7 @@
 #include "apic.h"
 #include "view/current.h"
 #include "commit/commit.h"
-#include "commit/own.h"
+#include "exits/own.h"
 #include "core/core.h"
 #include "core/cpu.h"
 #include "core/panic.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: hv/commit/order.c hv/commit/own.c hv/leaf/order.c hv/core/kept.c
+// sources: hv/commit/order.c hv/leaf/order.c hv/core/kept.c
 // length: 4096
 // quick: 20000
 // reader: orders of kind now
@@ -12,6 +12,7 @@
 
 #include "commit/commit.h"
 #include "commit/order.h"
+#include "commit/request.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/journal.h"
@@ -37,6 +38,25 @@ uint64_t x86_rdtsc(void) { return ++tsc; }
 uint64_t nl_us_to_tsc(uint64_t us) { return us * 1000; }
 const struct nl_view *nl_current_view(void) { return &view; }
 void nl_commit_drop(void) { dropped++; }
+uint64_t nl_own_due = UINT64_MAX;
+uint32_t nl_request_superseded(uint32_t applied, uint32_t set) { return applied & ~set & 1; }
+
+/* What the core would commit by itself: only what waits, and says so. */
+static void own(uint32_t applied)
+{
+	const struct nl_order *o = nl_order_waiting();
+	bool last = false;
+	uint32_t set;
+	enum nl_err err = nl_order_wish.wants(NULL, applied, &set, &last);
+
+	FUZZ_CHECK(err == NL_NOTHING ? !o || !(o->flags & NL_ORDER_AGENTLESS)
+	                             : o && o->flags & NL_ORDER_AGENTLESS && (!err || err == NL_AGAIN));
+	FUZZ_CHECK(err || nl_own_due == 0);
+	if (err || !(applied & 1))
+		return;
+	nl_order_wish.done(last ? NL_ESTANDS : NL_OK);
+	FUZZ_CHECK(!nl_order_waiting());
+}
 
 void nl_journal(enum nl_event event, enum nl_err error, const char *id, const uint8_t *sha256, uint64_t a, uint64_t b)
 {
@@ -173,6 +193,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 		case 5:
 			may = nl_order_may(what >> 3, fuzz_byte(&f));
 			FUZZ_CHECK(!may || nl_order_waiting());
+			own(what >> 3);
 			break;
 		default:
 			present(&f, &out, since);

@@ -4,7 +4,7 @@
 # and is byte-identical with and without.
 I := $(B)/instrument
 LOOKING := hv/guest/guestmem.c hv/guest/guest.c $(patsubst %,hv/guest/linux/%.c,tasks held hidden) \
-	hv/commit/window.c hv/leaf/registry.c
+	hv/commit/window.c hv/commit/plan.c hv/leaf/registry.c
 STEPPING := hv/commit/commit.c hv/commit/module.c hv/commit/gone.c hv/commit/quiesce.c hv/exits/exit.c
 INSTRUMENTED := $(LOOKING) $(STEPPING) hv/guest/linux/kernel.c hv/main.c hv/exits/hypercall.c hv/view/base.c
 INSTRUMENT_SRCS := $(wildcard tests/instrument/*.c)

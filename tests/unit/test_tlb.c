@@ -70,7 +70,7 @@ void nl_quiesce_answer(struct nl_cpu *cpu)
 	flip = NULL;
 }
 void nl_panic_stop(void) {}
-uint64_t nl_own_due = UINT64_MAX; /* see commit/own.h */
+uint64_t nl_own_due = UINT64_MAX; /* see exits/own.h */
 
 void nl_journal_generation(uint64_t generation) { (void)generation; }
 

@@ -14,7 +14,7 @@ from records import policy_record
 from test_stock import OLD
 from vmtest import test
 
-AUXV, NOW = FIXES[1], 1
+AUXV, NOW, AGENTLESS = FIXES[1], 1, 8
 
 
 class Operators:
@@ -28,7 +28,7 @@ class Operators:
         public = [self.path(name + ".pub") for name in ("first", "second")]
         author("key", "image", os.path.join(BUILD, "keys", "demo.pub"), *public, "-o", keys)
         with open(policy, "wb") as f:
-            f.write(policy_record(guest_may=guest_may, operators=2, order_may=NOW))
+            f.write(policy_record(guest_may=guest_may, operators=2, order_may=NOW | AGENTLESS))
         sections = [f"--update-section=.nlkeys={keys}", f"--update-section=.nlpol={policy}"]
         subprocess.run(["objcopy", *sections, os.path.join(BUILD, "newleaf.efi"), self.image], check=True)
 
@@ -141,4 +141,35 @@ def orders(t):
         probe(g, AUXV, "FIXED")
         events = [line for line in g.run("newleaf log --json").splitlines() if '"event":"order"' in line]
         t.expect(len(events) >= 4, f"the journal has {len(events)} orders")
+        g.check_dmesg()
+
+
+@test()
+def orders_agentless(t):
+    """orders that want no agent: carried by a root that may do nothing, or by an ordinary user, made by the
+    hypervisor itself beside CPUs that never gather"""
+    with tempfile.TemporaryDirectory() as folder:
+        o = Operators(folder)
+        g = t.boot(loader=o.image)
+        leaf, inside = built(OLD, AUXV), f"/leaves/{OLD.removeprefix('linux-image-')}/{AUXV}.leaf"
+        probe(g, AUXV, "VULNERABLE")
+        g.run("(while :; do find / -xdev >/dev/null 2>&1; done) & (while :; do :; done) & :")
+        o.challenge(g)
+        o.order(g, "apply", leaf, "--agentless")
+        said = newleaf(g, f"carry /tmp/order {inside}")
+        t.expect(not said["waiting"], f"it waits for an agent: {said}")
+        probe(g, AUXV, "FIXED")
+        refused(g, f"revert {AUXV} --agentless", "NL_EPOLICY", 6)
+        o.challenge(g)
+        o.order(g, "revert", leaf, "--agentless")
+        said = g.call("token user newleaf carry /tmp/order", timeout=60)
+        t.expect(said.code == 0 and "by itself" in said.out, f"carried by a user: {said}")
+        g.run("for i in $(seq 100); do [ $(newleaf status --json | grep -c '\"waiting\":true') = 0 ] && break; done")
+        probe(g, AUXV, "VULNERABLE")
+        for _ in range(5):
+            for verb in ("apply", "revert"):
+                o.ordered(g, verb, leaf, "--agentless")
+        probe(g, AUXV, "VULNERABLE")
+        said = newleaf(g, "status")["orders"]
+        t.expect(not said["waiting"] and not said["frozen"], f"left behind: {said}")
         g.check_dmesg()

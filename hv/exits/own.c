@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The core's own commits: see own.h. */
-#include "commit/own.h"
+#include "exits/own.h"
 #include "commit/commit.h"
 #include "commit/generation.h"
 #include "commit/order.h"
@@ -12,27 +12,21 @@
 #define LAST_US 64000u
 
 static const struct nl_wish *const wishes[] = {&nl_order_wish}; /* the first that wants something is heard */
-static uint64_t pause_us;
+static uint64_t pause_us = FIRST_US;
 uint64_t nl_own_due = UINT64_MAX;
-
-void nl_own_soon(uint64_t tsc)
-{
-	pause_us = FIRST_US;
-	if (tsc < nl_own_due)
-		__atomic_store_n(&nl_own_due, tsc, __ATOMIC_RELAXED);
-}
 
 void nl_own_commit(struct nl_cpu *cpu)
 {
 	uint64_t due = UINT64_MAX;
 	struct nl_context ctx;
-	uint32_t set = 0;
-	bool last = false;
 
 	if (!nl_trylock(&nl_generation_lock))
 		return;
+	__atomic_store_n(&nl_own_due, UINT64_MAX, __ATOMIC_RELAXED);
 	nl_vendor->context(cpu, &ctx);
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(wishes) && due; i++) {
+		bool last = false;
+		uint32_t set = 0;
 		enum nl_err err = wishes[i]->wants(&ctx, nl_generation_current()->applied, &set, &last);
 
 		if (err == NL_OK && (err = nl_commit_own(cpu, &ctx, set, last)) != NL_AGAIN) {
@@ -42,7 +36,10 @@ void nl_own_commit(struct nl_cpu *cpu)
 		if (err == NL_AGAIN)
 			due = x86_rdtsc() + nl_us_to_tsc(pause_us);
 	}
-	pause_us = pause_us < LAST_US ? 2 * pause_us : pause_us;
-	__atomic_store_n(&nl_own_due, due, __ATOMIC_RELAXED);
+	if (due + 1 < 2) /* never, or at once */
+		pause_us = FIRST_US;
+	else if (pause_us < LAST_US)
+		pause_us *= 2;
+	nl_own_soon(due);
 	nl_unlock(&nl_generation_lock);
 }

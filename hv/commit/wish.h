@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Commits that nobody calls for: what an order or a clock wants of the core, made without an agent on whatever CPU is
- * on its way into the guest, again and again until it is done or given up.
+ * on its way into the guest, again and again until it is done or given up. Who makes them: exits/own.h.
  */
 #pragma once
 
@@ -17,10 +17,12 @@ struct nl_wish {
 	void (*done)(enum nl_err err);
 };
 
-/* Somebody may want something, from this moment of the TSC on; 0: now. With the commit lock. */
-void nl_own_soon(uint64_t tsc);
+/* When somebody may want something, by the TSC; UINT64_MAX: nobody does. */
+extern uint64_t nl_own_due;
 
-/* For hv_before_entry, before nl_quiesce_answer: makes such a commit, or tries to, when it is time. Without the lock.
- */
-extern uint64_t nl_own_due; /* TSC */
-void nl_own_commit(struct nl_cpu *cpu);
+/* From this moment on, or from one before; 0: now. With the commit lock. */
+static inline void nl_own_soon(uint64_t tsc)
+{
+	if (tsc < nl_own_due)
+		__atomic_store_n(&nl_own_due, tsc, __ATOMIC_RELAXED);
+}
