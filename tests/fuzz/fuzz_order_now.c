@@ -103,7 +103,8 @@ enum nl_err nl_list_quorum(const struct nl_check *c, uint32_t needed, uint8_t ke
 static void accepted(const struct nl_order *o, struct nl_challenge *out, uint64_t since)
 {
 	FUZZ_CHECK(o->kind == NL_ORDER_NOW && !memcmp(o->challenge, out->challenge, 32) && n_good >= 2);
-	FUZZ_CHECK(!memcmp(o->machine_id, nl_boot.facts.machine_id, 16) && !o->flags && !o->confirm_ms);
+	FUZZ_CHECK(!memcmp(o->machine_id, nl_boot.facts.machine_id, 16) &&
+	           !(o->flags & ~(uint32_t)(nl_order_commits(o) ? NL_ORDER_AGENTLESS : 0)) && !o->confirm_ms);
 	FUZZ_CHECK(o->generation == UINT64_MAX || o->generation == view.generation);
 	FUZZ_CHECK(tsc - since <= 601 * SECOND);
 	FUZZ_CHECK(!nl_order_waiting() == !nl_order_commits(o));
