@@ -41,21 +41,15 @@ static bool is(const uint8_t *p, const char *signature)
 	return true;
 }
 
-static void add_cpu(struct nl_acpi *out, uint32_t id, uint32_t flags)
+static void note_cpu(struct nl_boot_block *b, uint32_t id, uint32_t flags)
 {
-	if (!(flags & (MADT_ENABLED | MADT_ONLINE_CAPABLE)))
-		return;
-	for (uint32_t i = 0; i < out->n_cpus; i++)
-		if (out->apic_ids[i] == id) /* the boot CPU, or listed as local APIC and as x2APIC */
+	for (uint32_t i = 0; i < b->n_cpus; i++)
+		if (b->apic_ids[i] == id)
 			return;
-	out->n_enabled += flags & MADT_ENABLED;
-	if (out->n_cpus == NL_MAX_CPUS)
-		out->too_many = true;
-	else
-		out->apic_ids[out->n_cpus++] = id;
+	b->facts.n_beyond += (flags & (MADT_ENABLED | MADT_ONLINE_CAPABLE)) != 0;
 }
 
-static void read_madt(struct nl_acpi *out, const uint8_t *t, size_t length)
+static void read_madt(struct nl_boot_block *b, const uint8_t *t, size_t length)
 {
 	size_t at, size;
 
@@ -66,13 +60,13 @@ static void read_madt(struct nl_acpi *out, const uint8_t *t, size_t length)
 		if (size < 2 || size > length - at)
 			return;
 		if (e[0] == MADT_LOCAL_APIC && size >= 8)
-			add_cpu(out, e[3], (uint32_t)nl_number_at(e + 4, 4));
+			note_cpu(b, e[3], (uint32_t)nl_number_at(e + 4, 4));
 		else if (e[0] == MADT_LOCAL_X2APIC && size >= 16)
-			add_cpu(out, (uint32_t)nl_number_at(e + 4, 4), (uint32_t)nl_number_at(e + 8, 4));
+			note_cpu(b, (uint32_t)nl_number_at(e + 4, 4), (uint32_t)nl_number_at(e + 8, 4));
 	}
 }
 
-static void read_fadt(struct nl_acpi *out, const uint8_t *t, size_t length)
+static void read_fadt(struct nl_boot_block *b, const uint8_t *t, size_t length)
 {
 	uint64_t port;
 
@@ -82,8 +76,8 @@ static void read_fadt(struct nl_acpi *out, const uint8_t *t, size_t length)
 	port = nl_number_at(t + FADT_RESET_REG + 4, 8);
 	if (port == 0 || port > 0xffff)
 		return;
-	out->reset_port = port;
-	out->reset_value = t[FADT_RESET_VALUE];
+	b->reset_port = port;
+	b->reset_value = t[FADT_RESET_VALUE];
 }
 
 /* A whole table with a good checksum, or NULL. */
@@ -100,7 +94,7 @@ static const uint8_t *table(nl_acpi_map *map, uint64_t pa, size_t *length)
 	return t && sums_up(t, *length) ? t : NULL;
 }
 
-static void read_root(nl_acpi_map *map, uint64_t pa, const char *signature, unsigned width, struct nl_acpi *out)
+static void read_root(nl_acpi_map *map, uint64_t pa, const char *signature, unsigned width, struct nl_boot_block *b)
 {
 	size_t length, n;
 	const uint8_t *root = table(map, pa, &length);
@@ -111,18 +105,17 @@ static void read_root(nl_acpi_map *map, uint64_t pa, const char *signature, unsi
 		const uint8_t *t = table(map, nl_number_at(root + at, width), &n);
 
 		if (t && is(t, "APIC"))
-			read_madt(out, t, n);
+			read_madt(b, t, n);
 		else if (t && is(t, "FACP"))
-			read_fadt(out, t, n);
+			read_fadt(b, t, n);
 	}
 }
 
-void nl_acpi_read(nl_acpi_map *map, uint64_t rsdp, uint32_t boot_apic_id, struct nl_acpi *out)
+void nl_acpi_read(nl_acpi_map *map, uint64_t rsdp, struct nl_boot_block *b)
 {
 	const uint8_t *p = rsdp ? map(rsdp, RSDP_V1_SIZE) : NULL;
 	uint64_t xsdt = 0, rsdt;
 
-	*out = (struct nl_acpi){.n_cpus = 1, .n_enabled = 1, .apic_ids = {boot_apic_id}};
 	if (!p || !is(p, "RSD PTR ") || !sums_up(p, RSDP_V1_SIZE))
 		return;
 	rsdt = nl_number_at(p + RSDP_RSDT, 4);
@@ -132,7 +125,7 @@ void nl_acpi_read(nl_acpi_map *map, uint64_t rsdp, uint32_t boot_apic_id, struct
 			xsdt = nl_number_at(p + RSDP_XSDT, 8);
 	}
 	if (xsdt)
-		read_root(map, xsdt, "XSDT", 8, out);
+		read_root(map, xsdt, "XSDT", 8, b);
 	else
-		read_root(map, rsdt, "RSDT", 4, out);
+		read_root(map, rsdt, "RSDT", 4, b);
 }

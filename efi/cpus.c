@@ -46,19 +46,13 @@ static void list_all(struct loader *l, struct nl_boot_block *b)
 			b->apic_ids[b->n_cpus++] = (uint32_t)p.id;
 }
 
-enum nl_err cpus_list(struct loader *l, struct nl_boot_block *b, const struct nl_acpi *acpi)
+enum nl_err cpus_list(struct loader *l, struct nl_boot_block *b)
 {
 	b->n_cpus = 1;
 	b->apic_ids[0] = x86_apic_id();
 	list_all(l, b);
 	if (b->n_cpus != l->n_cpus)
 		return refuse(NL_ECPUS, L"the firmware counts %d CPUs and lists %d", l->n_cpus, b->n_cpus);
-	if (!l->mp && acpi->n_enabled > 1)
-		return refuse(NL_ECPUS, L"the firmware has no MP services, by which its other %d CPUs could be taken",
-		              acpi->n_enabled - 1);
-	for (uint32_t i = 0; i < acpi->n_cpus; i++)
-		b->facts.n_beyond += !is_listed(b, acpi->apic_ids[i]);
-	b->facts.n_beyond += acpi->too_many;
 	return NL_OK;
 }
 

@@ -93,9 +93,9 @@ bool randomness(void *out, size_t words); /* false: this machine has no source, 
 enum nl_err machine_describe(struct loader *l, struct nl_boot_block *b);
 
 /* cpus.c */
-enum nl_err cpus_find(struct loader *l); /* how many there are: n_cpus, mp */
-enum nl_err cpus_list(struct loader *l, struct nl_boot_block *b, const struct nl_acpi *acpi);
-void cpus_take(struct loader *l); /* all but this one into the core */
+enum nl_err cpus_find(struct loader *l);                          /* how many there are: n_cpus, mp */
+enum nl_err cpus_list(struct loader *l, struct nl_boot_block *b); /* in the order of their indices */
+void cpus_take(struct loader *l);                                 /* all but this one into the core */
 
 /* bootcount.c */
 void counter_read(struct loader *l);

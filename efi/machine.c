@@ -14,7 +14,7 @@ static const void *map_physical(uint64_t pa, size_t length)
 	return pa < TABLES_TOP && length <= TABLES_TOP - pa ? (const void *)pa : NULL;
 }
 
-static void describe_acpi(struct nl_boot_block *b, uint32_t boot_apic_id, struct nl_acpi *acpi)
+static void describe_acpi(struct nl_boot_block *b)
 {
 	static EFI_GUID guids[] = {ACPI_20_TABLE_GUID, ACPI_TABLE_GUID};
 	void *rsdp = NULL;
@@ -22,10 +22,7 @@ static void describe_acpi(struct nl_boot_block *b, uint32_t boot_apic_id, struct
 	for (size_t i = 0; i < NL_ARRAY_SIZE(guids) && !rsdp; i++)
 		if (EFI_ERROR(LibGetSystemConfigurationTable(&guids[i], &rsdp)))
 			rsdp = NULL;
-	b->rsdp = (uint64_t)rsdp;
-	nl_acpi_read(map_physical, b->rsdp, boot_apic_id, acpi);
-	b->reset_port = acpi->reset_port;
-	b->reset_value = acpi->reset_value;
+	nl_acpi_read(map_physical, (uint64_t)rsdp, b);
 }
 
 static void describe_clocks(struct nl_boot_block *b)
@@ -94,10 +91,15 @@ _Static_assert(sizeof(((struct nl_boot_block *)0)->secret) == RANDOM_WORDS * siz
 
 enum nl_err machine_describe(struct loader *l, struct nl_boot_block *b)
 {
-	static struct nl_acpi acpi;
+	enum nl_err e = cpus_list(l, b);
 
+	if (e)
+		return e;
 	describe_clocks(b);
 	describe_boot(b);
-	describe_acpi(b, x86_apic_id(), &acpi);
-	return cpus_list(l, b, &acpi);
+	describe_acpi(b);
+	if (!l->mp && b->facts.n_beyond)
+		return refuse(NL_ECPUS, L"the firmware has no MP services, by which its other %d CPUs could be taken",
+		              b->facts.n_beyond);
+	return NL_OK;
 }

@@ -14,7 +14,7 @@
 #include <newleaf/types.h>
 
 #define NL_BOOT_MAGIC 0x544f4f424c4eULL /* "NLBOOT" */
-#define NL_BOOT_VERSION 4
+#define NL_BOOT_VERSION 5
 
 /*
  * The reserved region: one run of EfiReservedMemoryType, 2 MiB aligned, above 4 GiB where there is memory, else below.
@@ -177,7 +177,6 @@ struct nl_boot_block {
 	struct nl_boot_facts facts;
 	uint64_t seed;          /* host-physical, for PREPARE alone: 32 bytes of the machine's key, if facts.boots */
 	uint64_t list_accepted; /* out, by PREPARE: that of this one; 0 = not accepted */
-	uint64_t rsdp;          /* ACPI root, 0 = none */
 	uint64_t reset_port;    /* ACPI reset register if it is an I/O port, else 0 */
 	uint32_t reset_value;
 	uint32_t console_port; /* 0x3f8 ... or 0 = silent */
