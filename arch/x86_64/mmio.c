@@ -22,8 +22,8 @@ bool mmio_decode(struct nl_cpu *cpu, gpa_t gpa, struct store *s)
 	if ((c.n_bytes || nl_guest_fetch(&c, c.rip, bytes, STORE_MAX_LENGTH)) && store_decode(bytes, bits, s))
 		return true;
 	if (logged++ < 8)
-		nl_log("newleaf: CPU %u: store to %lx at %lx not understood: %02x %02x %02x %02x\n", cpu->index, gpa.v,
-		       c.rip, bytes[0], bytes[1], bytes[2], bytes[3]);
+		nl_log("newleaf: CPU %u: store to %lx at %lx not understood: %x %x %x %x\n", cpu->index, gpa.v, c.rip,
+		       bytes[0], bytes[1], bytes[2], bytes[3]);
 	nl_vendor->inject(cpu, 13, true, 0);
 	return false;
 }

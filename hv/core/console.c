@@ -50,7 +50,7 @@ static void put(char c)
 	serial(c);
 }
 
-static void number(uint64_t v, unsigned base, unsigned width, char pad)
+static void number(uint64_t v, unsigned base)
 {
 	char digits[24];
 	unsigned n = 0;
@@ -58,8 +58,6 @@ static void number(uint64_t v, unsigned base, unsigned width, char pad)
 	do
 		digits[n++] = "0123456789abcdef"[v % base];
 	while (v /= base);
-	for (; width > n; width--)
-		put(pad);
 	while (n)
 		put(digits[--n]);
 }
@@ -71,16 +69,8 @@ static void format(const char *f, va_list ap)
 			put(*f);
 			continue;
 		}
-		f++;
-		char pad = ' ';
-		unsigned width = 0;
-		bool wide = false;
-		if (*f == '0')
-			pad = *f++;
-		while (*f >= '0' && *f <= '9')
-			width = width * 10 + (unsigned)(*f++ - '0');
-		if (*f == 'l')
-			wide = *f++;
+		bool wide = f[1] == 'l';
+		f += 1 + wide;
 		switch (*f) {
 		case 's': {
 			const char *s = va_arg(ap, const char *);
@@ -89,10 +79,10 @@ static void format(const char *f, va_list ap)
 			break;
 		}
 		case 'u':
-			number(wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), 10, width, pad);
+			number(wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), 10);
 			break;
 		case 'x':
-			number(wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), 16, width, pad);
+			number(wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), 16);
 			break;
 		case '\0':
 			return;

@@ -63,10 +63,7 @@ static const struct range {
         {0xc0010111, 0xc0010113, PASS, DROP, "SVM", "SMM_BASE, TSEG"},
         {0xc0010130, 0xc0010133, FAULT, FAULT, "SVM", "SEV, RMP"},
         {MSR_VM_CR, MSR_VM_CR, SVM_OFF, DROP, "SVM", "VM_CR"},
-        {0xc0010115, 0xc0010115, FAULT, FAULT, "SVM", "IGNNE"},
-        {0xc0010116, 0xc0010116, FAULT, FAULT, "SVM", "SMM_CTL"},
-        {MSR_VM_HSAVE_PA, MSR_VM_HSAVE_PA, FAULT, FAULT, "SVM", "VM_HSAVE_PA"},
-        {0xc0010118, 0xc0010119, FAULT, FAULT, "SVM", "SVM_KEY, SMM_KEY"},
+        {0xc0010115, 0xc0010119, FAULT, FAULT, "SVM", "IGNNE, SMM_CTL, VM_HSAVE_PA, SVM_KEY, SMM_KEY"},
 };
 
 static bool mine(const struct range *r)
