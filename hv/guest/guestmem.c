@@ -188,45 +188,36 @@ uint8_t *nl_guest_pointer(struct nl_guest *g, gva_t va, unsigned access)
 	return g->cache[slot].at + (va.v & NL_PAGE_MASK);
 }
 
-static size_t in_page(gva_t va, size_t n)
+/* Page by page: to us, from us, or neither, to see that it could be. */
+static inline enum nl_err copy(struct nl_guest *g, gva_t va, unsigned access, uint8_t *to, const uint8_t *from,
+                               size_t n)
 {
-	size_t left = NL_PAGE_SIZE - (va.v & NL_PAGE_MASK);
+	for (size_t done = 0, k; done < n; done += k) {
+		gva_t here = GVA(va.v + done);
+		size_t left = NL_PAGE_SIZE - (here.v & NL_PAGE_MASK);
+		uint8_t *at = nl_guest_pointer(g, here, access);
 
-	return n < left ? n : left;
+		k = n - done < left ? n - done : left;
+		if (!at || (to && (*g->met_poison || !x86_copy_safe(to + done, at, k))) ||
+		    (from && !x86_copy_safe(at, from + done, k)))
+			return NL_EFAULT;
+	}
+	return NL_OK;
 }
 
 enum nl_err nl_guest_read(struct nl_guest *g, gva_t va, unsigned access, void *out, size_t n)
 {
-	uint8_t *to = out;
-
-	while (n) {
-		size_t k = in_page(va, n);
-		const uint8_t *at = nl_guest_pointer(g, va, access);
-
-		if (!at || *g->met_poison || !x86_copy_safe(to, at, k))
-			return NL_EFAULT;
-		to += k;
-		va.v += k;
-		n -= k;
-	}
-	return NL_OK;
+	return copy(g, va, access, out, NULL, n);
 }
 
 enum nl_err nl_guest_write(struct nl_guest *g, gva_t va, unsigned access, const void *in, size_t n)
 {
-	const uint8_t *from = in;
+	return copy(g, va, access | NL_GUEST_WRITE, NULL, in, n);
+}
 
-	while (n) {
-		size_t k = in_page(va, n);
-		uint8_t *at = nl_guest_pointer(g, va, access | NL_GUEST_WRITE);
-
-		if (!at || !x86_copy_safe(at, from, k))
-			return NL_EFAULT;
-		from += k;
-		va.v += k;
-		n -= k;
-	}
-	return NL_OK;
+enum nl_err nl_guest_probe(struct nl_guest *g, gva_t va, unsigned access, size_t n)
+{
+	return copy(g, va, access, NULL, NULL, n);
 }
 
 static __attribute__((noinline)) enum nl_err read_slowly(struct nl_guest *g, gva_t va, unsigned size, uint64_t *out)
@@ -258,17 +249,4 @@ enum nl_err nl_guest_load(struct nl_guest *g, gva_t va, unsigned size, uint64_t 
 enum nl_err nl_guest_read64(struct nl_guest *g, gva_t va, uint64_t *out)
 {
 	return va.v % 8 || !word_of(g, va.v, out) ? nl_guest_read(g, va, NL_GUEST_READ, out, 8) : NL_OK;
-}
-
-enum nl_err nl_guest_probe(struct nl_guest *g, gva_t va, unsigned access, size_t n)
-{
-	while (n) {
-		size_t k = in_page(va, n);
-
-		if (!nl_guest_pointer(g, va, access))
-			return NL_EFAULT;
-		va.v += k;
-		n -= k;
-	}
-	return NL_OK;
 }
