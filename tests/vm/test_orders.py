@@ -173,3 +173,30 @@ def orders_agentless(t):
         said = newleaf(g, "status")["orders"]
         t.expect(not said["waiting"] and not said["frozen"], f"left behind: {said}")
         g.check_dmesg()
+
+
+@test(full=True, emulator="bochs")
+def orders_bochs(t):
+    """the same on EPT, one CPU: an ordinary user's VMCALL is an order or no instruction, and what wants no agent is
+    made by the hypervisor"""
+    with tempfile.TemporaryDirectory() as folder:
+        o = Operators(folder)
+        g = t.boot(loader=o.image, emulator="bochs", cpus=1, memory=512, cmdline="quiet")
+        leaf, inside = built(OLD, AUXV), f"/leaves/{OLD.removeprefix('linux-image-')}/{AUXV}.leaf"
+        o.challenge(g)
+        o.order(g, "freeze", by=("first",))
+        said = g.call("token user newleaf carry /tmp/order --json", timeout=600)
+        t.expect(said.code == 6 and '"NL_EROOT"' in said.out, f"one of two operators: {said}")
+        o.order(g, "freeze")
+        said = g.call("token user newleaf carry /tmp/order", timeout=600)
+        t.expect(said.code == 0 and newleaf(g, "status")["orders"]["frozen"], f"by two operators: {said}")
+        said = g.call("token user newleaf carry /tmp/order", timeout=600)
+        t.expect(said.code == 6 and refusals(g) > 0, f"a replay: {said}")
+        o.ordered(g, "release")
+        o.challenge(g)
+        o.order(g, "apply", leaf, "--agentless")
+        newleaf(g, f"carry /tmp/order {inside}")
+        probe(g, AUXV, "FIXED")
+        o.ordered(g, "revert", leaf, "--agentless")
+        probe(g, AUXV, "VULNERABLE")
+        g.check_dmesg()

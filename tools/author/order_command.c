@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PREPARES "no Newleaf of this version heeds orders: docs/explanation/orders.md"
+#define NOT_YET "no Newleaf of this version heeds such an order: docs/explanation/orders.md\n"
 
 static const char *const verbs[] = NL_ORDER_NAMES;
 static struct buf entries;
@@ -158,8 +158,9 @@ static int order_new(const char *verb)
 		signing_do(&g, given.output, id);
 	} else
 		file_write(given.output, out.p, out.n, 0644);
-	fprintf(stderr, "order %s, %s, %u entries%s -> %s\n%s\n", verb, o.kind == NL_ORDER_NOW ? "now" : "standing",
-	        o.head.count, given.signer ? "" : ", not signed", escape(given.output, FOR_TERMINAL), PREPARES);
+	fprintf(stderr, "order %s, %s, %u entries%s -> %s\n%s", verb, o.kind == NL_ORDER_NOW ? "now" : "standing",
+	        o.head.count, given.signer ? "" : ", not signed", escape(given.output, FOR_TERMINAL),
+	        o.kind != NL_ORDER_NOW || o.confirm_ms || o.what == NL_ORDER_CONFIRM ? NOT_YET : "");
 	return NL_EXIT_OK;
 }
 
