@@ -29,12 +29,10 @@ void nl_own_commit(struct nl_cpu *cpu)
 		uint32_t set = 0;
 		enum nl_err err = wishes[i]->wants(&ctx, nl_generation_current()->applied, &set, &last);
 
-		if (err == NL_OK && (err = nl_commit_own(cpu, &ctx, set, last)) != NL_AGAIN) {
+		if (err == NL_OK && (err = nl_commit_own(cpu, &ctx, set, last)) != NL_AGAIN)
 			wishes[i]->done(err);
-			due = 0; /* for others */
-		}
-		if (err == NL_AGAIN)
-			due = x86_rdtsc() + nl_us_to_tsc(pause_us);
+		if (err != NL_NOTHING) /* once it is done, others may want something of the new generation */
+			due = err ? x86_rdtsc() + nl_us_to_tsc(pause_us) : 0;
 	}
 	if (due + 1 < 2) /* never, or at once */
 		pause_us = FIRST_US;
