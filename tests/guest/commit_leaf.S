@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The signed leaf of leaf/commit.c, as a file. */
+/* The signed leaves of leaf/commit.c and leaf/stand.c, as files. */
 	.data
 	.balign 8
-	.globl commit_leaf, commit_leaf_end
+	.globl commit_leaf, commit_leaf_end, stand_leaf, stand_leaf_end
 commit_leaf:
 	.incbin "commit.leaf"
 commit_leaf_end:
+	.balign 8
+stand_leaf:
+	.incbin "stand.leaf"
+stand_leaf_end:
 	.section .note.GNU-stack, "", @progbits

@@ -296,7 +296,7 @@ struct test {
 
 extern const struct test memory_tests[], msr_tests[], cpuid_tests[], instruction_tests[], mmio_tests[], step_tests[],
         state_tests[], call_tests[], start_tests[], ipi_tests[], nmi_tests[], iret_tests[], time_tests[],
-        x2apic_tests[], config_tests[], freeze_tests[], platform_tests[], token_tests[], litmus_tests[],
+        x2apic_tests[], config_tests[], freeze_tests[], stand_tests[], platform_tests[], token_tests[], litmus_tests[],
         litmus_product_tests[]; /* each ended by a null name */
 
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -16,7 +16,7 @@ $(B)/guest/%.S.o: tests/guest/%.S
 	@mkdir -p $(@D)
 	$(CC) -g -MMD -MP -Wa,-I$(B)/guest -c -o $@ $<
 
-# The leaf that the test kernel applies to itself, and the key that it is signed with: a list of its own beside the
+# The leaves that the test kernel applies to itself, and the key that they are signed with: a list of its own beside the
 # loader, keys.bin, made once.
 $(B)/guest/keys.bin: include/newleaf/bootblock.h | $(B)/newleaf-author
 	@mkdir -p $(@D)
@@ -24,11 +24,11 @@ $(B)/guest/keys.bin: include/newleaf/bootblock.h | $(B)/newleaf-author
 	$(B)/newleaf-author key new test -o $(B)/guest
 	$(B)/newleaf-author key image $(B)/guest/test.pub -o $@
 
-$(B)/guest/commit.leaf: $(B)/guest/leaf/commit.c.o $(B)/guest/keys.bin
+$(B)/guest/commit.leaf $(B)/guest/stand.leaf: $(B)/guest/%.leaf: $(B)/guest/leaf/%.c.o $(B)/guest/keys.bin
 	objcopy -O binary -j .leaf $< $@.unsigned
 	$(B)/newleaf-author sign $@.unsigned --key $(B)/guest/test.pem -o $@
 
-$(B)/guest/commit_leaf.S.o: $(B)/guest/commit.leaf
+$(B)/guest/commit_leaf.S.o: $(B)/guest/commit.leaf $(B)/guest/stand.leaf
 
 # The litmus test's has bodies, and its strings stand behind them.
 $(B)/guest/litmus.leaf: $(B)/guest/leaf/litmus.c.o $(B)/guest/leaf/litmus_body.S.o $(B)/guest/keys.bin

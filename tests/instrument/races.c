@@ -35,7 +35,7 @@ const struct nl_vendor *race_vendor(void);
 void race_dawdle(void);
 void race_exits(const struct nl_cpu *cpu);
 void race_call(struct nl_cpu *cpu);
-void dead_call(uint32_t commits);
+void dead_call(struct nl_cpu *cpu, uint32_t commits, uint32_t deadline_ms, enum dead_nmis whose_they_are);
 
 static uint32_t stale;           /* exits of CPUs that were in the guest with another generation than the current one */
 static bool inside[NL_MAX_CPUS]; /* in a call of the guest's */
@@ -267,7 +267,7 @@ void race_call(struct nl_cpu *cpu)
 		g->rdi = stale;
 		break;
 	case RACES_DEAD:
-		dead_call((uint32_t)g->rbx);
+		dead_call(cpu, (uint32_t)g->rbx, (uint32_t)g->rdx, (enum dead_nmis)g->rsi);
 		break;
 	default:
 		break;

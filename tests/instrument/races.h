@@ -18,7 +18,16 @@ enum races_call {
 	RACES_TOLD,   /* ESI: a step. EBX: has it failed; ECX: the most that were counted behind the step;
 	               * EDX, ESI: delays, and thousands of turns in all; EDI: exits of CPUs that had run
 	               * in the guest with another generation than the current one */
-	RACES_DEAD,   /* EBX: so many commits that the core makes by itself (dead.c) */
+	RACES_DEAD,   /* EBX: so many commits that the core makes by itself (dead.c); EDX: their deadline in ms; ESI:
+	               * enum dead_nmis */
+};
+
+/* The NMIs at which a commit is tried. */
+enum dead_nmis {
+	DEAD_GUESTS, /* come from outside, and are the guest's, too */
+	DEAD_OURS,   /* the guest does not see them: whoever takes one stays where it is */
+	DEAD_CHAIN,  /* come from the core, where nobody outside can send any: behind each try the next CPU is kicked */
+	DEAD_NMIS
 };
 
 /* What fails once. */

@@ -7,8 +7,9 @@
  *   races delays SEED ONE-IN      CPUs are late at one of so many places; 0: nowhere
  *   races fault KIND STEP N       the N-th look, page, refuse or late behind a step fails once; nothing: none does
  *   races told [STEP]             has it failed, how many were counted behind the step, delays, stale CPUs
- *   races dead COMMITS            so many that the core makes by itself, a try for each NMI from outside
- *   races sweep [-d N] [-s SEED] [-k KIND] [-p PROBE] IDS FORTH BACK
+ *   races dead COMMITS MS [HOW]   so many that the core makes by itself, a try for each NMI; MS: their deadline; HOW:
+ * they come from outside and go on to the guest (guests), do not go on (ours), or the core sends them, from one CPU to
+ * the next (chain) races sweep [-d N] [-s SEED] [-k KIND] [-p PROBE] IDS FORTH BACK
  *
  * sweep: FORTH and BACK are arguments of newleaf that put the leaves IDS (a,b) on and off again. Each piece of them,
  * from one step to the next, is done with its first N faults, its last one, and N between that the seed draws (0: with
@@ -45,6 +46,7 @@
 #define NEAR 4096
 
 static const char *const kinds[RACES_FAULTS] = {"nothing", "look", "page", "refuse", "late"};
+static const char *const nmis[DEAD_NMIS] = {"guests", "ours", "chain"};
 static const char *const labels[] = {
 #define LABEL(name, label) label,
         NL_STEPS(LABEL)
@@ -530,8 +532,9 @@ int main(int argc, char **argv)
 		printf("met %u most %u delays %u turns %u stale %u\n", t.met, t.most, t.delays, t.turns, t.stale);
 		return 0;
 	}
-	if (!strcmp(verb, "dead") && argc == 3) {
-		ask(RACES_DEAD, (uint32_t)strtoul(argv[2], NULL, 10), 0, 0);
+	if (!strcmp(verb, "dead") && (argc == 4 || argc == 5)) {
+		ask(RACES_DEAD, (uint32_t)strtoul(argv[2], NULL, 10), (uint32_t)strtoul(argv[3], NULL, 10),
+		    argc == 5 ? named(argv[4], nmis, DEAD_NMIS) : DEAD_GUESTS);
 		return 0;
 	}
 	if (!strcmp(verb, "sweep"))

@@ -3,20 +3,17 @@
 may be held is held; what nobody can tell is refused by CPU and address, and nothing changes."""
 
 import json
-import os
-import re
-import socket
-import tempfile
-import time
 
-from command import FIXES, apply, newleaf, probe, revert
-from guest import BUILD, Failure, leaf_path
-from modules import SOURCES, built, parameter
+from command import FIXES, newleaf, probe
+from guest import leaf_path
+from modules import put_leaf
+from planted import Planted, address
 from vmtest import test
 
 AUXV = FIXES[1]
 FUNCTION = "prctl_set_auxv"
 SHORT = "300ms"
+UNWATCHED = "nowatchdog rcupdate.rcu_cpu_stall_suppress=1"  # nobody complains of a CPU that loops
 
 ALTERNATE = """
 i=0
@@ -40,38 +37,21 @@ def alternate(t, g, rounds, pin=""):
     return sum(a["tries"] for a in answers)
 
 
-def address(g, function):
-    line = g.run(f"grep ' {function}$' /proc/kallsyms").split()
-    return int(line[0], 16)
-
-
-class Planted:
-    def __init__(self, g):
-        self.g = g
-        path = os.path.join(built(g.machine.kernel, sources=os.path.join(SOURCES, "planted")), "planted.ko")
-        with open(path, "rb") as f:
-            g.put(f.read(), "/tmp/planted.ko")
-        g.run("insmod /tmp/planted.ko")
-        self.stacks = dict(line.split() for line in g.run(f"cat {parameter('planted', 'stacks')}").splitlines())
-
-    def plant(self, kind, value=0):
-        self.g.run(f"echo {value} >{parameter('planted', 'value')}; echo {kind} >{parameter('planted', 'plant')}")
-
-    def none(self):
-        self.plant("none")
-
-
-def blocked(t, g, what, name, who="planted/1", tries=1):
+def blocked(t, g, what, name, who="planted/1", tries=1, leaf=None):
     """Refused by this name, or by that of the deadline when the command's own clock was there first; CPU 1 is named,
-    and who is there; nothing changed."""
-    before = newleaf(g, "status")["generation"]
+    and who is there, unless the host was so busy that it did not come in time; nothing changed. The addresses that were
+    named."""
+    before, where = newleaf(g, "status")["generation"], []
     for _ in range(tries):
-        answer = newleaf(g, f"apply {leaf_path(g.machine.kernel, AUXV)} --agentless --deadline {SHORT}", code=8)
+        answer = newleaf(g, f"apply {leaf or leaf_path(g.machine.kernel, AUXV)} --agentless --deadline {SHORT}", code=8)
         t.expect(answer["code"] in (name, "NL_EDEADLINE"), f"{what}: {answer}")
         t.expect(answer["changed"] is False, f"{what}: changed")
-        t.expect(any(b["cpu"] == 1 for b in answer["blockers"]), f"{what}: CPU 1 is not named: {answer}")
-        t.expect(who in answer["detail"], f"{what}: {who} is not named: {answer}")
+        named = [b for b in answer["blockers"] if b["cpu"] == 1]
+        t.expect(named, f"{what}: CPU 1 is not named: {answer}")
+        t.expect(named[0]["missing"] or who in answer["detail"], f"{what}: {who} is not named: {answer}")
+        where.append(int(named[0]["rip"], 0))
     t.expect(newleaf(g, "status")["generation"] == before, f"{what}: another generation")
+    return where
 
 
 @test()
@@ -98,7 +78,7 @@ def agentless_planted(t):
     t.note(f"interrupts off: 20 commits in {alternate(t, g, 10)} tries")
     p.plant("irq")
     t.note(f"in an interrupt: 20 commits in {alternate(t, g, 10)} tries")
-    for kind in ("word", "register", "irq-word"):
+    for kind in ("word", "register", "irq-word", "irq-own"):
         p.plant(kind, inside)
         blocked(t, g, kind, "NL_EPREEMPTED")
     for name, sp in [*p.stacks.items(), ("user", "7ffd00001000")]:
@@ -114,93 +94,61 @@ def agentless_planted(t):
     t.note(f"refused on {len(p.stacks) + 1} stacks")
 
 
-class Messages:
-    """NMIs by message, as a card's: QEMU's test channel writes where a device's MSI goes. An APIC takes them also when
-    the guest has switched it off, as a panic does."""
-
-    NMI = 0x400  # delivery mode (SDM vol. 3, 11.11.2)
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)
-        self.lines = self.socket.makefile("r", encoding="utf-8")
-
-    def nmi(self, cpu):
-        self.socket.sendall(f"writel {0xFEE00000 + (cpu << 12):#x} {self.NMI:#x}\n".encode())
-        answer = self.lines.readline().strip()
-        if answer != "OK":
-            raise Failure(f"no NMI for CPU {cpu}: {answer}")
-
-
-INSTRUMENT = os.path.join(BUILD, "instrument", "newleaf.efi")
-LIMIT = 900  # seconds for all commits of a guest that has ended
-ESTANDS, EDEADLINE = 81, 21  # include/newleaf/errors.h
+@test(full=True)
+def agentless_inside(t):
+    """a CPU that loops inside what is replaced: each of 100 commits names it, where it is and whose it is, and nothing
+    changes; when it has left, the commit is made"""
+    g = t.boot(cmdline=f"isolcpus=1 {UNWATCHED}")
+    p = Planted(g)
+    leaf = put_leaf(g, "planted", [p.path])
+    p.plant("inside")
+    where = blocked(t, g, "inside", "NL_EPREEMPTED", tries=100, leaf=leaf)
+    loop = address(g, "planted_loop")
+    there = sum(loop < a < loop + 64 for a in where)
+    t.note(f"100 of 100 refused, {there} by that address, the others in an interrupt, or late")
+    t.expect(there > 50, f"only {there} name an address in planted_loop: {where}")
+    p.none()
+    newleaf(g, f"apply {leaf} --agentless")
+    newleaf(g, "revert test-planted --agentless")
+    g.check_dmesg()
 
 
-def dead(t, ends, ended, commits, **machine):
-    """A guest that ends by this script and says so on the console: the core alone puts a leaf on and takes it off,
-    at NMIs from outside. How many commits were made, how many refused, and by what."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = os.path.join(directory, "qtest")
-        g = t.boot(
-            loader=INSTRUMENT, settings=("console com1",),
-            more=("-qtest", f"unix:{path},server=on,wait=off", "-qtest-log", "/dev/null"), **machine
-        )  # fmt: skip
-        g.before_end = None
-        apply(g, AUXV)
-        revert(g, AUXV)
-        Planted(g)
-        g.run(f"races dead {commits}; (sleep 2; {ends}) >/dev/null 2>&1 &")
-        messages = Messages(path)
-        for _ in range(g.machine.cpus if "CPU" in ended else 1):
-            g.wait_console(ended, 120)
-        made = refused = nmis = lost = 0
-        until = time.monotonic() + LIMIT
-        while made + refused < commits and time.monotonic() < until:
-            messages.nmi(nmis % g.machine.cpus)
-            nmis += 1
-            try:
-                g.wait_console("dead: ", 1)
-            except Failure:  # two NMIs that wait at a CPU are one
-                lost += 1
-            said = g.console()
-            made = len(re.findall(r"dead: \d+ of", said))
-            refused = len(re.findall(r"dead: refused", said))
-        found = re.findall(r"dead: refused \d+, error (\d+), CPU (\d+)", said)
-        by = {(int(error), int(cpu)) for error, cpu in found}
-        t.note(f"{made} commits, {refused} refused {sorted(by)}, {nmis} NMIs, {lost} merged")
-        return made, refused, by
+def register_lockdown():
+    for cpus in (2, 4):
+
+        def run(t, cpus=cpus):
+            g = t.boot(cpus=cpus, cmdline="lockdown=integrity")
+            t.expect("[integrity]" in g.run("mount -t securityfs s /sys/kernel/security 2>/dev/null;"
+                     " cat /sys/kernel/security/lockdown"), "the kernel is not locked down")  # fmt: skip
+            t.expect(newleaf(g, "status")["proof"]["by"] == "token", "root is proven by the port")
+            t.note(f"100 commits in {alternate(t, g, 50)} tries")
+            probe(g, AUXV, "VULNERABLE")
+            g.check_dmesg()
+
+        run.__doc__ = f"a kernel under lockdown, {cpus} CPUs: 100 commits that gather nobody"
+        test(full=True, name=f"agentless-lockdown-{cpus}")(run)
+
+    def bochs(t):
+        g = t.boot(emulator="bochs", cpus=2, memory=512, cmdline="quiet lockdown=integrity")
+        t.expect(newleaf(g, "status")["proof"]["by"] == "token", "root is proven by the port")
+        t.note(f"20 commits in {alternate(t, g, 10)} tries")
+        g.check_dmesg()
+
+    bochs.__doc__ = "a kernel under lockdown, on EPT: 20 commits that gather nobody"
+    test(full=True, emulator="bochs", name="agentless-lockdown-bochs")(bochs)
 
 
-PLANT = "/sys/module/planted/parameters/plant"
-PLANTED = r"planted: CPU \d+ ends"
-ENDS = {  # what ends it, and what is said last
-    "spin": (f"echo all >{PLANT}", PLANTED),
-    "halted": (f"echo halt >{PLANT}", PLANTED),
-    "panic": ("echo c >/proc/sysrq-trigger", r"end Kernel panic"),
-}
-
-
-def register_dead():
-    for name, script in ENDS.items():
-        for cpus in (2, 4):
-
-            def run(t, script=script, cpus=cpus):
-                made, refused, by = dead(t, *script, 100, cpus=cpus)
-                t.expect(made == 100 and not refused, f"{made} made, {refused} refused by {by}")
-
-            run.__doc__ = f"a guest that has ended ({name}), {cpus} CPUs: 100 commits by the core alone, at NMIs"
-            test(full=True, name=f"agentless-dead-{name}-{cpus}")(run)
-
-
-register_dead()
+register_lockdown()
 
 
 @test(full=True)
-def agentless_dead_in_nmi(t):
-    """a panic whose other CPU an NMI has stopped: its stack is an exception's, and each of 100 commits names it, but
-    for one that the panic's own NMI lets pass before that CPU has it"""
-    script, ended = ENDS["panic"]
-    made, refused, by = dead(t, f"echo spin >{PLANT}; {script}", ended, 100, cmdline="isolcpus=1")
-    t.expect(made <= 1 and made + refused == 100, f"{made} made, {refused} refused")
-    t.expect(by <= {(ESTANDS, 1), (EDEADLINE, 1)}, f"by {by}")
+def agentless_throttled(t):
+    """a FIFO-99 thread on each CPU, which leaves a twentieth to all others: 20 commits by the command, without a
+    helper"""
+    g = t.boot()
+    g.run("(hog 0 calls >/dev/console & hog 1 spin >/dev/console &) </dev/null >/dev/null 2>&1")
+    for _ in range(g.machine.cpus):
+        g.wait_console("hog: runs")
+    t.note(f"20 commits in {alternate(t, g, 10)} tries")
+    probe(g, AUXV, "VULNERABLE")
+    g.run("pkill hog")

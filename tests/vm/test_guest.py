@@ -101,7 +101,7 @@ def runaway(t):
     g = t.boot(cmdline="sysctl.kernel.sched_rt_runtime_us=-1")
     g.run("[ $(cat /proc/sys/kernel/sched_rt_runtime_us) = -1 ]")
     for cpu in (0, 1):
-        g.run(f"hog {cpu} >/tmp/hog.out & echo $! >/tmp/hog.pid")
+        g.run(f"hog {cpu} spin >/tmp/hog.out & echo $! >/tmp/hog.pid")
         g.run("until grep -q runs /tmp/hog.out; do usleep 20000; done")
         pid = int(g.run("cat /tmp/hog.pid"))
         for _ in range(2):  # by when somebody is missing depends on who was asked when

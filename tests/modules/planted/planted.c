@@ -8,18 +8,23 @@
  *   stack      the same, with `value` as its stack pointer
  *   irq        the loop in an interrupt, so that the stack is that of interrupts
  *   irq-word   the same, with `value` on the stack of the task that was interrupted
+ *   irq-own    the same, with `value` on the stack of interrupts
  *   inside     the loop is in planted_loop(), interrupts on
  *   slot       as word: an address in the copy of an instruction that is probed
  *   detour     as word: an address in the copy that an optimised probe jumps to
+ *   sleep      interrupts on, and it sleeps a moment again and again, with `value` on its stack; on CPU 0
  * and, for ever, on all CPUs:
  *   all        interrupts off, in a loop: on the others in an interrupt
  *   halt       interrupts off and halted
+ * last: EAX, ECX, EBX, EDX, ESI of a CPUID that is executed when the guest ends so, or in a panic
+ * thread: the task that stands there
  * stacks: addresses in CPU 1's own stacks for entries and exceptions; other: in a stack of a task that does not run
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/panic_notifier.h>
 #include <linux/sched/task_stack.h>
 #include <linux/smp.h>
 #include <asm/processor.h>
@@ -79,7 +84,14 @@ static noinline void with_stack(unsigned long sp)
 	             : "r12", "memory");
 }
 
-static void spin_there(void *unused) { spin(); }
+static void spin_there(void *unused) { with_word(strcmp(kind, "irq-own") ? 0 : value, spin); }
+
+static void sleep_again(void)
+{
+	WRITE_ONCE(stands, 1);
+	while (!READ_ONCE(stop))
+		usleep_range(1000, 2000);
+}
 
 /* The interrupt is this CPU's own, and comes when it may. */
 static call_single_data_t call;
@@ -97,9 +109,11 @@ static int plant(void *unused)
 	     word = !strcmp(kind, "word") || !strcmp(kind, "slot") || !strcmp(kind, "detour");
 
 	if (irq) {
-		with_word(strcmp(kind, "irq") ? value : 0, interrupted);
+		with_word(!strcmp(kind, "irq-word") ? value : 0, interrupted);
 	} else if (!strcmp(kind, "inside")) {
 		planted_loop(0);
+	} else if (!strcmp(kind, "sleep")) {
+		with_word(value, sleep_again);
 	} else {
 		local_irq_disable();
 		if (!strcmp(kind, "register"))
@@ -141,6 +155,21 @@ static void end(void)
 	kind = "none";
 }
 
+/* Whom nobody can ask any more tells the core when it is so. */
+static uint last[5];
+static int n_last;
+module_param_array(last, uint, &n_last, 0644);
+
+static int say_last(struct notifier_block *block, unsigned long event, void *data)
+{
+	unsigned int a = last[0], c = last[1], b = last[2], d = last[3];
+
+	if (n_last == ARRAY_SIZE(last))
+		asm volatile("cpuid" : "+a"(a), "+b"(b), "+c"(c), "+d"(d) : "S"(last[4]) : "memory");
+	return NOTIFY_DONE;
+}
+static struct notifier_block in_panic = {.notifier_call = say_last};
+
 static void loop(void *unused)
 {
 	local_irq_disable();
@@ -170,6 +199,7 @@ static int set_plant(const char *text, const struct kernel_param *p)
 		smp_call_func_t end_here = *kind == 'a' ? loop : sleep_for_ever;
 
 		smp_call_function(end_here, NULL, 0);
+		say_last(NULL, 0, NULL);
 		end_here(NULL);
 	}
 	if (!strcmp(kind, "slot") || !strcmp(kind, "detour")) {
@@ -187,7 +217,7 @@ static int set_plant(const char *text, const struct kernel_param *p)
 			return err;
 	}
 	stop = stands = interruptible = 0;
-	task = kthread_create_on_cpu(plant, NULL, CPU, "planted/%u");
+	task = kthread_create_on_cpu(plant, NULL, strcmp(kind, "sleep") ? CPU : 0, "planted/%u");
 	if (IS_ERR(task)) {
 		err = PTR_ERR(task);
 		task = NULL;
@@ -209,6 +239,13 @@ static int get_plant(char *page, const struct kernel_param *p) { return scnprint
 static const struct kernel_param_ops plant_ops = {.set = set_plant, .get = get_plant};
 module_param_cb(plant, &plant_ops, NULL, 0600);
 
+static int get_thread(char *page, const struct kernel_param *p)
+{
+	return scnprintf(page, PAGE_SIZE, "%lx\n", (unsigned long)task);
+}
+static const struct kernel_param_ops thread_ops = {.get = get_thread};
+module_param_cb(thread, &thread_ops, NULL, 0400);
+
 static int get_stacks(char *page, const struct kernel_param *p)
 {
 	const struct x86_hw_tss *tss = &per_cpu(cpu_tss_rw, CPU).x86_tss;
@@ -222,8 +259,19 @@ static int get_stacks(char *page, const struct kernel_param *p)
 static const struct kernel_param_ops stacks_ops = {.get = get_stacks};
 module_param_cb(stacks, &stacks_ops, NULL, 0400);
 
-static int __init planted_init(void) { return num_online_cpus() > CPU ? 0 : -ENODEV; }
-static void __exit planted_exit(void) { end(); }
+static int __init planted_init(void)
+{
+	if (num_online_cpus() <= CPU)
+		return -ENODEV;
+	atomic_notifier_chain_register(&panic_notifier_list, &in_panic);
+	return 0;
+}
+
+static void __exit planted_exit(void)
+{
+	end();
+	atomic_notifier_chain_unregister(&panic_notifier_list, &in_panic);
+}
 module_init(planted_init);
 module_exit(planted_exit);
 MODULE_LICENSE("GPL");
