@@ -13,8 +13,8 @@ struct nl_hostmap {
 	uint8_t *region;    /* where the region can be written now */
 	uint64_t region_pa; /* 2 MiB aligned */
 	uint64_t region_size;
-	/* Offsets in the region: the core's code, its constants behind it, its data behind those. */
-	uint64_t text, rodata, data, data_end;
+	/* Offsets in the region: the core's code, its constants behind it, data behind those. */
+	uint64_t text, rodata, data;
 	uint64_t next;      /* offset of the next free page in the region; grows */
 	uint64_t ram_top;   /* first physical address behind all RAM */
 	unsigned phys_bits; /* MAXPHYADDR */

@@ -4,6 +4,7 @@
  * Whatever goes wrong before the launch is undone and said; then the operating system boots without Newleaf, or the
  * machine halts if newleaf.conf says so.
  */
+#include "core/core.h"
 #include "encryption.h"
 #include "loader.h"
 
@@ -76,10 +77,17 @@ static enum nl_err bring_up(struct loader *l)
 
 static _Noreturn void halt(void)
 {
-	say_why(L"halted, as newleaf.conf says (on-error halt). The operating system was not started.");
+	say_why(L"halted, by on-error halt of newleaf.conf or by a defect. The operating system was not started.");
 	BS->SetWatchdogTimer(0, 0, 0, NULL); /* else the firmware resets the machine after five minutes */
 	for (;;)
 		BS->Stall(1000000);
+}
+
+/* A defect, in what is the core's as well (hv/view/). */
+void nl_panic(const char *format, ...)
+{
+	say_why(L"a defect of Newleaf: %a", format);
+	halt();
 }
 
 static void without(struct loader *l, enum nl_err e)

@@ -188,8 +188,7 @@ enum nl_err memory_fill(struct loader *l)
 	                       .region_size = NL_REGION_SIZE(l->n_cpus),
 	                       .text = NL_REGION_CORE,
 	                       .rodata = NL_REGION_CORE + core->text_end,
-	                       .data = NL_REGION_CORE + core->rodata_end,
-	                       .data_end = boot};
+	                       .data = NL_REGION_CORE + core->rodata_end};
 	enum nl_err e;
 
 	/* The firmware's: gnu-efi's goes byte by byte, which an emulator feels. */

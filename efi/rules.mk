@@ -5,13 +5,18 @@ EFI_LIB ?= /usr/lib
 EFI_INC ?= /usr/include/efi
 CORE ?= $(B)/core.bin
 KEYS ?= $(wildcard $(B)/keys.bin)
-EFI_CFLAGS = $(CFLAGS_COMMON) -Iarch/x86_64/include -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64 \
+EFI_CFLAGS = $(CFLAGS_COMMON) -Iarch/x86_64/include -Ihv -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64 \
 	-DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar -fno-stack-protector -mno-red-zone -mgeneral-regs-only \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none
-EFI_OBJS := $(patsubst efi/%,$(B)/efi/%.o,$(wildcard efi/*.c) efi/launch.S efi/sections.S)
+EFI_OBJS := $(patsubst efi/%,$(B)/efi/%.o,$(wildcard efi/*.c) efi/launch.S efi/sections.S) \
+	$(B)/efi/view.c.o $(B)/efi/npt.c.o
 ALL += $(B)/newleaf.efi
 
 $(B)/efi/%.c.o: efi/%.c efi/rules.mk
+	@mkdir -p $(@D)
+	$(CC) $(EFI_CFLAGS) -c -o $@ $<
+
+$(B)/efi/view.c.o $(B)/efi/npt.c.o: $(B)/efi/%.o: hv/view/% efi/rules.mk
 	@mkdir -p $(@D)
 	$(CC) $(EFI_CFLAGS) -c -o $@ $<
 

@@ -132,9 +132,9 @@ static bool build_table(struct builder *b, unsigned level, uint64_t gpa, hpa_t *
 
 enum nl_err nl_view_base(const struct nl_views *v, const struct nl_type_run *runs, size_t n_runs, struct nl_view *out)
 {
-	struct builder b = {.v = v, .run = runs, .end = 1ULL << v->format->address_bits};
+	struct builder b = {.v = v, .run = runs, .end = runs[n_runs - 1].base + runs[n_runs - 1].size};
 
-	NL_ASSERT(n_runs && runs[0].base == 0 && runs[n_runs - 1].base + runs[n_runs - 1].size >= b.end);
+	NL_ASSERT(runs[0].base == 0 && b.end <= 1ULL << v->format->address_bits);
 	*out = (struct nl_view){.generation = 1};
 	return build_table(&b, ROOT_LEVEL, 0, &out->root) ? NL_OK : NL_ENOMEM;
 }

@@ -19,14 +19,14 @@ struct nl_views { /* what all views of one machine have in common */
 	struct nl_table_ops ops;
 };
 
-/* A run of guest-physical space with one memory type; the whole space is covered, ascending. */
+/* A run of guest-physical space with one memory type; from 0 on they cover all that is to be mapped, ascending. */
 struct nl_type_run {
 	uint64_t base, size;
 	enum nl_memtype type;
 };
 
 /*
- * The base view: identity map of [0, 2^address_bits), RWX, from the largest pages that the runs and the format allow.
+ * The base view: identity map of the runs, RWX, from the largest pages that they and the format allow.
  * NL_ENOMEM leaves nothing allocated.
  */
 enum nl_err nl_view_base(const struct nl_views *v, const struct nl_type_run *runs, size_t n_runs, struct nl_view *out);

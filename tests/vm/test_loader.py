@@ -48,7 +48,7 @@ def loader_halt(t):
     """on-error halt: the same machine stops, and nothing is booted"""
     g = t.boot(ready=False, model=NO_SVM, settings=("on-error halt",))
     g.wait_console(r"newleaf: not launched: .*\[NL_ENOVIRT\]", 60)
-    g.wait_console(r"newleaf: halted, as newleaf.conf says")
+    g.wait_console(r"newleaf: halted, by on-error halt of newleaf.conf")
     t.expect("newleaf: starting" not in g.console(), "something was started")
 
 
