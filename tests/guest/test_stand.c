@@ -36,11 +36,12 @@ static void stand(struct cpu *cpu)
 	register uint64_t word __asm__("r15") = place.r15;
 
 	(void)cpu;
+	/* No register holds where it goes: that would be another context. */
 	__asm__ volatile("push %%rbp; mov %%rsp, %%rbp; lea 1f(%%rip), %%r14; mov %1, %%rsp; jmp *%0\n"
 	                 "1: mov %%rbp, %%rsp; pop %%rbp"
-	                 : "+a"(place.rip)
-	                 : "b"(place.rsp), "r"(go), "r"(stands), "r"(word)
-	                 : "r14", "memory");
+	                 :
+	                 : "m"(place.rip), "b"(place.rsp), "r"(go), "r"(stands), "r"(word)
+	                 : "rax", "r14", "memory");
 }
 
 static uint64_t *word_at(uint64_t va) { return (uint64_t *)va; }

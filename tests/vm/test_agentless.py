@@ -151,4 +151,4 @@ def agentless_throttled(t):
         g.wait_console("hog: runs")
     t.note(f"20 commits in {alternate(t, g, 10)} tries")
     probe(g, AUXV, "VULNERABLE")
-    g.run("pkill hog")
+    g.run("killall hog")

@@ -54,7 +54,7 @@ class Standing:
         self.stub.interrupt()
         self.stub.breakpoint(self.where, False)
         self.stub.close()
-        self.g.run("pkill -P $(cat /tmp/load); kill $(cat /tmp/load)", code=(0, 1))
+        self.g.run("kill $(cat /tmp/load)", code=(0, 1))
 
     def pass_by(self, cpu):
         self.stub.breakpoint(self.where, False)
