@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reads RSDP, XSDT or RSDT, MADT and FADT (ACPI 6.5, 5.2.5 to 5.2.12).
+ * Reads RSDP, XSDT or RSDT, and MADT (ACPI 6.5, 5.2.5 to 5.2.12).
  */
 #include "acpi.h"
 #include "bytes.h"
@@ -18,11 +18,6 @@
 #define MADT_LOCAL_X2APIC 9u
 #define MADT_ENABLED 1u
 #define MADT_ONLINE_CAPABLE 2u
-#define FADT_FLAGS 112u
-#define FADT_RESET_REG 116u /* generic address structure, 5.2.3.2: space, width, offset, access, address */
-#define FADT_RESET_VALUE 128u
-#define FADT_RESET_SUPPORTED (1u << 10)
-#define GAS_IO 1u
 
 static bool sums_up(const uint8_t *p, size_t n)
 {
@@ -66,20 +61,6 @@ static void read_madt(struct nl_boot_block *b, const uint8_t *t, size_t length)
 	}
 }
 
-static void read_fadt(struct nl_boot_block *b, const uint8_t *t, size_t length)
-{
-	uint64_t port;
-
-	if (length <= FADT_RESET_VALUE || !(nl_number_at(t + FADT_FLAGS, 4) & FADT_RESET_SUPPORTED) ||
-	    t[FADT_RESET_REG] != GAS_IO)
-		return;
-	port = nl_number_at(t + FADT_RESET_REG + 4, 8);
-	if (port == 0 || port > 0xffff)
-		return;
-	b->reset_port = port;
-	b->reset_value = t[FADT_RESET_VALUE];
-}
-
 /* A whole table with a good checksum, or NULL. */
 static const uint8_t *table(nl_acpi_map *map, uint64_t pa, size_t *length)
 {
@@ -106,8 +87,6 @@ static void read_root(nl_acpi_map *map, uint64_t pa, const char *signature, unsi
 
 		if (t && is(t, "APIC"))
 			read_madt(b, t, n);
-		else if (t && is(t, "FACP"))
-			read_fadt(b, t, n);
 	}
 }
 

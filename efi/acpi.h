@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The little of ACPI that the core wants to know: which CPUs there are, and how the machine is reset. Pure C; every
- * read of a table is checked against its length, because these tables are written by strangers.
+ * The little of ACPI that the core wants to know: which CPUs there are. Pure C; every read of a table is checked
+ * against its length, because these tables are written by strangers.
  */
 #pragma once
 
@@ -10,7 +10,6 @@
 /* `length` bytes of physical memory, or NULL when they cannot be read. Stays valid until nl_acpi_read returns. */
 typedef const void *nl_acpi_map(uint64_t pa, size_t length);
 
-/* Into the boot block, whose list of CPUs is made: how many CPUs more there are, or may come, and the reset register,
- * if it is an I/O port. rsdp 0, damaged tables: what the good ones say. Who is in two tables, or twice in one, counts
- * twice. */
+/* Into the boot block, whose list of CPUs is made: how many CPUs more there are, or may come. rsdp 0, damaged tables:
+ * what the good ones say. Who is in two tables, or twice in one, counts twice. */
 void nl_acpi_read(nl_acpi_map *map, uint64_t rsdp, struct nl_boot_block *b);

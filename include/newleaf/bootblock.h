@@ -177,11 +177,9 @@ struct nl_boot_block {
 	struct nl_boot_facts facts;
 	uint64_t seed;          /* host-physical, for PREPARE alone: 32 bytes of the machine's key, if facts.boots */
 	uint64_t list_accepted; /* out, by PREPARE: that of this one; 0 = not accepted */
-	uint64_t reset_port;    /* ACPI reset register if it is an I/O port, else 0 */
-	uint32_t reset_value;
-	uint32_t console_port; /* 0x3f8 ... or 0 = silent */
-	uint8_t secret[32];    /* for this boot's tokens, challenges and key, if facts.random */
-	uint32_t n_cpus;       /* CPUs that the firmware hands over, the boot CPU first */
+	uint32_t console_port;  /* 0x3f8 ... or 0 = silent */
+	uint8_t secret[32];     /* for this boot's tokens, challenges and key, if facts.random */
+	uint32_t n_cpus;        /* CPUs that the firmware hands over, the boot CPU first */
 	uint32_t n_ranges;
 	uint32_t smi_page;    /* 1: the pages at NL_SMI_HANDLER are ours */
 	uint32_t list_size;   /* bytes; 0 = there is none */
