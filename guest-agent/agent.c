@@ -402,8 +402,8 @@ static enum nl_err gather_and_try(struct nl_agent *a, bool agentless, struct nl_
 		begin = nl_own_now();
 		if (agentless)
 			last_arrived(&t);
-		if (!agentless &&
-		    !a->t->gather(a->t->ctx, until, spin_limit(a, missed), last_arrived, &t, &a->details.missing)) {
+		if (!agentless && !a->t->gather(a->t->ctx, a->details.tries ? until : patience, spin_limit(a, missed),
+		                                last_arrived, &t, &a->details.missing)) {
 			missed++;
 			terminate(a->details.missing.comm, sizeof(a->details.missing.comm)); /* a task names itself */
 			note_try(a, begin, &t, false);

@@ -446,7 +446,7 @@ static bool fake_gather(void *ctx, uint64_t until_ns, uint64_t spin_ns, void (*l
 		*f->cancel = 1;
 	if (f->gather_missing || (f->gather_missing_from && f->tries >= f->gather_missing_from)) {
 		f->gather_missing -= f->gather_missing && f->gather_missing != UINT_MAX;
-		f->now_ns = f->now_ns + 400000000 < until_ns ? f->now_ns + 400000000 : until_ns;
+		f->now_ns = !f->gather_sleeps && f->now_ns + 400000000 < until_ns ? f->now_ns + 400000000 : until_ns;
 		*missing = (struct nl_missing){.cpu = 1, .count = 1, .pid = 812, .comm = "kworker/1:2"};
 		if (f->missing_comm)
 			memcpy(missing->comm, f->missing_comm, sizeof(missing->comm));

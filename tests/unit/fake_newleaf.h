@@ -31,6 +31,7 @@ struct fake {
 	bool agentless;               /* commits without an agent can be made */
 	unsigned gather_missing;      /* so many gathers fail; UINT_MAX = all */
 	unsigned gather_missing_from; /* and all behind so many tries; 0 = none */
+	bool gather_sleeps;           /* who is missing is awaited to the end, and not for 400 ms */
 	const char *missing_comm;     /* 16 bytes: the name of who runs there; NULL = a harmless one */
 	unsigned efault;              /* NL_EFAULT so many times, any call */
 	unsigned cancel_at_gather;    /* Ctrl-C in this gather, from 1 */

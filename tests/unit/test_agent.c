@@ -277,10 +277,11 @@ static void agentless(void **state)
 	staged("demo");
 	f->agentless = true;
 	f->gather_missing = UINT_MAX;
+	f->gather_sleeps = true; /* as the real one does whose CPU has a runaway thread */
 	f->try_again = 3;
 	begun = f->now_ns;
 	assert_int_equal(commit(1000), NL_OK);
-	assert_in_range(f->now_ns - begun, 500000000, 1000000000);
+	assert_in_range(f->now_ns - begun, 500000000, 1000000000 - 1);
 	assert_int_equal(committed.flags, NL_COMMIT_AGENTLESS);
 	assert_int_equal(f->prepares, 2);
 	assert_int_equal(f->tries, 4);

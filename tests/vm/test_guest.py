@@ -9,16 +9,19 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 
 from command import FIXES, cycle, newleaf, revert
-from guest import TOP, leaf_path
+from guest import BUILD, TOP, leaf_path
+from records import policy_record
 from session import end, members, processes
 from story import interactive
 from test_stock import OLD
 from vmtest import test
 
 CHMOD, AUXV = FIXES
+APPLY, REVERT = 1, 2  # include/newleaf/bootblock.h: what guest root may
 
 
 @test()
@@ -94,25 +97,53 @@ echo "$i kills; applied after $applied of them"
     g.check_dmesg()
 
 
+def hog(g, cpu):
+    """A thread at the highest real-time priority that never sleeps; its pid."""
+    g.run(f"hog {cpu} spin >/tmp/hog.out & echo $! >/tmp/hog.pid")
+    g.run("until grep -q runs /tmp/hog.out; do usleep 20000; done")
+    return int(g.run("cat /tmp/hog.pid"))
+
+
+def end_of(g, pid):
+    g.run(f"kill -9 {pid}; while [ -d /proc/{pid} ]; do usleep 20000; done")
+
+
 @test(full=True)
 def runaway(t):
-    """a thread at the highest real-time priority that never sleeps, on each CPU in turn: the command ends at its
-    deadline, names it, and nothing has changed"""
-    g = t.boot(cmdline="sysctl.kernel.sched_rt_runtime_us=-1")
-    g.run("[ $(cat /proc/sys/kernel/sched_rt_runtime_us) = -1 ]")
+    """a thread at the highest real-time priority that never sleeps, on each CPU in turn: the command has the hypervisor
+    stop it there; where the policy forbids that it ends by its deadline, names it, and nothing has changed"""
+    forever = "sysctl.kernel.sched_rt_runtime_us=-1"
+    with tempfile.TemporaryDirectory() as folder:
+        policy, image = os.path.join(folder, "policy"), os.path.join(folder, "newleaf.efi")
+        with open(policy, "wb") as f:
+            f.write(policy_record(guest_may=APPLY | REVERT))
+        words = [f"--update-section=.nlpol={policy}", os.path.join(BUILD, "newleaf.efi"), image]
+        subprocess.run(["objcopy", *words], check=True)
+        g = t.boot(loader=image, cmdline=forever)
+        g.run("[ $(cat /proc/sys/kernel/sched_rt_runtime_us) = -1 ]")
+        for cpu in (0, 1):
+            pid = hog(g, cpu)
+            for _ in range(2):  # by when somebody is missing depends on who was asked when
+                before = float(g.run("cut -d' ' -f1 /proc/uptime"))
+                answer = newleaf(g, f"apply {leaf_path(OLD, AUXV)} --deadline 2s", code=8, timeout=120)
+                took = float(g.run("cut -d' ' -f1 /proc/uptime")) - before
+            t.expect([b["cpu"] for b in answer["blockers"]] == [cpu], f"CPU {cpu}: {answer}")
+            t.expect(answer["blockers"][0]["pid"] == pid, f"pid {pid}: {answer}")
+            t.note(f"CPU {cpu}: gave up after {took:.1f} s")
+            end_of(g, pid)
+            cycle(g)
+        g.check_dmesg()
+        g.end()
+        g.close()
+    g = t.boot(cmdline=forever)
     for cpu in (0, 1):
-        g.run(f"hog {cpu} spin >/tmp/hog.out & echo $! >/tmp/hog.pid")
-        g.run("until grep -q runs /tmp/hog.out; do usleep 20000; done")
-        pid = int(g.run("cat /tmp/hog.pid"))
-        for _ in range(2):  # by when somebody is missing depends on who was asked when
-            before = float(g.run("cut -d' ' -f1 /proc/uptime"))
-            answer = newleaf(g, f"apply {leaf_path(OLD, AUXV)} --deadline 2s", code=8, timeout=120)
-            took = float(g.run("cut -d' ' -f1 /proc/uptime")) - before
-        t.expect([b["cpu"] for b in answer["blockers"]] == [cpu], f"CPU {cpu}: {answer}")
-        t.expect(answer["blockers"][0]["pid"] == pid, f"pid {pid}: {answer}")
-        t.note(f"CPU {cpu}: gave up after {took:.1f} s")
-        g.run(f"kill -9 {pid}; while [ -d /proc/{pid} ]; do usleep 20000; done")
-        cycle(g)
+        pid = hog(g, cpu)
+        for what in (f"apply {leaf_path(OLD, AUXV)}", f"revert {AUXV}"):
+            answer = newleaf(g, f"{what} --deadline 4s", timeout=120)
+            t.expect(answer["quiesce"] == "agentless", f"CPU {cpu}: {what}: {answer}")
+        end_of(g, pid)
+        t.note(f"CPU {cpu}: stopped where it spun")
+    cycle(g)
     g.check_dmesg()
 
 
