@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * From one boot to the next: the variable of state.h, and what the core left in its memory (newleaf/kept.h): the text
- * of a panic, which is shown once, and leaves that are locked out. How to clear the variable:
+ * of a panic, which is shown until a launch, and leaves that are locked out. How to clear the variable:
  * docs/how-to/real-machine.md.
  */
 #include "loader.h"
@@ -33,7 +33,6 @@ static void read_left(struct loader *l)
 	l->left = AllocatePool(sizeof(*r));
 	if (l->left) /* the core looks whether panic and journal are whole */
 		*l->left = *r;
-	ZeroMem(r, sizeof(*r)); /* once */
 }
 
 /* Flash wears: only what changed is written. Attributes cannot be changed, so a stranger's variable goes first.
@@ -123,9 +122,8 @@ enum nl_err state_settle(struct loader *l)
 		s->security_version = l->policy.security_version;
 	if (!b->facts.keys_from_file && b->list_accepted > s->list_sequence)
 		s->list_sequence = b->list_accepted;
-	for (uint32_t i = 0; i < b->facts.n_keys && !b->facts.keys_from_file; i++)
-		if (b->keys_barred >> i & 1)
-			nl_state_bar(s, b->keys[i].key);
+	if (!b->facts.keys_from_file)
+		s->standing = b->standing;
 	s->left = b->left;
 	e = state_keep(l);
 	if (!e)

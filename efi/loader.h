@@ -34,8 +34,10 @@ struct loader {
 	EFI_STATUS state_status;       /* of reading it, and what was wrong with it */
 	enum nl_err state_error;
 	struct nl_left *left; /* by the boot before; NULL = nothing */
-	void *list;           /* the signed list; NULL = none */
-	UINTN list_size;
+	struct file {
+		void *data;
+		UINTN size;
+	} files[NL_FILES];                      /* size 0 = there is none */
 	struct nl_boot_block *boot;             /* in the region: out of reach once launched */
 	uint64_t launch_cr3, entry_va, boot_va; /* the way into the core (launch.S) */
 	struct mp_services *mp;                 /* NULL: the firmware has none */
@@ -68,7 +70,7 @@ IN_IMAGE uint8_t image_keys[IMAGE_ROOM], image_policy[IMAGE_ROOM];
 /* trust.c: policy and keys, from sections of the image; keys, unless Secure Boot is on, from a file as well. */
 void trust_policy(struct loader *l); /* and takes out of the conf what it may not say */
 enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b);
-void trust_list(struct loader *l); /* reads what is revoked: the core finds out whether to believe it */
+void trust_files(struct loader *l); /* reads what is revoked, and orders */
 
 /* memory.c */
 enum nl_err memory_reserve(struct loader *l);

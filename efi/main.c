@@ -45,9 +45,8 @@ static enum nl_err start_core(struct loader *l)
 	l->n_keys = b->facts.n_keys;
 	b->console_port = ports[l->conf.console];
 	b->facts.list_known = l->state.list_sequence;
-	for (uint32_t i = 0; i < b->facts.n_keys; i++)
-		if (nl_state_barred(&l->state, b->keys[i].key))
-			b->keys[i].role &= ~(uint32_t)NL_ROLE_REVOKE;
+	b->standing = l->state.standing;
+	b->leave_out = l->counted && l->counter.unfinished > 1;
 	BS->CopyMem(((struct nl_left *)b->left)->kept.lockouts, l->state.lockouts, sizeof(l->state.lockouts));
 	state_name(l);
 	if ((e = enter_core(l, NL_ENTER_PREPARE)) || (e = state_settle(l)))
@@ -65,7 +64,7 @@ static enum nl_err bring_up(struct loader *l)
 	if ((e = check_ground()) || (e = counter_check(l)) || (e = state_check(l)) || (e = cpus_find(l)) ||
 	    (e = memory_reserve(l)))
 		return e;
-	trust_list(l);
+	trust_files(l);
 	if ((e = memory_fill(l)))
 		return e;
 	l->boot->facts.policy = l->policy;

@@ -201,8 +201,8 @@ enum nl_err memory_fill(struct loader *l)
 
 	m.next = boot + ((sizeof(*b) + NL_PAGE_MASK) & ~NL_PAGE_MASK);
 	b->left = place(&m, l->left, sizeof(*l->left));
-	b->list = place(&m, l->list, l->list_size);
-	b->list_size = (uint32_t)l->list_size;
+	for (unsigned i = 0; i < NL_FILES; i++)
+		b->files[i] = (struct nl_boot_range){place(&m, l->files[i].data, l->files[i].size), l->files[i].size};
 	m.ram_top = b->ranges[b->n_ranges - 1].base + b->ranges[b->n_ranges - 1].size;
 	ask_paging(&m);
 	if ((uint64_t)&e >= nl_hostmap_top(&m) || (uint64_t)memory_fill >= nl_hostmap_top(&m))

@@ -13,18 +13,19 @@ static uint64_t checksum(const struct nl_state *s, size_t size)
 
 enum nl_err nl_state_read(const void *found, size_t size, uint32_t attributes, struct nl_state *out)
 {
+	static const uint32_t sizes[] = {sizeof(*out), NL_STATE_SIZE_1, NL_STATE_SIZE_2};
 	const struct nl_state *s = found;
-	bool first = size >= sizeof(s->head) && s->head.version == 1;
-	size_t whole = first ? NL_STATE_SIZE_1 : sizeof(*out);
+	uint32_t version = size >= sizeof(s->head) && s->head.version < NL_STATE_VERSION ? s->head.version : 0;
+	size_t whole = sizes[version];
 	const struct nl_record_kind kind = {
-	        NL_STATE_MAGIC, first ? 1 : NL_STATE_VERSION, sizeof(s->head), RECORD_SIZE(whole), 1, 1};
+	        NL_STATE_MAGIC, version ? version : NL_STATE_VERSION, sizeof(s->head), RECORD_SIZE(whole), 1, 1};
 	enum nl_err e = attributes == NL_STATE_ATTRIBUTES ? nl_record_check(&kind, found, size) : NL_ERECORD;
 
 	if (!e && (size != whole || s->checksum != checksum(s, size)))
 		e = NL_ERECORD;
 	*out = (struct nl_state){0};
 	if (!e) /* straight into its place: no copy of the key stays on the stack */
-		__builtin_memcpy(out, found, size);
+		__builtin_memcpy(out, found, version == 2 ? offsetof(struct nl_state, standing) : size);
 	return e;
 }
 
@@ -34,26 +35,9 @@ void nl_state_seal(struct nl_state *s)
 	s->checksum = checksum(s, sizeof(*s));
 }
 
-void nl_state_bar(struct nl_state *s, const uint8_t key[32])
-{
-	if (nl_state_barred(s, key))
-		return;
-	for (unsigned i = NL_MAX_KEYS - 1; i; i--)
-		__builtin_memcpy(s->barred[i], s->barred[i - 1], 32);
-	__builtin_memcpy(s->barred[0], key, 32);
-}
-
-bool nl_state_barred(const struct nl_state *s, const uint8_t key[32])
-{
-	unsigned i = 0;
-
-	while (i < NL_MAX_KEYS && !nl_is_leaf(s->barred[i], key))
-		i++;
-	return i < NL_MAX_KEYS;
-}
-
 bool nl_state_rises(const struct nl_state *before, const struct nl_state *now)
 {
 	return now->security_version > before->security_version || now->list_sequence > before->list_sequence ||
-	       !nl_is_leaf(now->barred[0], before->barred[0]);
+	       nl_checksum(&now->standing, sizeof(now->standing)) !=
+	               nl_checksum(&before->standing, sizeof(before->standing));
 }

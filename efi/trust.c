@@ -8,7 +8,11 @@
 #include "policy.h"
 
 #define KEYS_FILE L"\\EFI\\newleaf\\keys.bin"
-#define LIST_FILE L"\\EFI\\newleaf\\list.nll"
+
+/* What somebody signed: the core finds out whether to believe it. */
+static const CHAR16 *const signed_files[NL_FILES] = {[NL_FILE_LIST] = L"\\EFI\\newleaf\\list.nll",
+                                                     [NL_FILE_ORDER_0] = L"\\EFI\\newleaf\\order-0.nlo",
+                                                     [NL_FILE_ORDER_1] = L"\\EFI\\newleaf\\order-1.nlo"};
 
 static UINT8 variable(const CHAR16 *name, EFI_GUID *owner, UINT32 *attributes)
 {
@@ -88,13 +92,16 @@ enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b)
 	return NL_OK;
 }
 
-void trust_list(struct loader *l)
+void trust_files(struct loader *l)
 {
-	EFI_STATUS s = file_read(l, LIST_FILE, NL_LIST_MAX_SIZE, &l->list, &l->list_size);
+	for (unsigned i = 0; i < NL_FILES; i++) {
+		struct file *f = &l->files[i];
+		EFI_STATUS s = file_read(l, signed_files[i], NL_FILE_MAX_SIZE, &f->data, &f->size);
 
-	if (!EFI_ERROR(s) || s == EFI_NOT_FOUND)
-		return;
-	l->list = NULL;
-	l->list_size = 1; /* the core calls it damaged: not as if there never had been one */
-	say_warning(L"cannot read %s: %r", LIST_FILE, s);
+		if (!EFI_ERROR(s) || s == EFI_NOT_FOUND)
+			continue;
+		f->data = NULL;
+		f->size = 1; /* the core calls it damaged: not as if there never had been one */
+		say_warning(L"cannot read %s: %r", signed_files[i], s);
+	}
 }

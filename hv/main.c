@@ -6,6 +6,8 @@
 #include "apic.h"
 #include "view/base.h"
 #include "commit/commit.h"
+#include "commit/order.h"
+#include "commit/standing.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/cpu.h"
@@ -39,11 +41,13 @@ static enum nl_err choose_vendor(void)
 	return svm && vmx != NL_ENOVIRT ? vmx : svm; /* "locked" of either says more than "absent" of the other */
 }
 
-static enum nl_journal_past past;
 static struct nl_left *left(void) { return x86_phys(HPA(nl_boot.left)); }
+
+static const void *file(enum nl_boot_file i) { return x86_phys(HPA(nl_boot.files[i].base)); }
 
 static enum nl_err prepare(struct nl_boot_block *b)
 {
+	enum nl_journal_past past;
 	enum nl_err err;
 
 	/* Loader and core are one image, so what can be wrong is that they were not built together. */
@@ -52,15 +56,16 @@ static enum nl_err prepare(struct nl_boot_block *b)
 	nl_boot = *b;
 	nl_kept_init(&left()->kept);
 	past = nl_journal_init(left()->journal);
+	nl_journal(NL_EV_BOOT, NL_OK, NULL, (const uint8_t *)&nl_boot.facts, nl_boot.n_cpus, past);
 	nl_clock_init();
 	err = choose_vendor();
 	if (err)
 		return err;
-	err = nl_list_take(x86_phys(HPA(nl_boot.list)), nl_boot.list_size, nl_boot.facts.list_known);
+	nl_standing_recall();
+	err = nl_list_take(file(NL_FILE_LIST), nl_boot.files[NL_FILE_LIST].size, nl_boot.facts.list_known);
 	if (err && err != NL_NOTHING && nl_boot.facts.policy.without_list == NL_WITHOUT_LIST_NO_LAUNCH)
 		return err;
 	b->list_accepted = nl_list_sequence();
-	b->keys_barred = nl_list_barred();
 	err = nl_base_init();
 	if (!err)
 		err = nl_config_init();
@@ -74,6 +79,8 @@ static enum nl_err prepare(struct nl_boot_block *b)
 	if (err)
 		return err;
 	nl_commit_init(nl_base_view());
+	nl_standing_take(nl_order_take);
+	b->standing = nl_boot.standing;
 	nl_msr_init();
 	nl_vendor->intercept_port(NL_CALL_PORT);
 	for (uint16_t p = NL_CONFIG_PORTS; p < NL_CONFIG_PORTS + 8; p++)
@@ -84,7 +91,6 @@ static enum nl_err prepare(struct nl_boot_block *b)
 
 static void greet(void)
 {
-	nl_journal(NL_EV_BOOT, NL_OK, NULL, (const uint8_t *)&nl_boot.facts, nl_n_cpus, past);
 	nl_panic_init(&left()->panic);
 	nl_log("newleaf: %s on %s/%s, %u CPUs, %lu KiB of %lu KiB free%s\n", NL_VERSION, nl_vendor->name,
 	       nl_vendor->paging, nl_n_cpus, (uint64_t)nl_pool_free_pages() * 4, nl_boot.region_size >> 10,

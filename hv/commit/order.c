@@ -2,6 +2,7 @@
 /* Orders: see order.h. */
 #include "commit/order.h"
 #include "commit/request.h"
+#include "commit/standing.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/journal.h"
@@ -92,11 +93,6 @@ static enum nl_err read_on(const struct nl_order *o, size_t size)
 	return nl_list_quorum(&check, nl_boot.facts.policy.operators, id);
 }
 
-static void note(const struct nl_order *o, enum nl_err err, const uint8_t *sha256)
-{
-	nl_journal(NL_EV_ORDER, err, NULL, sha256, o->what | (uint64_t)o->kind << 32, o->generation);
-}
-
 /* A challenge counts once. */
 static void accept(void)
 {
@@ -107,32 +103,39 @@ static void accept(void)
 	nl_own_soon(0);
 	if (waits)
 		return;
-	nl_kept->frozen = staged.order.what != NL_ORDER_RELEASE;
+	nl_kept->frozen &= ~(uint64_t)NL_FROZEN_NOW;
+	nl_kept->frozen |= staged.order.what == NL_ORDER_RELEASE ? 0 : NL_FROZEN_NOW;
+	nl_kept->frozen_at = nl_boot.standing.epoch;
 	nl_kept_seal();
 }
 
 enum nl_err nl_order_take(const struct nl_order *o, size_t size)
 {
-	struct nl_order_here here = {&out, &nl_boot.facts.policy, .frozen = nl_kept->frozen};
+	struct nl_order_here here = {&out, &nl_boot.facts.policy, nl_boot.standing.epoch + !nl_standing_known,
+	                             nl_kept->frozen};
 	enum nl_err err = nl_order_form(o, size);
 	bool cheap;
 
 	refresh();
+	if (!err && o->kind == NL_ORDER_STANDING && o->epoch <= nl_kept->frozen_at) /* what was accepted by then */
+		here.frozen = 0;
 	if (!err)
 		err = nl_order_bound(o, &here);
 	/* What orders can say, and this version does not do: docs/explanation/orders.md. */
-	if (!err && (o->kind != NL_ORDER_NOW || o->confirm_ms || o->what == NL_ORDER_CONFIRM))
+	if (!err && (o->confirm_ms || o->what == NL_ORDER_CONFIRM || o->build_id_len))
 		err = NL_EUNSUPPORTED;
-	cheap = err;
-	if (!err)
+	cheap = err || nl_standing_known;
+	if (!cheap)
 		err = read_on(o, size);
 	if (err == NL_AGAIN || err == NL_ERATE)
 		return err;
-	note(o, err, cheap ? NULL : check.sha256);
 	if (!cheap)
 		check.size = 0;
-	if (!err)
+	if (!err && o->kind == NL_ORDER_STANDING)
+		err = nl_standing_accept(o, size, check.known);
+	else if (!err)
 		accept();
+	nl_order_note(o, err, cheap ? NULL : check.sha256);
 	return err;
 }
 
@@ -185,7 +188,7 @@ static void done(enum nl_err err)
 {
 	waits = false;
 	if (err)
-		note(&staged.order, err, check.sha256);
+		nl_order_note(&staged.order, err, check.sha256);
 }
 
 const struct nl_wish nl_order_wish = {.wants = wants, .done = done};
@@ -194,4 +197,5 @@ void nl_order_forget(void)
 {
 	spend();
 	waits = false;
+	nl_standing_come();
 }

@@ -11,7 +11,8 @@
 /* One who may want something. Both with the commit lock. */
 struct nl_wish {
 	/* On a CPU that is about to enter the guest in *ctx, at any CPL. NL_OK: *set, a bit per entry of the registry;
-	 * *last: for the last time. NL_NOTHING: nothing is wanted. NL_AGAIN: not yet. May do a slice of work. */
+	 * *last: for the last time. NL_NOTHING: nothing is wanted. NL_AGAIN: not yet. Else: done() is told. May do a
+	 * slice of work. */
 	enum nl_err (*wants)(const struct nl_context *ctx, uint32_t applied, uint32_t *set, bool *last);
 	/* What became of it: NL_OK, NL_NOTHING if it was so already, or by what it was refused. */
 	void (*done)(enum nl_err err);

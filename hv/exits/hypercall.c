@@ -11,6 +11,7 @@
 #include "commit/commit.h"
 #include "commit/generation.h"
 #include "commit/order.h"
+#include "commit/standing.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/cpu.h"
@@ -89,6 +90,7 @@ static enum nl_err call_status(struct call *c)
 	s->proof = c->proof;
 	s->list_sequence = nl_list_sequence();
 	s->list_error = nl_list_error();
+	s->standing = nl_standing;
 	s->orders = (nl_kept->frozen ? NL_ORDER_FROZE : 0) | (nl_order_waiting() ? NL_ORDER_WAITS : 0);
 	while (s->lockouts < NL_MAX_LOCKOUTS && nl_kept->lockouts[s->lockouts].reason)
 		s->lockouts++;
@@ -141,7 +143,7 @@ static enum nl_err call_verify(struct call *c)
 	const struct nl_order *o = nl_order_waiting();
 	bool any = nl_boot.facts.policy.guest_may & NL_GUEST_MAY_APPLY;
 
-	return any || o ? nl_registry_verify(c->ctx, any ? NULL : o, &c->answer.verify) : NL_EPOLICY;
+	return any || o ? nl_registry_verify(c->ctx, NULL, any ? NULL : o, &c->answer.verify) : NL_EPOLICY;
 }
 
 static enum nl_err call_challenge(struct call *c) { return nl_order_challenge(&c->answer.challenge); }

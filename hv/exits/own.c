@@ -4,6 +4,7 @@
 #include "commit/commit.h"
 #include "commit/generation.h"
 #include "commit/order.h"
+#include "commit/standing.h"
 #include "core/clock.h"
 #include "core/cpu.h"
 #include "x86.h"
@@ -11,7 +12,7 @@
 #define FIRST_US 1000u /* until an exit tries again; doubled up to the last */
 #define LAST_US 64000u
 
-static const struct nl_wish *const wishes[] = {&nl_order_wish}; /* the first that wants something is heard */
+static const struct nl_wish *const wishes[] = {&nl_order_wish, &nl_standing_wish}; /* the first that wants is heard */
 static uint64_t pause_us = FIRST_US;
 uint64_t nl_own_due = UINT64_MAX;
 
@@ -29,9 +30,13 @@ void nl_own_commit(struct nl_cpu *cpu)
 		uint32_t set = 0;
 		enum nl_err err = wishes[i]->wants(&ctx, nl_generation_current()->applied, &set, &last);
 
-		if (err == NL_OK && (err = nl_commit_own(cpu, &ctx, set, last)) != NL_AGAIN)
+		if (err == NL_NOTHING)
+			continue;
+		err = err ? err : nl_commit_own(cpu, &ctx, set, last);
+		if (err != NL_AGAIN)
 			wishes[i]->done(err);
-		if (err != NL_NOTHING) /* once it is done, others may want something of the new generation */
+		/* once it is done, others may want something of the new generation */
+		if (err != NL_NOTHING)
 			due = err ? x86_rdtsc() + nl_us_to_tsc(pause_us) : 0;
 	}
 	if (due + 1 < 2) /* never, or at once */

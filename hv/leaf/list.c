@@ -10,7 +10,6 @@
 
 static const struct nl_list *list; /* NULL: none was taken */
 static enum nl_err answer = NL_NOTHING;
-static uint32_t barred;
 
 static const struct nl_list_entry *entry(const struct nl_list *l, uint32_t i) { return nl_record_at(l, i); }
 
@@ -32,11 +31,9 @@ static const struct nl_list_entry *listed(enum nl_list_what what, const void *na
 static enum nl_err check_signatures(const struct nl_list *l, size_t size)
 {
 	struct nl_check c = {l, size, nl_list_signed_size(l), NL_DOMAIN_LIST, .role = NL_ROLE_REVOKE};
-	enum nl_err err = NL_AGAIN;
+	enum nl_err err = nl_check_whole(&c);
 	uint8_t id[32];
 
-	while (err == NL_AGAIN)
-		err = nl_check_step(&c);
 	return err == NL_ELEAF ? NL_ERECORD : err ? err : nl_list_quorum(&c, 1, id);
 }
 
@@ -61,6 +58,8 @@ static enum nl_err check(const struct nl_list *l, size_t size, uint64_t known)
 	return NL_OK;
 }
 
+bool nl_list_revokes(const uint8_t key_id[32]) { return listed(NL_LIST_KEY, key_id, 32); }
+
 /* A list of which all signatures are good. */
 static bool has_signed(const struct nl_list *l, size_t size, const uint8_t key[32])
 {
@@ -79,20 +78,19 @@ enum nl_err nl_list_take(const void *file, size_t size, uint64_t known)
 	const struct nl_list *l = file;
 
 	list = NULL;
-	barred = 0;
 	answer = size ? check(l, size, known) : known ? NL_ELISTGONE : NL_NOTHING;
 	if (answer)
 		return answer;
 	list = l;
-	for (uint32_t i = 0; i < nl_boot.facts.n_keys; i++) {
+	for (struct nl_key *k = nl_boot.keys; k < nl_boot.keys + NL_MAX_KEYS; k++) {
 		uint8_t id[32];
 
-		nl_key_id(nl_boot.keys[i].key, id);
-		if (!listed(NL_LIST_KEY, id, 32))
+		nl_key_id(k->key, id);
+		if (!nl_list_revokes(id))
 			continue;
-		if (nl_boot.keys[i].role & NL_ROLE_REVOKE && !has_signed(l, size, nl_boot.keys[i].key))
-			barred |= 1u << i;
-		nl_boot.keys[i].role = 0;
+		if (k->role & NL_ROLE_REVOKE && !has_signed(l, size, k->key)) /* it shall sign no later one */
+			k->role |= NL_KEY_LOST(NL_ROLE_REVOKE);
+		k->role &= ~(NL_ROLES | NL_KEY_SIGNED);
 	}
 	return NL_OK;
 }
@@ -108,8 +106,6 @@ uint32_t nl_list_floor(const char *id)
 	return e && e->version > own ? e->version : own;
 }
 
-uint32_t nl_list_barred(void) { return barred; }
-
 enum nl_err nl_list_quorum(const struct nl_check *c, uint32_t needed, uint8_t key_id[32])
 {
 	const struct nl_signatures *s = (const void *)((const uint8_t *)c->file + c->signed_size);
@@ -118,7 +114,7 @@ enum nl_err nl_list_quorum(const struct nl_check *c, uint32_t needed, uint8_t ke
 	nl_key_id(c->known ? nl_boot.keys[__builtin_ctz(c->known)].key : first->key, key_id);
 	if (c->known)
 		return c->n_known < needed ? NL_EQUORUM : NL_OK;
-	return listed(NL_LIST_KEY, key_id, 32) ? NL_EKEYREVOKED : NL_EKEY;
+	return nl_list_revokes(key_id) ? NL_EKEYREVOKED : NL_EKEY;
 }
 
 enum nl_err nl_list_bars(const uint8_t sha256[32])

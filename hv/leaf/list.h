@@ -10,16 +10,15 @@
 
 /*
  * Takes a list of `size` bytes, which stay where they are; 0: there is none. known: sequence of the newest that this
- * machine has accepted. NL_OK: revoked keys have lost their roles. NL_NOTHING: there is none, and
- * there never was. NL_ELISTGONE, NL_ELISTOLD; NL_ERECORD, NL_ENEWER and what a signature can answer.
- * Whatever is wrong, nothing of the list counts.
+ * machine has accepted. NL_OK: revoked keys have lost their roles; those that may sign lists and have not signed this
+ * one, for good. NL_NOTHING: there is none, and there never was. NL_ELISTGONE, NL_ELISTOLD; NL_ERECORD, NL_ENEWER and
+ * what a signature can answer. Whatever is wrong, nothing of the list counts.
  */
 enum nl_err nl_list_take(const void *file, size_t size, uint64_t known);
 enum nl_err nl_list_error(void); /* what it answered */
 uint64_t nl_list_sequence(void); /* of the list that was taken, else 0 */
 
-/* Keys, a bit each, that it revokes, that may sign lists and that have not signed this one: they shall sign none. */
-uint32_t nl_list_barred(void);
+bool nl_list_revokes(const uint8_t key_id[32]);
 
 /* May this leaf be applied? NL_EREVOKED, NL_ELOCKEDOUT; NL_ELIST: the list that would say so is not here. */
 enum nl_err nl_list_bars(const uint8_t sha256[32]);

@@ -2,6 +2,7 @@
 /* Orders as a machine reads them: see order.h. */
 #include "leaf/order.h"
 #include "core/core.h"
+#include <newleaf/kept.h>
 
 /* What orders look like, a bit each: what may be in which, and what must. */
 enum { SYNCS = 1, CHANGES = 2, SWITCHES = 4, CONFIRMS = 8, STANDS = 16 };
@@ -117,7 +118,7 @@ enum nl_err nl_order_bound(const struct nl_order *o, const struct nl_order_here 
 		return now ? NL_ECHALLENGE : NL_EEPOCH;
 	if (!allowed(o, here->policy))
 		return NL_EPOLICY;
-	if (here->frozen && now && nl_order_commits(o)) /* a standing one is kept, and carried out at the release */
+	if (here->frozen & (now ? NL_FROZEN_NOW | NL_FROZEN_STANDING : NL_FROZEN_NOW) && nl_order_commits(o))
 		return NL_EFROZEN;
 	return now && o->generation != UINT64_MAX && o->generation != c->generation ? NL_EGENERATION : NL_OK;
 }

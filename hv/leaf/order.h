@@ -8,8 +8,8 @@
 struct nl_order_here {                      /* the machine that is asked */
 	const struct nl_challenge *address; /* the challenge: zero, none is out */
 	const struct nl_policy *policy;
-	uint64_t epoch; /* of the newest standing order that was accepted; 0: none */
-	bool frozen;
+	uint64_t epoch;  /* the lowest that will do */
+	uint64_t frozen; /* bits of enum nl_frozen */
 };
 
 /* Is it an order, whole and by itself lawful? `file` is 8-byte aligned; after NL_OK every field means what order.h

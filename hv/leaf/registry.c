@@ -20,7 +20,6 @@ static struct {
 	bool begun;
 	uint32_t size, received;
 	struct nl_check check; /* size 0: not begun */
-	bool parsed;           /* what is signed */
 	uint8_t file[NL_LEAF_MAX_SIZE] __attribute__((aligned(64)));
 } staging;
 
@@ -239,7 +238,8 @@ enum nl_err nl_registry_check(const struct nl_entry *e, uint32_t object, struct 
 }
 
 /* The signed content is good: make an entry of it. */
-static enum nl_err admit(const struct nl_leaf *leaf, struct nl_kernel *k, struct nl_blocker *blocker)
+static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_check *check, struct nl_kernel *k,
+                         struct nl_blocker *blocker)
 {
 	const struct nl_leaf_header *h = leaf->header;
 	struct nl_entry *e = choose_entry();
@@ -259,12 +259,12 @@ static enum nl_err admit(const struct nl_leaf *leaf, struct nl_kernel *k, struct
 	fresh.state.condition = NL_LEAF_VERIFIED;
 	fresh.state.version = h->version;
 	fresh.state.consistency = h->consistency;
-	fresh.state.signatures = staging.check.n_known;
-	fresh.authors = staging.check.known;
+	fresh.state.signatures = check->n_known;
+	fresh.authors = check->known;
 	fresh.state.counters = h->counters;
 	fresh.counter_offset = h->counter_offset - h->target.kernel.data.offset;
 	fresh.counter_cpus = h->counter_cpus;
-	memcpy(fresh.facts.sha256, staging.check.sha256, sizeof(fresh.facts.sha256));
+	memcpy(fresh.facts.sha256, check->sha256, sizeof(fresh.facts.sha256));
 	fresh.facts.size = h->facts.count;
 	fresh.facts.counters = h->counters;
 	memcpy(fresh.facts.bytes, leaf->facts, h->facts.count);
@@ -276,25 +276,22 @@ static enum nl_err admit(const struct nl_leaf *leaf, struct nl_kernel *k, struct
 	return NL_OK;
 }
 
-static enum nl_err begin_check(void)
+enum nl_err nl_registry_open(struct nl_check *c, const void *file, size_t size)
 {
 	size_t signed_size = 0;
-	enum nl_err err = nl_leaf_split(staging.file, staging.size, &signed_size);
+	enum nl_err err = nl_leaf_split(file, size, &signed_size);
 
-	staging.parsed = false;
-	staging.check = (struct nl_check){staging.file, err ? 0 : staging.size, signed_size, NL_DOMAIN_LEAF,
-	                                  .role = NL_ROLE_AUTHOR};
+	*c = (struct nl_check){file, err ? 0 : size, signed_size, NL_DOMAIN_LEAF, .role = NL_ROLE_AUTHOR};
 	return err;
 }
 
-static enum nl_err check_quorum(struct nl_verify_report *report)
+static enum nl_err check_quorum(const struct nl_check *c, struct nl_verify_report *report)
 {
-	enum nl_err err = nl_list_quorum(&staging.check, nl_boot.facts.policy.signatures, report->key_id);
+	enum nl_err err = nl_list_quorum(c, nl_boot.facts.policy.signatures, report->key_id);
 
-	report->signatures = staging.check.n_known;
-	if (staging.check.known)
-		memcpy(report->key_name, nl_boot.keys[__builtin_ctz(staging.check.known)].name,
-		       sizeof(nl_boot.keys[0].name));
+	report->signatures = c->n_known;
+	if (c->known)
+		memcpy(report->key_name, nl_boot.keys[__builtin_ctz(c->known)].name, sizeof(nl_boot.keys[0].name));
 	return err;
 }
 
@@ -308,7 +305,7 @@ static uint32_t overrides(const struct nl_leaf *leaf)
 	return n;
 }
 
-static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_size, struct nl_verify_report *report)
+static enum nl_err verify_signed(const struct nl_context *ctx, struct nl_check *c, struct nl_verify_report *report)
 {
 	struct nl_kernel kernel;
 	struct nl_entry *known;
@@ -317,12 +314,12 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 
 	if ((err = nl_list_bars(report->sha256)))
 		return err;
-	if (!staging.parsed) {
-		err = nl_leaf_parse(staging.file, signed_size, &leaf);
-		staging.parsed = !err;
+	if (!c->parsed) {
+		err = nl_leaf_parse(c->file, c->signed_size, &leaf);
+		c->parsed = !err;
 		return err ? err : NL_AGAIN;
 	}
-	nl_leaf_open(staging.file, &leaf);
+	nl_leaf_open(c->file, &leaf);
 	memcpy(report->id, leaf.header->id, sizeof(report->id));
 	known = nl_registry_find(report->sha256);
 	err = nl_guest_find(ctx, &leaf.header->target, &kernel);
@@ -338,7 +335,7 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 		return NL_AGAIN;
 	}
 	if (known) {
-		known->authors |= staging.check.known;
+		known->authors |= c->known;
 		if (known->state.condition == NL_LEAF_APPLIED || known->pinned) /* the plan is of what it is bound to */
 			return NL_OK;
 		err = nl_bind(known, NULL, UINT32_MAX, &kernel, &report->blocker);
@@ -350,33 +347,35 @@ static enum nl_err verify_signed(const struct nl_context *ctx, size_t signed_siz
 	memcpy(fresh.state.sha256, report->sha256, sizeof(fresh.state.sha256));
 	memcpy(fresh.state.key_id, report->key_id, sizeof(fresh.state.key_id));
 	memcpy(fresh.state.key_name, report->key_name, sizeof(fresh.state.key_name) - 1);
-	if ((err = admit(&leaf, &kernel, &report->blocker)))
+	if ((err = admit(&leaf, c, &kernel, &report->blocker)))
 		return err;
 	nl_journal(NL_EV_VERIFIED, NL_OK, report->id, report->sha256, report->signatures, overrides(&leaf));
 	return NL_OK;
 }
 
-enum nl_err nl_registry_verify(const struct nl_context *ctx, const struct nl_order *only,
+enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_check *c, const struct nl_order *only,
                                struct nl_verify_report *report)
 {
-	enum nl_err err;
+	bool staged = !c;
+	enum nl_err err = NL_OK;
 
 	memset(report, 0, sizeof(*report));
 	report->blocker.cpu = UINT32_MAX;
-	if (!staging.begun || staging.received != staging.size)
+	if (staged && (!staging.begun || staging.received != staging.size))
 		return NL_ESTATE;
-	err = staging.check.size ? NL_OK : begin_check();
-	err = err ? err : nl_check_step(&staging.check);
-	if (only && staging.check.size && staging.check.hashed == staging.check.signed_size &&
-	    !nl_order_names(only, staging.check.sha256))
+	c = staged ? &staging.check : c;
+	if (!c->size)
+		err = nl_registry_open(c, staging.file, staging.size);
+	err = err ? err : nl_check_step(c);
+	if (only && c->size && c->hashed == c->signed_size && !nl_order_names(only, c->sha256))
 		err = NL_EPOLICY;
 	if (err != NL_AGAIN)
-		memcpy(report->sha256, staging.check.sha256, sizeof(report->sha256));
-	if (!err && !(err = check_quorum(report)))
-		err = verify_signed(ctx, staging.check.signed_size, report);
-	if (err == NL_AGAIN)
+		memcpy(report->sha256, c->sha256, sizeof(report->sha256));
+	if (!err && !(err = check_quorum(c, report)))
+		err = verify_signed(ctx, c, report);
+	if (err == NL_AGAIN || !staged)
 		return err;
-	staging.check.size = 0;
+	c->size = 0;
 	if (err)
 		nl_journal(NL_EV_REFUSED, err, report->id, report->sha256, report->blocker.site_va, 0);
 	return err;

@@ -9,6 +9,7 @@
 #include "guest/guest.h"
 #include "leaf/entry.h"
 #include "leaf/order.h"
+#include "leaf/signature.h"
 
 /* NULL: not known. */
 struct nl_entry *nl_registry_find(const uint8_t sha256[32]);
@@ -17,9 +18,13 @@ struct nl_entry *nl_registry_nth(uint64_t n); /* of those that are used */
 /* Copy a chunk of a leaf file from the caller into hypervisor memory. Chunks come in order; offset 0 starts anew. */
 enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uint64_t offset, uint64_t size);
 
-/* The staged file. NL_AGAIN: not finished, call again. NL_EPOLICY: it is none that `only` names (NULL: any). A refused
- * leaf leaves no trace but in the journal, and the kernel that it names, if it is this one. */
-enum nl_err nl_registry_verify(const struct nl_context *ctx, const struct nl_order *only,
+/* A leaf's file in our own memory, to be checked. NL_ELEAF. */
+enum nl_err nl_registry_open(struct nl_check *c, const void *file, size_t size);
+
+/* The staged file; or, not journaled when it is refused, one that was opened. NL_AGAIN: not finished, call again.
+ * NL_EPOLICY: it is none that `only` names (NULL: any). A refused leaf leaves no trace but in the journal, and the
+ * kernel that it names, if it is this one. */
+enum nl_err nl_registry_verify(const struct nl_context *ctx, struct nl_check *c, const struct nl_order *only,
                                struct nl_verify_report *report);
 
 /* What weakens an applied leaf now, and what it counts: state.note and state.hits of the n-th entry. NL_AGAIN: there

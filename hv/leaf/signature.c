@@ -75,10 +75,18 @@ enum nl_err nl_check_step(struct nl_check *c)
 			nl_sha256_out(&c->hash, c->sha256);
 		return NL_AGAIN;
 	}
-	err = nl_signature_check(c->domain, c->sha256, s + c->checked++, nl_boot.keys, nl_boot.facts.n_keys, c->role,
-	                         &c->known);
+	err = nl_signature_check(c->domain, c->sha256, s + c->checked++, nl_boot.keys, NL_MAX_KEYS, c->role, &c->known);
 	c->n_known += c->known != known;
 	return err ? err : NL_AGAIN;
+}
+
+enum nl_err nl_check_whole(struct nl_check *c)
+{
+	enum nl_err err;
+
+	while ((err = nl_check_step(c)) == NL_AGAIN)
+		;
+	return err;
 }
 
 void nl_key_id(const uint8_t key[32], uint8_t id[32]) { nl_sha256_of(key, 32, id); }

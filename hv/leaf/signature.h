@@ -36,10 +36,12 @@ struct nl_check {
 	size_t hashed;                           /* bytes of signed_size */
 	struct nl_sha256 hash;
 	uint8_t sha256[32]; /* when all are hashed */
+	bool parsed;        /* what is signed: the reader's own */
 };
 
 /* One piece: some of the hash, or one signature. NL_AGAIN: more is to come. NL_OK: all signatures are good, whoever's
  * they are. What nl_signatures_find and nl_signature_check answer. */
 enum nl_err nl_check_step(struct nl_check *c);
+enum nl_err nl_check_whole(struct nl_check *c); /* where nobody waits */
 
 void nl_key_id(const uint8_t key[32], uint8_t id[32]);

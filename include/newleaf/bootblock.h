@@ -57,9 +57,18 @@ struct nl_core_header {
  */
 enum nl_enter { NL_ENTER_PREPARE, NL_ENTER_JOIN, NL_ENTER_LAUNCH };
 
-struct nl_boot_range { /* one descriptor of the firmware's memory map that is RAM, coalesced */
+struct nl_boot_range { /* host-physical */
 	uint64_t base, size;
 };
+
+/* Files of the EFI partition that somebody signed: the loader reads them and understands none of them. */
+enum nl_boot_file {
+	NL_FILE_LIST,    /* the signed list (list.h) */
+	NL_FILE_ORDER_0, /* places of standing orders (order.h) */
+	NL_FILE_ORDER_1,
+	NL_FILES
+};
+#define NL_FILE_MAX_SIZE (512u << 10) /* of each */
 
 #define NL_MAX_CPUS 512
 #define NL_MAX_RANGES 64
@@ -80,6 +89,20 @@ struct nl_key {
 	char name[28];   /* NUL-terminated, printable ASCII */
 };
 _Static_assert(sizeof(struct nl_key) == 64, "key layout");
+
+/* What a machine remembers of standing orders (order.h), and of keys. */
+struct nl_standing {
+	uint64_t epoch;     /* of the newest that was accepted; 0: none yet */
+	uint64_t tried;     /* those up to this epoch are left out, because a boot with one did not finish */
+	uint64_t confirmed; /* the leaves of that one are on without a probation */
+	uint8_t sha256[32]; /* of its whole file: another one of that epoch is none */
+	struct nl_key keys[NL_MAX_KEYS]; /* those that have such marks; role 0: none */
+};
+/* In nl_key.role, behind its roles, what does not come from the image: roles that a list or an order has taken from it,
+ * and that an order has given it. SIGNED: the order of nl_standing.epoch, as one whose signature counted. */
+#define NL_KEY_LOST(roles) ((uint32_t)(roles) << 8)
+#define NL_KEY_GIVEN(roles) ((uint32_t)(roles) << 16)
+#define NL_KEY_SIGNED (1u << 24)
 
 /* The section `.nlpol`: a head and one record, what the conf file may only restrict. (PE section names have eight
  * characters.) */
@@ -173,19 +196,21 @@ struct nl_boot_block {
 	uint64_t launch_cr3;  /* the same, and physical memory one to one: the way in, and back when it fails */
 	uint64_t direct_size; /* physical memory mapped at NL_DIRECT_VA: [0, direct_size) */
 	uint64_t left; /* host-physical, in the region: struct nl_left, with what the boot before left (kept.h) */
-	uint64_t list; /* host-physical, in the region: the signed list, list_size bytes (list.h) */
+	struct nl_boot_range files[NL_FILES]; /* in the region; size 0 = there is none */
 	struct nl_boot_facts facts;
+	struct nl_standing standing; /* as the machine remembers it; out, by PREPARE: as it is from now on */
 	uint64_t seed;          /* host-physical, for PREPARE alone: 32 bytes of the machine's key, if facts.boots */
 	uint64_t list_accepted; /* out, by PREPARE: that of this one; 0 = not accepted */
 	uint32_t console_port;  /* 0x3f8 ... or 0 = silent */
 	uint8_t secret[32];     /* for this boot's tokens, challenges and key, if facts.random */
 	uint32_t n_cpus;        /* CPUs that the firmware hands over, the boot CPU first */
 	uint32_t n_ranges;
-	uint32_t smi_page;    /* 1: the pages at NL_SMI_HANDLER are ours */
-	uint32_t list_size;   /* bytes; 0 = there is none */
-	uint32_t keys_barred; /* out, by PREPARE: keys that shall sign no list on this machine any more, a bit each */
+	uint32_t smi_page; /* 1: the pages at NL_SMI_HANDLER are ours */
+	uint32_t
+	        leave_out; /* 1: the boot before did not finish: no standing order, and what there is counts as tried */
+	uint32_t reserved;
 	uint32_t apic_ids[NL_MAX_CPUS];
-	struct nl_boot_range ranges[NL_MAX_RANGES]; /* RAM, ascending */
+	struct nl_boot_range ranges[NL_MAX_RANGES]; /* RAM of the firmware's memory map, coalesced, ascending */
 	struct nl_key keys[NL_MAX_KEYS];
 };
 

@@ -36,7 +36,7 @@
 
 #define NL_CALL_PORT 0x4e4c /* "NL" */
 #define NL_CALL_MAGIC 0x4e4c4631u
-#define NL_ABI_VERSION 3u
+#define NL_ABI_VERSION 4u
 #define NL_CALL_MAX_BUFFER 65536u
 #define NL_TOKEN_MSR 0x400000fdu
 #define NL_TOKEN_TAKEN 0x4e4c46314e4c4631ULL
@@ -90,6 +90,15 @@ struct nl_counts {
 	uint32_t ipis_refused;      /* SMIs, and IPIs for CPUs that are not ours */
 };
 
+/* Of standing orders (order.h). */
+struct nl_standing_state {
+	uint64_t epoch;   /* of the one in force, 0 = none */
+	uint64_t floor;   /* the machine's state has this one: none below it, whatever becomes of this boot */
+	uint32_t error;   /* enum nl_err, of the newest: NL_OK = in force, NL_NOTHING = there is none and never was */
+	uint32_t carried; /* enum nl_err, of the one in force: NL_OK = carried out, NL_AGAIN = not yet, NL_NOTHING = it
+	                     is not for the core to do, else why it is not */
+};
+
 struct nl_status {
 	uint32_t abi;                      /* NL_ABI_VERSION */
 	uint32_t size;                     /* sizeof(struct nl_status) */
@@ -115,6 +124,7 @@ struct nl_status {
 	uint64_t list_sequence; /* of the signed list that was taken, 0 = none */
 	uint32_t list_error;    /* enum nl_err: NL_OK = taken, NL_NOTHING = there is none and never was */
 	uint32_t orders;        /* bits of enum nl_order_state */
+	struct nl_standing_state standing;
 };
 
 enum nl_order_state {
@@ -308,7 +318,7 @@ struct nl_exit_counts {
 };
 
 _Static_assert(sizeof(struct nl_journal_entry) == 176, "journal entry layout");
-_Static_assert(sizeof(struct nl_counts) == 32 && sizeof(struct nl_status) == 360, "status layout, without a gap");
+_Static_assert(sizeof(struct nl_counts) == 32 && sizeof(struct nl_status) == 384, "status layout, without a gap");
 _Static_assert(offsetof(struct nl_boot_facts, list_known) == 32, "clocks of a boot in its NL_EV_BOOT");
 _Static_assert(sizeof(struct nl_leaf_state) == 200, "leaf state layout");
 

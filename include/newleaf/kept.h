@@ -21,6 +21,9 @@
  * applied any more, because there was no room for another name. */
 enum nl_lockout_reason { NL_LOCKOUT_PANIC = 1, NL_LOCKOUT_ALL = 2 };
 
+/* Bits. NOW: by an order of that kind, until another releases it. STANDING: by the standing order in force. */
+enum nl_frozen { NL_FROZEN_NOW = 1, NL_FROZEN_STANDING = 2 };
+
 struct nl_lockout { /* a leaf that is not applied any more */
 	uint8_t sha256[32];
 	uint32_t reason; /* bits of enum nl_lockout_reason; 0: none, and so are all behind it */
@@ -37,7 +40,8 @@ struct nl_kept {
 	uint64_t magic;
 	uint64_t checksum; /* of all behind it */
 	uint8_t boot_id[16];
-	uint64_t frozen; /* 1: by an order; nothing changes until another releases it */
+	uint64_t frozen;    /* bits of enum nl_frozen: nothing changes */
+	uint64_t frozen_at; /* NOW: the newest standing order that was accepted by then; later ones are not */
 	struct nl_lockout lockouts[NL_MAX_LOCKOUTS];
 	struct nl_floor floors[NL_MAX_FLOORS];
 };

@@ -94,6 +94,20 @@ _Static_assert(sizeof(struct nl_order) + NL_ORDER_MAX_ENTRIES * sizeof(struct nl
                        NL_ORDER_MAX_SIZE,
                "the longest order fits");
 
+/* A place of a standing order, \EFI\newleaf\order-0.nlo or order-1.nlo. What is cut off or changed is no order any
+ * more, and the other place counts. */
+struct nl_order_place {
+	union {
+		struct nl_order order; /* its file */
+		uint8_t bytes[NL_ORDER_MAX_SIZE];
+	};
+	uint64_t size;
+	struct { /* files of the leaves that it names, in its order: in this file, at multiples of eight */
+		uint64_t base, size;
+	} leaves[NL_MAX_LEAVES];
+};
+_Static_assert(sizeof(struct nl_order_place) == NL_ORDER_MAX_SIZE + 8 + 16 * NL_MAX_LEAVES, "place layout");
+
 /* What a machine gives to whoever may ask, to be answered by one order NOW. */
 #define NL_CHALLENGE_MAGIC 0x4c4c4148434c4eULL /* "NLCHALL" */
 struct nl_challenge {

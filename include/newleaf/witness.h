@@ -53,7 +53,7 @@ _Static_assert(sizeof(struct nl_witness) == 328 && offsetof(struct nl_witness, m
                        offsetof(struct nl_witness, boot_key) == 56 && offsetof(struct nl_witness, core) == 88 &&
                        offsetof(struct nl_witness, boot) == 120 && offsetof(struct nl_witness, signature) == 264,
                "witness layout");
-_Static_assert(sizeof(struct nl_signed_status) == 776 && offsetof(struct nl_signed_status, nonce) == 24 &&
+_Static_assert(sizeof(struct nl_signed_status) == 800 && offsetof(struct nl_signed_status, nonce) == 24 &&
                        offsetof(struct nl_signed_status, journal) == 56 &&
                        offsetof(struct nl_signed_status, witness) == 88 &&
                        offsetof(struct nl_signed_status, status) == 416,

@@ -6,13 +6,15 @@
 /*
  * Any course of challenges, orders, time (set back, too), generations and kernels, with orders of any bytes, whose
  * signatures are as many and as good as the input says: a challenge counts once, and not without enough operators; a
- * second passes between two signatures; nothing is frozen or let through but by an order that was accepted.
+ * second passes between two signatures; nothing is frozen or let through but by an order that was accepted. Standing
+ * orders come as far as standing.c: of this machine, of a higher epoch, by enough operators.
  */
 #include "fuzz.h"
 
 #include "commit/commit.h"
 #include "commit/order.h"
 #include "commit/request.h"
+#include "commit/standing.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/journal.h"
@@ -39,6 +41,21 @@ uint64_t nl_us_to_tsc(uint64_t us) { return us * 1000; }
 const struct nl_view *nl_current_view(void) { return &view; }
 void nl_commit_drop(void) { dropped++; }
 uint64_t nl_own_due = UINT64_MAX;
+bool nl_standing_known;
+void nl_standing_come(void) {}
+void nl_order_note(const struct nl_order *o, enum nl_err err, const uint8_t *sha256)
+{
+	nl_journal(NL_EV_ORDER, err, NULL, sha256, o->what, 0);
+}
+
+enum nl_err nl_standing_accept(const struct nl_order *o, size_t size, uint32_t signed_by)
+{
+	FUZZ_CHECK(o->kind == NL_ORDER_STANDING && o->epoch > nl_boot.standing.epoch && n_good >= 2 && signed_by);
+	FUZZ_CHECK(size <= NL_ORDER_MAX_SIZE && !memcmp(o->machine_id, nl_boot.facts.machine_id, 16));
+	FUZZ_CHECK(!(nl_kept->frozen & NL_FROZEN_NOW) && !o->confirm_ms && !o->build_id_len);
+	nl_boot.standing.epoch = o->epoch;
+	return NL_OK;
+}
 uint32_t nl_request_superseded(uint32_t applied, uint32_t set) { return applied & ~set & 1; }
 
 /* What the core would commit by itself: only what waits, and says so. */
@@ -102,6 +119,10 @@ enum nl_err nl_list_quorum(const struct nl_check *c, uint32_t needed, uint8_t ke
 /* What must be true of the one that was accepted: it answers the challenge that is out. */
 static void accepted(const struct nl_order *o, struct nl_challenge *out, uint64_t since)
 {
+	if (o->kind == NL_ORDER_STANDING) {
+		FUZZ_CHECK(nl_boot.standing.epoch == o->epoch);
+		return;
+	}
 	FUZZ_CHECK(o->kind == NL_ORDER_NOW && !memcmp(o->challenge, out->challenge, 32) && n_good >= 2);
 	FUZZ_CHECK(!memcmp(o->machine_id, nl_boot.facts.machine_id, 16) &&
 	           !(o->flags & ~(uint32_t)(nl_order_commits(o) ? NL_ORDER_AGENTLESS : 0)) && !o->confirm_ms);
@@ -135,6 +156,13 @@ static void present(struct fuzz *f, struct nl_challenge *out, uint64_t since)
 		file.order.reserved = file.order.epoch = file.order.build_id_len = 0;
 		memset(file.order.build_id, 0, sizeof(file.order.build_id));
 		file.order.kind = 1 + (file.order.kind & how >> 6);
+		if (file.order.kind == NL_ORDER_STANDING) {
+			memset(file.order.boot_id, 0, sizeof(file.order.boot_id));
+			memset(file.order.challenge, 0, sizeof(file.order.challenge));
+			file.order.what = NL_ORDER_SYNC;
+			file.order.epoch = 1 + times;
+			file.order.generation = 0;
+		}
 	}
 	for (unsigned i = 0; i <= times; i++) {
 		enum nl_err err = nl_order_take(&file.order, n);
@@ -165,7 +193,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	memset(nl_boot.facts.machine_id, 7, 16);
 	memset(nl_boot.facts.boot_id, 8, 16);
 	memset(&out, 0xff, sizeof(out));
-	nl_kept->frozen = 0;
+	nl_kept->frozen = nl_kept->frozen_at = nl_boot.standing.epoch = 0;
 	nl_order_forget();
 	while (f.n) {
 		uint8_t what = fuzz_byte(&f);

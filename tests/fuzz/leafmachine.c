@@ -88,6 +88,15 @@ enum nl_err nl_check_step(struct nl_check *c)
 	return NL_AGAIN;
 }
 
+enum nl_err nl_check_whole(struct nl_check *c)
+{
+	enum nl_err err;
+
+	while ((err = nl_check_step(c)) == NL_AGAIN)
+		;
+	return err;
+}
+
 void nl_key_id(const uint8_t key[32], uint8_t id[32]) { memcpy(id, key, 32); }
 
 /* -- memory -- */
@@ -256,7 +265,7 @@ static enum nl_err verify(struct nl_verify_report *report)
 	enum nl_err err = NL_AGAIN;
 
 	for (unsigned i = 0; err == NL_AGAIN && i < PATIENCE; i++)
-		err = done(nl_registry_verify(&fg.ctx, NULL, report));
+		err = done(nl_registry_verify(&fg.ctx, NULL, NULL, report));
 	FUZZ_CHECK(err != NL_AGAIN);
 	return err;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: hv/commit/commit.c hv/commit/generation.c hv/commit/gone.c hv/commit/module.c hv/core/step.c
 // sources: hv/commit/request.c hv/commit/window.c hv/commit/plan.c hv/commit/quiesce.c hv/leaf/registry.c
-// sources: hv/commit/order.c hv/exits/own.c hv/leaf/order.c
+// sources: hv/commit/order.c hv/commit/standing.c hv/exits/own.c hv/leaf/order.c
 // sources: hv/leaf/bind.c hv/leaf/room.c hv/leaf/witness.c
 // sources: hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
 // sources: hv/guest/linux/held.c hv/guest/linux/hidden.c

@@ -76,7 +76,7 @@ static void help_needs_nothing(void **state)
 	assert_int_equal(newleaf("--help"), 0);
 	assert_says(out, "revert");
 	assert_int_equal(newleaf("--version"), 0);
-	assert_says(out, "ABI 3");
+	assert_says(out, "ABI 4");
 	for (size_t i = 0; i < cli_n_verbs; i++)
 		if (cli_verbs[i].group != GROUP_MAKE && cli_verbs[i].group != GROUP_LATER) {
 			assert_int_equal(newleaf(cli_verbs[i].name, "--help"), 0);

@@ -4,7 +4,7 @@
 // sources: hv/leaf/bind.c hv/leaf/room.c hv/leaf/witness.c
 // sources: hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
 // sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
-// sources: hv/commit/order.c hv/exits/own.c hv/leaf/order.c
+// sources: hv/commit/order.c hv/commit/standing.c hv/exits/own.c hv/leaf/order.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/core/kept.c hv/leaf/list.c
 // sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c

@@ -260,29 +260,32 @@ static void floors(void **state)
 	assert_int_equal(stored()->list_sequence, 6);
 }
 
-/* A revoked key that signed lists is remembered, unless a file anybody writes named it; and not without that. */
-static void barred_keys(void **state)
+/* What the core says of standing orders and keys is the machine's when it will launch, whole; unless a file that
+ * anybody writes named the keys. Nothing of it must be lost. */
+static void standing_orders(void **state)
 {
-	static const uint8_t keys[3][32] = {{1}, {2}, {3}};
-
 	(void)state;
 	for (unsigned from_file = 2; from_file--;) {
 		boots(true, 3);
-		block.facts.n_keys = 2;
-		for (unsigned i = 0; i < 3; i++)
-			memcpy(block.keys[i].key, keys[i], 32);
-		block.keys_barred = 6; /* a bit beyond the keys that there are, too */
+		assert_int_equal(l.state.standing.epoch, 0);
+		block.standing = (struct nl_standing){.epoch = 7, .tried = 6, .sha256 = {1}};
+		block.standing.keys[15].role = NL_ROLE_OPERATOR;
 		block.facts.keys_from_file = from_file;
 		assert_int_equal(state_settle(&l), NL_OK);
-		assert_int_equal(nl_state_barred(stored(), keys[1]), !from_file);
-		assert_false(nl_state_barred(stored(), keys[0]) || nl_state_barred(stored(), keys[2]));
 	}
+	assert_memory_equal(&stored()->standing, &block.standing, sizeof(block.standing));
 	boots(true, 3);
-	assert_true(nl_state_barred(&l.state, keys[1]));
+	assert_memory_equal(&l.state.standing, &stored()->standing, sizeof(l.state.standing));
 	variable.full = true;
-	block.facts.n_keys = 3;
-	memcpy(block.keys[2].key, keys[2], 32);
-	block.keys_barred = 4;
+	block.standing = l.state.standing;
+	assert_int_equal(state_settle(&l), NL_OK);
+	boots(true, 3);
+	block.standing = l.state.standing;
+	block.standing.epoch = 8;
+	assert_int_equal(state_settle(&l), NL_EFIRMWARE);
+	boots(true, 3);
+	block.standing = l.state.standing;
+	block.standing.keys[0].role = NL_KEY_LOST(NL_ROLE_REVOKE);
 	assert_int_equal(state_settle(&l), NL_EFIRMWARE);
 }
 
@@ -406,7 +409,8 @@ static bool has_journal(void)
 	return n == NL_JOURNAL_ENTRIES;
 }
 
-/* Taken once: shown as text, handed on, and lock-outs are the machine's from then on. */
+/* Shown as text, handed on, and lock-outs are the machine's from then on. Until a launch is certain it stays where it
+ * is: a reset in the loader loses nothing. */
 static void what_was_left(void **state)
 {
 	(void)state;
@@ -420,13 +424,15 @@ static void what_was_left(void **state)
 	assert_int_equal(variable.writes, 1); /* before anything can go wrong */
 	assert_true(nl_is_leaf(stored()->lockouts[0].sha256, leaf));
 	assert_int_equal(stored()->lockouts[1].reason, 0);
-	for (size_t i = 0; i < sizeof(left); i++)
-		assert_int_equal(((uint8_t *)&left)[i], 0);
 	boots(true, 3);
-	assert_string_equal(shown, "");
-	assert_int_equal(l.left->journal[0].entry.seq, 0);
-	assert_int_equal(l.left->kept.floors[0].version, 0);
+	assert_int_equal(l.left->kept.floors[0].version, 9);
+	assert_true(has_journal());
+	block.left = 0x7000; /* from the launch on that is the place */
+	assert_int_equal(state_settle(&l), NL_OK);
+	boots(true, 3);
+	assert_null(l.left);
 	assert_int_equal(l.state.lockouts[0].reason, NL_LOCKOUT_PANIC);
+	start(state);
 	leave();
 	left.kept.lockouts[0].reason |= NL_LOCKOUT_ALL; /* there were more than have names */
 	left.kept.checksum = nl_kept_checksum(&left.kept);
@@ -506,7 +512,7 @@ int main(void)
 	        cmocka_unit_test_setup(first_boot, start),
 	        cmocka_unit_test_setup(names, start),
 	        cmocka_unit_test_setup(floors, start),
-	        cmocka_unit_test_setup(barred_keys, start),
+	        cmocka_unit_test_setup(standing_orders, start),
 	        cmocka_unit_test_setup(hostile_contents, start),
 	        cmocka_unit_test_setup(newer, start),
 	        cmocka_unit_test_setup(unreadable, start),

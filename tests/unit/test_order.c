@@ -8,6 +8,7 @@
  */
 #include "host.h"
 #include "leaf/signature.h"
+#include <newleaf/kept.h>
 #include "makeleaf.h"
 #include "order.h"
 
@@ -355,13 +356,14 @@ static void policy(void **state)
 static void frozen(void **state)
 {
 	(void)state;
-	here.frozen = true;
-	for (unsigned what = NL_ORDER_SYNC; what < NL_ORDER_VERBS; what++) {
-		now(what);
-		assert_int_equal(bound(), what <= NL_ORDER_REVERT ? NL_EFROZEN : NL_OK);
+	for (here.frozen = NL_FROZEN_NOW; here.frozen <= (NL_FROZEN_NOW | NL_FROZEN_STANDING); here.frozen++) {
+		for (unsigned what = NL_ORDER_SYNC; what < NL_ORDER_VERBS; what++) {
+			now(what);
+			assert_int_equal(bound(), what <= NL_ORDER_REVERT ? NL_EFROZEN : NL_OK);
+		}
+		standing(8); /* takes the place of one that froze it, and not of an order NOW */
+		assert_int_equal(bound(), here.frozen == NL_FROZEN_STANDING ? NL_OK : NL_EFROZEN);
 	}
-	standing(8); /* kept for later */
-	assert_int_equal(bound(), NL_OK);
 }
 
 int main(void)

@@ -2,6 +2,7 @@
 // sources: hv/commit/commit.c hv/commit/generation.c hv/commit/gone.c hv/commit/module.c hv/core/step.c
 // sources: hv/commit/request.c hv/commit/window.c hv/commit/plan.c hv/commit/quiesce.c hv/leaf/registry.c
 // sources: hv/leaf/bind.c hv/leaf/room.c hv/leaf/witness.c hv/commit/order.c hv/leaf/order.c hv/exits/own.c
+// sources: hv/commit/standing.c
 // sources: hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
 // sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
@@ -140,6 +141,7 @@ static void policy_and_what_is_not_done_yet(void **state)
 	make(NL_ORDER_SYNC);
 	order.o.kind = NL_ORDER_STANDING;
 	order.o.epoch = 1;
+	order.o.confirm_ms = 1000;
 	order.o.generation = 0;
 	memset(order.o.boot_id, 0, 16);
 	memset(order.o.challenge, 0, 32);

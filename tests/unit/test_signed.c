@@ -2,7 +2,7 @@
 // sources: hv/commit/commit.c hv/commit/generation.c hv/commit/gone.c hv/commit/module.c hv/core/step.c
 // sources: hv/commit/request.c hv/commit/window.c hv/commit/plan.c hv/commit/quiesce.c hv/leaf/registry.c
 // sources: hv/leaf/bind.c hv/leaf/room.c hv/leaf/witness.c
-// sources: hv/commit/order.c hv/exits/own.c hv/leaf/order.c
+// sources: hv/commit/order.c hv/commit/standing.c hv/exits/own.c hv/leaf/order.c
 // sources: hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
 // sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c

@@ -71,7 +71,7 @@ def state_variable(t):
         g.poweroff()
         first = State(variables)
         t.expect(first.attributes == NON_VOLATILE | BOOT, f"attributes {first.attributes}")
-        t.expect(first.magic == 0x45544154534C4E and first.version == 2, "no head as record.h has it")
+        t.expect(first.magic == 0x45544154534C4E and first.version == 3, "no head as record.h has it")
         t.expect(first.left % 4096 == 0 and first.left, f"what is left will lie at {first.left:x}")
         t.expect(any(first.machine) and len(set(first.key)) > 8, "machine id or key is not random")
         t.expect(first.security == 0, "the floor has risen without Secure Boot")
@@ -97,7 +97,7 @@ def state_variable(t):
         load(t, variables, strange, r"newleaf: launched")
 
         newer = bytearray(State(variables).raw) + bytes(4000)  # and larger than anything of ours
-        newer[8] = 3
+        newer[8] = 4
         State(variables).write(bytes(newer), None)
         newest = r"a newer Newleaf has written the EFI variable NewleafState"
         load(t, variables, newest, r"newleaf: not launched: .*\[NL_ENEWER\]")

@@ -19,6 +19,7 @@ static bool witness_ok(const struct nl_witness *w)
 static bool status_ok(const struct nl_status *s)
 {
 	return s->abi == NL_ABI_VERSION && s->size == sizeof(*s) && s->orders <= (NL_ORDER_FROZE | NL_ORDER_WAITS) &&
+	       s->standing.error < NL_ERRORS_KNOWN && s->standing.carried < NL_ERRORS_KNOWN &&
 	       s->kernel_build_id_len <= sizeof(s->kernel_build_id) && is_text(s->version, sizeof(s->version)) &&
 	       is_text(s->vendor, sizeof(s->vendor)) && is_text(s->paging, sizeof(s->paging));
 }

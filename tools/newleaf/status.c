@@ -157,6 +157,33 @@ static const struct cli_error *list_error(const struct nl_status *s)
 	return s->list_error == NL_OK || s->list_error == NL_NOTHING ? NULL : cli_error((enum nl_err)s->list_error);
 }
 
+/* Why the newest standing order is not in force; NULL: it is, or there is none and never was. */
+static const struct cli_error *standing_error(const struct nl_status *s)
+{
+	enum nl_err e = (enum nl_err)s->standing.error;
+
+	return e == NL_OK || e == NL_NOTHING ? NULL : cli_error(e);
+}
+
+static void print_standing(const struct nl_status *s)
+{
+	const struct cli_error *e = standing_error(s), *c = cli_error((enum nl_err)s->standing.carried);
+
+	if (s->standing.epoch)
+		printf("standing order of epoch %" PRIu64 " in force; this machine goes back behind epoch %" PRIu64
+		       " no more\n",
+		       s->standing.epoch, s->standing.floor);
+	if (s->standing.epoch && s->standing.carried == NL_AGAIN)
+		printf("its leaves are not on yet\n");
+	else if (s->standing.epoch && s->standing.carried != NL_OK && s->standing.carried != NL_NOTHING)
+		printf("it was not carried out: %s [%s]\n", c->what, c->name);
+	if (e && s->standing.epoch)
+		printf("a newer standing order is not taken: %s [%s]\n", e->what, e->name);
+	else if (e)
+		printf("no standing order is in force: %s [%s]; the newest known is %" PRIu64 "\n", e->what, e->name,
+		       s->standing.floor);
+}
+
 static void print_json(const struct nl_status *s, const struct nl_leaf_state *leaves, const struct nl_leaf_facts *facts,
                        size_t n, bool degraded)
 {
@@ -237,6 +264,13 @@ static void print_json(const struct nl_status *s, const struct nl_leaf_state *le
 	json_uint(&j, "refused", s->counts.orders_refused);
 	json_bool(&j, "frozen", s->orders & NL_ORDER_FROZE);
 	json_bool(&j, "waiting", s->orders & NL_ORDER_WAITS);
+	json_open(&j, "standing", '{');
+	json_uint(&j, "epoch", s->standing.epoch);
+	json_uint(&j, "floor", s->standing.floor);
+	json_string(&j, "error", standing_error(s) ? standing_error(s)->name : NULL);
+	json_string(&j, "carried",
+	            s->standing.carried == NL_NOTHING ? NULL : cli_error((enum nl_err)s->standing.carried)->name);
+	json_close(&j, '}');
 	json_close(&j, '}');
 	json_open(&j, "undecided", '[');
 	for (size_t i = 0; i < NL_ARRAY_SIZE(undecided); i++)
@@ -298,6 +332,7 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 	if (s->counts.orders_refused)
 		printf("VMCALLs and VMMCALLs that carried no order for this machine: %" PRIu64 "\n",
 		       s->counts.orders_refused);
+	print_standing(s);
 	if (s->orders & NL_ORDER_FROZE)
 		printf("frozen by an order: nothing changes until another releases it\n");
 	if (s->lockouts)

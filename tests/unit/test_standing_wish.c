@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: hv/commit/commit.c hv/commit/generation.c hv/commit/gone.c hv/commit/module.c hv/core/step.c
+// sources: hv/commit/request.c hv/commit/window.c hv/commit/plan.c hv/commit/quiesce.c hv/leaf/registry.c
+// sources: hv/leaf/bind.c hv/leaf/room.c hv/leaf/witness.c hv/commit/order.c hv/commit/standing.c hv/leaf/order.c
+// sources: hv/exits/own.c hv/guest/guest.c hv/guest/guestmem.c hv/guest/linux/kernel.c hv/guest/linux/tasks.c
+// sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
+// sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
+// sources: hv/core/kept.c hv/leaf/list.c
+// sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
+// sources: hv/view/view.c hv/view/npt.c
+// sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
+// sources: hv/core/sodium.c tests/unit/standing_fixture.c
+// sources: tests/unit/fakeguest.c tests/unit/makeleaf.c tests/unit/commit_fixture.c tests/unit/order_fixture.c
+// libs: -lcrypto -Wl,--wrap=crypto_sign_ed25519_verify_detached,--wrap=nl_sha256_update
+/*
+ * A standing order is carried out by the core, on CPUs on their way into the guest, with the leaves that the loader
+ * found: as soon as a kernel is there that is like that, once in its life, and in the next one again.
+ */
+#include "standing_fixture.h"
+#include "commit/commit.h"
+#include "commit/generation.h"
+#include "core/journal.h"
+#include "core/kept.h"
+#include "exits/own.h"
+#include "leaf/registry.h"
+#include "view/current.h"
+#include <insn.h>
+
+#define BOTH 2
+
+static int stopped(void **state)
+{
+	uint64_t task, *stack;
+
+	machine(state);
+	task = fg_task("stopped", 0, 8, &stack);
+	fg_task_on_cpu(task, true);
+	fg_current(0, task);
+	fg.cpus[0].gprs.rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram);
+	fg.ctx.cpl = 0;
+	fg.ctx.rip = FG_LINK + SLIDE + 0x8123;
+	return 0;
+}
+
+/* So often as it takes, or a hundred times. */
+static unsigned pass(void)
+{
+	unsigned n = 0;
+
+	for (; n < 100 && nl_own_due != UINT64_MAX; n++) {
+		seam_tsc += SECOND;
+		nl_own_commit(&fg.cpus[0]);
+		fg.cpus[0].root_generation = nl_current_view()->generation;
+	}
+	return n;
+}
+
+static unsigned journaled(enum nl_err err)
+{
+	struct nl_journal_entry e = {0};
+	uint64_t seq = 0, last;
+	unsigned n = 0;
+
+	while (nl_journal_read(seq + 1, &e, &last)) {
+		seq = e.seq;
+		n += e.event == NL_EV_ORDER && e.error == err;
+	}
+	return n;
+}
+
+static unsigned on(void) { return (unsigned)__builtin_popcount(nl_generation_current()->applied); }
+
+static void boot_with(unsigned leaves)
+{
+	standing(4);
+	if (leaves)
+		entry(NL_ORDER_LEAF, alpha);
+	if (leaves == BOTH)
+		entry(NL_ORDER_LEAF, beta);
+	sign();
+	into(0);
+	assert_int_equal(launched(4), NL_OK);
+	assert_int_equal(nl_standing.carried, NL_AGAIN);
+}
+
+static void it_is_carried_out(void **state)
+{
+	(void)state;
+	boot_with(BOTH);
+	signatures = 0;
+	assert_in_range(pass(), 1, 20);
+	assert_int_equal(on(), 2);
+	assert_int_equal(signatures, 0); /* that was before the launch */
+	assert_int_equal(shown64(DATA_SITE), 0x1111111111111111);
+	assert_int_equal(shown64(DATA_SITE + 64), 0x1111111111111111);
+	assert_int_equal(nl_standing.carried, NL_OK);
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_ALL; /* once: who may take it back may */
+	fg.ctx.cpl = 3;
+	assert_int_equal(commit(NULL, 0), NL_OK);
+	nl_own_soon(0);
+	pass();
+	assert_int_equal(on(), 0);
+}
+
+/* Neither the policy nor a freeze is in its way; the set is exact. */
+static void whatever_the_guest_may(void **state)
+{
+	(void)state;
+	boot_with(1);
+	nl_kept->frozen = NL_FROZEN_NOW;
+	pass();
+	assert_int_equal(on(), 1);
+	nl_kept->frozen = 0;
+	standing(5);
+	entry(NL_ORDER_LEAF, beta);
+	order.o.flags |= NL_ORDER_FROZEN;
+	sign();
+	fg.ctx.cpl = 3;
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_ALL;
+	assert_int_equal(bring("beta", DATA_SITE + 64), NL_OK);
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_NONE;
+	fg.ctx.cpl = 0;
+	assert_int_equal(by_call(), NL_OK);
+	assert_int_equal(nl_standing.carried, NL_AGAIN);
+	pass();
+	assert_int_equal(on(), 1);
+	assert_int_equal(shown64(DATA_SITE + 64), 0x1111111111111111);
+	standing(6); /* nothing at all */
+	sign();
+	assert_int_equal(by_call(), NL_OK);
+	pass();
+	assert_int_equal(on(), 0);
+	standing(7); /* by hypercall, and its leaf is nowhere */
+	entry(NL_ORDER_LEAF, (const uint8_t[32]){9});
+	sign();
+	assert_int_equal(by_call(), NL_OK);
+	pass();
+	assert_int_equal(nl_standing.carried, NL_EUNKNOWN_LEAF);
+	standing(8); /* somebody else is to carry it out */
+	order.o.flags = 0;
+	sign();
+	assert_int_equal(by_call(), NL_OK);
+	assert_int_equal(nl_standing.carried, NL_NOTHING);
+}
+
+/* A kernel that patches itself first; and one that stays other than what the leaf is for. */
+static void bytes_that_are_not_there_yet(void **state)
+{
+	uint8_t *site = fg_image(DATA_SITE), was = *site;
+
+	(void)state;
+	boot_with(1);
+	*site ^= 1;
+	assert_int_equal(pass(), 100);
+	assert_int_equal(on(), 0);
+	assert_int_equal(nl_standing.carried, NL_AGAIN);
+	assert_int_equal(journaled(NL_EBYTES), 0);
+	*site = was;
+	pass();
+	assert_int_equal(on(), 1);
+	assert_int_equal(nl_standing.carried, NL_OK);
+
+	boot_with(1);
+	*site ^= 1;
+	fg.ctx.cpl = 3;
+	pass();
+	assert_int_equal(on(), 0);
+	assert_int_equal(nl_standing.carried, NL_EBYTES);
+	assert_int_equal(journaled(NL_EBYTES), 1);
+	*site = was;
+	nl_own_soon(0);
+	pass();
+	assert_int_equal(on(), 0); /* given up, for this kernel's life */
+}
+
+static void kernels(void **state)
+{
+	uint8_t *id = fg_image(FG_BUILD_ID), was = id[3];
+	uint64_t lstar = fg.ctx.lstar;
+	uint8_t site[8];
+
+	memcpy(site, fg_image(DATA_SITE), sizeof(site));
+	(void)state;
+	boot_with(1);
+	id[3] ^= 1;
+	pass();
+	assert_int_equal(on(), 0);
+	assert_int_equal(nl_standing.carried, NL_EBUILDID);
+	assert_int_equal(journaled(NL_EBUILDID), 1);
+	nl_own_soon(0);
+	pass();
+	assert_int_equal(journaled(NL_EBUILDID), 1);
+	id[3] = was;
+	for (unsigned i = 0; i < 2; i++) { /* another one, and one more */
+		fg.ctx.lstar = lstar;
+		nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, lstar + 1);
+		assert_int_equal(on(), 0);
+		memcpy(fg_image(DATA_SITE), site, sizeof(site)); /* the next one's own */
+		id[3] = was;
+		pass();
+		assert_int_equal(on(), 1);
+		assert_int_equal(nl_standing.carried, NL_OK);
+		id[3] ^= 1; /* so that it goes */
+	}
+	id[3] = was;
+}
+
+/* By orders NOW of later something else; they are heard first. */
+static void an_order_now_goes_before(void **state)
+{
+	(void)state;
+	boot_with(1);
+	pass();
+	assert_int_equal(ask(), NL_OK);
+	make(NL_ORDER_REVERT);
+	order.o.flags = NL_ORDER_AGENTLESS;
+	add(alpha);
+	sign();
+	assert_int_equal(carry(), NL_OK);
+	pass();
+	assert_int_equal(on(), 0);
+	assert_int_equal(nl_standing.epoch, 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup_teardown(it_is_carried_out, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(whatever_the_guest_may, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(bytes_that_are_not_there_yet, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(kernels, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(an_order_now_goes_before, stopped, no_machine),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
