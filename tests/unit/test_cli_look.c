@@ -3,7 +3,7 @@
 // sources: tools/newleaf/blackout.c tools/newleaf/status.c tools/newleaf/signed.c tools/newleaf/facts.c
 // sources: tools/newleaf/vex.c tools/newleaf/livepatch.c tools/newleaf/journal.c tools/newleaf/dates.c
 // sources: tools/newleaf/logfile.c tools/newleaf/logkeep.c tools/newleaf/logverify.c
-// sources: tools/newleaf/order.c tools/newleaf/anybody.c
+// sources: tools/newleaf/order.c tools/newleaf/carry.c tools/newleaf/standing.c tools/newleaf/anybody.c
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
 // sources: tools/newleaf/sha256.c guest-agent/agent.c guest-agent/look.c
 // sources: tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
@@ -533,7 +533,7 @@ static void status_of_orders(void **state)
 	assert_says(
 	        out,
 	        "\"orders\":{\"operators\":2,\"may\":[\"now\",\"keys\"],\"random\":false,\"refused\":7,\"frozen\":true,"
-	        "\"waiting\":true}");
+	        "\"waiting\":true,\"standing\":{\"epoch\":0,\"floor\":0,\"error\":null,\"carried\":\"NL_OK\"}}");
 	f->status.orders = 0;
 	f->status.boot.random = 1;
 	assert_int_equal(newleaf("status"), 0);

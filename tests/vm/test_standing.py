@@ -1,278 +1,178 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a CPU of a stock Linux really stands when a commit that gathers nobody stops it (docs/explanation/orders.md):
-QEMU's debugger stops it before one instruction, an NMI brings it out of the guest there, and the core (the instrument's
-build, tests/instrument/dead.c) tries to commit. So nothing is planted but the moment: the instruction, the stack and
-the registers are those that the kernel has when it comes by. Each must be refused by name, with CPU and address, as
-often as it is tried; beside them, where all is well, each commit is made. CONTEXTS=NAME,... chooses some."""
+"""Standing orders in a stock Linux: carried out by the core at each boot, whatever guest root may and does; floors,
+keys and boots that do not finish."""
 
+import hashlib
 import os
-import re
+import struct
+import subprocess
 import tempfile
-import time
 
-from command import FIXES, apply, revert
-from gdbstub import Stub
-from guest import Failure
-from planted import Planted, address
-from test_agentless_dead import EDEADLINE, ESTANDS, INSTRUMENT, Messages
+from command import FIXES, newleaf, probe
+from leaves import author, built
+from records import policy_record
+from test_orders import Operators
+from test_state import Lists, State, STATE
+from test_stock import OLD
+from guest import BUILD
 from vmtest import test
 
 AUXV = FIXES[1]
-EPREEMPTED = 34  # include/newleaf/errors.h
-DEADLINE_MS = 100  # of the guest's time, which stands still while its CPUs do
-LIMIT = 240
-NOBODY = 2**32 - 1
-TRIED = re.compile(r"dead: refused \d+, error (\d+), CPU (\d+) at (\w+), pid (\d+)\n")
+STANDING, KEYS, AGENTLESS = 2, 4, 8
+PLACE = struct.Struct("<4096sQ64Q")  # struct nl_order_place
 
 
-class Standing:
-    """A guest whose CPU 0 can be stopped before an instruction; CPU 1 has nothing to do."""
+class Standing(Operators):
+    """Operators whose orders are in the places of a machine's EFI partition; the third is not the image's."""
 
-    def __init__(self, t):
-        self.t = t
-        self.folder = tempfile.TemporaryDirectory()
-        self.qtest, self.gdb = (os.path.join(self.folder.name, name) for name in ("qtest", "gdb"))
-        more = (*Messages.options(self.qtest), *Stub.options(self.gdb))
-        self.g = t.boot(loader=INSTRUMENT, settings=("console com1",), cmdline="isolcpus=1", more=more)
-        self.messages = Messages(self.qtest)
-        apply(self.g, AUXV)
-        revert(self.g, AUXV)
-        self.planted = Planted(self.g)
-        self.stub = self.where = None
+    def __init__(self, folder):
+        super().__init__(folder)
+        author("key", "new", "third", "--role", "operator", "-o", folder)
+        self.variables, self.places = self.path("vars"), {}
+        policy = self.path("policy")
+        with open(policy, "wb") as f:
+            f.write(policy_record(guest_may=0, operators=2, order_may=STANDING | KEYS | AGENTLESS))
+        subprocess.run(["objcopy", f"--update-section=.nlpol={policy}", self.image], check=True)
 
-    def symbol(self, name, offset=0):
-        return address(self.g, name) + offset
+    def name_machine(self, t):
+        """Its first boot, which makes it a name."""
+        g = self.boot(t)
+        said = newleaf(g, "status")
+        none = {"epoch": 0, "floor": 0, "error": None, "carried": None}
+        t.expect(said["orders"]["standing"] == none, f"of a machine that never had one: {said['orders']}")
+        self.machine = said["machine_id"]
+        newleaf(g, "alive")
+        g.poweroff()
 
-    def watch(self, where, load):
-        """The load runs on CPU 0 from now on, and whoever comes to that address stops."""
-        self.g.run(f"(taskset 1 sh -c 'while :; do {load}; done' >/dev/null 2>&1) & echo $! >/tmp/load")
-        self.stub, self.where = Stub(self.gdb), where
-        self.stub.breakpoint(where, True)
-        self.stub.go()
+    def signed(self, epoch, *leaves, words=(), by=("first", "second")):
+        """The order's file, and what lies in a place."""
+        out = self.path(f"{epoch}.nlo")
+        author("order", "new", "sync", *leaves, "--machine", self.machine, "--epoch", str(epoch), "--agentless",
+               *words, "-o", out)  # fmt: skip
+        for name in by:
+            author("order", "sign", out, "--sign", self.path(name + ".pem"))
+        with open(out, "rb") as f:
+            order = f.read()
+        files = []
+        for leaf in leaves:
+            with open(leaf, "rb") as f:
+                files.append(f.read())
+        files.sort(key=lambda b: hashlib.sha256(b[: struct.unpack_from("<I", b, 16)[0]]).digest())
+        at, where, body = PLACE.size, [], b""
+        for b in files:
+            where += [at + len(body), len(b)]
+            body += b + bytes(-len(b) % 8)
+        return PLACE.pack(order, len(order), *where, *[0] * (64 - len(where))) + body
 
-    def unwatch(self):
-        self.stub.interrupt()
-        self.stub.breakpoint(self.where, False)
-        self.stub.close()
-        self.g.run("kill $(cat /tmp/load)", code=(0, 1))
+    def put(self, place, content):
+        path = self.path(f"place-{place}")
+        self.places.pop(place, None)
+        if content is not None:
+            with open(path, "wb") as f:
+                f.write(content)
+            self.places[place] = f"{path}:/EFI/newleaf/order-{place}.nlo"
 
-    def pass_by(self, cpu):
-        self.stub.breakpoint(self.where, False)
-        self.stub.step(cpu)
-        self.stub.breakpoint(self.where, True)
+    def boot(self, t, *files, settings=(), **machine):
+        return t.boot(loader=self.image, variables=self.variables, files=(*self.places.values(), *files),
+                      settings=("console com1", *settings), **machine)  # fmt: skip
 
-    def find(self, where, load, until):
-        """The next address behind that one at which until(registers a step before, now) is true for CPU 0."""
-        self.watch(where, load)
-        cpu = None
-        while cpu != 0:
-            cpu = self.stub.stopped(LIMIT)
-            if cpu is None:
-                raise Failure(f"nobody comes to {where:x}")
-            if cpu:
-                self.pass_by(cpu)
-                self.stub.go()
-        before = now = self.stub.registers(0)
-        self.stub.breakpoint(where, False)
-        for _ in range(2000):
-            self.stub.step(0)
-            before, now = now, self.stub.registers(0)
-            if until(before, now):
-                break
-        else:
-            raise Failure(f"behind {where:x} nothing is as it shall be")
-        self.stub.breakpoint(where, True)
-        self.unwatch()
-        return now["rip"]
-
-    def at(self, where, load, times, meant=lambda stub: True):
-        """CPU 0 takes NMIs before the instruction at this address until so many commits are made or refused.
-        meant(stub): is it the right moment? How many were made, and what was refused: (error, CPU, address, pid). Not
-        counted is what the host's load refuses: the deadline came before the first try, or another CPU too late in the
-        last."""
-        self.g.run(f"races dead 1000000 {DEADLINE_MS} ours")
-        begun, until = len(self.g.console()), time.monotonic() + LIMIT
-        made, refused, nmis = 0, [], 0
-        self.watch(where, load)
-        while made + len(refused) < times:
-            cpu = self.stub.stopped(0.5)
-            said = self.g.console()[begun:]
-            made = len(re.findall(r"dead: \d+ of", said))
-            refused = [(int(e), int(c), int(a, 16), int(p)) for e, c, a, p in TRIED.findall(said)]
-            refused = [r for r in refused if r[0] != EDEADLINE]
-            if time.monotonic() > until:
-                raise Failure(f"{made} made, {len(refused)} refused in {LIMIT} s, {nmis} NMIs:\n{said[-2000:]}")
-            if cpu is None:
-                continue
-            if cpu == 0 and meant(self.stub):
-                self.messages.nmi(cpu)
-                nmis += 1
-            else:
-                self.pass_by(cpu)
-            self.stub.go()
-        self.unwatch()
-        self.g.run("races dead 0 1")
-        return made, refused, nmis
-
-    def refused(self, what, where, load, error, times, who=(0,), **more):
-        """As often as it is tried, by this name; named is CPU 0 at this address, or `who` = (CPU, address)."""
-        begun = time.monotonic()
-        made, refused, nmis = self.at(where, load, times, **more)
-        expected = (error, who[0], who[-1] if len(who) > 1 else where)
-        wrong = [(e, c, hex(a)) for e, c, a, _ in refused if (e, c, a) != expected]
-        right = (*expected[:2], hex(expected[2]))
-        self.t.expect(refused and not made and not wrong, f"{what}: {made} made, refused as {wrong}, not {right}")
-        self.t.note(f"{what}: {len(refused)} of {times} refused in {nmis} tries, {time.monotonic() - begun:.0f} s")
+    def state(self):
+        """Epoch, and up to which they are tried."""
+        return struct.unpack_from("<QQ", State(self.variables).raw, STATE.size + 32 * 40)
 
 
-BUSY = "find /proc/self /sys/kernel >/dev/null 2>&1"  # system calls, faults, switches, interrupts
-AUXV_CALL = f"repro {AUXV}"
-OPEN = "do_sys_openat2"
-TRACING = "/sys/kernel/tracing"
+def in_force(t, g, **expected):
+    """What status says of it, when it is carried out or given up."""
+    for _ in range(20):
+        said = newleaf(g, "status")["orders"]["standing"]
+        if said["carried"] != "NL_AGAIN":
+            break
+    t.expect(said == said | expected, f"expected {expected}, found {said}")
 
 
-def first_of_call(s, times):
-    """the user's stack, and no instruction of the entry done"""
-    s.refused("first instruction of a system call", s.symbol("entry_SYSCALL_64"), BUSY, ESTANDS, times)
+@test()
+def standing(t):
+    """a standing order by two operators, in a place of the EFI partition: its leaf is on at each boot, by no hand of
+    the guest, also after reboot; a newer one that power cut off does not count, an older one is none, and a machine
+    that misses it says so"""
+    with tempfile.TemporaryDirectory() as folder:
+        o = Standing(folder)
+        o.name_machine(t)
+        first = o.signed(5, built(OLD, AUXV))
+        o.put(0, first)
+        newer = o.signed(6, built(OLD, AUXV))
+        o.put(1, newer[: len(newer) - 100])
+        g = o.boot(t)
+        in_force(t, g, epoch=5, floor=5, error="NL_EUNKNOWN_LEAF", carried="NL_OK")
+        probe(g, AUXV, "FIXED")
+        newleaf(g, "alive")
+        g.reboot()
+        g.wait_console(r"newleaf: launched", 240)
+        g.wait_ready()
+        in_force(t, g, epoch=5, floor=5, error="NL_EUNKNOWN_LEAF", carried="NL_OK")
+        probe(g, AUXV, "FIXED")
+        g.check_dmesg()
+        newleaf(g, "alive")
+        g.poweroff()
+        t.expect(o.state() == (5, 0), f"the machine remembers {o.state()}")
+        o.put(0, o.signed(4, built(OLD, AUXV)))
+        o.put(1, None)
+        g = o.boot(t)
+        in_force(t, g, epoch=0, floor=5, error="NL_EEPOCH", carried=None)
+        probe(g, AUXV, "VULNERABLE")
+        newleaf(g, "alive")
+        g.poweroff()
 
 
-def in_entry(s, times):
-    """the task's own stack: the place alone tells"""
-    s.refused("entry", s.symbol("entry_SYSCALL_64_after_hwframe"), BUSY, ESTANDS, times)
+@test()
+def standing_unfinished(t):
+    """a boot with a standing order that does not finish is the last one with it, until one of a higher epoch comes"""
+    with tempfile.TemporaryDirectory() as folder:
+        o = Standing(folder)
+        o.name_machine(t)
+        o.put(0, o.signed(5, built(OLD, AUXV)))
+        g = o.boot(t)
+        in_force(t, g, epoch=5, carried="NL_OK")
+        g.poweroff()
+        g = o.boot(t)
+        in_force(t, g, epoch=0, floor=5, error="NL_ETRIAL")
+        probe(g, AUXV, "VULNERABLE")
+        newleaf(g, "alive")
+        g.poweroff()
+        t.expect(o.state() == (5, 5), f"the machine remembers {o.state()}")
+        o.put(1, o.signed(6, built(OLD, AUXV)))
+        g = o.boot(t)
+        in_force(t, g, epoch=6, floor=6, error=None, carried="NL_OK")
+        probe(g, AUXV, "FIXED")
+        newleaf(g, "alive")
+        g.poweroff()
 
 
-def entry_stack(s, times):
-    """what an exception finds that comes from CPL 3: the CPU's entry stack"""
-    s.refused("entry stack", s.symbol("asm_exc_page_fault"), BUSY, ESTANDS, times)
-
-
-def in_noinstr(s, times):
-    s.refused("noinstr", s.symbol("exc_page_fault"), BUSY, ESTANDS, times)
-
-
-def switch_begun(s, times):
-    """the queue names the next task, the stack is the last one's"""
-    s.refused("switch, on the old stack", s.symbol("__switch_to_asm"), BUSY, ESTANDS, times)
-
-
-def switch_turned(s, times):
-    """on the next task's stack, so that the place alone tells"""
-    where = s.find(
-        s.symbol("__switch_to_asm"), BUSY, lambda before, now: abs(now["rsp"] - before["rsp"]) > 2048
-    )  # fmt: skip
-    s.refused("switch, on the new stack", where, BUSY, ESTANDS, times)
-
-
-def switch_to(s, times):
-    s.refused("__switch_to", s.symbol("__switch_to"), BUSY, ESTANDS, times)
-
-
-def not_finished(s, times):
-    """who was switched from, stands inside what is replaced, and says still that he has a CPU"""
-    inside = s.symbol("prctl_set_auxv", 32)
-    s.planted.plant("sleep", inside)
-    thread = int(s.g.run("cat /sys/module/planted/parameters/thread"), 16)
-    s.refused(
-        "switched from, not finished", s.symbol("finish_task_switch.isra.0"), "usleep 1000", EPREEMPTED, times,
-        who=(NOBODY, inside), meant=lambda stub: stub.registers(0)["rdi"] == thread,
-    )  # fmt: skip
-    s.planted.none()
-
-
-def in_firmware(s, times):
-    """the firmware's services, below the kernel, on a thread's stack"""
-    variable = s.g.run("ls /sys/firmware/efi/efivars/* | head -n 1").strip()
-    load = f"cat {variable} >/dev/null"
-    where = s.find(s.symbol("__efi_call"), load, lambda _, now: now["rip"] < 0xFFFFFFFF80000000)
-    s.refused("the firmware's services", where, load, ESTANDS, times)
-
-
-def in_site(s, times):
-    """inside the bytes that are patched, or behind them in the function"""
-    where = s.symbol("prctl_set_auxv", 7)
-    s.refused("inside the site", where, AUXV_CALL, EPREEMPTED, times)
-
-
-def in_rep(s, times):
-    """in the middle of a REP in the replaced function"""
-    where = s.find(
-        s.symbol("prctl_set_auxv"), AUXV_CALL, lambda before, now: now["rip"] == before["rip"] and now["rcx"]
-    )  # fmt: skip
-    s.refused(
-        "REP string", where, AUXV_CALL, EPREEMPTED, times, meant=lambda stub: 0 < stub.registers(0)["rcx"] < 0x30
-    )
-
-
-def probed(s, what):
-    s.g.run(f"echo '{what}' >{TRACING}/kprobe_events && echo 1 >{TRACING}/events/kprobes/enable")
-
-
-def not_probed(s):
-    s.g.run(f"echo 0 >{TRACING}/events/kprobes/enable; until echo >{TRACING}/kprobe_events; do usleep 20000; done")
-
-
-def in_slot(s, times):
-    """the copy of an instruction that is probed"""
-    s.g.run("sysctl -qw debug.kprobes-optimization=0")
-    probed(s, f"p:nl {OPEN}+5")
-    s.refused("a probe's slot", s.symbol("kprobe_insn_page"), BUSY, EPREEMPTED, times)
-    not_probed(s)
-    s.g.run("sysctl -qw debug.kprobes-optimization=1")
-
-
-def in_detour(s, times):
-    """the copy to which an optimised probe jumps"""
-    probed(s, f"p:nl {OPEN}+5")
-    s.g.run("until grep -q OPTIMIZED /sys/kernel/debug/kprobes/list; do usleep 20000; done")
-    where = s.find(s.symbol(OPEN), BUSY, lambda _, now: now["rip"] >= 0xFFFFFFFFC0000000)
-    s.refused("an optimised probe's detour", where, BUSY, EPREEMPTED, times)
-    not_probed(s)
-
-
-def kretprobe(s, times):
-    """a return address is a tracer's: on the stack, and where the CPU is"""
-    probed(s, f"r:nl {OPEN}")
-    trampoline = s.symbol("arch_rethook_trampoline")
-    s.refused(
-        "kretprobe's return address", s.symbol("do_filp_open"), ": </proc/uptime", EPREEMPTED, times,
-        who=(0, trampoline),
-    )  # fmt: skip
-    s.refused("kretprobe's trampoline", trampoline, BUSY, EPREEMPTED, times)
-    not_probed(s)
-
-
-def graph(s, times):
-    s.g.run(f"cd {TRACING}; echo {OPEN} >set_ftrace_filter; echo function_graph >current_tracer")
-    s.refused("the graph tracer's trampoline", s.symbol("return_to_handler"), BUSY, EPREEMPTED, times)
-    s.g.run(f"cd {TRACING}; echo nop >current_tracer; echo >set_ftrace_filter")
-
-
-def all_well(s, times):
-    """C code on the task's stack: each commit is made"""
-    made, refused, nmis = s.at(s.symbol(OPEN), BUSY, times)
-    s.t.expect(made >= times - len(refused) and made, f"all well: {made} made, {refused} refused")
-    s.t.note(f"all well: {made} made, {len(refused)} refused, in {nmis} tries")
-
-
-CONTEXTS = {
-    f.__name__.replace("_", "-"): f
-    for f in (
-        first_of_call, in_entry, entry_stack, in_noinstr, switch_begun, switch_turned, switch_to, not_finished,
-        in_firmware, in_site, in_rep, in_slot, in_detour, kretprobe, graph, all_well,
-    )
-}  # fmt: skip
-CHOSEN = list(filter(None, os.environ.get("CONTEXTS", "").split(",")))
-
-
-@test(full=True)
-def agentless_standing(t):
-    """CPUs that really stand where nobody can tell, or in what is replaced: each try is refused by name"""
-    s = Standing(t)
-    for name in CHOSEN or CONTEXTS:
-        CONTEXTS[name](s, 3)
-
-
-@test(full=True)
-def agentless_standing_site(t):
-    """a CPU inside the bytes of a site: each of 100 commits names it, and nothing changes"""
-    in_site(Standing(t), 100)
+@test()
+def standing_keys(t):
+    """operators by order: who was distrusted signs no more, whom he named does; a list that revokes one who has
+    signed the order in force makes it void"""
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkdir(os.path.join(folder, "lists"))
+        o, lists = Standing(folder), Lists(os.path.join(folder, "lists"))
+        keys = o.path("all")
+        public = [o.path(name + ".pub") for name in ("first", "second", "lists/revoker")]
+        author("key", "image", os.path.join(BUILD, "keys", "demo.pub"), *public, "-o", keys)
+        subprocess.run(["objcopy", f"--update-section=.nlkeys={keys}", o.image], check=True)
+        o.name_machine(t)
+        words = ("--trust", o.path("third.pub"), "--distrust", o.path("first.pub"))
+        o.put(0, o.signed(5, built(OLD, AUXV), words=words))
+        o.put(1, o.signed(6, built(OLD, AUXV), by=("second", "third")))
+        g = o.boot(t)
+        in_force(t, g, epoch=6, floor=6, error=None, carried="NL_OK")
+        newleaf(g, "alive")
+        g.poweroff()
+        o.put(0, o.signed(7))
+        g = o.boot(t)
+        in_force(t, g, epoch=6, error="NL_EQUORUM", carried="NL_OK")
+        newleaf(g, "alive")
+        g.poweroff()
+        revoked = lists.make(1, "--key", o.path("third.pub"))
+        g = o.boot(t, f"{revoked}:/EFI/newleaf/list.nll")
+        in_force(t, g, epoch=0, floor=6, carried=None)
+        probe(g, AUXV, "VULNERABLE")

@@ -184,7 +184,7 @@
 	  "      --without-list WORD  without a good signed list: no-leaf, go-on, no-launch\n" \
 	  "      --unpatched WORD     a module that cannot be patched: let-in, refuse\n" \
 	  "      --operators N        of how many operators an order needs; 0: no order is taken\n" \
-	  "      --order-may WORDS    which orders: now; standing, keys (who operates), agentless (later versions)\n" \
+	  "      --order-may WORDS    which orders: now, standing, keys (who operates), agentless\n" \
 	  "      --confirm-ms N       the longest probation that may be asked for (a later version)\n") \
 	X(conf, "conf", "FILE", "FILE", "check a newleaf.conf before a machine reads it", \
 	  "Reads the file as the loader does, which only names a line that it does not understand, and says what is " \
@@ -218,7 +218,7 @@
 	  "| --attach SIG --pub KEY | show ORDER [--keys FILE [--operators N]] [--challenge FILE]", \
 	  "signed orders: when, by whom the owner calls an operator", \
 	  "Makes, signs and shows orders, offline; newleaf carry presents one at its machine. Not heeded yet: " \
-	  "--machine, --confirm-ms, confirm.\n" \
+	  "--kernel, --confirm-ms, confirm.\n" \
 	  "sync: exactly these leaves; apply: these besides; revert: these no more; freeze: nothing changes until " \
 	  "release;\n" \
 	  "stop: freeze, and what is under way is abandoned; confirm: what is on probation is good.\n" \

@@ -17,7 +17,7 @@
 #include <newleaf/bootcounter.h>
 
 #define DIR_EFIVARS "/sys/firmware/efi/efivars"
-#define VARIABLE DIR_EFIVARS "/" NL_BOOT_COUNTER_NAME "-" NL_BOOT_COUNTER_GUID
+#define VARIABLE BOOTS_PATH
 /* <linux/fs.h> is not there for every libc. */
 #define GET_FLAGS _IOR('f', 1, long)
 #define SET_FLAGS _IOW('f', 2, long)
@@ -43,9 +43,8 @@ static void allow_writing(void)
 	close(fd);
 }
 
-static int clear(struct cli *c, struct nl_boot_counter *before)
+int boots_set(struct cli *c, const char *what, uint8_t unfinished, struct nl_boot_counter *before)
 {
-	const char *what = "boot counter not cleared";
 	struct variable v;
 	ssize_t n;
 	int fd = open(VARIABLE, O_RDONLY | O_CLOEXEC);
@@ -60,9 +59,9 @@ static int clear(struct cli *c, struct nl_boot_counter *before)
 	if (n != sizeof(v) || v.counter.version != NL_BOOT_COUNTER_VERSION)
 		return cli_fail(c, what, NL_EABI, "the EFI variable %s is of another version", NL_BOOT_COUNTER_NAME);
 	*before = v.counter;
-	if (!v.counter.unfinished)
+	if (v.counter.unfinished == unfinished)
 		return NL_EXIT_NOTHING;
-	v.counter.unfinished = 0;
+	v.counter.unfinished = unfinished;
 	allow_writing();
 	fd = open(VARIABLE, O_WRONLY | O_CLOEXEC);
 	n = fd >= 0 ? write(fd, &v, sizeof(v)) : -1;
@@ -88,7 +87,7 @@ int verb_alive(struct cli *c)
 	e = nl_agent_alive(&c->agent);
 	if (e != NL_OK && e != NL_NOTHING)
 		return cli_fail_agent(c, "not reported as up", e, NULL);
-	result = clear(c, &before);
+	result = boots_set(c, "boot counter not cleared", 0, &before);
 	if (result == NL_EXIT_NOTHING)
 		return cli_nothing(c, "alive", "the boot counter is clear");
 	if (result != NL_EXIT_OK)

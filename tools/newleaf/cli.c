@@ -134,6 +134,8 @@ static int take_option(struct cli *c, const struct cli_option *o, const char *va
 		c->nonce = value;
 	if (o->bit == OPT_OUT)
 		c->out = value;
+	if (o->bit == OPT_ESP)
+		c->esp = value;
 	number = o->bit == OPT_SINCE         ? &c->since
 	         : o->bit == OPT_TRANSACTION ? &c->transaction
 	         : o->bit == OPT_LAST        ? &c->last

@@ -37,6 +37,7 @@ enum option { /* bits: which options a verb takes, besides --json -q --help */
 	      OPT_NONCE = 1 << 19,
 	      OPT_OUT = 1 << 20,
 	      OPT_MACHINE_KEY = 1 << 21,
+	      OPT_ESP = 1 << 22,
 };
 
 struct cli {
@@ -51,7 +52,7 @@ struct cli {
 	const char *product;                 /* --product */
 	const char *chrome, *svg, *timeline; /* files to write */
 	const char *keep, *verify;           /* files of newleaf log */
-	const char *nonce, *out;             /* --nonce, --out */
+	const char *nonce, *out, *esp;       /* --nonce, --out, --esp */
 	uint64_t begin_tsc;                  /* after cli_timeline_begin */
 
 	struct nl_agent agent;
@@ -153,6 +154,11 @@ int verb_timeline(struct cli *c);
 int verb_blockers(struct cli *c);
 int verb_alive(struct cli *c);
 int verb_challenge(struct cli *c);
+int carry_standing(struct cli *c, const void *file, size_t size); /* what carry does with a standing order */
+/* The count of boots that did not finish (newleaf/bootcounter.h). NL_EXIT_NOTHING: it says so already. */
+struct nl_boot_counter;
+#define BOOTS_PATH "/sys/firmware/efi/efivars/" NL_BOOT_COUNTER_NAME "-" NL_BOOT_COUNTER_GUID
+int boots_set(struct cli *c, const char *what, uint8_t unfinished, struct nl_boot_counter *before);
 int verb_carry(struct cli *c);
 
 extern uid_t (*cli_uid)(void); /* tests have their own */

@@ -179,6 +179,11 @@ int verb_carry(struct cli *c)
 		free(file);
 		return cli_fail(c, what, NL_EORDER, "%s has not the size of an order", c->args[0]);
 	}
+	if (root && ((const struct nl_order *)(const void *)file)->kind == NL_ORDER_STANDING) {
+		result = carry_standing(c, file, size);
+		free(file);
+		return result;
+	}
 	from = root ? c->status.journal_newest + 1 : 0;
 	e = carry(c, file, size, root);
 	if (e != NL_OK)

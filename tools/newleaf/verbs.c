@@ -31,6 +31,7 @@ const struct cli_option cli_options[] = {
         {OPT_NONCE, NULL, "nonce", "HEX", "64 digits of whoever asks, a new one each time: openssl rand -hex 32"},
         {OPT_OUT, NULL, "out", "FILE", "where the signed status goes; - for the standard output"},
         {OPT_MACHINE_KEY, NULL, "machine-key", NULL, "the key that this machine is enrolled by, 64 digits"},
+        {OPT_ESP, NULL, "esp", "DIR", "where the EFI partition is mounted (default: /boot/efi, /efi or /boot)"},
         {0, NULL, "json", NULL, "the answer as JSON on stdout, errors too"},
         {0, "q", "quiet", NULL, "no answer but the exit code; failures still say why"},
         {0, "h", "help", NULL, "how this verb is used"},
@@ -130,7 +131,8 @@ const struct verb cli_verbs[] = {
          "newleaf "
          "order new --challenge FILE makes the order, elsewhere.",
          verb_challenge},
-        {"carry", NULL, "ORDER [LEAF...]", 1, -1, 0, GROUP_CHANGE, "carry an operator's signed order to the hypervisor",
+        {"carry", NULL, "ORDER [LEAF...]", 1, -1, OPT_ESP, GROUP_CHANGE,
+         "carry an operator's signed order to the hypervisor",
          "Whoever carries it has no say in it: the hypervisor checks what it is bound to and who signed it, a "
          "second for "
          "each signature but the first. freeze, release and stop are done then. What an order lets on or off waits "
@@ -138,6 +140,8 @@ const struct verb cli_verbs[] = {
          "minute: newleaf apply, revert or sync with exactly its leaves makes the commit, whatever the policy says of "
          "guest root, if nothing else has changed meanwhile. One that wants no agent is carried out by the hypervisor "
          "itself as soon as it knows the leaves: those that it does not know yet are brought by naming their files. "
+         "A standing order is written to the EFI partition first, with its leaves, all of which are to be named, into "
+         "the place that nobody needs; what the policy lets root bring is on at once, the rest at the next boot. "
          "Without root's rights the order is presented by VMCALL or "
          "VMMCALL, "
          "and nothing is told but that it was accepted.",

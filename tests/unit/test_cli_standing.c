@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// sources: tools/newleaf/cli.c tools/newleaf/verbs.c tools/newleaf/answer.c tools/newleaf/change.c
+// sources: tools/newleaf/blackout.c tools/newleaf/status.c tools/newleaf/signed.c tools/newleaf/facts.c
+// sources: tools/newleaf/vex.c tools/newleaf/livepatch.c tools/newleaf/journal.c tools/newleaf/dates.c
+// sources: tools/newleaf/logfile.c tools/newleaf/logkeep.c tools/newleaf/logverify.c
+// sources: tools/newleaf/order.c tools/newleaf/carry.c tools/newleaf/standing.c tools/newleaf/anybody.c
+// sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
+// sources: tools/newleaf/sha256.c guest-agent/agent.c guest-agent/look.c
+// sources: tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
+// sources: guest-agent/order.c
+// sources: tools/newleaf/timeline.c tools/newleaf/course.c tools/newleaf/timeline_text.c guest-agent/own.c
+// sources: tools/newleaf/timeline_chrome.c tools/newleaf/timeline_svg.c tools/newleaf/symbol.c
+// cflags: -Iguest-agent -Itools/newleaf
+/*
+ * newleaf carry of a standing order: which place of the EFI partition gets it, what stands there then, and what status
+ * says.
+ */
+#include "cli_fixture.h"
+#include "sha256.h"
+#include "standing.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct {
+	struct nl_order o;
+	struct nl_order_entry entries[2];
+} order;
+static char esp[PATH_MAX], file_of_order[PATH_MAX];
+
+static uid_t root(void) { return 0; }
+
+static void path(char *to, const char *name) { snprintf(to, PATH_MAX, "%s/%s", dir, name); }
+
+static int machine(void **state)
+{
+	char folder[PATH_MAX + 40];
+
+	set_up(state);
+	cli_uid = root;
+	path(esp, "esp");
+	path(file_of_order, "order");
+	for (const char *const *part = (const char *const[]){"", "/EFI", "/EFI/newleaf", NULL}; *part; part++) {
+		snprintf(folder, sizeof(folder), "%s%s", esp, *part);
+		mkdir(folder, 0700);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(folder, sizeof(folder), "%s/EFI/newleaf/order-%u.nlo", esp, i);
+		unlink(folder);
+	}
+	return 0;
+}
+
+static void make(uint64_t epoch, enum nl_order_entry_what what, const uint8_t name[32])
+{
+	FILE *to = fopen(file_of_order, "w");
+
+	memset(&order, 0, sizeof(order));
+	order.o = (struct nl_order){
+	        .head = {NL_ORDER_MAGIC, NL_ORDER_VERSION, sizeof(order.o), sizeof(order.entries[0]), name ? 1 : 0},
+	        .what = NL_ORDER_SYNC,
+	        .kind = NL_ORDER_STANDING,
+	        .epoch = epoch};
+	order.entries[0].what = what;
+	if (name)
+		memcpy(order.entries[0].name, name, 32);
+	fwrite(&order, nl_order_signed_size(&order.o), 1, to);
+	fclose(to);
+}
+
+static const struct nl_order_place *placed(unsigned i, size_t *size)
+{
+	static uint8_t bytes[2][NL_FILE_MAX_SIZE] __attribute__((aligned(8)));
+	char name[PATH_MAX + 40];
+	FILE *from;
+
+	snprintf(name, sizeof(name), "%s/EFI/newleaf/order-%u.nlo", esp, i);
+	from = fopen(name, "r");
+	if (!from)
+		return NULL;
+	*size = fread(bytes[i], 1, sizeof(bytes[i]), from);
+	fclose(from);
+	return (const void *)bytes[i];
+}
+
+static void it_is_written_first(void **state)
+{
+	static uint8_t leaf[NL_LEAF_MAX_SIZE];
+	const struct nl_order_place *p;
+	struct nl_leaf_header h;
+	uint8_t name[32];
+	size_t n = sizeof(h) + 13, size;
+	char mine[PATH_MAX];
+	FILE *to;
+
+	(void)state;
+	path(mine, "mine.leaf");
+	h = (struct nl_leaf_header){.signed_size = sizeof(h) + 5};
+	memcpy(leaf, &h, sizeof(h));
+	to = fopen(mine, "w");
+	fwrite(leaf, n, 1, to);
+	fclose(to);
+	cli_sha256(leaf, h.signed_size, name);
+	make(5, NL_ORDER_LEAF, name);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), NL_EXIT_CONFLICT); /* its leaf is not named */
+	assert_says(err, "NL_EUNKNOWN_LEAF");
+	assert_null(placed(0, &size));
+	assert_int_equal(f->carried, 0);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order, path_b, mine), 0);
+	assert_says(out, "epoch 5");
+	p = placed(0, &size);
+	assert_non_null(p);
+	assert_int_equal(p->size, nl_order_signed_size(&order.o));
+	assert_memory_equal(p->bytes, &order, p->size);
+	assert_int_equal(p->leaves[0].size, n);
+	assert_int_equal(p->leaves[0].base % 8, 0);
+	assert_memory_equal((const uint8_t *)p + p->leaves[0].base, leaf, n);
+	assert_int_equal(size, p->leaves[0].base + ((n + 7) & ~7ULL));
+	f->order = NL_EQUORUM; /* it stands there, and harms nobody */
+	make(6, NL_ORDER_LEAF, name);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order, mine), NL_EXIT_LEAF);
+	assert_says(err, "NL_EQUORUM");
+	f->order = NL_OK;
+	f->status.standing.carried = NL_EBYTES;
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order, mine), NL_EXIT_TARGET);
+	assert_says(err, "NL_EBYTES");
+	f->status.standing.carried = NL_EUNKNOWN_LEAF;
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order, mine), NL_EXIT_CONFLICT);
+	assert_says(err, "next boot");
+	assert_int_equal(newleaf("carry", "--esp", dir, file_of_order, mine), NL_EXIT_ENVIRONMENT);
+	assert_says(err, "EFI/newleaf");
+}
+
+static void into_the_place_that_nobody_needs(void **state)
+{
+	const uint8_t key[32] = {1};
+	size_t size;
+
+	(void)state;
+	make(4, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	f->status.standing = (struct nl_standing_state){.epoch = 4, .floor = 4};
+	make(5, NL_ORDER_TRUST, key); /* not over the one in force */
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_int_equal(placed(0, &size)->order.epoch, 4);
+	assert_int_equal(placed(1, &size)->order.epoch, 5);
+	f->status.standing.epoch = 5;
+	make(6, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_int_equal(placed(0, &size)->order.epoch, 6);
+	make(7, NL_ORDER_LEAF, NULL); /* 6 was refused: it is no order */
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_int_equal(placed(0, &size)->order.epoch, 7);
+	f->status.standing.epoch = 7;
+	make(8, NL_ORDER_LEAF, NULL); /* 5 leads to the keys that have signed 7 */
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), NL_EXIT_CONFLICT);
+	assert_says(err, "boot the machine first");
+	assert_int_equal(placed(1, &size)->order.epoch, 5);
+	f->status.standing.floor = 7;
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_int_equal(placed(1, &size)->order.epoch, 8);
+}
+
+static void status_tells(void **state)
+{
+	(void)state;
+	f->status.standing = (struct nl_standing_state){5, 4, NL_ESIGNATURE, NL_AGAIN};
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "standing order of epoch 5 in force; this machine goes back behind epoch 4 no more");
+	assert_says(out, "not on yet");
+	assert_says(out, "NL_ESIGNATURE");
+	assert_int_equal(newleaf("status", "--json"), 0);
+	assert_schema("status");
+	assert_says(out, "\"standing\":{\"epoch\":5,\"floor\":4,\"error\":\"NL_ESIGNATURE\",\"carried\":\"NL_AGAIN\"}");
+	f->status.standing = (struct nl_standing_state){0, 4, NL_EEPOCH, NL_NOTHING};
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "no standing order is in force");
+	assert_says(out, "NL_EEPOCH");
+	f->status.standing = (struct nl_standing_state){5, 5, NL_OK, NL_EBYTES};
+	assert_int_equal(newleaf("status"), 0);
+	assert_says(out, "it was not carried out");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(it_is_written_first, machine),
+	        cmocka_unit_test_setup(into_the_place_that_nobody_needs, machine),
+	        cmocka_unit_test_setup(status_tells, machine),
+	};
+
+	return cmocka_run_group_tests_name("cli_standing", tests, set_up_group, tear_down_group);
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * newleaf carry of a standing order: the EFI partition first, whole and synced, then the hypervisor. Power may go at
+ * any moment, and so may a machine on which its leaves are on: the boot counter is raised before and cleared behind it.
+ */
+#include "cli.h"
+#include "standing.h"
+#include "text.h"
+
+#include <newleaf/bootcounter.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LIMIT_NS 75000000000ULL
+#define PAUSE_NS 20000000ULL
+
+static const char *const what = "standing order not carried out";
+
+struct files {
+	char folder[256];
+	struct standing_leaf leaves[NL_MAX_LEAVES];
+	size_t n_leaves;
+	uint8_t *places[2];
+	size_t sizes[2];
+};
+
+static void forget(struct files *f)
+{
+	for (size_t i = 0; i < f->n_leaves; i++)
+		free((void *)(uintptr_t)f->leaves[i].bytes);
+	free(f->places[0]);
+	free(f->places[1]);
+}
+
+static void path_of(const struct files *f, unsigned place, char *out, size_t size)
+{
+	snprintf(out, size, "%s/order-%u.nlo", f->folder, place);
+}
+
+static int find(struct cli *c, struct files *f)
+{
+	const char *usual[] = {c->esp ? c->esp : "/boot/efi", "/efi", "/boot"};
+	struct stat s;
+
+	for (size_t i = 0; i < (c->esp ? 1 : NL_ARRAY_SIZE(usual)); i++) {
+		snprintf(f->folder, sizeof(f->folder), "%s/EFI/newleaf", usual[i]);
+		if (!stat(f->folder, &s) && S_ISDIR(s.st_mode))
+			return NL_EXIT_OK;
+	}
+	return cli_fail(c, what, NL_EENVIRONMENT, "no EFI/newleaf in %s: mount the EFI partition, and name it by --esp",
+	                c->esp ? c->esp : "/boot/efi, /efi or /boot");
+}
+
+static int read_all(struct cli *c, struct files *f)
+{
+	char path[300];
+
+	for (int i = 1; i < c->n_args; i++) {
+		uint8_t *bytes;
+		size_t size;
+		enum nl_err e = f->n_leaves == NL_MAX_LEAVES
+		                        ? NL_EUSAGE
+		                        : cli_read_file(c->args[i], NL_LEAF_MAX_SIZE, &bytes, &size);
+
+		if (e != NL_OK)
+			return cli_fail(c, what, e, "cannot read the leaf %s", c->args[i]);
+		f->leaves[f->n_leaves++] = (struct standing_leaf){bytes, size};
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		path_of(f, i, path, sizeof(path));
+		if (cli_read_file(path, NL_FILE_MAX_SIZE, &f->places[i], &f->sizes[i])) {
+			f->places[i] = NULL; /* what cannot be read is no order */
+			f->sizes[i] = 0;
+		}
+	}
+	return NL_EXIT_OK;
+}
+
+static bool write_whole(const char *path, const uint8_t *bytes, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool good = fd >= 0;
+
+	for (size_t at = 0; good && at < size;) {
+		ssize_t n = write(fd, bytes + at, size - at);
+
+		good = n > 0;
+		at += good ? (size_t)n : 0;
+	}
+	good = good && !fsync(fd);
+	return (fd < 0 || !close(fd)) && good;
+}
+
+static bool sync_folder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = fd >= 0 && !fsync(fd);
+
+	return (fd < 0 || !close(fd)) && good;
+}
+
+static int put(struct cli *c, struct files *f, const void *file, size_t size)
+{
+	int place = standing_free(&c->status.standing, (const uint8_t *const *)f->places, f->sizes);
+	char path[300];
+	uint8_t *content;
+	bool good;
+	size_t n;
+
+	if (place < 0)
+		return cli_fail(c, what, NL_ESTATE,
+		                "the next boot needs the orders in both places: boot the machine first");
+	content = standing_place(file, size, f->leaves, f->n_leaves, &n);
+	if (!content)
+		return cli_fail(c, what, NL_EUNKNOWN_LEAF,
+		                "name the files of all its leaves; in all they have room for 512 KiB");
+	path_of(f, (unsigned)place, path, sizeof(path));
+	good = write_whole(path, content, n) && sync_folder(f->folder);
+	free(content);
+	return good ? NL_EXIT_OK : cli_fail(c, what, NL_EENVIRONMENT, "cannot write %s: %s", path, strerror(errno));
+}
+
+/* Until the hypervisor has done it, or given it up. */
+static enum nl_err await(struct cli *c)
+{
+	const struct nl_transport *t = c->transport;
+	uint64_t until = t->now_ns(t->ctx) + LIMIT_NS;
+	enum nl_err e;
+
+	while (!(e = nl_agent_status(&c->agent, &c->status)) && c->status.standing.carried == NL_AGAIN) {
+		if (t->now_ns(t->ctx) > until || cli_cancel)
+			return NL_EDEADLINE;
+		t->pause_ns(t->ctx, PAUSE_NS);
+	}
+	e = e ? e : (enum nl_err)c->status.standing.carried;
+	return e == NL_NOTHING ? NL_OK : e;
+}
+
+static int hand_over(struct cli *c, struct files *f, const struct nl_order *o, size_t size)
+{
+	struct nl_verify_report report;
+	enum nl_err e;
+
+	for (size_t i = 0; i < f->n_leaves; i++) /* what root may not bring comes with the next boot */
+		(void)nl_agent_verify(&c->agent, f->leaves[i].bytes, f->leaves[i].size, &report);
+	e = nl_agent_order(&c->agent, o, size);
+	if (e != NL_OK)
+		return cli_fail_agent(c, what, e, NULL);
+	e = await(c);
+	if (e == NL_EUNKNOWN_LEAF)
+		return cli_fail(c, "standing order in force, and not carried out", e,
+		                "its leaves come with the next boot: guest root may not bring them");
+	return e ? cli_fail(c, "standing order in force, and not carried out", e, "newleaf log says why") : NL_EXIT_OK;
+}
+
+int carry_standing(struct cli *c, const void *file, size_t size)
+{
+	const struct nl_order *o = file;
+	struct nl_boot_counter before;
+	struct files f = {.n_leaves = 0};
+	bool counted = false;
+	int result = NL_EXIT_OK;
+
+	if (nl_record_check(NL_ORDER_RECORD, o, size))
+		return cli_fail(c, what, NL_EORDER, "%s is no order", c->args[0]);
+	result = find(c, &f);
+	if (result == NL_EXIT_OK)
+		result = read_all(c, &f);
+	if (result == NL_EXIT_OK && !access(BOOTS_PATH, F_OK)) {
+		result = boots_set(c, what, 1, &before);
+		counted = result == NL_EXIT_OK;
+		result = result == NL_EXIT_NOTHING ? NL_EXIT_OK : result;
+	}
+	if (result == NL_EXIT_OK)
+		result = put(c, &f, file, size);
+	if (result == NL_EXIT_OK)
+		result = hand_over(c, &f, o, size);
+	if (counted && boots_set(c, "boot counter not cleared", 0, &before) > NL_EXIT_NOTHING && result == NL_EXIT_OK)
+		result = NL_EXIT_ABSENT;
+	forget(&f);
+	if (result != NL_EXIT_OK)
+		return result;
+	if (c->json) {
+		struct json j = {.f = stdout};
+
+		json_document(&j, "carry", "ok");
+		json_string(&j, "order", "sync");
+		json_bool(&j, "waiting", false);
+		json_end(&j);
+	} else if (!c->quiet) {
+		printf("standing order of epoch %llu: in force, now and at each boot\n", (unsigned long long)o->epoch);
+	}
+	return NL_EXIT_OK;
+}
