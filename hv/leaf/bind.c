@@ -55,15 +55,6 @@ void nl_unbind(struct nl_entry *e, uint32_t object)
 			clear_site(&e->sites[i]);
 }
 
-static void drop_region(struct nl_entry *e, const struct nl_leaf *leaf, uint32_t object, uint32_t region)
-{
-	uint32_t i;
-
-	for (i = 0; i < e->n_sites; i++)
-		if (leaf->sites[i].object == object && leaf->sites[i].region == region)
-			clear_site(&e->sites[i]);
-}
-
 /* What the object is now. NL_NOTHING, NL_EMODULE as guest.h has it. */
 static enum nl_err look(const struct nl_leaf *leaf, uint32_t object, struct nl_kernel *k, struct nl_module *m)
 {
@@ -117,11 +108,10 @@ static void forget_freed(struct nl_entry *e, const struct nl_leaf *leaf, uint32_
 {
 	uint32_t i;
 
-	for (i = 0; i < NL_MAX_REGIONS; i++)
-		if (e->objects[object].at.base[i] && !m->base[i]) {
-			e->objects[object].at.base[i] = 0;
-			drop_region(e, leaf, object, i);
-		}
+	memcpy(e->objects[object].at.base, m->base, sizeof(m->base));
+	for (i = 0; i < e->n_sites; i++)
+		if (leaf->sites[i].object == object && !m->base[leaf->sites[i].region])
+			clear_site(&e->sites[i]);
 }
 
 static enum nl_err place_site(const struct nl_leaf *leaf, const struct nl_placement *at, uint32_t i,

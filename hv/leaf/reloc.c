@@ -60,47 +60,40 @@ static enum nl_err relocate(const struct nl_leaf *l, const struct nl_leaf_reloc 
 	return NL_OK;
 }
 
+/* A copy of some bytes of the leaf, which will stand at va. `site`: whose they are, in bytes[]. */
+static enum nl_err relocate_copy(const struct nl_leaf *l, const struct nl_placement *at, enum nl_reloc_where where,
+                                 uint32_t site, struct nl_leaf_part of, uint8_t *copy, uint64_t va)
+{
+	enum nl_err err = NL_OK;
+
+	for (uint32_t i = 0; i < l->header->relocs.count && !err; i++) {
+		const struct nl_leaf_reloc *r = &l->relocs[i];
+		uint32_t delta = r->offset - of.offset;
+
+		if (r->where == where && (where != NL_AT_BYTES || r->site == site) &&
+		    nl_inside(delta, nl_reloc_size(r->type), 0, of.count))
+			err = relocate(l, r, at, copy + delta, va + delta);
+	}
+	return err;
+}
+
 enum nl_err nl_reloc_body(const struct nl_leaf *leaf, const struct nl_placement *at, uint32_t object, uint8_t *text,
                           uint8_t *data)
 {
 	const struct nl_leaf_object *o = nl_leaf_object(leaf, object);
-	uint32_t i;
+	const struct nl_place *p = &at->objects[object];
+	enum nl_err err = relocate_copy(leaf, at, NL_AT_TEXT, 0, o->text, text, p->text + o->text.offset);
 
-	for (i = 0; i < leaf->header->relocs.count; i++) {
-		const struct nl_leaf_reloc *r = &leaf->relocs[i];
-		bool is_text = r->where == NL_AT_TEXT;
-		const struct nl_leaf_part *p = is_text ? &o->text : &o->data;
-		uint64_t va = (is_text ? at->objects[object].text : at->objects[object].data) + r->offset;
-		uint32_t delta = r->offset - p->offset;
-		enum nl_err err;
-
-		if (r->where == NL_AT_BYTES || !nl_inside(delta, nl_reloc_size(r->type), 0, p->count))
-			continue;
-		err = relocate(leaf, r, at, (is_text ? text : data) + delta, va);
-		if (err)
-			return err;
-	}
-	return NL_OK;
+	return err ? err : relocate_copy(leaf, at, NL_AT_DATA, 0, o->data, data, p->data + o->data.offset);
 }
 
 enum nl_err nl_reloc_site(const struct nl_leaf *leaf, const struct nl_placement *at, uint32_t site, uint8_t *expected,
                           uint8_t *fresh)
 {
 	const struct nl_leaf_site *s = &leaf->sites[site];
-	uint32_t i;
+	const struct nl_leaf_part was = {s->expected, s->len}, will_be = {s->fresh, s->len};
+	uint64_t va = at->objects[s->object].base[s->region] + s->offset;
+	enum nl_err err = relocate_copy(leaf, at, NL_AT_BYTES, site, was, expected, va);
 
-	for (i = 0; i < leaf->header->relocs.count; i++) {
-		const struct nl_leaf_reloc *r = &leaf->relocs[i];
-		bool is_fresh = nl_inside(r->offset, nl_reloc_size(r->type), s->fresh, (uint64_t)s->fresh + s->len);
-		uint32_t delta = r->offset - (is_fresh ? s->fresh : s->expected);
-		enum nl_err err;
-
-		if (r->where != NL_AT_BYTES || r->site != site || !nl_inside(delta, nl_reloc_size(r->type), 0, s->len))
-			continue;
-		err = relocate(leaf, r, at, (is_fresh ? fresh : expected) + delta,
-		               at->objects[s->object].base[s->region] + s->offset + delta);
-		if (err)
-			return err;
-	}
-	return NL_OK;
+	return err ? err : relocate_copy(leaf, at, NL_AT_BYTES, site, will_be, fresh, va);
 }

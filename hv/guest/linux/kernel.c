@@ -102,76 +102,60 @@ static void thunks(struct nl_kernel *k, struct nl_thunks *out)
 	}
 }
 
-/* *made: it was empty. */
-static bool map_one(uint64_t *at, uint64_t entry, bool *made)
-{
-	uint64_t was = 0;
+static const struct half {
+	unsigned entry;
+	uint64_t va, offset, bits; /* offset: in the region */
+} halves[] = {{NL_LINUX_ARENA_TEXT_ENTRY, NL_LINUX_ARENA_TEXT, NL_REGION_ARENA_TEXT, PDE_TEXT},
+              {NL_LINUX_ARENA_DATA_ENTRY, NL_LINUX_ARENA_DATA, NL_REGION_ARENA_DATA, PDE_DATA}};
 
-	*made = __atomic_compare_exchange_n(at, &was, entry, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	return *made || (was & ~PDE_STATE) == (entry & ~PDE_STATE);
-}
-
-static bool leads_to(struct nl_guest *space, uint64_t va, uint64_t gpa)
+static bool has_half(struct nl_kernel *k, const struct half *h)
 {
+	uint64_t is, at = nl_boot.region + h->offset;
 	gpa_t out;
 
-	return !nl_guest_translate(space, GVA(va), NL_GUEST_READ, &out) && out.v == gpa;
+	return !nl_guest_read64(&k->space, GVA(k->target->arena_pmd + k->slide + 8 * h->entry), &is) &&
+	       !((is ^ (at | h->bits)) & ~PDE_STATE) &&
+	       !nl_guest_translate(&k->space, GVA(h->va), NL_GUEST_READ, &out) && out.v == at;
 }
 
-static bool holds(struct nl_kernel *k, unsigned index, uint64_t entry)
-{
-	uint64_t is;
-
-	return !nl_guest_read64(&k->space, GVA(k->target->arena_pmd + k->slide + 8 * index), &is) &&
-	       !((is ^ entry) & ~PDE_STATE);
-}
-
-static bool has_arena(struct nl_kernel *k)
-{
-	uint64_t text = nl_boot.region + NL_REGION_ARENA_TEXT, data = nl_boot.region + NL_REGION_ARENA_DATA;
-
-	return holds(k, NL_LINUX_ARENA_TEXT_ENTRY, text | PDE_TEXT) &&
-	       holds(k, NL_LINUX_ARENA_DATA_ENTRY, data | PDE_DATA) && leads_to(&k->space, NL_LINUX_ARENA_TEXT, text) &&
-	       leads_to(&k->space, NL_LINUX_ARENA_DATA, data);
-}
+static bool has_arena(struct nl_kernel *k) { return has_half(k, &halves[0]) && has_half(k, &halves[1]); }
 
 static uint64_t *arena_table(struct nl_kernel *k)
 {
 	return (uint64_t *)nl_guest_pointer(&k->space, GVA(k->target->arena_pmd + k->slide), NL_GUEST_WRITE);
 }
 
-static void clear(uint64_t *table, bool text, bool data)
+/* Those of `which`, a bit each. */
+static void clear(struct nl_kernel *k, unsigned which)
 {
-	if (text)
-		__atomic_store_n(table + NL_LINUX_ARENA_TEXT_ENTRY, 0, __ATOMIC_SEQ_CST);
-	if (data)
-		__atomic_store_n(table + NL_LINUX_ARENA_DATA_ENTRY, 0, __ATOMIC_SEQ_CST);
+	uint64_t *table = arena_table(k);
+
+	for (unsigned i = 0; table && i < NL_ARRAY_SIZE(halves); i++)
+		if (which >> i & 1)
+			__atomic_store_n(table + halves[i].entry, 0, __ATOMIC_SEQ_CST);
 }
 
 static enum nl_err map_arena(struct nl_kernel *k, bool *made)
 {
-	uint64_t text = nl_boot.region + NL_REGION_ARENA_TEXT, data = nl_boot.region + NL_REGION_ARENA_DATA;
 	uint64_t *table = arena_table(k);
-	bool text_made = false, data_made = false;
+	unsigned fresh = 0; /* those that were empty */
 
-	if (!table)
-		return NL_EARENA;
-	if (map_one(table + NL_LINUX_ARENA_TEXT_ENTRY, text | PDE_TEXT, &text_made) &&
-	    map_one(table + NL_LINUX_ARENA_DATA_ENTRY, data | PDE_DATA, &data_made) && has_arena(k)) {
-		*made = text_made && data_made;
+	for (unsigned i = 0; table && i < NL_ARRAY_SIZE(halves); i++) {
+		uint64_t was = 0, entry = (nl_boot.region + halves[i].offset) | halves[i].bits;
+
+		if (__atomic_compare_exchange_n(table + halves[i].entry, &was, entry, false, __ATOMIC_SEQ_CST,
+		                                __ATOMIC_SEQ_CST))
+			fresh |= 1u << i;
+	}
+	if (table && has_arena(k)) {
+		*made = fresh == 3;
 		return NL_OK;
 	}
-	clear(table, text_made, data_made);
+	clear(k, fresh);
 	return NL_EARENA;
 }
 
-static void unmap_arena(struct nl_kernel *k)
-{
-	uint64_t *table = arena_table(k);
-
-	if (table)
-		clear(table, true, true);
-}
+static void unmap_arena(struct nl_kernel *k) { clear(k, 3); }
 
 const struct nl_guest_os nl_linux = {
         .find = find,

@@ -91,59 +91,50 @@ static enum nl_err scan_task(const struct walk *w, uint64_t task)
 static enum nl_err visit_threads(const struct walk *w, uint64_t leader)
 {
 	uint64_t signal, head, node;
+	bool any = false;
 	enum nl_err err;
 
 	if (nl_guest_read64(&w->k->space, GVA(leader + w->t->task_signal), &signal))
 		return NL_EKERNEL;
 	if (!signal) /* on its way out of the lists */
 		return w->visit(w, leader);
-	head = signal + w->t->signal_thread_head;
-	if (nl_guest_read64(&w->k->space, GVA(head + LIST_NEXT), &node))
-		return NL_EKERNEL;
-	if (node == head) /* so is this one; and a walk in which nobody is visited would not be bounded */
-		return w->visit(w, leader);
-	while (node != head) {
+	node = head = signal + w->t->signal_thread_head;
+	for (; !nl_guest_read64(&w->k->space, GVA(node + LIST_NEXT), &node); any = true) {
+		if (node == head) /* so is who has none; and a walk in which nobody is visited would not be bounded */
+			return any ? NL_OK : w->visit(w, leader);
 		if ((err = w->visit(w, node - w->t->task_thread_node)))
 			return err;
-		if (nl_guest_read64(&w->k->space, GVA(node + LIST_NEXT), &node))
-			return NL_EKERNEL;
 	}
-	return NL_OK;
+	return NL_EKERNEL;
 }
 
 static enum nl_err visit_processes(const struct walk *w)
 {
-	uint64_t head = w->t->init_task + w->k->slide + w->t->task_tasks, node;
+	/* init_task, the boot CPU's idle task, is the head of the list and is not in it as a process. */
+	uint64_t head = w->t->init_task + w->k->slide + w->t->task_tasks, node = head;
 	uint32_t count = 0;
 	enum nl_err err;
 
-	/* init_task, the boot CPU's idle task, is the head of the list and is not in it as a process. */
-	if (nl_guest_read64(&w->k->space, GVA(head + LIST_NEXT), &node))
-		return NL_EKERNEL;
-	while (node != head) {
-		if (++count > MAX_TASKS)
-			return NL_EKERNEL;
+	while (!nl_guest_read64(&w->k->space, GVA(node + LIST_NEXT), &node) && count++ <= MAX_TASKS) {
+		if (node == head)
+			return NL_OK;
 		if ((err = visit_threads(w, node - w->t->task_tasks)))
 			return err;
-		if (nl_guest_read64(&w->k->space, GVA(node + LIST_NEXT), &node))
-			return NL_EKERNEL;
 	}
-	return NL_OK;
+	return NL_EKERNEL;
 }
 
 bool nl_linux_per_cpu(const struct walk *w, uint32_t cpu, uint64_t symbol, uint64_t *va)
 {
 	const struct nl_leaf_target *t = w->t;
-	uint64_t low = nl_region_start(t, NL_KERNEL_IMAGE) + w->k->slide,
-	         high = nl_region_end(t, NL_KERNEL_IMAGE) + w->k->slide, area;
+	uint64_t area;
 
 	if (nl_guest_read64(&w->k->space, GVA(t->per_cpu_offset + w->k->slide + 8ULL * cpu), &area))
 		return false;
 	/* A CPU that Linux does not think possible: nothing, or still the initial area, inside the image and long
 	 * freed (setup_percpu.c: BOOT_PERCPU_OFFSET). */
-	if (!area || (area >= low && area < high))
-		*va = 0;
-	else
+	*va = 0;
+	if (area && !nl_in_image(t, area - w->k->slide, 1))
 		*va = area + symbol + (nl_in_image(t, symbol, 1) ? w->k->slide : 0);
 	return true;
 }
