@@ -193,6 +193,7 @@ void nl_standing_take(nl_order_taker *take)
 		nl_standing.error = nl_standing.carried = NL_ETRIAL;
 		nl_kept->frozen &= NL_FROZEN_NOW;
 	}
+	nl_kept->frozen_at = s->epoch; /* what was withheld from a frozen machine does not come later */
 	nl_kept_seal();
 	for (unsigned i = 0; i < NL_MAX_KEYS; i++)
 		s->keys[i] = nl_boot.keys[i].role & ~NL_ROLES ? nl_boot.keys[i] : (struct nl_key){.role = 0};

@@ -33,12 +33,13 @@ byte resets, evils;
 byte place[2];
 bool leaf[THIEF + 1];         /* the order's leaves are there, whole */
 byte s_keys = 1, s_known; /* the operators, and the hash of the file that has made it so: its epoch is the floor */
-/* nl_kept */
+/* nl_kept: whoever boots something else can write there, so it says nothing that lets anything in */
 bool k_sound, k_frozen;
-byte k_keys, k_known;
+byte k_at; /* the epoch that was accepted when it was frozen */
 /* The core, and in the loader what will be its */
 byte keys, known, in_force, on;
 bool frozen;
+byte frozen_at;
 byte rotation; /* the first order since the launch that has brought keys: the state's have signed it */
 #define OFF 0
 #define READ 1
@@ -57,7 +58,6 @@ byte writes, at, wrote;
 byte must;     /* in force at the next launch, or a newer one */
 bool withheld; /* guest root has seen to it that it cannot be */
 byte booted;   /* the highest floor that a boot has begun with */
-byte seen;     /* the highest floor since the power came */
 bool stands;   /* frozen, by an order, and not released since the power came */
 byte stood;    /* what was on when it was so */
 byte second;   /* which order of epoch 2 a boot has taken */
@@ -90,6 +90,12 @@ bool suicide;  /* the list has revoked the operators' own keys */
 #define THERE(o) COMPLETE(o)
 #endif
 
+#ifdef MUTANT_FROZEN_BACK /* nothing new at all, though it was accepted before the freeze */
+#define MAY(o) (!frozen)
+#else
+#define MAY(o) (!frozen || EPOCH(o) <= frozen_at)
+#endif
+
 inline take(o)
 {
 	printf("## order %d is accepted: keys %d\n", o, to[o]);
@@ -104,7 +110,7 @@ inline consider(o)
 {
 	if
 	:: COMPLETE(o) && KNOWN(o) -> printf("## order %d is known\n", o); in_force = o
-	:: THERE(o) && (o) != known && NEWER(o) && SIGNED(o) && !frozen -> take(o)
+	:: THERE(o) && (o) != known && NEWER(o) && SIGNED(o) && MAY(o) -> take(o)
 	:: else
 	fi
 }
@@ -112,14 +118,13 @@ inline consider(o)
 inline leave_behind()
 {
 	k_sound = true;
-	k_keys = keys; k_known = known; k_frozen = frozen
+	k_frozen = frozen; k_at = frozen_at
 }
 
 inline assert_lawful()
 {
-	assert(EPOCH(known) >= booted && EPOCH(known) >= seen); /* no way back: over a warm reset, or behind a boot */
+	assert(EPOCH(known) >= booted); /* no way back behind a boot */
 	assert(in_force == 0 || in_force == known);
-	seen = EPOCH(known);
 	assert(keys != NOBODY);                             /* nobody is left without operators */
 	assert(keys >= newest)                              /* nor do keys come back that were rotated away */
 }
@@ -141,8 +146,12 @@ inline launch()
 	on = in_force;
 #endif
 	assert(frozen == stands);
-	assert(!frozen || withheld || BARRED(by[stood]) || on == stood || !stood); /* it is the set, over a reset, too */
+	/* it is the set, over a reset, too; of two orders of one epoch guest root may choose */
+	assert(!frozen || withheld || BARRED(by[stood]) || (on && EPOCH(on) == EPOCH(stood)) || !stood);
 	stood = (frozen -> on : 0);
+#ifndef MUTANT_FROZEN_LATER
+	frozen_at = EPOCH(known);
+#endif
 	must = in_force;
 	withheld = false;
 	booted = EPOCH(known);
@@ -167,18 +176,14 @@ end:
 			printf("## the state: floor %d, keys %d\n", EPOCH(s_known), s_keys);
 			keys = s_keys; known = s_known;
 			if
-			:: k_sound -> printf("## nl_kept: floor %d, keys %d\n", EPOCH(k_known), k_keys); keys = k_keys; known = k_known; frozen = k_frozen
+			:: k_sound -> printf("## nl_kept: frozen %d\n", k_frozen); frozen = k_frozen; frozen_at = k_at
 			:: else
 			fi;
 #ifdef MUTANT_KEPT_ONCE /* it is read once, whatever comes of this boot */
 			k_sound = false;
 #endif
 			phase = READ }
-	:: atomic { phase == READ ->
-#if !defined(MUTANT_KEPT_LATE) && !defined(MUTANT_FLOOR_LATE) /* the state hears of it with the next order */
-			s_keys = keys; s_known = known;
-#endif
-			phase = MERGED }
+	:: atomic { phase == READ -> phase = MERGED }
 	:: atomic { phase == MERGED -> /* the older one only where the newer does not do: it may bring its keys */
 			i = (RANK(place[1]) > RANK(place[0]));
 #ifndef MUTANT_OLDEST_FIRST
@@ -193,12 +198,7 @@ end:
 			i = 0;
 			phase = TOOK }
 	:: atomic { phase == TOOK ->
-#ifdef MUTANT_KEPT_LATE
-			if
-			:: known != k_known -> s_keys = keys; s_known = known
-			:: else
-			fi;
-#elif !defined(MUTANT_FLOOR_LATE) /* the floor does not rise before the launch */
+#ifndef MUTANT_FLOOR_LATE /* the floor does not rise before the launch */
 			s_keys = keys; s_known = known;
 #endif
 			phase = WRITTEN }
@@ -307,7 +307,7 @@ end:
 			select(revoked : 1 .. keys);
 			printf("## the list revokes keys %d\n", revoked);
 			suicide = (revoked == keys) }
-	:: atomic { phase == UP && !frozen -> printf("## frozen\n"); frozen = true; stands = true; stood = on; leave_behind() }
+	:: atomic { phase == UP && !frozen -> printf("## frozen\n"); frozen = true; frozen_at = EPOCH(known); stands = true; stood = on; leave_behind() }
 	:: atomic { phase == UP && frozen -> printf("## released\n"); frozen = false; stands = false; stood = 0; leave_behind() }
 	od
 }
@@ -342,7 +342,7 @@ inline reset()
 {
 	resets++;
 	phase = OFF;
-	keys = 0; known = 0; in_force = 0; on = 0; frozen = false; rotation = 0;
+	keys = 0; known = 0; in_force = 0; on = 0; frozen = false; frozen_at = 0; rotation = 0;
 	writes = 0; at = 0; wrote = 0
 }
 
@@ -354,8 +354,8 @@ end:
 	:: atomic { resets < RESETS && (phase != OFF || k_sound) ->
 			printf("## power-off\n");
 			reset();
-			k_sound = false; k_keys = 0; k_known = 0; k_frozen = false;
-			stands = false; stood = 0; seen = booted }
+			k_sound = false; k_frozen = false; k_at = 0;
+			stands = false; stood = 0 }
 	od
 }
 

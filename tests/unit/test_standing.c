@@ -416,6 +416,15 @@ static void frozen(void **state)
 	assert_int_equal(warm(), NL_OK);
 	assert_int_equal(nl_standing.epoch, 6);
 	good(7, 1);
+	assert_int_equal(by_call(), NL_OK);
+	assert_int_equal(ordered(NL_ORDER_FREEZE, NULL), NL_OK);
+	empty(1); /* withheld in one boot, and there in the next: nothing changes by it */
+	assert_int_equal(warm(), NL_OK);
+	good(7, 1);
+	assert_int_equal(warm(), NL_EFROZEN);
+	assert_int_equal(nl_standing.epoch, 6);
+	assert_int_equal(ordered(NL_ORDER_RELEASE, NULL), NL_OK);
+	good(7, 1);
 	order.o.flags |= NL_ORDER_FROZEN;
 	sign();
 	into(1);
