@@ -28,8 +28,8 @@ static void read_left(struct loader *l)
 		show(r->panic.text);
 	if (r->kept.magic != NL_KEPT_MAGIC || r->kept.checksum != nl_kept_checksum(&r->kept))
 		ZeroMem(&r->kept, sizeof(r->kept));
-	for (unsigned i = 0; i < NL_MAX_LOCKOUTS && r->kept.lockouts[i].reason; i++)
-		nl_lock_out(l->state.lockouts, r->kept.lockouts[i].sha256, r->kept.lockouts[i].reason);
+	for (const struct nl_lockout *o = r->kept.lockouts; o < r->kept.lockouts + NL_MAX_LOCKOUTS; o++)
+		nl_lock_out(l->state.lockouts, o->sha256, nl_lockout_next(o->reason));
 	l->left = AllocatePool(sizeof(*r));
 	if (l->left) /* the core looks whether panic and journal are whole */
 		*l->left = *r;
@@ -124,6 +124,7 @@ enum nl_err state_settle(struct loader *l)
 		s->list_sequence = b->list_accepted;
 	if (!b->facts.keys_from_file)
 		s->standing = b->standing;
+	nl_lock_in(s->lockouts, NULL, NL_LOCKOUT_TRIALS); /* for this boot alone, and the core has them */
 	s->left = b->left;
 	e = state_keep(l);
 	if (!e)

@@ -56,7 +56,7 @@ struct nl_registers {
 
 /* What takes a CPU from everybody else: each call by its number, but those to VERIFY that want another one (slices of
  * the hash, a signature) for themselves; and gathering, the TRY in its midst included. */
-enum nl_piece { NL_PIECE_GATHER = 0, NL_PIECE_CHECK = NL_CALL_ORDER + 1, NL_PIECES };
+enum nl_piece { NL_PIECE_GATHER = 0, NL_PIECE_CHECK = NL_CALL_CONFIRM + 1, NL_PIECES };
 
 /*
  * What differs between guests. `call` makes one hypercall on the CPU it is called on; false: the instruction faulted.
@@ -121,6 +121,8 @@ enum nl_err nl_agent_commit(struct nl_agent *a, const struct nl_commit_request *
 enum nl_err nl_agent_challenge(struct nl_agent *a, struct nl_challenge *out);
 /* Carry a signed order until there is an answer: a second for each signature but the first. NL_OK: it was accepted. */
 enum nl_err nl_agent_order(struct nl_agent *a, const void *file, size_t size);
+/* The leaf is good: its probation is over. NL_NOTHING: it was on none. NL_ETRIAL: its time had come. */
+enum nl_err nl_agent_confirm(struct nl_agent *a, const uint8_t sha256[32]);
 
 /* `newest` 0: the journal is empty. */
 enum nl_err nl_agent_journal(struct nl_agent *a, uint64_t from_seq, struct nl_journal_entry *out, size_t max, size_t *n,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Challenges, and orders that answer them: see agent.h. */
+/* Challenges, orders that answer them, and the word that a leaf is good: see agent.h. */
 #include "call.h"
 
 #include <string.h>
@@ -37,4 +37,12 @@ enum nl_err nl_agent_order(struct nl_agent *a, const void *file, size_t size)
 			a->t->pause_ns(a->t->ctx, ORDER_PAUSE_NS);
 	}
 	return e;
+}
+
+enum nl_err nl_agent_confirm(struct nl_agent *a, const uint8_t sha256[32])
+{
+	uint8_t copy[32];
+
+	memcpy(copy, sha256, sizeof(copy));
+	return nl_agent_exchange(a, NL_CALL_CONFIRM, copy, sizeof(copy), NULL);
 }

@@ -213,7 +213,8 @@ static enum nl_err check_probes(struct nl_kernel *kernel)
 }
 
 /* `may`: what policy or an order lets who asks, bits of enum nl_guest_may. */
-static enum nl_err begin(const struct nl_context *ctx, uint32_t set, uint32_t deadline_ms, uint32_t may)
+static enum nl_err begin(const struct nl_context *ctx, uint32_t set, uint32_t deadline_ms, uint32_t confirm_ms,
+                         uint32_t may)
 {
 	const struct nl_generation *current = nl_generation_current();
 	struct nl_kernel kernel;
@@ -221,7 +222,9 @@ static enum nl_err begin(const struct nl_context *ctx, uint32_t set, uint32_t de
 
 	if (set == current->applied)
 		return NL_NOTHING;
-	if ((err = nl_request_check(current->applied, set, may, &tx.report.blocker)) || (err = bind_all(ctx, set)))
+	if ((err = nl_request_check(current->applied, set, may, &tx.report.blocker)) ||
+	    (err = nl_trial_plan(set & ~current->applied, confirm_ms, nl_order_confirm_ms())) ||
+	    (err = bind_all(ctx, set)))
 		return err;
 	nl_plan_make(&tx.plan, current->applied, set, tx.agentless);
 	if ((err = find_kernel(ctx, &kernel)) || (err = check_probes(&kernel)))
@@ -270,7 +273,7 @@ enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,
 		if (!err && nl_kept->frozen)
 			err = NL_EFROZEN;
 		if (!err)
-			err = begin(ctx, set, request->deadline_ms,
+			err = begin(ctx, set, request->deadline_ms, request->confirm_ms,
 			            nl_boot.facts.policy.guest_may | nl_order_may(current->applied, set));
 	}
 	err = err ? err : make_pages(tx.made ? PAGES_SLICE : 1);
@@ -379,6 +382,7 @@ static enum nl_err window(uint32_t self, struct nl_kernel *kernel, bool had_aren
 		nl_registry[i].state.old_tasks = unread >> i & 1 ? NL_UNCOUNTED : scan.old_by_leaf[i];
 	NL_EACH_LEAF(i, tx.next->applied) /* to blame from the flip on, not from when all CPUs run again */
 		nl_kept_on[i] = nl_registry[i].state.sha256;
+	nl_trial_begin(tx.next->applied & ~current->applied);
 	nl_window_fold(&tx.plan);
 	nl_step(self, NL_STEP_FOLD, tx.plan.n_changes);
 	nl_step(self, NL_STEP_FLIP, tx.next->view.generation);
@@ -394,6 +398,7 @@ static void settle(void)
 	struct nl_commit_report *r = &tx.report;
 
 	nl_generation_turn(tx.next);
+	nl_order_made();
 	tx.next = NULL;
 	release_drafts();
 	unpin();
@@ -408,6 +413,9 @@ static void settle(void)
 		if (!on)
 			nl_kept_on[i] = NULL;
 		e->state.condition = on ? NL_LEAF_APPLIED : NL_LEAF_REVERTED;
+		if (on ? e->state.trial_tsc : nl_trial_over(e) == NL_ETRIAL)
+			nl_journal(NL_EV_TRIAL, on ? NL_OK : NL_ETRIAL, e->state.id, e->state.sha256,
+			           e->state.condition, e->state.trial_tsc);
 		e->state.since_tsc = x86_rdtsc();
 		e->state.generation = now->view.generation;
 		e->state.note = NL_OK;
@@ -499,7 +507,7 @@ enum nl_err nl_commit_own(struct nl_cpu *self, const struct nl_context *ctx, uin
 
 	nl_step(self->index, NL_STEP_PREPARE, 0);
 	start_over(NL_COMMIT_AGENTLESS);
-	err = begin(ctx, set, 0, NL_GUEST_MAY_ALL);
+	err = begin(ctx, set, 0, 0, NL_GUEST_MAY_ALL);
 	err = err ? err : make_pages(tx.plan.n_changes);
 	nl_step(self->index, NL_STEP_PREPARED, err);
 	for (us = FIRST_PAUSE_US; !err && (err = try_once(self, ctx)) == NL_AGAIN && us <= LAST_PAUSE_US; us *= 2)

@@ -19,7 +19,7 @@
 /* The guest's channel: the challenge that is out (zero: none), the order that is read, and whether it was accepted and
  * waits for its commit. */
 static struct nl_challenge out;
-static uint64_t made, made_tsc, checked_tsc, accepted_tsc;
+static uint64_t made, made_tsc, checked_tsc, taken_tsc;
 static struct nl_check check; /* size 0: nothing is read */
 static union {
 	struct nl_order order;
@@ -58,17 +58,7 @@ enum nl_err nl_order_challenge(struct nl_challenge *answer)
 	return NL_OK;
 }
 
-bool nl_order_addressed(const uint8_t address[64])
-{
-	const uint8_t *ours = (const uint8_t *)&out + offsetof(struct nl_challenge, machine_id);
-	uint8_t differs = 0, some = 0;
-
-	for (unsigned i = 0; i < 64; i++) {
-		differs |= address[i] ^ ours[i];
-		some |= out.challenge[i % sizeof(out.challenge)];
-	}
-	return some && !differs;
-}
+bool nl_order_addressed(const uint8_t address[64]) { return nl_order_answers(address, &out); }
 
 /* What takes long: some of the hash, or one signature, if it is time for one. */
 static enum nl_err read_on(const struct nl_order *o, size_t size)
@@ -96,15 +86,17 @@ static enum nl_err read_on(const struct nl_order *o, size_t size)
 /* A challenge counts once. */
 static void accept(void)
 {
+	static const uint8_t freezes[NL_ORDER_VERBS] = {0, 0, 0, 0, NL_FROZEN_NOW, 0, NL_FROZEN_NOW | NL_FROZEN_STOP};
+
 	spend();
 	waits = nl_order_commits(&staged.order);
-	accepted_tsc = x86_rdtsc();
-	staged.order.generation = out.generation; /* whatever it was for: for this one from now on */
+	taken_tsc = x86_rdtsc();
 	nl_own_soon(0);
-	if (waits)
-		return;
-	nl_kept->frozen &= ~(uint64_t)NL_FROZEN_NOW;
-	nl_kept->frozen |= staged.order.what == NL_ORDER_RELEASE ? 0 : NL_FROZEN_NOW;
+	for (unsigned i = 0; staged.order.what == NL_ORDER_CONFIRM && i < NL_MAX_LEAVES; i++)
+		if (nl_order_names(&staged.order, nl_registry[i].state.sha256))
+			(void)nl_trial_over(&nl_registry[i]);
+	nl_kept->frozen &= staged.order.what == NL_ORDER_RELEASE ? NL_FROZEN_STANDING : ~0ULL;
+	nl_kept->frozen |= freezes[staged.order.what];
 	nl_kept->frozen_at = nl_boot.standing.epoch;
 	nl_kept_seal();
 }
@@ -122,7 +114,7 @@ enum nl_err nl_order_take(const struct nl_order *o, size_t size)
 	if (!err)
 		err = nl_order_bound(o, &here);
 	/* What orders can say, and this version does not do: docs/explanation/orders.md. */
-	if (!err && (o->confirm_ms || o->what == NL_ORDER_CONFIRM || o->build_id_len))
+	if (!err && (o->build_id_len || (o->confirm_ms && o->kind == NL_ORDER_STANDING)))
 		err = NL_EUNSUPPORTED;
 	cheap = err || nl_standing_known;
 	if (!cheap)
@@ -139,12 +131,7 @@ enum nl_err nl_order_take(const struct nl_order *o, size_t size)
 	return err;
 }
 
-const struct nl_order *nl_order_waiting(void)
-{
-	return waits && !passed(accepted_tsc, WAIT_US) && staged.order.generation == nl_current_view()->generation
-	               ? &staged.order
-	               : NULL;
-}
+const struct nl_order *nl_order_waiting(void) { return waits && !passed(taken_tsc, WAIT_US) ? &staged.order : NULL; }
 
 /* What it makes of what is applied. NL_AGAIN: not all of its leaves are known, and half of an order is not what was
  * ordered. */
@@ -170,8 +157,12 @@ uint32_t nl_order_may(uint32_t applied, uint32_t set)
 	const struct nl_order *o = nl_order_waiting();
 	uint32_t exactly;
 
+	waits = o;
 	return o && !makes(o, applied, &exactly) && set == exactly ? NL_GUEST_MAY_ALL : NL_GUEST_MAY_NONE;
 }
+
+uint32_t nl_order_confirm_ms(void) { return waits ? staged.order.confirm_ms : 0; }
+void nl_order_made(void) { waits = false; }
 
 static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_t *set, bool *last)
 {
@@ -180,7 +171,7 @@ static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_
 	(void)ctx;
 	if (!o || !(o->flags & NL_ORDER_AGENTLESS))
 		return NL_NOTHING;
-	*last = passed(accepted_tsc, 1000ULL * o->deadline_ms);
+	*last = passed(taken_tsc, 1000ULL * o->deadline_ms);
 	return makes(o, applied, set);
 }
 

@@ -27,6 +27,10 @@ const struct nl_order *nl_order_waiting(void);
  * it says and no other. Sets: a bit per entry of the registry. */
 uint32_t nl_order_may(uint32_t applied, uint32_t set);
 
+/* While one waits: how long what is put on is on probation, whoever makes the commit; else 0. */
+uint32_t nl_order_confirm_ms(void);
+void nl_order_made(void); /* a commit: none waits any more */
+
 /* The commit of one that wants no agent. */
 extern const struct nl_wish nl_order_wish;
 

@@ -78,7 +78,7 @@ static enum nl_err check_policy(uint32_t applied, uint32_t set, uint32_t may, st
 		if (shall && !is) {
 			if (!(may & NL_GUEST_MAY_APPLY))
 				return NL_EPOLICY;
-			if ((err = nl_list_bars(e->state.sha256)))
+			if ((err = nl_list_bars(e->state.sha256, false)))
 				return err;
 			if (e->state.version < nl_list_floor(e->state.id))
 				return NL_EVERSION;

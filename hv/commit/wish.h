@@ -6,6 +6,7 @@
 #pragma once
 
 #include "vendor.h"
+#include "leaf/entry.h"
 #include <newleaf/errors.h>
 
 /* One who may want something. Both with the commit lock. */
@@ -27,3 +28,18 @@ static inline void nl_own_soon(uint64_t tsc)
 	if (tsc < nl_own_due)
 		__atomic_store_n(&nl_own_due, tsc, __ATOMIC_RELAXED);
 }
+
+/*
+ * Probation (trial.c): what nobody confirms in time is taken back by such a commit; and from its flip on a mark in
+ * nl_kept sees to it that a machine that it takes along does not put it on in its next boot. With the commit lock.
+ */
+extern const struct nl_wish nl_trial_wish;
+
+/* What the commit that is prepared puts on is on probation for so long, as it was asked for or ordered, if that is not
+ * 0, or as authors or the policy say: the shortest counts. NL_EPOLICY: the policy knows no probation. */
+enum nl_err nl_trial_plan(uint32_t fresh, uint64_t asked_ms, uint64_t ordered_ms);
+void nl_trial_begin(uint32_t fresh); /* in the window, behind all that can fail, and before the flip */
+
+/* It is confirmed, or off. NL_NOTHING: it was on no probation. NL_ETRIAL: its time has come, and the mark stays.
+ * NL_EUNKNOWN_LEAF: it is none. */
+enum nl_err nl_trial_over(struct nl_entry *e);

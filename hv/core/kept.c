@@ -24,14 +24,6 @@ void nl_kept_init(struct nl_kept *k)
 	nl_kept_seal();
 }
 
-bool nl_state_locked_out(const uint8_t sha256[32])
-{
-	for (const struct nl_lockout *l = nl_kept->lockouts; l < nl_kept->lockouts + NL_MAX_LOCKOUTS; l++)
-		if (l->reason & NL_LOCKOUT_ALL || (l->reason && !memcmp(l->sha256, sha256, 32)))
-			return true;
-	return false;
-}
-
 bool nl_kept_alive(void) { return !__atomic_exchange_n(&alive, 1, __ATOMIC_SEQ_CST); }
 
 void nl_kept_forget(void)

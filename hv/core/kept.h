@@ -10,9 +10,6 @@ extern struct nl_kept *nl_kept; /* after a change: nl_kept_seal */
 void nl_kept_init(struct nl_kept *k);
 void nl_kept_seal(void);
 
-/* A leaf that is not applied again, in this boot or a later one, until a signed list pardons it? */
-bool nl_state_locked_out(const uint8_t sha256[32]);
-
 extern const uint8_t *nl_kept_on[NL_MAX_LEAVES]; /* SHA-256 of each leaf that is applied, else NULL */
 bool nl_kept_alive(void);  /* the guest is up: what is on by now is not to blame any more. True: it is news */
 void nl_kept_forget(void); /* another kernel: nothing is on, and it is not up yet */

@@ -23,6 +23,7 @@
 #include "commit/quiesce.h"
 #include "leaf/list.h"
 #include "leaf/registry.h"
+#include "leaf/room.h"
 #include "leaf/witness.h"
 #include "x86.h"
 
@@ -53,13 +54,6 @@ static enum nl_err can_answer(struct call *c, size_t n)
 	return nl_guest_probe(&c->caller, c->buffer, NL_GUEST_USER | NL_GUEST_WRITE, n);
 }
 
-static void copy_string(char *to, size_t size, const char *from)
-{
-	size_t n = strlen(from) < size ? strlen(from) : size - 1;
-
-	memcpy(to, from, n);
-}
-
 static enum nl_err call_status(struct call *c)
 {
 	struct nl_status *s = &c->answer.status;
@@ -68,9 +62,9 @@ static enum nl_err call_status(struct call *c)
 	nl_journal_tidy();
 	s->abi = NL_ABI_VERSION;
 	s->size = sizeof(*s);
-	copy_string(s->version, sizeof(s->version), NL_VERSION);
-	copy_string(s->vendor, sizeof(s->vendor), nl_vendor->name);
-	copy_string(s->paging, sizeof(s->paging), nl_vendor->paging);
+	memcpy(s->version, NL_VERSION, sizeof(NL_VERSION));
+	memcpy(s->vendor, nl_vendor->name, sizeof(s->vendor));
+	memcpy(s->paging, nl_vendor->paging, sizeof(s->paging));
 	s->cpus_known = nl_n_cpus;
 	for (i = 0; i < nl_n_cpus; i++)
 		s->cpus_running += nl_cpus[i] && nl_cpu_is_running(nl_cpus[i]);
@@ -82,7 +76,8 @@ static enum nl_err call_status(struct call *c)
 	nl_journal_read(UINT64_MAX, NULL, &s->journal_newest);
 	s->memory_total = nl_pool_total_pages() * NL_PAGE_SIZE;
 	s->memory_free = nl_pool_free_pages() * NL_PAGE_SIZE;
-	nl_registry_arena_free(&s->arena_text_free, &s->arena_data_free);
+	s->arena_text_free = nl_room_free(NL_ROOM_TEXT);
+	s->arena_data_free = nl_room_free(NL_ROOM_DATA);
 	memcpy(s->kernel_build_id, nl_registry_build_id(&s->kernel_build_id_len, &s->kernel_slide),
 	       sizeof(s->kernel_build_id));
 	s->emulated = nl_emulated;
@@ -159,6 +154,15 @@ static enum nl_err call_order(struct call *c)
 	if (c->length <= sizeof(file))
 		err = nl_guest_read(&c->caller, c->buffer, NL_GUEST_USER, &file, c->length);
 	return err ? err : nl_order_take(&file.order, c->length);
+}
+
+static enum nl_err call_confirm(struct call *c)
+{
+	bool may = nl_boot.facts.policy.guest_may & NL_GUEST_MAY_CONFIRM;
+	uint8_t sha256[32];
+	enum nl_err err = nl_guest_read(&c->caller, c->buffer, NL_GUEST_USER, sha256, sizeof(sha256));
+
+	return !may ? NL_EPOLICY : err ? err : nl_trial_over(nl_registry_find(sha256));
 }
 
 static enum nl_err call_prepare(struct call *c)
@@ -278,6 +282,7 @@ static const struct {
                                .wanted = true,
                                .answer = sizeof(struct nl_challenge)},
         [NL_CALL_ORDER] = {.fn = call_order, .locked = true},
+        [NL_CALL_CONFIRM] = {.fn = call_confirm, .locked = true},
 };
 
 /* The answer can be written before anything is done. Its fate does not change what was done: NL_EFAULT only where

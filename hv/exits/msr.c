@@ -48,9 +48,7 @@ static const struct range {
         {0x3f1, 0x3f5, FAULT, FAULT, "VMX", "PEBS"}, /* 3f4 on: architectural PEBS */
         {0x600, 0x600, FAULT, FAULT, "VMX", "DS_AREA"},
         {0x480, 0x493, FAULT, FAULT, "VMX", "VMX capabilities"},
-        {0x560, 0x561, FAULT, FAULT, "VMX", "Intel PT output"}, /* would write to physical memory past the EPT */
-        {0x570, 0x572, FAULT, FAULT, "VMX", "Intel PT"},
-        {0x580, 0x587, FAULT, FAULT, "VMX", "Intel PT ranges"},
+        {0x560, 0x587, FAULT, FAULT, "VMX", "Intel PT"}, /* would write to physical memory past the EPT */
         {MSR_X2APIC_ICR, MSR_X2APIC_ICR, PASS, ICR, NULL, "x2APIC ICR"},
         {NL_TOKEN_MSR, NL_TOKEN_MSR, TOKEN, FAULT, NULL, "token"}, /* outside the bitmaps: exits by itself */
         {MSR_EFER, MSR_EFER, EFER, EFER, "SVM", "EFER"},
@@ -204,10 +202,9 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 		nl_tokens_forget();
 		nl_vendor->context(cpu, &c);
 		nl_commit_kernel_gone(cpu, &c, v);
-		return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);
-	default:
-		return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);
+		break;
 	}
+	return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);
 }
 
 void nl_msr_exit(struct nl_cpu *cpu, const struct nl_exit *exit)

@@ -12,7 +12,8 @@
 #define FIRST_US 1000u /* until an exit tries again; doubled up to the last */
 #define LAST_US 64000u
 
-static const struct nl_wish *const wishes[] = {&nl_order_wish, &nl_standing_wish}; /* the first that wants is heard */
+/* The first that wants something is heard. */
+static const struct nl_wish *const wishes[] = {&nl_trial_wish, &nl_order_wish, &nl_standing_wish};
 static uint64_t pause_us = FIRST_US;
 uint64_t nl_own_due = UINT64_MAX;
 
@@ -39,10 +40,8 @@ void nl_own_commit(struct nl_cpu *cpu)
 		if (err != NL_NOTHING)
 			due = err ? x86_rdtsc() + nl_us_to_tsc(pause_us) : 0;
 	}
-	if (due + 1 < 2) /* never, or at once */
-		pause_us = FIRST_US;
-	else if (pause_us < LAST_US)
-		pause_us *= 2;
+	/* Again from the shortest on when nobody wants anything, or at once. */
+	pause_us = due + 1 < 2 ? FIRST_US : pause_us < LAST_US ? 2 * pause_us : pause_us;
 	nl_own_soon(due);
 	nl_unlock(&nl_generation_lock);
 }

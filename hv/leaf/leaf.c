@@ -134,7 +134,7 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 
 	if (nl_leaf_split(file, signed_size, &i) || i != signed_size || (uintptr_t)file % 8)
 		return NL_ELEAF;
-	if (h->consistency > NL_CONSISTENCY_MIXABLE || h->reserved || h->confirm_s || !nl_leaf_id_ok(h->id))
+	if (h->consistency > NL_CONSISTENCY_MIXABLE || h->reserved || !nl_leaf_id_ok(h->id))
 		return NL_ELEAF;
 	if (h->objects.count >= NL_LEAF_MAX_OBJECTS || h->sites.count == 0 || h->sites.count > NL_LEAF_MAX_SITES ||
 	    h->relocs.count > NL_LEAF_MAX_RELOCS || h->facts.count > NL_LEAF_MAX_FACTS)

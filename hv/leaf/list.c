@@ -117,11 +117,14 @@ enum nl_err nl_list_quorum(const struct nl_check *c, uint32_t needed, uint8_t ke
 	return nl_list_revokes(key_id) ? NL_EKEYREVOKED : NL_EKEY;
 }
 
-enum nl_err nl_list_bars(const uint8_t sha256[32])
+enum nl_err nl_list_bars(const uint8_t sha256[32], bool on)
 {
 	if (answer && answer != NL_NOTHING && nl_boot.facts.policy.without_list != NL_WITHOUT_LIST_GO_ON)
 		return NL_ELIST;
 	if (listed(NL_LIST_LEAF, sha256, 32))
 		return NL_EREVOKED;
-	return nl_state_locked_out(sha256) && !listed(NL_LIST_PARDON, sha256, 32) ? NL_ELOCKEDOUT : NL_OK;
+	if (!on && nl_locked_out(nl_kept->lockouts, sha256, NL_LOCKOUT_TRIALS))
+		return NL_ETRIAL;
+	on = !nl_locked_out(nl_kept->lockouts, sha256, NL_LOCKOUT_PANICS) || listed(NL_LIST_PARDON, sha256, 32);
+	return on ? NL_OK : NL_ELOCKEDOUT;
 }

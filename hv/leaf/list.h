@@ -20,8 +20,9 @@ uint64_t nl_list_sequence(void); /* of the list that was taken, else 0 */
 
 bool nl_list_revokes(const uint8_t key_id[32]);
 
-/* May this leaf be applied? NL_EREVOKED, NL_ELOCKEDOUT; NL_ELIST: the list that would say so is not here. */
-enum nl_err nl_list_bars(const uint8_t sha256[32]);
+/* May this leaf be applied, or stay on if it is `on`? NL_EREVOKED, NL_ELOCKEDOUT; NL_ELIST: the list that would say so
+ * is not here. */
+enum nl_err nl_list_bars(const uint8_t sha256[32], bool on);
 /* How new a leaf must be: by this list, or as it was on this machine before. A later list may ask for less. */
 uint32_t nl_list_floor(const char *id);
 /* All signatures are good: are there enough that count? key_id: the first one's, or whose it would have to be.

@@ -18,7 +18,7 @@ static const uint8_t looks[][NL_ORDER_VERBS] = {
 static const struct {
 	uint8_t at, size, may, must; /* not be zero */
 } fields[] = {
-        {FIELD(head.count), COMMITS | CONFIRMS, CHANGES},
+        {FIELD(head.count), COMMITS | CONFIRMS, CHANGES | CONFIRMS},
         {FIELD(flags), COMMITS, 0},
         {FIELD(deadline_ms), COMMITS, COMMITS},
         {FIELD(confirm_ms), COMMITS, 0},
@@ -83,14 +83,14 @@ enum nl_err nl_order_form(const void *file, size_t size)
 	return entries_ok(o, look) ? NL_OK : NL_EORDER;
 }
 
-/* Who looks must not tell by time how much was right. */
-static bool answers(const uint8_t challenge[32], const struct nl_challenge *c)
+bool nl_order_answers(const uint8_t *address, const struct nl_challenge *c)
 {
+	const uint8_t *ours = (const uint8_t *)c + offsetof(struct nl_challenge, machine_id);
 	uint8_t differs = 0;
 
-	for (size_t i = 0; i < sizeof(c->challenge); i++)
-		differs |= challenge[i] ^ c->challenge[i];
-	return !differs;
+	for (unsigned i = 0; i < 64; i++)
+		differs |= address[i] ^ ours[i];
+	return !differs && !is_zero(c->challenge, sizeof(c->challenge));
 }
 
 static bool allowed(const struct nl_order *o, const struct nl_policy *p)
@@ -114,7 +114,8 @@ enum nl_err nl_order_bound(const struct nl_order *o, const struct nl_order_here 
 		return NL_EMACHINEID;
 	if (now && memcmp(o->boot_id, c->boot_id, sizeof(o->boot_id)))
 		return NL_EBOOTID;
-	if (now ? !answers(o->challenge, c) : o->epoch < here->epoch)
+	if (now ? !nl_order_answers((const uint8_t *)o + offsetof(struct nl_order, machine_id), c)
+	        : o->epoch < here->epoch)
 		return now ? NL_ECHALLENGE : NL_EEPOCH;
 	if (!allowed(o, here->policy))
 		return NL_EPOLICY;

@@ -16,6 +16,9 @@ struct nl_order_here {                      /* the machine that is asked */
  * says, and its signatures, if any, begin at nl_order_signed_size. NL_EORDER, NL_ENEWER. */
 enum nl_err nl_order_form(const void *file, size_t size);
 
+/* Does it bear that machine, boot and challenge (nl_order.machine_id and on)? Takes as long, however much is right. */
+bool nl_order_answers(const uint8_t *address, const struct nl_challenge *c);
+
 /* Is it for this machine, at this moment? The form is good. NL_EMACHINEID, NL_EBOOTID, NL_ECHALLENGE, NL_EEPOCH,
  * NL_EPOLICY, NL_EFROZEN, NL_EGENERATION. */
 enum nl_err nl_order_bound(const struct nl_order *o, const struct nl_order_here *here);

@@ -37,12 +37,9 @@ struct nl_entry *nl_registry_find(const uint8_t sha256[32])
 	return NULL;
 }
 
-struct nl_entry *nl_registry_nth(uint64_t n)
+struct nl_entry *nl_registry_nth(uint64_t n) /* those that are used come first: choose_entry */
 {
-	for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
-		if (nl_registry[i].used && !n--)
-			return &nl_registry[i];
-	return NULL;
+	return n < NL_MAX_LEAVES && nl_registry[n].used ? &nl_registry[n] : NULL;
 }
 
 uint32_t nl_registry_count(void)
@@ -74,12 +71,6 @@ void nl_registry_forget(void)
 	memset(nl_registry, 0, sizeof(nl_registry));
 	memset(&matched, 0, sizeof(matched));
 	staging.begun = false;
-}
-
-void nl_registry_arena_free(uint64_t *text, uint64_t *data)
-{
-	*text = nl_room_free(NL_ROOM_TEXT);
-	*data = nl_room_free(NL_ROOM_DATA);
 }
 
 enum nl_err nl_registry_stage(struct nl_guest *caller, gva_t from, size_t n, uint64_t offset, uint64_t size)
@@ -262,6 +253,7 @@ static enum nl_err admit(const struct nl_leaf *leaf, const struct nl_check *chec
 	fresh.state.signatures = check->n_known;
 	fresh.authors = check->known;
 	fresh.state.counters = h->counters;
+	fresh.state.confirm_s = h->confirm_s;
 	fresh.counter_offset = h->counter_offset - h->target.kernel.data.offset;
 	fresh.counter_cpus = h->counter_cpus;
 	memcpy(fresh.facts.sha256, check->sha256, sizeof(fresh.facts.sha256));
@@ -307,12 +299,12 @@ static uint32_t overrides(const struct nl_leaf *leaf)
 
 static enum nl_err verify_signed(const struct nl_context *ctx, struct nl_check *c, struct nl_verify_report *report)
 {
+	struct nl_entry *known = nl_registry_find(report->sha256);
 	struct nl_kernel kernel;
-	struct nl_entry *known;
 	struct nl_leaf leaf;
-	enum nl_err err;
+	enum nl_err err = nl_list_bars(report->sha256, known && known->state.condition == NL_LEAF_APPLIED);
 
-	if ((err = nl_list_bars(report->sha256)))
+	if (err)
 		return err;
 	if (!c->parsed) {
 		err = nl_leaf_parse(c->file, c->signed_size, &leaf);
@@ -321,7 +313,6 @@ static enum nl_err verify_signed(const struct nl_context *ctx, struct nl_check *
 	}
 	nl_leaf_open(c->file, &leaf);
 	memcpy(report->id, leaf.header->id, sizeof(report->id));
-	known = nl_registry_find(report->sha256);
 	err = nl_guest_find(ctx, &leaf.header->target, &kernel);
 	memcpy(report->found_build_id, kernel.build_id, kernel.build_id_len);
 	report->found_build_id_len = kernel.build_id_len;

@@ -40,7 +40,6 @@ enum nl_err nl_registry_check(const struct nl_entry *e, uint32_t object, struct 
                               struct nl_blocker *blocker);
 
 uint32_t nl_registry_count(void);
-void nl_registry_arena_free(uint64_t *text, uint64_t *data);
 const uint8_t *nl_registry_build_id(uint32_t *len, uint64_t *slide); /* of the kernel that a leaf matched */
 bool nl_registry_kernel_stands(
         const struct nl_context *ctx); /* is the kernel that the leaves matched still where it was? */

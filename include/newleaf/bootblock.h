@@ -114,7 +114,7 @@ enum nl_guest_may {
 	NL_GUEST_MAY_NONE = 0,
 	NL_GUEST_MAY_APPLY = 1,
 	NL_GUEST_MAY_REVERT = 2,
-	NL_GUEST_MAY_CONFIRM = 4,   /* what is on probation; nothing is yet */
+	NL_GUEST_MAY_CONFIRM = 4,   /* what is on probation */
 	NL_GUEST_MAY_AGENTLESS = 8, /* have a commit made without an agent, of what it may ask for anyway */
 	NL_GUEST_MAY_ALL = 15
 };

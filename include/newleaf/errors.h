@@ -198,8 +198,10 @@ enum nl_exit_code {
 	  "newleaf status and the loader's messages at boot name it; look for a firmware update") \
 	X(NL_ERATE, 83, NL_EXIT_DEADLINE, "a signature was made or checked less than a second ago", \
 	  "try again in a second; a command that carries an order does by itself") \
-	X(NL_ETRIAL, 84, NL_EXIT_CONFLICT, "left out, because a boot with it did not finish", \
-	  "find out why (newleaf log, the guest's own logs); then a standing order of a higher epoch")
+	X(NL_ETRIAL, 84, NL_EXIT_CONFLICT, \
+	  "nobody confirmed the leaf while it was on trial, or a boot with this standing order did not finish", \
+	  "find out why (newleaf log, the guest's own logs); a leaf can be applied again in the boot after the next " \
+	  "one, a standing order wants a higher epoch")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

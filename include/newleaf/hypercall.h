@@ -79,6 +79,8 @@ enum nl_call {
 	NL_CALL_CHALLENGE = 15, /* out buffer: struct nl_challenge (order.h); the one before is void */
 	NL_CALL_ORDER = 16,     /* in buffer: an order with its signatures (order.h). NL_AGAIN: again with the same
 	                           bytes (long checks run in slices), NL_ERATE: after a second. NL_OK: accepted */
+	NL_CALL_CONFIRM = 17, /* in buffer: the SHA-256 of a leaf that is on probation, which it is no more. NL_NOTHING:
+	                         it is not; NL_ETRIAL: its time has come */
 };
 
 /* What a guest tried and did not get, since launch. */
@@ -161,6 +163,11 @@ struct nl_leaf_state {
 	        signatures; /* of different trusted authors; key_id and key_name: of the first of this machine's keys */
 	uint32_t counters;  /* how many hit counters it has */
 	uint64_t hits;      /* all of them together, as the guest's memory says: information, no proof */
+	/* On probation, when it is applied: it is taken back when this time comes. If it is reverted: it was taken back
+	 * then, and does not come on again in this boot or the next one. 0: neither. */
+	uint64_t trial_tsc;
+	uint32_t confirm_s; /* how long its author wants it on probation, 0 = not */
+	uint32_t reserved;
 };
 
 /* A module of a leaf. A leaf is all or nothing over what is PRESENT; if it is applied, it is in these modules. */
@@ -228,7 +235,8 @@ struct nl_commit_request {
 	uint32_t deadline_ms;           /* from PREPARE on; 1..nl_status.deadline_max_ms */
 	uint32_t count;                 /* entries of set that count, 0..NL_MAX_LEAVES */
 	uint32_t flags;                 /* NL_COMMIT_* */
-	uint32_t reserved;              /* 0 */
+	uint32_t confirm_ms;            /* what it puts on is on probation for so long, or for as long as the policy,
+	                                   an order or the leaf itself says, if that is shorter; 0 = as they say */
 	uint8_t set[NL_MAX_LEAVES][32]; /* sha256 of each leaf that shall be applied; exactly these */
 };
 
@@ -272,6 +280,8 @@ enum nl_event {
 	                 nl_order.what | nl_order.kind << 32, b = nl_order.generation */
 	NL_EV_STRANGER, /* VMCALL or VMMCALL that carried no order which bears the challenge: a = how many since launch
 	                   (noted at each power of two), b = CPU */
+	NL_EV_TRIAL, /* probation of a leaf; a = what the leaf is now, enum nl_leaf_condition; b = when its time comes,
+	                TSC: begun, or (error) taken back. b = 0: confirmed, or (REVERTED) gone before its time */
 };
 
 /* Of the boot before, whose entries stand in front of an NL_EV_BOOT, or do not. */
@@ -320,6 +330,6 @@ struct nl_exit_counts {
 _Static_assert(sizeof(struct nl_journal_entry) == 176, "journal entry layout");
 _Static_assert(sizeof(struct nl_counts) == 32 && sizeof(struct nl_status) == 384, "status layout, without a gap");
 _Static_assert(offsetof(struct nl_boot_facts, list_known) == 32, "clocks of a boot in its NL_EV_BOOT");
-_Static_assert(sizeof(struct nl_leaf_state) == 200, "leaf state layout");
+_Static_assert(sizeof(struct nl_leaf_state) == 216, "leaf state layout");
 
 #endif

@@ -17,12 +17,25 @@
 #define NL_MAX_FLOORS 128u              /* ids of leaves between two starts of the machine */
 #define NL_JOURNAL_ENTRIES 512u
 
-/* Bits. PANIC: was on when the core gave up, and the guest had not said that it is up. ALL, beside others: no leaf is
- * applied any more, because there was no room for another name. */
-enum nl_lockout_reason { NL_LOCKOUT_PANIC = 1, NL_LOCKOUT_ALL = 2 };
+/*
+ * Bits. PANIC: was on when the core gave up, and the guest had not said that it is up. TRIAL: is on and nobody has
+ * confirmed it yet, or was so when it went; this boot does not put it on again. TRIED: so it was in the boot before,
+ * and this boot does not put it on; the next one may. The bit behind each, beside others: no leaf is put on any more
+ * for that reason, because there was no room for another name.
+ */
+enum nl_lockout_reason {
+	NL_LOCKOUT_PANIC = 1,
+	NL_LOCKOUT_ALL = 2,
+	NL_LOCKOUT_TRIAL = 4,
+	NL_LOCKOUT_TRIED = 16,
+	NL_LOCKOUT_EACH = 21, /* the leaf that is named */
+};
+#define NL_LOCKOUT_PANICS 3u /* which a list can pardon */
+#define NL_LOCKOUT_TRIALS 60u
 
-/* Bits. NOW: by an order of that kind, until another releases it. STANDING: by the standing order in force. */
-enum nl_frozen { NL_FROZEN_NOW = 1, NL_FROZEN_STANDING = 2 };
+/* Bits. NOW: by an order of that kind, until another releases it. STANDING: by the standing order in force. STOP,
+ * beside NOW: nor is anything taken back because its probation is over. */
+enum nl_frozen { NL_FROZEN_NOW = 1, NL_FROZEN_STANDING = 2, NL_FROZEN_STOP = 4 };
 
 struct nl_lockout { /* a leaf that is not applied any more */
 	uint8_t sha256[32];
@@ -99,17 +112,52 @@ static inline bool nl_is_leaf(const uint8_t a[32], const uint8_t b[32])
 }
 
 /* Adds a leaf to a list of lock-outs, once. Nobody is pushed out: when the list is full, all are locked out. */
-static inline void nl_lock_out(struct nl_lockout list[NL_MAX_LOCKOUTS], const uint8_t sha256[32], uint32_t reason)
+static inline void nl_lock_out(struct nl_lockout list[NL_MAX_LOCKOUTS], const uint8_t sha256[32], uint32_t reasons)
 {
 	unsigned n = 0, i;
 
+	if (!reasons)
+		return;
 	while (n < NL_MAX_LOCKOUTS - 1 && list[n].reason && !nl_is_leaf(list[n].sha256, sha256))
 		n++;
 	if (list[n].reason && !nl_is_leaf(list[n].sha256, sha256))
-		reason |= NL_LOCKOUT_ALL;
+		reasons = (reasons & NL_LOCKOUT_EACH) << 1 | (reasons & ~(uint32_t)NL_LOCKOUT_EACH);
 	for (i = 0; i < 32 && !list[n].reason; i++)
 		list[n].sha256[i] = sha256[i];
-	list[n].reason |= reason;
+	list[n].reason |= reasons;
+}
+
+/* Takes reasons back: of one leaf, or of all (NULL). Who has none left is on the list no more. */
+static inline void nl_lock_in(struct nl_lockout list[NL_MAX_LOCKOUTS], const uint8_t *sha256, uint32_t reasons)
+{
+	unsigned from, to = 0;
+
+	for (from = 0; from < NL_MAX_LOCKOUTS; from++) {
+		struct nl_lockout l = list[from];
+
+		if (!sha256 || nl_is_leaf(l.sha256, sha256))
+			l.reason &= ~reasons;
+		list[from] = (struct nl_lockout){.reason = 0};
+		if (l.reason)
+			list[to++] = l;
+	}
+}
+
+/* Is a leaf on the list for one of these reasons? A mark is there while its leaf is on, too. */
+static inline bool nl_locked_out(const struct nl_lockout list[NL_MAX_LOCKOUTS], const uint8_t sha256[32],
+                                 uint32_t reasons)
+{
+	for (const struct nl_lockout *l = list; l < list + NL_MAX_LOCKOUTS; l++)
+		if (l->reason & reasons & ~(uint32_t)NL_LOCKOUT_EACH ||
+		    (l->reason & reasons && nl_is_leaf(l->sha256, sha256)))
+			return true;
+	return false;
+}
+
+/* What the reasons of one boot are for the next. */
+static inline uint32_t nl_lockout_next(uint32_t reasons)
+{
+	return (reasons & NL_LOCKOUT_PANICS) | (reasons & (NL_LOCKOUT_TRIAL | NL_LOCKOUT_TRIAL << 1)) << 2;
 }
 
 #endif

@@ -49,9 +49,10 @@
 #define NL_LEAF_MAX_OBJECTS 8u /* with the kernel */
 #define NL_OBJECT_NAME_LEN 56  /* incl. NUL, as Linux has it for modules */
 #define NL_MAX_REGIONS 8u
-#define NL_LEAF_MAX_FACTS 4096u   /* bytes of all facts */
-#define NL_LEAF_MAX_STRINGS 4096u /* bytes of all of them: they are read with the guest's interrupts off */
-#define NL_FACT_MAX_LEN 512u      /* characters of one */
+#define NL_LEAF_MAX_FACTS 4096u      /* bytes of all facts */
+#define NL_LEAF_MAX_STRINGS 4096u    /* bytes of all of them: they are read with the guest's interrupts off */
+#define NL_FACT_MAX_LEN 512u         /* characters of one */
+#define NL_LEAF_MAX_CONFIRM_S 86400u /* a day, for the author's tools */
 #define NL_PART_ALIGN \
 	64u /* the hypervisor places text[] and data[] at multiples of this; no section of a body asks for more */
 
@@ -311,8 +312,8 @@ struct nl_leaf_header {
 	uint32_t signed_size;
 	uint32_t version;     /* of this id: never goes down on one boot */
 	uint32_t consistency; /* enum nl_consistency */
-	/* How long it may be on without a confirmation before it is taken back, seconds; 0 = for ever. Nothing heeds it
-	 * yet, and what is not 0 is refused. */
+	/* How long it may be on without a confirmation before it is taken back, seconds; 0 = for ever. The policy can
+	 * make it shorter; one that knows no probation refuses the leaf. */
 	uint32_t confirm_s;
 	uint32_t reserved; /* meant for a security level */
 	char id[NL_LEAF_ID_LEN];

@@ -5,7 +5,7 @@
  * docs/explanation/orders.md says what that proves and what not.
  *
  *     struct nl_signed_status    736 bytes, the witness in it
- *     struct nl_signed_leaf[]    head.count of 248 bytes
+ *     struct nl_signed_leaf[]    head.count of 264 bytes
  *     signature                  64 bytes, by witness.boot_key: domain "newleaf status", over all before it
  *
  * Fixed places, nothing in between, and exactly the sizes that this version knows. A signature is Ed25519 over struct
@@ -58,7 +58,7 @@ _Static_assert(sizeof(struct nl_signed_status) == 800 && offsetof(struct nl_sign
                        offsetof(struct nl_signed_status, witness) == 88 &&
                        offsetof(struct nl_signed_status, status) == 416,
                "signed status layout");
-_Static_assert(sizeof(struct nl_signed_leaf) == 248 && offsetof(struct nl_signed_leaf, text) == 32 &&
+_Static_assert(sizeof(struct nl_signed_leaf) == 264 && offsetof(struct nl_signed_leaf, text) == 32 &&
                        offsetof(struct nl_signed_leaf, state) == 48,
                "signed leaf layout");
 

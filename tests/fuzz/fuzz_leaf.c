@@ -9,6 +9,7 @@
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/view/view.c hv/view/npt.c hv/view/current.c
 // sources: hv/core/kept.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c
+// sources: hv/commit/trial.c
 // sources: tests/unit/fakeguest.c tests/unit/fakemodules.c tests/unit/makeleaf.c tests/unit/host.c
 // sources: tests/unit/seam/seam.c
 // libs: -lcmocka -lcrypto -Wl,--wrap=nl_phys -Wl,--wrap=nl_room_find -Wl,--wrap=nl_bind

@@ -35,6 +35,8 @@ static uint64_t tsc, last_signature;
 static bool checked; /* one was, by this input */
 static uint32_t n_good, n_signatures;
 static unsigned made, journaled, dropped;
+static const struct nl_order *confirms; /* that may be accepted now */
+static unsigned confirmed;
 
 uint64_t x86_rdtsc(void) { return ++tsc; }
 uint64_t nl_us_to_tsc(uint64_t us) { return us * 1000; }
@@ -54,6 +56,13 @@ enum nl_err nl_standing_accept(const struct nl_order *o, size_t size, uint32_t s
 	FUZZ_CHECK(size <= NL_ORDER_MAX_SIZE && !memcmp(o->machine_id, nl_boot.facts.machine_id, 16));
 	FUZZ_CHECK(!(nl_kept->frozen & NL_FROZEN_NOW) && !o->confirm_ms && !o->build_id_len);
 	nl_boot.standing.epoch = o->epoch;
+	return NL_OK;
+}
+
+enum nl_err nl_trial_over(struct nl_entry *e)
+{
+	FUZZ_CHECK(confirms && confirms->what == NL_ORDER_CONFIRM && nl_order_names(confirms, e->state.sha256));
+	confirmed++;
 	return NL_OK;
 }
 uint32_t nl_request_superseded(uint32_t applied, uint32_t set) { return applied & ~set & 1; }
@@ -125,12 +134,17 @@ static void accepted(const struct nl_order *o, struct nl_challenge *out, uint64_
 	}
 	FUZZ_CHECK(o->kind == NL_ORDER_NOW && !memcmp(o->challenge, out->challenge, 32) && n_good >= 2);
 	FUZZ_CHECK(!memcmp(o->machine_id, nl_boot.facts.machine_id, 16) &&
-	           !(o->flags & ~(uint32_t)(nl_order_commits(o) ? NL_ORDER_AGENTLESS : 0)) && !o->confirm_ms);
+	           !(o->flags & ~(uint32_t)(nl_order_commits(o) ? NL_ORDER_AGENTLESS : 0)) &&
+	           o->confirm_ms <= (nl_order_commits(o) ? nl_boot.facts.policy.confirm_ms : 0));
+	FUZZ_CHECK(nl_order_confirm_ms() == o->confirm_ms);
 	FUZZ_CHECK(o->generation == UINT64_MAX || o->generation == view.generation);
 	FUZZ_CHECK(tsc - since <= 601 * SECOND);
 	FUZZ_CHECK(!nl_order_waiting() == !nl_order_commits(o));
-	if (!nl_order_commits(o))
-		FUZZ_CHECK(nl_kept->frozen == (o->what != NL_ORDER_RELEASE));
+	if (o->what == NL_ORDER_FREEZE || o->what == NL_ORDER_RELEASE || o->what == NL_ORDER_STOP)
+		FUZZ_CHECK(!nl_kept->frozen == (o->what == NL_ORDER_RELEASE));
+	if (o->what == NL_ORDER_STOP)
+		FUZZ_CHECK(nl_kept->frozen & NL_FROZEN_STOP);
+	FUZZ_CHECK(!confirmed || o->what == NL_ORDER_CONFIRM);
 	memset(out, 0xff, sizeof(*out)); /* never again */
 }
 
@@ -165,8 +179,12 @@ static void present(struct fuzz *f, struct nl_challenge *out, uint64_t since)
 		}
 	}
 	for (unsigned i = 0; i <= times; i++) {
-		enum nl_err err = nl_order_take(&file.order, n);
+		enum nl_err err;
 
+		confirms = n >= sizeof(file.order) ? &file.order : NULL;
+		confirmed = 0;
+		err = nl_order_take(&file.order, n);
+		FUZZ_CHECK(!err || !confirmed);
 		if (err == NL_OK)
 			accepted(&file.order, out, since);
 		else
@@ -211,7 +229,8 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 			tsc -= (what >> 3) * SECOND / 4;
 			break;
 		case 3:
-			view.generation++;
+			view.generation++; /* by a commit */
+			nl_order_made();
 			FUZZ_CHECK(!nl_order_waiting());
 			break;
 		case 4:

@@ -57,7 +57,7 @@ static void try_list(const void *p, size_t n)
 	err = nl_list_take(p, n, 3);
 	FUZZ_CHECK(err == nl_list_error() && (err == NL_OK) == (nl_list_sequence() >= 3));
 	FUZZ_CHECK(nl_floor_room() == NL_MAX_FLOORS && (err == NL_OK || !nl_list_floor((const char *)id)));
-	FUZZ_CHECK(nl_list_bars(name) != NL_ELIST || err != NL_OK);
+	FUZZ_CHECK(nl_list_bars(name, false) != NL_ELIST || err != NL_OK);
 }
 
 void fuzz_one(const uint8_t *bytes, size_t size)

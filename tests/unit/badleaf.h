@@ -96,7 +96,7 @@ static void swap_runs(struct make_leaf *leaf)
 	X(id_tail, NL_ELEAF, NL_ELEAF, m.header.id[40] = 'x') \
 	X(consistency, NL_ELEAF, NL_ELEAF, m.header.consistency = 3) \
 	X(reserved_header, NL_ELEAF, NL_ELEAF, m.header.reserved = 1) \
-	X(confirmation, NL_ELEAF, NL_ELEAF, m.header.confirm_s = 1) \
+	X(confirmation, NL_OK, NL_ELEAF, m.header.confirm_s = NL_LEAF_MAX_CONFIRM_S + 1) \
 	X(run_empty, NL_OK, NL_ERANGE, TARGET.returns[0].offset = 0x100) \
 	X(run_out, NL_OK, NL_ERANGE, (TARGET.returns[1].offset = 0xffffff0, TARGET.returns[1].size = 16)) \
 	X(nowhere_out, NL_OK, NL_ERANGE, (TARGET.nowhere[3].offset = 0xffffff0, TARGET.nowhere[3].size = 16)) \

@@ -232,6 +232,13 @@ static enum nl_err do_try(struct fake *f)
 
 			if (now != l->condition)
 				l->generation = f->status.generation;
+			if (now == NL_LEAF_APPLIED && now != l->condition) {
+				l->since_tsc = f->status.tsc_now;
+				l->trial_tsc =
+				        f->prepared.confirm_ms
+				                ? l->since_tsc + f->prepared.confirm_ms * f->status.boot.tsc_hz / 1000
+				                : 0;
+			}
 			l->condition = now;
 			l->note = now == NL_LEAF_APPLIED ? f->leaf_note : 0;
 		}
@@ -397,6 +404,12 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 		if (f->order_rate_until > f->now_ns)
 			return NL_ERATE;
 		return f->order;
+	case NL_CALL_CONFIRM:
+		for (unsigned i = 0; i < f->n_leaves && !f->confirm; i++)
+			if (!memcmp(f->leaves[i].sha256, f->buffer, 32))
+				f->leaves[i].trial_tsc = 0;
+		f->confirmed++;
+		return f->confirm;
 	case NL_CALL_FACTS:
 		if (r->rcx >= f->n_leaves || r->rdi < sizeof(struct nl_leaf_facts))
 			return NL_EUSAGE;

@@ -67,6 +67,8 @@ struct fake {
 
 	/* what happened, for the test to look at */
 	unsigned calls, prepares, gathers, disperses, abandons, tries, closes, alive;
+	enum nl_err confirm;
+	unsigned confirmed;
 	enum nl_err order; /* what challenges and orders come to, after so many slices, not before a time */
 	unsigned order_slices, carried;
 	uint64_t order_rate_until;

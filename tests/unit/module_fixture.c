@@ -3,6 +3,7 @@
 #include "module_fixture.h"
 #include "guest/linux/linux.h"
 #include "leaf/registry.h"
+#include "leaf/room.h"
 
 #define MARK 0x4d /* the first bytes of each body */
 
@@ -169,13 +170,7 @@ const struct nl_leaf_module *module_of(const uint8_t sha[32], unsigned n)
 	return &nl_registry_find(sha)->facts.modules[n];
 }
 
-uint64_t text_free(void)
-{
-	uint64_t text, data;
-
-	nl_registry_arena_free(&text, &data);
-	return text;
-}
+uint64_t text_free(void) { return nl_room_free(NL_ROOM_TEXT); }
 
 int module_setup(void **state)
 {

@@ -4,6 +4,7 @@
 // sources: tools/newleaf/vex.c tools/newleaf/livepatch.c tools/newleaf/journal.c tools/newleaf/dates.c
 // sources: tools/newleaf/logfile.c tools/newleaf/logkeep.c tools/newleaf/logverify.c
 // sources: tools/newleaf/order.c tools/newleaf/carry.c tools/newleaf/standing.c tools/newleaf/anybody.c
+// sources: tools/newleaf/confirm.c
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
 // sources: tools/newleaf/sha256.c guest-agent/agent.c guest-agent/look.c
 // sources: tests/unit/fake_newleaf.c tests/unit/cli_fixture.c

@@ -4,6 +4,7 @@
 // sources: tools/newleaf/vex.c tools/newleaf/livepatch.c tools/newleaf/journal.c tools/newleaf/dates.c
 // sources: tools/newleaf/logfile.c tools/newleaf/logkeep.c tools/newleaf/logverify.c
 // sources: tools/newleaf/order.c tools/newleaf/carry.c tools/newleaf/standing.c tools/newleaf/anybody.c
+// sources: tools/newleaf/confirm.c
 // sources: tools/newleaf/log.c tools/newleaf/look.c tools/newleaf/alive.c tools/newleaf/author.c tools/newleaf/text.c
 // sources: tools/newleaf/sha256.c guest-agent/agent.c guest-agent/look.c
 // sources: tests/unit/fake_newleaf.c tests/unit/cli_fixture.c
@@ -77,7 +78,7 @@ static void status_tells_what_weakens(void **state)
 	assert_int_equal(newleaf("status"), 0);
 	assert_says(out, "not taken: the signed list that this machine has accepted is missing [NL_ELISTGONE]; the "
 	                 "newest known is 12");
-	assert_says(out, "locked out since a panic: 2");
+	assert_says(out, "locked out, since a panic or because nobody confirmed them: 2");
 	f->status.list_error = NL_NOTHING;
 	assert_int_equal(newleaf("status", "--check"), 0);
 	f->torn_status = true;

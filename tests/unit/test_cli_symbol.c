@@ -11,6 +11,7 @@
 // sources: tools/newleaf/livepatch.c tools/newleaf/journal.c tools/newleaf/dates.c
 // sources: tools/newleaf/logfile.c tools/newleaf/logkeep.c tools/newleaf/logverify.c
 // sources: tools/newleaf/order.c tools/newleaf/carry.c tools/newleaf/standing.c tools/newleaf/anybody.c
+// sources: tools/newleaf/confirm.c
 // cflags: -Iguest-agent -Itools/newleaf
 /*
  * Names of places in the kernel: whom a leaf's file names, for whom the kernel's list is read, and how often.

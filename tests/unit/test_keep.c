@@ -440,6 +440,34 @@ static void what_was_left(void **state)
 	assert_int_equal(l.state.lockouts[0].reason, NL_LOCKOUT_PANIC | NL_LOCKOUT_ALL);
 }
 
+/* What nobody had confirmed is locked out for the boot that finds it, and no longer: it is in the state until the core
+ * has it and will launch, so that a reset in the loader loses nothing, and not behind that. */
+static void what_was_on_trial(void **state)
+{
+	(void)state;
+	leave();
+	nl_lock_out(left.kept.lockouts, other, NL_LOCKOUT_TRIAL);
+	nl_lock_out(left.kept.lockouts, leaf, NL_LOCKOUT_TRIAL);
+	nl_lock_out(left.kept.lockouts, (const uint8_t[32]){9}, NL_LOCKOUT_TRIED); /* its boot is over */
+	left.kept.checksum = nl_kept_checksum(&left.kept);
+	boots(true, 3);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(stored()->lockouts[0].reason, NL_LOCKOUT_PANIC | NL_LOCKOUT_TRIED);
+		assert_true(nl_is_leaf(stored()->lockouts[1].sha256, other));
+		assert_int_equal(stored()->lockouts[1].reason, NL_LOCKOUT_TRIED);
+		assert_int_equal(stored()->lockouts[2].reason, 0);
+		memset(&left, 0, sizeof(left)); /* power was cut in the loader */
+		boots(true, 3);
+	}
+	assert_int_equal(l.state.lockouts[1].reason, NL_LOCKOUT_TRIED); /* the core is given this */
+	assert_int_equal(state_settle(&l), NL_OK);
+	assert_int_equal(stored()->lockouts[0].reason, NL_LOCKOUT_PANIC);
+	assert_true(nl_is_leaf(stored()->lockouts[0].sha256, leaf));
+	assert_int_equal(stored()->lockouts[1].reason, 0);
+	boots(true, 3);
+	assert_int_equal(l.state.lockouts[1].reason, 0);
+}
+
 static void nothing_is_taken(void)
 {
 	boots(true, 3);
@@ -518,6 +546,7 @@ int main(void)
 	        cmocka_unit_test_setup(unreadable, start),
 	        cmocka_unit_test_setup(unwritable, start),
 	        cmocka_unit_test_setup(what_was_left, start),
+	        cmocka_unit_test_setup(what_was_on_trial, start),
 	        cmocka_unit_test_setup(what_was_left_is_damaged, start),
 	        cmocka_unit_test_setup(what_was_left_is_not_ours, start),
 	};

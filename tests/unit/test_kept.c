@@ -10,6 +10,7 @@
 static struct nl_kept place;
 static const uint8_t one[32] = {1}, two[32] = {0, 0, 2};
 
+static bool locked_out(const uint8_t leaf[32]) { return nl_locked_out(nl_kept->lockouts, leaf, NL_LOCKOUT_PANICS); }
 static bool whole(void) { return place.magic == NL_KEPT_MAGIC && place.checksum == nl_kept_checksum(&place); }
 
 static void lock_out(const uint8_t leaf[32])
@@ -41,8 +42,8 @@ static void what_was_there_stays(void **state)
 	assert_true(whole());
 	assert_memory_equal(place.boot_id, nl_boot.facts.boot_id, 16);
 	assert_int_equal(nl_floor_of(before.floors[0].id), 4);
-	assert_true(nl_state_locked_out(nine));
-	assert_false(nl_state_locked_out(one));
+	assert_true(locked_out(nine));
+	assert_false(locked_out(one));
 }
 
 static void whole_after_each_change(void **state)
@@ -51,8 +52,8 @@ static void whole_after_each_change(void **state)
 	assert_true(whole());
 	lock_out(one);
 	assert_true(whole());
-	assert_true(nl_state_locked_out(one));
-	assert_false(nl_state_locked_out(two));
+	assert_true(locked_out(one));
+	assert_false(locked_out(two));
 	place.floors[0].version = 1; /* as memory may look that somebody used meanwhile */
 	assert_false(whole());
 }
@@ -68,13 +69,13 @@ static void full_of_lock_outs(void **state)
 		lock_out(leaf);
 		lock_out(one);
 	}
-	assert_true(nl_state_locked_out(leaf));
+	assert_true(locked_out(leaf));
 	leaf[0] = NL_MAX_LOCKOUTS + 1;
-	assert_false(nl_state_locked_out(leaf));
+	assert_false(locked_out(leaf));
 	lock_out(leaf);
 	for (unsigned i = 1; i <= NL_MAX_LOCKOUTS + 2; i++) {
 		leaf[0] = (uint8_t)i;
-		assert_true(nl_state_locked_out(leaf));
+		assert_true(locked_out(leaf));
 	}
 	assert_true(whole());
 }
@@ -92,8 +93,8 @@ static void two_panics(void **state)
 		}
 		nl_kept_panic();
 		for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
-			assert_true(nl_state_locked_out(leaves[0][i]) && nl_state_locked_out(leaves[round][i]));
-		assert_int_equal(nl_state_locked_out(two), round); /* was not on; there is no place to say so */
+			assert_true(locked_out(leaves[0][i]) && locked_out(leaves[round][i]));
+		assert_int_equal(locked_out(two), round); /* was not on; there is no place to say so */
 		assert_true(whole());
 	}
 }
@@ -104,8 +105,8 @@ static void a_panic_locks_out_what_is_on(void **state)
 	nl_kept_on[3] = one;
 	nl_kept_panic();
 	assert_true(whole());
-	assert_true(nl_state_locked_out(one));
-	assert_false(nl_state_locked_out(two));
+	assert_true(locked_out(one));
+	assert_false(locked_out(two));
 }
 
 /* Until another kernel runs. */
@@ -117,7 +118,7 @@ static void a_guest_that_is_up_is_no_proof_against_a_leaf(void **state)
 	assert_false(nl_kept_alive());
 	nl_kept_panic();
 	assert_true(whole());
-	assert_false(nl_state_locked_out(two));
+	assert_false(locked_out(two));
 }
 
 static void another_kernel(void **state)
@@ -128,8 +129,8 @@ static void another_kernel(void **state)
 	nl_kept_forget();
 	nl_kept_on[1] = two;
 	nl_kept_panic();
-	assert_true(nl_state_locked_out(two));
-	assert_false(nl_state_locked_out(one));
+	assert_true(locked_out(two));
+	assert_false(locked_out(one));
 	assert_true(nl_kept_alive());
 }
 

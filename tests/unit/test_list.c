@@ -69,7 +69,7 @@ static enum nl_err take(uint64_t known) { return take_bytes(&file, file_size, kn
 static void nothing_counts(void)
 {
 	assert_int_equal(nl_list_sequence(), 0);
-	assert_int_equal(nl_list_bars(leaf), NL_ELIST);
+	assert_int_equal(nl_list_bars(leaf, false), NL_ELIST);
 	assert_int_equal(nl_list_floor(alpha), 0);
 	assert_int_equal(nl_boot.keys[0].role, NL_ROLE_AUTHOR);
 }
@@ -110,8 +110,8 @@ static void what_a_list_does(void **state)
 	assert_int_equal(take(0), NL_OK);
 	assert_int_equal(nl_list_sequence(), 7);
 	assert_int_equal(nl_list_error(), NL_OK);
-	assert_int_equal(nl_list_bars(leaf), NL_EREVOKED);
-	assert_int_equal(nl_list_bars(other), NL_OK);
+	assert_int_equal(nl_list_bars(leaf, false), NL_EREVOKED);
+	assert_int_equal(nl_list_bars(other, false), NL_OK);
 	assert_int_equal(nl_list_floor(alpha), 4);
 	assert_int_equal(nl_list_floor(beta), 0);
 	assert_int_equal(nl_boot.keys[0].role, 0);
@@ -139,11 +139,11 @@ static void no_list(void **state)
 {
 	(void)state;
 	assert_int_equal(nl_list_take(NULL, 0, 0), NL_NOTHING);
-	assert_int_equal(nl_list_bars(leaf), NL_OK);
+	assert_int_equal(nl_list_bars(leaf, false), NL_OK);
 	assert_int_equal(nl_list_take(NULL, 0, 1), NL_ELISTGONE);
 	nothing_counts();
 	nl_boot.facts.policy.without_list = NL_WITHOUT_LIST_GO_ON;
-	assert_int_equal(nl_list_bars(leaf), NL_OK);
+	assert_int_equal(nl_list_bars(leaf, false), NL_OK);
 }
 
 static void who_may_sign(void **state)
@@ -211,7 +211,7 @@ static void what_is_not_known(void **state)
 	assert_int_equal(take(0), NL_ERECORD);
 	nothing_counts();
 	nl_boot.facts.policy.without_list = 3; /* what is not known is not taken for "go on" */
-	assert_int_equal(nl_list_bars(leaf), NL_ELIST);
+	assert_int_equal(nl_list_bars(leaf, false), NL_ELIST);
 	nl_boot.facts.policy.without_list = NL_WITHOUT_LIST_NO_LEAF;
 	memcpy(file.entries[1].name, alpha, sizeof(alpha));
 	file.head.sequence = NL_LIST_MAX_SEQUENCE + 1;
@@ -300,16 +300,16 @@ static void lock_outs_and_pardons(void **state)
 	(void)state;
 	assert_int_equal(nl_list_take(NULL, 0, 0), NL_NOTHING);
 	nl_lock_out(nl_kept->lockouts, leaf, NL_LOCKOUT_PANIC);
-	assert_int_equal(nl_list_bars(leaf), NL_ELOCKEDOUT);
-	assert_int_equal(nl_list_bars(other), NL_OK);
+	assert_int_equal(nl_list_bars(leaf, false), NL_ELOCKEDOUT);
+	assert_int_equal(nl_list_bars(other, false), NL_OK);
 	add(NL_LIST_PARDON, leaf, sizeof(leaf), 0);
 	sign(revoker);
 	assert_int_equal(take(0), NL_OK);
-	assert_int_equal(nl_list_bars(leaf), NL_OK);
+	assert_int_equal(nl_list_bars(leaf, false), NL_OK);
 	add(NL_LIST_LEAF, leaf, sizeof(leaf), 0); /* no pardon from that */
 	sign(revoker);
 	assert_int_equal(take(0), NL_OK);
-	assert_int_equal(nl_list_bars(leaf), NL_EREVOKED);
+	assert_int_equal(nl_list_bars(leaf, false), NL_EREVOKED);
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 // sources: hv/commit/order.c hv/commit/standing.c hv/exits/own.c hv/leaf/order.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/core/kept.c hv/leaf/list.c
+// sources: hv/commit/trial.c
 // sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
 // sources: hv/view/view.c hv/view/npt.c
 // sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c

@@ -104,7 +104,9 @@ static void lawful(void **state)
 	assert_int_equal(form(), NL_OK);
 	for (unsigned what = NL_ORDER_SYNC; what < NL_ORDER_VERBS; what++) {
 		now(what);
-		assert_int_equal(form(), what == NL_ORDER_APPLY || what == NL_ORDER_REVERT ? NL_EORDER : NL_OK);
+		assert_int_equal(form(), what == NL_ORDER_APPLY || what == NL_ORDER_REVERT || what == NL_ORDER_CONFIRM
+		                                 ? NL_EORDER
+		                                 : NL_OK);
 		add(NL_ORDER_LEAF, 9);
 		assert_int_equal(form(), what <= NL_ORDER_REVERT || what == NL_ORDER_CONFIRM ? NL_OK : NL_EORDER);
 	}

@@ -7,6 +7,7 @@
 // sources: hv/guest/linux/held.c hv/guest/linux/hidden.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/core/kept.c hv/leaf/list.c
+// sources: hv/commit/trial.c
 // sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
 // sources: hv/view/view.c hv/view/npt.c
 // sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
@@ -131,13 +132,13 @@ static void policy_and_what_is_not_done_yet(void **state)
 	nl_boot.facts.policy.order_may = NL_ORDER_MAY_STANDING;
 	refused(NL_EPOLICY);
 	nl_boot.facts.policy.order_may = NL_ORDER_MAY_ALL;
-	make(NL_ORDER_CONFIRM);
+	make(NL_ORDER_CONFIRM); /* of what? */
 	sign();
-	refused(NL_EUNSUPPORTED);
+	refused(NL_EORDER);
 	make(NL_ORDER_SYNC);
-	order.o.confirm_ms = 1000;
+	order.o.confirm_ms = 1001;
 	sign();
-	refused(NL_EUNSUPPORTED);
+	refused(NL_EPOLICY);
 	make(NL_ORDER_SYNC);
 	order.o.kind = NL_ORDER_STANDING;
 	order.o.epoch = 1;

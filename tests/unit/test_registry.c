@@ -7,6 +7,7 @@
 // sources: hv/commit/order.c hv/commit/standing.c hv/exits/own.c hv/leaf/order.c
 // sources: hv/guest/linux/queues.c hv/guest/linux/target.c hv/guest/linux/modules.c hv/guest/linux/hook.c
 // sources: hv/core/kept.c hv/leaf/list.c
+// sources: hv/commit/trial.c
 // sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
 // sources: hv/view/view.c hv/view/npt.c
 // sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
@@ -24,6 +25,7 @@
 #include "leaf/floor.h"
 #include "leaf/list.h"
 #include "leaf/registry.h"
+#include "leaf/room.h"
 #include "leaf/signature.h"
 #include <insn.h>
 
@@ -81,7 +83,6 @@ static void another_table_in_front(void **state)
 static void bodies_and_the_arena(void **state)
 {
 	uint8_t sha[1][32];
-	uint64_t text, data;
 
 	(void)state;
 	leaf_text_and_data("body", 1);
@@ -92,9 +93,8 @@ static void bodies_and_the_arena(void **state)
 	leaf_text_and_data("body", 2);
 	m.header.bss_size = 0x100000;
 	assert_int_equal(verify_leaf(sha[0]), NL_EARENA);
-	nl_registry_arena_free(&text, &data);
-	assert_int_equal(text, 0x200000 - NL_ARENA_OWN - 128);
-	assert_int_equal(data, 0x100000 - NL_ARENA_OWN - 64);
+	assert_int_equal(nl_room_free(NL_ROOM_TEXT), 0x200000 - NL_ARENA_OWN - 128);
+	assert_int_equal(nl_room_free(NL_ROOM_DATA), 0x100000 - NL_ARENA_OWN - 64);
 }
 
 static void registry_is_bounded(void **state)

@@ -169,14 +169,49 @@ static void lock_outs(void **state)
 	nl_lock_out(other, list[1].sha256, NL_LOCKOUT_ALL);
 	assert_int_equal(other[0].reason, NL_LOCKOUT_PANIC | NL_LOCKOUT_ALL);
 	assert_int_equal(other[1].reason, 0);
+	nl_lock_out(other, list[2].sha256, 0); /* for no reason */
+	assert_int_equal(other[1].reason, 0);
+}
+
+/* Reasons are taken back one by one, and whoever has none left makes room; for the next boot some are others. */
+static void lock_outs_end(void **state)
+{
+	struct nl_lockout list[NL_MAX_LOCKOUTS] = {0};
+	uint8_t leaf[3][32] = {{1}, {2}, {3}};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		nl_lock_out(list, leaf[i], i == 1 ? NL_LOCKOUT_TRIAL | NL_LOCKOUT_PANIC : NL_LOCKOUT_TRIAL);
+	nl_lock_in(list, leaf[0], NL_LOCKOUT_PANIC);
+	assert_int_equal(list[0].reason, NL_LOCKOUT_TRIAL);
+	nl_lock_in(list, leaf[0], NL_LOCKOUT_TRIAL);
+	assert_true(nl_is_leaf(list[0].sha256, leaf[1]) && nl_is_leaf(list[1].sha256, leaf[2]));
+	assert_int_equal(list[2].reason, 0);
+	nl_lock_in(list, NULL, NL_LOCKOUT_TRIALS);
+	assert_int_equal(list[0].reason, NL_LOCKOUT_PANIC);
+	assert_int_equal(list[1].reason, 0);
+	for (uint8_t i = 0; i < NL_MAX_LOCKOUTS + 1; i++)
+		nl_lock_out(list, (const uint8_t[32]){7, i}, NL_LOCKOUT_TRIAL);
+	assert_int_equal(list[NL_MAX_LOCKOUTS - 1].reason, NL_LOCKOUT_TRIAL | NL_LOCKOUT_TRIAL << 1);
+	nl_lock_in(list, list[NL_MAX_LOCKOUTS - 1].sha256, NL_LOCKOUT_TRIAL); /* the others are locked out still */
+	assert_int_equal(list[NL_MAX_LOCKOUTS - 1].reason, NL_LOCKOUT_TRIAL << 1);
+	assert_int_equal(nl_lockout_next(NL_LOCKOUT_PANIC | NL_LOCKOUT_ALL), NL_LOCKOUT_PANIC | NL_LOCKOUT_ALL);
+	assert_int_equal(nl_lockout_next(NL_LOCKOUT_TRIAL | NL_LOCKOUT_PANIC), NL_LOCKOUT_TRIED | NL_LOCKOUT_PANIC);
+	assert_int_equal(nl_lockout_next(NL_LOCKOUT_TRIAL << 1), NL_LOCKOUT_TRIED << 1);
+	assert_int_equal(nl_lockout_next(NL_LOCKOUT_TRIED | NL_LOCKOUT_TRIED << 1), 0);
+	assert_int_equal(nl_lockout_next(NL_LOCKOUT_TRIED | NL_LOCKOUT_TRIAL), NL_LOCKOUT_TRIED);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(what_was_written_is_read), cmocka_unit_test(strangers_do_not_count),
-	        cmocka_unit_test(newer_is_named),           cmocka_unit_test(older_is_read),
-	        cmocka_unit_test(what_must_not_be_lost),    cmocka_unit_test(lock_outs),
+	        cmocka_unit_test(what_was_written_is_read),
+	        cmocka_unit_test(strangers_do_not_count),
+	        cmocka_unit_test(newer_is_named),
+	        cmocka_unit_test(older_is_read),
+	        cmocka_unit_test(what_must_not_be_lost),
+	        cmocka_unit_test(lock_outs),
+	        cmocka_unit_test(lock_outs_end),
 	};
 
 	return cmocka_run_group_tests_name("state", tests, NULL, NULL);

@@ -100,6 +100,7 @@ struct built build_leaf(const struct recipe *r, const struct kernel *k, const st
 	memcpy(d->h.id, r->id, strlen(r->id));
 	d->h.version = r->version;
 	d->h.consistency = r->consistency;
+	d->h.confirm_s = r->confirm_s;
 	d->h.description = draft_string(d, r->description);
 	d->k = k;
 	linux_target_fill(&d->h.target, k);
@@ -138,9 +139,9 @@ struct built build_file(const char *path, const struct kernel *k, const struct b
 		       path);
 	if (with->source || with->id || with->version || with->allow_unproven || with->allow_layout ||
 	    with->allow_state || with->allow_modules || with->allow_objects || with->counters || with->dry_run ||
-	    with->json || with->consistency || with->description || with->n_cves)
-		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow, --consistency, --counters, --cve, --description "
-		                  "and --json are for patches, and this is none");
+	    with->json || with->consistency || with->confirm_s || with->description || with->n_cves)
+		refuse(NL_EUSAGE, "-S, -n, --id, --version, --allow, --consistency, --confirm, --counters, --cve, "
+		                  "--description and --json are for patches, and this is none");
 	r = recipe_read(path);
 	refuse_context(r->id, "built", false);
 	return build_leaf(r, k, with);
@@ -194,23 +195,15 @@ static void describe(struct build_with *with, const char *text)
 int command_build(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"kernel", required_argument, NULL, 'k'},
-	        {"headers", required_argument, NULL, 'H'},
-	        {"cc", required_argument, NULL, 'c'},
-	        {"output", required_argument, NULL, 'o'},
-	        {"source", required_argument, NULL, 'S'},
-	        {"id", required_argument, NULL, 'i'},
-	        {"version", required_argument, NULL, 'v'},
-	        {"allow", required_argument, NULL, 'a'},
-	        {"dry-run", no_argument, NULL, 'n'},
-	        {"offline", no_argument, NULL, 'O'},
-	        {"json", no_argument, NULL, 'j'},
-	        {"consistency", required_argument, NULL, 'C'},
-	        {"counters", no_argument, NULL, 'N'},
-	        {"cve", required_argument, NULL, 'V'},
-	        {"description", required_argument, NULL, 'D'},
-	        {"modules", required_argument, NULL, 'M'},
-	        {NULL, 0, NULL, 0},
+	        {"kernel", required_argument, NULL, 'k'},  {"headers", required_argument, NULL, 'H'},
+	        {"cc", required_argument, NULL, 'c'},      {"output", required_argument, NULL, 'o'},
+	        {"source", required_argument, NULL, 'S'},  {"id", required_argument, NULL, 'i'},
+	        {"version", required_argument, NULL, 'v'}, {"allow", required_argument, NULL, 'a'},
+	        {"dry-run", no_argument, NULL, 'n'},       {"offline", no_argument, NULL, 'O'},
+	        {"json", no_argument, NULL, 'j'},          {"consistency", required_argument, NULL, 'C'},
+	        {"confirm", required_argument, NULL, 'T'}, {"counters", no_argument, NULL, 'N'},
+	        {"cve", required_argument, NULL, 'V'},     {"description", required_argument, NULL, 'D'},
+	        {"modules", required_argument, NULL, 'M'}, {NULL, 0, NULL, 0},
 	};
 	struct matrix_job job = {.write = true};
 	struct built b;
@@ -246,6 +239,12 @@ int command_build(int argc, char **argv)
 			break;
 		case 'C':
 			job.with.consistency = optarg;
+			break;
+		case 'T':
+			job.with.confirm_s = (uint32_t)strtoul(optarg, NULL, 10);
+			if (!job.with.confirm_s || strspn(optarg, "0123456789") != strlen(optarg) ||
+			    strlen(optarg) > 5 || job.with.confirm_s > NL_LEAF_MAX_CONFIRM_S)
+				usage_error("build", "--confirm wants seconds, at most a day");
 			break;
 		case 'V':
 			add_cve(&job.with, optarg);

@@ -14,7 +14,7 @@ struct build_with { /* what the caller gave; NULL = looked for */
 	const char *headers, *cc;
 	/* for patches */
 	const char *source, *id;
-	uint32_t version;
+	uint32_t version, confirm_s;
 	bool allow_unproven, allow_layout, allow_modules, allow_objects, allow_state, counters, dry_run, json;
 	const char *consistency, *description;
 	const char *cve[BUILD_CVES_MAX];

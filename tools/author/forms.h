@@ -60,6 +60,7 @@
 	  "      --counters      count the calls of each replaced function: newleaf status shows them\n" \
 	  "      --consistency C switch, strict or mixable (recipe.md); default: switch for one function, else " \
 	  "strict\n" \
+	  "      --confirm SECONDS   on trial: taken back unless somebody confirms it in time\n" \
 	  "For a directory the exit code is the highest of all kernels: 0 where leaves were built (or the fix is " \
 	  "there " \
 	  "already),\n" \
@@ -174,8 +175,9 @@
 	  "Makes the section .nlpol: objcopy --update-section .nlpol=FILE newleaf.efi, and sign the image " \
 	  "afterwards.\n" \
 	  "What is not given is as the build says it. none: no word of those.\n" \
-	  "      --guest-may WORDS    what guest root may do without an order: apply, revert; confirm, agentless (a\n" \
-	  "                           later version)\n" \
+	  "      --guest-may WORDS    what guest root may do without an order: apply, revert; confirm what is on " \
+	  "trial;\n" \
+	  "                           agentless commits\n" \
 	  "      --deadline-ms N      the longest deadline of a commit, 1..10000\n" \
 	  "      --conf-may WORDS     what newleaf.conf may say under Secure Boot: options, console\n" \
 	  "      --security-version N one more with each hole that is closed\n" \
@@ -185,7 +187,7 @@
 	  "      --unpatched WORD     a module that cannot be patched: let-in, refuse\n" \
 	  "      --operators N        of how many operators an order needs; 0: no order is taken\n" \
 	  "      --order-may WORDS    which orders: now, standing, keys (who operates), agentless\n" \
-	  "      --confirm-ms N       the longest probation that may be asked for (a later version)\n") \
+	  "      --confirm-ms N       the longest trial that may be asked for; 0: none\n") \
 	X(conf, "conf", "FILE", "FILE", "check a newleaf.conf before a machine reads it", \
 	  "Reads the file as the loader does, which only names a line that it does not understand, and says what is " \
 	  "wrong\n" \

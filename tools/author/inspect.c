@@ -113,6 +113,8 @@ static void print_text(FILE *f, const struct leaffile *l)
 	        : h->consistency == NL_CONSISTENCY_STRICT  ? "strict: waits until no task is inside the old code"
 	        : h->consistency == NL_CONSISTENCY_MIXABLE ? "mixable: the author says old and new may run side by side"
 	                                                   : "old callers may finish in old code");
+	if (h->confirm_s)
+		fprintf(f, "TRIAL taken back unless confirmed within %u s\n", h->confirm_s);
 }
 
 /* A page that stands alone: the summary as text, then the code. */
@@ -149,7 +151,8 @@ static void print_json(const struct leaffile *l)
 	hex_print(stdout, l->digest, sizeof(l->digest));
 	printf("\",\"description\":");
 	json_string(stdout, l->strings + h->description);
-	printf(",\"consistency\":\"%s\",\"target\":{\"build_id\":\"", consistency[h->consistency]);
+	printf(",\"consistency\":\"%s\",\"confirm_s\":%u,\"target\":{\"build_id\":\"", consistency[h->consistency],
+	       h->confirm_s);
 	hex_print(stdout, h->target.kernel.build_id, h->target.kernel.build_id_len);
 	printf("\"},\"modules\":[");
 	for (uint32_t i = 1; i <= h->objects.count; i++) {

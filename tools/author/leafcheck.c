@@ -299,6 +299,9 @@ enum nl_err leafcheck(const struct nl_leaf *l, const char **what)
 	*what = "its counters";
 	if (!counters_ok(h))
 		return NL_ELEAF;
+	*what = "how long it is on trial";
+	if (h->confirm_s > NL_LEAF_MAX_CONFIRM_S)
+		return NL_ELEAF;
 	*what = "what it says of the kernel";
 	if ((err = leafcheck_target(&h->target)))
 		return err;

@@ -71,6 +71,7 @@ struct recipe *leaf_recipe(const struct diff *d, const struct build_with *o, con
 		       "at most %d characters",
 		       r->id, NL_LEAF_ID_LEN - 1);
 	r->version = o->version ? o->version : 1;
+	r->confirm_s = o->confirm_s;
 	if (o->consistency && !recipe_consistency(o->consistency, &r->consistency))
 		refuse(NL_EUSAGE, "unknown consistency '%s': switch, strict or mixable", o->consistency);
 	return r;
@@ -261,6 +262,7 @@ struct buf leaf_make(struct recipe *r, const struct kernel *k, struct patch_unit
 	memcpy(d->h.id, r->id, strlen(r->id));
 	d->h.version = r->version;
 	d->h.consistency = r->consistency;
+	d->h.confirm_s = r->confirm_s;
 	d->h.description = draft_string(d, r->description);
 	linux_target_fill(&d->h.target, k);
 	for (size_t i = 0; i < n_groups; i++) {

@@ -484,6 +484,15 @@ static struct recipe_fact *other(struct scan *s, enum nl_fact_kind kind)
 	return f;
 }
 
+static void statement_confirm(struct scan *s)
+{
+	uint64_t v = number(s);
+
+	if (v < 1 || v > NL_LEAF_MAX_CONFIRM_S)
+		BAD(s, "seconds from 1 to %u (a day)", NL_LEAF_MAX_CONFIRM_S);
+	s->r->confirm_s = (uint32_t)v;
+}
+
 static void other_version(struct scan *s, enum nl_fact_kind kind)
 {
 	struct recipe_fact *f = other(s, kind);
@@ -508,6 +517,7 @@ static void one_line(struct scan *s)
 	        {"version", statement_version},
 	        {"description", statement_description},
 	        {"consistency", statement_consistency},
+	        {"confirm", statement_confirm},
 	        {"data", statement_data},
 	        {"replace", statement_replace},
 	        {"symbol", statement_symbol},

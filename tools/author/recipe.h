@@ -70,6 +70,7 @@ struct recipe {
 	char *id, *description;
 	uint32_t version;
 	enum nl_consistency consistency;
+	uint32_t confirm_s; /* on probation for so long; 0: not */
 	struct recipe_data data[RECIPE_MAX];
 	struct recipe_replace replace[RECIPE_MAX];
 	struct recipe_alias alias[RECIPE_MAX];

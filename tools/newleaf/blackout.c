@@ -15,7 +15,8 @@ static const char *const pieces[] = {
         [NL_CALL_CONSOLE] = "console", [NL_CALL_ALIVE] = "alive",
         [NL_CALL_FACTS] = "facts",     [NL_CALL_TIMELINE] = "timeline",
         [NL_CALL_SIGNED] = "signed",   [NL_CALL_CHALLENGE] = "challenge",
-        [NL_CALL_ORDER] = "order",     [NL_PIECE_CHECK] = "check",
+        [NL_CALL_ORDER] = "order",     [NL_CALL_CONFIRM] = "confirm",
+        [NL_PIECE_CHECK] = "check",
 };
 _Static_assert(NL_ARRAY_SIZE(pieces) == NL_PIECES, "a name for each piece");
 

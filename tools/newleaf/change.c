@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "facts.h"
 #include "livepatch.h"
+#include "probation.h"
 #include "symbol.h"
 #include "text.h"
 
@@ -33,7 +34,8 @@ struct change {
 	size_t n_gone;
 	size_t n_new; /* entries of the set that are not applied now */
 	uint64_t begin_ns;
-	uint32_t gathers; /* of the commit */
+	uint32_t gathers;  /* of the commit */
+	uint64_t trial_ns; /* what it has put on is taken back after so long; 0: not on probation */
 	char what[WHAT_MAX];
 };
 
@@ -94,6 +96,13 @@ static int begin(struct change *x, struct cli *c, const char *schema, const char
 	x->request.expected_generation = c->status.generation;
 	x->request.deadline_ms = (uint32_t)((c->deadline_ns + 999999) / 1000000);
 	x->request.flags = c->given & OPT_AGENTLESS ? NL_COMMIT_AGENTLESS : 0;
+	if (!(c->given & OPT_CONFIRM))
+		return NL_EXIT_OK;
+	if (c->confirm_ns > c->status.boot.policy.confirm_ms * 1000000ULL)
+		return cli_fail(c, not_done(x, subject), NL_EUSAGE,
+		                "this machine's policy allows a --confirm of at most %u ms",
+		                c->status.boot.policy.confirm_ms);
+	x->request.confirm_ms = (uint32_t)((c->confirm_ns + 999999) / 1000000);
 	return NL_EXIT_OK;
 }
 
@@ -279,6 +288,7 @@ static void print_json(const struct change *x, const char *result, const struct 
 		json_uint(&j, "tasks_scanned", r->tasks_scanned);
 		json_bool(&j, "emulated", x->c->status.emulated);
 		json_string(&j, "note", note == NL_OK ? NULL : cli_error(note)->name);
+		json_uint(&j, "trial_ns", x->trial_ns);
 	}
 	json_end(&j);
 }
@@ -362,10 +372,14 @@ static int finish(struct change *x)
 	/* What was done stands, whether or not this is answered. */
 	if (nl_agent_leaves(&c->agent, after, NL_MAX_LEAVES, &n) != NL_OK || !(facts = facts_read(c, after, n, &e)))
 		n = 0;
-	for (size_t i = 0; i < n; i++)
-		if (after[i].generation == r.generation_to && after[i].condition == NL_LEAF_APPLIED &&
-		    after[i].note != NL_OK)
+	for (size_t i = 0; i < n; i++) {
+		if (after[i].generation != r.generation_to || after[i].condition != NL_LEAF_APPLIED)
+			continue;
+		if (after[i].note != NL_OK)
 			note = after[i].note;
+		if (after[i].trial_tsc) /* all of one commit together */
+			x->trial_ns = text_tsc_ns(after[i].trial_tsc - after[i].since_tsc, c->status.boot.tsc_hz);
+	}
 	if (c->json)
 		print_json(x, note == NL_OK ? "ok" : "degraded", &r, took, note);
 	else if (!c->quiet)
@@ -374,6 +388,9 @@ static int finish(struct change *x)
 		       (unsigned long long)r.generation_to, text_ns(&t[0], took), text_ns(&t[1], r.window_ns),
 		       text_ns(&t[2], r.longest_hold_ns), cli_blackout(c, &t[3]),
 		       c->status.emulated ? " (emulated: compare ratios, not microseconds)" : "");
+	if (x->trial_ns && !c->json && !c->quiet)
+		printf("on trial: taken back in %s unless newleaf confirm says that it is good\n",
+		       text_age(&t[0], x->trial_ns));
 	for (size_t i = 0; !c->json && !c->quiet && i < n; i++) {
 		if (after[i].generation != r.generation_to)
 			continue;

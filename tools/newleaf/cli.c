@@ -148,6 +148,7 @@ static int take_option(struct cli *c, const struct cli_option *o, const char *va
 			                o->bit == OPT_SINCE ? "sequence " : "", value);
 	}
 	if ((o->bit == OPT_DEADLINE && !parse_time(value, &c->deadline_ns)) ||
+	    (o->bit == OPT_CONFIRM && !parse_time(value, &c->confirm_ns)) ||
 	    (o->bit == OPT_INTERVAL && !parse_time(value, &c->interval_ns)))
 		return cli_fail(c, "nothing done", NL_EUSAGE, "--%s wants a time such as 500ms or 2s, not \"%s\"",
 		                o->name, value);

@@ -38,6 +38,7 @@ enum option { /* bits: which options a verb takes, besides --json -q --help */
 	      OPT_OUT = 1 << 20,
 	      OPT_MACHINE_KEY = 1 << 21,
 	      OPT_ESP = 1 << 22,
+	      OPT_CONFIRM = 1 << 23,
 };
 
 struct cli {
@@ -47,7 +48,7 @@ struct cli {
 	int n_args;
 	bool json, quiet, help;
 	uint32_t given; /* bits of enum option that stood on the command line */
-	uint64_t deadline_ns, interval_ns, since;
+	uint64_t deadline_ns, interval_ns, confirm_ns, since;
 	uint64_t transaction, last;
 	const char *product;                 /* --product */
 	const char *chrome, *svg, *timeline; /* files to write */
@@ -160,6 +161,7 @@ struct nl_boot_counter;
 #define BOOTS_PATH "/sys/firmware/efi/efivars/" NL_BOOT_COUNTER_NAME "-" NL_BOOT_COUNTER_GUID
 int boots_set(struct cli *c, const char *what, uint8_t unfinished, struct nl_boot_counter *before);
 int verb_carry(struct cli *c);
+int verb_confirm(struct cli *c);
 
 extern uid_t (*cli_uid)(void); /* tests have their own */
 /* An order, carried by a process without any right: until it is accepted, or for some seconds. */

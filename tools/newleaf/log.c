@@ -15,7 +15,7 @@ static const char *const events[] = {
         [NL_EV_COMMIT] = "commit",   [NL_EV_ABANDONED] = "abandoned", [NL_EV_KERNEL] = "kernel",
         [NL_EV_CPU] = "cpu",         [NL_EV_POLICY] = "policy",       [NL_EV_CONFIG] = "config",
         [NL_EV_TOKEN] = "token",     [NL_EV_LIST] = "list",           [NL_EV_MODULE] = "module",
-        [NL_EV_ORDER] = "order",     [NL_EV_STRANGER] = "stranger",
+        [NL_EV_ORDER] = "order",     [NL_EV_STRANGER] = "stranger",   [NL_EV_TRIAL] = "trial",
 };
 
 static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && events[e] ? events[e] : "unknown"; }
@@ -79,6 +79,12 @@ static void print_particulars(const struct nl_journal_entry *e)
 		               : e->error == NL_NOTHING ? "went"
 		               : e->b                   ? "came, could not be patched and was refused"
 		                                        : "came and could not be patched");
+		break;
+	case NL_EV_TRIAL:
+		printf("  %s", e->error                   ? "not confirmed, and taken back"
+		               : e->a == NL_LEAF_REVERTED ? "gone before its time"
+		               : e->b                     ? "begun"
+		                                          : "confirmed");
 		break;
 	case NL_EV_ORDER:
 		printf("  %s%s", (uint32_t)e->a < NL_ORDER_VERBS ? verbs[(uint32_t)e->a] : "?",

@@ -4,6 +4,7 @@
  */
 #include "facts.h"
 #include "livepatch.h"
+#include "probation.h"
 #include "text.h"
 
 #include <inttypes.h>
@@ -146,6 +147,8 @@ static void leaf_json(struct json *j, const struct nl_status *s, const struct nl
 	else
 		json_string(j, "hits", NULL);
 	json_string(j, "note", l->note == NL_OK ? NULL : cli_error((enum nl_err)l->note)->name);
+	json_string(j, "trial", probation_name(probation_of(s, l)));
+	json_uint(j, "trial_left_ns", probation_left_ns(s, l));
 	modules_json(j, l, facts);
 	facts_json(j, facts);
 	json_close(j, '}');
@@ -336,7 +339,7 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 	if (s->orders & NL_ORDER_FROZE)
 		printf("frozen by an order: nothing changes until another releases it\n");
 	if (s->lockouts)
-		printf("leaves that are locked out since a panic: %u\n", s->lockouts);
+		printf("leaves that are locked out, since a panic or because nobody confirmed them: %u\n", s->lockouts);
 	if (s->boot.n_beyond)
 		printf("CPUs that the firmware did not hand over, and that can never be started: %u\n",
 		       s->boot.n_beyond);
@@ -373,6 +376,7 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		else if (hits)
 			printf("%-10s ", "-");
 		printf("%s\n", l->note == NL_OK ? "" : cli_error((enum nl_err)l->note)->name);
+		probation_print(s, l);
 		facts_print_modules(l, &facts[i]);
 		for (const struct nl_leaf_fact *f = NULL; (f = facts_next(&facts[i], f));)
 			if (f->kind == NL_FACT_ALLOW || f->kind == NL_FACT_NOTE)
@@ -426,6 +430,8 @@ int verb_status(struct cli *c)
 	e = read_all(c, leaves, &n, &facts);
 	if (e != NL_OK)
 		return cli_fail_agent(c, "no status", e, NULL);
+	for (size_t i = 0; i < n; i++) /* a place in the list of lock-outs is kept for each on trial */
+		c->status.lockouts -= probation_weakens(&c->status, &leaves[i]) && c->status.lockouts;
 	for (size_t i = 0; i < n; i++)
 		if (leaves[i].condition == NL_LEAF_APPLIED && leaves[i].note != NL_OK) {
 			degraded = true;

@@ -11,6 +11,8 @@ const struct cli_option cli_options[] = {
          "give up after this time, unchanged: 500ms, 2s (default 1s, on an emulator 10s)"},
         {OPT_AGENTLESS, NULL, "agentless", NULL,
          "gather no CPUs: the hypervisor stops each where it is, and every leaf counts as strict"},
+        {OPT_CONFIRM, NULL, "confirm", "TIME",
+         "on probation: taken back unless newleaf confirm says within this time that it is good: 60s"},
         {OPT_DRY_RUN, "n", "dry-run", NULL, "verify and say what would be done; change nothing"},
         {OPT_ALL, NULL, "all", NULL, "every applied leaf"},
         {OPT_CHECK, NULL, "check", NULL, "for scripts: exit 10 if a promise is weakened, print only what weakens it"},
@@ -60,8 +62,9 @@ const struct verb cli_verbs[] = {
          "this system: status and leaves, digests of the bytes that run, the head of the journal, signed together with "
          "the nonce (docs/how-to/believe.md). One signature a second is made.",
          verb_status},
-        {"apply", "load", "LEAF...", 1, NL_MAX_LEAVES, OPT_DEADLINE | OPT_AGENTLESS | OPT_DRY_RUN | OPT_TIMELINE,
-         GROUP_CHANGE, "apply leaf files, all in one flip",
+        {"apply", "load", "LEAF...", 1, NL_MAX_LEAVES,
+         OPT_DEADLINE | OPT_AGENTLESS | OPT_CONFIRM | OPT_DRY_RUN | OPT_TIMELINE, GROUP_CHANGE,
+         "apply leaf files, all in one flip",
          "Each file is handed to the hypervisor, which verifies signature, kernel identity and expected bytes. Then "
          "all of them are "
          "applied in one "
@@ -80,8 +83,8 @@ const struct verb cli_verbs[] = {
          "Names the leaves by the id that newleaf status shows. What the guest itself wrote to the pages meanwhile is "
          "kept.",
          verb_revert},
-        {"sync", NULL, "DIR", 1, 1, OPT_DEADLINE | OPT_AGENTLESS | OPT_DRY_RUN | OPT_TIMELINE, GROUP_CHANGE,
-         "make the applied leaves exactly the files DIR/*.leaf, in one flip",
+        {"sync", NULL, "DIR", 1, 1, OPT_DEADLINE | OPT_AGENTLESS | OPT_CONFIRM | OPT_DRY_RUN | OPT_TIMELINE,
+         GROUP_CHANGE, "make the applied leaves exactly the files DIR/*.leaf, in one flip",
          "What is applied and not in DIR is reverted in the same commit. If one file is refused nothing is changed. An "
          "empty directory "
          "reverts all.",
@@ -135,7 +138,8 @@ const struct verb cli_verbs[] = {
          "carry an operator's signed order to the hypervisor",
          "Whoever carries it has no say in it: the hypervisor checks what it is bound to and who signed it, a "
          "second for "
-         "each signature but the first. freeze, release and stop are done then. What an order lets on or off waits "
+         "each signature but the first. freeze, release, stop and confirm are done then. What an order lets on or off "
+         "waits "
          "for a "
          "minute: newleaf apply, revert or sync with exactly its leaves makes the commit, whatever the policy says of "
          "guest root, if nothing else has changed meanwhile. One that wants no agent is carried out by the hypervisor "
@@ -146,8 +150,14 @@ const struct verb cli_verbs[] = {
          "VMMCALL, "
          "and nothing is told but that it was accepted.",
          verb_carry},
-        {"confirm", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "end the probation of a leaf",
-         "An applied leaf has no probation: it stays until a revert or the next boot", verb_later},
+        {"confirm", NULL, "[ID...]", 0, NL_MAX_LEAVES, 0, GROUP_CHANGE,
+         "say that leaves on probation are good: they stay",
+         "A leaf is on probation when its author, an order or --confirm wanted it so. If nobody confirms it in time, "
+         "the hypervisor takes it back by itself, and this boot and the next one that Newleaf runs in refuse it "
+         "(NL_ETRIAL); so does the next one if the machine ends before, by whatever way. Without an id all that are "
+         "on probation now are confirmed, by their hashes: what comes meanwhile is not. The policy may leave it to "
+         "operators: newleaf order new confirm.",
+         verb_confirm},
         {"preflight", NULL, "[ARGUMENT...]", 0, -1, 0, GROUP_LATER, "check a machine before the installation",
          "docs/how-to/real-machine.md lists what a machine needs; the loader checks it at each boot and boots the old "
          "way if something is "

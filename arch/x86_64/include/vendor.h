@@ -107,8 +107,7 @@ _Static_assert(offsetof(struct nl_cpu, nmis) == 136, "rows.S says where");
 struct nl_npt_format; /* hv/view/npt.h */
 
 struct nl_vendor {
-	const char *name;   /* "VMX", "SVM" */
-	const char *paging; /* "EPT", "NPT" */
+	char name[8], paging[8]; /* "VMX" and "EPT", "SVM" and "NPT" */
 
 	/* Can this CPU do it? NL_OK, NL_ENOVIRT, NL_ELOCKED, NL_EVIRTUALISED. Changes nothing. */
 	enum nl_err (*probe)(void);
