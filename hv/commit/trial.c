@@ -9,6 +9,7 @@
 
 #define SKEW_US 1000000u /* of two CPUs' clocks. One that is further behind was set back */
 
+uint32_t nl_trial_clock;
 static uint64_t planned; /* ticks; 0: what is prepared puts nothing on probation */
 
 static uint64_t shorter(uint64_t a, uint64_t b) { return a - 1 < b - 1 ? a : b; } /* 0 is none */
@@ -31,6 +32,7 @@ void nl_trial_begin(uint32_t fresh)
 	NL_EACH_LEAF(i, planned ? fresh : 0) {
 		struct nl_entry *e = &nl_registry[i];
 
+		e->trial_clock = nl_trial_clock;
 		e->trial_from = x86_rdtsc() - nl_us_to_tsc(SKEW_US);
 		e->state.trial_tsc = (x86_rdtsc() + planned) | 1;
 		nl_own_soon(e->state.trial_tsc);
@@ -42,7 +44,9 @@ void nl_trial_begin(uint32_t fresh)
 
 static bool came(const struct nl_entry *e)
 {
-	return e->state.trial_tsc && x86_rdtsc() - e->trial_from >= e->state.trial_tsc - e->trial_from;
+	uint64_t now = x86_rdtsc(), until = e->state.trial_tsc;
+
+	return until && (e->trial_clock != nl_trial_clock || now - e->trial_from >= until - e->trial_from);
 }
 
 enum nl_err nl_trial_over(struct nl_entry *e)

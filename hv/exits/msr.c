@@ -7,6 +7,7 @@
 #include "exits/token.h"
 #include "apic.h"
 #include "commit/commit.h"
+#include "commit/wish.h"
 #include "core/core.h"
 #include "x86.h"
 
@@ -20,6 +21,7 @@ enum policy {
 	APIC,     /* APIC_BASE: may not move */
 	ICR,      /* x2APIC ICR */
 	KERNEL,   /* LSTAR: a kernel begins */
+	CLOCK,    /* whoever sets a TSC ends each probation */
 	EFER,
 	MISC, /* IA32_MISC_ENABLE: the core's page tables need NX */
 	XSS,  /* IA32_XSS: only supervisor state that is shown */
@@ -33,6 +35,8 @@ static const struct range {
 	const char *vendor;  /* its name; NULL: both */
 	const char *name;
 } ranges[] = {
+        {0x010, 0x010, PASS, CLOCK, NULL, "TSC"},
+        {0x03b, 0x03b, PASS, CLOCK, NULL, "TSC_ADJUST"},
         {MSR_APIC_BASE, MSR_APIC_BASE, PASS, APIC, NULL, "APIC_BASE"},
         {0x011, 0x012, PASS, PAGE, NULL, "KVM's first clocks"},
         {MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, FEATURES, FAULT, "VMX", "FEATURE_CONTROL"},
@@ -202,6 +206,10 @@ static bool write_msr(struct nl_cpu *cpu, uint32_t index, uint64_t v)
 		nl_tokens_forget();
 		nl_vendor->context(cpu, &c);
 		nl_commit_kernel_gone(cpu, &c, v);
+		break;
+	case CLOCK:
+		__atomic_add_fetch(&nl_trial_clock, 1, __ATOMIC_RELAXED);
+		nl_own_soon(0);
 		break;
 	}
 	return nl_vendor->set_msr(cpu, index, v) || x86_wrmsr_safe(index, v);

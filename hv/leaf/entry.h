@@ -36,9 +36,10 @@ struct nl_entry {
 	uint32_t authors;                      /* bits of the keys whose signatures count */
 	struct nl_leaf_facts facts;
 	bool used;
-	bool ever_applied;   /* its body may be in use until reboot: the entry stays */
-	bool pinned;         /* part of the prepared commit */
-	uint64_t trial_from; /* when its probation began, TSC, less what clocks may differ */
+	bool ever_applied;    /* its body may be in use until reboot: the entry stays */
+	bool pinned;          /* part of the prepared commit */
+	uint64_t trial_from;  /* when its probation began, TSC, less what clocks may differ, */
+	uint32_t trial_clock; /* and nl_trial_clock then */
 	uint32_t n_sites;
 	struct nl_site sites[NL_LEAF_MAX_SITES];
 };

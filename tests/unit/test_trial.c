@@ -498,6 +498,12 @@ static void clocks(void **state)
 	nl_own_soon(0);
 	pass();
 	assert_false(is_on(alpha));
+	seam_tsc = t;
+	assert_int_equal(on_trial((const uint8_t(*)[32])beta, 1, 20000), NL_OK);
+	nl_trial_clock++; /* somebody sets a clock, whatever it shows then */
+	nl_own_soon(0);
+	pass();
+	assert_false(is_on(beta));
 	third(both[0]);
 	seam_tsc = UINT64_MAX - 5 * SECOND; /* over the end */
 	assert_int_equal(on_trial((const void *)both, 1, 20000), NL_OK);

@@ -151,6 +151,16 @@ def trial_panic(t):
 
 
 @test()
+def trial_clock(t):
+    """guest root sets a clock while a leaf is on trial: its time has come"""
+    g = t.boot(settings=SETTINGS)
+    on_trial(g, AUXV, "600s")
+    g.run("modprobe msr 2>/dev/null; dd if=/dev/zero of=/dev/cpu/0/msr bs=8 seek=2 count=1 conv=notrunc 2>/dev/null")
+    await_trial(g, AUXV, "taken-back")
+    probe(g, AUXV, "VULNERABLE")
+
+
+@test()
 def trial_orders(t):
     """by orders of two operators: what they put on is on trial, guest root confirms nothing, and an order confirms"""
     with tempfile.TemporaryDirectory() as folder:
