@@ -46,8 +46,8 @@ leaf=$(hex a 64) other=$(hex b 64) o=$dir/o.nlo
 expect "apply, now" 0 "order apply, now, 2 entries" order new apply "$leaf" "$other" --challenge "$dir/challenge" \
 	--agentless --deadline-ms 250 --confirm-ms 60000 --sign "$dir/first.pem" -o "$o"
 expect "stop, now" 0 "order stop, now, 0 entries, not signed" order new stop --challenge "$dir/challenge" -o "$dir/stop"
-expect "it says that nobody heeds it" 0 "no Newleaf of this version heeds such an order" order new apply "$leaf" \
-	--challenge "$dir/challenge" --confirm-ms 1000 -o "$dir/probation"
+expect "it says that nobody heeds it" 0 "no Newleaf of this version heeds such an order" order new sync "$leaf" \
+	--machine "$machine" --epoch 7 --confirm-ms 1000 -o "$dir/probation"
 for text in "order      apply, now, without an agent" "machine    $machine" "generation 5" "deadline   250 ms" \
 	"confirm    within 60000 ms" "leaf       $leaf" "leaf       $other"; do
 	expect "shown: $text" 0 "$text" order show "$o"

@@ -124,7 +124,7 @@ def standing(t):
         g.poweroff()
 
 
-@test()
+@test(full=True)
 def standing_unfinished(t):
     """a boot with a standing order that does not finish is the last one with it, until one of a higher epoch comes"""
     with tempfile.TemporaryDirectory() as folder:
@@ -148,7 +148,7 @@ def standing_unfinished(t):
         g.poweroff()
 
 
-@test()
+@test(full=True)
 def standing_keys(t):
     """operators by order: who was distrusted signs no more, whom he named does; a list that revokes one who has
     signed the order in force makes it void"""

@@ -63,7 +63,7 @@ def free_in_the_one_after(t, g):
     probe(g, AUXV, "FIXED")
 
 
-@test()
+@test(full=True)
 def trial_confirmed(t):
     """on trial and confirmed: it stays; of two the one that is confirmed, and the other is taken back; a reset behind
     that finds nothing to lock out but what was taken back"""
@@ -92,7 +92,7 @@ def trial_confirmed(t):
     refused(g, f"apply {leaf_path(g.machine.kernel, CHMOD)}", "NL_ETRIAL", 7)
 
 
-@test()
+@test(full=True)
 def trial_taken_back(t):
     """not confirmed: taken back by the hypervisor while the guest does something else, refused in this boot and the
     next one, free in the one after; one that a leaf's author wants on trial, too"""
@@ -121,7 +121,7 @@ def trial_taken_back(t):
         probe(g, AUXV, "FIXED")
 
 
-@test()
+@test(full=True)
 def trial_reset(t):
     """a machine that is reset while a leaf is on trial: refused in the next boot, free in the one after"""
     path = os.path.join(BUILD, f"monitor.{os.getpid()}.{len(t.guests)}")
@@ -137,7 +137,7 @@ def trial_reset(t):
     free_in_the_one_after(t, g)
 
 
-@test()
+@test(full=True)
 def trial_panic(t):
     """a guest that panics while a leaf is on trial: refused in the next boot, free in the one after"""
     g = t.boot(settings=SETTINGS)
@@ -150,7 +150,7 @@ def trial_panic(t):
     free_in_the_one_after(t, g)
 
 
-@test()
+@test(full=True)
 def trial_clock(t):
     """guest root sets a clock while a leaf is on trial: its time has come"""
     g = t.boot(settings=SETTINGS)

@@ -220,7 +220,7 @@
 	  "| --attach SIG --pub KEY | show ORDER [--keys FILE [--operators N]] [--challenge FILE]", \
 	  "signed orders: when, by whom the owner calls an operator", \
 	  "Makes, signs and shows orders, offline; newleaf carry presents one at its machine. Not heeded yet: " \
-	  "--kernel, --confirm-ms, confirm.\n" \
+	  "--kernel, and --confirm-ms of a standing one.\n" \
 	  "sync: exactly these leaves; apply: these besides; revert: these no more; freeze: nothing changes until " \
 	  "release;\n" \
 	  "stop: freeze, and what is under way is abandoned; confirm: what is on probation is good.\n" \

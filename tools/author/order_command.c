@@ -160,7 +160,7 @@ static int order_new(const char *verb)
 		file_write(given.output, out.p, out.n, 0644);
 	fprintf(stderr, "order %s, %s, %u entries%s -> %s\n%s", verb, o.kind == NL_ORDER_NOW ? "now" : "standing",
 	        o.head.count, given.signer ? "" : ", not signed", escape(given.output, FOR_TERMINAL),
-	        o.kind != NL_ORDER_NOW || o.confirm_ms || o.what == NL_ORDER_CONFIRM ? NOT_YET : "");
+	        o.kind == NL_ORDER_STANDING && (o.confirm_ms || o.build_id_len) ? NOT_YET : "");
 	return NL_EXIT_OK;
 }
 
