@@ -182,12 +182,27 @@ static void status_tells(void **state)
 	assert_says(out, "it was not carried out");
 }
 
+/* The machine is up; whether it stays so with its leaves on is seen when they are. */
+static void alive_waits_for_it(void **state)
+{
+	uint64_t before = f->now_ns;
+
+	(void)state;
+	newleaf("alive"); /* there is no counter on this host */
+	assert_true(f->now_ns - before < 1000000000ULL);
+	f->status.standing.carried = NL_AGAIN;
+	before = f->now_ns;
+	newleaf("alive");
+	assert_in_range(f->now_ns - before, 60000000000ULL, 61000000000ULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(it_is_written_first, machine),
 	        cmocka_unit_test_setup(into_the_place_that_nobody_needs, machine),
 	        cmocka_unit_test_setup(status_tells, machine),
+	        cmocka_unit_test_setup(alive_waits_for_it, machine),
 	};
 
 	return cmocka_run_group_tests_name("cli_standing", tests, set_up_group, tear_down_group);

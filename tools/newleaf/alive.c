@@ -76,6 +76,22 @@ int boots_set(struct cli *c, const char *what, uint8_t unfinished, struct nl_boo
 	return NL_EXIT_OK;
 }
 
+#define LIMIT_NS 60000000000ULL /* beyond it a standing order is not what this boot waits for */
+#define PAUSE_NS 100000000ULL
+
+/* A machine that is up, and not with its standing order yet, has proven nothing of that. */
+static void await_standing(struct cli *c)
+{
+	const struct nl_transport *t = c->transport;
+	uint64_t until = t->now_ns(t->ctx) + LIMIT_NS;
+
+	while (c->status.standing.carried == NL_AGAIN && t->now_ns(t->ctx) < until && !cli_cancel) {
+		t->pause_ns(t->ctx, PAUSE_NS);
+		if (nl_agent_status(&c->agent, &c->status))
+			return;
+	}
+}
+
 int verb_alive(struct cli *c)
 {
 	struct nl_boot_counter before = {0};
@@ -87,6 +103,7 @@ int verb_alive(struct cli *c)
 	e = nl_agent_alive(&c->agent);
 	if (e != NL_OK && e != NL_NOTHING)
 		return cli_fail_agent(c, "not reported as up", e, NULL);
+	await_standing(c);
 	result = boots_set(c, "boot counter not cleared", 0, &before);
 	if (result == NL_EXIT_NOTHING)
 		return cli_nothing(c, "alive", "the boot counter is clear");
