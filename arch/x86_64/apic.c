@@ -111,12 +111,7 @@ static void guest_nmi(struct nl_cpu *c)
 }
 
 /* For a CPU that the loader did not take, or for nobody: it would run beside the hypervisor. Or an SMI. */
-static void refuse(const struct nl_cpu *self, uint64_t icr, bool x2)
-{
-	if (!__atomic_fetch_add(&nl_counts.ipis_refused, 1, __ATOMIC_RELAXED))
-		nl_log("newleaf: CPU %u: IPI %lx for APIC %u refused: an SMI, or that CPU is not ours\n", self->index,
-		       icr & 0xfffff, (uint32_t)(x2 ? icr >> 32 : icr >> 56));
-}
+static void refuse(void) { __atomic_fetch_add(&nl_counts.ipis_refused, 1, __ATOMIC_RELAXED); }
 
 bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
 {
@@ -126,7 +121,7 @@ bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
 	if (mode == MODE_INIT && deassert)
 		return true;    /* ignored by every CPU since the Pentium 4 */
 	if (mode == MODE_SMI) { /* firmware's alone; and two CPUs at a time could meet at one SMBASE (base.c) */
-		refuse(cpu, icr, x2);
+		refuse();
 		return true;
 	}
 	if (mode != MODE_SIPI && mode != MODE_INIT && mode != MODE_NMI) {
@@ -149,7 +144,7 @@ bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
 			guest_nmi(c);
 	}
 	if (!targets && !(icr & ICR_LOGICAL) && !(icr >> 18 & 3))
-		refuse(cpu, icr, x2);
+		refuse();
 	return true;
 }
 

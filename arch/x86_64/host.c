@@ -8,15 +8,7 @@
 #include "core/core.h"
 #include "x86.h"
 
-struct idt_gate {
-	uint16_t offset_low, selector;
-	uint8_t ist, type;
-	uint16_t offset_middle;
-	uint32_t offset_high, reserved;
-};
-_Static_assert(sizeof(struct idt_gate) == 16, "64-bit gate, SDM vol. 3, 6.14.1");
-
-static struct idt_gate idt[256] __attribute__((aligned(16)));
+static uint64_t idt[256][2] __attribute__((aligned(16)));
 static const uint64_t gdt[] = {0, 0x00af9b000000ffffULL, 0x00cf93000000ffffULL}; /* 64-bit code; data */
 const struct descriptor_pointer host_gdtr = {sizeof(gdt) - 1, (uint64_t)gdt};
 const struct descriptor_pointer host_idtr = {sizeof(idt) - 1, (uint64_t)idt};
@@ -38,12 +30,11 @@ void host_exception(struct host_frame *f);
 static void set_gate(unsigned vector, void (*handler)(void))
 {
 	uint64_t at = (uint64_t)handler;
-	/* IST stays 0: on SVM the task register is the guest's while the core runs (APM vol. 2, 15.5.1). */
-	idt[vector] = (struct idt_gate){.offset_low = (uint16_t)at,
-	                                .selector = HOST_CS,
-	                                .type = 0x8e,
-	                                .offset_middle = (uint16_t)(at >> 16),
-	                                .offset_high = (uint32_t)(at >> 32)};
+
+	/* A present 64-bit interrupt gate (SDM vol. 3, 6.14.1). IST stays 0: on SVM the task register is the guest's
+	 * while the core runs (APM vol. 2, 15.5.1). */
+	idt[vector][0] = (at & 0xffff) | HOST_CS << 16 | 0x8eULL << 40 | (at >> 16 & 0xffff) << 48;
+	idt[vector][1] = at >> 32;
 }
 
 void host_init_idt(void)

@@ -86,14 +86,52 @@ static void init_exit(struct nl_cpu *cpu, bool just_started)
 	nl_cpu_post_init(cpu);
 }
 
-static void task_switch(struct nl_cpu *cpu)
-{
-	static uint32_t logged;
+/* What each reason is to common code, or is counted as here; 0: anything else. */
+#define IS(cause) (NL_CAUSE_##cause + 1)
+/* clang-format off */
+static const uint8_t causes[REASON_WRMSR_IMM + 1] = {
+	[REASON_TRIPLE] = IS(TRIPLE), [REASON_CPUID] = IS(CPUID), [REASON_INVD] = IS(INVD), [REASON_IO] = IS(IO),
+	[REASON_RDMSR] = IS(RDMSR), [REASON_WRMSR] = IS(WRMSR), [REASON_EPT_VIOLATION] = IS(NPF),
+	[REASON_XSETBV] = IS(XSETBV),
+	/* also hidden instructions (cpuid.c), and XSAVES with a component that msr.c refuses, left by the firmware */
+	[REASON_GETSEC] = IS(VIRT), [REASON_VMCALL ... REASON_VMXON] = IS(VIRT), [REASON_INVEPT] = IS(VIRT),
+	[REASON_INVVPID] = IS(VIRT), [REASON_VMFUNC] = IS(VIRT), [REASON_XSAVES ... REASON_XRSTORS] = IS(VIRT),
+	[REASON_SEAMCALL ... REASON_TDCALL] = IS(VIRT), [REASON_URDMSR ... REASON_UWRMSR] = IS(VIRT),
+	[REASON_RDMSR_IMM ... REASON_WRMSR_IMM] = IS(VIRT),
+	/* ours; no exception exits but NMI */
+	[REASON_EXCEPTION_NMI] = IS(NMI), [REASON_NMI_WINDOW] = IS(IRET), [REASON_SIPI] = IS(SIPI),
+	[REASON_TASK_SWITCH] = IS(EXCEPTION), [REASON_CR] = IS(CR)
+};
+/* clang-format on */
 
-	if (!logged++)
-		nl_log("newleaf: a hardware task switch of the guest is refused with #GP: not emulated\n");
-	vmx_write(ENTRY_EVENT, 0); /* also when it comes from a task gate */
-	vmx_inject(cpu, GP, true, 0);
+/* false: for common code. */
+static bool own(struct vmx_cpu *v, uint32_t reason, uint64_t q)
+{
+	struct nl_cpu *cpu = v->cpu;
+
+	switch (reason) {
+	case REASON_EXCEPTION_NMI:
+		vmx_nmi_exit(cpu);
+		break;
+	case REASON_NMI_WINDOW:
+		vmx_write(PROC_CONTROLS, vmx.controls.proc);
+		break;
+	case REASON_SIPI:
+		apic_reset_local();
+		nl_cpu_started(cpu, (uint8_t)q);
+		v->just_started = true;
+		break;
+	case REASON_TASK_SWITCH:           /* not emulated */
+		vmx_write(ENTRY_EVENT, 0); /* also when it comes from a task gate */
+		vmx_inject(cpu, GP, true, 0);
+		break;
+	case REASON_CR:
+		control_register(cpu, q);
+		break;
+	default:
+		return false;
+	}
+	return true;
 }
 
 void vmx_after_exit(struct vmx_cpu *v)
@@ -102,8 +140,9 @@ void vmx_after_exit(struct vmx_cpu *v)
 	/* without what the bits between say besides, as that it was an enclave that was left (25.9.1) */
 	uint32_t reason = (uint32_t)vmx_read(EXIT_REASON) & (REASON_ENTRY_FAILED | 0xffff);
 	uint64_t q = vmx_read(EXIT_QUALIFICATION);
+	unsigned known = reason < NL_ARRAY_SIZE(causes) ? causes[reason] : 0;
 	bool just_started = v->just_started;
-	struct nl_exit e = {.cause = NL_CAUSE_OTHER, .raw = {reason, q, vmx_read(GUEST_RIP)}};
+	struct nl_exit e = {.cause = known ? known - 1 : NL_CAUSE_OTHER};
 
 	v->just_started = false;
 	if (reason == (REASON_ENTRY_FAILED | REASON_MACHINE_CHECK)) {
@@ -121,73 +160,25 @@ void vmx_after_exit(struct vmx_cpu *v)
 	v->nmi_window = reason == REASON_NMI_WINDOW;
 	cpu->gprs.rsp = vmx_read(GUEST_RSP);
 	deliver_again();
-	switch (reason) {
-	case REASON_TRIPLE:
-		e = (struct nl_exit){.cause = NL_CAUSE_TRIPLE};
-		break;
-	case REASON_EXCEPTION_NMI: /* no exception exits */
-		cpu->exits[NL_CAUSE_NMI]++;
-		vmx_nmi_exit(cpu);
+	if (own(v, reason, q)) {
+		cpu->exits[e.cause]++;
 		return;
-	case REASON_NMI_WINDOW:
-		cpu->exits[NL_CAUSE_IRET]++;
-		vmx_write(PROC_CONTROLS, vmx.controls.proc);
-		return;
-	case REASON_SIPI:
-		cpu->exits[NL_CAUSE_SIPI]++;
-		apic_reset_local();
-		nl_cpu_started(cpu, (uint8_t)q);
-		v->just_started = true;
-		return;
-	case REASON_TASK_SWITCH:
-		cpu->exits[NL_CAUSE_EXCEPTION]++;
-		task_switch(cpu);
-		return;
-	case REASON_CPUID:
-		e = (struct nl_exit){.cause = NL_CAUSE_CPUID};
-		break;
-	case REASON_INVD:
-		e = (struct nl_exit){.cause = NL_CAUSE_INVD};
-		break;
-	case REASON_GETSEC:
-	case REASON_VMCALL ... REASON_VMXON:
-	case REASON_INVEPT:
-	case REASON_INVVPID:
-	case REASON_VMFUNC:
-	case REASON_XSAVES: /* with a component that msr.c refuses, left in IA32_XSS by the firmware */
-	case REASON_XRSTORS:
-	case REASON_SEAMCALL:
-	case REASON_TDCALL:
-	case REASON_URDMSR ... REASON_UWRMSR: /* hidden: cpuid.c */
-	case REASON_RDMSR_IMM ... REASON_WRMSR_IMM:
-		e = (struct nl_exit){.cause = NL_CAUSE_VIRT};
-		if (reason == REASON_VMCALL)
-			e.length = (unsigned)vmx_read(EXIT_INSTRUCTION_LENGTH);
-		break;
-	case REASON_CR:
-		cpu->exits[NL_CAUSE_CR]++;
-		control_register(cpu, q);
-		return;
-	case REASON_IO:
-		e = (struct nl_exit){.cause = NL_CAUSE_IO,
-		                     .io = {(uint16_t)(q >> 16), (uint8_t)((q & 7) + 1), q >> 3 & 1, q >> 4 & 1}};
-		break;
-	case REASON_RDMSR:
-	case REASON_WRMSR:
-		e = (struct nl_exit){.cause = reason == REASON_RDMSR ? NL_CAUSE_RDMSR : NL_CAUSE_WRMSR,
-		                     .msr = {(uint32_t)cpu->gprs.rcx, reason == REASON_WRMSR}};
-		break;
-	case REASON_EPT_VIOLATION:
-		iret_again(q);
-		e = (struct nl_exit){.cause = NL_CAUSE_NPF,
-		                     .npf = {GPA(vmx_read(GUEST_PHYSICAL_ADDRESS)), q & 1, q >> 1 & 1, q >> 2 & 1}};
-		break;
-	case REASON_XSETBV:
-		e = (struct nl_exit){.cause = NL_CAUSE_XSETBV};
-		break;
 	}
-	if (e.cause != NL_CAUSE_OTHER && e.cause != NL_CAUSE_NPF && e.cause < NL_CAUSE_NMI)
+	if (e.cause == NL_CAUSE_OTHER) {
+		e.raw.code = reason, e.raw.info1 = q, e.raw.info2 = vmx_read(GUEST_RIP);
+	} else if (e.cause == NL_CAUSE_NPF) {
+		iret_again(q);
+		e.npf.gpa = GPA(vmx_read(GUEST_PHYSICAL_ADDRESS));
+		e.npf.read = q & 1, e.npf.write = q >> 1 & 1, e.npf.fetch = q >> 2 & 1;
+	} else if (e.cause < NL_CAUSE_NMI || reason == REASON_VMCALL) {
 		e.length = (unsigned)vmx_read(EXIT_INSTRUCTION_LENGTH);
+	}
+	if (e.cause == NL_CAUSE_IO) {
+		e.io.port = (uint16_t)(q >> 16), e.io.width = (uint8_t)((q & 7) + 1);
+		e.io.in = q >> 3 & 1, e.io.string = q >> 4 & 1;
+	} else if (e.cause == NL_CAUSE_RDMSR || e.cause == NL_CAUSE_WRMSR) {
+		e.msr.index = (uint32_t)cpu->gprs.rcx, e.msr.write = reason == REASON_WRMSR;
+	}
 	hv_exit(cpu, &e);
 }
 

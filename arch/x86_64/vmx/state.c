@@ -21,49 +21,34 @@ static void segment(unsigned n, struct nl_segment s)
 	vmx_write(GUEST_ES_RIGHTS + 2 * n, vmx_rights(s.attributes));
 }
 
-static void control_registers(uint64_t cr0, uint64_t cr3, uint64_t cr4)
-{
-	const struct vmx_msrs *m = &vmx.msrs;
-
-	vmx_write(GUEST_CR0, vmx_fix(cr0, m->cr0_fixed0 & ~(CR0_PE | CR0_PG), m->cr0_fixed1));
-	vmx_write(CR0_SHADOW, cr0);
-	vmx_write(GUEST_CR3, cr3);
-	vmx_write(GUEST_CR4, vmx_fix(cr4, m->cr4_fixed0, m->cr4_fixed1));
-	vmx_write(CR4_SHADOW, cr4 & ~CR4_HIDDEN);
-}
-
 static void no_event(void)
 {
-	vmx_write(GUEST_INTERRUPTIBILITY, 0);
-	vmx_write(GUEST_PENDING_DEBUG, 0);
-	vmx_write(ENTRY_EVENT, 0);
-	vmx_write(PROC_CONTROLS, vmx.controls.proc); /* no window for an NMI */
+	VMX_WRITE_ALL({GUEST_INTERRUPTIBILITY, 0}, {GUEST_PENDING_DEBUG, 0}, {ENTRY_EVENT, 0},
+	              {PROC_CONTROLS, vmx.controls.proc}); /* no window for an NMI */
 }
 
 void vmx_launch_state(struct nl_cpu *cpu, const struct nl_launch_state *s)
 {
 	/* entry wants a busy TSS; the firmware need not have one */
 	static const struct nl_segment no_task = {0, 0x8b, 0x67, 0};
+	const struct nl_segment *gdtr = &s->segments[NL_GDTR], *idtr = &s->segments[NL_IDTR];
+	const struct vmx_msrs *m = &vmx.msrs;
 
 	cpu->gprs = s->gprs;
 	for (unsigned n = NL_ES; n <= NL_GS; n++)
 		segment(n, s->segments[n]);
 	segment(LDTR, s->segments[NL_LDTR]);
 	segment(TR, (s->segments[NL_TR].attributes & 0x8f) == 0x8b ? s->segments[NL_TR] : no_task);
-	vmx_write(GUEST_GDTR_BASE, s->segments[NL_GDTR].base);
-	vmx_write(GUEST_GDTR_LIMIT, s->segments[NL_GDTR].limit);
-	vmx_write(GUEST_IDTR_BASE, s->segments[NL_IDTR].base);
-	vmx_write(GUEST_IDTR_LIMIT, s->segments[NL_IDTR].limit);
-	control_registers(s->cr0, s->cr3, s->cr4);
+	VMX_WRITE_ALL({GUEST_GDTR_BASE, gdtr->base}, {GUEST_GDTR_LIMIT, gdtr->limit}, {GUEST_IDTR_BASE, idtr->base},
+	              {GUEST_IDTR_LIMIT, idtr->limit},
+	              {GUEST_CR0, vmx_fix(s->cr0, m->cr0_fixed0 & ~(CR0_PE | CR0_PG), m->cr0_fixed1)},
+	              {CR0_SHADOW, s->cr0}, {GUEST_CR3, s->cr3},
+	              {GUEST_CR4, vmx_fix(s->cr4, m->cr4_fixed0, m->cr4_fixed1)}, {CR4_SHADOW, s->cr4 & ~CR4_HIDDEN},
+	              {GUEST_DR7, s->dr7}, {GUEST_DEBUGCTL, s->debugctl}, {GUEST_PAT, s->pat},
+	              {GUEST_RFLAGS, s->rflags}, {GUEST_RIP, s->rip}, {GUEST_ACTIVITY, ACTIVITY_ACTIVE});
 	vmx_set_msr(cpu, MSR_EFER, s->efer);
 	x86_write_cr2(s->cr2);
 	x86_write_dr6(s->dr6); /* not in the VMCS; DR7 is 400h in root operation */
-	vmx_write(GUEST_DR7, s->dr7);
-	vmx_write(GUEST_DEBUGCTL, s->debugctl);
-	vmx_write(GUEST_PAT, s->pat);
-	vmx_write(GUEST_RFLAGS, s->rflags);
-	vmx_write(GUEST_RIP, s->rip);
-	vmx_write(GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 	no_event();
 	/* Where not in the VMCS, and not used by the core, the hardware registers are the guest's. */
 	for (unsigned i = 0; i < NL_START_MSRS; i++)

@@ -135,48 +135,32 @@ static void write_controls(struct vmx_cpu *v)
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(zero); i++)
 		vmx_write(zero[i], 0);
-	vmx_write(PIN_CONTROLS, c->pin);
-	vmx_write(PROC_CONTROLS, c->proc);
-	vmx_write(SECONDARY_CONTROLS, c->secondary);
-	vmx_write(EXIT_CONTROLS, c->exit);
-	vmx_write(ENTRY_CONTROLS, c->entry);
-	vmx_write(IO_BITMAP_A, nl_pool_hpa(vmx.io_bitmap).v);
-	vmx_write(IO_BITMAP_B, nl_pool_hpa(vmx.io_bitmap + NL_PAGE_SIZE).v);
-	vmx_write(MSR_BITMAP, nl_pool_hpa(vmx.msr_bitmap).v);
-	vmx_write(EXIT_MSR_STORE, nl_pool_hpa(v->guest_msrs).v);
-	vmx_write(ENTRY_MSR_LOAD, nl_pool_hpa(v->guest_msrs).v);
-	vmx_write(EXIT_MSR_LOAD, nl_pool_hpa(v->host_msrs).v);
-	vmx_write(EXIT_MSR_STORE_COUNT, vmx.switch_perf);
-	vmx_write(ENTRY_MSR_LOAD_COUNT, vmx.switch_perf);
-	vmx_write(EXIT_MSR_LOAD_COUNT, vmx.switch_perf);
+	VMX_WRITE_ALL({PIN_CONTROLS, c->pin}, {PROC_CONTROLS, c->proc}, {SECONDARY_CONTROLS, c->secondary},
+	              {EXIT_CONTROLS, c->exit}, {ENTRY_CONTROLS, c->entry}, {IO_BITMAP_A, nl_pool_hpa(vmx.io_bitmap).v},
+	              {IO_BITMAP_B, nl_pool_hpa(vmx.io_bitmap + NL_PAGE_SIZE).v},
+	              {MSR_BITMAP, nl_pool_hpa(vmx.msr_bitmap).v}, {EXIT_MSR_STORE, nl_pool_hpa(v->guest_msrs).v},
+	              {ENTRY_MSR_LOAD, nl_pool_hpa(v->guest_msrs).v}, {EXIT_MSR_LOAD, nl_pool_hpa(v->host_msrs).v},
+	              {EXIT_MSR_STORE_COUNT, vmx.switch_perf}, {ENTRY_MSR_LOAD_COUNT, vmx.switch_perf},
+	              {EXIT_MSR_LOAD_COUNT, vmx.switch_perf}, {VMCS_LINK, UINT64_MAX},
+	              /* Ours: what VMX operation forces; the guest sees its own value in the shadow (exit.c). */
+	              {CR0_MASK, vmx.msrs.cr0_fixed0 & ~(CR0_PE | CR0_PG)},
+	              {CR4_MASK, vmx.msrs.cr4_fixed0 | CR4_HIDDEN});
 	if (vmx.switch_perf)
 		v->guest_msrs->value = x86_rdmsr(MSR_PERF_GLOBAL_CTRL);
-	vmx_write(VMCS_LINK, UINT64_MAX);
 	if (c->vpid)
 		vmx_write(VPID, 1);
 	if (c->secondary & SECONDARY_XSAVES)
 		vmx_write(XSS_EXIT_BITMAP, ~XSS_MAY); /* what the firmware may have left on (SDM vol. 3, 25.6) */
-	/* Ours: what VMX operation forces; the guest sees its own value in the shadow (exit.c, control_register). */
-	vmx_write(CR0_MASK, vmx.msrs.cr0_fixed0 & ~(CR0_PE | CR0_PG));
-	vmx_write(CR4_MASK, vmx.msrs.cr4_fixed0 | CR4_HIDDEN);
 }
 
 static void write_host_state(struct nl_cpu *cpu)
 {
-	vmx_write(HOST_CR0, x86_read_cr0());
-	vmx_write(HOST_CR3, nl_boot.host_cr3);
-	vmx_write(HOST_CR4, x86_read_cr4());
-	vmx_write(HOST_CS_SELECTOR, HOST_CS);
-	vmx_write(HOST_SS_SELECTOR, HOST_DS);
-	vmx_write(HOST_DS_SELECTOR, HOST_DS);
-	vmx_write(HOST_ES_SELECTOR, HOST_DS);
-	vmx_write(HOST_TR_SELECTOR, HOST_TASK);
-	vmx_write(HOST_GDTR_BASE, host_gdtr.base);
-	vmx_write(HOST_IDTR_BASE, host_idtr.base);
-	vmx_write(HOST_PAT, x86_rdmsr(MSR_PAT));
-	vmx_write(HOST_EFER, x86_rdmsr(MSR_EFER));
-	vmx_write(HOST_RIP, (uint64_t)vmx_exit_entry);
-	vmx_write(HOST_RSP, (uint64_t)cpu->stack_top - 16);
+	VMX_WRITE_ALL({HOST_CR0, x86_read_cr0()}, {HOST_CR3, nl_boot.host_cr3}, {HOST_CR4, x86_read_cr4()},
+	              {HOST_CS_SELECTOR, HOST_CS}, {HOST_SS_SELECTOR, HOST_DS}, {HOST_DS_SELECTOR, HOST_DS},
+	              {HOST_ES_SELECTOR, HOST_DS}, {HOST_TR_SELECTOR, HOST_TASK}, {HOST_GDTR_BASE, host_gdtr.base},
+	              {HOST_IDTR_BASE, host_idtr.base}, {HOST_PAT, x86_rdmsr(MSR_PAT)},
+	              {HOST_EFER, x86_rdmsr(MSR_EFER)}, {HOST_RIP, (uint64_t)vmx_exit_entry},
+	              {HOST_RSP, (uint64_t)cpu->stack_top - 16});
 }
 
 static enum nl_err unlock(void)

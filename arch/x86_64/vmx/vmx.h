@@ -79,6 +79,12 @@ NL_VENDOR_OPS(NL_VENDOR_DECLARE, vmx_)
 /* vmcs.c */
 uint64_t vmx_read(enum vmx_field field);
 void vmx_write(enum vmx_field field, uint64_t value); /* a failure is a defect of ours: panics */
+#define VMX_WRITE_ALL(...) \
+	do { \
+		const uint64_t rows_[][2] = {__VA_ARGS__}; /* field, value */ \
+		for (size_t i_ = 0; i_ < NL_ARRAY_SIZE(rows_); i_++) \
+			vmx_write((enum vmx_field)rows_[i_][0], rows_[i_][1]); \
+	} while (0)
 
 /* exit.c */
 /* The CPU has come under the hypervisor, or out of INIT: what it holds of the guest is from another life. */
