@@ -38,10 +38,7 @@ static bool is(const uint8_t *p, const char *signature)
 
 static void note_cpu(struct nl_boot_block *b, uint32_t id, uint32_t flags)
 {
-	for (uint32_t i = 0; i < b->n_cpus; i++)
-		if (b->apic_ids[i] == id)
-			return;
-	b->facts.n_beyond += (flags & (MADT_ENABLED | MADT_ONLINE_CAPABLE)) != 0;
+	b->facts.n_beyond += !nl_is_listed(b, id) && (flags & (MADT_ENABLED | MADT_ONLINE_CAPABLE));
 }
 
 static void read_madt(struct nl_boot_block *b, const uint8_t *t, size_t length)

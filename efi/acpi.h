@@ -7,6 +7,15 @@
 
 #include <newleaf/bootblock.h>
 
+/* Is it one of the CPUs in the boot block? */
+static inline bool nl_is_listed(const struct nl_boot_block *b, uint32_t id)
+{
+	for (uint32_t i = 0; i < b->n_cpus; i++)
+		if (b->apic_ids[i] == id)
+			return true;
+	return false;
+}
+
 /* `length` bytes of physical memory, or NULL when they cannot be read. Stays valid until nl_acpi_read returns. */
 typedef const void *nl_acpi_map(uint64_t pa, size_t length);
 

@@ -25,14 +25,6 @@ enum nl_err cpus_find(struct loader *l)
 	return NL_OK;
 }
 
-static bool is_listed(const struct nl_boot_block *b, uint32_t id)
-{
-	for (uint32_t i = 0; i < b->n_cpus; i++)
-		if (b->apic_ids[i] == id)
-			return true;
-	return false;
-}
-
 static void list_all(struct loader *l, struct nl_boot_block *b)
 {
 	struct mp_processor p;
@@ -42,7 +34,7 @@ static void list_all(struct loader *l, struct nl_boot_block *b)
 		return;
 	for (UINTN i = 0; i < all && b->n_cpus < NL_MAX_CPUS; i++)
 		if (!EFI_ERROR(l->mp->info(l->mp, i, &p)) && (p.status & MP_IS_ENABLED) &&
-		    !is_listed(b, (uint32_t)p.id))
+		    !nl_is_listed(b, (uint32_t)p.id))
 			b->apic_ids[b->n_cpus++] = (uint32_t)p.id;
 }
 

@@ -62,9 +62,7 @@ static enum nl_err search(struct nl_kernel *k, const char *name, struct nl_modul
 	enum nl_err err;
 	uint32_t n;
 
-	for (n = 0; n < MAX_MODULES; n++) {
-		if (nl_guest_read64(&k->space, GVA(node + LIST_NEXT), &node))
-			return NL_EKERNEL;
+	for (n = 0; n < MAX_MODULES && !nl_guest_read64(&k->space, GVA(node + LIST_NEXT), &node); n++) {
 		if (node == head)
 			return NL_NOTHING;
 		m->va = node - k->target->module_list;

@@ -159,9 +159,8 @@ static bool throttles(const struct walk *w)
 	uint64_t key = w->t->cfs_bandwidth;
 	uint32_t users;
 
-	if (!key)
-		return false;
-	return nl_guest_read(&w->k->space, GVA(key + w->k->slide), NL_GUEST_READ, &users, sizeof(users)) || users;
+	return key &&
+	       (nl_guest_read(&w->k->space, GVA(key + w->k->slide), NL_GUEST_READ, &users, sizeof(users)) || users);
 }
 
 enum nl_err nl_linux_visit_queues(const struct walk *w, bool *sound)
