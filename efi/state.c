@@ -26,6 +26,13 @@ enum nl_err nl_state_read(const void *found, size_t size, uint32_t attributes, s
 	*out = (struct nl_state){0};
 	if (!e) /* straight into its place: no copy of the key stays on the stack */
 		__builtin_memcpy(out, found, version == 2 ? offsetof(struct nl_state, standing) : size);
+	/* Who shall sign no list stays so: else his next one takes the place of the one that says it. */
+	for (unsigned i = 0; !e && version == 2 && i < NL_MAX_KEYS; i++) {
+		struct nl_key *k = &out->standing.keys[i];
+
+		__builtin_memcpy(k->key, (const uint8_t *)found + offsetof(struct nl_state, standing) + 32 * i, 32);
+		k->role = nl_is_leaf(k->key, (const uint8_t[32]){0}) ? 0 : NL_KEY_LOST(NL_ROLE_REVOKE);
+	}
 	return e;
 }
 

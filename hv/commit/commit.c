@@ -214,7 +214,7 @@ static enum nl_err check_probes(struct nl_kernel *kernel)
 
 /* `may`: what policy or an order lets who asks, bits of enum nl_guest_may. */
 static enum nl_err begin(const struct nl_context *ctx, uint32_t set, uint32_t deadline_ms, uint32_t confirm_ms,
-                         uint32_t may)
+                         uint32_t ordered_ms, uint32_t may)
 {
 	const struct nl_generation *current = nl_generation_current();
 	struct nl_kernel kernel;
@@ -223,8 +223,7 @@ static enum nl_err begin(const struct nl_context *ctx, uint32_t set, uint32_t de
 	if (set == current->applied)
 		return NL_NOTHING;
 	if ((err = nl_request_check(current->applied, set, may, &tx.report.blocker)) ||
-	    (err = nl_trial_plan(set & ~current->applied, confirm_ms, nl_order_confirm_ms())) ||
-	    (err = bind_all(ctx, set)))
+	    (err = nl_trial_plan(set & ~current->applied, confirm_ms, ordered_ms)) || (err = bind_all(ctx, set)))
 		return err;
 	nl_plan_make(&tx.plan, current->applied, set, tx.agentless);
 	if ((err = find_kernel(ctx, &kernel)) || (err = check_probes(&kernel)))
@@ -272,9 +271,11 @@ enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,
 		start_over(request->flags);
 		if (!err && nl_kept->frozen)
 			err = NL_EFROZEN;
-		if (!err)
-			err = begin(ctx, set, request->deadline_ms, request->confirm_ms,
-			            nl_boot.facts.policy.guest_may | nl_order_may(current->applied, set));
+		if (!err) {
+			uint32_t may = nl_boot.facts.policy.guest_may | nl_order_may(current->applied, set);
+
+			err = begin(ctx, set, request->deadline_ms, request->confirm_ms, nl_order_confirm_ms(), may);
+		}
 	}
 	err = err ? err : make_pages(tx.made ? PAGES_SLICE : 1);
 	nl_step(self->index, NL_STEP_PREPARED, err);
@@ -499,7 +500,8 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 	return err;
 }
 
-enum nl_err nl_commit_own(struct nl_cpu *self, const struct nl_context *ctx, uint32_t set, bool last)
+enum nl_err nl_commit_own(struct nl_cpu *self, const struct nl_context *ctx, uint32_t set, uint32_t confirm_ms,
+                          bool last)
 {
 	bool stale = tx.stale || tx.next; /* an agent's: it is told */
 	uint64_t us, start;
@@ -507,13 +509,16 @@ enum nl_err nl_commit_own(struct nl_cpu *self, const struct nl_context *ctx, uin
 
 	nl_step(self->index, NL_STEP_PREPARE, 0);
 	start_over(NL_COMMIT_AGENTLESS);
-	err = begin(ctx, set, 0, 0, NL_GUEST_MAY_ALL);
+	err = begin(ctx, set, 0, 0, confirm_ms, NL_GUEST_MAY_ALL);
 	err = err ? err : make_pages(tx.plan.n_changes);
 	nl_step(self->index, NL_STEP_PREPARED, err);
 	for (us = FIRST_PAUSE_US; !err && (err = try_once(self, ctx)) == NL_AGAIN && us <= LAST_PAUSE_US; us *= 2)
 		for (start = x86_rdtsc(), err = NL_OK; x86_rdtsc() - start < nl_us_to_tsc(us);)
 			x86_pause();
 	err = err == NL_AGAIN && last ? tx.late : err;
+	/* A CPU that starts, in its trampoline or with the LSTAR of a kernel before, is in none yet: ask another. */
+	if (ctx->cpl < 3 && (err == NL_EKERNEL || err == NL_EBUILDID))
+		err = NL_AGAIN;
 	if (err)
 		give_up(self, err);
 	tx.stale = stale;

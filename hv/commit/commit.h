@@ -26,8 +26,10 @@ enum nl_err nl_commit_abandon(struct nl_cpu *self, struct nl_commit_report *repo
 
 /* A commit of the core's own, without an agent, on a CPU on its way into the guest, at any CPL: all steps in this one
  * call, with some tries and pauses between them. Whatever an agent has prepared is dropped, and it is told. NL_AGAIN:
- * somebody was in the way, who may go; the `last` time the answer is who. */
-enum nl_err nl_commit_own(struct nl_cpu *self, const struct nl_context *ctx, uint32_t set, bool last);
+ * somebody was in the way, who may go; the `last` time the answer is who. confirm_ms: as an order says that wants it.
+ */
+enum nl_err nl_commit_own(struct nl_cpu *self, const struct nl_context *ctx, uint32_t set, uint32_t confirm_ms,
+                          bool last);
 
 /*
  * A CPU at CPL 0 asks by CPUID: is it a tenant's hook, which tells of a module that comes or goes? Then the leaves that

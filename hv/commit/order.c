@@ -14,6 +14,7 @@
 
 #define CHALLENGE_US 600000000u /* ten minutes */
 #define WAIT_US 60000000u       /* a minute */
+#define SKEW_US 1000000u        /* of two CPUs' clocks */
 #define SIGNATURE_US 1000000u   /* from one signature to the next, whoever asks */
 
 /* The guest's channel: the challenge that is out (zero: none), the order that is read, and whether it was accepted and
@@ -24,10 +25,15 @@ static struct nl_check check; /* size 0: nothing is read */
 static union {
 	struct nl_order order;
 	uint8_t bytes[NL_ORDER_MAX_SIZE];
-} staged;
-static bool waits;
+} staged, accepted; /* what is read has been signed by nobody yet, and is in nobody's way */
+static uint8_t accepted_sha256[32];
+static bool waits; /* accepted */
 
-static bool passed(uint64_t since, uint64_t us) { return x86_rdtsc() - since > nl_us_to_tsc(us); }
+/* A CPU whose TSC is a little behind is before none of it; one that is further behind was set back. */
+static bool passed(uint64_t since, uint64_t us)
+{
+	return x86_rdtsc() - since + nl_us_to_tsc(SKEW_US) > nl_us_to_tsc(us + SKEW_US);
+}
 static void spend(void) { memset(out.challenge, 0, sizeof(out.challenge)); }
 
 static void refresh(void)
@@ -68,7 +74,6 @@ static enum nl_err read_on(const struct nl_order *o, size_t size)
 
 	if (size != check.size || memcmp(&staged, o, size)) {
 		memcpy(&staged, o, size);
-		waits = false;
 		check = (struct nl_check){&staged, size, nl_order_signed_size(o), NL_DOMAIN_ORDER,
 		                          .role = NL_ROLE_OPERATOR};
 	}
@@ -89,14 +94,16 @@ static void accept(void)
 	static const uint8_t freezes[NL_ORDER_VERBS] = {0, 0, 0, 0, NL_FROZEN_NOW, 0, NL_FROZEN_NOW | NL_FROZEN_STOP};
 
 	spend();
-	waits = nl_order_commits(&staged.order);
+	accepted = staged;
+	memcpy(accepted_sha256, check.sha256, sizeof(accepted_sha256));
+	waits = nl_order_commits(&accepted.order);
 	taken_tsc = x86_rdtsc();
 	nl_own_soon(0);
-	for (unsigned i = 0; staged.order.what == NL_ORDER_CONFIRM && i < NL_MAX_LEAVES; i++)
-		if (nl_order_names(&staged.order, nl_registry[i].state.sha256))
+	for (unsigned i = 0; accepted.order.what == NL_ORDER_CONFIRM && i < NL_MAX_LEAVES; i++)
+		if (nl_order_names(&accepted.order, nl_registry[i].state.sha256))
 			(void)nl_trial_over(&nl_registry[i]);
-	nl_kept->frozen &= staged.order.what == NL_ORDER_RELEASE ? NL_FROZEN_STANDING : ~0ULL;
-	nl_kept->frozen |= freezes[staged.order.what];
+	nl_kept->frozen &= accepted.order.what == NL_ORDER_RELEASE ? NL_FROZEN_STANDING : ~0ULL;
+	nl_kept->frozen |= freezes[accepted.order.what];
 	nl_kept->frozen_at = nl_boot.standing.epoch;
 	nl_kept_seal();
 }
@@ -116,6 +123,8 @@ enum nl_err nl_order_take(const struct nl_order *o, size_t size)
 	/* What orders can say, and this version does not do: docs/explanation/orders.md. */
 	if (!err && (o->build_id_len || (o->confirm_ms && o->kind == NL_ORDER_STANDING)))
 		err = NL_EUNSUPPORTED;
+	if (!err && !nl_standing_known && nl_list_withheld()) /* who is revoked would count */
+		err = NL_ELIST;
 	cheap = err || nl_standing_known;
 	if (!cheap)
 		err = read_on(o, size);
@@ -124,14 +133,14 @@ enum nl_err nl_order_take(const struct nl_order *o, size_t size)
 	if (!cheap)
 		check.size = 0;
 	if (!err && o->kind == NL_ORDER_STANDING)
-		err = nl_standing_accept(o, size, check.known);
+		waits = (err = nl_standing_accept(o, size, check.known)) && waits;
 	else if (!err)
 		accept();
 	nl_order_note(o, err, cheap ? NULL : check.sha256);
 	return err;
 }
 
-const struct nl_order *nl_order_waiting(void) { return waits && !passed(taken_tsc, WAIT_US) ? &staged.order : NULL; }
+const struct nl_order *nl_order_waiting(void) { return waits && !passed(taken_tsc, WAIT_US) ? &accepted.order : NULL; }
 
 /* What it makes of what is applied. NL_AGAIN: not all of its leaves are known, and half of an order is not what was
  * ordered. */
@@ -161,7 +170,7 @@ uint32_t nl_order_may(uint32_t applied, uint32_t set)
 	return o && !makes(o, applied, &exactly) && set == exactly ? NL_GUEST_MAY_ALL : NL_GUEST_MAY_NONE;
 }
 
-uint32_t nl_order_confirm_ms(void) { return waits ? staged.order.confirm_ms : 0; }
+uint32_t nl_order_confirm_ms(void) { return waits ? accepted.order.confirm_ms : 0; }
 void nl_order_made(void) { waits = false; }
 
 static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_t *set, bool *last)
@@ -179,7 +188,7 @@ static void done(enum nl_err err)
 {
 	waits = false;
 	if (err)
-		nl_order_note(&staged.order, err, check.sha256);
+		nl_order_note(&accepted.order, err, accepted_sha256);
 }
 
 const struct nl_wish nl_order_wish = {.wants = wants, .done = done};

@@ -48,6 +48,9 @@ enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *se
 		return NL_EUSAGE;
 	if (request->flags && !(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_AGENTLESS))
 		return NL_EPOLICY;
+	/* A probation's end is a revert, also of what an order puts on, and of what that takes the place of. */
+	if (request->confirm_ms && !(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_REVERT))
+		return NL_EPOLICY;
 	*set = 0;
 	for (i = 0; i < request->count; i++) {
 		const struct nl_entry *e = nl_registry_find(request->set[i]);
@@ -121,6 +124,20 @@ static enum nl_err check_facts(const struct nl_entry *e, uint32_t set, struct nl
 			return named(blocker, e, id, f->kind == NL_FACT_REQUIRES ? NL_EREQUIRES : NL_ECONFLICT);
 	}
 	return NL_OK;
+}
+
+uint32_t nl_request_standing(uint32_t set)
+{
+	struct nl_blocker unused;
+	uint32_t before;
+
+	do {
+		before = set;
+		for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
+			if (set >> i & 1 && check_facts(&nl_registry[i], set, &unused) == NL_EREQUIRES)
+				set &= ~(1u << i);
+	} while (set != before);
+	return set;
 }
 
 /* Sites in modules are compared by their places there: the module need not be loaded. */

@@ -25,8 +25,9 @@ static struct nl_key *place_of(struct nl_key keys[NL_MAX_KEYS], const uint8_t ke
 	for (struct nl_key *k = keys; k < keys + NL_MAX_KEYS; k++) {
 		if (!memcmp(k->key, key, sizeof(k->key)))
 			return k;
-		if (k >= keys + nl_boot.facts.n_keys && !(k->role & (NL_ROLES | NL_KEY_LOST(NL_ROLE_REVOKE))))
-			spare = k;
+		if (k >= keys + nl_boot.facts.n_keys && (!spare || !k->role) &&
+		    !(k->role & (NL_ROLES | NL_KEY_LOST(NL_ROLE_REVOKE) | NL_KEY_SIGNED)))
+			spare = k; /* rather one that nothing is known of */
 	}
 	if (spare) {
 		*spare = (struct nl_key){.role = 0};
@@ -94,7 +95,7 @@ void nl_order_note(const struct nl_order *o, enum nl_err err, const uint8_t *sha
 
 static void done(enum nl_err err)
 {
-	if (err == NL_ESTALE) /* a module came or went meanwhile */
+	if (err == NL_ESTALE || err == NL_EDEADLINE) /* a module came or went meanwhile; one scan took too long */
 		return;
 	nl_standing.carried = err == NL_NOTHING ? NL_OK : err;
 	if (nl_standing.carried)
@@ -107,17 +108,29 @@ static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_
 	static struct nl_verify_report report; /* the lock's */
 	const struct nl_order_entry *e = nl_order_entry(&held.order, 0);
 	enum nl_err err = nl_standing.carried == NL_AGAIN ? NL_OK : NL_NOTHING;
+	uint64_t slide;
+	uint32_t i, seen;
 
 	(void)applied;
 	(void)last; /* there is none */
-	for (uint32_t i = 0; !err && i < held.order.head.count && e[i].what == NL_ORDER_LEAF; i++) {
+	nl_registry_build_id(&seen, &slide);
+	/* Before it has a process a kernel has not chosen its mitigations: a body is bound to the thunks of that
+	 * moment. */
+	if (!err && seen && ctx->cpl < 3 && !nl_registry_kernel_stands(ctx))
+		return NL_AGAIN;
+	for (i = 0; !err && i < held.order.head.count && e[i].what == NL_ORDER_LEAF; i++)
 		if (!nl_registry_find(e[i].name))
 			err = its_files ? nl_registry_verify(ctx, &its_files[i], &held.order, &report)
 			                : NL_EUNKNOWN_LEAF;
-		if (!err)
-			*set |= 1u << (nl_registry_find(e[i].name) - nl_registry);
+	for (i = 0; !err && i < held.order.head.count && e[i].what == NL_ORDER_LEAF; i++) {
+		const struct nl_entry *known = nl_registry_find(e[i].name);
+
+		if (!known) /* a later one has taken its place */
+			return NL_ENOMEM;
+		*set |= 1u << (known - nl_registry);
 	}
-	return ctx->cpl < 3 && (err == NL_EKERNEL || err == NL_EBYTES) ? NL_AGAIN : err;
+	/* and a CPU that starts has no LSTAR, or that of a kernel before */
+	return ctx->cpl < 3 && (err == NL_EKERNEL || err == NL_EBUILDID || err == NL_EBYTES) ? NL_AGAIN : err;
 }
 
 const struct nl_wish nl_standing_wish = {.wants = wants, .done = done};
@@ -136,7 +149,7 @@ enum nl_err nl_standing_accept(const struct nl_order *o, size_t size, uint32_t s
 	nl_standing.epoch = o->epoch;
 	nl_standing.error = NL_OK;
 	nl_standing_come();
-	nl_kept->frozen = (nl_kept->frozen & NL_FROZEN_NOW) | (o->flags & NL_FROZEN_STANDING);
+	nl_kept->frozen = (nl_kept->frozen & ~(uint64_t)NL_FROZEN_STANDING) | (o->flags & NL_FROZEN_STANDING);
 	nl_kept_seal();
 	return NL_OK;
 }
@@ -177,7 +190,7 @@ void nl_standing_take(nl_order_taker *take)
 	                 (nl_boot.files[NL_FILE_ORDER_1].size && place(1)->order.epoch > place(0)->order.epoch);
 	enum nl_err err;
 
-	nl_kept->frozen &= NL_FROZEN_NOW;
+	nl_kept->frozen &= ~(uint64_t)NL_FROZEN_STANDING;
 	if ((err = consider(newer, take))) { /* the older one may bring the keys that have signed it */
 		consider(!newer, take);
 		err = consider(newer, take);
@@ -191,7 +204,7 @@ void nl_standing_take(nl_order_taker *take)
 	if (nl_standing.epoch && nl_standing.epoch <= s->tried) {
 		nl_standing.epoch = 0;
 		nl_standing.error = nl_standing.carried = NL_ETRIAL;
-		nl_kept->frozen &= NL_FROZEN_NOW;
+		nl_kept->frozen &= ~(uint64_t)NL_FROZEN_STANDING;
 	}
 	nl_kept->frozen_at = s->epoch; /* what was withheld from a frozen machine does not come later */
 	nl_kept_seal();

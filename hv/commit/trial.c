@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Probation: see wish.h. */
+#include "commit/request.h"
 #include "commit/wish.h"
 #include "core/clock.h"
 #include "core/core.h"
@@ -75,7 +76,10 @@ static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_
 			*set &= ~(1u << i);
 		else if (nl_registry[i].state.trial_tsc)
 			nl_own_soon(nl_registry[i].state.trial_tsc);
-	return *set == applied ? NL_NOTHING : NL_OK;
+	if (*set == applied)
+		return NL_NOTHING;
+	*set = nl_request_standing(*set); /* else what came later, and needs it, would keep it on */
+	return NL_OK;
 }
 
 static void done(enum nl_err err) { (void)err; }

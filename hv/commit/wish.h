@@ -22,11 +22,14 @@ struct nl_wish {
 /* When somebody may want something, by the TSC; UINT64_MAX: nobody does. */
 extern uint64_t nl_own_due;
 
-/* From this moment on, or from one before; 0: now. With the commit lock. */
+/* From this moment on, or from one before; 0: now. Needs no lock. */
 static inline void nl_own_soon(uint64_t tsc)
 {
-	if (tsc < nl_own_due)
-		__atomic_store_n(&nl_own_due, tsc, __ATOMIC_RELAXED);
+	uint64_t due = __atomic_load_n(&nl_own_due, __ATOMIC_RELAXED);
+
+	while (tsc < due &&
+	       !__atomic_compare_exchange_n(&nl_own_due, &due, tsc, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
 }
 
 /*

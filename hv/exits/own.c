@@ -11,6 +11,7 @@
 
 #define FIRST_US 1000u /* until an exit tries again; doubled up to the last */
 #define LAST_US 64000u
+#define SHARE 8u /* nor before so many times what a try took: whoever stands in the way may do so for ever */
 
 /* The first that wants something is heard. */
 static const struct nl_wish *const wishes[] = {&nl_trial_wish, &nl_order_wish, &nl_standing_wish};
@@ -19,12 +20,14 @@ uint64_t nl_own_due = UINT64_MAX;
 
 void nl_own_commit(struct nl_cpu *cpu)
 {
-	uint64_t due = UINT64_MAX;
+	uint64_t due = UINT64_MAX, start = x86_rdtsc(), pause, spent;
 	struct nl_context ctx;
 
-	if (!nl_trylock(&nl_generation_lock))
+	/* Who has met poison reads nothing: the guest's first. */
+	if (cpu->mc_pending || !nl_trylock(&nl_generation_lock))
 		return;
-	__atomic_store_n(&nl_own_due, UINT64_MAX, __ATOMIC_RELAXED);
+	/* Before what anybody wants is read: who sets a clock counts it first, and has no lock (msr.c). */
+	__atomic_store_n(&nl_own_due, UINT64_MAX, __ATOMIC_SEQ_CST);
 	nl_vendor->context(cpu, &ctx);
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(wishes) && due; i++) {
 		bool last = false;
@@ -33,12 +36,18 @@ void nl_own_commit(struct nl_cpu *cpu)
 
 		if (err == NL_NOTHING)
 			continue;
-		err = err ? err : nl_commit_own(cpu, &ctx, set, last);
+		err = err ? err
+		          : nl_commit_own(cpu, &ctx, set, wishes[i] == &nl_order_wish ? nl_order_confirm_ms() : 0,
+		                          last);
+		if (err && cpu->mc_pending) /* it could not read on */
+			err = NL_AGAIN;
 		if (err != NL_AGAIN)
 			wishes[i]->done(err);
 		/* once it is done, others may want something of the new generation */
+		pause = nl_us_to_tsc(pause_us);
+		spent = SHARE * (x86_rdtsc() - start);
 		if (err != NL_NOTHING)
-			due = err ? x86_rdtsc() + nl_us_to_tsc(pause_us) : 0;
+			due = err ? x86_rdtsc() + (pause > spent ? pause : spent) : 0;
 	}
 	/* Again from the shortest on when nobody wants anything, or at once. */
 	pause_us = due + 1 < 2 ? FIRST_US : pause_us < LAST_US ? 2 * pause_us : pause_us;

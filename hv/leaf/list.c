@@ -117,9 +117,14 @@ enum nl_err nl_list_quorum(const struct nl_check *c, uint32_t needed, uint8_t ke
 	return nl_list_revokes(key_id) ? NL_EKEYREVOKED : NL_EKEY;
 }
 
+bool nl_list_withheld(void)
+{
+	return answer && answer != NL_NOTHING && nl_boot.facts.policy.without_list != NL_WITHOUT_LIST_GO_ON;
+}
+
 enum nl_err nl_list_bars(const uint8_t sha256[32], bool on)
 {
-	if (answer && answer != NL_NOTHING && nl_boot.facts.policy.without_list != NL_WITHOUT_LIST_GO_ON)
+	if (nl_list_withheld())
 		return NL_ELIST;
 	if (listed(NL_LIST_LEAF, sha256, 32))
 		return NL_EREVOKED;

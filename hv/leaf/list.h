@@ -20,6 +20,9 @@ uint64_t nl_list_sequence(void); /* of the list that was taken, else 0 */
 
 bool nl_list_revokes(const uint8_t key_id[32]);
 
+/* The list that would say what is revoked is not here, and the policy does not go on without it. */
+bool nl_list_withheld(void);
+
 /* May this leaf be applied, or stay on if it is `on`? NL_EREVOKED, NL_ELOCKEDOUT; NL_ELIST: the list that would say so
  * is not here. */
 enum nl_err nl_list_bars(const uint8_t sha256[32], bool on);

@@ -28,6 +28,7 @@ static struct {
 	uint8_t signatures[1024];
 } list;
 static size_t list_size;
+static uint64_t list_known; /* which the state has */
 
 void standing(uint64_t epoch)
 {
@@ -125,7 +126,8 @@ enum nl_err warm(void)
 	nl_commit_init(&fg.base);
 	seam_tsc_step = SECOND / 4; /* some waiting is due between signatures */
 	nl_standing_recall();
-	nl_list_take(&list, list_size, 0);
+	nl_list_take(&list, list_size, list_known);
+	list_known = nl_list_sequence() > list_known ? nl_list_sequence() : list_known;
 	nl_standing_take(nl_order_take);
 	seam_tsc_step = 1;
 	if (!nl_boot.facts.keys_from_file)
@@ -177,6 +179,7 @@ int machine(void **state)
 	memset(&state_has, 0, sizeof(state_has));
 	memset(&list, 0, sizeof(list));
 	list_size = 0;
+	list_known = 0;
 	unfinished = false;
 	nl_boot.facts.keys_from_file = 0;
 	empty(0);

@@ -162,6 +162,29 @@ static void into_the_place_that_nobody_needs(void **state)
 	assert_int_equal(placed(1, &size)->order.epoch, 8);
 }
 
+/* Once more, though it is in force: then it must not stand in both places, or no other one finds one. */
+static void carried_twice(void **state)
+{
+	size_t size;
+
+	(void)state;
+	make(4, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	f->status.standing = (struct nl_standing_state){.epoch = 4, .floor = 4};
+	make(5, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	f->status.standing.epoch = 5;
+	f->order = NL_EEPOCH; /* what the core says to it */
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), NL_EXIT_CONFLICT);
+	assert_says(err, "NL_EEPOCH");
+	assert_int_equal(placed(0, &size)->order.epoch, 4);
+	f->status.standing.floor = 5; /* a boot later */
+	f->order = NL_OK;
+	make(6, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_int_equal(placed(0, &size)->order.epoch, 6);
+}
+
 static void status_tells(void **state)
 {
 	(void)state;
@@ -201,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(it_is_written_first, machine),
 	        cmocka_unit_test_setup(into_the_place_that_nobody_needs, machine),
+	        cmocka_unit_test_setup(carried_twice, machine),
 	        cmocka_unit_test_setup(status_tells, machine),
 	        cmocka_unit_test_setup(alive_waits_for_it, machine),
 	};

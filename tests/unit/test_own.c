@@ -129,6 +129,45 @@ static void each_verb(void **state)
 	assert_true(nl_own_due == UINT64_MAX); /* and nobody is kept by it */
 }
 
+/* Root asks for another challenge and presents what nobody has signed: the accepted one is carried out all the same. */
+static void no_order_that_nobody_signed(void **state)
+{
+	(void)state;
+	known("alpha", DATA_SITE);
+	fg.ctx.rip = NOWHERE; /* for a moment it cannot be */
+	assert_int_equal(order_agentless(NL_ORDER_APPLY, alpha), NL_OK);
+	pass();
+	assert_non_null(nl_order_waiting());
+	assert_int_equal(ask(), NL_OK);
+	make(NL_ORDER_FREEZE);
+	sign();
+	memset((uint8_t *)&order + order_size - 64, 0, 64);
+	assert_int_equal(present(), NL_AGAIN);
+	assert_non_null(nl_order_waiting());
+	fg.ctx.rip = ELSEWHERE;
+	for (unsigned i = 0; i < 8; i++) {
+		seam_tsc += SECOND / 500;
+		pass();
+	}
+	assert_int_equal(shown64(DATA_SITE), 0x1111111111111111);
+}
+
+/* A try that takes long, because there are many tasks, say, and fails is not the guest's whole time. */
+static void a_share_of_the_time(void **state)
+{
+	uint64_t start;
+
+	(void)state;
+	known("alpha", DATA_SITE);
+	assert_int_equal(order_agentless(NL_ORDER_APPLY, alpha), NL_OK);
+	fg.ctx.rip = NOWHERE;
+	seam_tsc_step = SECOND / 1000;
+	start = seam_tsc;
+	nl_own_commit(&fg.cpus[0]);
+	assert_int_equal(nl_generation_current()->applied, 0);
+	assert_true(nl_own_due - seam_tsc > 7 * (seam_tsc - start));
+}
+
 /* Without its flag an order waits for an agent. */
 static void only_if_asked(void **state)
 {
@@ -187,6 +226,48 @@ static void in_the_way(void **state)
 	fg.ctx.rip = NOWHERE;
 	pass();
 	fg.ctx.rip = ELSEWHERE;
+	seam_tsc = nl_own_due;
+	pass();
+	assert_int_equal(shown64(DATA_SITE), 0x1111111111111111);
+}
+
+/* The next CPU's clock is a little behind: no minute has passed by that. */
+static void a_clock_behind(void **state)
+{
+	(void)state;
+	known("alpha", DATA_SITE);
+	fg.ctx.rip = NOWHERE;
+	seam_tsc += SECOND;
+	assert_int_equal(order_agentless(NL_ORDER_APPLY, alpha), NL_OK);
+	pass();
+	fg.ctx.rip = ELSEWHERE;
+	nl_own_due = 0;
+	seam_tsc -= SECOND / 4;
+	pass();
+	assert_int_equal(shown64(DATA_SITE), 0x1111111111111111);
+}
+
+/* A CPU that has just been started passes while another is in the way. */
+static void a_cpu_that_starts(void **state)
+{
+	const struct nl_context kernel = fg.ctx;
+
+	(void)state;
+	known("alpha", DATA_SITE);
+	fg.ctx.rip = NOWHERE;
+	assert_int_equal(order_agentless(NL_ORDER_APPLY, alpha), NL_OK);
+	pass();
+	fg.ctx.cr0 = fg.ctx.cr3 = fg.ctx.efer = fg.ctx.lstar = 0; /* behind the SIPI */
+	fg.ctx.rip = 0x9a000;
+	seam_tsc = nl_own_due;
+	pass();
+	assert_non_null(nl_order_waiting());
+	fg.ctx = kernel;
+	fg.ctx.lstar += 0x1230; /* of the kernel before: MSRs live through INIT */
+	seam_tsc = nl_own_due;
+	pass();
+	assert_non_null(nl_order_waiting());
+	fg.ctx = kernel;
 	seam_tsc = nl_own_due;
 	pass();
 	assert_int_equal(shown64(DATA_SITE), 0x1111111111111111);
@@ -260,9 +341,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(each_verb, stopped, ended),
+	        cmocka_unit_test_setup_teardown(no_order_that_nobody_signed, stopped, ended),
+	        cmocka_unit_test_setup_teardown(a_share_of_the_time, stopped, ended),
 	        cmocka_unit_test_setup_teardown(only_if_asked, stopped, ended),
 	        cmocka_unit_test_setup_teardown(for_its_leaf, stopped, ended),
 	        cmocka_unit_test_setup_teardown(in_the_way, stopped, ended),
+	        cmocka_unit_test_setup_teardown(a_clock_behind, stopped, ended),
+	        cmocka_unit_test_setup_teardown(a_cpu_that_starts, stopped, ended),
 	        cmocka_unit_test_setup_teardown(beside_an_agent, stopped, ended),
 	        cmocka_unit_test_setup_teardown(what_is_frozen_since, stopped, ended),
 	        cmocka_unit_test_setup_teardown(a_newer_version, stopped, ended),

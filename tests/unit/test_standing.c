@@ -207,6 +207,33 @@ static void keys_rotate(void **state)
 }
 
 /* Without a boot in between, then the power goes: one place leads to the other. Not so where it was passed over. */
+/* Of who is not the image's: who has signed the one in force stays known as such, over any number of boots. */
+static void keys_rotate_beyond_the_image(void **state)
+{
+	struct nl_key key;
+	unsigned fourth = make_key(&key, "fourth", 0);
+
+	(void)state;
+	good(4, 0);
+	entry(NL_ORDER_TRUST, public[2]);
+	sign();
+	into(0);
+	assert_int_equal(launched(4), NL_OK);
+	good(5, 1);
+	entry(NL_ORDER_TRUST, key.key);
+	entry(NL_ORDER_DISTRUST, public[2]);
+	order.o.flags |= NL_ORDER_FROZEN;
+	sign_two(second, third);
+	into(1);
+	assert_int_equal(launched(5), NL_OK);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(launched(5), NL_OK);
+		assert_int_equal(nl_kept->frozen, NL_FROZEN_STANDING);
+		assert_true(operates(key.key) && !operates(public[2]));
+	}
+	(void)fourth;
+}
+
 static void keys_rotate_twice(void **state)
 {
 	(void)state;
@@ -319,6 +346,35 @@ static void who_is_revoked(void **state)
 	assert_int_equal(launched(6), NL_OK); /* his signature never counted */
 	revoke(public[0]);
 	assert_int_equal(launched(0), NL_EKEYREVOKED);
+}
+
+/* Who takes the list away that this machine has accepted brings no revoked operator back, nor whom he would trust. */
+static void a_list_that_is_withheld(void **state)
+{
+	(void)state;
+	good(4, 0);
+	assert_int_equal(launched(4), NL_OK);
+	revoke(public[0]);
+	assert_int_equal(launched(0), NL_EKEYREVOKED);
+	no_list();
+	good(5, 1);
+	entry(NL_ORDER_TRUST, public[2]);
+	entry(NL_ORDER_DISTRUST, public[1]);
+	sign();
+	into(1);
+	assert_int_equal(launched(0), NL_ELIST);
+	assert_int_equal(by_call(), NL_ELIST);
+	assert_int_equal(ordered(NL_ORDER_FREEZE, NULL), NL_ELIST);
+	assert_false(operates(public[2]));
+
+	no_machine(state); /* what it knows is in force all the same */
+	machine(state);
+	good(4, 0);
+	assert_int_equal(launched(4), NL_OK);
+	revoke(public[2]);
+	assert_int_equal(launched(4), NL_OK);
+	no_list();
+	assert_int_equal(launched(4), NL_OK);
 }
 
 /* Of who may sign lists, and what the state has of the image's keys in general. */
@@ -465,9 +521,11 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(refused_by_name, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(places_of_any_form, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(keys_rotate, machine, no_machine),
+	        cmocka_unit_test_setup_teardown(keys_rotate_beyond_the_image, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(keys_rotate_twice, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(somebody_is_left, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(who_is_revoked, machine, no_machine),
+	        cmocka_unit_test_setup_teardown(a_list_that_is_withheld, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(barred_for_good, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(it_must_not_brick, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(by_hypercall, machine, no_machine),

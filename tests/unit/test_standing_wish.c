@@ -184,7 +184,11 @@ static void kernels(void **state)
 	(void)state;
 	boot_with(1);
 	id[3] ^= 1;
+	assert_int_equal(pass(), 100); /* this CPU may not have begun: until a program runs */
+	assert_int_equal(nl_standing.carried, NL_AGAIN);
+	fg.ctx.cpl = 3;
 	pass();
+	fg.ctx.cpl = 0;
 	assert_int_equal(on(), 0);
 	assert_int_equal(nl_standing.carried, NL_EBUILDID);
 	assert_int_equal(journaled(NL_EBUILDID), 1);
@@ -206,6 +210,62 @@ static void kernels(void **state)
 	id[3] = was;
 }
 
+/* CPUs that the kernel has just started pass while the first one stands badly. */
+static void cpus_that_start(void **state)
+{
+	const struct nl_context kernel = fg.ctx;
+
+	(void)state;
+	boot_with(1);
+	seam_tsc_step = 1000; /* it waits between tries */
+	fg.ctx.rip = FG_LINK + SLIDE + FG_SWITCH + 8;
+	assert_int_equal(pass(), 100);
+	assert_int_equal(nl_registry_count(), 1);
+	fg.ctx.cr0 = fg.ctx.cr3 = fg.ctx.efer = fg.ctx.lstar = 0;
+	fg.ctx.rip = 0x9a000;
+	assert_int_equal(pass(), 100);
+	assert_int_equal(nl_standing.carried, NL_AGAIN);
+	fg.ctx = kernel;
+	fg.ctx.lstar += 0x1230;
+	assert_int_equal(pass(), 100);
+	assert_int_equal(nl_standing.carried, NL_AGAIN);
+	fg.ctx = kernel;
+	pass();
+	assert_int_equal(on(), 1);
+	seam_tsc_step = 1;
+}
+
+/* A kernel's mitigations, and with them its return thunk, are chosen before its first process; a body is bound by
+ * them. */
+static void before_the_first_process(void **state)
+{
+	uint64_t *next = (uint64_t *)(void *)fg_image(FG_INIT_TASK + fg.target.task_tasks), was = *next;
+
+	(void)state;
+	boot_with(1);
+	*next = FG_LINK + SLIDE + FG_INIT_TASK + fg.target.task_tasks; /* of the list of tasks: empty */
+	assert_int_equal(pass(), 100);
+	assert_int_equal(nl_registry_count(), 0);
+	assert_int_equal(nl_standing.carried, NL_AGAIN);
+	*next = was;
+	pass();
+	assert_int_equal(on(), 1);
+}
+
+/* A machine check waits for the guest: until it has it, nothing can be read, and nothing is known by that. */
+static void a_machine_check(void **state)
+{
+	(void)state;
+	boot_with(1);
+	fg.ctx.cpl = 3;
+	fg.cpus[0].mc_pending = true;
+	assert_int_equal(pass(), 100);
+	assert_int_equal(nl_standing.carried, NL_AGAIN);
+	fg.cpus[0].mc_pending = false;
+	pass();
+	assert_int_equal(on(), 1);
+}
+
 /* By orders NOW of later something else; they are heard first. */
 static void an_order_now_goes_before(void **state)
 {
@@ -223,6 +283,41 @@ static void an_order_now_goes_before(void **state)
 	assert_int_equal(nl_standing.epoch, 4);
 }
 
+/* What an order NOW, that waits, wants of what it puts on is none of the standing one's. */
+static void no_probation_of_another_order(void **state)
+{
+	(void)state;
+	for (unsigned late = 0; late < 2; late++) {
+		boot_with(1);
+		assert_int_equal(ask(), NL_OK);
+		make(NL_ORDER_APPLY);
+		order.o.confirm_ms = 1000;
+		add(beta);
+		sign();
+		assert_int_equal(carry(), NL_OK);
+		seam_tsc += late * 100 * SECOND;
+		pass();
+		assert_int_equal(nl_standing.carried, NL_OK);
+		assert_int_equal(on(), 1);
+		assert_int_equal(nl_registry_find(alpha)->state.trial_tsc, 0);
+	}
+}
+
+/* Room for one more leaf, and the order names two: half of an order is not what was ordered. */
+static void not_half_of_it(void **state)
+{
+	(void)state;
+	boot_with(BOTH);
+	for (unsigned i = 1; i < NL_MAX_LEAVES; i++) {
+		nl_registry[i].used = nl_registry[i].ever_applied = true;
+		nl_registry[i].state.sha256[0] = (uint8_t)i;
+		nl_registry[i].state.condition = NL_LEAF_REVERTED;
+	}
+	pass();
+	assert_int_equal(on(), 0);
+	assert_int_equal(nl_standing.carried, NL_ENOMEM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +325,11 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(whatever_the_guest_may, stopped, no_machine),
 	        cmocka_unit_test_setup_teardown(bytes_that_are_not_there_yet, stopped, no_machine),
 	        cmocka_unit_test_setup_teardown(kernels, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(not_half_of_it, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(no_probation_of_another_order, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(cpus_that_start, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(before_the_first_process, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(a_machine_check, stopped, no_machine),
 	        cmocka_unit_test_setup_teardown(an_order_now_goes_before, stopped, no_machine),
 	};
 

@@ -106,11 +106,16 @@ static void older_is_read(void **state)
 		struct nl_state s = sample(), out;
 
 		s.lockouts[7].reason = NL_LOCKOUT_PANIC;
-		memset(&s.standing, 7, version == 2 ? 64 : 0); /* keys that a list had revoked: it does so again */
+		memset(&s.standing, 7, version == 2 ? 64 : 0); /* keys that a list had revoked */
 		s.head = (struct nl_record){NL_STATE_MAGIC, version, sizeof(s.head), size - sizeof(s.head), 1};
 		s.checksum = nl_checksum(&s.list_sequence, size - offsetof(struct nl_state, list_sequence));
 		assert_int_equal(read_of(&s, size, NL_STATE_ATTRIBUTES, &out), NL_OK);
 		assert_memory_equal(&out, &s, offsetof(struct nl_state, standing));
+		for (unsigned i = 0; i < 2 && version == 2; i++) { /* they sign no later one */
+			assert_int_equal(out.standing.keys[i].role, NL_KEY_LOST(NL_ROLE_REVOKE));
+			assert_memory_equal(out.standing.keys[i].key, &s.standing, 32);
+			memset(&out.standing.keys[i], 0, sizeof(out.standing.keys[i]));
+		}
 		assert_int_equal(memcmp(&out.standing, &(struct nl_standing){.epoch = 0}, sizeof(out.standing)), 0);
 		assert_int_equal(read_of(&s, size - 8, NL_STATE_ATTRIBUTES, &out), NL_ERECORD);
 		assert_int_equal(read_of(&s, sizes[version + 1], NL_STATE_ATTRIBUTES, &out), NL_ERECORD);

@@ -13,164 +13,13 @@
 // sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
 // sources: hv/core/sodium.c
 // sources: tests/unit/fakeguest.c tests/unit/makeleaf.c tests/unit/commit_fixture.c tests/unit/order_fixture.c
+// sources: tests/unit/trial_fixture.c
 // libs: -lcrypto -Wl,--wrap=crypto_sign_ed25519_verify_detached,--wrap=nl_sha256_update,--wrap=nl_publish_view
 /*
  * Probation: what starts and ends it, when its time has come by whatever clock, what the next boot and another kernel
  * find; docs/explanation/orders.md has the table.
  */
-#include "order_fixture.h"
-#include "commit/commit.h"
-#include "commit/generation.h"
-#include "commit/order.h"
-#include "core/core.h"
-#include "core/journal.h"
-#include "core/kept.h"
-#include "exits/own.h"
-#include "guest/linux/linux.h"
-#include "leaf/registry.h"
-#include "view/current.h"
-#include <insn.h>
-
-#define ELSEWHERE (FG_LINK + SLIDE + 0x8123)
-#define NOWHERE (FG_LINK + SLIDE + FG_SWITCH + 8)
-#define MS 1000000ULL
-
-static struct nl_kept flushed; /* as a reset would leave it */
-static bool marked_at_flip;
-static uint8_t both[2][32];
-
-static void flush(const void *p, size_t size)
-{
-	if (p == nl_kept && size == sizeof(flushed))
-		flushed = *nl_kept;
-}
-
-static uint32_t reason_in(const struct nl_kept *k, const uint8_t leaf[32])
-{
-	for (unsigned i = 0; i < NL_MAX_LOCKOUTS; i++)
-		if (nl_is_leaf(k->lockouts[i].sha256, leaf))
-			return k->lockouts[i].reason;
-	return 0;
-}
-
-/* In memory, and so that a reset finds it. */
-static uint32_t mark(const uint8_t leaf[32])
-{
-	assert_int_equal(reason_in(nl_kept, leaf), reason_in(&flushed, leaf));
-	assert_int_equal(flushed.checksum, nl_kept_checksum(&flushed));
-	return reason_in(&flushed, leaf);
-}
-
-void __real_nl_publish_view(const struct nl_view *v);
-void __wrap_nl_publish_view(const struct nl_view *v);
-void __wrap_nl_publish_view(const struct nl_view *v)
-{
-	marked_at_flip = reason_in(&flushed, alpha) == NL_LOCKOUT_TRIAL;
-	__real_nl_publish_view(v);
-}
-
-/* A CPU that passes hv_before_entry. */
-static void pass(void)
-{
-	if (x86_rdtsc() >= nl_own_due)
-		nl_own_commit(&fg.cpus[0]);
-	fg.cpus[0].root_generation = nl_current_view()->generation;
-}
-
-static int stopped(void **state)
-{
-	uint64_t task, *stack;
-
-	begin(state);
-	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_ALL;
-	nl_boot.facts.policy.confirm_ms = 60000;
-	seam_flushed = flush;
-	nl_kept_seal();
-	seam_tsc_step = 1000; /* it waits between tries */
-	task = fg_task("stopped", 0, 8, &stack);
-	fg_task_on_cpu(task, true);
-	fg_current(0, task);
-	fg.cpus[0].gprs.rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram);
-	fg.ctx.rip = ELSEWHERE;
-	while (nl_own_due != UINT64_MAX) /* what a case before has left */
-		nl_own_commit(&fg.cpus[0]);
-	assert_int_equal(bring("alpha", DATA_SITE), NL_OK);
-	assert_int_equal(bring("beta", DATA_SITE + 64), NL_OK);
-	memcpy(both[0], alpha, 32);
-	memcpy(both[1], beta, 32);
-	return 0;
-}
-
-static int ended(void **state)
-{
-	seam_flushed = NULL;
-	seam_tsc_step = 1;
-	return teardown(state);
-}
-
-/* These leaves alone are on, what comes by it for so long on probation. */
-static enum nl_err on_trial(const uint8_t (*set)[32], unsigned count, uint32_t confirm_ms)
-{
-	struct nl_commit_request r = {.expected_generation = UINT64_MAX,
-	                              .deadline_ms = 1000,
-	                              .count = count,
-	                              .confirm_ms = confirm_ms,
-	                              .flags = NL_COMMIT_AGENTLESS};
-	enum nl_err err;
-
-	fg.ctx.cpl = 3;
-	memcpy(r.set, set, 32 * count);
-	do {
-		memcpy(fg_user(FG_USER), &r, sizeof(r));
-		err = call(NL_CALL_PREPARE, FG_USER, sizeof(r), 0, 0);
-	} while (err == NL_AGAIN);
-	err = err ? err : try_it();
-	fg.ctx.cpl = 0;
-	return err;
-}
-
-static enum nl_err put_on(uint32_t confirm_ms) { return on_trial((const uint8_t(*)[32])alpha, 1, confirm_ms); }
-
-static enum nl_err confirm(const uint8_t leaf[32])
-{
-	enum nl_err err;
-
-	fg.ctx.cpl = 3;
-	memcpy(fg_user(FG_USER), leaf, 32);
-	err = call(NL_CALL_CONFIRM, FG_USER, 32, 0, 0);
-	fg.ctx.cpl = 0;
-	return err;
-}
-
-static enum nl_err revert_all(void) { return on_trial((const uint8_t(*)[32])alpha, 0, 0); }
-
-static void third(uint8_t sha[32])
-{
-	leaf_rodata("gamma", DATA_SITE + 128, 0x33);
-	assert_int_equal(verify_leaf(sha), NL_OK);
-}
-
-static bool is_on(const uint8_t leaf[32]) { return nl_registry_find(leaf)->state.condition == NL_LEAF_APPLIED; }
-static uint64_t until(const uint8_t leaf[32]) { return nl_registry_find(leaf)->state.trial_tsc; }
-
-static struct nl_journal_entry last_of(enum nl_event event)
-{
-	struct nl_journal_entry e;
-	uint64_t last;
-
-	nl_journal_read(UINT64_MAX, &e, &last);
-	do
-		assert_true(nl_journal_read(last, &e, &(uint64_t){0}) && last);
-	while (e.event != event && --last);
-	return e;
-}
-
-/* It has come, and the machine passes by. */
-static void time_comes(uint64_t at)
-{
-	seam_tsc = at > seam_tsc ? at : seam_tsc;
-	pass();
-}
+#include "trial_fixture.h"
 
 /* on -> on trial: marked and flushed before the flip; -> confirmed: the mark is out, and it stays. */
 static void confirmed(void **state)
@@ -467,6 +316,55 @@ static void by_an_order(void **state)
 	assert_int_equal(until(both[0]), 0);
 }
 
+/* What came later and requires it does not keep it on. */
+static void with_what_requires_it(void **state)
+{
+	uint8_t set[2][32];
+
+	(void)state;
+	assert_int_equal(put_on(5000), NL_OK);
+	leaf_rodata("gamma", DATA_SITE + 128, 0x33);
+	make_fact(&m, NL_FACT_REQUIRES, "alpha", 1);
+	memcpy(set[0], alpha, 32);
+	assert_int_equal(verify_leaf(set[1]), NL_OK);
+	assert_int_equal(on_trial((const void *)set, 2, 0), NL_OK);
+	time_comes(until(alpha));
+	assert_false(is_on(alpha));
+	assert_false(is_on(set[1]));
+	assert_int_equal(mark(set[1]), 0);
+}
+
+/* A probation takes off what it put on. Who may not revert has none begin: neither with what the policy lets him apply,
+ * nor with what an order does, which would be taken back, with what it took the place of, and locked out. */
+static void who_may_not_revert(void **state)
+{
+	uint8_t newer[32];
+
+	(void)state;
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_APPLY | NL_GUEST_MAY_AGENTLESS;
+	assert_int_equal(put_on(1), NL_EPOLICY);
+	assert_int_equal(put_on(0), NL_OK);
+	leaf_rodata("alpha", DATA_SITE, 0x22);
+	m.header.version = 7;
+	assert_int_equal(verify_leaf(newer), NL_OK);
+	assert_int_equal(on_trial((const uint8_t(*)[32])newer, 1, 1), NL_EPOLICY);
+	time_comes(seam_tsc + 60 * SECOND);
+	assert_true(is_on(alpha));
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_ALL;
+	assert_int_equal(revert_all(), NL_OK);
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_AGENTLESS;
+	assert_int_equal(ask(), NL_OK);
+	make(NL_ORDER_APPLY);
+	add(alpha);
+	sign();
+	assert_int_equal(carry(), NL_OK);
+	assert_int_equal(put_on(1), NL_EPOLICY);
+	assert_int_equal(put_on(0), NL_OK);
+	time_comes(seam_tsc + 60 * SECOND);
+	assert_true(is_on(alpha));
+	assert_int_equal(mark(alpha), 0);
+}
+
 /* An order that nobody carried out in its minute says nothing of what comes behind. */
 static void by_an_order_that_has_lapsed(void **state)
 {
@@ -587,6 +485,8 @@ int main(void)
 	        CASE(frozen_and_stopped),
 	        CASE(confirmed_by_order),
 	        CASE(by_an_order),
+	        CASE(with_what_requires_it),
+	        CASE(who_may_not_revert),
 	        CASE(by_an_order_that_has_lapsed),
 	        CASE(clocks),
 	        CASE(another_kernel),

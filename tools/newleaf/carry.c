@@ -168,6 +168,10 @@ int carry_standing(struct cli *c, const void *file, size_t size)
 
 	if (nl_record_check(NL_ORDER_RECORD, o, size))
 		return cli_fail(c, what, NL_EORDER, "%s is no order", c->args[0]);
+	/* What would be refused is not to stand beside the one in force: neither place were free then, for ever. */
+	if (size < sizeof(*o) || (c->status.standing.epoch && o->epoch <= c->status.standing.epoch))
+		return cli_fail(c, what, size < sizeof(*o) ? NL_EORDER : NL_EEPOCH, "epoch %llu is in force",
+		                (unsigned long long)c->status.standing.epoch);
 	result = find(c, &f);
 	if (result == NL_EXIT_OK)
 		result = read_all(c, &f);
