@@ -64,20 +64,20 @@ kept() {
 # status FILE MACHINE BOOT-KEY-OF-WITNESS SIGNER SECURE-BOOT: one leaf, applied, weakened
 status() {
 	{
-		printf 'NLWITNES' && n 4 3 && n 4 328 && n 8 0
+		printf 'NLWITNES' && n 4 4 && n 4 328 && n 8 0
 		public "$2" && public "$3" && fill 32 c && facts 0
 	} >"$dir/witness"
 	{
-		printf 'NLSTATUS' && n 4 3 && n 4 776 && n 4 248 && n 4 1
+		printf 'NLSTATUS' && n 4 4 && n 4 800 && n 4 264 && n 4 1
 		fill 32 N && openssl dgst -sha256 -binary "$dir/newest"
 		cat "$dir/witness" && signature "$2" "newleaf boot" "$dir/witness"
-		n 4 3 && n 4 360 && printf '0.1.0' && zero 11 && printf 'SVM' && zero 5 && printf 'NPT' && zero 5
+		n 4 4 && n 4 384 && printf '0.1.0' && zero 11 && printf 'SVM' && zero 5 && printf 'NPT' && zero 5
 		n 4 2 && n 4 2 && n 8 5 && n 8 61000000000 && facts "$5" && zero 32
 		n 4 1 && n 4 0 && n 8 12 && zero 32
-		fill 20 k && zero 12 && n 4 20 && n 4 1 && n 8 0x3400000 && zero 24
+		fill 20 k && zero 12 && n 4 20 && n 4 1 && n 8 0x3400000 && zero 48
 		fill 32 d && zero 16
 		printf 'a-leaf' && zero 42 && fill 32 L && zero 59
-		n 1 2 && n 4 9 && zero 36 && n 4 12 && zero 16
+		n 1 2 && n 4 9 && zero 36 && n 4 12 && zero 32
 	} >"$1"
 	signature "$4" "newleaf status" "$1" >"$dir/signature"
 	cat "$dir/signature" >>"$1"
@@ -90,7 +90,7 @@ kept "$dir/other" 1
 kept "$dir/kept" 2
 newest=$(openssl dgst -sha256 -binary "$dir/newest" | hex)
 status "$s" machine boot boot 0
-[ "$(stat -c %s "$s")" = 1088 ] || { echo "FAILED: this test does not know the layout"; exit 1; }
+[ "$(stat -c %s "$s")" = 1128 ] || { echo "FAILED: this test does not know the layout"; exit 1; }
 verify() { "$author" verify-status "$@"; }
 as() { verify "$s" --machine "$key" --nonce "$nonce" "$@"; }
 
@@ -137,7 +137,7 @@ head -c 1047 "$s" >"$dir/bad"
 expect "cut short" 4 "NL_ESTATUS" verify "$dir/bad" --machine "$key" --nonce "$nonce"
 { cat "$s" && zero 1; } >"$dir/bad"
 expect "with a tail" 4 "NL_ESTATUS" verify "$dir/bad" --machine "$key" --nonce "$nonce"
-{ head -c 8 "$s" && n 4 4 && tail -c +13 "$s"; } >"$dir/bad"
+{ head -c 8 "$s" && n 4 5 && tail -c +13 "$s"; } >"$dir/bad"
 expect "of a newer Newleaf" 9 "NL_ENEWER" verify "$dir/bad" --machine "$key" --nonce "$nonce"
 expect "larger than any" 11 "NL_EENVIRONMENT" verify "$author" --machine "$key" --nonce "$nonce"
 echo text >"$dir/bad"

@@ -43,6 +43,7 @@ uint64_t nl_us_to_tsc(uint64_t us) { return us * 1000; }
 const struct nl_view *nl_current_view(void) { return &view; }
 void nl_commit_drop(void) { dropped++; }
 uint64_t nl_own_due = UINT64_MAX;
+bool nl_list_withheld(void) { return false; }
 bool nl_standing_known;
 void nl_standing_come(void) {}
 void nl_order_note(const struct nl_order *o, enum nl_err err, const uint8_t *sha256)

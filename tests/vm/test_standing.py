@@ -2,8 +2,11 @@
 """Standing orders in a stock Linux: carried out by the core at each boot, whatever guest root may and does; floors,
 keys and boots that do not finish."""
 
+import datetime
 import hashlib
+import json
 import os
+import re
 import struct
 import subprocess
 import tempfile
@@ -90,6 +93,19 @@ def in_force(t, g, **expected):
     t.expect(said == said | expected, f"expected {expected}, found {said}")
 
 
+def before_programs(t, g):
+    """It was on before the kernel executed its first program: by the journal's dates since the kernel was found, and by
+    the kernel's own clock, which begins before that."""
+    dates = {}
+    for line in g.run("newleaf log --json").splitlines():
+        entry = json.loads(line)
+        dates[entry["event"]] = datetime.datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
+    took = (dates["commit"] - dates["kernel"]).total_seconds()
+    first = float(re.search(r"\[ *([0-9.]+)\] Run \S+ as init process", g.run("dmesg")).group(1))
+    t.expect(0 < took < first - 1, f"on after {took} s; the first program after {first} s")
+    t.note(f"on {took:.1f} s after its kernel was found; the first program {first:.1f} s after that began")
+
+
 @test()
 def standing(t):
     """a standing order by two operators, in a place of the EFI partition: its leaf is on at each boot, by no hand of
@@ -105,6 +121,7 @@ def standing(t):
         g = o.boot(t)
         in_force(t, g, epoch=5, floor=5, error="NL_EUNKNOWN_LEAF", carried="NL_OK")
         probe(g, AUXV, "FIXED")
+        before_programs(t, g)
         newleaf(g, "alive")
         g.reboot()
         g.wait_console(r"newleaf: launched", 240)
@@ -146,6 +163,30 @@ def standing_unfinished(t):
         probe(g, AUXV, "FIXED")
         newleaf(g, "alive")
         g.poweroff()
+
+
+@test(full=True)
+def standing_bricks(t):
+    """a kernel that panics with a standing order's leaf on boots without it the second time, and says so"""
+    with tempfile.TemporaryDirectory() as folder:
+        o = Standing(folder)
+        o.name_machine(t)
+        o.put(0, o.signed(5, built(OLD, AUXV)))
+        g = o.boot(t)
+        in_force(t, g, epoch=5, carried="NL_OK")
+        probe(g, AUXV, "FIXED")
+        g.before_end = None
+        g.send("echo 1 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger")
+        g.wait_console(r"Kernel panic", 60)
+        g.wait_console(r"newleaf: launched", 240)
+        g.wait_ready()
+        in_force(t, g, epoch=0, floor=5, error="NL_ETRIAL")
+        probe(g, AUXV, "VULNERABLE")
+        newleaf(g, "alive")
+        g.poweroff()
+        g = o.boot(t)
+        in_force(t, g, epoch=0, floor=5, error="NL_ETRIAL")
+        newleaf(g, "alive")
 
 
 @test(full=True)
