@@ -21,8 +21,8 @@
 
 #define PAGES_SLICE 8u         /* per call of PREPARE, some 3,000 instructions each: interrupts are off meanwhile */
 #define REHEARSAL_TICKS 40000u /* beyond it the guest has more that waits for a CPU than is worth it */
-#define FIRST_PAUSE_US \
-	50u /* between two tries of the core's own, doubled up to the last; then it is the guest's turn */
+/* Between two tries of the core's own, doubled up to the last; then it is the guest's turn. */
+#define FIRST_PAUSE_US 50u
 #define LAST_PAUSE_US 200u
 #define SCAN_LIMIT_US 100000u /* the ceiling of a stop: beyond it watchdogs and clocks of the guest begin to suffer */
 

@@ -166,7 +166,7 @@ uint32_t nl_order_may(uint32_t applied, uint32_t set)
 	const struct nl_order *o = nl_order_waiting();
 	uint32_t exactly;
 
-	waits = o;
+	waits = o; /* one that has lapsed puts nothing on probation either */
 	return o && !makes(o, applied, &exactly) && set == exactly ? NL_GUEST_MAY_ALL : NL_GUEST_MAY_NONE;
 }
 

@@ -126,7 +126,7 @@ static enum nl_err check_facts(const struct nl_entry *e, uint32_t set, struct nl
 	return NL_OK;
 }
 
-uint32_t nl_request_standing(uint32_t set)
+uint32_t nl_request_satisfied(uint32_t set)
 {
 	struct nl_blocker unused;
 	uint32_t before;

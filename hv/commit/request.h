@@ -14,7 +14,7 @@ enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *se
 uint32_t nl_request_superseded(uint32_t applied, uint32_t set);
 
 /* Of a set, what has all that it requires in it. */
-uint32_t nl_request_standing(uint32_t set);
+uint32_t nl_request_satisfied(uint32_t set);
 
 /* May the applied set become this one, for who has these rights (enum nl_guest_may)? The blocker names leaves or a site
  * where NL_EPOLICY forbids a revert, with NL_EREQUIRES, NL_ECONFLICT and NL_EOVERLAP; NL_EVERSION, NL_EFLOORS and what

@@ -78,7 +78,7 @@ static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_
 			nl_own_soon(nl_registry[i].state.trial_tsc);
 	if (*set == applied)
 		return NL_NOTHING;
-	*set = nl_request_standing(*set); /* else what came later, and needs it, would keep it on */
+	*set = nl_request_satisfied(*set); /* else what came later, and needs it, would keep it on */
 	return NL_OK;
 }
 

@@ -4,7 +4,7 @@
  * this boot together with the asker's nonce; and the witness, by which the machine's own key vouches for the boot's.
  * docs/explanation/orders.md says what that proves and what not.
  *
- *     struct nl_signed_status    736 bytes, the witness in it
+ *     struct nl_signed_status    800 bytes, the witness in it
  *     struct nl_signed_leaf[]    head.count of 264 bytes
  *     signature                  64 bytes, by witness.boot_key: domain "newleaf status", over all before it
  *

@@ -20,6 +20,7 @@
 #include "sha256.h"
 #include "standing.h"
 
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -185,6 +186,31 @@ static void carried_twice(void **state)
 	assert_int_equal(placed(0, &size)->order.epoch, 6);
 }
 
+/* More leaves than a machine knows: there is room for the order, and none for them. */
+static void too_many_leaves(void **state)
+{
+	static struct {
+		struct nl_order o;
+		struct nl_order_entry entries[NL_MAX_LEAVES + 1];
+	} many = {.o = {.head = {NL_ORDER_MAGIC, NL_ORDER_VERSION, sizeof(struct nl_order),
+	                         sizeof(struct nl_order_entry), NL_MAX_LEAVES}}};
+	struct nl_leaf_header leaf = {.signed_size = sizeof(leaf)};
+	const struct standing_leaf brought = {(const uint8_t *)&leaf, sizeof(leaf)};
+	uint8_t *place;
+	size_t size;
+
+	(void)state;
+	for (unsigned i = 0; i <= NL_MAX_LEAVES; i++) {
+		many.entries[i].what = NL_ORDER_LEAF;
+		cli_sha256(&leaf, sizeof(leaf), many.entries[i].name);
+	}
+	place = standing_place(&many.o, sizeof(many), &brought, 1, &size);
+	assert_non_null(place);
+	free(place);
+	many.o.head.count++;
+	assert_null(standing_place(&many.o, sizeof(many), &brought, 1, &size));
+}
+
 static void status_tells(void **state)
 {
 	(void)state;
@@ -224,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(it_is_written_first, machine),
 	        cmocka_unit_test_setup(into_the_place_that_nobody_needs, machine),
+	        cmocka_unit_test_setup(too_many_leaves, machine),
 	        cmocka_unit_test_setup(carried_twice, machine),
 	        cmocka_unit_test_setup(status_tells, machine),
 	        cmocka_unit_test_setup(alive_waits_for_it, machine),

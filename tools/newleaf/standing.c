@@ -34,7 +34,7 @@ uint8_t *standing_place(const struct nl_order *o, size_t size, const struct stan
 	for (uint32_t i = 0; i < o->head.count && nl_order_entry(o, i)->what == NL_ORDER_LEAF; i++) {
 		for (j = 0; j < n && !is_named(&leaves[j], nl_order_entry(o, i)->name); j++)
 			;
-		if (j == n || leaves[j].size > NL_FILE_MAX_SIZE - at) {
+		if (j == n || i >= NL_MAX_LEAVES || leaves[j].size > NL_FILE_MAX_SIZE - at) {
 			free(p);
 			return NULL;
 		}
