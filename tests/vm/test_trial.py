@@ -160,15 +160,15 @@ def trial_clock(t):
     probe(g, AUXV, "VULNERABLE")
 
 
-@test()
-def trial_orders(t):
-    """by orders of two operators: what they put on is on trial, guest root confirms nothing, and an order confirms"""
+def by_orders(t, first, second, **machine):
+    """By orders of two operators: for `first` milliseconds and confirmed, for `second` and taken back."""
     with tempfile.TemporaryDirectory() as folder:
         o = Operators(folder)
-        g = t.boot(loader=o.image)
+        g = t.boot(loader=o.image, **machine)
+        g.run("(while :; do :; done) & :")  # an idle guest's time would pass with Bochs while operators sign
         leaf = built(OLD, AUXV)
         o.challenge(g)
-        o.order(g, "apply", leaf, "--confirm-ms", "15000")
+        o.order(g, "apply", leaf, "--confirm-ms", str(first))
         newleaf(g, "carry /tmp/order")
         apply(g, AUXV)
         t.expect(trial(g, AUXV) == "running", "an order has put it on, and it is on no trial")
@@ -178,10 +178,22 @@ def trial_orders(t):
         o.ordered(g, "revert", leaf)
         revert(g, AUXV)
         o.challenge(g)
-        o.order(g, "apply", leaf, "--confirm-ms", "10000", "--agentless")
+        o.order(g, "apply", leaf, "--confirm-ms", str(second), "--agentless")
         newleaf(g, "carry /tmp/order")  # its leaf is known
         probe(g, AUXV, "FIXED")
         o.ordered(g, "freeze")
         await_trial(g, AUXV, "taken-back")
         probe(g, AUXV, "VULNERABLE")
         g.check_dmesg()
+
+
+@test()
+def trial_orders(t):
+    """by orders of two operators: what they put on is on trial, guest root confirms nothing, and an order confirms"""
+    by_orders(t, 15000, 10000)
+
+
+@test(full=True, emulator="bochs")
+def trial_bochs(t):
+    """the same on EPT, one CPU"""
+    by_orders(t, 120000, 60000, emulator="bochs", cpus=1, memory=512, cmdline="quiet")
