@@ -5,31 +5,28 @@
  */
 #include "ranges.h"
 
+/* Takes out whom it touches, on either side, and goes in with them as one. */
 bool nl_ranges_add(struct nl_boot_block *b, uint64_t base, uint64_t size)
 {
 	struct nl_boot_range *r = b->ranges;
+	uint64_t end = base + size;
 	uint32_t at = 0;
 
-	while (at < b->n_ranges && r[at].base < base)
-		at++;
-	if (at > 0 && r[at - 1].base + r[at - 1].size == base) {
-		r[at - 1].size += size;
-		if (at < b->n_ranges && base + size == r[at].base) {
-			r[at - 1].size += r[at].size;
-			for (b->n_ranges--; at < b->n_ranges; at++)
-				r[at] = r[at + 1];
-		}
-		return true;
+	for (uint32_t i = 0; i < b->n_ranges; i++) {
+		uint64_t its_end = r[i].base + r[i].size;
+
+		if (its_end == base)
+			base = r[i].base;
+		else if (r[i].base == end)
+			end = its_end;
+		else
+			r[at++] = r[i];
 	}
-	if (at < b->n_ranges && base + size == r[at].base) {
-		r[at].base = base;
-		r[at].size += size;
-		return true;
-	}
-	if (b->n_ranges == NL_MAX_RANGES)
+	if (at == NL_MAX_RANGES)
 		return false;
-	for (uint32_t i = b->n_ranges++; i > at; i--)
-		r[i] = r[i - 1];
-	r[at] = (struct nl_boot_range){base, size};
+	b->n_ranges = at + 1;
+	for (; at && r[at - 1].base > base; at--)
+		r[at] = r[at - 1];
+	r[at] = (struct nl_boot_range){base, end - base};
 	return true;
 }
