@@ -43,14 +43,6 @@ void nl_commit_init(const struct nl_view *base)
 	nl_generation_init(base);
 }
 
-static void unpin(void)
-{
-	unsigned i;
-
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		nl_registry[i].pinned = false;
-}
-
 /* Drafts of pages that are written in place: no generation has them. */
 static void release_drafts(void)
 {
@@ -69,7 +61,7 @@ static void drop(void)
 	tx.next = NULL;
 	tx.stale = false;
 	release_drafts();
-	unpin();
+	nl_pinned = 0;
 }
 
 void nl_commit_drop(void)
@@ -402,7 +394,7 @@ static void settle(void)
 	nl_order_made();
 	tx.next = NULL;
 	release_drafts();
-	unpin();
+	nl_pinned = 0;
 	NL_EACH_LEAF(i, changed & now->applied) /* there is room: nl_request_check */
 		nl_floor_raise(nl_registry[i].state.id, nl_registry[i].state.version);
 	nl_kept_seal();

@@ -53,7 +53,6 @@ static void plan_leaf(struct nl_plan *p, uint32_t leaf, bool remove, bool strict
 		if (e->sites[i].len)
 			p->edits[p->n_edits++] = (struct nl_edit){&e->sites[i], change_of(p, &e->sites[i]), remove};
 	watch_leaf(p, leaf, remove, strict);
-	nl_registry[leaf].pinned = true;
 	if (!p->target || e->n_objects > 1) /* one that knows of modules, if there is one: it is one kernel */
 		p->target = &e->target;
 	p->has_modules |= !remove && e->n_objects > 1;
@@ -72,6 +71,5 @@ void nl_plan_make(struct nl_plan *p, uint32_t applied, uint32_t set, bool strict
 		plan_leaf(p, i, true, strict);
 	NL_EACH_LEAF(i, set & ~applied)
 		plan_leaf(p, i, false, strict);
-	NL_EACH_LEAF(i, set)
-		nl_registry[i].pinned = true;
+	nl_pinned = applied | set;
 }

@@ -37,13 +37,13 @@ struct nl_entry {
 	struct nl_leaf_facts facts;
 	bool used;
 	bool ever_applied;    /* its body may be in use until reboot: the entry stays */
-	bool pinned;          /* part of the prepared commit */
 	uint64_t trial_from;  /* when its probation began, TSC, less what clocks may differ, */
 	uint32_t trial_clock; /* and nl_trial_clock then */
 	uint32_t n_sites;
 	struct nl_site sites[NL_LEAF_MAX_SITES];
 };
 extern struct nl_entry nl_registry[NL_MAX_LEAVES];
+extern uint32_t nl_pinned; /* those that the prepared commit is about, a bit each: they stay what they are */
 
 /* Each leaf of a set, a bit each. */
 #define NL_EACH_LEAF(i, set) \

@@ -105,7 +105,7 @@ static struct nl_entry *choose_entry(void)
 
 		if (!e->used)
 			return e;
-		if (!e->ever_applied && !e->pinned && (!best || e->state.since_tsc < best->state.since_tsc))
+		if (!e->ever_applied && !(nl_pinned >> i & 1) && (!best || e->state.since_tsc < best->state.since_tsc))
 			best = e;
 	}
 	return best;
@@ -327,7 +327,8 @@ static enum nl_err verify_signed(const struct nl_context *ctx, struct nl_check *
 	}
 	if (known) {
 		known->authors |= c->known;
-		if (known->state.condition == NL_LEAF_APPLIED || known->pinned) /* the plan is of what it is bound to */
+		/* the plan is of what it is bound to */
+		if (known->state.condition == NL_LEAF_APPLIED || nl_pinned >> (known - nl_registry) & 1)
 			return NL_OK;
 		err = nl_bind(known, NULL, UINT32_MAX, &kernel, &report->blocker);
 		return err ? err : nl_registry_check(known, UINT32_MAX, &kernel, &report->blocker);

@@ -4,6 +4,7 @@
 #include "core/core.h"
 
 struct nl_entry nl_registry[NL_MAX_LEAVES];
+uint32_t nl_pinned;
 
 #define ALIGN 64u
 #define HALF (NL_REGION_ARENA_DATA - NL_REGION_ARENA_TEXT - NL_ARENA_OWN)

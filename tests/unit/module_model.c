@@ -441,7 +441,7 @@ uint64_t model_key(void)
 			                     (e->objects[i + 1].at.base[FM_INIT_TEXT] != 0));
 		for (unsigned i = 0; i < e->n_sites; i++)
 			h = mixed(h, e->sites[i].gpa + e->sites[i].len);
-		h = mixed(h, e->pinned);
+		h = mixed(h, nl_pinned >> (e - nl_registry) & 1);
 	}
 	return h;
 }
