@@ -28,13 +28,13 @@ PLACE = struct.Struct("<4096sQ64Q")  # struct nl_order_place
 class Standing(Operators):
     """Operators whose orders are in the places of a machine's EFI partition; the third is not the image's."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, guest_may=0):
         super().__init__(folder)
         author("key", "new", "third", "--role", "operator", "-o", folder)
         self.variables, self.places = self.path("vars"), {}
         policy = self.path("policy")
         with open(policy, "wb") as f:
-            f.write(policy_record(guest_may=0, operators=2, order_may=STANDING | KEYS | AGENTLESS))
+            f.write(policy_record(guest_may=guest_may, operators=2, order_may=STANDING | KEYS | AGENTLESS))
         subprocess.run(["objcopy", f"--update-section=.nlpol={policy}", self.image], check=True)
 
     def name_machine(self, t):
