@@ -28,7 +28,7 @@ static void read_left(struct loader *l)
 		show(r->panic.text);
 	if (r->kept.magic != NL_KEPT_MAGIC || r->kept.checksum != nl_kept_checksum(&r->kept))
 		ZeroMem(&r->kept, sizeof(r->kept));
-	for (const struct nl_lockout *o = r->kept.lockouts; o < r->kept.lockouts + NL_MAX_LOCKOUTS; o++)
+	NL_EACH(o, r->kept.lockouts, NL_MAX_LOCKOUTS)
 		nl_lock_out(l->state.lockouts, o->sha256, nl_lockout_next(o->reason));
 	l->left = AllocatePool(sizeof(*r));
 	if (l->left) /* the core looks whether panic and journal are whole */

@@ -46,11 +46,9 @@ void nl_commit_init(const struct nl_view *base)
 /* Drafts of pages that are written in place: no generation has them. */
 static void release_drafts(void)
 {
-	uint32_t i;
-
-	for (i = 0; i < tx.plan.n_changes; i++)
-		if (tx.plan.changes[i].in_place && tx.plan.changes[i].to)
-			nl_pool_release(tx.plan.changes[i].to);
+	NL_EACH(c, tx.plan.changes, tx.plan.n_changes)
+		if (c->in_place && c->to)
+			nl_pool_release(c->to);
 	tx.plan.n_changes = 0;
 }
 
@@ -74,11 +72,11 @@ void nl_commit_drop(void)
 
 static bool page_has_site(uint64_t gpa, uint32_t set)
 {
-	uint32_t i, j;
+	uint32_t i;
 
 	NL_EACH_LEAF(i, set)
-		for (j = 0; j < nl_registry[i].n_sites; j++)
-			if (nl_registry[i].sites[j].len && (nl_registry[i].sites[j].gpa & ~NL_PAGE_MASK) == gpa)
+		NL_EACH(s, nl_registry[i].sites, nl_registry[i].n_sites)
+			if (s->len && (s->gpa & ~NL_PAGE_MASK) == gpa)
 				return true;
 	return false;
 }
@@ -88,8 +86,8 @@ static enum nl_err begin_generation(uint32_t set)
 {
 	const struct nl_generation *current = nl_generation_current();
 	struct nl_generation *g;
-	uint32_t i, j;
 	enum nl_err err;
+	uint32_t j;
 
 	if ((err = nl_generation_fork(&g)))
 		return err;
@@ -98,11 +96,11 @@ static enum nl_err begin_generation(uint32_t set)
 	g->applied = set;
 	if (tx.plan.shared)
 		return NL_ERANGE;
-	for (i = 0; i < current->n_pages; i++) {
-		for (j = 0; j < tx.plan.n_changes && tx.plan.changes[j].gpa != current->pages[i].gpa; j++)
+	NL_EACH(page, current->pages, current->n_pages) {
+		for (j = 0; j < tx.plan.n_changes && tx.plan.changes[j].gpa != page->gpa; j++)
 			;
 		if (j == tx.plan.n_changes)
-			g->pages[g->n_pages++] = current->pages[i];
+			g->pages[g->n_pages++] = *page;
 	}
 	return NL_OK;
 }
@@ -154,7 +152,7 @@ static enum nl_err make_pages(uint32_t most)
 static enum nl_err bind_all(const struct nl_context *ctx, uint32_t set)
 {
 	const struct nl_generation *current = nl_generation_current();
-	uint32_t i, j;
+	uint32_t i;
 
 	NL_EACH_LEAF(i, set ^ current->applied) {
 		struct nl_entry *e = &nl_registry[i];
@@ -167,7 +165,7 @@ static enum nl_err bind_all(const struct nl_context *ctx, uint32_t set)
 		err = nl_guest_find(ctx, &e->target, &kernel);
 		if (!err)
 			err = nl_bind(e, NULL, on ? UINT32_MAX : 0, &kernel, &tx.report.blocker);
-		for (j = 0; !err && on && j < e->facts.n_modules; j++)
+		for (uint32_t j = 0; !err && on && j < e->facts.n_modules; j++)
 			if (e->facts.modules[j].sites && e->facts.modules[j].state == NL_MODULE_OTHER &&
 			    nl_boot.facts.policy.unpatched != NL_UNPATCHED_LET_IN)
 				err = nl_bind_blames(e, j + 1, NL_EMODULE, &tx.report.blocker);
@@ -181,14 +179,12 @@ static enum nl_err bind_all(const struct nl_context *ctx, uint32_t set)
 static enum nl_err find_kernel(const struct nl_context *ctx, struct nl_kernel *kernel)
 {
 	enum nl_err err = nl_guest_find(ctx, tx.plan.target, kernel);
-	uint32_t i;
 	gpa_t gpa;
 
-	for (i = 0; !err && i < tx.plan.n_edits; i++) /* those in modules: in the window */
-		if (!tx.plan.edits[i].site->object &&
-		    (nl_guest_translate(&kernel->space, GVA(tx.plan.edits[i].site->va), NL_GUEST_READ, &gpa) ||
-		     gpa.v != tx.plan.edits[i].site->gpa))
-			err = NL_EKERNEL;
+	NL_EACH(e, tx.plan.edits, err ? 0 : tx.plan.n_edits) /* those in modules: in the window */
+		if (!e->site->object && (nl_guest_translate(&kernel->space, GVA(e->site->va), NL_GUEST_READ, &gpa) ||
+		                         gpa.v != e->site->gpa))
+			return NL_EKERNEL;
 	return err;
 }
 
@@ -284,21 +280,19 @@ enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,
 /* Leaves that replace functions, a bit each: in the others nobody can stand. */
 static uint32_t replacing(void)
 {
-	uint32_t i, leaves = 0;
+	uint32_t leaves = 0;
 
-	for (i = 0; i < tx.plan.n_watches; i++)
-		if (!tx.plan.watches[i].site)
-			leaves |= 1u << tx.plan.watches[i].leaf;
+	NL_EACH(w, tx.plan.watches, tx.plan.n_watches)
+		leaves |= w->site ? 0 : 1u << w->leaf;
 	return leaves;
 }
 
 /* Are the modules of the leaves that change what they were when the plan was made? */
 static bool modules_stand(struct nl_kernel *kernel)
 {
-	const struct nl_generation *current = nl_generation_current();
 	uint32_t i;
 
-	NL_EACH_LEAF(i, tx.next->applied ^ current->applied)
+	NL_EACH_LEAF(i, tx.next->applied ^ nl_generation_current()->applied)
 		if (!nl_bind_stands(&nl_registry[i], kernel))
 			return false;
 	return true;

@@ -20,21 +20,17 @@ struct nl_generation *nl_generation_current(void) { return current; }
 
 static bool has_frame(const struct nl_generation *g, const uint8_t *frame)
 {
-	uint32_t i;
-
-	for (i = 0; i < g->n_pages; i++)
-		if (g->pages[i].frame == frame)
+	NL_EACH(page, g->pages, g->n_pages)
+		if (page->frame == frame)
 			return true;
 	return false;
 }
 
 void nl_generation_release(struct nl_generation *g)
 {
-	uint32_t i;
-
-	for (i = 0; i < g->n_pages; i++)
-		if (!has_frame(current, g->pages[i].frame))
-			nl_pool_release(g->pages[i].frame);
+	NL_EACH(page, g->pages, g->n_pages)
+		if (!has_frame(current, page->frame))
+			nl_pool_release(page->frame);
 	g->n_pages = 0;
 	nl_view_release(nl_views(), &g->view, &current->view);
 }

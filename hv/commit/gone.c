@@ -18,19 +18,17 @@ static enum nl_err fold_all(struct nl_cpu *self)
 	const struct nl_generation *current = nl_generation_current();
 	struct nl_generation *g;
 	enum nl_err err = nl_generation_fork(&g);
-	uint32_t i;
 
 	if (err)
 		return err;
-	for (i = 0; i < current->n_pages && !err; i++)
-		err = nl_view_set_page(nl_views(), &g->view, &current->view, GPA(current->pages[i].gpa),
-		                       HPA(current->pages[i].gpa), NL_RWX);
-	if (err) {
-		nl_generation_release(g);
-		return err;
-	}
-	for (i = 0; i < current->n_pages; i++)
-		memcpy(nl_phys(HPA(current->pages[i].gpa)), current->pages[i].frame, NL_PAGE_SIZE);
+	NL_EACH(page, current->pages, current->n_pages)
+		if ((err = nl_view_set_page(nl_views(), &g->view, &current->view, GPA(page->gpa), HPA(page->gpa),
+		                            NL_RWX))) {
+			nl_generation_release(g);
+			return err;
+		}
+	NL_EACH(page, current->pages, current->n_pages)
+		memcpy(nl_phys(HPA(page->gpa)), page->frame, NL_PAGE_SIZE);
 	nl_generation_turn(g);
 	nl_step(self->index, NL_STEP_FLIP, g->view.generation);
 	nl_publish_view(&g->view);
@@ -40,12 +38,9 @@ static enum nl_err fold_all(struct nl_cpu *self)
 /* What was applied is so no more: the journal says it, whoever asked for it. */
 static void tell_lost(void)
 {
-	for (unsigned i = 0; i < NL_MAX_LEAVES; i++) {
-		const struct nl_leaf_state *s = &nl_registry[i].state;
-
-		if (nl_registry[i].used && s->condition == NL_LEAF_APPLIED)
-			nl_journal(NL_EV_REVERTED, NL_OK, s->id, s->sha256, 0, 0);
-	}
+	NL_EACH(e, nl_registry, NL_MAX_LEAVES)
+		if (e->used && e->state.condition == NL_LEAF_APPLIED)
+			nl_journal(NL_EV_REVERTED, NL_OK, e->state.id, e->state.sha256, 0, 0);
 }
 
 void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx, uint64_t lstar)

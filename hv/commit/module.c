@@ -34,20 +34,16 @@ struct told {
 
 static const struct nl_leaf_target *any_target(void)
 {
-	unsigned i;
-
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		if (nl_registry[i].used && nl_registry[i].n_objects > 1)
-			return &nl_registry[i].target;
+	NL_EACH(e, nl_registry, NL_MAX_LEAVES)
+		if (e->used && e->n_objects > 1)
+			return &e->target;
 	return NULL;
 }
 
 /* The object of the leaf that is so called; 0: none. One whose name cannot be read is looked for, and not found. */
 static uint32_t object_of(struct told *t, const struct nl_entry *e)
 {
-	uint32_t i;
-
-	for (i = 0; i < e->facts.n_modules; i++)
+	for (uint32_t i = 0; i < e->facts.n_modules; i++)
 		if (t->kernel.os->module_named(&t->kernel, t->hint.module, e->facts.modules[i].name) != NL_NOTHING)
 			return i + 1;
 	return 0;
@@ -57,15 +53,11 @@ static uint32_t object_of(struct told *t, const struct nl_entry *e)
 static bool is_written(const struct nl_entry *e, uint32_t object)
 {
 	uint8_t now[NL_SITE_MAX_LEN];
-	uint32_t i;
 
-	for (i = 0; i < e->n_sites; i++) {
-		const struct nl_site *s = &e->sites[i];
-
+	NL_EACH(s, e->sites, e->n_sites)
 		if (s->len && s->object == object &&
 		    (!nl_copy_safe(now, nl_phys(HPA(s->gpa)), s->len) || memcmp(now, s->fresh, s->len)))
 			return false;
-	}
 	return true;
 }
 
@@ -101,11 +93,9 @@ static enum nl_err follow(struct told *t, uint32_t leaf)
 
 static void write_sites(const struct nl_entry *e, uint32_t object)
 {
-	uint32_t i;
-
-	for (i = 0; i < e->n_sites; i++)
-		if (e->sites[i].len && e->sites[i].object == object)
-			memcpy(nl_phys(HPA(e->sites[i].gpa)), e->sites[i].fresh, e->sites[i].len);
+	NL_EACH(s, e->sites, e->n_sites)
+		if (s->len && s->object == object)
+			memcpy(nl_phys(HPA(s->gpa)), s->fresh, s->len);
 }
 
 /* All leaves that are on and name it, or none: what the first of them answers that cannot. */
@@ -172,13 +162,11 @@ static uint64_t settle(struct told *t, enum nl_err err)
 static bool any_leaves(struct told *t)
 {
 	struct nl_module m = {0};
-	uint32_t i, j;
 
-	for (i = 0; i < NL_MAX_LEAVES; i++)
-		for (j = 1; nl_registry[i].used && j < nl_registry[i].n_objects; j++) {
-			t->kernel.target = &nl_registry[i].target;
-			if (t->kernel.os->module(&t->kernel, nl_bind_object(&nl_registry[i], j), &m) == NL_EKERNEL ||
-			    m.leaving)
+	NL_EACH(e, nl_registry, NL_MAX_LEAVES)
+		for (uint32_t i = 1; e->used && i < e->n_objects; i++) {
+			t->kernel.target = &e->target;
+			if (t->kernel.os->module(&t->kernel, nl_bind_object(e, i), &m) == NL_EKERNEL || m.leaving)
 				return true;
 		}
 	return false;

@@ -6,12 +6,9 @@
 static void watch_leaf(struct nl_plan *p, uint32_t leaf, bool remove, bool strict)
 {
 	const struct nl_entry *e = &nl_registry[leaf];
-	uint32_t i;
 
 	strict |= e->state.consistency == NL_CONSISTENCY_STRICT;
-	for (i = 0; i < e->n_sites; i++) {
-		const struct nl_site *s = &e->sites[i];
-
+	NL_EACH(s, e->sites, e->n_sites) {
 		if (!s->len)
 			continue;
 		p->watches[p->n_watches++] = (struct nl_watch){s->va, s->va + s->len, leaf, true, false};
@@ -19,9 +16,9 @@ static void watch_leaf(struct nl_plan *p, uint32_t leaf, bool remove, bool stric
 			p->watches[p->n_watches++] = (struct nl_watch){s->func_start, s->func_end, leaf, false, strict};
 	}
 	/* When a leaf is taken back, its body is the old code. */
-	for (i = 0; remove && i < e->n_objects; i++) {
-		uint64_t body = nl_guest_os(&e->target)->arena_text + e->objects[i].text.offset;
-		uint32_t size = e->objects[i].text.size;
+	NL_EACH(b, e->objects, remove ? e->n_objects : 0) {
+		uint64_t body = nl_guest_os(&e->target)->arena_text + b->text.offset;
+		uint32_t size = b->text.size;
 
 		if (size)
 			p->watches[p->n_watches++] = (struct nl_watch){body, body + size, leaf, false, strict};
@@ -33,12 +30,11 @@ static void watch_leaf(struct nl_plan *p, uint32_t leaf, bool remove, bool stric
 static uint32_t change_of(struct nl_plan *p, const struct nl_site *s)
 {
 	uint64_t page = s->gpa & ~NL_PAGE_MASK;
-	uint32_t i;
 
-	for (i = 0; i < p->n_changes; i++)
-		if (p->changes[i].gpa == page) {
-			p->shared |= p->changes[i].in_place != !!s->object;
-			return i;
+	NL_EACH(c, p->changes, p->n_changes)
+		if (c->gpa == page) {
+			p->shared |= c->in_place != !!s->object;
+			return (uint32_t)(c - p->changes);
 		}
 	p->changes[p->n_changes] = (struct nl_change){.gpa = page, .in_place = s->object};
 	return p->n_changes++;
@@ -47,17 +43,16 @@ static uint32_t change_of(struct nl_plan *p, const struct nl_site *s)
 static void plan_leaf(struct nl_plan *p, uint32_t leaf, bool remove, bool strict)
 {
 	const struct nl_entry *e = &nl_registry[leaf];
-	uint32_t i;
 
-	for (i = 0; i < e->n_sites; i++)
-		if (e->sites[i].len)
-			p->edits[p->n_edits++] = (struct nl_edit){&e->sites[i], change_of(p, &e->sites[i]), remove};
+	NL_EACH(s, e->sites, e->n_sites)
+		if (s->len)
+			p->edits[p->n_edits++] = (struct nl_edit){s, change_of(p, s), remove};
 	watch_leaf(p, leaf, remove, strict);
 	if (!p->target || e->n_objects > 1) /* one that knows of modules, if there is one: it is one kernel */
 		p->target = &e->target;
 	p->has_modules |= !remove && e->n_objects > 1;
-	for (i = 0; i < e->n_objects; i++)
-		p->has_body |= !remove && (e->objects[i].text.size || e->objects[i].data.size);
+	NL_EACH(b, e->objects, remove ? 0 : e->n_objects)
+		p->has_body |= b->text.size || b->data.size;
 }
 
 void nl_plan_make(struct nl_plan *p, uint32_t applied, uint32_t set, bool strict)

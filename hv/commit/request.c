@@ -141,10 +141,9 @@ uint32_t nl_request_satisfied(uint32_t set)
 }
 
 /* Sites in modules are compared by their places there: the module need not be loaded. */
-static bool sites_meet(const struct nl_entry *a, uint32_t i, const struct nl_entry *b, uint32_t j)
+static bool sites_meet(const struct nl_entry *a, const struct nl_site *s, const struct nl_entry *b,
+                       const struct nl_site *o)
 {
-	const struct nl_site *s = &a->sites[i], *o = &b->sites[j];
-
 	if (!s->object != !o->object)
 		return false;
 	if (!s->object)
@@ -156,12 +155,10 @@ static bool sites_meet(const struct nl_entry *a, uint32_t i, const struct nl_ent
 
 static bool overlap(const struct nl_entry *a, const struct nl_entry *b, uint64_t *va)
 {
-	uint32_t i, j;
-
-	for (i = 0; i < a->n_sites; i++)
-		for (j = 0; j < b->n_sites; j++)
-			if (sites_meet(a, i, b, j)) {
-				*va = a->sites[i].va;
+	NL_EACH(s, a->sites, a->n_sites)
+		NL_EACH(o, b->sites, b->n_sites)
+			if (sites_meet(a, s, b, o)) {
+				*va = s->va;
 				return true;
 			}
 	return false;

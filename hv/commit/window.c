@@ -18,13 +18,10 @@ static enum nl_err differs(const struct nl_edit *e, const uint8_t *found, const 
 
 enum nl_err nl_window_build(const struct nl_plan *plan, uint32_t first, uint32_t end, struct nl_blocker *blocker)
 {
-	uint32_t i;
-
-	for (i = first; i < end; i++)
-		if (!plan->changes[i].home && !nl_copy_safe(plan->changes[i].to, plan->changes[i].from, NL_PAGE_SIZE))
+	NL_EACH(c, plan->changes + first, end - first)
+		if (!c->home && !nl_copy_safe(c->to, c->from, NL_PAGE_SIZE))
 			return NL_EBYTES; /* the page is poisoned */
-	for (i = 0; i < plan->n_edits; i++) {
-		const struct nl_edit *e = &plan->edits[i];
+	NL_EACH(e, plan->edits, plan->n_edits) {
 		const struct nl_change *c = &plan->changes[e->change];
 		const uint8_t *was = e->remove ? e->site->fresh : e->site->expected;
 		uint8_t *at = c->home ? c->from : c->to;
@@ -42,13 +39,10 @@ enum nl_err nl_window_build(const struct nl_plan *plan, uint32_t first, uint32_t
 
 void nl_window_fold(const struct nl_plan *plan)
 {
-	uint32_t i;
-
-	for (i = 0; i < plan->n_changes; i++)
-		if (plan->changes[i].home)
-			memcpy(plan->changes[i].to, plan->changes[i].from, NL_PAGE_SIZE);
-	for (i = 0; i < plan->n_edits; i++) {
-		const struct nl_edit *e = &plan->edits[i];
+	NL_EACH(c, plan->changes, plan->n_changes)
+		if (c->home)
+			memcpy(c->to, c->from, NL_PAGE_SIZE);
+	NL_EACH(e, plan->edits, plan->n_edits) {
 		const struct nl_change *c = &plan->changes[e->change];
 
 		if (c->home)

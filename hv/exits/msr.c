@@ -77,14 +77,14 @@ static bool mine(const struct range *r)
 
 void nl_msr_init(void)
 {
-	for (const struct range *r = ranges; r < ranges + NL_ARRAY_SIZE(ranges); r++)
+	NL_EACH(r, ranges, NL_ARRAY_SIZE(ranges))
 		for (uint32_t i = r->first; mine(r) && i <= r->last; i++)
 			nl_vendor->intercept_msr(i, r->read != PASS, r->write != PASS);
 }
 
 static const struct range *find(uint32_t index)
 {
-	for (const struct range *r = ranges; r < ranges + NL_ARRAY_SIZE(ranges); r++)
+	NL_EACH(r, ranges, NL_ARRAY_SIZE(ranges))
 		if (index >= r->first && index <= r->last && mine(r))
 			return r;
 	return NULL;

@@ -114,7 +114,7 @@ static bool has(const struct row *r, uint16_t function)
 
 bool nl_windows_watched(uint16_t function)
 {
-	for (const struct row *r = rows; r < rows + NL_ARRAY_SIZE(rows); r++)
+	NL_EACH(r, rows, NL_ARRAY_SIZE(rows))
 		if (has(r, function))
 			return true;
 	return false;
@@ -165,7 +165,7 @@ static bool refused(const struct row *r, uint16_t function, unsigned reg, unsign
 
 const char *nl_windows_refuse(uint16_t function, unsigned reg, unsigned width, uint64_t value)
 {
-	for (const struct row *r = rows; r < rows + NL_ARRAY_SIZE(rows); r++)
+	NL_EACH(r, rows, NL_ARRAY_SIZE(rows))
 		if (reg < r->reg + r->bytes && r->reg < reg + width && has(r, function) &&
 		    refused(r, function, reg, width, value))
 			return r->name;
@@ -199,7 +199,7 @@ uint32_t nl_windows_undecided(void)
 enum nl_err nl_windows_init(void)
 {
 	chipset = identify();
-	for (const struct row *r = rows; r < rows + NL_ARRAY_SIZE(rows); r++) {
+	NL_EACH(r, rows, NL_ARRAY_SIZE(rows)) {
 		if (r->kind != WINDOW || !has(r, r->function) ||
 		    !meets(r, resulting(r, r->function, 0, 0, 0), nl_boot.region, nl_boot.region_size))
 			continue;

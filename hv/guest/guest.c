@@ -62,18 +62,16 @@ bool nl_guest_waits(const struct nl_context *ctx)
 
 void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t n)
 {
-	uint32_t i;
-
 	memset(scan, 0, __builtin_offsetof(struct nl_scan, hidden));
 	scan->watches = watches;
 	scan->n = n;
 	scan->low = ~0ULL;
 	scan->blocker.cpu = UINT32_MAX;
-	for (i = 0; i < n; i++) {
-		if (watches[i].start < scan->low)
-			scan->low = watches[i].start;
-		if (watches[i].end > scan->high)
-			scan->high = watches[i].end;
+	NL_EACH(w, watches, n) {
+		if (w->start < scan->low)
+			scan->low = w->start;
+		if (w->end > scan->high)
+			scan->high = w->end;
 	}
 }
 
@@ -81,14 +79,11 @@ bool nl_scan_watched(struct nl_scan *scan, uint64_t word, uint32_t *old)
 {
 	const struct nl_hidden *hidden = NULL;
 	bool blocks = false;
-	uint32_t i;
 
-	for (i = 0; i < scan->n_hidden && !hidden; i++)
+	for (uint32_t i = 0; i < scan->n_hidden && !hidden; i++)
 		if (word - scan->hidden[i].at < scan->hidden[i].size)
 			hidden = &scan->hidden[i];
-	for (i = 0; i < scan->n; i++) {
-		const struct nl_watch *w = &scan->watches[i];
-
+	NL_EACH(w, scan->watches, scan->n) {
 		if (hidden ? w->site && !hidden->sites : word <= w->start || word >= w->end)
 			continue;
 		if (!w->site)

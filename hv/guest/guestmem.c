@@ -16,24 +16,20 @@
 
 static void forget(struct nl_guest *g)
 {
-	unsigned i;
-
-	for (i = 0; i < NL_GUEST_CACHE; i++)
-		g->cache[i].page = ~0ULL;
+	NL_EACH(c, g->cache, NL_GUEST_CACHE)
+		c->page = ~0ULL;
 }
 
 void nl_guest_init(struct nl_guest *g, const struct nl_views *views, const struct nl_view *view, uint64_t cr3,
                    bool la57)
 {
-	unsigned i;
-
 	g->views = views;
 	g->view = view;
 	g->root = cr3 & PTE_ADDRESS;
 	g->la57 = la57;
 	g->met_poison = &nl_this_cpu()->mc_pending;
-	for (i = 0; i < NL_GUEST_TABLES; i++)
-		g->tables[i].at = NULL;
+	NL_EACH(t, g->tables, NL_GUEST_TABLES)
+		t->at = NULL;
 	nl_guest_keep(g, NULL);
 }
 

@@ -27,9 +27,9 @@ enum nl_err nl_bind_begin(struct nl_entry *e, const struct nl_leaf *leaf, size_t
 	e->facts.n_modules = h->objects.count;
 	for (i = 0; i < h->objects.count; i++)
 		memcpy(e->facts.modules[i].name, leaf->modules[i].name, strlen(leaf->modules[i].name));
-	for (i = 0; i < e->n_sites; i++)
-		if (e->sites[i].object)
-			e->facts.modules[e->sites[i].object - 1].sites++;
+	NL_EACH(s, e->sites, e->n_sites)
+		if (s->object)
+			e->facts.modules[s->object - 1].sites++;
 	if (!nl_room_find(e, NL_ROOM_FILES, signed_size, &e->file))
 		return NL_ENOMEM;
 	memcpy(nl_room_at(NL_ROOM_FILES, e->file.offset), h, signed_size);
@@ -44,15 +44,14 @@ static void clear_site(struct nl_site *s)
 void nl_unbind(struct nl_entry *e, uint32_t object)
 {
 	struct nl_binding *b = &e->objects[object];
-	uint32_t i;
 
 	if (b->va && e->ever_applied && b->text.size + b->data.size)
 		nl_room_leave(b);
 	memset(b, 0, sizeof(*b));
 	e->facts.modules[object - 1].state = NL_MODULE_WAITING;
-	for (i = 0; i < e->n_sites; i++)
-		if (e->sites[i].object == object)
-			clear_site(&e->sites[i]);
+	NL_EACH(s, e->sites, e->n_sites)
+		if (s->object == object)
+			clear_site(s);
 }
 
 /* What the object is now. NL_NOTHING, NL_EMODULE as guest.h has it. */
@@ -90,15 +89,14 @@ static bool same(const struct nl_binding *b, const struct nl_module *m, bool *fe
 /* And are its sites in the memory in which they were? NL_NOTHING: no, it may have come to the same place again. */
 static enum nl_err at_home(const struct nl_entry *e, uint32_t object, struct nl_kernel *k)
 {
-	uint32_t i;
 	gpa_t gpa;
 
-	for (i = 0; i < e->n_sites; i++) {
-		if (!e->sites[i].len || e->sites[i].object != object)
+	NL_EACH(s, e->sites, e->n_sites) {
+		if (!s->len || s->object != object)
 			continue;
-		if (nl_guest_translate(&k->space, GVA(e->sites[i].va), NL_GUEST_READ, &gpa))
+		if (nl_guest_translate(&k->space, GVA(s->va), NL_GUEST_READ, &gpa))
 			return NL_EKERNEL;
-		if (gpa.v != e->sites[i].gpa)
+		if (gpa.v != s->gpa)
 			return NL_NOTHING;
 	}
 	return NL_OK;
@@ -196,13 +194,14 @@ static enum nl_err place(struct nl_entry *e, const struct nl_leaf *leaf, uint32_
 /* Distinct pages of the sites that are there. */
 static uint32_t count_pages(const struct nl_entry *e)
 {
-	uint32_t i, j, n = 0;
+	uint32_t n = 0;
 
-	for (i = 0; i < e->n_sites; i++) {
-		for (j = 0; j < i; j++)
-			if (e->sites[j].len && e->sites[j].gpa >> NL_PAGE_SHIFT == e->sites[i].gpa >> NL_PAGE_SHIFT)
-				break;
-		n += e->sites[i].len && j == i;
+	NL_EACH(s, e->sites, e->n_sites) {
+		const struct nl_site *o = e->sites;
+
+		while (o < s && !(o->len && o->gpa >> NL_PAGE_SHIFT == s->gpa >> NL_PAGE_SHIFT))
+			o++;
+		n += s->len && o == s;
 	}
 	return n;
 }

@@ -151,12 +151,11 @@ enum nl_err nl_leaf_parse(const void *file, size_t signed_size, struct nl_leaf *
 	for (i = 0; i <= h->objects.count; i++)
 		if ((err = check_object(out, (uint32_t)i)))
 			return err;
-	for (i = 0; i < h->sites.count; i++)
-		if (!site_ok(out, &out->sites[i]))
+	NL_EACH(s, out->sites, h->sites.count)
+		if (!site_ok(out, s))
 			return NL_ELEAF;
-	for (i = 0; i < h->relocs.count; i++) /* where one writes is seen when it does */
-		if (!nl_reloc_size(out->relocs[i].type) ||
-		    !region_ok(out, out->relocs[i].object, out->relocs[i].region))
+	NL_EACH(r, out->relocs, h->relocs.count) /* where one writes is seen when it does */
+		if (!nl_reloc_size(r->type) || !region_ok(out, r->object, r->region))
 			return NL_ERELOC;
 	return counters_ok(out) && facts_ok(out) ? NL_OK : NL_ELEAF;
 }

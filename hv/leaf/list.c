@@ -82,7 +82,7 @@ enum nl_err nl_list_take(const void *file, size_t size, uint64_t known)
 	if (answer)
 		return answer;
 	list = l;
-	for (struct nl_key *k = nl_boot.keys; k < nl_boot.keys + NL_MAX_KEYS; k++) {
+	NL_EACH(k, nl_boot.keys, NL_MAX_KEYS) {
 		uint8_t id[32];
 
 		nl_key_id(k->key, id);

@@ -31,9 +31,9 @@ static struct nl_entry fresh; /* under construction; copied when nothing can fai
 
 struct nl_entry *nl_registry_find(const uint8_t sha256[32])
 {
-	for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
-		if (nl_registry[i].used && !memcmp(nl_registry[i].state.sha256, sha256, 32))
-			return &nl_registry[i];
+	NL_EACH(e, nl_registry, NL_MAX_LEAVES)
+		if (e->used && !memcmp(e->state.sha256, sha256, 32))
+			return e;
 	return NULL;
 }
 
@@ -46,8 +46,8 @@ uint32_t nl_registry_count(void)
 {
 	uint32_t n = 0;
 
-	for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
-		n += nl_registry[i].used;
+	NL_EACH(e, nl_registry, NL_MAX_LEAVES)
+		n += e->used;
 	return n;
 }
 
@@ -100,12 +100,11 @@ static struct nl_entry *choose_entry(void)
 {
 	struct nl_entry *best = NULL;
 
-	for (unsigned i = 0; i < NL_MAX_LEAVES; i++) {
-		struct nl_entry *e = &nl_registry[i];
-
+	NL_EACH(e, nl_registry, NL_MAX_LEAVES) {
 		if (!e->used)
 			return e;
-		if (!e->ever_applied && !(nl_pinned >> i & 1) && (!best || e->state.since_tsc < best->state.since_tsc))
+		if (!e->ever_applied && !(nl_pinned >> (e - nl_registry) & 1) &&
+		    (!best || e->state.since_tsc < best->state.since_tsc))
 			best = e;
 	}
 	return best;
@@ -126,23 +125,20 @@ static enum nl_err note_of(struct nl_entry *e, const struct nl_context *ctx)
 	static struct nl_watch watches[NL_LEAF_MAX_SITES]; /* the lock's */
 	struct nl_scan scan;
 	uint8_t now[NL_SITE_MAX_LEN];
-	uint32_t i;
 
 	/* what only an initialiser needed is not its module's any more */
 	if (nl_guest_find(ctx, &e->target, &kernel) || nl_bind(e, NULL, 0, &kernel, &unused))
 		return NL_EKERNEL;
-	for (i = 0; i < e->n_sites; i++) {
-		const struct nl_site *s = &e->sites[i];
-
-		watches[i] = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
+	NL_EACH(s, e->sites, e->n_sites) {
+		watches[s - e->sites] = (struct nl_watch){.start = s->va, .end = s->va + s->len, .site = true};
 		if (s->len && (!nl_registry_shown(s, now) || memcmp(now, s->fresh, s->len)))
 			return NL_EPROBED;
 	}
 	nl_scan_init(&scan, watches, e->n_sites);
 	if (kernel.os->probes(&kernel, &scan) == NL_EPROBED)
 		return NL_EPROBED;
-	for (i = 0; i < e->facts.n_modules; i++)
-		if (e->facts.modules[i].sites && e->facts.modules[i].state >= NL_MODULE_OTHER)
+	NL_EACH(m, e->facts.modules, e->facts.n_modules)
+		if (m->sites && m->state >= NL_MODULE_OTHER)
 			return NL_EMODULE;
 	return NL_OK;
 }
@@ -179,23 +175,16 @@ enum nl_err nl_registry_note(const struct nl_context *ctx, uint64_t n)
 /* What the site would hold if no leaf were applied: a newer leaf may replace one that is on. */
 static enum nl_err original_bytes(const struct nl_site *s, uint8_t *out)
 {
-	unsigned i, j, k;
-
 	if (!nl_registry_shown(s, out))
 		return NL_ERANGE;
-	for (i = 0; i < NL_MAX_LEAVES; i++) {
-		const struct nl_entry *e = &nl_registry[i];
+	NL_EACH(e, nl_registry, NL_MAX_LEAVES)
+		NL_EACH(o, e->sites, e->used && e->state.condition == NL_LEAF_APPLIED ? e->n_sites : 0)
+			for (uint32_t i = 0; i < o->len && !((o->gpa ^ s->gpa) & ~NL_PAGE_MASK); i++) {
+				uint64_t at = o->gpa + i - s->gpa;
 
-		if (!e->used || e->state.condition != NL_LEAF_APPLIED)
-			continue;
-		for (j = 0; j < e->n_sites; j++)
-			for (k = 0; k < e->sites[j].len && !((e->sites[j].gpa ^ s->gpa) & ~NL_PAGE_MASK); k++) {
-				uint64_t gpa = e->sites[j].gpa + k;
-
-				if (gpa >= s->gpa && gpa < s->gpa + s->len && out[gpa - s->gpa] == e->sites[j].fresh[k])
-					out[gpa - s->gpa] = e->sites[j].expected[k];
+				if (at < s->len && out[at] == o->fresh[i])
+					out[at] = o->expected[i];
 			}
-	}
 	return NL_OK;
 }
 
@@ -205,11 +194,9 @@ enum nl_err nl_registry_check(const struct nl_entry *e, uint32_t object, struct 
 	uint8_t found[NL_SITE_MAX_LEN] = {0};
 	struct nl_watch watch;
 	struct nl_scan scan;
-	uint32_t i, n;
+	uint32_t n;
 
-	for (i = 0; i < e->n_sites; i++) {
-		const struct nl_site *s = &e->sites[i];
-
+	NL_EACH(s, e->sites, e->n_sites) {
 		if (!s->len || (object != UINT32_MAX && s->object != object))
 			continue;
 		if (original_bytes(s, found))

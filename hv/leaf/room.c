@@ -34,9 +34,9 @@ static const struct nl_run *run_of(const struct nl_entry *e, uint32_t i, enum nl
 /* The first run of an entry that shares bytes with [at, at+size). */
 static const struct nl_run *in_the_way(const struct nl_entry *e, enum nl_room in, uint64_t at, uint64_t size)
 {
-	uint32_t i, n = in == NL_ROOM_FILES ? 1 : e->n_objects;
+	uint32_t n = in == NL_ROOM_FILES ? 1 : e->n_objects;
 
-	for (i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		const struct nl_run *r = run_of(e, i, in);
 
 		if (r->size && at < (uint64_t)r->offset + r->size && r->offset < at + size)
@@ -48,12 +48,11 @@ static const struct nl_run *in_the_way(const struct nl_entry *e, enum nl_room in
 static const struct nl_run *taken(const struct nl_entry *fresh, enum nl_room in, uint64_t at, uint64_t size)
 {
 	const struct nl_run *r = in_the_way(fresh, in, at, size);
-	uint32_t i;
 
-	for (i = 0; !r && i < NL_MAX_LEAVES; i++)
+	for (uint32_t i = 0; !r && i < NL_MAX_LEAVES; i++)
 		if (nl_registry[i].used)
 			r = in_the_way(&nl_registry[i], in, at, size);
-	for (i = 0; !r && in != NL_ROOM_FILES && i < n_stale; i++) {
+	for (uint32_t i = 0; !r && in != NL_ROOM_FILES && i < n_stale; i++) {
 		const struct nl_run *s = in == NL_ROOM_TEXT ? &stale[i].text : &stale[i].data;
 
 		if (s->size && at < (uint64_t)s->offset + s->size && s->offset < at + size)

@@ -36,14 +36,13 @@ enum nl_err nl_signature_check(const char *domain, const uint8_t sha256[32], con
                                const struct nl_key *keys, uint32_t n_keys, uint32_t role, uint32_t *known)
 {
 	struct nl_signed message = signed_of(domain, sha256);
-	uint32_t i;
 
 	/* Refuses keys and R of small order, keys that are not canonical, and S of the group's order and more. */
 	if (crypto_sign_ed25519_verify_detached(s->bytes, (const void *)&message, sizeof(message), s->key))
 		return NL_ESIGNATURE;
-	for (i = 0; i < n_keys && i < NL_MAX_KEYS; i++)
-		if (keys[i].role & role && !memcmp(keys[i].key, s->key, sizeof(s->key))) {
-			*known |= 1u << i;
+	NL_EACH(k, keys, n_keys < NL_MAX_KEYS ? n_keys : NL_MAX_KEYS)
+		if (k->role & role && !memcmp(k->key, s->key, sizeof(s->key))) {
+			*known |= 1u << (k - keys);
 			break;
 		}
 	return NL_OK;

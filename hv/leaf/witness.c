@@ -64,7 +64,7 @@ static void add(const struct nl_entry *e)
 	l->data = e->objects[0].at.data;
 	l->state = e->state;
 	nl_sha256_init(&hash);
-	for (const struct nl_site *s = e->sites; s < e->sites + e->n_sites; s++) {
+	NL_EACH(s, e->sites, e->n_sites) {
 		uint64_t where[2] = {s->va, s->len};
 
 		if (!s->len || !nl_registry_shown(s, shown))

@@ -32,4 +32,7 @@ typedef struct {
 
 #define NL_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Each of the first n elements of an array, by a pointer of this name. */
+#define NL_EACH(p, array, n) for (__typeof__((array) + 0) p = (array); p < (array) + (n); p++)
+
 #endif

@@ -43,16 +43,14 @@ enum nl_err nl_linux_find_hidden(struct nl_kernel *k, struct nl_scan *scan)
 {
 	const struct nl_leaf_target *t = k->target;
 	enum nl_err err = NL_OK;
-	size_t i;
 
 	if (scan->anywhere && (!t->nowhere[0].size || !t->irq_stack || (t->kprobe_table && !t->probe_slots[0])))
 		return NL_EUNSUPPORTED;
 	scan->n_hidden = 0;
-	for (i = 0; i < NL_ARRAY_SIZE(t->returns); i++)
-		if (t->returns[i].size)
-			hide(scan, nl_region_start(t, NL_KERNEL_IMAGE) + k->slide + t->returns[i].offset,
-			     t->returns[i].size, false);
-	for (i = 0; i < NL_ARRAY_SIZE(t->probe_slots) && !err; i++)
+	NL_EACH(r, t->returns, NL_ARRAY_SIZE(t->returns))
+		if (r->size)
+			hide(scan, nl_region_start(t, NL_KERNEL_IMAGE) + k->slide + r->offset, r->size, false);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(t->probe_slots) && !err; i++)
 		err = hide_slots(k, scan, t->probe_slots[i]);
 	return err;
 }

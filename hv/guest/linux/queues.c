@@ -110,12 +110,11 @@ static uint64_t servers(struct queue *q)
 {
 	const struct nl_leaf_target *t = q->w->t;
 	uint64_t sum = 0;
-	unsigned i;
 
-	for (i = 0; i < NL_ARRAY_SIZE(t->rq_server_bw); i++) {
-		uint64_t at = q->rq + t->rq_server_bw[i];
+	NL_EACH(bandwidth, t->rq_server_bw, NL_ARRAY_SIZE(t->rq_server_bw)) {
+		uint64_t at = q->rq + *bandwidth;
 
-		if (t->rq_server_bw[i] &&
+		if (*bandwidth &&
 		    (!t->server_attached_mask || (read(q, at + t->server_attached, 1) & t->server_attached_mask)))
 			sum += word(q, at);
 	}

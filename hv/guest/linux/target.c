@@ -7,18 +7,17 @@ enum nl_err nl_linux_target_check(const struct nl_leaf_target *t)
 {
 	const struct nl_leaf_field fields[] = {t->task_on_cpu, t->task_on_rq};
 	const uint32_t block[] = {t->block_call, t->block_next, t->block_priority};
-	size_t i;
 
 	/* A table is written to by index, and its page is all that is ours to write. */
 	if (t->arena_pmd & NL_PAGE_MASK || t->kprobe_hash_bits > 16)
 		return NL_ERANGE;
 	if (t->nr_cpu_ids_max > 8192 || t->thread_size > 65536 || t->module_state.size > 8)
 		return NL_ELEAF;
-	for (i = 0; i < NL_ARRAY_SIZE(fields); i++)
-		if (fields[i].size == 0 || fields[i].size > 8)
+	NL_EACH(field, fields, NL_ARRAY_SIZE(fields))
+		if (field->size == 0 || field->size > 8)
 			return NL_ELEAF;
-	for (i = 0; i < NL_ARRAY_SIZE(block); i++)
-		if (block[i] > NL_LINUX_BLOCK_SIZE - 8)
+	NL_EACH(at, block, NL_ARRAY_SIZE(block))
+		if (*at > NL_LINUX_BLOCK_SIZE - 8)
 			return NL_ELEAF;
 	return NL_OK;
 }

@@ -169,10 +169,8 @@ static enum nl_err visit_idle_tasks(const struct walk *w)
 
 static bool is_strict(const struct nl_scan *scan)
 {
-	uint32_t i;
-
-	for (i = 0; i < scan->n; i++)
-		if (scan->watches[i].strict)
+	NL_EACH(w, scan->watches, scan->n)
+		if (w->strict)
 			return true;
 	return false;
 }
@@ -202,15 +200,12 @@ enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan)
  * when it was registered. */
 static bool in_site(struct nl_scan *scan, uint64_t va)
 {
-	uint32_t i;
-
-	for (i = 0; i < scan->n; i++) {
-		if (scan->watches[i].site && va + JUMP_SIZE > scan->watches[i].start && va < scan->watches[i].end) {
-			scan->blocker.site_va = scan->watches[i].start;
+	NL_EACH(w, scan->watches, scan->n)
+		if (w->site && va + JUMP_SIZE > w->start && va < w->end) {
+			scan->blocker.site_va = w->start;
 			scan->blocker.rip = va;
 			return true;
 		}
-	}
 	return false;
 }
 
