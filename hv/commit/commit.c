@@ -254,7 +254,7 @@ enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,
 	                ? NL_EGENERATION
 	                : nl_request_set(request, &set);
 
-	nl_step(self->index, NL_STEP_PREPARE, 0);
+	nl_step(self->index, NL_STEP_PREPARE, request->flags & NL_COMMIT_AGENTLESS);
 	if (err || !again(set, request->flags & NL_COMMIT_AGENTLESS)) {
 		start_over(request->flags);
 		if (!err && nl_kept->frozen)
@@ -493,7 +493,7 @@ enum nl_err nl_commit_own(struct nl_cpu *self, const struct nl_context *ctx, uin
 	uint64_t us, start;
 	enum nl_err err;
 
-	nl_step(self->index, NL_STEP_PREPARE, 0);
+	nl_step(self->index, NL_STEP_PREPARE, NL_COMMIT_AGENTLESS | NL_STEP_OWN);
 	start_over(NL_COMMIT_AGENTLESS);
 	err = begin(ctx, set, 0, 0, confirm_ms, NL_GUEST_MAY_ALL);
 	err = err ? err : make_pages(tx.plan.n_changes);

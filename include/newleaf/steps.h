@@ -19,7 +19,7 @@
  */
 // clang-format off
 #define NL_STEPS(X) \
-	X(PREPARE, "prepare")   /* 0. The next generation is made beside the running one */ \
+	X(PREPARE, "prepare")   /* NL_COMMIT_AGENTLESS, NL_STEP_OWN. The next generation is made beside it */ \
 	X(COMES, "comes")       /* struct module: one comes, and leaves that are on may name it */ \
 	X(GOES, "goes")         /* struct module */ \
 	X(GONE, "gone")         /* 0. Another kernel begins: all copies go home, and no CPU is asked */ \
@@ -48,6 +48,8 @@ enum nl_step {
 	        NL_N_STEPS,
 	NL_STEP_LAST_FIRST = NL_STEP_GONE, /* until this one: a transaction begins */
 };
+
+#define NL_STEP_OWN 2u /* of PREPARE: a commit of the core's own (orders, probation), in one go; never half made */
 
 struct nl_step_record {
 	uint64_t seq; /* from 1, in the order in which it happened; stored last. A gap: two wanted one place in the ring

@@ -10,6 +10,23 @@ import tempfile
 
 import replay
 
+
+def changed(text, old, new):
+    """The steps of `text`, with the first that read `old` changed."""
+    steps = [s.strip() for s in text.replace("\n", " ").split(";")]
+    at = steps.index(old)
+    return "; ".join([*steps[:at], *new, *steps[at + 1 :]])
+
+
+def moved(text, what, before):
+    return changed(changed(text, what, []), before, [what, before])
+
+
+def until(text, last):
+    steps = [s.strip() for s in text.replace("\n", " ").split(";")]
+    return "; ".join(steps[: steps.index(last) + 1])
+
+
 # CPU step value, as newleaf/steps.h has them. A transaction begins where its first step stands.
 COMMIT = """
 0 prepare 0; 0 prepared 0; 0 freeze 5; 1 ask 5; 1 held 5; 0 window 5; 0 scan 64; 0 build 1; 0 fold 1; 0 flip 2;
@@ -39,27 +56,21 @@ UNHEARD = """
 # Copies go home, if there are any, and nobody is asked.
 GONE = "0 gone 0; " + COMMIT.strip()
 HOME = "0 gone 0; 0 flip 2; 0 adopt 2; 1 adopt 2"
+# The core's own commits, from PREPARE to the end in one go; all are held wherever they stand.
+CORE = COMMIT.replace("prepare 0", "own 0")
+CORE_TRIES = """
+0 own 0; 0 prepared 0; 0 freeze 1; 1 ask 1; 1 held 1; 0 window 1; 0 thaw 1; 0 resume 10; 1 resume 9;
+0 freeze 2; 1 ask 2; 1 held 2; 0 window 2; 0 scan 9; 0 thaw 2; 1 resume 7; 0 resume 7; 0 drop 2"""
+CORE_FAILS = "1 own 0; 1 prepared 7; 1 drop 7"
+# Another kernel's root is published, and a CPU that has it not yet tries before it takes it.
+CORE_OLD = until(COMMIT, "0 settle 2") + "; 1 own 0; 1 prepared 2; 1 drop 2; 1 adopt 2; 0 adopt 2"
+ALONE = COMMIT.replace("prepare 0", "prepare 1")  # an agent asks for a commit without one
+PREPARED = "0 prepare 0; 0 prepared 0; "  # by an agent, which the core then drops
 
 # Some pages are made in a call: NL_AGAIN. The old root is in use: NL_AGAIN, too, but nothing is made.
 SLICE = "0 prepare 0; 0 prepared 2; "
 HALF = "1 prepare 0; 1 prepared 2; 1 drop 0; 0 comes 9; 0 settle 0"
 ABORTED = "0 prepare 0; 0 prepared 7; 0 prepare 0; 0 prepared 0; 0 drop 0"
-
-
-def changed(text, old, new):
-    """The steps of `text`, with the first that read `old` changed."""
-    steps = [s.strip() for s in text.replace("\n", " ").split(";")]
-    at = steps.index(old)
-    return "; ".join([*steps[:at], *new, *steps[at + 1 :]])
-
-
-def moved(text, what, before):
-    return changed(changed(text, what, []), before, [what, before])
-
-
-def until(text, last):
-    steps = [s.strip() for s in text.replace("\n", " ").split(";")]
-    return "; ".join(steps[: steps.index(last) + 1])
 
 
 # name, CPUs, steps, the step that cannot be; "" if all can
@@ -111,6 +122,24 @@ CASES = (
     ("copies go home", 2, HOME, ""),
     ("the kernel's end flips twice", 2, "0 gone 0; 0 flip 2; 0 flip 3", "0 flip 3"),
     ("a PREPARE that goes with its kernel", 2, "0 prepare 0; 0 prepared 0; 1 gone 0; 1 prepare 0; 1 prepared 0", ""),
+    ("a commit of the core's own", 2, CORE, ""),
+    ("one that is tried twice and dropped", 2, CORE_TRIES, ""),
+    ("one that fails at once, then an agent's", 2, CORE_FAILS + "; " + COMMIT, ""),
+    ("one in vain on a CPU that has the root before", 2, CORE_OLD, ""),
+    ("what an agent has prepared is dropped by it, and it is told", 2, PREPARED + CORE + "; 1 drop 6; " + SECOND, ""),
+    ("it is told twice", 2, PREPARED + CORE + "; 1 drop 6; 0 drop 6", "0 drop 6"),
+    ("who has prepared nothing is told", 2, CORE + "; 1 drop 6", "1 drop 6"),
+    ("what an agent has prepared is tried behind it", 2, PREPARED + CORE_FAILS + "; 0 freeze 1", "0 freeze 1"),
+    ("the core leaves what it has prepared", 2, "0 own 0; 0 prepared 0; " + COMMIT.strip(), "0 prepare 0"),
+    ("the core leaves it half made", 2, "0 own 0; 0 prepared 2; 0 own 0", "0 own 0"),
+    ("the core fails and does not say so", 2, changed(CORE_FAILS, "1 drop 7", []) + "; " + COMMIT, "0 prepare 0"),
+    ("another CPU tries what the core has prepared", 2, changed(CORE, "0 freeze 5", ["1 freeze 5"]), "1 freeze 5"),
+    ("a module comes in the midst of it", 2, changed(CORE_TRIES, "0 freeze 2", ["1 comes 9"]), "1 comes 9"),
+    ("somebody refuses it", 2, changed(CORE_TRIES, "1 held 2", ["1 refused 2"]), "1 refused 2"),
+    ("a commit without an agent", 2, ALONE, ""),
+    ("somebody refuses that", 2, changed(ALONE, "1 held 5", ["1 refused 5"]), "1 refused 5"),
+    ("the core flips before all are held", 2, moved(CORE, "1 held 5", "0 thaw 5"), "0 window 5"),
+    ("the core settles twice", 2, changed(CORE, "0 settle 2", ["0 settle 2", "0 settle 2"]), "0 settle 2"),
     ("what was prepared outlives it", 2, changed(COMMIT, "0 freeze 5", ["0 gone 0", "0 freeze 5"]), "0 freeze 5"),
 )
 
@@ -136,6 +165,8 @@ def timeline(cpus, text, first=1):
     events, transaction, begun, commit = [], 0, 0, 0
     for seq, line in enumerate(text.split(";"), first):
         cpu, step, value = line.split()
+        if step == replay.OWN:  # a commit of the core's own, as the ring has it
+            step, value = "prepare", 3
         if step in replay.BEGINS:
             transaction = begun = begun + 1
         if step == "prepare":

@@ -67,6 +67,7 @@ byte nmis;
 #endif
 #ifdef TRACE
 byte prepared; /* HALF: more calls of PREPARE are due, and no TRY takes it */
+bool stale, alone; /* the agent's was dropped; an agent has asked for a commit without one */
 #define HALF 1
 #define WHOLE 2
 bool behind[N]; /* has answered, and not seen yet that it may go on */
@@ -422,6 +423,10 @@ inline commit_try(kind)
 	atomic { what = 0; ok = false; FORGET }
 }
 
+#ifdef TRACE
+#include "traced.pml"
+#endif
+
 /* Calls of the agent's gathered thread, at CPL 3: NL_EBUSY while somebody else has the lock. The agent may die between
  * any two of them, and in one: the CPU does not know. */
 inline hypercall()
@@ -434,19 +439,7 @@ inline hypercall()
 #endif
 		if
 #ifdef TRACE
-		:: STEP(me, STEP_PREPARE, 0) ->
-			prepared = 0;
-			if /* RECLAIMED: commit.pml says why */
-			:: atomic { RECLAIMED && TURN(me, STEP_PREPARED) && trace_value[at] == 0 -> NEXT }
-				prepared = WHOLE
-			:: atomic { RECLAIMED && TURN(me, STEP_PREPARED) && trace_value[at] == AGAIN -> NEXT }
-				prepared = HALF
-			:: STEP_FAILS(me, STEP_PREPARED)
-			fi
-		:: prepared && TURN(me, STEP_DROP) -> /* ABANDON, its deadline has passed, NL_ESTALE */
-			STEP_ANY(me, STEP_DROP);
-			prepared = 0
-		:: prepared == WHOLE && TURN(me, STEP_FREEZE) -> commit_try(TRY)
+		:: true -> traced_call()
 #else
 		:: MORE -> commit_try(TRY)
 #ifdef AGENTLESS
@@ -480,6 +473,7 @@ inline told()
 		STEP_ANY(me, STEP_SETTLE)
 	:: STEP(me, STEP_GONE, 0) ->
 		prepared = 0;
+		stale = false;
 		if /* copies go home, and nobody is asked: all others halt */
 		:: OWN(me, STEP_FLIP) ->
 			atomic { TURN(me, STEP_FLIP) && trace_value[at] == published + 1 && ALONE && RECLAIMED ->
@@ -573,7 +567,7 @@ end_guest:
 #endif
 	:: atomic { COMMITS(me) -> guest[me] = false }
 		hypercall()
-	:: atomic { TELLS(me) -> guest[me] = false; stands[me] = BADLY; QUEUES(true) }
+	:: atomic { TELLS(me) -> guest[me] = false; stands[me] = IN_KERNEL; QUEUES(true) }
 		told()
 	fi;
 	goto entry

@@ -16,7 +16,9 @@ import spin
 
 STEPS_H = os.path.join(spin.TOP, "include/newleaf/steps.h")
 ERRORS_H = os.path.join(spin.TOP, "include/newleaf/errors.h")
-BEGINS = {"prepare", "comes", "goes", "gone"}
+CALLS_H = os.path.join(spin.TOP, "include/newleaf/hypercall.h")
+OWN = "own"  # PREPARE of the core itself: another step for the model
+BEGINS = {"prepare", OWN, "comes", "goes", "gone"}
 ANSWERS = {"held", "refused", "late"}
 TICKETS = ANSWERS | {"freeze", "ask", "withdraw", "window", "thaw"}
 GENERATIONS = {"flip", "adopt"}
@@ -35,7 +37,8 @@ def steps():
     """label: number, as the core has them."""
     with open(STEPS_H, encoding="utf-8") as file:
         labels = re.findall(r'^\tX\(([A-Z]+), "([a-z]+)"\)', file.read(), re.M)
-    return {label: number for number, (_, label) in enumerate(labels)}
+    numbers = {label: number for number, (_, label) in enumerate(labels)}
+    return {**numbers, OWN: len(numbers)}
 
 
 @functools.lru_cache
@@ -45,10 +48,20 @@ def again():
         return int(re.search(r"^\tX\(NL_AGAIN, (\d+),", file.read(), re.M)[1])
 
 
+@functools.lru_cache
+def flag(path, name):
+    with open(path, encoding="utf-8") as file:
+        return int(re.search(rf"^#define {name} (\d+)u", file.read(), re.M)[1])
+
+
 def of_core(timeline):
     """The events that are steps of the core, in order."""
     own = [e for e in timeline.get("events", []) if e["step"] in steps() and e.get("seq")]
-    return sorted(own, key=lambda e: e["seq"])
+    return [{**e, "step": OWN} if is_own(e) else e for e in sorted(own, key=lambda e: e["seq"])]
+
+
+def is_own(event):
+    return event["step"] == "prepare" and event["value"] & flag(STEPS_H, "NL_STEP_OWN")
 
 
 def missing(timeline):
@@ -132,7 +145,7 @@ class Piece:
                 kind[event["transaction"]] = step
             if step in TICKETS:
                 value -= self.ticket - 1
-            elif step in GENERATIONS or (step == "settle" and kind.get(event["transaction"]) == "prepare"):
+            elif step in GENERATIONS or (step == "settle" and kind.get(event["transaction"]) in ("prepare", OWN)):
                 value -= self.generation - 1
             yield value if -HIGHEST < value < HIGHEST else HIGHEST
 
@@ -156,7 +169,7 @@ class Piece:
 
 def names():
     """What the model is made with beside its sources: numbers of steps, and of one answer."""
-    head = f"#define AGAIN {again()}\n"
+    head = f"#define AGAIN {again()}\n#define AGENTLESS_FLAG {flag(CALLS_H, 'NL_COMMIT_AGENTLESS')}\n"
     return head + "".join(f"#define STEP_{label.upper()} {number}\n" for label, number in steps().items())
 
 

@@ -4,7 +4,7 @@
  * passes a STEP but the one whose turn it is. Where the model has a choice, what a CPU does next in the timeline makes it,
  * and it leaves the guest when its turn comes: that only leaves out ways through the model, and those that would have led
  * nowhere, or the same way.
- * trace.pml is written by tests/model/replay.py: the numbers STEP_X as in newleaf/steps.h, AGAIN of errors.h. The timeline itself is read
+ * trace.pml is written by tests/model/replay.py: the numbers STEP_X as in newleaf/steps.h (OWN: a PREPARE by the core), AGAIN of errors.h. The timeline itself is read
  * from the file `trace`: how many events; of each CPU, whether it is still held by what came before, and whether it has
  * the root before; and of each event its step, CPU and value, what each CPU does next itself (own), whether it may
  * wait for SIPI before that (may_stop), and whether what it answers next comes too late (loses).
@@ -82,23 +82,30 @@ inline read_trace()
 #define RESUMES() behind[me] = false; if :: holds -> STEP_ANY(me, STEP_RESUME); holds = false :: else fi
 #define LATE() STEP(me, STEP_LATE, mine)
 #define ADOPT() if \
-	:: atomic { root[me] == published } \
+	:: atomic { TURN(me, STEP_OWN) && !lock -> lock = true; NEXT } \
+		own_commit(); \
+		lock = false; \
+		goto answer \
+	:: atomic { root[me] == published && !TURN(me, STEP_OWN) } \
 	:: atomic { root[me] != published && TURN(me, STEP_ADOPT) && trace_value[at] == published -> \
 		root[me] = published; NEXT } \
 	fi
 #define OWN(c, s) (own[at * N + (c)] == (s))
-#define EXITS(c) (TURN(c, STEP_HELD) || TURN(c, STEP_REFUSED) || TURN(c, STEP_ADOPT) || may_stop[at * N + (c)] || \
+#define EXITS(c) (TURN(c, STEP_OWN) || TURN(c, STEP_HELD) || TURN(c, STEP_REFUSED) || TURN(c, STEP_ADOPT) || may_stop[at * N + (c)] || \
 	LOSES(c))
 #define COMMITS(c) (TURN(c, STEP_PREPARE) || TURN(c, STEP_FREEZE) || TURN(c, STEP_DROP))
 #define TELLS(c) (TURN(c, STEP_COMES) || TURN(c, STEP_GOES) || TURN(c, STEP_GONE))
-#define NOT_WELL if :: !OWN(me, STEP_REFUSED) :: stands[me] = BADLY fi
+/* Whether a commit without an agent may find it there is said by SCAN. */
+#define IN_KERNEL LAWFUL
+#define NOT_WELL if :: !OWN(me, STEP_REFUSED) :: stands[me] = IN_KERNEL fi
 #define STOPPED(i) may_stop[at * N + (i)]
 #define STOPS skip /* as often as the timeline wants it */
 #define HELD_BEFORE held_before[me]
 /* Who is on its way back stands anywhere, or is asked again before it is in the guest. */
-#define BEFORE(i) root[i] = published - old_before[i]; if :: true :: held_before[i] -> stands[i] = BADLY fi
+#define BEFORE(i) root[i] = published - old_before[i]; if :: true :: held_before[i] -> stands[i] = IN_KERNEL fi
 #define word int
 #else
+#define IN_KERNEL BADLY
 #define read_trace() skip
 #define STEP_ANY(c, s) skip
 #define STEP(c, s, v) skip

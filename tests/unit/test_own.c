@@ -27,6 +27,7 @@
 #include "core/journal.h"
 #include "core/kept.h"
 #include "core/sha256.h"
+#include "core/step.h"
 #include "guest/linux/linux.h"
 #include "leaf/registry.h"
 #include "view/current.h"
@@ -298,6 +299,46 @@ static void beside_an_agent(void **state)
 	assert_int_equal(try_it(), NL_ESTATE);
 }
 
+/* What replays read (tests/model/traced.pml): whose commit a PREPARE begins, and that of the agent's one DROP is left.
+ */
+static void its_steps(void **state)
+{
+	static const struct {
+		enum nl_step step;
+		uint64_t value;
+	} expected[] = {{NL_STEP_PREPARE, 0},
+	                {NL_STEP_PREPARED, NL_OK},
+	                {NL_STEP_PREPARE, NL_COMMIT_AGENTLESS | NL_STEP_OWN},
+	                {NL_STEP_PREPARED, NL_ETRIAL},
+	                {NL_STEP_DROP, NL_ETRIAL},
+	                {NL_STEP_DROP, NL_ESTALE}};
+	struct nl_step_record r = {.seq = 0};
+	uint8_t sha[1][32];
+	uint64_t last;
+
+	(void)state;
+	known("alpha", DATA_SITE);
+	known("beta", DATA_SITE + 64);
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_ALL;
+	memcpy(sha[0], beta, 32);
+	assert_int_equal(order_agentless(NL_ORDER_APPLY, alpha), NL_OK);
+	nl_lock_out(nl_kept->lockouts, alpha, NL_LOCKOUT_TRIAL);
+	fg.ctx.cpl = 3;
+	fg.ctx.rip = FG_USER;
+	nl_step_read(UINT64_MAX, &r, &last);
+	r.seq = last;
+	assert_int_equal(prepare((const void *)sha, 1, UINT64_MAX), NL_OK);
+	pass();
+	assert_int_equal(try_it(), NL_ESTALE);
+	for (unsigned i = 0; i < NL_ARRAY_SIZE(expected); i++) {
+		assert_true(nl_step_read(r.seq + 1, &r, &last));
+		assert_int_equal(r.step, expected[i].step);
+		assert_int_equal(r.value, expected[i].value);
+	}
+	assert_int_equal(r.seq, last);
+	nl_lock_in(nl_kept->lockouts, alpha, NL_LOCKOUT_TRIAL);
+}
+
 static void what_is_frozen_since(void **state)
 {
 	(void)state;
@@ -349,6 +390,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(a_clock_behind, stopped, ended),
 	        cmocka_unit_test_setup_teardown(a_cpu_that_starts, stopped, ended),
 	        cmocka_unit_test_setup_teardown(beside_an_agent, stopped, ended),
+	        cmocka_unit_test_setup_teardown(its_steps, stopped, ended),
 	        cmocka_unit_test_setup_teardown(what_is_frozen_since, stopped, ended),
 	        cmocka_unit_test_setup_teardown(a_newer_version, stopped, ended),
 	};
