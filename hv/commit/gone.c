@@ -49,8 +49,9 @@ void nl_commit_kernel_gone(struct nl_cpu *cpu, const struct nl_context *ctx, uin
 	uint32_t known;
 	uint64_t slide;
 
-	/* Who holds it waits for this CPU no longer than one freeze. The lock is not fair: beside a CPU that calls for
-	 * ever it may be long in coming. */
+	/* Who holds it waits for this CPU in freezes alone, that have a limit each: one a call, and of a commit of the
+	 * core's own four with pauses between. The lock is not fair: beside a CPU that calls for ever it may be long in
+	 * coming. */
 	nl_lock(&nl_generation_lock);
 	nl_registry_build_id(&known, &slide);
 	/* A crash kernel begins on any CPU. Where no kernel is known: the boot CPU writes LSTAR once in a kernel's

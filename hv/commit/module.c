@@ -200,8 +200,9 @@ unsigned nl_commit_told(struct nl_cpu *self, const struct nl_context *ctx)
 	const struct nl_leaf_target *target;
 	unsigned further = 0;
 
-	/* Who holds it waits for this CPU no longer than one freeze. The lock is not fair: beside a CPU that calls for
-	 * ever it may be long in coming. */
+	/* Who holds it waits for this CPU in freezes alone, that have a limit each: one a call, and of a commit of the
+	 * core's own four with pauses between. The lock is not fair: beside a CPU that calls for ever it may be long in
+	 * coming. */
 	nl_lock(&nl_generation_lock);
 	target = any_target();
 	memset(&t, 0, sizeof(t));

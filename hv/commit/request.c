@@ -46,10 +46,9 @@ enum nl_err nl_request_set(const struct nl_commit_request *request, uint32_t *se
 	if (request->count > NL_MAX_LEAVES || request->deadline_ms == 0 ||
 	    request->deadline_ms > nl_boot.facts.policy.deadline_ms || request->flags & ~NL_COMMIT_AGENTLESS)
 		return NL_EUSAGE;
-	if (request->flags && !(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_AGENTLESS))
-		return NL_EPOLICY;
 	/* A probation's end is a revert, also of what an order puts on, and of what that takes the place of. */
-	if (request->confirm_ms && !(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_REVERT))
+	if ((request->flags && !(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_AGENTLESS)) ||
+	    (request->confirm_ms && !(nl_boot.facts.policy.guest_may & NL_GUEST_MAY_REVERT)))
 		return NL_EPOLICY;
 	*set = 0;
 	for (i = 0; i < request->count; i++) {

@@ -54,6 +54,8 @@ enum nl_err nl_trial_over(struct nl_entry *e)
 {
 	if (!e || !e->state.trial_tsc)
 		return e ? NL_NOTHING : NL_EUNKNOWN_LEAF;
+	if (came(e) && e->state.condition == NL_LEAF_APPLIED) /* who confirms it was too late */
+		nl_journal(NL_EV_REFUSED, NL_ETRIAL, e->state.id, e->state.sha256, 0, 0);
 	if (came(e))
 		return NL_ETRIAL;
 	e->state.trial_tsc = 0;

@@ -8,8 +8,7 @@
 #include "core/core.h"
 #include "view/view.h"
 
-/* Held by whoever makes a generation. Nobody who holds it waits for another CPU beyond one freeze.
- */
+/* Held by whoever makes a generation. Nobody who holds it waits for another CPU but in a freeze, which has a limit. */
 extern nl_lock_t nl_generation_lock;
 
 const struct nl_views *nl_views(void);

@@ -104,7 +104,9 @@ enum nl_exit_code {
 	  "patch a caller or a callee of it instead; the message says what is in the way") \
 	X(NL_EBODY, 41, NL_EXIT_LEAF, "the body uses what the guest cannot be told about", \
 	  "write the body without it; the message names it") \
-	X(NL_EINTERRUPTED, 42, NL_EXIT_DEADLINE, "the command was interrupted before the commit", "run it again") \
+	X(NL_EINTERRUPTED, 42, NL_EXIT_DEADLINE, \
+	  "the command was interrupted before the commit, or the order by another one", \
+	  "run it again; of an order: newleaf log has what came, and a new order wants a new challenge") \
 	X(NL_EBOOTS, 43, NL_EXIT_ABSENT, "the last boots on Newleaf did not finish, so it steps aside", \
 	  "find out why, then clear the boot counter (docs/how-to/real-machine.md)") \
 	X(NL_ECONF, 44, NL_EXIT_ABSENT, "newleaf.conf is malformed", \

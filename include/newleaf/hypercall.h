@@ -276,8 +276,9 @@ enum nl_event {
 	NL_EV_LIST,   /* the signed list: a = its sequence, 0 = not taken; b = that of the newest this machine knew */
 	NL_EV_MODULE, /* a module of a leaf that is on came and was patched, or was not (error); id = the module's name
 	                 (cut off), a = its struct module, b = 1: it was refused by policy. NL_NOTHING: it went */
-	NL_EV_ORDER,  /* an order was accepted or refused (error); leaf_sha256 = its SHA-256, if it came so far; a =
-	                 nl_order.what | nl_order.kind << 32, b = nl_order.generation */
+	NL_EV_ORDER,  /* an order was accepted or refused (error), or what was accepted and waited for its commit was
+	                 ended without (error); leaf_sha256 = its SHA-256, if it came so far; a = nl_order.what |
+	                 nl_order.kind << 32, b = nl_order.generation or epoch */
 	NL_EV_STRANGER, /* VMCALL or VMMCALL that carried no order which bears the challenge: a = how many since launch
 	                   (noted at each power of two), b = CPU */
 	NL_EV_TRIAL, /* probation of a leaf; a = what the leaf is now, enum nl_leaf_condition; b = when its time comes,

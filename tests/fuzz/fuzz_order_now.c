@@ -12,6 +12,7 @@
 #include "fuzz.h"
 
 #include "commit/commit.h"
+#include "commit/generation.h"
 #include "commit/order.h"
 #include "commit/request.h"
 #include "commit/standing.h"
@@ -22,7 +23,6 @@
 #include "core/sha256.h"
 #include "leaf/list.h"
 #include "leaf/registry.h"
-#include "view/current.h"
 #include "x86.h"
 
 #define SECOND 1000000000ULL
@@ -30,7 +30,7 @@
 struct nl_boot_block nl_boot;
 void (*seam_flushed)(const void *p, size_t size);
 struct nl_entry nl_registry[NL_MAX_LEAVES];
-static struct nl_view view;
+static struct nl_generation generation;
 static uint64_t tsc, last_signature;
 static bool checked; /* one was, by this input */
 static uint32_t n_good, n_signatures;
@@ -40,7 +40,7 @@ static unsigned confirmed;
 
 uint64_t x86_rdtsc(void) { return ++tsc; }
 uint64_t nl_us_to_tsc(uint64_t us) { return us * 1000; }
-const struct nl_view *nl_current_view(void) { return &view; }
+struct nl_generation *nl_generation_current(void) { return &generation; }
 void nl_commit_drop(void) { dropped++; }
 uint64_t nl_own_due = UINT64_MAX;
 bool nl_list_withheld(void) { return false; }
@@ -60,8 +60,18 @@ enum nl_err nl_standing_accept(const struct nl_order *o, size_t size, uint32_t s
 	return NL_OK;
 }
 
+struct nl_entry *nl_registry_find(const uint8_t sha256[32])
+{
+	for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
+		if (!memcmp(nl_registry[i].state.sha256, sha256, 32))
+			return &nl_registry[i];
+	return NULL;
+}
+
 enum nl_err nl_trial_over(struct nl_entry *e)
 {
+	if (!e)
+		return NL_EUNKNOWN_LEAF;
 	FUZZ_CHECK(confirms && confirms->what == NL_ORDER_CONFIRM && nl_order_names(confirms, e->state.sha256));
 	confirmed++;
 	return NL_OK;
@@ -81,7 +91,9 @@ static void own(uint32_t applied)
 	FUZZ_CHECK(err || nl_own_due == 0);
 	if (err || !(applied & 1))
 		return;
-	nl_order_wish.done(last ? NL_ESTANDS : NL_OK);
+	nl_order_wish.done(NL_ESTALE);
+	FUZZ_CHECK(!nl_order_waiting() == last);
+	nl_order_wish.done(NL_OK);
 	FUZZ_CHECK(!nl_order_waiting());
 }
 
@@ -138,7 +150,7 @@ static void accepted(const struct nl_order *o, struct nl_challenge *out, uint64_
 	           !(o->flags & ~(uint32_t)(nl_order_commits(o) ? NL_ORDER_AGENTLESS : 0)) &&
 	           o->confirm_ms <= (nl_order_commits(o) ? nl_boot.facts.policy.confirm_ms : 0));
 	FUZZ_CHECK(nl_order_confirm_ms() == o->confirm_ms);
-	FUZZ_CHECK(o->generation == UINT64_MAX || o->generation == view.generation);
+	FUZZ_CHECK(o->generation == UINT64_MAX || o->generation == generation.view.generation);
 	FUZZ_CHECK(tsc - since <= 601 * SECOND);
 	FUZZ_CHECK(!nl_order_waiting() == !nl_order_commits(o));
 	if (o->what == NL_ORDER_FREEZE || o->what == NL_ORDER_RELEASE || o->what == NL_ORDER_STOP)
@@ -167,7 +179,7 @@ static void present(struct fuzz *f, struct nl_challenge *out, uint64_t since)
 		memcpy(file.order.machine_id, out->machine_id, 64);
 		file.order.head = (struct nl_record){NL_ORDER_MAGIC, NL_ORDER_VERSION, sizeof(file.order),
 		                                     sizeof(struct nl_order_entry), file.order.head.count % 3};
-		file.order.generation = how & 32 ? UINT64_MAX : view.generation;
+		file.order.generation = how & 32 ? UINT64_MAX : generation.view.generation;
 		file.order.reserved = file.order.epoch = file.order.build_id_len = 0;
 		memset(file.order.build_id, 0, sizeof(file.order.build_id));
 		file.order.kind = 1 + (file.order.kind & how >> 6);
@@ -185,8 +197,8 @@ static void present(struct fuzz *f, struct nl_challenge *out, uint64_t since)
 		confirms = n >= sizeof(file.order) ? &file.order : NULL;
 		confirmed = 0;
 		err = nl_order_take(&file.order, n);
-		FUZZ_CHECK(!err || !confirmed);
-		if (err == NL_OK)
+		FUZZ_CHECK(!err || err == NL_EUNKNOWN_LEAF || !confirmed);
+		if (err == NL_OK || err == NL_EUNKNOWN_LEAF) /* of a CONFIRM: it was accepted, and counts no more */
 			accepted(&file.order, out, since);
 		else
 			FUZZ_CHECK(nl_kept->frozen == frozen);
@@ -205,7 +217,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 
 	tsc = 10 * SECOND;
 	checked = false;
-	view.generation = 1;
+	generation.view.generation = 1;
 	nl_boot.facts.policy =
 	        (struct nl_policy){.operators = 2, .order_may = NL_ORDER_MAY_ALL, .deadline_ms = 1000, .confirm_ms = 5};
 	nl_boot.facts.random = 1;
@@ -230,7 +242,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 			tsc -= (what >> 3) * SECOND / 4;
 			break;
 		case 3:
-			view.generation++; /* by a commit */
+			generation.view.generation++; /* by a commit */
 			nl_order_made();
 			FUZZ_CHECK(!nl_order_waiting());
 			break;

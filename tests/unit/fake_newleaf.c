@@ -352,6 +352,8 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 	case NL_CALL_STATUS:
 		if (f->order_waits && !--f->order_waits) { /* it is done, or not */
 			fake_journal(f, f->order_ends ? NL_EV_ORDER : NL_EV_COMMIT, f->order_ends, NULL, 0, 0);
+			if (f->order_ends)
+				memcpy(f->journal[f->n_journal - 1].leaf_sha256, f->order_sha256, 32);
 			f->status.orders = 0;
 		}
 		return do_status(f, r);
@@ -403,6 +405,12 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 		}
 		if (f->order_rate_until > f->now_ns)
 			return NL_ERATE;
+		cli_sha256(f->buffer, nl_order_signed_size((const struct nl_order *)(const void *)f->buffer),
+		           f->order_sha256);
+		if (f->on_order)
+			f->on_order(f);
+		fake_journal(f, NL_EV_ORDER, f->order, NULL, 0, 0);
+		memcpy(f->journal[f->n_journal - 1].leaf_sha256, f->order_sha256, 32);
 		return f->order;
 	case NL_CALL_CONFIRM:
 		for (unsigned i = 0; i < f->n_leaves && !f->confirm; i++)

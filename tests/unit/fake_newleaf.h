@@ -56,6 +56,7 @@ struct fake {
 	unsigned n_journal;
 	unsigned journal_over;                   /* so many are written over already */
 	void (*on_pause)(struct fake *);         /* what happens meanwhile; NULL = nothing */
+	void (*on_order)(struct fake *);         /* what happens before one is accepted; NULL = nothing */
 	struct nl_step_record steps[FAKE_STEPS]; /* the ring: never full */
 	unsigned n_steps;
 	uint32_t begun, commit, transaction, ticket;
@@ -69,7 +70,8 @@ struct fake {
 	unsigned calls, prepares, gathers, disperses, abandons, tries, closes, alive;
 	enum nl_err confirm;
 	unsigned confirmed;
-	enum nl_err order; /* what challenges and orders come to, after so many slices, not before a time */
+	enum nl_err order;        /* what challenges and orders come to, after so many slices, not before a time */
+	uint8_t order_sha256[32]; /* of the last one that was accepted */
 	unsigned order_slices, carried;
 	uint64_t order_rate_until;
 	uint64_t spin_ns, longest_spin_ns; /* that the last gather, and any, was allowed */

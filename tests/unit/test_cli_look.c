@@ -516,6 +516,33 @@ static void orders_without_an_agent(void **state)
 	assert_int_equal(newleaf("carry", in_dir("o"), in_dir("no.leaf")), NL_EXIT_ENVIRONMENT);
 }
 
+/* Before an order is accepted: somebody's commit, and with it the end of another order that waited. */
+static void by_others(struct fake *fake)
+{
+	fake_journal(fake, NL_EV_ORDER, NL_EGENERATION, NULL, 0, 0);
+	fake_journal(fake, NL_EV_COMMIT, NL_OK, NULL, 0, 0);
+}
+
+static void not_what_others_do(void **state)
+{
+	struct nl_order o = {.what = NL_ORDER_APPLY, .flags = NL_ORDER_AGENTLESS};
+	FILE *file = fopen(in_dir("o"), "w");
+
+	(void)state;
+	cli_uid = root;
+	fwrite(&o, sizeof(o), 1, file);
+	fclose(file);
+	f->on_order = by_others;
+	for (unsigned i = 0; i < 2; i++) {
+		f->status.orders = NL_ORDER_WAITS;
+		f->order_waits = 5;
+		f->order_ends = i ? NL_OK : NL_ESTANDS;
+		assert_int_equal(newleaf("carry", in_dir("o")), i ? 0 : NL_EXIT_DEADLINE);
+		if (!i)
+			assert_says(err, "NL_ESTANDS");
+	}
+}
+
 static void status_of_orders(void **state)
 {
 	(void)state;
@@ -559,6 +586,7 @@ int main(void)
 	        cmocka_unit_test_setup(challenges, set_up),
 	        cmocka_unit_test_setup(orders_without_an_agent, set_up),
 	        cmocka_unit_test_setup(orders_are_carried, set_up),
+	        cmocka_unit_test_setup(not_what_others_do, set_up),
 	        cmocka_unit_test_setup(status_of_orders, set_up),
 	};
 

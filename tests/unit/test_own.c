@@ -178,7 +178,102 @@ static void only_if_asked(void **state)
 	pass();
 	assert_int_equal(nl_generation_current()->applied, 0);
 	assert_non_null(nl_order_waiting());
+	assert_true(nl_own_due - seam_tsc > MINUTE - SECOND); /* and is asked nothing before it lapses */
+	seam_tsc = nl_own_due;
+	pass();
+	assert_null(nl_order_waiting());
+	assert_int_equal(newest(NL_EV_ORDER).error, NL_EDEADLINE);
 	assert_true(nl_own_due == UINT64_MAX);
+}
+
+/* What has lapsed is told once, whatever the agent asks for afterwards. */
+static void lapsed(void **state)
+{
+	uint64_t seq;
+
+	(void)state;
+	known("alpha", DATA_SITE);
+	assert_int_equal(order_agentless(NL_ORDER_APPLY, beta), NL_OK); /* which nobody brings */
+	for (unsigned n = 0; nl_order_waiting() && n < 2000; n++) {
+		seam_tsc = nl_own_due;
+		pass();
+	}
+	assert_null(nl_order_waiting());
+	pass();
+	assert_int_equal(newest(NL_EV_ORDER).error, NL_EUNKNOWN_LEAF);
+	seq = newest(NL_EV_ORDER).seq;
+	seam_tsc += SECOND;
+	pass();
+	assert_int_equal(ordered(NL_ORDER_APPLY, alpha), NL_OK);
+	assert_int_equal(newest(NL_EV_ORDER).seq, seq + 1);
+	seam_tsc += MINUTE + SECOND;
+	assert_int_equal(apply(alpha), NL_EPOLICY); /* who asks finds it first */
+	assert_int_equal(newest(NL_EV_ORDER).error, NL_EDEADLINE);
+	seq = newest(NL_EV_ORDER).seq;
+	pass();
+	assert_int_equal(apply(alpha), NL_EPOLICY);
+	assert_int_equal(newest(NL_EV_ORDER).seq, seq);
+}
+
+/* What ends an order that waits is told by name; not if what it says is so. */
+static void ended_by_others(void **state)
+{
+	struct nl_journal_entry e;
+	uint8_t sha[32];
+	uint64_t last;
+
+	(void)state;
+	known("alpha", DATA_SITE);
+	known("beta", DATA_SITE + 64);
+	assert_int_equal(ordered(NL_ORDER_APPLY, alpha), NL_OK);
+	nl_sha256_of(&order, nl_order_signed_size(&order.o), sha);
+	nl_boot.facts.policy.guest_may = NL_GUEST_MAY_ALL;
+	fg.ctx.cpl = 3;
+	fg.ctx.rip = FG_USER;
+	assert_int_equal(apply(beta), NL_OK);
+	e = newest(NL_EV_ORDER);
+	assert_int_equal(e.error, NL_EGENERATION);
+	assert_memory_equal(e.leaf_sha256, sha, 32);
+	assert_true(e.seq < newest(NL_EV_COMMIT).seq);
+	assert_null(nl_order_waiting());
+	assert_int_equal(ordered(NL_ORDER_SYNC, alpha), NL_OK);
+	assert_int_equal(apply(alpha), NL_OK);
+	assert_int_equal(newest(NL_EV_ORDER).error, NL_OK);
+	assert_int_equal(ordered(NL_ORDER_APPLY, beta), NL_OK);
+	nl_sha256_of(&order, nl_order_signed_size(&order.o), sha);
+	assert_int_equal(ordered(NL_ORDER_RELEASE, NULL), NL_OK);
+	assert_true(nl_journal_read(newest(NL_EV_ORDER).seq - 1, &e, &last));
+	assert_int_equal(e.error, NL_EINTERRUPTED);
+	assert_memory_equal(e.leaf_sha256, sha, 32);
+	assert_int_equal(ordered(NL_ORDER_APPLY, beta), NL_OK);
+	fg_shown(FG_BUILD_ID)[0] ^= 1; /* another kernel */
+	nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, fg.ctx.lstar + 1);
+	assert_int_equal(newest(NL_EV_ORDER).error, NL_EKERNEL);
+}
+
+/* A module comes or goes beside it: it is tried again, as long as it has time. */
+static void stale(void **state)
+{
+	bool last = false;
+	uint32_t set = 0;
+
+	(void)state;
+	known("alpha", DATA_SITE);
+	fg.ctx.rip = NOWHERE;
+	assert_int_equal(order_agentless(NL_ORDER_APPLY, alpha), NL_OK);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(nl_order_wish.wants(&fg.ctx, 0, &set, &last), NL_OK);
+		assert_false(last);
+		nl_order_wish.done(i ? NL_EDEADLINE : NL_ESTALE);
+		assert_non_null(nl_order_waiting());
+		assert_int_equal(newest(NL_EV_ORDER).error, NL_OK);
+	}
+	seam_tsc += SECOND;
+	assert_int_equal(nl_order_wish.wants(&fg.ctx, 0, &set, &last), NL_OK);
+	assert_true(last);
+	nl_order_wish.done(NL_ESTALE);
+	assert_null(nl_order_waiting());
+	assert_int_equal(newest(NL_EV_ORDER).error, NL_ESTALE);
 }
 
 /* Its leaf may come behind it. */
@@ -385,6 +480,9 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(no_order_that_nobody_signed, stopped, ended),
 	        cmocka_unit_test_setup_teardown(a_share_of_the_time, stopped, ended),
 	        cmocka_unit_test_setup_teardown(only_if_asked, stopped, ended),
+	        cmocka_unit_test_setup_teardown(lapsed, stopped, ended),
+	        cmocka_unit_test_setup_teardown(ended_by_others, stopped, ended),
+	        cmocka_unit_test_setup_teardown(stale, stopped, ended),
 	        cmocka_unit_test_setup_teardown(for_its_leaf, stopped, ended),
 	        cmocka_unit_test_setup_teardown(in_the_way, stopped, ended),
 	        cmocka_unit_test_setup_teardown(a_clock_behind, stopped, ended),

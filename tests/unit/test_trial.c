@@ -285,6 +285,45 @@ static void confirmed_by_order(void **state)
 	assert_false(is_on(beta));
 }
 
+/* Its answer is the worst that one of its leaves has, and what can be confirmed is; the journal names what came too
+ * late. */
+static void confirmed_too_late(void **state)
+{
+	struct nl_journal_entry e;
+	uint8_t sha[32];
+
+	(void)state;
+	assert_int_equal(put_on(5000), NL_OK);
+	assert_int_equal(on_trial((const void *)both, 2, 20000), NL_OK);
+	nl_sha256_of(both, sizeof(both), sha); /* of none */
+	assert_int_equal(ordered(NL_ORDER_CONFIRM, sha), NL_EUNKNOWN_LEAF);
+	seam_tsc = until(alpha);
+	assert_int_equal(ask(), NL_OK);
+	make(NL_ORDER_CONFIRM);
+	add(alpha);
+	add(beta);
+	sign();
+	assert_int_equal(carry(), NL_ETRIAL);
+	assert_int_equal(last_of(NL_EV_ORDER).error, NL_ETRIAL);
+	nl_sha256_of(&order, nl_order_signed_size(&order.o), sha);
+	e = last_of(NL_EV_ORDER);
+	assert_memory_equal(e.leaf_sha256, sha, 32);
+	e = last_of(NL_EV_REFUSED);
+	assert_int_equal(e.error, NL_ETRIAL);
+	assert_memory_equal(e.leaf_sha256, alpha, 32);
+	assert_int_equal(last_of(NL_EV_TRIAL).error, NL_OK); /* beta */
+	assert_int_equal(until(beta), 0);
+	assert_int_equal(mark(alpha), NL_LOCKOUT_TRIAL);
+	assert_int_equal(confirm(alpha), NL_ETRIAL); /* and by root */
+	assert_true(last_of(NL_EV_REFUSED).seq > e.seq);
+	time_comes(until(alpha));
+	assert_false(is_on(alpha));
+	assert_int_equal(last_of(NL_EV_TRIAL).error, NL_ETRIAL);
+	assert_int_equal(ordered(NL_ORDER_CONFIRM, alpha), NL_ETRIAL);
+	assert_int_equal(ordered(NL_ORDER_CONFIRM, beta), NL_NOTHING);
+	assert_int_equal(last_of(NL_EV_ORDER).error, NL_NOTHING);
+}
+
 /* What an order puts on is on probation as it says, whoever makes the commit; and once it is made nothing else is. */
 static void by_an_order(void **state)
 {
@@ -484,6 +523,7 @@ int main(void)
 	        CASE(in_vain),
 	        CASE(frozen_and_stopped),
 	        CASE(confirmed_by_order),
+	        CASE(confirmed_too_late),
 	        CASE(by_an_order),
 	        CASE(with_what_requires_it),
 	        CASE(who_may_not_revert),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* newleaf challenge and newleaf carry: the guest's part in an operator's order. Made and signed it is elsewhere. */
 #include "cli.h"
+#include "sha256.h"
 #include "text.h"
 
 #include <errno.h>
@@ -73,25 +74,32 @@ int verb_challenge(struct cli *c)
 #define DONE_LIMIT_NS 75000000000ULL /* it waits for a minute at most */
 #define DONE_PAUSE_NS 20000000ULL
 
-/* What became of an order that the hypervisor carries out by itself; entries of the journal from `from` on say it. */
-static enum nl_err await(struct cli *c, uint64_t from)
+/* What became of an order that the hypervisor carries out by itself; entries of the journal from `from` on say it. What
+ * stands before its acceptance is others', and so is what is said of another order. */
+static enum nl_err await(struct cli *c, const struct nl_order *o, uint64_t from)
 {
 	const struct nl_transport *t = c->transport;
 	uint64_t until = t->now_ns(t->ctx) + DONE_LIMIT_NS, newest;
 	struct nl_journal_entry e;
+	bool accepted = false;
+	uint8_t sha256[32];
 	enum nl_err err;
 	size_t n;
 
+	cli_sha256(o, nl_order_signed_size(o), sha256);
 	while (!(err = nl_agent_status(&c->agent, &c->status)) && c->status.orders & NL_ORDER_WAITS) {
 		if (t->now_ns(t->ctx) > until || cli_cancel)
 			return NL_EDEADLINE;
 		t->pause_ns(t->ctx, DONE_PAUSE_NS);
 	}
 	while (!err && !(err = nl_agent_journal(&c->agent, from, &e, 1, &n, &newest)) && n) {
-		if (e.event == NL_EV_ORDER && e.error && e.error != NL_NOTHING)
-			return (enum nl_err)e.error;
-		if (e.event == NL_EV_COMMIT || (e.event == NL_EV_ORDER && e.error))
+		bool its = e.event == NL_EV_ORDER && !memcmp(e.leaf_sha256, sha256, sizeof(sha256));
+
+		if (its && e.error)
+			return e.error == NL_NOTHING ? NL_OK : (enum nl_err)e.error;
+		if (accepted && e.event == NL_EV_COMMIT)
 			return NL_OK;
+		accepted |= its;
 		from = e.seq + 1;
 	}
 	return err ? err : NL_EUNKNOWN_LEAF; /* its time was over */
@@ -125,7 +133,7 @@ static int follow(struct cli *c, const struct nl_order *o, uint64_t from)
 		return result;
 	if (!nl_order_commits(o) || !(o->flags & NL_ORDER_AGENTLESS))
 		return NL_EXIT_OK;
-	e = await(c, from);
+	e = await(c, o, from);
 	return e ? cli_fail(c, "order accepted, and not carried out", e, "newleaf log says what was in the way")
 	         : NL_EXIT_OK;
 }
