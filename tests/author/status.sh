@@ -46,7 +46,7 @@ signature() {
 facts() {
 	n 8 1000000000 && n 8 0 && zero 16 && n 8 0
 	fill 16 b && fill 16 m # boot and machine
-	n 4 3 && n 4 10000 && n 4 0 && n 4 1 && n 4 3 && n 4 1 && n 8 0 && zero 16
+	n 4 3 && n 4 10000 && n 4 0 && n 4 1 && n 4 3 && n 4 1 && n 8 0 && n 4 $operators && zero 12
 	n 4 "$1" && n 4 0 && n 4 1 && n 4 0 && n 4 7 && n 4 1
 }
 
@@ -61,7 +61,9 @@ kept() {
 	{ printf 'NLJRNL' && zero 2 && n 4 1 && n 4 24 && n 4 184 && n 4 0 && cat "$dir/newest" && n 8 "$sum"; } >"$1"
 }
 
-# status FILE MACHINE BOOT-KEY-OF-WITNESS SIGNER SECURE-BOOT: one leaf, applied, weakened
+# status FILE MACHINE BOOT-KEY-OF-WITNESS SIGNER SECURE-BOOT: one leaf, applied, weakened. What it says of orders and of
+# the leaf's trial, which ends at that TSC, is in these:
+operators=0 orders=0 epoch=0 floor=0 error=1 carried=1 condition=2 note=12 trial=0
 status() {
 	{
 		printf 'NLWITNES' && n 4 4 && n 4 328 && n 8 0
@@ -74,10 +76,11 @@ status() {
 		n 4 4 && n 4 384 && printf '0.1.0' && zero 11 && printf 'SVM' && zero 5 && printf 'NPT' && zero 5
 		n 4 2 && n 4 2 && n 8 5 && n 8 61000000000 && facts "$5" && zero 32
 		n 4 1 && n 4 0 && n 8 12 && zero 32
-		fill 20 k && zero 12 && n 4 20 && n 4 1 && n 8 0x3400000 && zero 48
+		fill 20 k && zero 12 && n 4 20 && n 4 1 && n 8 0x3400000
+		zero 20 && n 4 $orders && n 8 $epoch && n 8 $floor && n 4 $error && n 4 $carried
 		fill 32 d && zero 16
 		printf 'a-leaf' && zero 42 && fill 32 L && zero 59
-		n 1 2 && n 4 9 && zero 36 && n 4 12 && zero 32
+		n 1 $condition && n 4 9 && zero 36 && n 4 $note && zero 16 && n 8 $trial && zero 8
 	} >"$1"
 	signature "$4" "newleaf status" "$1" >"$dir/signature"
 	cat "$dir/signature" >>"$1"
@@ -119,6 +122,42 @@ expect "JSON as its schema has it" 0 "" sh -c "[ -z \"\$(jq -r --slurpfile schem
 	docs/reference/schemas/newleaf.verify-status-1.json -f tests/unit/schema.jq $dir/json 2>&1)\" ]"
 verify "$s" --machine "$key" --nonce "${nonce//e/f}" --json >"$dir/json"
 expect "refused, as JSON" 0 "" jq -e '.schema == "newleaf.error/1" and .code == "NL_ECHALLENGE"' "$dir/json"
+
+# What it says of orders and of probation, in words and as JSON.
+says() { # says JSON TEXT...: of the status that the variables make
+	local json=$1 text
+	shift
+	status "$s.orders" machine boot boot 0
+	for text; do expect "says: $text" 0 "$text" verify "$s.orders" --machine "$key" --nonce "$nonce"; done
+	verify "$s.orders" --machine "$key" --nonce "$nonce" --json >"$dir/json"
+	expect "says: $json" 0 "" jq -e "$json" "$dir/json"
+	expect "JSON of that as its schema has it" 0 "" sh -c "[ -z \"\$(jq -r --slurpfile schema \
+		docs/reference/schemas/newleaf.verify-status-1.json -f tests/unit/schema.jq $dir/json 2>&1)\" ]"
+}
+says '.orders == {operators: 0, frozen: false, waiting: false,
+	standing: {epoch: 0, floor: 0, error: null, carried: null}} and .leaves[0].trial == null'
+operators=2 orders=3 epoch=6 floor=5 error=77 carried=2 note=0 trial=151000000000
+says '.orders == {operators: 2, frozen: true, waiting: true,
+	standing: {epoch: 6, floor: 5, error: "NL_EFROZEN", carried: "NL_AGAIN"}} and
+	.leaves[0].trial == "running" and .leaves[0].trial_left_ns == 90000000000 and .leaves[0].note == null' \
+	"orders     need 2 operators; frozen; one was accepted, and its commit waits" \
+	"standing   order of epoch 6 in force, floor 5; not carried out yet" \
+	"standing   a newer order is not taken: NL_EFROZEN, floor 5" \
+	"on trial, taken back in 90 s unless somebody confirms it"
+orders=0 error=0 carried=9 trial=61000000000
+says '.orders.standing.carried == "NL_EBUILDID" and .orders.standing.error == null and
+	.leaves[0].trial == "over" and .leaves[0].note == "NL_ETRIAL" and .leaves[0].trial_left_ns == 0' \
+	"orders     need 2 operators" "floor 5; not carried out: NL_EBUILDID" \
+	"leaf       a-leaf version 9, applied, NL_ETRIAL, " "its trial is over, nobody confirmed it, and it is still on"
+epoch=0 error=76 carried=1 condition=3
+says '.orders.standing.error == "NL_EEPOCH" and .leaves[0].trial == "taken-back" and .leaves[0].note == null' \
+	"standing   none in force: NL_EEPOCH, floor 5" "taken back, because nobody confirmed it"
+epoch=6 error=0 carried=0
+says '.orders.standing.carried == "NL_OK"' "order of epoch 6 in force, floor 5; carried out"
+error=99
+status "$dir/bad" machine boot boot 0
+expect "an error that nobody knows" 4 "NL_ESTATUS" verify "$dir/bad" --machine "$key" --nonce "$nonce"
+operators=0 orders=0 epoch=0 floor=0 error=1 carried=1 condition=2 note=12 trial=0
 
 status "$dir/bad" machine boot other 0
 expect "signed by another key than the boot's" 4 "NL_ESIGNATURE" verify "$dir/bad" --machine "$key" --nonce "$nonce"

@@ -247,7 +247,10 @@
 	  "check what a machine says of itself, offline", \
 	  "Reads what newleaf status --signed wrote, and believes nothing that does not follow from the machine's " \
 	  "key. " \
-	  "Nothing\n" \
+	  "It\n" \
+	  "prints boot, code, keys, journal and kernel, what orders have made of the machine (frozen, waiting, the " \
+	  "standing\n" \
+	  "one: epoch, floor, carried out or why not), and each leaf, with its trial. Nothing\n" \
 	  "is shown of a file that is refused: NL_ESTATUS (4) is not whole; NL_EMACHINEID (6) of another machine; " \
 	  "NL_ESIGNATURE\n" \
 	  "(4) forged or changed; NL_EBOOTID (6) of an earlier boot than --after; NL_ECHALLENGE (6) answers another " \

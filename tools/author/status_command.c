@@ -49,6 +49,35 @@ static void read_key(const char *text, uint8_t key[32])
 		refuse(NL_EUSAGE, "%s is no machine's key: 64 digits are wanted", text);
 }
 
+enum trial { TRIAL_NONE, TRIAL_RUNNING, TRIAL_OVER, TRIAL_TAKEN_BACK };
+static const char *const trials[] = {
+        [TRIAL_RUNNING] = "running", [TRIAL_OVER] = "over", [TRIAL_TAKEN_BACK] = "taken-back"};
+
+/* OVER: nobody confirmed it, and it is still on. */
+static enum trial trial_of(const struct nl_signed_status *s, const struct nl_leaf_state *l)
+{
+	if (!l->trial_tsc)
+		return TRIAL_NONE;
+	if (l->condition != NL_LEAF_APPLIED)
+		return TRIAL_TAKEN_BACK;
+	return (int64_t)(l->trial_tsc - s->status.tsc_now) > 0 ? TRIAL_RUNNING : TRIAL_OVER;
+}
+
+/* 0: none is, or nobody knows for how long. */
+static uint64_t trial_left_ns(const struct nl_signed_status *s, const struct nl_leaf_state *l)
+{
+	uint64_t hz = s->witness.boot.tsc_hz;
+
+	if (trial_of(s, l) != TRIAL_RUNNING || !hz)
+		return 0;
+	return (uint64_t)((unsigned __int128)(l->trial_tsc - s->status.tsc_now) * 1000000000 / hz);
+}
+
+static enum nl_err note_of(const struct nl_signed_status *s, const struct nl_leaf_state *l)
+{
+	return !l->note && trial_of(s, l) == TRIAL_OVER ? NL_ETRIAL : (enum nl_err)l->note;
+}
+
 /* What is wrong with it, after what it says is known to be the machine's: NL_OK, NL_EUNKNOWN_LEAF, NL_EBYTES,
  * NL_EDEGRADED. */
 static enum nl_err judge(const struct nl_signed_status *s, const char *path, const char **why)
@@ -66,8 +95,57 @@ static enum nl_err judge(const struct nl_signed_status *s, const char *path, con
 		return err;
 	*why = err == NL_EMODULE ? "parts of it are in modules, whose places a status does not have"
 	       : err             ? "what it writes depends on more of the running kernel than a status has"
-	                         : xformat("the machine says %s of it", err_name((enum nl_err)found->state.note));
-	return err || found->state.note ? NL_EDEGRADED : NL_OK;
+	                         : xformat("the machine says %s of it", err_name(note_of(s, &found->state)));
+	return err || note_of(s, &found->state) ? NL_EDEGRADED : NL_OK;
+}
+
+static void name_json(const char *name)
+{
+	if (name)
+		printf("\"%s\"", name);
+	else
+		printf("null");
+}
+
+/* NULL: nothing is to be said. */
+static const char *standing_error(const struct nl_standing_state *s)
+{
+	return s->error == NL_OK || s->error == NL_NOTHING ? NULL : err_name((enum nl_err)s->error);
+}
+
+static void orders_json(const struct nl_status *now)
+{
+	const struct nl_standing_state *s = &now->standing;
+
+	printf("\"orders\":{\"operators\":%u,\"frozen\":%s,\"waiting\":%s,", now->boot.policy.operators,
+	       now->orders & NL_ORDER_FROZE ? "true" : "false", now->orders & NL_ORDER_WAITS ? "true" : "false");
+	printf("\"standing\":{\"epoch\":%" PRIu64 ",\"floor\":%" PRIu64 ",\"error\":", s->epoch, s->floor);
+	name_json(standing_error(s));
+	printf(",\"carried\":");
+	name_json(s->carried == NL_NOTHING ? NULL : err_name((enum nl_err)s->carried));
+	printf("}},");
+}
+
+static void orders_text(const struct nl_status *now)
+{
+	const struct nl_standing_state *s = &now->standing;
+
+	if (now->boot.policy.operators || now->orders)
+		printf("orders     need %u operators%s%s\n", now->boot.policy.operators,
+		       now->orders & NL_ORDER_FROZE ? "; frozen" : "",
+		       now->orders & NL_ORDER_WAITS ? "; one was accepted, and its commit waits" : "");
+	if (s->epoch)
+		printf("standing   order of epoch %" PRIu64 " in force, floor %" PRIu64 "; %s%s\n", s->epoch, s->floor,
+		       s->carried == NL_OK        ? "carried out"
+		       : s->carried == NL_NOTHING ? "for the guest to carry out"
+		       : s->carried == NL_AGAIN   ? "not carried out yet"
+		                                  : "not carried out: ",
+		       s->carried == NL_OK || s->carried == NL_NOTHING || s->carried == NL_AGAIN
+		               ? ""
+		               : err_name((enum nl_err)s->carried));
+	if (standing_error(s))
+		printf("standing   %s: %s, floor %" PRIu64 "\n",
+		       s->epoch ? "a newer order is not taken" : "none in force", standing_error(s), s->floor);
 }
 
 static void leaves_json(const struct nl_signed_status *s)
@@ -80,10 +158,10 @@ static void leaves_json(const struct nl_signed_status *s)
 		json_string(stdout, l->state.id);
 		printf(",\"state\":\"%s\",\"version\":%u,\"sha256\":\"%s\",\"digest\":\"%s\",\"note\":",
 		       conditions[l->state.condition], l->state.version, hex(l->state.sha256, 32), hex(l->digest, 32));
-		if (l->state.note)
-			printf("\"%s\"}", err_name((enum nl_err)l->state.note));
-		else
-			printf("null}");
+		name_json(note_of(s, &l->state) ? err_name(note_of(s, &l->state)) : NULL);
+		printf(",\"trial\":");
+		name_json(trials[trial_of(s, &l->state)]);
+		printf(",\"trial_left_ns\":%" PRIu64 "}", trial_left_ns(s, &l->state));
 	}
 	printf("]");
 }
@@ -129,6 +207,7 @@ static void show_json(const struct nl_signed_status *s, const struct proven_jour
 		       p->first, p->last, p->boots, p->behind);
 	else
 		printf("\"kept\":null,");
+	orders_json(now);
 	leaves_json(s);
 	printf("}\n");
 }
@@ -155,10 +234,22 @@ static void show_text(const struct nl_signed_status *s, const struct proven_jour
 	if (now->kernel_build_id_len)
 		printf("kernel     build-id %s, moved by 0x%" PRIx64 "\n",
 		       hex(now->kernel_build_id, now->kernel_build_id_len), now->kernel_slide);
-	for (uint32_t i = 0; i < s->head.count; i++, l++)
+	orders_text(now);
+	for (uint32_t i = 0; i < s->head.count; i++, l++) {
+		enum nl_err note = note_of(s, &l->state);
+
 		printf("leaf       %s version %u, %s%s%s, %s\n", shown(l->state.id), l->state.version,
-		       conditions[l->state.condition], l->state.note ? ", " : "",
-		       l->state.note ? err_name((enum nl_err)l->state.note) : "", hex(l->state.sha256, 32));
+		       conditions[l->state.condition], note ? ", " : "", note ? err_name(note) : "",
+		       hex(l->state.sha256, 32));
+		if (trial_of(s, &l->state) == TRIAL_RUNNING)
+			printf("           on trial, taken back in %s unless somebody confirms it\n",
+			       b->tsc_hz ? xformat("%" PRIu64 " s", trial_left_ns(s, &l->state) / 1000000000)
+			                 : "some time");
+		if (trial_of(s, &l->state) == TRIAL_OVER)
+			printf("           its trial is over, nobody confirmed it, and it is still on\n");
+		if (trial_of(s, &l->state) == TRIAL_TAKEN_BACK)
+			printf("           taken back, because nobody confirmed it\n");
+	}
 }
 
 static int verify(const char *path)
