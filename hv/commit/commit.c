@@ -345,7 +345,7 @@ static enum nl_err window(uint32_t self, struct nl_kernel *kernel, bool had_aren
 	had_arena = nl_guest_hold(&kernel->space) && had_arena;
 	nl_scan_init(&scan, tx.plan.watches, tx.plan.n_watches);
 	scan.held = nl_held;
-	scan.whole = scan.anywhere = tx.agentless;
+	scan.anywhere = tx.agentless;
 	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SCAN_LIMIT_US : SCAN_LIMIT_US);
 	if (!modules_stand(kernel))
 		return NL_ESTALE;

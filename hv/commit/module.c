@@ -186,7 +186,7 @@ static void sweep(struct nl_cpu *self, struct told *t)
 	nl_guest_keep(&t->kernel.space, NULL); /* what was found before */
 	nl_scan_init(&scan, watches, n);
 	scan.held = nl_held;
-	scan.whole = scan.anywhere = true;
+	scan.anywhere = true;
 	scan.until = x86_rdtsc() + nl_us_to_tsc(nl_emulated ? 10 * SWEEP_LIMIT_US : SWEEP_LIMIT_US);
 	err = t->kernel.os->scan(&t->kernel, &scan);
 	nl_thaw(self, &freeze);

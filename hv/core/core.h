@@ -30,6 +30,14 @@ void *memmove(void *d, const void *s, size_t n);
 void *memset(void *d, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
+static inline bool nl_is_zero(const void *p, size_t n)
+{
+	const uint8_t *at = p;
+
+	while (n && !at[n - 1])
+		n--;
+	return !n;
+}
 
 typedef struct {
 	uint32_t held;

@@ -41,7 +41,6 @@ static void chain(void)
  */
 enum nl_journal_past nl_journal_init(struct nl_kept_entry left[NL_JOURNAL_ENTRIES])
 {
-	static const uint8_t none[32];
 	enum nl_journal_past past;
 	uint64_t oldest;
 	uint8_t was[32];
@@ -58,7 +57,7 @@ enum nl_journal_past nl_journal_init(struct nl_kept_entry left[NL_JOURNAL_ENTRIE
 	for (chained = newest < NL_JOURNAL_ENTRIES ? 0 : oldest; sound && chained < newest;) {
 		memcpy(was, at(chained + 1)->entry.hash, sizeof(was));
 		chain();
-		sound = !memcmp(was, none, sizeof(was)) ||
+		sound = nl_is_zero(was, sizeof(was)) ||
 		        (chained > 1 && !memcmp(was, at(chained)->entry.hash, sizeof(was)));
 	}
 	past = !newest ? NL_PAST_NONE : sound ? NL_PAST_GOES_ON : NL_PAST_DAMAGED;

@@ -11,11 +11,4 @@ void sodium_memzero(void *const p, const size_t n)
 
 int sodium_memcmp(const void *const a, const void *const b, size_t n) { return memcmp(a, b, n) ? -1 : 0; }
 
-int sodium_is_zero(const unsigned char *p, const size_t n)
-{
-	size_t i = 0;
-
-	while (i < n && !p[i])
-		i++;
-	return i == n;
-}
+int sodium_is_zero(const unsigned char *p, const size_t n) { return nl_is_zero(p, n); }

@@ -68,6 +68,7 @@ void nl_scan_init(struct nl_scan *scan, const struct nl_watch *watches, uint32_t
 	scan->low = ~0ULL;
 	scan->blocker.cpu = UINT32_MAX;
 	NL_EACH(w, watches, n) {
+		scan->strict |= w->strict;
 		if (w->start < scan->low)
 			scan->low = w->start;
 		if (w->end > scan->high)

@@ -35,7 +35,7 @@ struct nl_scan {
 	uint64_t low, high;         /* all watches lie in [low, high], and what is hidden in (low, high) */
 	const struct nl_held *held; /* nl_n_cpus of them; NULL: no CPU is held, only who waits for one is looked at */
 	uint64_t until;             /* TSC when a walk gives up; 0 = never */
-	bool whole;                 /* read every task, whatever the watches are */
+	bool strict;                /* a watch is: every task is read */
 	bool anywhere; /* CPUs may stand at CPL 0, if the tenant can tell in what; all watches are strict */
 	/* results */
 	bool all; /* every task was read; else those alone that could stand inside a site, and the next two say nothing
@@ -119,7 +119,7 @@ struct nl_guest_os {
 	bool (*told)(const struct nl_context *ctx, const struct nl_gprs *gprs, struct nl_told *out);
 
 	/*
-	 * Scan the contexts that could stand inside a watched site, and every context when the scan is whole, a
+	 * Scan the contexts that could stand inside a watched site, and every context when it looks anywhere, a
 	 * replaced function is strict or the tenant cannot tell them apart; all CPUs held. Conservative: any word
 	 * between a saved stack pointer and the top of its stack counts as a return address. NL_AGAIN: somebody is in
 	 * the way, the blocker names him. NL_ESTANDS: a CPU stands where nobody can tell. NL_EKERNEL: the guest's lists

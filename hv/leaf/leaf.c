@@ -29,20 +29,12 @@ static bool part_ok(const struct nl_leaf_part *p, size_t element, size_t align, 
 
 bool nl_leaf_id_ok(const char *id)
 {
-	size_t i;
+	size_t n = 0;
 
-	for (i = 0; i < NL_LEAF_ID_LEN && id[i]; i++) {
-		bool alnum = (id[i] >= 'a' && id[i] <= 'z') || (id[i] >= '0' && id[i] <= '9');
-
-		if (!alnum && (i == 0 || (id[i] != '.' && id[i] != '_' && id[i] != '-')))
-			return false;
-	}
-	if (i == 0 || i == NL_LEAF_ID_LEN)
-		return false;
-	for (; i < NL_LEAF_ID_LEN; i++)
-		if (id[i])
-			return false;
-	return true;
+	while (n < NL_LEAF_ID_LEN && ((id[n] >= 'a' && id[n] <= 'z') || (id[n] >= '0' && id[n] <= '9') ||
+	                              (n && (id[n] == '.' || id[n] == '_' || id[n] == '-'))))
+		n++;
+	return n && n < NL_LEAF_ID_LEN && nl_is_zero(id + n, NL_LEAF_ID_LEN - n);
 }
 
 static bool region_ok(const struct nl_leaf *l, uint16_t object, uint16_t region)
@@ -61,15 +53,9 @@ static bool site_ok(const struct nl_leaf *l, const struct nl_leaf_site *s)
 
 unsigned nl_reloc_size(uint16_t type)
 {
-	switch (type) {
-	case NL_REL_ABS64:
-		return 8;
-	case NL_REL_ABS32S:
-	case NL_REL_PC32:
-	case NL_REL_ABS32:
-		return 4;
-	}
-	return 0;
+	static const uint8_t sizes[] = {[NL_REL_ABS64] = 8, [NL_REL_ABS32S] = 4, [NL_REL_PC32] = 4, [NL_REL_ABS32] = 4};
+
+	return type < NL_ARRAY_SIZE(sizes) ? sizes[type] : 0;
 }
 
 /* Of those that the core acts on the ids fit; and it does not pass over what it does not know. */

@@ -32,13 +32,6 @@ static const struct {
         {FIELD(reserved), 0, 0},
 };
 
-static bool is_zero(const uint8_t *p, size_t n)
-{
-	while (n && !p[n - 1])
-		n--;
-	return !n;
-}
-
 static const uint8_t entry_looks[] = {[NL_ORDER_LEAF] = COMMITS | CONFIRMS, STANDS, STANDS};
 
 /* They ascend, so that none is there twice and what they are about comes together. */
@@ -50,7 +43,7 @@ static bool entries_ok(const struct nl_order *o, unsigned look)
 	for (; e < end; e++) {
 		if (e->what < NL_ORDER_LEAF || e->what > NL_ORDER_DISTRUST || !(entry_looks[e->what] & look) ||
 		    e->role != (e->what == NL_ORDER_TRUST ? NL_ROLE_OPERATOR : 0) ||
-		    is_zero(e->name, sizeof(e->name)) ||
+		    nl_is_zero(e->name, sizeof(e->name)) ||
 		    (e > nl_order_entry(o, 0) && memcmp(e - 1, e, sizeof(*e)) >= 0))
 			return false;
 		leaves += e->what == NL_ORDER_LEAF;
@@ -74,10 +67,10 @@ enum nl_err nl_order_form(const void *file, size_t size)
 	    o->deadline_ms > NL_ORDER_MAX_DEADLINE_MS || o->confirm_ms > NL_ORDER_MAX_CONFIRM_MS ||
 	    o->epoch > NL_ORDER_MAX_EPOCH || (o->build_id_len && o->build_id_len < 8) ||
 	    o->build_id_len > sizeof(o->build_id) ||
-	    !is_zero(o->build_id + o->build_id_len, sizeof(o->build_id) - o->build_id_len))
+	    !nl_is_zero(o->build_id + o->build_id_len, sizeof(o->build_id) - o->build_id_len))
 		return NL_EORDER;
 	for (i = 0; i < NL_ARRAY_SIZE(fields); i++)
-		if ((is_zero((const uint8_t *)o + fields[i].at, fields[i].size) ? fields[i].must : ~fields[i].may) &
+		if ((nl_is_zero((const uint8_t *)o + fields[i].at, fields[i].size) ? fields[i].must : ~fields[i].may) &
 		    look)
 			return NL_EORDER;
 	return entries_ok(o, look) ? NL_OK : NL_EORDER;
@@ -90,7 +83,7 @@ bool nl_order_answers(const uint8_t *address, const struct nl_challenge *c)
 
 	for (unsigned i = 0; i < 64; i++)
 		differs |= address[i] ^ ours[i];
-	return !differs && !is_zero(c->challenge, sizeof(c->challenge));
+	return !differs && !nl_is_zero(c->challenge, sizeof(c->challenge));
 }
 
 static bool allowed(const struct nl_order *o, const struct nl_policy *p)

@@ -103,7 +103,7 @@ static void walks(const struct nl_leaf_target *t, const struct nl_held *held, bo
 	nl_guest_init(&kernel.space, fg_views(), &fg.base, FG_KERNEL + FG_TOP, false);
 	nl_scan_init(&scan, watches, NL_ARRAY_SIZE(watches));
 	scan.held = held;
-	scan.whole = scan.anywhere = anywhere;
+	scan.anywhere = anywhere;
 	scan.until = seam_tsc + PATIENCE;
 	err = nl_linux_scan(&kernel, &scan);
 	FUZZ_CHECK(err == NL_OK || err == NL_AGAIN || err == NL_EKERNEL || err == NL_EDEADLINE || err == NL_ESTANDS ||

@@ -69,7 +69,7 @@ static enum nl_err scan(void)
 	nl_guest_init(&kernel.space, fg_views(), nl_current_view(), fg.ctx.cr3, false);
 	nl_scan_init(&result, watches, 2);
 	result.held = held;
-	result.anywhere = result.whole = anywhere;
+	result.anywhere = anywhere;
 	return nl_linux.scan(&kernel, &result);
 }
 

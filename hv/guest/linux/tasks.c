@@ -167,14 +167,6 @@ static enum nl_err visit_idle_tasks(const struct walk *w)
 	                          : w->visit(w, w->t->init_task + w->k->slide);
 }
 
-static bool is_strict(const struct nl_scan *scan)
-{
-	NL_EACH(w, scan->watches, scan->n)
-		if (w->strict)
-			return true;
-	return false;
-}
-
 /*
  * Inside a site may stand whom the run queues name; inside a replaced function anybody. Both walks are made for strict
  * leaves: one that dies is on a queue alone. Idle tasks have preemption off (init_idle; before 5.14 start_kernel,
@@ -189,7 +181,7 @@ enum nl_err nl_linux_scan(struct nl_kernel *k, struct nl_scan *scan)
 	if ((err = nl_linux_find_hidden(k, scan)) || (err = nl_linux_scan_held(&w)) ||
 	    (err = nl_linux_visit_queues(&w, &sound)))
 		return err;
-	scan->all = scan->held && (scan->whole || is_strict(scan) || !sound);
+	scan->all = scan->held && (scan->anywhere || scan->strict || !sound);
 	w.counts = scan->all;
 	if (!scan->all || (err = visit_idle_tasks(&w)))
 		return err;
