@@ -14,7 +14,6 @@
 
 #define CHALLENGE_US 600000000u /* ten minutes */
 #define WAIT_US 60000000u       /* a minute */
-#define SKEW_US 1000000u        /* of two CPUs' clocks */
 #define SIGNATURE_US 1000000u   /* from one signature to the next, whoever asks */
 
 /* The guest's channel: the challenge that is out (zero: none), the order that is read, and whether it was accepted and
@@ -29,11 +28,6 @@ static union {
 static uint8_t accepted_sha256[32];
 static bool waits, tried; /* it is accepted; was, or will be now, for the last time */
 
-/* A CPU whose TSC is a little behind is before none of it; one that is further behind was set back. */
-static bool passed(uint64_t since, uint64_t us)
-{
-	return x86_rdtsc() - since + nl_us_to_tsc(SKEW_US) > nl_us_to_tsc(us + SKEW_US);
-}
 static void spend(void) { memset(out.challenge, 0, sizeof(out.challenge)); }
 
 static void refresh(void)
@@ -41,7 +35,7 @@ static void refresh(void)
 	memcpy(out.machine_id, nl_boot.facts.machine_id, sizeof(out.machine_id));
 	memcpy(out.boot_id, nl_boot.facts.boot_id, sizeof(out.boot_id));
 	out.generation = nl_generation_current()->view.generation;
-	if (passed(made_tsc, CHALLENGE_US)) /* a TSC that was set back has ended it, too */
+	if (nl_passed(made_tsc, CHALLENGE_US)) /* a TSC that was set back has ended it, too */
 		spend();
 }
 
@@ -78,7 +72,7 @@ static enum nl_err read_on(const struct nl_order *o, size_t size)
 		                          .role = NL_ROLE_OPERATOR};
 	}
 	if (check.hashed == check.signed_size && check.checked < check.count) {
-		if (!passed(checked_tsc, SIGNATURE_US))
+		if (!nl_passed(checked_tsc, SIGNATURE_US))
 			return NL_ERATE;
 		checked_tsc = x86_rdtsc();
 	}
@@ -154,8 +148,8 @@ enum nl_err nl_order_take(const struct nl_order *o, size_t size)
 		here.frozen = 0;
 	if (!err)
 		err = nl_order_bound(o, &here);
-	/* What orders can say, and this version does not do: docs/explanation/orders.md. */
-	if (!err && (o->build_id_len || (o->confirm_ms && o->kind == NL_ORDER_STANDING)))
+	/* What orders can say, and this version does not do: leaves name their kernels. */
+	if (!err && o->build_id_len)
 		err = NL_EUNSUPPORTED;
 	if (!err && !nl_standing_known && nl_list_withheld()) /* who is revoked would count */
 		err = NL_ELIST;
@@ -171,7 +165,10 @@ enum nl_err nl_order_take(const struct nl_order *o, size_t size)
 	return err;
 }
 
-const struct nl_order *nl_order_waiting(void) { return waits && !passed(taken_tsc, WAIT_US) ? &accepted.order : NULL; }
+const struct nl_order *nl_order_waiting(void)
+{
+	return waits && !nl_passed(taken_tsc, WAIT_US) ? &accepted.order : NULL;
+}
 
 uint32_t nl_order_may(uint32_t applied, uint32_t set)
 {
@@ -197,7 +194,7 @@ static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_
 		end(NL_EDEADLINE);
 	if (!o || !(o->flags & NL_ORDER_AGENTLESS))
 		return NL_NOTHING;
-	*last = tried = passed(taken_tsc, 1000ULL * o->deadline_ms);
+	*last = tried = nl_passed(taken_tsc, 1000ULL * o->deadline_ms);
 	return makes(o, applied, set);
 }
 
@@ -207,7 +204,7 @@ static void done(enum nl_err err)
 		end(err);
 }
 
-const struct nl_wish nl_order_wish = {.wants = wants, .done = done};
+const struct nl_wish nl_order_wish = {wants, done, &accepted.order.confirm_ms};
 
 void nl_order_forget(void)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The standing order in force: see standing.h. */
 #include "commit/standing.h"
+#include "core/clock.h"
 #include "core/core.h"
 #include "core/journal.h"
 #include "core/kept.h"
@@ -15,6 +16,8 @@ static union {
 } held;                                         /* if nl_standing.epoch: in force */
 static struct nl_check files[2][NL_MAX_LEAVES]; /* leaves, by place */
 bool nl_standing_known;
+static bool holding;
+static uint64_t held_since;                  /* 0: nobody was held back */
 static struct nl_check *its_files, *offered; /* of that order; of the one that is looked at. NULL: by hypercall */
 
 /* The place of a key, or one that can be had; NULL: no room. The image's come first, and have names. */
@@ -85,7 +88,18 @@ static enum nl_err adopt(const struct nl_order *o, size_t size, uint32_t signed_
 void nl_standing_come(void)
 {
 	nl_standing.carried = nl_standing.epoch && held.order.flags & NL_ORDER_AGENTLESS ? NL_AGAIN : NL_NOTHING;
+	holding = its_files;
+	held_since = 0;
 	nl_own_soon(0);
+}
+
+bool nl_standing_holds(void) { return holding && nl_standing.carried == NL_AGAIN; }
+
+void nl_standing_hold(void)
+{
+	uint64_t none = 0;
+
+	__atomic_compare_exchange_n(&held_since, &none, x86_rdtsc() | 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 void nl_order_note(const struct nl_order *o, enum nl_err err, const uint8_t *sha256)
@@ -113,6 +127,10 @@ static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_
 
 	(void)applied;
 	(void)last; /* there is none */
+	if (!err && holding && held_since && nl_passed(held_since, 1000ULL * held.order.deadline_ms)) {
+		holding = false;
+		nl_order_note(&held.order, NL_EDEADLINE, nl_boot.standing.sha256);
+	}
 	nl_registry_build_id(&seen, &slide);
 	/* Before it has a process a kernel has not chosen its mitigations: a body is bound to the thunks of that
 	 * moment. */
@@ -133,7 +151,7 @@ static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_
 	return ctx->cpl < 3 && (err == NL_EKERNEL || err == NL_EBUILDID || err == NL_EBYTES) ? NL_AGAIN : err;
 }
 
-const struct nl_wish nl_standing_wish = {.wants = wants, .done = done};
+const struct nl_wish nl_standing_wish = {wants, done, &held.order.confirm_ms};
 
 enum nl_err nl_standing_accept(const struct nl_order *o, size_t size, uint32_t signed_by)
 {

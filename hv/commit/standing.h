@@ -14,6 +14,15 @@ extern struct nl_standing_state nl_standing; /* as NL_CALL_STATUS answers it */
 extern const struct nl_wish nl_standing_wish;
 void nl_standing_come(void);
 
+/*
+ * No program runs before it: one begins with a page fault at CPL 3, since kernels map programs as they are touched, and
+ * as long as nl_standing_holds says so these exit and are not given to the guest, who goes on with all else: its
+ * interrupts come between one try of the instruction and the next. Until the order is carried out or given up; for its
+ * deadline at most, from the first one on (nl_standing_hold). Not for an order that came by hypercall. No lock.
+ */
+bool nl_standing_holds(void);
+void nl_standing_hold(void);
+
 void nl_standing_recall(void); /* in front of the list: what each key may by now */
 typedef enum nl_err nl_order_taker(const struct nl_order *, size_t); /* nl_order_take */
 void nl_standing_take(nl_order_taker *take); /* behind it. nl_boot.standing: what the next boot must know */

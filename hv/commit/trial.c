@@ -86,4 +86,4 @@ static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_
 
 static void done(enum nl_err err) { (void)err; }
 
-const struct nl_wish nl_trial_wish = {wants, done};
+const struct nl_wish nl_trial_wish = {.wants = wants, .done = done};

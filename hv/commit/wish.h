@@ -17,6 +17,7 @@ struct nl_wish {
 	enum nl_err (*wants)(const struct nl_context *ctx, uint32_t applied, uint32_t *set, bool *last);
 	/* What became of it: NL_OK, NL_NOTHING if it was so already, or by what it was refused. */
 	void (*done)(enum nl_err err);
+	const uint32_t *confirm_ms; /* while it wants something: on probation for so long; NULL: not */
 };
 
 /* When somebody may want something, by the TSC; UINT64_MAX: nobody does. */

@@ -4,6 +4,8 @@
 #include "core/core.h"
 #include "x86.h"
 
+#define SKEW_US 1000000u /* of two CPUs' clocks */
+
 bool nl_emulated;
 
 uint64_t nl_tsc_hz(void) { return nl_boot.facts.tsc_hz ? nl_boot.facts.tsc_hz : 1000000000; }
@@ -16,6 +18,11 @@ uint64_t nl_tsc_to_ns(uint64_t ticks)
 }
 
 uint64_t nl_us_to_tsc(uint64_t us) { return nl_tsc_hz() / 1000 * us / 1000; }
+
+bool nl_passed(uint64_t since_tsc, uint64_t us)
+{
+	return x86_rdtsc() - since_tsc + nl_us_to_tsc(SKEW_US) > nl_us_to_tsc(us + SKEW_US);
+}
 
 /* Emulators tell the truth about themselves in the first hypervisor leaf or in the brand string. */
 void nl_clock_init(void)

@@ -16,6 +16,7 @@
 #include "host.h"
 #include "exits/msr.h"
 #include "commit/quiesce.h"
+#include "commit/standing.h"
 #include "exits/token.h"
 #include "x86.h"
 
@@ -144,6 +145,9 @@ void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit)
 		x86_wbinvd();
 		nl_vendor->skip(cpu, exit->length);
 		break;
+	case NL_CAUSE_EXCEPTION: /* a page fault of a program */
+		nl_standing_hold();
+		break;
 	case NL_CAUSE_VIRT:
 		virtualisation(cpu, exit);
 		break;
@@ -164,6 +168,7 @@ void hv_before_entry(struct nl_cpu *cpu)
 	apic_deliver_init(cpu);
 	if (x86_rdtsc() >= __atomic_load_n(&nl_own_due, __ATOMIC_RELAXED) && nl_cpu_is_running(cpu))
 		nl_own_commit(cpu);
+	nl_vendor->hold(cpu, nl_standing_holds());
 	if (nl_quiesce_pending() && nl_cpu_is_running(cpu))
 		nl_quiesce_answer(cpu);
 	v = nl_current_view();

@@ -37,8 +37,7 @@ void nl_own_commit(struct nl_cpu *cpu)
 		if (err == NL_NOTHING)
 			continue;
 		err = err ? err
-		          : nl_commit_own(cpu, &ctx, set, wishes[i] == &nl_order_wish ? nl_order_confirm_ms() : 0,
-		                          last);
+		          : nl_commit_own(cpu, &ctx, set, wishes[i]->confirm_ms ? *wishes[i]->confirm_ms : 0, last);
 		if (err && cpu->mc_pending) /* it could not read on */
 			err = NL_AGAIN;
 		if (err != NL_AGAIN)

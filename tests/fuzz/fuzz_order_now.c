@@ -41,6 +41,7 @@ static unsigned confirmed;
 uint64_t x86_rdtsc(void) { return ++tsc; }
 uint64_t nl_us_to_tsc(uint64_t us) { return us * 1000; }
 struct nl_generation *nl_generation_current(void) { return &generation; }
+bool nl_passed(uint64_t since_tsc, uint64_t us) { return x86_rdtsc() - since_tsc > us * 1000; }
 void nl_commit_drop(void) { dropped++; }
 uint64_t nl_own_due = UINT64_MAX;
 bool nl_list_withheld(void) { return false; }

@@ -64,7 +64,8 @@ void apic_send_nmi(uint32_t id)
 	waiting = 1; /* more merge into it */
 	sent++;
 }
-void hv_before_entry(struct nl_cpu *c) { (void)c; }
+static bool holds;
+void hv_before_entry(struct nl_cpu *c) { nl_vendor->hold(c, holds); }
 void hv_exit(struct nl_cpu *c, const struct nl_exit *exit) { (void)c, handed_over = exit->cause; }
 
 void insn_clgi(void) {}
@@ -94,6 +95,7 @@ static int setup(void **state)
 	memset(msrs, 0, sizeof(msrs));
 	n_pages = waiting = sent = lvtpc = port61 = turn = handed_over = 0;
 	debugctl = 0;
+	holds = false;
 	nl_vendor = &nl_svm;
 	nl_cpus[0] = cpu;
 	nl_n_cpus = 1;
@@ -384,6 +386,84 @@ static void behind_another_event(void **state)
 	run(second);
 }
 
+/* Programs are held back: a fault of theirs is given to nobody, one of the kernel's is, with its address, and one in
+ * the middle of a delivery is found again by the hardware, who knows what becomes of two. */
+static void held_back(struct vmcb *v, unsigned t)
+{
+	const uint64_t timer = 0x20 | EVENT_VALID;
+
+	v->exit_code = EXIT_EXCEPTION + 14;
+	v->exit_info1 = 6;
+	v->exit_info2 = 0x1234000 + t;
+	assert_int_equal(v->intercept_exceptions, 1u << 30 | (t == 4 || t == 6 ? 0 : 1u << 14));
+	switch (t) {
+	case 1: /* a user's */
+		assert_int_equal(handed_over, NL_CAUSE_EXCEPTION);
+		assert_int_equal(v->event_injection, 0);
+		assert_int_equal(v->cr2, 0);
+		v->exit_info1 = 2;
+		break;
+	case 2: /* the kernel's */
+		assert_int_equal(v->event_injection, 14 | EVENT_EXCEPTION | EVENT_HAS_ERROR | EVENT_VALID | 2ULL << 32);
+		assert_int_equal(v->cr2, 0x1234001);
+		assert_int_equal(cpu->exits[NL_CAUSE_IRET], 0);
+		v->exit_code = EXIT_CPUID;
+		break;
+	case 3:
+		v->exit_info1 = 2;
+		v->exit_int_info = timer;
+		break;
+	case 4:
+		assert_int_equal(v->event_injection, timer);
+		v->exit_code = EXIT_CPUID;
+		break;
+	case 5:
+		holds = false;
+		break;
+	case 6:
+		over();
+	}
+}
+
+static void programs_held_back(void **state)
+{
+	(void)state;
+	holds = true;
+	run(held_back);
+}
+
+/* While an IRET is stepped over its faults are its own, at whatever CPL, and no program's. */
+static void held_at_an_iret(struct vmcb *v, unsigned t)
+{
+	switch (t) {
+	case 0:
+		v->exit_code = EXIT_IRET;
+		break;
+	case 1:
+		expect_armed(v);
+		v->exit_code = EXIT_EXCEPTION + 14;
+		v->exit_info1 = 6;
+		holds = false; /* and the step's intercepts stay while it lasts */
+		break;
+	case 2:
+		assert_int_equal(v->event_injection & 0xff, 14);
+		expect_disarmed(v, true);
+		v->exit_code = EXIT_IRET;
+		break;
+	case 3:
+		expect_armed(v);
+		over();
+	}
+}
+
+static void programs_held_at_an_iret(void **state)
+{
+	(void)state;
+	holds = true;
+	cpu->nmi_pending = 1;
+	run(held_at_an_iret);
+}
+
 /* INIT: nothing waits, nothing is blocked, no step is under way. */
 static void stepping(struct vmcb *v, unsigned t)
 {
@@ -482,18 +562,11 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
-	        T(one_after_the_other),
-	        T(iret_that_faults),
-	        T(iret_behind_an_interrupt),
-	        T(breakpoint_on_iret),
-	        T(iret_of_a_traced_guest),
-	        T(delivery_cut_short),
-	        T(in_a_shadow),
-	        T(behind_another_event),
-	        T(forgotten_by_init),
-	        T(faults_of_real_mode),
-	        T(kick_or_not),
-	        T(merged_with_the_hardware),
+	        T(one_after_the_other), T(iret_that_faults),         T(iret_behind_an_interrupt),
+	        T(breakpoint_on_iret),  T(iret_of_a_traced_guest),   T(delivery_cut_short),
+	        T(in_a_shadow),         T(behind_another_event),     T(forgotten_by_init),
+	        T(programs_held_back),  T(programs_held_at_an_iret), T(faults_of_real_mode),
+	        T(kick_or_not),         T(merged_with_the_hardware),
 	};
 
 	return cmocka_run_group_tests_name("nmi_svm", tests, NULL, NULL);

@@ -257,6 +257,31 @@ static void reasons_have_modifiers(void **state)
 	assert_int_equal(handed_over, 0);
 }
 
+/* Programs are held back: a fault of theirs is no NMI, and if it was an IRET's that unblocked NMIs, they are blocked
+ * again. */
+static void programs_held_back(void **state)
+{
+	(void)state;
+	vmx_hold(cpu, true);
+	assert_int_equal(vmcs[EXCEPTION_BITMAP] >> 14 & 1, 0);
+	for (uint32_t code = 0; code < 0x20; code++) /* as the processor compares (SDM vol. 3, 25.2) */
+		assert_int_equal((code & vmcs[PF_ERROR_MASK]) != vmcs[PF_ERROR_MATCH], code >> 2 & 1);
+	vmcs[EXIT_EVENT] = FAULT_EVENT;
+	turn(REASON_EXCEPTION_NMI, 0x1234000, 0);
+	assert_int_equal(handed_over, NL_CAUSE_EXCEPTION);
+	assert_int_equal(opened + cpu->exits[NL_CAUSE_NMI], 0);
+	assert_int_equal(vmcs[ENTRY_EVENT] & EVENT_VALID, 0);
+	assert_int_equal(vmcs[GUEST_INTERRUPTIBILITY], 0);
+	vmcs[EXIT_EVENT] = FAULT_EVENT | 1u << 12;
+	turn(REASON_EXCEPTION_NMI, 0x1234000, 0);
+	assert_int_equal(vmcs[GUEST_INTERRUPTIBILITY], BLOCKING_NMI);
+	vmcs[EXIT_EVENT] = NMI_EVENT;
+	turn(REASON_EXCEPTION_NMI, 0, 0);
+	assert_int_equal(opened, 1);
+	vmx_hold(cpu, false);
+	assert_int_equal(vmcs[PF_ERROR_MASK], 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
@@ -264,6 +289,7 @@ int main(void)
 	        T(kick_or_not),          T(waits_for_a_window),  T(in_the_shadow_of_sti),
 	        T(behind_another_event), T(iret_executed_again), T(wakes_a_halted_guest),
 	        T(in_root_operation),    T(forgotten_by_init),   T(reasons_have_modifiers),
+	        T(programs_held_back),
 	};
 
 	return cmocka_run_group_tests_name("nmi_vmx", tests, NULL, NULL);

@@ -142,7 +142,8 @@ static void policy_and_what_is_not_done_yet(void **state)
 	make(NL_ORDER_SYNC);
 	order.o.kind = NL_ORDER_STANDING;
 	order.o.epoch = 1;
-	order.o.confirm_ms = 1000;
+	order.o.build_id_len = 20;
+	memset(order.o.build_id, 1, 20);
 	order.o.generation = 0;
 	memset(order.o.boot_id, 0, 16);
 	memset(order.o.challenge, 0, 32);

@@ -56,6 +56,13 @@ static unsigned pass(void)
 	return n;
 }
 
+static void try_after(uint64_t ticks)
+{
+	seam_tsc += ticks;
+	nl_own_due = 0;
+	nl_own_commit(&fg.cpus[0]);
+}
+
 static unsigned journaled(enum nl_err err)
 {
 	struct nl_journal_entry e = {0};
@@ -200,6 +207,7 @@ static void kernels(void **state)
 		fg.ctx.lstar = lstar;
 		nl_commit_kernel_gone(&fg.cpus[0], &fg.ctx, lstar + 1);
 		assert_int_equal(on(), 0);
+		assert_true(nl_standing_holds());
 		memcpy(fg_image(DATA_SITE), site, sizeof(site)); /* the next one's own */
 		id[3] = was;
 		pass();
@@ -321,6 +329,94 @@ static void not_half_of_it(void **state)
 	assert_int_equal(nl_standing.carried, NL_ENOMEM);
 }
 
+/* From the launch on no program runs before it is carried out; not longer than its deadline, and the journal says so.
+ */
+static void programs_are_held_back(void **state)
+{
+	(void)state;
+	boot_with(1);
+	assert_true(nl_standing_holds());
+	seam_tsc += 100 * SECOND; /* nobody has come yet */
+	nl_standing_hold();
+	for (unsigned i = 0; i < 20 && nl_standing.carried == NL_AGAIN; i++) {
+		assert_true(nl_standing_holds());
+		try_after(SECOND / 100);
+	}
+	assert_int_equal(nl_standing.carried, NL_OK);
+	assert_false(nl_standing_holds());
+	assert_int_equal(journaled(NL_EDEADLINE), 0);
+
+	boot_with(1);
+	seam_tsc_step = 1000;
+	fg.ctx.rip = FG_LINK + SLIDE + FG_SWITCH + 8; /* somebody stands in the way for ever */
+	try_after(100 * SECOND);
+	assert_true(nl_standing_holds()); /* no program has come yet */
+	nl_standing_hold();
+	try_after(order.o.deadline_ms * (SECOND / 1000) / 2);
+	nl_standing_hold(); /* the next program's fault */
+	assert_true(nl_standing_holds());
+	assert_int_equal(journaled(NL_EDEADLINE), 0);
+	try_after(order.o.deadline_ms * (SECOND / 1000) / 2 + SECOND / 10);
+	assert_false(nl_standing_holds());
+	assert_int_equal(nl_standing.carried, NL_AGAIN);
+	assert_int_equal(journaled(NL_EDEADLINE), 1);
+	fg.ctx.rip = FG_LINK + SLIDE + 0x8123;
+	pass();
+	assert_int_equal(on(), 1);
+	seam_tsc_step = 1;
+}
+
+/* One that comes while programs run holds nobody back, and without the flag nobody carries it out. */
+static void nobody_is_held_back(void **state)
+{
+	(void)state;
+	boot_with(1);
+	pass();
+	standing(5);
+	sign();
+	fg.ctx.cpl = 3;
+	assert_int_equal(by_call(), NL_OK);
+	assert_int_equal(nl_standing.carried, NL_AGAIN);
+	assert_false(nl_standing_holds());
+	standing(6);
+	order.o.flags = 0;
+	sign();
+	into(0);
+	assert_int_equal(launched(6), NL_OK);
+	assert_false(nl_standing_holds());
+}
+
+/* Whoever wants its leaves confirmed at each boot: taken back in time, and not put on any more in this one. */
+static void on_probation(void **state)
+{
+	struct nl_entry *e;
+
+	(void)state;
+	for (unsigned confirmed = 0; confirmed < 2; confirmed++) {
+		standing(4);
+		entry(NL_ORDER_LEAF, alpha);
+		order.o.confirm_ms = 1000;
+		sign();
+		into(0);
+		assert_int_equal(launched(4), NL_OK);
+		nl_own_commit(&fg.cpus[0]);
+		for (unsigned i = 0; i < 20 && !on(); i++) {
+			seam_tsc += SECOND / 100;
+			nl_own_commit(&fg.cpus[0]);
+		}
+		assert_int_equal(on(), 1);
+		e = nl_registry_find(alpha);
+		assert_int_not_equal(e->state.trial_tsc, 0);
+		if (confirmed)
+			assert_int_equal(nl_trial_over(e), NL_OK);
+		fg.cpus[0].root_generation = nl_current_view()->generation;
+		seam_tsc += 2 * SECOND;
+		pass();
+		assert_int_equal(on(), confirmed);
+		assert_int_equal(!!memcmp(nl_kept->lockouts[0].sha256, alpha, 32), confirmed);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +430,9 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(before_the_first_process, stopped, no_machine),
 	        cmocka_unit_test_setup_teardown(a_machine_check, stopped, no_machine),
 	        cmocka_unit_test_setup_teardown(an_order_now_goes_before, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(programs_are_held_back, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(nobody_is_held_back, stopped, no_machine),
+	        cmocka_unit_test_setup_teardown(on_probation, stopped, no_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

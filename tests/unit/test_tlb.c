@@ -19,6 +19,7 @@
 #include "core/journal.h"
 #include "core/panic.h"
 #include "commit/quiesce.h"
+#include "commit/standing.h"
 #include "tlb_model.h"
 #include "vendors.h"
 #include "view/current.h"
@@ -56,6 +57,8 @@ static struct {
 	struct tlb_machine m;
 	const char *stale;
 } t;
+
+bool nl_standing_holds(void) { return false; }
 
 static struct nl_view *current(void) { return t.current.root.v ? &t.current : &t.base; }
 static struct tlb_cpu *tlb(unsigned cpu) { return &t.m.cpus[cpu]; }

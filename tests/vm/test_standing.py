@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 
 from command import FIXES, newleaf, probe
-from leaves import author, built
+from leaves import author, built, make
 from records import policy_record
 from test_orders import Operators
 from test_state import Lists, State, STATE
@@ -22,6 +22,12 @@ from vmtest import test
 
 AUXV = FIXES[1]
 STANDING, KEYS, AGENTLESS = 2, 4, 8
+BEGINS = '''id begins
+version 1
+description "a test: the function in which the kernel's first process begins its first program"
+consistency strict
+transplant kernel_init
+'''
 PLACE = struct.Struct("<4096sQ64Q")  # struct nl_order_place
 
 
@@ -139,6 +145,27 @@ def standing(t):
         g = o.boot(t)
         in_force(t, g, epoch=0, floor=5, error="NL_EEPOCH", carried=None)
         probe(g, AUXV, "VULNERABLE")
+        newleaf(g, "alive")
+        g.poweroff()
+
+
+@test()
+def standing_first(t):
+    """no program runs before a standing order is carried out: a leaf that replaces what the first one is begun in can
+    be put on only when that program has left the kernel, and is on before its first instruction"""
+    with tempfile.TemporaryDirectory() as folder:
+        o = Standing(folder)
+        o.name_machine(t)
+        o.put(0, o.signed(5, make(folder, OLD, BEGINS)))
+        g = o.boot(t, cmdline="rdinit=/nl/first")
+        in_force(t, g, epoch=5, error=None, carried="NL_OK")
+        first = int(g.run("echo $FIRST_TSC"), 16)
+        entries = [json.loads(line) for line in g.run("newleaf log --json").splitlines()]
+        on, = [e["tsc"] for e in entries if e["event"] == "commit"]
+        t.expect(on < first, f"it was on {on - first:,} ticks behind a program's first instruction")
+        held = sum(c["count"]["exception"] for c in newleaf(g, "exits")["cpus"])
+        t.note(f"on {first - on:,} ticks before a program's first instruction; page faults that exited: {held}")
+        g.check_dmesg()
         newleaf(g, "alive")
         g.poweroff()
 

@@ -133,6 +133,9 @@ struct nl_vendor {
 	void (*skip)(struct nl_cpu *cpu, unsigned length);
 	/* a fault at the current instruction */
 	void (*inject)(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t error);
+	/* Before each entry: do page faults of accesses as a user exit (NL_CAUSE_EXCEPTION) instead of being delivered?
+	 * All others are delivered as ever. */
+	void (*hold)(struct nl_cpu *cpu, bool programs);
 	/*
 	 * Translation caches (SDM vol. 3, 29.4; APM vol. 2, 15.16): what a CPU must forget before it enters again.
 	 * tests/unit/test_tlb.c holds both vendors against a model of caches that keep everything until they are told.
@@ -167,7 +170,7 @@ struct nl_vendor {
 #define NL_VENDOR_OPS(X, prefix) \
 	X(probe, prefix) X(format, prefix) X(machine_init, prefix) X(cpu_init, prefix) X(cpu_exit, prefix) \
 	X(launch_state, prefix) X(wait_for_sipi, prefix) X(context, prefix) X(skip, prefix) \
-	X(inject, prefix) X(set_root, prefix) X(set_flags, prefix) X(get_msr, prefix) \
+	X(inject, prefix) X(hold, prefix) X(set_root, prefix) X(set_flags, prefix) X(get_msr, prefix) \
 	X(set_msr, prefix) X(intercept_msr, prefix) X(intercept_port, prefix) X(dump, prefix)
 #define NL_VENDOR_DECLARE(op, prefix) __typeof__(*((struct nl_vendor *)0)->op) prefix##op;
 #define NL_VENDOR_BIND(op, prefix) .op = prefix##op,

@@ -38,6 +38,7 @@ static void port_with_a20(struct nl_cpu *cpu, const struct nl_exit *e)
 
 void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 {
+	struct svm_cpu *s = cpu->vendor;
 	struct nl_exit e = {.cause = NL_CAUSE_OTHER, .raw = {v->exit_code, v->exit_info1, v->exit_info2}};
 
 	switch ((uint32_t)v->exit_code) {
@@ -71,11 +72,17 @@ void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 		cpu->exits[NL_CAUSE_IRET]++;
 		svm_undo_step(cpu);
 		return;
+	case EXIT_EXCEPTION + 14:
+		if (!s->step.armed && v->exit_info1 & 4) { /* of an access as a user (APM vol. 2, 8.4.2) */
+			e = (struct nl_exit){.cause = NL_CAUSE_EXCEPTION};
+			break;
+		}
+		/* fall through */
 	case EXIT_EXCEPTION + 1:
-	case EXIT_EXCEPTION + 10 ... EXIT_EXCEPTION + 14:
+	case EXIT_EXCEPTION + 10 ... EXIT_EXCEPTION + 13:
 	case EXIT_EXCEPTION + 17 ... EXIT_EXCEPTION + 18:
 	case EXIT_EXCEPTION + 21:
-		cpu->exits[NL_CAUSE_IRET]++;
+		cpu->exits[s->step.armed ? NL_CAUSE_IRET : NL_CAUSE_EXCEPTION]++;
 		svm_step_exception(cpu, (uint8_t)(v->exit_code - EXIT_EXCEPTION));
 		return;
 	case EXIT_NPF:

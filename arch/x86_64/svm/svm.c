@@ -234,6 +234,19 @@ static void inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t 
 	        vector | EVENT_EXCEPTION | EVENT_VALID | (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
 }
 
+/* Not while an event whose delivery has met a page fault is delivered again: a double fault is the hardware's to make.
+ */
+static void hold(struct nl_cpu *cpu, bool programs)
+{
+	struct vmcb *v = svm(cpu)->vmcb;
+	bool again = v->exit_code == EXIT_EXCEPTION + 14 && v->exit_int_info & EVENT_VALID;
+
+	if (programs && !again)
+		v->intercept_exceptions |= 1u << 14;
+	else if (!svm(cpu)->step.armed)
+		v->intercept_exceptions &= ~(1u << 14);
+}
+
 static void set_flags(struct nl_cpu *cpu, uint64_t rflags) { svm(cpu)->vmcb->rflags = rflags; }
 
 static bool get_msr(struct nl_cpu *cpu, uint32_t index, uint64_t *value)

@@ -36,6 +36,15 @@ void vmx_inject(struct nl_cpu *cpu, uint8_t vector, bool has_error, uint32_t err
 	vmx_write(ENTRY_EVENT, vector | EVENT_EXCEPTION | (has_error ? EVENT_HAS_ERROR : 0) | EVENT_VALID);
 }
 
+/* Bit 14 of the exception bitmap is 0: those exit whose masked error code is not what it is compared with, which is 0
+ * (25.2). Bit 2 of the code: an access as a user (4.7). */
+void vmx_hold(struct nl_cpu *cpu, bool programs)
+{
+	if (vmx_cpu(cpu)->holds != programs)
+		vmx_write(PF_ERROR_MASK, programs ? 4 : 0);
+	vmx_cpu(cpu)->holds = programs;
+}
+
 /* An exit in the middle of delivering an event (EPT violation on the stack, INIT): it is delivered by the next entry
  * (28.2.4). */
 static void deliver_again(void)
@@ -98,7 +107,7 @@ static const uint8_t causes[REASON_WRMSR_IMM + 1] = {
 	[REASON_INVVPID] = IS(VIRT), [REASON_VMFUNC] = IS(VIRT), [REASON_XSAVES ... REASON_XRSTORS] = IS(VIRT),
 	[REASON_SEAMCALL ... REASON_TDCALL] = IS(VIRT), [REASON_URDMSR ... REASON_UWRMSR] = IS(VIRT),
 	[REASON_RDMSR_IMM ... REASON_WRMSR_IMM] = IS(VIRT),
-	/* ours; no exception exits but NMI */
+	/* ours; a held program's page fault besides (vmx_hold) */
 	[REASON_EXCEPTION_NMI] = IS(NMI), [REASON_NMI_WINDOW] = IS(IRET), [REASON_SIPI] = IS(SIPI),
 	[REASON_TASK_SWITCH] = IS(EXCEPTION), [REASON_CR] = IS(CR)
 };
@@ -160,7 +169,10 @@ void vmx_after_exit(struct vmx_cpu *v)
 	v->nmi_window = reason == REASON_NMI_WINDOW;
 	cpu->gprs.rsp = vmx_read(GUEST_RSP);
 	deliver_again();
-	if (own(v, reason, q)) {
+	if (reason == REASON_EXCEPTION_NMI && EVENT_TYPE(vmx_read(EXIT_EVENT)) == EVENT_EXCEPTION) {
+		iret_again(vmx_read(EXIT_EVENT));
+		e.cause = NL_CAUSE_EXCEPTION;
+	} else if (own(v, reason, q)) {
 		cpu->exits[e.cause]++;
 		return;
 	}

@@ -189,7 +189,7 @@ enum nl_err vmx_cpu_init(struct nl_cpu *cpu, hpa_t root)
 	                      m->cr4_fixed1));
 	if (!insn_vmxon(nl_pool_hpa(v->vmxon).v))
 		return NL_EVIRTUALISED;
-	v->launched = 0;
+	v->launched = v->holds = 0;
 	if (!insn_vmclear(nl_pool_hpa(v->vmcs).v) || !insn_vmptrld(nl_pool_hpa(v->vmcs).v)) {
 		vmx_cpu_exit(cpu);
 		return NL_EINTERNAL;

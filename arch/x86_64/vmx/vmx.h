@@ -51,6 +51,7 @@ struct vmx_cpu {
 	struct nl_cpu *cpu; /* 0 */
 	uint32_t launched;  /* 8: VMRESUME from now on */
 	bool just_started;  /* by SIPI: nothing has been executed since, as far as exits tell */
+	bool holds;         /* programs, at their page faults */
 	bool nmi_window;    /* the last exit said that an NMI may come now */
 	uint8_t *vmxon, *vmcs;
 	struct vmx_msr_entry *guest_msrs, *host_msrs; /* switched by entry and exit themselves */
