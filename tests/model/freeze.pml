@@ -374,12 +374,6 @@ inline commit_try(kind)
 	if
 	:: ok ->
 #ifdef TRACE /* the same, and it may end behind each of its steps */
-#ifdef STEP_JUDGE
-		if
-		:: OWN(me, STEP_JUDGE) -> STEP_ANY(me, STEP_JUDGE)
-		:: else
-		fi;
-#endif
 		if
 		:: OWN(me, STEP_SCAN) -> STEP_ANY(me, STEP_SCAN)
 		:: else -> ok = false

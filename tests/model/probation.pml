@@ -8,6 +8,7 @@
  * whoever comes. The clock is a TSC: each CPU's own, which the guest may write.
  */
 #include "steps.pml"
+#include "told.pml"
 
 #ifndef RESETS
 #define RESETS 2
@@ -119,7 +120,8 @@ inline flip_on(l)
 	:: (l) == 0 && proved -> leaf[l] = GOOD; said[l] = true
 	:: else -> leaf[l] = TRIAL; began[l] = tsc
 	fi;
-	written = written && UNCONFIRMED(1 - (l))
+	written = written && UNCONFIRMED(1 - (l));
+	HAPPENED
 }
 
 /* T has come, and it is off again: the mark stays. */
@@ -128,7 +130,8 @@ inline taken_back(l)
 	printf("## leaf %d is taken back\n", l);
 	assert((l) != 0 || !approved); /* what is confirmed is never taken back by the clock */
 	failed[l] = true;
-	flip_off(l)
+	flip_off(l);
+	HAPPENED
 }
 
 proctype commits()
@@ -138,22 +141,22 @@ proctype commits()
 end:
 	do
 	:: atomic { phase == UP && !step && !stopped ->
-			select(l : 0 .. 1);
+			select(l : FIRST .. 1);
 			if
-			:: !ON(l) && !LOCKED(l) ->
+			:: !ON(l) && !LOCKED(l) && NEXT_IS(EV_PUT_ON) ->
 				at = l;
 #ifndef MUTANT_MARK_LATE
 				mark[at] = (at || !proved);
 #endif
 				step = MARKED
-			:: leaf[l] == TRIAL || leaf[l] == GOOD -> /* whoever may */
+			:: (leaf[l] == TRIAL || leaf[l] == GOOD) && NEXT_IS(EV_PUT_OFF) -> /* whoever may */
 				at = l;
 #ifdef MUTANT_UNMARK_EARLY /* before it is off */
 				mark[at] = false;
 				flush();
 #endif
 				step = REVERTS
-			:: leaf[l] == TAKING -> taken_back(l)
+			:: leaf[l] == TAKING && NEXT_IS(EV_TAKEN_BACK) -> taken_back(l)
 			:: else
 			fi;
 			l = 0 }
@@ -169,8 +172,8 @@ end:
 	:: atomic { step == REVERTS ->
 			if
 			:: step = 0; at = 0 /* somebody was in the way */
-			:: leaf[at] == TAKING -> taken_back(at); step = 0; at = 0 /* T has come meanwhile */
-			:: leaf[at] != TAKING -> printf("## leaf %d is reverted\n", at); flip_off(at); step = GONE
+			:: leaf[at] == TAKING && NEXT_IS(EV_TAKEN_BACK) -> taken_back(at); step = 0; at = 0 /* T has come meanwhile */
+			:: leaf[at] != TAKING -> printf("## leaf %d is reverted\n", at); flip_off(at); step = GONE; HAPPENED
 			fi }
 	:: atomic { step == GONE ->
 			mark[at] = false;
@@ -221,6 +224,54 @@ inline confirm(l)
 	assert((leaf[0] != GOOD || said[0]) && (leaf[1] != GOOD || said[1]))
 }
 
+/* A reset, a panic, a watchdog, with what caches have not written; or the power. */
+inline reset(warm)
+{
+	printf("## a reset, %d (0: power-off)\n", warm);
+	resets++;
+	if
+	:: phase == UP ->
+		died = died || UNCONFIRMED(0);
+		bad[0] = (warm && (UNCONFIRMED(0) || failed[0]) -> 1 : 0);
+		bad[1] = (warm && (UNCONFIRMED(1) || failed[1]) -> 1 : 0)
+	:: phase != UP && !(warm) -> bad[0] = 0; bad[1] = 0
+	:: else
+	fi;
+	if
+	:: warm
+	:: !(warm) -> memory[0] = false; memory[1] = false; proved = false; approved = false
+	fi;
+	phase = DOWN;
+	flip_off(0); flip_off(1);
+	mark[0] = false; mark[1] = false; found[0] = false; found[1] = false; out[0] = false; out[1] = false;
+	failed[0] = false; failed[1] = false;
+	step = 0; at = 0; stopped = false; left_out = false; written = false; doubted = false;
+	tsc = 0; ticks = 0; writes = 0
+}
+
+#ifdef TOLD
+proctype guest()
+{
+end:
+	do
+	:: atomic { phase == UP && !step && NEXT_IS(EV_CONFIRMED) && leaf[1] == TRIAL -> confirm(1); HAPPENED }
+	:: atomic { phase == UP && !step && NEXT_IS(EV_STOPS) -> stopped = true; HAPPENED }
+	:: atomic { phase == UP && !step && NEXT_IS(EV_RELEASED) -> stopped = false; HAPPENED }
+	:: atomic { phase == UP && !step && NEXT_IS(EV_KERNEL) && ON(1) -> kernel_gone(); HAPPENED }
+	:: atomic { phase == UP && !step && NEXT_IS(EV_WRITTEN) -> /* the TSC has gone back */
+			doubted = true;
+			written = UNCONFIRMED(1);
+			look(1, 0);
+			HAPPENED }
+	:: atomic { phase == UP && !step && NEXT_IS(EV_TIME_CAME) && leaf[1] == TRIAL ->
+			tsc = tsc + LIMIT;
+			age[1] = age[1] + LIMIT;
+			look(1, 0);
+			HAPPENED }
+	:: atomic { phase == UP && !step && NEXT_IS(EV_BOOT) -> reset(true); resets = 0; HAPPENED }
+	od
+}
+#else
 proctype guest()
 {
 	byte l, cpu;
@@ -264,6 +315,7 @@ end:
 			printf("## the guest sets the TSC to %d\n", tsc) }
 	od
 }
+#endif
 
 /* One tick of true time. A trial is looked at in each, as each CPU leaves the guest more often than that. */
 proctype clock()
@@ -315,31 +367,7 @@ end:
 	od
 }
 
-/* A reset, a panic, a watchdog, with what caches have not written; or the power. */
-inline reset(warm)
-{
-	printf("## a reset, %d (0: power-off)\n", warm);
-	resets++;
-	if
-	:: phase == UP ->
-		died = died || UNCONFIRMED(0);
-		bad[0] = (warm && (UNCONFIRMED(0) || failed[0]) -> 1 : 0);
-		bad[1] = (warm && (UNCONFIRMED(1) || failed[1]) -> 1 : 0)
-	:: phase != UP && !(warm) -> bad[0] = 0; bad[1] = 0
-	:: else
-	fi;
-	if
-	:: warm
-	:: !(warm) -> memory[0] = false; memory[1] = false; proved = false; approved = false
-	fi;
-	phase = DOWN;
-	flip_off(0); flip_off(1);
-	mark[0] = false; mark[1] = false; found[0] = false; found[1] = false; out[0] = false; out[1] = false;
-	failed[0] = false; failed[1] = false;
-	step = 0; at = 0; stopped = false; left_out = false; written = false; doubted = false;
-	tsc = 0; ticks = 0; writes = 0
-}
-
+#ifndef TOLD
 proctype power()
 {
 end:
@@ -348,13 +376,18 @@ end:
 	:: atomic { resets < RESETS && phase != DOWN -> reset(false) }
 	od
 }
+#endif
 
 init {
 	atomic {
+#ifdef TOLD
+		read_told();
+#else
+		run clock();
+		run power();
+#endif
 		run commits();
 		run guest();
-		run clock();
-		run loader();
-		run power()
+		run loader()
 	}
 }

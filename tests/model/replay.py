@@ -2,10 +2,7 @@
 """Is a timeline (newleaf.timeline/1) one that freeze.pml allows? Its steps become a constraint on the model's, and Spin
 looks for a way through all of them."""
 
-import fcntl
 import functools
-import glob
-import hashlib
 import json
 import os
 import re
@@ -191,24 +188,13 @@ def declare(path, cpus):
 @functools.lru_cache
 def checker(cpus):
     """A pan for so many CPUs, made once for each state of the sources."""
-    said = hashlib.sha256()
-    for source in sorted(glob.glob(os.path.join(spin.HERE, "*"))):
-        if source.endswith((".pml", ".py")):
-            with open(source, "rb") as file:
-                said.update(file.read())
-    said.update(names().encode())
-    where = os.path.join(spin.BUILD, f"replay-{cpus}")
-    pan = os.path.join(where, f"pan-{said.hexdigest()[:16]}")
-    os.makedirs(where, exist_ok=True)
-    with open(os.path.join(where, "lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(pan):
-            for old in glob.glob(os.path.join(where, "pan*")):
-                os.remove(old)
-            declare(os.path.join(where, "trace.pml"), cpus)
-            spin.make_pan(where, "freeze", [f"N={cpus}", "TRACE"], "-O1")
-            os.rename(os.path.join(where, "pan"), pan)
-    return pan
+    return spin.cached(
+        f"replay-{cpus}",
+        names(),
+        lambda where: declare(os.path.join(where, "trace.pml"), cpus),
+        "freeze",
+        [f"N={cpus}", "TRACE"],
+    )
 
 
 def write(path, piece, anyone):

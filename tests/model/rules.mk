@@ -4,6 +4,7 @@
 check-model: ## models and their mutants, in their short form: a minute
 	B=$(B) tests/model/run
 	B=$(B) tests/model/forge.py
+	B=$(B) tests/model/forge_journal.py
 	B=$(B) tests/model/test_run.py
 
 check-model-all: ## the same for three CPUs: minutes

@@ -127,7 +127,6 @@ def trial_reset(t):
     path = os.path.join(BUILD, f"monitor.{os.getpid()}.{len(t.guests)}")
     g = t.boot(settings=SETTINGS, more=("-monitor", f"unix:{path},server=on,wait=off"))
     on_trial(g, AUXV, "600s")
-    g.before_end = None
     with socket.socket(socket.AF_UNIX) as monitor:
         monitor.connect(path)
         monitor.sendall(b"system_reset\n")
@@ -142,7 +141,6 @@ def trial_panic(t):
     """a guest that panics while a leaf is on trial: refused in the next boot, free in the one after"""
     g = t.boot(settings=SETTINGS)
     on_trial(g, AUXV, "600s")
-    g.before_end = None
     g.send("echo 1 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger")
     g.wait_console(r"Kernel panic", 60)
     next_boot(g)
@@ -153,6 +151,7 @@ def trial_panic(t):
 @test(full=True)
 def trial_clock(t):
     """guest root sets a clock while a leaf is on trial: its time has come"""
+    t.sets_clocks = True
     g = t.boot(settings=SETTINGS)
     on_trial(g, AUXV, "600s")
     g.run("modprobe msr 2>/dev/null; dd if=/dev/zero of=/dev/cpu/0/msr bs=8 seek=2 count=1 conv=notrunc 2>/dev/null")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the hypervisor's ring of steps holds when a guest ends: kept under build/timelines, and it must be a trace of
-the model of the freeze (docs/reference/model.md). A guest without commits only says that there were none."""
+the model of the freeze (docs/reference/model.md). A guest without commits only says that there were none. And its
+journal, if it tells of probation: that must be a trace of the model of probation."""
 
 import base64
 import glob
@@ -15,23 +16,27 @@ from guest import BUILD, TOP, Failure
 
 sys.path.insert(0, os.path.join(TOP, "tests", "model"))
 
+import journal  # noqa: E402
 import replay  # noqa: E402
 import spin  # noqa: E402
 
 FOLDER = os.path.join(BUILD, "timelines")
 # Little of a serial port's time: a full ring is half a megabyte.
 READ = "command -v newleaf >/dev/null || exit 0; newleaf timeline --last 4096 --json 2>/dev/null | gzip -c | base64"
+JOURNAL = """command -v newleaf >/dev/null || exit 0; newleaf log --json >/tmp/journal 2>/dev/null || exit 0
+	if grep -q '"event":"trial"' /tmp/journal; then gzip -c /tmp/journal | base64; fi; rm -f /tmp/journal"""
 NOTHING, ABSENT = "nothing-to-do", 9  # no transaction since boot; exit code: no Newleaf is below
 READS = 5  # while others commit, a step may be read that is just being written
 
 TALLY = threading.Lock()
-total = {"timelines": 0, "steps": 0, "seconds": 0.0}
+total = {"timelines": 0, "steps": 0, "journals": 0, "events": 0, "seconds": 0.0}
 
 
 def forget(name):
     """What an earlier run of this test has left."""
-    for old in glob.glob(os.path.join(FOLDER, glob.escape(name) + ".*.json")):
-        os.remove(old)
+    for kind in ("json", "log"):
+        for old in glob.glob(os.path.join(FOLDER, f"{glob.escape(name)}.*.{kind}")):
+            os.remove(old)
 
 
 def keep(guest, path):
@@ -54,22 +59,34 @@ def keep(guest, path):
     return True
 
 
-def judge(path):
-    """Failure when the model does not allow it. The file is left."""
-    began = time.monotonic()
+def keep_journal(guest, path):
+    """Does it tell of probation?"""
+    os.makedirs(FOLDER, exist_ok=True)
+    out = guest.call(JOURNAL, timeout=120, log=False).out
+    if not out.strip():
+        return False
+    with open(path, "wb") as file:
+        file.write(gzip.decompress(base64.b64decode(out)))
+    return True
+
+
+def judge(path, sets_clocks=False):
+    """Failure when the model does not allow it. The file is left. sets_clocks: the guest does."""
+    began, is_journal = time.monotonic(), path.endswith(".log")
     try:
-        accepted, said = replay.replay(path)
+        accepted, said = journal.replay(path, sets_clocks) if is_journal else replay.replay(path)
     except (spin.Broken, OSError, RuntimeError) as e:
         raise Failure(f"{os.path.relpath(path)} could not be replayed: {e}") from None
     if not accepted:
         raise Failure(f"{os.path.relpath(path)}: {said}")
     with TALLY:
-        total["timelines"] += 1
-        total["steps"] += int(said.split(":")[1].split()[0])
+        total["journals" if is_journal else "timelines"] += 1
+        total["events" if is_journal else "steps"] += int(said.split(":")[1].split()[0])
         total["seconds"] += time.monotonic() - began
 
 
 def tell():
     if total["timelines"]:
-        said = "{timelines} timelines of {steps} steps are traces of the model ({seconds:.1f} s)"
-        print(said.format(**total))
+        said = "{timelines} timelines of {steps} steps are traces of the model"
+        said += ", {journals} journals of {events} events those of probation" if total["journals"] else ""
+        print((said + " ({seconds:.1f} s)").format(**total))

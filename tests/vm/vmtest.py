@@ -51,7 +51,7 @@ class Context:
 
     def __init__(self, name):
         self.name, self.guests, self.notes = name, [], []
-        self.timelines = []
+        self.timelines, self.sets_clocks = [], False
         self.counts = None  # (passed, failed, skipped) of a check that holds several cases
 
     def boot(self, ready=True, **machine):
@@ -76,16 +76,18 @@ class Context:
             raise Failure(text)
 
     def keep_timeline(self, guest):
-        path = os.path.join(timelines.FOLDER, f"{self.name}.{len(self.timelines)}.json")
-        if timelines.keep(guest, path):
-            self.timelines.append(path)
+        for kind, keep in (("json", timelines.keep), ("log", timelines.keep_journal)):
+            nth = sum(path.endswith(kind) for path in self.timelines)
+            path = os.path.join(timelines.FOLDER, f"{self.name}.{nth}.{kind}")
+            if keep(guest, path):
+                self.timelines.append(path)
 
     def end(self):
         """Guests that still run are asked for what they have; then all of it must be traces of the model."""
         for guest in self.guests:
             guest.end()
         for path in self.timelines:
-            timelines.judge(path)
+            timelines.judge(path, self.sets_clocks)
 
     def close(self):
         for guest in self.guests:
