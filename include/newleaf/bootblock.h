@@ -94,7 +94,7 @@ _Static_assert(sizeof(struct nl_key) == 64, "key layout");
 struct nl_standing {
 	uint64_t epoch;     /* of the newest that was accepted; 0: none yet */
 	uint64_t tried;     /* those up to this epoch are left out, because a boot with one did not finish */
-	uint64_t confirmed; /* the leaves of that one are on without a probation */
+	uint64_t reserved;  /* 0 */
 	uint8_t sha256[32]; /* of its whole file: another one of that epoch is none */
 	struct nl_key keys[NL_MAX_KEYS]; /* those that have such marks; role 0: none */
 };

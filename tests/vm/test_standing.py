@@ -17,11 +17,13 @@ from records import policy_record
 from test_orders import Operators
 from test_state import Lists, State, STATE
 from test_stock import OLD
+from test_trial import await_trial, trial
 from guest import BUILD
 from vmtest import test
 
 AUXV = FIXES[1]
 STANDING, KEYS, AGENTLESS = 2, 4, 8
+CONFIRM = 4  # guest_may
 BEGINS = '''id begins
 version 1
 description "a test: the function in which the kernel's first process begins its first program"
@@ -168,6 +170,41 @@ def standing_first(t):
         g.check_dmesg()
         newleaf(g, "alive")
         g.poweroff()
+
+
+@test(full=True)
+def standing_trial(t):
+    """an order that wants its leaves confirmed at each boot: confirmed they stay; taken back they are out of the next
+    boot, which says so, and on trial again in the one after"""
+    with tempfile.TemporaryDirectory() as folder:
+        o = Standing(folder, CONFIRM)
+        o.name_machine(t)
+        o.put(0, o.signed(5, built(OLD, AUXV), words=("--confirm-ms", "600000")))
+        g = o.boot(t)
+        in_force(t, g, epoch=5, error=None, carried="NL_OK")
+        t.expect(trial(g, AUXV) == "running", f"not on trial: {trial(g, AUXV)}")
+        newleaf(g, f"confirm {AUXV}")
+        t.expect(trial(g, AUXV) is None, f"confirmed, and {trial(g, AUXV)}")
+        newleaf(g, "alive")
+        g.poweroff()
+        o.put(1, o.signed(6, built(OLD, AUXV), words=("--confirm-ms", "10000")))
+        g = o.boot(t)
+        await_trial(g, AUXV, "taken-back")
+        probe(g, AUXV, "VULNERABLE")
+        newleaf(g, "alive")
+        g.reboot()
+        g.wait_console(r"newleaf: launched", 240)
+        g.wait_ready()
+        in_force(t, g, epoch=6, error=None, carried="NL_ETRIAL")
+        probe(g, AUXV, "VULNERABLE")
+        newleaf(g, "alive")
+        g.reboot()
+        g.wait_console(r"newleaf: launched", 240)
+        g.wait_ready()
+        in_force(t, g, epoch=6, error=None, carried="NL_OK")
+        await_trial(g, AUXV, "taken-back")
+        g.check_dmesg()
+        newleaf(g, "alive")
 
 
 @test(full=True)
