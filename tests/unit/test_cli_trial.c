@@ -16,7 +16,10 @@
  * The command where leaves are on trial: what is asked for, shown, confirmed, and told of what was not.
  */
 #include "cli_fixture.h"
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static const char *trial_in_status(void)
 {
@@ -125,6 +128,65 @@ static void not_confirmed(void **state)
 	assert_int_equal(newleaf("confirm"), 0);
 }
 
+#define SECOND 1000000000ULL
+
+static uint64_t confirmed_at, cancelled_at;
+
+static void meanwhile(struct fake *fake)
+{
+	char lock[PATH_MAX];
+	int fd;
+
+	snprintf(lock, sizeof(lock), "%s/lock", cli_run_dir);
+	fd = open(lock, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0); /* others are not kept from their work */
+	close(fd);
+	if (confirmed_at && fake->now_ns >= confirmed_at)
+		fake->leaves[0].trial_tsc = 0;
+	if (cancelled_at && fake->now_ns >= cancelled_at)
+		cli_cancel = 1;
+}
+
+/* How long `newleaf alive` waits, in seconds; there is no counter on this host. */
+static uint64_t alive(void)
+{
+	uint64_t before = f->now_ns;
+
+	f->on_pause = meanwhile;
+	newleaf("alive");
+	f->on_pause = NULL;
+	return (f->now_ns - before) / SECOND;
+}
+
+/* Who pulls the plug of a machine that hangs by a leaf on trial has the counter alone to tell the next boot. */
+static void alive_waits_for_its_end(void **state)
+{
+	uint64_t trial_tsc;
+
+	(void)state;
+	f->status.boot.policy.confirm_ms = 600000;
+	assert_int_equal(newleaf("apply", path_a, "--confirm", "200s"), 0);
+	trial_tsc = f->leaves[0].trial_tsc;
+	confirmed_at = f->now_ns + 30 * SECOND;
+	assert_int_equal(alive(), 30);
+	assert_says(out, "waiting for alpha, which is on trial for 20s: newleaf confirm");
+	confirmed_at = 0;
+	f->leaves[0].trial_tsc = trial_tsc;
+	assert_int_equal(alive(), 660); /* its time does not go by here: others may begin another and another */
+	assert_says(err, "NL_ETRIAL");
+	f->leaves[0].trial_tsc -= 30 * SECOND; /* over, and not taken back */
+	assert_int_equal(alive(), 60);
+	assert_says(err, "NL_ETRIAL");
+	assert_null(strstr(out, "waiting"));
+	cancelled_at = f->now_ns + 5 * SECOND;
+	assert_int_equal(alive(), 5);
+	assert_says(err, "NL_EINTERRUPTED");
+	cancelled_at = cli_cancel = 0;
+	f->leaves[0].condition = NL_LEAF_REVERTED; /* taken back */
+	assert_int_equal(alive(), 0);
+	assert_null(strstr(err, "NL_ETRIAL"));
+}
+
 static void journaled(void **state)
 {
 	(void)state;
@@ -147,7 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(asked_for, set_up), cmocka_unit_test_setup(shown, set_up),
 	        cmocka_unit_test_setup(confirmed, set_up), cmocka_unit_test_setup(not_confirmed, set_up),
-	        cmocka_unit_test_setup(journaled, set_up),
+	        cmocka_unit_test_setup(journaled, set_up), cmocka_unit_test_setup(alive_waits_for_its_end, set_up),
 	};
 
 	return cmocka_run_group_tests_name("cli_trial", tests, set_up_group, tear_down_group);

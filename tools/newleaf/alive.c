@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "cli.h"
+#include "probation.h"
 #include "text.h"
 
 #include <errno.h>
@@ -76,26 +77,60 @@ int boots_set(struct cli *c, const char *what, uint8_t unfinished, struct nl_boo
 	return NL_EXIT_OK;
 }
 
-#define LIMIT_NS 60000000000ULL /* beyond it a standing order is not what this boot waits for */
+/* Beyond it a standing order is not what this boot waits for; nor does taking back what nobody has confirmed. */
+#define LIMIT_NS 60000000000ULL
 #define PAUSE_NS 100000000ULL
 
-/* A machine that is up, and not with its standing order yet, has proven nothing of that. */
-static void await_standing(struct cli *c)
+static void tell_waiting(const struct cli *c, const struct nl_leaf_state *l)
+{
+	struct text t;
+
+	if (c->json || c->quiet || probation_of(&c->status, l) != PROBATION_RUNNING)
+		return;
+	printf("waiting for %s, which is on trial for %s: newleaf confirm says that it is good\n", l->id,
+	       c->status.boot.tsc_hz ? text_age(&t, probation_left_ns(&c->status, l)) : "some time");
+	fflush(stdout);
+}
+
+/* A machine that is up, and not with its standing order yet, has proven nothing of that; nor of a leaf on trial, for
+ * which the counter is the only witness of a power-off. Without the lock: meanwhile others are at work, or confirm. */
+static int await(struct cli *c, const char *what)
 {
 	const struct nl_transport *t = c->transport;
-	uint64_t until = t->now_ns(t->ctx) + LIMIT_NS;
+	uint64_t begun = t->now_ns(t->ctx), now = begun, running = begun;
+	uint64_t most = c->status.boot.policy.confirm_ms * 1000000ULL + LIMIT_NS;
+	struct nl_leaf_state leaves[NL_MAX_LEAVES];
+	const struct nl_leaf_state *l;
+	bool told = false;
+	enum nl_err e;
+	size_t n;
 
-	while (c->status.standing.carried == NL_AGAIN && t->now_ns(t->ctx) < until && !cli_cancel) {
+	for (;; now = t->now_ns(t->ctx)) {
+		if ((e = nl_agent_status(&c->agent, &c->status)) ||
+		    (e = nl_agent_leaves(&c->agent, leaves, NL_MAX_LEAVES, &n)))
+			return cli_fail_agent(c, what, e, NULL);
+		l = probation_longest(leaves, n);
+		if (!l && (c->status.standing.carried != NL_AGAIN || now - begun >= LIMIT_NS))
+			return NL_EXIT_OK;
+		if (l && probation_of(&c->status, l) == PROBATION_RUNNING)
+			running = now;
+		if (now - running >= LIMIT_NS || now - begun >= most)
+			return cli_fail(c, what, NL_ETRIAL, "%s is on, and nobody has confirmed it",
+			                l ? l->id : "a leaf");
+		if (cli_cancel)
+			return cli_fail(c, what, NL_EINTERRUPTED, "this boot is not known to be good yet");
+		if (l && !told)
+			tell_waiting(c, l);
+		told |= l != NULL;
 		t->pause_ns(t->ctx, PAUSE_NS);
-		if (nl_agent_status(&c->agent, &c->status))
-			return;
 	}
 }
 
 int verb_alive(struct cli *c)
 {
+	const char *what = "boot counter not cleared";
 	struct nl_boot_counter before = {0};
-	int result = cli_open_locked(c, "boot counter not cleared");
+	int result = cli_open(c, what);
 	enum nl_err e;
 
 	if (result != NL_EXIT_OK)
@@ -103,8 +138,11 @@ int verb_alive(struct cli *c)
 	e = nl_agent_alive(&c->agent);
 	if (e != NL_OK && e != NL_NOTHING)
 		return cli_fail_agent(c, "not reported as up", e, NULL);
-	await_standing(c);
-	result = boots_set(c, "boot counter not cleared", 0, &before);
+	result = await(c, what);
+	if (result == NL_EXIT_OK)
+		result = cli_lock(c, what);
+	if (result == NL_EXIT_OK)
+		result = boots_set(c, what, 0, &before);
 	if (result == NL_EXIT_NOTHING)
 		return cli_nothing(c, "alive", "the boot counter is clear");
 	if (result != NL_EXIT_OK)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * newleaf carry of a standing order: the EFI partition first, whole and synced, then the hypervisor. Power may go at
- * any moment, and so may a machine on which its leaves are on: the boot counter is raised before and cleared behind it.
+ * any moment, and so may a machine on which its leaves are on: the boot counter is raised before and cleared behind it,
+ * or by `newleaf alive` when they have been confirmed.
  */
 #include "cli.h"
+#include "probation.h"
 #include "standing.h"
 #include "text.h"
 
@@ -158,12 +160,21 @@ static int hand_over(struct cli *c, struct files *f, const struct nl_order *o, s
 	return e ? cli_fail(c, "standing order in force, and not carried out", e, "newleaf log says why") : NL_EXIT_OK;
 }
 
+/* Is one of its leaves on trial? If nobody can tell, it is: the counter is cleared by who can. */
+static bool on_trial(struct cli *c)
+{
+	struct nl_leaf_state leaves[NL_MAX_LEAVES];
+	size_t n;
+
+	return nl_agent_leaves(&c->agent, leaves, NL_MAX_LEAVES, &n) || probation_longest(leaves, n);
+}
+
 int carry_standing(struct cli *c, const void *file, size_t size)
 {
 	const struct nl_order *o = file;
 	struct nl_boot_counter before;
 	struct files f = {.n_leaves = 0};
-	bool counted = false;
+	bool counted = false, trial = false;
 	int result = NL_EXIT_OK;
 
 	if (nl_record_check(NL_ORDER_RECORD, o, size))
@@ -184,7 +195,10 @@ int carry_standing(struct cli *c, const void *file, size_t size)
 		result = put(c, &f, file, size);
 	if (result == NL_EXIT_OK)
 		result = hand_over(c, &f, o, size);
-	if (counted && boots_set(c, "boot counter not cleared", 0, &before) > NL_EXIT_NOTHING && result == NL_EXIT_OK)
+	if (counted && result == NL_EXIT_OK)
+		trial = on_trial(c);
+	if (counted && !trial && boots_set(c, "boot counter not cleared", 0, &before) > NL_EXIT_NOTHING &&
+	    result == NL_EXIT_OK)
 		result = NL_EXIT_ABSENT;
 	forget(&f);
 	if (result != NL_EXIT_OK)
@@ -198,6 +212,10 @@ int carry_standing(struct cli *c, const void *file, size_t size)
 		json_end(&j);
 	} else if (!c->quiet) {
 		printf("standing order of epoch %llu: in force, now and at each boot\n", (unsigned long long)o->epoch);
+		if (trial)
+			printf("on trial: newleaf alive clears the boot counter when newleaf confirm has said that it "
+			       "is "
+			       "good\n");
 	}
 	return NL_EXIT_OK;
 }

@@ -57,6 +57,17 @@ bool probation_weakens(const struct nl_status *s, struct nl_leaf_state *l)
 	return l->condition == NL_LEAF_APPLIED && l->trial_tsc;
 }
 
+const struct nl_leaf_state *probation_longest(const struct nl_leaf_state *leaves, size_t n)
+{
+	const struct nl_leaf_state *found = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (leaves[i].condition == NL_LEAF_APPLIED && leaves[i].trial_tsc &&
+		    (!found || (int64_t)(leaves[i].trial_tsc - found->trial_tsc) > 0))
+			found = &leaves[i];
+	return found;
+}
+
 struct confirmation {
 	const struct nl_leaf_state *leaves[NL_MAX_LEAVES];
 	size_t n;

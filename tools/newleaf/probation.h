@@ -15,6 +15,9 @@ uint64_t probation_left_ns(const struct nl_status *s, const struct nl_leaf_state
 const char *probation_name(enum probation p);                                         /* for programs; NULL: none */
 void probation_print(const struct nl_status *s, const struct nl_leaf_state *l);       /* a line, or nothing */
 
+/* The leaf that is on trial the longest yet; NULL: none is. */
+const struct nl_leaf_state *probation_longest(const struct nl_leaf_state *leaves, size_t n);
+
 /* One that is over weakens the leaf, whose note says so. True: the leaf is on and may yet be taken back. */
 bool probation_weakens(const struct nl_status *s, struct nl_leaf_state *l);
 

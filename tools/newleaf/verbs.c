@@ -125,7 +125,11 @@ const struct verb cli_verbs[] = {
          "Run once at the end of each boot. It clears the EFI variable NewleafBoots, in which the loader counts "
          "unfinished boots, and "
          "tells the hypervisor, "
-         "which journals it. Without it the loader steps aside after two boots. Needs efivarfs (mounted if it is not).",
+         "which journals it. Before, it waits for the leaves of the standing order, a minute at most, and for each "
+         "leaf "
+         "on trial until it is confirmed or taken back; of one that is on and confirmed by nobody it says NL_ETRIAL, "
+         "and "
+         "clears nothing. Without it the loader steps aside after two boots. Needs efivarfs (mounted if it is not).",
          verb_alive},
         {"challenge", NULL, "FILE", 1, 1, 0, GROUP_CHANGE, "ask for the challenge that an operator's order answers",
          "Writes it to FILE, or to the standard output for -. One is out at a time: the one before is void, and this "
