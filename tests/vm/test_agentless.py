@@ -152,3 +152,47 @@ def agentless_throttled(t):
     t.note(f"20 commits in {alternate(t, g, 10)} tries")
     probe(g, AUXV, "VULNERABLE")
     g.run("killall hog")
+
+
+IN_GROUP = """
+mkdir -p /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
+echo "+cpu +pids" >/sys/fs/cgroup/cgroup.subtree_control && mkdir /sys/fs/cgroup/few || exit 99
+echo %(limit)s >/sys/fs/cgroup/few/%(file)s || exit 99
+sh -c 'echo $$ >/sys/fs/cgroup/few/cgroup.procs && exec newleaf %(command)s --deadline 8s --json 2>/tmp/why'
+code=$?
+rmdir /sys/fs/cgroup/few
+exit $code
+"""
+
+
+def in_group(g, file, limit, command, code=(0,)):
+    """What the command says that runs in a group of its own with that limit."""
+    script = IN_GROUP % {"file": file, "limit": limit, "command": command}
+    return json.loads(g.run(script, timeout=300, code=code).splitlines()[-1])
+
+
+@test(full=True)
+def agentless_group(t):
+    """in a group that may have no more processes no helper starts, and the command commits without them, and says so;
+    in one that has a two-hundredth of a CPU it gathers them, or does without, or is refused by the deadline's name"""
+    g = t.boot()
+    leaf = leaf_path(g.machine.kernel, AUXV)
+    t.expect(newleaf(g, f"apply {leaf}")["quiesce"] == "agent", "where all come an agent gathers them")
+    newleaf(g, f"revert {AUXV}")
+    for command in (f"apply {leaf}", f"revert {AUXV}"):
+        answer = in_group(g, "pids.max", "1", command)
+        t.expect(answer["result"] == "ok" and answer["quiesce"] == "agentless", f"no more processes: {answer}")
+    little = ("cpu.max", "5000 1000000")
+    before = newleaf(g, "status")["generation"]
+    answer = in_group(g, *little, f"apply {leaf}", code=(0, 8))
+    done = answer["result"] == "ok"
+    t.expect(done or (answer["code"] == "NL_EDEADLINE" and not answer["changed"]), f"next to no time: {answer}")
+    t.expect((newleaf(g, "status")["generation"] != before) == done, "what was refused has changed something")
+    t.note(f"next to no time: {answer['quiesce'] if done else answer['detail']}")
+    if done:
+        newleaf(g, f"revert {AUXV}")
+    for command in (f"apply {leaf} --agentless", f"revert {AUXV} --agentless"):
+        answer = in_group(g, *little, command)
+        t.expect(answer["result"] == "ok" and answer["quiesce"] == "agentless", f"next to no time: {answer}")
+    probe(g, AUXV, "VULNERABLE")
+    g.check_dmesg()
