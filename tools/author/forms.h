@@ -213,14 +213,15 @@
 	X(order, "order", "new|sign|show ...", \
 	  "new sync|apply|revert|freeze|release|stop|confirm [LEAF|SHA256]... --challenge FILE | --machine ID " \
 	  "--epoch N " \
-	  "[--kernel BUILD-ID] [--trust KEY]... [--distrust KEY|SHA256]... [--frozen] [--agentless] [--deadline-ms " \
+	  "[--trust KEY]... [--distrust KEY|SHA256]... [--frozen] [--agentless] [--deadline-ms " \
 	  "N] " \
 	  "[--confirm-ms N] [--any-generation] [--sign KEY.pem] -o ORDER | sign ORDER --sign KEY.pem | --digest-out " \
 	  "FILE " \
 	  "| --attach SIG --pub KEY | show ORDER [--keys FILE [--operators N]] [--challenge FILE]", \
 	  "signed orders: when, by whom the owner calls an operator", \
-	  "Makes, signs and shows orders, offline; newleaf carry presents one at its machine. Not heeded yet: " \
-	  "--kernel, and --confirm-ms of a standing one.\n" \
+	  "Makes, signs and shows orders, offline; newleaf carry presents one at its machine. There is no option for " \
+	  "a\n" \
+	  "kernel: each leaf names the one that it is for, and goes on in no other.\n" \
 	  "sync: exactly these leaves; apply: these besides; revert: these no more; freeze: nothing changes until " \
 	  "release;\n" \
 	  "stop: freeze, and what is under way is abandoned; confirm: what is on probation is good.\n" \
@@ -230,13 +231,12 @@
 	  "of " \
 	  "a\n" \
 	  "      --epoch N         higher epoch takes its place\n" \
-	  "      --kernel ID       for this kernel alone\n" \
 	  "      --trust KEY       this key is an operator's from now on; --distrust: is no more. Of standing " \
 	  "orders\n" \
 	  "      --frozen          nothing changes behind it. Of standing orders\n" \
 	  "      --agentless       the hypervisor commits by itself\n" \
 	  "      --deadline-ms N   of the commit; default 1000\n" \
-	  "      --confirm-ms N    taken back unless confirmed within so long\n" \
+	  "      --confirm-ms N    taken back unless confirmed within so long; of a standing order at each boot\n" \
 	  "      --sign KEY.pem    signs it; the key has the role operator. sign adds one more signature, if\n" \
 	  "                        those that are there verify\n" \
 	  "      --digest-out, --attach, --pub   sign by a token, as newleaf sign does\n" \

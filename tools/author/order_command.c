@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOT_YET "no Newleaf of this version heeds such an order: docs/explanation/orders.md\n"
-
 static const char *const verbs[] = NL_ORDER_NAMES;
 static struct buf entries;
 
@@ -83,15 +81,10 @@ static void bind_now(struct nl_order *o)
 
 static void bind_standing(struct nl_order *o)
 {
-	size_t n = given.kernel ? strlen(given.kernel) / 2 : 0;
-
 	o->kind = NL_ORDER_STANDING;
 	o->epoch = number(given.epoch, NL_ORDER_MAX_EPOCH, "--epoch");
 	if (!named_hex(given.machine, o->machine_id, sizeof(o->machine_id)))
 		usage_error("order", "--machine takes the 32 digits of a machine's id");
-	if (given.kernel && (n < 8 || n > sizeof(o->build_id) || !named_hex(given.kernel, o->build_id, n)))
-		usage_error("order", "--kernel takes a build-id, 16 to 64 digits");
-	o->build_id_len = (uint32_t)n;
 }
 
 static enum nl_order_what verb_of(const char *word)
@@ -128,6 +121,10 @@ static int order_new(const char *verb)
 	struct buf out = {0};
 	uint8_t id[32];
 
+	/* An order has a field for it, and no machine heeds it yet. */
+	if (given.kernel)
+		refuse(NL_EUNSUPPORTED,
+		       "leave --kernel out: each leaf names the kernel that it is for, and goes on in no other");
 	if (given.challenge)
 		bind_now(&o);
 	else
@@ -158,9 +155,8 @@ static int order_new(const char *verb)
 		signing_do(&g, given.output, id);
 	} else
 		file_write(given.output, out.p, out.n, 0644);
-	fprintf(stderr, "order %s, %s, %u entries%s -> %s\n%s", verb, o.kind == NL_ORDER_NOW ? "now" : "standing",
-	        o.head.count, given.signer ? "" : ", not signed", escape(given.output, FOR_TERMINAL),
-	        o.kind == NL_ORDER_STANDING && (o.confirm_ms || o.build_id_len) ? NOT_YET : "");
+	fprintf(stderr, "order %s, %s, %u entries%s -> %s\n", verb, o.kind == NL_ORDER_NOW ? "now" : "standing",
+	        o.head.count, given.signer ? "" : ", not signed", escape(given.output, FOR_TERMINAL));
 	return NL_EXIT_OK;
 }
 
