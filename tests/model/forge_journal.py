@@ -29,6 +29,7 @@ def of_b(text):
 
 
 B = of_b(ON)
+SYNC, ENDED, THAWED = "20 order sync", "25 order ended", "20 commit agent; 25 order freeze; 26 order release"
 
 # name, entries, the event that cannot be and its TSC, or what is said; "" if all can
 CASES = (
@@ -66,51 +67,96 @@ CASES = (
     ("begun, and not on", "10 trial a 100; 10 commit", "before commit"),
     ("taken back, and not off", f"{ON}; 120 trial a back; 120 applied a; 120 commit", "no trial of applied"),
     ("taken back at the end", f"{ON}; 120 trial a back", "at its end"),
+    ("an order that an agent carries out", f"{SYNC}; 30 commit agent", ""),
+    ("one that the core carries out", f"{SYNC}; 30 commit own", ""),
+    ("one that lapses, and the next", f"{SYNC}; {ENDED}; {SYNC}; 30 commit own", ""),
+    ("one for this generation", "20 order sync 1; 30 commit own", ""),
+    ("an agent's own, then frozen, then released", f"{THAWED}; 50 commit agent", ""),
+    ("frozen, and taken back by the core", f"{ON}; 20 order freeze; {BACK} own", ""),
+    ("a standing order's, on a frozen machine", f"20 order freeze; {BOOT}; 2 order standing; 30 commit own", ""),
+    ("an order takes the place of one that waits", f"{SYNC}; {ENDED}; {THAWED}; 27 commit agent", ""),
+    ("released behind a reset", f"20 order freeze; {BOOT}; 30 order release; 40 commit agent", ""),
+    ("refused, and another one", f"20 order refused; {SYNC}; 30 commit own", ""),
+    ("the core commits, and nobody has ordered it", "20 commit own", "own 20"),
+    ("it acts twice", f"{SYNC}; 30 commit own; 40 commit own", "own 40"),
+    ("it acts behind another commit", f"{SYNC}; 30 commit agent; 40 commit own", "own 40"),
+    ("it acts though it has ended", f"{SYNC}; {ENDED}; 40 commit own", "own 40"),
+    ("it acts in the next boot", f"{SYNC}; {BOOT}; 40 commit own", "own 40"),
+    ("it acts behind a freeze", f"{SYNC}; 25 order freeze; 40 commit own", "own 40"),
+    ("it acts behind stop and release", f"{SYNC}; 25 order stop; 26 order release; 40 commit own", "own 40"),
+    ("it ends twice", f"{SYNC}; {ENDED}; {ENDED}", "ended 25"),
+    ("it ends when it was carried out", f"{SYNC}; 21 commit own; {ENDED}", "ended 25"),
+    ("an agent commits while all is frozen", "20 order freeze; 40 commit agent", "agents 40"),
+    ("and behind a reset", f"20 order freeze; {BOOT}; 40 commit agent", "agents 40"),
+    ("an order is accepted while all is frozen", f"10 order freeze; {SYNC}", "sync 20"),
+    ("one for another generation", "20 order sync 5", "for another generation"),
     ("no boot in what is left", f"5 verified; {ON}; {ON}", ""),
 )  # fmt: skip
 APPLIED = 2  # enum nl_leaf_condition
 WHAT = {"gone": (0, journal.REVERTED, 0), "confirmed": (0, APPLIED, 0), "back": (1, journal.REVERTED, 100)}
-VERBS = {"freeze": 4, "release": journal.RELEASE, "stop": journal.STOP}
+VERBS = {"freeze": journal.FREEZE, "release": journal.RELEASE, "stop": journal.STOP}
 
 
-def entry(seq, text):
+def entry(seq, text, generation=1):
     tsc, event, leaf, what = (text.split() + ["", ""])[:4]
     error, a, b = WHAT[what] if what in WHAT else (0, APPLIED, int(what or 0))
-    if event == "order":
-        error, a, b, leaf = 0, journal.NOW << 32 | VERBS[leaf], 0, ""
-    elif event == "boot":
-        b, leaf = int(leaf), ""
+    sha256 = leaf * 64 or None
+    if event == "order": # `what` is a generation: to which it is bound
+        error, a = leaf in ("ended", "refused"), (2 if leaf == "standing" else journal.NOW) << 32 | VERBS.get(leaf, 1)
+        b, leaf, sha256 = int(what or journal.ANY), "", ("f" if leaf == "refused" else "e") * 64
+    elif event in ("boot", "commit"):
+        b, leaf, sha256 = int(leaf) if event == "boot" else 0, "", None
     return {
         "schema": "newleaf.log/1",
         "seq": seq,
         "tsc": int(tsc),
         "event": event,
         "code": "NL_ETRIAL" if error else "NL_OK",
+        "generation": generation,
         "id": leaf or None,
-        "sha256": leaf * 64 or None,
+        "sha256": sha256,
         "a": hex(a),
         "b": hex(b),
     }
+
+
+def write(path, lines):
+    """The journal, and beside it the timeline of its last boot, which says whose each commit was."""
+    generation, entries, steps = 1, [], []
+    for seq, line in enumerate(lines, 7):
+        event, by = (line.split() + [""])[1:3]
+        generation = 1 if event == "boot" else generation + (event == "commit")
+        steps = [] if event == "boot" else steps
+        if by in ("own", "agent"):
+            steps += [("prepare", 3 if by == "own" else 0), ("settle", generation)]
+        entries.append(entry(seq, line, generation))
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(e) + "\n" for e in entries)
+    events = [
+        {"seq": n, "tsc": n, "transaction": (n + 1) // 2, "cpu": 0, "step": step, "value": value}
+        for n, (step, value) in enumerate(steps, 1)
+    ]
+    with open(path.removesuffix("log") + "json", "w", encoding="utf-8") as file:
+        json.dump({"schema": "newleaf.timeline/1", "cpus": 1, "events": events}, file)
 
 
 def judge(case, path):
     """What is wrong with the answer; None if nothing."""
     name, text, wrong = case
     lines = ([] if name.startswith("no boot") else ["1 boot 0"]) + text.split(";")
-    with open(path, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(entry(seq, line)) + "\n" for seq, line in enumerate(lines, 7))
-    accepted, said = journal.replay(path)
+    write(path, lines)
+    accepted, said = journal.judge(path)
     event, tsc = (wrong.split() + ["", ""])[:2]
     if accepted != (not wrong):
         return said
-    if event in journal.EVENTS:
+    if event in (*journal.LEAF, *journal.ORDERS):
         return None if f": {event} by " in said and seq_of(lines, tsc, said) else said
     return None if wrong in said else said
 
 
 def seq_of(lines, tsc, said):
     """Is the entry that is named one of that time?"""
-    return any(f"(seq {seq}," in said for seq, line in enumerate(lines, 7) if line.split()[0] == tsc)
+    return any(re.search(rf"\(seq {seq}[,)]", said) for seq, line in enumerate(lines, 7) if line.split()[0] == tsc)
 
 
 def main():
@@ -124,13 +170,11 @@ def main():
                 print(f"{case[0]}: expected {case[2] or 'a trace'}: {said}")
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(json.dumps(entry(seq, "1 verified")) + "\n" for seq in (1, 3))
-        if journal.replay(path) != (False, "an entry is missing: 2"):
+        if journal.judge(path) != (False, "an entry is missing: 2"):
             bad += 1
             print("a hole in a journal is not seen")
-        with open(path, "w", encoding="utf-8") as file:
-            lines = ["1 boot 0"] + f"{ON}; {BACK.replace('120', '90')}".split(";")
-            file.writelines(json.dumps(entry(seq, line)) + "\n" for seq, line in enumerate(lines, 7))
-        if not journal.replay(path, sets_clocks=True)[0]:
+        write(path, ["1 boot 0"] + f"{ON}; {BACK.replace('120', '90')}".split(";"))
+        if not journal.judge(path, sets_clocks=True)[0]:
             bad += 1
             print("whose clock was set elsewhere is not taken back")
     print(f"{of - bad} of {of} journals judged rightly")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is a journal (lines of newleaf.log/1) one that probation.pml allows? What it says of each leaf becomes a constraint
-on the model's, and Spin looks for a way through all of it: over resets, since the journal outlives them."""
+"""Is a journal (lines of newleaf.log/1) one that probation.pml and orders.pml allow? What it says of each leaf, and of
+orders, becomes a constraint on the model's, and Spin looks for a way through all of it: over resets, since the journal
+outlives them."""
 
 import json
 import os
@@ -8,13 +9,17 @@ import re
 import subprocess
 import tempfile
 
+import replay
 import spin
 
-EVENTS = "put_on put_off taken_back confirmed stops released kernel written time_came boot".split()
+# What happens to a leaf, and (the first four as in orders.pml) to orders and what is on.
+LEAF = "put_on put_off taken_back confirmed stops released kernel written time_came boot".split()
+ORDERS = "sync freeze stop release ended own agents standing back reset".split()
 REVERTED = 3  # enum nl_leaf_condition
 GOES_ON = 1  # enum nl_journal_past
-NOW, RELEASE, STOP = 1, 5, 6  # of an order
-MOST, LIMIT = 1024, 60  # events of a leaf (told.pml), seconds of a search
+NOW, FREEZE, RELEASE, STOP, CONFIRM, ANY = 1, 4, 5, 6, 7, 2**64 - 1  # of an order
+VERBS = {FREEZE: "freeze", RELEASE: "release", STOP: "stop"}
+MOST, MOST_ORDERS, LIMIT = 1024, 60, 60  # events (told.pml), orders (orders.pml), seconds of a search
 
 
 class Unfit(Exception):
@@ -47,7 +52,7 @@ def known(entries):
     return (fresh[-1:] + boots[:1] + [len(entries)])[0]
 
 
-class Reader:
+class Leaves:
     """What happens to each leaf: (event, entry) in their order, by its hash."""
 
     def __init__(self, entries, sets_clocks):
@@ -128,24 +133,87 @@ class Reader:
         self._say("stops" if self.stopped else "released", entry)
 
 
+class Orders:
+    """What happens to orders, and to what is on: (event, entry) in their order. own: of which generations of the last
+    boot the commit was the core's own, True or False."""
+
+    def __init__(self, entries, own):
+        self.events, self.waiting = [], None
+        first, last = known(entries), [i for i, e in enumerate(entries) if e["event"] == "boot"][-1:]
+        standing, back = False, False
+        for i, entry in enumerate(entries[first:], first):
+            event = entry["event"]
+            if event == "boot":
+                standing, self.waiting = False, None
+                if i > first:
+                    self._say("reset", entry)
+            elif event == "order":
+                standing |= number(entry, "a") >> 32 != NOW and entry["code"] == "NL_OK"
+                self._order(entry)
+            elif event == "trial":
+                back |= entry["code"] != "NL_OK"
+            elif event == "commit":
+                self._commit(entry, own.get(entry["generation"]) if last and i > last[0] else None, standing, back)
+                back = False
+
+    def _say(self, event, entry):
+        self.events.append((event, entry))
+
+    def _order(self, entry):
+        what, kind = number(entry, "a") & 0xFFFFFFFF, number(entry, "a") >> 32
+        if entry["code"] == "NL_OK" and kind == NOW and what != CONFIRM:
+            if number(entry, "b") not in (ANY, entry["generation"]):
+                raise Unfit(f"accepted for another generation: {tell(entry)}")
+            self._say(VERBS.get(what, "sync"), entry)
+            self.waiting = entry["sha256"]
+        elif entry["code"] != "NL_OK" and entry["sha256"] and entry["sha256"] == self.waiting:
+            self._say("ended", entry)
+
+    def _commit(self, entry, own, standing, back):
+        if own is None:
+            self._say("back" if back else "standing" if standing else "agents", entry)
+        elif own:
+            self._say("back" if back else "standing" if standing else "own", entry)
+        else:
+            self._say("agents", entry)
+
+
+def own_commits(path):
+    """Of the timeline kept with a journal: of which generation's commit PREPARE says that it was the core's."""
+    try:
+        events, _ = replay.read(path.removesuffix("log") + "json")
+    except (OSError, replay.Unfit):
+        return {}
+    by, own = {}, {}
+    for event in events:
+        if event["step"] in ("prepare", replay.OWN):
+            by[event["transaction"]] = event["step"] == replay.OWN
+        if event["step"] == "settle" and event["transaction"] in by:
+            own[event["value"]] = by[event["transaction"]]
+    return own
+
+
 def tell(entry):
     return f"{entry['event']} (seq {entry['seq']}{', ' + entry['id'] if entry['id'] else ''})"
 
 
-def names():
-    return "".join(f"#define EV_{name.upper()} {n}\n" for n, name in enumerate(EVENTS, 1))
+def names(events):
+    return "".join(f"#define EV_{name.upper()} {n}\n" for n, name in enumerate(events, 1))
 
 
-def declare(where):
-    with open(os.path.join(where, "told_events.pml"), "w", encoding="utf-8") as file:
-        file.write(names())
+def checker(model, events):
+    def declare(where):
+        with open(os.path.join(where, "told_events.pml"), "w", encoding="utf-8") as file:
+            file.write(names(events))
+
+    return spin.cached(f"told-{model}", names(events), declare, model, ["TOLD"])
 
 
-def search(pan, events):
+def search(pan, numbers):
     """How many events can follow each other; None: all."""
     with tempfile.TemporaryDirectory(prefix="told.") as where:
         with open(os.path.join(where, "told"), "w", encoding="utf-8") as file:
-            file.write("\n".join(map(str, [len(events), *(EVENTS.index(name) + 1 for name, _ in events)])) + "\n")
+            file.write("\n".join(map(str, [len(numbers), *numbers])) + "\n")
         done = subprocess.run(
             [pan, "-n", "-E", "-m1000000", "-w20"],
             cwd=where,
@@ -162,21 +230,31 @@ def search(pan, events):
     return max([int(x) for x in re.findall(r"^event (\d+)$", done.stdout, re.M)], default=0)
 
 
-def replay(path, sets_clocks=False):
+def refusal(model, kinds, events):
+    """The first event that cannot follow, and how many were before it; None."""
+    numbers = [kinds.index(name) + 1 for name, _ in events]
+    reached = search(checker(model, kinds), numbers) if events else None
+    if reached is None:
+        return None
+    name, entry = events[reached]
+    return f"{name} by {tell(entry)} cannot follow {reached} events of {model}.pml"
+
+
+def judge(path, sets_clocks=False):
     """(accepted, what is said). sets_clocks: the guest does, on CPUs by which no entry may have been written."""
     try:
-        leaves = Reader(read(path), sets_clocks).leaves
+        entries = read(path)
+        leaves = Leaves(entries, sets_clocks).leaves
+        orders = Orders(entries, own_commits(path)).events
     except (KeyError, TypeError, ValueError) as e:
         return False, f"no journal: {e!r}"
     except Unfit as e:
         return False, str(e)
-    pan, told = spin.cached("told", names(), declare, "probation", ["TOLD"]), 0
-    for leaf, events in leaves.items():
-        if len(events) > MOST:
-            return False, f"more than {MOST} events of a leaf"
-        reached = search(pan, events) if events else None
-        if reached is not None:
-            name, entry = events[reached]
-            return False, f"no trace of the model: {name} by {tell(entry)} cannot follow {reached} events of {leaf[:8]}"
-        told += len(events)
-    return True, f"a trace of the model: {told} events of {len(leaves)} leaves"
+    if sum(name in ORDERS[:4] for name, _ in orders) > MOST_ORDERS or max(map(len, [orders, *leaves.values()])) > MOST:
+        return False, f"more than {MOST} events or {MOST_ORDERS} orders"
+    for model, kinds, events in [*(("probation", LEAF, e) for e in leaves.values()), ("orders", ORDERS, orders)]:
+        said = refusal(model, kinds, events)
+        if said:
+            return False, f"no trace of the model: {said}"
+    told = len(orders) + sum(map(len, leaves.values()))
+    return True, f"a trace of the model: {told} events of orders and {len(leaves)} leaves"

@@ -9,7 +9,14 @@
  * with two signatures by the same key, which is all that who has stolen one key can make.
  */
 #include "steps.pml"
+#include "told.pml"
 
+#ifdef TOLD
+#define CHALLENGES 60
+#define FLIPS 1000
+#undef word
+#define word int
+#endif
 #ifndef CHALLENGES
 #define CHALLENGES 3 /* that are ever made */
 #endif
@@ -44,21 +51,23 @@
 byte made, count; /* challenges, in all and in this boot */
 byte boot = 1;
 byte verb[CHALLENGES + 1];  /* of the order that bears this challenge; 0: nobody has signed one */
-byte bound[CHALLENGES + 1]; /* to this generation; 0: to any */
+word bound[CHALLENGES + 1]; /* to this generation; 0: to any */
 byte count_of[CHALLENGES + 1], boot_of[CHALLENGES + 1];
 bool of_network[CHALLENGES + 1];
 /* The core */
 byte out[2];                                  /* the challenge of each channel; 0: none */
 byte staged[DOORS], file[DOORS], done[DOORS]; /* the challenge it bears, which of the two, slices that are done */
-byte waits[2], began[2];                      /* an order that waits for leaves and for its commit; generation then */
+byte waits[2];
+word began[2];                                /* an order that waits for leaves and for its commit; generation then */
 bool key[2] = true, frozen, leaf;             /* leaf: the orders' is here */
 bool prepared;                                /* by an agent */
-byte generation = 1;
+word generation = 1;
 /* What must be so */
 bool ended[CHALLENGES + 1]; /* this challenge: by an order, by another challenge, by its age, or with its kernel */
 bool acted[CHALLENGES + 1], flipped[CHALLENGES + 1];
 bool stands;                /* an operator has said so, and none has said RELEASE */
-byte stops, era[CHALLENGES + 1], from[CHALLENGES + 1], prepared_era;
+byte stops, era[CHALLENGES + 1], prepared_era;
+word from[CHALLENGES + 1];
 #ifdef ALONE
 byte alone, last; /* calls at the last door, in turn, with the same GOOD order */
 #endif
@@ -101,7 +110,8 @@ inline flip(by, of_era)
 	flipped[by] = (by) != 0;
 	generation++;
 	prepared = false; /* beside the generation before: NL_ESTALE */
-	prepared_era = 0
+	prepared_era = 0;
+	HAPPENED
 }
 
 inline carry_out(c, id)
@@ -147,7 +157,8 @@ inline accept(id, what)
 #ifndef MUTANT_NOT_SPENT
 		end_challenge(CHANNEL(d));
 #endif
-		carry_out(CHANNEL(d), id)
+		carry_out(CHANNEL(d), id);
+		HAPPENED
 	fi
 }
 
@@ -260,12 +271,16 @@ inline ask(c)
 	of_network[made] = c;
 	out[c] = made;
 	if
+#ifdef TOLD
+	:: verb[made] = event[told]
+#else
 	:: printf("## challenge %d: is signed by nobody\n", made); verb[made] = 0
 	:: printf("## challenge %d: SYNC, on any generation\n", made); verb[made] = SYNC
 	:: printf("## challenge %d: SYNC, on this generation\n", made); verb[made] = SYNC; bound[made] = generation
 	:: printf("## challenge %d: FREEZE\n", made); verb[made] = FREEZE
 	:: printf("## challenge %d: STOP\n", made); verb[made] = STOP
 	:: printf("## challenge %d: RELEASE\n", made); verb[made] = RELEASE
+#endif
 	fi
 }
 
@@ -355,8 +370,33 @@ end:
 	od
 }
 
+#ifdef TOLD
+#define CAN (waits[0] && began[0] == generation && !frozen)
+/* Of each order that was accepted its challenge is made when it is. */
+proctype journal()
+{
+	byte d = 0;
+
+end:
+	do
+	:: atomic { NEXT_IS(SYNC) && !frozen || NEXT_IS(FREEZE) || NEXT_IS(STOP) || NEXT_IS(RELEASE) ->
+			ask(0);
+			accept(made, GOOD) }
+	:: atomic { NEXT_IS(EV_ENDED) && waits[0] -> waits[0] = 0; began[0] = 0; HAPPENED }
+	:: atomic { (NEXT_IS(EV_OWN) || NEXT_IS(EV_AGENTS)) && CAN -> commit(0) }
+	:: atomic { NEXT_IS(EV_AGENTS) && !frozen -> flip(0, stops) } /* as policy lets it */
+	:: atomic { NEXT_IS(EV_STANDING) || NEXT_IS(EV_BACK) -> generation++; HAPPENED } /* also while all is frozen */
+	:: atomic { NEXT_IS(EV_RESET) -> reset(true); HAPPENED }
+	od
+}
+#endif
+
 init {
 	atomic {
+#ifdef TOLD
+		read_told();
+		run journal()
+#else
 		run door(0);
 		run door(1);
 #if DOORS > 2
@@ -364,5 +404,6 @@ init {
 #endif
 		run operators();
 		run machine()
+#endif
 	}
 }

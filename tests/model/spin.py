@@ -33,7 +33,7 @@ def make_pan(where, model, defines, optimise, shortest=False):
     call(where, "spin", "-a", *["-D" + d for d in defines], model + ".pml")
     safety = [] if "LIVE" in defines else ["-DSAFETY", "-DNOFAIR"]
     safety += ["-DBFS"] if shortest and safety else []
-    call(where, "gcc", "-w", optimise, *safety, f"-DMEMLIM={MEMORY}", "-o", "pan", "pan.c")
+    call(where, "gcc", "-w", optimise, *safety, f"-DMEMLIM={MEMORY}", "-DVECTORSZ=2048", "-o", "pan", "pan.c")
 
 
 def cached(name, names, declare, model, defines):

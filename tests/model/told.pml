@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a journal says of one leaf (TOLD): then nothing of that happens in probation.pml but when it is its turn, and
- * what no journal tells (marks, flushes, the loader) when it likes. tests/model/journal.py writes told_events.pml, the
+ * What a journal says of one leaf, or of orders (TOLD): then nothing of that happens in probation.pml, or orders.pml,
+ * but when it is its turn, and what no journal tells (marks, flushes, the loader) when it likes. tests/model/journal.py writes told_events.pml, the
  * numbers of the events, and the file `told`: how many they are, and each.
  */
 #ifdef TOLD

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the hypervisor's ring of steps holds when a guest ends: kept under build/timelines, and it must be a trace of
 the model of the freeze (docs/reference/model.md). A guest without commits only says that there were none. And its
-journal, if it tells of probation: that must be a trace of the model of probation."""
+journal, if it tells of orders or probation: that must be a trace of their models."""
 
 import base64
 import glob
@@ -24,7 +24,8 @@ FOLDER = os.path.join(BUILD, "timelines")
 # Little of a serial port's time: a full ring is half a megabyte.
 READ = "command -v newleaf >/dev/null || exit 0; newleaf timeline --last 4096 --json 2>/dev/null | gzip -c | base64"
 JOURNAL = """command -v newleaf >/dev/null || exit 0; newleaf log --json >/tmp/journal 2>/dev/null || exit 0
-	if grep -q '"event":"trial"' /tmp/journal; then gzip -c /tmp/journal | base64; fi; rm -f /tmp/journal"""
+	grep -Eq '"event":"(trial|order)"' /tmp/journal && gzip -c /tmp/journal | base64
+	rm -f /tmp/journal"""
 NOTHING, ABSENT = "nothing-to-do", 9  # no transaction since boot; exit code: no Newleaf is below
 READS = 5  # while others commit, a step may be read that is just being written
 
@@ -60,7 +61,7 @@ def keep(guest, path):
 
 
 def keep_journal(guest, path):
-    """Does it tell of probation?"""
+    """Does it tell of orders or probation?"""
     os.makedirs(FOLDER, exist_ok=True)
     out = guest.call(JOURNAL, timeout=120, log=False).out
     if not out.strip():
@@ -74,7 +75,7 @@ def judge(path, sets_clocks=False):
     """Failure when the model does not allow it. The file is left. sets_clocks: the guest does."""
     began, is_journal = time.monotonic(), path.endswith(".log")
     try:
-        accepted, said = journal.replay(path, sets_clocks) if is_journal else replay.replay(path)
+        accepted, said = journal.judge(path, sets_clocks) if is_journal else replay.replay(path)
     except (spin.Broken, OSError, RuntimeError) as e:
         raise Failure(f"{os.path.relpath(path)} could not be replayed: {e}") from None
     if not accepted:
@@ -88,5 +89,5 @@ def judge(path, sets_clocks=False):
 def tell():
     if total["timelines"]:
         said = "{timelines} timelines of {steps} steps are traces of the model"
-        said += ", {journals} journals of {events} events those of probation" if total["journals"] else ""
+        said += ", {journals} journals of {events} events those of orders and probation" if total["journals"] else ""
         print((said + " ({seconds:.1f} s)").format(**total))

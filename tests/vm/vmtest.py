@@ -51,7 +51,7 @@ class Context:
 
     def __init__(self, name):
         self.name, self.guests, self.notes = name, [], []
-        self.timelines, self.sets_clocks = [], False
+        self.timelines, self.asked, self.sets_clocks = [], 0, False
         self.counts = None  # (passed, failed, skipped) of a check that holds several cases
 
     def boot(self, ready=True, **machine):
@@ -76,11 +76,11 @@ class Context:
             raise Failure(text)
 
     def keep_timeline(self, guest):
+        path = os.path.join(timelines.FOLDER, f"{self.name}.{self.asked}.")
         for kind, keep in (("json", timelines.keep), ("log", timelines.keep_journal)):
-            nth = sum(path.endswith(kind) for path in self.timelines)
-            path = os.path.join(timelines.FOLDER, f"{self.name}.{nth}.{kind}")
-            if keep(guest, path):
-                self.timelines.append(path)
+            if keep(guest, path + kind):
+                self.timelines.append(path + kind)
+        self.asked = len({path.rsplit(".", 1)[0] for path in self.timelines})
 
     def end(self):
         """Guests that still run are asked for what they have; then all of it must be traces of the model."""
