@@ -121,13 +121,12 @@ static enum nl_err make_pages(uint32_t most)
 		end = first + most;
 	for (; tx.made < end; tx.made++) {
 		struct nl_change *c = &tx.plan.changes[tx.made];
-		enum nl_rights rights;
-		hpa_t shown;
+		struct nl_shown shown;
 
 		c->from = nl_view_pointer(nl_views(), &current->view, GPA(c->gpa), NL_R);
 		c->home = !c->in_place && !page_has_site(c->gpa, g->applied);
-		if (!c->from || !nl_view_walk(nl_views(), &current->view, GPA(c->gpa), &shown, &rights, NULL, NULL) ||
-		    (c->in_place && shown.v != c->gpa))
+		if (!c->from || !nl_view_walk(nl_views(), &current->view, GPA(c->gpa), &shown) ||
+		    (c->in_place && shown.at.v != c->gpa))
 			return NL_ERANGE;
 		c->to = c->home ? nl_phys(HPA(c->gpa)) : nl_pool_page();
 		if (!c->to)
@@ -137,7 +136,7 @@ static enum nl_err make_pages(uint32_t most)
 		if (!c->home)
 			g->pages[g->n_pages++] = (struct nl_private_page){c->gpa, c->to};
 		err = nl_view_set_page(nl_views(), &g->view, &current->view, GPA(c->gpa),
-		                       c->home ? HPA(c->gpa) : nl_pool_hpa(c->to), rights);
+		                       c->home ? HPA(c->gpa) : nl_pool_hpa(c->to), shown.rights);
 		if (err)
 			return err;
 	}

@@ -28,12 +28,10 @@ bool nl_guest_fetch(const struct nl_context *c, uint64_t rip, uint8_t *out, size
 
 	if (!(c->cr0 & CR0_PG)) { /* firmware, perhaps in memory that its map calls reserved: where code runs, bytes can
 		                     be read */
-		enum nl_rights rights;
-		hpa_t pa;
+		struct nl_shown page;
 
-		if (!nl_view_walk(nl_views(), nl_current_view(), GPA(at), &pa, &rights, NULL, NULL) || !(rights & NL_X))
-			return false;
-		return x86_copy_safe(out, nl_phys(pa), first < n ? first : n);
+		return nl_view_walk(nl_views(), nl_current_view(), GPA(at), &page) && page.rights & NL_X &&
+		       x86_copy_safe(out, nl_phys(page.at), first < n ? first : n);
 	}
 	if (!(c->efer & EFER_LMA)) /* 32-bit paging: nothing that runs under us uses it any more */
 		return false;

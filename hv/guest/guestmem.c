@@ -90,13 +90,11 @@ bool nl_guest_hold(struct nl_guest *g)
 
 uint8_t *nl_view_pointer(const struct nl_views *views, const struct nl_view *view, gpa_t gpa, enum nl_rights rights)
 {
-	enum nl_rights granted;
-	hpa_t pa;
+	struct nl_shown page;
 
-	if (!nl_is_guest_ram(gpa) || !nl_view_walk(views, view, gpa, &pa, &granted, NULL, NULL) ||
-	    (granted & rights) != rights)
+	if (!nl_is_guest_ram(gpa) || !nl_view_walk(views, view, gpa, &page) || (page.rights & rights) != rights)
 		return NULL;
-	return nl_phys(pa);
+	return nl_phys(page.at);
 }
 
 /* The same for the guest's tables, remembered: what the view shows does not depend on the guest. */

@@ -118,7 +118,7 @@ static enum nl_err place_site(const struct nl_leaf *leaf, const struct nl_placem
 	const struct nl_leaf_site *from = &leaf->sites[i];
 	uint64_t base = at->objects[from->object].base[from->region];
 	enum nl_err err;
-	hpa_t shown;
+	struct nl_shown page;
 	gpa_t gpa;
 
 	if (!base) /* of an initialiser that has returned */
@@ -131,8 +131,7 @@ static enum nl_err place_site(const struct nl_leaf *leaf, const struct nl_placem
 	    (gpa.v & NL_PAGE_MASK) + from->len > NL_PAGE_SIZE)
 		return NL_ERANGE;
 	/* A module is written in place: its pages are never shown as anything but themselves. */
-	if (from->object &&
-	    (!nl_view_walk(space->views, space->view, gpa, &shown, NULL, NULL, NULL) || shown.v != gpa.v))
+	if (from->object && (!nl_view_walk(space->views, space->view, gpa, &page) || page.at.v != gpa.v))
 		return NL_ERANGE;
 	s->va = base + from->offset;
 	s->gpa = gpa.v;

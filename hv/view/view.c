@@ -46,8 +46,7 @@ static enum nl_memtype type_of(const struct nl_npt_format *f, uint64_t entry)
 
 /* --- Walking --- */
 
-bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gpa, hpa_t *out, enum nl_rights *rights,
-                  enum nl_memtype *type, uint64_t *page_size)
+bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gpa, struct nl_shown *out)
 {
 	if (gpa.v >> v->format->address_bits)
 		return false;
@@ -59,14 +58,8 @@ bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gp
 	}
 	if (!(entry & v->format->present))
 		return false;
-	if (out)
-		*out = HPA(target(entry & ~(span(level) - 1)).v | (gpa.v & (span(level) - 1)));
-	if (rights)
-		*rights = rights_of(v->format, entry);
-	if (type)
-		*type = type_of(v->format, entry);
-	if (page_size)
-		*page_size = span(level);
+	*out = (struct nl_shown){HPA(target(entry & ~(span(level) - 1)).v | (gpa.v & (span(level) - 1))),
+	                         rights_of(v->format, entry), type_of(v->format, entry), span(level)};
 	return true;
 }
 
@@ -208,10 +201,10 @@ static enum nl_err put(const struct nl_views *v, const struct nl_view *view, con
 enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, const struct nl_view *parent, gpa_t gpa,
                              hpa_t frame, enum nl_rights rights)
 {
-	enum nl_memtype type;
+	struct nl_shown now;
 
 	NL_ASSERT((rights & NL_R) && !(frame.v & NL_PAGE_MASK) && (!parent || parent->root.v != view->root.v));
-	if (!nl_view_walk(v, view, gpa, NULL, NULL, &type, NULL))
+	if (!nl_view_walk(v, view, gpa, &now))
 		return NL_EINTERNAL;
-	return put(v, view, parent, gpa.v, to_page(v->format, LEVEL_4K, frame, rights, type));
+	return put(v, view, parent, gpa.v, to_page(v->format, LEVEL_4K, frame, rights, now.type));
 }

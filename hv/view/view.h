@@ -44,9 +44,15 @@ enum nl_err nl_view_fork(const struct nl_views *v, const struct nl_view *from, s
 enum nl_err nl_view_set_page(const struct nl_views *v, struct nl_view *view, const struct nl_view *parent, gpa_t gpa,
                              hpa_t frame, enum nl_rights rights);
 
-/* Translate. false: not mapped. Any pointer may be NULL; *page_size is 4K, 2M or 1G. */
-bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gpa, hpa_t *out, enum nl_rights *rights,
-                  enum nl_memtype *type, uint64_t *page_size);
+struct nl_shown { /* what a view shows at an address */
+	hpa_t at;
+	enum nl_rights rights;
+	enum nl_memtype type;
+	uint64_t size; /* of the page: 4K, 2M or 1G */
+};
+
+/* Translate. false: not mapped. */
+bool nl_view_walk(const struct nl_views *v, const struct nl_view *view, gpa_t gpa, struct nl_shown *out);
 
 /*
  * Release every table of `view` that its one living neighbour does not share: `keep` is the view that it was forked

@@ -177,17 +177,19 @@ static void page_by_page(struct nl_view *view)
 	const struct nl_generation *was = nl_generation_current(), *next = (const struct nl_generation *)view;
 	const struct nl_view *from = &was->view;
 	uint32_t i, n = 0;
-	hpa_t before;
+	struct nl_shown before, after;
 
 	_Static_assert(offsetof(struct nl_generation, view) == 0, "a view that is published is a generation's");
 	for (i = 0; i < was->n_pages + next->n_pages; i++) {
 		gpa_t gpa = GPA(i < was->n_pages ? was->pages[i].gpa : next->pages[i - was->n_pages].gpa);
 
-		if (!nl_view_walk(nl_views(), view, gpa, &pages[n].fresh, &pages[n].rights, NULL, NULL) ||
-		    !nl_view_walk(nl_views(), from, gpa, &before, NULL, NULL, NULL) || before.v == pages[n].fresh.v)
+		if (!nl_view_walk(nl_views(), view, gpa, &after) || !nl_view_walk(nl_views(), from, gpa, &before) ||
+		    before.at.v == after.at.v)
 			continue;
 		pages[n].gpa = gpa;
-		if (nl_view_set_page(nl_views(), view, from, gpa, before, pages[n].rights))
+		pages[n].fresh = after.at;
+		pages[n].rights = after.rights;
+		if (nl_view_set_page(nl_views(), view, from, gpa, before.at, after.rights))
 			nl_panic("litmus: no page");
 		n++;
 	}

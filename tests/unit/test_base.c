@@ -65,12 +65,11 @@ static int setup(void **state)
 
 static void shows(uint64_t gpa, uint64_t hpa, enum nl_rights rights)
 {
-	enum nl_rights granted;
-	hpa_t frame;
+	struct nl_shown page;
 
-	assert_true(nl_view_walk(nl_views(), nl_base_view(), GPA(gpa), &frame, &granted, NULL, NULL));
-	if (frame.v != hpa || granted != rights)
-		fail_msg("%lx shows %lx with rights %u", gpa, frame.v, granted);
+	assert_true(nl_view_walk(nl_views(), nl_base_view(), GPA(gpa), &page));
+	if (page.at.v != hpa || page.rights != rights)
+		fail_msg("%lx shows %lx with rights %u", gpa, page.at.v, page.rights);
 }
 
 static void the_region_is_hidden(void **state)
@@ -136,8 +135,7 @@ static void types_by_the_memory_map(void **state)
 	              {0x80000000, NL_2M, NL_MT_UC},  {0xc0000000, NL_2M, NL_MT_UC},  {0xffe00000, NL_2M, NL_MT_UC},
 	              {0x100000000, NL_2M, NL_MT_WB}, {0x13fe00000, NL_2M, NL_MT_UC}, {0x140000000, NL_1G, NL_MT_UC},
 	              {0xffefff000, NL_2M, NL_MT_UC}, {0xfff000000, NL_2M, NL_MT_WB}, {0xfffe00000, NL_2M, NL_MT_WB}};
-	uint64_t size;
-	enum nl_memtype type;
+	struct nl_shown page;
 
 	nl_boot.region = 0x50000000;
 	nl_boot.n_ranges = NL_ARRAY_SIZE(map);
@@ -147,10 +145,9 @@ static void types_by_the_memory_map(void **state)
 		format = ept ? nl_npt_format_ept(true, 36) : nl_npt_format_npt(true, 36);
 		assert_int_equal(nl_base_init(), NL_OK);
 		for (unsigned i = 0; i < NL_ARRAY_SIZE(wanted); i++) {
-			assert_true(
-			        nl_view_walk(nl_views(), nl_base_view(), GPA(wanted[i].at), NULL, NULL, &type, &size));
-			assert_int_equal(type, ept ? wanted[i].type : NL_MT_WB);
-			assert_int_equal(size, wanted[i].size);
+			assert_true(nl_view_walk(nl_views(), nl_base_view(), GPA(wanted[i].at), &page));
+			assert_int_equal(page.type, ept ? wanted[i].type : NL_MT_WB);
+			assert_int_equal(page.size, wanted[i].size);
 		}
 	}
 	setup(state);

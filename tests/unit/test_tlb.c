@@ -85,10 +85,9 @@ static void publish(void)
 
 static uint64_t shows(uint64_t gpa)
 {
-	hpa_t frame;
-	enum nl_rights rights;
-	assert_true(nl_view_walk(&t.views, current(), GPA(gpa), &frame, &rights, NULL, NULL));
-	return frame.v | rights;
+	struct nl_shown page;
+	assert_true(nl_view_walk(&t.views, current(), GPA(gpa), &page));
+	return page.at.v | page.rights;
 }
 
 /* --- Mutants --- */

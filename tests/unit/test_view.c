@@ -39,9 +39,9 @@ static void base_is_identity_from_the_largest_pages(void **state)
 		assert_int_equal(p->type, format.has_type ? pc[i].type : NL_MT_WB);
 	}
 	for (size_t i = 0; i < NL_ARRAY_SIZE(pc); i++) { /* no leaf crosses a change of type, in either format */
-		uint64_t size;
-		assert_true(nl_view_walk(&views, &base, GPA(pc[i].base), NULL, NULL, NULL, &size));
-		assert_int_equal(pc[i].base & (size - 1), 0);
+		struct nl_shown page;
+		assert_true(nl_view_walk(&views, &base, GPA(pc[i].base), &page));
+		assert_int_equal(pc[i].base & (page.size - 1), 0);
 	}
 	release_last(&base);
 }
@@ -51,21 +51,19 @@ static void walk_agrees_with_hardware(void **state)
 	(void)state;
 	struct nl_view base;
 	static struct shape shape;
+	struct nl_shown page;
 	make_hidden_base(&base, &shape);
 
 	for (unsigned i = 0; i < 20000; i++) {
 		const gpa_t gpa = GPA(host_below(i % 2 ? END : 0x400000) + (i % 4 == 2 ? HIDDEN - 0x100000 : 0));
 		const struct piece *p = shape_at(&shape, gpa.v);
-		hpa_t out;
-		enum nl_rights rights;
-		enum nl_memtype type;
-		assert_true(nl_view_walk(&views, &base, gpa, &out, &rights, &type, NULL));
-		assert_int_equal(out.v, p->one_frame ? p->hpa + (gpa.v & NL_PAGE_MASK) : p->hpa + gpa.v - p->gpa);
-		assert_int_equal(rights, p->rights);
-		assert_int_equal(type, p->type);
+		assert_true(nl_view_walk(&views, &base, gpa, &page));
+		assert_int_equal(page.at.v, p->one_frame ? p->hpa + (gpa.v & NL_PAGE_MASK) : p->hpa + gpa.v - p->gpa);
+		assert_int_equal(page.rights, p->rights);
+		assert_int_equal(page.type, p->type);
 	}
-	assert_false(nl_view_walk(&views, &base, GPA(END), NULL, NULL, NULL, NULL));
-	assert_false(nl_view_walk(&views, &base, GPA(UINT64_MAX), NULL, NULL, NULL, NULL));
+	assert_false(nl_view_walk(&views, &base, GPA(END), &page));
+	assert_false(nl_view_walk(&views, &base, GPA(UINT64_MAX), &page));
 	release_last(&base);
 }
 
