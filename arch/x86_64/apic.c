@@ -130,9 +130,7 @@ bool apic_guest_icr(struct nl_cpu *cpu, uint64_t icr, bool x2)
 		*page(APIC_ICR_LOW) = (uint32_t)icr;
 		return true;
 	}
-	for (unsigned i = 0; i < nl_n_cpus; i++) {
-		struct nl_cpu *c = nl_cpus[i];
-
+	NL_EACH_CPU(c) {
 		if (!is_target(cpu, c, icr, x2))
 			continue;
 		targets++;

@@ -38,17 +38,12 @@ void nl_generation_release(struct nl_generation *g)
 /* When every CPU that runs has loaded a newer root; a CPU that waits for a SIPI loads the newest first. */
 bool nl_generation_reclaim(void)
 {
-	unsigned i;
-
 	if (!retired)
 		return true;
-	for (i = 0; i < nl_n_cpus; i++) {
-		const struct nl_cpu *cpu = nl_cpus[i];
-
-		if (cpu && nl_cpu_is_running(cpu) &&
+	NL_EACH_CPU(cpu)
+		if (nl_cpu_is_running(cpu) &&
 		    __atomic_load_n(&cpu->root_generation, __ATOMIC_SEQ_CST) < current->view.generation)
 			return false;
-	}
 	nl_generation_release(retired);
 	retired = NULL;
 	return true;

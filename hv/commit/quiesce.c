@@ -42,8 +42,6 @@ static void note_hold(struct nl_cpu *cpu)
 
 	if (cpu->hold_since_tsc)
 		nl_step(cpu->index, NL_STEP_RESUME, held);
-	if (cpu->hold_since_tsc && held > cpu->hold_longest_tsc)
-		cpu->hold_longest_tsc = held;
 	cpu->hold_since_tsc = 0;
 }
 
@@ -87,21 +85,17 @@ void nl_quiesce_answer(struct nl_cpu *cpu)
 static bool takes_part(const struct nl_cpu *cpu, const struct nl_cpu *self)
 {
 	/* Pairs with the CPU's own order: state to RUNNING, then nl_quiesce_pending. */
-	return cpu && cpu != self && nl_cpu_is_running(cpu);
+	return cpu != self && nl_cpu_is_running(cpu);
 }
 
 /* Withdraw what is still asked and let everybody go. */
 static void release(void)
 {
-	unsigned i;
-
-	for (i = 0; i < nl_n_cpus; i++) {
+	NL_EACH_CPU(cpu) {
 		uint32_t asked = armed << 2 | ASKED;
 
-		if (nl_cpus[i])
-			__atomic_compare_exchange_n(&nl_cpus[i]->request, &asked, IDLE, false, __ATOMIC_SEQ_CST,
-			                            __ATOMIC_SEQ_CST);
-		nl_held[i].held = false;
+		__atomic_compare_exchange_n(&cpu->request, &asked, IDLE, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		nl_held[cpu->index].held = false;
 	}
 	__atomic_store_n(&armed, 0, __ATOMIC_SEQ_CST);
 }
@@ -109,22 +103,22 @@ static void release(void)
 /* One look at everybody: how many have not answered; *refused is the first CPU that does not stand well, or -1. */
 static unsigned look(uint32_t mine, struct nl_freeze_result *result, int *refused)
 {
-	unsigned i, missing = 0;
+	unsigned missing = 0;
 
 	*refused = -1;
 	result->held = 1;
-	for (i = 0; i < nl_n_cpus; i++) {
-		uint32_t r = nl_cpus[i] ? __atomic_load_n(&nl_cpus[i]->request, __ATOMIC_SEQ_CST) : 0;
+	NL_EACH_CPU(cpu) {
+		uint32_t r = __atomic_load_n(&cpu->request, __ATOMIC_SEQ_CST);
 
 		if (r >> 2 != mine)
 			continue;
 		if ((r & STATE) == ASKED) {
 			if (!missing++)
-				result->blocker.cpu = i;
+				result->blocker.cpu = cpu->index;
 		} else if ((r & STATE) == HELD) {
 			result->held++;
 		} else if (*refused < 0) {
-			*refused = (int)i;
+			*refused = (int)cpu->index;
 		}
 	}
 	return missing;
@@ -144,7 +138,7 @@ enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool ju
                       struct nl_freeze_result *result)
 {
 	uint64_t start = x86_rdtsc(), limit = nl_us_to_tsc(limit_us());
-	unsigned i, missing;
+	unsigned missing;
 	int refused;
 
 	memset(result, 0, sizeof(*result));
@@ -157,22 +151,22 @@ enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool ju
 	nl_held[self->index].held = true;
 	nl_step(self->index, NL_STEP_FREEZE, ticket);
 	__atomic_store_n(&armed, ticket, __ATOMIC_SEQ_CST);
-	for (i = 0; i < nl_n_cpus; i++) {
-		if (!takes_part(nl_cpus[i], self))
+	NL_EACH_CPU(cpu) {
+		if (!takes_part(cpu, self))
 			continue;
 		result->total++;
-		nl_step(i, NL_STEP_ASK, ticket);
-		__atomic_store_n(&nl_cpus[i]->request, ticket << 2 | ASKED, __ATOMIC_SEQ_CST);
-		nl_vendor->kick(nl_cpus[i]);
+		nl_step(cpu->index, NL_STEP_ASK, ticket);
+		__atomic_store_n(&cpu->request, ticket << 2 | ASKED, __ATOMIC_SEQ_CST);
+		nl_vendor->kick(cpu);
 	}
 	while ((missing = look(ticket, result, &refused)) && refused < 0 && x86_rdtsc() - start < limit)
 		x86_pause();
 	if (refused < 0)
 		adapt(missing);
 	if (!missing && refused < 0) {
-		for (i = 0; i < nl_n_cpus; i++)
-			if (nl_cpus[i] && nl_cpus[i]->request == (ticket << 2 | HELD))
-				nl_held[i].held = true;
+		NL_EACH_CPU(cpu)
+			if (cpu->request == (ticket << 2 | HELD))
+				nl_held[cpu->index].held = true;
 		nl_step(self->index, NL_STEP_WINDOW, ticket);
 		return NL_OK;
 	}
@@ -189,11 +183,10 @@ enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool ju
 void nl_thaw(struct nl_cpu *self, struct nl_freeze_result *result)
 {
 	uint64_t now, first = ~0ULL;
-	unsigned i;
 
-	for (i = 0; i < nl_n_cpus; i++)
-		if (nl_held[i].held && nl_cpus[i]->hold_since_tsc < first)
-			first = nl_cpus[i]->hold_since_tsc;
+	NL_EACH_CPU(cpu)
+		if (nl_held[cpu->index].held && cpu->hold_since_tsc < first)
+			first = cpu->hold_since_tsc;
 	nl_step(self->index, NL_STEP_THAW, ticket);
 	release();
 	now = x86_rdtsc();

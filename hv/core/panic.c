@@ -50,10 +50,8 @@ static void stop_others(const struct nl_cpu *self)
 {
 	uint32_t others = 0;
 
-	for (unsigned i = 0; i < nl_n_cpus; i++) {
-		struct nl_cpu *c = nl_cpus[i];
-
-		if (!c || c == self || !nl_cpu_is_running(c))
+	NL_EACH_CPU(c) {
+		if (c == self || !nl_cpu_is_running(c))
 			continue;
 		nl_vendor->kick(c);
 		others++;

@@ -2,12 +2,7 @@
 /* The hypercalls: see hypercall.h. Buffers are copied once; an answer's buffer is proven writable before anything is
  * done. */
 #include "exits/hypercall.h"
-#include "apic.h"
-#include "exits/config.h"
 #include "exits/windows.h"
-#include "exits/msr.h"
-#include "exits/token.h"
-#include "view/base.h"
 #include "commit/commit.h"
 #include "commit/generation.h"
 #include "commit/order.h"
@@ -20,7 +15,6 @@
 #include "core/kept.h"
 #include "core/pool.h"
 #include "core/step.h"
-#include "commit/quiesce.h"
 #include "leaf/list.h"
 #include "leaf/registry.h"
 #include "leaf/room.h"
@@ -35,12 +29,14 @@ struct call {
 	uint64_t length;
 	uint64_t rcx, r8; /* in, then out */
 	enum nl_proof proof;
-	union { /* of those calls whose answer is one record */
+	union { /* of those calls whose answer is records, one at a time */
 		struct nl_status status;
 		struct nl_verify_report verify;
 		struct nl_commit_report commit;
 		struct nl_exit_counts exits;
 		struct nl_challenge challenge;
+		struct nl_journal_entry entry;
+		struct nl_step_record step;
 	} answer;
 };
 
@@ -57,7 +53,6 @@ static enum nl_err can_answer(struct call *c, size_t n)
 static enum nl_err call_status(struct call *c)
 {
 	struct nl_status *s = &c->answer.status;
-	unsigned i;
 
 	nl_journal_tidy();
 	s->abi = NL_ABI_VERSION;
@@ -66,8 +61,8 @@ static enum nl_err call_status(struct call *c)
 	memcpy(s->vendor, nl_vendor->name, sizeof(s->vendor));
 	memcpy(s->paging, nl_vendor->paging, sizeof(s->paging));
 	s->cpus_known = nl_n_cpus;
-	for (i = 0; i < nl_n_cpus; i++)
-		s->cpus_running += nl_cpus[i] && nl_cpu_is_running(nl_cpus[i]);
+	NL_EACH_CPU(cpu)
+		s->cpus_running += nl_cpu_is_running(cpu);
 	s->generation = nl_current_view()->generation;
 	s->tsc_now = x86_rdtsc();
 	s->boot = nl_boot.facts;
@@ -180,38 +175,26 @@ static enum nl_err call_try(struct call *c) { return nl_commit_try(c->cpu, c->ct
 static enum nl_err call_abandon(struct call *c) { return nl_commit_abandon(c->cpu, &c->answer.commit); }
 
 /* Records of a ring, which begin with their seq. */
-static enum nl_err call_ring(struct call *c, void *record, size_t n, bool (*read)(uint64_t, void *, uint64_t *))
+static enum nl_err call_ring(struct call *c, size_t n, bool (*read)(uint64_t, void *, uint64_t *))
 {
-	const uint64_t *seq = record;
 	uint64_t from = c->rcx;
 	enum nl_err err = NL_OK;
 
-	for (c->rcx = 0; !err && read(from, record, &c->r8) && c->length >= n; from = *seq + 1) {
-		err = append(c, record, n);
+	for (c->rcx = 0; !err && read(from, &c->answer, &c->r8) && c->length >= n; from = c->answer.step.seq + 1) {
+		err = append(c, &c->answer, n);
 		c->rcx += !err;
 	}
 	return err;
 }
 
-static enum nl_err call_journal(struct call *c)
-{
-	struct nl_journal_entry e;
-
-	return call_ring(c, &e, sizeof(e), nl_journal_read);
-}
-
-static enum nl_err call_timeline(struct call *c)
-{
-	struct nl_step_record r;
-
-	return call_ring(c, &r, sizeof(r), nl_step_read);
-}
+static enum nl_err call_journal(struct call *c) { return call_ring(c, sizeof(c->answer.entry), nl_journal_read); }
+static enum nl_err call_timeline(struct call *c) { return call_ring(c, sizeof(c->answer.step), nl_step_read); }
 
 static enum nl_err call_exits(struct call *c)
 {
 	struct nl_exit_counts *counts = &c->answer.exits;
 
-	if (c->rcx >= nl_n_cpus || !nl_cpus[c->rcx])
+	if (c->rcx >= nl_n_cpus)
 		return NL_EUSAGE;
 	counts->tsc = x86_rdtsc();
 	_Static_assert(sizeof(counts->count) == sizeof(nl_cpus[0]->exits), "one counter per cause");

@@ -241,7 +241,7 @@ static void holds_everybody(void **state)
 		all_execute();
 	}
 	for (i = 1; i < CPUS; i++)
-		assert_true(nl_cpus[i]->hold_longest_tsc > 0);
+		assert_int_equal(nl_cpus[i]->hold_since_tsc, 0);
 }
 
 static void kernel_mode_is_refused(void **state)

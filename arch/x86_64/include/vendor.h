@@ -87,14 +87,14 @@ struct nl_cpu {
 	uint64_t root_generation; /* of the root this CPU has loaded (hv/view/view.h) */
 	hpa_t root;               /* which that is */
 	/* life of the CPU: core/cpu.h alone; atomics */
-	uint32_t state;        /* enum nl_cpu_state */
-	uint32_t sipi_vector;  /* 0x100 | vector when a SIPI waits */
-	uint32_t init_pending; /* an INIT waits */
-	uint32_t request;      /* a freeze is under way and this CPU has not answered (quiesce.c) */
-	uint32_t kick;         /* one of ours is in flight to this CPU (nmi.c) */
-	uint32_t nmi_pending;  /* an NMI waits for the guest: one, as in hardware; more merge into it */
-	bool mc_pending;       /* a machine check came while the core ran: injected at the next entry */
-	uint64_t hold_since_tsc, hold_longest_tsc;
+	uint32_t state;          /* enum nl_cpu_state */
+	uint32_t sipi_vector;    /* 0x100 | vector when a SIPI waits */
+	uint32_t init_pending;   /* an INIT waits */
+	uint32_t request;        /* a freeze is under way and this CPU has not answered (quiesce.c) */
+	uint32_t kick;           /* one of ours is in flight to this CPU (nmi.c) */
+	uint32_t nmi_pending;    /* an NMI waits for the guest: one, as in hardware; more merge into it */
+	bool mc_pending;         /* a machine check came while the core ran: injected at the next entry */
+	uint64_t hold_since_tsc; /* 0: it is not held */
 	struct {
 		uint64_t value, until_tsc, made;
 		uint32_t epoch;
@@ -188,4 +188,6 @@ void hv_before_entry(struct nl_cpu *cpu);
 /* cpu.c */
 extern struct nl_cpu *nl_cpus[NL_MAX_CPUS];
 extern unsigned nl_n_cpus; /* all of the machine's that ever run */
+#define NL_EACH_CPU(cpu) \
+	for (struct nl_cpu **at_ = nl_cpus, *cpu; at_ < nl_cpus + nl_n_cpus && (cpu = *at_, true); at_++)
 struct nl_cpu *nl_this_cpu(void);
