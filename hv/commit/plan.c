@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What changes: see plan.h. */
 #include "commit/plan.h"
-#include "core/core.h"
 
 static void watch_leaf(struct nl_plan *p, uint32_t leaf, bool remove, bool strict)
 {

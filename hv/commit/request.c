@@ -4,7 +4,6 @@
 #include "core/core.h"
 #include "guest/target.h"
 #include "leaf/floor.h"
-#include "leaf/leaf.h"
 #include "leaf/list.h"
 
 /* A newer version takes a leaf's place, and a leaf that says so of this version or a later one. What is older than what

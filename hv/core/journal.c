@@ -2,7 +2,6 @@
 /* The journal: see journal.h. */
 #include "core/journal.h"
 #include "core/core.h"
-#include "core/clock.h"
 #include "core/sha256.h"
 #include "x86.h"
 

@@ -3,7 +3,6 @@
 #include "leaf/list.h"
 #include "core/core.h"
 #include "core/kept.h"
-#include "core/sha256.h"
 #include "leaf/floor.h"
 #include "leaf/leaf.h"
 #include "leaf/signature.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Staging, verification and the registry of leaves: see registry.h. */
 #include "leaf/registry.h"
-#include "view/base.h"
 #include "core/core.h"
 #include "core/journal.h"
 #include "core/kept.h"
@@ -9,7 +8,6 @@
 #include "leaf/leaf.h"
 #include "leaf/list.h"
 #include "leaf/room.h"
-#include "core/sha256.h"
 #include "leaf/signature.h"
 #include "view/current.h"
 #include "x86.h"

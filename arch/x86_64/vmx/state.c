@@ -3,7 +3,6 @@
  * The guest's registers in the VMCS: how a CPU starts, what INIT and SIPI make of it, and what common code may read or
  * set.
  */
-#include "core/core.h"
 #include "vmx.h"
 #include "x86.h"
 

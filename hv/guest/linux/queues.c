@@ -21,7 +21,6 @@
  * author's tool refuses such a kernel.
  */
 #include "guest/linux/walk.h"
-#include "core/core.h"
 
 #define MAX_RT_PRIO 100u /* include/linux/sched/rt.h, sched/prio.h: an interface of user space */
 #define LIST_HEAD 16u

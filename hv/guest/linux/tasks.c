@@ -2,7 +2,6 @@
 /* Walks over Linux's tasks and kprobes: see linux.h and guest.h. What is relied on is in include/linux of the target:
  * list_head, hlist, task_struct. */
 #include "guest/linux/walk.h"
-#include "core/core.h"
 #include "x86.h"
 
 #define MAX_TASKS (4u << 20) /* Linux's PID_MAX_LIMIT: against lists without an end; time is bounded by scan->until */
