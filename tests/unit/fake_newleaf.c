@@ -399,6 +399,8 @@ static enum nl_err dispatch(struct fake *f, struct nl_registers *r)
 		return f->order;
 	case NL_CALL_ORDER:
 		f->carried++;
+		if (f->order_comes)
+			f->order_comes();
 		if (f->order_slices) {
 			f->order_slices--;
 			return NL_AGAIN;

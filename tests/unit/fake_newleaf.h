@@ -73,6 +73,7 @@ struct fake {
 	enum nl_err order;        /* what challenges and orders come to, after so many slices, not before a time */
 	uint8_t order_sha256[32]; /* of the last one that was accepted */
 	unsigned order_slices, carried;
+	void (*order_comes)(void);
 	uint64_t order_rate_until;
 	uint64_t spin_ns, longest_spin_ns; /* that the last gather, and any, was allowed */
 	uint64_t now_ns, paused_ns, shortest_pause_ns, longest_pause_ns;

@@ -16,19 +16,27 @@
  * newleaf carry of a standing order: which place of the EFI partition gets it, what stands there then, and what status
  * says.
  */
+#define _GNU_SOURCE
 #include "cli_fixture.h"
 #include "sha256.h"
 #include "standing.h"
 
+#include <newleaf/bootcounter.h>
+
+#include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define PIECE (64u << 10) /* by which a place grows */
 
 static struct {
 	struct nl_order o;
 	struct nl_order_entry entries[2];
 } order;
-static char esp[PATH_MAX], file_of_order[PATH_MAX];
+static char esp[PATH_MAX], file_of_order[PATH_MAX], counter[PATH_MAX];
 
 static uid_t root(void) { return 0; }
 
@@ -42,6 +50,9 @@ static int machine(void **state)
 	cli_uid = root;
 	path(esp, "esp");
 	path(file_of_order, "order");
+	path(counter, "boots");
+	unlink(counter);
+	cli_boots = counter;
 	for (const char *const *part = (const char *const[]){"", "/EFI", "/EFI/newleaf", NULL}; *part; part++) {
 		snprintf(folder, sizeof(folder), "%s%s", esp, *part);
 		mkdir(folder, 0700);
@@ -117,7 +128,7 @@ static void it_is_written_first(void **state)
 	assert_int_equal(p->leaves[0].size, n);
 	assert_int_equal(p->leaves[0].base % 8, 0);
 	assert_memory_equal((const uint8_t *)p + p->leaves[0].base, leaf, n);
-	assert_int_equal(size, p->leaves[0].base + ((n + 7) & ~7ULL));
+	assert_int_equal(size, PIECE);
 	f->order = NL_EQUORUM; /* it stands there, and harms nobody */
 	make(6, NL_ORDER_LEAF, name);
 	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order, mine), NL_EXIT_LEAF);
@@ -184,6 +195,177 @@ static void carried_twice(void **state)
 	make(6, NL_ORDER_LEAF, NULL);
 	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
 	assert_int_equal(placed(0, &size)->order.epoch, 6);
+}
+
+/* As efivarfs has it: attributes, then the counter. */
+static void count(uint8_t unfinished)
+{
+	const struct nl_boot_counter c = {unfinished, NL_BOOT_COUNTER_VERSION, 0};
+	const struct timespec once[2] = {{1, 0}, {1, 0}};
+	FILE *to = fopen(counter, "w");
+
+	fwrite((uint8_t[4]){NL_BOOT_COUNTER_ATTRIBUTES}, 4, 1, to);
+	fwrite(&c, sizeof(c), 1, to);
+	fclose(to);
+	utimensat(AT_FDCWD, counter, once, 0);
+}
+
+static uint8_t counted(bool *untouched)
+{
+	uint8_t said[8] = {0};
+	FILE *from = fopen(counter, "r");
+	struct stat s;
+
+	assert_int_equal(fread(said, 1, sizeof(said), from), sizeof(said));
+	fclose(from);
+	stat(counter, &s);
+	if (untouched)
+		*untouched = s.st_mtim.tv_sec == 1;
+	return said[4];
+}
+
+static uint8_t when_it_came;
+static void look(void) { when_it_came = counted(NULL); }
+
+/* A boot that counts as unfinished leaves the order out: so not before one is handed over that could be the reason.
+ * Power may go while the place is written, and then the order before must count. */
+static void counted_behind_the_write(void **state)
+{
+	char place[PATH_MAX + 40];
+	bool untouched;
+
+	(void)state;
+	f->order_comes = look;
+	count(0);
+	make(4, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_int_equal(when_it_came, 1);
+	assert_int_equal(counted(NULL), 0);
+	count(1); /* of a boot that has not ended yet it stays so */
+	f->status.standing.epoch = 4;
+	make(5, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_int_equal(when_it_came, 1);
+	assert_int_equal(counted(&untouched), 1);
+	assert_true(untouched);
+	f->status.standing.epoch = 5;
+	f->carried = 0;
+	count(0);
+	snprintf(place, sizeof(place), "%s/EFI/newleaf/order-0.nlo", esp);
+	unlink(place);
+	mkdir(place, 0700); /* what cannot be written */
+	make(6, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), NL_EXIT_ENVIRONMENT);
+	assert_int_equal(counted(&untouched), 0);
+	assert_true(untouched);
+	assert_int_equal(f->carried, 0);
+	rmdir(place);
+	f->order_rate_until = UINT64_MAX; /* it is written, and nobody reads it to its end */
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), NL_EXIT_DEADLINE);
+	assert_says(err, "in force from the next boot on");
+	assert_int_equal(counted(NULL), 0);
+	unlink(counter);
+	mkdir(counter, 0700); /* what cannot be read */
+	f->carried = 0;
+	assert_int_not_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_says(err, "in force from the next boot on");
+	assert_int_equal(f->carried, 0);
+	rmdir(counter);
+}
+
+/* A file that neither grows nor shrinks changes nothing of the file system but its own bytes. */
+static void a_place_stays_where_it_is(void **state)
+{
+	static const uint8_t key[32] = {7};
+	struct stat before, after;
+	char name[PATH_MAX + 40];
+	size_t size;
+
+	(void)state;
+	snprintf(name, sizeof(name), "%s/EFI/newleaf/order-0.nlo", esp);
+	make(4, NL_ORDER_TRUST, key);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	stat(name, &before);
+	make(5, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	stat(name, &after);
+	assert_int_equal(placed(0, &size)->order.epoch, 5);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(size, PIECE);
+	assert_int_equal(truncate(name, NL_FILE_MAX_SIZE + 1), 0); /* the loader would not read it */
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_int_equal(placed(0, &size)->order.epoch, 5);
+	assert_int_equal(size, PIECE);
+}
+
+static bool write_all(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY | O_CLOEXEC);
+	bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	return (fd < 0 || !close(fd)) && good;
+}
+
+/* A file system of our own, which nobody else sees. */
+static bool own_mounts(void)
+{
+	char uid[40], gid[40];
+
+	snprintf(uid, sizeof(uid), "0 %u 1", geteuid());
+	snprintf(gid, sizeof(gid), "0 %u 1", getegid());
+	if (unshare(CLONE_NEWNS) &&
+	    (unshare(CLONE_NEWUSER | CLONE_NEWNS) || !write_all("/proc/self/uid_map", uid) ||
+	     !write_all("/proc/self/setgroups", "deny") || !write_all("/proc/self/gid_map", gid)))
+		return false;
+	return !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+static void where_it_cannot_be_written(void **state)
+{
+	char folder[PATH_MAX + 40], rest[PATH_MAX + 40];
+	static const uint8_t page[4096];
+	size_t size;
+	int fd;
+
+	(void)state;
+	if (!own_mounts() || mount("esp", esp, "tmpfs", 0, "size=192k")) {
+		print_message("nothing can be mounted here\n");
+		skip();
+	}
+	make(4, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), NL_EXIT_ENVIRONMENT); /* as if not mounted */
+	assert_says(err, "mount the EFI partition");
+	for (const char *const *part = (const char *const[]){"/EFI", "/EFI/newleaf", NULL}; *part; part++) {
+		snprintf(folder, sizeof(folder), "%s%s", esp, *part);
+		mkdir(folder, 0700);
+	}
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	f->status.standing.epoch = 4;
+	f->carried = 0;
+	snprintf(rest, sizeof(rest), "%s/rest", esp);
+	fd = open(rest, O_WRONLY | O_CREAT, 0600);
+	while (write(fd, page, sizeof(page)) == sizeof(page))
+		;
+	close(fd);
+	make(5, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), NL_EXIT_ENVIRONMENT);
+	assert_says(err, "is full: it needs 64 KiB");
+	assert_null(placed(1, &size));
+	assert_int_equal(placed(0, &size)->order.epoch, 4);
+	assert_int_equal(f->carried, 0);
+	f->status.standing.epoch = 0; /* what is there has its room */
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_int_equal(placed(0, &size)->order.epoch, 5);
+	f->status.standing.epoch = 5;
+	f->carried = 0;
+	unlink(rest);
+	assert_int_equal(mount(NULL, esp, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	make(6, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), NL_EXIT_ENVIRONMENT);
+	assert_says(err, "mount -o remount,rw");
+	assert_null(placed(1, &size));
+	assert_int_equal(f->carried, 0);
+	umount(esp);
 }
 
 /* More leaves than a machine knows: there is room for the order, and none for them. */
@@ -254,6 +436,9 @@ int main(void)
 	        cmocka_unit_test_setup(carried_twice, machine),
 	        cmocka_unit_test_setup(status_tells, machine),
 	        cmocka_unit_test_setup(alive_waits_for_it, machine),
+	        cmocka_unit_test_setup(counted_behind_the_write, machine),
+	        cmocka_unit_test_setup(a_place_stays_where_it_is, machine),
+	        cmocka_unit_test_setup(where_it_cannot_be_written, machine),
 	};
 
 	return cmocka_run_group_tests_name("cli_standing", tests, set_up_group, tear_down_group);

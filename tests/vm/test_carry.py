@@ -2,23 +2,35 @@
 """newleaf carry of a standing order in a guest that has its EFI partition mounted: on the very disk that the firmware
 boots from."""
 
+import collections
 import hashlib
+import itertools
 import os
+import random
+import re
+import shutil
+import struct
+import subprocess
 import tempfile
+import time
 
 from command import FIXES, newleaf, probe, refused
-from guest import TOP, Machine, kernel_file, leaf_path
-from leaves import built
+from efivars import Variables
+from guest import BUILD, TOP, Machine, Skip, kernel_file, leaf_path
+from leaves import author, built
 from modules import package_module
-from test_debian import run
+from test_debian import ESP_START, run, to_esp
 
 from test_standing import Standing, in_force
+from test_state import OWNER, Lists
 from test_stock import OLD
 from vmtest import test
 
 CHMOD, AUXV = FIXES
 APPLY = 1  # guest_may
-PLACES = "/boot/efi/EFI/newleaf"
+ESP = "/boot/efi"
+PLACES = ESP + "/EFI/newleaf"
+PIECE = 64 << 10  # by which a place grows
 # What a Debian has in its initramfs, and what it mounts the partition with.
 MODULES = ("virtio_pci", "virtio_blk", "vfat", "nls_cp437", "nls_ascii")
 MOUNT = r"""
@@ -79,7 +91,7 @@ def lies(t, g, *contents):
     """What is in the two places, as the guest reads it from the disk; None: nothing."""
     g.run("sync; echo 3 >/proc/sys/vm/drop_caches")
     for place, content in enumerate(contents):
-        said = g.call(f"sha256sum <{PLACES}/order-{place}.nlo")
+        said = g.call(f"set -o pipefail; head -c {len(content or b'')} {PLACES}/order-{place}.nlo | sha256sum")
         there = said.out.split()[0] if said.code == 0 else None
         t.expect(there == (content and hashlib.sha256(content).hexdigest()), f"another order lies in place {place}")
 
@@ -87,11 +99,20 @@ def lies(t, g, *contents):
 @test()
 def carry(t):
     """newleaf carry of a standing order: written to the EFI partition, on at once, and again behind a reboot before any
-    hand; the next one goes into the other place"""
+    hand; the next one goes into the other place; refused where the partition is not mounted, read-only, full"""
     with tempfile.TemporaryDirectory() as folder:
         o = Carried(folder)
         g = o.boot(t)
         line, five = o.carry(g, 5, AUXV)
+        probe(g, AUXV, "VULNERABLE")
+        g.run(f"umount {ESP}")
+        refused(g, line, "NL_EENVIRONMENT", 11)
+        g.run(f"mount -o ro /dev/vda1 {ESP}")
+        refused(g, line, "NL_EENVIRONMENT", 11)
+        g.run(f"mount -o remount,rw {ESP}; dd if=/dev/zero of={ESP}/rest bs=64k 2>/dev/null", code=1)
+        refused(g, line, "NL_EENVIRONMENT", 11)
+        lies(t, g, None, None)
+        g.run(f"rm {ESP}/rest")
         probe(g, AUXV, "VULNERABLE")
         newleaf(g, line)
         probe(g, AUXV, "FIXED")
@@ -116,3 +137,245 @@ def carry(t):
         in_force(t, g, epoch=7, floor=6, error=None, carried="NL_OK")
         lies(t, g, seven, six)
         g.check_dmesg()
+
+
+def signs(t, g, o, epoch, by, *others):
+    """These sign the next order, of what is on; those do not."""
+    for names, refusal in others:
+        refused(g, o.carry(g, epoch, AUXV, by=names)[0], refusal, 4)
+    newleaf(g, o.carry(g, epoch, AUXV, by=by)[0])
+    in_force(t, g, epoch=epoch, error=None, carried="NL_OK")
+
+
+@test(full=True)
+def carry_rotation(t):
+    """operators by a standing order that is carried: the third signs instead of the first at once, without a reboot;
+    behind a reboot, and behind a power-off that nothing has come before; whom the list revokes signs no more"""
+    old, new = ("first", "second"), ("second", "third")
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkdir(os.path.join(folder, "lists"))
+        o, lists = Carried(folder), Lists(os.path.join(folder, "lists"))
+        public = [o.path(name + ".pub") for name in ("first", "second", "lists/revoker")]
+        author("key", "image", os.path.join(BUILD, "keys", "demo.pub"), *public, "-o", o.path("all"))
+        subprocess.run(["objcopy", f"--update-section=.nlkeys={o.path('all')}", o.image], check=True)
+        to_esp(o.disk, o.image, "/EFI/BOOT/BOOTX64.EFI")
+        g = o.boot(t)
+        words = ("--trust", o.path("third.pub"), "--distrust", o.path("first.pub"))
+        newleaf(g, o.carry(g, 5, AUXV, words=words, by=old)[0])
+        in_force(t, g, epoch=5, floor=0, error=None, carried="NL_OK")
+        signs(t, g, o, 6, new, (old, "NL_EQUORUM"), (("first",), "NL_EKEY"))
+        refused(g, o.carry(g, 7, AUXV, by=new)[0], "NL_ESTATE", 7)  # the next boot needs both places
+        reboot(g)
+        in_force(t, g, epoch=6, floor=6, error=None, carried="NL_OK")
+        words = ("--trust", o.path("first.pub"), "--distrust", o.path("third.pub"))
+        refused(g, o.carry(g, 7, AUXV, words=words, by=old)[0], "NL_EQUORUM", 4)
+        newleaf(g, o.carry(g, 7, AUXV, words=words, by=new)[0])
+        signs(t, g, o, 8, old, (new, "NL_EQUORUM"))
+        g.poweroff()
+        g = o.boot(t)
+        in_force(t, g, epoch=8, floor=8, error=None, carried="NL_OK")
+        probe(g, AUXV, "FIXED")
+        signs(t, g, o, 9, old, (new, "NL_EQUORUM"))
+        with open(lists.make(1, "--key", o.path("first.pub")), "rb") as f:
+            g.put(f.read(), "/tmp/list")
+        g.run(f"cp /tmp/list {PLACES}/list.nll")
+        reboot(g)
+        in_force(t, g, epoch=0, floor=8, error="NL_EQUORUM", carried=None)
+        probe(g, AUXV, "VULNERABLE")
+        refused(g, o.carry(g, 10, AUXV, by=("first",))[0], "NL_EKEYREVOKED", 4)
+        refused(g, o.carry(g, 10, AUXV, by=old)[0], "NL_EQUORUM", 4)
+        g.check_dmesg()
+
+
+# Slow enough that power can go between any two of its writes: so many a second, a page each. Of what the disk has said
+# that it is written nothing is lost.
+SLOW = ("-set", "drive.esp.throttling.iops-write=4", "-set", "drive.esp.cache=writethrough",
+        "-global", "driver=virtio-blk-device,property=request-merging,value=off")  # fmt: skip
+BEGINS, ENDS = "the command begins", r"the command ends: (\d+)"
+SCRIPT = r"""
+echo 4 >/sys/block/vda/queue/max_sectors_kb
+sync
+echo "%s" >/dev/console
+newleaf %s >/tmp/said 2>&1
+echo "the command ends: $?" >/dev/console
+"""
+SEED, CUTS = 20261127, 24
+SETS = ((AUXV, CHMOD), (AUXV,))  # of even and odd epochs
+EPOCH = struct.Struct("<120xQ")  # of an order
+# What fsck.fat says of each file system that was not unmounted; and of clusters that nobody has: they cost their room.
+HARMLESS = re.compile(
+    r"^fsck\.fat|differences between boot sector and its backup|mostly harmless|^  65:01/00|Not automatically fixing|"
+    r"Dirty bit is set|Automatically removing dirty bit|Leaving filesystem unchanged|files, \d+/\d+ clusters|^$|"
+    r"Free cluster summary wrong|Auto-correcting|Reclaimed \d+ unused clusters"
+)
+# Linux writes one copy of the table behind the other, and never looks at the second.
+COPIES = ["FATs differ but appear to be intact.", "  Using first FAT."]
+
+
+class Cuts:
+    """One machine whose power goes again and again; what lies on its disk then, and what it boots with."""
+
+    def __init__(self, t, folder):
+        self.t, self.o = t, Carried(folder)
+        self.epoch = 0  # in force
+        self.moments, self.came = collections.Counter(), collections.Counter()
+        self.copies = 0
+        self.length = {}  # of the command, in seconds; by whether its place's file has to grow
+        self.g = self.boot()
+
+    def boot(self):
+        return self.o.boot(self.t, *SLOW)
+
+    def content(self):
+        with open(self.o.disk, "rb") as f:
+            return f.read()
+
+    def places(self, image=None):
+        """As another FAT driver than the guest's reads them."""
+        command = ["mtype", "-i", f"{image or self.o.disk}@@{ESP_START}"]
+        for i in range(2):
+            path = f"::/EFI/newleaf/order-{i}.nlo"
+            yield subprocess.run([*command, path], stdin=subprocess.DEVNULL, capture_output=True).stdout
+
+    def check_fat(self, image):
+        part = self.o.path("partition")
+        with open(image, "rb") as disk, open(part, "wb") as f:
+            disk.seek(ESP_START)
+            shutil.copyfileobj(disk, f)
+        said = subprocess.run(["fsck.fat", "-n", part], stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+        bad = [line for line in said.splitlines() if not HARMLESS.search(line)]
+        self.copies += bad == COPIES
+        self.t.expect(bad in ([], COPIES), "the file system is damaged: " + "; ".join(bad))
+
+    def grows(self, anew):
+        """Whether the next order's place has to, which it has if it is made anew."""
+        places = list(self.places())
+        free = [i for i in range(2) if len(places[i]) < EPOCH.size or EPOCH.unpack_from(places[i])[0] != self.epoch][0]
+        if anew:
+            self.g.run(f"rm -f {PLACES}/order-{free}.nlo")
+        return anew or len(places[free]) < PIECE
+
+    def begin(self, epoch):
+        line, content = self.o.carry(self.g, epoch, *SETS[epoch % 2])
+        self.g.run("sync")
+        before = self.content()
+        self.g.send(SCRIPT % (BEGINS, line))
+        self.g.wait_console(BEGINS)
+        return content, before
+
+    def states(self, epoch, anew):
+        """Without a cut; but what the disk is behind each of the command's writes is judged as if it were one."""
+        self.grows(anew)
+        content, first = self.begin(epoch)
+        found, last = [], first
+        while not (ended := re.search(ENDS, self.g.console()[self.g.console_at :])):
+            now = self.content()
+            if now != last and now == self.content():  # not half of a write
+                last = now
+                found.append({at: now[at : at + PIECE] for at in range(0, len(now), PIECE)
+                              if now[at : at + PIECE] != first[at : at + PIECE]})  # fmt: skip
+        self.t.expect(ended[1] == "0", f"carry of epoch {epoch} ended with {ended[1]}")
+        self.g.call(":")
+        self.in_force(epoch)
+        self.judge(first, found, content)
+        return len(found)
+
+    def judge(self, first, found, content):
+        image = self.o.path("state")
+        with open(image, "wb") as f:
+            f.write(first)
+        before, whole = list(self.places(image)), False
+        free = next(i for i, place in enumerate(self.places()) if place.startswith(content))
+        for pieces in found:
+            with open(image, "wb") as f:
+                f.write(first)
+                for at, piece in pieces.items():
+                    f.seek(at)
+                    f.write(piece)
+            self.check_fat(image)
+            now = list(self.places(image))
+            self.t.expect(now[1 - free] == before[1 - free], "the order in force is not what it was")
+            self.t.expect(not whole or now[free].startswith(content), "what was whole is so no more")
+            whole = now[free].startswith(content)
+        self.t.expect(whole, "it is not on the disk")
+
+    def carry(self, epoch):
+        """Without a cut."""
+        grows = self.grows(False)
+        self.begin(epoch)
+        started = time.monotonic()
+        code = self.g.wait_console(ENDS)[1]
+        self.length[grows] = time.monotonic() - started
+        self.t.expect(code == "0", f"carry of epoch {epoch} ended with {code}")
+        self.g.call(":")  # behind the script's own end
+        self.in_force(epoch)
+
+    def in_force(self, epoch, **expected):
+        """It and nothing else, wholly."""
+        self.epoch = epoch
+        in_force(self.t, self.g, epoch=epoch, **(expected or {"carried": "NL_OK"}))
+        on = SETS[epoch % 2] if epoch else ()
+        applied = {leaf["id"] for leaf in newleaf(self.g, "status")["leaves"] if leaf["state"] == "applied"}
+        self.t.expect(applied == set(on), f"of epoch {epoch}, {applied} is on")
+        for fix in (AUXV, CHMOD):
+            probe(self.g, fix, "FIXED" if fix in on else "VULNERABLE")
+
+    def cut(self, epoch, anew, lot):
+        """Power goes while it is carried; the next boot."""
+        grows = self.grows(anew)
+        content, before = self.begin(epoch)
+        time.sleep(lot.uniform(0, 1.1 * self.length[grows]))
+        self.g.cut()
+        said = self.g.console()
+        ended = re.search(ENDS, said[said.rindex(BEGINS) :])
+        whole = any(place.startswith(content) for place in self.places())
+        raised = Variables(self.o.variables).get("NewleafBoots", OWNER)[0]
+        moment = "after" if ended else "before" if self.content() == before else "tried" if raised else "written"
+        self.moments[moment] += 1
+        self.check_fat(self.o.disk)
+        self.t.expect(whole or not (raised or ended), "an order counts that is not on the disk")
+        self.came["none" if raised else "new" if whole else "old"] += 1
+        self.g = self.boot()
+        if raised:  # as behind each boot that does not finish: it may have been the order
+            self.in_force(0, floor=epoch, error="NL_ETRIAL", carried=None)
+        else:
+            self.in_force(epoch if whole else self.epoch)
+        self.g.check_dmesg()
+
+
+def slow(t, folder):
+    if not shutil.which("fsck.fat"):
+        raise Skip("fsck.fat is missing (dosfstools)")
+    return Cuts(t, folder)
+
+
+@test(full=True)
+def carry_writes(t):
+    """newleaf carry on a slow disk: behind each of its writes the file system has no damage, the order in force is
+    untouched, and the new one stays whole from when it is"""
+    with tempfile.TemporaryDirectory() as folder:
+        c = slow(t, folder)
+        made = [c.states(epoch, anew) for epoch, anew in ((1, False), (2, False), (3, False), (4, True), (5, False))]
+        t.note(f"states of the disk: {made[0]}, {made[1]}, {made[3]} where a place is made, {made[2]}, {made[4]} else")
+        t.expect(min(made[0], made[1], made[3]) > 3 and min(made) > 0, "too few of them were seen")
+
+
+@test(full=True)
+def carry_power(t):
+    """power goes at chance moments of newleaf carry: the machine boots with the order before or the new one, wholly,
+    and its file system has no damage; where power goes while the new one is tried it boots without, and says so"""
+    with tempfile.TemporaryDirectory() as folder:
+        c, lot, epochs = slow(t, folder), random.Random(SEED), itertools.count(1)
+        for _ in range(3):  # two places that grow, and one that has its length
+            c.carry(next(epochs))
+        for i in range(CUTS):
+            if not c.epoch:
+                c.carry(next(epochs))
+            c.cut(next(epochs), i % 3 == 0, lot)
+        m = c.moments
+        t.note(f"{CUTS} cuts, seed {SEED}, by lot in the {c.length[True]:.1f} s that the command takes where a place "
+               f"grows, {c.length[False]:.1f} s else: {m['before']} before its first write, {m['written']} while it "
+               f"wrote, {m['tried']} while the order was tried, {m['after']} after")  # fmt: skip
+        t.note(f"in force: the old {c.came['old']} times, the new {c.came['new']}, none {c.came['none']} (those that "
+               f"were tried); the FAT's two copies differed {c.copies} times")  # fmt: skip
+        t.expect(m["written"] >= CUTS // 4, "too few cuts have come while it wrote")

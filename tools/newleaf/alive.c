@@ -18,7 +18,6 @@
 #include <newleaf/bootcounter.h>
 
 #define DIR_EFIVARS "/sys/firmware/efi/efivars"
-#define VARIABLE BOOTS_PATH
 /* <linux/fs.h> is not there for every libc. */
 #define GET_FLAGS _IOR('f', 1, long)
 #define SET_FLAGS _IOW('f', 2, long)
@@ -30,10 +29,12 @@ struct variable {
 };
 _Static_assert(sizeof(struct variable) == 8, "efivarfs hands over attributes and content in one piece");
 
+const char *cli_boots = DIR_EFIVARS "/" NL_BOOT_COUNTER_NAME "-" NL_BOOT_COUNTER_GUID;
+
 /* Linux makes variables it does not know immutable. */
 static void allow_writing(void)
 {
-	int flags, fd = open(VARIABLE, O_RDONLY | O_CLOEXEC);
+	int flags, fd = open(cli_boots, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
@@ -48,13 +49,13 @@ int boots_set(struct cli *c, const char *what, uint8_t unfinished, struct nl_boo
 {
 	struct variable v;
 	ssize_t n;
-	int fd = open(VARIABLE, O_RDONLY | O_CLOEXEC);
+	int fd = open(cli_boots, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 && mount("efivarfs", DIR_EFIVARS, "efivarfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
-		fd = open(VARIABLE, O_RDONLY | O_CLOEXEC);
+		fd = open(cli_boots, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return cli_fail(c, what, NL_EENVIRONMENT, "cannot open %s: %s (is efivarfs there? modprobe efivarfs)",
-		                VARIABLE, strerror(errno));
+		                cli_boots, strerror(errno));
 	n = read(fd, &v, sizeof(v));
 	close(fd);
 	if (n != sizeof(v) || v.counter.version != NL_BOOT_COUNTER_VERSION)
@@ -64,14 +65,14 @@ int boots_set(struct cli *c, const char *what, uint8_t unfinished, struct nl_boo
 		return NL_EXIT_NOTHING;
 	v.counter.unfinished = unfinished;
 	allow_writing();
-	fd = open(VARIABLE, O_WRONLY | O_CLOEXEC);
+	fd = open(cli_boots, O_WRONLY | O_CLOEXEC);
 	n = fd >= 0 ? write(fd, &v, sizeof(v)) : -1;
 	if (n != sizeof(v)) {
 		int kept = errno;
 
 		if (fd >= 0)
 			close(fd);
-		return cli_fail(c, what, NL_EENVIRONMENT, "cannot write %s: %s", VARIABLE, strerror(kept));
+		return cli_fail(c, what, NL_EENVIRONMENT, "cannot write %s: %s", cli_boots, strerror(kept));
 	}
 	close(fd);
 	return NL_EXIT_OK;

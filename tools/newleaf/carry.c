@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * newleaf carry of a standing order: the EFI partition first, whole and synced, then the hypervisor. Power may go at
- * any moment, and so may a machine on which its leaves are on: the boot counter is raised before and cleared behind it,
- * or by `newleaf alive` when they have been confirmed.
+ * any moment, and so may a machine on which its leaves are on: the boot counter is raised between, and cleared behind
+ * it, or by `newleaf alive` when they have been confirmed.
  */
 #include "cli.h"
 #include "probation.h"
@@ -16,12 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define LIMIT_NS 75000000000ULL
 #define PAUSE_NS 20000000ULL
+#define PIECE (64u << 10) /* by which a place grows */
 
 static const char *const what = "standing order not carried out";
+static const char *const later = "standing order written, and in force from the next boot on, not before";
 
 struct files {
 	char folder[256];
@@ -76,26 +79,12 @@ static int read_all(struct cli *c, struct files *f)
 	for (unsigned i = 0; i < 2; i++) {
 		path_of(f, i, path, sizeof(path));
 		if (cli_read_file(path, NL_FILE_MAX_SIZE, &f->places[i], &f->sizes[i])) {
+			free(f->places[i]);  /* one that is too long */
 			f->places[i] = NULL; /* what cannot be read is no order */
 			f->sizes[i] = 0;
 		}
 	}
 	return NL_EXIT_OK;
-}
-
-static bool write_whole(const char *path, const uint8_t *bytes, size_t size)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	bool good = fd >= 0;
-
-	for (size_t at = 0; good && at < size;) {
-		ssize_t n = write(fd, bytes + at, size - at);
-
-		good = n > 0;
-		at += good ? (size_t)n : 0;
-	}
-	good = good && !fsync(fd);
-	return (fd < 0 || !close(fd)) && good;
 }
 
 static bool sync_folder(const char *path)
@@ -106,13 +95,55 @@ static bool sync_folder(const char *path)
 	return (fd < 0 || !close(fd)) && good;
 }
 
+/* Not cut off first, nor made anew: a file that stays as long as it is changes nothing of a FAT. One that grows does so
+ * by pieces, so seldom, and its clusters are on the disk before its entry names them: that is what a sync of the folder
+ * does of all that the file system has said of clusters. */
+static bool write_place(const struct files *f, const char *path, const uint8_t *bytes, size_t size, bool damaged)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (damaged ? O_TRUNC : 0), 0600);
+	bool good = fd >= 0;
+
+	for (size_t at = 0; good && at < size;) {
+		ssize_t n = write(fd, bytes + at, size - at);
+
+		good = n > 0;
+		at += good ? (size_t)n : 0;
+	}
+	good = good && sync_folder(f->folder) && !fsync(fd);
+	return (fd < 0 || !close(fd)) && good && sync_folder(f->folder);
+}
+
+static int not_written(struct cli *c, const struct files *f, const char *path)
+{
+	if (errno == EROFS)
+		return cli_fail(c, what, NL_EENVIRONMENT,
+		                "%s is read-only: mount -o remount,rw, and fsck it before if it was damaged",
+		                f->folder);
+	return cli_fail(c, what, NL_EENVIRONMENT, "cannot write %s: %s%s", path, strerror(errno),
+	                errno == EIO ? ": unmount it, and fsck it" : "");
+}
+
+/* How long the place's file is to be: as it is, or some pieces. *more: by how much it grows. */
+static size_t length_of(const char *path, size_t needed, size_t *more, bool *damaged)
+{
+	struct stat s;
+	size_t has = stat(path, &s) ? 0 : (size_t)s.st_size, size = (needed + PIECE - 1) / PIECE * PIECE;
+
+	*damaged = has > NL_FILE_MAX_SIZE;
+	has = *damaged ? 0 : has;
+	*more = has < needed ? size - has : 0;
+	return has < needed ? size : needed;
+}
+
 static int put(struct cli *c, struct files *f, const void *file, size_t size)
 {
 	int place = standing_free(&c->status.standing, (const uint8_t *const *)f->places, f->sizes);
-	char path[300];
+	struct statvfs room;
 	uint8_t *content;
-	bool good;
-	size_t n;
+	char path[300];
+	size_t n, more;
+	bool damaged;
+	int result;
 
 	if (place < 0)
 		return cli_fail(c, what, NL_ESTATE,
@@ -122,9 +153,15 @@ static int put(struct cli *c, struct files *f, const void *file, size_t size)
 		return cli_fail(c, what, NL_EUNKNOWN_LEAF,
 		                "name the files of all its leaves; in all they have room for 512 KiB");
 	path_of(f, (unsigned)place, path, sizeof(path));
-	good = write_whole(path, content, n) && sync_folder(f->folder);
+	n = length_of(path, n, &more, &damaged); /* behind it there are zeroes */
+	if (more && !statvfs(f->folder, &room) && (uint64_t)room.f_bavail * room.f_frsize < more) {
+		free(content);
+		return cli_fail(c, what, NL_EENVIRONMENT, "%s is full: it needs %zu KiB", f->folder,
+		                (more + 1023) / 1024);
+	}
+	result = write_place(f, path, content, n, damaged) ? NL_EXIT_OK : not_written(c, f, path);
 	free(content);
-	return good ? NL_EXIT_OK : cli_fail(c, what, NL_EENVIRONMENT, "cannot write %s: %s", path, strerror(errno));
+	return result;
 }
 
 /* Until the hypervisor has done it, or given it up. */
@@ -152,7 +189,8 @@ static int hand_over(struct cli *c, struct files *f, const struct nl_order *o, s
 		(void)nl_agent_verify(&c->agent, f->leaves[i].bytes, f->leaves[i].size, &report);
 	e = nl_agent_order(&c->agent, o, size);
 	if (e != NL_OK)
-		return cli_fail_agent(c, what, e, NULL);
+		return cli_fail_agent(c, e == NL_ERATE || e == NL_EDEADLINE || e == NL_EINTERRUPTED ? later : what, e,
+		                      NULL);
 	e = await(c);
 	if (e == NL_EUNKNOWN_LEAF)
 		return cli_fail(c, "standing order in force, and not carried out", e,
@@ -186,13 +224,14 @@ int carry_standing(struct cli *c, const void *file, size_t size)
 	result = find(c, &f);
 	if (result == NL_EXIT_OK)
 		result = read_all(c, &f);
-	if (result == NL_EXIT_OK && !access(BOOTS_PATH, F_OK)) {
-		result = boots_set(c, what, 1, &before);
+	if (result == NL_EXIT_OK)
+		result = put(c, &f, file, size);
+	/* Not before: power that goes while it is written is no fault of the order in force. */
+	if (result == NL_EXIT_OK && !access(cli_boots, F_OK)) {
+		result = boots_set(c, later, 1, &before);
 		counted = result == NL_EXIT_OK;
 		result = result == NL_EXIT_NOTHING ? NL_EXIT_OK : result;
 	}
-	if (result == NL_EXIT_OK)
-		result = put(c, &f, file, size);
 	if (result == NL_EXIT_OK)
 		result = hand_over(c, &f, o, size);
 	if (counted && result == NL_EXIT_OK)

@@ -158,7 +158,7 @@ int verb_challenge(struct cli *c);
 int carry_standing(struct cli *c, const void *file, size_t size); /* what carry does with a standing order */
 /* The count of boots that did not finish (newleaf/bootcounter.h). NL_EXIT_NOTHING: it says so already. */
 struct nl_boot_counter;
-#define BOOTS_PATH "/sys/firmware/efi/efivars/" NL_BOOT_COUNTER_NAME "-" NL_BOOT_COUNTER_GUID
+extern const char *cli_boots; /* its file; tests have their own */
 int boots_set(struct cli *c, const char *what, uint8_t unfinished, struct nl_boot_counter *before);
 int verb_carry(struct cli *c);
 int verb_confirm(struct cli *c);
