@@ -19,7 +19,6 @@ static uint32_t armed;    /* ticket of the freeze under way, 0 = none */
 static uint32_t ticket;   /* last one given out; the commit lock protects it */
 static bool anywhere;     /* where a CPU stands is judged by who freezes */
 static unsigned patience; /* how often the limit is doubled */
-static struct nl_blocker refusal[NL_MAX_CPUS];
 
 bool nl_quiesce_pending(void) { return __atomic_load_n(&armed, __ATOMIC_SEQ_CST) != 0; }
 
@@ -48,7 +47,6 @@ static void note_hold(struct nl_cpu *cpu)
 /* Answer a question that is still asked. */
 static void answer(struct nl_cpu *cpu, uint32_t mine)
 {
-	const struct nl_held *h = &nl_held[cpu->index];
 	uint32_t asked = mine << 2 | ASKED;
 	struct nl_context ctx;
 	bool good;
@@ -56,8 +54,6 @@ static void answer(struct nl_cpu *cpu, uint32_t mine)
 	cpu->hold_since_tsc = x86_rdtsc();
 	nl_vendor->context(cpu, &ctx);
 	good = stands(cpu, &ctx) || anywhere;
-	if (!good)
-		refusal[cpu->index] = (struct nl_blocker){.cpu = cpu->index, .cpl = h->cpl, .rip = h->rip};
 	nl_step(cpu->index, good ? NL_STEP_HELD : NL_STEP_REFUSED, mine);
 	if (!__atomic_compare_exchange_n(&cpu->request, &asked, mine << 2 | (good ? HELD : REFUSED), false,
 	                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
@@ -171,7 +167,8 @@ enum nl_err nl_freeze(struct nl_cpu *self, const struct nl_context *ctx, bool ju
 		return NL_OK;
 	}
 	if (refused >= 0)
-		result->blocker = refusal[refused];
+		result->blocker = (struct nl_blocker){
+		        .cpu = (uint32_t)refused, .cpl = nl_held[refused].cpl, .rip = nl_held[refused].rip};
 	result->blocker.missing = missing;
 	nl_step(self->index, NL_STEP_WITHDRAW, ticket);
 	release();
