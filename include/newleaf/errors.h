@@ -63,8 +63,8 @@ enum nl_exit_code {
 	X(NL_EUNKNOWN_LEAF, 20, NL_EXIT_CONFLICT, "no leaf of that name is known or applied", "see newleaf status") \
 	X(NL_EDEADLINE, 21, NL_EXIT_DEADLINE, "the CPUs could not be brought together before the deadline", \
 	  "retry with a longer --deadline, or remove what the message names") \
-	X(NL_EPOLICY, 22, NL_EXIT_PERMISSION, "the policy of this machine does not allow this to the guest", \
-	  "see guest-may in newleaf.conf and in the image") \
+	X(NL_EPOLICY, 22, NL_EXIT_PERMISSION, "the policy of this machine does not allow this", \
+	  "see guest-may in newleaf.conf and in the image; of an order: what the image's policy says of orders") \
 	X(NL_EROOT, 23, NL_EXIT_PERMISSION, "only guest root may ask", \
 	  "run as root, with CAP_SYS_RAWIO in containers; under kernel lockdown also load the msr module") \
 	X(NL_EABSENT, 24, NL_EXIT_ABSENT, "no Newleaf below this system", \
@@ -85,7 +85,7 @@ enum nl_exit_code {
 	X(NL_EBOOTBLOCK, 32, NL_EXIT_ABSENT, "loader and core are of different versions", \
 	  "install both from the same release") \
 	X(NL_ESTATE, 33, NL_EXIT_CONFLICT, "a step was asked for before the one it needs", \
-	  "the agent orders the steps; report it if you see this") \
+	  "do what the message names first; the agent orders its own steps: report it if it names none") \
 	X(NL_EPREEMPTED, 34, NL_EXIT_DEADLINE, \
 	  "a task stands in bytes that would be written, or a strict leaf would replace", \
 	  "retry; the message names the task") \

@@ -48,6 +48,8 @@ static int machine(void **state)
 
 	set_up(state);
 	cli_uid = root;
+	f->status.boot.policy.operators = 2;
+	f->status.boot.policy.order_may = NL_ORDER_MAY_ALL;
 	path(esp, "esp");
 	path(file_of_order, "order");
 	path(counter, "boots");
@@ -64,10 +66,16 @@ static int machine(void **state)
 	return 0;
 }
 
-static void make(uint64_t epoch, enum nl_order_entry_what what, const uint8_t name[32])
+static void rewritten(void)
 {
 	FILE *to = fopen(file_of_order, "w");
 
+	fwrite(&order, nl_order_signed_size(&order.o), 1, to);
+	fclose(to);
+}
+
+static void make(uint64_t epoch, enum nl_order_entry_what what, const uint8_t name[32])
+{
 	memset(&order, 0, sizeof(order));
 	order.o = (struct nl_order){
 	        .head = {NL_ORDER_MAGIC, NL_ORDER_VERSION, sizeof(order.o), sizeof(order.entries[0]), name ? 1 : 0},
@@ -77,8 +85,7 @@ static void make(uint64_t epoch, enum nl_order_entry_what what, const uint8_t na
 	order.entries[0].what = what;
 	if (name)
 		memcpy(order.entries[0].name, name, 32);
-	fwrite(&order, nl_order_signed_size(&order.o), 1, to);
-	fclose(to);
+	rewritten();
 }
 
 static const struct nl_order_place *placed(unsigned i, size_t *size)
@@ -273,6 +280,75 @@ static void counted_behind_the_write(void **state)
 	rmdir(counter);
 }
 
+/* Who hangs by a leaf on trial is told of by the counter alone: it stays as it is until newleaf alive. */
+static void counted_while_on_trial(void **state)
+{
+	(void)state;
+	count(0);
+	f->status.boot.policy.confirm_ms = 600000;
+	assert_int_equal(newleaf("apply", path_a, "--confirm", "200s"), 0);
+	make(4, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_says(out, "on trial: newleaf alive");
+	assert_int_equal(counted(NULL), 1);
+	f->leaves[0].trial_tsc -= 300000000000; /* over, and still on */
+	assert_int_equal(newleaf("alive"), NL_EXIT_CONFLICT);
+	assert_int_equal(counted(NULL), 1);
+	f->leaves[0].trial_tsc = 0;
+	assert_int_equal(newleaf("alive"), 0);
+	assert_int_equal(counted(NULL), 0);
+	f->status.standing.epoch = 4;
+	make(5, NL_ORDER_LEAF, NULL);
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_null(strstr(out, "on trial"));
+	assert_int_equal(counted(NULL), 0);
+}
+
+/* What the policy would refuse is not written: it would be looked at at each boot. */
+static void not_past_the_policy(void **state)
+{
+	static const uint8_t key[32] = {7};
+	struct nl_policy *p = &f->status.boot.policy;
+	size_t size;
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		make(4, i == 2 ? NL_ORDER_TRUST : NL_ORDER_LEAF, i == 2 ? key : NULL);
+		p->operators = i == 0 ? 0 : 2;
+		p->order_may = NL_ORDER_MAY_ALL & ~(i == 1 ? NL_ORDER_MAY_STANDING : i == 2 ? NL_ORDER_MAY_KEYS : 0);
+		p->deadline_ms = i == 3 ? 999 : 1000;
+		p->order_may &= ~(i == 4 ? NL_ORDER_MAY_AGENTLESS : 0);
+		order.o.deadline_ms = 1000;
+		order.o.flags = NL_ORDER_AGENTLESS;
+		rewritten();
+		assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), NL_EXIT_PERMISSION);
+		assert_says(err, "NL_EPOLICY");
+	}
+	assert_null(placed(0, &size));
+	assert_int_equal(f->carried, 0);
+	p->order_may = NL_ORDER_MAY_ALL;
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+}
+
+/* One that is carried out before its leaf is brought, since the hypervisor knew it: nobody lets that in any more. */
+static void done_before_its_leaf_came(void **state)
+{
+	(void)state;
+	make(0, NL_ORDER_LEAF, NULL);
+	order.o.kind = NL_ORDER_NOW;
+	order.o.flags = NL_ORDER_AGENTLESS;
+	rewritten();
+	f->verify_error = NL_EPOLICY;
+	f->status.orders = NL_ORDER_WAITS;
+	f->order_waits = 2; /* the first look is before it comes */
+	assert_int_equal(newleaf("carry", file_of_order, path_a), 0);
+	assert_says(out, "accepted, and done");
+	f->status.orders = NL_ORDER_WAITS; /* and while it waits it is what it says */
+	f->order_waits = 100;
+	assert_int_equal(newleaf("carry", file_of_order, path_a), NL_EXIT_PERMISSION);
+	assert_says(err, "a leaf not brought");
+}
+
 /* A file that neither grows nor shrinks changes nothing of the file system but its own bytes. */
 static void a_place_stays_where_it_is(void **state)
 {
@@ -437,6 +513,9 @@ int main(void)
 	        cmocka_unit_test_setup(status_tells, machine),
 	        cmocka_unit_test_setup(alive_waits_for_it, machine),
 	        cmocka_unit_test_setup(counted_behind_the_write, machine),
+	        cmocka_unit_test_setup(counted_while_on_trial, machine),
+	        cmocka_unit_test_setup(not_past_the_policy, machine),
+	        cmocka_unit_test_setup(done_before_its_leaf_came, machine),
 	        cmocka_unit_test_setup(a_place_stays_where_it_is, machine),
 	        cmocka_unit_test_setup(where_it_cannot_be_written, machine),
 	};

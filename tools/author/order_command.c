@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `order new|sign|show`: signed orders (newleaf/order.h). Offline: nothing of it asks a machine. */
 #include "commands.h"
+#include "core/sha256.h"
 #include "leaf/signature.h"
 #include "named.h"
 #include "order.h"
@@ -201,10 +202,13 @@ static void show_bytes(const char *what, const void *p, size_t n)
 static void show_fields(const struct nl_order *o)
 {
 	static const char *const words[] = {[NL_ORDER_LEAF] = "leaf", "trust", "distrust"};
+	uint8_t sha256[32];
 
+	nl_sha256_of(o, nl_order_signed_size(o), sha256);
 	printf("order      %s, %s%s%s\n", verbs[o->what], o->kind == NL_ORDER_NOW ? "now" : "standing",
 	       o->flags & NL_ORDER_AGENTLESS ? ", without an agent" : "",
 	       o->flags & NL_ORDER_FROZEN ? ", then frozen" : "");
+	show_bytes("sha256", sha256, sizeof(sha256)); /* by which a journal calls it */
 	show_bytes("machine", o->machine_id, sizeof(o->machine_id));
 	if (o->kind == NL_ORDER_NOW) {
 		show_bytes("boot", o->boot_id, sizeof(o->boot_id));

@@ -6,6 +6,7 @@
 #include "dates.h"
 #include "text.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && 
 static void print_particulars(const struct nl_journal_entry *e)
 {
 	static const char *const verbs[] = NL_ORDER_NAMES;
+	static const uint8_t none[sizeof(e->leaf_sha256)];
 	struct text t;
 
 	switch (e->event) {
@@ -87,8 +89,11 @@ static void print_particulars(const struct nl_journal_entry *e)
 		                                          : "confirmed");
 		break;
 	case NL_EV_ORDER:
-		printf("  %s%s", (uint32_t)e->a < NL_ORDER_VERBS ? verbs[(uint32_t)e->a] : "?",
-		       e->a >> 32 == NL_ORDER_STANDING ? ", standing" : "");
+		printf("  %s", (uint32_t)e->a < NL_ORDER_VERBS ? verbs[(uint32_t)e->a] : "?");
+		if (e->a >> 32 == NL_ORDER_STANDING)
+			printf(", standing, epoch %" PRIu64, e->b);
+		if (memcmp(e->leaf_sha256, none, sizeof(none)))
+			printf("  %s", text_hex_brief(&t, e->leaf_sha256, sizeof(e->leaf_sha256)));
 		break;
 	default:
 		if (e->a || e->b)

@@ -105,7 +105,14 @@ static enum nl_err await(struct cli *c, const struct nl_order *o, uint64_t from)
 	return err ? err : NL_EUNKNOWN_LEAF; /* its time was over */
 }
 
-static int bring(struct cli *c, const char *path)
+static bool waits(struct cli *c)
+{
+	return !nl_agent_status(&c->agent, &c->status) && c->status.orders & NL_ORDER_WAITS;
+}
+
+/* One that the hypervisor knew already needs no bringing, and the order may have been carried out before that is tried:
+ * then nobody lets it in any more, and the journal says what became of it. */
+static int bring(struct cli *c, const char *path, bool by_itself)
 {
 	const char *what = "order accepted, and a leaf not brought";
 	struct cli_leaf_file f = {.path = path};
@@ -115,6 +122,8 @@ static int bring(struct cli *c, const char *path)
 	if (e == NL_EENVIRONMENT)
 		return cli_fail(c, what, e, "cannot read %s: %s", path, strerror(errno));
 	e = e ? e : nl_agent_verify(&c->agent, f.bytes, f.size, &f.report);
+	if (e == NL_EPOLICY && by_itself && !waits(c))
+		e = NL_NOTHING;
 	if (e != NL_OK && e != NL_NOTHING)
 		result = cli_fail_agent(c, what, e, &f);
 	free(f.bytes);
@@ -124,14 +133,15 @@ static int bring(struct cli *c, const char *path)
 /* Behind its acceptance: its leaves, since nobody else may let them in, and its end. */
 static int follow(struct cli *c, const struct nl_order *o, uint64_t from)
 {
+	bool by_itself = nl_order_commits(o) && o->flags & NL_ORDER_AGENTLESS;
 	int result = NL_EXIT_OK;
 	enum nl_err e;
 
 	for (int i = 1; i < c->n_args && result == NL_EXIT_OK; i++)
-		result = bring(c, c->args[i]);
+		result = bring(c, c->args[i], by_itself);
 	if (result != NL_EXIT_OK)
 		return result;
-	if (!nl_order_commits(o) || !(o->flags & NL_ORDER_AGENTLESS))
+	if (!by_itself)
 		return NL_EXIT_OK;
 	e = await(c, o, from);
 	return e ? cli_fail(c, "order accepted, and not carried out", e, "newleaf log says what was in the way")

@@ -337,7 +337,9 @@ static void print_text(const struct nl_status *s, const struct nl_leaf_state *le
 		       s->counts.orders_refused);
 	print_standing(s);
 	if (s->orders & NL_ORDER_FROZE)
-		printf("frozen by an order: nothing changes until another releases it\n");
+		printf("frozen by an order: nothing changes until another releases it; if it is a standing one, until "
+		       "one "
+		       "of a higher epoch\n");
 	if (s->lockouts)
 		printf("leaves that are locked out, since a panic or because nobody confirmed them: %u\n", s->lockouts);
 	if (s->boot.n_beyond)
