@@ -368,6 +368,10 @@ static void a_place_stays_where_it_is(void **state)
 	assert_int_equal(placed(0, &size)->order.epoch, 5);
 	assert_int_equal(before.st_ino, after.st_ino);
 	assert_int_equal(size, PIECE);
+	assert_int_equal(truncate(name, 700), 0); /* too short: not what is there grows */
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
+	assert_int_equal(placed(0, &size)->order.epoch, 5);
+	assert_int_equal(size, PIECE);
 	assert_int_equal(truncate(name, NL_FILE_MAX_SIZE + 1), 0); /* the loader would not read it */
 	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order), 0);
 	assert_int_equal(placed(0, &size)->order.epoch, 5);

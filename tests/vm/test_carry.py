@@ -202,6 +202,8 @@ echo "the command ends: $?" >/dev/console
 SEED, CUTS = 20261127, 24
 SETS = ((AUXV, CHMOD), (AUXV,))  # of even and odd epochs
 EPOCH = struct.Struct("<120xQ")  # of an order
+ENTRY, SECTOR, PAGE = struct.Struct("<4Q"), 512, 4096  # of a log of writes
+LOG_SIZE, LOSSES = 64 << 20, 8
 # What fsck.fat says of each file system that was not unmounted; and of clusters that nobody has: they cost their room.
 HARMLESS = re.compile(
     r"^fsck\.fat|differences between boot sector and its backup|mostly harmless|^  65:01/00|Not automatically fixing|"
@@ -210,6 +212,10 @@ HARMLESS = re.compile(
 )
 # Linux writes one copy of the table behind the other, and never looks at the second.
 COPIES = ["FATs differ but appear to be intact.", "  Using first FAT."]
+
+
+def epochs(place):
+    return EPOCH.unpack_from(place)[0] if len(place) >= EPOCH.size else 0
 
 
 class Cuts:
@@ -250,7 +256,7 @@ class Cuts:
     def grows(self, anew):
         """Whether the next order's place has to, which it has if it is made anew."""
         places = list(self.places())
-        free = [i for i in range(2) if len(places[i]) < EPOCH.size or EPOCH.unpack_from(places[i])[0] != self.epoch][0]
+        free = next(i for i in range(2) if not self.epoch or epochs(places[i]) != self.epoch)
         if anew:
             self.g.run(f"rm -f {PLACES}/order-{free}.nlo")
         return anew or len(places[free]) < PIECE
@@ -262,42 +268,6 @@ class Cuts:
         self.g.send(SCRIPT % (BEGINS, line))
         self.g.wait_console(BEGINS)
         return content, before
-
-    def states(self, epoch, anew):
-        """Without a cut; but what the disk is behind each of the command's writes is judged as if it were one."""
-        self.grows(anew)
-        content, first = self.begin(epoch)
-        found, last = [], first
-        while not (ended := re.search(ENDS, self.g.console()[self.g.console_at :])):
-            now = self.content()
-            if now != last and now == self.content():  # not half of a write
-                last = now
-                found.append({at: now[at : at + PIECE] for at in range(0, len(now), PIECE)
-                              if now[at : at + PIECE] != first[at : at + PIECE]})  # fmt: skip
-        self.t.expect(ended[1] == "0", f"carry of epoch {epoch} ended with {ended[1]}")
-        self.g.call(":")
-        self.in_force(epoch)
-        self.judge(first, found, content)
-        return len(found)
-
-    def judge(self, first, found, content):
-        image = self.o.path("state")
-        with open(image, "wb") as f:
-            f.write(first)
-        before, whole = list(self.places(image)), False
-        free = next(i for i, place in enumerate(self.places()) if place.startswith(content))
-        for pieces in found:
-            with open(image, "wb") as f:
-                f.write(first)
-                for at, piece in pieces.items():
-                    f.seek(at)
-                    f.write(piece)
-            self.check_fat(image)
-            now = list(self.places(image))
-            self.t.expect(now[1 - free] == before[1 - free], "the order in force is not what it was")
-            self.t.expect(not whole or now[free].startswith(content), "what was whole is so no more")
-            whole = now[free].startswith(content)
-        self.t.expect(whole, "it is not on the disk")
 
     def carry(self, epoch):
         """Without a cut."""
@@ -343,21 +313,120 @@ class Cuts:
         self.g.check_dmesg()
 
 
-def slow(t, folder):
+def slow(kind, t, folder):
     if not shutil.which("fsck.fat"):
         raise Skip("fsck.fat is missing (dosfstools)")
-    return Cuts(t, folder)
+    return kind(t, folder)
+
+
+def logged(path):
+    """What QEMU's blklogwrites has logged (the kernel's Documentation/admin-guide/device-mapper/log-writes.rst): where
+    and which bytes, a page or less each; None: a flush."""
+    with open(path, "rb") as f:
+        at = SECTOR
+        while True:
+            f.seek(at)
+            sector, n, flags, _ = ENTRY.unpack(f.read(ENTRY.size))
+            if not n and not flags:
+                return
+            f.seek(at + SECTOR)
+            for piece in range(0, n * SECTOR, PAGE):
+                yield sector * SECTOR + piece, f.read(min(PAGE, n * SECTOR - piece))
+            if not n:
+                yield None
+            at += SECTOR * (1 + n)
+
+
+def losses(n, lot):
+    """Which of n writes that no flush has followed a disk may have made when its power goes: those up to one, all but
+    one, one alone, and some by lot."""
+    yield from (range(i) for i in range(n + 1))
+    yield from ([i for i in range(n) if i != lost] for lost in range(n))
+    yield from ([i] for i in range(n))
+    yield from (sorted(lot.sample(range(n), lot.randint(0, n))) for _ in range(LOSSES if n > 2 else 0))
+
+
+class Recorded(Cuts):
+    """A second disk like the first, of which each write and flush is logged; the command writes to that."""
+
+    def boot(self):
+        self.disk, self.log = self.o.path("second"), self.o.path("log")
+        shutil.copyfile(self.o.disk, self.disk)
+        shutil.copyfile(self.o.disk, self.o.path("state"))
+        with open(self.log, "wb") as f:
+            f.truncate(LOG_SIZE)
+        self.taken = 0  # of the log, into the state
+        more = ("-blockdev", f"driver=file,node-name=second,filename={self.disk}",
+                "-blockdev", f"driver=file,node-name=log,filename={self.log}",
+                "-blockdev", "driver=blklogwrites,node-name=logged,file=second,log=log",
+                "-device", "virtio-blk-pci,drive=logged")  # fmt: skip
+        g = self.o.boot(self.t, *more)
+        g.run(f"umount {ESP}; mount -t vfat -o umask=0077 /dev/vdb1 {ESP}")
+        return g
+
+    def take(self, writes):
+        """Into the state."""
+        with open(self.o.path("state"), "r+b") as f:
+            for at, data in filter(None, writes):
+                f.seek(at)
+                f.write(data)
+
+    def fresh(self):
+        found = list(logged(self.log))[self.taken :]
+        self.taken += len(found)
+        return found
+
+    def judge(self, epoch, lot, before=":"):
+        """What the disk may hold when power goes at any moment of the command: how many states that are. before: what
+        somebody has done to the place."""
+        self.g.run(f"{before} {PLACES}/order-{(epoch - 1) % 2}.nlo")
+        line, content = self.o.carry(self.g, epoch, *SETS[epoch % 2])
+        self.g.run("sync")
+        self.take(self.fresh())
+        there, made, since = list(self.places(self.o.path("state"))), set(), []
+        safe = there
+        free = 0 if not there[0] or there[1] and epochs(there[0]) < epochs(there[1]) else 1
+        newleaf(self.g, line)
+        self.in_force(epoch)
+        for write in self.fresh():
+            if write:
+                since.append(write)
+                continue
+            self.lose(since, lot, made, 1 - free, there[1 - free])
+            self.take(since)
+            safe, since = list(self.places(self.o.path("state"))), []
+        self.lose(since, lot, made, 1 - free, there[1 - free])
+        self.take(since)
+        self.t.expect(safe[free].startswith(content), "it counts, and may be lost")
+        return len(made)
+
+    def lose(self, since, lot, made, other, content):
+        """Some of the writes since a flush; the other place is to hold that."""
+        tried = self.o.path("tried")
+        for kept in losses(len(since), lot):
+            state = [since[i] for i in kept]
+            if (key := hash(tuple(state))) in made:
+                continue
+            made.add(key)
+            shutil.copyfile(self.o.path("state"), tried)
+            with open(tried, "r+b") as f:
+                for at, data in state:
+                    f.seek(at)
+                    f.write(data)
+            self.check_fat(tried)
+            self.t.expect(list(self.places(tried))[other] == content, "the order in force has changed")
 
 
 @test(full=True)
 def carry_writes(t):
-    """newleaf carry on a slow disk: behind each of its writes the file system has no damage, the order in force is
-    untouched, and the new one stays whole from when it is"""
+    """newleaf carry, each of its writes logged: whichever of those that no flush has followed is lost, the file system
+    has no damage and the order in force is untouched"""
     with tempfile.TemporaryDirectory() as folder:
-        c = slow(t, folder)
-        made = [c.states(epoch, anew) for epoch, anew in ((1, False), (2, False), (3, False), (4, True), (5, False))]
-        t.note(f"states of the disk: {made[0]}, {made[1]}, {made[3]} where a place is made, {made[2]}, {made[4]} else")
-        t.expect(min(made[0], made[1], made[3]) > 3 and min(made) > 0, "too few of them were seen")
+        c, lot = slow(Recorded, t, folder), random.Random(SEED)
+        made = [c.judge(1, lot), c.judge(2, lot), c.judge(3, lot, "rm -f"), c.judge(4, lot, "truncate -s 700")]
+        kept = [c.judge(5, lot), c.judge(6, lot)]
+        t.note(f"states of the disk: {made} where a place is made, {kept} else")
+        t.expect(min(made) > 3 and min(kept) > 3, "nothing was written")
 
 
 @test(full=True)
@@ -365,13 +434,13 @@ def carry_power(t):
     """power goes at chance moments of newleaf carry: the machine boots with the order before or the new one, wholly,
     and its file system has no damage; where power goes while the new one is tried it boots without, and says so"""
     with tempfile.TemporaryDirectory() as folder:
-        c, lot, epochs = slow(t, folder), random.Random(SEED), itertools.count(1)
+        c, lot, numbers = slow(Cuts, t, folder), random.Random(SEED), itertools.count(1)
         for _ in range(3):  # two places that grow, and one that has its length
-            c.carry(next(epochs))
+            c.carry(next(numbers))
         for i in range(CUTS):
             if not c.epoch:
-                c.carry(next(epochs))
-            c.cut(next(epochs), i % 3 == 0, lot)
+                c.carry(next(numbers))
+            c.cut(next(numbers), i % 3 == 0, lot)
         m = c.moments
         t.note(f"{CUTS} cuts, seed {SEED}, by lot in the {c.length[True]:.1f} s that the command takes where a place "
                f"grows, {c.length[False]:.1f} s else: {m['before']} before its first write, {m['written']} while it "

@@ -95,12 +95,21 @@ static bool sync_folder(const char *path)
 	return (fd < 0 || !close(fd)) && good;
 }
 
-/* Not cut off first, nor made anew: a file that stays as long as it is changes nothing of a FAT. One that grows does so
- * by pieces, so seldom, and its clusters are on the disk before its entry names them: that is what a sync of the folder
- * does of all that the file system has said of clusters. */
-static bool write_place(const struct files *f, const char *path, const uint8_t *bytes, size_t size, bool damaged)
+/* The entry goes first, its clusters when nobody has the file open any more: not an entry whose clusters are free. */
+static bool take_away(const struct files *f, const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (damaged ? O_TRUNC : 0), 0600);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool good = fd < 0 || (!unlink(path) && sync_folder(f->folder));
+
+	return (fd < 0 || !close(fd)) && good;
+}
+
+/* A file that stays as long as it is changes nothing of a FAT. One that is too short is made anew, by pieces, so
+ * seldom, and its clusters are on the disk before its entry names them: a sync of the folder writes all that was said
+ * of clusters. */
+static bool write_place(const struct files *f, const char *path, const uint8_t *bytes, size_t size, bool anew)
+{
+	int fd = anew && !take_away(f, path) ? -1 : open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	bool good = fd >= 0;
 
 	for (size_t at = 0; good && at < size;) {
@@ -123,16 +132,16 @@ static int not_written(struct cli *c, const struct files *f, const char *path)
 	                errno == EIO ? ": unmount it, and fsck it" : "");
 }
 
-/* How long the place's file is to be: as it is, or some pieces. *more: by how much it grows. */
-static size_t length_of(const char *path, size_t needed, size_t *more, bool *damaged)
+/* How long the place's file is to be: as it is, or some pieces. *more: by how much it grows, and is made anew. */
+static size_t length_of(const char *path, size_t needed, size_t *more)
 {
 	struct stat s;
 	size_t has = stat(path, &s) ? 0 : (size_t)s.st_size, size = (needed + PIECE - 1) / PIECE * PIECE;
 
-	*damaged = has > NL_FILE_MAX_SIZE;
-	has = *damaged ? 0 : has;
-	*more = has < needed ? size - has : 0;
-	return has < needed ? size : needed;
+	if (has >= needed && has <= NL_FILE_MAX_SIZE)
+		return needed;
+	*more = has < size ? size - has : 1; /* what is too long is read by nobody */
+	return size;
 }
 
 static int put(struct cli *c, struct files *f, const void *file, size_t size)
@@ -141,8 +150,7 @@ static int put(struct cli *c, struct files *f, const void *file, size_t size)
 	struct statvfs room;
 	uint8_t *content;
 	char path[300];
-	size_t n, more;
-	bool damaged;
+	size_t n, more = 0;
 	int result;
 
 	if (place < 0)
@@ -153,13 +161,13 @@ static int put(struct cli *c, struct files *f, const void *file, size_t size)
 		return cli_fail(c, what, NL_EUNKNOWN_LEAF,
 		                "name the files of all its leaves; in all they have room for 512 KiB");
 	path_of(f, (unsigned)place, path, sizeof(path));
-	n = length_of(path, n, &more, &damaged); /* behind it there are zeroes */
+	n = length_of(path, n, &more); /* behind it there are zeroes */
 	if (more && !statvfs(f->folder, &room) && (uint64_t)room.f_bavail * room.f_frsize < more) {
 		free(content);
 		return cli_fail(c, what, NL_EENVIRONMENT, "%s is full: it needs %zu KiB", f->folder,
 		                (more + 1023) / 1024);
 	}
-	result = write_place(f, path, content, n, damaged) ? NL_EXIT_OK : not_written(c, f, path);
+	result = write_place(f, path, content, n, more) ? NL_EXIT_OK : not_written(c, f, path);
 	free(content);
 	return result;
 }
