@@ -140,6 +140,9 @@ static void it_is_written_first(void **state)
 	make(6, NL_ORDER_LEAF, name);
 	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order, mine), NL_EXIT_LEAF);
 	assert_says(err, "NL_EQUORUM");
+	f->order = NL_EFROZEN; /* it waits there */
+	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order, mine), NL_EXIT_PERMISSION);
+	assert_says(err, "in force when released and booted");
 	f->order = NL_OK;
 	f->status.standing.carried = NL_EBYTES;
 	assert_int_equal(newleaf("carry", "--esp", esp, file_of_order, mine), NL_EXIT_TARGET);

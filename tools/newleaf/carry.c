@@ -24,7 +24,7 @@
 #define PIECE (64u << 10) /* by which a place grows */
 
 static const char *const what = "standing order not carried out";
-static const char *const later = "standing order written, and in force from the next boot on, not before";
+static const char *const later = "standing order written: if it is well signed, in force from the next boot on";
 
 struct files {
 	char folder[256];
@@ -196,9 +196,13 @@ static int hand_over(struct cli *c, struct files *f, const struct nl_order *o, s
 	for (size_t i = 0; i < f->n_leaves; i++) /* what root may not bring comes with the next boot */
 		(void)nl_agent_verify(&c->agent, f->leaves[i].bytes, f->leaves[i].size, &report);
 	e = nl_agent_order(&c->agent, o, size);
+	if (e == NL_ERATE || e == NL_EDEADLINE || e == NL_EINTERRUPTED)
+		return cli_fail_agent(c, later, e, NULL);
+	if (e == NL_EFROZEN)
+		return cli_fail_agent(
+		        c, "standing order written, and in force when the machine is released and has booted", e, NULL);
 	if (e != NL_OK)
-		return cli_fail_agent(c, e == NL_ERATE || e == NL_EDEADLINE || e == NL_EINTERRUPTED ? later : what, e,
-		                      NULL);
+		return cli_fail_agent(c, what, e, NULL);
 	e = await(c);
 	if (e == NL_EUNKNOWN_LEAF)
 		return cli_fail(c, "standing order in force, and not carried out", e,
