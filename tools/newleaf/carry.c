@@ -200,7 +200,7 @@ static int hand_over(struct cli *c, struct files *f, const struct nl_order *o, s
 		return cli_fail_agent(c, later, e, NULL);
 	if (e == NL_EFROZEN)
 		return cli_fail_agent(
-		        c, "standing order written, and in force when the machine is released and has booted", e, NULL);
+		        c, "standing order written: if it is well signed, in force when released and booted", e, NULL);
 	if (e != NL_OK)
 		return cli_fail_agent(c, what, e, NULL);
 	e = await(c);
