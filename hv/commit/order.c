@@ -127,7 +127,7 @@ static enum nl_err accept(void)
 	taken_tsc = x86_rdtsc();
 	nl_own_soon(0);
 	for (unsigned i = 0; accepted.order.what == NL_ORDER_CONFIRM && i < accepted.order.head.count; i++)
-		if ((one = nl_trial_over(nl_registry_find(nl_order_entry(&accepted.order, i)->name))) > err)
+		if ((one = nl_trial_confirm(nl_order_entry(&accepted.order, i)->name)) > err)
 			err = one;
 	nl_kept->frozen &= accepted.order.what == NL_ORDER_RELEASE ? NL_FROZEN_STANDING : ~0ULL;
 	nl_kept->frozen |= freezes[accepted.order.what];

@@ -54,8 +54,6 @@ enum nl_err nl_trial_over(struct nl_entry *e)
 {
 	if (!e || !e->state.trial_tsc)
 		return e ? NL_NOTHING : NL_EUNKNOWN_LEAF;
-	if (came(e) && e->state.condition == NL_LEAF_APPLIED) /* who confirms it was too late */
-		nl_journal(NL_EV_REFUSED, NL_ETRIAL, e->state.id, e->state.sha256, 0, 0);
 	if (came(e))
 		return NL_ETRIAL;
 	e->state.trial_tsc = 0;
@@ -63,6 +61,16 @@ enum nl_err nl_trial_over(struct nl_entry *e)
 	nl_kept_seal();
 	nl_journal(NL_EV_TRIAL, NL_OK, e->state.id, e->state.sha256, e->state.condition, 0);
 	return NL_OK;
+}
+
+enum nl_err nl_trial_confirm(const uint8_t sha256[32])
+{
+	struct nl_entry *e = nl_registry_find(sha256);
+	enum nl_err err = nl_trial_over(e);
+
+	if (err)
+		nl_journal(NL_EV_REFUSED, err, e ? e->state.id : NULL, sha256, 0, 0);
+	return err;
 }
 
 /* Each try is made as if it were the last, so that the journal names who is in the way, some times in a run. */

@@ -47,5 +47,6 @@ void nl_trial_begin(uint32_t fresh); /* in the window, behind all that can fail,
 /* It is confirmed, or off. NL_NOTHING: it was on no probation. NL_ETRIAL: its time has come, and the mark stays.
  * NL_EUNKNOWN_LEAF: it is none. */
 enum nl_err nl_trial_over(struct nl_entry *e);
+enum nl_err nl_trial_confirm(const uint8_t sha256[32]); /* the same of that leaf; journaled if it is not */
 
 extern uint32_t nl_trial_clock; /* how often the guest has set a TSC: what is on probation then has come; no lock */

@@ -157,7 +157,7 @@ static enum nl_err call_confirm(struct call *c)
 	uint8_t sha256[32];
 	enum nl_err err = nl_guest_read(&c->caller, c->buffer, NL_GUEST_USER, sha256, sizeof(sha256));
 
-	return !may ? NL_EPOLICY : err ? err : nl_trial_over(nl_registry_find(sha256));
+	return !may ? NL_EPOLICY : err ? err : nl_trial_confirm(sha256);
 }
 
 static enum nl_err call_prepare(struct call *c)

@@ -61,21 +61,15 @@ enum nl_err nl_standing_accept(const struct nl_order *o, size_t size, uint32_t s
 	return NL_OK;
 }
 
-struct nl_entry *nl_registry_find(const uint8_t sha256[32])
+enum nl_err nl_trial_confirm(const uint8_t sha256[32])
 {
+	FUZZ_CHECK(confirms && confirms->what == NL_ORDER_CONFIRM && nl_order_names(confirms, sha256));
 	for (unsigned i = 0; i < NL_MAX_LEAVES; i++)
-		if (!memcmp(nl_registry[i].state.sha256, sha256, 32))
-			return &nl_registry[i];
-	return NULL;
-}
-
-enum nl_err nl_trial_over(struct nl_entry *e)
-{
-	if (!e)
-		return NL_EUNKNOWN_LEAF;
-	FUZZ_CHECK(confirms && confirms->what == NL_ORDER_CONFIRM && nl_order_names(confirms, e->state.sha256));
-	confirmed++;
-	return NL_OK;
+		if (!memcmp(nl_registry[i].state.sha256, sha256, 32)) {
+			confirmed++;
+			return NL_OK;
+		}
+	return NL_EUNKNOWN_LEAF;
 }
 uint32_t nl_request_superseded(uint32_t applied, uint32_t set) { return applied & ~set & 1; }
 

@@ -319,9 +319,16 @@ static void confirmed_too_late(void **state)
 	time_comes(until(alpha));
 	assert_false(is_on(alpha));
 	assert_int_equal(last_of(NL_EV_TRIAL).error, NL_ETRIAL);
+	e = last_of(NL_EV_REFUSED);
 	assert_int_equal(ordered(NL_ORDER_CONFIRM, alpha), NL_ETRIAL);
+	assert_true(last_of(NL_EV_REFUSED).seq > e.seq);
 	assert_int_equal(ordered(NL_ORDER_CONFIRM, beta), NL_NOTHING);
 	assert_int_equal(last_of(NL_EV_ORDER).error, NL_NOTHING);
+	e = last_of(NL_EV_REFUSED);
+	assert_int_equal(e.error, NL_NOTHING);
+	assert_memory_equal(e.leaf_sha256, beta, 32);
+	assert_int_equal(confirm(beta), NL_NOTHING);
+	assert_true(last_of(NL_EV_REFUSED).seq > e.seq);
 }
 
 /* What an order puts on is on probation as it says, whoever makes the commit; and once it is made nothing else is. */

@@ -217,6 +217,7 @@ int verb_blockers(struct cli *c)
 		}
 		for (size_t i = 0; i < n; i++)
 			if ((batch[i].event == NL_EV_ABANDONED || batch[i].event == NL_EV_REFUSED) &&
+			    batch[i].error != NL_NOTHING &&
 			    !memcmp(batch[i].boot_id, c->status.boot.boot_id, sizeof(batch[i].boot_id)))
 				found = batch[i];
 		if (n)
