@@ -54,9 +54,10 @@ void nl_order_note(const struct nl_order *o, enum nl_err err, const uint8_t *sha
 
 enum nl_err nl_standing_accept(const struct nl_order *o, size_t size, uint32_t signed_by)
 {
-	FUZZ_CHECK(o->kind == NL_ORDER_STANDING && o->epoch > nl_boot.standing.epoch && n_good >= 2 && signed_by);
+	FUZZ_CHECK(o->kind == NL_ORDER_STANDING && o->epoch > nl_boot.standing.epoch && signed_by >= 2); /* how many */
 	FUZZ_CHECK(size <= NL_ORDER_MAX_SIZE && !memcmp(o->machine_id, nl_boot.facts.machine_id, 16));
-	FUZZ_CHECK(!(nl_kept->frozen & NL_FROZEN_NOW) && !o->confirm_ms && !o->build_id_len);
+	FUZZ_CHECK(!(nl_kept->frozen & NL_FROZEN_NOW) && !o->build_id_len &&
+	           o->confirm_ms <= nl_boot.facts.policy.confirm_ms);
 	nl_boot.standing.epoch = o->epoch;
 	return NL_OK;
 }
@@ -208,6 +209,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 {
 	struct fuzz f = {bytes, size};
 	struct nl_challenge out = {.generation = 0};
+	const struct nl_order none = {.what = 0};
 	uint64_t since = 0;
 
 	tsc = 10 * SECOND;
@@ -220,6 +222,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	memset(nl_boot.facts.boot_id, 8, 16);
 	memset(&out, 0xff, sizeof(out));
 	nl_kept->frozen = nl_kept->frozen_at = nl_boot.standing.epoch = 0;
+	(void)nl_order_take(&none, sizeof(none)); /* nothing is read of what another input has presented */
 	nl_order_forget();
 	while (f.n) {
 		uint8_t what = fuzz_byte(&f);
