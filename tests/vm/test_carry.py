@@ -299,13 +299,14 @@ class Cuts:
         said = self.g.console()
         ended = re.search(ENDS, said[said.rindex(BEGINS) :])
         whole = any(place.startswith(content) for place in self.places())
-        raised = Variables(self.o.variables).get("NewleafBoots", OWNER)[0]
-        moment = "after" if ended else "before" if self.content() == before else "tried" if raised else "written"
-        self.moments[moment] += 1
+        untouched = self.content() == before
+        counter = Variables(self.o.variables).get("NewleafBoots", OWNER)  # None: it is just being written
         self.check_fat(self.o.disk)
+        self.g = self.boot()
+        raised = counter[0] if counter else not newleaf(self.g, "status")["orders"]["standing"]["epoch"]
+        self.moments["after" if ended else "before" if untouched else "tried" if raised else "written"] += 1
         self.t.expect(whole or not (raised or ended), "an order counts that is not on the disk")
         self.came["none" if raised else "new" if whole else "old"] += 1
-        self.g = self.boot()
         if raised:  # as behind each boot that does not finish: it may have been the order
             self.in_force(0, floor=epoch, error="NL_ETRIAL", carried=None)
         else:
