@@ -31,6 +31,7 @@ static struct {
 	uint32_t made;              /* of the plan's changes: as long as some are left, more calls of PREPARE are due */
 	uint64_t begun_tsc, limit_tsc; /* TSC, and how many ticks later it is over */
 	enum nl_err late;              /* the answer when the deadline passes: what was in the way last */
+	uint32_t orders;               /* nl_order_serial() when it was let in */
 	bool agentless;
 	bool stale; /* modules or the base have changed since: nothing is prepared any more */
 	struct nl_commit_report report;
@@ -261,6 +262,7 @@ enum nl_err nl_commit_prepare(struct nl_cpu *self, const struct nl_context *ctx,
 		if (!err) {
 			uint32_t may = nl_boot.facts.policy.guest_may | nl_order_may(current->applied, set);
 
+			tx.orders = nl_order_serial();
 			err = begin(ctx, set, request->deadline_ms, request->confirm_ms, nl_order_confirm_ms(), may);
 		}
 	}
@@ -473,6 +475,8 @@ enum nl_err nl_commit_try(struct nl_cpu *self, const struct nl_context *ctx, str
 		err = tx.stale ? NL_ESTALE : NL_ESTATE;
 	} else if (nl_kept->frozen) {
 		err = NL_EFROZEN; /* since it was prepared */
+	} else if (tx.orders != nl_order_serial()) {
+		err = NL_ESTALE;
 	} else if (x86_rdtsc() - tx.begun_tsc + tx.limit_tsc > 2 * tx.limit_tsc) {
 		err = tx.late; /* the report still names who was in the way last */
 	} else {

@@ -27,6 +27,7 @@ static union {
 } staged, accepted; /* what is read has been signed by nobody yet, and is in nobody's way */
 static uint8_t accepted_sha256[32];
 static bool waits, tried; /* it is accepted; was, or will be now, for the last time */
+static uint32_t serial;
 
 static void spend(void) { memset(out.challenge, 0, sizeof(out.challenge)); }
 
@@ -108,7 +109,9 @@ static void end(enum nl_err err)
 	enum nl_err known = makes(&accepted.order, applied, &set);
 
 	if (waits && (known || set != applied || err == NL_NOTHING))
-		nl_order_note(&accepted.order, known && err == NL_EDEADLINE ? NL_EUNKNOWN_LEAF : err, accepted_sha256);
+		nl_order_note(&accepted.order, known && err == NL_EDEADLINE ? NL_EUNKNOWN_LEAF : err, accepted_sha256,
+		              NL_ORDER_ENDED);
+	serial += waits;
 	waits = false;
 }
 
@@ -124,6 +127,7 @@ static enum nl_err accept(void)
 	accepted = staged;
 	memcpy(accepted_sha256, check.sha256, sizeof(accepted_sha256));
 	waits = nl_order_commits(&accepted.order);
+	serial += waits;
 	taken_tsc = x86_rdtsc();
 	nl_own_soon(0);
 	for (unsigned i = 0; accepted.order.what == NL_ORDER_CONFIRM && i < accepted.order.head.count; i++)
@@ -156,12 +160,13 @@ enum nl_err nl_order_take(const struct nl_order *o, size_t size)
 	cheap = err || nl_standing_known;
 	if (!cheap && ((err = read_on(o, size)) == NL_AGAIN || err == NL_ERATE))
 		return err;
-	check.size = 0;
+	if (!cheap)
+		check.size = 0;
 	if (!err && o->kind == NL_ORDER_NOW)
 		err = accept();
 	else if (!err && !(err = nl_standing_accept(o, size, check.known)))
 		end(NL_EINTERRUPTED);
-	nl_order_note(o, err, cheap ? NULL : check.sha256);
+	nl_order_note(o, err, cheap ? NULL : check.sha256, 0);
 	return err;
 }
 
@@ -175,9 +180,14 @@ uint32_t nl_order_may(uint32_t applied, uint32_t set)
 	const struct nl_order *o = nl_order_waiting();
 	uint32_t exactly;
 
-	if (!o) /* one that has lapsed puts nothing on probation either */
-		end(NL_EDEADLINE);
 	return o && !makes(o, applied, &exactly) && set == exactly ? NL_GUEST_MAY_ALL : NL_GUEST_MAY_NONE;
+}
+
+uint32_t nl_order_serial(void)
+{
+	if (!nl_order_waiting()) /* one that has lapsed puts nothing on probation either */
+		end(NL_EDEADLINE);
+	return serial;
 }
 
 uint32_t nl_order_confirm_ms(void) { return waits ? accepted.order.confirm_ms : 0; }
@@ -200,7 +210,7 @@ static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_
 
 static void done(enum nl_err err)
 {
-	if (tried || (err != NL_ESTALE && err != NL_EDEADLINE)) /* as in standing.c */
+	if (tried || !nl_own_passes(err))
 		end(err);
 }
 

@@ -27,6 +27,11 @@ const struct nl_order *nl_order_waiting(void);
  * it says and no other. Sets: a bit per entry of the registry. */
 uint32_t nl_order_may(uint32_t applied, uint32_t set);
 
+/* Changes whenever one comes that waits, or such a one ends: what was let in, or put on probation, before is so no
+ * more.
+ */
+uint32_t nl_order_serial(void);
+
 /* While one waits: how long what is put on is on probation, whoever makes the commit; else 0. */
 uint32_t nl_order_confirm_ms(void);
 void nl_order_made(void); /* a commit: none waits any more */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The standing order in force: see standing.h. */
 #include "commit/standing.h"
+#include "commit/generation.h"
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/journal.h"
@@ -62,7 +63,7 @@ static enum nl_err adopt(const struct nl_order *o, size_t size, uint32_t signed_
 	for (i = 0; i < NL_MAX_KEYS; i++)
 		keys[i].role = (keys[i].role & ~NL_KEY_SIGNED) | (signed_by >> i & 1 ? NL_KEY_SIGNED : 0);
 	for (; e < end; e++) {
-		bool trusts = e->what == NL_ORDER_TRUST;
+		bool trusts = e->what == NL_ORDER_TRUST, known = false;
 
 		if (trusts && !place_of(keys, e->name))
 			return NL_ENOMEM;
@@ -73,7 +74,10 @@ static enum nl_err adopt(const struct nl_order *o, size_t size, uint32_t signed_
 			k->role &= ~(NL_ROLE_OPERATOR | NL_KEY_LOST(NL_ROLE_OPERATOR) | NL_KEY_GIVEN(NL_ROLE_OPERATOR));
 			k->role |= trusts ? NL_KEY_GIVEN(NL_ROLE_OPERATOR) : NL_KEY_LOST(NL_ROLE_OPERATOR);
 			k->role |= trusts && !nl_list_revokes(id) ? NL_ROLE_OPERATOR : 0;
+			known = true;
 		}
+		if (!known && e->what == NL_ORDER_DISTRUST) /* there is nothing to remember it by */
+			return NL_EKEY;
 	}
 	for (i = 0; i < NL_MAX_KEYS; i++)
 		operators += !!(keys[i].role & NL_ROLE_OPERATOR);
@@ -99,21 +103,33 @@ void nl_standing_hold(void)
 {
 	uint64_t none = 0;
 
-	__atomic_compare_exchange_n(&held_since, &none, x86_rdtsc() | 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	if (__atomic_compare_exchange_n(&held_since, &none, x86_rdtsc() | 1, false, __ATOMIC_RELAXED,
+	                                __ATOMIC_RELAXED) ||
+	    nl_passed(held_since, 1000ULL * held.order.deadline_ms)) /* whatever a try wants to wait, by whose clock */
+		nl_own_soon(0);
 }
 
-void nl_order_note(const struct nl_order *o, enum nl_err err, const uint8_t *sha256)
+void nl_order_note(const struct nl_order *o, enum nl_err err, const uint8_t *sha256, uint64_t ended)
 {
-	nl_journal(NL_EV_ORDER, err, NULL, sha256, o->what | (uint64_t)o->kind << 32, o->generation | o->epoch);
+	nl_journal(NL_EV_ORDER, err, NULL, sha256, o->what | (uint64_t)o->kind << 32 | ended, o->generation | o->epoch);
+}
+
+static void note(enum nl_err err)
+{
+	uint8_t sha256[32];
+
+	nl_sha256_of(&held, nl_order_signed_size(&held.order), sha256);
+	nl_order_note(&held.order, err, sha256, NL_ORDER_ENDED);
 }
 
 static void done(enum nl_err err)
 {
-	if (err == NL_ESTALE || err == NL_EDEADLINE) /* a module came or went meanwhile; one scan took too long */
+	/* A kernel that comes up patches itself. */
+	if (nl_own_passes(err) || (err == NL_EBYTES && holding && !held_since))
 		return;
 	nl_standing.carried = err == NL_NOTHING ? NL_OK : err;
 	if (nl_standing.carried)
-		nl_order_note(&held.order, err, nl_boot.standing.sha256);
+		note(err);
 }
 
 /* Until a program runs its bytes may not be there: a kernel begins by patching itself. */
@@ -123,13 +139,14 @@ static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_
 	const struct nl_order_entry *e = nl_order_entry(&held.order, 0);
 	enum nl_err err = nl_standing.carried == NL_AGAIN ? NL_OK : NL_NOTHING;
 	uint64_t slide;
-	uint32_t i, seen;
+	uint32_t i, seen, trial = held.order.confirm_ms;
 
 	(void)applied;
 	(void)last; /* there is none */
-	if (!err && holding && held_since && nl_passed(held_since, 1000ULL * held.order.deadline_ms)) {
+	if (!err && holding && held_since &&
+	    (!nl_generation_reclaim() || nl_passed(held_since, 1000ULL * held.order.deadline_ms))) {
 		holding = false;
-		nl_order_note(&held.order, NL_EDEADLINE, nl_boot.standing.sha256);
+		note(NL_EDEADLINE);
 	}
 	nl_registry_build_id(&seen, &slide);
 	/* Before it has a process a kernel has not chosen its mitigations: a body is bound to the thunks of that
@@ -140,13 +157,19 @@ static enum nl_err wants(const struct nl_context *ctx, uint32_t applied, uint32_
 		if (!nl_registry_find(e[i].name))
 			err = its_files ? nl_registry_verify(ctx, &its_files[i], &held.order, &report)
 			                : NL_EUNKNOWN_LEAF;
+	if (err == NL_AGAIN) /* a slice: nobody is in the way */
+		nl_own_soon(0);
 	for (i = 0; !err && i < held.order.head.count && e[i].what == NL_ORDER_LEAF; i++) {
 		const struct nl_entry *known = nl_registry_find(e[i].name);
 
 		if (!known) /* a later one has taken its place */
 			return NL_ENOMEM;
 		*set |= 1u << (known - nl_registry);
+		trial |= known->state.confirm_s;
 	}
+	/* CPUs that come up have their clocks corrected, which ends a trial: not before there is who may confirm. */
+	if (!err && trial && holding && !held_since)
+		return NL_AGAIN;
 	/* and a CPU that starts has no LSTAR, or that of a kernel before */
 	return ctx->cpl < 3 && (err == NL_EKERNEL || err == NL_EBUILDID || err == NL_EBYTES) ? NL_AGAIN : err;
 }

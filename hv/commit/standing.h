@@ -33,8 +33,10 @@ extern bool nl_standing_known;
 
 /* An order whose form, address and signatures (by those of our keys, a bit each) are good takes the place of the one in
  * force, and what it says of keys counts. NL_EKEYREVOKED: the list has revoked too many who signed it; NL_EQUORUM: it
- * leaves too few operators; NL_ENOMEM: too many keys. Nothing has changed then. */
+ * leaves too few operators; NL_EKEY: it distrusts one that nobody knows; NL_ENOMEM: too many keys. Nothing has changed
+ * then. */
 enum nl_err nl_standing_accept(const struct nl_order *o, size_t size, uint32_t signed_by);
 
-/* Journals what became of an order, of whatever kind. */
-void nl_order_note(const struct nl_order *o, enum nl_err err, const uint8_t *sha256);
+/* Journals what became of an order, of whatever kind; `ended`: NL_ORDER_ENDED for one that had been accepted, else 0.
+ */
+void nl_order_note(const struct nl_order *o, enum nl_err err, const uint8_t *sha256, uint64_t ended);

@@ -43,11 +43,16 @@ void nl_trial_begin(uint32_t fresh)
 		nl_kept_seal();
 }
 
-static bool came(const struct nl_entry *e)
+/* Once it has it is so on each CPU, whatever its clock says, and for who reads. */
+static bool came(struct nl_entry *e)
 {
 	uint64_t now = x86_rdtsc(), until = e->state.trial_tsc;
 
-	return until && (e->trial_clock != nl_trial_clock || now - e->trial_from >= until - e->trial_from);
+	if (!until || (e->trial_clock == nl_trial_clock && now - e->trial_from < until - e->trial_from))
+		return false;
+	e->trial_clock = nl_trial_clock - 1;
+	e->state.trial_tsc = (int64_t)(until - now) > 0 ? now | 1 : until;
+	return true;
 }
 
 enum nl_err nl_trial_over(struct nl_entry *e)

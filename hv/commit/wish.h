@@ -23,6 +23,12 @@ struct nl_wish {
 /* When somebody may want something, by the TSC; UINT64_MAX: nobody does. */
 extern uint64_t nl_own_due;
 
+/* What may be otherwise at the next try: a module came or went, a scan took too long, a probe stands there. */
+static inline bool nl_own_passes(enum nl_err err)
+{
+	return err == NL_ESTALE || err == NL_EDEADLINE || err == NL_EPROBED;
+}
+
 /* From this moment on, or from one before; 0: now. Needs no lock. */
 static inline void nl_own_soon(uint64_t tsc)
 {

@@ -71,7 +71,9 @@ enum nl_journal_past nl_journal_init(struct nl_kept_entry left[NL_JOURNAL_ENTRIE
 void nl_journal(enum nl_event event, enum nl_err error, const char *id, const uint8_t *sha256, uint64_t a, uint64_t b)
 {
 	struct nl_journal_entry *e;
-	bool failure = event == NL_EV_REFUSED || event == NL_EV_ABANDONED || (event == NL_EV_ORDER && error) ||
+	/* Not what became of an order that was accepted: there is one of it. */
+	bool failure = event == NL_EV_REFUSED || event == NL_EV_ABANDONED ||
+	               (event == NL_EV_ORDER && error && !(a & NL_ORDER_ENDED)) ||
 	               (event == NL_EV_MODULE && error && error != NL_NOTHING); /* a load that anybody may try again */
 
 	nl_lock(&lock);

@@ -166,9 +166,8 @@ void hv_before_entry(struct nl_cpu *cpu)
 
 	nl_panic_stop();
 	apic_deliver_init(cpu);
-	if (x86_rdtsc() >= __atomic_load_n(&nl_own_due, __ATOMIC_RELAXED) && nl_cpu_is_running(cpu))
+	if (nl_own_come() && nl_cpu_is_running(cpu))
 		nl_own_commit(cpu);
-	nl_vendor->hold(cpu, nl_standing_holds());
 	if (nl_quiesce_pending() && nl_cpu_is_running(cpu))
 		nl_quiesce_answer(cpu);
 	v = nl_current_view();
@@ -180,4 +179,5 @@ void hv_before_entry(struct nl_cpu *cpu)
 		x86_cpuid(0, 0,
 		          r); /* what was written to text in place is not in this CPU's pipeline (SDM vol. 3, 9.1.3) */
 	}
+	nl_vendor->hold(cpu, nl_standing_holds());
 }

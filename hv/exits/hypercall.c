@@ -148,6 +148,8 @@ static enum nl_err call_order(struct call *c)
 
 	if (c->length <= sizeof(file))
 		err = nl_guest_read(&c->caller, c->buffer, NL_GUEST_USER, &file, c->length);
+	if (!err && !c->proof && file.order.kind != NL_ORDER_NOW) /* written over what was compared */
+		err = NL_EROOT;
 	return err ? err : nl_order_take(&file.order, c->length);
 }
 
@@ -322,7 +324,8 @@ bool nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proo
 	if (ctx->long_mode && number < NL_ARRAY_SIZE(calls) && calls[number].fn && c.length <= NL_CALL_MAX_BUFFER &&
 	    (proof || carries(&c, number)))
 		err = do_call(&c, number);
-	if (!proof && err)
+	/* Of an order that was accepted, these say what became of what it confirms. */
+	if (!proof && err && err != NL_NOTHING && err != NL_ETRIAL && err != NL_EUNKNOWN_LEAF)
 		return false;
 	cpu->gprs.rax = err;
 	cpu->gprs.rcx = c.rcx;

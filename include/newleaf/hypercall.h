@@ -277,8 +277,8 @@ enum nl_event {
 	NL_EV_MODULE, /* a module of a leaf that is on came and was patched, or was not (error); id = the module's name
 	                 (cut off), a = its struct module, b = 1: it was refused by policy. NL_NOTHING: it went */
 	NL_EV_ORDER,  /* an order was accepted or refused (error), or what was accepted and waited for its commit was
-	                 ended without (error); leaf_sha256 = its SHA-256, if it came so far; a = nl_order.what |
-	                 nl_order.kind << 32, b = nl_order.generation or epoch */
+	                 ended without (error, NL_ORDER_ENDED); leaf_sha256 = its SHA-256, if it came so far; a =
+	                 nl_order.what | nl_order.kind << 32, b = nl_order.generation or epoch */
 	NL_EV_STRANGER, /* VMCALL or VMMCALL that carried no order which bears the challenge: a = how many since launch
 	                   (noted at each power of two), b = CPU */
 	NL_EV_TRIAL, /* probation of a leaf; a = what the leaf is now, enum nl_leaf_condition; b = when its time comes,
@@ -291,6 +291,8 @@ enum nl_journal_past {
 	NL_PAST_GOES_ON = 1, /* what was left is sound: this entry is its next one */
 	NL_PAST_DAMAGED = 2, /* something was left that does not fit: thrown away, seq begins with 1 */
 };
+
+#define NL_ORDER_ENDED (1ULL << 63) /* in `a` of NL_EV_ORDER */
 
 struct nl_journal_entry { /* hash = SHA-256 of the entry before (all bytes); the first one has zeroes */
 	uint64_t seq;     /* from 1 */

@@ -47,9 +47,9 @@ uint64_t nl_own_due = UINT64_MAX;
 bool nl_list_withheld(void) { return false; }
 bool nl_standing_known;
 void nl_standing_come(void) {}
-void nl_order_note(const struct nl_order *o, enum nl_err err, const uint8_t *sha256)
+void nl_order_note(const struct nl_order *o, enum nl_err err, const uint8_t *sha256, uint64_t ended)
 {
-	nl_journal(NL_EV_ORDER, err, NULL, sha256, o->what, 0);
+	nl_journal(NL_EV_ORDER, err, NULL, sha256, o->what | ended, 0);
 }
 
 enum nl_err nl_standing_accept(const struct nl_order *o, size_t size, uint32_t signed_by)

@@ -374,6 +374,8 @@ uint64_t fg_kprobe(uint64_t addr)
 	return kp + KP_HLIST;
 }
 
+void fg_no_kprobes(uint64_t addr) { set64(fg.target.kprobe_table + fg.slide + 8 * (addr >> 3 & 63), 0); }
+
 uint64_t *fg_slots(unsigned cache, uint64_t page)
 {
 	uint64_t record = allocate(SLOTS_RECORD, 64);

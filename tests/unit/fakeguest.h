@@ -89,5 +89,6 @@ void fg_current(unsigned cpu, uint64_t task); /* that task has that CPU, as its 
  * is the stack's end, as until 5.11. */
 uint64_t fg_irq_stack(unsigned cpu, bool end, uint64_t link, uint64_t **words);
 uint64_t fg_kprobe(uint64_t addr); /* register a kprobe at a run-time address; returns its node */
+void fg_no_kprobes(uint64_t addr); /* none in its chain any more */
 
 #endif

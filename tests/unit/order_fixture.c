@@ -33,7 +33,7 @@ void __wrap_nl_sha256_update(struct nl_sha256 *c, const void *data, size_t n)
 struct order order;
 size_t order_size;
 struct nl_challenge challenge;
-unsigned first, second, author;
+unsigned one, second, author;
 uint8_t alpha[32], beta[32]; /* leaves */
 
 enum nl_err ask(void)
@@ -81,7 +81,7 @@ void sign_by(const unsigned *by, unsigned n)
 	make_domain = NL_DOMAIN_LEAF;
 }
 
-void sign(void) { sign_by((unsigned[]){first, second}, 2); }
+void sign(void) { sign_by((unsigned[]){one, second}, 2); }
 
 enum nl_err present(void)
 {
@@ -128,7 +128,7 @@ enum nl_err apply(const uint8_t leaf[32]) { return commit((const uint8_t(*)[32])
 int begin(void **state)
 {
 	setup(state);
-	first = make_key(&nl_boot.keys[1], "first", NL_ROLE_OPERATOR);
+	one = make_key(&nl_boot.keys[1], "first", NL_ROLE_OPERATOR);
 	second = make_key(&nl_boot.keys[2], "second", NL_ROLE_OPERATOR);
 	author = make_key(&nl_boot.keys[0], "demo", NL_ROLE_AUTHOR); /* the last one: it signs leaves */
 	nl_boot.facts.n_keys = 3;

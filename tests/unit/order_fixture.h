@@ -19,9 +19,9 @@ extern struct order {
 } order;
 extern size_t order_size;
 extern struct nl_challenge challenge;
-extern unsigned first, second, author; /* keys: two operators, and who signs leaves */
-extern uint8_t alpha[32], beta[32];    /* leaves */
-extern unsigned signatures, hashes;    /* so many were checked, and pieces hashed */
+extern unsigned one, second, author; /* keys: two operators, and who signs leaves */
+extern uint8_t alpha[32], beta[32];  /* leaves */
+extern unsigned signatures, hashes;  /* so many were checked, and pieces hashed */
 extern size_t longest_hash;
 
 int begin(void **state);

@@ -10,7 +10,7 @@
 #include "commit/standing.h"
 
 extern unsigned third, revoker; /* keys: of the operators' side, but not the image's; who signs lists */
-extern uint8_t public[4][32];   /* of first, second, third and author */
+extern uint8_t public[4][32];   /* of one, second, third and author */
 
 int machine(void **state); /* that has never booted, whose image has two operators, first and second */
 int no_machine(void **state);
@@ -24,6 +24,7 @@ struct nl_order_place *shown(unsigned place);
 void resize(unsigned place, size_t size); /* cut off, or nothing */
 void revoke(const uint8_t key[32]);       /* by the list that the next boots find */
 void no_list(void);
+void image_names(const uint8_t key[32], uint32_t role); /* the next boots' has one key more */
 
 enum nl_err warm(void);               /* a boot, up to the launch: what became of the newest order */
 enum nl_err cold(void);               /* with what the state has, and nothing else */

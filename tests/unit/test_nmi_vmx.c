@@ -282,14 +282,37 @@ static void programs_held_back(void **state)
 	assert_int_equal(vmcs[PF_ERROR_MASK], 0);
 }
 
+/* A held program's fault in the shadow of a MOV to SS, or of STI: had it been delivered the shadow were over. If the
+ * shadow stays, each entry begins with it, and no interrupt and no NMI comes in as long as the program is held. */
+static void programs_held_back_in_a_shadow(void **state)
+{
+	(void)state;
+	vmx_hold(cpu, true);
+	vmcs[GUEST_INTERRUPTIBILITY] = BLOCKING_MOV_SS;
+	vmcs[EXIT_EVENT] = FAULT_EVENT;
+	cpu->nmi_pending = 1;
+	for (unsigned i = 0; i < 1000; i++) /* as the CPU saves it: it was so before the instruction that faults */
+		turn(REASON_EXCEPTION_NMI, 0x1234000, 0);
+	assert_int_equal(vmcs[GUEST_INTERRUPTIBILITY] & (BLOCKING_MOV_SS | BLOCKING_STI), 0);
+	assert_int_equal(cpu->nmi_pending, 0);
+	vmx_hold(cpu, false);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
-	        T(kick_or_not),          T(waits_for_a_window),  T(in_the_shadow_of_sti),
-	        T(behind_another_event), T(iret_executed_again), T(wakes_a_halted_guest),
-	        T(in_root_operation),    T(forgotten_by_init),   T(reasons_have_modifiers),
+	        T(kick_or_not),
+	        T(waits_for_a_window),
+	        T(in_the_shadow_of_sti),
+	        T(behind_another_event),
+	        T(iret_executed_again),
+	        T(wakes_a_halted_guest),
+	        T(in_root_operation),
+	        T(forgotten_by_init),
+	        T(reasons_have_modifiers),
 	        T(programs_held_back),
+	        T(programs_held_back_in_a_shadow),
 	};
 
 	return cmocka_run_group_tests_name("nmi_vmx", tests, NULL, NULL);

@@ -76,7 +76,7 @@ static void it_is_not(void **state)
 {
 	(void)state;
 	make(NL_ORDER_FREEZE);
-	sign_by(&first, 1);
+	sign_by(&one, 1);
 	assert_int_equal(carried(), 0);
 	sign();
 	((uint8_t *)&order)[order_size - 1] ^= 1;

@@ -248,10 +248,37 @@ static void frozen(void **state)
 	assert_int_equal(commit(NULL, 0), NL_OK);
 }
 
+/* What is refused before anything is read costs the one that is being read nothing: neither hash nor signatures begin
+ * anew. */
+static void a_cheap_refusal_beside_it(void **state)
+{
+	static struct order good;
+	static uint8_t old[sizeof(order)];
+	enum nl_err err;
+	size_t size, n;
+
+	(void)state;
+	make(NL_ORDER_FREEZE);
+	order.o.generation++; /* what somebody has kept from before a commit */
+	sign();
+	memcpy(old, &order, n = order_size);
+	make(NL_ORDER_FREEZE);
+	sign();
+	memcpy(&good, &order, size = order_size);
+	while (signatures < 1 && ((err = present()) == NL_AGAIN || err == NL_ERATE))
+		seam_tsc += err == NL_ERATE ? SECOND + 1 : 0;
+	memcpy(fg_user(FG_USER), old, n);
+	assert_int_equal(call(NL_CALL_ORDER, FG_USER, n, 0, 0), NL_EGENERATION);
+	assert_int_equal(size, order_size);
+	assert_int_equal(carry(), NL_OK);
+	assert_int_equal(signatures, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(an_order_is_carried_out, begin, teardown),
+	        cmocka_unit_test_setup_teardown(a_cheap_refusal_beside_it, begin, teardown),
 	        cmocka_unit_test_setup_teardown(exactly_what_it_says, begin, teardown),
 	        cmocka_unit_test_setup_teardown(a_newer_version, begin, teardown),
 	        cmocka_unit_test_setup_teardown(an_order_waits_a_minute, begin, teardown),

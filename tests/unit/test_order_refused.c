@@ -36,11 +36,11 @@ static void who_signs(void **state)
 
 	(void)state;
 	make(NL_ORDER_FREEZE);
-	sign_by(&first, 1);
+	sign_by(&one, 1);
 	refused(NL_EQUORUM);
-	sign_by((unsigned[]){first, first}, 2);
+	sign_by((unsigned[]){one, one}, 2);
 	refused(NL_EQUORUM);
-	sign_by((unsigned[]){first, author}, 2);
+	sign_by((unsigned[]){one, author}, 2);
 	refused(NL_EQUORUM);
 	sign_by((unsigned[]){author, nobody}, 2);
 	refused(NL_EKEY);
@@ -57,7 +57,7 @@ static void who_signs(void **state)
 	sign();
 	refused(NL_EQUORUM);
 	nl_boot.keys[1].role = NL_ROLE_OPERATOR;
-	sign_by((unsigned[]){author, second, first}, 3);
+	sign_by((unsigned[]){author, second, one}, 3);
 	assert_int_equal(carry(), NL_OK);
 	assert_int_equal(nl_kept->frozen, 1);
 }

@@ -39,7 +39,7 @@
 /* A CPU that passes hv_before_entry. */
 static void pass(void)
 {
-	if (x86_rdtsc() >= nl_own_due)
+	if (nl_own_come())
 		nl_own_commit(&fg.cpus[0]);
 	fg.cpus[0].root_generation = nl_current_view()->generation;
 }

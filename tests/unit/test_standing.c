@@ -72,9 +72,9 @@ static void refused_by_name(void **state)
 	good(4, 0);
 	assert_int_equal(launched(4), NL_OK);
 	good(5, 1);
-	sign_by(&first, 1);
+	sign_by(&one, 1);
 	not_taken(NL_EQUORUM, 4);
-	sign_two(first, first);
+	sign_two(one, one);
 	not_taken(NL_EQUORUM, 4);
 	sign_two(third, author);
 	not_taken(NL_EKEY, 4);
@@ -125,7 +125,7 @@ static void refused_by_name(void **state)
 		assert_int_equal(launched(0), NL_EEPOCH);
 		good(4, 0);
 	}
-	sign_two(second, first); /* the same order, signed once more */
+	sign_two(second, one); /* the same order, signed once more */
 	into(0);
 	empty(1);
 	assert_int_equal(launched(0), NL_EEPOCH);
@@ -340,7 +340,7 @@ static void who_is_revoked(void **state)
 	assert_int_equal(launched(5), NL_OK);
 	assert_false(operates(public[2]));
 	good(6, 0);
-	sign_by((unsigned[]){first, second, third}, 3);
+	sign_by((unsigned[]){one, second, third}, 3);
 	into(0);
 	assert_int_equal(launched(6), NL_OK);
 	assert_int_equal(launched(6), NL_OK); /* his signature never counted */
@@ -428,9 +428,9 @@ static void by_hypercall(void **state)
 	good(4, 1);
 	assert_int_equal(by_call(), NL_EEPOCH); /* the one in force, too */
 	good(5, 1);
-	sign_by(&first, 1);
+	sign_by(&one, 1);
 	assert_int_equal(by_call(), NL_EQUORUM);
-	sign_two(first, third);
+	sign_two(one, third);
 	assert_int_equal(by_call(), NL_EQUORUM);
 	assert_int_equal(nl_standing.epoch, 4);
 	entry(NL_ORDER_TRUST, public[2]);
@@ -514,6 +514,20 @@ static void keys_of_a_file(void **state)
 	assert_int_equal(launched(1), NL_OK);
 }
 
+/* There is nothing to remember him by, and an image that names him later would have him back. */
+static void who_is_not_known_is_not_distrusted(void **state)
+{
+	(void)state;
+	standing(4);
+	entry(NL_ORDER_DISTRUST, public[2]);
+	sign();
+	into(0);
+	assert_int_equal(launched(0), NL_EKEY);
+	image_names(public[2], NL_ROLE_OPERATOR);
+	assert_int_equal(launched(4), NL_OK);
+	assert_false(operates(public[2]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -522,6 +536,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(places_of_any_form, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(keys_rotate, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(keys_rotate_beyond_the_image, machine, no_machine),
+	        cmocka_unit_test_setup_teardown(who_is_not_known_is_not_distrusted, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(keys_rotate_twice, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(somebody_is_left, machine, no_machine),
 	        cmocka_unit_test_setup_teardown(who_is_revoked, machine, no_machine),

@@ -10,86 +10,23 @@
 // sources: hv/leaf/leaf.c hv/leaf/floor.c hv/leaf/reloc.c hv/leaf/signature.c hv/exits/hypercall.c
 // sources: hv/view/view.c hv/view/npt.c
 // sources: hv/view/current.c hv/core/clock.c hv/core/cpu.c hv/core/journal.c hv/core/pool.c hv/core/sha256.c
-// sources: hv/core/sodium.c tests/unit/standing_fixture.c
+// sources: hv/core/sodium.c tests/unit/standing_fixture.c tests/unit/wish_fixture.c
 // sources: tests/unit/fakeguest.c tests/unit/makeleaf.c tests/unit/commit_fixture.c tests/unit/order_fixture.c
 // libs: -lcrypto -Wl,--wrap=crypto_sign_ed25519_verify_detached,--wrap=nl_sha256_update
 /*
  * A standing order is carried out by the core, on CPUs on their way into the guest, with the leaves that the loader
  * found: as soon as a kernel is there that is like that, once in its life, and in the next one again.
  */
-#include "standing_fixture.h"
+#include "wish_fixture.h"
 #include "commit/commit.h"
 #include "commit/generation.h"
+#include "core/cpu.h"
 #include "core/journal.h"
 #include "core/kept.h"
 #include "exits/own.h"
 #include "leaf/registry.h"
 #include "view/current.h"
 #include <insn.h>
-
-#define BOTH 2
-
-static int stopped(void **state)
-{
-	uint64_t task, *stack;
-
-	machine(state);
-	task = fg_task("stopped", 0, 8, &stack);
-	fg_task_on_cpu(task, true);
-	fg_current(0, task);
-	fg.cpus[0].gprs.rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram);
-	fg.ctx.cpl = 0;
-	fg.ctx.rip = FG_LINK + SLIDE + 0x8123;
-	return 0;
-}
-
-/* So often as it takes, or a hundred times. */
-static unsigned pass(void)
-{
-	unsigned n = 0;
-
-	for (; n < 100 && nl_own_due != UINT64_MAX; n++) {
-		seam_tsc += SECOND;
-		nl_own_commit(&fg.cpus[0]);
-		fg.cpus[0].root_generation = nl_current_view()->generation;
-	}
-	return n;
-}
-
-static void try_after(uint64_t ticks)
-{
-	seam_tsc += ticks;
-	nl_own_due = 0;
-	nl_own_commit(&fg.cpus[0]);
-}
-
-static unsigned journaled(enum nl_err err)
-{
-	struct nl_journal_entry e = {0};
-	uint64_t seq = 0, last;
-	unsigned n = 0;
-
-	while (nl_journal_read(seq + 1, &e, &last)) {
-		seq = e.seq;
-		n += e.event == NL_EV_ORDER && e.error == err;
-	}
-	return n;
-}
-
-static unsigned on(void) { return (unsigned)__builtin_popcount(nl_generation_current()->applied); }
-
-static void boot_with(unsigned leaves)
-{
-	standing(4);
-	if (leaves)
-		entry(NL_ORDER_LEAF, alpha);
-	if (leaves == BOTH)
-		entry(NL_ORDER_LEAF, beta);
-	sign();
-	into(0);
-	assert_int_equal(launched(4), NL_OK);
-	assert_int_equal(nl_standing.carried, NL_AGAIN);
-}
 
 static void it_is_carried_out(void **state)
 {
@@ -158,6 +95,7 @@ static void bytes_that_are_not_there_yet(void **state)
 
 	(void)state;
 	boot_with(1);
+	nl_standing_hold(); /* a program has come, and a CPU in the kernel tries */
 	*site ^= 1;
 	assert_int_equal(pass(), 100);
 	assert_int_equal(on(), 0);
@@ -171,6 +109,7 @@ static void bytes_that_are_not_there_yet(void **state)
 	boot_with(1);
 	*site ^= 1;
 	fg.ctx.cpl = 3;
+	nl_standing_hold(); /* a program has come */
 	pass();
 	assert_int_equal(on(), 0);
 	assert_int_equal(nl_standing.carried, NL_EBYTES);
@@ -267,9 +206,9 @@ static void a_machine_check(void **state)
 	boot_with(1);
 	fg.ctx.cpl = 3;
 	fg.cpus[0].mc_pending = true;
-	nl_own_due = 0;
+	nl_own_due = 1;
 	nl_own_commit(&fg.cpus[0]);
-	assert_int_equal(nl_own_due, 0); /* another CPU may */
+	assert_int_equal(nl_own_due, 1); /* another CPU may */
 	assert_int_equal(pass(), 100);
 	assert_int_equal(nl_standing.carried, NL_AGAIN);
 	fg.cpus[0].mc_pending = false;
@@ -329,94 +268,6 @@ static void not_half_of_it(void **state)
 	assert_int_equal(nl_standing.carried, NL_ENOMEM);
 }
 
-/* From the launch on no program runs before it is carried out; not longer than its deadline, and the journal says so.
- */
-static void programs_are_held_back(void **state)
-{
-	(void)state;
-	boot_with(1);
-	assert_true(nl_standing_holds());
-	seam_tsc += 100 * SECOND; /* nobody has come yet */
-	nl_standing_hold();
-	for (unsigned i = 0; i < 20 && nl_standing.carried == NL_AGAIN; i++) {
-		assert_true(nl_standing_holds());
-		try_after(SECOND / 100);
-	}
-	assert_int_equal(nl_standing.carried, NL_OK);
-	assert_false(nl_standing_holds());
-	assert_int_equal(journaled(NL_EDEADLINE), 0);
-
-	boot_with(1);
-	seam_tsc_step = 1000;
-	fg.ctx.rip = FG_LINK + SLIDE + FG_SWITCH + 8; /* somebody stands in the way for ever */
-	try_after(100 * SECOND);
-	assert_true(nl_standing_holds()); /* no program has come yet */
-	nl_standing_hold();
-	try_after(order.o.deadline_ms * (SECOND / 1000) / 2);
-	nl_standing_hold(); /* the next program's fault */
-	assert_true(nl_standing_holds());
-	assert_int_equal(journaled(NL_EDEADLINE), 0);
-	try_after(order.o.deadline_ms * (SECOND / 1000) / 2 + SECOND / 10);
-	assert_false(nl_standing_holds());
-	assert_int_equal(nl_standing.carried, NL_AGAIN);
-	assert_int_equal(journaled(NL_EDEADLINE), 1);
-	fg.ctx.rip = FG_LINK + SLIDE + 0x8123;
-	pass();
-	assert_int_equal(on(), 1);
-	seam_tsc_step = 1;
-}
-
-/* One that comes while programs run holds nobody back, and without the flag nobody carries it out. */
-static void nobody_is_held_back(void **state)
-{
-	(void)state;
-	boot_with(1);
-	pass();
-	standing(5);
-	sign();
-	fg.ctx.cpl = 3;
-	assert_int_equal(by_call(), NL_OK);
-	assert_int_equal(nl_standing.carried, NL_AGAIN);
-	assert_false(nl_standing_holds());
-	standing(6);
-	order.o.flags = 0;
-	sign();
-	into(0);
-	assert_int_equal(launched(6), NL_OK);
-	assert_false(nl_standing_holds());
-}
-
-/* Whoever wants its leaves confirmed at each boot: taken back in time, and not put on any more in this one. */
-static void on_probation(void **state)
-{
-	struct nl_entry *e;
-
-	(void)state;
-	for (unsigned confirmed = 0; confirmed < 2; confirmed++) {
-		standing(4);
-		entry(NL_ORDER_LEAF, alpha);
-		order.o.confirm_ms = 1000;
-		sign();
-		into(0);
-		assert_int_equal(launched(4), NL_OK);
-		nl_own_commit(&fg.cpus[0]);
-		for (unsigned i = 0; i < 20 && !on(); i++) {
-			seam_tsc += SECOND / 100;
-			nl_own_commit(&fg.cpus[0]);
-		}
-		assert_int_equal(on(), 1);
-		e = nl_registry_find(alpha);
-		assert_int_not_equal(e->state.trial_tsc, 0);
-		if (confirmed)
-			assert_int_equal(nl_trial_over(e), NL_OK);
-		fg.cpus[0].root_generation = nl_current_view()->generation;
-		seam_tsc += 2 * SECOND;
-		pass();
-		assert_int_equal(on(), confirmed);
-		assert_int_equal(!!memcmp(nl_kept->lockouts[0].sha256, alpha, 32), confirmed);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,9 +281,6 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(before_the_first_process, stopped, no_machine),
 	        cmocka_unit_test_setup_teardown(a_machine_check, stopped, no_machine),
 	        cmocka_unit_test_setup_teardown(an_order_now_goes_before, stopped, no_machine),
-	        cmocka_unit_test_setup_teardown(programs_are_held_back, stopped, no_machine),
-	        cmocka_unit_test_setup_teardown(nobody_is_held_back, stopped, no_machine),
-	        cmocka_unit_test_setup_teardown(on_probation, stopped, no_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@
  * find; docs/explanation/orders.md has the table.
  */
 #include "trial_fixture.h"
+#include "exits/hypercall.h"
 
 /* on -> on trial: marked and flushed before the flip; -> confirmed: the mark is out, and it stays. */
 static void confirmed(void **state)
@@ -331,6 +332,35 @@ static void confirmed_too_late(void **state)
 	assert_true(last_of(NL_EV_REFUSED).seq > e.seq);
 }
 
+/* An order that anybody carries is accepted or is no instruction at all, also where it names what nobody has to
+ * confirm beside what it confirms. */
+static void confirmed_by_anybody(void **state)
+{
+	struct nl_gprs *r = &fg.cpus[0].gprs, was = *r;
+	bool taken = false;
+
+	(void)state;
+	assert_int_equal(put_on(5000), NL_OK);
+	assert_int_equal(confirm(alpha), NL_OK);
+	assert_int_equal(on_trial((const void *)both, 2, 20000), NL_OK);
+	assert_int_equal(ask(), NL_OK);
+	make(NL_ORDER_CONFIRM);
+	add(alpha);
+	add(beta);
+	sign();
+	fg.ctx.cpl = 3;
+	for (unsigned i = 0; i < 10 && !taken && until(beta); i++, seam_tsc += SECOND + 1) {
+		memcpy(fg_user(FG_USER), &order, order_size);
+		*r = (struct nl_gprs){
+		        .rax = NL_CALL_MAGIC, .rbx = NL_CALL_ORDER, .rsi = FG_USER, .rdi = order_size, .rsp = was.rsp};
+		taken = nl_hypercall(&fg.cpus[0], &fg.ctx, NL_PROOF_NONE);
+	}
+	*r = was;
+	fg.ctx.cpl = 0;
+	assert_int_equal(until(beta), 0); /* it was carried out */
+	assert_true(taken);
+}
+
 /* What an order puts on is on probation as it says, whoever makes the commit; and once it is made nothing else is. */
 static void by_an_order(void **state)
 {
@@ -531,6 +561,7 @@ int main(void)
 	        CASE(frozen_and_stopped),
 	        CASE(confirmed_by_order),
 	        CASE(confirmed_too_late),
+	        CASE(confirmed_by_anybody),
 	        CASE(by_an_order),
 	        CASE(with_what_requires_it),
 	        CASE(who_may_not_revert),

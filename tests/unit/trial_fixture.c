@@ -39,7 +39,7 @@ void __wrap_nl_publish_view(const struct nl_view *v)
 /* A CPU that passes hv_before_entry. */
 void pass(void)
 {
-	if (x86_rdtsc() >= nl_own_due)
+	if (nl_own_come())
 		nl_own_commit(&fg.cpus[0]);
 	fg.cpus[0].root_generation = nl_current_view()->generation;
 }

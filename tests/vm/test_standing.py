@@ -166,6 +166,7 @@ def standing_first(t):
         on, = [e["tsc"] for e in entries if e["event"] == "commit"]
         t.expect(on < first, f"it was on {on - first:,} ticks behind a program's first instruction")
         held = sum(c["count"]["exception"] for c in newleaf(g, "exits")["cpus"])
+        t.expect(held, "nobody was held back")
         t.note(f"on {first - on:,} ticks before a program's first instruction; page faults that exited: {held}")
         g.check_dmesg()
         newleaf(g, "alive")

@@ -24,12 +24,13 @@ static void illegal(int signal)
 	siglongjmp(back, 1);
 }
 
-static bool answered(bool vmmcall, const void *file, size_t size)
+/* NL_EROOT: it is no instruction. */
+static enum nl_err answer(bool vmmcall, const void *file, size_t size)
 {
 	uint64_t rax = NL_CALL_MAGIC;
 
 	if (sigsetjmp(back, 1))
-		return false;
+		return NL_EROOT;
 	if (vmmcall)
 		__asm__ volatile(".byte 0x0f, 0x01, 0xd9"
 		                 : "+a"(rax)
@@ -40,24 +41,26 @@ static bool answered(bool vmmcall, const void *file, size_t size)
 		                 : "+a"(rax)
 		                 : "b"((uint64_t)NL_CALL_ORDER), "S"(file), "D"(size)
 		                 : "rcx", "r8", "memory");
-	return rax == NL_OK;
+	return (enum nl_err)rax;
 }
 
-bool anybody_carries(const void *file, size_t size)
+enum nl_err anybody_carries(const void *file, size_t size)
 {
 	static uint8_t page[NL_ORDER_MAX_SIZE] __attribute__((aligned(NL_ORDER_MAX_SIZE)));
 	struct sigaction old, ours = {.sa_handler = illegal};
 	struct timespec pause = {0, PAUSE_NS};
-	bool done = false;
+	enum nl_err said = NL_EROOT;
 
 	memcpy(page, file, size);
 	(void)mlock(page, sizeof(page)); /* it is not there, else it is there a moment later */
 	sigaction(SIGILL, &ours, &old);
-	for (unsigned i = 0; !done && !cli_cancel && i < LIMIT_S * (1000000000 / PAUSE_NS); i++) {
-		done = answered(false, page, size) || answered(true, page, size);
-		if (!done)
+	for (unsigned i = 0; said == NL_EROOT && !cli_cancel && i < LIMIT_S * (1000000000 / PAUSE_NS); i++) {
+		said = answer(false, page, size);
+		if (said == NL_EROOT)
+			said = answer(true, page, size);
+		if (said == NL_EROOT)
 			nanosleep(&pause, NULL);
 	}
 	sigaction(SIGILL, &old, NULL);
-	return done;
+	return said;
 }

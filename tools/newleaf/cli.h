@@ -165,7 +165,7 @@ int verb_confirm(struct cli *c);
 
 extern uid_t (*cli_uid)(void); /* tests have their own */
 /* An order, carried by a process without any right: until it is accepted, or for some seconds. */
-bool anybody_carries(const void *file, size_t size);
+enum nl_err anybody_carries(const void *file, size_t size);
 int verb_author(struct cli *c);
 int verb_later(struct cli *c);
 

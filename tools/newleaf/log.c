@@ -90,8 +90,10 @@ static void print_particulars(const struct nl_journal_entry *e)
 		break;
 	case NL_EV_ORDER:
 		printf("  %s", (uint32_t)e->a < NL_ORDER_VERBS ? verbs[(uint32_t)e->a] : "?");
-		if (e->a >> 32 == NL_ORDER_STANDING)
+		if ((e->a & ~NL_ORDER_ENDED) >> 32 == NL_ORDER_STANDING)
 			printf(", standing, epoch %" PRIu64, e->b);
+		if (e->a & NL_ORDER_ENDED)
+			printf(", ended");
 		if (memcmp(e->leaf_sha256, none, sizeof(none)))
 			printf("  %s", text_hex_brief(&t, e->leaf_sha256, sizeof(e->leaf_sha256)));
 		break;

@@ -74,6 +74,7 @@ void svm_exit(struct nl_cpu *cpu, struct vmcb *v)
 		return;
 	case EXIT_EXCEPTION + 14:
 		if (!s->step.armed && v->exit_info1 & 4) { /* of an access as a user (APM vol. 2, 8.4.2) */
+			v->interrupt_shadow &= ~1ULL; /* as by a delivery: else no interrupt comes while it is held */
 			e = (struct nl_exit){.cause = NL_CAUSE_EXCEPTION};
 			break;
 		}

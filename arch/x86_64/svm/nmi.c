@@ -90,7 +90,7 @@ static void disarm(struct svm_cpu *s)
 
 	s->step.armed = false;
 	v->intercept1 &= ~I1(EXIT_INTR);
-	v->intercept_exceptions &= ~STEP_EXCEPTIONS;
+	v->intercept_exceptions &= ~(STEP_EXCEPTIONS & ~(1u << 14)); /* which is hold's */
 	v->dr6 = s->step.dr6;
 	v->dr7 = s->step.dr7;
 	if (s->step.debugctl & DEBUGCTL_BTF)

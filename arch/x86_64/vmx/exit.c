@@ -171,6 +171,8 @@ void vmx_after_exit(struct vmx_cpu *v)
 	deliver_again();
 	if (reason == REASON_EXCEPTION_NMI && EVENT_TYPE(vmx_read(EXIT_EVENT)) == EVENT_EXCEPTION) {
 		iret_again(vmx_read(EXIT_EVENT));
+		vmx_write(GUEST_INTERRUPTIBILITY,
+		          vmx_read(GUEST_INTERRUPTIBILITY) & BLOCKING_NMI); /* its shadow ends */
 		e.cause = NL_CAUSE_EXCEPTION;
 	} else if (own(v, reason, q)) {
 		cpu->exits[e.cause]++;
