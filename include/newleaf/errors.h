@@ -148,8 +148,8 @@ enum nl_exit_code {
 	X(NL_ECONFLICT, 61, NL_EXIT_CONFLICT, "two leaves exclude each other, or one takes the other's place", \
 	  "revert one of them in the same command; newleaf inspect says what they say of each other") \
 	X(NL_EQUORUM, 62, NL_EXIT_LEAF, \
-	  "fewer authors that this machine trusts have signed the leaf than its policy wants", \
-	  "have another author sign it: newleaf sign with his key adds a signature") \
+	  "fewer of those whom this machine trusts have signed the leaf or order than its policy wants", \
+	  "have another one sign it: newleaf sign, of an order newleaf order sign, adds a signature by his key") \
 	X(NL_EREVOKED, 63, NL_EXIT_LEAF, "the leaf was revoked by the signed list", \
 	  "apply what takes its place; newleaf revoke show says what the list holds") \
 	X(NL_EKEYREVOKED, 64, NL_EXIT_LEAF, "the leaf or list is signed by a key that was revoked", \

@@ -206,7 +206,7 @@ static int hand_over(struct cli *c, struct files *f, const struct nl_order *o, s
 	e = await(c);
 	if (e == NL_EUNKNOWN_LEAF)
 		return cli_fail(c, "standing order in force, and not carried out", e,
-		                "its leaves come with the next boot: guest root may not bring them");
+		                "guest root may not bring its leaves; they come with the next boot: reboot");
 	return e ? cli_fail(c, "standing order in force, and not carried out", e, "newleaf log says why") : NL_EXIT_OK;
 }
 
@@ -247,8 +247,10 @@ int carry_standing(struct cli *c, const void *file, size_t size)
 	if (size < nl_order_signed_size(o))
 		return cli_fail(c, what, NL_EORDER, "%s is no order", c->args[0]);
 	if (!allowed(&c->status.boot.policy, o))
-		return cli_fail(c, what, NL_EPOLICY,
-		                "the image's policy takes no such standing order: newleaf status --json, .orders.may");
+		return cli_fail(
+		        c, what, NL_EPOLICY,
+		        "the image's policy takes no such standing order (newleaf status --json, .orders.may), or "
+		        "none with so long a --deadline-ms or --confirm-ms");
 	result = find(c, &f);
 	if (result == NL_EXIT_OK)
 		result = read_all(c, &f);
