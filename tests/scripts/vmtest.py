@@ -10,6 +10,8 @@ import io
 import os
 import re
 import sys
+import threading
+import types
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.dont_write_bytecode = True
@@ -42,6 +44,24 @@ COUNTED = (
     ((12, 0, 4), FAILURE, (12, 1, 4)),
     ((16, 0, 0), RuntimeError("a defect of the test"), (16, 1, 0)),
 )
+
+
+def given_up():
+    """What a test is counted as, and what is said of it, that waits for its guest until it is closed."""
+    closed, said = threading.Event(), io.StringIO()
+
+    def of_the_runner(t):
+        t.guests.append(types.SimpleNamespace(close=closed.set, tail=lambda: "its last line", deadlines=0, cost=0))
+        if not closed.wait(60):
+            raise vmtest.Skip("nobody has closed it")
+        raise OSError("closed")
+
+    kept, vmtest.PATIENCE = vmtest.PATIENCE, 0.1
+    try:
+        with contextlib.redirect_stdout(said):
+            return vmtest.run_one(vmtest.Test(of_the_runner)), said.getvalue()
+    finally:
+        vmtest.PATIENCE = kept
 
 
 def lets_go(function):
@@ -80,11 +100,15 @@ def main():
         if (said := counted(counts, raised)) != wanted:
             wrong += 1
             print(f"cases {counts}, ended by {raised!r}: counted as {said}, not {wanted}")
+    counts, said = given_up()
+    if counts != (0, 1, 0) or "did not end within 0.1 s" not in said or "its last line" not in said:
+        wrong += 1
+        print(f"a test without an end: counted as {counts}, and what was said: {said}")
     tests, page = set(unasked()), named()
     if not tests or tests - page:
         wrong += 1
         print(f"docs/reference/model.md does not say that these are not asked: {' '.join(sorted(tests - page))}")
-    of = len(COUNTED) + 1
+    of = len(COUNTED) + 2
     print(f"{of - wrong} of {of} cases of tests/vm/vmtest.py judged rightly")
     return 1 if wrong else 0
 

@@ -271,15 +271,20 @@ def interactive_shell(t):
     said = bytearray()
 
     def user():
-        # what is seen, and what is typed then: at the prompt, behind the answer, while cat runs in a shell of its own
-        steps = [(b"# ", b"newleaf status\n"), (b"guest-may", b"sh\ncat\n"), (b"cat\r\n", b"\x1d")]
+        # what is seen, how often, and what is typed then: at the prompt, behind the answer, to cat in its own shell
+        steps = [
+            (b"# ", 1, b"newleaf status\n"),
+            (b"guest-may", 1, b"sh\ncat\n"),
+            (b"cat\r\n", 1, b"here\n"),
+            (b"here\r\n", 2, b"\x1d"),
+        ]
         while True:
             try:
                 said.extend(os.read(ours, 4096))
             except OSError:  # the terminal is closed
                 return
-            while steps and steps[0][0] in said:
-                os.write(ours, steps.pop(0)[1])
+            while steps and said.count(steps[0][0]) >= steps[0][1]:
+                os.write(ours, steps.pop(0)[2])
 
     hands = threading.Thread(target=user, daemon=True)
     hands.start()
@@ -287,6 +292,7 @@ def interactive_shell(t):
     patience.daemon = True
     patience.start()
     interactive(g, terminal, terminal)
+    t.expect(not patience.finished.is_set(), "the shell did not say what the next key waits for")
     patience.cancel()
     os.close(terminal)
     hands.join()

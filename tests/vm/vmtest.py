@@ -53,6 +53,7 @@ class Context:
         self.name, self.guests, self.notes = name, [], []
         self.timelines, self.asked, self.sets_clocks = [], 0, False
         self.counts = None  # (passed, failed, skipped) of a check that holds several cases
+        self.overdue = ""
 
     def boot(self, ready=True, **machine):
         """Start a machine and wait until its user space is up."""
@@ -93,6 +94,14 @@ class Context:
         for guest in self.guests:
             guest.close()
 
+    def give_up(self):
+        """Whoever waits for one of its guests without a limit does so no more."""
+        self.overdue = f"it did not end within {PATIENCE} s"
+        try:
+            self.overdue += "".join("\n" + guest.tail() for guest in self.guests)
+        finally:
+            self.close()
+
 
 PRINT = threading.Lock()
 
@@ -111,6 +120,7 @@ class Excuses:
 
 
 EXCUSES = Excuses(3)
+PATIENCE = 1800  # s: several times what the longest test of a run without --full takes
 ONE_IN = 40  # tests of a long run may be run once more
 
 
@@ -153,6 +163,10 @@ def run_one(entry, again=""):
         forget_first(entry.name)
     timelines.forget(entry.name)
     started = time.monotonic()
+    patience = threading.Timer(PATIENCE, context.give_up)
+    patience.daemon = True
+    if not entry.full:
+        patience.start()
     try:
         entry.function(context)
         context.end()
@@ -169,7 +183,10 @@ def run_one(entry, again=""):
     except Exception:  # a defect of the test itself is a failure, too
         outcome, detail = "FAIL", traceback.format_exc()
     finally:
+        patience.cancel()
         context.close()
+    if context.overdue:
+        outcome, detail = "FAIL", f"{context.overdue}\n{detail}"
     if late := sum(guest.deadlines for guest in context.guests):
         context.note(f"{late} commits were tried again: their deadline had passed, and nothing had changed")
     spent = sum(guest.cost for guest in context.guests)
