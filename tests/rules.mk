@@ -9,7 +9,7 @@ house: ## the rules that a compiler does not know: floors, lengths, widths, lice
 	scripts/check-house
 
 # With clang-tidy-14 and clang-format-14, which scripts/setup installs: another version has other opinions.
-C_FILES = $(shell find arch efi guest-agent hv include leaves tests tools -name '*.[ch]')
+C_FILES = $(shell find arch efi guest-agent hv include leaves net tests tools -name '*.[ch]')
 .PHONY: tidy tidy-quick tidy-all format format-check
 tidy: $(CRYPTO_LIBS) ## clang-tidy over loader and core
 	@scripts/tidy --base
