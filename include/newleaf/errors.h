@@ -203,7 +203,9 @@ enum nl_exit_code {
 	X(NL_ETRIAL, 84, NL_EXIT_CONFLICT, \
 	  "nobody confirmed the leaf while it was on trial, or a boot with this standing order did not finish", \
 	  "find out why (newleaf log, the guest's own logs); a leaf can be applied again in the boot after the next " \
-	  "one, a standing order wants a higher epoch")
+	  "one, a standing order wants a higher epoch") \
+	X(NL_EUNREACHABLE, 85, NL_EXIT_DEADLINE, "the machine does not answer", \
+	  "look whether it is on and its hypervisor has a network (net-nic in newleaf.conf); what it runs goes on")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),
