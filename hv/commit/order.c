@@ -16,32 +16,36 @@
 #define WAIT_US 60000000u       /* a minute */
 #define SIGNATURE_US 1000000u   /* from one signature to the next, whoever asks */
 
-/* The guest's channel: the challenge that is out (zero: none), the order that is read, and whether it was accepted and
- * waits for its commit. */
-static struct nl_challenge out;
-static uint64_t made, made_tsc, checked_tsc, taken_tsc;
-static struct nl_check check; /* size 0: nothing is read */
-static union {
+union file {
 	struct nl_order order;
 	uint8_t bytes[NL_ORDER_MAX_SIZE];
-} staged, accepted; /* what is read has been signed by nobody yet, and is in nobody's way */
+};
+static struct channel {
+	struct nl_challenge out; /* the challenge that is; zero: none */
+	uint64_t made_tsc, checked_tsc;
+	struct nl_check check; /* size 0: nothing is read */
+	union file staged;     /* signed by nobody yet, and in nobody's way */
+} channels[NL_ASKERS];
+static uint64_t made, taken_tsc;
+static union file accepted;
 static uint8_t accepted_sha256[32];
 static bool waits, tried; /* it is accepted; was, or will be now, for the last time */
 static uint32_t serial;
 
-static void spend(void) { memset(out.challenge, 0, sizeof(out.challenge)); }
+static void spend(struct channel *c) { memset(c->out.challenge, 0, sizeof(c->out.challenge)); }
 
-static void refresh(void)
+static void refresh(struct channel *c)
 {
-	memcpy(out.machine_id, nl_boot.facts.machine_id, sizeof(out.machine_id));
-	memcpy(out.boot_id, nl_boot.facts.boot_id, sizeof(out.boot_id));
-	out.generation = nl_generation_current()->view.generation;
-	if (nl_passed(made_tsc, CHALLENGE_US)) /* a TSC that was set back has ended it, too */
-		spend();
+	memcpy(c->out.machine_id, nl_boot.facts.machine_id, sizeof(c->out.machine_id));
+	memcpy(c->out.boot_id, nl_boot.facts.boot_id, sizeof(c->out.boot_id));
+	c->out.generation = nl_generation_current()->view.generation;
+	if (nl_passed(c->made_tsc, CHALLENGE_US)) /* a TSC that was set back has ended it, too */
+		spend(c);
 }
 
-enum nl_err nl_order_challenge(struct nl_challenge *answer)
+enum nl_err nl_order_challenge(enum nl_asker asker, struct nl_challenge *answer)
 {
+	struct channel *c = &channels[asker];
 	struct {
 		char domain[32];
 		uint8_t secret[32];
@@ -50,37 +54,37 @@ enum nl_err nl_order_challenge(struct nl_challenge *answer)
 
 	if (!nl_boot.facts.random)
 		return NL_ENORANDOM;
-	refresh();
+	refresh(c);
 	memcpy(seed.secret, nl_boot.secret, sizeof(seed.secret));
-	nl_sha256_of(&seed, sizeof(seed), out.challenge);
-	out.head = (struct nl_record){NL_CHALLENGE_MAGIC, 1, sizeof(out), 0, 0};
-	made_tsc = seed.tsc;
-	*answer = out;
+	nl_sha256_of(&seed, sizeof(seed), c->out.challenge);
+	c->out.head = (struct nl_record){NL_CHALLENGE_MAGIC, 1, sizeof(c->out), 0, 0};
+	c->made_tsc = seed.tsc;
+	*answer = c->out;
 	return NL_OK;
 }
 
-bool nl_order_addressed(const uint8_t address[64]) { return nl_order_answers(address, &out); }
+bool nl_order_addressed(const uint8_t address[64]) { return nl_order_answers(address, &channels[NL_ASKER_GUEST].out); }
 
 /* What takes long: some of the hash, or one signature, if it is time for one. */
-static enum nl_err read_on(const struct nl_order *o, size_t size)
+static enum nl_err read_on(struct channel *c, const struct nl_order *o, size_t size)
 {
 	uint8_t id[32];
 	enum nl_err err;
 
-	if (size != check.size || memcmp(&staged, o, size)) {
-		memcpy(&staged, o, size);
-		check = (struct nl_check){&staged, size, nl_order_signed_size(o), NL_DOMAIN_ORDER,
-		                          .role = NL_ROLE_OPERATOR};
+	if (size != c->check.size || memcmp(&c->staged, o, size)) {
+		memcpy(&c->staged, o, size);
+		c->check = (struct nl_check){&c->staged, size, nl_order_signed_size(o), NL_DOMAIN_ORDER,
+		                             .role = NL_ROLE_OPERATOR};
 	}
-	if (check.hashed == check.signed_size && check.checked < check.count) {
-		if (!nl_passed(checked_tsc, SIGNATURE_US))
+	if (c->check.hashed == c->check.signed_size && c->check.checked < c->check.count) {
+		if (!nl_passed(c->checked_tsc, SIGNATURE_US))
 			return NL_ERATE;
-		checked_tsc = x86_rdtsc();
+		c->checked_tsc = x86_rdtsc();
 	}
-	err = nl_check_step(&check);
+	err = nl_check_step(&c->check);
 	if (err)
 		return err == NL_ELEAF ? NL_EORDER : err;
-	return nl_list_quorum(&check, nl_boot.facts.policy.operators, id);
+	return nl_list_quorum(&c->check, nl_boot.facts.policy.operators, id);
 }
 
 /* What it makes of what is applied. NL_AGAIN: not all of its leaves are known, and half of an order is not what was
@@ -116,16 +120,16 @@ static void end(enum nl_err err)
 }
 
 /* A challenge counts once. Of leaves that are confirmed the worst answer counts, and each that can be is. */
-static enum nl_err accept(void)
+static enum nl_err accept(struct channel *c)
 {
 	static const uint8_t freezes[NL_ORDER_VERBS] = {0, 0, 0, 0, NL_FROZEN_NOW, 0, NL_FROZEN_NOW | NL_FROZEN_STOP};
 
 	enum nl_err err = NL_OK, one;
 
-	spend();
+	spend(c);
 	end(NL_EINTERRUPTED);
-	accepted = staged;
-	memcpy(accepted_sha256, check.sha256, sizeof(accepted_sha256));
+	accepted = c->staged;
+	memcpy(accepted_sha256, c->check.sha256, sizeof(accepted_sha256));
 	waits = nl_order_commits(&accepted.order);
 	serial += waits;
 	taken_tsc = x86_rdtsc();
@@ -140,14 +144,15 @@ static enum nl_err accept(void)
 	return err;
 }
 
-enum nl_err nl_order_take(const struct nl_order *o, size_t size)
+enum nl_err nl_order_take(enum nl_asker asker, const struct nl_order *o, size_t size)
 {
-	struct nl_order_here here = {&out, &nl_boot.facts.policy, nl_boot.standing.epoch + !nl_standing_known,
+	struct channel *c = &channels[asker];
+	struct nl_order_here here = {&c->out, &nl_boot.facts.policy, nl_boot.standing.epoch + !nl_standing_known,
 	                             nl_kept->frozen};
 	enum nl_err err = nl_order_form(o, size);
 	bool cheap;
 
-	refresh();
+	refresh(c);
 	if (!err && o->kind == NL_ORDER_STANDING && o->epoch <= nl_kept->frozen_at) /* what was accepted by then */
 		here.frozen = 0;
 	if (!err)
@@ -158,15 +163,15 @@ enum nl_err nl_order_take(const struct nl_order *o, size_t size)
 	if (!err && !nl_standing_known && nl_list_withheld()) /* who is revoked would count */
 		err = NL_ELIST;
 	cheap = err || nl_standing_known;
-	if (!cheap && ((err = read_on(o, size)) == NL_AGAIN || err == NL_ERATE))
+	if (!cheap && ((err = read_on(c, o, size)) == NL_AGAIN || err == NL_ERATE))
 		return err;
 	if (!cheap)
-		check.size = 0;
+		c->check.size = 0;
 	if (!err && o->kind == NL_ORDER_NOW)
-		err = accept();
-	else if (!err && !(err = nl_standing_accept(o, size, check.known)))
+		err = accept(c);
+	else if (!err && !(err = nl_standing_accept(o, size, c->check.known)))
 		end(NL_EINTERRUPTED);
-	nl_order_note(o, err, cheap ? NULL : check.sha256, 0);
+	nl_order_note(o, err, cheap ? NULL : c->check.sha256, 0);
 	return err;
 }
 
@@ -218,7 +223,8 @@ const struct nl_wish nl_order_wish = {wants, done, &accepted.order.confirm_ms};
 
 void nl_order_forget(void)
 {
-	spend();
+	spend(&channels[NL_ASKER_GUEST]);
+	spend(&channels[NL_ASKER_WIRE]);
 	end(NL_EKERNEL);
 	nl_standing_come();
 }

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Orders of operators (newleaf/order.h) that are heeded: those of kind NOW. One challenge is out, one order is read,
- * one that was accepted may wait for its commit. All want the commit lock.
+ * Orders of operators (newleaf/order.h) that are heeded: those of kind NOW. Each asker has one challenge and one order
+ * that is read; one that was accepted may wait for its commit, whoever brought it. All want the commit lock.
  */
 #pragma once
 
 #include "commit/wish.h"
 #include "leaf/order.h"
+#include "leaf/signature.h"
 
-/* Another challenge; the one before is void. NL_ENORANDOM. */
-enum nl_err nl_order_challenge(struct nl_challenge *answer);
+/* Another challenge; this asker's one before is void. NL_ENORANDOM. */
+enum nl_err nl_order_challenge(enum nl_asker asker, struct nl_challenge *answer);
 
 /* A piece of work on an order of `size` bytes, in a buffer of NL_ORDER_MAX_SIZE. NL_AGAIN, NL_ERATE: come again with
  * the same bytes. NL_OK: accepted; FREEZE, RELEASE and STOP are done, the commit of the others waits for who makes it.
  */
-enum nl_err nl_order_take(const struct nl_order *o, size_t size);
+enum nl_err nl_order_take(enum nl_asker asker, const struct nl_order *o, size_t size);
 
-/* Is that the machine, the boot and the challenge that is out (nl_order.machine_id and on)? Without the lock: what it
- * misses comes again, what it lets through is asked again. */
+/* Is that the machine, the boot and the challenge that the guest has (nl_order.machine_id and on)? Without the lock:
+ * what it misses comes again, what it lets through is asked again. */
 bool nl_order_addressed(const uint8_t address[64]);
 
 /* Whose commit waits; NULL: none's. It does for a minute, and only while nothing else changes. */

@@ -219,7 +219,7 @@ static enum nl_err consider(unsigned i, nl_order_taker *take)
 		return room ? err : NL_NOTHING;
 	nl_sha256_of(p, p->size, sha256);
 	nl_standing_known = !memcmp(sha256, nl_boot.standing.sha256, sizeof(sha256));
-	while ((err = take(&p->order, p->size)) == NL_AGAIN || err == NL_ERATE)
+	while ((err = take(NL_ASKER_GUEST, &p->order, p->size)) == NL_AGAIN || err == NL_ERATE)
 		;
 	return err;
 }

@@ -7,6 +7,7 @@
 
 #include "commit/wish.h"
 #include "leaf/order.h"
+#include "leaf/signature.h"
 
 extern struct nl_standing_state nl_standing; /* as NL_CALL_STATUS answers it */
 
@@ -24,7 +25,7 @@ bool nl_standing_holds(void);
 void nl_standing_hold(void);
 
 void nl_standing_recall(void); /* in front of the list: what each key may by now */
-typedef enum nl_err nl_order_taker(const struct nl_order *, size_t); /* nl_order_take */
+typedef enum nl_err nl_order_taker(enum nl_asker, const struct nl_order *, size_t); /* nl_order_take */
 void nl_standing_take(nl_order_taker *take); /* behind it. nl_boot.standing: what the next boot must know */
 
 /* What is taken is the very file that the machine knows: nothing is asked of its epoch and its keys, since it may have

@@ -136,7 +136,7 @@ static enum nl_err call_verify(struct call *c)
 	return any || o ? nl_registry_verify(c->ctx, NULL, any ? NULL : o, &c->answer.verify) : NL_EPOLICY;
 }
 
-static enum nl_err call_challenge(struct call *c) { return nl_order_challenge(&c->answer.challenge); }
+static enum nl_err call_challenge(struct call *c) { return nl_order_challenge(NL_ASKER_GUEST, &c->answer.challenge); }
 
 static enum nl_err call_order(struct call *c)
 {
@@ -150,7 +150,7 @@ static enum nl_err call_order(struct call *c)
 		err = nl_guest_read(&c->caller, c->buffer, NL_GUEST_USER, &file, c->length);
 	if (!err && !c->proof && file.order.kind != NL_ORDER_NOW) /* written over what was compared */
 		err = NL_EROOT;
-	return err ? err : nl_order_take(&file.order, c->length);
+	return err ? err : nl_order_take(NL_ASKER_GUEST, &file.order, c->length);
 }
 
 static enum nl_err call_confirm(struct call *c)
@@ -237,7 +237,8 @@ static enum nl_err call_signed(struct call *c)
 	uint8_t nonce[32];
 
 	if (err || (err = nl_guest_read(&c->caller, c->buffer, NL_GUEST_USER, nonce, sizeof(nonce))) ||
-	    (err = call_status(c)) || (err = nl_witness_sign(c->ctx, &c->answer.status, nonce, &file, &c->rcx)))
+	    (err = call_status(c)) ||
+	    (err = nl_witness_sign(NL_ASKER_GUEST, c->ctx, &c->answer.status, nonce, &file, &c->rcx)))
 		return err;
 	return append(c, file, c->rcx);
 }

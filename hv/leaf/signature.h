@@ -25,6 +25,9 @@ enum nl_err nl_signature_check(const char *domain, const uint8_t sha256[32], con
  * 8032): a bad source of randomness costs no key. */
 void nl_signature_make(const char *domain, const uint8_t sha256[32], const uint8_t key[64], uint8_t out[64]);
 
+/* Who has what is signed made or checked. Each has channels of its own, so that neither can keep the other out. */
+enum nl_asker { NL_ASKER_GUEST, NL_ASKER_WIRE, NL_ASKERS };
+
 /* Of a whole file that somebody signed, a piece at a time. At first zero behind `role`. */
 struct nl_check {
 	const void *file; /* of `size` bytes, the first signed_size of them signed */

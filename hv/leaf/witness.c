@@ -6,7 +6,6 @@
 #include "core/journal.h"
 #include "core/sha256.h"
 #include "leaf/registry.h"
-#include "leaf/signature.h"
 #include <crypto_sign_ed25519.h>
 #include <utils.h>
 
@@ -14,17 +13,18 @@ extern const struct nl_core_header nl_core_header; /* our image begins with it *
 
 static uint8_t boot_key[64]; /* private */
 
-static struct {                                          /* in the making */
-	struct nl_signed_status s;                       /* whose witness is made once; boot.boots 0: there is none */
+static struct nl_witness witness; /* boot.boots 0: there is none */
+static struct making {
+	struct nl_signed_status s;
 	struct nl_signed_leaf leaves[NL_MAX_LEAVES + 1]; /* behind the last one the signature */
 	struct nl_sha256 hash;
 	uint32_t n; /* leaves that are in; more than there are: it is done */
 	uint64_t signed_at;
-} made;
+} making[NL_ASKERS];
 
 void nl_witness_init(const uint8_t *seed)
 {
-	struct nl_witness *w = &made.s.witness;
+	struct nl_witness *w = &witness;
 	uint8_t key[64], hash[32];
 
 	w->head = (struct nl_record){NL_WITNESS_MAGIC, NL_ABI_VERSION, sizeof(*w), 0, 0};
@@ -38,25 +38,25 @@ void nl_witness_init(const uint8_t *seed)
 	sodium_memzero(key, sizeof(key));
 }
 
-static void begin(const struct nl_status *now, const uint8_t nonce[32])
+static void begin(struct making *m, const struct nl_status *now, const uint8_t nonce[32])
 {
 	struct nl_journal_entry newest;
 	uint64_t unused;
 
-	made.s.head =
-	        (struct nl_record){NL_STATUS_MAGIC, NL_ABI_VERSION, sizeof(made.s), sizeof(*made.leaves), now->leaves};
-	memcpy(made.s.nonce, nonce, sizeof(made.s.nonce));
+	m->s.head = (struct nl_record){NL_STATUS_MAGIC, NL_ABI_VERSION, sizeof(m->s), sizeof(*m->leaves), now->leaves};
+	memcpy(m->s.nonce, nonce, sizeof(m->s.nonce));
 	if (nl_journal_read(now->journal_newest, &newest, &unused))
-		nl_sha256_of(&newest, sizeof(newest), made.s.journal);
-	made.s.status = *now;
-	nl_sha256_init(&made.hash);
-	nl_sha256_update(&made.hash, &made.s, sizeof(made.s));
-	made.n = 0;
+		nl_sha256_of(&newest, sizeof(newest), m->s.journal);
+	m->s.witness = witness;
+	m->s.status = *now;
+	nl_sha256_init(&m->hash);
+	nl_sha256_update(&m->hash, &m->s, sizeof(m->s));
+	m->n = 0;
 }
 
-static void add(const struct nl_entry *e)
+static void add(struct making *m, const struct nl_entry *e)
 {
-	struct nl_signed_leaf *l = &made.leaves[made.n++];
+	struct nl_signed_leaf *l = &m->leaves[m->n++];
 	uint8_t shown[NL_SITE_MAX_LEN];
 	struct nl_sha256 hash;
 
@@ -73,29 +73,30 @@ static void add(const struct nl_entry *e)
 		nl_sha256_update(&hash, shown, s->len);
 	}
 	nl_sha256_out(&hash, l->digest);
-	nl_sha256_update(&made.hash, l, sizeof(*l));
+	nl_sha256_update(&m->hash, l, sizeof(*l));
 }
 
-enum nl_err nl_witness_sign(const struct nl_context *ctx, const struct nl_status *now, const uint8_t nonce[32],
-                            const void **file, size_t *size)
+enum nl_err nl_witness_sign(enum nl_asker asker, const struct nl_context *ctx, const struct nl_status *now,
+                            const uint8_t nonce[32], const void **file, size_t *size)
 {
+	struct making *m = &making[asker];
 	uint8_t hash[32];
 
-	if (!made.s.witness.boot.boots)
+	if (!witness.boot.boots)
 		return NL_ENORANDOM;
-	if (made.n > made.s.head.count || memcmp(nonce, made.s.nonce, sizeof(made.s.nonce)) ||
-	    now->leaves != made.s.head.count || now->generation != made.s.status.generation)
-		begin(now, nonce);
-	if (nl_registry_note(ctx, made.n) == NL_AGAIN) {
-		add(nl_registry_nth(made.n));
+	if (m->n > m->s.head.count || memcmp(nonce, m->s.nonce, sizeof(m->s.nonce)) || now->leaves != m->s.head.count ||
+	    now->generation != m->s.status.generation)
+		begin(m, now, nonce);
+	if (nl_registry_note(ctx, m->n) == NL_AGAIN) {
+		add(m, nl_registry_nth(m->n));
 		return NL_AGAIN;
 	}
-	if (now->tsc_now - made.signed_at < nl_tsc_hz())
+	if (now->tsc_now - m->signed_at < nl_tsc_hz())
 		return NL_ERATE;
-	nl_sha256_out(&made.hash, hash);
-	nl_signature_make(NL_DOMAIN_STATUS, hash, boot_key, (uint8_t *)&made.leaves[made.n++]);
-	made.signed_at = now->tsc_now;
-	*file = &made.s;
-	*size = nl_signed_status_size(&made.s) + NL_SIGNATURE_LEN;
+	nl_sha256_out(&m->hash, hash);
+	nl_signature_make(NL_DOMAIN_STATUS, hash, boot_key, (uint8_t *)&m->leaves[m->n++]);
+	m->signed_at = now->tsc_now;
+	*file = &m->s;
+	*size = nl_signed_status_size(&m->s) + NL_SIGNATURE_LEN;
 	return NL_OK;
 }

@@ -192,7 +192,7 @@ static void present(struct fuzz *f, struct nl_challenge *out, uint64_t since)
 
 		confirms = n >= sizeof(file.order) ? &file.order : NULL;
 		confirmed = 0;
-		err = nl_order_take(&file.order, n);
+		err = nl_order_take(NL_ASKER_GUEST, &file.order, n);
 		FUZZ_CHECK(!err || err == NL_EUNKNOWN_LEAF || !confirmed);
 		if (err == NL_OK || err == NL_EUNKNOWN_LEAF) /* of a CONFIRM: it was accepted, and counts no more */
 			accepted(&file.order, out, since);
@@ -222,7 +222,8 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	memset(nl_boot.facts.boot_id, 8, 16);
 	memset(&out, 0xff, sizeof(out));
 	nl_kept->frozen = nl_kept->frozen_at = nl_boot.standing.epoch = 0;
-	(void)nl_order_take(&none, sizeof(none)); /* nothing is read of what another input has presented */
+	(void)nl_order_take(NL_ASKER_GUEST, &none,
+	                    sizeof(none)); /* nothing is read of what another input has presented */
 	nl_order_forget();
 	while (f.n) {
 		uint8_t what = fuzz_byte(&f);
@@ -230,7 +231,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 
 		switch (what % 8) {
 		case 0:
-			FUZZ_CHECK(nl_order_challenge(&out) == NL_OK);
+			FUZZ_CHECK(nl_order_challenge(NL_ASKER_GUEST, &out) == NL_OK);
 			since = tsc;
 			break;
 		case 1:
