@@ -11,7 +11,7 @@ CORE_CFLAGS = $(CFLAGS_COMMON) -Ihv -Iarch/x86_64/include -Iarch/x86_64/svm -Iar
 # core maps all of memory.
 THUNKS = $(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk-inline -mindirect-branch-register)
 NO_INDIRECT = $(THUNKS) -fno-jump-tables
-SVM_SRCS := $(addprefix arch/x86_64/svm/,svm.c exit.c nmi.c entry.S)
+SVM_SRCS := $(addprefix arch/x86_64/svm/,svm.c exit.c nmi.c cell.c entry.S)
 CORE_SRCS := $(wildcard hv/*.c hv/*/*.c hv/*/*/*.c arch/x86_64/*.c arch/x86_64/*.S) $(SVM_SRCS) $(VMX_SRCS)
 CORE_OBJS := $(patsubst %,$(B)/core/%.o,$(CORE_SRCS))
 

@@ -8,5 +8,6 @@
 void insn_clgi(void);
 void insn_stgi(void);
 void insn_vmload(uint64_t vmcb);
+void insn_vmsave(uint64_t vmcb);
 
 #endif
