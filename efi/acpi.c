@@ -100,8 +100,5 @@ void nl_acpi_read(nl_acpi_map *map, uint64_t rsdp, struct nl_boot_block *b)
 		if (p && sums_up(p, RSDP_V2_SIZE))
 			xsdt = nl_number_at(p + RSDP_XSDT, 8);
 	}
-	if (xsdt)
-		read_root(map, xsdt, "XSDT", 8, b);
-	else
-		read_root(map, rsdt, "RSDT", 4, b);
+	read_root(map, xsdt ? xsdt : rsdt, xsdt ? "XSDT" : "RSDT", xsdt ? 8 : 4, b);
 }

@@ -5,13 +5,15 @@
  */
 #include "conf.h"
 
-/* A text of less than `room` bytes; or one of some words, which stands for its place among them; or a number. */
+/* What has a parser of its own; or a text of less than `room` bytes; or one of some words, which stands for its place
+ * among them; or a number. */
 struct key {
 	const char *name;
 	size_t at; /* in struct nl_conf */
 	size_t room;
-	bool path;            /* from the root of the partition */
-	const char *words[6]; /* NULL behind the last */
+	bool path; /* from the root of the partition */
+	bool (*parse)(const char *value, void *field);
+	const char *words[9]; /* NULL behind the last */
 	uint32_t min, max;
 };
 
@@ -25,6 +27,7 @@ static const struct key keys[] = {
         {"console", AT(console), .words = {"none", "com1", "com2", "com3", "com4"}},
         {"deadline-ms", AT(deadline_ms), .min = 1, .max = 10000},
         {"boot-tries", AT(boot_tries), .max = 100},
+        NL_NET_CONF_KEYS,
         {0},
 };
 
@@ -41,6 +44,8 @@ static bool set(const struct key *k, void *field, char *value)
 	uint32_t v = 0;
 	size_t n = 0;
 
+	if (k->parse)
+		return k->parse(value, field);
 	if (k->room) {
 		for (; value[n]; n++)
 			if (k->path && value[n] == '/')

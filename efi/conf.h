@@ -7,6 +7,8 @@
 
 #include <newleaf/bootblock.h>
 
+#include "net.h"
+
 #define NL_CONF_MAX_SIZE 65536u   /* bytes of the file */
 #define NL_CONF_UNSAID UINT32_MAX /* whatever the image allows */
 
@@ -19,10 +21,12 @@ struct nl_conf {
 	uint32_t deadline_ms;   /* 0 = unsaid */
 	uint32_t console;       /* 1 = com1 ...; 0 = none */
 	uint32_t boot_tries;    /* unfinished boots before the loader steps aside; 0 = do not count */
-	uint32_t wrong;         /* the last line with a malformed value of a known key, or no text; 0 = none */
-	uint32_t unknown;       /* the last line with a key that is none */
+	struct nl_net_conf net;
+	uint32_t wrong;   /* the last line with a malformed value of a known key, or no text; 0 = none */
+	uint32_t unknown; /* the last line with a key that is none */
 };
-#define NL_CONF_DEFAULTS ((struct nl_conf){.boot_tries = 2, .guest_may = NL_CONF_UNSAID})
+#define NL_CONF_DEFAULTS \
+	((struct nl_conf){.boot_tries = 2, .guest_may = NL_CONF_UNSAID, .net = {.port = 9947, .may = NL_CONF_UNSAID}})
 
 /* Parses all of text, which has a NUL behind it and is used up; `wrong` values leave the field as it was. */
 void nl_conf_parse(struct nl_conf *conf, char *text, size_t size);

@@ -11,9 +11,7 @@ static EFI_STATUS file_open(struct loader *l, const CHAR16 *path, EFI_FILE_HANDL
 	EFI_FILE_HANDLE root;
 	EFI_STATUS s;
 
-	if (!l->loaded->DeviceHandle)
-		return EFI_NOT_FOUND; /* loaded from memory: there is no partition */
-	root = LibOpenRoot(l->loaded->DeviceHandle);
+	root = l->loaded->DeviceHandle ? LibOpenRoot(l->loaded->DeviceHandle) : NULL; /* NULL: loaded from memory */
 	if (!root)
 		return EFI_NOT_FOUND;
 	s = root->Open(root, file, (CHAR16 *)path, EFI_FILE_MODE_READ, 0);

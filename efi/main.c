@@ -71,6 +71,7 @@ static enum nl_err bring_up(struct loader *l)
 	l->boot->facts.secure_boot = l->secure_boot;
 	if ((e = machine_describe(l, l->boot)) || (e = trust_keys(l, l->boot)) || (e = counter_start(l)))
 		return e;
+	net_take(l);
 	return start_core(l);
 }
 

@@ -13,6 +13,7 @@ static void restrict_policy(const struct nl_conf *conf, struct nl_policy *out, n
 		warn("deadline-ms is more than the image allows: the image's holds");
 	else if (conf->deadline_ms)
 		out->deadline_ms = conf->deadline_ms;
+	nl_net_restrict(&conf->net, out, warn);
 }
 
 void nl_policy_make(const void *image, size_t size, bool secure_boot, struct nl_conf *conf, struct nl_policy *out,
@@ -22,10 +23,7 @@ void nl_policy_make(const void *image, size_t size, bool secure_boot, struct nl_
 	struct nl_policy p = {0};
 	uint32_t known = e ? 0 : ((const struct nl_record *)image)->record_size;
 
-	*out = (struct nl_policy){.guest_may = NL_GUEST_MAY_NONE,
-	                          .deadline_ms = 1000,
-	                          .proofs = NL_PROOF_PORT | NL_PROOF_TOKEN,
-	                          .signatures = 1};
+	*out = (struct nl_policy){.deadline_ms = 1000, .proofs = NL_PROOF_PORT | NL_PROOF_TOKEN, .signatures = 1};
 	if (known)
 		__builtin_memcpy(&p, nl_record_at(image, 0), known < sizeof(p) ? known : sizeof(p));
 	if (p.deadline_ms >= 1 && p.deadline_ms <= 10000 && p.signatures >= 1 && p.signatures <= NL_MAX_SIGNATURES &&

@@ -43,7 +43,7 @@ image_policy:
 	.long 0 /* operators: orders are off */
 	.long 0 /* order_may */
 	.long 600000 /* confirm_ms: ten minutes */
-	.long 0
+	.long 0 /* net_may: the network is off */
 	.org image_policy + 4096, 0
 
 	/* Without it shim starts nothing: the generation of this program, which a list can revoke (SBAT.md of shim). */

@@ -66,8 +66,8 @@ enum nl_err trust_keys(struct loader *l, struct nl_boot_block *b)
 	if (e)
 		return e;
 	if (l->secure_boot) {
-		b->facts.secure_boot =
-		        !shim_is_off(); /* as shown; what conf file and key file may say stays restricted */
+		/* As shown: what conf file and key file may say stays restricted. */
+		b->facts.secure_boot = !shim_is_off();
 		if (!b->facts.secure_boot)
 			say_warning(
 			        L"shim checks no signature (MokSBState): who writes this partition decides what runs");

@@ -7,7 +7,7 @@
 	.globl nl_core_header
 nl_core_header:
 	.quad 0x45524f434c4e /* NL_CORE_MAGIC */
-	.long 5		     /* NL_BOOT_VERSION */
+	.long 6		     /* NL_BOOT_VERSION */
 	.long core_image_size
 	.quad core_memory_size
 	.quad core_text_size

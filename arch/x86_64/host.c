@@ -17,7 +17,7 @@ _Static_assert(offsetof(struct launch_frame, rip) == 128 && offsetof(struct laun
                        offsetof(struct launch_frame, idtr) == 178 && offsetof(struct launch_frame, selectors) == 188 &&
                        NL_ES == 0 && NL_CS == 1 && NL_SS == 2 && NL_DS == 3 && NL_FS == 4 && NL_GS == 5,
                "entry.S stores by these offsets");
-_Static_assert(NL_ECPUS == 54 && NL_BOOT_VERSION == 5, "entry.S knows these numbers");
+_Static_assert(NL_ECPUS == 54 && NL_BOOT_VERSION == 6, "entry.S knows these numbers");
 
 extern const uint8_t host_stubs[];
 extern const struct fault { /* made by X86_MAY_FAULT */

@@ -14,7 +14,7 @@
 #include <newleaf/types.h>
 
 #define NL_BOOT_MAGIC 0x544f4f424c4eULL /* "NLBOOT" */
-#define NL_BOOT_VERSION 5
+#define NL_BOOT_VERSION 6
 
 /*
  * The reserved region: one run of EfiReservedMemoryType, 2 MiB aligned, above 4 GiB where there is memory, else below.
@@ -140,6 +140,14 @@ enum nl_order_may {
 	NL_ORDER_MAY_AGENTLESS = 8,
 	NL_ORDER_MAY_ALL = 15
 };
+/* What the hypervisor's own network lets be asked (net.h), whoever asks: all that changes something wants an order
+ * besides. */
+enum nl_net_may {
+	NL_NET_MAY_METRICS = 1, /* GET /metrics: states and counts, no name of any leaf */
+	NL_NET_MAY_READ = 2,    /* status, leaves, journal */
+	NL_NET_MAY_ORDERS = 4,  /* challenge, orders, and the leaves that these name */
+	NL_NET_MAY_ALL = 7
+};
 struct nl_policy {
 	uint32_t guest_may;        /* bits of enum nl_guest_may */
 	uint32_t deadline_ms;      /* longest deadline a caller may ask for, 1..10000 */
@@ -153,7 +161,7 @@ struct nl_policy {
 	uint32_t operators; /* of how many different operators an order needs, 1..NL_MAX_SIGNATURES; 0: none is taken */
 	uint32_t order_may; /* bits of enum nl_order_may */
 	uint32_t confirm_ms; /* the longest probation that may be asked for; 0: none */
-	uint32_t reserved;
+	uint32_t net_may;    /* bits of enum nl_net_may; 0, as older images have it: there is no network */
 };
 _Static_assert(sizeof(struct nl_policy) == 48 && offsetof(struct nl_policy, operators) == 32, "policy layout");
 
@@ -185,6 +193,18 @@ struct nl_boot_facts {
 };
 _Static_assert(sizeof(struct nl_firmware_time) == 16 && sizeof(struct nl_boot_facts) == 144, "facts layout");
 
+/* The card that the core keeps for its own network, and what it tells the stack (net.h). */
+#define NL_NET_TEXT 96u /* of a setting of newleaf.conf, with its NUL */
+struct nl_boot_net {
+	uint16_t function; /* the card's: device << 3 | function, on bus 0, and its firmware's driver is off; 0: none */
+	uint16_t reserved;
+	uint32_t error; /* enum nl_err: why there is none although newleaf.conf names one */
+	uint32_t port;  /* net-port */
+	uint32_t reserved2;
+	char ip[NL_NET_TEXT], ip6[NL_NET_TEXT]; /* net-ip, net-ip6; empty: unsaid */
+};
+_Static_assert(sizeof(struct nl_boot_net) == 208, "network layout");
+
 struct nl_boot_block {
 	uint64_t magic;
 	uint32_t version;
@@ -212,6 +232,7 @@ struct nl_boot_block {
 	uint32_t apic_ids[NL_MAX_CPUS];
 	struct nl_boot_range ranges[NL_MAX_RANGES]; /* RAM of the firmware's memory map, coalesced, ascending */
 	struct nl_key keys[NL_MAX_KEYS];
+	struct nl_boot_net net;
 };
 
 #endif

@@ -205,7 +205,11 @@ enum nl_exit_code {
 	  "find out why (newleaf log, the guest's own logs); a leaf can be applied again in the boot after the next " \
 	  "one, a standing order wants a higher epoch") \
 	X(NL_EUNREACHABLE, 85, NL_EXIT_DEADLINE, "the machine does not answer", \
-	  "look whether it is on and its hypervisor has a network (net-nic in newleaf.conf); what it runs goes on")
+	  "look whether it is on and its hypervisor has a network (net-nic in newleaf.conf); what it runs goes on") \
+	X(NL_ECARD, 86, NL_EXIT_ABSENT, "the network card that newleaf.conf names is not there, or cannot be had", \
+	  "the loader's or the core's console says why; see net-nic in docs/reference/conf.md") \
+	X(NL_EBRIDGE, 87, NL_EXIT_ABSENT, "the network card lies behind a bridge, and the guest can reset that", \
+	  "use a card on the root bus, PCI address 00:DD.F")
 
 enum nl_err {
 #define NL_ERR_ENUM(name, code, exit, what, next) name = (code),

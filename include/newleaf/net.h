@@ -39,16 +39,7 @@ enum nl_net_vendor { NL_NET_SVM = 1, NL_NET_VMX = 2 };
 
 #define NL_NET_FRAME_MIN 14u   /* an Ethernet header; neither padding nor check sum is part of a frame here */
 #define NL_NET_FRAME_MAX 1514u /* MTU 1500 */
-#define NL_NET_TEXT 96u        /* of a setting of newleaf.conf, with its NUL */
 #define NL_NET_DATA 16384u
-
-/* What the policy lets the wire do, whoever it is: everything that changes something wants an order besides. */
-enum nl_net_may {
-	NL_NET_MAY_METRICS = 1, /* GET /metrics: states and counts, no name of any leaf */
-	NL_NET_MAY_READ = 2,    /* status, leaves, journal */
-	NL_NET_MAY_ORDERS = 4,  /* challenge, orders, and the leaves that these name */
-	NL_NET_MAY_ALL = 7
-};
 
 /* Filled by the core before the stack's first instruction. Texts are the owner's, of newleaf.conf, and parsed by the
  * stack alone. */

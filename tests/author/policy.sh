@@ -21,10 +21,10 @@ objcopy -O binary -j .nlpol "$build/efi/sections.S.o" "$dir/built"
 policy new -o "$dir/plain" || fail "a policy as built"
 cmp -s -n "$(stat -c %s "$dir/plain")" "$dir/plain" "$dir/built" || fail "it differs from efi/sections.S"
 policy new --guest-may none --operators 2 --order-may now,keys --conf-may options --signatures 3 --without-list go-on \
-	--deadline-ms 250 -o "$dir/other" || fail "words and numbers"
+	--deadline-ms 250 --net-may metrics,read -o "$dir/other" || fail "words and numbers"
 shown=$(policy show "$dir/other" | tr -s ' ')
 for line in "guest-may none" "operators 2" "order-may now,keys" "conf-may options" "signatures 3" "without-list go-on" \
-	"deadline-ms 250" "proofs port,token" "confirm-ms 600000"; do
+	"deadline-ms 250" "proofs port,token" "confirm-ms 600000" "net-may metrics,read"; do
 	grep -qxF -- "$line" <<<"$shown" || fail "shown: $line"
 done
 { head -c 16 "$dir/other" && printf '\40\0\0\0\1\0\0\0' && tail -c 48 "$dir/other" | head -c 32; } >"$dir/old"

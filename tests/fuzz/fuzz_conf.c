@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: efi/conf.c
+// sources: efi/conf.c efi/netconf.c
 // length: 1024
 // quick: 20000
 /* Any text as newleaf.conf: what the loader takes from it is text that can be shown, and numbers in their limits. */
@@ -30,14 +30,21 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	FUZZ_CHECK(c.deadline_ms <= 10000);
 	FUZZ_CHECK(c.boot_tries <= 100);
 	FUZZ_CHECK(c.console <= 4);
+	shows(c.net.ip, sizeof(c.net.ip));
+	shows(c.net.ip6, sizeof(c.net.ip6));
+	FUZZ_CHECK(c.net.port >= 1 && c.net.port <= 65535);
+	FUZZ_CHECK(c.net.may <= NL_NET_MAY_ALL || c.net.may == NL_CONF_UNSAID);
+	FUZZ_CHECK(c.net.nic.said || (!c.net.nic.function && !memcmp(c.net.nic.mac, "\0\0\0\0\0", 6)));
 	FUZZ_CHECK(c.guest_may <= NL_GUEST_MAY_ALL || c.guest_may == NL_CONF_UNSAID);
 }
 
 void fuzz_seeds(void)
 {
-	static const char all[] = "# text\r\nnext \\EFI\\debian\\grubx64.efi\noptions a\tb\non-error halt\n"
-	                          "guest-may apply,revert\nconsole com2\ndeadline-ms 250\nboot-tries 3\nlaunch no\n"
-	                          "mgmt-nic x\nunknown y\n";
+	static const char all[] =
+	        "# text\r\nnext \\EFI\\debian\\grubx64.efi\noptions a\tb\non-error halt\n"
+	        "guest-may apply,revert\nconsole com2\ndeadline-ms 250\nboot-tries 3\nlaunch no\n"
+	        "net-nic 00:05.0\nnet-nic 52:54:00:12:34:56\nnet-ip dhcp\nnet-ip6 fd00::2/64,fe80::1\n"
+	        "net-port 443\nnet-may metrics,read\nmgmt-nic x\nunknown y\n";
 
 	fuzz_seed(all, sizeof(all) - 1);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sources: efi/keylist.c efi/policy.c efi/state.c hv/leaf/list.c hv/leaf/floor.c hv/core/kept.c
+// sources: efi/keylist.c efi/policy.c efi/netconf.c efi/state.c hv/leaf/list.c hv/leaf/floor.c hv/core/kept.c
 // sources: hv/leaf/leaf.c hv/guest/linux/target.c
 // length: 4096
 // quick: 50000
@@ -84,8 +84,8 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 		nl_policy_make(p, n, what & 4, &conf, &policy, warn);
 		FUZZ_CHECK(policy.deadline_ms >= 1 && policy.deadline_ms <= 10000 && policy.signatures >= 1 &&
 		           policy.signatures <= NL_MAX_KEYS && !(policy.guest_may & ~15u) &&
-		           !(policy.order_may & ~15u) && policy.operators <= NL_MAX_SIGNATURES &&
-		           !(policy.proofs & ~3u));
+		           !(policy.order_may & ~15u) && !(policy.net_may & ~7u) &&
+		           policy.operators <= NL_MAX_SIGNATURES && !(policy.proofs & ~3u));
 		break;
 	case 2:
 		if (!nl_state_read(p, n, NL_STATE_ATTRIBUTES, &state)) {

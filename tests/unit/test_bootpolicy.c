@@ -3,7 +3,7 @@
  * What the loader decides before it launches: the image's policy against newleaf.conf, with and without Secure Boot;
  * memory encryption; what is a source of randomness.
  */
-// sources: efi/policy.c efi/encryption.c
+// sources: efi/policy.c efi/netconf.c efi/encryption.c
 // cflags: -Iefi
 #include <setjmp.h>
 #include <stdarg.h>
@@ -138,16 +138,19 @@ static void who_may_order(void **state)
 	p.operators = NL_MAX_SIGNATURES;
 	p.order_may = p.guest_may = UINT32_MAX;
 	p.confirm_ms = 5;
+	p.net_may = UINT32_MAX;
+	conf.net.may = NL_CONF_UNSAID;
 	make(&p, true);
 	assert_int_equal(out.operators, NL_MAX_SIGNATURES);
 	assert_int_equal(out.order_may, NL_ORDER_MAY_ALL);
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_ALL);
 	assert_int_equal(out.confirm_ms, 5);
+	assert_int_equal(out.net_may, NL_NET_MAY_ALL);
 	s = section_of(&p);
 	s.head.record_size = offsetof(struct nl_policy, operators);
 	make_of(&s, sizeof(s), true);
 	assert_int_equal(out.deadline_ms, image.deadline_ms);
-	assert_int_equal(out.operators | out.order_may | out.confirm_ms, 0);
+	assert_int_equal(out.operators | out.order_may | out.confirm_ms | out.net_may, 0);
 	assert_int_equal(warnings, 0);
 	p.operators++;
 	make(&p, true);
@@ -202,6 +205,28 @@ static void conf_only_restricts(void **state)
 	assert_int_equal(out.guest_may, NL_GUEST_MAY_NONE);
 	assert_int_equal(out.deadline_ms, 50);
 	assert_int_equal(warnings, 2);
+}
+
+static void network_only_where_the_image_says(void **state)
+{
+	struct nl_policy p = image;
+
+	(void)state;
+	for (uint32_t allowed = 0; allowed <= NL_NET_MAY_ALL; allowed++) {
+		p.net_may = allowed;
+		conf = (struct nl_conf){.guest_may = NL_CONF_UNSAID, .net.may = NL_CONF_UNSAID};
+		make(&p, true);
+		assert_int_equal(out.net_may, allowed);
+		assert_int_equal(warnings, 0);
+		for (conf.net.may = 0; conf.net.may <= NL_NET_MAY_ALL; conf.net.may++) {
+			make(&p, true);
+			assert_int_equal(out.net_may, allowed & conf.net.may);
+			assert_int_equal(warnings, (conf.net.may & ~allowed) != 0);
+		}
+	}
+	conf.net.may = NL_NET_MAY_ALL;
+	make_of(NULL, 0, false); /* no policy, no network */
+	assert_int_equal(out.net_may, 0);
 }
 
 /* The unsigned file must not choose the kernel's command line, nor a port that the core writes to. */
@@ -312,6 +337,7 @@ int main(void)
 	        cmocka_unit_test(who_may_order),
 	        cmocka_unit_test(sources_of_randomness),
 	        cmocka_unit_test(conf_only_restricts),
+	        cmocka_unit_test(network_only_where_the_image_says),
 	        cmocka_unit_test(secure_boot_silences_conf),
 	        cmocka_unit_test(encryption_by_name),
 	};

@@ -2,7 +2,7 @@
 /*
  * newleaf.conf: what is accepted, what is a warning, what is an error; and that no text can do harm.
  */
-// sources: efi/conf.c
+// sources: efi/conf.c efi/netconf.c
 // cflags: -Iefi
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +40,9 @@ static void test_empty_means_defaults(void **state)
 	assert_false(c.halt_on_error || c.no_launch || c.deadline_ms || c.console);
 	assert_int_equal(c.guest_may, NL_CONF_UNSAID);
 	assert_int_equal(c.boot_tries, 2);
+	assert_false(c.net.nic.said || *c.net.ip || *c.net.ip6);
+	assert_int_equal(c.net.port, 9947);
+	assert_int_equal(c.net.may, NL_CONF_UNSAID);
 	assert_int_equal(c.wrong + c.unknown, 0);
 }
 
@@ -54,6 +57,11 @@ static void test_every_key(void **state)
 	                         "console com3\n"
 	                         "deadline-ms 250\n"
 	                         "boot-tries 0\n"
+	                         "net-nic 00:1f.6\n"
+	                         "net-ip 192.0.2.7/24,192.0.2.1\n"
+	                         "net-ip6 auto\n"
+	                         "net-port 443\n"
+	                         "net-may metrics,orders\n"
 	                         "launch no");
 
 	(void)state;
@@ -65,6 +73,12 @@ static void test_every_key(void **state)
 	assert_int_equal(c.console, 3);
 	assert_int_equal(c.deadline_ms, 250);
 	assert_int_equal(c.boot_tries, 0);
+	assert_true(c.net.nic.said);
+	assert_int_equal(c.net.nic.function, 0xfe);
+	assert_string_equal(c.net.ip, "192.0.2.7/24,192.0.2.1");
+	assert_string_equal(c.net.ip6, "auto");
+	assert_int_equal(c.net.port, 443);
+	assert_int_equal(c.net.may, NL_NET_MAY_METRICS | NL_NET_MAY_ORDERS);
 	assert_int_equal(c.wrong + c.unknown, 0);
 }
 
@@ -90,6 +104,15 @@ static void test_values(void **state)
 		assert_int_equal(parse(text).console, i);
 		assert_int_equal(parse(text).wrong, 0);
 	}
+	for (uint32_t bits = 0; bits <= NL_NET_MAY_ALL; bits++) {
+		snprintf(text, sizeof(text), "net-may %s%s%s%s%s%s", bits ? "" : "none", bits & 1 ? "metrics" : "",
+		         (bits & 1) && (bits & 6) ? "," : "", bits & 2 ? "read" : "", (bits & 6) == 6 ? "," : "",
+		         bits & 4 ? "orders" : "");
+		assert_int_equal(parse(text).net.may, bits);
+		assert_int_equal(parse(text).wrong, 0);
+	}
+	assert_int_equal(parse("net-port 1").net.port, 1);
+	assert_int_equal(parse("net-port 65535").net.port, 65535);
 	assert_int_equal(parse("deadline-ms 1").deadline_ms, 1);
 	assert_int_equal(parse("deadline-ms 010000").deadline_ms, 10000);
 	assert_int_equal(parse("boot-tries 3\nboot-tries 100").boot_tries, 100); /* the last one counts */
@@ -134,6 +157,36 @@ static void test_malformed(void **state)
 	        "boot-tries",
 	        "boot-tries two",
 	        "launch maybe",
+	        "net-nic",
+	        "net-nic eth0",
+	        "net-nic 0000:00:05.0",
+	        "net-nic 00:05",
+	        "net-nic 00:05.",
+	        "net-nic 00:05.8",
+	        "net-nic 00:05.00",
+	        "net-nic 00:20.0",
+	        "net-nic 00:00.0", /* the host bridge */
+	        "net-nic 0:5.0",
+	        "net-nic 00:0g.0",
+	        "net-nic 00.05.0",
+	        "net-nic 52:54:00:12:34",
+	        "net-nic 52:54:00:12:34:",
+	        "net-nic 52:54:00:12:34:5",
+	        "net-nic 52:54:00:12:34:56:78",
+	        "net-nic 52:54:00:12:34:56.1",
+	        "net-nic 52:54:00:12.34:56",
+	        "net-nic 52-54-00-12-34-56",
+	        "net-nic 52:54:00:12:34:/6",
+	        "net-nic 52:54:00:12:34:6@",
+	        "net-nic 52:54:00:12:34:6`",
+	        "net-ip",
+	        "net-port 0",
+	        "net-port 65536",
+	        "net-port http",
+	        "net-may",
+	        "net-may all",
+	        "net-may read,metrics",
+	        "net-may metrics,",
 	};
 	char text[64];
 
@@ -147,6 +200,23 @@ static void test_malformed(void **state)
 		if (memcmp(&c, &as_if, sizeof(c)) != 0)
 			fail_msg("not refused as it should be: %s", texts[i]);
 	}
+}
+
+static void test_cards(void **state)
+{
+	struct nl_conf c = parse("net-nic 52:aF:00:12:34:56");
+
+	(void)state;
+	assert_true(c.net.nic.said);
+	assert_int_equal(c.net.nic.function, 0);
+	assert_memory_equal(c.net.nic.mac, "\x52\xaf\x00\x12\x34\x56", 6);
+	c = parse("net-nic fE:1F.7\n");
+	assert_int_equal(c.net.nic.function, 0xfeff);
+	c = parse("net-nic 00:00.1\n");
+	assert_int_equal(c.net.nic.function, 1);
+	c = parse("net-nic 00:05.0\nnet-nic 00:05.9\n"); /* of what is wrong nothing stays */
+	assert_int_equal(c.net.nic.function, 0x28);
+	assert_int_equal(c.wrong, 2);
 }
 
 static void test_unknown(void **state)
@@ -195,6 +265,11 @@ static void test_limits(void **state)
 	assert_int_equal(strlen(c.next), 255);
 	assert_int_equal(parse_n(text, 5 + 256).wrong, 1);
 	assert_int_equal(parse_n("next \\a\0b", 9).wrong, 1);
+	memcpy(text, "net-ip6 ", 8);
+	c = parse_n(text, 8 + 95);
+	assert_int_equal(c.wrong, 0);
+	assert_int_equal(strlen(c.net.ip6), 95);
+	assert_int_equal(parse_n(text, 8 + 96).wrong, 1);
 }
 
 /* Every prefix of a good file, and the file with every byte replaced by some nasty ones: nothing is read or written out
@@ -202,7 +277,8 @@ static void test_limits(void **state)
 static void test_any_text(void **state)
 {
 	static const char good[] =
-	        "next \\EFI\\x.efi\r\noptions a b\non-error halt\nguest-may apply\nconsole com4\ndeadline-ms 9\n# x\n";
+	        "next \\EFI\\x.efi\r\noptions a b\non-error halt\nguest-may apply\nconsole com4\ndeadline-ms 9\n"
+	        "net-nic 00:05.0\nnet-nic 52:54:00:12:34:56\n# x\n";
 	static const char nasty[] = {0, '\n', '\r', ' ', '#', '\\', 0x7f, (char)0x80, (char)0xff, '9'};
 	char text[sizeof(good)];
 
@@ -230,6 +306,7 @@ int main(void)
 	        cmocka_unit_test(test_every_key),
 	        cmocka_unit_test(test_values),
 	        cmocka_unit_test(test_malformed),
+	        cmocka_unit_test(test_cards),
 	        cmocka_unit_test(test_unknown),
 	        cmocka_unit_test(test_limits),
 	        cmocka_unit_test(test_any_text),

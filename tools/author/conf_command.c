@@ -5,6 +5,8 @@
 #include "author.h"
 #include "commands.h"
 
+#include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -18,6 +20,11 @@ static const struct {
         {"console", "none, com1, com2, com3 or com4"},
         {"deadline-ms", "a number of milliseconds from 1 to 10000"},
         {"boot-tries", "a number from 0 to 100"},
+        {"net-nic", "a card's PCI address like 00:05.0, or its MAC address like 52:54:00:12:34:56"},
+        {"net-ip", "dhcp, or ADDRESS/PREFIX[,GATEWAY], of at most 95 characters"},
+        {"net-ip6", "auto, or ADDRESS/PREFIX[,GATEWAY], of at most 95 characters"},
+        {"net-port", "a number from 1 to 65535"},
+        {"net-may", "none, or of metrics,read,orders some, in this order"},
 };
 
 /* Its place in the table; how many there are: none of them. */
@@ -55,6 +62,37 @@ static const char *wrong(const char *line, size_t n, size_t key, unsigned number
 	return xformat("%s takes %s", keys[key].name, keys[key].takes);
 }
 
+/* What the stack will make of it: the loader hands it on as it is. */
+static bool is_address(const char *text, int family, unsigned longest)
+{
+	char address[NL_NET_TEXT] = {0}, *prefix, *gateway, *end;
+	uint8_t binary[16];
+
+	strncpy(address, text, sizeof(address) - 1);
+	if (!strcmp(address, family == AF_INET ? "dhcp" : "auto"))
+		return true;
+	gateway = strchr(address, ',');
+	if (gateway)
+		*gateway++ = '\0';
+	prefix = strchr(address, '/');
+	if (!prefix || prefix[1] < '0' || prefix[1] > '9')
+		return false;
+	*prefix++ = '\0';
+	return strtoul(prefix, &end, 10) <= longest && !*end && inet_pton(family, address, binary) == 1 &&
+	       (!gateway || inet_pton(family, gateway, binary) == 1);
+}
+
+static const char *doubtful(const struct nl_conf *conf)
+{
+	const struct nl_net_conf *net = &conf->net;
+	bool four = *net->ip && !is_address(net->ip, AF_INET, 32);
+
+	if (!four && (!*net->ip6 || is_address(net->ip6, AF_INET6, 128)))
+		return NULL;
+	return xformat("warning: net-ip%s takes %s", four ? "" : "6",
+	               keys[key_at(four ? "net-ip" : "net-ip6", four ? 6 : 7)].takes);
+}
+
 /* One line, without its end and the blanks around it. Returns whether the loader refuses it. */
 static bool explain(const char *path, const char *line, size_t n, unsigned number, unsigned *seen)
 {
@@ -74,6 +112,8 @@ static bool explain(const char *path, const char *line, size_t n, unsigned numbe
 		what = xformat("warning: %.*s is no key: ignored", (int)length, line);
 	else if (key < NL_ARRAY_SIZE(keys) && seen[key])
 		what = xformat("warning: %s stands in line %u already: the last one counts", keys[key].name, seen[key]);
+	else
+		what = doubtful(&conf);
 	if (key < NL_ARRAY_SIZE(keys))
 		seen[key] = number;
 	if (what)

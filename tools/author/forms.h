@@ -187,7 +187,8 @@
 	  "      --unpatched WORD     a module that cannot be patched: let-in, refuse\n" \
 	  "      --operators N        of how many operators an order needs; 0: no order is taken\n" \
 	  "      --order-may WORDS    which orders: now, standing, keys (who operates), agentless\n" \
-	  "      --confirm-ms N       the longest trial that may be asked for; 0: none\n") \
+	  "      --confirm-ms N       the longest trial that may be asked for; 0: none\n" \
+	  "      --net-may WORDS      what the hypervisor's own network lets be asked: metrics, read, orders\n") \
 	X(conf, "conf", "FILE", "FILE", "check a newleaf.conf before a machine reads it", \
 	  "Reads the file as the loader does, which only names a line that it does not understand, and says what is " \
 	  "wrong\n" \

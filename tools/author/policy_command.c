@@ -41,6 +41,7 @@ static const struct {
         {"operators", AT(operators), NUMBER, 0, NL_MAX_SIGNATURES, {0}},
         {"order-may", AT(order_may), BITS, 0, 0, {"now", "standing", "keys", "agentless"}},
         {"confirm-ms", AT(confirm_ms), NUMBER, 0, NL_ORDER_MAX_CONFIRM_MS, {0}},
+        {"net-may", AT(net_may), BITS, 0, 0, {"metrics", "read", "orders"}},
 };
 
 static uint32_t *value_of(struct nl_policy *p, size_t field)

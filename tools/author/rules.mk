@@ -2,7 +2,7 @@
 # newleaf-author: the authoring companion, for the author's machine; shared libraries are fine there.
 AUTHOR_SRC := $(wildcard tools/author/*.c) hv/leaf/leaf.c hv/leaf/order.c hv/guest/linux/target.c \
 	hv/leaf/reloc.c hv/leaf/signature.c hv/core/sha256.c hv/core/sodium.c tools/newleaf/sha256.c \
-	tools/newleaf/journal.c tools/newleaf/logfile.c efi/conf.c
+	tools/newleaf/journal.c tools/newleaf/logfile.c efi/conf.c efi/netconf.c
 AUTHOR_OBJ := $(AUTHOR_SRC:%.c=$(B)/author/%.o)
 AUTHOR_LIBS := -lelf -lbpf -llz4 -lzstd -llzma -lbz2 -lz -lZydis -lcrypto
 
