@@ -18,14 +18,19 @@ extern struct nl_net_mailbox net_mailbox;
 
 /* Gives up: the core starts the image anew. Does not return. `where` is journaled: NET_FAIL_*. */
 enum net_where {
-	NET_FAIL_ASSERT = 1,  /* of lwIP */
+	NET_FAIL_ASSERT = 1,  /* of lwIP; its line in bits 16 and above */
 	NET_FAIL_START,       /* the mailbox makes no sense, or lwIP could not be set up */
 	NET_FAIL_SETTING,     /* net-ip and net-ip6 are both unusable: nobody can be answered */
+	NET_FAIL_STACK,       /* a stack frame was overwritten */
 	NET_FAIL_HTTP = 0x100 /* and above: HTTP's own */
 };
 _Noreturn void net_fail(uint64_t where);
 
 /* Milliseconds since the launch, as of the last frame or timeout; the same for everything done about it. */
 uint64_t net_now(void);
+
+/* Settings that nothing could be made of: the stack goes on with the other family. */
+enum { NET_REFUSED_IP = 1, NET_REFUSED_IP6 = 2 };
+unsigned net_refused(void);
 
 #endif

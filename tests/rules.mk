@@ -11,13 +11,13 @@ house: ## the rules that a compiler does not know: floors, lengths, widths, lice
 # With clang-tidy-14 and clang-format-14, which scripts/setup installs: another version has other opinions.
 C_FILES = $(shell find arch efi guest-agent hv include leaves net tests tools -name '*.[ch]')
 .PHONY: tidy tidy-quick tidy-all format format-check
-tidy: $(CRYPTO_LIBS) ## clang-tidy over loader and core
+tidy: $(CRYPTO_LIBS) $(LWIP_SRC)/.stamp ## clang-tidy over loader and core
 	@scripts/tidy --base
 
-tidy-quick: $(CRYPTO_LIBS) ## the same without clang's analyser
+tidy-quick: $(CRYPTO_LIBS) $(LWIP_SRC)/.stamp ## the same without clang's analyser
 	@scripts/tidy --quick --base
 
-tidy-all: $(CRYPTO_LIBS) ## clang-tidy over every C file (or TIDY="files"): some minutes
+tidy-all: $(CRYPTO_LIBS) $(LWIP_SRC)/.stamp ## clang-tidy over every C file (or TIDY="files"): some minutes
 	@scripts/tidy $(TIDY)
 
 format: ## clang-format over every C file (or TIDY="files")

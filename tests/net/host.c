@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The stack as a program of the host, from the image's own sources, with sanitizers; its core is fake.c. */
+#include "fake.h"
+
+#include "../../net/main.h"
+
+#include <lwip/mem.h>
+#include <lwip/memp.h>
+
+struct nl_net_mailbox net_mailbox;
+
+struct net_answer net_call(enum nl_net_call call, uint64_t rdi, uint64_t rsi, uint64_t rdx)
+{
+	return fake_call(&net_mailbox, call, rdi, rsi, rdx);
+}
+
+_Noreturn void net_fail(uint64_t where)
+{
+	net_call(NL_NET_FAIL, where, 0, 0);
+	__builtin_trap();
+}
+
+uint64_t fake_depth(void) { return 0; }
+
+/* Every allocation of lwIP comes by here (ld --wrap). */
+#if MEMP_OVERFLOW_CHECK
+void *__real_memp_malloc_fn(memp_t type, const char *file, const int line);
+void *__wrap_memp_malloc_fn(memp_t type, const char *file, const int line);
+void *__wrap_memp_malloc_fn(memp_t type, const char *file, const int line)
+{
+	return fake_allocation() ? NULL : __real_memp_malloc_fn(type, file, line);
+}
+#else
+void *__real_memp_malloc(memp_t type);
+void *__wrap_memp_malloc(memp_t type);
+void *__wrap_memp_malloc(memp_t type) { return fake_allocation() ? NULL : __real_memp_malloc(type); }
+#endif
+
+void *__real_mem_malloc(mem_size_t size);
+void *__wrap_mem_malloc(mem_size_t size);
+void *__wrap_mem_malloc(mem_size_t size) { return fake_allocation() ? NULL : __real_mem_malloc(size); }
+
+int main(int argc, char **argv)
+{
+	fake_begin(&net_mailbox, argc, argv);
+	net_start();
+	for (;;)
+		net_step();
+}
