@@ -4,7 +4,6 @@
  */
 #include "fake.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,47 +20,6 @@ static void must(bool fine, const char *what)
 		fprintf(stderr, "fake core: %s\n", what);
 		abort();
 	}
-}
-
-void fake_sha256(const void *bytes, size_t n, uint8_t hash[32])
-{
-	must(EVP_Digest(bytes, n, hash, NULL, EVP_sha256(), NULL) == 1, "SHA-256");
-}
-
-static EVP_PKEY *key_of(const uint8_t seed[32])
-{
-	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
-
-	must(key, "Ed25519");
-	return key;
-}
-
-static void public_of(const uint8_t seed[32], uint8_t public[32])
-{
-	EVP_PKEY *key = key_of(seed);
-	size_t n = 32;
-
-	must(EVP_PKEY_get_raw_public_key(key, public, &n) == 1, "public key");
-	EVP_PKEY_free(key);
-}
-
-void fake_public(uint8_t key[32]) { public_of(fake.machine_seed, key); }
-
-void fake_sign(const uint8_t seed[32], const char *domain, const void *bytes, size_t n, uint8_t signature[64])
-{
-	EVP_PKEY *key = key_of(seed);
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	struct nl_signed what = {0};
-	size_t size = 64;
-
-	must(strlen(domain) < sizeof(what.domain), "domain");
-	memcpy(what.domain, domain, strlen(domain));
-	fake_sha256(bytes, n, what.sha256);
-	must(c && EVP_DigestSignInit(c, NULL, NULL, NULL, key) == 1 &&
-	             EVP_DigestSign(c, signature, &size, (const uint8_t *)&what, sizeof(what)) == 1,
-	     "signature");
-	EVP_MD_CTX_free(c);
-	EVP_PKEY_free(key);
 }
 
 static uint64_t tsc(void) { return fake.facts.status.boot.tsc_at_wall + fake.now_ms() * (HZ / 1000); }
@@ -377,8 +335,8 @@ static enum nl_err sign(uint64_t *size)
 		fake_sha256(entry(fake.newest), sizeof(fake.journal[0]), f.s.journal);
 	w->head = (struct nl_record){NL_WITNESS_MAGIC, NL_ABI_VERSION, sizeof(*w), 0, 0};
 	w->boot = fake.facts.status.boot;
-	public_of(fake.boot_seed, w->boot_key);
-	public_of(fake.sign == FAKE_SIGNED_KEY ? other : fake.machine_seed, w->machine_key);
+	fake_public(fake.boot_seed, w->boot_key);
+	fake_public(fake.sign == FAKE_SIGNED_KEY ? other : fake.machine_seed, w->machine_key);
 	fake_sign(fake.sign == FAKE_SIGNED_KEY ? other : fake.machine_seed, NL_DOMAIN_BOOT, w,
 	          offsetof(struct nl_witness, signature), w->signature);
 	f.s.status = fake.facts.status;

@@ -48,13 +48,15 @@ struct fake {
 
 extern struct fake fake;
 
-void fake_start(void);             /* a machine of two CPUs that was just launched, with no leaf */
-void fake_public(uint8_t key[32]); /* of the machine */
+void fake_start(void); /* a machine of two CPUs that was just launched, with no leaf */
 struct nl_leaf_state *fake_leaf(const char *id, uint32_t version, enum nl_leaf_condition condition);
 void fake_event(enum nl_event event, enum nl_err error, const struct nl_leaf_state *l, uint64_t a, uint64_t b);
+void fake_tick(void); /* what is due is done */
+
+/* sign.c */
 void fake_sha256(const void *bytes, size_t n, uint8_t hash[32]);
 /* Ed25519 of a domain and of the SHA-256 of these bytes. */
 void fake_sign(const uint8_t seed[32], const char *domain, const void *bytes, size_t n, uint8_t signature[64]);
-void fake_tick(void); /* what is due is done */
+void fake_public(const uint8_t seed[32], uint8_t key[32]);
 
 #endif

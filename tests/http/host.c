@@ -401,7 +401,7 @@ static int listen_on(void)
 		fprintf(stderr, "http-host: %s %u: %s\n", bind_to, port, strerror(errno));
 		exit(1);
 	}
-	fake_public(key);
+	fake_public(fake.machine_seed, key);
 	printf("http-host %s %u ", bind_to, ntohs(is_six ? six.sin6_port : four.sin_port));
 	for (size_t i = 0; i < 16; i++)
 		printf("%02x", fake.facts.status.boot.machine_id[i]);

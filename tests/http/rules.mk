@@ -1,17 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 # The network's HTTP server over ordinary sockets, with a core that is none (fake.c): what its tests ask, and the
-# client's.
-HTTP_FILES := $(wildcard net/http/*.c) tests/http/fake.c tests/http/host.c
-HTTP_OBJS := $(HTTP_FILES:%.c=$(B)/http/%.o)
+# client's; and its tests.
+HTTP_FILES := $(wildcard net/http/*.c) tests/http/fake.c tests/http/sign.c
+http_objs = $(patsubst %.c,$(B)/http/%.o,$(HTTP_FILES) $(1))
 
 $(B)/http/%.o: %.c tests/http/rules.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_COMMON) $(UNIT_SANITIZE) -Inet -Inet/http -Itests/http -c -o $@ $<
+	$(CC) $(CFLAGS_COMMON) $(UNIT_SANITIZE) -Inet -Itests/http -c -o $@ $<
 
 # The page is in there as it is; no compiler says so.
-$(B)/http/net/http/page.o $(B)/net/net/http/page.c.o $(B)/unit/net/http/page.o $(B)/fuzz/objects/net/http/page.o: \
+$(foreach o,http/net/http/page.o net/net/http/page.c.o fuzz/objects/net/http/page.o,$(B)/$(o)): \
 	net/http/page.html
 
-$(B)/tests/http-host: $(HTTP_OBJS)
+$(B)/tests/http-host: $(call http_objs,tests/http/host.c)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_SANITIZE) -o $@ $^ -lcrypto
+
+$(B)/tests/http-cases: $(call http_objs,tests/http/cases.c tests/http/drive.c)
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_SANITIZE) -o $@ $^ -lcrypto -lcmocka
+
+.PHONY: check-http
+check-http: $(B)/tests/http-cases ## the network's HTTP: requests as bytes, in every piece; what the core can say
+	$<
+
+CHECKS += check-http
