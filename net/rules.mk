@@ -7,23 +7,25 @@ NET_IMAGE := $(B)/net/stack.bin
 LWIP_FILES := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf tcp tcp_in tcp_out timeouts udp \
 	ipv4/dhcp ipv4/etharp ipv4/icmp ipv4/ip4 ipv4/ip4_addr \
 	ipv6/ethip6 ipv6/icmp6 ipv6/ip6 ipv6/ip6_addr ipv6/mld6 ipv6/nd6) netif/ethernet
-NET_HTTP := $(or $(wildcard net/http/*.c),tests/net/says.c)
+NET_HTTP := $(wildcard net/http/*.c)
 NET_ONLY := net/call.c net/libc.c
-NET_FILES := $(filter-out $(NET_ONLY),$(wildcard net/*.c net/port/*.c)) $(NET_HTTP)
+NET_FILES := $(filter-out $(NET_ONLY),$(wildcard net/*.c net/port/*.c))
 NET_INCLUDE := -Iinclude -Inet -Inet/port -isystem $(LWIP_SRC)/src/include
 NET_PLAIN := -std=gnu11 -Os -g -ffreestanding -fno-pic -fno-pie -mcmodel=small -mgeneral-regs-only -mno-red-zone \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing -ffunction-sections -fdata-sections \
 	-fstack-protector-strong -mstack-protector-guard=global -MMD -MP $(NET_INCLUDE)
 NET_OBJS := $(NET_ONLY:%=$(B)/net/%.o) $(NET_FILES:%=$(B)/net/%.o) $(LWIP_FILES:%=$(B)/net/lwip/%.o) \
 	$(B)/net/start.S.o
+NET_LINK = ld -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
+	-T net/stack.lds -o $@ $(filter %.o,$^)
 ALL += $(NET_IMAGE)
 
 $(LWIP_SRC)/.stamp: scripts/get-lwip
 	scripts/get-lwip $(LWIP_SRC)
 	touch $@
 
-# A stack protector in what moves every byte would be slow, and memcpy must not be made of a call to memcpy.
-$(B)/net/net/libc.c.o: NET_EXTRA := -O2 -fno-stack-protector -fno-tree-loop-distribute-patterns
+# What moves every byte is not slowed by a stack protector, nor made of calls to itself.
+$(B)/net/net/libc.c.o: NET_EXTRA := -fno-stack-protector -fno-builtin
 
 $(B)/net/%.c.o: %.c net/rules.mk $(LWIP_SRC)/.stamp
 	@mkdir -p $(@D)
@@ -37,11 +39,10 @@ $(B)/net/start.S.o: net/start.S
 	@mkdir -p $(@D)
 	$(CC) -c -o $@ $<
 
-$(B)/net/stack.elf: $(NET_OBJS) net/stack.lds
-	ld -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
-		-T net/stack.lds -o $@ $(NET_OBJS)
+$(B)/net/stack.elf: $(NET_OBJS) $(NET_HTTP:%=$(B)/net/%.o) net/stack.lds
+	$(NET_LINK)
 
-$(NET_IMAGE): $(B)/net/stack.elf
+$(B)/net/%.bin: $(B)/net/%.elf
 	objcopy -O binary -j .text -j .rodata -j .data \
 		--pad-to $$(( 0x$$(nm $< | sed -n 's/ A image_size//p') + 0x400000 )) $< $@
 

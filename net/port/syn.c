@@ -9,6 +9,9 @@
 #include "wire.h"
 
 #include <lwip/priv/tcp_priv.h>
+#include <lwip/prot/ethernet.h>
+#include <lwip/prot/icmp6.h>
+#include <lwip/prot/ip6.h>
 #include <string.h>
 
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, OFFSET_FLAGS = 12, HASH_BITS = 25 };
@@ -184,6 +187,36 @@ size_t syn_replay(uint8_t frame[SYN_FRAME])
 	tcp[13] = SYN;
 	put32(tcp + 20, 0x02040000 | sizes[isn >> HASH_BITS & 3]);
 	return seal(frame, 24);
+}
+
+size_t syn_neighbour(uint8_t frame[SYN_FRAME])
+{
+	static const uint8_t reply[8] = {0, 1, 8, 0, 6, 4, 0, 2};
+	const uint8_t *from = net_mailbox.receive;
+	unsigned n, at = addresses(from, &n);
+	uint8_t *p = frame + FRAME_IP;
+
+	memcpy(frame, from, FRAME_IP);
+	if (!is6(from)) {
+		put16(frame + 12, ETHTYPE_ARP);
+		memcpy(p, reply, 8);
+		memcpy(p + 8, from + 6, 6);
+		memcpy(p + 14, from + at, 4);
+		memcpy(p + 18, from, 6);
+		memcpy(p + 24, from + at + 4, 4);
+		return FRAME_IP + 28;
+	}
+	memcpy(p, from + FRAME_IP, 40);
+	put16(p + 4, 32);
+	p[6] = IP6_NEXTH_ICMP6;
+	p[7] = 255;
+	memset(p + 40, 0, 32);
+	p[40] = ICMP6_TYPE_NS;
+	memcpy(p + 48, from + at + 16, 16); /* looks for us */
+	p[64] = p[65] = 1;                  /* and is there */
+	memcpy(p + 66, from + 6, 6);
+	put16(p + 42, folded(sum(p + 40, 32, sum(p + 8, 32, 32 + IP6_NEXTH_ICMP6))));
+	return FRAME_TCP6 + 32;
 }
 
 void syn_replayed(void) { state = NONE; }

@@ -14,8 +14,11 @@
 #include <lwip/nd6.h>
 #include <lwip/netif.h>
 #include <lwip/prot/dhcp.h>
+#include <lwip/timeouts.h>
 #include <netif/ethernet.h>
 #include <string.h>
+
+#define GATEWAY_MS 30000u
 
 static struct netif wire;
 static struct filter filter;
@@ -83,6 +86,17 @@ static void start6(const struct settings *s)
 	netif_ip6_addr_set_state(netif, at, IP6_ADDR_TENTATIVE);
 }
 
+/* Clients behind the gateway shall not wait for it to be found. */
+static void find_gateway(void *none)
+{
+	const ip4_addr_t *gateway = netif_ip4_gw(&wire), *found;
+	struct eth_addr *at;
+
+	if (!ip4_addr_isany(gateway) && etharp_find_addr(&wire, gateway, &at, &found) < 0)
+		etharp_query(&wire, gateway, NULL);
+	sys_timeout(GATEWAY_MS, find_gateway, none);
+}
+
 bool wire_start(const struct nl_net_config *c, const struct settings *s)
 {
 	ip4_addr_t address = {0}, mask = {0}, gateway = {0};
@@ -105,6 +119,7 @@ bool wire_start(const struct nl_net_config *c, const struct settings *s)
 		start6(s);
 	netif_set_link_up(&wire);
 	netif_set_up(&wire);
+	find_gateway(NULL);
 	return !s->dhcp || dhcp_start(&wire) == ERR_OK;
 }
 
@@ -133,7 +148,7 @@ static void take(const uint8_t *frame, size_t n)
 
 void wire_receive(uint64_t bytes)
 {
-	static uint8_t first[SYN_FRAME];
+	static uint8_t first[SYN_FRAME], neighbour[SYN_FRAME];
 	const uint8_t *frame = net_mailbox.receive;
 	size_t n;
 
@@ -143,6 +158,7 @@ void wire_receive(uint64_t bytes)
 	n = syn_replay(first);
 	if (!n)
 		return;
+	take(neighbour, syn_neighbour(neighbour));
 	take(first, n);
 	syn_replayed();
 	take(frame, bytes);

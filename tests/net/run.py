@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-ROOMS = ("cases_tcp",)
+ROOMS = ("cases_tcp", "cases_image")
 
 
 def main():
@@ -18,7 +18,8 @@ def main():
     programs = {
         "host": [f"{build}/tests/net-host"],
         "strict": [f"{build}/tests/net-strict"],
-        "image": [f"{build}/tests/net-image", f"{build}/net/stack.bin"],
+        "image": [f"{build}/tests/net-image", f"{build}/net/says.bin"],
+        "http": [f"{build}/tests/net-image", f"{build}/net/stack.bin"],
     }
     bad = good = 0
     for room in ROOMS:
@@ -26,7 +27,7 @@ def main():
         for name, test in sorted(vars(module).items()):
             if not name.startswith("test_") or (wanted and name[5:] not in wanted):
                 continue
-            for program in getattr(test, "programs", programs):
+            for program in getattr(module, "PROGRAMS", ("host", "strict", "image")):
                 begun = time.monotonic()
                 try:
                     test(programs[program])

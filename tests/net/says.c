@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Until there is HTTP: says what came, and ends at "\n\n". */
+/* In place of HTTP, for tests of what is below: says again what came, and ends when the client does. */
 #include "conn.h"
 
 #include <string.h>
