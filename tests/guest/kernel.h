@@ -297,7 +297,7 @@ struct test {
 extern const struct test memory_tests[], msr_tests[], cpuid_tests[], instruction_tests[], mmio_tests[], step_tests[],
         state_tests[], call_tests[], start_tests[], ipi_tests[], nmi_tests[], iret_tests[], time_tests[],
         x2apic_tests[], config_tests[], freeze_tests[], stand_tests[], platform_tests[], token_tests[], litmus_tests[],
-        litmus_product_tests[]; /* each ended by a null name */
+        cell_tests[], litmus_product_tests[]; /* each ended by a null name */
 
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2))); /* the first one is kept */
@@ -306,6 +306,7 @@ void skip(const char *why);
 void note(const char *format, ...) __attribute__((format(printf, 1, 2))); /* a figure for the reader */
 _Noreturn void finish(void);
 bool litmus_present(void);   /* test_litmus.c: is it the instrument's build below? */
+bool cell_present(void);     /* test_cell.c: likewise */
 uint64_t rounds(uint64_t n); /* n by the scale asked for, at least 1 */
 
 #define EXPECT(condition, ...) ((condition) ? (void)0 : fail(__VA_ARGS__))

@@ -288,6 +288,8 @@ _Noreturn void kernel_main(void)
 	for (unsigned i = 0; i < NL_ARRAY_SIZE(groups); i++)
 		for (const struct test *t = groups[i]; t->name; t++)
 			run(t);
+	for (const struct test *t = cell_tests; t->name && cell_present(); t++)
+		run(t);
 	for (const struct test *t = litmus_tests; t->name && litmus_present(); t++)
 		run(t);
 	finish();

@@ -39,6 +39,13 @@ $(B)/guest/litmus.leaf: $(B)/guest/leaf/litmus.c.o $(B)/guest/leaf/litmus_body.S
 
 $(B)/guest/litmus_text.S.o: $(B)/guest/litmus.leaf
 
+# What a cell is made from.
+$(B)/guest/cell.bin: $(B)/guest/cell/image.S.o tests/guest/cell/image.lds
+	ld -nostdlib -static --no-warn-rwx-segments -T tests/guest/cell/image.lds -o $(@:.bin=.elf) $<
+	objcopy -O binary $(@:.bin=.elf) $@
+
+$(B)/guest/cell_image.S.o: $(B)/guest/cell.bin
+
 $(B)/guest/testkernel.so: $(GUEST_OBJS)
 	ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined -T $(GUEST_EFI_LIB)/elf_x86_64_efi.lds -o $@ \
 		$(GUEST_EFI_LIB)/crt0-efi-x86_64.o $(GUEST_OBJS) -L$(GUEST_EFI_LIB) -lgnuefi

@@ -19,6 +19,7 @@
 #include "x86.h"
 
 void dead_deliver_init(struct nl_cpu *cpu);
+void cell_pass(const struct nl_cpu *cpu);
 void dead_call(struct nl_cpu *cpu, uint32_t commits, uint32_t deadline_ms, enum dead_nmis whose_they_are);
 
 static uint32_t wanted, done, refused; /* by nl_generation_lock */
@@ -86,6 +87,7 @@ void dead_deliver_init(struct nl_cpu *cpu)
 {
 	bool came = cpu->exits[NL_CAUSE_NMI] != nmis[cpu->index], mine = whose != DEAD_CHAIN;
 
+	cell_pass(cpu);
 	apic_deliver_init(cpu);
 	nmis[cpu->index] = cpu->exits[NL_CAUSE_NMI];
 	if (!mine)

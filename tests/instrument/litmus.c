@@ -8,10 +8,13 @@
  *   hv/guest/linux/kernel.c   nl_linux_scan
  *   hv/exits/exit.c           nl_current_view (what hv_before_entry loads), hv_exit
  *
+ * It also has the door through which the test kernel asks for cells (cell.c).
+ *
  * Until it is told something, it does what the product does.
  */
 #include "litmus.h"
 #include "races.h"
+#include "../guest/cell/commands.h"
 #include "commit/generation.h"
 #include "commit/quiesce.h"
 #include "core/clock.h"
@@ -34,6 +37,7 @@ void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit);
 void race_dawdle(void);
 void race_exits(const struct nl_cpu *cpu);
 void race_call(struct nl_cpu *cpu);
+void cell_call(struct nl_cpu *cpu);
 
 static enum litmus_order order = LITMUS_ROOT;
 static bool with_freeze = true, with_scan = true;
@@ -280,15 +284,15 @@ void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit)
 	struct nl_context c;
 
 	race_exits(cpu);
-	if (leaf == LITMUS_LEAF) {
+	if (leaf == LITMUS_LEAF || leaf == CELL_LEAF) {
 		nl_vendor->context(cpu, &c);
 		leaf = c.cpl ? 0 : leaf;
 	}
-	if (leaf != LITMUS_LEAF && leaf != RACES_LEAF) {
+	if (leaf != LITMUS_LEAF && leaf != CELL_LEAF && leaf != RACES_LEAF) {
 		lit_core_exit(cpu, exit);
 		return;
 	}
 	cpu->exits[NL_CAUSE_CPUID]++;
-	(leaf == RACES_LEAF ? race_call : call)(cpu);
+	(leaf == RACES_LEAF ? race_call : leaf == CELL_LEAF ? cell_call : call)(cpu);
 	nl_vendor->skip(cpu, exit->length);
 }

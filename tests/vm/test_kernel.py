@@ -11,6 +11,11 @@ from vmtest import test
 
 
 BARE = "instruction-xsetbv,start-others,start-spurious-sipi,start-all"
+CELLS = (  # tests/guest/test_cell.c
+    "cell-calls,cell-ends,cell-anew,cell-state,cell-kick-waits,cell-nmi-waits,cell-kick-taken,cell-start-others,"
+    "cell-bound,cell-interrupts,cell-in-turn,cell-from-others"
+)
+INSTRUMENT = ("--loader", os.path.join(TOP, os.environ.get("B", "build"), "instrument", "newleaf.efi"))
 
 
 def run(t, *arguments):
@@ -81,6 +86,22 @@ def register():
             "bochs",
             ("bochs", "3", "--firmware", "refuse", "--only", BARE),
             "the same on a newer Bochs (BOCHS=/path)",
+        ),
+        ("cell-qemu-2", False, "qemu", ("qemu", "2", *INSTRUMENT, "--only", CELLS), "cells on QEMU, SVM, 2 CPUs"),
+        (
+            "cell-qemu-4-la57",
+            True,
+            "qemu",
+            ("qemu", "4", "--cpu", "max,+svm", *INSTRUMENT, "--only", CELLS),
+            "the same with 4 CPUs and 5-level paging",
+        ),
+        ("cell-bochs-1", False, "bochs", ("bochs", "1", *INSTRUMENT, "--only", CELLS), "cells on Bochs, VMX, 1 CPU"),
+        (
+            "cell-bochs-2",
+            True,
+            "bochs",
+            ("bochs", "2", *INSTRUMENT, "--only", CELLS),
+            "the same on a newer Bochs (BOCHS=/path), 2 CPUs",
         ),
         ("testkernel-triple", False, "qemu", ("qemu", "2", "--mode", "triple"), "a triple fault resets the machine"),
         (

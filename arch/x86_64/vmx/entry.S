@@ -3,8 +3,8 @@
  * Entering the guest and coming back.
  *
  * Between vmx_restart and vmx_restart_end the general registers may be the guest's already; all that the restart needs
- * is the stack, whose top word is the struct vmx_cpu. An NMI in this range, which has passed the check of nmis and
- * would be forgotten, sends it back to the check (host_nmi).
+ * is the stack, whose top word is the struct vmx_cpu, or odd: what cell_enter.S has there. An NMI in this range, which
+ * has passed the check of nmis and would be forgotten, sends it back to the check (host_nmi).
  */
 #include <rows.S>
 #include "vmx.h"
@@ -20,6 +20,8 @@ loop:
 	call vmx_before_entry
 vmx_restart:
 	mov (%rsp), %rdi
+	test $1, %dil			/* the entry was a cell's */
+	jnz cell_back
 	mov VMX_CPU_CPU(%rdi), %rsi
 	cmpl $0, NL_CPU_NMIS(%rsi)
 	jne loop
@@ -32,6 +34,7 @@ vmx_restart:
 	jmp failed
 1:	vmresume
 	jmp failed
+#include "cell_enter.S"
 vmx_restart_end:
 failed: /* the instruction itself failed: still in root operation, CF or ZF says how (SDM vol. 3, 31.2) */
 	pushfq

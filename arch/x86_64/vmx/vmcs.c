@@ -153,7 +153,7 @@ static void write_controls(struct vmx_cpu *v)
 		vmx_write(XSS_EXIT_BITMAP, ~XSS_MAY); /* what the firmware may have left on (SDM vol. 3, 25.6) */
 }
 
-static void write_host_state(struct nl_cpu *cpu)
+void vmx_write_host_state(struct nl_cpu *cpu)
 {
 	VMX_WRITE_ALL({HOST_CR0, x86_read_cr0()}, {HOST_CR3, nl_boot.host_cr3}, {HOST_CR4, x86_read_cr4()},
 	              {HOST_CS_SELECTOR, HOST_CS}, {HOST_SS_SELECTOR, HOST_DS}, {HOST_DS_SELECTOR, HOST_DS},
@@ -196,7 +196,7 @@ enum nl_err vmx_cpu_init(struct nl_cpu *cpu, hpa_t root)
 	}
 	vmx_flush_all(cpu);
 	write_controls(v);
-	write_host_state(cpu);
+	vmx_write_host_state(cpu);
 	vmx_set_root(cpu, root);
 	return NL_OK;
 }

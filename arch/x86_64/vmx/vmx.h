@@ -80,6 +80,7 @@ NL_VENDOR_OPS(NL_VENDOR_DECLARE, vmx_)
 /* vmcs.c */
 uint64_t vmx_read(enum vmx_field field);
 void vmx_write(enum vmx_field field, uint64_t value); /* a failure is a defect of ours: panics */
+void vmx_write_host_state(struct nl_cpu *cpu);
 #define VMX_WRITE_ALL(...) \
 	do { \
 		const uint64_t rows_[][2] = {__VA_ARGS__}; /* field, value */ \
