@@ -33,10 +33,11 @@ help: ## this list
 PREFIX ?= /usr/local
 install: ## put the commands, man pages, systemd units and lib/newleaf/newleaf.efi under $(DESTDIR)$(PREFIX)
 	install -D -t $(DESTDIR)$(PREFIX)/sbin $(B)/newleaf
-	install -D -t $(DESTDIR)$(PREFIX)/bin $(B)/newleaf-author
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(B)/newleaf-author $(B)/newleaf-remote
 	install -D -t $(DESTDIR)$(PREFIX)/libexec/newleaf scripts/get-kernel
 	install -m 644 -t $(DESTDIR)$(PREFIX)/libexec/newleaf scripts/kernels.table scripts/fixes.table
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(B)/newleaf.1 $(B)/newleaf-author.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(B)/newleaf.1 $(B)/newleaf-author.1 \
+		$(B)/newleaf-remote.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/newleaf $(B)/newleaf.efi
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for unit in alive sync log; do sed 's,@PREFIX@,$(PREFIX),' systemd/newleaf-$$unit.service | install -m 644 \

@@ -285,6 +285,13 @@ enum nl_event {
 	                TSC: begun, or (error) taken back. b = 0: confirmed, or (REVERTED) gone before its time */
 };
 
+/* By the place of each. */
+#define NL_EVENT_NAMES \
+	{ \
+		"", "boot", "alive", "verified", "refused", "applied", "reverted", "commit", "abandoned", "kernel", \
+		        "cpu", "policy", "config", "token", "list", "module", "order", "stranger", "trial" \
+	}
+
 /* Of the boot before, whose entries stand in front of an NL_EV_BOOT, or do not. */
 enum nl_journal_past {
 	NL_PAST_NONE = 0,    /* nothing was left: seq begins with 1 */

@@ -59,6 +59,9 @@ void cli_usage(FILE *f, const struct verb *v)
 					fprintf(f, "  %-9s %-18s %s\n", cli_verbs[i].name, cli_verbs[i].args,
 					        cli_verbs[i].summary);
 		}
+		fputs("\nFrom outside, over the network of the machines' hypervisors: newleaf --host HOST,... VERB; "
+		      "newleaf --host HOST --help\n",
+		      f);
 	}
 	if (v && (v->group == GROUP_MAKE || v->group == GROUP_LATER))
 		return;
@@ -253,6 +256,10 @@ int cli_main(int argc, char **argv, const struct nl_transport *transport)
 
 	if (!args)
 		return NL_EXIT_INTERNAL;
+	if (cli_is_remote(argc, argv)) {
+		free(args);
+		return cli_remote(&c, argc, argv);
+	}
 	cli_cancel = 0;
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);

@@ -167,6 +167,8 @@ extern uid_t (*cli_uid)(void); /* tests have their own */
 /* An order, carried by a process without any right: until it is accepted, or for some seconds. */
 enum nl_err anybody_carries(const void *file, size_t size);
 int verb_author(struct cli *c);
+bool cli_is_remote(int argc, char **argv);            /* is it said with --host? */
+int cli_remote(struct cli *c, int argc, char **argv); /* then all of it is newleaf-remote's */
 int verb_later(struct cli *c);
 
 #endif

@@ -10,16 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const events[] = {
-        [NL_EV_BOOT] = "boot",       [NL_EV_ALIVE] = "alive",         [NL_EV_VERIFIED] = "verified",
-        [NL_EV_REFUSED] = "refused", [NL_EV_APPLIED] = "applied",     [NL_EV_REVERTED] = "reverted",
-        [NL_EV_COMMIT] = "commit",   [NL_EV_ABANDONED] = "abandoned", [NL_EV_KERNEL] = "kernel",
-        [NL_EV_CPU] = "cpu",         [NL_EV_POLICY] = "policy",       [NL_EV_CONFIG] = "config",
-        [NL_EV_TOKEN] = "token",     [NL_EV_LIST] = "list",           [NL_EV_MODULE] = "module",
-        [NL_EV_ORDER] = "order",     [NL_EV_STRANGER] = "stranger",   [NL_EV_TRIAL] = "trial",
-};
+static const char *const events[] = NL_EVENT_NAMES;
 
-static const char *event_name(uint32_t e) { return e < NL_ARRAY_SIZE(events) && events[e] ? events[e] : "unknown"; }
+static const char *event_name(uint32_t e) { return e && e < NL_ARRAY_SIZE(events) ? events[e] : "unknown"; }
 
 /* What a and b hold, by event. */
 static void print_particulars(const struct nl_journal_entry *e)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Prints the man pages and the reference pages from the tables in verbs.c and ../author/forms.h: `newleaf-manual
- * man|author|cli|errors`. Runs when the project is built.
+ * Prints the man pages and the reference pages from the tables in verbs.c, ../author/forms.h and ../remote/forms.h:
+ * `newleaf-manual man|author|remote|cli|errors`. Runs when the project is built.
  */
 #include "../author/forms.h"
+#include "../remote/forms.h"
 #include "cli.h"
 
 #include <stdlib.h>
@@ -67,6 +68,18 @@ static const char authoring[] =
         "neither root nor Newleaf, and have "
         "options of their own instead of those that the other verbs share.";
 
+static const struct {
+	const char *name, *form, *summary;
+} remote_verbs[] = {
+#define REMOTE_ROW(name, synonym, args, kind, what, least, most, function, summary) {name, args, summary},
+        REMOTE_VERBS(REMOTE_ROW)
+#undef REMOTE_ROW
+};
+
+static const char remote[] = "With --host, all of it is done by newleaf-remote, which is looked for beside newleaf and "
+                             "then in PATH. It needs "
+                             "neither root nor Newleaf where it runs.";
+
 /* roff: a leading dot or quote is a request, a hyphen is a minus only when escaped. */
 static void roff(const char *s)
 {
@@ -126,6 +139,13 @@ static int man(void)
 		roff(author_commands[i].form);
 		printf("%c%s.\n", author_commands[i].summary[0] & ~0x20, author_commands[i].summary + 1);
 	}
+	printf(".SS From outside\n");
+	roff(remote);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(remote_verbs); i++) {
+		printf(".TP\n\\fB\\-\\-host\\fR HOST,... \\fB%s\\fR ", remote_verbs[i].name);
+		roff(remote_verbs[i].form);
+		printf("%c%s.\n", remote_verbs[i].summary[0] & ~0x20, remote_verbs[i].summary + 1);
+	}
 	printf(".SH OPTIONS\n");
 	for (size_t i = 0; i < cli_n_options; i++)
 		man_option(&cli_options[i]);
@@ -143,7 +163,35 @@ static int man(void)
 	}
 	printf(".SH FILES\n");
 	roff(places);
-	printf(".SH SEE ALSO\n.BR newleaf\\-author (1)\n");
+	printf(".SH SEE ALSO\n.BR newleaf\\-author (1),\n.BR newleaf\\-remote (1)\n");
+	return 0;
+}
+
+static int remote_man(void)
+{
+	printf(".\\\" Made by newleaf-manual from tools/remote/forms.h.\n.TH NEWLEAF\\-REMOTE 1 \"\" \"newleaf %s\" "
+	       "\"Newleaf\"\n",
+	       CLI_VERSION);
+	printf(".SH NAME\nnewleaf\\-remote \\- ");
+	roff(REMOTE_SUMMARY);
+	printf(".SH SYNOPSIS\n");
+	for (size_t i = 0; i < NL_ARRAY_SIZE(remote_verbs); i++) {
+		printf("%s\\fBnewleaf \\-\\-host\\fR HOST,... [OPTION...] \\fB%s\\fR ", i ? ".br\n" : "",
+		       remote_verbs[i].name);
+		roff(remote_verbs[i].form);
+	}
+	printf(".SH VERBS\n");
+	for (size_t i = 0; i < NL_ARRAY_SIZE(remote_verbs); i++) {
+		printf(".TP\n\\fB%s\\fR ", remote_verbs[i].name);
+		roff(remote_verbs[i].form);
+		printf("%c%s.\n", remote_verbs[i].summary[0] & ~0x20, remote_verbs[i].summary + 1);
+	}
+	printf(".SH DESCRIPTION\n.nf\n");
+	roff(REMOTE_WHAT);
+	printf(".fi\n.SH EXIT STATUS\n");
+	for (size_t i = 0; i < NL_ARRAY_SIZE(exit_codes); i++)
+		printf(".TP\n%d\n%s\n", exit_codes[i].code, exit_codes[i].what);
+	printf(".SH SEE ALSO\n.BR newleaf (1),\n.BR newleaf\\-author (1)\n");
 	return 0;
 }
 
@@ -194,8 +242,8 @@ static int author_man(void)
 
 static int cli_page(void)
 {
-	printf("# The `newleaf` command\n\n<!-- Made from the command's own tables: edit tools/newleaf/verbs.c or "
-	       "tools/author/forms.h, "
+	printf("# The `newleaf` command\n\n<!-- Made from the command's own tables: edit tools/newleaf/verbs.c, "
+	       "tools/author/forms.h or tools/remote/forms.h, "
 	       "then `make docs`. -->\n\n"
 	       "    newleaf VERB [OPTION...] [ARGUMENT...]\n\n%s\n\n%s\n\n%s\n\n%s\n\n## Verbs\n",
 	       about, root_words, answers, places);
@@ -232,6 +280,11 @@ static int cli_page(void)
 		printf("\n### newleaf %s\n\n%c%s.\n\n```\nnewleaf %s %s\n\n%s```\n", author_commands[i].name,
 		       author_commands[i].summary[0] & ~0x20, author_commands[i].summary + 1, author_commands[i].name,
 		       author_commands[i].form, author_commands[i].what);
+	printf("\n## From outside\n\n%c%s. %s\n\n```\nnewleaf --host HOST,... VERB [OPTION...] [ARGUMENT...]\n\n",
+	       REMOTE_SUMMARY[0] & ~0x20, REMOTE_SUMMARY + 1, remote);
+	for (size_t i = 0; i < NL_ARRAY_SIZE(remote_verbs); i++)
+		printf("  %-9s %-20s %s\n", remote_verbs[i].name, remote_verbs[i].form, remote_verbs[i].summary);
+	printf("\n%s```\n", REMOTE_WHAT);
 	printf("\n## Not in this version\n\n");
 	for (size_t i = 0; i < cli_n_verbs; i++)
 		if (cli_verbs[i].group == GROUP_LATER)
@@ -262,10 +315,12 @@ int main(int argc, char **argv)
 		return man();
 	if (argc == 2 && !strcmp(argv[1], "author"))
 		return author_man();
+	if (argc == 2 && !strcmp(argv[1], "remote"))
+		return remote_man();
 	if (argc == 2 && !strcmp(argv[1], "cli"))
 		return cli_page();
 	if (argc == 2 && !strcmp(argv[1], "errors"))
 		return errors_page();
-	fputs("usage: newleaf-manual man|author|cli|errors\n", stderr);
+	fputs("usage: newleaf-manual man|author|remote|cli|errors\n", stderr);
 	return 2;
 }

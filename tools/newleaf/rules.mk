@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The `newleaf` command: one static binary for the guest and the admin.
-ALL += $(B)/newleaf $(B)/newleaf.1 $(B)/newleaf-author.1
+ALL += $(B)/newleaf $(B)/newleaf.1 $(B)/newleaf-author.1 $(B)/newleaf-remote.1
 NEWLEAF_PARTS := $(filter-out tools/newleaf/main.c tools/newleaf/manual.c,$(wildcard tools/newleaf/*.c))
 NEWLEAF_OBJECTS := $(NEWLEAF_PARTS:%.c=$(B)/%.o)
 
@@ -21,8 +21,11 @@ $(B)/newleaf.1: $(B)/newleaf-manual
 $(B)/newleaf-author.1: $(B)/newleaf-manual
 	$< author > $@
 
+$(B)/newleaf-remote.1: $(B)/newleaf-manual
+	$< remote > $@
+
 .PHONY: man docs check-docs
-man: $(B)/newleaf.1 $(B)/newleaf-author.1 ## build/newleaf.1 and build/newleaf-author.1 from the commands' own tables
+man: $(B)/newleaf.1 $(B)/newleaf-author.1 $(B)/newleaf-remote.1 ## the man pages, from the commands' own tables
 
 docs: $(B)/newleaf-manual ## write docs/reference/cli.md and errors.md from the command's own tables
 	$< cli > docs/reference/cli.md
