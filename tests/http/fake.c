@@ -397,12 +397,14 @@ struct net_answer net_call(enum nl_net_call call, uint64_t rdi, uint64_t rsi, ui
 			memcpy(net_mailbox.data, fake.leaves, sizeof(fake.leaves));
 		break;
 	case NL_NET_JOURNAL:
+		a.rax = once_more() ? NL_AGAIN : NL_OK;
 		a.rdx = journal(rdi);
 		break;
 	case NL_NET_SIGNED:
 		a.rax = once_more() ? NL_AGAIN : sign(&a.rdx);
 		break;
 	case NL_NET_CHALLENGE:
+		a.rax = fake.challenge_error;
 		challenge();
 		break;
 	case NL_NET_ORDER:

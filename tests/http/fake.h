@@ -32,9 +32,9 @@ struct fake {
 	unsigned again; /* how often a call that may says NL_AGAIN first */
 	bool rates;     /* one signature a second */
 	enum fake_signed sign;
-	enum nl_err order, leaf, commit; /* how they end, whatever they are */
-	bool any_leaf;                   /* is taken, without an order, and whatever is in it */
-	uint64_t pause_ms;               /* from the order to its commit */
+	enum nl_err order, leaf, commit, challenge_error; /* how they end, whatever they are */
+	bool any_leaf;                                    /* is taken, without an order, and whatever is in it */
+	uint64_t pause_ms;                                /* from the order to its commit */
 	uint64_t (*now_ms)(void);
 	/* Under way. */
 	unsigned agains;

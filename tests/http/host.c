@@ -43,6 +43,7 @@ static const char help[] =
         "  --status HOW           good, forged, changed, nonce, key, cut: what is wrong with the signed status\n"
         "  --order NL_X           how every order ends; default: form, machine, boot, challenge, generation and\n"
         "                         freeze are checked, and it is carried out when its leaves are there\n"
+        "  --challenge NL_X       instead of a challenge\n"
         "  --commit NL_X          how the commit of an accepted order ends; the journal says so\n"
         "  --commit-after MS      from the order to its commit, if its leaves are there; default 0\n"
         "  --put NL_X             how the verification of each leaf ends\n"
@@ -216,6 +217,7 @@ enum {
 	ORDER,
 	COMMIT,
 	COMMIT_AFTER,
+	CHALLENGE,
 	PUT,
 	PUT_ANY,
 	AGAIN,
@@ -252,6 +254,7 @@ static const struct option options[] = {
         {"order", 1, NULL, ORDER},
         {"commit", 1, NULL, COMMIT},
         {"commit-after", 1, NULL, COMMIT_AFTER},
+        {"challenge", 1, NULL, CHALLENGE},
         {"put", 1, NULL, PUT},
         {"put-any", 0, NULL, PUT_ANY},
         {"again", 1, NULL, AGAIN},
@@ -347,6 +350,9 @@ static void option(int which, const char *name, const char *arg)
 		break;
 	case COMMIT_AFTER:
 		fake.pause_ms = number(name, arg);
+		break;
+	case CHALLENGE:
+		fake.challenge_error = error(name, arg);
 		break;
 	case PUT:
 		fake.leaf = error(name, arg);

@@ -24,4 +24,8 @@ $(B)/tests/http-cases: $(call http_objs,tests/http/cases.c tests/http/drive.c)
 check-http: $(B)/tests/http-cases ## the network's HTTP: requests as bytes, in every piece; what the core can say
 	$<
 
-CHECKS += check-http
+.PHONY: check-http-spec
+check-http-spec: $(B)/tests/http-host ## the same over sockets: each answer is as docs/reference/openapi.yaml says
+	tests/http/check.py
+
+CHECKS += check-http check-http-spec
