@@ -43,20 +43,20 @@ def ipv6(src, dst, protocol, payload, hops=64, length=None):
     return struct.pack("!IHBB", 6 << 28, length, protocol, hops) + src + dst + payload
 
 
-def over_ip(src, dst, protocol, payload, **more):
+def over_ip(src, dst, protocol, payload, mac=ME):
     """A whole frame for our stack; the check sum's place in payload is zero and gets filled."""
     at = {6: 16, 17: 6, 58: 2}[protocol]
     n = checksum(pseudo(src, dst, protocol, len(payload)) + payload)
     payload = payload[:at] + struct.pack("!H", n) + payload[at + 2 :]
     if len(src) == 4:
-        return ether(0x0800, ipv4(src, dst, protocol, payload), **more)
-    return ether(0x86DD, ipv6(src, dst, protocol, payload, 255), **more)
+        return ether(0x0800, ipv4(src, dst, protocol, payload), dst=mac)
+    return ether(0x86DD, ipv6(src, dst, protocol, payload, 255), dst=mac)
 
 
-def tcp(src, dst, sport, dport, seq, ack, flags, data=b"", window=8192, options=b"", **more):
+def tcp(src, dst, sport, dport, seq, ack, flags, data=b"", window=8192, options=b""):
     words = 5 + len(options) // 4
     head = struct.pack("!HHIIBBHHH", sport, dport, seq % 2**32, ack % 2**32, words << 4, flags, window, 0, 0)
-    return over_ip(src, dst, 6, head + options + data, **more)
+    return over_ip(src, dst, 6, head + options + data)
 
 
 def mss(n):

@@ -20,6 +20,7 @@ class Stack:
         )
         self.neighbours, self.answers_arp, self.wait, self.sent, self.time = {}, True, 0, [], 1000
         self.run()
+        self.later(1)  # it has begun
 
     def read(self, n):
         got = self.process.stdout.read(n)

@@ -4,7 +4,12 @@
 #ifndef ARCH_CC_H
 #define ARCH_CC_H
 
+#include <limits.h>
 #include <stdint.h>
+
+#ifndef SSIZE_MAX /* a freestanding clang's limits have none, and lwIP would then have an ssize_t of its own */
+#define SSIZE_MAX LONG_MAX
+#endif
 
 #define BYTE_ORDER LITTLE_ENDIAN
 #define LWIP_NO_CTYPE_H 1
