@@ -7,7 +7,7 @@
 
 #define PAGE_POLICY \
 	"default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; " \
-	"frame-ancestors 'none'; script-src 'sha256-7TwiMhnlq5JQHEu4MJT73LO5cUzHqN0HfjpQ6qKPX7c='; " \
-	"style-src 'sha256-xCEn6aNXpbNqKjHibypek3gimkglxWZWjlM+G+/KBsI='"
+	"frame-ancestors 'none'; script-src 'sha256-hGwS7m+A/rVW+c6m23pDapdMXU8Va7yE5jBDBLqcX4E='; " \
+	"style-src 'sha256-nkzS7yUxo59YZPzGJww/6fEJAYPT3lVWyowh6TvA0lw='"
 
 #endif

@@ -22,6 +22,7 @@ $(B)/tests/http-cases: $(call http_objs,tests/http/cases.c tests/http/drive.c)
 
 .PHONY: check-http
 check-http: $(B)/tests/http-cases ## the network's HTTP: requests as bytes, in every piece; what the core can say
+	net/http/policy | cmp - net/http/page.h
 	$<
 
 .PHONY: check-http-spec
@@ -29,3 +30,9 @@ check-http-spec: $(B)/tests/http-host ## the same over sockets: each answer is a
 	tests/http/check.py
 
 CHECKS += check-http check-http-spec
+
+.PHONY: check-http-page
+check-http-page: $(B)/tests/http-host ## the page in a browser, if there is Debian's chromium
+	tests/http/page.py
+
+REVIEWS_FULL += check-http-page
