@@ -12,8 +12,8 @@
 #ifndef NET_HTTP_HTTP_H
 #define NET_HTTP_HTTP_H
 
-#include "call.h"
-#include "conn.h"
+#include "../call.h"
+#include "../conn.h"
 #include "text.h"
 
 #include <newleaf/order.h>

@@ -17,7 +17,7 @@ FUZZ_KERNEL ?= $(lastword $(sort $(wildcard $(FUZZ_CACHE)/kernels/*/boot/vmlinuz
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_PLAIN := -std=gnu11 -O2 -g $(CFLAGS_WARN) -fno-omit-frame-pointer -MMD -MP -Itests/unit/seam -Iinclude -Ihv \
-	-Iarch/x86_64/include -Itests/unit -Itests/fuzz -Itools/author -Iefi -Inet
+	-Iarch/x86_64/include -Itests/unit -Itests/fuzz -Itools/author -Iefi
 FUZZ_CFLAGS := $(FUZZ_PLAIN) -O1 $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link
 fuzz_object = $(B)/fuzz/objects/$(1:.c=.o)
 fuzz_says = $(says.fuzz_$(1).$(2))

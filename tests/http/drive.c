@@ -3,7 +3,7 @@
  * See drive.h.
  */
 #include "drive.h"
-#include "call.h"
+#include "../../net/call.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +87,8 @@ unsigned drive_status(const struct drive *d)
 		return 0;
 	must(d->n_out < sizeof(d->out) && !d->out[d->n_out], "room for a NUL", d);
 	do {
-		must(sscanf(p, "HTTP/1.1 %3u ", &status) == 1, "a status line", d);
+		must(!strncmp(p, "HTTP/1.1 ", 9), "a status line", d);
+		status = (unsigned)strtoul(p + 9, NULL, 10);
 		end = strstr(p, "\r\n\r\n");
 		must(end, "a head that ends", d);
 		if (status == 100)

@@ -6,7 +6,7 @@
 #ifndef TESTS_HTTP_DRIVE_H
 #define TESTS_HTTP_DRIVE_H
 
-#include "conn.h"
+#include "../../net/conn.h"
 
 struct drive {
 	unsigned slot;

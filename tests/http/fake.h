@@ -7,7 +7,7 @@
 #ifndef TESTS_HTTP_FAKE_H
 #define TESTS_HTTP_FAKE_H
 
-#include "call.h"
+#include "../../net/call.h"
 
 #include <newleaf/order.h>
 #include <newleaf/witness.h>

@@ -4,7 +4,7 @@
  * For tests of the server and of its clients; several may run beside each other.
  */
 #define _GNU_SOURCE /* accept4 */
-#include "conn.h"
+#include "../../net/conn.h"
 #include "fake.h"
 
 #include <arpa/inet.h>
@@ -98,12 +98,11 @@ static size_t bytes(const char *option, const char *text, uint8_t *to, size_t n)
 	size_t i = 0;
 
 	for (; text[2 * i]; i++) {
-		unsigned v;
+		char digits[3] = {text[2 * i], text[2 * i + 1], 0};
 
-		if (i == n || !text[2 * i + 1] || strspn(text + 2 * i, "0123456789abcdefABCDEF") < 2 ||
-		    sscanf(text + 2 * i, "%2x", &v) != 1)
+		if (i == n || strspn(digits, "0123456789abcdefABCDEF") != 2)
 			wrong(option, text);
-		to[i] = (uint8_t)v;
+		to[i] = (uint8_t)strtoul(digits, NULL, 16);
 	}
 	return i;
 }

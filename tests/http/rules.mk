@@ -6,30 +6,25 @@ http_objs = $(patsubst %.c,$(B)/http/%.o,$(HTTP_FILES) $(1))
 
 $(B)/http/%.o: %.c tests/http/rules.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_COMMON) $(UNIT_SANITIZE) -Inet -Itests/http -c -o $@ $<
+	$(CC) $(CFLAGS_COMMON) $(UNIT_SANITIZE) -c -o $@ $<
 
 # The page is in there as it is; no compiler says so.
-$(foreach o,http/net/http/page.o net/net/http/page.c.o fuzz/objects/net/http/page.o,$(B)/$(o)): \
+$(foreach o,http/net/http/page.o net/net/http/page.c.o fuzz/objects/net/http/page.o unit/net/http/page.o,$(B)/$(o)): \
 	net/http/page.html
 
 $(B)/tests/http-host: $(call http_objs,tests/http/host.c)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_SANITIZE) -o $@ $^ -lcrypto
 
-$(B)/tests/http-cases: $(call http_objs,tests/http/cases.c tests/http/drive.c)
-	@mkdir -p $(@D)
-	$(CC) $(UNIT_SANITIZE) -o $@ $^ -lcrypto -lcmocka
-
-.PHONY: check-http
-check-http: $(B)/tests/http-cases ## the network's HTTP: requests as bytes, in every piece; what the core can say
+.PHONY: check-http-policy
+check-http-policy: ## the page's Content-Security-Policy knows its script and its style
 	net/http/policy | cmp - net/http/page.h
-	$<
 
 .PHONY: check-http-spec
 check-http-spec: $(B)/tests/http-host ## the same over sockets: each answer is as docs/reference/openapi.yaml says
 	tests/http/check.py
 
-CHECKS += check-http check-http-spec
+CHECKS += check-http-spec check-http-policy
 
 .PHONY: check-http-page
 check-http-page: $(B)/tests/http-host ## the page in a browser, if there is Debian's chromium

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+// sources: net/http/slots.c net/http/request.c net/http/head.c net/http/text.c net/http/json.c net/http/metrics.c
+// sources: net/http/page.c tests/http/fake.c tests/http/sign.c tests/http/drive.c
+// libs: -lcrypto
 /*
  * The HTTP server as a function: bytes in, status out, whatever the pieces are that they come in; and what the core
  * can say. RFC 9112 unless another is named.
  */
-#include "drive.h"
-#include "fake.h"
-#include "http/http.h"
+#include "../http/drive.h"
+#include "../http/fake.h"
+#include "../../net/http/http.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -126,6 +129,8 @@ static const struct {
         {400, "GET / HTTP/1.1\r\n Host: a\r\n" END, NULL},
         {400, "GET / HTTP/1.1\r\nHost : a\r\n" END, NULL},
         {400, "GET / HTTP/1.1\r\nHost\r\n" END, NULL},
+        {400, "GET /" H "A: b\r\n c: d\r\n" END, NULL},
+        {400, "GET /" H "A : d\r\n" END, NULL},
         {400, "GET /" H ": a\r\n" END, NULL},
         {400, "GET /" H "A(: a\r\n" END, NULL},
         {400, "GET /" H "A: \x01\r\n" END, NULL},
@@ -148,14 +153,14 @@ static const struct {
         {501, "POST /v1/orders" H OCTETS "Transfer-Encoding: gzip, chunked\r\n" END, NULL},
         {501, "POST /v1/orders" H OCTETS "Transfer-Encoding: identity\r\n" END, NULL},
         {501, "GET /" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n" END, NULL},
-        {400, "POST /v1/orders" H OCTETS "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n" END, NULL},
-        {400, "POST /v1/orders" H OCTETS "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n" END, NULL},
-        {400, "POST /v1/orders HTTP/1.0\r\n" OCTETS "Transfer-Encoding: chunked\r\n" END, NULL},
-        {400, "POST /v1/orders" H OCTETS "Content-Length: 1\r\nContent-Length: 1\r\n" END, NULL},
-        {400, "POST /v1/orders" H OCTETS "Content-Length: 1, 1\r\n" END, NULL},
-        {400, "POST /v1/orders" H OCTETS "Content-Length: +1\r\n" END, NULL},
-        {400, "POST /v1/orders" H OCTETS "Content-Length: 0x1\r\n" END, NULL},
-        {400, "POST /v1/orders" H OCTETS "Content-Length:\r\n" END, NULL},
+        {400, "POST /v1/orders" H OCTETS "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n" END "a", NULL},
+        {400, "POST /v1/orders" H OCTETS "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n" END "a", NULL},
+        {400, "POST /v1/orders HTTP/1.0\r\n" OCTETS "Transfer-Encoding: chunked\r\n" END "a", NULL},
+        {400, "POST /v1/orders" H OCTETS "Content-Length: 1\r\nContent-Length: 1\r\n" END "a", NULL},
+        {400, "POST /v1/orders" H OCTETS "Content-Length: 1, 1\r\n" END "a", NULL},
+        {400, "POST /v1/orders" H OCTETS "Content-Length: +1\r\n" END "a", NULL},
+        {400, "POST /v1/orders" H OCTETS "Content-Length: 0x1\r\n" END "a", NULL},
+        {400, "POST /v1/orders" H OCTETS "Content-Length:\r\n" END "a", NULL},
         {400, "GET /" H "Content-Length: a\r\n" END, NULL},
         {413, "POST /v1/orders" H OCTETS "Content-Length: 4097\r\n" END, NULL},
         {413, "PUT /v1/leaves/" HASH H "Content-Length: 262145\r\n" END, NULL},
@@ -442,11 +447,33 @@ static void worst(void **state)
 		fake.facts.status.leaves = NL_MAX_LEAVES;
 		fake.newest = 600;
 		for (size_t i = 0; i < NL_ARRAY_SIZE(in); i++) {
+			unsigned leaves_said = 0;
+
 			expect(200, in[i], NULL);
+			for (const char *p = d.out; (p = strstr(p, "\"consistency\"")); p++)
+				leaves_said++;
+			assert_int_equal(leaves_said, i == 1 ? NL_MAX_LEAVES : 0);
 			for (const char *p = strstr(d.out, "\r\n\r\n") + 4; *p; p++)
 				assert_true(*p == '\n' || (*p >= ' ' && *p <= '~'));
 		}
 	}
+}
+
+/* An answer is as long as it says, though another one is given while it goes out. */
+static void beside(void **state)
+{
+	static const char in[] = "GET /metrics" H END;
+	static struct drive other;
+
+	(void)state;
+	http_answers[2] = 8;
+	drive_open(&other, 1, in, strlen(in));
+	drive_step(&other, CONN_PIECE, 10);
+	expect(200, "GET /" H END, NULL);
+	drive_all(&other, CONN_PIECE, CONN_PIECE);
+	drive_close(&other);
+	assert_int_equal(drive_status(&other), 200);
+	assert_non_null(strstr(other.out, "newleaf_http_responses_total{class=\"2xx\"} 9\n"));
 }
 
 /* Who may read /metrics alone learns of no leaf. */
@@ -473,6 +500,7 @@ int main(void)
 	        cmocka_unit_test_setup(errors, fresh),  cmocka_unit_test_setup(again, fresh),
 	        cmocka_unit_test_setup(leaves, fresh),  cmocka_unit_test_setup(slow, fresh),
 	        cmocka_unit_test_setup(worst, fresh),   cmocka_unit_test_setup(secrets, fresh),
+	        cmocka_unit_test_setup(beside, fresh),
 	};
 
 	return cmocka_run_group_tests_name("http", tests, NULL, NULL);
