@@ -14,12 +14,14 @@ class GaveUp(Exception):
 
 
 class Stack:
-    def __init__(self, command, net_ip="10.0.0.2/24", net_ip6="", port=PORT):
+    def __init__(self, command, net_ip="10.0.0.2/24", net_ip6="", port=PORT, fail=None):
         self.process = subprocess.Popen(
             [*command, net_ip, net_ip6, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1 << 16
         )
         self.neighbours, self.answers_arp, self.wait, self.sent, self.time = {}, True, 0, [], 1000
         self.run()
+        if fail:
+            self.fail(*fail)
         self.later(1)  # it has begun
 
     def read(self, n):

@@ -37,3 +37,27 @@ net-programs: $(addprefix $(B)/tests/,net-host net-strict net-image) $(B)/net/sa
 check-net: net-programs ## the network's stack against a small client of the test's own
 	@python3 tests/net/run.py $(B)
 CHECKS += check-net
+
+# For the fuzzer (tests/fuzz/fuzz_net.c): everything of the image in one object, blocks from the fuzzer's own malloc,
+# no check sums, and variables in sections that it can put back.
+NET_FUZZ := $(B)/fuzz/net-stack.o
+NET_FUZZ_FLAGS = -std=gnu11 -O1 -g $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -fno-omit-frame-pointer -MMD -MP \
+	$(NET_INCLUDE) -DMEMP_OVERFLOW_CHECK=0 -DMEM_OVERFLOW_CHECK=0 -DMEM_LIBC_MALLOC=1 -DMEMP_MEM_MALLOC=1 \
+	-Dmem_clib_malloc=fuzz_malloc -Dmem_clib_calloc=fuzz_calloc -Dmem_clib_free=fuzz_free -DCHECKSUM_CHECK_TCP=0 \
+	-DCHECKSUM_CHECK_UDP=0 -DCHECKSUM_CHECK_ICMP=0 -DCHECKSUM_CHECK_ICMP6=0 -DCHECKSUM_CHECK_IP=0
+NET_FUZZ_OBJS := $(patsubst %,$(B)/fuzz/net/%.o,$(NET_FILES) $(NET_HTTP)) $(LWIP_FILES:%=$(B)/fuzz/net/lwip/%.o)
+
+$(B)/fuzz/net/%.c.o: %.c net/rules.mk tests/net/rules.mk $(LWIP_SRC)/.stamp
+	@mkdir -p $(@D)
+	$(FUZZ_CLANG) $(NET_FUZZ_FLAGS) -c -o $@ $<
+
+$(B)/fuzz/net/lwip/%.o: net/rules.mk tests/net/rules.mk $(LWIP_SRC)/.stamp
+	@mkdir -p $(@D)
+	$(FUZZ_CLANG) $(NET_FUZZ_FLAGS) -c -o $@ $(LWIP_SRC)/src/$*.c
+
+$(NET_FUZZ): $(NET_FUZZ_OBJS)
+	ld -r -o $@.all $^
+	objcopy --rename-section .data=net_data,alloc,load,data,contents \
+		--rename-section .bss=net_bss,alloc,load,data,contents $@.all $@
+
+$(B)/fuzz/fuzz_net: $(NET_FUZZ)

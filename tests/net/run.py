@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-ROOMS = ("cases_ip", "cases_tcp", "cases_image")
+ROOMS = ("cases_ip", "cases_tcp", "cases_full", "cases_image")
 
 
 def main():
