@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: net/http/slots.c net/http/request.c net/http/head.c net/http/text.c net/http/json.c net/http/metrics.c
-// sources: net/http/page.c tests/http/fake.c tests/http/drive.c
+// sources: net/http/page.c tests/http/fake.c tests/http/alone.c tests/http/drive.c
 // length: 4096
 // quick: 4000
 // reader: wire

@@ -12,7 +12,6 @@
 #define HZ 1000000000ULL
 
 struct fake fake;
-struct nl_net_mailbox net_mailbox;
 
 static void must(bool fine, const char *what)
 {
@@ -378,7 +377,7 @@ static uint64_t journal(uint64_t from)
 	return n;
 }
 
-struct net_answer net_call(enum nl_net_call call, uint64_t rdi, uint64_t rsi, uint64_t rdx)
+struct net_answer fake_core(enum nl_net_call call, uint64_t rdi, uint64_t rsi, uint64_t rdx)
 {
 	struct net_answer a = {NL_OK, 0};
 
@@ -417,10 +416,4 @@ struct net_answer net_call(enum nl_net_call call, uint64_t rdi, uint64_t rsi, ui
 		must(false, "a call that HTTP has no business with");
 	}
 	return a;
-}
-
-void net_fail(uint64_t where)
-{
-	fprintf(stderr, "fake core: HTTP gave up: %#llx\n", (unsigned long long)where);
-	abort();
 }

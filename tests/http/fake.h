@@ -48,6 +48,8 @@ struct fake {
 
 extern struct fake fake;
 
+/* The calls, but those for frames. */
+struct net_answer fake_core(enum nl_net_call call, uint64_t rdi, uint64_t rsi, uint64_t rdx);
 void fake_start(void); /* a machine of two CPUs that was just launched, with no leaf */
 struct nl_leaf_state *fake_leaf(const char *id, uint32_t version, enum nl_leaf_condition condition);
 void fake_event(enum nl_event event, enum nl_err error, const struct nl_leaf_state *l, uint64_t a, uint64_t b);

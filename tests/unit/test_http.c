@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sources: net/http/slots.c net/http/request.c net/http/head.c net/http/text.c net/http/json.c net/http/metrics.c
-// sources: net/http/page.c tests/http/fake.c tests/http/sign.c tests/http/drive.c
+// sources: net/http/page.c tests/http/fake.c tests/http/sign.c tests/http/alone.c tests/http/drive.c
 // libs: -lcrypto
 /*
  * The HTTP server as a function: bytes in, status out, whatever the pieces are that they come in; and what the core
