@@ -38,8 +38,8 @@ enum nl_err nl_cell_check(const void *image, size_t size, struct nl_net_header *
 	if (!page_aligned(h.text_end) || !page_aligned(h.rodata_end) || !page_aligned(h.memory_size) ||
 	    !page_aligned(h.mailbox) || h.stack % 16)
 		return NL_EUSAGE;
-	if (!h.text_end || h.text_end > NL_NET_TEXT_MAX || h.rodata_end < h.text_end || h.memory_size > NL_NET_MAX ||
-	    h.memory_size < h.rodata_end || h.image_size > h.memory_size)
+	if (h.text_end > NL_NET_TEXT_MAX || h.rodata_end < h.text_end || h.memory_size > NL_NET_MAX ||
+	    h.image_size > h.memory_size)
 		return NL_EUSAGE;
 	if (h.entry < sizeof(h) || h.entry >= h.text_end || h.entry >= h.image_size)
 		return NL_EUSAGE;

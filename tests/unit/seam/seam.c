@@ -96,4 +96,5 @@ UNEXPECTED(bool, insn_invvpid, uint64_t type, uint64_t first)
 UNEXPECTED(void, insn_clgi, void)
 UNEXPECTED(void, insn_stgi, void)
 UNEXPECTED(void, insn_vmload, uint64_t vmcb)
+UNEXPECTED(void, insn_vmsave, uint64_t vmcb)
 #pragma GCC diagnostic pop
