@@ -44,6 +44,18 @@ static bool ip4(struct filter *f, const uint8_t *p, size_t n, uint64_t now_ms)
 	}
 }
 
+/* Of a neighbour or router. lwIP takes an address out of one that says it has no bytes. */
+static bool options(const uint8_t *p, size_t n)
+{
+	while (n) {
+		if (n < 8 || !p[1] || 8u * p[1] > n || ((p[0] == 1 || p[0] == 2) && p[1] != 1))
+			return false;
+		n -= 8u * p[1];
+		p += 8u * p[1];
+	}
+	return true;
+}
+
 static bool ip6(struct filter *f, const uint8_t *p, size_t n, uint64_t now_ms)
 {
 	size_t length;
@@ -64,10 +76,10 @@ static bool ip6(struct filter *f, const uint8_t *p, size_t n, uint64_t now_ms)
 	case 128:
 		return echo_may(f, now_ms);
 	case 134:
-		return f->routers && length >= 16;
+		return f->routers && length >= 16 && options(p + 56, length - 16);
 	case 135: /* solicitation */
 	case 136:
-		return length >= 24;
+		return length >= 24 && options(p + 64, length - 24);
 	default:
 		return false; /* redirects, path MTUs, errors: nothing of ours needs them */
 	}

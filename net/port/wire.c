@@ -47,7 +47,16 @@ static err_t output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
 
 static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *to)
 {
-	return syn_replaying() ? ERR_OK : ethip6_output(netif, p, to);
+	err_t err = ERR_OK;
+
+	/* lwIP sends what waited for a neighbour while that neighbour's entry still has it. If the entry is taken for
+	 * another one on the way, it frees the packet that is being sent, and once more afterwards: so it has to stay.
+	 */
+	pbuf_ref(p);
+	if (!syn_replaying())
+		err = ethip6_output(netif, p, to);
+	pbuf_free(p);
+	return err;
 }
 
 static err_t init(struct netif *netif)

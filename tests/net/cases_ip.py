@@ -135,7 +135,10 @@ def test_neighbours(program):
             s.put(solicit(target))
             (answer,) = neighbours(s.sent, 136)
             assert answer.body[8:24] == target and answer.body[24:] == b"\2\1" + ME and answer.dst == PEER
-        for frame in (solicit(ip("2001:db8::3")), solicit(US6).replace(US6, THEM6)):
+        options = [b"\1" + n + PEER for n in (b"\0", b"\2", b"\xff")]
+        options += [(b"\1\1" + PEER + b"\5\1\0\0\0\0\5")[:n] for n in range(1, 16) if n != 8]
+        bodies = [struct.pack("!BBHI", 135, 0, 0, 0) + US6 + option for option in options]
+        for frame in (solicit(ip("2001:db8::3")), *(over_ip(THEM6, US6, 58, body) for body in bodies)):
             s.put(frame)
             assert not neighbours(s.sent, 136)
         far = bytearray(solicit(US6))
@@ -153,11 +156,11 @@ def test_twice(program):
         assert not s.put(echo(THEM6, US6)) and s.put(echo(ip("fe80::9"), LOCAL))
 
 
-def advertise(prefix="2001:db8:5::", life=1800, valid=3600, flags=0xC0, mtu=None):
-    body = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, life, 0, 0) + b"\1\1" + PEER
-    body += struct.pack("!BBBBIII", 3, 4, 64, flags, valid, valid, 0) + ip(prefix)
+def advertise(prefix="2001:db8:5::", life=1800, valid=3600, flags=0xC0, mtu=None, source="fe80::1", mac=True):
+    body = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, life, 0, 0) + (b"\1\1" + PEER if mac else b"")
+    body += struct.pack("!BBBBIII", 3, 4, 64, flags, valid, valid, 0) + ip(prefix) if prefix else b""
     body += struct.pack("!BBHI", 5, 1, 0, mtu) if mtu else b""
-    return over_ip(ip("fe80::1"), ALL_NODES, 58, body, mac=b"\x33\x33\0\0\0\1")
+    return over_ip(ip(source), ALL_NODES, 58, body, mac=b"\x33\x33\0\0\0\1")
 
 
 def test_routers(program):
@@ -320,3 +323,31 @@ def test_asleep(program):
                 s.run()
                 wakes += 1
             assert wakes == 60 and not [a for a in s.sent if a.protocol == 6]
+
+
+def test_one_waits(program):
+    """A packet waits for its router. By the time that is found, its way is another, and there is no place for the
+    neighbour on it but the router's: lwIP gives the packet back, sends it, and gives it back again."""
+    far = "2001:db8:77::"
+    with Stack(program, "", "auto") as s:
+        s.later(8000)
+        s.answers_arp = False
+        mine = ip("2001:db8:5::4e:4cff:fe00:1")
+        s.put(advertise(source="fe80::2"))
+        s.later(3000)
+        s.put(advertise(source="fe80::2", life=1, prefix=None))
+        s.later(1500)
+        s.put(advertise(life=1, prefix=None, mac=False))
+        s.put(echo(ip(far + "1"), mine))  # waits for fe80::1, of which nobody knows where it is
+        s.later(1000)  # and which is no router any more
+        s.put(advertise(source="fe80::2", prefix=None))
+        s.put(*(echo(ip(f"2001:db8:99::{n:x}"), mine) for n in range(1, 40)))  # forgets by which way it was to go
+        s.put(advertise(source="fe80::2", prefix=far))  # it is on the link now
+        s.put(*(echo(ip(f"2001:db8:5::{n:x}"), mine) for n in range(0x100, 0x10E)))  # neighbours that do not answer
+        body = struct.pack("!BBHI", 136, 0, 0, 0x60000000) + ip("fe80::1") + b"\2\1" + PEER
+        s.put(over_ip(ip("fe80::1"), mine, 58, body))
+        s.later(5000)
+        s.answers_arp = True
+        s.later(5000)
+        c = Client(s, 9, src="2001:db8:5::9", dst="2001:db8:5::4e:4cff:fe00:1").connect().say(b"still")
+        assert c.got == b"still"
