@@ -44,6 +44,7 @@ static void machine(const uint8_t *wish)
 	fake.any_leaf = wish[0] & 8;
 	fake.rates = wish[0] & 16;
 	fake.again = wish[0] & 32 ? wish[1] : 0;
+	fake.again_between = wish[0] & 64;
 	fake.order = (enum nl_err)(wish[2] % NL_ERRORS_KNOWN);
 	if (fake.order == NL_AGAIN)
 		fake.order = NL_OK;

@@ -305,6 +305,11 @@ static enum nl_err leaf(uint64_t offset, uint64_t size, uint64_t n)
 	if (!offset)
 		fake.n_staged = 0;
 	must(offset == fake.n_staged, "pieces of a leaf out of order");
+	if (fake.again_between && offset + n < size) {
+		if (fake.between++ < fake.again)
+			return NL_AGAIN;
+		fake.between = 0;
+	}
 	memcpy(fake.staged + offset, name + 32, n);
 	fake.n_staged = offset + n;
 	if (fake.n_staged < size)

@@ -29,8 +29,9 @@ struct fake {
 	uint8_t machine_seed[32], boot_seed[32];
 	struct nl_challenge challenge; /* magic 0: none is out */
 	/* As wished. */
-	unsigned again; /* how often a call that may says NL_AGAIN first */
-	bool rates;     /* one signature a second */
+	bool again_between; /* of a leaf: so often before each piece but the last is taken, too */
+	unsigned again;     /* how often a call that may says NL_AGAIN first */
+	bool rates;         /* one signature a second */
 	enum fake_signed sign;
 	enum nl_err order, leaf, commit, challenge_error; /* how they end, whatever they are */
 	bool any_leaf;                                    /* is taken, without an order, and whatever is in it */
@@ -38,6 +39,7 @@ struct fake {
 	uint64_t (*now_ms)(void);
 	/* Under way. */
 	unsigned agains;
+	unsigned between;
 	uint64_t signed_ms;
 	uint8_t staged[NL_LEAF_MAX_SIZE];
 	size_t n_staged;

@@ -381,6 +381,7 @@ static void leaves(void **state)
 	fake.any_leaf = true;
 	for (size_t i = 0; i < NL_ARRAY_SIZE(sizes); i++)
 		for (fake.again = 0; fake.again < 20; fake.again += 9) {
+			fake.again_between = fake.again;
 			int head =
 			        sprintf(in, "PUT /v1/leaves/%s" H "Expect: 100-continue\r\nContent-Length: %zu\r\n" END,
 			                HASH, sizes[i]);
