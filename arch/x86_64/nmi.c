@@ -4,12 +4,16 @@
  *
  * NMIs carry no source, and two that wait together are one. So a kick is announced before it is sent (cpu->kick), and
  * an NMI that comes unannounced is the guest's: of its hardware, or (VMX) of its own sending. On SVM all that the guest
- * sends passes the ICR trap, which sets cpu->nmi_pending itself. Where a kick may have met an NMI of the hardware, the
+ * sends passes the ICR trap, which sets cpu->nmi_pending itself. The network's card says of itself whether it has sent
+ * one. Where a kick or the card's may have met an NMI of the hardware, the
  * source of the latter is asked whether it has something to say.
  */
 #include "nmi.h"
 #include "apic.h"
+#include "beside.h"
 #include "x86.h"
+
+struct nl_beside nl_beside;
 
 void nmi_kick(struct nl_cpu *cpu)
 {
@@ -60,6 +64,8 @@ bool nmi_taken(struct nl_cpu *cpu)
 {
 	bool kick = __atomic_exchange_n(&cpu->kick, 0, __ATOMIC_SEQ_CST);
 
+	if (nl_beside.claim && nl_beside.claim())
+		kick = true;
 	if (!kick || hardware_nmi_waits())
 		__atomic_store_n(&cpu->nmi_pending, 1, __ATOMIC_SEQ_CST);
 	return kick;

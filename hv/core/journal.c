@@ -78,7 +78,7 @@ void nl_journal(enum nl_event event, enum nl_err error, const char *id, const ui
 
 	nl_lock(&lock);
 	/* Tokens and modules: anybody can cause those, and would end the run. */
-	if (!failure && event != NL_EV_TOKEN && event != NL_EV_STRANGER && event != NL_EV_MODULE)
+	if (!failure && event != NL_EV_TOKEN && event != NL_EV_STRANGER && event != NL_EV_MODULE && event != NL_EV_NET)
 		failures = modules = 0;
 	failures += failure;
 	modules += event == NL_EV_MODULE;

@@ -3,6 +3,7 @@
  * What the hypervisor does when a guest CPU leaves the guest: one table of causes. Common to both vendors.
  */
 #include "apic.h"
+#include "beside.h"
 #include "view/current.h"
 #include "commit/commit.h"
 #include "exits/own.h"
@@ -166,6 +167,8 @@ void hv_before_entry(struct nl_cpu *cpu)
 
 	nl_panic_stop();
 	apic_deliver_init(cpu);
+	if (nl_beside.turn && nl_cpu_is_running(cpu))
+		nl_beside.turn(cpu);
 	if (nl_own_come() && nl_cpu_is_running(cpu))
 		nl_own_commit(cpu);
 	if (nl_quiesce_pending() && nl_cpu_is_running(cpu))

@@ -50,11 +50,10 @@ static enum nl_err can_answer(struct call *c, size_t n)
 	return nl_guest_probe(&c->caller, c->buffer, NL_GUEST_USER | NL_GUEST_WRITE, n);
 }
 
-static enum nl_err call_status(struct call *c)
+void nl_status_now(struct nl_status *s)
 {
-	struct nl_status *s = &c->answer.status;
-
 	nl_journal_tidy();
+	memset(s, 0, sizeof(*s));
 	s->abi = NL_ABI_VERSION;
 	s->size = sizeof(*s);
 	memcpy(s->version, NL_VERSION, sizeof(NL_VERSION));
@@ -77,14 +76,19 @@ static enum nl_err call_status(struct call *c)
 	       sizeof(s->kernel_build_id));
 	s->emulated = nl_emulated;
 	s->undecided = nl_windows_undecided();
-	s->proof = c->proof;
 	s->list_sequence = nl_list_sequence();
 	s->list_error = nl_list_error();
 	s->standing = nl_standing;
 	s->orders = (nl_kept->frozen ? NL_ORDER_FROZE : 0) | (nl_order_waiting() ? NL_ORDER_WAITS : 0);
 	while (s->lockouts < NL_MAX_LOCKOUTS && nl_kept->lockouts[s->lockouts].reason)
 		s->lockouts++;
-	c->rcx = sizeof(*s);
+}
+
+static enum nl_err call_status(struct call *c)
+{
+	nl_status_now(&c->answer.status);
+	c->answer.status.proof = c->proof;
+	c->rcx = sizeof(c->answer.status);
 	return NL_OK;
 }
 

@@ -7,6 +7,8 @@
 
 #include "vendor.h"
 
+void nl_status_now(struct nl_status *s); /* all but `proof`, which is the caller's */
+
 /* Reads cpu->gprs, sets rax, rcx and r8. Nothing that the guest passes is believed. false, without a proof: this was no
  * order that is accepted; nothing was set, and there is no such instruction. */
 bool nl_hypercall(struct nl_cpu *cpu, const struct nl_context *ctx, enum nl_proof proof);

@@ -86,18 +86,6 @@ bool nl_order_answers(const uint8_t *address, const struct nl_challenge *c)
 	return !differs && !nl_is_zero(c->challenge, sizeof(c->challenge));
 }
 
-static bool allowed(const struct nl_order *o, const struct nl_policy *p)
-{
-	uint32_t n = o->head.count, needs = o->kind == NL_ORDER_NOW ? NL_ORDER_MAY_NOW : NL_ORDER_MAY_STANDING;
-
-	if (o->flags & NL_ORDER_AGENTLESS)
-		needs |= NL_ORDER_MAY_AGENTLESS;
-	if (n && nl_order_entry(o, n - 1)->what != NL_ORDER_LEAF) /* leaves come first */
-		needs |= NL_ORDER_MAY_KEYS;
-	return p->operators && !(needs & ~p->order_may) && o->deadline_ms <= p->deadline_ms &&
-	       o->confirm_ms <= p->confirm_ms;
-}
-
 enum nl_err nl_order_bound(const struct nl_order *o, const struct nl_order_here *here)
 {
 	const struct nl_challenge *c = here->address;
@@ -110,7 +98,7 @@ enum nl_err nl_order_bound(const struct nl_order *o, const struct nl_order_here 
 	if (now ? !nl_order_answers((const uint8_t *)o + offsetof(struct nl_order, machine_id), c)
 	        : o->epoch < here->epoch)
 		return now ? NL_ECHALLENGE : NL_EEPOCH;
-	if (!allowed(o, here->policy))
+	if (!nl_order_allowed(o, here->policy))
 		return NL_EPOLICY;
 	if (here->frozen & (now ? NL_FROZEN_NOW | NL_FROZEN_STANDING : NL_FROZEN_NOW) && nl_order_commits(o))
 		return NL_EFROZEN;

@@ -283,13 +283,15 @@ enum nl_event {
 	                   (noted at each power of two), b = CPU */
 	NL_EV_TRIAL, /* probation of a leaf; a = what the leaf is now, enum nl_leaf_condition; b = when its time comes,
 	                TSC: begun, or (error) taken back. b = 0: confirmed, or (REVERTED) gone before its time */
+	NL_EV_NET,   /* the network: a = enum nl_net_event (net.h) | how often in this boot << 32 (noted at each power
+	                of two); error = why it is off; b = where the stack stood */
 };
 
 /* By the place of each. */
 #define NL_EVENT_NAMES \
 	{ \
 		"", "boot", "alive", "verified", "refused", "applied", "reverted", "commit", "abandoned", "kernel", \
-		        "cpu", "policy", "config", "token", "list", "module", "order", "stranger", "trial" \
+		        "cpu", "policy", "config", "token", "list", "module", "order", "stranger", "trial", "network" \
 	}
 
 /* Of the boot before, whose entries stand in front of an NL_EV_BOOT, or do not. */

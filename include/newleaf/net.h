@@ -83,6 +83,15 @@ enum nl_net_call {
 	NL_NET_FAIL, /* rdi = a number that says where: the stack gives up, and is started anew */
 };
 
+/* What the journal says of the network (NL_EV_NET). After all but OPENED the stack is started anew. */
+enum nl_net_event {
+	NL_NET_OPENED = 1, /* or not (error); b = the card's PCI function */
+	NL_NET_FAULTED,    /* the stack did what its cell forbids */
+	NL_NET_LOOPED,     /* it waited for nothing any more */
+	NL_NET_GAVE_UP,    /* by FAIL: b = its number */
+	NL_NET_BROKE,      /* the card said what cannot be */
+};
+
 /* Everything /metrics is made of. */
 struct nl_net_facts {
 	struct nl_status status;

@@ -131,6 +131,19 @@ static inline const struct nl_order_entry *nl_order_entry(const struct nl_order 
 	return (const struct nl_order_entry *)(const void *)(o + 1) + i;
 }
 
+/* Does the policy allow such an order? */
+static inline bool nl_order_allowed(const struct nl_order *o, const struct nl_policy *p)
+{
+	uint32_t n = o->head.count, needs = o->kind == NL_ORDER_NOW ? NL_ORDER_MAY_NOW : NL_ORDER_MAY_STANDING;
+
+	if (o->flags & NL_ORDER_AGENTLESS)
+		needs |= NL_ORDER_MAY_AGENTLESS;
+	if (n && nl_order_entry(o, n - 1)->what != NL_ORDER_LEAF) /* leaves come first */
+		needs |= NL_ORDER_MAY_KEYS;
+	return p->operators && !(needs & ~p->order_may) && o->deadline_ms <= p->deadline_ms &&
+	       o->confirm_ms <= p->confirm_ms;
+}
+
 /* Does the verb commit leaves, and so want a deadline? */
 static inline bool nl_order_commits(const struct nl_order *o) { return o->what <= NL_ORDER_REVERT; }
 

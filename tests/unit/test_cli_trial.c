@@ -16,6 +16,7 @@
  * The command where leaves are on trial: what is asked for, shown, confirmed, and told of what was not.
  */
 #include "cli_fixture.h"
+#include <newleaf/net.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
@@ -194,7 +195,12 @@ static void journaled(void **state)
 	fake_journal(f, NL_EV_TRIAL, NL_OK, "alpha", NL_LEAF_APPLIED, 0);
 	fake_journal(f, NL_EV_TRIAL, NL_OK, "alpha", NL_LEAF_REVERTED, 0);
 	fake_journal(f, NL_EV_TRIAL, NL_ETRIAL, "alpha", NL_LEAF_REVERTED, 5000);
+	fake_journal(f, NL_EV_NET, NL_OK, "", NL_NET_OPENED, 3 << 3);
+	fake_journal(f, NL_EV_NET, NL_EINTERNAL, "", NL_NET_LOOPED | 4ULL << 32, 0x401234);
+	fake_journal(f, NL_EV_NET, NL_EINTERNAL, "", 99, 0);
 	assert_int_equal(newleaf("log"), 0);
+	assert_says(out, "card 00:03.0\n");
+	assert_says(out, "the stack did not come to an end, at 0x401234, 4 times in this boot\n");
 	assert_says(out, "trial      generation 1  alpha  begun\n");
 	assert_says(out, "alpha  confirmed\n");
 	assert_says(out, "alpha  gone before its time\n");

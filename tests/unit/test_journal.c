@@ -73,7 +73,10 @@ static void refusals_in_a_row(void **state)
 	(void)state;
 	nl_journal_read(UINT64_MAX, &e, &before);
 	for (unsigned i = 0; i < 200; i++)
-		nl_journal(i % 20 == 19 ? NL_EV_TOKEN : NL_EV_REFUSED, NL_EROOT, NULL, NULL, i, 0);
+		nl_journal(i % 20 != 19   ? NL_EV_REFUSED
+		           : i % 40 == 19 ? NL_EV_NET
+		                          : NL_EV_TOKEN,
+		           NL_EROOT, NULL, NULL, i, 0);
 	nl_journal_read(UINT64_MAX, &e, &n);
 	assert_int_equal(n - before, 16 + 10);
 	nl_journal_read(n, &e, &n);

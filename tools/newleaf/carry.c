@@ -219,17 +219,6 @@ static bool on_trial(struct cli *c)
 	return nl_agent_leaves(&c->agent, leaves, NL_MAX_LEAVES, &n) || probation_longest(leaves, n);
 }
 
-/* Refused by the policy it would lie in its place all the same, and be looked at at each boot. */
-static bool allowed(const struct nl_policy *p, const struct nl_order *o)
-{
-	uint32_t n = o->head.count, needs = NL_ORDER_MAY_STANDING;
-
-	needs |= o->flags & NL_ORDER_AGENTLESS ? NL_ORDER_MAY_AGENTLESS : 0;
-	needs |= n && nl_order_entry(o, n - 1)->what != NL_ORDER_LEAF ? NL_ORDER_MAY_KEYS : 0; /* leaves come first */
-	return p->operators && !(needs & ~p->order_may) && o->deadline_ms <= p->deadline_ms &&
-	       o->confirm_ms <= p->confirm_ms;
-}
-
 int carry_standing(struct cli *c, const void *file, size_t size)
 {
 	const struct nl_order *o = file;
@@ -246,7 +235,8 @@ int carry_standing(struct cli *c, const void *file, size_t size)
 		                (unsigned long long)c->status.standing.epoch);
 	if (size < nl_order_signed_size(o))
 		return cli_fail(c, what, NL_EORDER, "%s is no order", c->args[0]);
-	if (!allowed(&c->status.boot.policy, o))
+	/* Refused by the policy it would lie in its place all the same, and be looked at at each boot. */
+	if (o->kind != NL_ORDER_STANDING || !nl_order_allowed(o, &c->status.boot.policy))
 		return cli_fail(
 		        c, what, NL_EPOLICY,
 		        "the image's policy takes no such standing order (newleaf status --json, .orders.may), or "

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "dates.h"
 #include "text.h"
+#include <newleaf/net.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,6 +14,23 @@
 static const char *const events[] = NL_EVENT_NAMES;
 
 static const char *event_name(uint32_t e) { return e && e < NL_ARRAY_SIZE(events) ? events[e] : "unknown"; }
+
+/* Of the network below the guest: its card, or the ends of its stack. */
+static void print_network(const struct nl_journal_entry *e)
+{
+	static const char *const ends[] = {[NL_NET_FAULTED] = "the stack did what its cell forbids",
+	                                   [NL_NET_LOOPED] = "the stack did not come to an end",
+	                                   [NL_NET_GAVE_UP] = "the stack gave up",
+	                                   [NL_NET_BROKE] = "the card said what cannot be"};
+	uint32_t what = (uint32_t)e->a;
+
+	if (what == NL_NET_OPENED)
+		printf("  card %02x:%02x.%x", (unsigned)(e->b >> 8 & 0xff), (unsigned)(e->b >> 3 & 31),
+		       (unsigned)(e->b & 7));
+	else
+		printf("  %s, at 0x%" PRIx64 ", %" PRIu64 " times in this boot",
+		       what < NL_ARRAY_SIZE(ends) && ends[what] ? ends[what] : "?", e->b, e->a >> 32);
+}
 
 /* What a and b hold, by event. */
 static void print_particulars(const struct nl_journal_entry *e)
@@ -74,6 +92,9 @@ static void print_particulars(const struct nl_journal_entry *e)
 		               : e->error == NL_NOTHING ? "went"
 		               : e->b                   ? "came, could not be patched and was refused"
 		                                        : "came and could not be patched");
+		break;
+	case NL_EV_NET:
+		print_network(e);
 		break;
 	case NL_EV_TRIAL:
 		printf("  %s", e->error                   ? "not confirmed, and taken back"

@@ -9,5 +9,6 @@
 
 /* Make a CPU (also this one) leave the guest soon. One is in flight at most; one that is not needed does no harm. */
 void nmi_kick(struct nl_cpu *cpu);
-/* An NMI has come to this CPU: cpu->nmi_pending says whether the guest is to get one. true: it was our kick. */
+/* An NMI has come to this CPU: cpu->nmi_pending says whether the guest is to get one. true: it was our kick, or our
+ * network's. */
 bool nmi_taken(struct nl_cpu *cpu);

@@ -7,6 +7,7 @@
  * every access exits), and x87 and SSE with all behind them (CR0.EM and TS, CR4.OSFXSR and OSXSAVE 0). IF is 0 and
  * nothing sets it at CPL 3, so interrupts of the guest wait in its APIC; NMIs exit, as those of the guest do (nmi.c).
  */
+#include "beside.h"
 #include "cell_ops.h"
 #include "core/core.h"
 #include "core/cpu.h"
@@ -16,10 +17,6 @@
 #include "x86.h"
 
 #define VPID_CELL 2
-#define GUEST_PREEMPTION_TIMER ((enum vmx_field)0x482e)
-#define PIN_PREEMPTION_TIMER (1u << 6)
-#define REASON_PREEMPTION_TIMER 52
-#define TIMER_SHIFT(misc) ((misc)&31) /* A.6: it counts when this bit of the TSC changes */
 /* HLT, RDTSC, ports; INVLPG, MWAIT, RDPMC, CR3 (twice), CR8 (twice), MOV DR, MONITOR, PAUSE */
 #define PROC_NEEDED (1u << 7 | 1u << 12 | 1u << 24 | PROC_SECONDARY)
 #define PROC_LIKED (7u << 9 | 3u << 15 | 3u << 19 | 1u << 23 | 3u << 29)
@@ -155,10 +152,23 @@ static enum nl_cell_end ended(struct nl_cpu *cpu, struct nl_cell *cell)
 	return fault(cell, reason, vmx_read(EXIT_QUALIFICATION), vmx_read(GUEST_LINEAR_ADDRESS));
 }
 
+/* Of the preemption timer: it counts when that bit of the TSC changes (A.6). */
+static uint64_t timer(uint64_t ticks)
+{
+	uint64_t n = ticks >> (vmx.msrs.misc & 31);
+
+	return n < UINT32_MAX ? n : UINT32_MAX;
+}
+
+void vmx_poll(uint32_t pin_of_guest)
+{
+	VMX_WRITE_ALL({PIN_CONTROLS, pin_of_guest | PIN_PREEMPTION_TIMER},
+	              {GUEST_PREEMPTION_TIMER, timer(nl_beside.poll)}); /* each entry loads it anew */
+}
+
 static enum nl_cell_end run(struct nl_cpu *cpu, struct nl_cell *cell, uint64_t ticks)
 {
 	uint64_t guest = nl_pool_hpa(vmx_cpu(cpu)->vmcs).v, own = nl_pool_hpa(cell->control).v;
-	uint64_t timer = ticks >> TIMER_SHIFT(vmx.msrs.misc);
 	enum nl_cell_end end = NL_CELL_LEFT;
 
 	if (!insn_vmptrld(own))
@@ -167,8 +177,7 @@ static enum nl_cell_end run(struct nl_cpu *cpu, struct nl_cell *cell, uint64_t t
 		build(cpu, cell);
 	cell->on = cpu->index;
 	VMX_WRITE_ALL({GUEST_RIP, cell->rip}, {GUEST_RSP, cell->gprs.rsp}, {GUEST_RFLAGS, cell->rflags},
-	              {GUEST_INTERRUPTIBILITY, 0}, {GUEST_PENDING_DEBUG, 0},
-	              {GUEST_PREEMPTION_TIMER, timer < UINT32_MAX ? timer : UINT32_MAX});
+	              {GUEST_INTERRUPTIBILITY, 0}, {GUEST_PENDING_DEBUG, 0}, {GUEST_PREEMPTION_TIMER, timer(ticks)});
 	if (vmx_cell_enter(&cell->gprs, &cpu->nmis))
 		end = ended(cpu, cell);
 	else if (__atomic_load_n(&cpu->nmis, __ATOMIC_SEQ_CST))

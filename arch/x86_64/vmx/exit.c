@@ -109,7 +109,7 @@ static const uint8_t causes[REASON_WRMSR_IMM + 1] = {
 	[REASON_RDMSR_IMM ... REASON_WRMSR_IMM] = IS(VIRT),
 	/* ours; a held program's page fault besides (vmx_hold) */
 	[REASON_EXCEPTION_NMI] = IS(NMI), [REASON_NMI_WINDOW] = IS(IRET), [REASON_SIPI] = IS(SIPI),
-	[REASON_TASK_SWITCH] = IS(EXCEPTION), [REASON_CR] = IS(CR)
+	[REASON_TASK_SWITCH] = IS(EXCEPTION), [REASON_CR] = IS(CR), [REASON_PREEMPTION_TIMER] = IS(PREEMPT)
 };
 /* clang-format on */
 
@@ -136,6 +136,8 @@ static bool own(struct vmx_cpu *v, uint32_t reason, uint64_t q)
 		break;
 	case REASON_CR:
 		control_register(cpu, q);
+		break;
+	case REASON_PREEMPTION_TIMER: /* hv_before_entry looks whether there is something to do */
 		break;
 	default:
 		return false;

@@ -50,3 +50,4 @@ enum vmx_field {
 	VMX_FIELDS(VMX_FIELD_ENUM)
 #undef VMX_FIELD_ENUM
 };
+#define GUEST_PREEMPTION_TIMER ((enum vmx_field)0x482e) /* where the CPU has one: no dump reads it */

@@ -3,6 +3,7 @@
  * Switching VMX on and off, and the parts of a VMCS that never change after: controls, host state, bitmaps. Guest state
  * is state.c.
  */
+#include "beside.h"
 #include "core/core.h"
 #include "core/pool.h"
 #include "vmx.h"
@@ -145,6 +146,8 @@ static void write_controls(struct vmx_cpu *v)
 	              /* Ours: what VMX operation forces; the guest sees its own value in the shadow (exit.c). */
 	              {CR0_MASK, vmx.msrs.cr0_fixed0 & ~(CR0_PE | CR0_PG)},
 	              {CR4_MASK, vmx.msrs.cr4_fixed0 | CR4_HIDDEN});
+	if (nl_beside.poll && !v->cpu->index)
+		vmx_poll(c->pin);
 	if (vmx.switch_perf)
 		v->guest_msrs->value = x86_rdmsr(MSR_PERF_GLOBAL_CTRL);
 	if (c->vpid)

@@ -40,7 +40,7 @@ enum vmx_reason {
 	REASON_TASK_SWITCH = 9, REASON_CPUID = 10, REASON_GETSEC = 11,
 	REASON_INVD = 13, REASON_VMCALL = 18, REASON_VMXON = 27, REASON_CR = 28, REASON_IO = 30, REASON_RDMSR = 31,
 	REASON_WRMSR = 32, REASON_MACHINE_CHECK = 41, REASON_EPT_VIOLATION = 48, REASON_INVEPT = 50,
-	REASON_INVVPID = 53, REASON_XSETBV = 55,
+	REASON_PREEMPTION_TIMER = 52, REASON_INVVPID = 53, REASON_XSETBV = 55,
 	REASON_VMFUNC = 59, REASON_XSAVES = 63, REASON_XRSTORS = 64, REASON_SEAMCALL = 76, REASON_TDCALL = 77,
 	REASON_URDMSR = 80, REASON_UWRMSR = 81, REASON_RDMSR_IMM = 84, REASON_WRMSR_IMM = 85,
 	REASON_ENTRY_FAILED = 1u << 31
@@ -87,6 +87,9 @@ void vmx_write_host_state(struct nl_cpu *cpu);
 		for (size_t i_ = 0; i_ < NL_ARRAY_SIZE(rows_); i_++) \
 			vmx_write((enum vmx_field)rows_[i_][0], rows_[i_][1]); \
 	} while (0)
+
+/* cell.c: this CPU comes by every nl_beside.poll ticks */
+void vmx_poll(uint32_t pin);
 
 /* exit.c */
 /* The CPU has come under the hypervisor, or out of INIT: what it holds of the guest is from another life. */
