@@ -236,6 +236,30 @@ static void changed(struct fuzz *f)
 	arrive(frame, n - (cut & 15) / 8 * (cut & 7));
 }
 
+/* Many who ask for an echo: neighbours, or from behind a router; to an address of each kind. */
+static void burst(struct fuzz *f)
+{
+	uint8_t frame[128], how = fuzz_byte(f), n = fuzz_byte(f) % 40, first = fuzz_byte(f);
+	bool six = how & 1;
+
+	memcpy(frame, known[six ? 3 : 2].text, known[six ? 3 : 2].n);
+	if (six) {
+		frame[27] = how >> 4; /* of 2001:db8:: */
+		if (how & 2)
+			memcpy(frame + 22, how & 4 ? ROUTER : "\x20\1\x0d\xb8\0\5\0\0", 8);
+		if (how & 8) {
+			memcpy(frame + 38, how & 4 ? OURS : "\x20\1\x0d\xb8\0\5\0\0" OURS, 8);
+			memcpy(frame + 46, &OURS[8], 8);
+		}
+	} else {
+		frame[28] = how >> 4;
+	}
+	while (n--) {
+		frame[six ? 37 : 29] = first++;
+		arrive(frame, known[six ? 3 : 2].n);
+	}
+}
+
 /* A segment of a client's connection: its numbers are right but for what the input adds. */
 static void segment(struct fuzz *f, uint8_t flags, bool plain)
 {
@@ -350,8 +374,10 @@ static void happen(struct fuzz *f)
 		free(bytes);
 		break;
 	case 1:
-	case 2:
 		changed(f);
+		break;
+	case 2:
+		burst(f);
 		break;
 	case 3:
 		lease(f);

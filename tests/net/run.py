@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-ROOMS = ("cases_ip", "cases_tcp", "cases_full", "cases_image")
+ROOMS = ("cases_ip", "cases_tcp", "cases_full", "cases_image", "cases_live")
 
 
 def main():
@@ -30,8 +30,10 @@ def main():
             for program in getattr(module, "PROGRAMS", ("host", "strict", "image")):
                 begun = time.monotonic()
                 try:
-                    test(programs[program])
+                    skipped = test(programs[program])
                     good += 1
+                    if skipped:
+                        print(f"net: {name[5:]} ({program}) was skipped: {skipped}")
                 except Exception as error:  # pylint: disable=broad-except
                     bad += 1
                     print(f"net: {name[5:]} ({program}): {type(error).__name__}: {error}")
