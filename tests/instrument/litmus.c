@@ -38,6 +38,7 @@ void race_dawdle(void);
 void race_exits(const struct nl_cpu *cpu);
 void race_call(struct nl_cpu *cpu);
 void cell_call(struct nl_cpu *cpu);
+void echo_exit(void);
 
 static enum litmus_order order = LITMUS_ROOT;
 static bool with_freeze = true, with_scan = true;
@@ -284,6 +285,7 @@ void hv_exit(struct nl_cpu *cpu, const struct nl_exit *exit)
 	struct nl_context c;
 
 	race_exits(cpu);
+	echo_exit();
 	if (leaf == LITMUS_LEAF || leaf == CELL_LEAF) {
 		nl_vendor->context(cpu, &c);
 		leaf = c.cpl ? 0 : leaf;

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The wire without a stack: where newleaf.conf names a card, the core answers by itself at each exit, ARP for ECHO_IP
+ * and frames of a private type (echo.h). The card's messages go to a word of memory instead of a CPU, so that each of
+ * them is seen, and that it is claimed once.
+ */
+#include "echo.h"
+#include "core/core.h"
+#include "core/pool.h"
+#include "exits/config.h"
+#include "exits/windows.h"
+#include "net/wire.h"
+#include "x86.h"
+
+void nl_witness_init(const uint8_t *seed);
+void echo_witness_init(const uint8_t *seed);
+void echo_exit(void);
+
+static nl_lock_t lock;
+static uint32_t *word; /* where messages go */
+static uint8_t frame[NL_NET_FRAME_MAX];
+static struct echo_counts counts;
+
+static void poke(uint16_t function, unsigned reg, uint32_t v)
+{
+	x86_outl(NL_CONFIG_PORTS, 1u << 31 | (uint32_t)function << 8 | reg);
+	x86_outl(NL_CONFIG_PORTS + 4, v);
+}
+
+static uint32_t mask(uint16_t function, unsigned reg)
+{
+	uint32_t v = nl_config_peek(function, reg, 4), m;
+
+	poke(function, reg, UINT32_MAX);
+	m = nl_config_peek(function, reg, 4);
+	poke(function, reg, v);
+	return m;
+}
+
+static void find_bars(struct nl_wire_card *card)
+{
+	for (unsigned i = 0; i < 6; i++) {
+		unsigned reg = 0x10 + 4 * i;
+		uint64_t v = nl_config_peek(card->function, reg, 4), m = mask(card->function, reg) | 0xffffffff00000000;
+
+		if (v & 1 || !(uint32_t)m)
+			continue;
+		if ((v & 6) == 4) {
+			m = (uint32_t)m | (uint64_t)mask(card->function, reg + 4) << 32;
+			v |= (uint64_t)nl_config_peek(card->function, reg + 4, 4) << 32;
+		}
+		card->bar[i] = (struct nl_boot_range){v & ~15ULL, ~(m & ~15ULL) + 1};
+		i += (v & 6) == 4;
+	}
+}
+
+void echo_witness_init(const uint8_t *seed)
+{
+	struct nl_wire_card card = {.function = nl_boot.net.function, .message_data = 1};
+	enum nl_err err;
+
+	nl_witness_init(seed);
+	if (!nl_boot.net.function)
+		return;
+	find_bars(&card);
+	word = nl_pool_page();
+	if (word && !(nl_pool_hpa(word).v >> 32))
+		card.message_address = (uint32_t)nl_pool_hpa(word).v;
+	err = nl_wire_open(&card);
+	nl_log("newleaf: echo on %x: error %u, %x%08x%s\n", card.function, err, nl_wire.mac[0] << 8 | nl_wire.mac[1],
+	       (uint32_t)nl_wire.mac[2] << 24 | nl_wire.mac[3] << 16 | nl_wire.mac[4] << 8 | nl_wire.mac[5],
+	       nl_wire.messages ? ", messages" : "");
+}
+
+static void back(void)
+{
+	memcpy(frame, frame + 6, 6);
+	memcpy(frame + 6, nl_wire.mac, 6);
+}
+
+static void answer(unsigned bytes)
+{
+	static const uint8_t arp[] = {8, 6, 0, 1, 8, 0, 6, 4, 0, 1}, ip[] = ECHO_IP;
+	unsigned type = frame[12] << 8 | frame[13];
+
+	if (bytes >= 42 && !memcmp(frame + 12, arp, sizeof(arp)) && !memcmp(frame + 38, ip, 4)) {
+		back();
+		frame[21] = 2;
+		memcpy(frame + 32, frame + 22, 10);
+		memcpy(frame + 22, nl_wire.mac, 6);
+		memcpy(frame + 28, ip, 4);
+		nl_wire.nic->send(frame, 42);
+	} else if (type == ECHO_TYPE) {
+		back();
+		nl_wire.nic->send(frame, bytes);
+	} else if (type == ECHO_TELL) {
+		back();
+		counts.received = nl_wire.received;
+		counts.sent = nl_wire.sent;
+		counts.refused = nl_wire.refused;
+		counts.lost = nl_wire.lost;
+		memcpy(frame + NL_NET_FRAME_MIN, &counts, sizeof(counts));
+		nl_wire.nic->send(frame, NL_NET_FRAME_MIN + sizeof(counts));
+	} else if (type == ECHO_AGAIN) {
+		counts.failed += nl_wire.nic->start() != NL_OK;
+	} else if (type == ECHO_QUIET) {
+		nl_wire.nic->quiet();
+	}
+}
+
+static void claim(void)
+{
+	if (__atomic_exchange_n(word, 0, __ATOMIC_SEQ_CST)) {
+		counts.messages++;
+		counts.claimed += nl_wire.nic->claim();
+	}
+}
+
+void echo_exit(void)
+{
+	unsigned bytes;
+
+	if (!nl_wire.nic || !nl_trylock(&lock))
+		return;
+	if (nl_wire.messages)
+		claim();
+	for (unsigned n = 0; n < 16 && (bytes = nl_wire.nic->receive(frame)) != 0; n++)
+		answer(bytes);
+	nl_wire.nic->arm(true);
+	if ((bytes = nl_wire.nic->receive(frame)) != 0)
+		answer(bytes);
+	nl_unlock(&lock);
+}
