@@ -5,6 +5,7 @@
  */
 #include "kernel.h"
 #include "cell/commands.h"
+#include "fake_linux.h"
 
 extern const uint8_t cell_image[], cell_image_end[];
 void probe(uint64_t r[16], const void *code);
@@ -431,11 +432,11 @@ static void in_turn(void)
 	}
 }
 
-static volatile uint64_t lefts, times;
+static volatile uint64_t lefts, times, slice;
 
 static void spin_here(struct cpu *cpu)
 {
-	struct answer a = fresh(C_count, 0, us(10 * SLICE), 0);
+	struct answer a = fresh(C_count, 0, slice, 0);
 
 	sti();
 	interrupts = 0x200;
@@ -443,7 +444,7 @@ static void spin_here(struct cpu *cpu)
 		lefts += a.end == LEFT;
 		times += a.end == TIME;
 		cpu->result++;
-		a = run_cell(0, 0, us(10 * SLICE), CELL_GO_ON);
+		a = run_cell(0, 0, slice, CELL_GO_ON);
 	}
 	interrupts = 0;
 	cli();
@@ -466,6 +467,7 @@ static void from_others(void)
 	uint64_t nmis = c->nmis, irqs = c->irqs[0x77], starts;
 
 	lefts = times = 0;
+	slice = us(10 * SLICE);
 	c->arg = c->result = 0;
 	smp_give(c, spin_here);
 	REQUIRE(WAIT_PASSING(c->result), "the cell does not run");
@@ -493,6 +495,71 @@ static void from_others(void)
 	EXPECT(is_call(fresh(C_add, 1ULL << 32 | 1, enough(), 0), 2), "no cell runs behind it");
 }
 
+static bool counts(void)
+{
+	uint64_t counted = op(CELL_OP_PEEK, 0, 0, RDX);
+
+	return WAIT_PASSING(op(CELL_OP_PEEK, 0, 0, RDX) != counted);
+}
+
+/* A commit does not wait for a cell: the CPU that runs it answers at once, as what its guest is: in this kernel. */
+static void freeze(void)
+{
+	static struct nl_commit_report report;
+	struct cpu *c = &cpus[1];
+	enum nl_err err;
+
+	if (!fake_linux_begin())
+		return;
+	c->arg = c->result = lefts = times = 0;
+	slice = us(30000000);
+	smp_give(c, spin_here);
+	REQUIRE(counts(), "the cell does not run");
+	err = fake_linux_commit(true, 300, &report);
+	EXPECT(err == NL_EDEADLINE && report.blocker.cpu == 1, "error %d, CPU %d", err, (int)report.blocker.cpu);
+	EXPECT(report.blocker.rip - (uint64_t)cell_door < 4, "it stands at %lx (0: no answer)", report.blocker.rip);
+	EXPECT(counts(), "the cell does not go on");
+	EXPECT(lefts && !times, "left %lu times, over %lu times", lefts, times);
+	note("%u tries, left %lu times", report.tries, lefts);
+	c->arg = 1;
+	apic_send(c->apic_id, ICR_NMI | ICR_ASSERT);
+	EXPECT(smp_wait(c), "CPU 1 did not come back");
+	err = fake_linux_commit(true, 5000, &report);
+	EXPECT(!err, "behind it: error %d", err);
+	fake_linux_commit(false, 5000, &report);
+}
+
+/* NMIs at every moment of short runs. */
+static void storm_from(struct cpu *cpu)
+{
+	struct cpu *to = &cpus[0];
+
+	for (cpu->result = 0; cpu->result < cpu->arg; cpu->result++) {
+		uint64_t had = to->nmis;
+
+		apic_send(to->apic_id, ICR_NMI | ICR_ASSERT);
+		if (!WAIT(to->nmis != had))
+			return;
+	}
+}
+
+static void storm(void)
+{
+	struct cpu *c = &cpus[1], *me = this_cpu();
+	uint64_t had = me->nmis, n = rounds(300), runs = 0;
+
+	fresh(C_add, 0, enough(), 0);
+	c->arg = n;
+	smp_give(c, storm_from);
+	while (__atomic_load_n(&c->job, __ATOMIC_SEQ_CST) && !failed()) {
+		runs++;
+		EXPECT(is_call(run_cell(C_add, runs << 32 | 1, enough(), 0), runs + 1), "run %lu", runs);
+	}
+	EXPECT(smp_wait(c) && c->result == n && me->nmis == had + n, "%lu NMIs sent, %lu came", c->result,
+	       me->nmis - had);
+	note("%lu NMIs, %lu runs", n, runs);
+}
+
 static void start_others(void) { EXPECT(smp_start_all(), "a CPU does not start"); }
 
 const struct test cell_tests[] = {
@@ -507,6 +574,8 @@ const struct test cell_tests[] = {
         {"cell-bound", bound, 0},
         {"cell-interrupts", interrupts_wait, 0},
         {"cell-in-turn", in_turn, SMP_ONLY},
+        {"cell-storm", storm, SMP_ONLY},
+        {"cell-freeze", freeze, SMP_ONLY},
         {"cell-from-others", from_others, SMP_ONLY},
         {NULL, NULL, 0},
 };

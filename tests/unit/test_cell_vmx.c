@@ -171,8 +171,7 @@ static void its_state(void **state)
 {
 	static const uint16_t zero[] = {ENTRY_EVENT,       GUEST_GDTR_LIMIT,       GUEST_IDTR_LIMIT,    GUEST_DEBUGCTL,
 	                                GUEST_SYSENTER_CS, GUEST_INTERRUPTIBILITY, GUEST_PENDING_DEBUG, GUEST_ACTIVITY,
-	                                GUEST_FS_BASE,     GUEST_GS_BASE,          HOST_FS_SELECTOR,    HOST_GS_BASE,
-	                                HOST_SYSENTER_CS,  CR3_TARGET_COUNT};
+	                                GUEST_FS_BASE,     GUEST_GS_BASE,          CR3_TARGET_COUNT};
 
 	(void)state;
 	run(1000);

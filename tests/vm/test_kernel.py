@@ -13,7 +13,7 @@ from vmtest import test
 BARE = "instruction-xsetbv,start-others,start-spurious-sipi,start-all"
 CELLS = (  # tests/guest/test_cell.c
     "cell-calls,cell-ends,cell-anew,cell-state,cell-kick-waits,cell-nmi-waits,cell-kick-taken,cell-start-others,"
-    "cell-bound,cell-interrupts,cell-in-turn,cell-from-others"
+    "cell-bound,cell-interrupts,cell-in-turn,cell-storm,cell-freeze,cell-from-others"
 )
 INSTRUMENT = ("--loader", os.path.join(TOP, os.environ.get("B", "build"), "instrument", "newleaf.efi"))
 

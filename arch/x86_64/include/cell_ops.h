@@ -17,14 +17,21 @@ enum nl_cell_end {
 	                * hv_before_entry and the guest first. Then it can go on, at the same instruction */
 };
 
+/* CR0: x87 and SSE fault (MP, EM, TS). CR4: neither OSFXSR nor OSXSAVE, and RDTSC faults (TSD). */
+#define NL_CELL_CR0 (CR0_PE | 14ULL | CR0_ET | CR0_NE | CR0_WP | CR0_PG)
+#define NL_CELL_CR4 (4ULL | CR4_PAE | CR4_MCE)
+#define NL_CELL_EFER (EFER_LME | EFER_LMA | EFER_NXE)
+#define NL_CELL_PAT 0x0007040600070406ULL /* as after reset */
 #define NL_CELL_NOWHERE UINT32_MAX
+
+struct nl_cell_fault { /* exit code or reason, and what comes with it: EXITINFO1 and 2, or qualification and address */
+	uint64_t code, info1, info2;
+};
 
 struct nl_cell {
 	struct nl_gprs gprs;
 	uint64_t rip, rflags;
-	struct { /* exit code or reason, and what comes with it: SVM EXITINFO1 and 2, VMX qualification and address */
-		uint64_t code, info1, info2;
-	} fault;
+	struct nl_cell_fault fault;
 	uint32_t on; /* the CPU that has its state loaded in `control`; NL_CELL_NOWHERE: it is built from nothing */
 	hpa_t root;  /* of its nested table, four levels */
 	gpa_t cr3;

@@ -18,9 +18,6 @@
 #define EXIT_SMI 0x62
 /* intercept2 up to RDPRU: besides SVM's own RDTSCP, ICEBP, WBINVD, MONITOR, MWAIT (twice), XSETBV */
 #define I2_ALL 0x7fffu
-#define CR0_CELL (CR0_PE | 1ULL << 1 | 1ULL << 2 | 1ULL << 3 | CR0_ET | CR0_NE | CR0_WP | CR0_PG) /* MP, EM, TS */
-#define CR4_CELL (1ULL << 2 | CR4_PAE | CR4_MCE)                                                  /* TSD */
-#define PAT_RESET 0x0007040600070406ULL
 
 static enum nl_err init(struct nl_cell *cell)
 {
@@ -53,13 +50,13 @@ static void build(struct nl_cell *cell)
 	v->segments[NL_CS] = code;
 	v->segments[NL_ES] = v->segments[NL_SS] = v->segments[NL_DS] = data;
 	v->cpl = 3;
-	v->efer = EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME;
-	v->cr0 = CR0_CELL;
+	v->efer = NL_CELL_EFER | EFER_SVME;
+	v->cr0 = NL_CELL_CR0;
 	v->cr3 = cell->cr3.v;
-	v->cr4 = CR4_CELL;
+	v->cr4 = NL_CELL_CR4;
 	v->dr6 = DR6_NONE;
 	v->dr7 = DR7_NONE;
-	v->g_pat = PAT_RESET;
+	v->g_pat = NL_CELL_PAT;
 }
 
 static enum nl_cell_end ended(struct nl_cpu *cpu, struct nl_cell *cell, const struct vmcb *v)
@@ -81,9 +78,7 @@ static enum nl_cell_end ended(struct nl_cpu *cpu, struct nl_cell *cell, const st
 	case EXIT_EXCEPTION + 30:
 		nl_platform_reset("INIT of a CPU that runs a cell");
 	}
-	cell->fault.code = v->exit_code;
-	cell->fault.info1 = v->exit_info1;
-	cell->fault.info2 = v->exit_info2;
+	cell->fault = (struct nl_cell_fault){v->exit_code, v->exit_info1, v->exit_info2};
 	return NL_CELL_FAULT;
 }
 

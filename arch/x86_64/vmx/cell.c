@@ -21,9 +21,6 @@
 #define PROC_NEEDED (1u << 7 | 1u << 12 | 1u << 24 | PROC_SECONDARY)
 #define PROC_LIKED (7u << 9 | 3u << 15 | 3u << 19 | 1u << 23 | 3u << 29)
 #define SECONDARY_LIKED (1u << 2 | 1u << 6) /* descriptor tables, WBINVD */
-#define CR0_CELL (CR0_PE | 1ULL << 1 | 1ULL << 2 | 1ULL << 3 | CR0_ET | CR0_NE | CR0_WP | CR0_PG) /* MP, EM, TS */
-#define CR4_CELL (1ULL << 2 | CR4_PAE | CR4_MCE)                                                  /* TSD */
-#define PAT_RESET 0x0007040600070406ULL
 
 bool vmx_cell_enter(struct nl_gprs *gprs, const uint32_t *nmis);
 void vmx_cell_exit(void);
@@ -50,34 +47,13 @@ static void segment(unsigned n, uint16_t selector, uint32_t rights)
 
 static void build(struct nl_cpu *cpu, const struct nl_cell *cell)
 {
-	static const uint16_t zero[] = {PF_ERROR_MASK,
-	                                PF_ERROR_MATCH,
-	                                CR3_TARGET_COUNT,
-	                                EXIT_MSR_STORE_COUNT,
-	                                EXIT_MSR_LOAD_COUNT,
-	                                ENTRY_EVENT,
-	                                ENTRY_MSR_LOAD_COUNT,
-	                                CR0_MASK,
-	                                CR4_MASK,
-	                                CR0_SHADOW,
-	                                CR4_SHADOW,
-	                                GUEST_GDTR_BASE,
-	                                GUEST_GDTR_LIMIT,
-	                                GUEST_IDTR_BASE,
-	                                GUEST_IDTR_LIMIT,
-	                                GUEST_SYSENTER_CS,
-	                                GUEST_SYSENTER_ESP,
-	                                GUEST_SYSENTER_EIP,
-	                                GUEST_DEBUGCTL,
-	                                GUEST_ACTIVITY,
-	                                HOST_FS_SELECTOR,
-	                                HOST_GS_SELECTOR,
-	                                HOST_FS_BASE,
-	                                HOST_GS_BASE,
-	                                HOST_TR_BASE,
-	                                HOST_SYSENTER_CS,
-	                                HOST_SYSENTER_ESP,
-	                                HOST_SYSENTER_EIP};
+	/* clang-format off */
+	static const uint16_t zero[] = {
+		PF_ERROR_MASK, PF_ERROR_MATCH, CR3_TARGET_COUNT, EXIT_MSR_STORE_COUNT, EXIT_MSR_LOAD_COUNT,
+		ENTRY_MSR_LOAD_COUNT, ENTRY_EVENT, CR0_MASK, CR4_MASK, CR0_SHADOW, CR4_SHADOW,
+		GUEST_GDTR_BASE, GUEST_GDTR_LIMIT, GUEST_IDTR_BASE, GUEST_IDTR_LIMIT, GUEST_ACTIVITY,
+		GUEST_SYSENTER_CS, GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP, GUEST_DEBUGCTL};
+	/* clang-format on */
 	const struct vmx_msrs *m = &vmx.msrs;
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(zero); i++)
@@ -93,22 +69,14 @@ static void build(struct nl_cpu *cpu, const struct nl_cell *cell)
 	              {SECONDARY_CONTROLS, secondary}, {EXIT_CONTROLS, vmx.controls.exit},
 	              {ENTRY_CONTROLS, vmx.controls.entry | ENTRY_IA32E}, {EXCEPTION_BITMAP, UINT32_MAX},
 	              {VMCS_LINK, UINT64_MAX}, {EPTP, vmx_eptp(cell->root)},
-	              {GUEST_CR0, vmx_fix(CR0_CELL, m->cr0_fixed0, m->cr0_fixed1)}, {GUEST_CR3, cell->cr3.v},
-	              {GUEST_CR4, vmx_fix(CR4_CELL, m->cr4_fixed0, m->cr4_fixed1)}, {GUEST_DR7, DR7_NONE},
-	              {GUEST_PAT, PAT_RESET}, {GUEST_EFER, EFER_LME | EFER_LMA | EFER_NXE});
+	              {GUEST_CR0, vmx_fix(NL_CELL_CR0, m->cr0_fixed0, m->cr0_fixed1)}, {GUEST_CR3, cell->cr3.v},
+	              {GUEST_CR4, vmx_fix(NL_CELL_CR4, m->cr4_fixed0, m->cr4_fixed1)}, {GUEST_DR7, DR7_NONE},
+	              {GUEST_PAT, NL_CELL_PAT}, {GUEST_EFER, NL_CELL_EFER});
 	if (vmx.controls.vpid)
 		vmx_write(VPID, VPID_CELL);
 	/* of a CPU that it was on before nothing is stale, for its tables never change; what was before it may be */
 	if (!insn_invept(1, vmx_eptp(cell->root)))
 		nl_panic("INVEPT of a cell failed");
-}
-
-static enum nl_cell_end fault(struct nl_cell *cell, uint64_t code, uint64_t info1, uint64_t info2)
-{
-	cell->fault.code = code;
-	cell->fault.info1 = info1;
-	cell->fault.info2 = info2;
-	return NL_CELL_FAULT;
 }
 
 static enum nl_cell_end exception(struct nl_cpu *cpu, struct nl_cell *cell, uint32_t event)
@@ -123,7 +91,8 @@ static enum nl_cell_end exception(struct nl_cpu *cpu, struct nl_cell *cell, uint
 		if (x86_rdmsr(MSR_MCG_STATUS) & MCG_RIPV)
 			return NL_CELL_LEFT;
 	}
-	return fault(cell, REASON_EXCEPTION_NMI, event, vmx_read(EXIT_QUALIFICATION));
+	cell->fault = (struct nl_cell_fault){REASON_EXCEPTION_NMI, event, vmx_read(EXIT_QUALIFICATION)};
+	return NL_CELL_FAULT;
 }
 
 static enum nl_cell_end ended(struct nl_cpu *cpu, struct nl_cell *cell)
@@ -149,7 +118,8 @@ static enum nl_cell_end ended(struct nl_cpu *cpu, struct nl_cell *cell)
 		host_machine_check(cpu, "during a VM entry", 0);
 		return NL_CELL_LEFT;
 	}
-	return fault(cell, reason, vmx_read(EXIT_QUALIFICATION), vmx_read(GUEST_LINEAR_ADDRESS));
+	cell->fault = (struct nl_cell_fault){reason, vmx_read(EXIT_QUALIFICATION), vmx_read(GUEST_LINEAR_ADDRESS)};
+	return NL_CELL_FAULT;
 }
 
 /* Of the preemption timer: it counts when that bit of the TSC changes (A.6). */

@@ -128,10 +128,7 @@ enum nl_err vmx_machine_init(void)
 
 static void write_controls(struct vmx_cpu *v)
 {
-	static const uint16_t zero[] = {EXCEPTION_BITMAP, PF_ERROR_MASK,    PF_ERROR_MATCH,    CR3_TARGET_COUNT,
-	                                ENTRY_EVENT,      HOST_FS_SELECTOR, HOST_GS_SELECTOR,  HOST_FS_BASE,
-	                                HOST_GS_BASE,     HOST_SYSENTER_CS, HOST_SYSENTER_ESP, HOST_SYSENTER_EIP,
-	                                HOST_TR_BASE};
+	static const uint16_t zero[] = {EXCEPTION_BITMAP, PF_ERROR_MASK, PF_ERROR_MATCH, CR3_TARGET_COUNT, ENTRY_EVENT};
 	const struct vmx_controls *c = &vmx.controls;
 
 	for (size_t i = 0; i < NL_ARRAY_SIZE(zero); i++)
@@ -162,7 +159,9 @@ void vmx_write_host_state(struct nl_cpu *cpu)
 	              {HOST_CS_SELECTOR, HOST_CS}, {HOST_SS_SELECTOR, HOST_DS}, {HOST_DS_SELECTOR, HOST_DS},
 	              {HOST_ES_SELECTOR, HOST_DS}, {HOST_TR_SELECTOR, HOST_TASK}, {HOST_GDTR_BASE, host_gdtr.base},
 	              {HOST_IDTR_BASE, host_idtr.base}, {HOST_PAT, x86_rdmsr(MSR_PAT)},
-	              {HOST_EFER, x86_rdmsr(MSR_EFER)}, {HOST_RIP, (uint64_t)vmx_exit_entry},
+	              {HOST_EFER, x86_rdmsr(MSR_EFER)}, {HOST_FS_SELECTOR, 0}, {HOST_GS_SELECTOR, 0}, {HOST_FS_BASE, 0},
+	              {HOST_GS_BASE, 0}, {HOST_TR_BASE, 0}, {HOST_SYSENTER_CS, 0}, {HOST_SYSENTER_ESP, 0},
+	              {HOST_SYSENTER_EIP, 0}, {HOST_RIP, (uint64_t)vmx_exit_entry},
 	              {HOST_RSP, (uint64_t)cpu->stack_top - 16});
 }
 
