@@ -7,6 +7,8 @@ NET_IMAGE := $(B)/net/stack.bin
 LWIP_FILES := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf tcp tcp_in tcp_out timeouts udp \
 	ipv4/dhcp ipv4/etharp ipv4/icmp ipv4/ip4 ipv4/ip4_addr \
 	ipv6/ethip6 ipv6/icmp6 ipv6/ip6 ipv6/ip6_addr ipv6/mld6 ipv6/nd6) netif/ethernet
+# Found through lwIP's own headers, which are a system's: the compiler does not list them as what an object depends on.
+NET_PORT := $(wildcard net/port/*.h net/port/arch/*.h) net/rules.mk $(LWIP_SRC)/.stamp
 NET_HTTP := $(wildcard net/http/*.c)
 NET_ONLY := net/call.c net/libc.c
 NET_FILES := $(filter-out $(NET_ONLY),$(wildcard net/*.c net/port/*.c))
@@ -27,11 +29,11 @@ $(LWIP_SRC)/.stamp: scripts/get-lwip
 # What moves every byte is not slowed by a stack protector, nor made of calls to itself.
 $(B)/net/net/libc.c.o: NET_EXTRA := -fno-stack-protector -fno-builtin
 
-$(B)/net/%.c.o: %.c net/rules.mk $(LWIP_SRC)/.stamp
+$(B)/net/%.c.o: %.c $(NET_PORT)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_WARN) $(NET_PLAIN) $(NET_EXTRA) -c -o $@ $<
 
-$(B)/net/lwip/%.o: net/rules.mk $(LWIP_SRC)/.stamp
+$(B)/net/lwip/%.o: $(NET_PORT)
 	@mkdir -p $(@D)
 	$(CC) $(NET_PLAIN) -c -o $@ $(LWIP_SRC)/src/$*.c
 

@@ -46,6 +46,12 @@ def test_arp(program):
             assert not s.sent, n
 
 
+def test_first_frame(program):
+    """Even what comes before anything is set up is answered."""
+    with Stack(program, first=echo(THEM, US)) as s:
+        assert [a.protocol for a in s.begun if a.protocol] == [1], s.begun
+
+
 def test_echo(program):
     """Answered, with what was sent; a hundred a second; to nobody but us, and to no group."""
     with Stack(program) as s:
@@ -136,6 +142,7 @@ def test_neighbours(program):
             (answer,) = neighbours(s.sent, 136)
             assert answer.body[8:24] == target and answer.body[24:] == b"\2\1" + ME and answer.dst == PEER
         options = [b"\1" + n + PEER for n in (b"\0", b"\2", b"\xff")]
+        options += [b"\5\0" + PEER]
         options += [(b"\1\1" + PEER + b"\5\1\0\0\0\0\5")[:n] for n in range(1, 16) if n != 8]
         bodies = [struct.pack("!BBHI", 135, 0, 0, 0) + US6 + option for option in options]
         for frame in (solicit(ip("2001:db8::3")), *(over_ip(THEM6, US6, 58, body) for body in bodies)):
@@ -180,10 +187,11 @@ def test_routers(program):
             s.put(advertise(f"2001:db8:{n:x}::", valid=n * 60, mtu=(0, 1, 1279, 1280, 1500, 65535)[n % 6]))
         s.later(3000)
         assert s.put(echo(ip("fe80::9"), LOCAL))
-    with six(program) as s:
+    with six(program, "2001:db8::2/64") as s:
         s.put(advertise())
         s.later(3000)
         assert not s.put(echo(THEM6, mine)), "a router was believed, though the address is fixed"
+        assert s.put(echo(THEM6, US6)) and not s.put(echo(ip("2001:db8:77::1"), US6)), "and its way was taken"
 
 
 def test_multicast(program):

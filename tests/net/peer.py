@@ -14,7 +14,7 @@ class GaveUp(Exception):
 
 
 class Stack:
-    def __init__(self, command, net_ip="10.0.0.2/24", net_ip6="", port=PORT, fail=None):
+    def __init__(self, command, net_ip="10.0.0.2/24", net_ip6="", port=PORT, fail=None, first=None):
         self.process = subprocess.Popen(
             [*command, net_ip, net_ip6, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1 << 16
         )
@@ -22,6 +22,7 @@ class Stack:
         self.run()
         if fail:
             self.fail(*fail)
+        self.begun = self.put(first) if first else []
         self.later(1)  # it has begun
 
     def read(self, n):

@@ -11,11 +11,11 @@ NET_HOST_OWN := $(NET_FILES) tests/net/says.c tests/net/host.c tests/net/fake.c
 NET_WRAP := -Wl,--wrap=memp_malloc,--wrap=memp_malloc_fn,--wrap=mem_malloc
 
 define net_host # NAME FLAGS
-$(B)/tests/$(1)-objects/%.c.o: %.c net/rules.mk tests/net/rules.mk $(LWIP_SRC)/.stamp
+$(B)/tests/$(1)-objects/%.c.o: %.c tests/net/rules.mk $(NET_PORT)
 	@mkdir -p $$(@D)
 	gcc $(CFLAGS_WARN) $$($(2)) -c -o $$@ $$<
 
-$(B)/tests/$(1)-objects/lwip/%.o: net/rules.mk tests/net/rules.mk $(LWIP_SRC)/.stamp
+$(B)/tests/$(1)-objects/lwip/%.o: tests/net/rules.mk $(NET_PORT)
 	@mkdir -p $$(@D)
 	gcc $$($(2)) -c -o $$@ $(LWIP_SRC)/src/$$*.c
 
@@ -47,11 +47,11 @@ NET_FUZZ_FLAGS = -std=gnu11 -O1 -g $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -f
 	-DCHECKSUM_CHECK_UDP=0 -DCHECKSUM_CHECK_ICMP=0 -DCHECKSUM_CHECK_ICMP6=0 -DCHECKSUM_CHECK_IP=0
 NET_FUZZ_OBJS := $(patsubst %,$(B)/fuzz/net/%.o,$(NET_FILES) $(NET_HTTP)) $(LWIP_FILES:%=$(B)/fuzz/net/lwip/%.o)
 
-$(B)/fuzz/net/%.c.o: %.c net/rules.mk tests/net/rules.mk $(LWIP_SRC)/.stamp
+$(B)/fuzz/net/%.c.o: %.c tests/net/rules.mk $(NET_PORT)
 	@mkdir -p $(@D)
 	$(FUZZ_CLANG) $(NET_FUZZ_FLAGS) -c -o $@ $<
 
-$(B)/fuzz/net/lwip/%.o: net/rules.mk tests/net/rules.mk $(LWIP_SRC)/.stamp
+$(B)/fuzz/net/lwip/%.o: tests/net/rules.mk $(NET_PORT)
 	@mkdir -p $(@D)
 	$(FUZZ_CLANG) $(NET_FUZZ_FLAGS) -c -o $@ $(LWIP_SRC)/src/$*.c
 
@@ -61,3 +61,8 @@ $(NET_FUZZ): $(NET_FUZZ_OBJS)
 		--rename-section .bss=net_bss,alloc,load,data,contents $@.all $@
 
 $(B)/fuzz/fuzz_net: $(NET_FUZZ)
+
+.PHONY: net-broken
+net-broken: net-programs ## break the network's stack in one place after the other: each must turn its test red
+	python3 tests/net/broken.py $(B)
+REVIEWS_FULL += net-broken
