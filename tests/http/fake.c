@@ -46,6 +46,15 @@ void fake_event(enum nl_event event, enum nl_err error, const struct nl_leaf_sta
 	fake.facts.status.journal_newest = fake.newest = e.seq;
 }
 
+/* Under the order's SHA-256, by which whoever sent it finds it again. */
+static void order_event(const struct nl_order *o, enum nl_err error, uint64_t ended)
+{
+	struct nl_leaf_state name = {.id = ""};
+
+	fake_sha256(o, nl_order_signed_size(o), name.sha256);
+	fake_event(NL_EV_ORDER, error, &name, o->what | (uint64_t)o->kind << 32 | ended, o->generation);
+}
+
 void fake_start(void)
 {
 	struct nl_status *s = &fake.facts.status;
@@ -161,8 +170,7 @@ void fake_tick(void)
 	fake.waits = false;
 	s->orders &= ~(uint32_t)NL_ORDER_WAITS;
 	if (fake.commit != NL_OK) {
-		fake_event(NL_EV_ORDER, fake.commit, NULL, o->what | (uint64_t)o->kind << 32 | NL_ORDER_ENDED,
-		           o->generation);
+		order_event(o, fake.commit, NL_ORDER_ENDED);
 		return;
 	}
 	s->generation++;
@@ -239,7 +247,7 @@ static enum nl_err order(size_t size)
 		return e;
 	}
 	fake.challenge.head.magic = 0;
-	fake_event(NL_EV_ORDER, NL_OK, NULL, o->what | (uint64_t)o->kind << 32, o->generation);
+	order_event(o, NL_OK, 0);
 	if (nl_order_commits(o)) {
 		memcpy(fake.wanted, bytes, size);
 		fake.waits = true;

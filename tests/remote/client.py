@@ -18,6 +18,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.dirname(os.path.realpath(__file__))]
 
 from machine import Key, Machine  # noqa: E402
+from server import servers  # noqa: E402
 
 B = os.path.join(TOP, os.environ.get("B", "build"))
 NEWLEAF = os.path.join(B, "newleaf")
@@ -42,7 +43,7 @@ def place(name):
     return os.path.join(HERE.folder, name)
 
 
-def run(*args, code=None, name="", limit=60):
+def run(*args, code=None, name="", limit=120):
     begun = time.monotonic()
     done = subprocess.run(args, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=ENV, timeout=limit)
     if code is not None and done.returncode != code:
@@ -343,6 +344,63 @@ def many():
     print(f"64 hosts: looked at in {looked:.1f} s, half of them unreachable (deadline 3 s); ordered in {applied:.1f} s")
 
 
+@contextlib.contextmanager
+def hosts_of(n, *options):
+    made = servers(n, *options)
+    with open(place("servers"), "w", encoding="utf-8") as file:
+        file.writelines(f"{s.name} {s.key}\n" for s in made)
+    try:
+        yield made
+    finally:
+        ended = [s.close() for s in made]
+        expect(f"{options}: the server ends by itself", ended == [0] * n, ended)
+
+
+def server():
+    """The same of the hypervisor's own HTTP server, whose core is none (it checks no signature of an order)."""
+    fix, more = leaf("fix"), leaf("more", kernel="o")
+    pem, _ = operator("server")
+    kernel = ("--kernel", "6b" * 20)
+
+    def order(s, *args, code=0, name="", deadline="6s"):
+        return ask([s], *args, "--sign", pem, code=code, name=name, file=place("servers"), deadline=deadline)
+
+    for how, code, error in (("forged", 4, "NL_ESIGNATURE"), ("changed", 4, "NL_ESIGNATURE"), ("cut", 4, "NL_ESTATUS"),
+                             ("nonce", 6, "NL_ECHALLENGE"), ("key", 6, "NL_EMACHINEID")):  # fmt: skip
+        with hosts_of(1, "--status", how) as (s,):
+            host = ask([s], "status", code=code, name=how, file=place("servers"))
+            expect(f"server: {how}", (host["state"], host["code"]) == ("not-believed", error), host)
+    with hosts_of(1, *kernel, "--again", "2", "--commits", "60") as (s,):
+        host = order(s, "apply", fix, name="server: apply")
+        expect("server: apply", host["changed"] and host["leaves"][0]["state"] == "applied", host)
+        order(s, "apply", fix, code=3, name="server: apply again")
+        expect("server: freeze", order(s, "freeze", name="server: freeze")["frozen"])
+        host = order(s, "revert", "fix", code=6, name="server: frozen")
+        expect("server: frozen", host["code"] == "NL_EFROZEN", host)
+        order(s, "release", name="server: release")
+        expect("server: revert", order(s, "revert", "fix", name="server: revert")["changed"])
+        host = order(s, "apply", more, code=5, name="server: another kernel")
+        expect("server: another kernel", host["leaves"][0]["state"] == "other-kernel", host)
+        log = ask([s], "log", name="server: log", file=place("servers"))["entries"]
+        expect("server: log", log[-1]["seq"] == len(log) > 60, log[-1])
+    for options, code, error in ((("--put", "NL_EKEY"), 4, "NL_EKEY"), (("--order", "NL_EQUORUM"), 4, "NL_EQUORUM"),
+                                 (("--commit", "NL_ESTANDS"), 8, "NL_ESTANDS"),
+                                 (("--commit-after", "60000"), 8, "NL_EDEADLINE"),
+                                 (("--may", "read"), 6, "NL_EPOLICY")):  # fmt: skip
+        with hosts_of(1, *options) as (s,):
+            host = order(s, "apply", fix, code=code, name=f"server: {options}", deadline="3s")
+            expect(f"server: {options}", host["code"] == error and not host["changed"], host)
+    with hosts_of(1, "--may", "metrics") as (s,):
+        host = ask([s], "status", code=6, name="server: not even read", file=place("servers"))
+        expect("server: not even read", (host["state"], host["code"]) == ("not-believed", "NL_EPOLICY"), host)
+    with hosts_of(64, "--rate") as fleet:
+        begun = time.monotonic()
+        doc = ask(fleet, "apply", fix, "--sign", pem, name="64 servers", file=place("servers"), deadline="80s")
+        took = time.monotonic() - begun
+        expect("64 servers", all(h["changed"] for h in doc["hosts"]) and took <= 90, (took, doc))
+    print(f"64 of the hypervisor's own HTTP servers: ordered in {took:.1f} s")
+
+
 def usage():
     for args, text in (
         (("--host", "a b", "status"), "is no host"),
@@ -364,7 +422,7 @@ def usage():
     expect("--help", "other-kernel" in run(NEWLEAF, "--host", "a", "--help", code=0, name="--help").stdout)
 
 
-PARTS = (usage, believed, words, orders, carried, many)
+PARTS = (usage, believed, words, orders, carried, many, server)
 
 
 def main():

@@ -5,7 +5,8 @@ $(B)/tests/remote-leaf: tests/remote/leaf.c tests/unit/makeleaf.c
 	gcc $(UNIT_CFLAGS) -Wno-unused-function -o $@ $(filter %.c,$^) -lcmocka -lcrypto
 
 .PHONY: check-remote
-check-remote: $(addprefix $(B)/,newleaf newleaf-author newleaf-remote tests/remote-leaf) ## newleaf --host
+REMOTE_TESTED := newleaf newleaf-author newleaf-remote tests/remote-leaf tests/http-host
+check-remote: $(REMOTE_TESTED:%=$(B)/%) ## newleaf --host: what is believed, ordered, refused
 	B=$(B) tests/remote/client.py
 
 CHECKS += check-remote

@@ -65,6 +65,8 @@ enum nl_err ask(struct host *h, const char *method, const char *path, const void
 	struct http_request r = {
 	        .base = h->base, .method = method, .path = path, .body = body, .size = size, .max = max};
 
+	enum nl_err said = NL_OK; /* by the answer before, if that was "later" */
+
 	for (;;) {
 		uint64_t left = left_ms(h);
 		enum nl_err err;
@@ -73,7 +75,9 @@ enum nl_err ask(struct host *h, const char *method, const char *path, const void
 		err = http_ask(&r, a);
 		left = left_ms(h);
 		if (!later(err, a) || !left) {
-			if (err)
+			if (err == NL_EUNREACHABLE && said && r.time_ms < AGAIN_MS)
+				err = host_fail(h, said, "it answers %s, until the time was over", err_name(said));
+			else if (err)
 				host_fail(h, err, "%s", a->why);
 			else if (later(err, a))
 				err = host_fail(h, a->said ? a->said : NL_EUNREACHABLE, "%s, until the time was over",
@@ -83,6 +87,7 @@ enum nl_err ask(struct host *h, const char *method, const char *path, const void
 			return err;
 		}
 		h->broken += err != NL_OK;
+		said = err ? NL_OK : a->said;
 		http_free(a);
 		pause_ms(left < AGAIN_MS ? left : a->after_s > 1 ? AGAIN_MS * 2 : AGAIN_MS);
 	}
