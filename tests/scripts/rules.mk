@@ -48,3 +48,9 @@ check-vmtest: ## what tests/vm/vmtest.py counts of a test that fails; who is not
 	tests/scripts/vmtest.py
 
 CHECKS += check-vmtest
+
+.PHONY: check-restart
+check-restart: $(B)/core.elf ## an NMI that sends an entry back finds the stack as it was
+	B=$(B) tests/scripts/restart.sh
+
+CHECKS += check-restart

@@ -34,8 +34,7 @@ vmx_restart:
 	jmp failed
 1:	vmresume
 	jmp failed
-#include "cell_enter.S"
-vmx_restart_end:
+#include "cell_enter.S" /* vmx_restart_end is in it */
 failed: /* the instruction itself failed: still in root operation, CF or ZF says how (SDM vol. 3, 31.2) */
 	pushfq
 	pop %rsi
