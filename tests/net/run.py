@@ -43,7 +43,9 @@ def main():
                         raise
                 if time.monotonic() - begun > 5:
                     print(f"net: {name[5:]} ({program}) took {time.monotonic() - begun:.0f} s")
-    print(f"net: {good} of {good + bad} tests of the stack passed")
+    print(f"[  PASSED  ] {good} test(s).")
+    if bad:
+        print(f"[  FAILED  ] {bad} test(s).")
     return 1 if bad or not good else 0
 
 
