@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/cpu.h"
+#include "net/hide.h"
 #include "exits/config.h"
 #include "exits/cpuid.h"
 #include "host.h"
@@ -47,6 +48,7 @@ static const void *file(enum nl_boot_file i) { return x86_phys(HPA(nl_boot.files
 
 static enum nl_err prepare(struct nl_boot_block *b)
 {
+	struct nl_wire_card card;
 	enum nl_journal_past past;
 	enum nl_err err;
 
@@ -69,6 +71,8 @@ static enum nl_err prepare(struct nl_boot_block *b)
 	err = nl_base_init();
 	if (!err)
 		err = nl_config_init();
+	if (!err && nl_boot.net.function)
+		nl_boot.net.error = nl_hide_card(nl_boot.net.function, &card);
 	if (err)
 		return err;
 	if (!nl_cpus_init())

@@ -21,10 +21,12 @@ static uint64_t ecam; /* 0: none that is known */
 static unsigned buses;
 static bool ports_can_hide; /* on a virtual machine */
 
-static uint64_t ecam_of(uint16_t function) { return ecam + ((uint64_t)function << 12); }
+static uint32_t veiled; /* the bit of the address that would name what is hidden */
+
+uint64_t nl_config_page(uint16_t f) { return ecam && f >> 8 < buses ? ecam + ((uint64_t)f << 12) : 0; }
 
 /* AMD: configuration space in memory wants AL, AX or EAX (PPR, "MMIO configuration coding requirements"). */
-static uint64_t memory(uint64_t pa, unsigned width, bool write, uint64_t v)
+uint64_t nl_config_memory(uint64_t pa, unsigned width, bool write, uint64_t v)
 {
 	volatile void *p = x86_phys(HPA(pa));
 
@@ -40,14 +42,11 @@ static uint64_t memory(uint64_t pa, unsigned width, bool write, uint64_t v)
 	return v;
 }
 
-static uint64_t load(uint64_t pa, unsigned width) { return memory(pa, width, false, 0); }
-static void store(uint64_t pa, unsigned width, uint64_t v) { memory(pa, width, true, v); }
-
 /* With the lock held, or before any other CPU runs. Registers behind the first 256 are there in memory only. */
 uint32_t nl_config_peek(uint16_t function, unsigned reg, unsigned width)
 {
-	if (ecam && function >> 8 < buses)
-		return (uint32_t)load(ecam_of(function) + reg, width);
+	if (nl_config_page(function))
+		return (uint32_t)nl_config_memory(nl_config_page(function) + reg, width, false, 0);
 	uint32_t before = x86_inl(ADDRESS), v;
 	x86_outl(ADDRESS, 1u << 31 | (reg & 0xf00) << 16 | (uint32_t)function << 8 | (reg & 0xfc));
 	v = x86_in(DATA + (reg & 3), width);
@@ -76,7 +75,7 @@ static void write_data(struct nl_cpu *cpu, uint16_t port, unsigned width, uint32
 {
 	uint32_t address = x86_inl(ADDRESS), reg = (address & 0xfc) | (port & 3), upper = address >> 16 & 0xf00;
 	uint16_t function = (uint16_t)(address >> 8);
-	bool enabled = address >> 31, by_memory = ports_can_hide && ecam && function >> 8 < buses;
+	bool enabled = address >> 31, by_memory = ports_can_hide && nl_config_page(function);
 
 	if (enabled && (!may_write(cpu, function, reg, width, value) ||
 	                (upper && !may_write(cpu, function, upper | reg, width, value))))
@@ -84,14 +83,16 @@ static void write_data(struct nl_cpu *cpu, uint16_t port, unsigned width, uint32
 	if (!by_memory)
 		x86_out(port, width, value);
 	else if (enabled)
-		store(ecam_of(function) + reg, width, value);
+		nl_config_memory(nl_config_page(function) + reg, width, true, value);
 }
 
 /* Within one dword, as the bus has it. */
 static uint32_t access(struct nl_cpu *cpu, uint16_t port, unsigned width, bool in, uint32_t value)
 {
 	if (in)
-		return x86_in(port, width);
+		return x86_in(port, width) | (port == ADDRESS && width == 4 ? veiled : 0);
+	if (port == ADDRESS && width == 4) /* without an address all ones are read, as of an empty slot */
+		value ^= veiled = nl_hides((uint16_t)(value >> 8)) ? value & 1u << 31 : 0;
 	if ((port & ~3) == DATA)
 		write_data(cpu, port, width, value);
 	else
@@ -120,16 +121,18 @@ bool nl_config_store(struct nl_cpu *cpu, gpa_t gpa)
 	unsigned reg = offset & 0xfff;
 	struct store s;
 
-	if (!ecam || offset >= (uint64_t)buses << 20)
+	if ((!ecam || offset >= (uint64_t)buses << 20) && !nl_hide_meets(gpa.v, 1))
 		return false;
 	cpu->exits[NL_CAUSE_CONFIG]++;
 	if (!mmio_decode(cpu, gpa, &s))
 		return true;
-	bool inside = reg + s.width <= NL_PAGE_SIZE; /* else over the end of the page: nobody's register */
+	/* Else over the end of the page, or where a card is hidden: nobody's register. */
+	bool inside = reg + s.width <= NL_PAGE_SIZE && !nl_hide_meets(gpa.v, 1);
 	nl_lock(&lock);
-	uint64_t v = mmio_execute(cpu, &s, inside && store_reads(&s) ? load(gpa.v, s.width) : 0);
+	uint64_t old = inside && store_reads(&s) ? nl_config_memory(gpa.v, s.width, false, 0) : nl_hide_nothing;
+	uint64_t v = mmio_execute(cpu, &s, old);
 	if (inside && may_write(cpu, function, reg, s.width, v))
-		store(gpa.v, s.width, v);
+		nl_config_memory(gpa.v, s.width, true, v);
 	nl_unlock(&lock);
 	return true;
 }
@@ -153,6 +156,6 @@ enum nl_err nl_config_init(void)
 	ports_can_hide = x86_cpuid_word(1, 0, ECX) >> 31;
 	for (unsigned f = 0; f < buses << 8 && !err; f++)
 		if (nl_windows_watched((uint16_t)f))
-			err = nl_base_watch(GPA(ecam_of((uint16_t)f)));
+			err = nl_base_page(GPA(nl_config_page((uint16_t)f)), HPA(nl_config_page((uint16_t)f)), NL_R);
 	return err;
 }

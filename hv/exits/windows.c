@@ -160,7 +160,8 @@ static bool refused(const struct row *r, uint16_t function, unsigned reg, unsign
 	value = resulting(r, function, reg, width, value);
 	uint64_t ecam = nl_windows_ecam(&buses);
 	return meets(r, value, nl_boot.region, nl_boot.region_size) ||
-	       (ecam && meets(r, value, ecam, (uint64_t)buses << 20));
+	       (ecam && meets(r, value, ecam, (uint64_t)buses << 20)) ||
+	       ((value & r->enable) && nl_hide_meets(value & r->base, r->size));
 }
 
 const char *nl_windows_refuse(uint16_t function, unsigned reg, unsigned width, uint64_t value)
@@ -169,7 +170,7 @@ const char *nl_windows_refuse(uint16_t function, unsigned reg, unsigned width, u
 		if (reg < r->reg + r->bytes && r->reg < reg + width && has(r, function) &&
 		    refused(r, function, reg, width, value))
 			return r->name;
-	return NULL;
+	return nl_hide_refuse(function, reg, width, value);
 }
 
 uint64_t nl_windows_ecam(unsigned *buses)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "net/hide.h"
 #include <newleaf/errors.h>
 #include <newleaf/types.h>
 
@@ -26,6 +27,3 @@ const char *nl_windows_refuse(uint16_t function, unsigned reg, unsigned width, u
 
 /* What cannot be decided on this machine: bits of enum nl_undecided (hypercall.h). */
 uint32_t nl_windows_undecided(void);
-
-/* Configuration space as it is: config.c, or a test. width 1, 2 or 4, aligned. */
-uint32_t nl_config_peek(uint16_t function, unsigned reg, unsigned width);

@@ -78,7 +78,7 @@ enum nl_err nl_base_init(void)
 	return err;
 }
 
-enum nl_err nl_base_watch(gpa_t gpa) { return page(gpa, HPA(gpa.v), NL_R); }
+enum nl_err nl_base_page(gpa_t gpa, hpa_t frame, enum nl_rights rights) { return page(gpa, frame, rights); }
 
 enum nl_err nl_base_cpu_start(struct nl_cpu *cpu)
 {

@@ -29,6 +29,9 @@ struct machine {
 	} reserved[128]; /* EfiReservedMemoryType, below MAPPED_TOP */
 	unsigned n_reserved;
 	uint64_t heap, heap_end;
+	/* The hypervisor's own card, as the runner knows it: slot, and place of its registers; 0 = none. */
+	uint32_t card, ports;
+	uint64_t place, place_size;
 	bool high_ram;                         /* there is memory above 4 GiB */
 	unsigned firmware_nmis, firmware_seen; /* CPUs that took an NMI in the firmware's hands; on Newleaf at that */
 };
@@ -296,8 +299,8 @@ struct test {
 
 extern const struct test memory_tests[], msr_tests[], cpuid_tests[], instruction_tests[], mmio_tests[], step_tests[],
         state_tests[], call_tests[], start_tests[], ipi_tests[], nmi_tests[], iret_tests[], time_tests[],
-        x2apic_tests[], config_tests[], freeze_tests[], stand_tests[], platform_tests[], token_tests[], litmus_tests[],
-        cell_tests[], litmus_product_tests[]; /* each ended by a null name */
+        x2apic_tests[], config_tests[], hide_tests[], freeze_tests[], stand_tests[], platform_tests[], token_tests[],
+        litmus_tests[], cell_tests[], litmus_product_tests[]; /* each ended by a null name */
 
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2))); /* the first one is kept */

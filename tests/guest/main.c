@@ -266,9 +266,9 @@ static _Noreturn void run_mode(void)
 
 /* In this order: what is tested before all CPUs run comes first, what cannot be undone last. */
 static const struct test *const groups[] = {
-        cpuid_tests,  msr_tests,   instruction_tests, memory_tests,   call_tests,  mmio_tests,  step_tests,
-        state_tests,  time_tests,  start_tests,       ipi_tests,      nmi_tests,   iret_tests,  litmus_product_tests,
-        freeze_tests, stand_tests, config_tests,      platform_tests, token_tests, x2apic_tests};
+        cpuid_tests,  msr_tests,   instruction_tests, memory_tests, call_tests,     mmio_tests,  step_tests,
+        state_tests,  time_tests,  start_tests,       ipi_tests,    nmi_tests,      iret_tests,  litmus_product_tests,
+        freeze_tests, stand_tests, config_tests,      hide_tests,   platform_tests, token_tests, x2apic_tests};
 
 _Noreturn void kernel_main(void)
 {

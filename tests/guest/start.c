@@ -38,9 +38,18 @@ static unsigned number(const CHAR16 *from)
 	return n;
 }
 
+static uint64_t hexadecimal(const CHAR16 *from)
+{
+	uint64_t n = 0;
+
+	for (; (*from >= L'0' && *from <= L'9') || (*from >= L'a' && *from <= L'f'); from++)
+		n = n * 16 + (uint64_t)(*from <= L'9' ? *from - L'0' : *from - L'a' + 10);
+	return n;
+}
+
 static void parse_options(const CHAR16 *s, size_t n)
 {
-	static CHAR16 text[sizeof(machine.only) + 64];
+	static CHAR16 text[sizeof(machine.only) + 128];
 	const CHAR16 *rest;
 
 	machine.scale = 100;
@@ -55,6 +64,14 @@ static void parse_options(const CHAR16 *s, size_t n)
 			machine.scale = number(rest);
 		else if (word_at(p, "only=", &rest))
 			copy_word(machine.only, sizeof(machine.only), rest);
+		else if (word_at(p, "card=", &rest))
+			machine.card = (uint32_t)hexadecimal(rest);
+		else if (word_at(p, "ports=", &rest))
+			machine.ports = (uint32_t)hexadecimal(rest);
+		else if (word_at(p, "place=", &rest))
+			machine.place = hexadecimal(rest);
+		else if (word_at(p, "size=", &rest))
+			machine.place_size = hexadecimal(rest);
 		else if (word_at(p, "mode=", &rest))
 			copy_word(machine.mode, sizeof(machine.mode), rest);
 	}

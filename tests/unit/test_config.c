@@ -35,6 +35,10 @@ const char *nl_windows_refuse(uint16_t function, unsigned reg, unsigned width, u
 	return refuses ? "test" : NULL;
 }
 
+/* The one that is hidden. */
+#define HIDDEN 0x28
+bool nl_hides(uint16_t function) { return function == HIDDEN; }
+
 void nl_journal(enum nl_event event, enum nl_err error, const char *id, const uint8_t *sha256, uint64_t a, uint64_t b)
 {
 	assert_int_equal(event, NL_EV_CONFIG);
@@ -57,6 +61,7 @@ static uint32_t in(uint16_t p, unsigned width)
 
 static void out(uint16_t p, unsigned width, uint32_t v)
 {
+	assert_true(p != 0xcf8 || width != 4 || v >> 31 == 0 || (uint16_t)(v >> 8) != HIDDEN);
 	assert_true((p & 3) + width <= 4);
 	if (p == 0xcf8 && width == 4)
 		address = v;
@@ -192,12 +197,42 @@ static void refusals(void **state)
 	assert_int_equal(said_value, 7 - before);
 }
 
+/* The bridge never hears the name of what is hidden, so that no trick with the ports leads there; the guest's address
+ * is what it wrote, and the data are what an address that is off shows. */
+static void hidden(void **state)
+{
+	(void)state;
+	memset(&other[0xcfc], 0xff, 4);
+	write(0xcf8, 4, 0x80000840);
+	write(0xcfc, 4, 0x01020304);
+	for (uint32_t reg = 0; reg < 0x100; reg += 4) {
+		uint32_t named = 0x80000000 | HIDDEN << 8 | reg;
+
+		write(0xcf8, 4, named);
+		assert_int_equal(nl_config_port(&cpu, 0xcf8, 4, true, 0), named);
+		assert_int_equal(address, named & 0x7fffffff);
+		assert_int_equal(nl_config_port(&cpu, 0xcfc, 4, true, 0), UINT32_MAX);
+		assert_int_equal(nl_config_port(&cpu, 0xcfe, 2, true, 0), UINT16_MAX);
+		assert_int_equal(nl_config_port(&cpu, 0xcf8, 4, true, 0), named);
+		write(0xcfd, 2, 0xffff);
+		assert_int_equal(asked, 0);
+		write(0xcf8, 4, named & 0x7fffffff); /* off by itself: so it stays */
+		assert_int_equal(nl_config_port(&cpu, 0xcf8, 4, true, 0), named & 0x7fffffff);
+		write(0xcf8, 4, named);
+		write(0xcf9, 1, 0); /* no address */
+		assert_int_equal(nl_config_port(&cpu, 0xcf8, 4, true, 0), named);
+	}
+	write(0xcf8, 4, 0x80000840);
+	assert_int_equal(nl_config_port(&cpu, 0xcf8, 4, true, 0), 0x80000840);
+	assert_int_equal(nl_config_port(&cpu, 0xcfc, 4, true, 0), 0x01020304);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(data, setup), cmocka_unit_test_setup(across, setup),
-	                                   cmocka_unit_test_setup(other_ports, setup),
-	                                   cmocka_unit_test_setup(extended, setup),
-	                                   cmocka_unit_test_setup(refusals, setup)};
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(data, setup),        cmocka_unit_test_setup(across, setup),
+	        cmocka_unit_test_setup(other_ports, setup), cmocka_unit_test_setup(extended, setup),
+	        cmocka_unit_test_setup(refusals, setup),    cmocka_unit_test_setup(hidden, setup)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,6 +43,15 @@ uint32_t nl_config_peek(uint16_t function, unsigned reg, unsigned width)
 	return function < 0x200 ? v : UINT32_MAX >> (32 - 8 * width);
 }
 
+static uint64_t hidden_at, hidden_size; /* registers of a card that is hidden */
+bool nl_hide_meets(uint64_t at, uint64_t size) { return at < hidden_at + hidden_size && hidden_at < at + size; }
+
+static bool covers; /* what is written puts a BAR there */
+const char *nl_hide_refuse(uint16_t function, unsigned reg, unsigned width, uint64_t value)
+{
+	return covers && function == 0x20 && reg == 0x10 && width == 4 && value == 0xc0000000 ? "hidden" : NULL;
+}
+
 static void set(uint16_t function, unsigned reg, unsigned width, uint64_t v)
 {
 	memcpy(&space[function][reg], &v, width);
@@ -67,6 +76,26 @@ static void machine(uint32_t id)
 static const char *refuse(uint16_t function, unsigned reg, unsigned width, uint64_t v)
 {
 	return nl_windows_refuse(function, reg, width, v);
+}
+
+/* Nor over a card of the core's own. */
+static void card(void **state)
+{
+	(void)state;
+	machine(0x29c08086);
+	set(0xf8, 0xf0, 4, 0xfed1c001);
+	assert_int_equal(nl_windows_init(), NL_OK);
+	hidden_at = 0xc02a0000;
+	hidden_size = 0x20000;
+	assert_string_equal(refuse(0xf8, 0xf0, 4, 0xc02a0001), "RCBA");
+	assert_string_equal(refuse(0xf8, 0xf0, 4, 0xc02bc001), "RCBA");
+	assert_null(refuse(0xf8, 0xf0, 4, 0xc02a0000)); /* off */
+	assert_null(refuse(0xf8, 0xf0, 4, 0xc029c001));
+	assert_null(refuse(0xf8, 0xf0, 4, 0xc02c0001));
+	hidden_size = 0;
+	assert_null(refuse(0x20, 0x10, 4, 0xc0000000));
+	covers = true;
+	assert_string_equal(refuse(0x20, 0x10, 4, 0xc0000000), "hidden");
 }
 
 static void recognised(void **state)
@@ -242,9 +271,12 @@ static void amd(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(recognised), cmocka_unit_test(covered_already),
-	                                   cmocka_unit_test(partial_writes), cmocka_unit_test(frozen),
-	                                   cmocka_unit_test(amd)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(recognised),
+	                                   cmocka_unit_test(covered_already),
+	                                   cmocka_unit_test(partial_writes),
+	                                   cmocka_unit_test(frozen),
+	                                   cmocka_unit_test(amd),
+	                                   cmocka_unit_test(card)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
