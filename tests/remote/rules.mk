@@ -10,3 +10,9 @@ check-remote: $(REMOTE_TESTED:%=$(B)/%) ## newleaf --host: what is believed, ord
 	B=$(B) tests/remote/client.py
 
 CHECKS += check-remote
+
+.PHONY: check-fleet
+check-fleet: $(REMOTE_TESTED:%=$(B)/%) ## the Ansible collection over machines that are none: rings, canary, STOP
+	B=$(B) tests/remote/fleet.py
+
+REVIEWS_FULL += check-fleet

@@ -53,9 +53,8 @@
 	"  --deadline-ms N     of the commit, as in newleaf order new; default 1000\n" \
 	"  --confirm TIME      taken back unless confirmed within so long\n" \
 	"  --any-generation    whatever was applied or taken back meanwhile\n" \
-	"  --fixed ID|FILE     the build-id of a kernel that has the fix itself, or a file with one a line; may be " \
-	"given " \
-	"again\n" \
+	"  --fixed ID|FILE     the build-id of a kernel that has the fix itself, or a file with one a line: it " \
+	"needs\n                      no leaf. May be given again\n" \
 	"  --since SEQ         log: from this entry on\n" \
 	"  --check             status: exit 10 if a leaf is on and weakened\n" \
 	"  --jobs N            so many hosts at once; default 64\n" \

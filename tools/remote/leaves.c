@@ -24,8 +24,10 @@ const struct nl_signed_leaf *status_leaf(const struct host *h, const struct leaf
 	return found;
 }
 
-static bool is_fixed(const struct nl_status *s)
+bool kernel_fixed(const struct host *h)
 {
+	const struct nl_status *s = &h->status.s.status;
+
 	for (size_t i = 0; s->kernel_build_id_len && i < wish.n_fixed; i++)
 		if (!memcmp(wish.fixed[i], s->kernel_build_id, s->kernel_build_id_len))
 			return true;
@@ -105,7 +107,7 @@ static struct leaf_state judge(const struct host *h, const struct nl_signed_leaf
 	memcpy(out.sha256, l ? l->state.sha256 : name->sha256, sizeof(out.sha256));
 	if (l && l->state.condition == NL_LEAF_APPLIED) {
 		judge_applied(h, &l->state, &out);
-	} else if (is_fixed(&h->status.s.status)) {
+	} else if (kernel_fixed(h)) {
 		out.word = LEAF_FIXED;
 	} else if (l && l->state.trial_tsc) {
 		out.word = LEAF_TAKEN_BACK;

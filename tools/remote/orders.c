@@ -58,6 +58,8 @@ static enum nl_err set_of(struct host *h, enum nl_order_what what, struct set *s
 		const struct leaf_name *name = &wish.names[i];
 		const struct nl_signed_leaf *l = status_leaf(h, name);
 
+		if (what != NL_ORDER_REVERT && !is_applied(l) && kernel_fixed(h))
+			continue;
 		missing += !is_applied(l);
 		if (what == NL_ORDER_CONFIRM && !is_applied(l))
 			return host_fail(h, NL_EUNKNOWN_LEAF, "%.100s is not applied", name->text);

@@ -145,7 +145,8 @@ enum nl_err ask_status(struct host *h); /* into h->status, proven */
 enum nl_err ask_journal(struct host *h, uint64_t from);
 
 /* leaves.c */
-void leaves_judge(struct host *h); /* h->leaves, of what h->status and h->journal say */
+bool kernel_fixed(const struct host *h); /* is its kernel one of those that have the fix themselves? */
+void leaves_judge(struct host *h);       /* h->leaves, of what h->status and h->journal say */
 const struct nl_signed_leaf *status_leaf(const struct host *h, const struct leaf_name *name);
 enum nl_err leaves_sum(const struct host *h); /* the worst of them */
 
