@@ -17,7 +17,7 @@
 static struct conn {
 	bool used, ending;    /* ending: HTTP has said its last, and that and the FIN are on their way */
 	bool fin, fin_told;   /* the client sends no more */
-	bool gone;            /* lwIP has no PCB of it any more, or only one that nobody needs */
+	bool gone;            /* it is over: lwIP has no PCB of it any more, or does the rest alone */
 	bool last;            /* what waits in out[] is the last of HTTP */
 	enum conn_give asked; /* what HTTP said last */
 	struct tcp_pcb *pcb;
@@ -29,6 +29,16 @@ static struct conn {
 
 static unsigned slot_of(const struct conn *c) { return (unsigned)(c - conns); }
 
+/* From now on lwIP's alone. */
+static void forget(struct conn *c)
+{
+	tcp_arg(c->pcb, NULL);
+	tcp_recv(c->pcb, NULL);
+	tcp_sent(c->pcb, NULL);
+	tcp_err(c->pcb, NULL);
+	c->pcb = NULL;
+}
+
 static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
 	struct conn *c = arg;
@@ -37,8 +47,10 @@ static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	c->lively = net_now();
 	if (!p) {
 		c->fin = true;
-		/* Both directions are closed, and lwIP does the rest alone. */
-		c->gone = c->ending && pcb->state != LAST_ACK;
+		if (c->ending && pcb->state != LAST_ACK) { /* both directions are closed */
+			c->gone = true;
+			forget(c);
+		}
 		return ERR_OK;
 	}
 	if (c->ending || c->last) {
@@ -70,17 +82,13 @@ static void lost(void *arg, err_t err)
 	c->gone = true;
 }
 
-static void let_go(struct conn *c, bool abort)
+static void let_go(struct conn *c)
 {
 	struct tcp_pcb *pcb = c->pcb;
 
 	if (pcb) {
-		tcp_arg(pcb, NULL);
-		tcp_recv(pcb, NULL);
-		tcp_sent(pcb, NULL);
-		tcp_err(pcb, NULL);
-		if (abort)
-			tcp_abort(pcb);
+		forget(c);
+		tcp_abort(pcb);
 	}
 	c->used = false;
 	http_closed(slot_of(c));
@@ -108,7 +116,7 @@ static struct conn *place(const struct tcp_pcb *pcb)
 	if (same >= SLOTS_EACH || (best->used && net_now() - best->lively < SILENT_MS))
 		return NULL;
 	if (best->used)
-		let_go(best, true);
+		let_go(best);
 	return best;
 }
 
@@ -221,7 +229,7 @@ void conn_poll(void)
 		if (c->used && !c->gone && net_now() < deadline(c))
 			serve(c);
 		if (c->used && (c->gone || net_now() >= deadline(c)))
-			let_go(c, !c->gone);
+			let_go(c);
 	}
 }
 
