@@ -15,4 +15,9 @@ CHECKS += check-remote
 check-fleet: $(REMOTE_TESTED:%=$(B)/%) ## the Ansible collection over machines that are none: rings, canary, STOP
 	B=$(B) tests/remote/fleet.py
 
+.PHONY: check-monitoring
+check-monitoring: $(B)/tests/http-host ## rules, scrape example and dashboard of monitoring/
+	B=$(B) tests/remote/monitoring.py
+
+CHECKS += check-monitoring
 REVIEWS_FULL += check-fleet
