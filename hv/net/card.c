@@ -12,9 +12,8 @@
 #define WINDOW 0xffffffffffe00000ULL
 #define LAST 511u
 #define TABLE 0x23ULL /* present, written, accessed */
-#define UNCACHED \
-	(0x7bULL | 1ULL << 63) /* besides: dirty, PCD and PWT, which PAT has as UC since reset; no execution \
-	                        */
+/* Besides: dirty, not executed, PCD and PWT, by which it is UC: PAT's fourth entry as since reset. */
+#define UNCACHED (0x7bULL | 1ULL << 63)
 
 struct nl_wire nl_wire;
 

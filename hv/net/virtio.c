@@ -73,14 +73,17 @@ static bool is_due(void) { return now.armed && LOAD(m->queues[RX].used.index) !=
  * was told, nobody knows which it saw. */
 static void arm(bool on)
 {
+	bool due;
+
 	nl_lock(&now.lock);
 	if (!is_due()) {
-		now.event = (uint16_t)(now.seen[RX] - (on ? 0 : 1));
+		now.event = (uint16_t)(now.seen[RX] - (on ? 0 : SLOTS + 1)); /* off: none that it may still look at */
 		__atomic_store_n(&m->queues[RX].available.event, now.event, __ATOMIC_RELEASE);
 		x86_fence(); /* what comes now is seen by us, or the card sees this */
 		now.armed = on && nl_wire.messages;
-		now.unsure |= is_due();
-		now.armed &= !is_due();
+		due = is_due();
+		now.unsure |= due;
+		now.armed &= !due;
 	}
 	nl_unlock(&now.lock);
 }
@@ -203,7 +206,7 @@ static enum nl_err start(void)
 	nl_wire.broken = false;
 	for (unsigned i = 0; i < sizeof(nl_wire.mac); i++)
 		nl_wire.mac[i] = nl_io_get(own_mac[i]);
-	if (!negotiate() || !set_up(RX) || !set_up(TX))
+	if ((nl_wire.mac[0] & 1) || !negotiate() || !set_up(RX) || !set_up(TX))
 		return NL_EUNSUPPORTED;
 	nl_io_put(common->changes_vector, NO_VECTOR);
 	arm(true); /* QEMU sends the first message unasked */
