@@ -251,6 +251,8 @@ def orders():
         expect("a stranger's key", host["code"] == "NL_ESIGNATURE" and not host["accepted"], host)
         host = order("apply", other, *sign, code=5, name="another kernel's leaf")
         expect("another kernel's leaf", host["code"] == "NL_EBUILDID" and not host["accepted"], host)
+        host = order("apply", other, "--fixed", (b"k" * 20).hex(), *sign, code=3, name="fixed")
+        expect("a kernel that has the fix itself", host["leaves"][0]["state"] == "fixed-in-kernel", host)
         m.fault = "drops"
         host = order("apply", fix, *sign, name="nobody hears that it was accepted")
         expect("nobody hears that it was accepted", host["accepted"] and host["changed"], host)

@@ -248,9 +248,12 @@ static int list(const struct kernel *k, const char *pattern, bool hash, bool jso
 	for (size_t i = 0; (object = nth_object(k, only, like, i)); i++)
 		count(&l, object);
 	l.whether = l.n <= TRIED_MAX;
-	if (json)
-		printf("{\"schema\":\"newleaf.symbols/1\",\"result\":\"ok\",\"kernel\":\"%s\",\"symbols\":[",
+	if (json) {
+		printf("{\"schema\":\"newleaf.symbols/1\",\"result\":\"ok\",\"kernel\":\"%s\",\"build_id\":\"",
 		       k->release);
+		hex_print(stdout, k->build_id, k->build_id_len);
+		printf("\",\"symbols\":[");
+	}
 	for (size_t i = 0; (object = nth_object(k, only, like, i)); i++)
 		print(&l, object);
 	if (json) {
