@@ -42,9 +42,9 @@ CHECKS += check-net
 # no check sums, and variables in sections that it can put back.
 NET_FUZZ := $(B)/fuzz/net-stack.o
 NET_FUZZ_FLAGS = -std=gnu11 -O1 -g $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -fno-omit-frame-pointer -MMD -MP \
-	$(NET_INCLUDE) -DMEMP_OVERFLOW_CHECK=0 -DMEM_OVERFLOW_CHECK=0 -DMEM_LIBC_MALLOC=1 -DMEMP_MEM_MALLOC=1 \
-	-Dmem_clib_malloc=fuzz_malloc -Dmem_clib_calloc=fuzz_calloc -Dmem_clib_free=fuzz_free -DCHECKSUM_CHECK_TCP=0 \
-	-DCHECKSUM_CHECK_UDP=0 -DCHECKSUM_CHECK_ICMP=0 -DCHECKSUM_CHECK_ICMP6=0 -DCHECKSUM_CHECK_IP=0
+	$(NET_INCLUDE) -include tests/fuzz/net_memory.h -DMEMP_MEM_MALLOC=1 -DMEMP_OVERFLOW_CHECK=0 \
+	-DMEM_OVERFLOW_CHECK=0 -DCHECKSUM_CHECK_IP=0 -DCHECKSUM_CHECK_TCP=0 -DCHECKSUM_CHECK_UDP=0 \
+	-DCHECKSUM_CHECK_ICMP=0 -DCHECKSUM_CHECK_ICMP6=0
 NET_FUZZ_OBJS := $(patsubst %,$(B)/fuzz/net/%.o,$(NET_FILES) $(NET_HTTP)) $(LWIP_FILES:%=$(B)/fuzz/net/lwip/%.o)
 
 $(B)/fuzz/net/%.c.o: %.c tests/net/rules.mk $(NET_PORT)
