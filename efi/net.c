@@ -76,6 +76,8 @@ static enum nl_err take(struct loader *l, struct nl_boot_net *net)
 		return refuse(NL_ECARD, L"net-nic: the firmware knows no such network card");
 	if (function >> 8)
 		return refuse(NL_EBRIDGE, L"net-nic: the card lies on bus %x, behind a bridge", function >> 8);
+	/* Twice: where a whole stack stands on it, the first call may fail over what went with its driver (edk2). */
+	BS->DisconnectController(card, NULL, NULL);
 	if (EFI_ERROR(BS->DisconnectController(card, NULL, NULL)))
 		return refuse(NL_EFIRMWARE, L"net-nic: the firmware's driver does not let go of the card");
 	net->function = function;

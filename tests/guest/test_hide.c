@@ -95,16 +95,27 @@ static uint32_t empty_slot(void)
 /* For the runner, which asks a machine without Newleaf. */
 static void find(void)
 {
-	uint32_t ports = 0;
+	uint32_t ports = 0, place = 0, size = 0;
 
 	if (!named())
 		return;
 	if (get(machine.card, 0) == UINT32_MAX)
 		skip("the card is not there");
-	for (uint32_t reg = BAR; reg < 0x28; reg += 4)
-		if (get(machine.card, reg) & 1)
-			ports = get(machine.card, reg) & ~3u;
-	note("registers at %x, ports at %x", get(machine.card, BAR) & ~15u, ports);
+	put(machine.card, COMMAND, 2, 0);
+	for (uint32_t reg = BAR; reg < 0x28; reg += 4) {
+		uint32_t was = get(machine.card, reg);
+
+		if (was & 1) {
+			ports = was & ~3u;
+		} else if (was && !(was & 4) && !place) {
+			put(machine.card, reg, 4, UINT32_MAX);
+			place = was & ~15u;
+			size = -(get(machine.card, reg) & ~15u);
+			put(machine.card, reg, 4, was);
+		}
+		reg += (was & 5) == 4 ? 4 : 0;
+	}
+	note("%x and %x more bytes, ports at %x", place, size, ports);
 }
 
 /* Address and data in every width, over every end, for each register; and then the address reads as it was written. */
@@ -196,6 +207,10 @@ static void registers(void)
 
 	if (!named())
 		return;
+	if (!place) {
+		skip("its place is not named");
+		return;
+	}
 	nothing = read_at(place, 8);
 	for (unsigned width = 1; width <= 8; width *= 2)
 		for (uint64_t at = 0; at + width <= machine.place_size; at += at < 0x6000 ? 1 : 0xfff, n++)
@@ -203,7 +218,7 @@ static void registers(void)
 			       "%lx: %u bytes read %lx, not %lx", place + at, width, read_at(place + at, width),
 			       nothing);
 	for (unsigned width = 1; width <= 8; width *= 2)
-		for (uint64_t at = 0; at < 0x6000; at += width * 13, n++)
+		for (uint64_t at = 0; at < 0x6000 && at + width <= machine.place_size; at += width * 13, n++)
 			write_at(place + at, width, 0x0405060708090a0bULL);
 	for (uint64_t at = 0; at + 8 <= machine.place_size; at += at < 0x6000 ? 8 : 0x1000)
 		EXPECT(read_at(place + at, 8) == nothing, "%lx reads %lx after writes", place + at,
@@ -314,6 +329,10 @@ static void overlaps(void)
 
 	if (!named())
 		return;
+	if (!machine.place) {
+		skip("its place is not named");
+		return;
+	}
 	for (by_memory = false; !failed(); by_memory = true) {
 		for (uint32_t f = 8; f < 0x100; f++) {
 			uint32_t id = get(f, 0), type = get(f, TYPE & ~3) >> 16 & 0x7f;
