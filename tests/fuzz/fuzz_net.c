@@ -436,11 +436,11 @@ static void play(struct fuzz *f)
 		return;
 	while (f->n)
 		happen(f);
-	if (what & 6)
+	if (what & 14)
 		return;
 	full = false;
 	fail_at = 0;
-	for (uint64_t end = now + 400000; now < end;) {
+	for (uint64_t end = now + 200000; now < end;) {
 		next_ms = 60000;
 		net_step();
 	}
