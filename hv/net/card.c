@@ -6,7 +6,6 @@
 #include "core/pool.h"
 #include "x86.h"
 
-#define PORTS 0xcf8
 #define STATUS_LIST (1u << 20)
 /* The topmost 2 MiB of virtual memory: the last entry of each table, of which the first is both roots' (hostmap.c). */
 #define WINDOW 0xffffffffffe00000ULL
@@ -17,37 +16,12 @@
 
 struct nl_wire nl_wire;
 
-/* The address is the firmware's, which may be between its two accesses. */
-static uint32_t address(uint16_t function, unsigned reg)
-{
-	uint32_t before = x86_inl(PORTS);
-
-	x86_outl(PORTS, 1u << 31 | (uint32_t)function << 8 | reg);
-	return before;
-}
-
-uint32_t nl_card_peek(uint16_t function, unsigned reg)
-{
-	uint32_t before = address(function, reg), v = x86_inl(PORTS + 4);
-
-	x86_outl(PORTS, before);
-	return v;
-}
-
-void nl_card_poke(uint16_t function, unsigned reg, uint32_t v)
-{
-	uint32_t before = address(function, reg);
-
-	x86_outl(PORTS + 4, v);
-	x86_outl(PORTS, before);
-}
-
 /* PCI Local Bus 3.0, 6.7: behind the header, at whole dwords. */
 unsigned nl_card_next(uint16_t function, unsigned at)
 {
-	uint32_t next = at                                        ? nl_card_peek(function, at) >> 8
-	                : nl_card_peek(function, 4) & STATUS_LIST ? nl_card_peek(function, 0x34)
-	                                                          : 0;
+	uint32_t next = at                                             ? nl_config_peek(function, at, 4) >> 8
+	                : nl_config_peek(function, 4, 4) & STATUS_LIST ? nl_config_peek(function, 0x34, 4)
+	                                                               : 0;
 
 	return (next & 0xfc) < 0x40 ? 0 : next & 0xfc;
 }
@@ -57,35 +31,35 @@ static bool use_msi(const struct nl_wire_card *card, unsigned at, uint32_t head)
 {
 	bool wide = head & 1u << 23; /* the address's upper half stands before the data */
 
-	nl_card_poke(card->function, at + 4, card->message_address);
-	nl_card_poke(card->function, at + 8, wide ? 0 : card->message_data);
+	nl_config_poke(card->function, at + 4, 4, card->message_address);
+	nl_config_poke(card->function, at + 8, 4, wide ? 0 : card->message_data);
 	if (wide)
-		nl_card_poke(card->function, at + 12, card->message_data);
-	nl_card_poke(card->function, at, (head & ~(7u << 20)) | 1u << 16);
+		nl_config_poke(card->function, at + 12, 4, card->message_data);
+	nl_config_poke(card->function, at, 4, (head & ~(7u << 20)) | 1u << 16);
 	return true;
 }
 
 /* 6.8.2: the first of the table, written while all are masked. */
 static bool use_msix(const struct nl_wire_card *card, unsigned at, uint32_t head)
 {
-	uint32_t where = nl_card_peek(card->function, at + 4);
+	uint32_t where = nl_config_peek(card->function, at + 4, 4);
 	volatile uint32_t *entry = nl_card_map(card, where & 7, where & ~7u, 16);
 
 	if (!entry)
 		return false;
-	nl_card_poke(card->function, at, head | 3u << 30);
+	nl_config_poke(card->function, at, 4, head | 3u << 30);
 	nl_io_put(entry[0], card->message_address);
 	nl_io_put(entry[1], 0);
 	nl_io_put(entry[2], card->message_data);
 	nl_io_put(entry[3], 0);
-	nl_card_poke(card->function, at, (head & ~(1u << 30)) | 1u << 31);
+	nl_config_poke(card->function, at, 4, (head & ~(1u << 30)) | 1u << 31);
 	return true;
 }
 
 bool nl_card_use_messages(const struct nl_wire_card *card, uint8_t capability)
 {
 	NL_EACH_CAPABILITY(at, card->function) {
-		uint32_t head = nl_card_peek(card->function, at);
+		uint32_t head = nl_config_peek(card->function, at, 4);
 
 		if (card->message_address && (head & 0xff) == capability)
 			return capability == NL_CAPABILITY_MSI ? use_msi(card, at, head) : use_msix(card, at, head);

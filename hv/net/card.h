@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the drivers of network cards share: configuration space, where registers are mapped, which frames are taken.
- * Configuration space is reached while one CPU runs, before any guest's access of it.
+ * What the drivers of network cards share: capabilities, where registers are mapped, which frames are taken.
  */
 #pragma once
 
 #include "net/io.h"
 #include "net/nic.h"
-
-/* Of segment 0; reg is a multiple of 4, up to 252. */
-uint32_t nl_card_peek(uint16_t function, unsigned reg);
-void nl_card_poke(uint16_t function, unsigned reg, uint32_t v);
+#include "net/space.h"
 
 /* Each capability, whatever the list looks like: no more than fit. */
 unsigned nl_card_next(uint16_t function, unsigned at); /* 0: the first; returns 0 behind the last */

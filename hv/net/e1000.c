@@ -69,7 +69,7 @@ static void quiet(void)
 
 static enum nl_err attach(const struct nl_wire_card *card)
 {
-	id = nl_card_peek(card->function, 0);
+	id = nl_config_peek(card->function, 0, 4);
 	if (id != ID_82540EM && id != ID_82574L && id != ID_82576)
 		return NL_EUNSUPPORTED;
 	registers = nl_card_map(card, 0, 0, REGISTERS);

@@ -117,21 +117,22 @@ static volatile void *structure(const struct nl_wire_card *card, unsigned type, 
 	const uint16_t f = card->function;
 
 	NL_EACH_CAPABILITY(at, f) {
-		uint32_t head = nl_card_peek(f, at);
+		uint32_t head = nl_config_peek(f, at, 4);
 
 		if (at > 0x100 - 20 || (head & 0xff) != NL_CAPABILITY_VENDOR || head >> 24 != type)
 			continue;
-		uint64_t offset = (uint64_t)times * nl_card_peek(f, at + 16);
-		if (offset + size > nl_card_peek(f, at + 12))
+		uint64_t offset = (uint64_t)times * nl_config_peek(f, at + 16, 4);
+		if (offset + size > nl_config_peek(f, at + 12, 4))
 			return NULL;
-		return nl_card_map(card, nl_card_peek(f, at + 4) & 0xff, offset + nl_card_peek(f, at + 8), size);
+		return nl_card_map(card, nl_config_peek(f, at + 4, 4) & 0xff, offset + nl_config_peek(f, at + 8, 4),
+		                   size);
 	}
 	return NULL;
 }
 
 static enum nl_err attach(const struct nl_wire_card *card)
 {
-	uint32_t id = nl_card_peek(card->function, 0);
+	uint32_t id = nl_config_peek(card->function, 0, 4);
 
 	if (id != 0x10411af4 && id != 0x10001af4) /* the latter has an older face as well */
 		return NL_EUNSUPPORTED;

@@ -9,10 +9,10 @@
 
 enum nl_err nl_wire_open(const struct nl_wire_card *card)
 {
-	uint32_t before = nl_card_peek(card->function, COMMAND) & 0xffff;
+	uint32_t before = nl_config_peek(card->function, COMMAND, 2);
 	enum nl_err err;
 
-	nl_card_poke(card->function, COMMAND, COMMAND_ON);
+	nl_config_poke(card->function, COMMAND, 2, COMMAND_ON);
 	nl_wire.nic = &nl_nic_e1000;
 	err = nl_wire.nic->attach(card);
 	if (err == NL_EUNSUPPORTED) {
@@ -20,11 +20,11 @@ enum nl_err nl_wire_open(const struct nl_wire_card *card)
 		err = nl_wire.nic->attach(card);
 	}
 	if (!err) { /* it is silent: from here on it may reach memory */
-		nl_card_poke(card->function, COMMAND, COMMAND_ON | COMMAND_MASTER);
+		nl_config_poke(card->function, COMMAND, 2, COMMAND_ON | COMMAND_MASTER);
 		err = nl_wire.nic->start();
 	}
 	if (err) {
-		nl_card_poke(card->function, COMMAND, before);
+		nl_config_poke(card->function, COMMAND, 2, before);
 		nl_wire.nic = NULL;
 	}
 	return err;

@@ -7,13 +7,9 @@
 #include "echo.h"
 #include "core/core.h"
 #include "core/pool.h"
-#include "exits/config.h"
-#include "exits/windows.h"
-#include "net/wire.h"
-#include "x86.h"
+#include "net/hide.h"
 
-void nl_witness_init(const uint8_t *seed);
-void echo_witness_init(const uint8_t *seed);
+enum nl_err echo_hide_card(uint16_t function, struct nl_wire_card *card);
 void echo_exit(void);
 
 static nl_lock_t lock;
@@ -21,55 +17,20 @@ static uint32_t *word; /* where messages go */
 static uint8_t frame[NL_NET_FRAME_MAX];
 static struct echo_counts counts;
 
-static void poke(uint16_t function, unsigned reg, uint32_t v)
+/* In the place of nl_hide_card: hidden, and opened. */
+enum nl_err echo_hide_card(uint16_t function, struct nl_wire_card *card)
 {
-	x86_outl(NL_CONFIG_PORTS, 1u << 31 | (uint32_t)function << 8 | reg);
-	x86_outl(NL_CONFIG_PORTS + 4, v);
-}
+	enum nl_err err = nl_hide_card(function, card);
 
-static uint32_t mask(uint16_t function, unsigned reg)
-{
-	uint32_t v = nl_config_peek(function, reg, 4), m;
-
-	poke(function, reg, UINT32_MAX);
-	m = nl_config_peek(function, reg, 4);
-	poke(function, reg, v);
-	return m;
-}
-
-static void find_bars(struct nl_wire_card *card)
-{
-	for (unsigned i = 0; i < 6; i++) {
-		unsigned reg = 0x10 + 4 * i;
-		uint64_t v = nl_config_peek(card->function, reg, 4), m = mask(card->function, reg) | 0xffffffff00000000;
-
-		if (v & 1 || !(uint32_t)m)
-			continue;
-		if ((v & 6) == 4) {
-			m = (uint32_t)m | (uint64_t)mask(card->function, reg + 4) << 32;
-			v |= (uint64_t)nl_config_peek(card->function, reg + 4, 4) << 32;
-		}
-		card->bar[i] = (struct nl_boot_range){v & ~15ULL, ~(m & ~15ULL) + 1};
-		i += (v & 6) == 4;
-	}
-}
-
-void echo_witness_init(const uint8_t *seed)
-{
-	struct nl_wire_card card = {.function = nl_boot.net.function, .message_data = 1};
-	enum nl_err err;
-
-	nl_witness_init(seed);
-	if (!nl_boot.net.function)
-		return;
-	find_bars(&card);
+	if (err)
+		return err;
 	word = nl_pool_page();
 	if (word && !(nl_pool_hpa(word).v >> 32))
-		card.message_address = (uint32_t)nl_pool_hpa(word).v;
-	err = nl_wire_open(&card);
-	nl_log("newleaf: echo on %x: error %u, %x%08x%s\n", card.function, err, nl_wire.mac[0] << 8 | nl_wire.mac[1],
-	       (uint32_t)nl_wire.mac[2] << 24 | nl_wire.mac[3] << 16 | nl_wire.mac[4] << 8 | nl_wire.mac[5],
-	       nl_wire.messages ? ", messages" : "");
+		card->message_address = (uint32_t)nl_pool_hpa(word).v;
+	card->message_data = 1;
+	err = nl_wire_open(card);
+	nl_log("newleaf: echo on %x: error %u%s\n", function, err, nl_wire.messages ? ", messages" : "");
+	return err;
 }
 
 static void back(void)

@@ -19,7 +19,6 @@ uint32_t (*nic_read)(unsigned bar, uint64_t at, unsigned width);
 void (*nic_write)(unsigned bar, uint64_t at, unsigned width, uint32_t v);
 
 static uint8_t pool[NIC_PAGES * NL_PAGE_SIZE] __attribute__((aligned(NL_PAGE_SIZE)));
-static uint32_t address;
 static size_t tables; /* bytes of the pool that are the core's alone */
 
 uint64_t x86_read_cr4(void) { return 0; }
@@ -34,12 +33,10 @@ uint32_t nic_config_at(unsigned reg)
 
 void nic_config32(unsigned reg, uint32_t v) { memcpy(nic_config + reg, &v, 4); }
 
-uint32_t x86_inl(uint16_t p)
+uint32_t nl_config_peek(uint16_t function, unsigned reg, unsigned width)
 {
-	if (p == 0xcf8)
-		return address;
-	CHECK(p == 0xcfc);
-	return address >> 31 && (uint16_t)(address >> 8) == NIC_FUNCTION ? nic_config_at(address & 0xfc) : UINT32_MAX;
+	CHECK(reg + width <= sizeof(nic_config) && (reg & (width - 1)) == 0);
+	return function == NIC_FUNCTION ? nic_config_at(reg) & (uint32_t)(UINT64_MAX >> (64 - 8 * width)) : UINT32_MAX;
 }
 
 /* The head of a capability, and all of those of vendors, are read only. */
@@ -53,19 +50,14 @@ static bool is_capability(unsigned reg)
 	return false;
 }
 
-void x86_outl(uint16_t p, uint32_t v)
+void nl_config_poke(uint16_t function, unsigned reg, unsigned width, uint32_t v)
 {
-	unsigned reg = address & 0xfc;
-
-	if (p == 0xcf8) {
-		address = v;
+	CHECK(function == NIC_FUNCTION && reg + width <= sizeof(nic_config) &&
+	      (width == 4 || (reg == 4 && width == 2)));
+	if (reg == 4 || is_capability(reg)) { /* status; number and next of a capability */
+		memcpy(nic_config + (reg == 4 ? 4 : reg + 2), (uint8_t *)&v + (reg == 4 ? 0 : 2), 2);
 		return;
 	}
-	CHECK(p == 0xcfc && address >> 31 && (uint16_t)(address >> 8) == NIC_FUNCTION);
-	if (reg == 4)
-		v = (nic_config_at(4) & 0xffff0000) | (v & 0xffff);
-	else if (is_capability(reg))
-		v = (nic_config_at(reg) & 0xffff) | (v & 0xffff0000);
 	nic_config32(reg, v);
 }
 
@@ -138,5 +130,4 @@ void nic_machine(void)
 	nic_card.function = NIC_FUNCTION;
 	nic_messages = nic_dma = 0;
 	nic_gone = false;
-	address = 0x80001234;
 }
