@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 	start_leaf();
 	memset(m.header.id, 0, sizeof(m.header.id));
 	snprintf(m.header.id, sizeof(m.header.id), "%s", argv[2]);
-	m.header.version = (uint32_t)atoi(argv[3]);
+	m.header.version = (uint32_t)strtoul(argv[3], NULL, 10);
 	memset(m.header.target.kernel.build_id, argv[4][0], m.header.target.kernel.build_id_len);
 	n = make_write(&m, file);
 	return fwrite(file, n, 1, f) == 1 && !fclose(f) ? 0 : 1;

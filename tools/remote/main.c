@@ -19,8 +19,6 @@
 #define CHANGE_MS 60000u
 #define FIXED_MAX 1024u
 
-struct wish wish = {.jobs = JOBS_DEFAULT, .deadline_ms = 1000};
-
 static void run_status(struct host *h)
 {
 	bool explains = false;
@@ -53,6 +51,8 @@ static const struct remote_verb verbs[] = {
         REMOTE_VERBS(VERB)
 #undef VERB
 };
+
+struct wish wish = {.verb = verbs, .jobs = JOBS_DEFAULT, .deadline_ms = 1000};
 
 static void print_help(void)
 {
@@ -357,6 +357,8 @@ static void *work(void *unused)
 			return NULL;
 		h->until_ms = now_ms() + wish.time_ms;
 		wish.verb->run(h);
+		if (!h->err)
+			h->why[0] = 0; /* of what went well in the end */
 		pthread_mutex_lock(&lock);
 		show_progress(++done, n_hosts);
 		pthread_mutex_unlock(&lock);

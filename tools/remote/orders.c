@@ -304,7 +304,7 @@ static enum nl_err present(struct host *h, const struct buf *order)
 	err = post(h, order);
 	if (err)
 		return err;
-	err = refused = bring(h, o);
+	refused = bring(h, o);
 	if (refused) { /* its own word, not signed: what stands in the journal counts, and nobody waits for the rest */
 		char why[sizeof(h->why)];
 
