@@ -2,6 +2,7 @@
 """TCP: handshakes that cost nothing, limits of time and number, floods."""
 
 import random
+import struct
 
 from frames import ACK, PEER, RST, SYN, arp, ip, mss, tcp
 from peer import PORT, Client, Stack
@@ -284,3 +285,16 @@ def test_fin_first(program):
         s.put(c.frame(RST))
         assert not [x for x in s.later(20000) if x.protocol == 6 and x.dport in (3, 4)]
         serves(s, 5)
+
+
+def test_late(program):
+    """The core comes back after an hour, and once lwIP's clock of 32 bits is about to turn over: as ever."""
+    with Stack(program) as s:
+        for n, ms in enumerate((3600000, 2**31, 2**31 - 3620000, 1000, 9000, 2**32 - 1)):
+            c = Client(s, 50 + n).connect()
+            s.sent = []
+            s.write(b"T", struct.pack("<I", ms))
+            s.run()
+            assert n == 3 or c.see(s.sent).reset, (n, "silent for so long, and still there")
+            serves(s, 100 + n)
+            s.later(8000)

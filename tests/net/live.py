@@ -77,10 +77,11 @@ def main():
     if not os.environ.get("NET_LIVE"):
         os.environ["NET_LIVE"] = "1"
         try:
-            os.execvp("unshare", ["unshare", "-n", sys.executable, *sys.argv])
-        except OSError as error:
-            print(f"live: unshare: {error}", file=sys.stderr)
+            subprocess.run(["unshare", "-n", "true"], check=True, stderr=subprocess.PIPE)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"live: {error}: {getattr(error, 'stderr', b'')!r}", file=sys.stderr)
             return SKIPPED
+        os.execvp("unshare", ["unshare", "-n", sys.executable, *sys.argv])
     try:
         device = tap()
     except (OSError, subprocess.CalledProcessError) as error:

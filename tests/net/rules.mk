@@ -55,6 +55,8 @@ $(B)/fuzz/net/lwip/%.o: tests/net/rules.mk $(NET_PORT)
 	@mkdir -p $(@D)
 	$(FUZZ_CLANG) $(NET_FUZZ_FLAGS) -c -o $@ $(LWIP_SRC)/src/$*.c
 
+$(B)/fuzz/net/net/http/page.c.o: net/http/page.html
+
 $(NET_FUZZ): $(NET_FUZZ_OBJS)
 	ld -r -o $@.all $^
 	objcopy --rename-section .data=net_data,alloc,load,data,contents \
