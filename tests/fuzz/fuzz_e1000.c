@@ -47,7 +47,9 @@ static void step(struct fuzz *f)
 		e1000_deliver(frame, 14 + (unsigned)fuzz_number(f, 2) % 1501);
 		break;
 	case 1:
-		e1000_forge(frame, 1514, fuzz_number(f, 8));
+		e1000_forge(frame, 1600,
+		            fuzz_number(f, 2) % 1600 | (uint64_t)(fuzz_byte(f) & 3) << 32 |
+		                    (uint64_t)(fuzz_byte(f) & 1 ? fuzz_byte(f) : 0) << 40);
 		break;
 	case 2:
 		receive();
@@ -96,7 +98,8 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 
 void fuzz_seeds(void)
 {
-	fuzz_seed("\x01\x3c\0\0\0\x03\0\0\0\x02\x03\x3c\0\x06\x80\0\0\x80\x07\1", 21);
-	fuzz_seed("\0\x2e\0\x02\0\x2e\0\x02\x08\x10\x27\0\0", 13);
+	fuzz_seed("\x01\xea\x05\x03\0\x02", 6); /* the longest frame, and one more */
+	fuzz_seed("\x01\xeb\x05\x03\0\x02\x01\x0e\0\x03\0\x02\x01\x0d\0\x03\0\x02", 18);
+	fuzz_seed("\0\x2e\0\x02\0\x2e\0\x02\x08\x10\x27\0\0\x06\x80\0\0\x80\x07\1", 20);
 	fuzz_seed("\x04\0\xff\xff\0\0\x03\0\0\0\x02\x05\0\x03\xff\0", 16);
 }
