@@ -96,7 +96,8 @@ static bool window_meets(uint32_t low, uint64_t base, uint64_t limit)
 {
 	base = base << 32 | (low & 0xfff0) << 16;
 	limit = limit << 32 | (low & 0xfff00000) | 0xfffff;
-	return base <= limit && nl_hide_meets(base, limit - base + 1);
+	/* All but its last byte: all of memory is a size, too. */
+	return base <= limit && nl_hide_meets(base, limit - base);
 }
 
 static bool any_meets(uint16_t f)
@@ -188,6 +189,7 @@ enum nl_err nl_hide_card(uint16_t function, struct nl_wire_card *out)
 		if (nl_hides((uint16_t)f))
 			nl_config_poke((uint16_t)f, COMMAND, 2, COMMAND_OFF);
 	nl_config_poke(card, ROM, 4, 0);
+	nl_hide_nothing = UINT64_MAX;
 	for (unsigned i = 0, reg = BARS; i < NL_ARRAY_SIZE(bars); i += wide ? 2 : 1, reg = BARS + 4 * i) {
 		uint32_t was = nl_config_peek(card, reg, 4);
 

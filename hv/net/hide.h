@@ -12,9 +12,9 @@
 
 /*
  * Once, behind nl_config_init() and before any guest runs: from now on the card is not there for it. Decoding is off,
- * no INTx, no ROM; ports stay off for ever. With an error it is as visible as before, but not as usable. NL_ECARD: none
- * is there, or the firmware gave it no place. NL_EUNSUPPORTED: it cannot be hidden. NL_EMACHINE: where this machine has
- * its configuration space in memory is not known.
+ * no INTx, no ROM; ports stay off for ever. With an error it is of no use to anybody, whether the guest sees it or not.
+ * NL_ECARD: none is there, or the firmware gave it no place. NL_EUNSUPPORTED: it cannot be hidden. NL_EMACHINE: where
+ * this machine has its configuration space in memory is not known.
  */
 enum nl_err nl_hide_card(uint16_t function, struct nl_wire_card *card);
 

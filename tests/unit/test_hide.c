@@ -255,6 +255,16 @@ static void several_functions(void **state)
 	assert_int_equal(hide(CARD), NL_EUNSUPPORTED);
 }
 
+/* Nobody has looked there: then it is what hardware has. */
+static void out_of_reach(void **state)
+{
+	(void)state;
+	nl_boot.direct_size = AT;
+	assert_int_equal(hide(CARD), NL_OK);
+	assert_int_equal(nl_hide_nothing, UINT64_MAX);
+	assert_int_equal(page_of_nothing[7], UINT64_MAX);
+}
+
 static void cannot_be_hidden(void **state)
 {
 	(void)state;
@@ -370,15 +380,19 @@ static void places_of_others(void **state)
 	            refuses(BRIDGE, 4, 4, 2));
 	assert_false(refuses(OTHER, 5, 1, 2) || refuses(OTHER, 4, 2, 0x405) || refuses(OTHER, 6, 2, UINT16_MAX));
 	assert_false(refuses(OTHER, 0, 8, 2ULL << 40));
+	poke(BRIDGE, 0x20, 4, 0x0000fff0);
+	assert_false(refuses(BRIDGE, 4, 2, 2));
+	poke(BRIDGE, 0x24, 8, 0xfff10001); /* from 0 on */
+	poke(BRIDGE, 0x2c, 4, UINT32_MAX); /* to the end of all */
+	assert_true(refuses(BRIDGE, 4, 2, 2));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(places_of_others, setup), /* first, while none is hidden yet */
-	        cmocka_unit_test_setup(hidden_whole, setup),
-	        cmocka_unit_test_setup(several_functions, setup),
-	        cmocka_unit_test_setup(cannot_be_hidden, setup),
+	        cmocka_unit_test_setup(hidden_whole, setup),     cmocka_unit_test_setup(several_functions, setup),
+	        cmocka_unit_test_setup(out_of_reach, setup),     cmocka_unit_test_setup(cannot_be_hidden, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
