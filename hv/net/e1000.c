@@ -30,7 +30,8 @@ enum { LOW = 0, HIGH = 4, LENGTH = 8, HEAD = 0x10, TAIL = 0x18, CONTROL = 0x28, 
 #define TCTL_ALL (1u << 1 | 1u << 3 | 0xfu << 4 | 0x40u << 12) /* on, pads; collisions as 14.5 has them */
 #define TIPG_ALL (10u | 8u << 10 | 6u << 20)                   /* 13.4.34 */
 #define CTRL_EXT_IAME (1u << 27)
-#define QUEUE_ON (1u << 25)
+#define QUEUE_ON (1u << 25)    /* 82576 */
+#define TX_RESERVED (1u << 22) /* 82574: shall be set */
 #define RAH_VALID (1u << 31)
 #define FRAME (1u << 7) /* a cause, RXT0 */
 #define SENT (1u << 31) /* in ICR: a message was. Read then, ICR is cleared, and IMS of what IAM has (82574) */
@@ -109,6 +110,8 @@ static void set_up(unsigned ring, const struct descriptor *d, unsigned n)
 	put(ring + TAIL, 0);
 	if (id == ID_82576)
 		put(ring + CONTROL, get(ring + CONTROL) | QUEUE_ON);
+	if (id == ID_82574L && ring == TX)
+		put(ring + CONTROL, get(ring + CONTROL) | TX_RESERVED);
 }
 
 static void give(unsigned i) /* both halves: the card may have written both */

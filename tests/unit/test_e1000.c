@@ -8,7 +8,16 @@
 #include "host.h"
 #include "nic_model.h"
 
-enum { RCTL = 0x100, ITR = 0xc4, IMS = 0xd0, RDT = 0x2818, RDLEN = 0x2808, TDT = 0x3818, RAL = 0x5400 };
+enum {
+	RCTL = 0x100,
+	ITR = 0xc4,
+	IMS = 0xd0,
+	RDT = 0x2818,
+	RDLEN = 0x2808,
+	RXDCTL = 0x2828,
+	TXDCTL = 0x3828,
+	RAL = 0x5400
+};
 static const uint8_t mac[6] = NIC_MAC;
 static uint8_t frame[2048];
 static uint8_t *got; /* of exactly NL_NET_FRAME_MAX bytes, for the sanitizer */
@@ -56,6 +65,8 @@ static void comes_up(void **state)
 	assert_int_equal(nic_config_at(0xdc), 0x400);
 	assert_int_equal(nic_config_at(0xd0) >> 16, 0x81);
 	assert_int_equal(*e1000_reg(IMS), 0x80);
+	assert_int_equal(*e1000_reg(TXDCTL), 1 << 22);
+	assert_int_equal(*e1000_reg(RXDCTL), 0);
 }
 
 /* Bochs's card: a reset does nothing, and the address is in the EEPROM alone. The rings of whoever drove it before
