@@ -233,6 +233,42 @@ static void registers(void)
 	note("%u accesses, nothing reads %lx", n, nothing);
 }
 
+/* The second CPU turns the address round between the first one's two accesses: whoever is named, it is never the card.
+ */
+static volatile bool racing;
+
+static void turn(struct cpu *cpu)
+{
+	for (cpu->result = 0; racing; cpu->result++)
+		outl(0xcf8, address(cpu->result & 1 ? machine.card : 0, 0));
+}
+
+static void race(void)
+{
+	uint32_t host = get(0, 0), seen;
+	uint64_t i, empty = 0;
+
+	if (!named())
+		return;
+	REQUIRE(smp_running() > 1 || smp_start(&cpus[1], 0), "no second CPU");
+	racing = true;
+	smp_give(&cpus[1], turn);
+	for (i = 0; i < rounds(20000) && !failed(); i++) {
+		outl(0xcf8, address(i & 1 ? machine.card : 0, 0));
+		for (uint64_t wait = i % 64; wait--;)
+			pause();
+		seen = (uint32_t)in(0xcfc, 4);
+		empty += seen == UINT32_MAX;
+		EXPECT(seen == host || seen == UINT32_MAX, "%x answers", seen);
+		seen = (uint32_t)in(0xcf8, 4);
+		EXPECT(seen == address(0, 0) || seen == address(machine.card, 0), "the address reads %x", seen);
+	}
+	racing = false;
+	EXPECT(smp_wait(&cpus[1]), "the second CPU does not come back");
+	EXPECT(empty > 0 && empty < i, "of %lu reads %lu of nothing", i, empty);
+	note("%lu reads, %lu of nothing, %lu turns", i, empty, cpus[1].result);
+}
+
 /* Who is there, of all functions that there can be: the runner compares with a machine without the card. */
 static uint64_t mix(uint64_t sum, uint64_t v) { return (sum ^ v) * 0x100000001b3ULL; }
 
@@ -366,6 +402,7 @@ const struct test hide_tests[] = {
         {"hide-ports", ports, 0},
         {"hide-memory", memory, 0},
         {"hide-registers", registers, 0},
+        {"hide-race", race, SMP_ONLY},
         {"hide-space", space, 0},
         {"hide-overlaps", overlaps, NEWLEAF_ONLY},
         {NULL, NULL, 0},

@@ -14,7 +14,7 @@ from modules import put_package
 from vmtest import test
 
 MAC = "52:54:00:12:34:56"
-TESTS = "hide-ports,hide-memory,hide-registers,hide-space,hide-overlaps"
+TESTS = "hide-ports,hide-memory,hide-registers,start-physical,hide-race,hide-space,hide-overlaps"
 # The guest's own card and a bridge stand beside it.
 BESIDE = ("-device e1000e,addr=6", "-device pcie-root-port,addr=7,id=behind")
 BOCHS = (f"e1000: card=0, enabled=1, mac={MAC}, ethmod=null, ethdev=x", "pci: enabled=1, chipset=i440fx, slot1=e1000")
