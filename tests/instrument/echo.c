@@ -16,6 +16,7 @@ static nl_lock_t lock;
 static uint32_t *word; /* where messages go */
 static uint8_t frame[NL_NET_FRAME_MAX];
 static struct echo_counts counts;
+static bool clock;
 
 /* In the place of nl_hide_card: hidden, and opened. */
 enum nl_err echo_hide_card(uint16_t function, struct nl_wire_card *card)
@@ -64,6 +65,9 @@ static void answer(unsigned bytes)
 		nl_wire.nic->send(frame, NL_NET_FRAME_MIN + sizeof(counts));
 	} else if (type == ECHO_AGAIN) {
 		counts.failed += nl_wire.nic->start() != NL_OK;
+	} else if (type == ECHO_CLOCK && nl_wire.nic->timer) {
+		clock = true;
+		nl_wire.nic->timer(10000);
 	} else if (type == ECHO_QUIET) {
 		nl_wire.nic->quiet();
 	}
@@ -74,6 +78,8 @@ static void claim(void)
 	if (__atomic_exchange_n(word, 0, __ATOMIC_SEQ_CST)) {
 		counts.messages++;
 		counts.claimed += nl_wire.nic->claim();
+		if (clock)
+			nl_wire.nic->timer(10000);
 	}
 }
 

@@ -13,6 +13,7 @@
 #define ECHO_TELL 0x88b6  /* sent back with struct echo_counts behind its head */
 #define ECHO_AGAIN 0x88b7 /* the card is started anew */
 #define ECHO_QUIET 0x88b8 /* nothing is heard of it any more */
+#define ECHO_CLOCK 0x88b9 /* from now on each message asks for the next one, 10 ms behind */
 
 struct echo_counts {
 	uint64_t received, sent, refused, lost;

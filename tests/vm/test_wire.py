@@ -16,7 +16,7 @@ from vmtest import test
 
 MAC, PEER, OTHER = b"\x52\x54\x00\x12\x34\x56", b"\x52\x54\x00\xaa\xbb\xcc", b"\x52\x54\x00\x00\x00\x01"
 IP, PEER_IP = bytes((10, 0, 9, 2)), bytes((10, 0, 9, 1))
-ECHO, TELL, AGAIN, QUIET = 0x88B5, 0x88B6, 0x88B7, 0x88B8  # tests/instrument/echo.h
+ECHO, TELL, AGAIN, QUIET, CLOCK = 0x88B5, 0x88B6, 0x88B7, 0x88B8, 0x88B9  # tests/instrument/echo.h
 COUNTS = ("received", "sent", "refused", "lost", "messages", "claimed", "failed")
 
 
@@ -89,7 +89,7 @@ def arp():
     return struct.pack(">HHBBH", 1, 0x800, 6, 4, 1) + PEER + PEER_IP + bytes(6) + IP + bytes(18)
 
 
-def talk(t, peer, messages, multicast):
+def talk(t, peer, messages, multicast, clock):
     answer = peer.asked(0x806, arp(), 60, b"\xff" * 6)
     t.expect(answer and answer[6:18] == struct.pack(">H", 2) + MAC + IP[:4], f"ARP was answered by {answer}")
     seed = random.Random(12)
@@ -124,11 +124,18 @@ def talk(t, peer, messages, multicast):
     t.expect((counts["messages"] > 0) == messages, "messages or none, other than expected")
     # that of the frame by which it is started anew is nobody's
     t.expect(counts["claimed"] >= counts["messages"] - 1, "messages that nobody claimed")
+    if clock:
+        before, began = peer.counts()["messages"], time.monotonic()
+        peer.send(CLOCK)
+        peer.heard(2)  # nothing comes meanwhile
+        ticks, passed = peer.counts()["messages"] - before, time.monotonic() - began
+        t.note(f"{ticks} messages of the card's clock in {passed:.1f} s")
+        t.expect(10 * passed < ticks < 105 * passed + 5, f"{ticks} messages in {passed:.1f} s, one each 10 ms")
     peer.send(QUIET)
     t.expect(peer.asked(ECHO, bytes(46), 1.5) is None, "it is not quiet")
 
 
-def run(t, emulator, device, messages):
+def run(t, emulator, device, messages, clock):
     port = free_ports()
     peer = Peer(port, port + 1)
     if emulator == "qemu":
@@ -150,7 +157,7 @@ def run(t, emulator, device, messages):
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         try:
-            talk(t, peer, messages, emulator == "qemu")  # Bochs lets own and broadcast through its socket
+            talk(t, peer, messages, emulator == "qemu", clock)  # Bochs lets own and broadcast through its socket
             t.expect(guest.poll() is None, "the test kernel ended before its peer")
         finally:
             guest.send_signal(signal.SIGINT)
@@ -169,7 +176,7 @@ def register():
     ):
 
         def entry(t, emulator=emulator, device=device, messages=messages):
-            run(t, emulator, device, messages)
+            run(t, emulator, device, messages, device == "e1000e")
 
         entry.__doc__ = f"the core's own card, {device or 'e1000'} on {emulator}: echo, filter, started anew, quiet"
         test(full=full, emulator=emulator, name=name)(entry)
