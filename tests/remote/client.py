@@ -149,6 +149,13 @@ def believed():
             expect(fault, (host["state"], host["code"], host["exit"]) == (state, error, code), host)
             expect(f"{fault}: nothing is told of it", "boot" not in host and "leaves" not in host, host)
         expect("in time", doc["seconds"] < 4, doc["seconds"])
+    with machines(64, fault="noise") as noisy:
+        for i, m in enumerate(noisy):
+            m.lot.seed(i)
+            m.put(leaf("fix"))
+        doc = ask(noisy, "status", code=6, name="one bit is another")
+        states = [(h["state"], h["code"]) for h in doc["hosts"]]
+        expect("one bit is another, any of 64", {s for s, _ in states} == {"not-believed"}, states)
     with machines(host="::1") as (m,):
         expect("IPv6", ask([m], "status", name="IPv6")["state"] == "known")
 

@@ -9,6 +9,7 @@ import ctypes.util
 import hashlib
 import json
 import os
+import random
 import socket
 import struct
 import threading
@@ -106,7 +107,7 @@ class Machine:
         self.generation, self.frozen, self.waiting, self.challenge = 2, False, None, None
         self.leaves, self.journal, self.first, self.signed_at, self.half = {}, [], None, 0.0, None
         self.lockouts, self.probed = set(), False
-        self.requests, self.lock = [], threading.RLock()
+        self.requests, self.lock, self.lot = [], threading.RLock(), random.Random()
         self.note(1)
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.socket.bind((host, 0))
@@ -348,6 +349,9 @@ class Machine:
                 return self.first
             if self.fault == "forged":
                 return body[:500] + bytes([body[500] ^ 1]) + body[501:]
+            if self.fault == "noise":
+                bit = self.lot.randrange(len(body) * 8)
+                return body[: bit // 8] + bytes([body[bit // 8] ^ 1 << bit % 8]) + body[bit // 8 + 1 :]
             if self.fault == "cut":
                 return body[:-1]
         if path == "/v1/journal" and self.fault == "journal" and body:
