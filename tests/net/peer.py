@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The other side of the wire: the stack as a process (fake.h has the letters between), and a TCP client by hand."""
 
+import resource
 import struct
 import subprocess
 
 from frames import ACK, FIN, ME, PEER, RST, SYN, Seen, arp, ip, mss, over_ip, tcp
 
 PORT = 9947
+CIRCLE = 60  # seconds of a CPU: a stack that takes so long runs in one, and would not see that its test is gone
 
 
 class GaveUp(Exception):
@@ -16,7 +18,11 @@ class GaveUp(Exception):
 class Stack:
     def __init__(self, command, net_ip="10.0.0.2/24", net_ip6="", port=PORT, fail=None, first=None):
         self.process = subprocess.Popen(
-            [*command, net_ip, net_ip6, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1 << 16
+            [*command, net_ip, net_ip6, str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=1 << 16,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (CIRCLE, CIRCLE)),
         )
         self.neighbours, self.answers_arp, self.wait, self.sent, self.time = {}, True, 0, [], 1000
         self.run()
