@@ -7,6 +7,7 @@
  */
 #include "host.h"
 #include "../../arch/x86_64/include/host.h"
+#include "beside.h"
 #include "cell_ops.h"
 #include "core/cpu.h"
 #include "core/pool.h"
@@ -20,6 +21,7 @@ void vmx_cell_exit(void);
 struct nl_cpu *nl_cpus[NL_MAX_CPUS];
 const struct nl_vendor *nl_vendor;
 struct vmx_machine vmx;
+struct nl_beside nl_beside; /* nobody works beside the guest here */
 static struct nl_cpu cpu;
 static struct vmx_cpu v;
 static uint8_t guest[NL_PAGE_SIZE], control[NL_PAGE_SIZE] __attribute__((aligned(4096)));
