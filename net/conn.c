@@ -47,10 +47,6 @@ static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	c->lively = net_now();
 	if (!p) {
 		c->fin = true;
-		if (c->ending && pcb->state != LAST_ACK) { /* both directions are closed */
-			c->gone = true;
-			forget(c);
-		}
 		return ERR_OK;
 	}
 	if (c->ending || c->last) {
@@ -226,6 +222,12 @@ static uint64_t deadline(const struct conn *c)
 void conn_poll(void)
 {
 	for (struct conn *c = conns; c < conns + CONN_SLOTS; c++) {
+		/* Both directions are closed and everything is acknowledged: not before, or who does not acknowledge
+		 * would hold memory that no limit of ours sees. */
+		if (c->used && c->pcb && c->pcb->state == TIME_WAIT) {
+			c->gone = true;
+			forget(c);
+		}
 		if (c->used && !c->gone && net_now() < deadline(c))
 			serve(c);
 		if (c->used && (c->gone || net_now() >= deadline(c)))

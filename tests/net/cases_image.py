@@ -3,6 +3,7 @@
 
 import struct
 
+from frames import ACK, FIN, RST
 from peer import Client, Stack
 
 PROGRAMS = ("http",)
@@ -43,3 +44,17 @@ def test_depth(program):
             s.later(10000)
         depth = s.figures()[1]
         assert 500 < depth < 12288, depth
+
+
+def test_closing(program):
+    """Who closes, and never acknowledges what it was sent, holds that no longer than 5 s."""
+    with Stack(program, "10.0.0.2/16") as s:
+        for n in range(8):
+            c = Client(s, 1 + n, src=f"10.0.1.{n + 1}", acks=False).connect()
+            first = c.ack
+            c.say(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert c.ended and b" 404 " in c.got, c.got
+            c.ack = first  # nothing of it arrived
+            s.put(c.frame(FIN | ACK))
+        frames = s.later(5500)
+        assert sum(1 for f in frames if f.protocol == 6 and f.flags & RST) >= 8, [f for f in frames if f.protocol == 6]
