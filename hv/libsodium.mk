@@ -43,7 +43,7 @@ SODIUM_USERS := core/sha256 core/sodium leaf/signature leaf/witness
 $(SODIUM_USERS:%=$(B)/core/hv/%.c.o) $(SODIUM_USERS:%=$(B)/unit/hv/%.o): $(SODIUM_SRC)/.stamp
 
 $(SODIUM_USERS:%=$(B)/unit/hv/%.o): UNIT_EXTRA := $(CRYPTO_CFLAGS)
-$(addprefix $(B)/tests/test_,agentless commit faults gone journal journal_left leaf leaf_modules list module \
+$(addprefix $(B)/tests/test_,agentless commit door faults gone journal journal_left leaf leaf_modules list module \
 	module_commit module_elsewhere module_hook module_order module_told order order_abuse order_anybody \
 	order_askers order_now order_refused own prepare registry signature signed standing standing_hold \
 	standing_wish supersede token trial window witness): $(SODIUM_HOST)

@@ -11,9 +11,9 @@
 #include "core/clock.h"
 #include "core/core.h"
 #include "core/cpu.h"
-#include "net/hide.h"
 #include "exits/config.h"
 #include "exits/cpuid.h"
+#include "exits/hypercall.h"
 #include "host.h"
 #include "core/journal.h"
 #include "core/kept.h"
@@ -21,6 +21,7 @@
 #include "leaf/witness.h"
 #include "core/panic.h"
 #include "exits/msr.h"
+#include "net/keeper.h"
 #include "core/pool.h"
 #include "x86.h"
 
@@ -48,7 +49,6 @@ static const void *file(enum nl_boot_file i) { return x86_phys(HPA(nl_boot.files
 
 static enum nl_err prepare(struct nl_boot_block *b)
 {
-	struct nl_wire_card card;
 	enum nl_journal_past past;
 	enum nl_err err;
 
@@ -71,8 +71,8 @@ static enum nl_err prepare(struct nl_boot_block *b)
 	err = nl_base_init();
 	if (!err)
 		err = nl_config_init();
-	if (!err && nl_boot.net.function)
-		nl_boot.net.error = nl_hide_card(nl_boot.net.function, &card);
+	if (!err)
+		nl_net_hide();
 	if (err)
 		return err;
 	if (!nl_cpus_init())
@@ -90,6 +90,7 @@ static enum nl_err prepare(struct nl_boot_block *b)
 	for (uint16_t p = NL_CONFIG_PORTS; p < NL_CONFIG_PORTS + 8; p++)
 		nl_vendor->intercept_port(p);
 	nl_witness_init(x86_phys(HPA(nl_boot.seed)));
+	nl_net_init(nl_status_now);
 	return NL_OK;
 }
 

@@ -64,7 +64,7 @@ bool nmi_taken(struct nl_cpu *cpu)
 {
 	bool kick = __atomic_exchange_n(&cpu->kick, 0, __ATOMIC_SEQ_CST);
 
-	if (nl_beside.claim && nl_beside.claim())
+	if (!cpu->index && nl_beside.claim && nl_beside.claim(kick))
 		kick = true;
 	if (!kick || hardware_nmi_waits())
 		__atomic_store_n(&cpu->nmi_pending, 1, __ATOMIC_SEQ_CST);

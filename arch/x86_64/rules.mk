@@ -12,7 +12,7 @@ CORE_CFLAGS = $(CFLAGS_COMMON) -Ihv -Iarch/x86_64/include -Iarch/x86_64/svm -Iar
 THUNKS = $(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk-inline -mindirect-branch-register)
 NO_INDIRECT = $(THUNKS) -fno-jump-tables
 SVM_SRCS := $(addprefix arch/x86_64/svm/,svm.c exit.c nmi.c cell.c entry.S)
-CORE_SRCS := $(wildcard hv/*.c hv/*/*.c hv/*/*/*.c arch/x86_64/*.c arch/x86_64/*.S) $(SVM_SRCS) $(VMX_SRCS)
+CORE_SRCS := $(wildcard hv/*.c hv/*/*.c hv/*/*/*.c hv/*/*.S arch/x86_64/*.c arch/x86_64/*.S) $(SVM_SRCS) $(VMX_SRCS)
 CORE_OBJS := $(patsubst %,$(B)/core/%.o,$(CORE_SRCS))
 
 $(B)/core/%.c.o: %.c
@@ -21,7 +21,11 @@ $(B)/core/%.c.o: %.c
 
 $(B)/core/%.S.o: %.S
 	@mkdir -p $(@D)
-	$(CC) -g -MMD -MP -Iarch/x86_64/include -c -o $@ $<
+	$(CC) -g -MMD -MP -Iarch/x86_64/include $(S_EXTRA) -c -o $@ $<
+
+# The network's stack, which the core carries without trusting it (net/).
+$(B)/core/hv/net/image.S.o: S_EXTRA = -DNET_IMAGE='"$(NET_IMAGE)"'
+$(B)/core/hv/net/image.S.o: $(NET_IMAGE)
 
 $(B)/core.elf: arch/x86_64/core.lds $(CORE_OBJS) $(CRYPTO_LIBS)
 	ld -nostdlib -static --no-warn-rwx-segments -z max-page-size=4096 -T arch/x86_64/core.lds -o $@ \

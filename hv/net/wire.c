@@ -19,10 +19,9 @@ enum nl_err nl_wire_open(const struct nl_wire_card *card)
 		nl_wire.nic = &nl_nic_virtio;
 		err = nl_wire.nic->attach(card);
 	}
-	if (!err) { /* it is silent: from here on it may reach memory */
+	if (!err) /* it is silent: from here on it may reach memory */
 		nl_config_poke(card->function, COMMAND, 2, COMMAND_ON | COMMAND_MASTER);
-		err = nl_wire.nic->start();
-	}
+	nl_wire.broken = true;
 	if (err) {
 		nl_config_poke(card->function, COMMAND, 2, before);
 		nl_wire.nic = NULL;

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The wire without a stack: where newleaf.conf names a card, the core answers by itself at each exit, ARP for ECHO_IP
- * and frames of a private type (echo.h). The card's messages go to a word of memory instead of a CPU, so that each of
- * them is seen, and that it is claimed once.
+ * The wire without a stack: where newleaf.conf names a card and the port ECHO_PORT, the core answers by itself at each
+ * exit, ARP for ECHO_IP and frames of a private type (echo.h). The card's messages go to a word of memory instead of a
+ * CPU, so that each of them is seen, and that it is claimed once.
  */
 #include "echo.h"
 #include "core/core.h"
 #include "core/pool.h"
 #include "net/hide.h"
+#include "net/keeper.h"
 
-enum nl_err echo_hide_card(uint16_t function, struct nl_wire_card *card);
+void echo_net_hide(void);
+void echo_net_init(void (*status)(struct nl_status *));
 void echo_exit(void);
 
 static nl_lock_t lock;
@@ -18,20 +20,35 @@ static uint8_t frame[NL_NET_FRAME_MAX];
 static struct echo_counts counts;
 static bool clock;
 
-/* In the place of nl_hide_card: hidden, and opened. */
-enum nl_err echo_hide_card(uint16_t function, struct nl_wire_card *card)
-{
-	enum nl_err err = nl_hide_card(function, card);
+static bool asked(void) { return nl_boot.net.function && nl_boot.net.port == ECHO_PORT; }
 
-	if (err)
-		return err;
+/* In the place of nl_net_hide: hidden, and opened. */
+void echo_net_hide(void)
+{
+	struct nl_wire_card card;
+	enum nl_err err;
+
+	if (!asked()) {
+		nl_net_hide();
+		return;
+	}
+	err = nl_hide_card(nl_boot.net.function, &card);
 	word = nl_pool_page();
 	if (word && !(nl_pool_hpa(word).v >> 32))
-		card->message_address = (uint32_t)nl_pool_hpa(word).v;
-	card->message_data = 1;
-	err = nl_wire_open(card);
-	nl_log("newleaf: echo on %x: error %u%s\n", function, err, nl_wire.messages ? ", messages" : "");
-	return err;
+		card.message_address = (uint32_t)nl_pool_hpa(word).v;
+	card.message_data = 1;
+	if (!err)
+		err = nl_wire_open(&card);
+	if (!err)
+		err = nl_wire.nic->start();
+	nl_boot.net.error = err;
+	nl_log("newleaf: echo on %x: error %u%s\n", nl_boot.net.function, err, nl_wire.messages ? ", messages" : "");
+}
+
+void echo_net_init(void (*status)(struct nl_status *))
+{
+	if (!asked())
+		nl_net_init(status);
 }
 
 static void back(void)
@@ -87,7 +104,7 @@ void echo_exit(void)
 {
 	unsigned bytes;
 
-	if (!nl_wire.nic || !nl_trylock(&lock))
+	if (!asked() || !nl_wire.nic || !nl_trylock(&lock))
 		return;
 	if (nl_wire.messages)
 		claim();

@@ -10,6 +10,7 @@
 		10, 0, 9, 2 \
 	}
 #define ECHO_TYPE 0x88b5  /* of a frame that is sent back */
+#define ECHO_PORT 7u      /* net-port: no stack, but this */
 #define ECHO_TELL 0x88b6  /* sent back with struct echo_counts behind its head */
 #define ECHO_AGAIN 0x88b7 /* the card is started anew */
 #define ECHO_QUIET 0x88b8 /* nothing is heard of it any more */

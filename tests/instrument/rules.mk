@@ -25,7 +25,7 @@ $(I)/hv/exits/exit.c.o: RENAMES = $(STEP) -Dnl_current_view=lit_current_view -Dh
 	-Dnl_hypercall=race_hypercall -Dnl_commit_told=race_told -Dapic_deliver_init=dead_deliver_init
 # What it says it is, on the console and to `newleaf status`.
 $(I)/hv/main.c.o $(I)/hv/exits/hypercall.c.o: RENAMES = -include tests/instrument/version.h \
-	-Dnl_hide_card=echo_hide_card
+	-Dnl_net_hide=echo_net_hide -Dnl_net_init=echo_net_init
 
 $(I)/%.c.o: %.c tests/instrument/rules.mk
 	@mkdir -p $(@D)

@@ -105,7 +105,7 @@ def main():
         os.unlink(place("STOP"))
     code, changed, said = rollout(fleet, newleaf_health=["false"])
     expect("a gate that says no", code != 0 and on(fleet) == [False] * 3 and not fleet[1].requests, (code, said))
-    fleet[2].fault = "closes"
+    fleet[2].close()
     code, changed, said = rollout(fleet, newleaf_deadline="2s")
     expect("one of a ring is not there", code != 0 and on(fleet)[0] and "NL_EUNREACHABLE" in said, (code, said))
     print(f"ansible: {right} passed, {wrong} failed")

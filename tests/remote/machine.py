@@ -3,7 +3,6 @@
 that are really signed, a journal with its chain, orders that are really checked. And what something else may answer
 in its place. It knows nothing of kernels: a leaf is for the one whose build-id is in its file."""
 
-import contextlib
 import ctypes
 import ctypes.util
 import hashlib
@@ -68,29 +67,6 @@ SYNC, APPLY, REVERT, FREEZE, RELEASE, STOP, CONFIRM = range(1, 8)
 STATUS = {"NL_EUSAGE": 400, "NL_EQUORUM": 422, "NL_EORDER": 422, "NL_ERATE": 429, "NL_ESIGNATURE": 422,
           "NL_EMACHINEID": 403, "NL_EBOOTID": 403, "NL_ECHALLENGE": 403, "NL_EFROZEN": 403}  # fmt: skip
 HZ = 1000000000
-SLIDE, TEXT, DATA = 0x3400000, 0xFFFFFFFFC0000000, 0xFFFFFFFFC0200000
-
-
-def digest(data):
-    """Of what a leaf of the kernel alone (leaf.c's) writes, where SLIDE and TEXT say that all of it lies."""
-    parts = [struct.unpack_from("<II", data, 84 + 8 * i) for i in range(8)]
-    regions = [struct.unpack_from("<Q", data, 168 + 128 + 24 * i + 16)[0] + SLIDE for i in range(8)]
-    relocs = [struct.unpack_from("<HHHHIHHQq", data, parts[2][0] + 32 * i) for i in range(parts[2][1])]
-    out = hashlib.sha256()
-    for i in range(parts[1][1]):
-        _, region, offset, size, _, _, _, fresh = struct.unpack_from("<HHIIHHII", data, parts[1][0] + 76 * i)
-        at, new = regions[region] + offset, bytearray(data[parts[4][0] + fresh :][:size])
-        for where, kind, symbol, site, place, _, of, value, addend in relocs:
-            if (where, site) != (1, i):
-                continue
-            value += {1: regions[of], 3: TEXT}[symbol] + addend
-            place -= fresh
-            if kind == 3:
-                new[place : place + 4] = (value - at - place & 0xFFFFFFFF).to_bytes(4, "little")
-            else:
-                new[place : place + 8] = value.to_bytes(8, "little")
-        out.update(struct.pack("<QQ", at, size) + new)
-    return out.digest()
 
 
 class Refusal(Exception):
@@ -109,14 +85,10 @@ class Machine:
         self.lockouts, self.probed = set(), False
         self.requests, self.lock, self.lot = [], threading.RLock(), random.Random()
         self.note(1)
-        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        self.socket.bind((host, 0))
-        if fault != "gone":  # else nobody listens, and nobody else will
-            self.socket.listen(64)
+        self.socket = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.port = self.socket.getsockname()[1]
         self.name = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
-        if fault != "gone":
-            threading.Thread(target=self.serve, daemon=True).start()
+        threading.Thread(target=self.serve, daemon=True).start()
 
     # -- what it is --
 
@@ -136,11 +108,11 @@ class Machine:
             + self.facts() + bytes(32)
             + struct.pack("<IIQ32x", len(self.leaves), len(self.lockouts), newest)
             + (self.kernel if self.knows else b"").ljust(32, b"\0")
-            + struct.pack("<IIQ20xIQQII", 20 if self.knows else 0, 1, SLIDE, orders, 0, 0, 1, 1)
+            + struct.pack("<IIQ20xIQQII", 20 if self.knows else 0, 1, 0x3400000, orders, 0, 0, 1, 1)
         )  # fmt: skip
 
     def leaf(self, sha256, l):
-        return l.get("digest", bytes(32)) + struct.pack("<QQ", TEXT, DATA) + (
+        return bytes(48) + (
             struct.pack("<48s32s32x27sB", l["id"].encode(), sha256, b"author", l["condition"])
             + struct.pack("<IIIIIQQIIIIQQII", l["version"], 1, 1, 64, 0, 0, l["generation"], 0, l["note"], 1, 0, 0,
                           l["trial"], 0, 0)
@@ -177,8 +149,8 @@ class Machine:
             self.note(REFUSED, ERRORS[error], sha256, name)
             raise Refusal(error)
         self.knows = True
-        new = {"id": name, "condition": 1, "version": version, "generation": 0, "note": 0, "trial": 0}
-        self.leaves.setdefault(sha256, {**new, "digest": digest(data)})
+        self.leaves.setdefault(sha256, {"id": name, "condition": 1, "version": version, "generation": 0, "note": 0,
+                                        "trial": 0})  # fmt: skip
         self.note(VERIFIED, 0, sha256, name, 1)
         return sha256
 
@@ -302,8 +274,7 @@ class Machine:
             threading.Thread(target=self.speak, args=(connection,), daemon=True).start()
 
     def close(self):
-        with contextlib.suppress(OSError):  # of one that does not listen
-            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
     def speak(self, connection):

@@ -131,3 +131,10 @@ void nic_machine(void)
 	nic_messages = nic_dma = 0;
 	nic_gone = false;
 }
+
+enum nl_err nic_open(void)
+{
+	enum nl_err err = nl_wire_open(&nic_card);
+
+	return err ? err : nl_wire.nic->start();
+}

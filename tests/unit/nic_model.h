@@ -18,6 +18,7 @@ enum { NIC_FUNCTION = 0x18, NIC_PAGES = 256 };
 
 extern uint8_t nic_config[256];
 extern struct nl_wire_card nic_card;
+enum nl_err nic_open(void);   /* and started, as the keeper does at its first turn */
 extern unsigned nic_messages; /* that the card has sent */
 extern bool nic_gone;         /* every register reads as ones */
 extern unsigned nic_dma;      /* accesses to memory */

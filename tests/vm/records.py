@@ -13,7 +13,7 @@ def record(magic, records, version=1, extra=b""):
 
 
 def policy_record(guest_may=15, conf_may=0, security_version=1, proofs=3, without_list=0, signatures=1, unpatched=0,
-                  operators=0, order_may=0):
+                  operators=0, order_may=0, net_may=0):
     """The section .nlpol: as the build makes it, but for what is named."""
     words = (guest_may, 10000, conf_may, security_version, proofs, signatures, without_list, unpatched)
-    return record(POLICY, [struct.pack("<12I", *words, operators, order_may, 600000, 0)])
+    return record(POLICY, [struct.pack("<12I", *words, operators, order_may, 600000, net_may)])

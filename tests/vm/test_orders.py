@@ -20,7 +20,7 @@ AUXV, NOW, AGENTLESS = FIXES[1], 1, 8
 class Operators:
     """An image that wants two operators for each order, and lets guest root do nothing; and what they sign."""
 
-    def __init__(self, folder, guest_may=0):
+    def __init__(self, folder, guest_may=0, net_may=0):
         self.folder, self.image = folder, os.path.join(folder, "newleaf.efi")
         keys, policy = self.path("keys"), self.path("policy")
         for name in ("first", "second"):
@@ -28,7 +28,7 @@ class Operators:
         public = [self.path(name + ".pub") for name in ("first", "second")]
         author("key", "image", os.path.join(BUILD, "keys", "demo.pub"), *public, "-o", keys)
         with open(policy, "wb") as f:
-            f.write(policy_record(guest_may=guest_may, operators=2, order_may=NOW | AGENTLESS))
+            f.write(policy_record(guest_may=guest_may, operators=2, order_may=NOW | AGENTLESS, net_may=net_may))
         sections = [f"--update-section=.nlkeys={keys}", f"--update-section=.nlpol={policy}"]
         subprocess.run(["objcopy", *sections, os.path.join(BUILD, "newleaf.efi"), self.image], check=True)
 

@@ -148,7 +148,7 @@ def run(t, emulator, device, messages, clock):
     else:
         device, card = f"e1000: card=0, enabled=1, mac={MAC.hex(':')}, ethmod=socket, ethdev={port}", "00:02.0"
     command = [os.path.join(TOP, "tests", "guest", "run"), emulator, "--only", "time-timer-during-exits"]
-    command += ["--scale", "200000", "--set", f"net-nic {card}", "--device", device]
+    command += ["--scale", "200000", "--set", f"net-nic {card}", "--set", "net-port 7", "--device", device]
     if emulator == "bochs":
         command += ["--device", "pci: enabled=1, chipset=i440fx, slot1=e1000"]
     with tempfile.TemporaryDirectory() as folder:

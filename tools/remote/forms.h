@@ -57,9 +57,6 @@
 	"needs\n                      no leaf. May be given again\n" \
 	"  --since SEQ         log: from this entry on\n" \
 	"  --check             status: exit 10 if a leaf is on and weakened\n" \
-	"  --bytes             status: the bytes that run are those that the files of the leaves would write; else " \
-	"NL_EBYTES, " \
-	"or\n                      NL_EDEGRADED where that cannot be said (modules): weakened\n" \
 	"  --jobs N            so many hosts at once; default 64\n" \
 	"  -n, --dry-run       say what would be ordered; nothing is signed\n" \
 	"  --json              newleaf.remote/1\n" \

@@ -82,27 +82,16 @@ static void judge_absent(const struct host *h, const struct leaf_name *name, str
 	}
 }
 
-/* What the machine says of it is its core's word; its digest can be compared with what the leaf would write. */
-static enum nl_err compare_bytes(const struct host *h, const struct nl_signed_leaf *l, const struct leaf_name *name)
-{
-	enum nl_err err = wish.bytes && name && name->file ? witness_bytes(&h->status.s, l, &name->leaf) : NL_OK;
-
-	return err && err != NL_EBYTES ? NL_EDEGRADED
-	                               : err; /* in modules, or by what only that kernel knows: cannot be */
-}
-
-static void judge_applied(const struct host *h, const struct nl_signed_leaf *signed_leaf, const struct leaf_name *name,
-                          struct leaf_state *out)
+static void judge_applied(const struct host *h, const struct nl_leaf_state *l, struct leaf_state *out)
 {
 	const struct nl_status *s = &h->status.s.status;
-	const struct nl_leaf_state *l = &signed_leaf->state;
 	uint64_t hz = s->boot.tsc_hz;
 	bool runs = l->trial_tsc && (int64_t)(l->trial_tsc - s->tsc_now) > 0;
 
 	out->applied = true;
 	out->err = l->note                 ? (enum nl_err)l->note
 	           : l->trial_tsc && !runs ? NL_ETRIAL /* nobody confirmed it, and it is still on */
-	                                   : compare_bytes(h, signed_leaf, name);
+	                                   : NL_OK;
 	out->word = out->err == NL_EPROBED ? LEAF_PROBED : out->err ? LEAF_WEAKENED : runs ? LEAF_TRIAL : LEAF_APPLIED;
 	if (runs && hz)
 		out->trial_left_ns = (uint64_t)((unsigned __int128)(l->trial_tsc - s->tsc_now) * 1000000000 / hz);
@@ -117,7 +106,7 @@ static struct leaf_state judge(const struct host *h, const struct nl_signed_leaf
 
 	memcpy(out.sha256, l ? l->state.sha256 : name->sha256, sizeof(out.sha256));
 	if (l && l->state.condition == NL_LEAF_APPLIED) {
-		judge_applied(h, l, name, &out);
+		judge_applied(h, &l->state, &out);
 	} else if (kernel_fixed(h)) {
 		out.word = LEAF_FIXED;
 	} else if (l && l->state.trial_tsc) {

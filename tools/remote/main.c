@@ -116,7 +116,7 @@ static void add_file(const char *path)
 	struct leaffile l = leaffile_read(path);
 	const struct nl_leaf_object *kernel = &l.leaf.header->target.kernel;
 
-	*name = (struct leaf_name){.text = path, .by_hash = true, .file = l.file.p, .size = l.file.n, .leaf = l.leaf};
+	*name = (struct leaf_name){.text = path, .by_hash = true, .file = l.file.p, .size = l.file.n};
 	memcpy(name->sha256, l.digest, 32);
 	memcpy(name->id, l.leaf.header->id, sizeof(name->id));
 	name->build_id_len = kernel->build_id_len;
@@ -168,7 +168,6 @@ enum {
 	OPT_FIXED,
 	OPT_SINCE,
 	OPT_CHECK,
-	OPT_BYTES,
 	OPT_JOBS,
 	OPT_JSON,
 	OPT_AGENTLESS
@@ -186,7 +185,6 @@ static const struct option options[] = {
         {"fixed", required_argument, NULL, OPT_FIXED},
         {"since", required_argument, NULL, OPT_SINCE},
         {"check", no_argument, NULL, OPT_CHECK},
-        {"bytes", no_argument, NULL, OPT_BYTES},
         {"jobs", required_argument, NULL, OPT_JOBS},
         {"json", no_argument, NULL, OPT_JSON},
         {"dry-run", no_argument, NULL, 'n'},
@@ -237,9 +235,6 @@ static void take(int option, const char *value)
 		break;
 	case OPT_CHECK:
 		wish.check = true;
-		break;
-	case OPT_BYTES:
-		wish.bytes = true;
 		break;
 	case OPT_JOBS:
 		wish.jobs = number(value, HOSTS_MAX, "--jobs");

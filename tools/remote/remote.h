@@ -27,7 +27,6 @@ struct leaf_name {
 	uint8_t sha256[32]; /* of the signed part */
 	const uint8_t *file;
 	size_t size;
-	struct nl_leaf leaf;     /* in it */
 	char id[NL_LEAF_ID_LEN]; /* of a file, or what was given */
 	uint8_t build_id[NL_BUILD_ID_MAX];
 	uint32_t build_id_len; /* of the kernel that a file's leaf is for; 0 = not known */
@@ -122,7 +121,7 @@ struct wish { /* the command line, the same for every host */
 	uint32_t deadline_ms, confirm_ms;
 	uint64_t since;
 	const char *place; /* challenge, carry: a file; of many hosts a directory with one for each, called as it is */
-	bool json, quiet, check, bytes, dry_run, any_generation;
+	bool json, quiet, check, dry_run, any_generation;
 	bool many; /* hosts */
 	unsigned jobs;
 };

@@ -9,5 +9,5 @@ extern struct nl_beside {
 	void (*turn)(struct nl_cpu *cpu); /* a CPU is on its way into the guest */
 	uint64_t poll; /* VMX: the boot CPU comes by so often, in ticks of the TSC; 0: not, there is another way to wake
 	                  it */
-	bool (*claim)(void); /* an NMI has come: was it from there? Each is claimed once; on any CPU */
+	bool (*claim)(bool kick); /* an NMI of the boot CPU, maybe a kick: was it from there? */
 } nl_beside;
