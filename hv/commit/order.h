@@ -9,7 +9,8 @@
 #include "leaf/order.h"
 #include "leaf/signature.h"
 
-/* Another challenge; this asker's one before is void. NL_ENORANDOM. */
+/* A challenge. The guest's is another each time, and the one before is void; the wire's stays until an order has used
+ * it or ten minutes are over. NL_ENORANDOM. */
 enum nl_err nl_order_challenge(enum nl_asker asker, struct nl_challenge *answer);
 
 /* A piece of work on an order of `size` bytes, in a buffer of NL_ORDER_MAX_SIZE. NL_AGAIN, NL_ERATE: come again with

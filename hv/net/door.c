@@ -65,6 +65,7 @@ static enum nl_err call_facts(struct call *c)
 
 	*f = nl_net_facts;
 	status_now(&f->status);
+	f->status.kernel_slide = 0; /* whoever the stack has become, what Linux hides is in the signed status alone */
 	NL_EACH_CPU(cpu)
 		for (unsigned i = 0; i < NL_CAUSES; i++)
 			f->exits[i] += cpu->exits[i];

@@ -73,7 +73,8 @@ enum nl_net_call {
 	NL_NET_JOURNAL,   /* rdi = first seq wanted; data: struct nl_journal_entry[]; rdx = how many, 0 = no newer */
 	NL_NET_SIGNED,    /* data: 32 bytes nonce in, out the signed status; rdx = its bytes. NL_AGAIN: again, with the
 	                     nonce */
-	NL_NET_CHALLENGE, /* data: struct nl_challenge, the wire's own; the one before is void */
+	NL_NET_CHALLENGE, /* data: struct nl_challenge, the wire's own: the same until it is used, or ten
+	                      minutes old */
 	NL_NET_ORDER,     /* rdi = bytes of the order in data. rax = enum nl_err: NL_OK = accepted; NL_AGAIN: again with
 	                     the same bytes; NL_ERATE: after a second */
 	/* rdi = offset, 0 starts anew, rsi = size of the whole file, rdx = bytes of this piece. data: SHA-256 of the

@@ -49,7 +49,7 @@ def put(folder, path, text):
 
 
 def tree(folder):
-    for part in ("arch", "efi", "guest-agent", "hv", "include", "scripts", "tests/unit", "tools", "build"):
+    for part in "arch efi guest-agent hv include net scripts tests/http tests/unit tools build".split():
         os.makedirs(os.path.join(folder, part))
     put(folder, "Makefile", MAKEFILE)
     put(folder, "hv/x.c", SCRIPT)

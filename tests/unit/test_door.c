@@ -134,6 +134,7 @@ static void looking(void **state)
 	assert_int_equal(f->status.abi, NL_ABI_VERSION);
 	assert_int_equal(f->status.leaves, 2);
 	assert_int_equal(f->status.lockouts, 0);
+	assert_int_equal(f->status.kernel_slide, 0);
 	assert_int_equal(f->exits[NL_CAUSE_CPUID], 41);
 	assert_int_equal(f->frames_received, 5);
 	assert_int_equal(f->frames_sent, 6);

@@ -40,11 +40,20 @@ static void make_for_the_wire(enum nl_order_what what)
 
 static void challenges(void **state)
 {
-	struct nl_challenge of_the_guest = challenge;
+	struct nl_challenge of_the_guest = challenge, again;
 
 	(void)state;
 	assert_int_equal(nl_order_challenge(NL_ASKER_WIRE, &of_the_wire), NL_OK);
 	assert_memory_not_equal(of_the_wire.challenge, of_the_guest.challenge, 32);
+	for (unsigned i = 0; i < 100; i++) { /* whoever asks takes it from nobody */
+		assert_int_equal(nl_order_challenge(NL_ASKER_WIRE, &again), NL_OK);
+		assert_memory_equal(&again, &of_the_wire, sizeof(again));
+	}
+	seam_tsc += 11 * MINUTE;
+	assert_int_equal(nl_order_challenge(NL_ASKER_WIRE, &again), NL_OK);
+	assert_memory_not_equal(again.challenge, of_the_wire.challenge, 32);
+	of_the_wire = again;
+	assert_int_equal(ask(), NL_OK);
 	make(NL_ORDER_FREEZE);
 	sign();
 	assert_int_equal(by_wire(), NL_ECHALLENGE);
@@ -61,6 +70,8 @@ static void challenges(void **state)
 		seam_tsc += SECOND;
 	assert_int_not_equal(nl_kept->frozen, 0);
 	assert_int_equal(by_wire(), NL_ECHALLENGE); /* it counts once */
+	assert_int_equal(nl_order_challenge(NL_ASKER_WIRE, &again), NL_OK);
+	assert_memory_not_equal(again.challenge, of_the_wire.challenge, 32);
 	nl_kept->frozen = 0;
 	make(NL_ORDER_RELEASE);
 	sign();
