@@ -276,7 +276,8 @@ def interactive_shell(t):
             (b"# ", 1, b"newleaf status\n"),
             (b"guest-may", 1, b"sh\ncat\n"),
             (b"cat\r\n", 1, b"here\n"),
-            (b"here\r\n", 2, b"\x1d"),
+            (b"here\r\n", 1, b"there\n"),  # by whom, depends; from now on the line echoes
+            (b"there\r\n", 2, b"\x1d"),
         ]
         while True:
             try:

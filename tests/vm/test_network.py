@@ -57,7 +57,7 @@ def network(t, card, ends, rounds):
 PANIC = (("echo c >/proc/sysrq-trigger", "end Kernel panic"),)
 
 
-@test()
+@test(full=True)
 def network_e1000e(t):
     """82574L: an order and its leaf by the wire, what is refused there, a card that the guest does not see; and orders
     that are carried out after a panic"""
