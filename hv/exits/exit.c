@@ -166,9 +166,9 @@ void hv_before_entry(struct nl_cpu *cpu)
 	uint32_t r[4];
 
 	nl_panic_stop();
-	apic_deliver_init(cpu);
-	if (nl_beside.turn && nl_cpu_is_running(cpu))
+	if (nl_beside.turn && nl_cpu_is_running(cpu)) /* an INIT that ends it is delivered at once */
 		nl_beside.turn(cpu);
+	apic_deliver_init(cpu);
 	if (nl_own_come() && nl_cpu_is_running(cpu))
 		nl_own_commit(cpu);
 	if (nl_quiesce_pending() && nl_cpu_is_running(cpu))

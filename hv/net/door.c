@@ -103,6 +103,8 @@ static enum nl_err call_journal(struct call *c)
 	return NL_OK;
 }
 
+_Static_assert(NL_SIGNED_MAX_SIZE <= NL_NET_DATA, "the longest signed status fits");
+
 static enum nl_err call_signed(struct call *c)
 {
 	struct nl_status now;
@@ -134,7 +136,7 @@ static const struct nl_order *order_for(const uint8_t sha256[32])
 static enum nl_err verify(struct call *c)
 {
 	const struct nl_order *o = order_for(brought.sha256);
-	struct nl_verify_report report;
+	struct nl_verify_report report = {0};
 	enum nl_err err = o ? NL_OK : NL_EUNKNOWN_LEAF;
 
 	if (!err && !brought.check.size)
@@ -143,6 +145,8 @@ static enum nl_err verify(struct call *c)
 		err = nl_registry_verify(c->ctx, &brought.check, o, &report);
 	if (!err && memcmp(report.sha256, brought.sha256, sizeof(report.sha256)))
 		err = NL_EUNKNOWN_LEAF;
+	if (o && err && err != NL_AGAIN)
+		nl_journal(NL_EV_REFUSED, err, report.id, brought.sha256, report.blocker.site_va, 0);
 	if (err != NL_AGAIN)
 		nl_door_forget();
 	return err;

@@ -155,7 +155,7 @@ static void serve(const struct nl_context *ctx)
 	}
 }
 
-/* false: this CPU is wanted elsewhere. */
+/* false: this CPU is wanted elsewhere. Who has met poison reads nothing more: the guest's first. */
 static bool run(struct nl_cpu *cpu, const struct nl_context *ctx, uint64_t slice)
 {
 	uint64_t start = x86_rdtsc();
@@ -171,7 +171,7 @@ static bool run(struct nl_cpu *cpu, const struct nl_context *ctx, uint64_t slice
 		die(NL_NET_FAULTED, &nl_net_facts.faults, room.cell.rip);
 	if (state == RUNS && busy > ticks(BUSY_US))
 		die(NL_NET_LOOPED, &nl_net_facts.overruns, room.cell.rip);
-	return end != NL_CELL_LEFT || (rang && !cpu->mc_pending);
+	return !cpu->mc_pending && (end != NL_CELL_LEFT || rang);
 }
 
 /* When somebody is to come again, and by what. */

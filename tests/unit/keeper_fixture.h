@@ -210,6 +210,12 @@ static enum nl_cell_end left(struct nl_cell *c)
 	(void)c;
 	return NL_CELL_LEFT;
 }
+static enum nl_cell_end meets_poison(struct nl_cell *c)
+{
+	c->gprs.rax = NL_NET_LEAVES;
+	cpu.mc_pending = true;
+	return NL_CELL_CALL;
+}
 static enum nl_cell_end rung(struct nl_cell *c)
 {
 	(void)c;

@@ -5,6 +5,7 @@
 #include "core/core.h"
 #include "core/kept.h"
 #include "core/sha256.h"
+#include "exits/own.h"
 #include <insn.h>
 
 unsigned signatures, hashes;
@@ -155,4 +156,19 @@ void refused(enum nl_err err)
 	assert_int_equal(carry(), err);
 	assert_int_equal(nl_kept->frozen, 0);
 	assert_null(nl_order_waiting());
+}
+
+void stands_at(uint64_t rip)
+{
+	uint64_t task, *stack;
+
+	seam_tsc_step = 1000; /* it waits between tries */
+	task = fg_task("stopped", 0, 8, &stack);
+	fg_task_on_cpu(task, true);
+	fg_current(0, task);
+	fg.cpus[0].gprs.rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram);
+	fg.ctx.cpl = 0;
+	fg.ctx.rip = rip;
+	while (nl_own_due != UINT64_MAX) /* what a case before has left */
+		nl_own_commit(&fg.cpus[0]);
 }

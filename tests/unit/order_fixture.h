@@ -25,6 +25,8 @@ extern unsigned signatures, hashes;  /* so many were checked, and pieces hashed 
 extern size_t longest_hash;
 
 int begin(void **state);
+void stands_at(
+        uint64_t rip); /* the one CPU, at CPL 0, on its way into the guest: what nobody calls for is made there */
 enum nl_err ask(void); /* for a challenge */
 void make(enum nl_order_what what);
 void add(const uint8_t leaf[32]);

@@ -53,22 +53,12 @@ static uint64_t knock(uint64_t number, uint64_t rdi, uint64_t rsi, uint64_t rdx)
 
 static int open_door(void **state)
 {
-	uint64_t task, *stack;
-
 	begin(state);
 	memset(&box, 0, sizeof(box));
 	nl_boot.facts.policy.net_may = NL_NET_MAY_ALL;
 	nl_door_forget();
 	assert_int_equal(nl_door_init(nl_status_now), NL_OK);
-	seam_tsc_step = 1000;
-	task = fg_task("stopped", 0, 8, &stack);
-	fg_task_on_cpu(task, true);
-	fg_current(0, task);
-	fg.cpus[0].gprs.rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram);
-	fg.ctx.cpl = 0;
-	fg.ctx.rip = ELSEWHERE;
-	while (nl_own_due != UINT64_MAX) /* what a case before has left */
-		nl_own_commit(&fg.cpus[0]);
+	stands_at(ELSEWHERE);
 	return 0;
 }
 
@@ -264,6 +254,8 @@ static void leaves_that_nobody_ordered(void **state)
 {
 	size_t size = leaf_file("alpha", DATA_SITE), n;
 	uint32_t known = nl_registry_count();
+	struct nl_journal_entry e;
+	uint64_t newest;
 
 	(void)state;
 	assert_int_equal(send_leaf(alpha, size, 100), NL_EUNKNOWN_LEAF);
@@ -291,6 +283,11 @@ static void leaves_that_nobody_ordered(void **state)
 	size = leaf_file("alpha", DATA_SITE);
 	file[size - 1] ^= 1;
 	assert_int_equal(send_leaf(alpha, size, 100), NL_ESIGNATURE);
+	nl_journal_read(UINT64_MAX, &e, &newest);
+	assert_true(nl_journal_read(newest, &e, &newest));
+	assert_int_equal(e.event, NL_EV_REFUSED);
+	assert_int_equal(e.error, NL_ESIGNATURE);
+	assert_memory_equal(e.leaf_sha256, alpha, sizeof(alpha));
 	assert_int_equal(nl_registry_count(), known);
 	file[size - 1] ^= 1;
 	assert_int_equal(send_piece(alpha, file, 0, size, 100), NL_OK);

@@ -6,13 +6,20 @@
  * is linked: what an exit must not come to, such as a call, ends the test.
  */
 #include "host.h"
+#include "apic.h"
+#include "beside.h"
 #include "commit/commit.h"
+#include "commit/quiesce.h"
+#include "commit/standing.h"
+#include "core/cpu.h"
+#include "core/panic.h"
 #include "exits/config.h"
 #include "exits/cpuid.h"
 #include "exits/hypercall.h"
 #include "exits/token.h"
 #include "core/core.h"
 #include "vendor.h"
+#include "view/current.h"
 #include "x86.h"
 #undef skip /* cmocka has one, and so has a vendor */
 
@@ -334,6 +341,39 @@ static void an_exit_without_a_name_stops_the_machine(void **state)
 	expect_panic(exit_of((struct nl_exit){.cause = NL_CAUSE_OTHER}));
 }
 
+/* On the way into the guest. */
+static struct nl_view view;
+static unsigned delivered;
+uint64_t nl_own_due = UINT64_MAX;
+void nl_panic_stop(void) {}
+bool nl_cpu_is_running(const struct nl_cpu *c) { return c == &cpu; }
+bool nl_quiesce_pending(void) { return false; }
+bool nl_standing_holds(void) { return false; }
+const struct nl_view *nl_current_view(void) { return &view; }
+static void hold(struct nl_cpu *c, bool programs) { (void)c, (void)programs; }
+void apic_deliver_init(struct nl_cpu *c)
+{
+	delivered += c->init_pending;
+	c->init_pending = 0;
+}
+
+static void ended_by_an_init(struct nl_cpu *c) { c->init_pending = 1; }
+
+/* Whoever works beside the guest is ended by an INIT: the guest does not run with it pending. */
+static void an_init_ends_who_works_beside(void **state)
+{
+	static const struct nl_vendor holds = {.hold = hold};
+
+	(void)state;
+	nl_vendor = &holds;
+	nl_beside.turn = ended_by_an_init;
+	hv_before_entry(&cpu);
+	assert_int_equal(delivered, 1);
+	nl_beside.turn = NULL;
+	hv_before_entry(&cpu);
+	assert_int_equal(delivered, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +386,7 @@ int main(void)
 	        cmocka_unit_test_setup(instructions_that_are_not_there, setup),
 	        cmocka_unit_test_setup(an_order_by_anybody, setup),
 	        cmocka_unit_test_setup(memory_that_is_not_there, setup),
+	        cmocka_unit_test_setup(an_init_ends_who_works_beside, setup),
 	        cmocka_unit_test_setup(an_exit_without_a_name_stops_the_machine, setup),
 	};
 

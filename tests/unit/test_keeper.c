@@ -255,6 +255,10 @@ static void freeze_first(void **state)
 	seam_tsc += SECOND;
 	pass();
 	assert_int_equal(runs_of_cell, 4);
+	cpu.mc_pending = false;
+	program = meets_poison; /* in a call that reads the guest */
+	pass();
+	assert_int_equal(runs_of_cell, 5);
 }
 
 /* Another CPU than the boot CPU sees to the bound, and touches nothing. */

@@ -46,18 +46,8 @@ static void pass(void)
 
 static int stopped(void **state)
 {
-	uint64_t task, *stack;
-
 	begin(state);
-	seam_tsc_step = 1000; /* it waits between tries */
-	task = fg_task("stopped", 0, 8, &stack);
-	fg_task_on_cpu(task, true);
-	fg_current(0, task);
-	fg.cpus[0].gprs.rsp = FG_DIRECT + (uint64_t)((uint8_t *)stack - fg.ram);
-	fg.ctx.cpl = 0;
-	fg.ctx.rip = ELSEWHERE;
-	while (nl_own_due != UINT64_MAX) /* what a case before has left */
-		nl_own_commit(&fg.cpus[0]);
+	stands_at(ELSEWHERE);
 	return 0;
 }
 

@@ -50,7 +50,7 @@ def network(t, card, ends, rounds):
             w.ordered("revert", leaf, sha256)
             w.ordered("apply", leaf, sha256)
         figures = w.ask("GET", "/metrics")[1].decode().splitlines()
-        t.note("; ".join(line for line in figures if line.startswith("newleaf_network_")))
+        t.note("; ".join(line for line in figures if line.startswith("newleaf_net_")))
         t.expect("Uhhuh" not in g.console(), "an NMI of the card became the guest's")
 
 
